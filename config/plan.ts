@@ -1,0 +1,63 @@
+// What a configuration means once it is valid: every value known, units in the names. Made by load.ts, read by all.
+
+export type Method = 'round_robin' | 'least_connections';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type EngineChoice = 'auto' | 'native' | 'js';
+
+/** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
+export interface Runtime {
+  readonly healthIntervalMs: number;
+  readonly healthTimeoutMs: number;
+  /** Failed checks in a row that take a backend down. */
+  readonly fall: number;
+  /** Passed checks in a row that bring it up again. */
+  readonly rise: number;
+  readonly connectTimeoutMs: number;
+  readonly backoffInitialMs: number;
+  readonly backoffMaxMs: number;
+  readonly cooldownMs: number;
+  readonly protectionTrigger: number;
+  readonly protectionWindowMs: number;
+  readonly protectionStable: number;
+  readonly maxConnections: number;
+  readonly idleMs: number;
+  readonly overloadPolicy: 'reject';
+  readonly backlog: number;
+  readonly drainMs: number;
+}
+
+export interface BackendPlan {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port`, or `[host]:port` for an IPv6 literal; unique within its service. */
+  readonly address: string;
+}
+
+export interface ServicePlan {
+  readonly name: string;
+  /** As written: an IPv4 or IPv6 literal, or a name that the primary resolves before it binds. */
+  readonly bindAddress: string;
+  readonly port: number;
+  readonly method: Method;
+  readonly backends: readonly BackendPlan[];
+  readonly runtime: Runtime;
+  /** The service's own cap on connections where its block sets one, below the instance's; else null. */
+  readonly ownLimit: number | null;
+}
+
+export interface Plan {
+  /** Absolute. */
+  readonly configPath: string;
+  readonly logLevel: LogLevel;
+  readonly workers: number;
+  readonly engine: EngineChoice;
+  /** One limit for the whole instance, over all services and workers. */
+  readonly maxConnections: number;
+  /** At least one; the flat form is one service named `default`. */
+  readonly services: readonly ServicePlan[];
+}
+
+/** `host:port` as an operator writes it, with brackets around an IPv6 literal. */
+export function addressOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

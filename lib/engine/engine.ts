@@ -1,0 +1,98 @@
+// The seam between what decides and what moves bytes. An engine accepts clients, asks the policy where each goes,
+// connects, relays, times out and closes; it never chooses a backend. Two engines stand behind this seam, js.ts and
+// native.ts, and contract.test.ts holds both to what is written here. All ids are small integers, so that the native
+// engine's calls carry numbers only.
+//
+// Life of a connection, as the policy sees it:
+//
+//   accepted ─┬─► target ≥ 0 ──► (failed ──► target ≥ 0)* ──► connected ──► ended
+//             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
+//             └─► REFUSE ─────────────────────────────────────────────────► ended
+//
+// Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection.
+
+/** Instead of a target: close this client at once (with a reset, so that it cannot take it for a clean end). */
+export const REFUSE = -1;
+/** Instead of a target, from `accepted` only: hold the client, unread, until `decide` is called. */
+export const WAIT = -2;
+
+/** Why connecting to a backend failed. The order is part of the native engine's protocol. */
+export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
+export type ConnectFailureCode = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** How a connection ended. The order is part of the native engine's protocol. */
+export const ENDS = [
+  'client_closed', // both directions ended cleanly, the client's first
+  'backend_closed', // both directions ended cleanly, the backend's first
+  'client_reset', // the client reset (or its network failed) after the backend was connected; the backend gets a reset
+  'backend_reset', // the backend reset (or its network failed); the client gets a reset
+  'idle', // no byte in either direction for idleMs; both sides get a reset
+  'cut', // closed by cut() or close(); both sides get a reset
+  'client_gone', // the client went away before a backend was connected
+  'refused', // the policy said REFUSE; it knows why
+] as const;
+export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+
+/** The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for clientAddress(). */
+export interface Policy {
+  /** A client was accepted on `listener`. Returns a target, REFUSE or WAIT. */
+  accepted(connection: number, listener: number): number;
+  /** Connecting to the target last named failed. Returns the next target, or REFUSE to give up. */
+  failed(connection: number, cause: ConnectFailureCode): number;
+  /** The backend is connected; relaying begins. */
+  connected(connection: number): void;
+  /** The connection is over and the id free. Bytes are what was relayed: `bytesIn` client → backend, `bytesOut` backend → client. */
+  ended(connection: number, end: EndCode, bytesIn: number, bytesOut: number): void;
+}
+
+export interface ListenerSettings {
+  /** For listen(2); the kernel caps it at somaxconn. */
+  readonly backlog: number;
+  /** For one attempt. */
+  readonly connectTimeoutMs: number;
+  /** Counted from the last byte in either direction. Precision: early never, late by at most a second or a tenth of it, whichever is more. */
+  readonly idleMs: number;
+}
+
+/** A bound, not yet closed listening socket as node:cluster hands it over: libuv's TCP handle. */
+export interface BoundHandle {
+  readonly fd: number;
+  onconnection: ((status: number, client: unknown) => void) | null;
+  listen(backlog: number): number;
+  close(callback?: () => void): void;
+}
+
+/** What the engine had to give up because this machine ran short, by errno name: `accept EMFILE` → count. */
+export type Shortages = Readonly<Record<string, number>>;
+
+export interface Engine {
+  readonly name: 'native' | 'js';
+  /**
+   * Bytes relayed so far, live: [2 × target] client → backend, [2 × target + 1] backend → client. Long for `targets`
+   * targets given at creation. Written by the engine, read by whoever counts.
+   */
+  readonly bytes: Float64Array;
+  /** Sets or replaces where `target` leads. Connections under way keep what they have. `ip` is a literal. */
+  route(target: number, ip: string, port: number): void;
+  /**
+   * Takes over the handle and accepts on it from now on. Throws an Error with `code` (EADDRINUSE, …) when listen(2)
+   * fails; the handle is then closed. `listener` is any small integer not in use.
+   */
+  listen(listener: number, handle: BoundHandle, settings: ListenerSettings): void;
+  /** Answers WAIT: a target or REFUSE. Must be called outside the policy's callbacks. */
+  decide(connection: number, target: number): void;
+  /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */
+  stopAccepting(): void;
+  /** Resets every connection of `listener` and returns how many there were; `ended` is called for each before it returns. */
+  cut(listener: number): number;
+  /** Connections between `accepted` and `ended`. */
+  readonly active: number;
+  /** `ip:port` or `[ip]:port` of a live connection's client, '' when it can no longer be told. */
+  clientAddress(connection: number): string;
+  shortages(): Shortages;
+  /** stopAccepting(), cut() all, free everything. The engine must not be used afterwards. */
+  close(): void;
+}
+
+/** `targets`: how many targets there may be, ids 0 … targets − 1. */
+export type CreateEngine = (policy: Policy, targets: number) => Engine;

@@ -1,0 +1,57 @@
+// The whole conversation between the primary and a worker: two closed unions, one for each direction.
+//
+//   primary → worker                          worker → primary
+//   table   (first one: before any listen)    hello   engine is chosen, ready to be told what to serve
+//   listen  + bound handle, one a service     listening | listen_failed, one for each listen
+//   slots, recall                             ask, returned
+//   report                                    counters (also twice a second by itself: the heartbeat)
+//   drain                                     connect_failed, log, drained (the last message)
+
+import type { Table } from './table.ts';
+
+/** Why a connect to a backend failed. `local` is our own shortage (descriptors, ports, memory): never held against a backend. */
+export type ConnectFailure = 'refused' | 'timeout' | 'unreachable' | 'reset' | 'local' | 'other';
+
+export type ToWorker =
+  | { readonly kind: 'table'; readonly table: Table }
+  /** Comes with the bound listening handle; `service` is its index in the table. */
+  | { readonly kind: 'listen'; readonly service: number }
+  /** `granted` more slots of `pool` are the worker's (0: none to be had, stop asking until told). `thrifty`: give idle slots back at once. */
+  | { readonly kind: 'slots'; readonly pool: number; readonly granted: number; readonly thrifty: boolean }
+  /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none. */
+  | { readonly kind: 'recall'; readonly pool: number }
+  | { readonly kind: 'report'; readonly id: number }
+  /** Stop accepting, let connections finish until each service's drainMs is over, send `drained`, exit. `now`: cut at once. */
+  | { readonly kind: 'drain'; readonly now: boolean };
+
+export type ToPrimary =
+  | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
+  | { readonly kind: 'listening'; readonly service: number }
+  | { readonly kind: 'listen_failed'; readonly service: number; readonly code: string }
+  /** Wants about `wanted` more slots of `pool`. */
+  | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
+  | { readonly kind: 'returned'; readonly pool: number; readonly slots: number; readonly recalled: boolean }
+  /** `id` answers `report`, null when by itself. Absolute values since the worker began, laid out by counters.ts. */
+  | {
+      readonly kind: 'counters';
+      readonly id: number | null;
+      readonly values: readonly number[];
+      readonly rssBytes: number;
+    }
+  /** Sent at once for the first failure in a while, then coalesced: `count` failures of one cause. */
+  | {
+      readonly kind: 'connect_failed';
+      readonly backend: number;
+      readonly cause: ConnectFailure;
+      readonly count: number;
+    }
+  | { readonly kind: 'log'; readonly lines: readonly LogLine[]; readonly dropped: number }
+  | { readonly kind: 'drained'; readonly cut: number };
+
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly module: string;
+  readonly event: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}

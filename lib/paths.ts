@@ -1,0 +1,29 @@
+// Where an instance keeps its things. One instance is one home; every command asks here, so all agree.
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export interface Home {
+  readonly dir: string;
+  readonly pidFile: string;
+  readonly socket: string;
+  readonly logDir: string;
+}
+
+/** `$BAL_HOME`, else `~/.bal`; always absolute, so that it survives a change of directory. */
+export function home(environment: NodeJS.ProcessEnv = process.env): Home {
+  const configured = environment['BAL_HOME'];
+  const dir = resolve(configured === undefined || configured === '' ? join(homedir(), '.bal') : configured);
+  return { dir, pidFile: join(dir, 'bal.pid'), socket: join(dir, 'bal.sock'), logDir: join(dir, 'logs') };
+}
+
+/**
+ * The configuration file that every command uses: `--config`, else `$BAL_HOME/config.yaml`, else /etc/bal/config.yaml.
+ * When none of the two exists the first is returned, so that the error names where the file is expected.
+ */
+export function configPath(option: string | undefined, at: Home = home()): string {
+  if (option !== undefined) return resolve(option);
+  const own = join(at.dir, 'config.yaml');
+  const system = '/etc/bal/config.yaml';
+  return !existsSync(own) && existsSync(system) ? system : own;
+}
