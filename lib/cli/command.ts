@@ -9,5 +9,5 @@ export interface Io {
   readonly colour: boolean;
 }
 
-/** Exit codes: see CONTRACT of each command in README. */
+/** Exit codes: see the table of commands in the README. */
 export type ExitCode = 0 | 1 | 2 | 3;
