@@ -1,0 +1,161 @@
+// A running bal in a test: the real program in a home of its own, ready when `startBal` returns, and gone without a trace
+// when the test is over, whatever happened in between.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { ReloadVerdict, Status } from '../lib/control/protocol.ts';
+import { home as homeOf, type Home } from '../lib/paths.ts';
+import { cli, type CliResult, environment } from './harness/cli.ts';
+import { askStatus } from './harness/control.ts';
+import type { EngineName } from './harness/engines.ts';
+import { gone, isAlive, pidsOf, signal } from './harness/processes.ts';
+import { type LogRecord, recordsBelow, recordsIn } from './harness/records.ts';
+import { BAL } from './harness/root.ts';
+import { until, within } from './harness/until.ts';
+
+/** What goes into config.yaml: YAML as text, or values (JSON is YAML). */
+export type Config = string | Readonly<Record<string, unknown>>;
+
+export interface BalOptions {
+  readonly config: Config;
+  /** `start -d`; otherwise in the foreground, as a child of the test. */
+  readonly daemon?: boolean;
+  /** Added to a config given as values. */
+  readonly engine?: EngineName;
+  readonly env?: Readonly<Record<string, string>>;
+  /** An existing home; otherwise a new one. */
+  readonly home?: string;
+}
+
+export interface Bal {
+  readonly home: Home;
+  readonly configFile: string;
+  /** The primary's. */
+  readonly pid: number;
+  workerPids(): Promise<number[]>;
+  status(): Promise<Status>;
+  /** Waits until the status is as wanted, and returns it. */
+  statusWhen(what: string, holds: (status: Status) => boolean): Promise<Status>;
+  cli(...args: string[]): Promise<CliResult>;
+  configure(config: Config): void;
+  graceful(): Promise<{ code: number | null; verdict: ReloadVerdict }>;
+  stop(...args: string[]): Promise<CliResult>;
+  logs(): LogRecord[];
+  /** Waits for a log record. */
+  logged(event: string, holds?: (record: LogRecord) => boolean): Promise<LogRecord>;
+  signal(name: NodeJS.Signals): void;
+  /** How the foreground process ended; null as its code when a signal ended it. Never settles for a daemon. */
+  readonly exited: Promise<number | null>;
+  /** What it wrote beside log lines, in the foreground. */
+  stderr(): string;
+  /** SIGKILLs the primary: what it leaves behind is not held against it, but for processes. */
+  killPrimary(): Promise<void>;
+}
+
+/** A home of its own, removed after the test; a process still alive in it then fails the test. */
+export function newHome(t: TestContext): string {
+  const home = mkdtempSync(join(tmpdir(), 'bal-e2e-'));
+  t.after(async () => {
+    const left = pidsOf(home);
+    for (const pid of left) signal(pid, 'SIGKILL');
+    await Promise.all(left.map(gone));
+    rmSync(home, { recursive: true, force: true });
+    assert.deepEqual(left, [], 'no process of this home is left after the test');
+  });
+  return home;
+}
+
+/** Writes config.yaml into a home and returns its path. */
+export function writeConfig(home: string, config: Config, engine?: EngineName): string {
+  const file = join(home, 'config.yaml');
+  const values =
+    typeof config === 'string' ? config : JSON.stringify({ ...(engine && { engine }), ...config }, null, 1);
+  writeFileSync(file, values);
+  return file;
+}
+
+/** The primary's PID as the PID file tells it, or null. */
+export function pidIn(file: string): number | null {
+  if (!existsSync(file)) return null;
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  return Number.isInteger(pid) && pid > 0 ? pid : null;
+}
+
+export async function startBal(t: TestContext, options: BalOptions): Promise<Bal> {
+  const dir = options.home ?? newHome(t);
+  const home = homeOf({ BAL_HOME: dir });
+  const configFile = writeConfig(dir, options.config, options.engine);
+  const output = { out: '', err: '' };
+  let child: ChildProcess | null = null;
+  let exited = new Promise<number | null>(() => undefined);
+  let crashed = false;
+
+  t.after(async () => {
+    const pid = pidIn(home.pidFile);
+    if (pid !== null && isAlive(pid) && pidsOf(dir).includes(pid)) await cli(['stop', '--now'], { home: dir });
+    await until('every process of the instance is gone', () => pidsOf(dir).length === 0, { withinMs: 10_000 });
+    if (crashed) return;
+    assert.equal(existsSync(home.pidFile), false, 'no PID file is left');
+    assert.equal(existsSync(home.socket), false, 'no control socket is left');
+  });
+
+  if (options.daemon === true) {
+    const started = await cli(['start', '-d'], { home: dir, ...(options.env && { env: options.env }) });
+    assert.equal(started.code, 0, `bal start -d: ${started.stderr}${started.stdout}`);
+  } else {
+    const bal = spawn(process.execPath, [BAL, 'start'], {
+      cwd: dir,
+      env: environment(dir, options.env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child = bal;
+    bal.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));
+    bal.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
+    exited = new Promise((resolve) => bal.once('close', resolve));
+    await until('bal is ready', async () => {
+      if (bal.exitCode !== null || bal.signalCode !== null) return true;
+      return (await askStatus(home.socket)).state === 'running';
+    });
+    assert.equal(bal.exitCode ?? bal.signalCode, null, `bal start: ${output.err}${output.out}`);
+  }
+  const pid = pidIn(home.pidFile);
+  assert.ok(pid !== null && isAlive(pid), 'the PID file names a living process once bal is ready');
+
+  const status = (): Promise<Status> => askStatus(home.socket);
+  const run = (...args: string[]): Promise<CliResult> => cli(args, { home: dir });
+  const logs = (): LogRecord[] => (child === null ? recordsBelow(home.logDir) : recordsIn(output.out));
+  return {
+    home,
+    configFile,
+    pid,
+    status,
+    logs,
+    exited,
+    cli: run,
+    stderr: () => output.err,
+    workerPids: async () => (await status()).workers.map((worker) => worker.pid),
+    statusWhen: (what, holds) =>
+      until(what, async () => {
+        const now = await status();
+        return holds(now) ? now : null;
+      }),
+    configure: (config) => void writeConfig(dir, config, options.engine),
+    async graceful() {
+      const { code, stdout } = await run('graceful', '--json');
+      const verdict: ReloadVerdict = JSON.parse(stdout);
+      return { code, verdict };
+    },
+    stop: (...args) => run('stop', ...args),
+    logged: (event, holds = () => true) =>
+      until(`the log says ${event}`, () => logs().find((record) => record.event === event && holds(record))),
+    signal: (name) => void process.kill(pid, name),
+    async killPrimary() {
+      crashed = true;
+      process.kill(pid, 'SIGKILL');
+      await within('the primary is gone', gone(pid));
+    },
+  };
+}

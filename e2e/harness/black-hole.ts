@@ -1,0 +1,51 @@
+// A port that neither accepts nor refuses: its listener's queue is full and the kernel drops every further SYN. A thread
+// listens and then stands still, so nothing ever leaves the queue.
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { freePort } from './ports.ts';
+import { until } from './until.ts';
+
+const THREAD = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  const server = require('node:net').createServer((socket) => socket.destroy());
+  server.listen({ port: workerData.port, host: '127.0.0.1', backlog: 1, exclusive: true }, () => {
+    parentPort.postMessage('listening');
+    Atomics.wait(new Int32Array(workerData.gate), 0, 0);
+  });
+`;
+
+/** How many connections wait in the queue of the listener on this port of 127.0.0.1. */
+function queued(port: number): number {
+  const at = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const LISTEN = '0A';
+  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
+    const [, local, , state, queues] = line.trim().split(/\s+/);
+    if (local === at && state === LISTEN) return Number.parseInt(queues?.split(':')[1] ?? '0', 16);
+  }
+  return 0;
+}
+
+/** The port of a listener at which every connect hangs. */
+export async function blackHole(t: TestContext): Promise<number> {
+  const port = await freePort();
+  const worker = new Worker(THREAD, { eval: true, workerData: { port, gate: new SharedArrayBuffer(4) } });
+  const fillers: Socket[] = [];
+  t.after(async () => {
+    for (const socket of fillers) socket.destroy();
+    await worker.terminate();
+  });
+  await new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  // A queue of length 1 holds 2 (the kernel counts "more than"), and SYNs beyond that are dropped.
+  for (let i = 0; i < 2; i++) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    fillers.push(socket);
+  }
+  await until('the queue of the black hole is full', () => queued(port) >= 2);
+  return port;
+}

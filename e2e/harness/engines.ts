@@ -1,0 +1,28 @@
+// Every scenario runs on both engines: what the contract promises holds on each.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { ROOT } from './root.ts';
+
+export type EngineName = 'js' | 'native';
+export const ENGINES: readonly EngineName[] = ['js', 'native'];
+
+/** Why an engine cannot be tested here, or null. */
+export function missing(engine: EngineName): string | null {
+  if (engine === 'js') return null;
+  const platform = `${process.platform}-${process.arch}`;
+  const folder = join(ROOT, 'dist', 'native');
+  const found = existsSync(folder)
+    ? readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.node'))
+    : [];
+  return found.some((file) => file.includes(platform)) ? null : `dist/native has no addon for ${platform}`;
+}
+
+/** Defines the test once for each engine; where an engine is missing it is skipped and its name says why. */
+export function forEachEngine(title: string, body: (t: TestContext, engine: EngineName) => Promise<void>): void {
+  for (const engine of ENGINES) {
+    const reason = missing(engine);
+    if (reason === null) test(`${title} (${engine})`, (t) => body(t, engine));
+    else test(`${title} (${engine}; skipped: ${reason})`, { skip: reason }, () => undefined);
+  }
+}

@@ -1,0 +1,95 @@
+// Clients in a closed loop: each makes a visit, and begins again. What went wrong is counted by kind, so that a test can
+// say "none of these" and, when it fails, which.
+import type { TestContext } from 'node:test';
+import { type Exchange, type Outcome, visit } from './exchange.ts';
+import { until } from './until.ts';
+
+export type Counts = Record<Outcome, number> & {
+  /** Bytes of the visits that went well, each way. */
+  sent: number;
+  received: number;
+  /** The visits that went well, by what the backend said. */
+  readonly answers: Record<string, number>;
+};
+
+export interface LoadOptions {
+  readonly clients?: number;
+  readonly host?: string;
+  /** How long one visit may take. */
+  readonly patienceMs?: number;
+}
+
+export interface Load {
+  readonly counts: Readonly<Counts>;
+  /** Waits until `more` further visits have gone well. */
+  succeeds(more: number): Promise<void>;
+  /** Lets the visits under way come to their end. */
+  stop(): Promise<Readonly<Counts>>;
+}
+
+/** Runs until stopped, or until `visits` are made. */
+function loop(port: number, exchange: Exchange, visits: number, options: LoadOptions) {
+  const { clients = 8, host = '127.0.0.1', patienceMs = 15_000 } = options;
+  const counts: Counts = {
+    ok: 0,
+    refused: 0,
+    reset: 0,
+    short: 0,
+    wrong: 0,
+    late: 0,
+    sent: 0,
+    received: 0,
+    answers: {},
+  };
+  const state = { left: visits };
+  const client = async (): Promise<void> => {
+    for (; state.left > 0;) {
+      state.left--;
+      const { outcome, answer } = await visit(port, host, exchange, patienceMs);
+      counts[outcome]++;
+      if (outcome !== 'ok') continue;
+      counts.sent += exchange.request?.length ?? 0;
+      counts.received += answer.length;
+      if (exchange.length !== null) continue;
+      const said = answer.toString();
+      counts.answers[said] = (counts.answers[said] ?? 0) + 1;
+    }
+  };
+  return { counts, state, over: Promise.all(Array.from({ length: clients }, client)) };
+}
+
+export function startLoad(t: TestContext, port: number, exchange: Exchange, options: LoadOptions = {}): Load {
+  const { counts, state, over } = loop(port, exchange, Number.MAX_SAFE_INTEGER, options);
+  const stop = async (): Promise<Counts> => {
+    state.left = 0;
+    await over;
+    return counts;
+  };
+  t.after(stop);
+  return {
+    counts,
+    stop,
+    async succeeds(more) {
+      const enough = counts.ok + more;
+      await until(`${more} more visits go well`, () => counts.ok >= enough, { withinMs: 30_000 });
+    },
+  };
+}
+
+/** So many visits, and what came of them. */
+export async function visits(
+  port: number,
+  exchange: Exchange,
+  count: number,
+  options: LoadOptions = {},
+): Promise<Readonly<Counts>> {
+  const { counts, over } = loop(port, exchange, count, options);
+  await over;
+  return counts;
+}
+
+/** What went wrong, for `assert.deepEqual(troubles(counts), {})`. */
+export function troubles(counts: Readonly<Counts>): Partial<Record<Outcome, number>> {
+  const kinds = ['refused', 'reset', 'short', 'wrong', 'late'] as const;
+  return Object.fromEntries(kinds.filter((kind) => counts[kind] > 0).map((kind) => [kind, counts[kind]]));
+}

@@ -1,0 +1,58 @@
+// Which processes belong to an instance, whatever became of their parents: every one inherits BAL_HOME, and the kernel
+// shows the environment a process was started with. Nothing is ever signalled by name.
+import { readFileSync, readdirSync } from 'node:fs';
+import { until } from './until.ts';
+
+/** Null when the process is gone (or not ours to look at). */
+function proc(pid: number, file: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+/** A zombie has ended; it only waits for its parent to notice. */
+export function isAlive(pid: number): boolean {
+  const stat = proc(pid, 'stat');
+  return stat !== null && stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
+}
+
+/** Living processes that were started with `BAL_HOME=home`: primaries, workers, commands under way. */
+export function pidsOf(home: string): number[] {
+  const mark = `BAL_HOME=${home}`;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && isAlive(pid) && (proc(pid, 'environ') ?? '').split('\0').includes(mark));
+}
+
+/** Living children of a process. */
+export function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const stat = proc(pid, 'stat');
+      return stat !== null && Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent && isAlive(pid);
+    });
+}
+
+/** Resident memory in bytes; 0 when gone. */
+export function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(proc(pid, 'status') ?? '');
+  return match === null ? 0 : Number(match[1]) * 1024;
+}
+
+/** Signals a process that may already be gone. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone: what was wanted
+  }
+}
+
+export async function gone(pid: number): Promise<void> {
+  await until(`process ${pid} is gone`, () => !isAlive(pid));
+}

@@ -1,0 +1,51 @@
+// Waiting for something that can be looked at, with a deadline far beyond what it takes. Nothing here sleeps and hopes:
+// a test goes on as soon as the condition holds and fails, saying what was missing, when it never does.
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const PATIENCE_MS = 20_000;
+
+/** A condition's value once it holds. */
+type Held<T> = Exclude<T, false | null | undefined>;
+
+function holds<T>(value: T): value is Held<T> {
+  return value !== false && value !== null && value !== undefined;
+}
+
+/**
+ * Looks again and again until `condition` gives something other than false, null or undefined, and returns that.
+ * A throw counts as "not yet"; the last one is the cause of the error when the deadline passes.
+ */
+export async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  { withinMs = PATIENCE_MS, everyMs = 20 }: { withinMs?: number; everyMs?: number } = {},
+): Promise<Held<T>> {
+  const deadline = performance.now() + withinMs;
+  let last: unknown = null;
+  do {
+    try {
+      const value = await condition();
+      if (holds(value)) return value;
+      last = null;
+    } catch (error) {
+      last = error;
+    }
+    await pause(everyMs);
+  } while (performance.now() < deadline);
+  throw new Error(`Cannot see within ${withinMs} ms that ${what}${last instanceof Error ? `: ${last.message}` : ''}`, {
+    cause: last,
+  });
+}
+
+/** `promise`, or an error that says what did not happen in time. */
+export async function within<T>(what: string, promise: Promise<T>, ms: number = PATIENCE_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`Cannot wait longer than ${ms} ms until ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
