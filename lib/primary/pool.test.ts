@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { addressOf, type BackendPlan } from '../../config/plan.ts';
+import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../ipc/table.ts';
+import { cooldownLeft, stateOf, type BackendEvent, type Cause, type Health, type PoolSettings } from './backend.ts';
+import {
+  carryOver,
+  createPool,
+  forgetDraining,
+  isSettled,
+  nextChange,
+  rank,
+  step,
+  upCount,
+  usable,
+  type Flip,
+  type Pool,
+} from './pool.ts';
+
+const SETTINGS: PoolSettings = { fall: 2, rise: 2, cooldownMs: 500, backoffInitialMs: 200, backoffMaxMs: 5000 };
+const LITERAL = '127.0.0.1';
+
+function plan(host: string, port = 9000): BackendPlan {
+  return { host, port, address: addressOf(host, port) };
+}
+
+const pass = (backend = 0, ip = LITERAL): BackendEvent => ({ kind: 'passed', backend, ip, wall: 0 });
+const fail = (cause: Cause = 'refused', backend = 0): BackendEvent => ({ kind: 'failed', backend, cause, wall: 0 });
+function broken(cause: Exclude<Cause, 'dns'> = 'refused', count = 1, guarded = false): BackendEvent {
+  return { kind: 'connect_failed', backend: 0, cause, count, guarded, wall: 0 };
+}
+
+/** Runs events a millisecond apart, from `now` on. */
+function run(pool: Pool, events: readonly BackendEvent[], now = 1000): { pool: Pool; flips: Flip[]; now: number } {
+  const flips: Flip[] = [];
+  for (const event of events) {
+    const result = step(pool, event, ++now);
+    pool = result.pool;
+    flips.push(...result.flips);
+  }
+  return { pool, flips, now };
+}
+
+const one = (settings = SETTINGS) => createPool([plan(LITERAL)], settings);
+const up = (settings = SETTINGS) => run(one(settings), [pass()]).pool;
+
+function only(pool: Pool) {
+  const backend = pool.backends[0];
+  assert.ok(backend !== undefined);
+  return backend;
+}
+
+test('a backend that nobody has checked is unknown and may be used, unless its name has no address yet', () => {
+  const pool = createPool([plan(LITERAL), plan('db.example')], SETTINGS);
+  assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'unknown']);
+  assert.deepEqual([rank(pool, 0, 0), rank(pool, 1, 0)], [RANK_USABLE, RANK_DOWN]);
+  assert.equal(isSettled(pool), false);
+});
+
+test('the first check counts at once, whatever the thresholds', () => {
+  assert.deepEqual(
+    run(one(), [pass()]).flips.map(({ from, to }) => [from, to]),
+    [['unknown', 'up']],
+  );
+  assert.deepEqual(
+    run(one(), [fail()]).flips.map(({ from, to }) => [from, to]),
+    [['unknown', 'down']],
+  );
+  assert.equal(stateOf(only(run(one(), [broken(), broken(), pass()]).pool)), 'up');
+});
+
+test('a backend goes down after `fall` failures in a row and comes up after `rise` passes in a row', () => {
+  const states: Health[] = [];
+  let pool = up();
+  for (const event of [fail(), pass(), fail(), fail(), pass(), fail(), pass(), pass()]) {
+    pool = run(pool, [event]).pool;
+    states.push(only(pool).health);
+  }
+  assert.deepEqual(states, ['up', 'up', 'up', 'down', 'down', 'down', 'down', 'up']);
+});
+
+test('a flip carries the evidence that caused it', () => {
+  const { flips } = run(up(), [fail('timeout'), { ...fail('timeout'), wall: 77 }]);
+  assert.deepEqual(flips, [
+    {
+      backend: 0,
+      address: '127.0.0.1:9000',
+      from: 'up',
+      to: 'down',
+      evidence: { source: 'check', cause: 'timeout', count: 2, firstWall: 0, lastWall: 77, at: 1002 },
+    },
+  ]);
+});
+
+test('failed connects count towards `fall`, once a report however many there were', () => {
+  assert.equal(only(run(up(), [broken('refused', 500)]).pool).health, 'up');
+  assert.equal(only(run(up(), [broken('reset'), broken('unreachable')]).pool).health, 'down');
+  assert.equal(only(run(up(), [broken('timeout'), fail()]).pool).health, 'down');
+});
+
+test('our own shortage is never held against a backend', () => {
+  const before = up();
+  const { pool } = run(before, [broken('local', 9), broken('local'), fail('local'), fail('local')]);
+  assert.equal(pool, before);
+});
+
+test('a connect that failed for an unknown reason starts a cool-down but never takes a backend down', () => {
+  const { pool, now } = run(up(), [broken('other'), broken('other'), broken('other')]);
+  assert.equal(only(pool).health, 'up');
+  assert.equal(rank(pool, 0, now), RANK_COOLING);
+});
+
+test('a failed connect starts a cool-down, and nextChange() tells its end', () => {
+  const { pool, now } = run(up(), [broken()]);
+  assert.equal(rank(pool, 0, now), RANK_COOLING);
+  assert.equal(usable(pool, now), 0);
+  assert.equal(upCount(pool), 1);
+  assert.equal(nextChange(pool, now), 500);
+  assert.equal(nextChange(pool, now + 499), 1);
+  assert.equal(rank(pool, 0, now + 500), RANK_USABLE);
+  assert.equal(nextChange(pool, now + 500), null);
+});
+
+test('cool-downs grow while they follow each other, and a passed check ends them at once', () => {
+  let pool = up({ ...SETTINGS, fall: 100 });
+  let now = 1000;
+  const lengths: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    pool = step(pool, broken(), now).pool;
+    lengths.push(cooldownLeft(only(pool), now));
+    now += cooldownLeft(only(pool), now);
+  }
+  assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000, 5000]);
+  pool = step(pool, broken(), now).pool;
+  pool = step(pool, pass(), now).pool;
+  assert.equal(rank(pool, 0, now), RANK_USABLE);
+  pool = step(pool, broken(), now).pool;
+  assert.equal(cooldownLeft(only(pool), now), 500);
+});
+
+test('more failures of the same outage do not lengthen the cool-down', () => {
+  const pool = up({ ...SETTINGS, fall: 100 });
+  const first = step(pool, broken(), 1000).pool;
+  const later = step(first, broken('refused', 30), 1400).pool;
+  assert.equal(only(later).cooldownUntil, 1500);
+  assert.equal(only(later).counters.refused, 31);
+});
+
+test('protection mode doubles the cool-down', () => {
+  const pool = step(up(), broken('refused', 1, true), 1000).pool;
+  assert.equal(only(pool).cooldownUntil, 2000);
+});
+
+test('a name that stops resolving is a failed check, and the last good addresses stay', () => {
+  const resolved: BackendEvent = { kind: 'resolved', backend: 0, ips: ['10.0.0.1', '10.0.0.2'], wall: 0 };
+  const lost: BackendEvent = { kind: 'resolve_failed', backend: 0, wall: 0 };
+  const start = run(createPool([plan('db.example')], SETTINGS), [resolved]).pool;
+  assert.equal(only(start).ip, '10.0.0.1');
+  const checked = run(start, [pass(0, '10.0.0.2')]).pool;
+  assert.equal(only(checked).ip, '10.0.0.2');
+  const { pool, flips } = run(checked, [lost, lost]);
+  assert.deepEqual(
+    flips.map(({ to, evidence }) => [to, evidence.cause]),
+    [['down', 'dns']],
+  );
+  assert.deepEqual(only(pool).ips, ['10.0.0.1', '10.0.0.2']);
+  assert.equal(only(pool).ip, '10.0.0.2');
+  assert.equal(only(run(pool, [{ ...resolved, ips: ['10.0.0.3'] }]).pool).ip, '10.0.0.3');
+});
+
+test('an unknown backend index changes nothing', () => {
+  const pool = one();
+  assert.equal(run(pool, [pass(7)]).pool, pool);
+});
+
+test('a reload keeps what is known of the backends that stay, and shows the others as draining', () => {
+  const [a, b, c] = [plan('10.0.0.1'), plan('10.0.0.2'), plan('10.0.0.3')];
+  const old = run(createPool([a, b], SETTINGS), [fail('refused', 0), pass(1)]).pool;
+  const pool = carryOver(old, [c, a], { ...SETTINGS, rise: 1 });
+  assert.deepEqual(
+    pool.backends.map((backend) => [backend.host, stateOf(backend)]),
+    [
+      ['10.0.0.3', 'unknown'],
+      ['10.0.0.1', 'down'],
+      ['10.0.0.2', 'draining'],
+    ],
+  );
+  assert.equal(usable(pool, 0), 1);
+  assert.equal(upCount(pool), 0);
+  const rest = forgetDraining(pool);
+  assert.deepEqual(
+    rest.backends.map(({ host }) => host),
+    ['10.0.0.3', '10.0.0.1'],
+  );
+  assert.equal(stateOf(only(run(rest, [pass(1)]).pool)), 'unknown');
+  const back = carryOver(pool, [a, b], SETTINGS);
+  assert.deepEqual(back.backends.map(stateOf), ['down', 'up', 'draining']);
+});
+
+const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
+  fc.record({ kind: fc.constant('passed'), backend: fc.nat(2), ip: fc.constant(LITERAL), wall: fc.nat() }),
+  fc.record({
+    kind: fc.constant('failed'),
+    backend: fc.nat(2),
+    cause: fc.constantFrom<Cause>('refused', 'timeout', 'local', 'other', 'dns'),
+    wall: fc.nat(),
+  }),
+  fc.record({
+    kind: fc.constant('connect_failed'),
+    backend: fc.nat(2),
+    cause: fc.constantFrom('refused', 'timeout', 'unreachable', 'reset', 'local', 'other'),
+    count: fc.integer({ min: 1, max: 50 }),
+    guarded: fc.boolean(),
+    wall: fc.nat(),
+  }),
+  fc.record({
+    kind: fc.constant('resolved'),
+    backend: fc.nat(2),
+    ips: fc.array(fc.constantFrom('10.0.0.1', '10.0.0.2'), { maxLength: 2 }),
+    wall: fc.nat(),
+  }),
+  fc.record({ kind: fc.constant('resolve_failed'), backend: fc.nat(2), wall: fc.nat() }),
+);
+
+test('whatever happens: flips tell every change of health, counters never fall, memory is bounded', () => {
+  const steps = fc.array(fc.tuple(anyEvent, fc.nat(1000)), { maxLength: 60 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (events, fall, rise) => {
+      let pool = createPool([plan(LITERAL), plan('a'), plan('b')], { ...SETTINGS, fall, rise });
+      let now = 0;
+      for (const [event, pause] of events) {
+        now += pause;
+        const before = pool.backends[event.backend];
+        const result = step(pool, event, now);
+        pool = result.pool;
+        const after = pool.backends[event.backend];
+        assert.ok(before !== undefined && after !== undefined);
+        assert.equal(result.flips.length, before.health === after.health ? 0 : 1);
+        for (const key of ['timeout', 'refused', 'other'] as const) {
+          assert.ok(after.counters[key] >= before.counters[key]);
+        }
+        assert.ok(after.evidence.length <= 8);
+        assert.ok(before.ip === null || after.ip !== null);
+        assert.ok(cooldownLeft(after, now) <= 2 * SETTINGS.backoffMaxMs);
+        if (event.kind === 'passed') assert.equal(cooldownLeft(after, now), 0);
+        const pause2 = nextChange(pool, now);
+        if (pause2 !== null) assert.ok(usable(pool, now + pause2) > usable(pool, now));
+      }
+    }),
+  );
+});
+
+test('`fall` failed checks in a row always leave a backend down, `rise` passed ones always up', () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyEvent, { maxLength: 30 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      (events, fall, rise) => {
+        const start = run(createPool([plan(LITERAL)], { ...SETTINGS, fall, rise }), events);
+        const down = run(start.pool, Array<BackendEvent>(fall).fill(fail()), start.now);
+        assert.equal(only(down.pool).health, 'down');
+        const alive = run(down.pool, Array<BackendEvent>(rise).fill(pass()), down.now);
+        assert.equal(only(alive.pool).health, 'up');
+        assert.equal(rank(alive.pool, 0, alive.now), RANK_USABLE);
+      },
+    ),
+  );
+});

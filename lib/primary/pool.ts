@@ -1,0 +1,102 @@
+// All backends of one service as the primary sees them: events in, flips for the log out, ranks for the tables. Pure;
+// the owner is the supervisor, which keeps the latest Pool.
+
+import type { BackendPlan } from '../../config/plan.ts';
+import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../ipc/table.ts';
+import { newBackend, next } from './backend.ts';
+import type { Backend, BackendEvent, Evidence, Health, PoolSettings } from './backend.ts';
+
+export interface Pool {
+  readonly settings: PoolSettings;
+  /** In the plan's order, then those that drain. Events name a backend by its index here. */
+  readonly backends: readonly Backend[];
+}
+
+/** A change of health, for the log: the facts that caused it are `evidence`. */
+export interface Flip {
+  readonly backend: number;
+  readonly address: string;
+  readonly from: Health;
+  readonly to: Health;
+  readonly evidence: Evidence;
+}
+
+/** A pool whose backends have not been checked yet. */
+export function createPool(backends: readonly BackendPlan[], settings: PoolSettings): Pool {
+  return { settings, backends: backends.map(newBackend) };
+}
+
+/** One event's effect. `pool` is the same object when nothing changed. */
+export function step(pool: Pool, event: BackendEvent, now: number): { pool: Pool; flips: Flip[] } {
+  const before = pool.backends[event.backend];
+  if (before === undefined) return { pool, flips: [] };
+  const after = next(before, event, pool.settings, now);
+  if (after === before) return { pool, flips: [] };
+  const flips: Flip[] = [];
+  const evidence = after.evidence.at(-1);
+  if (after.health !== before.health && evidence !== undefined) {
+    flips.push({
+      backend: event.backend,
+      address: after.address,
+      from: before.health,
+      to: after.health,
+      evidence,
+    });
+  }
+  return { pool: { ...pool, backends: pool.backends.with(event.backend, after) }, flips };
+}
+
+/**
+ * The pool after a reload: `backends` in their new order with all that is known about those that stay (same address),
+ * then the others as draining, until forgetDraining().
+ */
+export function carryOver(old: Pool, backends: readonly BackendPlan[], settings: PoolSettings): Pool {
+  const known = new Map(old.backends.map((backend) => [backend.address, backend]));
+  const staying = backends.map((plan) => {
+    const backend = known.get(plan.address);
+    known.delete(plan.address);
+    return backend === undefined ? newBackend(plan) : { ...backend, draining: false };
+  });
+  const leaving = [...known.values()].map(draining);
+  return { settings, backends: [...staying, ...leaving] };
+}
+
+/** Drops the backends that drain: the workers that used them are gone. Indices of the others stay. */
+export function forgetDraining(pool: Pool): Pool {
+  return { ...pool, backends: pool.backends.filter((backend) => !backend.draining) };
+}
+
+/** In which order workers should try `backend`: RANK_USABLE, RANK_COOLING or RANK_DOWN. */
+export function rank(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
+  const it = pool.backends[backend];
+  if (it === undefined || it.draining || it.ip === null || it.health === 'down') return RANK_DOWN;
+  return now < it.cooldownUntil ? RANK_COOLING : RANK_USABLE;
+}
+
+/** How many backends have RANK_USABLE. */
+export function usable(pool: Pool, now: number): number {
+  return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
+}
+
+/** How many backends are up, cooling down or not: what protection and readiness ask. */
+export function upCount(pool: Pool): number {
+  return pool.backends.filter((backend) => !backend.draining && backend.health === 'up').length;
+}
+
+/** Every backend has had a first result. */
+export function isSettled(pool: Pool): boolean {
+  return pool.backends.every((backend) => backend.draining || backend.health !== 'unknown');
+}
+
+/** Ms until the next cool-down ends and a rank changes by itself; null when none will. */
+export function nextChange(pool: Pool, now: number): number | null {
+  let soonest = Infinity;
+  for (const [i, backend] of pool.backends.entries()) {
+    if (rank(pool, i, now) === RANK_COOLING) soonest = Math.min(soonest, backend.cooldownUntil - now);
+  }
+  return soonest === Infinity ? null : soonest;
+}
+
+function draining(backend: Backend): Backend {
+  return { ...backend, draining: true };
+}
