@@ -1,0 +1,177 @@
+// The PID file of an instance: line 1 the PID alone (systemd reads it), line 2 the start time of that process. It says
+// who is running and keeps a second instance out of one home. What it says is believed only after a look at the
+// process itself: whatever stands in the file, nobody but the instance that wrote it is ever signalled because of it.
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { lookUp, ownStartTime } from './process.ts';
+
+export type PidFile =
+  /** `startTime` is null when this system does not show it to us; such a process must not be signalled. */
+  | { readonly running: true; readonly pid: number; readonly startTime: string | null }
+  | { readonly running: false; readonly reason: NotRunning };
+
+/**
+ * none: no such file. stale: its process is over, or its PID is somebody else's by now. foreign: the process belongs
+ * to another user than the file. corrupt: not a PID file. unreadable: we may not look.
+ */
+export type NotRunning = 'none' | 'stale' | 'foreign' | 'corrupt' | 'unreadable';
+
+export type Claim =
+  | { readonly ok: true; release(): void }
+  /** Another instance runs in this home. */
+  | { readonly ok: false; readonly pid: number };
+
+const MAX_BYTES = 256;
+const PATIENCE_MS = 3000;
+/** What link(2) says on file systems that have none (vfat, some shared folders). */
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Says whether the instance that wrote the file is running. Never throws and never waits, whatever is at `path`. */
+export function readPidFile(path: string): PidFile {
+  const entry = readEntry(path);
+  if ('reason' in entry) return { running: false, reason: entry.reason };
+  const presence = lookUp(entry.pid);
+  if (presence.state === 'gone') return { running: false, reason: 'stale' };
+  if (presence.startTime === null) return { running: true, pid: entry.pid, startTime: null };
+  if (presence.startTime !== entry.startTime) return { running: false, reason: 'stale' };
+  if (presence.uids !== null && !presence.uids.includes(entry.owner)) return { running: false, reason: 'foreign' };
+  return { running: true, pid: entry.pid, startTime: presence.startTime };
+}
+
+/**
+ * Makes the file ours, or says which instance has it. A file that names no running instance is replaced. Throws when
+ * the file cannot be written, or when a directory is in its place (which is not ours to remove).
+ */
+export function claimPidFile(path: string): Claim {
+  const startTime = ownStartTime();
+  // Written aside and linked: the file appears under its name complete, or not at all.
+  const draft = `${path}.${process.pid}`;
+  try {
+    unlinkIfThere(draft);
+    writeFileSync(draft, `${process.pid}\n${startTime}\n`, { flag: 'wx', mode: 0o644 });
+    const giveUp = performance.now() + PATIENCE_MS;
+    while (performance.now() < giveUp) {
+      if (tryLink(draft, path)) return { ok: true, release: () => release(path, startTime) };
+      const found = otherInstance(path);
+      if (found.running) return { ok: false, pid: found.pid };
+      removeStale(path, draft);
+    }
+  } catch (cause) {
+    throw new Error(`Cannot claim the PID file: ${messageOf(cause)}`, { cause });
+  } finally {
+    unlinkIfThere(draft);
+  }
+  throw new Error(`Cannot claim the PID file: others have been replacing ${path} for ${PATIENCE_MS} ms`);
+}
+
+function release(path: string, startTime: string): void {
+  const entry = readEntry(path);
+  if ('reason' in entry || entry.pid !== process.pid || entry.startTime !== startTime) return;
+  unlinkIfThere(path);
+}
+
+/**
+ * Removes a file that names no running instance. Under a lock, and judged again under it: of two that find the same
+ * stale file, the slower one would otherwise remove what the faster one has just put in its place.
+ */
+function removeStale(path: string, draft: string): void {
+  const lock = `${path}.lock`;
+  if (!tryLink(draft, lock)) {
+    // Held for microseconds, unless its holder was killed meanwhile.
+    if (otherInstance(lock).running) pause(2);
+    else unlinkIfThere(lock);
+    return;
+  }
+  try {
+    const found = otherInstance(path);
+    if (found.running || found.reason === 'none') return;
+    if (lstatSync(path).isDirectory()) throw new Error(`${path} is a directory`);
+    unlinkSync(path);
+  } finally {
+    unlinkIfThere(lock);
+  }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** As readPidFile; our own PID in a file that we did not just write is left over from an earlier process. */
+function otherInstance(path: string): PidFile {
+  const found = readPidFile(path);
+  return found.running && found.pid === process.pid ? { running: false, reason: 'stale' } : found;
+}
+
+type Entry =
+  | { readonly pid: number; readonly startTime: string; readonly owner: number }
+  | { readonly reason: 'none' | 'corrupt' | 'unreadable' };
+
+function readEntry(path: string): Entry {
+  let fd: number;
+  try {
+    // No symlink is followed, and a FIFO in its place does not make us wait.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { reason: 'none' };
+    return { reason: code === 'EACCES' || code === 'EPERM' ? 'unreadable' : 'corrupt' };
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > MAX_BYTES) return { reason: 'corrupt' };
+    const buffer = Buffer.alloc(MAX_BYTES);
+    const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, MAX_BYTES, 0));
+    const lines = /^([1-9]\d{0,9})\n([^\n]*)\n$/.exec(text);
+    if (lines === null) return { reason: 'corrupt' };
+    return { pid: Number(lines[1]), startTime: lines[2] ?? '', owner: stat.uid };
+  } catch {
+    return { reason: 'corrupt' };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Link, which unlike rename never replaces: false when the name is taken. */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST') return false;
+    if (!NO_HARD_LINKS.has(code)) throw error;
+  }
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already, or the directory is: nothing is left to remove either way.
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
