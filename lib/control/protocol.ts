@@ -5,6 +5,8 @@
 //   POST /reload             → ReloadVerdict
 //   POST /stop   StopRequest → lines of StopProgress (NDJSON) until the primary is about to exit
 
+import type { Change } from '../../config/diff.ts';
+
 export interface CheckCounters {
   readonly timeout: number;
   readonly refused: number;
@@ -97,13 +99,6 @@ export interface Status {
   readonly services: readonly ServiceStatus[];
   readonly workers: readonly WorkerStatus[];
   readonly totals: TotalsStatus | null;
-}
-
-export interface Change {
-  /** `default.backends`, `log_level`, … */
-  readonly what: string;
-  readonly from: string | null;
-  readonly to: string | null;
 }
 
 export interface ReloadVerdict {

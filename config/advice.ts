@@ -1,0 +1,97 @@
+// What works but deserves a look: warnings, and notes that are no reason to stop.
+import type { Draft, ServiceDraft } from './draft.ts';
+import { canonicalHost, isWildcard, listenersOverlap, maybeSame } from './host.ts';
+import type { Machine } from './machine.ts';
+import { addressOf } from './plan.ts';
+import { problemAt, quote, type Problem } from './problem.ts';
+
+/** A client's socket and the backend's. */
+const DESCRIPTORS_PER_CONNECTION = 2;
+/** What a process of bal holds besides: Node's own, channels, logs. Measured: about 30; one more for each listener. */
+const DESCRIPTORS_BESIDES = 64;
+
+export function warningsFor(draft: Draft, machine: Machine): Problem[] {
+  return [
+    ...ignoredMode(draft),
+    ...descriptors(draft, machine),
+    ...draft.services.flatMap((service, i) => [
+      ...lowPort(service, machine),
+      ...backlog(service, machine),
+      ...likelyDuplicates(service),
+      ...likelySharedListener(service, draft.services.slice(0, i)),
+    ]),
+  ];
+}
+
+export function notesFor({ services }: Draft): Problem[] {
+  return services
+    .filter(({ bindAddress }) => bindAddress.sound && isWildcard(canonicalHost(bindAddress.value)))
+    .map(({ bindAddress, path }) =>
+      problemAt(
+        bindAddress.mark,
+        bindAddress.path ?? [...path, 'bind_address'],
+        `listens on all interfaces (${bindAddress.value})`,
+        'make sure that a firewall decides who may connect',
+      ),
+    );
+}
+
+function ignoredMode({ mode }: Draft): Problem[] {
+  return mode === null ? [] : [problemAt(mode, ['mode'], 'has no effect any more', 'remove the line')];
+}
+
+/** In the worst case one worker holds all connections. */
+function descriptors({ limit, services }: Draft, { descriptors }: Machine): Problem[] {
+  if (descriptors === null || !limit.sound) return [];
+  const besides = DESCRIPTORS_BESIDES + services.length;
+  const needed = limit.value * DESCRIPTORS_PER_CONNECTION + besides;
+  if (needed <= descriptors) return [];
+  const carries = Math.max(0, Math.floor((descriptors - besides) / DESCRIPTORS_PER_CONNECTION));
+  const message = `${limit.value} connections can need ${needed} file descriptors, and the limit is ${descriptors}, enough for ${carries}`;
+  const hint = 'raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value';
+  return [problemAt(limit.mark, limit.path ?? ['runtime', 'max_concurrent_connections'], message, hint)];
+}
+
+function lowPort({ port, path }: ServiceDraft, { firstPort }: Machine): Problem[] {
+  if (!port.sound || port.value >= firstPort) return [];
+  const message = `this user may not bind port ${port.value}, only ${firstPort} and above`;
+  const hint = 'give bal CAP_NET_BIND_SERVICE, or choose a higher port';
+  return [problemAt(port.mark, port.path ?? [...path, 'port'], message, hint)];
+}
+
+/** Only where somebody asked for more than there is: the profile's value is meant as "as much as possible". */
+function backlog({ runtime: { tcp_backlog: value } }: ServiceDraft, { somaxconn }: Machine): Problem[] {
+  if (value.path === null || !value.sound || somaxconn === null || value.value <= somaxconn) return [];
+  const message = `the kernel caps it at ${somaxconn} (net.core.somaxconn)`;
+  return [problemAt(value.mark, value.path, message, `sysctl -w net.core.somaxconn=${value.value}`)];
+}
+
+function likelyDuplicates({ backends }: ServiceDraft): Problem[] {
+  const sound = backends.filter(({ host, port }) => host.sound && port.sound);
+  return sound.flatMap((backend, i) => {
+    const twin = sound
+      .slice(0, i)
+      .find(
+        ({ host, port }) =>
+          port.value === backend.port.value && maybeSame(canonicalHost(host.value), canonicalHost(backend.host.value)),
+      );
+    if (twin === undefined) return [];
+    const [own, other] = [backend, twin].map(({ host, port }) => addressOf(host.value, port.value));
+    const message = `${own} is most likely the same as ${other}, and would get twice its share`;
+    return [problemAt(backend.host.mark, backend.path, message, 'remove one of them')];
+  });
+}
+
+function likelySharedListener(
+  { port, bindAddress, path, mark }: ServiceDraft,
+  before: readonly ServiceDraft[],
+): Problem[] {
+  const address = canonicalHost(bindAddress.value);
+  const other = before.find((service) => {
+    const its = canonicalHost(service.bindAddress.value);
+    return service.port.value === port.value && maybeSame(its, address) && !listenersOverlap(its, address);
+  });
+  if (other === undefined || !port.sound || !bindAddress.sound) return [];
+  const message = `${addressOf(bindAddress.value, port.value)} is most likely taken by service ${quote(other.name)}`;
+  return [problemAt(mark, path, message, 'give each service a port of its own')];
+}

@@ -1,0 +1,133 @@
+// Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
+import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
+import { canonicalHost, isLoopback, isWildcard, listenersOverlap } from './host.ts';
+import type { Machine } from './machine.ts';
+import { addressOf } from './plan.ts';
+import { problemAt, quote, type Problem } from './problem.ts';
+import { MAX_BACKENDS, type RuntimeKey } from './schema.ts';
+import type { Setting } from './tune.ts';
+
+export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
+  return [
+    ...draft.services.flatMap((service) => [
+      ...backendCount(service, draft),
+      ...duplicateBackends(service),
+      ...loops(service, draft, machine),
+      ...contradictions(service),
+      ...limits(service, draft),
+    ]),
+    ...sharedListeners(draft),
+    ...tooManyBackends(draft),
+  ];
+}
+
+function backendCount({ backends, backendsSound, path, mark, name }: ServiceDraft, draft: Draft): Problem[] {
+  if (backends.length > 0 || !backendsSound) return [];
+  const place = [...path, 'backends'];
+  const hint =
+    path.length === 0
+      ? 'add "backends:" and below it "  - host: …" and "    port: …"'
+      : `give ${quote(name)} its own, or put them at the top level for all ${draft.services.length} services`;
+  return [problemAt(mark ?? { line: 1, column: 1, offset: 0 }, place, 'missing, expected a list of backends', hint)];
+}
+
+function tooManyBackends({ services }: Draft): Problem[] {
+  const total = services.reduce((sum, service) => sum + service.backends.length, 0);
+  if (total <= MAX_BACKENDS || services.length === 1) return [];
+  const message = `expected at most ${MAX_BACKENDS} backends in all services together, got ${total}`;
+  return [problemAt(services[0]?.mark ?? null, ['services'], message)];
+}
+
+/** Only what is certainly the same; `localhost` beside 127.0.0.1 is advice.ts's. */
+function duplicateBackends({ backends }: ServiceDraft): Problem[] {
+  const seen = new Map<string, BackendDraft>();
+  return backends.flatMap((backend) => {
+    if (!isSound(backend)) return [];
+    const key = addressOf(canonicalHost(backend.host.value), backend.port.value);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, backend);
+    if (first === undefined) return [];
+    const line = first.host.mark?.line ?? 0;
+    return [problemAt(backend.host.mark, backend.path, `duplicate backend ${key}`, `it is already on line ${line}`)];
+  });
+}
+
+function isSound({ host, port }: BackendDraft): boolean {
+  return host.sound && port.sound;
+}
+
+/** A connection to such a backend comes back to bal, again and again until the limit is reached. */
+function loops({ backends }: ServiceDraft, draft: Draft, machine: Machine): Problem[] {
+  return backends.filter(isSound).flatMap((backend) => {
+    const to = draft.services.find(
+      ({ port, bindAddress }) =>
+        port.sound &&
+        bindAddress.sound &&
+        port.value === backend.port.value &&
+        reaches(canonicalHost(backend.host.value), canonicalHost(bindAddress.value), machine),
+    );
+    if (to === undefined) return [];
+    const message = `a loop: ${addressOf(backend.host.value, backend.port.value)} is where bal itself listens`;
+    const whose = to.path.length === 0 ? '' : ` of service ${quote(to.name)}`;
+    return [problemAt(backend.host.mark, backend.path, message, `change the backend, or the port${whose}`)];
+  });
+}
+
+/**
+ * Whether connecting to `host` ends at a listener on `bound`. `0.0.0.0` does not take ::1, but nobody means a different
+ * program on the same port of the other loopback address; so this counts as a loop, too.
+ */
+function reaches(host: string, bound: string, machine: Machine): boolean {
+  if (host === bound) return true;
+  if (isWildcard(bound)) return isLoopback(host) || machine.own.includes(host);
+  if (host === 'localhost') return bound === '127.0.0.1' || bound === '::1';
+  return bound === 'localhost' && (host === '127.0.0.1' || host === '::1');
+}
+
+function contradictions({ path, runtime }: ServiceDraft): Problem[] {
+  return [...atMost(path, runtime, 'failover_backoff_initial_ms', 'failover_backoff_max_ms')];
+}
+
+/** The first key's value must not be above the second's. Reported at the one that the file sets. */
+function atMost(
+  place: ServiceDraft['path'],
+  runtime: ServiceDraft['runtime'],
+  low: RuntimeKey,
+  high: RuntimeKey,
+): Problem[] {
+  const [a, b]: [Setting<unknown>, Setting<unknown>] = [runtime[low], runtime[high]];
+  if (!a.sound || !b.sound || Number(a.value) <= Number(b.value)) return [];
+  const [key, at, verb, other, its] = a.path === null ? [high, b, 'below', low, a] : [low, a, 'above', high, b];
+  const where = its.origin.startsWith('file:') ? `line ${its.mark?.line ?? 0}` : its.origin;
+  const message = `${String(at.value)} is ${verb} ${other}, which is ${String(its.value)} (${where})`;
+  const hint = its.path === null ? `set ${other} as well` : 'change one of them';
+  return [problemAt(at.mark, at.path ?? [...place, 'runtime', key], message, hint)];
+}
+
+function limits({ ownLimit }: ServiceDraft, { limit }: Draft): Problem[] {
+  if (ownLimit === null || !ownLimit.sound || !limit.sound || ownLimit.value <= limit.value) return [];
+  const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${limit.origin})`;
+  const hint = 'raise "runtime.max_concurrent_connections" at the top level';
+  return [problemAt(ownLimit.mark, ownLimit.path ?? [], message, hint)];
+}
+
+function sharedListeners({ services }: Draft): Problem[] {
+  const sound = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
+  return sound.flatMap((service, i) => {
+    const address = canonicalHost(service.bindAddress.value);
+    const other = sound
+      .slice(0, i)
+      .find(
+        ({ port, bindAddress }) =>
+          port.value === service.port.value && listenersOverlap(canonicalHost(bindAddress.value), address),
+      );
+    if (other === undefined) return [];
+    const own = addressOf(service.bindAddress.value, service.port.value);
+    const theirs = addressOf(other.bindAddress.value, other.port.value);
+    const covers = own === theirs ? '' : `, which listens on ${theirs}`;
+    const hasOwnPort = service.port.path?.length === service.path.length + 1;
+    const { path, mark } = hasOwnPort ? service.port : service;
+    const message = `${own} is taken by service ${quote(other.name)}${covers}`;
+    return [problemAt(mark, path ?? service.path, message, 'give each service a port of its own')];
+  });
+}

@@ -1,0 +1,80 @@
+// What a reload changes: one Plan against another, in the words of the file. Pure, and free of typebox.
+import { RUNTIME_FIELDS } from './names.ts';
+import { addressOf, type Plan, type Runtime, type ServicePlan } from './plan.ts';
+
+export interface Change {
+  /** `default.backends`, `log_level`, … */
+  readonly what: string;
+  /** null: was not there. */
+  readonly from: string | null;
+  /** null: is no longer there. */
+  readonly to: string | null;
+}
+
+export interface Difference {
+  readonly changed: readonly Change[];
+  /** What differs but needs a restart: nothing in the file does, only which file it is. */
+  readonly unchangeable: readonly Change[];
+}
+
+export function planDifference(from: Plan, to: Plan): Difference {
+  const changed = [
+    ...change('log_level', from.logLevel, to.logLevel),
+    ...change('workers', from.workers, to.workers),
+    ...change('engine', from.engine, to.engine),
+    ...change('max_concurrent_connections', from.maxConnections, to.maxConnections),
+    ...services(from.services, to.services),
+  ];
+  return { changed, unchangeable: change('config_path', from.configPath, to.configPath) };
+}
+
+function services(from: readonly ServicePlan[], to: readonly ServicePlan[]): Change[] {
+  const before = new Map(from.map((service) => [service.name, service]));
+  const after = new Map(to.map((service) => [service.name, service]));
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].flatMap((name) => {
+    const [old, now] = [before.get(name), after.get(name)];
+    return old !== undefined && now !== undefined ? service(old, now) : change(name, summary(old), summary(now));
+  });
+}
+
+function service(from: ServicePlan, to: ServicePlan): Change[] {
+  const { name } = to;
+  return [
+    ...change(`${name}.bind_address`, from.bindAddress, to.bindAddress),
+    ...change(`${name}.port`, from.port, to.port),
+    ...change(`${name}.method`, from.method, to.method),
+    ...change(`${name}.backends`, backends(from), backends(to)),
+    ...runtime(from, to),
+  ];
+}
+
+/**
+ * A service's cap is its own or the instance's, and a change of the instance's is told once, not again in every
+ * service.
+ */
+function runtime(from: ServicePlan, to: ServicePlan): Change[] {
+  const own = change(`${to.name}.runtime.max_concurrent_connections`, from.ownLimit, to.ownLimit);
+  const rest = Object.entries(RUNTIME_FIELDS).flatMap(([key, field]) =>
+    field === 'maxConnections' ? [] : change(`${to.name}.runtime.${key}`, value(from, field), value(to, field)),
+  );
+  return [...own, ...rest];
+}
+
+function value(service: ServicePlan, field: keyof Runtime): string | number {
+  return service.runtime[field];
+}
+
+function backends(service: ServicePlan): string {
+  return service.backends.map(({ address }) => address).join(', ');
+}
+
+function summary(service: ServicePlan | undefined): string | null {
+  if (service === undefined) return null;
+  return `${addressOf(service.bindAddress, service.port)} to ${backends(service)}`;
+}
+
+function change(what: string, from: string | number | null, to: string | number | null): Change[] {
+  if (from === to) return [];
+  return [{ what, from: from === null ? null : String(from), to: to === null ? null : String(to) }];
+}

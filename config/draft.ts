@@ -1,0 +1,144 @@
+// What each service ends up with, and where every value comes from: the file's blocks laid over each other. A draft also
+// exists of a file with mistakes, so that what remains of it can be checked.
+import { withoutBrackets } from './host.ts';
+import type { Machine } from './machine.ts';
+import type { EngineChoice, LogLevel, Method } from './plan.ts';
+import type { Mark, Path } from './problem.ts';
+import { DEFAULTS, type ConfigFile } from './schema.ts';
+import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
+import { keyOf } from './yaml.ts';
+
+export interface BackendDraft {
+  readonly path: Path;
+  readonly host: Setting<string>;
+  readonly port: Setting<number>;
+}
+
+export interface ServiceDraft {
+  readonly name: string;
+  /** `['services', 'web']`; empty for the flat form. */
+  readonly path: Path;
+  readonly mark: Mark | null;
+  readonly port: Setting<number>;
+  readonly bindAddress: Setting<string>;
+  readonly method: Setting<Method>;
+  readonly backends: readonly BackendDraft[];
+  /** False when the list as a whole is wrong, so that nothing can be said about it. */
+  readonly backendsSound: boolean;
+  readonly runtime: TunedRuntime;
+  /** What its own block sets; null in the flat form, where the instance's limit is the only one. */
+  readonly ownLimit: Setting<number> | null;
+}
+
+export interface Draft {
+  readonly logLevel: Setting<LogLevel>;
+  readonly workers: Setting<number>;
+  readonly engine: Setting<EngineChoice>;
+  /** For the whole instance. */
+  readonly limit: Setting<number>;
+  /** Where the key of old files stands. */
+  readonly mode: Mark | null;
+  /** In the order of the file. */
+  readonly services: readonly ServiceDraft[];
+}
+
+/** What remains of a type when any part may have been taken out. */
+export type Pruned<T> = T extends readonly (infer Item)[]
+  ? readonly Pruned<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Pruned<T[K]> }
+    : T;
+
+/** The file's data after everything wrong was taken out of it; `bad` says where that was. */
+export interface Written {
+  readonly file: Pruned<ConfigFile>;
+  readonly marks: ReadonlyMap<string, Mark>;
+  readonly bad: ReadonlySet<string>;
+}
+
+type ServiceBlock = Pruned<Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'backends' | 'runtime'>>;
+
+export function draftOf(written: Written, machine: Machine): Draft {
+  const { file, marks } = written;
+  const top = [blockOf(file, [], written)];
+  const services = servicesOf(written);
+  const total = services.reduce((sum, service) => sum + service.backends.length, 0);
+  const limit = settle(
+    'max_concurrent_connections',
+    [blockOf(file.runtime ?? {}, ['runtime'], written)],
+    profileFor(total).max_concurrent_connections,
+    'auto-tuned',
+  );
+  return {
+    logLevel: settle('log_level', top, DEFAULTS.log_level, 'default'),
+    workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
+    engine: settle('engine', top, DEFAULTS.engine, 'default'),
+    limit,
+    mode: marks.get(keyOf(['mode'])) ?? null,
+    services: services.map((service) => withLimit(service, limit)),
+  };
+}
+
+/** A service without a limit of its own may use all of the instance's. */
+function withLimit(service: ServiceDraft, limit: Setting<number>): ServiceDraft {
+  return { ...service, runtime: { ...service.runtime, max_concurrent_connections: service.ownLimit ?? limit } };
+}
+
+function servicesOf(written: Written): ServiceDraft[] {
+  const { file, marks, bad } = written;
+  const named = Object.entries(file.services ?? {});
+  if (named.length === 0) return bad.has(keyOf(['services'])) ? [] : [serviceOf('default', {}, [], written)];
+  const position = (name: string) => marks.get(keyOf(['services', name]))?.offset ?? 0;
+  return named
+    .sort(([a], [b]) => position(a) - position(b)) // JavaScript puts names that look like numbers first
+    .map(([name, block]) => serviceOf(name, block ?? {}, ['services', name], written));
+}
+
+function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written): ServiceDraft {
+  const { file } = written;
+  const isFlat = path.length === 0;
+  const blocks = [blockOf<ServiceBlock>(file, [], written), ...(isFlat ? [] : [blockOf(own, path, written)])];
+  const list = settle('backends', blocks, [], 'default');
+  const backends = list.value.map((entry, i) => backendOf(entry, [...(list.path ?? []), i], written));
+  const runtimePath = [...path, 'runtime'];
+  const ownRuntime = blockOf(own.runtime ?? {}, runtimePath, written);
+  const runtimes = [blockOf(file.runtime ?? {}, ['runtime'], written), ...(isFlat ? [] : [ownRuntime])];
+  const runtime = overlay(profileFor(backends.length), runtimes);
+  const limit = runtime.max_concurrent_connections;
+  const bind = settle('bind_address', blocks, DEFAULTS.bind_address, 'default');
+  return {
+    name,
+    path,
+    mark: written.marks.get(keyOf(path)) ?? null,
+    port: settle('port', blocks, DEFAULTS.port, 'default'),
+    bindAddress: { ...bind, value: withoutBrackets(bind.value) },
+    method: settle('method', blocks, DEFAULTS.method, 'default'),
+    backends,
+    backendsSound: list.sound,
+    runtime,
+    ownLimit: !isFlat && limit.path?.length === runtimePath.length + 1 ? limit : null,
+  };
+}
+
+function backendOf(entry: { readonly host?: string; readonly port?: number }, path: Path, written: Written) {
+  const blocks = [blockOf(entry, path, written)];
+  const host = settle('host', blocks, '', 'default');
+  const port = settle('port', blocks, 0, 'default');
+  return {
+    path,
+    host: { ...host, value: withoutBrackets(host.value), sound: host.value !== '' },
+    port: { ...port, sound: port.value !== 0 },
+  };
+}
+
+function blockOf<V extends object>(values: V, path: Path, { marks, bad }: Written): Block<V> {
+  return {
+    values,
+    where(key) {
+      const place = [...path, key];
+      const mark = marks.get(keyOf(place)) ?? null;
+      const origin = mark === null ? 'default' : `file:${mark.line}`;
+      return { origin, path: place, mark, sound: !bad.has(keyOf(place)) && !bad.has(keyOf(path)) };
+    },
+  };
+}

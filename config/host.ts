@@ -1,0 +1,97 @@
+// What may stand where a host is expected, and when two hosts are the same. Text only: nothing is resolved here.
+import { isIPv4, isIPv6, SocketAddress } from 'node:net';
+import { domainToASCII } from 'node:url';
+
+/** What is wrong with a value, in the words of a problem. */
+export interface Complaint {
+  /** What was expected; what was found is added by the caller. */
+  readonly expected: string;
+  readonly hint: string | null;
+}
+
+const EXPECTED = 'expected an IPv4 or IPv6 address or a host name';
+const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/i;
+
+/** `[::1]` → `::1`; everything else as it is. */
+export function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+/** What is wrong with `text` as a host, or null. Underscores are let through: container networks use them in names. */
+export function judgeHost(text: string): Complaint | null {
+  const bracketed = text.startsWith('[') && text.endsWith(']');
+  const host = withoutBrackets(text);
+  if (host.includes('%') && isIPv6(host)) {
+    return { expected: 'expected an address without a zone', hint: `remove "${host.slice(host.indexOf('%'))}"` };
+  }
+  if (isIPv6(host)) return judgeKind(host);
+  if (bracketed) return { expected: 'expected an IPv6 address in the brackets', hint: null };
+  if (isIPv4(host)) return judgeKind(host);
+  return judgeName(host);
+}
+
+/** As judgeHost(), for something to connect to: the unspecified address is nobody's. */
+export function judgePeer(text: string): Complaint | null {
+  if (!isWildcard(canonicalHost(text))) return judgeHost(text);
+  return { expected: 'expected the address of one host', hint: 'for this machine write "127.0.0.1" or "::1"' };
+}
+
+function judgeKind(ip: string): Complaint | null {
+  const canonical = canonicalHost(ip);
+  const first = isIPv4(canonical) ? Number(canonical.split('.')[0]) : 0;
+  const many = first >= 224 || canonical.startsWith('ff');
+  return many
+    ? { expected: 'expected the address of one host, not multicast, broadcast or reserved', hint: null }
+    : null;
+}
+
+function judgeName(host: string): Complaint | null {
+  if (host === '') return { expected: EXPECTED, hint: null };
+  if (host.includes('://')) return { expected: EXPECTED, hint: 'leave out the scheme' };
+  if (/^[^:]+:\d+$/.test(host)) return { expected: EXPECTED, hint: 'the port has its own key, "port"' };
+  if (host !== host.trim()) return { expected: EXPECTED, hint: 'remove the space around it' };
+  const labels = host.replace(/\.$/, '').split('.');
+  // A name that ends in a number is read as an IPv4 address by most resolvers, in octal or with parts left out.
+  if (/^(\d+|0x[0-9a-f]*)$/i.test(labels.at(-1) ?? '')) {
+    return { expected: 'expected an IPv4 address of four numbers 0..255 without leading zeros', hint: null };
+  }
+  const ascii = /[^\p{ASCII}]/u.test(host) ? domainToASCII(host) : '';
+  if (ascii !== '') return { expected: EXPECTED, hint: `write it in ASCII: "${ascii}"` };
+  const ok = host.length <= 253 && labels.every((label) => LABEL.test(label));
+  return ok ? null : { expected: EXPECTED, hint: null };
+}
+
+/** One spelling for each host: lower case, no brackets, no final dot, IPv6 shortened, IPv4 in IPv6 as IPv4. */
+export function canonicalHost(host: string): string {
+  const bare = withoutBrackets(host).toLowerCase();
+  if (!isIPv6(bare) || bare.includes('%')) return bare.replace(/\.$/, '');
+  const address = new SocketAddress({ address: bare, family: 'ipv6' }).address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
+  return mapped?.[1] ?? address;
+}
+
+/** Takes a canonical host, as do all below. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/**
+ * Whether two listeners on one port would want the same address. `::` takes IPv4 as well (dual stack); a name and a
+ * wildcard overlap because whatever it resolves to is covered by it.
+ */
+export function listenersOverlap(a: string, b: string): boolean {
+  if (a === b || a === '::' || b === '::') return true;
+  if (a === '0.0.0.0') return !isIPv6(b);
+  if (b === '0.0.0.0') return !isIPv6(a);
+  return false;
+}
+
+/** Hosts that are not the same text but most likely the same place: `localhost` and a literal it stands for. */
+export function maybeSame(a: string, b: string): boolean {
+  const literals = new Set(['127.0.0.1', '::1']);
+  return (a === 'localhost' && literals.has(b)) || (b === 'localhost' && literals.has(a));
+}

@@ -1,0 +1,105 @@
+// A configuration file → a Plan, or every problem in it at once. Importing this imports typebox and yaml, which takes
+// long: import it lazily.
+import { resolve } from 'node:path';
+import { Errors } from 'typebox/schema';
+import { Settings } from 'typebox/system';
+import { notesFor, warningsFor } from './advice.ts';
+import { conflictsIn } from './conflicts.ts';
+import { draftOf, type Draft, type Pruned } from './draft.ts';
+import { foldErrors } from './fold.ts';
+import { ANY_MACHINE, thisMachine, type Machine } from './machine.ts';
+import { effectiveOf, planOf, type Effective } from './outcome.ts';
+import type { Plan } from './plan.ts';
+import { inOrder, problemAt, type Problem } from './problem.ts';
+import { MAX_BYTES, readConfig } from './read.ts';
+import { ConfigSchema, type ConfigFile } from './schema.ts';
+import { keyOf, readYaml, type Source } from './yaml.ts';
+
+export interface Loaded {
+  /** Absolute. */
+  readonly configPath: string;
+  /** In the order of the file. Empty means that there is a plan. */
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  /** Worth knowing, no reason to stop even in strict mode. */
+  readonly notes: readonly Problem[];
+  readonly plan: Plan | null;
+  /** Every value with its origin; with errors, those that could be told. */
+  readonly effective: readonly Effective[];
+}
+
+/** typebox stops here; nobody reads more. Each mistake counts up to three times before it is folded. */
+const MAX_SCHEMA_ERRORS = 400;
+const MAX_SHOWN = 100;
+Settings.Set({ maxErrors: MAX_SCHEMA_ERRORS });
+
+/** Never throws for what is in the file or for a file that cannot be read: that is in `errors`. */
+export async function loadConfig(path: string): Promise<Loaded> {
+  const configPath = resolve(path);
+  const read = await readConfig(configPath);
+  return read.ok ? parseConfig(read.text, configPath, thisMachine()) : failed(configPath, [read.problem]);
+}
+
+/** As loadConfig(), from a text. Pure: what depends on the machine comes from `machine`. */
+export function parseConfig(text: string, path: string, machine: Machine = ANY_MACHINE): Loaded {
+  const configPath = resolve(path);
+  if (text.length > MAX_BYTES) return failed(configPath, [problemAt(null, [], 'too large')]);
+  const source = readYaml(text.replace(/^\ufeff/, ''));
+  if (source.data === undefined) return failed(configPath, source.problems);
+  if (source.data === null) return failed(configPath, [...source.problems, emptyFile()]);
+  const [, schemaErrors] = Errors(ConfigSchema, source.data);
+  const { problems, bad } = foldErrors(schemaErrors, source);
+  const found = [...source.problems, ...problems];
+  // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
+  if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found);
+  const draft = draftOf({ file: prune(source, bad), marks: source.marks, bad }, machine);
+  return judge(draft, found, configPath, machine);
+}
+
+function judge(draft: Draft, found: readonly Problem[], configPath: string, machine: Machine): Loaded {
+  const errors = atMostShown([...found, ...conflictsIn(draft, machine)]);
+  return {
+    configPath,
+    errors,
+    warnings: inOrder(warningsFor(draft, machine)),
+    notes: inOrder(notesFor(draft)),
+    plan: errors.length === 0 ? planOf(draft, configPath) : null,
+    effective: effectiveOf(draft),
+  };
+}
+
+function failed(configPath: string, problems: readonly Problem[]): Loaded {
+  return { configPath, errors: atMostShown(problems), warnings: [], notes: [], plan: null, effective: [] };
+}
+
+function atMostShown(problems: readonly Problem[]): Problem[] {
+  const all = inOrder(problems);
+  if (all.length <= MAX_SHOWN) return all;
+  return [...all.slice(0, MAX_SHOWN), problemAt(null, [], 'and more', 'these come first')];
+}
+
+function emptyFile(): Problem {
+  const hint = 'the least there can be is "backends:" with one "host" and "port"';
+  return problemAt({ line: 1, column: 1, offset: 0 }, [], 'the file is empty', hint);
+}
+
+/** Takes out what is bad: keys are left out, list entries become empty maps so that the others keep their index. */
+function prune(source: Source, bad: ReadonlySet<string>): Pruned<ConfigFile> {
+  const keep = (value: unknown, path: readonly (string | number)[]): unknown => {
+    if (Array.isArray(value)) return value.map((item, i) => (isBad(path, i) ? {} : keep(item, [...path, i])));
+    if (value === null || typeof value !== 'object') return value;
+    const entries = Object.entries(value).filter(([key]) => !isBad(path, key));
+    return Object.assign(
+      Object.create(null),
+      Object.fromEntries(entries.map(([key, inner]) => [key, keep(inner, [...path, key])])),
+    );
+  };
+  const isBad = (path: readonly (string | number)[], part: string | number) => bad.has(keyOf([...path, part]));
+  const file = bad.has('') ? {} : keep(source.data, []);
+  return isPruned(file) ? file : {};
+}
+
+/** typebox found nothing wrong with what is left, except for what is missing. */
+function isPruned(file: unknown): file is Pruned<ConfigFile> {
+  return typeof file === 'object' && file !== null;
+}

@@ -1,0 +1,60 @@
+// What this machine lets bal do: facts that turn a valid configuration into one that deserves a look.
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname, networkInterfaces } from 'node:os';
+
+export interface Machine {
+  readonly cores: number;
+  /** Hard limit of file descriptors for one process; Node raises the soft limit to it. null: none, or unknown. */
+  readonly descriptors: number | null;
+  /** The first port that this process may bind; 0 where it may bind all. */
+  readonly firstPort: number;
+  /** net.core.somaxconn; null when unknown. */
+  readonly somaxconn: number | null;
+  /** This machine's own addresses and name, lower case. */
+  readonly own: readonly string[];
+}
+
+/** A machine that restricts nothing: for judging a text by itself. */
+export const ANY_MACHINE: Machine = { cores: 1, descriptors: null, firstPort: 0, somaxconn: null, own: [] };
+
+const CAP_NET_BIND_SERVICE = 10n;
+
+/** Reads /proc where it is there (Linux); elsewhere only what Node knows. */
+export function thisMachine(): Machine {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return {
+    cores: availableParallelism(),
+    descriptors: hardLimit(read('/proc/self/limits')),
+    firstPort: mayBindAll(read('/proc/self/status'))
+      ? 0
+      : numberIn('/proc/sys/net/ipv4/ip_unprivileged_port_start', 1024),
+    somaxconn: numberIn('/proc/sys/net/core/somaxconn', null),
+    own: [...addresses.map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
+  };
+}
+
+/** `Max open files   1024   524288   files` → 524288. */
+export function hardLimit(limits: string): number | null {
+  const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];
+  return hard === undefined ? null : Number(hard);
+}
+
+/** From /proc/self/status; where there is none, only root may. */
+export function mayBindAll(status: string, uid: number | undefined = process.getuid?.()): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1];
+  if (effective === undefined) return uid === undefined || uid === 0;
+  return ((BigInt(`0x${effective}`) >> CAP_NET_BIND_SERVICE) & 1n) === 1n;
+}
+
+function numberIn<T>(path: string, otherwise: T): number | T {
+  const text = read(path).trim();
+  return /^\d+$/.test(text) ? Number(text) : otherwise;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // not Linux, or /proc is not mounted: the fact is unknown
+  }
+}

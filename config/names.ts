@@ -1,0 +1,23 @@
+// The two names of a runtime value: its key in the file, and its field in the plan. Free of typebox.
+import type { Runtime } from './plan.ts';
+import type { RuntimeKey } from './schema.ts';
+
+/** Key → field. A key of the schema without an entry here does not compile. */
+export const RUNTIME_FIELDS = {
+  health_check_interval_ms: 'healthIntervalMs',
+  health_check_timeout_ms: 'healthTimeoutMs',
+  health_check_fail_threshold: 'fall',
+  health_check_success_threshold: 'rise',
+  backend_connect_timeout_ms: 'connectTimeoutMs',
+  failover_backoff_initial_ms: 'backoffInitialMs',
+  failover_backoff_max_ms: 'backoffMaxMs',
+  backend_cooldown_ms: 'cooldownMs',
+  protection_trigger_threshold: 'protectionTrigger',
+  protection_window_ms: 'protectionWindowMs',
+  protection_stable_success_threshold: 'protectionStable',
+  max_concurrent_connections: 'maxConnections',
+  connection_idle_timeout_ms: 'idleMs',
+  overload_policy: 'overloadPolicy',
+  tcp_backlog: 'backlog',
+  drain_timeout_ms: 'drainMs',
+} as const satisfies Record<RuntimeKey, keyof Runtime>;

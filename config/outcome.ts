@@ -1,0 +1,64 @@
+// A draft without mistakes → the Plan, and the list of all values with their origins.
+import type { Draft, ServiceDraft } from './draft.ts';
+import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
+import { showPath } from './problem.ts';
+import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
+
+export interface Effective {
+  /** `services.web.runtime.tcp_backlog`, also where the value comes from elsewhere. */
+  readonly path: string;
+  readonly value: string | number;
+  /** `default`, `auto-tuned` or `file:LINE`. */
+  readonly origin: string;
+}
+
+export function planOf(draft: Draft, configPath: string): Plan {
+  return {
+    configPath,
+    logLevel: draft.logLevel.value,
+    workers: draft.workers.value,
+    engine: draft.engine.value,
+    maxConnections: draft.limit.value,
+    services: draft.services.map((service) => serviceOf(service, draft.limit.value)),
+  };
+}
+
+function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
+  const limit = draft.ownLimit?.value ?? instanceLimit;
+  return {
+    name: draft.name,
+    bindAddress: draft.bindAddress.value,
+    port: draft.port.value,
+    method: draft.method.value,
+    backends: draft.backends.map(({ host, port }) => backendOf(host.value, port.value)),
+    runtime: toRuntime(draft.runtime),
+    ownLimit: limit < instanceLimit ? limit : null,
+  };
+}
+
+function backendOf(host: string, port: number): BackendPlan {
+  return { host, port, address: addressOf(host, port) };
+}
+
+/** Every value that counts, in the order of the file; those that are wrong are left out. */
+export function effectiveOf(draft: Draft): Effective[] {
+  const list: Effective[] = [];
+  const add = (path: readonly (string | number)[], { value, origin, sound }: Setting<string | number>) => {
+    if (sound) list.push({ path: showPath(path), value, origin });
+  };
+  add(['log_level'], draft.logLevel);
+  add(['workers'], draft.workers);
+  add(['engine'], draft.engine);
+  if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
+  for (const { path, port, bindAddress, method, backends, runtime } of draft.services) {
+    add([...path, 'bind_address'], bindAddress);
+    add([...path, 'port'], port);
+    add([...path, 'method'], method);
+    for (const [i, backend] of backends.entries()) {
+      add([...path, 'backends', i, 'host'], backend.host);
+      add([...path, 'backends', i, 'port'], backend.port);
+    }
+    for (const key of RUNTIME_KEYS) add([...path, 'runtime', key], runtime[key]);
+  }
+  return list;
+}

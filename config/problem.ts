@@ -1,0 +1,71 @@
+// One problem of a configuration, as all commands show it. Free of typebox and yaml, so that showing one costs nothing.
+
+export interface Problem {
+  /** 1-based; null when the file itself is the problem, or the value is not written in it. */
+  readonly line: number | null;
+  readonly column: number | null;
+  /** `backends[1].port`, or '' for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** A place in the file. */
+export interface Mark {
+  readonly line: number;
+  readonly column: number;
+  readonly offset: number;
+}
+
+/** Keys and list indexes from the top of the file down to a value. */
+export type Path = readonly (string | number)[];
+
+/** `config.yaml:7:5 backends[1].port: expected integer 1..65535, got "abc"`; `file` is shown as given. */
+export function formatProblem(problem: Problem, file: string): string {
+  const at = problem.line === null ? `${file}:` : `${file}:${problem.line}:${problem.column ?? 1}`;
+  const path = problem.path === '' ? '' : ` ${problem.path}:`;
+  const hint = problem.hint === null ? '' : `; ${problem.hint}`;
+  return `${at}${path} ${problem.message}${hint}`;
+}
+
+export function problemAt(mark: Mark | null, path: Path, message: string, hint: string | null = null): Problem {
+  return { line: mark?.line ?? null, column: mark?.column ?? null, path: showPath(path), message, hint };
+}
+
+/** `['backends', 1, 'port']` → `backends[1].port`. */
+export function showPath(path: Path): string {
+  let shown = '';
+  for (const part of path) {
+    if (typeof part === 'number') shown += `[${part}]`;
+    else if (!/^[\w-]+$/.test(part)) shown += `[${quote(part)}]`;
+    else shown += shown === '' ? part : `.${part}`;
+  }
+  return shown;
+}
+
+/** What was found where something else was expected. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'a map of keys';
+}
+
+/**
+ * In double quotes, shortened. Control characters and those that turn the direction of writing are escaped, because
+ * the text goes to a terminal and comes from a file that may be somebody else's.
+ */
+export function quote(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return JSON.stringify(short).replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** In the order of the file; the same problem at the same place once (services share top-level values). */
+export function inOrder(problems: readonly Problem[]): Problem[] {
+  const once = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+  const at = (place: number | null) => place ?? Number.MAX_SAFE_INTEGER;
+  return [...once.values()].sort((a, b) => at(a.line) - at(b.line) || at(a.column) - at(b.column));
+}

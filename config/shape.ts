@@ -1,0 +1,92 @@
+// Questions about the schema as data: what is allowed at a place, and where else a key belongs.
+import { ConfigSchema } from './schema.ts';
+import type { Path } from './problem.ts';
+
+/** A JSON schema read as plain data; the keywords that bal uses. */
+export interface Shape {
+  readonly '~kind'?: string;
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly required?: readonly string[] | undefined;
+  readonly patternProperties?: Readonly<Record<string, Shape>>;
+  readonly items?: Shape;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+  readonly default?: unknown;
+  readonly tuned?: readonly unknown[];
+  readonly defaultText?: { readonly en: string; readonly ko: string };
+  readonly names?: string;
+  readonly description?: string;
+  readonly ko?: string;
+  readonly judge?: (text: string) => { readonly expected: string; readonly hint: string | null } | null;
+}
+
+export const ROOT: Shape = ConfigSchema;
+
+/** The shape of what may stand at `path`, or null where nothing may. */
+export function shapeAt(path: Path): Shape | null {
+  let shape: Shape | undefined = ROOT;
+  for (const part of path) {
+    if (shape === undefined) return null;
+    shape = typeof part === 'number' ? shape.items : (property(shape, part) ?? freeValue(shape));
+  }
+  return shape ?? null;
+}
+
+function property(shape: Shape, key: string): Shape | undefined {
+  return shape.properties !== undefined && Object.hasOwn(shape.properties, key) ? shape.properties[key] : undefined;
+}
+
+/** What the names of a free map (services) lead to. */
+export function freeValue(shape: Shape): Shape | undefined {
+  return Object.values(shape.patternProperties ?? {})[0];
+}
+
+/** The keys of a path that are in the schema by name: services.web.runtime → services, runtime. */
+export function trailOf(path: Path): string[] {
+  return path
+    .filter((part, i) => typeof part === 'string' && shapeAt(path.slice(0, i))?.properties !== undefined)
+    .map(String);
+}
+
+/** Keys allowed in the map at `path`. */
+export function keysAt(path: Path): string[] {
+  return Object.keys(shapeAt(path)?.properties ?? {});
+}
+
+/** `expected integer 1..65535`, … */
+export function expectation(shape: Shape): string {
+  if (shape.enum !== undefined) return `expected one of ${shape.enum.join(', ')}`;
+  const { type, minimum = '', maximum = '' } = shape;
+  if (type === 'integer') return `expected integer ${minimum}..${maximum}`;
+  if (type === 'array') return `expected a list of ${shape.minItems ?? 0}..${shape.maxItems ?? ''} entries`;
+  if (type === 'string') return shape.judge?.('')?.expected ?? 'expected text';
+  if (shape.maxProperties === undefined) return 'expected a map of keys';
+  return `expected a map of ${shape.minProperties ?? 0}..${shape.maxProperties} entries`;
+}
+
+/** A level of the file: the keys of one map. */
+export interface Level {
+  /** For people: `under "runtime"`, `in an entry of "backends"`, `at the top level`. */
+  readonly name: string;
+  /** Keys from the top, without free names and indexes, as trailOf() has them. */
+  readonly trail: readonly string[];
+  readonly keys: readonly string[];
+}
+
+/** All levels, the top first. */
+export function levels(shape: Shape = ROOT, trail: readonly string[] = [], name = 'at the top level'): Level[] {
+  const own = { name, trail, keys: Object.keys(shape.properties ?? {}) };
+  const below = Object.entries(shape.properties ?? {}).flatMap(([key, value]) => {
+    if (value.items?.properties !== undefined) return levels(value.items, [...trail, key], `in an entry of "${key}"`);
+    const free = freeValue(value);
+    if (free !== undefined) return levels(free, [...trail, key], `in an entry of "${key}"`);
+    return value.properties === undefined ? [] : levels(value, [...trail, key], `under "${key}"`);
+  });
+  return [own, ...below];
+}

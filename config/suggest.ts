@@ -1,0 +1,64 @@
+// Did you mean …? Pure text.
+
+/** The candidate that `word` is most likely a misspelling of, or null. */
+export function closest(word: string, candidates: readonly string[]): string | null {
+  const typed = normalise(word);
+  let best: string | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    const distance = editDistance(typed, normalise(candidate));
+    if (distance < least && distance <= allowance(candidate)) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best ?? soleHolder(typed, candidates);
+}
+
+/** One slip in three letters still reads as the same word; a single letter never does. */
+function allowance(candidate: string): number {
+  return Math.max(1, Math.floor(candidate.length / 3));
+}
+
+/** bindAddress, bind-address and BIND_ADDRESS are bind_address. */
+function normalise(word: string): string {
+  return word
+    .slice(0, 64)
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase();
+}
+
+/** `idle_timeout_ms` → `connection_idle_timeout_ms`: the only candidate that has all the words typed. */
+function soleHolder(typed: string, candidates: readonly string[]): string | null {
+  const words = typed.split('_');
+  if (words.length < 2) return null;
+  const holders = candidates.filter((candidate) => {
+    const has = new Set(candidate.split('_'));
+    return words.every((word) => has.has(word));
+  });
+  return holders.length === 1 ? (holders[0] ?? null) : null;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
+export function editDistance(a: string, b: string): number {
+  let twoBack: number[] = [];
+  let oneBack = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = at(oneBack, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let distance = Math.min(at(row, j - 1) + 1, at(oneBack, j) + 1, replaced);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) distance = Math.min(distance, at(twoBack, j - 2) + 1);
+      row.push(distance);
+    }
+    twoBack = oneBack;
+    oneBack = row;
+  }
+  return at(oneBack, b.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,172 @@
+// Text → plain data, where each part of it stands, and what is wrong with the YAML. Bounded in depth, in elements and
+// in what aliases expand to, because the text may be anything.
+import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, type Document, type YAMLError } from 'yaml';
+import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
+
+export interface Source {
+  /** Maps are objects without a prototype, so that `__proto__` is a key like any other. undefined: no document. */
+  readonly data: unknown;
+  /** Where a value stands (its key, where it has one), by keyOf(path). */
+  readonly marks: ReadonlyMap<string, Mark>;
+  readonly problems: readonly Problem[];
+}
+
+/** Deeper than any configuration; counted in the parser's own levels, about two for each of the file's. */
+const MAX_LEVELS = 40;
+/** Words, colons, line ends, …: six times what the largest valid file needs; the composer takes about 20 µs for each bad one. */
+const MAX_TOKENS = 100_000;
+const MAX_ALIASED = 10_000;
+
+/** A JSON pointer: the form that typebox reports places in, here also the key for marks. */
+export function keyOf(path: Path): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** YAML 1.2 without merge keys. Never throws. */
+export function readYaml(text: string): Source {
+  const places = new Places(text);
+  const failed = (offset: number, message: string, hint: string | null = null): Source => ({
+    data: undefined,
+    marks: new Map(),
+    problems: [problemAt(places.at(offset), [], message, hint)],
+  });
+  const parser = new Parser();
+  const tokens = [];
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > MAX_LEVELS) return failed(parser.offset, 'nested too deeply');
+    if (++count > MAX_TOKENS) return failed(parser.offset, 'too many elements', 'a configuration is far smaller');
+  }
+  tokens.push(...parser.end());
+  // uniqueKeys compares each key with each other (quadratic); Reader finds duplicates, and says where the first was.
+  const options = { prettyErrors: false, uniqueKeys: false, strict: true, merge: false, logLevel: 'silent' } as const;
+  const [document, second] = new Composer(options).compose(tokens, true, text.length);
+  if (document === undefined) return failed(0, 'the file is empty');
+  if (second !== undefined) {
+    return failed(second.range[0], 'a second document begins here', 'remove the line "---"; one file, one document');
+  }
+  const syntax = [...document.errors, ...document.warnings].map((error) => syntaxProblem(error, places));
+  if (syntax.length > 0) return { data: undefined, marks: new Map(), problems: syntax };
+  return new Reader(document, places).read();
+}
+
+/** What the parser's own sentence does not say well. */
+const WORDS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  TAB_AS_INDENT: ['a tab cannot indent', 'use spaces'],
+  BAD_INDENT: ['wrong indentation', 'keys of one map stand in one column, further in than their parent'],
+  TAG_RESOLVE_FAILED: ['unknown tag', 'put a text that begins with "!" in quotes'],
+  BLOCK_AS_IMPLICIT_KEY: ['a key right behind another key', 'begin a new line'],
+};
+
+function syntaxProblem(error: YAMLError, places: Places): Problem {
+  const [sentence = ''] = error.message.split('\n');
+  const [message, hint] = WORDS[error.code] ?? [sentence.charAt(0).toLowerCase() + sentence.slice(1), null];
+  return problemAt(places.at(error.pos[0]), [], message, hint);
+}
+
+/** Offsets → lines and columns. */
+class Places {
+  readonly #starts: number[] = [0];
+  readonly #length: number;
+
+  constructor(text: string) {
+    this.#length = text.length;
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) this.#starts.push(end + 1);
+  }
+
+  at(offset: number): Mark {
+    const bounded = Math.min(Math.max(offset, 0), this.#length);
+    let low = 0;
+    for (let high = this.#starts.length; high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if ((this.#starts[middle] ?? 0) <= bounded) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: bounded - (this.#starts[low] ?? 0) + 1, offset: bounded };
+  }
+}
+
+/** Walks one document. The recursion is as deep as the parser's stack was, which is bounded. */
+class Reader {
+  readonly #document: Document.Parsed;
+  readonly #places: Places;
+  readonly #marks = new Map<string, Mark>();
+  readonly #problems: Problem[] = [];
+  readonly #anchors = new Map<string, unknown>();
+  /** Aliases being expanded, outermost first. */
+  readonly #within: unknown[] = [];
+  #aliased = 0;
+
+  constructor(document: Document.Parsed, places: Places) {
+    this.#document = document;
+    this.#places = places;
+  }
+
+  read(): Source {
+    const data = this.#value(this.#document.contents, []);
+    return { data, marks: this.#marks, problems: this.#problems };
+  }
+
+  #value(node: unknown, path: Path): unknown {
+    if (this.#within.length > 0 && ++this.#aliased > MAX_ALIASED) {
+      if (this.#aliased === MAX_ALIASED + 1) this.#problem(node, path, 'aliases expand to too much');
+      return null;
+    }
+    if (isAlias(node)) return this.#alias(node, node.source, path);
+    if (isScalar(node) || isMap(node) || isSeq(node)) {
+      if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    }
+    if (isMap(node)) return this.#map(node.items, path);
+    if (isSeq(node)) return node.items.map((item, index) => this.#item(item, [...path, index]));
+    return isScalar(node) ? node.value : null;
+  }
+
+  #alias(node: unknown, name: string, path: Path): unknown {
+    const target = this.#anchors.get(name);
+    if (target === undefined || this.#within.includes(target)) {
+      this.#problem(node, path, target === undefined ? `no anchor ${quote(name)} before this` : 'an alias of itself');
+      return null;
+    }
+    this.#within.push(target);
+    const value = this.#value(target, path);
+    this.#within.pop();
+    return value;
+  }
+
+  #item(node: unknown, path: Path): unknown {
+    this.#marks.set(keyOf(path), this.#markOf(node));
+    return this.#value(node, path);
+  }
+
+  #map(pairs: readonly unknown[], path: Path): unknown {
+    const object: Record<string, unknown> = Object.create(null);
+    for (const pair of pairs) {
+      if (!isPair(pair)) continue;
+      const { key, value } = pair;
+      if (!isScalar(key)) {
+        this.#problem(key, path, 'a key must be a plain word');
+        continue;
+      }
+      const name = key.source ?? String(key.value);
+      const place = [...path, name];
+      const first = this.#marks.get(keyOf(place));
+      if (name in object && first !== undefined) {
+        this.#problem(key, place, 'duplicate key', `it is already on line ${first.line}`);
+        continue;
+      }
+      this.#marks.set(keyOf(place), this.#markOf(key));
+      object[name] = this.#value(value, place);
+    }
+    return object;
+  }
+
+  #markOf(node: unknown): Mark {
+    const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : null;
+    return this.#places.at(range?.[0] ?? 0);
+  }
+
+  #problem(node: unknown, path: Path, message: string, hint: string | null = null): void {
+    this.#problems.push(problemAt(this.#markOf(node), path, message, hint));
+  }
+}
