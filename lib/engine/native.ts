@@ -1,0 +1,151 @@
+// The native engine: finds the addon built from native/ and puts the seam over it. The addon asks with numbers and writes
+// what needs no answer into `records`, which are read here, in order, before the question that came with them.
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
+import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
+
+/** PROTOCOL in native/addon.c. */
+const PROTOCOL = 1;
+const NUMBERS_A_RECORD = 4;
+
+/** What native/addon.c makes. */
+interface NativeEngine extends Pick<
+  Engine,
+  'bytes' | 'route' | 'decide' | 'stopAccepting' | 'cut' | 'clientAddress' | 'shortages' | 'close'
+> {
+  /** [end code or −1 for connected, connection, bytes in, bytes out] each. */
+  readonly records: Float64Array;
+  listen(listener: number, fd: number, backlog: number, connectTimeoutMs: number, idleMs: number): void;
+}
+
+interface Addon {
+  readonly protocol: number;
+  create(
+    accepted: (records: number, connection: number, listener: number) => number,
+    failed: (records: number, connection: number, cause: number) => number,
+    told: (records: number) => void,
+    targets: number,
+  ): NativeEngine;
+}
+
+export type NativeLoad =
+  { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
+
+/** Loads the addon. `reason` completes "the native engine is not used: …". */
+export function loadNativeEngine(): NativeLoad {
+  if (process.platform !== 'linux') return { ok: false, reason: `it is for Linux, this is ${process.platform}` };
+  const file = find();
+  if (file === null) {
+    return { ok: false, reason: `there is no addon for linux-${process.arch}; 'npm run build:native' builds it` };
+  }
+  const module: { exports: unknown } = { exports: {} };
+  try {
+    process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+  } catch (error) {
+    return { ok: false, reason: `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  const addon = module.exports;
+  if (!isAddon(addon)) {
+    return { ok: false, reason: `${file} belongs to another version; 'npm run build:native' builds it anew` };
+  }
+  return { ok: true, create: (policy, targets) => over(addon, policy, targets) };
+}
+
+/** BAL_NATIVE_ADDON, else beside the bundle (dist/), else where the unbundled tests (.build/) or sources run. */
+function find(): string | null {
+  const named = process.env['BAL_NATIVE_ADDON'];
+  if (named !== undefined && named !== '') return named;
+  const here = dirname(fileURLToPath(import.meta.url));
+  const name = `bal-linux-${process.arch}.node`;
+  const places = ['native', '../../../dist/native', '../../dist/native'];
+  return places.map((place) => join(here, place, name)).find((path) => existsSync(path)) ?? null;
+}
+
+function isAddon(value: unknown): value is Addon {
+  return typeof value === 'object' && value !== null && 'protocol' in value && value.protocol === PROTOCOL;
+}
+
+/** A policy must not throw; if it does, the engine goes on and the error is as uncaught as in a timer. */
+function report(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+function isEnd(code: number | undefined): code is EndCode {
+  return code !== undefined && code >= 0 && code < ENDS.length;
+}
+
+function isFailure(code: number): code is ConnectFailureCode {
+  return code >= 0 && code < CONNECT_FAILURES.length;
+}
+
+function over(addon: Addon, policy: Policy, targets: number): Engine {
+  let active = 0;
+
+  function read(count: number): void {
+    for (let at = 0; at < count * NUMBERS_A_RECORD; at += NUMBERS_A_RECORD) {
+      const kind = records[at];
+      const connection = records[at + 1] ?? 0;
+      try {
+        if (!isEnd(kind)) {
+          policy.connected(connection);
+        } else {
+          active--;
+          policy.ended(connection, kind, records[at + 2] ?? 0, records[at + 3] ?? 0);
+        }
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  function accepted(count: number, connection: number, listener: number): number {
+    if (count > 0) read(count);
+    active++;
+    try {
+      return policy.accepted(connection, listener);
+    } catch (error) {
+      report(error);
+      return REFUSE;
+    }
+  }
+
+  function failed(count: number, connection: number, cause: number): number {
+    if (count > 0) read(count);
+    try {
+      return policy.failed(connection, isFailure(cause) ? cause : 5);
+    } catch (error) {
+      report(error);
+      return REFUSE;
+    }
+  }
+
+  const native = addon.create(accepted, failed, read, targets);
+  const { records } = native;
+  return {
+    name: 'native',
+    bytes: native.bytes,
+    get active() {
+      return active;
+    },
+    route: (target, ip, port) => native.route(target, ip, port),
+    listen(listener, handle, { backlog, connectTimeoutMs, idleMs }) {
+      try {
+        native.listen(listener, handle.fd, backlog, connectTimeoutMs, idleMs);
+      } finally {
+        handle.close(); // the addon has its own descriptor of the same socket
+      }
+    },
+    decide: (connection, target) => native.decide(connection, target),
+    stopAccepting: () => native.stopAccepting(),
+    cut: (listener) => native.cut(listener),
+    clientAddress: (connection) => native.clientAddress(connection),
+    shortages: () => native.shortages(),
+    close: () => native.close(),
+  };
+}

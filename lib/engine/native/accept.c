@@ -1,0 +1,114 @@
+// Listening sockets. Several workers wait on the same one, with EPOLLEXCLUSIVE so that a client wakes one of them; each
+// takes few clients at a time, so that others that are awake get their share.
+#include "bal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+  ACCEPTS_PER_WAKE = 1, // the listening socket is level-triggered: what is left comes up again
+  ACCEPTS_IN_FRONT = 16,
+  PAUSE_MS = 100,
+};
+
+static int arm(struct loop *loop, struct listener *listener) {
+  int error = system_add_listener(loop, listener);
+  listener->armed = error == 0;
+  return error;
+}
+
+static void disarm(struct loop *loop, struct listener *listener) {
+  // Not left to close(2): the primary and the other workers hold the same socket, so it would stay in the set.
+  if (listener->armed) epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
+  listener->armed = false;
+}
+
+int listener_start(struct listener *listener, int fd, int backlog) {
+  struct loop *loop = listener->engine->loop;
+  int on = 1;
+  // Accepted sockets inherit it: one call for all.
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || listen(fd, backlog) != 0) return errno;
+  listener->fd = fd;
+  int error = arm(loop, listener);
+  if (error != 0) {
+    listener->fd = -1;
+    return error;
+  }
+  listener->talks_first = 1;
+  listener->next = loop->listeners;
+  loop->listeners = listener;
+  loop_adjust(loop);
+  return 0;
+}
+
+void listener_stop(struct listener *listener) {
+  if (listener->fd < 0) return;
+  disarm(listener->engine->loop, listener);
+  close(listener->fd);
+  listener->fd = -1;
+  listener->due = false;
+}
+
+void listeners_sweep(struct loop *loop) {
+  for (struct listener **at = &loop->listeners; *at != NULL;) {
+    struct listener *listener = *at;
+    if (listener->fd >= 0 || listener->live > 0) {
+      at = &listener->next;
+      continue;
+    }
+    *at = listener->next;
+    free(listener);
+  }
+}
+
+void accept_pause(struct loop *loop) {
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
+    if (listener->fd >= 0) disarm(loop, listener);
+    listener->due = false;
+  }
+  loop->resume_at = loop->now + PAUSE_MS;
+}
+
+void accept_resume(struct loop *loop) {
+  if (loop->reserve < 0) loop->reserve = eventfd(0, EFD_CLOEXEC);
+  loop->resume_at = loop->reserve < 0 ? loop->now + PAUSE_MS : 0;
+  if (loop->reserve < 0) return;
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
+    if (listener->fd >= 0 && !listener->armed && arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
+  }
+}
+
+/** To the end of the queue of waiters: the kernel wakes the first that sleeps, so else one worker would get nearly all. */
+static void step_back(struct loop *loop, struct listener *listener) {
+  listener->accepted = 0;
+  if (!loop->can_exclusive || !listener->armed) return;
+  disarm(loop, listener);
+  if (arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
+}
+
+void accept_clients(struct loop *loop, struct listener *listener) {
+  listener->due = false;
+  for (int i = 0; i < ACCEPTS_PER_WAKE && listener->fd >= 0; i++) {
+    int fd = system_accept(loop, listener->fd);
+    if (fd >= 0) {
+      connection_accepted(loop, listener, fd);
+      if (++listener->accepted == ACCEPTS_IN_FRONT) step_back(loop, listener);
+      continue;
+    }
+    if (errno == EAGAIN) return; // another worker was faster
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
+      // The socket would be reported again and again: leave it alone until a connection ends, or a moment.
+      shortage(listener->engine, AT_ACCEPT, errno);
+      accept_pause(loop);
+      return;
+    }
+    // What is left concerns that client only: it is gone, or the network or a firewall refused it.
+  }
+}

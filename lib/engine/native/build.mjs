@@ -1,0 +1,60 @@
+// Builds the addon with the C compiler that is there: dist/native/bal-linux-<arch>.node. Headers are those of the
+// running Node. Without a compiler or headers it says so and is content, unless it was asked for with --only.
+//   node lib/engine/native/build.mjs [--if-needed] [--only] [--sanitize]
+// --sanitize makes bal-linux-<arch>.sanitize.node with AddressSanitizer and UndefinedBehaviorSanitizer instead.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const flags = new Set(process.argv.slice(2));
+const sanitize = flags.has('--sanitize');
+const folder = join(here, '..', '..', '..', 'dist', 'native');
+const result = join(folder, `bal-linux-${process.arch}${sanitize ? '.sanitize' : ''}.node`);
+
+/** A missing tool is no fault of the one who only wants bal: the js engine serves. */
+function without(what) {
+  console.error(`The native engine was not built: ${what}. bal works without it, with the js engine.`);
+  process.exit(flags.has('--only') || sanitize ? 1 : 0);
+}
+
+if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+  without(`it is for Linux on x64 and arm64, this is ${process.platform} on ${process.arch}`);
+}
+const files = readdirSync(here).filter((file) => /\.[ch]$/.test(file));
+const newest = Math.max(...[...files, 'build.mjs'].map((file) => statSync(join(here, file)).mtimeMs));
+if (flags.has('--if-needed') && existsSync(result) && statSync(result).mtimeMs >= newest) process.exit(0);
+
+const include = [
+  process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, 'include', 'node'),
+  join(dirname(process.execPath), '..', 'include', 'node'),
+  '/usr/include/node',
+  '/usr/include/nodejs/src',
+].find((path) => path && existsSync(join(path, 'node_api.h')) && existsSync(join(path, 'uv.h')));
+if (include === undefined) without('no headers of Node.js were found (node_api.h, uv.h)');
+
+const compiler = process.env.CC || 'cc';
+if (spawnSync(compiler, ['--version']).status !== 0) without(`there is no C compiler (${compiler})`);
+
+mkdirSync(folder, { recursive: true });
+// Under another name first: a running bal may have the old file mapped, and a failed build must not leave half a file.
+const draft = `${result}.${process.pid}`;
+const options = [
+  ...'-std=c11 -D_GNU_SOURCE -DNAPI_VERSION=8 -fPIC -shared -fvisibility=hidden -pthread'.split(' '),
+  ...'-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -fstack-protector-strong'.split(' '),
+  ...(sanitize
+    ? '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+    : '-O2 -g1 -D_FORTIFY_SOURCE=2 -flto -Wl,-z,relro,-z,now'
+  ).split(' '),
+];
+const sources = files.filter((file) => file.endsWith('.c')).map((file) => join(here, file));
+const built = spawnSync(compiler, [...options, '-isystem', include, ...sources, '-o', draft], { stdio: 'inherit' });
+if (built.status !== 0) {
+  rmSync(draft, { force: true });
+  console.error(
+    'The native engine was not built: the compiler failed, see above. bal works without it, with the js engine.',
+  );
+  process.exit(1);
+}
+renameSync(draft, result);

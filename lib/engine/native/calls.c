@@ -1,0 +1,100 @@
+// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written as a
+// record of four numbers and handed over with the next question, or at the end of the round. So a short connection
+// costs about one call, and the policy still hears everything in order.
+#include "bal.h"
+
+bool js_enter(struct loop *loop) {
+  if (loop->inside) return true;
+  if (loop->closing) return false;
+  napi_value resource;
+  if (napi_open_handle_scope(loop->env, &loop->handles) != napi_ok) return false;
+  if (napi_get_reference_value(loop->env, loop->resource, &resource) == napi_ok &&
+      napi_open_callback_scope(loop->env, resource, loop->context, &loop->callback) == napi_ok) {
+    loop->inside = true;
+    return true;
+  }
+  napi_close_handle_scope(loop->env, loop->handles);
+  return false;
+}
+
+void js_leave(struct loop *loop) {
+  if (!loop->inside) return;
+  // Still inside meanwhile: ticks and microtasks run now and may call the engine's methods.
+  napi_close_callback_scope(loop->env, loop->callback);
+  napi_close_handle_scope(loop->env, loop->handles);
+  loop->inside = false;
+}
+
+/** native.ts catches what the policy throws; what arrives here all the same is as uncaught as in a timer. */
+static void report(struct loop *loop) {
+  bool pending = false;
+  napi_value error;
+  if (napi_is_exception_pending(loop->env, &pending) != napi_ok || !pending) return;
+  if (napi_get_and_clear_last_exception(loop->env, &error) == napi_ok) napi_fatal_exception(loop->env, error);
+}
+
+/** The slots of connections that the policy now knows to be over. */
+static void free_told(struct engine *engine) {
+  while (engine->told_slots != NONE) {
+    uint32_t index = engine->told_slots;
+    engine->told_slots = slot_at(engine->loop, index)->ready.next;
+    slot_free(engine->loop, index);
+  }
+}
+
+/** Calls with the number of waiting records and two more numbers. False when there is no result. */
+static bool call(struct engine *engine, napi_ref function, uint32_t first, int32_t second, int32_t *result) {
+  struct loop *loop = engine->loop;
+  napi_env env = loop->env;
+  napi_value callee, receiver, argv[3], value;
+  uint32_t records = engine->recorded;
+  engine->recorded = 0;
+  bool called = false;
+  if (likely(js_enter(loop))) {
+    loop->called = true;
+    if (likely(napi_get_reference_value(env, function, &callee) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok &&
+               napi_create_uint32(env, records, &argv[0]) == napi_ok && napi_create_uint32(env, first, &argv[1]) == napi_ok &&
+               napi_create_int32(env, second, &argv[2]) == napi_ok)) {
+      loop->calling = true;
+      called = napi_call_function(env, receiver, callee, 3, argv, &value) == napi_ok;
+      loop->calling = false;
+      if (unlikely(!called)) report(loop);
+      else if (result != NULL && napi_get_value_int32(env, value, result) != napi_ok) called = false;
+    }
+  }
+  free_told(engine);
+  return called;
+}
+
+int32_t js_accepted(struct engine *engine, uint32_t connection, int32_t listener) {
+  int32_t answer;
+  return call(engine, engine->accepted, connection, listener, &answer) ? answer : REFUSE;
+}
+
+int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause) {
+  int32_t answer;
+  return call(engine, engine->failed, connection, (int32_t)cause, &answer) ? answer : REFUSE;
+}
+
+static void record(struct engine *engine, double kind, double connection, double in, double out) {
+  if (unlikely(engine->loop->closing || engine->recorded == RECORDS)) return; // the latter cannot be: js_make_room()
+  double *at = &engine->records[engine->recorded++ * RECORD_NUMBERS];
+  at[0] = kind;
+  at[1] = connection;
+  at[2] = in;
+  at[3] = out;
+}
+
+void js_connected(struct engine *engine, uint32_t connection) { record(engine, RECORD_CONNECTED, connection, 0, 0); }
+
+void js_ended(struct engine *engine, struct connection *c, uint32_t connection, enum end end) {
+  record(engine, end, connection, (double)c->bytes[CLIENT], (double)c->bytes[BACKEND]);
+}
+
+void js_flush(struct engine *engine) {
+  if (engine->recorded > 0) call(engine, engine->told, 0, 0, NULL);
+}
+
+void js_make_room(struct engine *engine) {
+  if (unlikely(engine->recorded + 2 > RECORDS)) js_flush(engine);
+}

@@ -1,0 +1,140 @@
+// One attempt to reach a backend. A connect to the same machine is done by the time connect(2) returns although it says
+// EINPROGRESS; so for such targets the client's first bytes are read and sent right away, and when that works both the
+// wait for EPOLLOUT and an event for the client's bytes are saved. Who answers like that, and on which listener clients
+// talk first, is learnt and probed again now and then.
+#include "bal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PROBE_EVERY = 64, SURE = 8 };
+
+/** One more observation for a score between −SURE and SURE. */
+static void learn(int8_t *score, bool yes) {
+  if (yes && *score < SURE) ++*score;
+  else if (!yes && *score > -SURE) --*score;
+}
+
+static bool worth_trying(int8_t score, uint8_t *since_probe) {
+  if (score > 0) return true;
+  if (++*since_probe < PROBE_EVERY) return false;
+  *since_probe = 0;
+  return true;
+}
+
+static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
+  // A connect to a port of this machine on which nobody listens can pick that very port as its own and so reach itself.
+  uint16_t port = ntohs(target->address.any.sa_family == AF_INET ? target->address.v4.sin_port : target->address.v6.sin6_port);
+  if (port < loop->first_ephemeral || port > loop->last_ephemeral) return false;
+  struct sockaddr_in6 own;
+  socklen_t length = sizeof own;
+  memset(&own, 0, sizeof own);
+  if (getsockname(c->fd[BACKEND], (struct sockaddr *)&own, &length) != 0) return false;
+  if (own.sin6_port != target->address.v6.sin6_port || own.sin6_family != target->address.any.sa_family) return false;
+  if (own.sin6_family == AF_INET) {
+    return memcmp(&((struct sockaddr_in *)&own)->sin_addr, &target->address.v4.sin_addr, 4) == 0;
+  }
+  return memcmp(&own.sin6_addr, &target->address.v6.sin6_addr, 16) == 0;
+}
+
+static int open_socket(struct loop *loop, struct engine *engine, int family) {
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (likely(fd >= 0)) return fd;
+  int error = errno;
+  shortage(engine, AT_SOCKET, error);
+  if ((error == EMFILE || error == ENFILE) && loop->reserve >= 0) {
+    // The client was accepted with the last descriptor: it gets the reserve, and no more are accepted for now.
+    close(loop->reserve);
+    loop->reserve = -1;
+    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    error = errno;
+    accept_pause(loop);
+  }
+  errno = error;
+  return fd;
+}
+
+static enum attempt failed(struct connection *c, int error, enum cause *cause) {
+  if (c->fd[BACKEND] >= 0) close(c->fd[BACKEND]);
+  c->fd[BACKEND] = -1;
+  *cause = cause_of(error);
+  return FAILED;
+}
+
+/** The client's first bytes into a socket that is probably connected. UNDER_WAY also when there were none. */
+static enum attempt send_first(struct loop *loop, struct connection *c, struct target *target, enum cause *cause) {
+  ssize_t got = recv(c->fd[CLIENT], loop->shared, sizeof loop->shared, 0);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) return CLIENT_LOST;
+    learn(&c->listener->talks_first, false);
+    return UNDER_WAY;
+  }
+  if (got == 0) {
+    c->direction[CLIENT] |= ENDED;
+    return UNDER_WAY;
+  }
+  learn(&c->listener->talks_first, true);
+  if ((size_t)got == sizeof loop->shared) c->side[CLIENT] |= READABLE;
+  if (unlikely(names_itself(loop, c, target))) {
+    if (!hold_bytes(loop, c, CLIENT, loop->shared, (size_t)got)) return SHORT_OF_MEMORY;
+    return failed(c, ECONNREFUSED, cause);
+  }
+  ssize_t put = send(c->fd[BACKEND], loop->shared, (size_t)got, MSG_NOSIGNAL);
+  int error = errno;
+  learn(&target->quick, put > 0);
+  if (likely(put == got)) {
+    c->side[BACKEND] |= SENT;
+    relay_count(loop, c, CLIENT, (size_t)put);
+    return CONNECTED;
+  }
+  size_t sent = put > 0 ? (size_t)put : 0;
+  if (!hold_bytes(loop, c, CLIENT, loop->shared + sent, (size_t)got - sent)) return SHORT_OF_MEMORY;
+  if (put > 0) {
+    c->side[BACKEND] |= SENT;
+    relay_count(loop, c, CLIENT, sent);
+    return CONNECTED;
+  }
+  return error == EAGAIN || error == EINTR ? UNDER_WAY : failed(c, error, cause);
+}
+
+enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *cause) {
+  struct engine *engine = c->listener->engine;
+  struct target *target = &engine->targets[c->target];
+  if (unlikely(target->length == 0)) return failed(c, 0, cause); // never routed
+  int fd = open_socket(loop, engine, target->address.any.sa_family);
+  if (unlikely(fd < 0)) return failed(c, errno, cause);
+  c->fd[BACKEND] = fd;
+  c->side[BACKEND] = WRITABLE;
+  c->last = (uint32_t)loop->now;
+  if (connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
+    int error = errno;
+    shortage(engine, AT_CONNECT, error);
+    return failed(c, error, cause);
+  }
+  enum attempt attempt = UNDER_WAY;
+  bool first = c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) && !c->watched;
+  if (first && worth_trying(target->quick, &target->since_probe) &&
+      worth_trying(c->listener->talks_first, &c->listener->since_probe)) {
+    attempt = send_first(loop, c, target, cause);
+    if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
+  }
+  int error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
+  if (likely(error == 0)) return attempt;
+  shortage(engine, AT_EPOLL, error);
+  // With bytes sent there is no other backend to turn to.
+  return attempt == CONNECTED ? SHORT_OF_MEMORY : failed(c, error, cause);
+}
+
+enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t events, enum cause *cause) {
+  if (events & (EPOLLERR | EPOLLHUP)) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(c->fd[BACKEND], SOL_SOCKET, SO_ERROR, &error, &length);
+    return failed(c, error == 0 ? ECONNRESET : error, cause);
+  }
+  if (!(events & EPOLLOUT)) return UNDER_WAY;
+  if (names_itself(loop, c, &c->listener->engine->targets[c->target])) return failed(c, ECONNREFUSED, cause);
+  return CONNECTED;
+}

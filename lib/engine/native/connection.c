@@ -1,0 +1,160 @@
+// The life of a connection: accepted, routed by the policy, connecting, open, over. Every path out of it ends in
+// connection_finish(), once.
+#include "bal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/** Attempts that fail at once in a row, before others have their turn. */
+enum { ATTEMPTS_PER_TURN = 8 };
+
+void connection_finish(struct loop *loop, struct connection *c, enum end end) {
+  struct listener *listener = c->listener;
+  struct engine *engine = listener->engine;
+  wheel_remove(loop, c);
+  ready_remove(loop, c);
+  hold_drop(loop, c, CLIENT);
+  hold_drop(loop, c, BACKEND);
+  // Whoever reset is gone already; a plain close of the other would look to it like a clean end.
+  bool resets_client = end == END_BACKEND_RESET || end == END_IDLE || end == END_CUT || end == END_REFUSED;
+  bool resets_backend = end == END_CLIENT_RESET || end == END_IDLE || end == END_CUT;
+  if (c->fd[BACKEND] >= 0) {
+    if (resets_backend) system_reset(c->fd[BACKEND]);
+    else close(c->fd[BACKEND]);
+  }
+  if (resets_client) system_reset(c->fd[CLIENT]);
+  else close(c->fd[CLIENT]);
+  c->fd[CLIENT] = c->fd[BACKEND] = -1;
+  c->state = FREE;
+  c->generation[CLIENT] = c->generation[BACKEND] = 0;
+  listener->live--;
+  loop->live--;
+  if (loop->resume_at != 0) loop->resume_at = loop->now; // two descriptors are free again
+  // The id must not be used again before the policy knows that this connection is over.
+  c->ready.next = engine->told_slots;
+  engine->told_slots = c->index;
+  js_ended(engine, c, c->index, end);
+}
+
+static void connection_open(struct loop *loop, struct connection *c) {
+  c->state = OPEN;
+  c->last = (uint32_t)loop->now;
+  wheel_remove(loop, c);
+  wheel_add(loop, c, c->last, c->listener->idle_ms);
+  js_connected(c->listener->engine, c->index);
+}
+
+/** Goes where the policy says until an attempt is under way or the connection is over. */
+static void connection_route(struct loop *loop, struct connection *c, int32_t answer) {
+  struct engine *engine = c->listener->engine;
+  for (int attempts = 0;; attempts++) {
+    if (answer < 0 || (uint32_t)answer >= engine->target_count) {
+      connection_finish(loop, c, END_REFUSED);
+      return;
+    }
+    c->target = answer;
+    if (attempts == ATTEMPTS_PER_TURN) {
+      c->state = DECIDED;
+      ready_add(loop, c);
+      return;
+    }
+    enum cause cause = CAUSE_OTHER;
+    c->state = CONNECTING;
+    switch (connect_start(loop, c, &cause)) {
+    case CONNECTED:
+      connection_open(loop, c);
+      return;
+    case UNDER_WAY:
+      wheel_remove(loop, c);
+      wheel_add(loop, c, c->last, c->listener->connect_ms);
+      return;
+    case CLIENT_LOST:
+      connection_finish(loop, c, END_CLIENT_GONE);
+      return;
+    case SHORT_OF_MEMORY:
+      connection_finish(loop, c, END_CUT);
+      return;
+    case FAILED:
+      answer = js_failed(engine, c->index, cause);
+    }
+  }
+}
+
+/** The current attempt failed. */
+static void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
+  wheel_remove(loop, c);
+  connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
+}
+
+void connection_accepted(struct loop *loop, struct listener *listener, int fd) {
+  struct connection *c = slot_take(loop);
+  if (unlikely(c == NULL)) {
+    shortage(listener->engine, AT_MEMORY, ENOMEM);
+    system_reset(fd);
+    return;
+  }
+  c->fd[CLIENT] = fd;
+  c->side[CLIENT] = WRITABLE;
+  c->listener = listener;
+  c->last = (uint32_t)loop->now;
+  c->state = WAITING;
+  listener->live++;
+  loop->live++;
+  uint32_t index = c->index;
+  int32_t answer = js_accepted(listener->engine, index, listener->id);
+  if (answer != WAIT) connection_route(loop, c, answer);
+  if (c->state == FREE) return;
+  // Only now, so that the bytes that connect_start() has read do not raise an event.
+  int error = watch(loop, c, CLIENT, 0);
+  c->watched = true;
+  if (unlikely(error != 0)) {
+    shortage(listener->engine, AT_EPOLL, error);
+    connection_finish(loop, c, END_CUT);
+  } else if (c->state == OPEN && (c->held[CLIENT] != NULL || c->side[CLIENT] & READABLE)) {
+    relay(loop, c);
+  }
+}
+
+void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events) {
+  uint8_t *flags = &c->side[side];
+  js_make_room(c->listener->engine);
+  if (side == BACKEND && c->state == CONNECTING) {
+    enum cause cause = CAUSE_OTHER;
+    enum attempt attempt = connect_event(loop, c, events, &cause);
+    if (attempt == FAILED) {
+      connection_failed(loop, c, cause);
+      return;
+    }
+    if (attempt == UNDER_WAY) return;
+    connection_open(loop, c);
+  }
+  if (events & ~(uint32_t)EPOLLOUT) *flags |= READABLE;
+  if (events & EPOLLOUT) *flags |= WRITABLE;
+  if (events & (EPOLLRDHUP | EPOLLHUP)) *flags |= HUNG_UP;
+  if (events & EPOLLERR) *flags |= BROKEN;
+  if (events & EPOLLPRI) *flags |= URGENT;
+  if (c->state == OPEN) relay(loop, c);
+  // A client that only half-closed still waits for its answer; one that reset does not.
+  else if (events & (EPOLLERR | EPOLLHUP)) connection_finish(loop, c, END_CLIENT_GONE);
+}
+
+void connection_ready(struct loop *loop, struct connection *c) {
+  js_make_room(c->listener->engine);
+  if (c->state == OPEN) relay(loop, c);
+  else if (c->state == DECIDED) connection_route(loop, c, c->target);
+}
+
+void connection_due(struct loop *loop, struct connection *c) {
+  uint32_t delay = c->state == OPEN ? c->listener->idle_ms : c->listener->connect_ms;
+  js_make_room(c->listener->engine);
+  if ((uint32_t)loop->now - c->last < delay + CLOCK_MS) {
+    wheel_add(loop, c, c->last, delay);
+  } else if (c->state == OPEN) {
+    connection_finish(loop, c, END_IDLE);
+  } else if (c->state == CONNECTING) {
+    close(c->fd[BACKEND]);
+    c->fd[BACKEND] = -1;
+    connection_failed(loop, c, CAUSE_TIMEOUT);
+  }
+}

@@ -1,0 +1,179 @@
+// Bytes from one side to the other. Events are edge-triggered, so each direction remembers whether its source may have
+// something (READABLE) and its sink may take something (WRITABLE) and goes on until one of the two says no, or until it
+// has had its share of the round; then the connection waits on the ready list and others have their turn.
+#include "bal.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+enum {
+  READS_PER_TURN = 8,      // of at most 32 KiB copied, or a tube full
+  STREAM_STOPS_AT = 4096,  // a splice that moves less than this was not worth its two calls
+};
+
+enum moved { BLOCKED, MORE, SOURCE_BROKEN, SINK_BROKEN, NO_MEMORY };
+
+void relay_count(struct loop *loop, struct connection *c, int direction, size_t bytes) {
+  struct engine *engine = c->listener->engine;
+  c->bytes[direction] += bytes;
+  c->last = (uint32_t)loop->now;
+  engine->bytes[2 * c->target + direction] += (double)bytes;
+}
+
+/**
+ * TCP_NODELAY on the backend's side, before its second send: the first small one leaves at once anyway, so a connection
+ * with one request saves the call. On the client's side it is inherited from the listener.
+ */
+static void about_to_send(struct connection *c, int side) {
+  if (likely(side == CLIENT || (c->side[side] & NO_DELAY))) return;
+  if (c->side[side] & SENT) {
+    int on = 1;
+    setsockopt(c->fd[side], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->side[side] |= NO_DELAY;
+  }
+  c->side[side] |= SENT;
+}
+
+/** The sink takes no more for now. */
+static enum moved sink_is_full(struct loop *loop, struct connection *c, int side) {
+  c->side[side] &= (uint8_t)~WRITABLE;
+  if (c->side[side] & WATCHES_OUT) return BLOCKED;
+  int error = watch_out(loop, c, side);
+  if (error == 0) return BLOCKED;
+  shortage(c->listener->engine, AT_EPOLL, error);
+  return NO_MEMORY;
+}
+
+/** The source's end: noted once, passed on when nothing is held any more. */
+static enum moved pass_end_on(struct connection *c, int direction) {
+  c->direction[direction] |= PASSED_ON;
+  // When the other direction is over too, closing both descriptors says the same without this call.
+  if (c->direction[!direction] & PASSED_ON) return BLOCKED;
+  return shutdown(c->fd[!direction], SHUT_WR) == 0 ? BLOCKED : SINK_BROKEN;
+}
+
+static void source_ended(struct connection *c, int direction) {
+  c->direction[direction] |= ENDED;
+  if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) c->backend_first = true;
+}
+
+/** One read of at most a buffer full, written at once. */
+static enum moved copy(struct loop *loop, struct connection *c, int direction) {
+  uint8_t *source = &c->side[direction];
+  ssize_t got = recv(c->fd[direction], loop->shared, sizeof loop->shared, 0);
+  if (got < 0) {
+    if (errno == EINTR) return MORE;
+    if (errno != EAGAIN) return SOURCE_BROKEN;
+    *source &= (uint8_t)~READABLE;
+    return BLOCKED;
+  }
+  if (got == 0) {
+    if (*source & BROKEN) return SOURCE_BROKEN; // the error itself was taken by an earlier call
+    source_ended(c, direction);
+    return MORE;
+  }
+  if ((size_t)got == sizeof loop->shared) c->direction[direction] |= STREAM;
+  else if (likely(!(*source & (URGENT | BROKEN)))) {
+    // A short read emptied the queue; what comes later raises a new event. With the FIN already here, this was all.
+    if (*source & HUNG_UP) source_ended(c, direction);
+    else *source &= (uint8_t)~READABLE;
+  }
+  about_to_send(c, !direction);
+  ssize_t put;
+  do put = send(c->fd[!direction], loop->shared, (size_t)got, MSG_NOSIGNAL);
+  while (unlikely(put < 0 && errno == EINTR));
+  if (unlikely(put < 0)) {
+    if (errno != EAGAIN) return SINK_BROKEN;
+    put = 0;
+  }
+  if (put > 0) relay_count(loop, c, direction, (size_t)put);
+  if (likely(put == got)) return MORE;
+  if (!hold_bytes(loop, c, direction, loop->shared + put, (size_t)(got - put))) return NO_MEMORY;
+  return sink_is_full(loop, c, !direction);
+}
+
+/** One splice into a tube; flushing is the caller's next step. */
+static enum moved splice_in(struct loop *loop, struct connection *c, int direction) {
+  about_to_send(c, !direction);
+  ssize_t got = hold_spliced(loop, c, direction);
+  if (got > 0) {
+    if (got < STREAM_STOPS_AT) c->direction[direction] &= (uint8_t)~STREAM;
+    return MORE;
+  }
+  if (got < 0) {
+    if (errno == EAGAIN) {
+      c->side[direction] &= (uint8_t)~READABLE;
+      return BLOCKED;
+    }
+    if (errno == EINTR) return MORE;
+    return errno == ENOSYS ? copy(loop, c, direction) : SOURCE_BROKEN;
+  }
+  // The end, or urgent data at the head of the queue, which splice(2) reports alike: a read tells.
+  c->direction[direction] |= NO_SPLICE;
+  return copy(loop, c, direction);
+}
+
+/** Moves what one direction can move now, up to its share. */
+static enum moved move(struct loop *loop, struct connection *c, int direction) {
+  uint8_t *state = &c->direction[direction];
+  const uint8_t *source = &c->side[direction], *sink = &c->side[!direction];
+  for (int reads = 0;;) {
+    if (c->held[direction] != NULL) {
+      if (!(*sink & WRITABLE)) return BLOCKED;
+      enum flushed flushed = hold_flush(loop, c, direction);
+      if (flushed == SINK_FAILED) return SINK_BROKEN;
+      if (flushed == STILL_HELD) return sink_is_full(loop, c, !direction);
+    }
+    if (*state & ENDED) return *state & PASSED_ON ? BLOCKED : pass_end_on(c, direction);
+    if (!(*source & READABLE) || !(*sink & WRITABLE)) return BLOCKED;
+    if (reads++ == READS_PER_TURN) return MORE;
+    bool splices = (*state & (STREAM | NO_SPLICE)) == STREAM && !(*source & URGENT) && loop->can_splice;
+    enum moved moved = splices ? splice_in(loop, c, direction) : copy(loop, c, direction);
+    if (moved != MORE) return moved;
+  }
+}
+
+/** One side is reset: the other gets a reset too, after the bytes that arrived before it, as far as they can be passed on. */
+static void side_is_broken(struct loop *loop, struct connection *c, int side) {
+  if (c->side[!side] & WRITABLE && !(c->side[!side] & BROKEN) && move(loop, c, side) == MORE) {
+    ready_add(loop, c);
+    return;
+  }
+  connection_finish(loop, c, side == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
+}
+
+void relay(struct loop *loop, struct connection *c) {
+  bool more = false;
+  for (int direction = 0; direction < 2; direction++) {
+    // Towards a broken side nothing can be moved; from it, what it sent before.
+    if (c->side[!direction] & BROKEN) continue;
+    switch (move(loop, c, direction)) {
+    case BLOCKED:
+      break;
+    case MORE:
+      more = true;
+      break;
+    case SOURCE_BROKEN:
+      connection_finish(loop, c, direction == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
+      return;
+    case SINK_BROKEN:
+      c->side[!direction] |= BROKEN | READABLE;
+      hold_drop(loop, c, direction);
+      side_is_broken(loop, c, !direction);
+      return;
+    case NO_MEMORY:
+      connection_finish(loop, c, END_CUT);
+      return;
+    }
+  }
+  if (c->direction[CLIENT] & c->direction[BACKEND] & PASSED_ON) {
+    connection_finish(loop, c, c->backend_first ? END_BACKEND_CLOSED : END_CLIENT_CLOSED);
+  } else if (more) {
+    ready_add(loop, c);
+  } else if (c->side[CLIENT] & BROKEN) {
+    connection_finish(loop, c, END_CLIENT_RESET);
+  } else if (c->side[BACKEND] & BROKEN) {
+    connection_finish(loop, c, END_BACKEND_RESET);
+  }
+}

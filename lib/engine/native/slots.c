@@ -1,0 +1,101 @@
+// Where connections are kept: slabs of 512, mapped when needed, the lowest ids in use first, so that memory follows the
+// number of connections. A slab that is empty is given back, but for one, so that a number which moves around a
+// multiple of 512 does not map and unmap all the time.
+#include "bal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct slab {
+  uint32_t live;
+  uint32_t untouched; // from here on no slot was ever used, nor its memory touched
+  uint32_t free;      // list through ready.next
+  struct connection slots[SLOTS_PER_SLAB];
+};
+
+static bool grow(struct loop *loop) {
+  for (uint32_t i = 0; i < loop->slab_count; i++) {
+    if (loop->slabs[i] == NULL) {
+      loop->slab_room = i;
+      break;
+    }
+    if (i + 1 == loop->slab_count) loop->slab_room = loop->slab_count;
+  }
+  if (loop->slab_room == loop->slab_count) {
+    if (loop->slab_count >= (1u << 20)) return false;
+    struct slab **more = realloc(loop->slabs, (loop->slab_count + 1) * sizeof *more);
+    if (more == NULL) return false;
+    loop->slabs = more;
+    loop->slabs[loop->slab_count++] = NULL;
+  }
+  struct slab *slab = mmap(NULL, sizeof *slab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (slab == MAP_FAILED) return false;
+  slab->free = NONE;
+  loop->slabs[loop->slab_room] = slab;
+  return true;
+}
+
+static bool has_room(const struct slab *slab) {
+  return slab != NULL && (slab->free != NONE || slab->untouched < SLOTS_PER_SLAB);
+}
+
+struct connection *slot_take(struct loop *loop) {
+  while (loop->slab_room < loop->slab_count && !has_room(loop->slabs[loop->slab_room])) loop->slab_room++;
+  if (loop->slab_room == loop->slab_count && !grow(loop)) return NULL;
+  struct slab *slab = loop->slabs[loop->slab_room];
+  uint32_t at = slab->free;
+  if (at != NONE) slab->free = slab->slots[at].ready.next;
+  else at = slab->untouched++;
+  slab->live++;
+  if (loop->spare_slab == loop->slab_room) loop->spare_slab = NONE;
+  struct connection *c = &slab->slots[at];
+  memset(c, 0, sizeof *c);
+  c->index = loop->slab_room * SLOTS_PER_SLAB + at;
+  c->fd[CLIENT] = c->fd[BACKEND] = -1;
+  return c;
+}
+
+void slot_free(struct loop *loop, uint32_t index) {
+  uint32_t number = index / SLOTS_PER_SLAB;
+  struct slab *slab = loop->slabs[number];
+  slab->slots[index % SLOTS_PER_SLAB].ready.next = slab->free;
+  slab->free = index % SLOTS_PER_SLAB;
+  slab->live--;
+  if (number < loop->slab_room) loop->slab_room = number;
+  if (slab->live > 0) return;
+  if (loop->spare_slab == NONE || loop->slabs[loop->spare_slab] == NULL) {
+    loop->spare_slab = number;
+    return;
+  }
+  // Two are empty: the one with the higher ids goes.
+  uint32_t higher = number > loop->spare_slab ? number : loop->spare_slab;
+  loop->spare_slab = number < loop->spare_slab ? number : loop->spare_slab;
+  munmap(loop->slabs[higher], sizeof *slab);
+  loop->slabs[higher] = NULL;
+  while (loop->slab_count > 0 && loop->slabs[loop->slab_count - 1] == NULL) loop->slab_count--;
+  if (loop->slab_room > loop->slab_count) loop->slab_room = loop->slab_count;
+}
+
+struct connection *slot_at(struct loop *loop, uint32_t index) {
+  return &loop->slabs[index / SLOTS_PER_SLAB]->slots[index % SLOTS_PER_SLAB];
+}
+
+uint32_t slot_limit(const struct loop *loop) { return loop->slab_count * SLOTS_PER_SLAB; }
+
+struct connection *slot_find(struct loop *loop, uint32_t index) {
+  if (index >= slot_limit(loop)) return NULL;
+  struct slab *slab = loop->slabs[index / SLOTS_PER_SLAB];
+  if (slab == NULL || index % SLOTS_PER_SLAB >= slab->untouched) return NULL;
+  struct connection *c = &slab->slots[index % SLOTS_PER_SLAB];
+  return c->state == FREE ? NULL : c;
+}
+
+void slots_free_all(struct loop *loop) {
+  for (uint32_t i = 0; i < loop->slab_count; i++) {
+    if (loop->slabs[i] != NULL) munmap(loop->slabs[i], sizeof **loop->slabs);
+  }
+  free(loop->slabs);
+  loop->slabs = NULL;
+  loop->slab_count = loop->slab_room = 0;
+}

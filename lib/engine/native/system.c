@@ -1,0 +1,124 @@
+// System calls that an old kernel or a seccomp filter may lack, with what to do instead; what an errno means to the
+// policy; and the counts of what this machine ran short of.
+#include "bal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool system_is_missing(int error) { return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP; }
+
+/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4 makes these fail as if they were missing, for tests. */
+static bool disabled(const char *word) {
+  const char *list = getenv("BAL_NATIVE_DISABLE");
+  size_t length = strlen(word);
+  for (const char *at = list; at != NULL && (at = strstr(at, word)) != NULL; at += length) {
+    if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0')) return true;
+  }
+  return false;
+}
+
+void system_probe(struct loop *loop) {
+  loop->can_splice = !disabled("splice");
+  loop->can_splice_out = !disabled("splice_out");
+  loop->can_exclusive = !disabled("exclusive");
+  loop->can_accept4 = !disabled("accept4");
+  loop->first_ephemeral = 1024;
+  loop->last_ephemeral = 65535;
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+  if (file == NULL) return;
+  unsigned first, last;
+  if (fscanf(file, "%u %u", &first, &last) == 2 && first <= last && last <= 65535) {
+    loop->first_ephemeral = (uint16_t)first;
+    loop->last_ephemeral = (uint16_t)last;
+  }
+  fclose(file);
+}
+
+int system_accept(struct loop *loop, int fd) {
+  if (likely(loop->can_accept4)) {
+    int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0 || (errno != ENOSYS && errno != EINVAL && errno != EPERM)) return client;
+    // EPERM is a firewall's answer too and EINVAL that of a socket which does not listen: ask accept(2) as well.
+    if (errno == ENOSYS) loop->can_accept4 = false;
+  }
+  int client = accept(fd, NULL, NULL);
+  if (client < 0) return -1;
+  if (fcntl(client, F_SETFD, FD_CLOEXEC) == 0 && fcntl(client, F_SETFL, O_RDWR | O_NONBLOCK) == 0) return client;
+  int error = errno;
+  close(client);
+  errno = error;
+  return -1;
+}
+
+ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out) {
+  if (unlikely(out ? !loop->can_splice_out : !loop->can_splice)) {
+    errno = ENOSYS;
+    return -1;
+  }
+  return splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+int system_add_listener(struct loop *loop, struct listener *listener) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)(uintptr_t)listener | FOR_LISTENER};
+  if (loop->can_exclusive) {
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0) return 0;
+    if (!system_is_missing(errno)) return errno;
+    loop->can_exclusive = false; // before Linux 4.5: every worker wakes for every client, and all still works
+    event.events = EPOLLIN;
+  }
+  return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0 ? 0 : errno;
+}
+
+void system_reset(int fd) {
+  struct linger now = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close(fd);
+}
+
+enum cause cause_of(int error) {
+  switch (error) {
+  case ECONNREFUSED:
+    return CAUSE_REFUSED;
+  case ETIMEDOUT:
+    return CAUSE_TIMEOUT;
+  case ENETUNREACH:
+  case EHOSTUNREACH:
+  case ENETDOWN:
+  case EHOSTDOWN:
+    return CAUSE_UNREACHABLE;
+  case ECONNRESET:
+  case ECONNABORTED:
+  case EPIPE:
+    return CAUSE_RESET;
+  default:
+    return is_shortage(error) ? CAUSE_LOCAL : CAUSE_OTHER;
+  }
+}
+
+static const int SHORT_OF[SHORTAGE_ERRORS] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENOSPC, EAGAIN};
+
+bool is_shortage(int error) {
+  for (int i = 0; i < SHORTAGE_ERRORS; i++) {
+    if (SHORT_OF[i] == error) return true;
+  }
+  return false;
+}
+
+void shortage(struct engine *engine, enum shortage_place place, int error) {
+  for (int i = 0; i < SHORTAGE_ERRORS; i++) {
+    if (SHORT_OF[i] == error) engine->shortages[place][i]++;
+  }
+}
+
+const char *shortage_place_name(enum shortage_place place) {
+  static const char *const names[SHORTAGE_PLACES] = {"accept", "socket", "connect", "pipe", "epoll", "memory"};
+  return names[place];
+}
+
+int shortage_error(int column) { return SHORT_OF[column]; }
