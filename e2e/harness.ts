@@ -5,12 +5,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { ReloadVerdict, Status } from '../lib/control/protocol.ts';
 import { home as homeOf, type Home } from '../lib/paths.ts';
 import { cli, type CliResult, environment } from './harness/cli.ts';
 import { askStatus } from './harness/control.ts';
 import type { EngineName } from './harness/engines.ts';
+import { atEnd, atExit, type Owner } from './harness/owner.ts';
 import { gone, isAlive, pidsOf, signal } from './harness/processes.ts';
 import { type LogRecord, recordsBelow, recordsIn } from './harness/records.ts';
 import { BAL } from './harness/root.ts';
@@ -39,6 +39,8 @@ export interface Bal {
   status(): Promise<Status>;
   /** Waits until the status is as wanted, and returns it. */
   statusWhen(what: string, holds: (status: Status) => boolean): Promise<Status>;
+  /** Waits until every backend has been checked once, so that a rare check does not get among what a test counts. */
+  checked(): Promise<void>;
   cli(...args: string[]): Promise<CliResult>;
   configure(config: Config): void;
   graceful(): Promise<{ code: number | null; verdict: ReloadVerdict }>;
@@ -51,18 +53,29 @@ export interface Bal {
   readonly exited: Promise<number | null>;
   /** What it wrote beside log lines, in the foreground. */
   stderr(): string;
+  /** Goes away as the reader of its output, in the foreground. */
+  closeStdout(): void;
   /** SIGKILLs the primary: what it leaves behind is not held against it, but for processes. */
   killPrimary(): Promise<void>;
 }
 
 /** A home of its own, removed after the test; a process still alive in it then fails the test. */
-export function newHome(t: TestContext): string {
+export function newHome(t: Owner): string {
   const home = mkdtempSync(join(tmpdir(), 'bal-e2e-'));
-  t.after(async () => {
-    const left = pidsOf(home);
-    for (const pid of left) signal(pid, 'SIGKILL');
+  const kill = (): number[] => {
+    const pids = pidsOf(home);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    return pids;
+  };
+  const forget = atExit(() => {
+    kill();
+    rmSync(home, { recursive: true, force: true });
+  });
+  atEnd(t, async () => {
+    const left = kill();
     await Promise.all(left.map(gone));
     rmSync(home, { recursive: true, force: true });
+    forget();
     assert.deepEqual(left, [], 'no process of this home is left after the test');
   });
   return home;
@@ -84,7 +97,7 @@ export function pidIn(file: string): number | null {
   return Number.isInteger(pid) && pid > 0 ? pid : null;
 }
 
-export async function startBal(t: TestContext, options: BalOptions): Promise<Bal> {
+export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
   const dir = options.home ?? newHome(t);
   const home = homeOf({ BAL_HOME: dir });
   const configFile = writeConfig(dir, options.config, options.engine);
@@ -93,7 +106,7 @@ export async function startBal(t: TestContext, options: BalOptions): Promise<Bal
   let exited = new Promise<number | null>(() => undefined);
   let crashed = false;
 
-  t.after(async () => {
+  atEnd(t, async () => {
     const pid = pidIn(home.pidFile);
     if (pid !== null && isAlive(pid) && pidsOf(dir).includes(pid)) await cli(['stop', '--now'], { home: dir });
     await until('every process of the instance is gone', () => pidsOf(dir).length === 0, { withinMs: 10_000 });
@@ -127,6 +140,11 @@ export async function startBal(t: TestContext, options: BalOptions): Promise<Bal
   const status = (): Promise<Status> => askStatus(home.socket);
   const run = (...args: string[]): Promise<CliResult> => cli(args, { home: dir });
   const logs = (): LogRecord[] => (child === null ? recordsBelow(home.logDir) : recordsIn(output.out));
+  const statusWhen = (what: string, holds: (status: Status) => boolean): Promise<Status> =>
+    until(what, async () => {
+      const now = await status();
+      return holds(now) ? now : null;
+    });
   return {
     home,
     configFile,
@@ -136,12 +154,14 @@ export async function startBal(t: TestContext, options: BalOptions): Promise<Bal
     exited,
     cli: run,
     stderr: () => output.err,
+    closeStdout: () => void child?.stdout?.destroy(),
     workerPids: async () => (await status()).workers.map((worker) => worker.pid),
-    statusWhen: (what, holds) =>
-      until(what, async () => {
-        const now = await status();
-        return holds(now) ? now : null;
-      }),
+    statusWhen,
+    async checked() {
+      await statusWhen('every backend has been checked', ({ services }) =>
+        services.every(({ backends }) => backends.every(({ state }) => state !== 'unknown')),
+      );
+    },
     configure: (config) => void writeConfig(dir, config, options.engine),
     async graceful() {
       const { code, stdout } = await run('graceful', '--json');

@@ -3,8 +3,8 @@
 // range can, on loopback, succeed by meeting itself.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 import { ending, type Ending } from './ending.ts';
+import { atEnd, type Owner } from './owner.ts';
 import { freePort } from './ports.ts';
 
 /** What a backend does with a connection. */
@@ -33,7 +33,7 @@ export interface Backend {
 }
 
 export async function backend(
-  t: TestContext,
+  t: Owner,
   behaviour: Behaviour,
   { host = '127.0.0.1', port: wanted = 0 }: { host?: string; port?: number } = {},
 ): Promise<Backend> {
@@ -74,7 +74,7 @@ export async function backend(
   }
 
   await recover();
-  t.after(die);
+  atEnd(t, die);
   return {
     host,
     port,

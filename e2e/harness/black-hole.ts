@@ -2,8 +2,8 @@
 // listens and then stands still, so nothing ever leaves the queue.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
+import { atEnd, type Owner } from './owner.ts';
 import { freePort } from './ports.ts';
 import { until } from './until.ts';
 
@@ -28,11 +28,11 @@ function queued(port: number): number {
 }
 
 /** The port of a listener at which every connect hangs. */
-export async function blackHole(t: TestContext): Promise<number> {
+export async function blackHole(t: Owner): Promise<number> {
   const port = await freePort();
   const worker = new Worker(THREAD, { eval: true, workerData: { port, gate: new SharedArrayBuffer(4) } });
   const fillers: Socket[] = [];
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const socket of fillers) socket.destroy();
     await worker.terminate();
   });

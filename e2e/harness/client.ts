@@ -1,8 +1,8 @@
 // One client connection, told what to do and asked what came.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 import { ending, type Ending } from './ending.ts';
+import { atEnd, type Owner } from './owner.ts';
 import { within } from './until.ts';
 
 export interface Client {
@@ -30,9 +30,9 @@ async function connected(socket: Socket): Promise<void> {
 }
 
 /** Connects, fails when it cannot. The connection goes with the test. */
-export async function connectTo(t: TestContext, port: number, host = '127.0.0.1'): Promise<Client> {
+export async function connectTo(t: Owner, port: number, host = '127.0.0.1'): Promise<Client> {
   const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
-  t.after(() => socket.destroy());
+  atEnd(t, () => socket.destroy());
   socket.on('error', () => undefined); // told by `over`
   const peerEnding = ending(socket);
   await within(`a client is connected to ${host}:${port}`, connected(socket));

@@ -18,10 +18,17 @@ export function missing(engine: EngineName): string | null {
   return found.some((file) => file.includes(platform)) ? null : `dist/native has no addon for ${platform}`;
 }
 
-/** Defines the test once for each engine; where an engine is missing it is skipped and its name says why. */
-export function forEachEngine(title: string, body: (t: TestContext, engine: EngineName) => Promise<void>): void {
+/**
+ * Defines the test once for each engine. Where an engine, or something else the test needs (`lacking`), is missing, it is
+ * skipped and its name says why.
+ */
+export function forEachEngine(
+  title: string,
+  body: (t: TestContext, engine: EngineName) => Promise<void>,
+  lacking: string | null = null,
+): void {
   for (const engine of ENGINES) {
-    const reason = missing(engine);
+    const reason = lacking ?? missing(engine);
     if (reason === null) test(`${title} (${engine})`, (t) => body(t, engine));
     else test(`${title} (${engine}; skipped: ${reason})`, { skip: reason }, () => undefined);
   }

@@ -1,7 +1,7 @@
 // Clients in a closed loop: each makes a visit, and begins again. What went wrong is counted by kind, so that a test can
 // say "none of these" and, when it fails, which.
-import type { TestContext } from 'node:test';
 import { type Exchange, type Outcome, visit } from './exchange.ts';
+import { atEnd, type Owner } from './owner.ts';
 import { until } from './until.ts';
 
 export type Counts = Record<Outcome, number> & {
@@ -58,14 +58,14 @@ function loop(port: number, exchange: Exchange, visits: number, options: LoadOpt
   return { counts, state, over: Promise.all(Array.from({ length: clients }, client)) };
 }
 
-export function startLoad(t: TestContext, port: number, exchange: Exchange, options: LoadOptions = {}): Load {
+export function startLoad(t: Owner, port: number, exchange: Exchange, options: LoadOptions = {}): Load {
   const { counts, state, over } = loop(port, exchange, Number.MAX_SAFE_INTEGER, options);
   const stop = async (): Promise<Counts> => {
     state.left = 0;
     await over;
     return counts;
   };
-  t.after(stop);
+  atEnd(t, stop);
   return {
     counts,
     stop,

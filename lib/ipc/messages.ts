@@ -18,7 +18,7 @@ export type ToWorker =
   | { readonly kind: 'listen'; readonly service: number }
   /** `granted` more slots of `pool` are the worker's (0: none to be had, stop asking until told). `thrifty`: give idle slots back at once. */
   | { readonly kind: 'slots'; readonly pool: number; readonly granted: number; readonly thrifty: boolean }
-  /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none. */
+  /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none, and be thrifty. */
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
   /** Stop accepting, let connections finish until each service's drainMs is over, send `drained`, exit. `now`: cut at once. */
@@ -28,7 +28,7 @@ export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
   | { readonly kind: 'listening'; readonly service: number }
   | { readonly kind: 'listen_failed'; readonly service: number; readonly code: string }
-  /** Wants about `wanted` more slots of `pool`. */
+  /** `wanted` clients wait for a slot of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `slots`. */
   | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly pool: number; readonly slots: number; readonly recalled: boolean }
   /** `id` answers `report`, null when by itself. Absolute values since the worker began, laid out by counters.ts. */

@@ -1,0 +1,49 @@
+// What was started last goes first, and all of it goes: node:test runs `after` hooks in the order they were given and
+// stops at the first that throws, so there is one hook for each owner, which runs a stack of its own.
+
+/** Whose end is the end of what was started for it: a test, or a file of tests (`{ after }` of node:test). */
+export interface Owner {
+  after(end: () => void | Promise<void>): void;
+}
+
+const stacks = new WeakMap<Owner, (() => unknown)[]>();
+
+async function unwind(stack: (() => unknown)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (let end = stack.pop(); end !== undefined; end = stack.pop()) {
+    try {
+      await end();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join('; '));
+}
+
+/** Runs `end` after the owner is over, before everything that was given earlier. */
+export function atEnd(owner: Owner, end: () => unknown): void {
+  const known = stacks.get(owner);
+  if (known !== undefined) {
+    known.push(end);
+    return;
+  }
+  const stack = [end];
+  stacks.set(owner, stack);
+  owner.after(() => unwind(stack));
+}
+
+const lastThings = new Set<() => void>();
+
+/**
+ * Runs `end`, which must not wait for anything, when this process ends in whatever way it can notice: a test that runs
+ * out of time is ended by its runner without any hook. Returns how to take it back.
+ */
+export function atExit(end: () => void): () => void {
+  if (lastThings.size === 0) {
+    process.once('exit', () => lastThings.forEach((last) => last()));
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => process.exit(1));
+  }
+  lastThings.add(end);
+  return () => void lastThings.delete(end);
+}

@@ -1,0 +1,127 @@
+// Programs that nobody here wrote: found where a distribution keeps them, started in a folder of their own and, because
+// some refuse to run as root, as somebody else when the test is root.
+import { spawn } from 'node:child_process';
+import { accessSync, chownSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { atEnd, atExit, type Owner } from './owner.ts';
+import { until } from './until.ts';
+
+function postgresFolders(): string[] {
+  try {
+    const base = '/usr/lib/postgresql';
+    return readdirSync(base).map((version) => join(base, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+/** The path of a program, or null where it is not installed. */
+export function find(name: string): string | null {
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    ...postgresFolders(),
+  ];
+  for (const folder of folders) {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return join(folder, name);
+    } catch {
+      // not here
+    }
+  }
+  return null;
+}
+
+/** Why a test cannot run, or null when every program is there. */
+export function lacking(...names: readonly string[]): string | null {
+  const missing = names.filter((name) => find(name) === null);
+  return missing.length === 0 ? null : `${missing.join(', ')} not installed`;
+}
+
+/** Somebody other than root to be, when the test is root. */
+function other(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
+  return user === undefined ? undefined : { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/** A folder that the programs started here may write, removed at the end. */
+export function workFolder(owner: Owner): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-e2e-program-'));
+  const user = other();
+  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  atEnd(owner, () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface RunResult {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. */
+export function run(
+  name: string,
+  args: readonly string[],
+  { cwd = tmpdir(), env = {} }: { cwd?: string; env?: Readonly<Record<string, string>> } = {},
+): Promise<RunResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(find(name) ?? name, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+      ...other(),
+    });
+    const stdout: Buffer[] = [];
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout: Buffer.concat(stdout), stderr }));
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Starts a server in the foreground and waits until it accepts on `port`; it goes with its owner. */
+export async function serve(
+  owner: Owner,
+  name: string,
+  args: readonly string[],
+  { port, cwd }: { port: number; cwd: string },
+): Promise<void> {
+  const child = spawn(find(name) ?? name, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], ...other() });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const forget = atExit(() => child.kill('SIGKILL'));
+  atEnd(owner, async () => {
+    child.kill('SIGINT'); // postgres: fast shutdown; redis and nginx: stop
+    const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(force);
+    forget();
+  });
+  await until(`${name} accepts on ${port}`, async () => {
+    if (child.exitCode !== null) throw new Error(`Cannot start ${name}: ${said}`);
+    return answers(port);
+  });
+}

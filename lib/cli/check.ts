@@ -1,0 +1,102 @@
+// `bal check`: is the configuration right? Static: reads the file and facts of this machine, no network, no names looked up.
+import type { Loaded } from '../../config/load.ts';
+import { formatProblem, type Problem } from '../../config/problem.ts';
+import { addressOf, type ServicePlan } from '../../config/plan.ts';
+import type { Triplet } from '../control/protocol.ts';
+import { configPath } from '../paths.ts';
+import type { ExitCode, Io } from './command.ts';
+
+export interface CheckOptions {
+  config?: string;
+  json: boolean;
+  verbose: boolean;
+  /** Warnings fail, too. */
+  strict: boolean;
+}
+
+/** 0: right; 1: errors, or warnings with `strict`. */
+export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
+  const { loadConfig } = await import('../../config/load.ts'); // slow to import: not before it is needed
+  const path = configPath(options.config);
+  const loaded = await loadConfig(path);
+  if (options.json) io.out(JSON.stringify(reportOf(loaded)));
+  else explain(loaded, options, options.config ?? path, io);
+  const failed = loaded.errors.length > 0 || (options.strict && loaded.warnings.length > 0);
+  return failed ? 1 : 0;
+}
+
+/** What `--json` prints. Keys are a contract: never rename or remove one. */
+function reportOf({ configPath, errors, warnings, notes, plan, effective }: Loaded) {
+  const services = plan?.services ?? [];
+  return {
+    config_path: configPath,
+    errors,
+    warnings,
+    notes,
+    backend_count: services.reduce((sum, { backends }) => sum + backends.length, 0),
+    services: services.map(({ name, bindAddress, port, method, backends }) => ({
+      name,
+      bind_address: bindAddress,
+      port,
+      method,
+      backends: backends.map(({ address }) => address),
+    })),
+    effective,
+  };
+}
+
+function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string, io: Io): void {
+  const { errors, warnings, notes, plan, effective } = loaded;
+  for (const problem of errors) io.err(formatProblem(problem, file));
+  for (const problem of warnings) io.err(`warning: ${formatProblem(problem, file)}`);
+  if (plan !== null) {
+    io.out(`${loaded.configPath}: valid, ${counted(plan.services.length, 'service')}`);
+    for (const service of plan.services) io.out(`  ${summaryOf(service)}`);
+    for (const problem of notes) io.out(`note: ${formatProblem(problem, file)}`);
+  }
+  if (verbose) {
+    const width = Math.max(...effective.map(({ path }) => path.length), 0);
+    for (const { path, value, origin } of effective) io.out(`  ${path.padEnd(width)}  ${value}  (${origin})`);
+  }
+  if (errors.length > 0) triplet(io, invalid(errors));
+  else if (strict && warnings.length > 0) triplet(io, tooStrict(warnings.length));
+}
+
+function summaryOf({ name, bindAddress, port, method, backends }: ServicePlan): string {
+  const shown = backends.slice(0, 8).map(({ address }) => address);
+  const more = backends.length > shown.length ? `, and ${backends.length - shown.length} more` : '';
+  return `${name}: ${addressOf(bindAddress, port)} to ${shown.join(', ')}${more} (${method})`;
+}
+
+function invalid(errors: readonly Problem[]): Triplet {
+  const inFile = errors.some(({ line }) => line !== null);
+  return {
+    what_happened: inFile
+      ? `the configuration is not valid: ${counted(errors.length, 'error')}`
+      : 'there is no configuration to use',
+    why_likely: inFile
+      ? 'a slip in the lines named above'
+      : 'the path is wrong, or the file is not there or not readable',
+    do_this_now: inFile
+      ? "correct these lines and run 'bal check' again"
+      : "make the file or name another with --config, then run 'bal check' again",
+  };
+}
+
+function tooStrict(warnings: number): Triplet {
+  return {
+    what_happened: `the configuration is valid, with ${counted(warnings, 'warning')}`,
+    why_likely: '--strict takes warnings for errors',
+    do_this_now: 'follow the hints above, or run without --strict',
+  };
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function triplet(io: Io, t: Triplet): void {
+  io.err(`  what_happened: ${t.what_happened}`);
+  io.err(`  why_likely: ${t.why_likely}`);
+  io.err(`  do_this_now: ${t.do_this_now}`);
+}

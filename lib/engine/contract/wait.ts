@@ -1,0 +1,28 @@
+// Waiting for what is true in the end, with a deadline that only a failing test meets.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const DEADLINE_MS = 10_000;
+
+/** Resolves once `claim` holds; rejects with `what` when it does not within the deadline. */
+export async function until(claim: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!claim()) {
+    if (performance.now() > deadline) throw new Error(`Gave up waiting: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** The promise's value; rejects with `what` when there is none within the deadline. */
+export async function within<T>(promise: Promise<T>, what: string, deadlineMs = DEADLINE_MS): Promise<T> {
+  const expired = new AbortController();
+  const deadline = sleep(deadlineMs, undefined, { signal: expired.signal }).then(() => {
+    throw new Error(`Gave up waiting: ${what}`);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    expired.abort();
+    deadline.catch(() => undefined);
+  }
+}

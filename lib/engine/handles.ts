@@ -1,0 +1,88 @@
+// Typed access to the parts of Node's TCP handles that its documentation does not name. They have been the same from
+// Node 20 to 26; everything taken from them is looked at before it is used, so that a Node which changes them says so at
+// start and not in the middle of traffic.
+
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import type { BoundHandle } from './engine.ts';
+
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: string;
+}
+
+/** libuv's TCP handle, whether it listens or is connected. Calls return 0, or -errno. */
+export interface TcpHandle extends BoundHandle {
+  getsockname(out: Partial<SocketAddress>): number;
+  getpeername(out: Partial<SocketAddress>): number;
+  setNoDelay(on: boolean): number;
+  /** close(2) with SO_LINGER 0. Refuses (-EINVAL) while a shutdown is under way. */
+  reset(callback: () => void): number;
+  /** Bytes handed to libuv that the kernel has not taken yet. */
+  readonly writeQueueSize: number;
+}
+
+const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'reset'] as const;
+
+// All handles of one kind share a prototype, so one look is enough for all of them.
+let known: unknown = null;
+
+function isTcpHandle(value: unknown): value is TcpHandle {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === known) return true;
+  if (!METHODS.every((name) => typeof Reflect.get(value, name) === 'function')) return false;
+  known = prototype;
+  return true;
+}
+
+/** The handle as what it is; throws when this Node's handles lack what the engine needs. */
+export function tcpHandle(value: unknown): TcpHandle {
+  if (isTcpHandle(value)) return value;
+  throw new Error(`Cannot use this Node.js (${process.version}): its TCP handles lack one of ${METHODS.join(', ')}`);
+}
+
+/** The handle below a socket that has one; throws like tcpHandle(). */
+export function handleOf(socket: net.Socket): TcpHandle {
+  return tcpHandle(Reflect.get(socket, '_handle'));
+}
+
+/** An Error like those of node:net: `code` is the errno's name. */
+export function systemError(action: string, status: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`Cannot ${action}: ${code}`), { code, errno: status, syscall: action });
+}
+
+/**
+ * Binds a TCP socket without listening on it. `host` is an IP literal, `port` may be 0. Throws with `code` EADDRINUSE,
+ * EACCES, EADDRNOTAVAIL, ….
+ */
+export function bindTcp(host: string, port: number): TcpHandle {
+  const create: unknown = Reflect.get(net, '_createServerHandle');
+  if (typeof create !== 'function') {
+    throw new Error(`Cannot bind a socket: net._createServerHandle is not in this Node.js (${process.version})`);
+  }
+  const made: unknown = Reflect.apply(create, net, [host, port, net.isIPv6(host) ? 6 : 4, undefined]);
+  if (typeof made === 'number') throw systemError('bind', made);
+  const handle = tcpHandle(made);
+  // libuv keeps EADDRINUSE back until the socket is used; asking for its name brings it out.
+  const status = handle.getsockname({});
+  if (status === 0) return handle;
+  handle.close();
+  throw systemError('bind', status);
+}
+
+/** `ip:port` or `[ip]:port` of the other end, '' when it is gone. */
+export function peerAddress(handle: TcpHandle): string {
+  const out: Partial<SocketAddress> = {};
+  if (handle.getpeername(out) !== 0 || out.address === undefined) return '';
+  return out.family === 'IPv6' ? `[${out.address}]:${out.port}` : `${out.address}:${out.port}`;
+}
+
+/** The port that a bound handle has. */
+export function localPort(handle: TcpHandle): number {
+  const out: Partial<SocketAddress> = {};
+  handle.getsockname(out);
+  return out.port ?? 0;
+}

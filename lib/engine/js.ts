@@ -1,0 +1,149 @@
+// The engine on node:net alone: runs wherever Node does, and serves where the native one was not built. Owns the
+// connections' ids and the two timers; a connection's own life is in js/connection.ts.
+
+import type { BoundHandle, CreateEngine, EndCode, Engine, ListenerSettings, Policy, Shortages } from './engine.ts';
+import { WAIT } from './engine.ts';
+import { peerAddress, systemError, tcpHandle } from './handles.ts';
+import { Buffers } from './js/buffers.ts';
+import { Connection } from './js/connection.ts';
+import type { Core } from './js/connection.ts';
+import { listen } from './js/listener.ts';
+import type { Listener } from './js/listener.ts';
+import type { Route } from './js/route.ts';
+import { routeTo } from './js/route.ts';
+import type { Side } from './js/side.ts';
+import { Ticker } from './js/ticker.ts';
+
+/** How exact connect timeouts are, and how soon a reset is noticed of a client that has no backend yet. */
+const WATCH_MS = 40;
+/** How often idle connections are looked for at most and at least; in between, 25 times in the shortest idle time. */
+const SWEEP_MS = { most: 100, least: 1000 };
+
+class JsEngine implements Engine, Core {
+  readonly name = 'js';
+  readonly policy: Policy;
+  readonly bytes: Float64Array;
+  readonly buffers = new Buffers();
+  readonly routes: (Route | undefined)[] = [];
+  lastReader: Side | null = null;
+  active = 0;
+  readonly #listeners = new Set<Listener>();
+  readonly #connections: (Connection | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  readonly #shortages = new Map<string, number>();
+  #watched: Connection[] = [];
+  readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
+  readonly #sweeper = new Ticker(SWEEP_MS.least, (now, punctual) => this.#sweep(now, punctual));
+
+  constructor(policy: Policy, targets: number) {
+    this.policy = policy;
+    this.bytes = new Float64Array(2 * targets);
+  }
+
+  route(target: number, ip: string, port: number): void {
+    this.routes[target] = routeTo(ip, port);
+  }
+
+  listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {
+    const accept = this.#accept.bind(this);
+    this.#sweeper.shorten(Math.max(SWEEP_MS.most, settings.idleMs / 25));
+    this.#listeners.add(listen(id, tcpHandle(handle), settings, accept));
+  }
+
+  #accept(listener: Listener, status: number, client: unknown): void {
+    if (status !== 0) {
+      this.shortage(systemError('accept', status));
+      return;
+    }
+    const id = this.#freeIds.pop() ?? this.#connections.length;
+    const connection = new Connection(this, id, listener, tcpHandle(client));
+    this.#connections[id] = connection;
+    this.active++;
+    this.#sweeper.start();
+    const target = this.policy.accepted(id, listener.id);
+    if (target === WAIT) this.watch(connection);
+    else connection.decided(target);
+  }
+
+  decide(id: number, target: number): void {
+    const connection = this.#connections[id];
+    if (connection?.stage === 'waiting') connection.decided(target);
+  }
+
+  watch(connection: Connection): void {
+    if (connection.watched) return;
+    connection.watched = true;
+    this.#watched.push(connection);
+    this.#watcher.start();
+  }
+
+  #watch(now: number, punctual: boolean): boolean {
+    const watched = this.#watched;
+    this.#watched = [];
+    for (const connection of watched) {
+      connection.watched = false;
+      if (connection.stage === 'open' || connection.stage === 'over') continue;
+      // Nothing is read from a client without a backend; that its peer's name is gone is how its reset shows.
+      if (connection.handle.getpeername({}) !== 0) connection.clientGone();
+      else if (connection.stage === 'connecting' && punctual && now >= connection.deadline) connection.timedOut();
+      else this.watch(connection);
+    }
+    return this.#watched.length > 0;
+  }
+
+  #sweep(now: number, punctual: boolean): boolean {
+    for (const connection of this.#connections) {
+      const { client, backend } = connection ?? {};
+      if (connection?.stage !== 'open' || !client || !backend) continue;
+      // A side that is not read from shows its reset only by its name.
+      if (client.quiet && client.lost) connection.sideLost(client);
+      else if (backend.quiet && backend.lost) connection.sideLost(backend);
+      else if (connection.moved || client.progressed() || backend.progressed()) {
+        connection.moved = false;
+        connection.lastMoved = now;
+      } else if (punctual && now - connection.lastMoved >= connection.listener.settings.idleMs) connection.idle();
+    }
+    return this.active > 0;
+  }
+
+  over(connection: Connection, end: EndCode): void {
+    this.#connections[connection.id] = undefined;
+    this.#freeIds.push(connection.id);
+    this.active--;
+    this.policy.ended(connection.id, end, connection.bytesIn, connection.bytesOut);
+  }
+
+  shortage(error: NodeJS.ErrnoException): void {
+    const what = `${error.syscall} ${error.code}`;
+    this.#shortages.set(what, (this.#shortages.get(what) ?? 0) + 1);
+  }
+
+  shortages(): Shortages {
+    return Object.fromEntries(this.#shortages);
+  }
+
+  clientAddress(id: number): string {
+    const connection = this.#connections[id];
+    return connection === undefined ? '' : peerAddress(connection.handle);
+  }
+
+  stopAccepting(): void {
+    for (const { handle } of this.#listeners) handle.close();
+    this.#listeners.clear();
+  }
+
+  cut(listener: number): number {
+    const found = this.#connections.filter((connection) => connection?.listener.id === listener);
+    for (const connection of found) connection?.cut();
+    return found.length;
+  }
+
+  close(): void {
+    this.stopAccepting();
+    for (const connection of this.#connections) connection?.cut();
+    this.#watcher.stop();
+    this.#sweeper.stop();
+  }
+}
+
+export const createJsEngine: CreateEngine = (policy, targets) => new JsEngine(policy, targets);

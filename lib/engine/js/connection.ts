@@ -1,0 +1,209 @@
+// One connection: a client, the attempts to connect it to a backend, and the relay between the two. Owner of the
+// connection's stage; what happens on the two sockets comes in through its two sides.
+
+import type { EndCode, Policy } from '../engine.ts';
+import type { TcpHandle } from '../handles.ts';
+import type { Buffers } from './buffers.ts';
+import { END, FAILURE } from './codes.ts';
+import { failureOf } from './failure.ts';
+import type { Listener } from './listener.ts';
+import type { Route } from './route.ts';
+import { metItself } from './route.ts';
+import { Side } from './side.ts';
+
+/** What the connections of one engine share. */
+export interface Core {
+  readonly policy: Policy;
+  readonly bytes: Float64Array;
+  readonly buffers: Buffers;
+  readonly routes: readonly (Route | undefined)[];
+  /** Whose bytes came last: see Connection.sideEnded(). */
+  lastReader: Side | null;
+  /** Watches a connection that has no backend yet, for its deadline and its client's reset. */
+  watch(connection: Connection): void;
+  shortage(error: NodeJS.ErrnoException): void;
+  over(connection: Connection, end: EndCode): void;
+}
+
+type Stage = 'waiting' | 'connecting' | 'open' | 'over';
+
+export class Connection {
+  readonly core: Core;
+  readonly id: number;
+  readonly listener: Listener;
+  /** The client's, as it was accepted. */
+  readonly handle: TcpHandle;
+  stage: Stage = 'waiting';
+  client: Side | null = null;
+  backend: Side | null = null;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** When the attempt to connect is given up. */
+  deadline = 0;
+  /** Is in the list of watched connections. */
+  watched = false;
+  /** Bytes have moved since the last sweep. */
+  moved = true;
+  /** The last sweep that found bytes moved. */
+  lastMoved = 0;
+  #target = -1;
+  #firstOver: Side | null = null;
+
+  constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
+    this.core = core;
+    this.id = id;
+    this.listener = listener;
+    this.handle = handle;
+  }
+
+  /** Does what the policy answered. */
+  decided(target: number): void {
+    if (target < 0) {
+      this.#finish(END.refused);
+      return;
+    }
+    this.#target = target;
+    const route = this.core.routes[target];
+    if (route === undefined) {
+      this.#failed('other');
+      return;
+    }
+    this.stage = 'connecting';
+    this.deadline = performance.now() + this.listener.settings.connectTimeoutMs;
+    this.backend = new Side(this, null);
+    this.core.watch(this);
+    this.backend.socket.connectTo(route.address);
+  }
+
+  #failed(cause: keyof typeof FAILURE): void {
+    this.backend = null;
+    this.decided(this.core.policy.failed(this.id, FAILURE[cause]));
+  }
+
+  backendConnected(backend: Side): void {
+    const route = this.core.routes[this.#target];
+    if (route?.mayMeetItself && backend.socket.handle !== null && metItself(backend.socket.handle)) {
+      backend.socket.reset();
+      this.#failed('refused');
+      return;
+    }
+    this.stage = 'open';
+    this.client = new Side(this, this.handle);
+    this.core.policy.connected(this.id);
+    this.client.socket.startReading();
+    backend.socket.startReading();
+  }
+
+  /** Passes bytes on; false when `from` is to stop reading. */
+  relay(from: Side, buffer: Uint8Array, count: number): boolean {
+    const { client, backend, core } = this;
+    if (client === null || backend === null) return false;
+    let to = client;
+    let counter = 2 * this.#target;
+    if (from === client) {
+      to = backend;
+      this.bytesIn += count;
+    } else {
+      this.bytesOut += count;
+      counter++;
+    }
+    core.bytes[counter] = (core.bytes[counter] ?? 0) + count;
+    this.moved = true;
+    core.lastReader = from;
+    to.send(buffer, count);
+    from.stalled = to.busy;
+    return !to.busy && this.stage === 'open';
+  }
+
+  sideWritten(side: Side): void {
+    const from = this.#opposite(side);
+    this.moved = true;
+    if (from?.stalled) {
+      from.stalled = false;
+      from.socket.startReading();
+    } else this.#closeIfDone();
+  }
+
+  sideEnded(side: Side): void {
+    if (side.finished && this.core.lastReader === side) {
+      // Right behind bytes, libuv before 1.52 does not tell an end from a reset, and after a FIN of ours the peer's
+      // name does not either. Reading once more does.
+      this.core.lastReader = null;
+      side.socket.readAgain();
+      return;
+    }
+    if (side.lost) {
+      this.sideLost(side);
+      return;
+    }
+    side.over = true;
+    this.#firstOver ??= side;
+    const to = this.#opposite(side);
+    if (to?.over === false) to.finish();
+    else this.#closeIfDone();
+  }
+
+  /** Both directions are over and everything is written: closing says so to both, without a shutdown before it. */
+  #closeIfDone(): void {
+    const { client, backend } = this;
+    if (client?.over && backend?.over && !client.busy && !backend.busy) {
+      this.#finish(this.#firstOver === client ? END.client_closed : END.backend_closed);
+    }
+  }
+
+  sideBroke(side: Side, error: NodeJS.ErrnoException): void {
+    if (this.stage === 'open') this.sideLost(side);
+    else if (this.stage === 'connecting') {
+      const cause = failureOf(error);
+      if (cause === 'local') this.core.shortage(error);
+      this.#failed(cause);
+    }
+  }
+
+  /** The side was reset, or its network failed. */
+  sideLost(side: Side): void {
+    this.#finish(side === this.client ? END.client_reset : END.backend_reset);
+  }
+
+  /** The time for connecting to the backend is over. */
+  timedOut(): void {
+    this.backend?.socket.close();
+    this.#failed('timeout');
+  }
+
+  clientGone(): void {
+    this.#finish(END.client_gone);
+  }
+
+  idle(): void {
+    this.#finish(END.idle);
+  }
+
+  cut(): void {
+    this.#finish(END.cut);
+  }
+
+  #opposite(side: Side): Side | null {
+    return side === this.client ? this.backend : this.client;
+  }
+
+  #finish(how: EndCode): void {
+    const { client, backend } = this;
+    const clean = how === END.client_closed || how === END.backend_closed;
+    this.stage = 'over';
+    if (client === null) this.handle.reset(ignore);
+    else if (clean) client.socket.close();
+    else client.socket.reset();
+    if (backend !== null) {
+      if (clean) backend.socket.close();
+      else backend.socket.reset();
+      backend.release();
+    }
+    client?.release();
+    this.core.over(this, how);
+  }
+}
+
+function ignore(): void {
+  // Nothing is left to be done once the handle is closed.
+}

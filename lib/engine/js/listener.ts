@@ -1,0 +1,29 @@
+// A listening socket of an engine: accepts straight from libuv's handle, without a net.Server and the second socket
+// object that taking a connection out of one costs.
+
+import type { ListenerSettings } from '../engine.ts';
+import { systemError } from '../handles.ts';
+import type { TcpHandle } from '../handles.ts';
+
+export interface Listener {
+  readonly id: number;
+  readonly settings: ListenerSettings;
+  readonly handle: TcpHandle;
+}
+
+/** Listens; `accept` is called with status 0 and the client's handle, or with -errno. Throws with `code`. */
+export function listen(
+  id: number,
+  handle: TcpHandle,
+  settings: ListenerSettings,
+  accept: (listener: Listener, status: number, client: unknown) => void,
+): Listener {
+  const listener: Listener = { id, settings, handle };
+  // Linux hands this option down to the sockets that are accepted, which saves a system call for each.
+  handle.setNoDelay(true);
+  handle.onconnection = (status, client) => accept(listener, status, client);
+  const status = handle.listen(settings.backlog);
+  if (status === 0) return listener;
+  handle.close();
+  throw systemError('listen', status);
+}

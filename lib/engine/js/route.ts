@@ -1,0 +1,44 @@
+// Where a target leads.
+
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import type { TcpSocketConnectOpts } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { SocketAddress, TcpHandle } from '../handles.ts';
+
+export interface Route {
+  readonly address: TcpSocketConnectOpts;
+  /** A connect may end up connected to itself: see metItself(). */
+  readonly mayMeetItself: boolean;
+}
+
+export function routeTo(ip: string, port: number): Route {
+  const address = { host: ip, port, family: isIPv6(ip) ? 6 : 4 };
+  return { address, mayMeetItself: port >= lowestEphemeralPort() && isOwn(ip) };
+}
+
+/**
+ * True for a socket connected to itself. When nobody listens on a port of this machine's ephemeral range, the kernel may
+ * pick that very port to connect from, and TCP's simultaneous open then succeeds: the backend would seem to be up, and
+ * its port would be taken.
+ */
+export function metItself(handle: TcpHandle): boolean {
+  const own: Partial<SocketAddress> = {};
+  const peer: Partial<SocketAddress> = {};
+  if (handle.getsockname(own) !== 0 || handle.getpeername(peer) !== 0) return false;
+  return own.port === peer.port && own.address === peer.address;
+}
+
+function isOwn(ip: string): boolean {
+  if (ip.startsWith('127.') || ip === '::1') return true;
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
+}
+
+function lowestEphemeralPort(): number {
+  try {
+    const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1');
+    return Number.parseInt(range, 10) || 1024;
+  } catch {
+    return 1024; // Not Linux: ask for any port that could be one.
+  }
+}

@@ -1,0 +1,137 @@
+// A net.Socket of which only the lower half is used: reading into a buffer of ours, writing, connecting, closing. The
+// stream above it (its queues, its events, a nextTick for each write) would cost as much again as the sockets
+// themselves, and a relay has no use for it: it never has more than one write under way and stops reading meanwhile.
+//
+// net.Socket itself tells its stream what happens through push(null) (the other side ended) and destroy(error) (it
+// broke); these two are caught here and passed on. This is the one place where a class of Node is extended.
+
+import net from 'node:net';
+import type { TcpHandle } from '../handles.ts';
+import { handleOf } from '../handles.ts';
+
+/** Who is told what happens on a socket. Never called after close() or reset(). */
+export interface Receiver {
+  /** `count` bytes are in `buffer`, which is only lent. Returns false to stop reading until read() is called. */
+  received(count: number, buffer: Uint8Array): boolean;
+  /** The other side has sent its FIN (or, see Side, was reset right behind its last bytes). */
+  ended(): void;
+  /** The socket is of no use any more: reset, timed out, not connected. */
+  broke(error: NodeJS.ErrnoException): void;
+  /** The kernel has taken all of the last write. */
+  written(): void;
+  /** connectTo() has succeeded. */
+  connected(): void;
+}
+
+interface Options extends net.SocketConstructorOpts {
+  readonly onread: net.OnReadOpts;
+  readonly handle?: TcpHandle;
+  readonly pauseOnCreate?: boolean;
+}
+
+export class RelaySocket extends net.Socket {
+  #to: Receiver | null;
+  #handle: TcpHandle | null;
+  readonly #done: (error?: Error | null) => void;
+
+  /** Around an accepted handle, or without one to be connected. Reads nothing before read() is called. */
+  constructor(to: Receiver, buffer: Uint8Array, handle: TcpHandle | null) {
+    const onread = {
+      buffer,
+      callback: (count: number, read: Uint8Array): boolean => this.#to?.received(count, read) ?? false,
+    };
+    const options: Options =
+      handle === null ? { allowHalfOpen: true, onread } : { allowHalfOpen: true, onread, handle, pauseOnCreate: true };
+    super(options);
+    this.#to = to;
+    this.#handle = handle;
+    this.#done = (error) => {
+      if (error) this.#break(error);
+      else this.#to?.written();
+    };
+  }
+
+  connectTo(to: net.TcpSocketConnectOpts): void {
+    this.on('connect', connected);
+    this.connect(to);
+    this.#handle = handleOf(this);
+  }
+
+  /** net.Socket's event, passed on. */
+  told(): void {
+    this.#to?.connected();
+  }
+
+  get handle(): TcpHandle | null {
+    return this.#handle;
+  }
+
+  startReading(): void {
+    this._read(0);
+  }
+
+  /** Takes an end back, to learn whether it was one: calls ended() or broke(). */
+  readAgain(): void {
+    this.pause();
+    this._read(0);
+  }
+
+  /** One at a time: the next only after written(), which may be called before this returns. */
+  send(bytes: Uint8Array): void {
+    // What Writable calls it with when it holds bytes; the type knows only encodings of text.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    this._write(bytes, 'buffer' as BufferEncoding, this.#done);
+  }
+
+  /** FIN, after all that was sent. */
+  finish(): void {
+    this._final(ignore);
+  }
+
+  /** Closes; what the kernel has it still delivers. */
+  close(): void {
+    this.#to = null;
+    // A connect under way is net.Socket's business until it is over.
+    if (this.connecting) super.destroy();
+    else this.#handle?.close();
+  }
+
+  /** Closes with a reset. */
+  reset(): void {
+    this.#to = null;
+    const handle = this.#handle;
+    if (handle === null || handle.reset(ignore) === 0) return;
+    // libuv does not reset while a shutdown is under way, which it is until its next round.
+    setImmediate(() => {
+      if (handle.reset(ignore) !== 0) handle.close();
+    });
+  }
+
+  #break(error: Error): void {
+    const to = this.#to;
+    this.close();
+    to?.broke(error);
+  }
+
+  override push(chunk: unknown): boolean {
+    if (chunk === null) this.#to?.ended();
+    return false;
+  }
+
+  override read(): null {
+    return null;
+  }
+
+  override destroy(error?: Error): this {
+    this.#break(error ?? new Error('destroyed'));
+    return this;
+  }
+}
+
+function ignore(): void {
+  // net.Socket wants a callback where nothing is to be done.
+}
+
+function connected(this: RelaySocket): void {
+  this.told();
+}
