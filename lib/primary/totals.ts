@@ -1,0 +1,235 @@
+// What all workers together have done since bal started: their reports added up, by service name and backend address, so
+// that nothing falls when a worker is replaced or dies or a reload renumbers the backends. No I/O; one mutable Totals, owned by the
+// supervisor, because reports come twice a second from every worker.
+
+import type { ServicePlan } from '../../config/plan.ts';
+import { BACKEND_FIELDS, GAUGES, SERVICE_FIELDS, backendAt, serviceAt } from '../ipc/counters.ts';
+import type { BackendField, ServiceField } from '../ipc/counters.ts';
+
+/** What the positions of a worker's report mean: fixed for its life. */
+export interface Layout {
+  readonly services: readonly string[];
+  /** By backend id; `service` is an index into `services`. */
+  readonly backends: readonly { readonly service: number; readonly address: string }[];
+}
+
+export type ServiceCounts = Readonly<Record<ServiceField, number>>;
+export type BackendCounts = Readonly<Record<BackendField, number>>;
+
+/** Clients, as the service counted them, and connections to backends, those to removed backends included. */
+export interface Sum {
+  readonly clients: ServiceCounts;
+  readonly backends: BackendCounts;
+}
+
+interface Part {
+  /** In the order of SERVICE_FIELDS and BACKEND_FIELDS. */
+  readonly clients: number[];
+  readonly backends: number[];
+}
+
+interface Worker {
+  readonly layout: Layout;
+  /** The highest value seen at each position of a counter, the last one of a gauge. */
+  readonly last: number[];
+}
+
+export interface Totals {
+  readonly workers: Map<number, Worker>;
+  readonly instance: Part;
+  readonly services: Map<string, Part>;
+  /** By backendKey(). */
+  readonly backends: Map<string, number[]>;
+}
+
+export function createTotals(): Totals {
+  return { workers: new Map(), instance: newPart(), services: new Map(), backends: new Map() };
+}
+
+/** The layout of workers forked for `services`: backend ids count through all services in order, as in the table. */
+export function layoutOf(services: readonly ServicePlan[]): Layout {
+  return {
+    services: services.map(({ name }) => name),
+    backends: services.flatMap(({ backends }, service) => backends.map(({ address }) => ({ service, address }))),
+  };
+}
+
+/** A worker is forked; `worker` ids are never used again. */
+export function join(totals: Totals, worker: number, layout: Layout): void {
+  totals.workers.set(worker, { layout, last: [] });
+}
+
+/**
+ * A worker's `counters`. A value that falls, is negative or no number is taken for what was last known: totals never fall, and
+ * a report cut short changes only what it has. Returns the growth of `connections_total` by service, for protection.
+ */
+export function report(totals: Totals, worker: number, values: readonly number[]): ReadonlyMap<string, number> {
+  const connected = new Map<string, number>();
+  const known = totals.workers.get(worker);
+  if (known === undefined) return connected;
+  const { layout, last } = known;
+  for (const [index, name] of layout.services.entries()) {
+    const part = partOf(totals, name);
+    for (const [i, field] of SERVICE_FIELDS.entries()) {
+      const growth = grow(last, values, serviceAt(index, field), GAUGES.has(field));
+      addAt(totals.instance.clients, i, growth);
+      addAt(part.clients, i, growth);
+    }
+  }
+  for (const [id, { service, address }] of layout.backends.entries()) {
+    const name = layout.services[service];
+    if (name === undefined) continue;
+    const part = partOf(totals, name);
+    const own = backendOf(totals, name, address);
+    for (const [i, field] of BACKEND_FIELDS.entries()) {
+      const growth = grow(last, values, backendAt(layout.services.length, id, field), GAUGES.has(field));
+      addAt(totals.instance.backends, i, growth);
+      addAt(part.backends, i, growth);
+      addAt(own, i, growth);
+      if (field === 'connections_total' && growth > 0) connected.set(name, (connected.get(name) ?? 0) + growth);
+    }
+  }
+  return connected;
+}
+
+/** A worker is gone: its counters stay in the totals, its gauges leave them. What it did since its last report is not known. */
+export function leave(totals: Totals, worker: number): void {
+  const known = totals.workers.get(worker);
+  if (known === undefined) return;
+  report(totals, worker, atRest(known));
+  totals.workers.delete(worker);
+}
+
+/** Forgets the backends and services that are in no worker's layout and not in `services`; the instance's sum keeps what they counted. */
+export function retain(totals: Totals, services: readonly ServicePlan[]): void {
+  const layouts = [layoutOf(services), ...Array.from(totals.workers.values(), ({ layout }) => layout)];
+  const names = new Set(layouts.flatMap((layout) => layout.services));
+  const keys = new Set(
+    layouts.flatMap((layout) =>
+      layout.backends.map(({ service, address }) => backendKey(layout.services[service] ?? '', address)),
+    ),
+  );
+  for (const name of totals.services.keys()) if (!names.has(name)) totals.services.delete(name);
+  for (const key of totals.backends.keys()) if (!keys.has(key)) totals.backends.delete(key);
+}
+
+export function instanceSum(totals: Totals): Sum {
+  return sumOf(totals.instance);
+}
+
+export function serviceSum(totals: Totals, service: string): Sum {
+  return sumOf(totals.services.get(service) ?? newPart());
+}
+
+export function backendSum(totals: Totals, service: string, address: string): BackendCounts {
+  return backendCounts(totals.backends.get(backendKey(service, address)) ?? []);
+}
+
+/** What one worker has counted, over all its services and backends; zeros when it is gone. */
+export function workerSum(totals: Totals, worker: number): Sum {
+  const part = newPart();
+  const known = totals.workers.get(worker);
+  if (known === undefined) return sumOf(part);
+  const { layout, last } = known;
+  for (const index of layout.services.keys()) {
+    for (const [i, field] of SERVICE_FIELDS.entries()) addAt(part.clients, i, last[serviceAt(index, field)] ?? 0);
+  }
+  for (const id of layout.backends.keys()) {
+    for (const [i, field] of BACKEND_FIELDS.entries()) {
+      addAt(part.backends, i, last[backendAt(layout.services.length, id, field)] ?? 0);
+    }
+  }
+  return sumOf(part);
+}
+
+/** Live connections that other workers than `worker`, also of other generations, hold to a backend: a route's `elsewhere`. */
+export function elsewhere(totals: Totals, worker: number, service: string, address: string): number {
+  const all = totals.backends.get(backendKey(service, address))?.[backendAt(0, 0, 'active')] ?? 0;
+  const known = totals.workers.get(worker);
+  if (known === undefined) return all;
+  const { layout, last } = known;
+  const id = layout.backends.findIndex(
+    (backend) => backend.address === address && layout.services[backend.service] === service,
+  );
+  const own = id === -1 ? 0 : (last[backendAt(layout.services.length, id, 'active')] ?? 0);
+  return Math.max(0, all - own);
+}
+
+/** Takes over `values[at]` where it makes sense, and returns by how much the total changes. */
+function grow(last: number[], values: readonly number[], at: number, isGauge: boolean): number {
+  const before = last[at] ?? 0;
+  const value = values[at];
+  const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  const after = isCount && (isGauge || value > before) ? value : before;
+  last[at] = after;
+  return after - before;
+}
+
+/** Its last report with all gauges at zero. */
+function atRest({ layout, last }: Worker): number[] {
+  const values = [...last];
+  for (const index of layout.services.keys()) values[serviceAt(index, 'active')] = 0;
+  for (const id of layout.backends.keys()) values[backendAt(layout.services.length, id, 'active')] = 0;
+  return values;
+}
+
+function sumOf({ clients, backends }: Part): Sum {
+  return { clients: serviceCounts(clients), backends: backendCounts(backends) };
+}
+
+function serviceCounts(counts: readonly number[]): ServiceCounts {
+  const of = (field: ServiceField) => counts[serviceAt(0, field)] ?? 0;
+  return {
+    active: of('active'),
+    accepted_total: of('accepted_total'),
+    overload_total: of('overload_total'),
+    no_backend_total: of('no_backend_total'),
+    ended_client_closed_total: of('ended_client_closed_total'),
+    ended_backend_closed_total: of('ended_backend_closed_total'),
+    ended_client_reset_total: of('ended_client_reset_total'),
+    ended_backend_reset_total: of('ended_backend_reset_total'),
+    ended_idle_total: of('ended_idle_total'),
+    ended_cut_total: of('ended_cut_total'),
+    ended_client_gone_total: of('ended_client_gone_total'),
+    ended_refused_total: of('ended_refused_total'),
+  };
+}
+
+function backendCounts(counts: readonly number[]): BackendCounts {
+  const of = (field: BackendField) => counts[backendAt(0, 0, field)] ?? 0;
+  return {
+    active: of('active'),
+    connections_total: of('connections_total'),
+    bytes_in: of('bytes_in'),
+    bytes_out: of('bytes_out'),
+    refused_total: of('refused_total'),
+    timeout_total: of('timeout_total'),
+    other_total: of('other_total'),
+  };
+}
+
+function newPart(): Part {
+  return { clients: SERVICE_FIELDS.map(() => 0), backends: BACKEND_FIELDS.map(() => 0) };
+}
+
+function partOf(totals: Totals, service: string): Part {
+  const part = totals.services.get(service) ?? newPart();
+  totals.services.set(service, part);
+  return part;
+}
+
+function backendOf(totals: Totals, service: string, address: string): number[] {
+  const key = backendKey(service, address);
+  const counts = totals.backends.get(key) ?? BACKEND_FIELDS.map(() => 0);
+  totals.backends.set(key, counts);
+  return counts;
+}
+
+/** Neither a service's name nor an address holds a line feed. */
+function backendKey(service: string, address: string): string {
+  return `${service}\n${address}`;
+}
+
+function addAt(counts: number[], at: number, growth: number): void {
+  counts[at] = (counts[at] ?? 0) + growth;
+}
