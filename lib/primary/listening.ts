@@ -1,0 +1,73 @@
+// Which addresses are bound. Owner of the handles: a reload binds what is new before anything changes, and gives up
+// what is gone once no worker of the old generation is left to accept on it.
+
+import type { Plan } from '../../config/plan.ts';
+import type { BoundHandle } from '../engine/engine.ts';
+import type { BindFailure, Listener } from './listeners.ts';
+import { bind, listenAddress } from './listeners.ts';
+
+/** The handles for a plan's services, in order, and which of them are new. */
+export interface Binding {
+  readonly ok: true;
+  readonly handles: readonly BoundHandle[];
+  /** Addresses in use, in the services' order. */
+  readonly addresses: readonly string[];
+}
+
+export interface Listening {
+  /** Binds what the plan needs and is not bound yet. On failure nothing has changed. */
+  bindFor(plan: Plan): Promise<Binding | BindFailure>;
+  /** Closes all listeners but those. */
+  keepOnly(addresses: readonly string[]): void;
+  /** Whether giving up the listeners that `plan` does not need would let `failure`'s address be bound. */
+  readonly addresses: readonly string[];
+}
+
+export function createListening(): Listening {
+  const bound = new Map<string, Listener>();
+
+  function close(listener: Listener): void {
+    bound.delete(listener.address);
+    listener.handle.close();
+  }
+
+  return {
+    async bindFor(plan) {
+      const fresh: Listener[] = [];
+      const handles: BoundHandle[] = [];
+      const addresses: string[] = [];
+      for (const service of plan.services) {
+        const where = await listenAddress(service);
+        const result = 'code' in where ? where : bindOnce(where.ip, service.port, where.address, fresh);
+        if (!result.ok) {
+          fresh.forEach(close);
+          return result;
+        }
+        handles.push(result.listener.handle);
+        addresses.push(result.listener.address);
+      }
+      return { ok: true, handles, addresses };
+    },
+    keepOnly(addresses) {
+      for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
+    },
+    get addresses() {
+      return [...bound.keys()];
+    },
+  };
+
+  function bindOnce(
+    ip: string,
+    port: number,
+    address: string,
+    fresh: Listener[],
+  ): { ok: true; listener: Listener } | BindFailure {
+    const existing = bound.get(address);
+    if (existing !== undefined) return { ok: true, listener: existing };
+    const result = bind(ip, port);
+    if (!result.ok) return result;
+    bound.set(address, result.listener);
+    fresh.push(result.listener);
+    return result;
+  }
+}

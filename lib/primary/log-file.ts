@@ -1,0 +1,152 @@
+// The two places a log can go, rotated files (daemon) and stdout (foreground): both asynchronous, bounded, and harmless
+// to the rest when they fail.
+
+import { accessSync, constants, mkdirSync, stat } from 'node:fs';
+import { join } from 'node:path';
+
+import { pino } from 'pino';
+import roll from 'pino-roll';
+
+import type { Sink } from './log.ts';
+
+/** What may wait in memory for a disk or terminal that does not take it; beyond it lines are dropped and counted. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const FILE_SIZE = '50m';
+/** Rotated files kept besides the current one. */
+const FILES_KEPT = 10;
+/** How often to look whether the file is still there, or can be opened again. */
+const WATCH_MS = 2000;
+
+/** What pino-roll and pino.destination both give: a sonic-boom stream. */
+interface Boom {
+  readonly file: string | null;
+  write(line: string): boolean;
+  reopen(): void;
+  flushSync(): void;
+  on(event: 'error' | 'drop' | 'write', listener: (argument: unknown) => void): unknown;
+  once(event: 'ready' | 'error', listener: (argument: unknown) => void): unknown;
+}
+
+/** Rotated by size and day below `dir`; `size` as in pino-roll (`50m`), for tests. */
+export function openFiles(dir: string, size = process.env['BAL_LOG_SIZE'] ?? FILE_SIZE): Promise<Sink> {
+  return openSink(async () => {
+    // Looked at before pino-roll does: with a file that cannot be opened every later write would throw.
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.W_OK | constants.X_OK);
+    const boom = await roll({
+      file: join(dir, 'bal'),
+      extension: '.log',
+      size,
+      frequency: 'daily',
+      dateFormat: 'yyyy-MM-dd',
+      mkdir: true,
+      mode: 0o600,
+      // Without removeOtherLogFiles only the files of this very process would ever be removed.
+      limit: { count: FILES_KEPT, removeOtherLogFiles: true },
+      maxLength: MAX_WAITING_BYTES,
+    });
+    return opened(boom as Boom);
+  });
+}
+
+export function openStdout(): Promise<Sink> {
+  return openSink(() =>
+    opened(pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES }) as unknown as Boom),
+  );
+}
+
+function opened(boom: Boom): Promise<Boom> {
+  return new Promise((resolve, reject) => {
+    boom.once('ready', () => resolve(boom));
+    boom.once('error', reject);
+  });
+}
+
+async function openSink(open: () => Promise<Boom>): Promise<Sink> {
+  let boom: Boom | null = null;
+  let dropped = 0;
+  let fault: string | null = null;
+
+  function failed(error: unknown): void {
+    fault = error instanceof Error ? error.message : String(error);
+  }
+
+  async function attempt(): Promise<void> {
+    try {
+      const fresh = await open();
+      fresh.on('error', failed);
+      fresh.on('drop', () => {
+        dropped++;
+      });
+      fresh.on('write', () => {
+        fault = null;
+      });
+      boom = fresh;
+      fault = null;
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  let watching = false;
+  async function watch(): Promise<void> {
+    if (watching) return;
+    watching = true;
+    const file = boom?.file ?? null;
+    if (boom === null) await attempt();
+    else if (file !== null && !(await exists(file))) reopen();
+    watching = false;
+  }
+
+  /** Opens the file anew under the same name (and makes its directory): after logrotate, or when it was removed. */
+  function reopen(): void {
+    try {
+      if (boom?.file !== null) boom?.reopen();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  await attempt();
+  const timer = setInterval(() => void watch(), WATCH_MS);
+  timer.unref();
+
+  return {
+    write(line) {
+      if (boom === null) {
+        dropped++;
+        return;
+      }
+      try {
+        boom.write(line);
+      } catch (error) {
+        // sonic-boom throws once it has no file (fd −1): start over with a new one.
+        dropped++;
+        failed(error);
+        boom = null;
+      }
+    },
+    reopen,
+    close() {
+      clearInterval(timer);
+      try {
+        boom?.flushSync();
+      } catch {
+        // A full disk or a closed terminal: what cannot be written is lost, which is no reason to stay.
+      }
+      boom = null;
+    },
+    get dropped() {
+      return dropped;
+    },
+    get fault() {
+      return fault;
+    },
+  };
+}
+
+function exists(file: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    stat(file, (error) => resolve(error === null || error.code !== 'ENOENT'));
+  });
+}

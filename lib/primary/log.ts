@@ -1,0 +1,73 @@
+// The log: one JSON object a line, keys in the order of the contract. The primary is the only process that writes it;
+// workers send their lines over IPC. Nothing that happens to the log (full disk, removed directory, a terminal that
+// went away) may reach the traffic: lines are then dropped and counted.
+
+import { pino } from 'pino';
+
+import type { LogLevel } from '../../config/plan.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Where finished lines go. Never throws, never blocks. */
+export interface Sink {
+  write(line: string): void;
+  /** Opens the file again, for logrotate. */
+  reopen(): void;
+  /** Writes out what is waiting; the last call. */
+  close(): void;
+  /** Lines lost so far. */
+  readonly dropped: number;
+  /** Why lines are being lost right now; null while all is well. */
+  readonly fault: string | null;
+}
+
+export interface Log {
+  debug(event: string, message: string, fields?: Fields): void;
+  info(event: string, message: string, fields?: Fields): void;
+  warn(event: string, message: string, fields?: Fields): void;
+  error(event: string, message: string, fields?: Fields): void;
+  /** The same log under another module name. */
+  for(module: string): Log;
+}
+
+export interface RootLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
+/** Every line goes through here. `event` is a stable name, `fields` hold the facts. */
+export function createLog(sink: Sink, level: LogLevel): RootLog {
+  const root = pino(
+    {
+      level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label.toUpperCase() }) },
+      hooks: { streamWrite: inOrder },
+    },
+    { write: (line) => sink.write(line) },
+  );
+
+  function named(module: string): Log {
+    return {
+      debug: (event, message, fields = {}) => root.debug({ module, event, fields }, message),
+      info: (event, message, fields = {}) => root.info({ module, event, fields }, message),
+      warn: (event, message, fields = {}) => root.warn({ module, event, fields }, message),
+      error: (event, message, fields = {}) => root.error({ module, event, fields }, message),
+      for: named,
+    };
+  }
+
+  return {
+    ...named('bal'),
+    setLevel(next) {
+      root.level = next;
+    },
+  };
+}
+
+/** pino puts the level first and the message last; the contract has another order. */
+function inOrder(line: string): string {
+  const { timestamp, level, message, module, event, fields } = JSON.parse(line) as Record<string, unknown>;
+  return `${JSON.stringify({ timestamp, level, message, module, event, fields })}\n`;
+}
