@@ -21,8 +21,11 @@ export type ToWorker =
   /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none, and be thrifty. */
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
-  /** Stop accepting, let connections finish until each service's drainMs is over, send `drained`, exit. `now`: cut at once. */
-  | { readonly kind: 'drain'; readonly now: boolean };
+  /**
+   * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs, 0: cut at once), send
+   * `drained`, exit. May come again with a shorter time.
+   */
+  | { readonly kind: 'drain'; readonly timeoutMs: number | null };
 
 export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }

@@ -37,6 +37,8 @@ export interface ServiceTable {
   readonly drainMs: number;
   /** How long a worker itself leaves a backend alone after a failed connect, until the primary's next table says. */
   readonly cooldownMs: number;
+  /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
+  readonly start: number;
   /** The service's own slot pool (see slots), or null when only the instance's pool 0 counts. */
   readonly pool: number | null;
 }

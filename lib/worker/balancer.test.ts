@@ -23,6 +23,7 @@ function service(routes: readonly Partial<Route>[], method: Method = 'round_robi
     idleMs: 1000,
     backlog: 1,
     drainMs: 1000,
+    start: 0,
     cooldownMs: 1000,
     pool: null,
   };

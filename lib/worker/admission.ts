@@ -1,0 +1,142 @@
+// Whether a client may come in: it needs a slot of its service's pool, where that has one, and one of the instance's.
+// Owner of this worker's Slots and of the clients that are held until a slot is found.
+
+import { send } from '../ipc/channel.ts';
+import type { ToWorker } from '../ipc/messages.ts';
+import type { Table } from '../ipc/table.ts';
+import type { Slots, Verdict } from './slots.ts';
+import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, release } from './slots.ts';
+
+const INSTANCE = 0;
+const EXPIRE_MS = 500;
+/** Bits of `held`: which slots a connection has. */
+const OWN = 1;
+const SHARED = 2;
+
+export interface Admission {
+  /** `wait`: hold the client, `settled` will be called for it unless it is released before. */
+  admit(connection: number, service: number): 'yes' | 'no' | 'wait';
+  /** The connection is over: gives back what it holds. */
+  release(connection: number, service: number): void;
+  /** The primary's answers. */
+  slots(message: Extract<ToWorker, { kind: 'slots' }>): void;
+  recall(pool: number): void;
+  drain(): void;
+  close(): void;
+}
+
+interface Pool {
+  readonly slots: Slots;
+  /** Connections held for this pool, longest wait first. */
+  readonly waiting: number[];
+}
+
+/** `settled(connection, admitted)` is called, never from within admit() or release(), for each client that was held. */
+export function createAdmission(table: Table, settled: (connection: number, admitted: boolean) => void): Admission {
+  const poolOf = table.services.map((service) => service.pool);
+  const pools = new Map<number, Pool>();
+  for (const pool of new Set([INSTANCE, ...poolOf.filter((id) => id !== null)])) {
+    pools.set(pool, { slots: openSlots(pool, send, performance.now()), waiting: [] });
+  }
+  const held: number[] = [];
+  /** The service of each connection that waits. */
+  const services = new Map<number, number>();
+
+  function enter(id: number, connection: number): 'yes' | 'no' | 'wait' {
+    const pool = pools.get(id);
+    if (pool === undefined) return 'no';
+    const answer = admit(pool.slots, performance.now());
+    if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
+    if (answer === 'wait') pool.waiting.push(connection);
+    return answer;
+  }
+
+  function giveBack(connection: number, service: number): void {
+    const has = held[connection] ?? 0;
+    if (has === 0) return;
+    held[connection] = 0;
+    const own = poolOf[service] ?? null;
+    if ((has & OWN) !== 0 && own !== null) release(slotsOf(own));
+    if ((has & SHARED) !== 0) release(slotsOf(INSTANCE));
+  }
+
+  function slotsOf(id: number): Slots {
+    const pool = pools.get(id);
+    if (pool === undefined) throw new Error(`Cannot use slot pool ${id}: this worker has none of that number`);
+    return pool.slots;
+  }
+
+  /** The own pool first: it is the smaller one, so the instance's slots are not taken for clients that it refuses. */
+  function request(connection: number, service: number): 'yes' | 'no' | 'wait' {
+    const own = poolOf[service] ?? null;
+    if (own !== null && ((held[connection] ?? 0) & OWN) === 0) {
+      const answer = enter(own, connection);
+      if (answer !== 'yes') return answer;
+    }
+    const answer = enter(INSTANCE, connection);
+    if (answer === 'no') giveBack(connection, service);
+    return answer;
+  }
+
+  function settle(id: number, { admitted, refused }: Verdict): void {
+    const pool = pools.get(id);
+    if (pool === undefined) return;
+    for (let i = 0; i < admitted + refused; i++) {
+      const connection = pool.waiting.shift();
+      if (connection === undefined) return;
+      const service = services.get(connection) ?? 0;
+      let answer: 'yes' | 'no' | 'wait' = 'no';
+      if (i < admitted) {
+        held[connection] = (held[connection] ?? 0) | bit(id);
+        answer = id === INSTANCE ? 'yes' : request(connection, service);
+      } else {
+        giveBack(connection, service);
+      }
+      if (answer === 'wait') continue;
+      services.delete(connection);
+      settled(connection, answer === 'yes');
+    }
+  }
+
+  const timer = setInterval(() => {
+    for (const [id, pool] of pools) settle(id, expire(pool.slots, performance.now()));
+  }, EXPIRE_MS);
+  timer.unref();
+
+  return {
+    admit(connection, service) {
+      const answer = request(connection, service);
+      if (answer === 'wait') services.set(connection, service);
+      return answer;
+    },
+    release(connection, service) {
+      if (services.delete(connection)) {
+        for (const pool of pools.values()) {
+          const place = pool.waiting.indexOf(connection);
+          if (place === -1) continue;
+          pool.waiting.splice(place, 1);
+          gaveUp(pool.slots);
+        }
+      }
+      giveBack(connection, service);
+    },
+    slots(message) {
+      const pool = pools.get(message.pool);
+      if (pool !== undefined) settle(message.pool, granted(pool.slots, message, performance.now()));
+    },
+    recall(id) {
+      const pool = pools.get(id);
+      if (pool !== undefined) recalled(pool.slots);
+    },
+    drain() {
+      for (const pool of pools.values()) drainSlots(pool.slots);
+    },
+    close() {
+      clearInterval(timer);
+    },
+  };
+}
+
+function bit(pool: number): number {
+  return pool === INSTANCE ? SHARED : OWN;
+}

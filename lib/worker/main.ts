@@ -1,0 +1,144 @@
+// A worker process: gets tables and listening handles from the primary, moves bytes, reports. It knows nothing but its
+// table, and lives for one generation of the configuration. Imports node:* and our own code only, to stay small.
+
+import cluster from 'node:cluster';
+
+import type { BoundHandle, CreateEngine, Engine } from '../engine/engine.ts';
+import { send, sendLast } from '../ipc/channel.ts';
+import type { ToWorker } from '../ipc/messages.ts';
+import type { Table } from '../ipc/table.ts';
+import { unreachable } from '../unreachable.ts';
+import type { Admission } from './admission.ts';
+import { createAdmission } from './admission.ts';
+import { loadEngine } from './engine-choice.ts';
+import type { WorkerPolicy } from './policy.ts';
+import { createPolicy } from './policy.ts';
+import { createReporter } from './reporter.ts';
+import { createReports } from './reports.ts';
+
+/** With nothing left to do but wait for the last connections, how often to look. */
+const DRAIN_POLL_MS = 20;
+
+// Ctrl-C goes to the whole process group, and a service manager may signal every process: only the primary decides.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+
+const reporter = createReporter();
+const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto');
+if (!chosen.ok) {
+  process.stderr.write(`bal worker: ${chosen.reason}\n`);
+  process.exit(1);
+}
+
+let engine: Engine | null = null;
+let admission: Admission | null = null;
+let policy: WorkerPolicy | null = null;
+let table: Table | null = null;
+let draining = false;
+let cut = 0;
+let drainTimers: NodeJS.Timeout[] = [];
+const reports = createReports(() => policy?.counters(engine?.bytes ?? new Float64Array()) ?? []);
+
+process.on('message', (message: ToWorker, handle: unknown) => receive(message, handle));
+
+// The primary died. Node's own reaction would be to exit at once and cut every connection; instead give the port up so
+// that a new primary can bind it, finish what is there within the drain time, and go.
+process.prependListener('disconnect', () => {
+  if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
+  drain(null);
+});
+
+send({ kind: 'hello', engine: chosen.name, note: chosen.note });
+
+function receive(message: ToWorker, handle: unknown): void {
+  switch (message.kind) {
+    case 'table':
+      return useTable(message.table);
+    case 'listen':
+      return listen(message.service, handle);
+    case 'slots':
+      return admission?.slots(message);
+    case 'recall':
+      return admission?.recall(message.pool);
+    case 'report':
+      return reports.answer(message.id);
+    case 'drain':
+      return drain(message.timeoutMs);
+    default:
+      return unreachable(message);
+  }
+}
+
+function useTable(next: Table): void {
+  if (table !== null && next.version < table.version) return;
+  table = next;
+  const routes = next.services.flatMap((service) => service.routes);
+  if (engine === null || policy === null) {
+    if (chosen.ok) begin(next, chosen.create, routes.length);
+  } else {
+    policy.use(next);
+  }
+  for (const route of routes) if (route.ip !== null) engine?.route(route.backend, route.ip, route.port);
+}
+
+function begin(first: Table, create: CreateEngine, targets: number): void {
+  const gate = createAdmission(first, (connection, admitted) => {
+    if (policy !== null) engine?.decide(connection, policy.decide(connection, admitted));
+  });
+  admission = gate;
+  policy = createPolicy(first, Number(process.env['BAL_WORKER'] ?? 0), gate, reporter);
+  engine = create(policy, targets);
+}
+
+function listen(service: number, handle: unknown): void {
+  const settings = table?.services[service];
+  if (engine === null || settings === undefined || !isBoundHandle(handle)) {
+    send({ kind: 'listen_failed', service, code: 'EINVAL' });
+    return;
+  }
+  try {
+    engine.listen(service, handle, settings);
+    send({ kind: 'listening', service });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    send({ kind: 'listen_failed', service, code });
+  }
+}
+
+function isBoundHandle(handle: unknown): handle is BoundHandle {
+  return typeof handle === 'object' && handle !== null && 'listen' in handle && 'fd' in handle;
+}
+
+/** See the message `drain`. A second call shortens (or lengthens) what the first one set. */
+function drain(timeoutMs: number | null): void {
+  if (engine === null || table === null) process.exit(0);
+  const serving = engine;
+  serving.stopAccepting();
+  admission?.drain();
+  for (const timer of drainTimers) clearTimeout(timer);
+  drainTimers = table.services.map((service, index) =>
+    setTimeout(() => {
+      cut += serving.cut(index);
+    }, timeoutMs ?? service.drainMs),
+  );
+  finishWhenIdle();
+}
+
+function finishWhenIdle(): void {
+  if (draining) return;
+  draining = true;
+  const poll = setInterval(() => {
+    if (engine !== null && engine.active > 0) return;
+    clearInterval(poll);
+    for (const timer of drainTimers) clearTimeout(timer);
+    finish();
+  }, DRAIN_POLL_MS);
+}
+
+function finish(): void {
+  reporter.close();
+  reports.close();
+  admission?.close();
+  engine?.close();
+  // Not before the channel has written it: the last counters are on it too.
+  sendLast({ kind: 'drained', cut }, () => process.exit(0));
+}
