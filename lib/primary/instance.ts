@@ -1,0 +1,289 @@
+// A running balancer inside the primary: plan, generation and phase, and the conversation between services, listeners,
+// fleet, slot book and totals. What belongs to the process itself (PID file, signals, control socket) is the
+// supervisor's.
+
+import { planDifference } from '../../config/diff.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { Plan } from '../../config/plan.ts';
+import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
+import { deferred } from '../deferred.ts';
+import type { Table } from '../ipc/table.ts';
+import { unreachable } from '../unreachable.ts';
+import type { Fleet, Generation } from './fleet.ts';
+import { createFleet } from './fleet.ts';
+import type { Binding } from './listening.ts';
+import { createListening } from './listening.ts';
+import type { Loads } from './loads.ts';
+import { createLoads } from './loads.ts';
+import type { RootLog } from './log.ts';
+import type { Services } from './services.ts';
+import { createServices } from './services.ts';
+import type { SlotBook } from './slot-book.ts';
+import { createSlotBook } from './slot-book.ts';
+import type { Tally } from './tally.ts';
+import { createTally } from './tally.ts';
+import { badConfig, cannotBind, isStopping, workersFailed } from './verdict.ts';
+import type { WorkerNews, WorkerProcess } from './worker-process.ts';
+
+export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
+
+export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
+
+export interface Instance {
+  /** What `status` is made of. */
+  readonly phase: Phase;
+  readonly plan: Plan;
+  readonly generation: number;
+  readonly reloads: number;
+  /** Log lines that workers could not send. */
+  readonly linesDropped: number;
+  readonly services: Services;
+  readonly fleet: Fleet;
+  readonly tally: Tally;
+  start(): Promise<StartResult>;
+  /** One at a time: a reload asked for while another runs begins after it. */
+  reload(): Promise<ReloadVerdict>;
+  /** Resolves when the last worker is gone, with the connections that were cut. Again, with less time, to hurry. */
+  stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
+}
+
+const PROGRESS_MS = 200;
+/** Flips and loads that come within this time go out in one table. */
+const COALESCE_MS = 5;
+
+export function createInstance(first: Plan, log: RootLog): Instance {
+  let phase: Phase = 'starting';
+  let plan = first;
+  let reloads = 0;
+  let linesDropped = 0;
+  let generation = 1;
+  let version = 0;
+  let reloading: Promise<unknown> = Promise.resolve();
+  let pushing: NodeJS.Timeout | null = null;
+  /** The plan of every generation that still has workers. */
+  const plans = new Map<number, Plan>([[1, first]]);
+
+  const listening = createListening();
+  const loads: Loads = createLoads();
+  const tally = createTally();
+  const services = createServices(log.for('health'), push);
+  const slots: SlotBook = createSlotBook();
+  const fleet = createFleet(log.for('fleet'), {
+    news: hear,
+    ready: (worker) => worker.pushTable(tableFor(worker)),
+    gone(worker) {
+      loads.forget(worker);
+      tally.forget(worker);
+      slots.forget(worker);
+    },
+  });
+
+  function push(): void {
+    pushing ??= setTimeout(() => {
+      pushing = null;
+      for (const worker of fleet.all()) if (worker.state === 'ready') worker.pushTable(tableFor(worker));
+    }, COALESCE_MS);
+  }
+
+  function tableFor(worker: WorkerProcess): Table {
+    return makeTable(worker.generation, worker);
+  }
+
+  function makeTable(number: number, worker: WorkerProcess | null): Table {
+    const own = plans.get(number) ?? plan;
+    version++;
+    let backend = 0;
+    return {
+      generation: number,
+      version,
+      logLevel: own.logLevel,
+      services: own.services.map((service, index) => ({
+        name: service.name,
+        method: service.method,
+        routes: service.backends.map(({ address, port }) => ({
+          backend: backend++,
+          name: address,
+          port,
+          ...services.route(service.name, address),
+          elsewhere: service.method === 'least_connections' ? loads.elsewhere(service.name, address, worker) : 0,
+        })),
+        guarded: services.guarded(service.name),
+        connectTimeoutMs: service.runtime.connectTimeoutMs,
+        idleMs: service.runtime.idleMs,
+        backlog: service.runtime.backlog,
+        drainMs: service.runtime.drainMs,
+        cooldownMs: service.runtime.cooldownMs,
+        start: tally.service(service.name).accepted_total,
+        pool: slots.poolOf(own, index),
+      })),
+    };
+  }
+
+  function hear(worker: WorkerProcess, message: WorkerNews): void {
+    const own = plans.get(worker.generation);
+    if (own === undefined) return;
+    switch (message.kind) {
+      case 'counters':
+        loads.report(worker, own, message.values);
+        services.attempted(tally.report(worker, own, message));
+        if (own.services.some((service) => service.method === 'least_connections')) push();
+        return;
+      case 'connect_failed': {
+        let index = message.backend;
+        for (const service of own.services) {
+          const backend = service.backends[index];
+          if (backend !== undefined)
+            services.connectFailed(service.name, backend.address, message.cause, message.count);
+          if (index < service.backends.length) return;
+          index -= service.backends.length;
+        }
+        return;
+      }
+      case 'ask':
+      case 'returned':
+        slots.hear(worker, message);
+        return;
+      case 'log':
+        for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
+        linesDropped += message.dropped;
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  function generationOf(number: number, next: Plan, binding: Binding): Generation {
+    return {
+      number,
+      workers: next.workers,
+      engine: next.engine,
+      handles: binding.handles,
+      drainMs: Math.max(...next.services.map((service) => service.runtime.drainMs)),
+      table: () => makeTable(number, null),
+    };
+  }
+
+  async function start(): Promise<StartResult> {
+    const binding = await listening.bindFor(plan);
+    if (!binding.ok) return { ok: false, problem: cannotBind(binding) };
+    slots.setPlan(plan);
+    services.apply(plan);
+    const result = await fleet.start(generationOf(1, plan, binding));
+    if (!result.ok) {
+      await shut(0);
+      return { ok: false, problem: workersFailed(result.reason) };
+    }
+    phase = 'running';
+    return { ok: true };
+  }
+
+  async function shut(timeoutMs: number | null): Promise<number> {
+    const ended = fleet.stop(timeoutMs);
+    listening.keepOnly([]);
+    services.close();
+    const cut = await ended;
+    slots.close();
+    if (pushing !== null) clearTimeout(pushing);
+    phase = 'stopped';
+    return cut;
+  }
+
+  async function reloadNow(): Promise<ReloadVerdict> {
+    const startedAt = performance.now();
+    const refuse = (problem: Triplet, errors: ReloadVerdict['errors'] = []): ReloadVerdict => {
+      log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
+      return {
+        ...empty,
+        ok: false,
+        generation,
+        problem,
+        errors,
+        duration_ms: Math.round(performance.now() - startedAt),
+      };
+    };
+    if (phase !== 'running') return refuse(isStopping);
+    phase = 'reloading';
+    try {
+      const loaded = await loadConfig(plan.configPath);
+      if (loaded.plan === null) return refuse(badConfig(plan.configPath, loaded.errors.length), loaded.errors);
+      const previous = plan;
+      const next = loaded.plan;
+      const before = listening.addresses;
+      const binding = await listening.bindFor(next);
+      if (!binding.ok) return refuse(cannotBind(binding));
+      const number = generation + 1;
+      plans.set(number, next);
+      services.apply(next);
+      await services.settled();
+      const rolled = await fleet.roll(generationOf(number, next, binding));
+      if (!rolled.ok) {
+        services.apply(previous);
+        listening.keepOnly(before);
+        return refuse(workersFailed(rolled.reason));
+      }
+      generation = number;
+      plan = next;
+      reloads++;
+      listening.keepOnly(binding.addresses);
+      slots.setPlan(next);
+      log.setLevel(next.logLevel);
+      const { changed, unchangeable } = planDifference(previous, next);
+      const duration_ms = Math.round(performance.now() - startedAt);
+      log.info('config.reloaded', `generation ${number} serves`, { generation: number, changed, duration_ms });
+      return { ...empty, ok: true, generation, changed, unchangeable, workers_replaced: rolled.replaced, duration_ms };
+    } finally {
+      forgetPlans();
+      if (phase === 'reloading') phase = 'running';
+    }
+  }
+
+  /** Plans of generations without workers are not needed any more. */
+  function forgetPlans(): void {
+    const alive = new Set(fleet.all().map((worker) => worker.generation));
+    for (const number of plans.keys()) if (number !== generation && !alive.has(number)) plans.delete(number);
+  }
+
+  return {
+    get phase() {
+      return phase;
+    },
+    get plan() {
+      return plan;
+    },
+    get generation() {
+      return generation;
+    },
+    get linesDropped() {
+      return linesDropped;
+    },
+    get reloads() {
+      return reloads;
+    },
+    services,
+    fleet,
+    tally,
+    start,
+    reload() {
+      const result = deferred<ReloadVerdict>();
+      reloading = reloading.then(async () => result.resolve(await reloadNow()));
+      return result.promise;
+    },
+    async stop({ timeout_ms, now }, progress) {
+      phase = 'draining';
+      const tick = setInterval(() => progress({ remaining: tally.all().active }), PROGRESS_MS);
+      progress({ remaining: tally.all().active });
+      const cut = await shut(now ? 0 : timeout_ms);
+      clearInterval(tick);
+      progress({ remaining: 0, cut });
+      return cut;
+    },
+  };
+}
+
+const empty = {
+  changed: [],
+  unchangeable: [],
+  workers_replaced: 0,
+  problem: null,
+  errors: [],
+} satisfies Partial<ReloadVerdict>;

@@ -1,0 +1,125 @@
+// The answer to `bal status`: put together from what the services, workers and totals know at this moment.
+
+import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
+import type { ServicePlan } from '../../config/plan.ts';
+import { version } from '../version.ts';
+import type { Backend } from './backend.ts';
+import { cooldownLeft, stateOf } from './backend.ts';
+import type { Instance } from './instance.ts';
+import type { Sink } from './log.ts';
+import type { BackendCounters, ServiceCounters } from './tally.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+/** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
+const REFRESH_MS = 250;
+
+/** `startedAt` in performance.now() terms. */
+export async function statusOf(instance: Instance, sink: Sink, startedAt: number): Promise<Status> {
+  const { fleet, tally, plan } = instance;
+  await tally.refresh(fleet.all(), REFRESH_MS);
+  const services = plan.services.map((service) => serviceStatus(instance, service));
+  const [first] = services;
+  const all = tally.all();
+  const bytes = tally.allBackends();
+  return {
+    running: true,
+    pid: process.pid,
+    config_path: plan.configPath,
+    bind_address: first?.bind_address ?? null,
+    port: first?.port ?? null,
+    method: first?.method ?? null,
+    backend_total: first?.backend_total ?? null,
+    backend_reachable: first?.backend_reachable ?? null,
+    backends: first?.backends ?? [],
+    active_connections: first?.active_connections ?? null,
+    last_check_time: first?.last_check_time ?? null,
+    protection_mode: first?.protection_mode ?? { enabled: null, reason: null, since: null, exit_condition: null },
+    version,
+    engine: fleet.all().find((worker) => worker.engine !== null)?.engine ?? null,
+    uptime_ms: Math.round(performance.now() - startedAt),
+    generation: instance.generation,
+    state: instance.phase,
+    max_connections: plan.maxConnections,
+    services,
+    workers: fleet.all().flatMap((worker) => workerStatus(instance, worker)),
+    totals: {
+      active_connections: all.active,
+      connections_total: admitted(all),
+      bytes_in: bytes.bytes_in,
+      bytes_out: bytes.bytes_out,
+      rejected_total: all.overload_total,
+      failed_total: all.no_backend_total,
+      workers_respawned_total: fleet.respawned,
+      reloads_total: instance.reloads,
+      log_lines_dropped_total: sink.dropped + instance.linesDropped,
+    },
+  };
+}
+
+function serviceStatus({ services, tally }: Instance, plan: ServicePlan): ServiceStatus {
+  const service = services.get(plan.name);
+  const pool = service?.pool.backends ?? [];
+  const staying = pool.filter((backend) => !backend.draining);
+  return {
+    name: plan.name,
+    bind_address: plan.bindAddress,
+    port: plan.port,
+    method: plan.method,
+    backend_total: staying.length,
+    backend_reachable: staying.filter(({ health }) => health === 'up').length,
+    backends: pool.map((backend) => backendStatus(backend, tally.backend(plan.name, backend.address))),
+    active_connections: tally.service(plan.name).active,
+    last_check_time: latest(staying),
+    protection_mode: services.protection(plan.name),
+  };
+}
+
+function backendStatus(backend: Backend, counted: BackendCounters): BackendStatus {
+  return {
+    address: backend.address,
+    reachable: backend.health === 'up',
+    state: stateOf(backend),
+    active_connections: counted.active,
+    last_check_time: backend.lastCheck === null ? null : new Date(backend.lastCheck.wall).toISOString(),
+    counters: backend.counters,
+    connections_total: counted.connections_total,
+    bytes_in: counted.bytes_in,
+    bytes_out: counted.bytes_out,
+    cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
+  };
+}
+
+function workerStatus({ tally }: Instance, worker: WorkerProcess): WorkerStatus[] {
+  if (worker.state === 'gone') return [];
+  const report = tally.worker(worker);
+  const services = [...(report?.services.values() ?? [])];
+  const backends = [...(report?.backends.values() ?? [])];
+  return [
+    {
+      id: worker.id,
+      pid: worker.pid,
+      state: worker.state,
+      generation: worker.generation,
+      active_connections: total(services, (counters) => counters.active),
+      connections_total: total(services, admitted),
+      bytes_in: total(backends, (counters) => counters.bytes_in),
+      bytes_out: total(backends, (counters) => counters.bytes_out),
+      rejected_total: total(services, (counters) => counters.overload_total),
+      rss_bytes: report?.rssBytes ?? 0,
+    },
+  ];
+}
+
+/** Clients that were let in. */
+function admitted({ accepted_total, overload_total }: ServiceCounters): number {
+  return accepted_total - overload_total;
+}
+
+function total<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}
+
+function latest(backends: readonly Backend[]): string | null {
+  const walls = backends.flatMap(({ lastCheck }) => (lastCheck === null ? [] : [lastCheck.wall]));
+  return walls.length === 0 ? null : new Date(Math.max(...walls)).toISOString();
+}

@@ -1,0 +1,232 @@
+// One worker process as the primary sees it: forked → ready → draining → gone. Knows nothing of slots or reloads.
+
+import type { Worker } from 'node:cluster';
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+
+import type { EngineChoice } from '../../config/plan.ts';
+import { deferred } from '../deferred.ts';
+import type { BoundHandle } from '../engine/engine.ts';
+import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
+import type { Table } from '../ipc/table.ts';
+import { unreachable } from '../unreachable.ts';
+
+/** What a generation asks of its workers. */
+export interface Assignment {
+  readonly engine: EngineChoice;
+  /** One bound handle a service, in the table's order. */
+  readonly handles: readonly BoundHandle[];
+  /** The longest drain of its services. */
+  readonly drainMs: number;
+  table(): Table;
+}
+
+export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
+
+/** What a worker has to say beyond its own start and end. */
+export type WorkerNews = Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>;
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Connections cut by its drain deadline; null when it died without a last word. */
+  readonly cut: number | null;
+}
+
+export type ReadyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface WorkerProcess {
+  /** 1 … workers; a replacement has the id of the one it replaces. */
+  readonly id: number;
+  readonly pid: number;
+  readonly generation: number;
+  /** The longest drain of its services. */
+  readonly drainMs: number;
+  readonly state: WorkerState;
+  readonly engine: 'native' | 'js' | null;
+  readonly engineNote: string | null;
+  /** performance.now() of the last message. */
+  readonly heardAt: number;
+  /** Resolves once all listeners are served, or with the reason why it never will. */
+  readonly ready: Promise<ReadyResult>;
+  readonly exited: Promise<Exit>;
+  /** Latest wins: while one is on its way only the newest of those that follow is kept. */
+  pushTable(table: Table): void;
+  send(message: ToWorker): void;
+  /** See the message `drain`. */
+  drain(timeoutMs: number | null): void;
+  kill(): void;
+}
+
+const READY_DEADLINE_MS = 10_000;
+
+let configured = false;
+
+function configureCluster(): void {
+  if (configured) return;
+  configured = true;
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
+    args: [],
+    serialization: 'json',
+  });
+}
+
+/** `news` is called for every message that is not about the worker's own start and end. */
+export function forkWorker(
+  id: number,
+  generation: number,
+  assignment: Assignment,
+  news: (worker: WorkerProcess, message: WorkerNews) => void,
+): WorkerProcess {
+  configureCluster();
+  const child: Worker = cluster.fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  let state: WorkerState = 'forked';
+  let engine: 'native' | 'js' | null = null;
+  let engineNote: string | null = null;
+  let heardAt = performance.now();
+  let cut: number | null = null;
+  let listening = 0;
+  let sending = false;
+  let newest: Table | null = null;
+
+  const ready = deferred<ReadyResult>();
+  const exited = deferred<Exit>();
+  const deadline = setTimeout(() => {
+    ready.resolve({ ok: false, reason: `did not become ready within ${READY_DEADLINE_MS / 1000} s` });
+    child.process.kill('SIGKILL');
+  }, READY_DEADLINE_MS);
+
+  function send(message: ToWorker, handle?: BoundHandle, done?: () => void): void {
+    if (!child.isConnected()) return;
+    // The handle type is libuv's own; node:child_process sends it as what it is.
+    child.process.send(message, handle as never, {}, (error) => {
+      // The worker is gone: its exit tells the rest.
+      if (error === null || error === undefined) done?.();
+    });
+  }
+
+  function pushTable(table: Table): void {
+    if (sending) {
+      newest = table;
+      return;
+    }
+    sending = true;
+    send({ kind: 'table', table }, undefined, () => {
+      sending = false;
+      const next = newest;
+      newest = null;
+      if (next !== null) pushTable(next);
+    });
+  }
+
+  function begin(): void {
+    pushTable(assignment.table());
+    assignment.handles.forEach((handle, service) => send({ kind: 'listen', service }, handle));
+  }
+
+  function hear(message: ToPrimary): void {
+    heardAt = performance.now();
+    switch (message.kind) {
+      case 'hello':
+        engine = message.engine;
+        engineNote = message.note;
+        begin();
+        return;
+      case 'listening':
+        listening++;
+        if (listening === assignment.handles.length && state === 'forked') {
+          state = 'ready';
+          clearTimeout(deadline);
+          ready.resolve({ ok: true });
+        }
+        return;
+      case 'listen_failed':
+        ready.resolve({ ok: false, reason: `cannot listen for service ${message.service}: ${message.code}` });
+        return;
+      case 'drained':
+        cut = message.cut;
+        return;
+      case 'ask':
+      case 'returned':
+      case 'counters':
+      case 'connect_failed':
+      case 'log':
+        news(worker, message);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  const worker: WorkerProcess = {
+    id,
+    pid: child.process.pid ?? 0,
+    generation,
+    drainMs: assignment.drainMs,
+    get state() {
+      return state;
+    },
+    get engine() {
+      return engine;
+    },
+    get engineNote() {
+      return engineNote;
+    },
+    get heardAt() {
+      return heardAt;
+    },
+    ready: ready.promise,
+    exited: exited.promise,
+    pushTable,
+    send,
+    drain(timeoutMs) {
+      if (state === 'gone') return;
+      state = 'draining';
+      clearTimeout(deadline);
+      ready.resolve({ ok: false, reason: 'was told to stop' });
+      send({ kind: 'drain', timeoutMs });
+    },
+    kill() {
+      child.process.kill('SIGKILL');
+    },
+  };
+
+  child.on('message', (message: unknown) => {
+    if (isToPrimary(message)) hear(message);
+  });
+  function gone(code: number | null, signal: string | null, reason: string): void {
+    state = 'gone';
+    clearTimeout(deadline);
+    ready.resolve({ ok: false, reason });
+    exited.resolve({ code, signal, cut });
+  }
+  // A fork that failed (EAGAIN, ENOMEM) has an error, no pid and no exit; an error later is a send to the dying.
+  child.on('error', (error) => {
+    if (child.process.pid === undefined) gone(null, null, error.message);
+  });
+  child.once('exit', (code, signal) => gone(code, signal, exitReason(code, signal)));
+  return worker;
+}
+
+export function exitReason(code: number | null, signal: string | null): string {
+  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
+}
+
+const KINDS: ReadonlySet<unknown> = new Set<ToPrimary['kind']>([
+  'hello',
+  'listening',
+  'listen_failed',
+  'ask',
+  'returned',
+  'counters',
+  'connect_failed',
+  'log',
+  'drained',
+]);
+
+/** A worker is our own code, but a mad one must not take the primary down; the handlers check the numbers. */
+function isToPrimary(message: unknown): message is ToPrimary {
+  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind);
+}
