@@ -1,10 +1,12 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
+import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { canonicalHost, isLoopback, isWildcard, listenersOverlap } from './host.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
-import { MAX_BACKENDS, type RuntimeKey } from './schema.ts';
+import type { RuntimeKey } from './runtime.ts';
+import { MAX_BACKENDS } from './schema.ts';
 import type { Setting } from './tune.ts';
 
 export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
@@ -79,7 +81,7 @@ function loops({ backends }: ServiceDraft, draft: Draft, machine: Machine): Prob
  */
 function reaches(host: string, bound: string, machine: Machine): boolean {
   if (host === bound) return true;
-  if (isWildcard(bound)) return isLoopback(host) || machine.own.includes(host);
+  if (isWildcard(bound)) return isLoopback(host) || (machine.own.includes(host) && !(isIPv6(host) && bound !== '::'));
   if (host === 'localhost') return bound === '127.0.0.1' || bound === '::1';
   return bound === 'localhost' && (host === '127.0.0.1' || host === '::1');
 }

@@ -1,8 +1,8 @@
 // What typebox reports → one problem for each mistake, in words. typebox reports an unknown key twice and a value that
 // fits no member of a union once for each member; here each place gets one problem.
-import { describeValue, problemAt, type Path, type Problem } from './problem.ts';
+import { describeValue, problemAt, showPath, type Mark, type Path, type Problem } from './problem.ts';
 import { closest } from './suggest.ts';
-import { expectation, keysAt, levels, shapeAt, trailOf, type Shape } from './shape.ts';
+import { expectation, keysAt, levels, ROOT, shapeAt, trailOf, type Level, type Shape } from './shape.ts';
 import { keyOf, type Source } from './yaml.ts';
 
 /** The part of typebox's error that is used. */
@@ -21,22 +21,33 @@ export interface Folded {
 
 export function foldErrors(errors: readonly SchemaError[], source: Source): Folded {
   const problems = new Map<string, Problem>();
+  const missing = new Map<string, Problem>();
+  const reported = new Set(source.problems.map(({ path }) => path));
   const bad = new Set<string>();
   const unions = errors.filter((error) => error.keyword === 'anyOf').map((error) => `${error.schemaPath}/anyOf/`);
   for (const error of errors) {
     if (unions.some((union) => error.schemaPath.startsWith(union))) continue;
     if (error.keyword === 'additionalProperties') continue; // each such key has its own `boolean` error
     const path = pathOf(error.instancePath, source.data);
-    for (const missing of missingKeys(error)) {
-      const place = [...path, missing];
+    for (const key of missingKeys(error)) {
+      const place = [...path, key];
       const expected = expectation(shapeAt(place) ?? {});
-      problems.set(keyOf(place), problemAt(markAbove(path, source), place, `missing, ${expected}`));
+      missing.set(keyOf(place), problemAt(markAbove(path, source), place, `missing, ${expected}`));
     }
     if (error.keyword === 'required') continue;
     bad.add(keyOf(path));
-    if (!problems.has(keyOf(path))) problems.set(keyOf(path), problemOf(error, path, source));
+    if (problems.has(keyOf(path)) || reported.has(showPath(path))) continue;
+    if (error.keyword === 'boolean') {
+      const { problem, meant } = unknownKey(path, markAbove(path, source));
+      problems.set(keyOf(path), problem);
+      // A misspelt key was meant to be there: that it is missing, or has its default, is no problem of its own.
+      if (meant !== null) bad.add(keyOf([...path.slice(0, -1), meant]));
+    } else {
+      problems.set(keyOf(path), wrongValue(path, source));
+    }
   }
-  return { problems: [...problems.values()], bad };
+  for (const place of bad) missing.delete(place);
+  return { problems: [...problems.values(), ...missing.values()], bad };
 }
 
 function missingKeys(error: SchemaError): readonly string[] {
@@ -45,14 +56,12 @@ function missingKeys(error: SchemaError): readonly string[] {
   return Array.isArray(missing) ? missing.filter((key) => typeof key === 'string') : [];
 }
 
-function problemOf(error: SchemaError, path: Path, source: Source): Problem {
-  const mark = markAbove(path, source);
-  if (error.keyword === 'boolean') return unknownKey(path, mark);
+function wrongValue(path: Path, source: Source): Problem {
   const value = valueAt(path, source.data);
   const shape = shapeAt(path) ?? {};
   const complaint = typeof value === 'string' ? (shape.judge?.(value) ?? null) : null;
-  const expected = complaint?.expected ?? expectation(shape);
-  return problemAt(mark, path, `${expected}, got ${found(value, shape)}`, complaint?.hint ?? hintFor(value, shape));
+  const message = `${complaint?.expected ?? expectation(shape)}, got ${found(value, shape)}`;
+  return problemAt(markAbove(path, source), path, message, complaint?.hint ?? hintFor(value, shape));
 }
 
 function found(value: unknown, shape: Shape): string {
@@ -71,38 +80,50 @@ function hintFor(value: unknown, shape: Shape): string | null {
   if (typeof value === 'string' && shape.type === 'integer' && /^[0-9][0-9_]*$/.test(value)) {
     return 'write the number without quotes and separators';
   }
+  if (typeof value === 'string' && shape === ROOT && /^[\w-]+:\S/.test(value)) return 'a space belongs behind ":"';
   if (typeof value === 'number' && shape.type === 'string') return 'put it in quotes';
   if (Array.isArray(value) && shape.type === 'string') return 'an IPv6 address needs quotes, not brackets: "::1"';
   if (value === null && shape.type === 'object') return 'remove the line, or put indented keys below it';
-  if (shape.type === 'array' && typeof value === 'object' && !Array.isArray(value)) return 'begin each entry with "- "';
+  if (shape.type === 'array' && value !== null && !Array.isArray(value)) return 'begin each entry with "- "';
   if (shape.required !== undefined) return `write ${shape.required.map((key) => `"${key}: …"`).join(' and ')}`;
   return null;
 }
 
-function unknownKey(path: Path, mark: ReturnType<typeof markAbove>): Problem {
+interface UnknownKey {
+  readonly problem: Problem;
+  /** The key of the same map that was most likely meant. */
+  readonly meant: string | null;
+}
+
+function unknownKey(path: Path, mark: Mark): UnknownKey {
   const parent = path.slice(0, -1);
   const key = String(path.at(-1));
   const names = shapeAt(parent)?.names;
-  if (names !== undefined) return problemAt(mark, path, `expected ${names}`);
-  return problemAt(mark, path, 'unknown key', hintForKey(key, parent));
+  if (names !== undefined) return { problem: problemAt(mark, path, `expected ${names}`), meant: null };
+  const here = keysAt(parent);
+  const others = otherLevels(parent, here);
+  const home = others.find((level) => level.keys.includes(key));
+  const meant = home === undefined ? closest(key, here) : null;
+  const hint = home === undefined ? didYouMean(key, meant, others) : `it belongs ${home.name}`;
+  return { problem: problemAt(mark, path, 'unknown key', hint), meant };
 }
 
-function hintForKey(key: string, parent: Path): string | null {
+function didYouMean(key: string, meant: string | null, others: readonly Level[]): string | null {
   if (key === '<<') return 'merge keys are not part of YAML 1.2; what services share goes to the top level';
-  const here = keysAt(parent);
-  const trail = trailOf(parent);
-  const others = levels()
-    .filter((level) => level.keys.join() !== here.join())
-    .sort((a, b) => remoteness(a.trail, trail) - remoteness(b.trail, trail));
-  const home = others.find((level) => level.keys.includes(key));
-  if (home !== undefined) return `it belongs ${home.name}`;
-  const meant = closest(key, here);
   if (meant !== null) return `did you mean "${meant}"?`;
   for (const level of others) {
     const there = closest(key, level.keys);
     if (there !== null) return `did you mean "${there}" ${level.name}?`;
   }
   return null;
+}
+
+/** Where else keys are allowed, the nearest first. */
+function otherLevels(parent: Path, here: readonly string[]): Level[] {
+  const trail = trailOf(parent);
+  return levels()
+    .filter((level) => level.keys.join() !== here.join())
+    .sort((a, b) => remoteness(a.trail, trail) - remoteness(b.trail, trail));
 }
 
 /** Levels below come first, then those above. */
@@ -113,7 +134,7 @@ function remoteness(level: readonly string[], from: readonly string[]): number {
 }
 
 /** The mark of the place itself or of the nearest one around it. */
-function markAbove(path: Path, source: Source) {
+function markAbove(path: Path, source: Source): Mark {
   for (let length = path.length; length > 0; length--) {
     const mark = source.marks.get(keyOf(path.slice(0, length)));
     if (mark !== undefined) return mark;

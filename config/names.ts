@@ -1,6 +1,6 @@
 // The two names of a runtime value: its key in the file, and its field in the plan. Free of typebox.
 import type { Runtime } from './plan.ts';
-import type { RuntimeKey } from './schema.ts';
+import type { RuntimeKey } from './runtime.ts';
 
 /** Key → field. A key of the schema without an entry here does not compile. */
 export const RUNTIME_FIELDS = {

@@ -51,16 +51,19 @@ export function describeValue(value: unknown): string {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'a map of keys';
 }
 
-/**
- * In double quotes, shortened. Control characters and those that turn the direction of writing are escaped, because
- * the text goes to a terminal and comes from a file that may be somebody else's.
- */
+/** In double quotes, shortened, safe to print. */
 export function quote(text: string): string {
-  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text;
-  return JSON.stringify(short).replace(
-    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return printable(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text));
+}
+
+/**
+ * Control characters, and those that are invisible or turn the direction of writing, are escaped, because the text goes
+ * to a terminal and comes from a file that may be somebody else's.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** In the order of the file; the same problem at the same place once (services share top-level values). */

@@ -21,6 +21,7 @@ export interface Shape {
   readonly tuned?: readonly unknown[];
   readonly defaultText?: { readonly en: string; readonly ko: string };
   readonly names?: string;
+  readonly obsolete?: boolean;
   readonly description?: string;
   readonly ko?: string;
   readonly judge?: (text: string) => { readonly expected: string; readonly hint: string | null } | null;

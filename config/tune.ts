@@ -2,7 +2,7 @@
 import { RUNTIME_FIELDS } from './names.ts';
 import type { Runtime } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
-import { RuntimeSchema, type RuntimeKey, type RuntimeValues } from './schema.ts';
+import { RuntimeSchema, type RuntimeKey, type RuntimeValues } from './runtime.ts';
 
 /** In the order of the schema. */
 export const RUNTIME_KEYS: readonly RuntimeKey[] = Object.keys(RuntimeSchema.properties).filter(isRuntimeKey);

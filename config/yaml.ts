@@ -1,7 +1,8 @@
 // Text → plain data, where each part of it stands, and what is wrong with the YAML. Bounded in depth, in elements and
 // in what aliases expand to, because the text may be anything.
-import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, type Document, type YAMLError } from 'yaml';
+import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, type Document } from 'yaml';
 import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
+import { syntaxProblems } from './syntax.ts';
 
 export interface Source {
   /** Maps are objects without a prototype, so that `__proto__` is a key like any other. undefined: no document. */
@@ -46,23 +47,14 @@ export function readYaml(text: string): Source {
   if (second !== undefined) {
     return failed(second.range[0], 'a second document begins here', 'remove the line "---"; one file, one document');
   }
-  const syntax = [...document.errors, ...document.warnings].map((error) => syntaxProblem(error, places));
-  if (syntax.length > 0) return { data: undefined, marks: new Map(), problems: syntax };
+  const complaints = [...document.errors, ...document.warnings];
+  if (complaints.length > 0) {
+    const problems = syntaxProblems(complaints, text, (offset) => places.at(offset));
+    return { data: undefined, marks: new Map(), problems };
+  }
+  // 1.1 would bring back `yes` for true, octal and base 60 numbers and merge keys.
+  if (document.directives.yaml.version !== '1.2') return failed(0, 'expected YAML 1.2', 'remove the line "%YAML …"');
   return new Reader(document, places).read();
-}
-
-/** What the parser's own sentence does not say well. */
-const WORDS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
-  TAB_AS_INDENT: ['a tab cannot indent', 'use spaces'],
-  BAD_INDENT: ['wrong indentation', 'keys of one map stand in one column, further in than their parent'],
-  TAG_RESOLVE_FAILED: ['unknown tag', 'put a text that begins with "!" in quotes'],
-  BLOCK_AS_IMPLICIT_KEY: ['a key right behind another key', 'begin a new line'],
-};
-
-function syntaxProblem(error: YAMLError, places: Places): Problem {
-  const [sentence = ''] = error.message.split('\n');
-  const [message, hint] = WORDS[error.code] ?? [sentence.charAt(0).toLowerCase() + sentence.slice(1), null];
-  return problemAt(places.at(error.pos[0]), [], message, hint);
 }
 
 /** Offsets → lines and columns. */
