@@ -1,0 +1,54 @@
+// The sample systemd units are valid, stay hardened, and leave bal the time it needs.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { ROOT } from './harness/root.ts';
+
+const units = ['bal.service', 'bal-foreground.service'];
+const analyze = spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' });
+const skip = analyze.error === undefined ? false : 'systemd-analyze is not installed';
+
+function settings(unit: string): Map<string, string> {
+  const lines = readFileSync(join(ROOT, 'sample', unit), 'utf8').matchAll(/^(\w+)=(.*)$/gm);
+  return new Map(Array.from(lines, ([, key = '', value = '']) => [key, value]));
+}
+
+/** The unit with a program that is here in the place of bal, which systemd-analyze wants to find. */
+function checkable(t: TestContext, unit: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-unit-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, unit);
+  const text = readFileSync(join(ROOT, 'sample', unit), 'utf8');
+  writeFileSync(file, text.replaceAll('/usr/local/bin/bal', process.execPath));
+  return file;
+}
+
+for (const unit of units) {
+  test(`systemd-analyze verify finds nothing wrong with ${unit}`, { skip }, (t) => {
+    const checked = spawnSync('systemd-analyze', ['verify', '--man=no', checkable(t, unit)], { encoding: 'utf8' });
+    // A key that it does not know is only a warning; other units of the machine are none of our business.
+    const complaints = checked.stderr.split('\n').filter((line) => line.includes(unit));
+    assert.deepEqual([checked.status, complaints], [0, []]);
+  });
+
+  test(`the exposure level of ${unit} is at most 2 of 10`, { skip }, (t) => {
+    const args = ['security', '--offline=yes', '--no-pager', '--threshold=20', checkable(t, unit)];
+    const checked = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+    assert.equal(checked.status, 0, checked.stdout.split('\n').slice(-3).join('\n') + checked.stderr);
+  });
+
+  test(`${unit} gives bal longer to stop than connections may take to finish`, () => {
+    // The default of drain_timeout_ms, in seconds.
+    assert.ok(Number(settings(unit).get('TimeoutStopSec')) > 30);
+  });
+}
+
+test('the units differ only in how bal is started and watched', () => {
+  const [daemon, foreground] = units.map((unit) => settings(unit));
+  const own = new Set(['Type', 'PIDFile', 'ExecStart', 'TimeoutStartSec']);
+  const shared = (unit?: Map<string, string>) => [...(unit ?? [])].filter(([key]) => !own.has(key));
+  assert.deepEqual(shared(daemon), shared(foreground));
+});
