@@ -1,0 +1,87 @@
+// Puts a server behind a Unix socket that only its owner may use. The socket appears under its name ready to answer,
+// replaces one that nobody listens on any more, and is removed by nobody but its own server.
+import { existsSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+
+/** What fits into sockaddr_un with its final zero byte: 108 bytes on Linux, 104 on macOS and the BSDs. */
+const MAX_PATH = process.platform === 'linux' ? 107 : 103;
+
+/**
+ * Resolves to a function that removes the socket's file. Rejects when the path is too long, something else is in its
+ * place, or another process answers on it.
+ */
+export async function listenPrivately(server: Server, path: string): Promise<() => void> {
+  const length = Buffer.byteLength(path);
+  if (length > MAX_PATH) {
+    throw new Error(
+      `Cannot open the control socket: ${path} has ${length} bytes, and the system allows ${MAX_PATH}; choose a shorter BAL_HOME`,
+    );
+  }
+  // libuv reports a missing directory as EACCES, which would send the operator looking for a permission.
+  if (!existsSync(dirname(path))) throw new Error(`Cannot open the control socket: there is no ${dirname(path)}`);
+  await refuseIfTaken(path);
+  // Bound under another name (a shorter one, so that it fits too) and renamed: a rename replaces a stale socket in one
+  // step. It also keeps libuv, which unlinks the name it has bound when the server closes, from removing a successor's.
+  const draft = join(dirname(path), `.${process.pid.toString(36)}`);
+  try {
+    unlinkIfThere(draft);
+    await bind(server, draft);
+    renameSync(draft, path);
+  } catch (cause) {
+    server.close();
+    throw new Error(`Cannot open the control socket: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+  const { ino } = lstatSync(path);
+  return () => {
+    if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) unlinkIfThere(path);
+  };
+}
+
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+    // The file is made inside listen(), before it returns. A chmod afterwards would leave a moment for others.
+    const umask = process.umask(0o177);
+    try {
+      server.listen(path);
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+async function refuseIfTaken(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket()) throw new Error(`Cannot open the control socket: ${path} exists and is no socket`);
+  if (await answers(path)) throw new Error(`Cannot open the control socket: another process listens on ${path}`);
+}
+
+/** Whether somebody listens. Only a refusal says no: a full queue, for one, is a sign of life. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already.
+  }
+}

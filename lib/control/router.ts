@@ -1,0 +1,93 @@
+// From an HTTP request to the handler that answers it, and from everything else to an error in JSON. Knows neither
+// sockets nor handlers, so every listener that speaks HTTP can have its own list of routes.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Answers on `response`. When it throws, the client gets a 500 with the message. `body` is null when there was none. */
+  handle(body: unknown, response: ServerResponse): Promise<void>;
+}
+
+/** For the size of a request's body, in bytes. */
+export const MAX_BODY = 64 * 1024;
+/** How long a client may take to read an answer, in ms. */
+const READ_MS = 5000;
+
+/** Answers one request from `routes`. Settles when the handler has; never rejects. */
+export async function answer(routes: readonly Route[], request: IncomingMessage, response: ServerResponse) {
+  // A client that goes away in the middle is nobody's error.
+  response.on('error', () => {});
+  try {
+    const body = await readBody(request);
+    if (body.kind === 'gone') return;
+    if (body.kind === 'too_large') return sendError(response, 413, `the body is over ${MAX_BODY} bytes`);
+    const path = (request.url ?? '').split('?', 1)[0];
+    const here = routes.filter((route) => route.path === path);
+    if (here.length === 0) {
+      return sendError(response, 404, `there is no ${path}; try ${routes.map((route) => route.path).join(', ')}`);
+    }
+    const route = here.find((candidate) => candidate.method === request.method);
+    if (route === undefined) {
+      response.setHeader('Allow', here.map((candidate) => candidate.method).join(', '));
+      return sendError(response, 405, `${path} takes ${here.map((candidate) => candidate.method).join(' or ')} only`);
+    }
+    const parsed = parse(body.text);
+    if (!parsed.ok) return sendError(response, 400, 'the body is not JSON');
+    await route.handle(parsed.value, response);
+  } catch (error) {
+    if (response.headersSent) response.end();
+    else sendError(response, 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Answers with a JSON document and ends the connection. */
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    Connection: 'close',
+  });
+  response.end(text);
+  // A client that does not read must not keep its place for ever.
+  // (Not socket.setTimeout: that begins anew when it finds the queue of a write changed since it was set.)
+  const { socket } = response;
+  const impatience = setTimeout(() => socket?.destroy(), READ_MS);
+  response.on('close', () => clearTimeout(impatience));
+}
+
+export function sendError(response: ServerResponse, status: number, message: string): void {
+  sendJson(response, status, { error: message });
+}
+
+type Body =
+  { readonly kind: 'whole'; readonly text: string } | { readonly kind: 'too_large' } | { readonly kind: 'gone' };
+
+function readBody(request: IncomingMessage): Promise<Body> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY) chunks.push(chunk);
+      else {
+        request.pause();
+        resolve({ kind: 'too_large' });
+      }
+    });
+    request.on('end', () => resolve({ kind: 'whole', text: Buffer.concat(chunks).toString() }));
+    request.on('error', () => resolve({ kind: 'gone' }));
+    request.on('close', () => resolve({ kind: 'gone' }));
+  });
+}
+
+function parse(text: string): { readonly ok: true; readonly value: unknown } | { readonly ok: false } {
+  if (text.trim() === '') return { ok: true, value: null };
+  try {
+    const value: unknown = JSON.parse(text);
+    return { ok: true, value };
+  } catch {
+    return { ok: false };
+  }
+}
