@@ -21,6 +21,8 @@ const KILL_GRACE_MS = 3000;
 const ROLL_ATTEMPTS = 2;
 
 export interface FleetEvents {
+  /** A worker process exists; it does not serve yet. */
+  readonly forked: (worker: WorkerProcess) => void;
   /** A message of a worker that is not about its own start and end. */
   readonly news: (worker: WorkerProcess, message: WorkerNews) => void;
   /** It serves: give it what is particular to it. */
@@ -68,6 +70,7 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
     const worker = forkWorker(id, generation.number, generation, events.news);
     const startedAt = performance.now();
     live.add(worker);
+    events.forked(worker);
     void worker.ready.then((result) => {
       if (!result.ok) return;
       log.info('worker.ready', `worker ${id} serves`, {

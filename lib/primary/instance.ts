@@ -13,8 +13,6 @@ import type { Fleet, Generation } from './fleet.ts';
 import { createFleet } from './fleet.ts';
 import type { Binding } from './listening.ts';
 import { createListening } from './listening.ts';
-import type { Loads } from './loads.ts';
-import { createLoads } from './loads.ts';
 import type { RootLog } from './log.ts';
 import type { Services } from './services.ts';
 import { createServices } from './services.ts';
@@ -22,6 +20,7 @@ import type { SlotBook } from './slot-book.ts';
 import { createSlotBook } from './slot-book.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
+import { elsewhere, instanceSum, serviceSum } from './totals.ts';
 import { badConfig, cannotBind, isStopping, workersFailed } from './verdict.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
@@ -64,17 +63,17 @@ export function createInstance(first: Plan, log: RootLog): Instance {
   const plans = new Map<number, Plan>([[1, first]]);
 
   const listening = createListening();
-  const loads: Loads = createLoads();
   const tally = createTally();
   const services = createServices(log.for('health'), push);
   const slots: SlotBook = createSlotBook();
   const fleet = createFleet(log.for('fleet'), {
+    forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? plan),
     news: hear,
     ready: (worker) => worker.pushTable(tableFor(worker)),
     gone(worker) {
-      loads.forget(worker);
-      tally.forget(worker);
+      tally.leave(worker);
       slots.forget(worker);
+      if (phase !== 'reloading') forgetPlans();
     },
   });
 
@@ -105,7 +104,10 @@ export function createInstance(first: Plan, log: RootLog): Instance {
           name: address,
           port,
           ...services.route(service.name, address),
-          elsewhere: service.method === 'least_connections' ? loads.elsewhere(service.name, address, worker) : 0,
+          elsewhere:
+            service.method === 'least_connections'
+              ? elsewhere(tally.totals, worker?.pid ?? 0, service.name, address)
+              : 0,
         })),
         guarded: services.guarded(service.name),
         connectTimeoutMs: service.runtime.connectTimeoutMs,
@@ -113,7 +115,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
         backlog: service.runtime.backlog,
         drainMs: service.runtime.drainMs,
         cooldownMs: service.runtime.cooldownMs,
-        start: tally.service(service.name).accepted_total,
+        start: serviceSum(tally.totals, service.name).clients.accepted_total,
         pool: slots.poolOf(own, index),
       })),
     };
@@ -124,8 +126,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     if (own === undefined) return;
     switch (message.kind) {
       case 'counters':
-        loads.report(worker, own, message.values);
-        services.attempted(tally.report(worker, own, message));
+        services.connected(tally.report(worker, message));
         if (own.services.some((service) => service.method === 'least_connections')) push();
         return;
       case 'connect_failed': {
@@ -173,6 +174,13 @@ export function createInstance(first: Plan, log: RootLog): Instance {
       await shut(0);
       return { ok: false, problem: workersFailed(result.reason) };
     }
+    const [worker] = fleet.all();
+    const note = worker?.engineNote ?? null;
+    log.info('engine.chosen', `engine ${worker?.engine ?? ''}`, {
+      engine: worker?.engine,
+      configured: plan.engine,
+      why: note,
+    });
     phase = 'running';
     return { ok: true };
   }
@@ -241,6 +249,8 @@ export function createInstance(first: Plan, log: RootLog): Instance {
   function forgetPlans(): void {
     const alive = new Set(fleet.all().map((worker) => worker.generation));
     for (const number of plans.keys()) if (number !== generation && !alive.has(number)) plans.delete(number);
+    tally.retain(plan);
+    if (plans.size === 1) services.retain(plan);
   }
 
   return {
@@ -270,8 +280,8 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     },
     async stop({ timeout_ms, now }, progress) {
       phase = 'draining';
-      const tick = setInterval(() => progress({ remaining: tally.all().active }), PROGRESS_MS);
-      progress({ remaining: tally.all().active });
+      const tick = setInterval(() => progress({ remaining: instanceSum(tally.totals).clients.active }), PROGRESS_MS);
+      progress({ remaining: instanceSum(tally.totals).clients.active });
       const cut = await shut(now ? 0 : timeout_ms);
       clearInterval(tick);
       progress({ remaining: 0, cut });

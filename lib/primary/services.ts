@@ -2,21 +2,24 @@
 // the pools and protection states, which are pure: feeds them with checks, DNS answers and workers' reports, logs the
 // flips, and says when the workers need a new table.
 
-import { connect } from 'node:net';
-
 import type { Plan, ServicePlan } from '../../config/plan.ts';
 import type { ProtectionStatus } from '../control/protocol.ts';
 import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Route } from '../ipc/table.ts';
 import { RANK_DOWN } from '../ipc/table.ts';
 import type { BackendEvent } from './backend.ts';
+import type { CheckResult, HealthChecks } from './health.ts';
+import { createHealthChecks } from './health.ts';
 import type { Log } from './log.ts';
 import type { Flip, Pool } from './pool.ts';
-import { carryOver, createPool, forgetDraining, rank, step } from './pool.ts';
+import { carryOver, createPool, forgetDraining, isSettled, nextChange, rank, step, upCount } from './pool.ts';
+import type { Protection, ProtectionEvent } from './protection.ts';
+import { createProtection, describe, isGuarded, reconfigure, step as stepProtection } from './protection.ts';
 
 export interface Service {
-  plan: ServicePlan;
-  pool: Pool;
+  readonly plan: ServicePlan;
+  readonly pool: Pool;
+  readonly protection: Protection;
 }
 
 export interface Services {
@@ -24,111 +27,166 @@ export interface Services {
   apply(plan: Plan): void;
   /** Resolves when every backend has had a first check, at the latest after the longest check timeout. */
   settled(): Promise<void>;
-  /** Backends that left the configuration are not shown any longer. */
-  forgetRemoved(): void;
+  /** Forgets services and backends that are not in the plan: no worker uses them any longer. */
+  retain(plan: Plan): void;
   /** What a worker's table says of a backend. */
   route(service: string, address: string): Pick<Route, 'ip' | 'rank'>;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
   /** A worker's report. */
   connectFailed(service: string, address: string, cause: ConnectFailure, count: number): void;
-  /** So many connects of each service succeeded. */
-  attempted(connected: ReadonlyMap<string, number>): void;
+  /** So many more connects of each service succeeded. */
+  connected(counts: ReadonlyMap<string, number>): void;
   get(service: string): Service | undefined;
   close(): void;
 }
 
-export function createServices(log: Log, changed: () => void): Services {
-  const services = new Map<string, Service>();
+/** How often a protected service looks whether its time is over. */
+const TICK_MS = 1000;
+const SETTLE_POLL_MS = 5;
 
-  function index(service: Service, address: string): number {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** `changed` is called whenever workers need a new table. */
+export function createServices(log: Log, changed: () => void): Services {
+  const services = new Map<string, Mutable<Service>>();
+  const checks: HealthChecks = createHealthChecks(checked);
+  let coolDown: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  function indexOf(service: Service, address: string): number {
     return service.pool.backends.findIndex((backend) => backend.address === address);
   }
 
-  function feed(service: Service, event: BackendEvent): void {
+  /** Lets the pool know; returns whether anything changed. */
+  function feed(service: Mutable<Service>, event: BackendEvent): void {
     const { pool, flips } = step(service.pool, event, performance.now());
     if (pool === service.pool) return;
     service.pool = pool;
     for (const flip of flips) tell(service, flip);
-    changed();
+    const live = pool.backends.filter((backend) => !backend.draining);
+    protect(service, { kind: 'backends', up: upCount(pool), total: live.length, settled: isSettled(pool) });
+    tablesChanged();
+  }
+
+  function protect(service: Mutable<Service>, event: ProtectionEvent): void {
+    const { protection, flip } = stepProtection(service.protection, event, performance.now(), Date.now());
+    service.protection = protection;
+    if (flip === null) return;
+    const { reason, exitCondition } = describe(protection, performance.now());
+    const fields = { service: service.plan.name, reason, exit_condition: exitCondition };
+    if (flip === 'on') log.warn('protection.on', 'protection mode is on: fewer retries, longer cool-downs', fields);
+    else log.info('protection.off', 'protection mode is off', { service: service.plan.name });
+    tablesChanged();
   }
 
   function tell(service: Service, flip: Flip): void {
-    const fields = { service: service.plan.name, backend: flip.address, from: flip.from, ...flip.evidence };
-    if (flip.to === 'down') log.warn('backend.down', 'backend is down', fields);
-    else log.info('backend.up', 'backend is up', fields);
+    const { source, cause, count } = flip.evidence;
+    const fields = { service: service.plan.name, backend: flip.address, from: flip.from, source, cause, count };
+    if (flip.to === 'down') log.warn('backend.down', `backend ${flip.address} is down`, fields);
+    else log.info('backend.up', `backend ${flip.address} is up`, fields);
   }
 
-  // Plain checks for now: one connect per interval and backend.
-  const timers = new Map<Service, NodeJS.Timeout>();
-  function watch(service: Service): void {
-    clearInterval(timers.get(service));
-    const check = (): void => {
-      service.pool.backends.forEach((backend, at) => {
-        const socket = connect({
-          host: backend.host,
-          port: backend.port,
-          timeout: service.plan.runtime.healthTimeoutMs,
-        });
-        const end = (cause: ConnectFailure | null, ip = ''): void => {
-          socket.destroy();
-          const wall = Date.now();
-          feed(
-            service,
-            cause === null ? { kind: 'passed', backend: at, ip, wall } : { kind: 'failed', backend: at, cause, wall },
-          );
-        };
-        socket.once('connect', () => end(null, socket.remoteAddress));
-        socket.once('timeout', () => end('timeout'));
-        socket.once('error', (error) => end('code' in error && error.code === 'ECONNREFUSED' ? 'refused' : 'other'));
-      });
-    };
-    check();
-    timers.set(service, setInterval(check, service.plan.runtime.healthIntervalMs));
+  /** Pushes tables now, and again when the next cool-down ends by itself. */
+  function tablesChanged(): void {
+    changed();
+    if (coolDown !== null) clearTimeout(coolDown);
+    coolDown = null;
+    const now = performance.now();
+    const next = [...services.values()].flatMap(({ pool }) => nextChange(pool, now) ?? []);
+    if (next.length > 0 && !closed) coolDown = setTimeout(tablesChanged, Math.min(...next) + 1);
   }
+
+  function checked(name: string, address: string, result: CheckResult): void {
+    const service = services.get(name);
+    if (service === undefined) return;
+    const backend = indexOf(service, address);
+    const inUse = service.pool.backends[backend]?.health !== 'down';
+    switch (result.kind) {
+      case 'resolved':
+        return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
+      case 'passed':
+        feed(service, { kind: 'passed', backend, ip: result.ip, wall: result.wall });
+        return protect(service, { kind: 'checked', ok: true, inUse });
+      case 'failed':
+        feed(service, { kind: 'failed', backend, cause: result.cause, wall: result.wall });
+        return protect(service, { kind: 'checked', ok: false, inUse });
+    }
+  }
+
+  const ticker = setInterval(() => {
+    for (const service of services.values()) if (isGuarded(service.protection)) protect(service, { kind: 'tick' });
+  }, TICK_MS);
 
   return {
     apply(plan) {
+      if (closed) return;
       for (const next of plan.services) {
         const service = services.get(next.name);
-        if (service === undefined)
-          services.set(next.name, { plan: next, pool: createPool(next.backends, next.runtime) });
-        else {
+        if (service === undefined) {
+          const pool = createPool(next.backends, next.runtime);
+          services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
+        } else {
           service.pool = carryOver(service.pool, next.backends, next.runtime);
+          service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
         }
-        const current = services.get(next.name);
-        if (current !== undefined) watch(current);
+      }
+      checks.apply(plan.services);
+      tablesChanged();
+    },
+    async settled() {
+      const longest = Math.max(...[...services.values()].map(({ plan }) => plan.runtime.healthTimeoutMs));
+      const deadline = performance.now() + longest;
+      const open = (): boolean => [...services.values()].some(({ pool }) => !isSettled(pool));
+      while (open() && performance.now() < deadline && !closed) {
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
       }
     },
-    settled: () => Promise.resolve(),
-    forgetRemoved() {
+    retain(plan) {
+      const names = new Set(plan.services.map(({ name }) => name));
+      for (const name of services.keys()) if (!names.has(name)) services.delete(name);
       for (const service of services.values()) service.pool = forgetDraining(service.pool);
     },
     route(name, address) {
       const service = services.get(name);
-      const at = service === undefined ? -1 : index(service, address);
-      if (service === undefined || at === -1) return { ip: null, rank: RANK_DOWN };
-      return { ip: service.pool.backends[at]?.ip ?? null, rank: rank(service.pool, at, performance.now()) };
+      const backend = service === undefined ? -1 : indexOf(service, address);
+      if (service === undefined || backend === -1) return { ip: null, rank: RANK_DOWN };
+      return { ip: service.pool.backends[backend]?.ip ?? null, rank: rank(service.pool, backend, performance.now()) };
     },
-    guarded: () => false,
-    protection: () => ({ enabled: false, reason: null, since: null, exit_condition: null }),
+    guarded(name) {
+      const service = services.get(name);
+      return service !== undefined && isGuarded(service.protection);
+    },
+    protection(name) {
+      const service = services.get(name);
+      if (service === undefined) return { enabled: false, reason: null, since: null, exit_condition: null };
+      const { enabled, reason, since, exitCondition } = describe(service.protection, performance.now());
+      const sinceText = since === null ? null : new Date(since).toISOString();
+      return { enabled, reason, since: sinceText, exit_condition: exitCondition };
+    },
     connectFailed(name, address, cause, count) {
       const service = services.get(name);
       if (service === undefined) return;
-      feed(service, {
-        kind: 'connect_failed',
-        backend: index(service, address),
-        cause,
-        count,
-        guarded: false,
-        wall: Date.now(),
-      });
+      const backend = indexOf(service, address);
+      const inUse = service.pool.backends[backend]?.health !== 'down';
+      const guarded = isGuarded(service.protection);
+      feed(service, { kind: 'connect_failed', backend, cause, count, guarded, wall: Date.now() });
+      protect(service, { kind: 'connect_failed', cause, count, inUse });
+      if (cause !== 'local') checks.checkNow(name, address);
     },
-    attempted() {},
+    connected(counts) {
+      for (const [name, count] of counts) {
+        const service = services.get(name);
+        if (service !== undefined) protect(service, { kind: 'connected', count });
+      }
+    },
     get: (name) => services.get(name),
     close() {
-      for (const timer of timers.values()) clearInterval(timer);
+      closed = true;
+      clearInterval(ticker);
+      if (coolDown !== null) clearTimeout(coolDown);
+      checks.close();
     },
   };
 }

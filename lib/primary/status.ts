@@ -7,7 +7,8 @@ import type { Backend } from './backend.ts';
 import { cooldownLeft, stateOf } from './backend.ts';
 import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
-import type { BackendCounters, ServiceCounters } from './tally.ts';
+import type { BackendCounts, ServiceCounts } from './totals.ts';
+import { backendSum, instanceSum, serviceSum, workerSum } from './totals.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
@@ -19,8 +20,7 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
   await tally.refresh(fleet.all(), REFRESH_MS);
   const services = plan.services.map((service) => serviceStatus(instance, service));
   const [first] = services;
-  const all = tally.all();
-  const bytes = tally.allBackends();
+  const { clients, backends: relayed } = instanceSum(tally.totals);
   return {
     running: true,
     pid: process.pid,
@@ -43,12 +43,12 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
     services,
     workers: fleet.all().flatMap((worker) => workerStatus(instance, worker)),
     totals: {
-      active_connections: all.active,
-      connections_total: admitted(all),
-      bytes_in: bytes.bytes_in,
-      bytes_out: bytes.bytes_out,
-      rejected_total: all.overload_total,
-      failed_total: all.no_backend_total,
+      active_connections: clients.active,
+      connections_total: admitted(clients),
+      bytes_in: relayed.bytes_in,
+      bytes_out: relayed.bytes_out,
+      rejected_total: clients.overload_total,
+      failed_total: clients.no_backend_total,
       workers_respawned_total: fleet.respawned,
       reloads_total: instance.reloads,
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
@@ -67,14 +67,14 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(({ health }) => health === 'up').length,
-    backends: pool.map((backend) => backendStatus(backend, tally.backend(plan.name, backend.address))),
-    active_connections: tally.service(plan.name).active,
+    backends: pool.map((backend) => backendStatus(backend, backendSum(tally.totals, plan.name, backend.address))),
+    active_connections: serviceSum(tally.totals, plan.name).clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
   };
 }
 
-function backendStatus(backend: Backend, counted: BackendCounters): BackendStatus {
+function backendStatus(backend: Backend, counted: BackendCounts): BackendStatus {
   return {
     address: backend.address,
     reachable: backend.health === 'up',
@@ -91,32 +91,26 @@ function backendStatus(backend: Backend, counted: BackendCounters): BackendStatu
 
 function workerStatus({ tally }: Instance, worker: WorkerProcess): WorkerStatus[] {
   if (worker.state === 'gone') return [];
-  const report = tally.worker(worker);
-  const services = [...(report?.services.values() ?? [])];
-  const backends = [...(report?.backends.values() ?? [])];
+  const { clients, backends } = workerSum(tally.totals, worker.pid);
   return [
     {
       id: worker.id,
       pid: worker.pid,
       state: worker.state,
       generation: worker.generation,
-      active_connections: total(services, (counters) => counters.active),
-      connections_total: total(services, admitted),
-      bytes_in: total(backends, (counters) => counters.bytes_in),
-      bytes_out: total(backends, (counters) => counters.bytes_out),
-      rejected_total: total(services, (counters) => counters.overload_total),
-      rss_bytes: report?.rssBytes ?? 0,
+      active_connections: clients.active,
+      connections_total: admitted(clients),
+      bytes_in: backends.bytes_in,
+      bytes_out: backends.bytes_out,
+      rejected_total: clients.overload_total,
+      rss_bytes: tally.rssBytes(worker),
     },
   ];
 }
 
 /** Clients that were let in. */
-function admitted({ accepted_total, overload_total }: ServiceCounters): number {
+function admitted({ accepted_total, overload_total }: ServiceCounts): number {
   return accepted_total - overload_total;
-}
-
-function total<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((sum, item) => sum + value(item), 0);
 }
 
 function latest(backends: readonly Backend[]): string | null {

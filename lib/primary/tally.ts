@@ -1,94 +1,53 @@
-// What the workers have counted, asked for and remembered. Owner of each worker's last report and of the totals.
+// Owner of the totals: hears the workers' reports and asks for fresh ones.
 
 import type { Plan } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
-import type { BackendField, ServiceField } from '../ipc/counters.ts';
-import { BACKEND_FIELDS, GAUGES, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../ipc/counters.ts';
+import type { Totals } from './totals.ts';
+import { createTotals, join, layoutOf, leave, report, retain } from './totals.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
-type Counters = Extract<WorkerNews, { kind: 'counters' }>;
-export type ServiceCounters = Readonly<Record<ServiceField, number>>;
-export type BackendCounters = Readonly<Record<BackendField, number>>;
-
-export interface WorkerReport {
-  readonly services: ReadonlyMap<string, ServiceCounters>;
-  /** By `service address`. */
-  readonly backends: ReadonlyMap<string, BackendCounters>;
-  readonly rssBytes: number;
-}
-
 export interface Tally {
+  /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
+  readonly totals: Totals;
+  join(worker: WorkerProcess, plan: Plan): void;
   /** Takes a worker's report; returns how many connects succeeded per service since its last one. */
-  report(worker: WorkerProcess, plan: Plan, counters: Counters): ReadonlyMap<string, number>;
+  report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): ReadonlyMap<string, number>;
   /** The worker is gone: what it counted stays in the totals. */
-  forget(worker: WorkerProcess): void;
+  leave(worker: WorkerProcess): void;
+  /** Forgets the backends that neither the plan nor a worker knows any more. */
+  retain(plan: Plan): void;
   /** Asks the workers for fresh counters; resolves when all have answered, at the latest after `deadlineMs`. */
   refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<void>;
-  service(name: string): ServiceCounters;
-  backend(service: string, address: string): BackendCounters;
-  /** Of one live worker; undefined before its first report. */
-  worker(worker: WorkerProcess): WorkerReport | undefined;
-  /** Over all services, also those that are configured no more. */
-  all(): ServiceCounters;
-  /** Over all backends, likewise. */
-  allBackends(): BackendCounters;
-}
-
-export function backendKey(service: string, address: string): string {
-  return `${service} ${address}`;
+  /** Resident memory of a worker when it last reported. */
+  rssBytes(worker: WorkerProcess): number;
 }
 
 export function createTally(): Tally {
-  const reports = new Map<WorkerProcess, WorkerReport>();
-  const goneServices = new Map<string, ServiceCounters>();
-  const goneBackends = new Map<string, BackendCounters>();
+  const totals = createTotals();
+  const rss = new Map<number, number>();
   /** Refreshes under way: how many answers each still waits for. */
   const waiting = new Map<number, { missing: number; done: () => void }>();
   let asked = 0;
 
-  function answered(id: number | null): void {
-    const refresh = id === null ? undefined : waiting.get(id);
-    if (refresh === undefined) return;
-    refresh.missing--;
-    if (refresh.missing <= 0) refresh.done();
-  }
-
-  function service(name: string): ServiceCounters {
-    const parts = [...reports.values()].map((report) => report.services.get(name));
-    return sum(SERVICE_FIELDS, [goneServices.get(name), ...parts]);
-  }
-
   return {
-    report(worker, plan, counters) {
-      const before = reports.get(worker);
-      const after = read(plan, counters, before);
-      reports.set(worker, after);
-      answered(counters.id);
-      const connected = new Map<string, number>();
-      for (const { name, backends } of plan.services) {
-        let more = 0;
-        for (const { address } of backends) {
-          const key = backendKey(name, address);
-          more +=
-            (after.backends.get(key)?.connections_total ?? 0) - (before?.backends.get(key)?.connections_total ?? 0);
-        }
-        connected.set(name, more);
-      }
+    totals,
+    join(worker, plan) {
+      join(totals, worker.pid, layoutOf(plan.services));
+    },
+    report(worker, { id, values, rssBytes }) {
+      if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
+      const connected = report(totals, worker.pid, values);
+      const refresh = id === null ? undefined : waiting.get(id);
+      if (refresh !== undefined && --refresh.missing === 0) refresh.done();
       return connected;
     },
-
-    forget(worker) {
-      const last = reports.get(worker);
-      if (last === undefined) return;
-      reports.delete(worker);
-      for (const [name, counters] of last.services) {
-        goneServices.set(name, sum(SERVICE_FIELDS, [goneServices.get(name), withoutGauges(counters)]));
-      }
-      for (const [key, counters] of last.backends) {
-        goneBackends.set(key, sum(BACKEND_FIELDS, [goneBackends.get(key), withoutGauges(counters)]));
-      }
+    leave(worker) {
+      leave(totals, worker.pid);
+      rss.delete(worker.pid);
     },
-
+    retain(plan) {
+      retain(totals, plan.services);
+    },
     async refresh(workers, deadlineMs) {
       const asking = workers.filter((worker) => worker.state === 'ready' || worker.state === 'draining');
       if (asking.length === 0) return;
@@ -101,76 +60,6 @@ export function createTally(): Tally {
       clearTimeout(deadline);
       waiting.delete(id);
     },
-
-    service,
-    backend(name, address) {
-      const key = backendKey(name, address);
-      return sum(BACKEND_FIELDS, [
-        goneBackends.get(key),
-        ...[...reports.values()].map((report) => report.backends.get(key)),
-      ]);
-    },
-    worker: (worker) => reports.get(worker),
-    all() {
-      const names = new Set([
-        ...goneServices.keys(),
-        ...[...reports.values()].flatMap((report) => [...report.services.keys()]),
-      ]);
-      return sum(SERVICE_FIELDS, [...names].map(service));
-    },
-    allBackends() {
-      const live = [...reports.values()].flatMap((report) => [...report.backends.values()]);
-      return sum(BACKEND_FIELDS, [...goneBackends.values(), ...live]);
-    },
+    rssBytes: (worker) => rss.get(worker.pid) ?? 0,
   };
-}
-
-/** A counter that falls, or is no number, is a mad worker's: what was known before stands. */
-function read(plan: Plan, { values, rssBytes }: Counters, before: WorkerReport | undefined): WorkerReport {
-  const backendCount = plan.services.reduce((total, { backends }) => total + backends.length, 0);
-  const valid = values.length === counterLength(plan.services.length, backendCount);
-  const at = (index: number, field: string, known: number): number => {
-    const value = valid ? values[index] : undefined;
-    if (value === undefined || !Number.isFinite(value) || value < 0) return known;
-    return GAUGES.has(field) ? value : Math.max(value, known);
-  };
-  const services = new Map<string, ServiceCounters>();
-  const backends = new Map<string, BackendCounters>();
-  let id = 0;
-  plan.services.forEach((service, index) => {
-    const known = before?.services.get(service.name);
-    services.set(
-      service.name,
-      record(SERVICE_FIELDS, (field) => at(serviceAt(index, field), field, known?.[field] ?? 0)),
-    );
-    for (const { address } of service.backends) {
-      const backend = id++;
-      const key = backendKey(service.name, address);
-      const counted = before?.backends.get(key);
-      backends.set(
-        key,
-        record(BACKEND_FIELDS, (field) =>
-          at(backendAt(plan.services.length, backend, field), field, counted?.[field] ?? 0),
-        ),
-      );
-    }
-  });
-  return { services, backends, rssBytes: Number.isFinite(rssBytes) ? rssBytes : 0 };
-}
-
-function record<F extends string>(fields: readonly F[], value: (field: F) => number): Record<F, number> {
-  const result = {} as Record<F, number>;
-  for (const field of fields) result[field] = value(field);
-  return result;
-}
-
-function sum<F extends string>(
-  fields: readonly F[],
-  parts: readonly (Readonly<Record<F, number>> | undefined)[],
-): Record<F, number> {
-  return record(fields, (field) => parts.reduce((total, part) => total + (part?.[field] ?? 0), 0));
-}
-
-function withoutGauges<F extends string>(counters: Readonly<Record<F, number>>): Record<F, number> {
-  return record(Object.keys(counters) as F[], (field) => (GAUGES.has(field) ? 0 : counters[field]));
 }

@@ -1,0 +1,142 @@
+// The process around an instance: home, PID file, log, control socket, signals. Resolves when all of it is over.
+
+import { chmodSync, mkdirSync } from 'node:fs';
+
+import { loadConfig } from '../../config/load.ts';
+import type { Plan } from '../../config/plan.ts';
+import type { Problem } from '../../config/problem.ts';
+import type { StopRequest, Triplet } from '../control/protocol.ts';
+import { serveControl } from '../control/server.ts';
+import { deferred } from '../deferred.ts';
+import type { Home } from '../paths.ts';
+import { home } from '../paths.ts';
+import { claimPidFile } from '../pidfile.ts';
+import { version } from '../version.ts';
+import { createInstance } from './instance.ts';
+import { openFiles, openStdout } from './log-file.ts';
+import type { RootLog, Sink } from './log.ts';
+import { createLog } from './log.ts';
+import { statusOf } from './status.ts';
+import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
+
+export interface SuperviseOptions {
+  /** Absolute. */
+  readonly configPath: string;
+  /** Logs go to stdout instead of files. */
+  readonly foreground: boolean;
+  /** Called once every worker accepts connections. */
+  onReady(): void;
+}
+
+export type SuperviseResult =
+  { readonly ok: true } | { readonly ok: false; readonly problem: Triplet; readonly errors: readonly Problem[] };
+
+/** Runs a whole instance in this process; resolves when it is stopped, or at once with why it cannot run. */
+export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
+  const loaded = await loadConfig(options.configPath);
+  if (loaded.plan === null) {
+    return { ok: false, problem: badConfig(loaded.configPath, loaded.errors.length), errors: loaded.errors };
+  }
+  const at = home();
+  try {
+    mkdirSync(at.dir, { recursive: true, mode: 0o700 });
+    chmodSync(at.dir, 0o700);
+  } catch (error) {
+    return { ok: false, problem: cannotServe(error), errors: [] };
+  }
+  const claim = claimPidFile(at.pidFile);
+  if (!claim.ok) return { ok: false, problem: alreadyRunning(claim.pid), errors: [] };
+  const sink = options.foreground ? await openStdout() : await openFiles(at.logDir);
+  const log = createLog(sink, loaded.plan.logLevel);
+  // A defect must not leave a PID file and a silent death behind: say it where somebody looks, then go. The workers
+  // notice, finish what they have, and exit.
+  const fatal = (error: Error): void => {
+    log.error('bal.crashed', 'the primary ends because of a defect', { error: error.stack ?? String(error) });
+    process.stderr.write(`bal: internal error: ${error.stack ?? String(error)}\n`);
+    claim.release();
+    sink.close();
+    process.exit(1);
+  };
+  process.on('uncaughtException', fatal);
+  try {
+    return await run(options, at, loaded.plan, log, sink);
+  } catch (error) {
+    return { ok: false, problem: cannotServe(error), errors: [] };
+  } finally {
+    claim.release();
+    sink.close();
+    process.off('uncaughtException', fatal);
+  }
+}
+
+async function run(
+  options: SuperviseOptions,
+  at: Home,
+  plan: Plan,
+  log: RootLog,
+  sink: Sink,
+): Promise<SuperviseResult> {
+  const startedAt = performance.now();
+  const stopped = deferred<void>();
+  const instance = createInstance(plan, log);
+  let stopping: Promise<unknown> | null = null;
+
+  async function stop(
+    request: StopRequest,
+    progress: Parameters<typeof instance.stop>[1] = () => undefined,
+  ): Promise<void> {
+    if (stopping === null) log.info('bal.stopping', 'no new connections are accepted', { ...request });
+    const cut = instance.stop(request, progress);
+    stopping ??= cut.then((count) => {
+      log.info('bal.stopped', 'bal is stopped', { cut: count, uptime_ms: Math.round(performance.now() - startedAt) });
+      stopped.resolve();
+    });
+    await cut;
+  }
+
+  // The first signal lets connections finish, the second cuts them.
+  const terminate = (): void => void stop({ timeout_ms: null, now: stopping !== null });
+  const reload = (): void => void instance.reload();
+  const reopen = (): void => sink.reopen();
+  process.on('SIGTERM', terminate);
+  process.on('SIGINT', terminate);
+  process.on('SIGHUP', reload);
+  process.on('SIGUSR2', reopen);
+
+  const control = await serveControl(at.socket, {
+    status: () => statusOf(instance, sink, startedAt),
+    reload: () => instance.reload(),
+    stop,
+  });
+  try {
+    log.info('bal.starting', `bal ${version} starts`, {
+      pid: process.pid,
+      node: process.version,
+      config: plan.configPath,
+    });
+    const started = await instance.start();
+    if (!started.ok && stopping !== null) {
+      // Told to stop while it came up: not a failure to start.
+      await stopped.promise;
+      return { ok: true };
+    }
+    if (!started.ok) {
+      log.error('bal.failed', started.problem.what_happened, { ...started.problem });
+      return { ok: false, problem: started.problem, errors: [] };
+    }
+    log.info('bal.started', 'every worker accepts connections', {
+      workers: plan.workers,
+      services: plan.services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
+      ready_ms: Math.round(performance.now() - startedAt),
+    });
+    options.onReady();
+    await stopped.promise;
+    return { ok: true };
+  } finally {
+    await control.close();
+    process.off('SIGTERM', terminate);
+    process.off('SIGINT', terminate);
+    process.off('SIGHUP', reload);
+    process.off('SIGUSR2', reopen);
+  }
+}
