@@ -1,0 +1,73 @@
+// What the command line asks for.
+import { parseArgs } from 'node:util';
+import { CASES } from './cases.ts';
+
+export interface Options {
+  readonly rounds: number;
+  /** Of one run of one case on one proxy. */
+  readonly seconds: number;
+  /** Connections that the case `idle` holds open. */
+  readonly idleConnections: number;
+  /** Names, or null for all there are. */
+  readonly cases: readonly string[] | null;
+  readonly proxies: readonly string[] | null;
+  readonly commandRuns: { readonly status: number; readonly start: number };
+  /** How often a run is made again because something else took CPU meanwhile. */
+  readonly retries: number;
+  /** Null: the results are printed only. */
+  readonly out: string | null;
+}
+
+export const PROXY_NAMES = ['direct', 'haproxy', 'nginx', 'bal-native', 'bal-js'] as const;
+
+export const USAGE = `npm run bench -- [options]
+  --quick          one short round, printed and not kept: shows that everything works
+  --rounds N       rounds (5)
+  --seconds S      seconds of one run (1)
+  --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands
+  --proxies LIST   ${PROXY_NAMES.join(',')}
+  --out FILE       where the results go (e2e/bench/RESULTS.md; a part of the cases or proxies is only printed)`;
+
+function names(list: string | undefined, known: readonly string[]): readonly string[] | null {
+  if (list === undefined) return null;
+  const chosen = list.split(',').filter((name) => name !== '');
+  const unknown = chosen.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`Cannot measure ${unknown.join(', ')}: known are ${known.join(', ')}`);
+  return chosen;
+}
+
+function positive(name: string, value: string | undefined, normal: number): number {
+  const number = value === undefined ? normal : Number(value);
+  if (!(number > 0 && number <= 1000)) throw new Error(`Cannot take --${name} ${value}: expected a number above 0`);
+  return number;
+}
+
+/** Throws with a sentence for the user; null when help was asked for. */
+export function readOptions(args: readonly string[], resultsFile: string): Options | null {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      cases: { type: 'string' },
+      proxies: { type: 'string' },
+      out: { type: 'string' },
+    },
+  });
+  if (values.help) return null;
+  const cases = names(values.cases, [...CASES.map(({ name }) => name), 'commands']);
+  const proxies = names(values.proxies, PROXY_NAMES);
+  const isWhole = !values.quick && cases === null && proxies === null;
+  return {
+    rounds: Math.ceil(positive('rounds', values.rounds, values.quick ? 1 : 5)),
+    seconds: positive('seconds', values.seconds, values.quick ? 0.2 : 1),
+    idleConnections: values.quick ? 2000 : 5000,
+    cases,
+    proxies,
+    commandRuns: values.quick ? { status: 5, start: 1 } : { status: 20, start: 5 },
+    retries: values.quick ? 0 : 2,
+    out: values.out ?? (isWhole ? resultsFile : null),
+  };
+}

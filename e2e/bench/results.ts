@@ -1,0 +1,197 @@
+// RESULTS.md: what was measured, beside what was to be reached.
+import type { Case, Metric, MetricName } from './cases.ts';
+import type { CommandFigures } from './commands.ts';
+import type { Machine } from './machine.ts';
+import type { Options } from './options.ts';
+import { type Found, WORKERS } from './proxies/proxy.ts';
+import { ratioOf, type Sample, type Spread, valueOf } from './statistics.ts';
+import { figure, table } from './table.ts';
+import { type Target, TARGETS } from './targets.ts';
+
+export interface Results {
+  readonly when: Date;
+  readonly machine: Machine;
+  readonly command: string;
+  readonly hasOwnNetwork: boolean;
+  readonly options: Options;
+  readonly cases: readonly Case[];
+  readonly found: readonly Found[];
+  readonly samples: readonly Sample[];
+  readonly commands: readonly CommandFigures[];
+  readonly problems: readonly string[];
+}
+
+const BASE = 'haproxy';
+
+/** The proxies that were there, in the order of all tables. */
+function names(found: readonly Found[]): string[] {
+  return found.flatMap((each) => (each.kind === 'found' ? [each.proxy.name] : []));
+}
+
+/** `median (min–max)`, or the one value there is. */
+export function withSpread(spread: Spread | null): string {
+  if (spread === null) return '–';
+  const { median, min, max, count } = spread;
+  return count === 1 ? figure(median) : `${figure(median)} (${figure(min)}–${figure(max)})`;
+}
+
+/** What was measured for a target: a median with its spread, or one figure made of two medians. */
+function measured(target: Target, { samples, commands }: Results): Spread | null {
+  const { figure, engine } = target;
+  if (figure.kind === 'metric') {
+    const proxy = `bal-${engine}`;
+    return figure.as === 'ratio'
+      ? ratioOf(samples, figure.case, proxy, figure.metric, BASE)
+      : valueOf(samples, figure.case, proxy, figure.metric);
+  }
+  const times = commands.find((each) => each.engine === engine);
+  if (times === undefined) return null;
+  if (figure.name === 'start') return times.start;
+  const ratio = times.statusRatio;
+  return ratio === null ? null : { median: ratio, min: ratio, max: ratio, count: 1 };
+}
+
+/** By the median, unrounded. */
+export function verdict(value: number | null, { must, aim }: Pick<Target, 'must' | 'aim'>): string {
+  if (value === null) return 'not measured';
+  if (value > must) return 'NOT MET';
+  if (aim === null) return 'met';
+  return value > aim ? 'met, not the aim' : 'met, and the aim';
+}
+
+/** Errors and wrong bytes of all cases together; null when the engine did not run. */
+function faults({ samples }: Results, proxy: string): { failed: number; wrong: number } | null {
+  const own = samples.filter((sample) => sample.proxy === proxy);
+  const failed = own.flatMap(({ failures }) => Object.values(failures)).reduce((sum, count) => sum + count, 0);
+  return own.length === 0 ? null : { failed, wrong: own.reduce((sum, { wrongBytes }) => sum + wrongBytes, 0) };
+}
+
+function targetRows(results: Results): string[][] {
+  const rows = TARGETS.map((target) => {
+    const value = measured(target, results);
+    const { engine, title, must, aim, unit } = target;
+    const limit = `≤ ${must} ${unit}`;
+    return [
+      engine,
+      title,
+      limit,
+      aim === null ? '' : `≤ ${aim}`,
+      withSpread(value),
+      verdict(value?.median ?? null, target),
+    ];
+  });
+  const clean = (['native', 'js'] as const).map((engine) => {
+    const found = faults(results, `bal-${engine}`);
+    const shown = found === null ? '–' : `${found.failed} and ${found.wrong}`;
+    return [
+      engine,
+      'errors and wrong bytes, all cases',
+      '0',
+      '',
+      shown,
+      verdict(found && found.failed + found.wrong, { must: 0, aim: null }),
+    ];
+  });
+  return [...rows, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
+}
+
+/** The ratios that matter most, as medians, one column for each proxy. */
+function glance({ cases, found, samples }: Results): string {
+  const shown: ReadonlySet<MetricName> = new Set(['cpu', 'p99', 'perConnection', 'rest']);
+  const proxies = names(found).filter((name) => name !== BASE && samples.some(({ proxy }) => proxy === name));
+  const rows = cases.flatMap(({ name, metrics }) =>
+    metrics
+      .filter((metric) => shown.has(metric.name))
+      .map((metric) => {
+        const ratios = proxies.map((proxy) => ratioOf(samples, name, proxy, metric.name, BASE));
+        return [name, metric.title, ...ratios.map((ratio) => (ratio === null ? '–' : figure(ratio.median)))];
+      }),
+  );
+  return table(['case', `× ${BASE}`, ...proxies], rows, 2);
+}
+
+function failures(samples: readonly Sample[]): string {
+  const kinds = new Map<string, number>();
+  for (const sample of samples)
+    for (const [kind, count] of Object.entries(sample.failures)) kinds.set(kind, (kinds.get(kind) ?? 0) + count);
+  return kinds.size === 0 ? '0' : Array.from(kinds, ([kind, count]) => `${kind} ${count}`).join(', ');
+}
+
+function caseTable(kase: Case, { samples, found }: Results): string {
+  const own = samples.filter((sample) => sample.case === kase.name);
+  const proxies = names(found).filter((name) => own.some(({ proxy }) => proxy === name));
+  const columns = (metric: Metric): string[] => [metric.title, ...(metric.hasRatio ? [`× ${BASE}`] : [])];
+  const rows = proxies.map((proxy) => {
+    const cells = kase.metrics.flatMap(({ name, hasRatio }) => [
+      withSpread(valueOf(own, kase.name, proxy, name)),
+      ...(hasRatio ? [withSpread(ratioOf(own, kase.name, proxy, name, BASE))] : []),
+    ]);
+    const runs = own.filter((sample) => sample.proxy === proxy);
+    const wrong = runs.reduce((sum, { wrongBytes }) => sum + wrongBytes, 0);
+    return [proxy, ...cells, failures(runs), String(wrong)];
+  });
+  return table(['', ...kase.metrics.flatMap(columns), 'errors', 'wrong bytes'], rows);
+}
+
+function commandTable({ commands }: Results): string {
+  const rows = commands.map(({ engine, start, status, bareNode, statusRatio }) => [
+    `bal-${engine}`,
+    withSpread(start),
+    withSpread(status),
+    withSpread(bareNode),
+    statusRatio === null ? '–' : figure(statusRatio),
+  ]);
+  return table(['', '`bal start -d` to ready, s', '`bal status`, ms', '`node -e 0`, ms', 'ratio of medians'], rows);
+}
+
+function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
+  const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);
+  const most = Math.max(0, ...foreign);
+  const mean = foreign.length === 0 ? 0 : foreign.reduce((sum, share) => sum + share, 0) / foreign.length;
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+  return [
+    `- Date: ${when.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    `- Machine: ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib.toFixed(0)} GiB, ${machine.kernel}`,
+    `- Commit: ${machine.commit}`,
+    `- Command: \`${command}\``,
+    ...found.map((each) =>
+      each.kind === 'found'
+        ? `- ${each.proxy.name}: ${each.proxy.version}`
+        : `- ${each.name}: left out, ${each.reason}`,
+    ),
+    `- ${options.rounds} interleaved round(s) of ${options.seconds} s for each run, 4 backends, ${WORKERS} workers or threads,` +
+      ` ${options.idleConnections} idle connections, ${hasOwnNetwork ? 'in a network namespace of its own' : 'in the network of the machine'}`,
+    `- Other programs took ${percent(mean)} of the machine's CPU on average during a run, at most ${percent(most)}`,
+  ];
+}
+
+const METHOD = `Load generator, backends and proxy share all cores and talk over loopback. CPU is user and system time of all processes
+of the proxy, ended children included, from before the load begins until after its last connection is closed. Memory is
+PSS: pages that several processes share are divided among them; bal runs on a copy of the Node.js program meanwhile, so
+that no other process shares its pages. What a connection adds is counted without pages of files. Kernel memory of sockets
+is not in it. Every byte of every answer is compared but
+for the plain stream cases. Each figure is the median of the rounds, with the least and the greatest in parentheses; a ratio
+is taken within a round, where the two ran close together. A run during which other programs took more than a tenth of the
+machine is made again, at most twice, and the least disturbed counts.`;
+
+/** The whole document. */
+export function renderResults(results: Results): string {
+  const tables = results.cases.map((kase) => `## ${kase.title}\n\n\`${kase.name}\`\n\n${caseTable(kase, results)}`);
+  const { problems, commands } = results;
+  return `${[
+    '# Benchmark results',
+    'Written by `npm run bench`; see the end for how. Smaller is better, but for rates.',
+    facts(results).join('\n'),
+    '## Targets',
+    table(['engine', 'figure', 'target', 'aim', 'measured', 'verdict'], targetRows(results), 6),
+    '## At a glance',
+    glance(results),
+    ...tables,
+    ...(commands.length > 0 ? ['## Commands', commandTable(results)] : []),
+    ...(problems.length > 0
+      ? ['## Not measured', problems.map((problem) => `- ${problem.replaceAll('\n', ' ')}`).join('\n')]
+      : []),
+    '## How it was measured',
+    METHOD,
+  ].join('\n\n')}\n`;
+}

@@ -1,0 +1,119 @@
+// The order of things: in each round every case, in each case every proxy one after the other, so that what is compared ran
+// within seconds of each other. Who comes first moves on from case to case and from round to round.
+import type { Case } from './cases.ts';
+import { runClient } from './loadgen.ts';
+import { type Bench, measureIdle, measureLoad } from './measure.ts';
+import type { Options } from './options.ts';
+import type { Proxy } from './proxies/proxy.ts';
+import { type Running, startProxy, type Surroundings } from './running.ts';
+import type { Sample } from './statistics.ts';
+
+/** A proxy and its own backends: connections in TIME_WAIT to the backends of one are no burden to another. */
+export interface Contender {
+  readonly proxy: Proxy;
+  readonly backends: readonly number[];
+}
+
+export interface Plan {
+  readonly contenders: readonly Contender[];
+  readonly cases: readonly Case[];
+  readonly options: Options;
+  readonly around: Surroundings;
+  /** For memory: a copy of the Node.js program, so that nobody else's process shares its pages. */
+  readonly ownNode: string;
+}
+
+export interface Outcome {
+  readonly samples: readonly Sample[];
+  /** What could not be measured, and why. */
+  readonly problems: readonly string[];
+}
+
+/** More of the machine than this for other programs, and the run is made again. */
+const DISTURBED = 0.1;
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Compilers of hot code, caches and pools are at work before anything counts. */
+async function warmUp({ program }: Bench, proxy: Running, seconds: number): Promise<void> {
+  for (const mode of ['conn', 'rr']) await runClient(program, [mode, '-c', '64'], proxy.ports, seconds / 3);
+}
+
+export async function runRounds(bench: Bench, plan: Plan, say: (line: string) => void): Promise<Outcome> {
+  const { contenders, cases, options, around, ownNode } = plan;
+  const samples: Sample[] = [];
+  const problems: string[] = [];
+
+  /** What fails for one proxy in one case does not end the rest. */
+  const attempt = async (what: string, action: () => Promise<void>): Promise<void> => {
+    try {
+      await action();
+    } catch (error) {
+      problems.push(`${what}: ${reason(error)}`);
+      say(`${what}: ${reason(error)}`);
+    }
+  };
+
+  const keep = (sample: Sample): void => {
+    samples.push(sample);
+    const values = Object.entries(sample.values).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
+    const failed = Object.keys(sample.failures).length > 0 ? `, failures ${JSON.stringify(sample.failures)}` : '';
+    say(`round ${sample.round} ${sample.case} ${sample.proxy}: ${values.join(', ')}${failed}`);
+  };
+
+  const undisturbed = async (measure: () => Promise<Sample>): Promise<Sample> => {
+    let best = await measure();
+    for (let again = 0; again < options.retries && best.foreign > DISTURBED; again++) {
+      const next = await measure();
+      if (next.foreign < best.foreign) best = next;
+    }
+    return best;
+  };
+
+  const loads = cases.filter(({ kind }) => kind !== 'idle');
+  const runLoads = async (round: number): Promise<void> => {
+    const running: Running[] = [];
+    try {
+      for (const { proxy, backends } of loads.length > 0 ? contenders : [])
+        await attempt(`round ${round} ${proxy.name}`, async () => {
+          const started = await startProxy(proxy, backends, around);
+          running.push(started);
+          await warmUp(bench, started, options.seconds);
+        });
+      for (const [i, kase] of loads.entries())
+        for (const proxy of rotated(running, round + i))
+          await attempt(`round ${round} ${kase.name} ${proxy.name}`, async () =>
+            keep(await undisturbed(() => measureLoad(bench, kase, proxy, round, options.seconds))),
+          );
+    } finally {
+      for (const proxy of running) await proxy.stop();
+    }
+  };
+
+  const runIdle = async (kase: Case, round: number): Promise<void> => {
+    for (const { proxy, backends } of rotated(contenders, round)) {
+      if (proxy.name === 'direct') continue; // there is no process whose memory it could be
+      await attempt(`round ${round} ${kase.name} ${proxy.name}`, async () => {
+        const started = await startProxy(proxy, backends, { ...around, node: ownNode });
+        try {
+          keep(await measureIdle(bench, kase, started, round, options.idleConnections));
+        } finally {
+          await started.stop();
+        }
+      });
+    }
+  };
+
+  for (let round = 1; round <= options.rounds; round++) {
+    await runLoads(round);
+    for (const kase of cases) if (kase.kind === 'idle') await runIdle(kase, round);
+  }
+  return { samples, problems };
+}
