@@ -20,6 +20,7 @@ export interface Difference {
 export function planDifference(from: Plan, to: Plan): Difference {
   const changed = [
     ...change('log_level', from.logLevel, to.logLevel),
+    ...change('log_connections', from.logConnections, to.logConnections),
     ...change('workers', from.workers, to.workers),
     ...change('engine', from.engine, to.engine),
     ...change('max_concurrent_connections', from.maxConnections, to.maxConnections),

@@ -2,7 +2,7 @@
 // exists of a file with mistakes, so that what remains of it can be checked.
 import { withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
-import type { EngineChoice, LogLevel, Method } from './plan.ts';
+import type { EngineChoice, LogConnections, LogLevel, Method } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
 import { DEFAULTS, type ConfigFile } from './schema.ts';
 import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
@@ -32,6 +32,7 @@ export interface ServiceDraft {
 
 export interface Draft {
   readonly logLevel: Setting<LogLevel>;
+  readonly logConnections: Setting<LogConnections>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
   /** For the whole instance. */
@@ -71,6 +72,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
   );
   return {
     logLevel: settle('log_level', top, DEFAULTS.log_level, 'default'),
+    logConnections: settle('log_connections', top, DEFAULTS.log_connections, 'default'),
     workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
     engine: settle('engine', top, DEFAULTS.engine, 'default'),
     limit,

@@ -16,6 +16,7 @@ export function planOf(draft: Draft, configPath: string): Plan {
   return {
     configPath,
     logLevel: draft.logLevel.value,
+    logConnections: draft.logConnections.value,
     workers: draft.workers.value,
     engine: draft.engine.value,
     maxConnections: draft.limit.value,
@@ -47,6 +48,7 @@ export function effectiveOf(draft: Draft): Effective[] {
     if (sound) list.push({ path: showPath(path), value, origin });
   };
   add(['log_level'], draft.logLevel);
+  add(['log_connections'], draft.logConnections);
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);

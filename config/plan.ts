@@ -2,6 +2,8 @@
 
 export type Method = 'round_robin' | 'least_connections';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** Which ended connections are written to the log, one record each. */
+export type LogConnections = 'none' | 'failed' | 'all';
 export type EngineChoice = 'auto' | 'native' | 'js';
 
 /** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
@@ -49,6 +51,7 @@ export interface Plan {
   /** Absolute. */
   readonly configPath: string;
   readonly logLevel: LogLevel;
+  readonly logConnections: LogConnections;
   readonly workers: number;
   readonly engine: EngineChoice;
   /** One limit for the whole instance, over all services and workers. */

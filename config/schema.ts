@@ -16,6 +16,7 @@ export const DEFAULTS = {
   method: 'round_robin',
   log_level: 'info',
   engine: 'auto',
+  log_connections: 'failed',
 } as const;
 
 const port = { minimum: 1, maximum: 65_535 } as const;
@@ -66,6 +67,12 @@ export const ConfigSchema = Type.Object(
       Type.Enum(['debug', 'info', 'warn', 'error'], {
         default: DEFAULTS.log_level,
         ...words('least important level that is logged', '기록할 최소 로그 수준'),
+      }),
+    ),
+    log_connections: Type.Optional(
+      Type.Enum(['none', 'failed', 'all'], {
+        default: DEFAULTS.log_connections,
+        ...words('which ended connections get a record in the log', '로그에 기록할 종료된 연결'),
       }),
     ),
     workers: Type.Optional(

@@ -3,14 +3,15 @@
 //
 //   [ service 0 fields | service 1 fields | … | backend 0 fields | backend 1 fields | … ]
 
-import { ENDS } from '../engine/engine.ts';
+import { CONNECT_BOUNDS, DURATION_BOUNDS, histogramFields } from './histogram.ts';
+import { REASONS } from './reasons.ts';
 
 export const SERVICE_FIELDS = [
   'active', // connections between accepted and ended (a gauge: falls)
   'accepted_total', // every client, also those refused
-  'overload_total', // refused: no slot left
-  'no_backend_total', // refused: nothing to try, or every attempt failed
-  ...ENDS.map((end) => `ended_${end}_total` as const),
+  ...REASONS.map((reason) => `ended_${reason}_total` as const),
+  ...histogramFields('connect_seconds', CONNECT_BOUNDS),
+  ...histogramFields('duration_seconds', DURATION_BOUNDS),
 ] as const;
 
 export const BACKEND_FIELDS = [

@@ -23,9 +23,9 @@ export type ToWorker =
   | { readonly kind: 'report'; readonly id: number }
   /**
    * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs, 0: cut at once), send
-   * `drained`, exit. May come again with a shorter time.
+   * `drained`, exit. May come again with a shorter time. `why` is the reason that connections cut by it get.
    */
-  | { readonly kind: 'drain'; readonly timeoutMs: number | null };
+  | { readonly kind: 'drain'; readonly timeoutMs: number | null; readonly why: 'drain' | 'stopped' };
 
 export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
@@ -49,6 +49,8 @@ export type ToPrimary =
       readonly count: number;
     }
   | { readonly kind: 'log'; readonly lines: readonly LogLine[]; readonly dropped: number }
+  /** Finished log lines, one for each ended connection; `dropped` of them could not be kept. */
+  | { readonly kind: 'records'; readonly lines: string; readonly dropped: number }
   | { readonly kind: 'drained'; readonly cut: number };
 
 export interface LogLine {

@@ -5,7 +5,7 @@
 // two tables of one generation: a reload that changes it forks new workers. `backend` ids are the index of a backend
 // counted over all services of the generation, so that worker-side state fits in flat arrays.
 
-import type { LogLevel, Method } from '../../config/plan.ts';
+import type { LogConnections, LogLevel, Method } from '../../config/plan.ts';
 
 /** A lower rank is tried first; within one rank the service's method decides. */
 export const RANK_USABLE = 0; // up, or not checked yet
@@ -49,5 +49,6 @@ export interface Table {
   /** Counts pushes within a generation; a table older than the one in use is ignored. */
   readonly version: number;
   readonly logLevel: LogLevel;
+  readonly logConnections: LogConnections;
   readonly services: readonly ServiceTable[];
 }

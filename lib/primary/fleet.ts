@@ -128,7 +128,7 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
   }
 
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
-    worker.drain(timeoutMs);
+    worker.drain(timeoutMs, stopping ? 'stopped' : 'drain');
     const killer = setTimeout(() => worker.kill(), (timeoutMs ?? worker.drainMs) + KILL_GRACE_MS);
     void worker.exited.then(() => clearTimeout(killer));
   }

@@ -20,7 +20,8 @@ import type { SlotBook } from './slot-book.ts';
 import { createSlotBook } from './slot-book.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
-import { elsewhere, instanceSum, serviceSum } from './totals.ts';
+import { tableFor } from './tables.ts';
+import { instanceSum } from './totals.ts';
 import { badConfig, cannotBind, isStopping, workersFailed } from './verdict.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
@@ -69,7 +70,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
   const fleet = createFleet(log.for('fleet'), {
     forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? plan),
     news: hear,
-    ready: (worker) => worker.pushTable(tableFor(worker)),
+    ready: (worker) => worker.pushTable(makeTable(worker.generation, worker)),
     gone(worker) {
       tally.leave(worker);
       slots.forget(worker);
@@ -80,45 +81,16 @@ export function createInstance(first: Plan, log: RootLog): Instance {
   function push(): void {
     pushing ??= setTimeout(() => {
       pushing = null;
-      for (const worker of fleet.all()) if (worker.state === 'ready') worker.pushTable(tableFor(worker));
+      for (const worker of fleet.all())
+        if (worker.state === 'ready') worker.pushTable(makeTable(worker.generation, worker));
     }, COALESCE_MS);
   }
 
-  function tableFor(worker: WorkerProcess): Table {
-    return makeTable(worker.generation, worker);
-  }
-
   function makeTable(number: number, worker: WorkerProcess | null): Table {
-    const own = plans.get(number) ?? plan;
-    version++;
-    let backend = 0;
-    return {
-      generation: number,
-      version,
-      logLevel: own.logLevel,
-      services: own.services.map((service, index) => ({
-        name: service.name,
-        method: service.method,
-        routes: service.backends.map(({ address, port }) => ({
-          backend: backend++,
-          name: address,
-          port,
-          ...services.route(service.name, address),
-          elsewhere:
-            service.method === 'least_connections'
-              ? elsewhere(tally.totals, worker?.pid ?? 0, service.name, address)
-              : 0,
-        })),
-        guarded: services.guarded(service.name),
-        connectTimeoutMs: service.runtime.connectTimeoutMs,
-        idleMs: service.runtime.idleMs,
-        backlog: service.runtime.backlog,
-        drainMs: service.runtime.drainMs,
-        cooldownMs: service.runtime.cooldownMs,
-        start: serviceSum(tally.totals, service.name).clients.accepted_total,
-        pool: slots.poolOf(own, index),
-      })),
-    };
+    return tableFor(
+      { number, plan: plans.get(number) ?? plan, worker, version: ++version },
+      { services, slots, tally },
+    );
   }
 
   function hear(worker: WorkerProcess, message: WorkerNews): void {
@@ -146,6 +118,10 @@ export function createInstance(first: Plan, log: RootLog): Instance {
         return;
       case 'log':
         for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
+        linesDropped += message.dropped;
+        return;
+      case 'records':
+        log.finished(message.lines);
         linesDropped += message.dropped;
         return;
       default:

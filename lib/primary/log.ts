@@ -31,6 +31,8 @@ export interface Log {
 }
 
 export interface RootLog extends Log {
+  /** Writes lines that are already in the log's format, each with its line feed. */
+  finished(lines: string): void;
   setLevel(level: LogLevel): void;
 }
 
@@ -60,6 +62,7 @@ export function createLog(sink: Sink, level: LogLevel): RootLog {
 
   return {
     ...named('bal'),
+    finished: (lines) => sink.write(lines),
     setLevel(next) {
       root.level = next;
     },

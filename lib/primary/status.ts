@@ -47,8 +47,8 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
       connections_total: admitted(clients),
       bytes_in: relayed.bytes_in,
       bytes_out: relayed.bytes_out,
-      rejected_total: clients.overload_total,
-      failed_total: clients.no_backend_total,
+      rejected_total: clients.ended_overload_total,
+      failed_total: clients.ended_no_backend_total + clients.ended_connect_failed_total,
       workers_respawned_total: fleet.respawned,
       reloads_total: instance.reloads,
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
@@ -102,15 +102,15 @@ function workerStatus({ tally }: Instance, worker: WorkerProcess): WorkerStatus[
       connections_total: admitted(clients),
       bytes_in: backends.bytes_in,
       bytes_out: backends.bytes_out,
-      rejected_total: clients.overload_total,
+      rejected_total: clients.ended_overload_total,
       rss_bytes: tally.rssBytes(worker),
     },
   ];
 }
 
 /** Clients that were let in. */
-function admitted({ accepted_total, overload_total }: ServiceCounts): number {
-  return accepted_total - overload_total;
+function admitted({ accepted_total, ended_overload_total }: ServiceCounts): number {
+  return accepted_total - ended_overload_total;
 }
 
 function latest(backends: readonly Backend[]): string | null {

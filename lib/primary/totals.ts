@@ -178,34 +178,11 @@ function sumOf({ clients, backends }: Part): Sum {
 }
 
 function serviceCounts(counts: readonly number[]): ServiceCounts {
-  const of = (field: ServiceField) => counts[serviceAt(0, field)] ?? 0;
-  return {
-    active: of('active'),
-    accepted_total: of('accepted_total'),
-    overload_total: of('overload_total'),
-    no_backend_total: of('no_backend_total'),
-    ended_client_closed_total: of('ended_client_closed_total'),
-    ended_backend_closed_total: of('ended_backend_closed_total'),
-    ended_client_reset_total: of('ended_client_reset_total'),
-    ended_backend_reset_total: of('ended_backend_reset_total'),
-    ended_idle_total: of('ended_idle_total'),
-    ended_cut_total: of('ended_cut_total'),
-    ended_client_gone_total: of('ended_client_gone_total'),
-    ended_refused_total: of('ended_refused_total'),
-  };
+  return Object.fromEntries(SERVICE_FIELDS.map((field, i) => [field, counts[i] ?? 0])) as ServiceCounts;
 }
 
 function backendCounts(counts: readonly number[]): BackendCounts {
-  const of = (field: BackendField) => counts[backendAt(0, 0, field)] ?? 0;
-  return {
-    active: of('active'),
-    connections_total: of('connections_total'),
-    bytes_in: of('bytes_in'),
-    bytes_out: of('bytes_out'),
-    refused_total: of('refused_total'),
-    timeout_total: of('timeout_total'),
-    other_total: of('other_total'),
-  };
+  return Object.fromEntries(BACKEND_FIELDS.map((field, i) => [field, counts[i] ?? 0])) as BackendCounts;
 }
 
 function newPart(): Part {

@@ -54,7 +54,7 @@ export interface WorkerProcess {
   pushTable(table: Table): void;
   send(message: ToWorker): void;
   /** See the message `drain`. */
-  drain(timeoutMs: number | null): void;
+  drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
   kill(): void;
 }
 
@@ -153,6 +153,7 @@ export function forkWorker(
       case 'counters':
       case 'connect_failed':
       case 'log':
+      case 'records':
         news(worker, message);
         return;
       default:
@@ -181,12 +182,12 @@ export function forkWorker(
     exited: exited.promise,
     pushTable,
     send,
-    drain(timeoutMs) {
+    drain(timeoutMs, why) {
       if (state === 'gone') return;
       state = 'draining';
       clearTimeout(deadline);
       ready.resolve({ ok: false, reason: 'was told to stop' });
-      send({ kind: 'drain', timeoutMs });
+      send({ kind: 'drain', timeoutMs, why });
     },
     kill() {
       child.process.kill('SIGKILL');
@@ -223,6 +224,7 @@ const KINDS: ReadonlySet<unknown> = new Set<ToPrimary['kind']>([
   'counters',
   'connect_failed',
   'log',
+  'records',
   'drained',
 ]);
 

@@ -1,6 +1,8 @@
 // What the policy remembers of each connection, in flat arrays by the engine's connection id: ids are small and reused,
 // so nothing is allocated for a connection unless a connect fails. Owner of these arrays: the policy.
 
+import type { Cause } from '../ipc/reasons.ts';
+
 const INITIAL = 1024;
 
 export interface Connections {
@@ -8,10 +10,14 @@ export interface Connections {
   service: Int32Array;
   /** The backend last tried or in use; −1 when none. */
   backend: Int32Array;
-  /** performance.now() when the first attempt began. */
+  /** performance.now() when it was accepted, when its first attempt began, and when a backend was connected (0: not yet). */
+  acceptedAt: Float64Array;
   startedAt: Float64Array;
+  connectedAt: Float64Array;
   /** Backends tried without success; undefined until the first failure. */
   readonly tried: (Set<number> | undefined)[];
+  /** Why the policy refused it; undefined unless it did. */
+  readonly refusal: (Cause | undefined)[];
   /** Makes room for id `connection`. */
   reserve(connection: number): void;
 }
@@ -20,14 +26,19 @@ export function createConnections(): Connections {
   const connections: Connections = {
     service: new Int32Array(INITIAL),
     backend: new Int32Array(INITIAL),
+    acceptedAt: new Float64Array(INITIAL),
     startedAt: new Float64Array(INITIAL),
+    connectedAt: new Float64Array(INITIAL),
     tried: [],
+    refusal: [],
     reserve(connection) {
       if (connection < connections.service.length) return;
       const length = Math.max(connection + 1, connections.service.length * 2);
       connections.service = grown(connections.service, new Int32Array(length));
       connections.backend = grown(connections.backend, new Int32Array(length));
+      connections.acceptedAt = grown(connections.acceptedAt, new Float64Array(length));
       connections.startedAt = grown(connections.startedAt, new Float64Array(length));
+      connections.connectedAt = grown(connections.connectedAt, new Float64Array(length));
     },
   };
   return connections;

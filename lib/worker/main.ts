@@ -13,6 +13,7 @@ import { createAdmission } from './admission.ts';
 import { loadEngine } from './engine-choice.ts';
 import type { WorkerPolicy } from './policy.ts';
 import { createPolicy } from './policy.ts';
+import { createRecords } from './records.ts';
 import { createReporter } from './reporter.ts';
 import { createReports } from './reports.ts';
 
@@ -23,6 +24,7 @@ const DRAIN_POLL_MS = 20;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const reporter = createReporter();
+const records = createRecords();
 const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto');
 if (!chosen.ok) {
   process.stderr.write(`bal worker: ${chosen.reason}\n`);
@@ -44,7 +46,7 @@ process.on('message', (message: ToWorker, handle: unknown) => receive(message, h
 // that a new primary can bind it, finish what is there within the drain time, and go.
 process.prependListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
-  drain(null);
+  drain(null, 'stopped');
 });
 
 send({ kind: 'hello', engine: chosen.name, note: chosen.note });
@@ -62,7 +64,7 @@ function receive(message: ToWorker, handle: unknown): void {
     case 'report':
       return reports.answer(message.id);
     case 'drain':
-      return drain(message.timeoutMs);
+      return drain(message.timeoutMs, message.why);
     default:
       return unreachable(message);
   }
@@ -85,7 +87,12 @@ function begin(first: Table, create: CreateEngine, targets: number): void {
     if (policy !== null) engine?.decide(connection, policy.decide(connection, admitted));
   });
   admission = gate;
-  policy = createPolicy(first, Number(process.env['BAL_WORKER'] ?? 0), gate, reporter);
+  policy = createPolicy(first, Number(process.env['BAL_WORKER'] ?? 0), {
+    admission: gate,
+    reporter,
+    records,
+    clientAddress: (connection) => engine?.clientAddress(connection) ?? '',
+  });
   engine = create(policy, targets);
 }
 
@@ -109,10 +116,11 @@ function isBoundHandle(handle: unknown): handle is BoundHandle {
 }
 
 /** See the message `drain`. A second call shortens (or lengthens) what the first one set. */
-function drain(timeoutMs: number | null): void {
+function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
   if (engine === null || table === null) process.exit(0);
   const serving = engine;
   serving.stopAccepting();
+  policy?.cutFor(why);
   admission?.drain();
   for (const timer of drainTimers) clearTimeout(timer);
   drainTimers = table.services.map((service, index) =>
@@ -136,6 +144,7 @@ function finishWhenIdle(): void {
 
 function finish(): void {
   reporter.close();
+  records.close();
   reports.close();
   admission?.close();
   engine?.close();

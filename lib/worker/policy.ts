@@ -1,88 +1,84 @@
 // The decisions of a worker: whether a client is admitted, which backend it gets, which comes next when a connect
-// fails, and the counting of all of it. The only place where a backend is chosen. Hot path: called by the engine two to
-// four times for each connection, with numbers only.
+// fails. The only place where a backend is chosen. Hot path: called by the engine two to four times for each
+// connection, with numbers only.
 
 import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
-import { CONNECT_FAILURES, ENDS, REFUSE, WAIT } from '../engine/engine.ts';
+import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { BackendField } from '../ipc/counters.ts';
-import { BACKEND_FIELDS, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../ipc/counters.ts';
+import type { Cause } from '../ipc/reasons.ts';
+import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { ServiceTable, Table } from '../ipc/table.ts';
 import type { Admission } from './admission.ts';
 import { choose, firstPosition, retriesAllowed } from './balancer.ts';
 import { createConnections } from './connections.ts';
+import { createCount } from './count.ts';
+import type { Records } from './records.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Beyond the first attempt, a client waits for further ones at most so many connect timeouts. */
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
-export interface WorkerPolicy extends Policy {
-  /** Replaces the table by a newer one of the same generation. */
-  use(table: Table): void;
-  /** For a client that was held for a slot: where it goes now that it got one, or did not. */
-  decide(connection: number, admitted: boolean): number;
-  /** Absolute values, laid out by ipc/counters.ts. `bytes` is the engine's. */
-  counters(bytes: Float64Array): number[];
-}
-
-// Offsets within a service's and a backend's fields, computed once: the hot path only adds.
-const ACTIVE = serviceAt(0, 'active');
-const ACCEPTED = serviceAt(0, 'accepted_total');
-const OVERLOAD = serviceAt(0, 'overload_total');
-const NO_BACKEND = serviceAt(0, 'no_backend_total');
-const ENDED = serviceAt(0, `ended_${ENDS[0]}_total`);
-const B_ACTIVE = backendAt(0, 0, 'active');
-const B_CONNECTIONS = backendAt(0, 0, 'connections_total');
 const FAILURE_FIELD: Readonly<Record<(typeof CONNECT_FAILURES)[number], BackendField | null>> = {
   refused: 'refused_total',
   timeout: 'timeout_total',
   unreachable: 'other_total',
   reset: 'other_total',
+  // Our own shortage: says nothing about the backend.
   local: null,
   other: 'other_total',
 };
 
+export interface WorkerPolicy extends Policy {
+  /** Replaces the table by a newer one of the same generation. */
+  use(table: Table): void;
+  /** For a client that was held for a slot: where it goes now that it got one, or did not. */
+  decide(connection: number, admitted: boolean): number;
+  /** Connections cut from now on are counted as this. */
+  cutFor(cause: 'drain' | 'stopped'): void;
+  /** Absolute values, laid out by ipc/counters.ts. `bytes` is the engine's. */
+  counters(bytes: Float64Array): number[];
+}
+
+export interface PolicyParts {
+  readonly admission: Admission;
+  readonly reporter: Reporter;
+  readonly records: Records;
+  /** The engine's; called for records only. */
+  clientAddress(connection: number): string;
+}
+
 /** `worker` is the worker's id: workers begin their rounds at different backends. */
-export function createPolicy(first: Table, worker: number, admission: Admission, reporter: Reporter): WorkerPolicy {
+export function createPolicy(first: Table, worker: number, parts: PolicyParts): WorkerPolicy {
+  const { admission, reporter, records } = parts;
   let table = first;
-  const services = first.services.length;
-  const backends = first.services.reduce((sum, service) => sum + service.routes.length, 0);
-  const values = new Float64Array(counterLength(services, backends));
-  const serviceFields = SERVICE_FIELDS.length;
-  const backendFields = BACKEND_FIELDS.length;
-  const backendBase = services * serviceFields;
+  let cutCause: Cause = 'drain';
+  const routes = first.services.flatMap((service) => service.routes);
+  const count = createCount(first.services.length, routes.length);
   const connections = createConnections();
   /** Live connections of this worker for each backend. */
-  const own = new Int32Array(backends);
+  const own = new Int32Array(routes.length);
   /** Until when (performance.now()) this worker leaves a backend alone because a connect just failed. */
-  const skipUntil = new Float64Array(backends);
-  const positions = first.services.map(
-    (service) => (firstPosition(worker, service.routes.length) + service.start) % Math.max(1, service.routes.length),
-  );
-
-  function add(index: number, amount: number): void {
-    values[index] = (values[index] ?? 0) + amount;
-  }
-
-  function addToService(service: number, field: number, amount: number): void {
-    add(service * serviceFields + field, amount);
-  }
-
-  function addToBackend(backend: number, field: number, amount: number): void {
-    add(backendBase + backend * backendFields + field, amount);
-  }
+  const skipUntil = new Float64Array(routes.length);
+  const positions = first.services.map(({ routes: { length }, start }) => firstPosition(worker + start, length));
 
   function setBackend(connection: number, backend: number): void {
     const before = connections.backend[connection] ?? NONE;
+    if (before === backend) return;
     if (before !== NONE) {
       own[before] = (own[before] ?? 0) - 1;
-      addToBackend(before, B_ACTIVE, -1);
+      count.using(before, -1);
     }
     connections.backend[connection] = backend;
-    if (backend !== NONE) {
-      own[backend] = (own[backend] ?? 0) + 1;
-      addToBackend(backend, B_ACTIVE, 1);
-    }
+    if (backend === NONE) return;
+    own[backend] = (own[backend] ?? 0) + 1;
+    count.using(backend, 1);
+  }
+
+  function refuse(connection: number, cause: Cause): number {
+    setBackend(connection, NONE);
+    connections.refusal[connection] = cause;
+    return REFUSE;
   }
 
   /** The next backend for the connection, or REFUSE when none is left. */
@@ -95,60 +91,76 @@ export function createPolicy(first: Table, worker: number, admission: Admission,
   ): number {
     const chosen = choose(service, positions[index] ?? 0, tried, own, skipUntil, now);
     const route = service.routes[chosen];
-    if (route === undefined) {
-      setBackend(connection, NONE);
-      addToService(index, NO_BACKEND, 1);
-      return REFUSE;
-    }
+    if (route === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
     positions[index] = chosen + 1;
     setBackend(connection, route.backend);
     return route.backend;
   }
 
-  function begin(connection: number, index: number): number {
+  function begin(connection: number, index: number, now: number): number {
     const service = table.services[index];
-    if (service === undefined) return REFUSE;
-    const now = performance.now();
+    if (service === undefined) return refuse(connection, 'no_backend');
     connections.startedAt[connection] = now;
     return next(connection, index, service, null, now);
   }
 
+  function record(
+    connection: number,
+    index: number,
+    end: EndCode,
+    now: number,
+    bytesIn: number,
+    bytesOut: number,
+  ): void {
+    const reason = reasonOf(end, connections.refusal[connection] ?? cutCause);
+    const durationMs = now - (connections.acceptedAt[connection] ?? now);
+    count.ended(index, reason, durationMs);
+    if (table.logConnections === 'none' || (table.logConnections === 'failed' && !FAILED.has(reason))) return;
+    const connectedAt = connections.connectedAt[connection] ?? 0;
+    const backend = connections.backend[connection] ?? NONE;
+    records.add({
+      client: parts.clientAddress(connection),
+      service: table.services[index]?.name ?? '',
+      backend: routes[backend]?.name ?? null,
+      attempts: (connections.tried[connection]?.size ?? 0) + (backend === NONE ? 0 : 1),
+      connectMs: connectedAt === 0 ? null : connectedAt - (connections.startedAt[connection] ?? connectedAt),
+      durationMs,
+      bytesIn,
+      bytesOut,
+      reason,
+    });
+  }
+
   return {
     accepted(connection, index) {
+      const now = performance.now();
       connections.reserve(connection);
       connections.service[connection] = index;
       connections.backend[connection] = NONE;
-      addToService(index, ACCEPTED, 1);
-      addToService(index, ACTIVE, 1);
-      switch (admission.admit(connection, index)) {
-        case 'yes':
-          return begin(connection, index);
-        case 'wait':
-          return WAIT;
-        case 'no':
-          addToService(index, OVERLOAD, 1);
-          return REFUSE;
-      }
+      connections.acceptedAt[connection] = now;
+      connections.connectedAt[connection] = 0;
+      count.accepted(index);
+      const answer = admission.admit(connection, index);
+      if (answer === 'yes') return begin(connection, index, now);
+      return answer === 'wait' ? WAIT : refuse(connection, 'overload');
     },
 
     decide(connection, admitted) {
       const index = connections.service[connection] ?? 0;
-      if (admitted) return begin(connection, index);
-      addToService(index, OVERLOAD, 1);
-      return REFUSE;
+      return admitted ? begin(connection, index, performance.now()) : refuse(connection, 'overload');
     },
 
     failed(connection, code: ConnectFailureCode) {
       const index = connections.service[connection] ?? 0;
       const service = table.services[index];
       const backend = connections.backend[connection] ?? NONE;
-      if (service === undefined || backend === NONE) return REFUSE;
+      if (service === undefined || backend === NONE) return refuse(connection, 'connect_failed');
       const now = performance.now();
       const cause = CONNECT_FAILURES[code];
       const field = FAILURE_FIELD[cause];
       if (field !== null) {
-        addToBackend(backend, backendAt(0, 0, field), 1);
-        // Our own shortage says nothing about the backend; anything else keeps this worker away until the primary knows.
+        count.failed(backend, field);
+        // This worker stays away at once; the primary's next table says what is true.
         skipUntil[backend] = now + service.cooldownMs;
       }
       reporter.connectFailed(backend, cause);
@@ -156,9 +168,7 @@ export function createPolicy(first: Table, worker: number, admission: Admission,
       tried.add(backend);
       const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.connectTimeoutMs;
       if (late || tried.size > retriesAllowed(service.routes.length, service.guarded)) {
-        setBackend(connection, NONE);
-        addToService(index, NO_BACKEND, 1);
-        return REFUSE;
+        return refuse(connection, 'connect_failed');
       }
       return next(connection, index, service, tried, now);
     },
@@ -166,29 +176,27 @@ export function createPolicy(first: Table, worker: number, admission: Admission,
     connected(connection) {
       const backend = connections.backend[connection] ?? NONE;
       if (backend === NONE) return;
-      addToBackend(backend, B_CONNECTIONS, 1);
+      const now = performance.now();
+      connections.connectedAt[connection] = now;
+      count.connected(connections.service[connection] ?? 0, backend, now - (connections.startedAt[connection] ?? now));
       skipUntil[backend] = 0;
     },
 
-    ended(connection, end: EndCode) {
+    ended(connection, end: EndCode, bytesIn, bytesOut) {
       const index = connections.service[connection] ?? 0;
-      addToService(index, ACTIVE, -1);
-      addToService(index, ENDED + end, 1);
+      record(connection, index, end, performance.now(), bytesIn, bytesOut);
       setBackend(connection, NONE);
       if (connections.tried[connection] !== undefined) connections.tried[connection] = undefined;
+      if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       admission.release(connection, index);
     },
 
     use(newer) {
       table = newer;
     },
-
-    counters(bytes) {
-      for (let backend = 0; backend < backends; backend++) {
-        values[backendAt(services, backend, 'bytes_in')] = bytes[2 * backend] ?? 0;
-        values[backendAt(services, backend, 'bytes_out')] = bytes[2 * backend + 1] ?? 0;
-      }
-      return Array.from(values);
+    cutFor(cause) {
+      cutCause = cause;
     },
+    counters: (bytes) => count.values(bytes),
   };
 }

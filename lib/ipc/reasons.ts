@@ -1,0 +1,40 @@
+// Why a connection ended: the closed list that records, metrics and `status` share.
+
+import type { EndCode } from '../engine/engine.ts';
+import { ENDS } from '../engine/engine.ts';
+
+export const REASONS = [
+  'client_closed', // clean, the client ended first
+  'backend_closed', // clean, the backend ended first
+  'client_reset', // the client reset, or its network failed
+  'backend_reset', // the backend reset, or its network failed
+  'idle', // no byte for connection_idle_timeout_ms
+  'client_gone', // the client went away before a backend was connected
+  'connect_failed', // every backend that was tried refused or timed out
+  'no_backend', // there was nothing to try
+  'overload', // max_concurrent_connections reached
+  'drain', // cut when drain_timeout_ms was over after a reload
+  'stopped', // cut when bal was stopped
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** What `log_connections: failed` records: all that did not end by the will of client or backend. */
+export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
+  'backend_reset',
+  'idle',
+  'connect_failed',
+  'no_backend',
+  'overload',
+  'drain',
+  'stopped',
+]);
+
+/** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
+export type Cause = Extract<Reason, 'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped'>;
+
+/** `cause` is what the policy knows of a refusal or a cut. */
+export function reasonOf(end: EndCode, cause: Cause): Reason {
+  const name = ENDS[end];
+  return name === 'refused' || name === 'cut' ? cause : name;
+}

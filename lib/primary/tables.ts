@@ -1,0 +1,56 @@
+// What each worker is told: a table made from the services' state, the slot pools and the other workers' loads.
+
+import type { Plan } from '../../config/plan.ts';
+import type { Table } from '../ipc/table.ts';
+import type { Services } from './services.ts';
+import type { SlotBook } from './slot-book.ts';
+import type { Tally } from './tally.ts';
+import { elsewhere, serviceSum } from './totals.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+export interface TableFor {
+  /** Of the generation that `plan` belongs to. */
+  readonly number: number;
+  readonly plan: Plan;
+  readonly version: number;
+  /** Null before it is forked: then all loads are elsewhere. */
+  readonly worker: WorkerProcess | null;
+}
+
+export interface TableSources {
+  readonly services: Services;
+  readonly slots: SlotBook;
+  readonly tally: Tally;
+}
+
+export function tableFor({ number, plan, version, worker }: TableFor, sources: TableSources): Table {
+  const { services, slots, tally } = sources;
+  let backend = 0;
+  return {
+    generation: number,
+    version,
+    logLevel: plan.logLevel,
+    // Records are warnings at most.
+    logConnections: plan.logLevel === 'error' ? 'none' : plan.logConnections,
+    services: plan.services.map((service, index) => ({
+      name: service.name,
+      method: service.method,
+      routes: service.backends.map(({ address, port }) => ({
+        backend: backend++,
+        name: address,
+        port,
+        ...services.route(service.name, address),
+        elsewhere:
+          service.method === 'least_connections' ? elsewhere(tally.totals, worker?.pid ?? 0, service.name, address) : 0,
+      })),
+      guarded: services.guarded(service.name),
+      connectTimeoutMs: service.runtime.connectTimeoutMs,
+      idleMs: service.runtime.idleMs,
+      backlog: service.runtime.backlog,
+      drainMs: service.runtime.drainMs,
+      cooldownMs: service.runtime.cooldownMs,
+      start: serviceSum(tally.totals, service.name).clients.accepted_total,
+      pool: slots.poolOf(plan, index),
+    })),
+  };
+}
