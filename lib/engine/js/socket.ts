@@ -32,6 +32,8 @@ interface Options extends net.SocketConstructorOpts {
 export class RelaySocket extends net.Socket {
   #to: Receiver | null;
   #handle: TcpHandle | null;
+  #finishing = false;
+  #resetLater = false;
   readonly #done: (error?: Error | null) => void;
 
   /** Around an accepted handle, or without one to be connected. Reads nothing before read() is called. */
@@ -85,7 +87,11 @@ export class RelaySocket extends net.Socket {
 
   /** FIN, after all that was sent. */
   finish(): void {
-    this._final(ignore);
+    this.#finishing = true;
+    this._final(() => {
+      this.#finishing = false;
+      if (this.#resetLater) this.#handle?.reset(ignore);
+    });
   }
 
   /** Closes; what the kernel has it still delivers. */
@@ -98,13 +104,13 @@ export class RelaySocket extends net.Socket {
 
   /** Closes with a reset. */
   reset(): void {
-    this.#to = null;
-    const handle = this.#handle;
-    if (handle === null || handle.reset(ignore) === 0) return;
-    // libuv does not reset while a shutdown is under way, which it is until its next round.
-    setImmediate(() => {
-      if (handle.reset(ignore) !== 0) handle.close();
-    });
+    // While a shutdown is under way, which it is until libuv's next round, libuv refuses to reset, and Node would then
+    // neither reset nor close the handle ever again.
+    if (this.#finishing) {
+      this.#to = null;
+      this.#resetLater = true;
+    } else if (this.connecting || this.#handle === null || this.#handle.reset(ignore) !== 0) this.close();
+    else this.#to = null;
   }
 
   #break(error: Error): void {
