@@ -1,31 +1,27 @@
 // What engine.ts promises, held against every engine that can run here.
 
-import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { closeTests } from './contract/close.ts';
 import { decideTests } from './contract/decide.ts';
+import { engineNamed } from './contract/engines.ts';
+import { idleTests } from './contract/idle.ts';
+import { pressureTests } from './contract/pressure.ts';
 import { relayTests } from './contract/relay.ts';
-import type { CreateEngine } from './engine.ts';
-import { createJsEngine } from './js.ts';
+import { stopTests } from './contract/stop.ts';
+import { stormTests } from './contract/storm.ts';
 
-type Available = { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
-
-async function nativeEngine(): Promise<Available> {
-  const module = new URL('./native.js', import.meta.url);
-  if (!existsSync(module)) return { ok: false, reason: 'lib/engine/native.ts does not exist' };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { loadNativeEngine } = (await import(module.href)) as { loadNativeEngine: () => Available };
-  return loadNativeEngine();
-}
-
-function contract(name: string, create: CreateEngine): void {
+for (const name of ['js', 'native'] as const) {
+  const engine = await engineNamed(name);
+  if (!engine.ok) {
+    test(name, { skip: engine.reason });
+    continue;
+  }
+  const { create } = engine;
   describe(`${name}: relay`, () => relayTests(create));
   describe(`${name}: close`, () => closeTests(create));
   describe(`${name}: decide`, () => decideTests(create));
+  describe(`${name}: idle`, () => idleTests(create));
+  describe(`${name}: pressure`, () => pressureTests(create));
+  describe(`${name}: stop`, () => stopTests(create));
+  describe(`${name}: storm`, () => stormTests(create));
 }
-
-contract('js', createJsEngine);
-
-const native = await nativeEngine();
-if (native.ok) contract('native', native.create);
-else test('native', { skip: native.reason });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../engine.ts';
-import type { ConnectFailureCode, CreateEngine, EndCode, Engine, ListenerSettings, Policy } from '../engine.ts';
+import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy } from '../engine.ts';
 import { bindTcp, localPort } from '../handles.ts';
 import { until } from './wait.ts';
 
@@ -83,6 +83,11 @@ export class Rig {
     if (stage !== expected) this.violations.push(`call for connection ${connection}: it is ${stage}, not ${expected}`);
   }
 
+  /** True while the policy owes this connection a decision. */
+  isDeciding(connection: number): boolean {
+    return this.#stages.get(connection) === 'deciding';
+  }
+
   /** Answers WAIT as the policy would. */
   decide(connection: number, target: number): void {
     if (target >= 0) this.#stages.set(connection, 'connecting');
@@ -124,5 +129,3 @@ export function rig(t: TestContext, create: CreateEngine, script: Script = {}, t
   t.after(() => made.close());
   return made;
 }
-
-export type FailureCode = ConnectFailureCode;

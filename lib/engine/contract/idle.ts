@@ -1,0 +1,111 @@
+// Idle connections are cut; connections with a byte now and then, in whichever direction, are not.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { CreateEngine } from '../engine.ts';
+import { backend, client } from './peer.ts';
+import type { Peer } from './peer.ts';
+import { rig } from './rig.ts';
+import { until } from './wait.ts';
+
+const IDLE_MS = 500;
+
+/** Sends a byte every so often until the test is over. */
+function drip(t: TestContext, peer: Peer): void {
+  peer.send('.');
+  const timer = setInterval(() => peer.send('.'), 25);
+  t.after(() => clearInterval(timer));
+}
+
+export function idleTests(create: CreateEngine): void {
+  test('a connection without a byte for idleMs is reset on both sides, not before', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
+    const other = await served();
+    peer.send('1');
+    await other.bytes(1);
+    const last = performance.now();
+    other.send('2');
+    await peer.bytes(1);
+    assert.deepEqual(await Promise.all([peer.finish(), other.finish()]), ['reset', 'reset']);
+    assert.ok(performance.now() - last >= IDLE_MS);
+    assert.deepEqual(it.ended[0], { connection: it.accepted[0], end: 'idle', bytesIn: 1, bytesOut: 1 });
+  });
+
+  test('bytes in either direction keep a connection, also when the other direction is over', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served, peers } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const at = it.listen(0, { idleMs: IDLE_MS });
+    const busy: { in: Peer; out: Peer }[] = [];
+    for (let i = 0; i < 5; i++) busy.push({ in: await client(t, at), out: await served(i) });
+    const [both, inwards, outwards, clientOver, backendOver] = busy;
+    if (!both || !inwards || !outwards || !clientOver || !backendOver) throw new Error('Cannot happen: five were made');
+    clientOver.in.end();
+    await clientOver.out.finish();
+    backendOver.out.end();
+    await backendOver.in.finish();
+    for (const peer of [both.in, both.out, inwards.in, outwards.out, clientOver.out, backendOver.in]) drip(t, peer);
+    // Two idle ones, one after the other, tell when the busy ones would have been cut.
+    for (let i = 0; i < 2; i++) {
+      const quiet = await client(t, at);
+      assert.equal(await quiet.finish(), 'reset');
+    }
+    assert.deepEqual(
+      it.ended.map(({ end }) => end),
+      ['idle', 'idle'],
+    );
+    assert.equal(peers.length, 7);
+    assert.equal(it.engine.active, 5);
+  });
+
+  test('a half-closed connection without a byte for idleMs is cut', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
+    peer.end();
+    const other = await served();
+    assert.equal(await other.finish(), 'end');
+    assert.equal(await peer.finish(), 'reset');
+    assert.equal(await it.end(), 'idle');
+  });
+
+  test('a connection whose reader does not read is idle, however much its sender would send', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
+    const other = await served();
+    other.socket.pause();
+    peer.send(Buffer.alloc(100_000_000));
+    assert.equal(await peer.finish(), 'reset');
+    assert.equal(await it.end(), 'idle');
+  });
+
+  test('waiting for a decision is not idling', async (t) => {
+    const waiting: number[] = [];
+    const it = rig(t, create, {
+      accepted: (connection) => {
+        if (waiting.length === 1) return 0;
+        waiting.push(connection);
+        return -2;
+      },
+    });
+    const { port } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const at = it.listen(0, { idleMs: IDLE_MS });
+    await client(t, at);
+    await until(() => waiting.length === 1, 'the client waits');
+    const idle = await client(t, at);
+    await idle.finish();
+    assert.equal(await it.end(), 'idle');
+    assert.equal(it.engine.active, 1);
+    it.decide(waiting[0] ?? -1, 0);
+    await until(() => it.connected.length === 2, 'it is connected');
+    assert.equal(it.ended.length, 1);
+  });
+}

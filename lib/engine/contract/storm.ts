@@ -1,0 +1,116 @@
+// Disorder: clients and backends that come, send, reset and vanish at random. However it goes, every accepted
+// connection ends exactly once (the rig sees to that) and nothing is left behind.
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import net from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { REFUSE, WAIT } from '../engine.ts';
+import type { CreateEngine } from '../engine.ts';
+import { backend, client, echo, Peer, refusingPort } from './peer.ts';
+import { rig } from './rig.ts';
+import { until } from './wait.ts';
+
+/** Numbers from 0 to below `limit`, the same ones for the same seed. */
+export function random(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+/** Does something with a connection, at random, a few times, and leaves it one way or another. */
+async function misbehave(peer: Peer, next: (limit: number) => number): Promise<void> {
+  const { socket } = peer;
+  for (let i = next(4); i > 0 && !socket.destroyed; i--) {
+    if (next(3) > 0 && socket.writable) socket.write(Buffer.alloc(next(2) === 0 ? next(100) : next(300_000)));
+    if (next(6) === 0) socket.pause();
+    if (next(4) === 0) socket.end();
+    if (next(2) === 0) await sleep(next(6));
+  }
+  const leaving = next(4);
+  if (leaving === 0) peer.reset();
+  else if (leaving === 1) socket.destroy();
+  else {
+    // Well-behaved in the end, so that it ends by itself.
+    socket.resume();
+    socket.end();
+    if (leaving === 2) setTimeout(() => socket.destroy(), next(30));
+  }
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+export function stormTests(create: CreateEngine): void {
+  for (const seed of [1, 2, 3]) {
+    test(`in a storm of abrupt clients and backends every connection ends once (seed ${seed})`, async (t) => {
+      const next = random(seed);
+      const waiting: number[] = [];
+      const it = rig(t, create, {
+        accepted: (connection) => {
+          const choice = next(10);
+          if (choice === 0) return REFUSE;
+          if (choice > 3) return next(3);
+          waiting.push(connection);
+          return WAIT;
+        },
+        failed: () => (next(3) === 0 ? REFUSE : next(3)),
+      });
+      for (const target of [0, 1]) {
+        const { port } = await backend(t, (peer) => {
+          peers.push(peer);
+          void misbehave(peer, next);
+        });
+        it.engine.route(target, '127.0.0.1', port);
+      }
+      it.engine.route(2, '127.0.0.1', refusingPort(t));
+      const at = it.listen(0, { idleMs: 1500 });
+      const before = descriptors();
+      const decider = setInterval(() => {
+        const connection = waiting.shift();
+        // It may be gone by now, and its id another's: then this is one more thing to survive.
+        if (connection !== undefined && it.isDeciding(connection)) it.decide(connection, next(5) - 1 > 2 ? 0 : next(3));
+      }, 1);
+      t.after(() => clearInterval(decider));
+      const total = 400;
+      const peers: Peer[] = [];
+      let open = 0;
+      for (let made = 0; made < total; made++) {
+        const peer = new Peer(net.connect({ port: at, host: '127.0.0.1', allowHalfOpen: true }));
+        peers.push(peer);
+        open++;
+        peer.socket.on('close', () => open--);
+        setTimeout(() => void misbehave(peer, next), next(5));
+        if (next(3) === 0) await sleep(1);
+        await until(() => open < 60, 'there is room for more');
+      }
+      await until(() => it.accepted.length > 0 && it.engine.active === 0, 'all connections have ended', 20_000);
+      assert.equal(it.ended.length, it.accepted.length);
+      assert.ok(it.accepted.length > total / 2);
+      for (const peer of peers) peer.socket.destroy();
+      await until(() => descriptors() <= before, `${descriptors()} descriptors are ${before} again`);
+    });
+  }
+
+  test('thousands of connections leave no descriptor behind', async (t) => {
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(1, '127.0.0.1', refusingPort(t));
+    const at = it.listen();
+    const before = descriptors();
+    const one = async (i: number): Promise<void> => {
+      const peer = await client(t, at);
+      if (i % 3 === 0) await peer.send('.').bytes(1);
+      if (i % 4 === 0) peer.reset();
+      else peer.end();
+      await peer.finish();
+      peer.socket.destroy();
+    };
+    for (let round = 0; round < 40; round++) await Promise.all(Array.from({ length: 50 }, async (_, i) => one(i)));
+    await it.ends(2000);
+    await until(() => descriptors() <= before, `${descriptors()} descriptors are ${before} again`);
+  });
+}
