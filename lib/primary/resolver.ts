@@ -1,0 +1,180 @@
+// From a backend's name to its addresses, remembered for as long as the record lives. Only the primary resolves: workers get
+// literals. Addresses come from getaddrinfo, which also knows /etc/hosts but tells no lifetime; that is asked of DNS
+// itself and assumed where it does not answer.
+
+import dns from 'node:dns/promises';
+import { isIP } from 'node:net';
+
+export type Resolution =
+  | { readonly ok: true; readonly ips: readonly string[]; readonly ageMs: number }
+  /** `ips` is the last good answer, empty before the first; `ageMs` how old it is. */
+  | { readonly ok: false; readonly code: string; readonly ips: readonly string[]; readonly ageMs: number | null };
+
+export interface Resolver {
+  /** Never rejects. At once where a good answer is known; it is refreshed behind the scenes. */
+  resolve(host: string): Promise<Resolution>;
+  /** Nothing is asked any more. A getaddrinfo under way cannot be stopped; its answer is ignored. */
+  close(): void;
+}
+
+/** How names are resolved; tests have their own. */
+export interface Dns {
+  lookup(host: string): Promise<readonly string[]>;
+  /** Shortest lifetime of the name's records, null when it cannot be told. */
+  ttlSeconds(host: string): Promise<number | null>;
+  close(): void;
+}
+
+/** getaddrinfo blocks one of libuv's four threads, by default, for as long as it takes; the log's writes need them too. */
+const LOOKUPS_AT_ONCE = 2;
+/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
+export const LOOKUP_MS = 8000;
+const DEFAULT_TTL_S = 30;
+const MIN_TTL_S = 1;
+const MAX_TTL_S = 300;
+/** A name that nobody asks for any more, after a reload, is forgotten. */
+const FORGET_MS = 600_000;
+
+interface Entry {
+  ips: readonly string[];
+  resolvedAt: number | null;
+  expiresAt: number;
+  /** Why the last attempt failed. */
+  failure: string | null;
+  refreshing: Promise<void> | null;
+  askedAt: number;
+}
+
+export function createResolver(dns: Dns = systemDns(), now: () => number = () => performance.now()): Resolver {
+  const entries = new Map<string, Entry>();
+  const timers = new Set<() => void>();
+  const asked = new Map<string, Promise<readonly string[]>>();
+  let running = 0;
+  const queue: (() => void)[] = [];
+  let closed = false;
+
+  /** The name's addresses, asked for when fewer than LOOKUPS_AT_ONCE are; only then does its time begin. */
+  async function ask(host: string): Promise<readonly string[]> {
+    // One that was given up holds its place, and is joined, until it really ends.
+    let answer = asked.get(host);
+    if (answer === undefined) {
+      if (running < LOOKUPS_AT_ONCE) running++;
+      else await new Promise<void>((resolve) => queue.push(resolve));
+      answer = hold(host);
+      asked.set(host, answer);
+    }
+    return within(LOOKUP_MS, answer);
+  }
+
+  async function hold(host: string): Promise<readonly string[]> {
+    try {
+      return await dns.lookup(host);
+    } finally {
+      asked.delete(host);
+      // The place is handed over, not given up and taken again, so that nobody slips in between.
+      const next = queue.shift();
+      if (next === undefined) running--;
+      else next();
+    }
+  }
+
+  async function refresh(host: string, entry: Entry): Promise<void> {
+    const ttl = dns.ttlSeconds(host).catch(() => null);
+    try {
+      const ips = [...new Set(await ask(host))].filter((ip) => isIP(ip) !== 0);
+      if (ips.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' });
+      const resolvedAt = now();
+      Object.assign(entry, { ips, resolvedAt, expiresAt: resolvedAt + DEFAULT_TTL_S * 1000, failure: null });
+      // Not waited for: the addresses are good whether or not a name server tells their lifetime.
+      void limit(entry, resolvedAt, ttl);
+    } catch (error) {
+      entry.failure = codeOf(error);
+    } finally {
+      entry.refreshing = null;
+    }
+  }
+
+  async function limit(entry: Entry, resolvedAt: number, ttl: Promise<number | null>): Promise<void> {
+    const seconds = await ttl;
+    if (seconds === null || entry.resolvedAt !== resolvedAt) return;
+    entry.expiresAt = resolvedAt + Math.min(MAX_TTL_S, Math.max(MIN_TTL_S, seconds)) * 1000;
+  }
+
+  /** Like `promise`, but rejects after `ms`, or when all is closed. */
+  function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        clearTimeout(timer);
+        timers.delete(giveUp);
+        reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }));
+      };
+      const timer = setTimeout(giveUp, ms);
+      timers.add(giveUp);
+      void promise.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        timers.delete(giveUp);
+      });
+    });
+  }
+
+  function entryOf(host: string, at: number): Entry {
+    const known = entries.get(host);
+    if (known !== undefined) return known;
+    for (const [name, { askedAt }] of entries) if (askedAt < at - FORGET_MS) entries.delete(name);
+    const entry = { ips: [], resolvedAt: null, expiresAt: -Infinity, failure: null, refreshing: null, askedAt: at };
+    entries.set(host, entry);
+    return entry;
+  }
+
+  async function resolve(host: string): Promise<Resolution> {
+    if (isIP(host) !== 0) return { ok: true, ips: [host], ageMs: 0 };
+    const entry = entryOf(host, now());
+    entry.askedAt = now();
+    if (now() >= entry.expiresAt && entry.refreshing === null && !closed) entry.refreshing = refresh(host, entry);
+    if ((entry.resolvedAt === null || entry.failure !== null) && entry.refreshing !== null) {
+      // Its turn may come late, when others' lookups hang.
+      await within(LOOKUP_MS, entry.refreshing).catch(() => {
+        entry.failure ??= 'ETIMEOUT';
+      });
+    }
+    const { ips, resolvedAt, failure } = entry;
+    const ageMs = resolvedAt === null ? null : now() - resolvedAt;
+    if (failure === null && ageMs !== null) return { ok: true, ips, ageMs };
+    return { ok: false, code: failure ?? 'ECANCELLED', ips, ageMs };
+  }
+
+  function close(): void {
+    closed = true;
+    dns.close();
+    for (const giveUp of timers) giveUp();
+  }
+
+  return { resolve, close };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
+}
+
+function systemDns(): Dns {
+  const server = new dns.Resolver({ timeout: 2000, tries: 2 });
+  return {
+    async lookup(host) {
+      const all = await dns.lookup(host, { all: true });
+      return all.map(({ address }) => address);
+    },
+    async ttlSeconds(host) {
+      const records = await Promise.allSettled([
+        server.resolve4(host, { ttl: true }),
+        server.resolve6(host, { ttl: true }),
+      ]);
+      const ttls = records.flatMap((result) =>
+        result.status === 'fulfilled' ? result.value.map(({ ttl }) => ttl) : [],
+      );
+      return ttls.length === 0 ? null : Math.min(...ttls);
+    },
+    close() {
+      server.cancel();
+    },
+  };
+}
