@@ -1,58 +1,78 @@
-// Temporary: plain checks, one connect per interval and backend.
-import { connect } from 'node:net';
+// The health checks of all services' backends, each with a schedule of its own (checker.ts). What a result means is the pool's
+// business. Owner of the checkers and of the resolver that they share.
 
-import type { ServicePlan } from '../../config/plan.ts';
-import type { Cause } from './backend.ts';
+import type { BackendPlan, ServicePlan } from '../../config/plan.ts';
+import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
+import type { Connect } from './probe.ts';
+import { createResolver, type Resolver } from './resolver.ts';
 
-export type CheckResult =
-  | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
-  | { readonly kind: 'passed'; readonly ip: string; readonly wall: number }
-  | { readonly kind: 'failed'; readonly cause: Cause; readonly wall: number };
+export type { CheckResult } from './checker.ts';
 
 export interface HealthChecks {
+  /** Checks these services' backends from now on: new ones at once, those that stay go on in their rhythm. */
   apply(services: readonly ServicePlan[]): void;
+  /** A client's connect has failed: look at that backend now, not at its next turn. */
   checkNow(service: string, address: string): void;
+  /** No result comes after it. */
   close(): void;
+}
+
+export interface HealthOptions {
+  readonly resolver?: Resolver;
+  readonly connect?: Connect;
+  /** A check could not be made because this machine ran short; it says nothing about the backend. */
+  readonly onShortage?: (service: string, address: string) => void;
 }
 
 export function createHealthChecks(
   onResult: (service: string, address: string, result: CheckResult) => void,
+  { resolver = createResolver(), connect, onShortage }: HealthOptions = {},
 ): HealthChecks {
-  const timers = new Set<NodeJS.Timeout>();
+  /** By service, then by address. */
+  let checkers = new Map<string, Map<string, Checker>>();
+
+  function start(service: string, address: string, target: Target): Checker {
+    return startChecker(target, {
+      resolver,
+      onResult: (result) => onResult(service, address, result),
+      onShortage: () => onShortage?.(service, address),
+      ...(connect === undefined ? {} : { connect }),
+    });
+  }
+
+  function stopAll(some: Map<string, Map<string, Checker>>): void {
+    for (const byAddress of some.values()) for (const checker of byAddress.values()) checker.stop();
+  }
+
   return {
     apply(services) {
-      for (const timer of timers) clearInterval(timer);
-      timers.clear();
-      for (const service of services)
+      const before = checkers;
+      checkers = new Map();
+      for (const service of services) {
+        const old = before.get(service.name);
+        const next = new Map<string, Checker>();
         for (const backend of service.backends) {
-          const check = (): void => {
-            const socket = connect({
-              host: backend.host,
-              port: backend.port,
-              timeout: service.runtime.healthTimeoutMs,
-            });
-            const end = (cause: Cause | null, ip = ''): void => {
-              socket.destroy();
-              const wall = Date.now();
-              onResult(
-                service.name,
-                backend.address,
-                cause === null ? { kind: 'passed', ip, wall } : { kind: 'failed', cause, wall },
-              );
-            };
-            socket.once('connect', () => end(null, socket.remoteAddress));
-            socket.once('timeout', () => end('timeout'));
-            socket.once('error', (error) =>
-              end('code' in error && error.code === 'ECONNREFUSED' ? 'refused' : 'other'),
-            );
-          };
-          check();
-          timers.add(setInterval(check, service.runtime.healthIntervalMs));
+          const target = targetOf(service, backend);
+          const checker = old?.get(backend.address);
+          old?.delete(backend.address);
+          checker?.retarget(target);
+          next.set(backend.address, checker ?? start(service.name, backend.address, target));
         }
+        checkers.set(service.name, next);
+      }
+      stopAll(before);
     },
-    checkNow() {},
+    checkNow(service, address) {
+      checkers.get(service)?.get(address)?.checkNow();
+    },
     close() {
-      for (const timer of timers) clearInterval(timer);
+      stopAll(checkers);
+      checkers = new Map();
+      resolver.close();
     },
   };
+}
+
+function targetOf({ runtime }: ServicePlan, { host, port }: BackendPlan): Target {
+  return { host, port, intervalMs: runtime.healthIntervalMs, timeoutMs: runtime.healthTimeoutMs };
 }

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
+import type { Connect } from './probe.ts';
+import type { Resolution, Resolver } from './resolver.ts';
+
+const LONG = 20_000;
+
+function target(changes: Partial<Target> = {}): Target {
+  return { host: '127.0.0.1', port: 1, intervalMs: LONG, timeoutMs: LONG, ...changes };
+}
+
+/** Answers names as told; literals are themselves. */
+function resolverFor(names: Record<string, Resolution> = {}): Resolver {
+  return {
+    resolve: (host) => Promise.resolve(names[host] ?? { ok: true, ips: [host], ageMs: 0 }),
+    close: () => undefined,
+  };
+}
+
+/** A checker that is stopped with the test, what it says, and a way to wait for its next word. */
+function check(t: TestContext, first: Target, options: Partial<CheckerOptions> = {}) {
+  const said: string[] = [];
+  const results: CheckResult[] = [];
+  let waiting: (() => void)[] = [];
+  const say = (word: string) => {
+    said.push(word);
+    for (const wake of waiting) wake();
+    waiting = [];
+  };
+  const checker = startChecker(first, {
+    resolver: resolverFor(),
+    onResult(result) {
+      results.push(result);
+      if (result.kind === 'resolved') say(`at ${result.ips.join(' ')}`);
+      if (result.kind === 'passed') say(`up ${result.ip}`);
+      if (result.kind === 'failed') say(result.cause);
+    },
+    onShortage: () => say('short'),
+    ...options,
+  });
+  t.after(() => checker.stop());
+  async function until(count: number): Promise<string[]> {
+    while (said.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
+    return said;
+  }
+  return { checker, said, results, until };
+}
+
+async function serve(t: TestContext): Promise<number> {
+  const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+/** Connects that fail with `code`, or never end when it is null. */
+function broken(code: string | null) {
+  const sockets: Socket[] = [];
+  const connect: Connect = () => {
+    const socket = new Socket();
+    sockets.push(socket);
+    if (code !== null) process.nextTick(() => fail(socket, code));
+    return socket;
+  };
+  return { connect, sockets };
+}
+
+function fail(socket: Socket | undefined, code: string): void {
+  socket?.destroy(Object.assign(new Error(code), { code }));
+}
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a backend is checked at once and then again and again', async (t) => {
+  const port = await serve(t);
+  const { until, results } = check(t, target({ port, intervalMs: 5 }));
+  const said = await until(4);
+  assert.deepEqual(said.slice(0, 4), ['at 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
+  assert.ok(results.every((result) => result.kind === 'resolved' || result.durationMs >= 0));
+});
+
+test('a name that does not resolve is a failed check, without a connect', async (t) => {
+  const { connect, sockets } = broken(null);
+  const gone: Resolution = { ok: false, code: 'ENOTFOUND', ips: ['10.0.0.1'], ageMs: 5 };
+  const { until } = check(t, target({ host: 'db' }), { connect, resolver: resolverFor({ db: gone }) });
+  assert.deepEqual(await until(1), ['dns']);
+  assert.equal(sockets.length, 0);
+});
+
+test('addresses are told when they change', async (t) => {
+  const { connect } = broken('ECONNREFUSED');
+  const names: Record<string, Resolution> = { db: { ok: true, ips: ['10.0.0.1'], ageMs: 0 } };
+  const { until } = check(t, target({ host: 'db', intervalMs: 5 }), { connect, resolver: resolverFor(names) });
+  await until(3);
+  names['db'] = { ok: true, ips: ['10.0.0.2', '10.0.0.3'], ageMs: 0 };
+  const told = async () => {
+    for (let count = 4; ; count++) {
+      const found = (await until(count)).filter((word) => word.startsWith('at'));
+      if (found.length > 1) return found;
+    }
+  };
+  assert.deepEqual(await told(), ['at 10.0.0.1', 'at 10.0.0.2 10.0.0.3']);
+});
+
+test('our own shortage is no result', async (t) => {
+  const { connect } = broken('EMFILE');
+  const { until } = check(t, target(), { connect });
+  assert.deepEqual(await until(2), ['at 127.0.0.1', 'short']);
+});
+
+test('the address that answered is tried first next time', async (t) => {
+  const port = await serve(t);
+  const tried: string[] = [];
+  const connect: Connect = (options) => {
+    tried.push(options.host);
+    const socket = new Socket();
+    if (options.host === '127.0.0.1') return socket.connect(options);
+    process.nextTick(() => fail(socket, 'ECONNREFUSED'));
+    return socket;
+  };
+  const names: Record<string, Resolution> = { db: { ok: true, ips: ['10.0.0.1', '127.0.0.1'], ageMs: 0 } };
+  const { until } = check(t, target({ host: 'db', port, intervalMs: 5 }), { connect, resolver: resolverFor(names) });
+  const said = await until(3);
+  assert.deepEqual(said.slice(0, 3), ['at 10.0.0.1 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
+  assert.deepEqual(tried.slice(0, 3), ['10.0.0.1', '127.0.0.1', '127.0.0.1']);
+});
+
+test('a failed connect brings the next check forward, but not more often than every EXTRA_MS', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken('ECONNREFUSED');
+  const { checker } = check(t, target({ intervalMs: 10_000 }), { connect, now: () => Date.now() });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return sockets.length;
+  };
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(50), 1);
+  checker.checkNow();
+  checker.checkNow();
+  assert.equal(await pass(0), 2);
+  checker.checkNow();
+  assert.equal(await pass(EXTRA_MS - 1), 2);
+  assert.equal(await pass(1), 3);
+  assert.equal(await pass(9000 - 1), 3, 'the schedule starts again with the extra check');
+  assert.equal(await pass(2001), 4);
+  checker.retarget(target({ intervalMs: 500 }));
+  assert.equal(await pass(499), 4);
+  assert.equal(await pass(1), 5, 'a shorter interval counts at once');
+  checker.stop();
+  assert.equal(await pass(60_000), 5);
+});
+
+test('a connect that fails while a check is under way is looked at after it', async (t) => {
+  const { connect, sockets } = broken(null);
+  const { checker, until } = check(t, target(), { connect });
+  await until(1);
+  await settle();
+  assert.equal(sockets.length, 1);
+  checker.checkNow();
+  fail(sockets[0], 'ECONNREFUSED');
+  assert.equal((await until(2))[1], 'refused');
+  while (sockets.length < 2) await settle();
+});
+
+test('stop() ends a check under way, says nothing more and leaves no socket', async (t) => {
+  const { connect, sockets } = broken(null);
+  const { checker, until, said } = check(t, target(), { connect });
+  await until(1);
+  await settle();
+  assert.equal(sockets.length, 1);
+  checker.stop();
+  checker.checkNow();
+  await settle();
+  assert.ok(sockets.every((socket) => socket.destroyed));
+  assert.deepEqual([said.length, sockets.length], [1, 1]);
+});
+
+test('who stops it on hearing an address is heard', async (t) => {
+  const { connect, sockets } = broken(null);
+  await new Promise<void>((resolve) => {
+    const { checker } = check(t, target(), {
+      connect,
+      onResult() {
+        checker.stop();
+        resolve();
+      },
+      onShortage: () => assert.fail(),
+    });
+  });
+  for (let i = 0; i < 5; i++) await settle();
+  assert.equal(sockets.length, 0);
+});
+
+test('nextStart() keeps the rhythm and skips what was missed', () => {
+  assert.equal(nextStart(100, 50, 101), 150);
+  assert.equal(nextStart(100, 50, 150), 150);
+  assert.equal(nextStart(100, 50, 151), 200);
+  assert.equal(nextStart(100, 50, 1000), 1000);
+});
