@@ -70,6 +70,8 @@ function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
   return {
     status: () => Promise.resolve(STATUS),
     reload: () => Promise.resolve(VERDICT),
+    why: () => Promise.resolve({ services: [] }),
+    events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),
     ...change,
   };

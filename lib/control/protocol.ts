@@ -2,6 +2,9 @@
 // prints, so its keys are a contract with users: never rename or remove one.
 //
 //   GET  /status             → Status
+//   GET  /why                → Why
+//   GET  /events             → EventRecord[], oldest first
+//   GET  /events/follow      → the same as lines (NDJSON), then each new one
 //   POST /reload             → ReloadVerdict
 //   POST /stop   StopRequest → lines of StopProgress (NDJSON) until the primary is about to exit
 
@@ -49,6 +52,8 @@ export interface ServiceStatus {
   readonly active_connections: number | null;
   readonly last_check_time: string | null;
   readonly protection_mode: ProtectionStatus;
+  /** Connections by the reason of their end, since start. */
+  readonly ends: Readonly<Record<string, number>> | null;
 }
 
 export interface WorkerStatus {
@@ -132,4 +137,54 @@ export interface Triplet {
   readonly what_happened: string;
   readonly why_likely: string;
   readonly do_this_now: string;
+}
+
+/** One thing that happened, as `bal events` shows it. The log has the same facts. */
+export interface EventRecord {
+  /** Rises by one with each event since start. */
+  readonly seq: number;
+  readonly timestamp: string;
+  readonly level: 'info' | 'warn' | 'error';
+  readonly module: string;
+  readonly event: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Equal results in a row. */
+export interface EvidenceStatus {
+  readonly source: 'check' | 'connect';
+  /** Null: it worked. */
+  readonly cause: string | null;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+export interface BackendWhy {
+  readonly address: string;
+  readonly state: BackendStateName;
+  /** Whether new clients are sent there, and if not, why not. */
+  readonly verdict: 'in_use' | 'cooling_down' | 'out' | 'draining';
+  /** Null when all is well. */
+  readonly problem: Triplet | null;
+  /** Oldest first. */
+  readonly evidence: readonly EvidenceStatus[];
+  /** What will bring it back; null when it is in use. */
+  readonly ends_when: string | null;
+}
+
+export interface ServiceWhy {
+  readonly name: string;
+  readonly verdict: 'serving' | 'degraded' | 'failing_open';
+  readonly problem: Triplet | null;
+  readonly protection: ProtectionStatus;
+  /** Connections by the reason of their end, since start. */
+  readonly ends: Readonly<Record<string, number>>;
+  readonly backends: readonly BackendWhy[];
+}
+
+/** The current verdicts with their evidence: the answer of `GET /why`. */
+export interface Why {
+  readonly services: readonly ServiceWhy[];
 }

@@ -2,13 +2,17 @@
 // that fails when it is needed: bytes, clients, and the time a client may take. No client can throw into the primary.
 import { createServer, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { EventSource } from './event-stream.ts';
+import { streamEvents } from './event-stream.ts';
 import { listenPrivately } from './listen.ts';
-import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
+import type { ReloadVerdict, Status, StopProgress, StopRequest, Why } from './protocol.ts';
 import { MAX_BODY, answer, sendError, sendJson, type Route } from './router.ts';
 
 export interface ControlHandlers {
   status(): Promise<Status>;
   reload(): Promise<ReloadVerdict>;
+  why(): Promise<Why>;
+  readonly events: EventSource;
   /** `progress` may be called any number of times until the promise settles; the primary exits afterwards. */
   stop(request: StopRequest, progress: (progress: StopProgress) => void): Promise<void>;
 }
@@ -63,6 +67,21 @@ function controlRoutes(handlers: ControlHandlers): readonly Route[] {
       method: 'GET',
       path: '/status',
       handle: async (_body, response) => sendJson(response, 200, await handlers.status()),
+    },
+    {
+      method: 'GET',
+      path: '/why',
+      handle: async (_body, response) => sendJson(response, 200, await handlers.why()),
+    },
+    {
+      method: 'GET',
+      path: '/events',
+      handle: (_body, response) => Promise.resolve(sendJson(response, 200, handlers.events.recent())),
+    },
+    {
+      method: 'GET',
+      path: '/events/follow',
+      handle: (_body, response) => Promise.resolve(streamEvents(handlers.events, response, 'ndjson')),
     },
     {
       method: 'POST',

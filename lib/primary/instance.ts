@@ -14,6 +14,7 @@ import { createFleet } from './fleet.ts';
 import type { Binding } from './listening.ts';
 import { createListening } from './listening.ts';
 import type { RootLog } from './log.ts';
+import { createRefusals } from './refusals.ts';
 import type { Services } from './services.ts';
 import { createServices } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
@@ -21,7 +22,7 @@ import { createSlotBook } from './slot-book.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
 import { tableFor } from './tables.ts';
-import { instanceSum } from './totals.ts';
+import { instanceSum, serviceSum } from './totals.ts';
 import { badConfig, cannotBind, isStopping, workersFailed } from './verdict.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
@@ -65,6 +66,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
 
   const listening = createListening();
   const tally = createTally();
+  const refusals = createRefusals(log.for('clients'));
   const services = createServices(log.for('health'), push);
   const slots: SlotBook = createSlotBook();
   const fleet = createFleet(log.for('fleet'), {
@@ -99,6 +101,9 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     switch (message.kind) {
       case 'counters':
         services.connected(tally.report(worker, message));
+        for (const { name } of own.services) {
+          refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
+        }
         if (own.services.some((service) => service.method === 'least_connections')) push();
         return;
       case 'connect_failed': {

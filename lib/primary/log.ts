@@ -5,6 +5,7 @@
 import { pino } from 'pino';
 
 import type { LogLevel } from '../../config/plan.ts';
+import type { Events } from './events.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -36,8 +37,8 @@ export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
-/** Every line goes through here. `event` is a stable name, `fields` hold the facts. */
-export function createLog(sink: Sink, level: LogLevel): RootLog {
+/** Every line goes through here. `event` is a stable name, `fields` hold the facts. What is worth more than debug is an event too. */
+export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog {
   const root = pino(
     {
       level,
@@ -51,11 +52,15 @@ export function createLog(sink: Sink, level: LogLevel): RootLog {
   );
 
   function named(module: string): Log {
+    const say = (at: 'info' | 'warn' | 'error', event: string, message: string, fields: Fields): void => {
+      events.add({ level: at, module, event, message, fields });
+      root[at]({ module, event, fields }, message);
+    };
     return {
       debug: (event, message, fields = {}) => root.debug({ module, event, fields }, message),
-      info: (event, message, fields = {}) => root.info({ module, event, fields }, message),
-      warn: (event, message, fields = {}) => root.warn({ module, event, fields }, message),
-      error: (event, message, fields = {}) => root.error({ module, event, fields }, message),
+      info: (event, message, fields = {}) => say('info', event, message, fields),
+      warn: (event, message, fields = {}) => say('warn', event, message, fields),
+      error: (event, message, fields = {}) => say('error', event, message, fields),
       for: named,
     };
   }

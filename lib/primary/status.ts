@@ -9,6 +9,7 @@ import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
 import type { BackendCounts, ServiceCounts } from './totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from './totals.ts';
+import { endsOf } from './why.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
@@ -60,6 +61,7 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
   const service = services.get(plan.name);
   const pool = service?.pool.backends ?? [];
   const staying = pool.filter((backend) => !backend.draining);
+  const { clients } = serviceSum(tally.totals, plan.name);
   return {
     name: plan.name,
     bind_address: plan.bindAddress,
@@ -68,9 +70,10 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
     backend_total: staying.length,
     backend_reachable: staying.filter(({ health }) => health === 'up').length,
     backends: pool.map((backend) => backendStatus(backend, backendSum(tally.totals, plan.name, backend.address))),
-    active_connections: serviceSum(tally.totals, plan.name).clients.active,
+    active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
+    ends: endsOf(clients),
   };
 }
 

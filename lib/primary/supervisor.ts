@@ -13,11 +13,14 @@ import { home } from '../paths.ts';
 import { claimPidFile } from '../pidfile.ts';
 import { version } from '../version.ts';
 import { createInstance } from './instance.ts';
+import type { Events } from './events.ts';
+import { createEvents } from './events.ts';
 import { openFiles, openStdout } from './log-file.ts';
 import type { RootLog, Sink } from './log.ts';
 import { createLog } from './log.ts';
 import { statusOf } from './status.ts';
 import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
+import { whyOf } from './why.ts';
 
 export interface SuperviseOptions {
   /** Absolute. */
@@ -47,7 +50,8 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const claim = claimPidFile(at.pidFile);
   if (!claim.ok) return { ok: false, problem: alreadyRunning(claim.pid), errors: [] };
   const sink = options.foreground ? await openStdout() : await openFiles(at.logDir);
-  const log = createLog(sink, loaded.plan.logLevel);
+  const events = createEvents();
+  const log = createLog(sink, loaded.plan.logLevel, events);
   // A defect must not leave a PID file and a silent death behind: say it where somebody looks, then go. The workers
   // notice, finish what they have, and exit.
   const fatal = (error: Error): void => {
@@ -59,7 +63,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   };
   process.on('uncaughtException', fatal);
   try {
-    return await run(options, at, loaded.plan, log, sink);
+    return await run(options, at, loaded.plan, { log, sink, events });
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
   } finally {
@@ -69,12 +73,18 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   }
 }
 
+/** Where the instance says what happens. */
+interface Outlets {
+  readonly log: RootLog;
+  readonly sink: Sink;
+  readonly events: Events;
+}
+
 async function run(
   options: SuperviseOptions,
   at: Home,
   plan: Plan,
-  log: RootLog,
-  sink: Sink,
+  { log, sink, events }: Outlets,
 ): Promise<SuperviseResult> {
   const startedAt = performance.now();
   const stopped = deferred<void>();
@@ -106,6 +116,8 @@ async function run(
   const control = await serveControl(at.socket, {
     status: () => statusOf(instance, sink, startedAt),
     reload: () => instance.reload(),
+    why: () => Promise.resolve(whyOf(instance)),
+    events,
     stop,
   });
   try {

@@ -1,0 +1,139 @@
+// Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
+
+import type { BackendWhy, ServiceWhy, Triplet, Why } from '../control/protocol.ts';
+import type { Runtime } from '../../config/plan.ts';
+import { REASONS } from '../ipc/reasons.ts';
+import type { Backend, Cause, Evidence } from './backend.ts';
+import { cooldownLeft, stateOf } from './backend.ts';
+import type { Instance } from './instance.ts';
+import type { Service } from './services.ts';
+import type { ServiceCounts } from './totals.ts';
+import { serviceSum } from './totals.ts';
+
+export function whyOf({ plan, services, tally }: Instance): Why {
+  return {
+    services: plan.services.flatMap(({ name }) => {
+      const service = services.get(name);
+      if (service === undefined) return [];
+      return [serviceWhy(service, services.protection(name), serviceSum(tally.totals, name).clients)];
+    }),
+  };
+}
+
+/** Connections by the reason of their end. */
+export function endsOf(clients: ServiceCounts): Record<string, number> {
+  return Object.fromEntries(REASONS.map((reason) => [reason, clients[`ended_${reason}_total`]]));
+}
+
+function serviceWhy({ plan, pool }: Service, protection: ServiceWhy['protection'], clients: ServiceCounts): ServiceWhy {
+  const now = performance.now();
+  const backends = pool.backends.map((backend) => backendWhy(backend, plan.runtime, now));
+  const live = backends.filter(({ verdict }) => verdict !== 'draining');
+  const out = live.filter(({ verdict }) => verdict === 'out');
+  const verdict =
+    live.length > 0 && out.length === live.length ? 'failing_open' : out.length > 0 ? 'degraded' : 'serving';
+  return {
+    name: plan.name,
+    verdict,
+    problem: serviceProblem(verdict, out, live.length),
+    protection,
+    ends: endsOf(clients),
+    backends,
+  };
+}
+
+function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Triplet | null {
+  switch (verdict) {
+    case 'serving':
+      return null;
+    case 'degraded':
+      return {
+        what_happened: `${out.length} of ${total} backends are out: ${out.map(({ address }) => address).join(', ')}`,
+        why_likely: 'they refuse connections or do not answer; the others carry their share',
+        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and repair what it names`,
+      };
+    case 'failing_open':
+      return {
+        what_happened: 'no backend is reachable; clients are sent to all of them in turn all the same',
+        why_likely: 'network path, backend service or DNS is failing',
+        do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
+      };
+  }
+}
+
+function backendWhy(backend: Backend, runtime: Runtime, now: number): BackendWhy {
+  const evidence = backend.evidence.map(({ source, cause, count, firstWall, lastWall }) => ({
+    source,
+    cause,
+    count,
+    first: new Date(firstWall).toISOString(),
+    last: new Date(lastWall).toISOString(),
+  }));
+  const common = { address: backend.address, state: stateOf(backend), evidence };
+  const left = cooldownLeft(backend, now);
+  if (backend.draining) {
+    return {
+      ...common,
+      verdict: 'draining',
+      problem: null,
+      ends_when: 'its last connection ends: it left the configuration',
+    };
+  }
+  if (backend.health === 'down' || backend.ip === null) {
+    return { ...common, verdict: 'out', problem: backendProblem(backend), ends_when: recovery(backend, runtime) };
+  }
+  if (left > 0) {
+    const ends_when = `a health check passes (every ${runtime.healthIntervalMs} ms), or ${Math.ceil(left)} ms are over`;
+    return { ...common, verdict: 'cooling_down', problem: backendProblem(backend), ends_when };
+  }
+  return { ...common, verdict: 'in_use', problem: null, ends_when: null };
+}
+
+function recovery({ passes }: Backend, { rise, healthIntervalMs }: Runtime): string {
+  const needed = Math.max(1, rise - passes);
+  return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (one every ${healthIntervalMs} ms)`;
+}
+
+function backendProblem({ address, evidence }: Backend): Triplet {
+  const last = evidence.findLast(({ cause }) => cause !== null);
+  const cause: Cause = last?.cause ?? 'other';
+  return { what_happened: whatHappened(address, cause, last), ...ADVICE[cause] };
+}
+
+function whatHappened(address: string, cause: Cause, last: Evidence | undefined): string {
+  if (last === undefined) return `${address} has not been reached yet`;
+  const what = last.source === 'check' ? 'health check' : "client's connect";
+  const times = last.count === 1 ? `the last ${what}` : `the last ${last.count} ${what}s`;
+  return `${address}: ${times} failed: ${cause}`;
+}
+
+const ADVICE: Readonly<Record<Cause, Omit<Triplet, 'what_happened'>>> = {
+  refused: {
+    why_likely: 'nothing listens on that port: the service is stopped, restarting, or on another port',
+    do_this_now: 'start the service there, or correct host and port in the configuration and run bal graceful',
+  },
+  timeout: {
+    why_likely: 'the host is down, a firewall drops the packets, or the service accepts too slowly',
+    do_this_now: 'check the host, the route and the firewall between here and there',
+  },
+  unreachable: {
+    why_likely: 'no route to that host, or the network between is down',
+    do_this_now: 'check the routing table and the network interface (ip route get HOST)',
+  },
+  reset: {
+    why_likely: 'the service, or something on the path, resets connections at once: overload, access rules or a crash',
+    do_this_now: "read the service's own log for the time shown",
+  },
+  dns: {
+    why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
+    do_this_now: 'try: getent hosts NAME; correct the name or DNS',
+  },
+  local: {
+    why_likely: 'this machine ran short of descriptors, ports or memory',
+    do_this_now: "run 'bal doctor --verbose'",
+  },
+  other: {
+    why_likely: 'an error that bal does not know',
+    do_this_now: "run 'bal doctor --verbose' and read the service's own log",
+  },
+};
