@@ -1,0 +1,135 @@
+// argv → what is asked for, or what is wrong with it in one line. Read with node:util, and strictly: cac, which prints
+// the help, makes numbers of values (`-c 0123` → 123), takes --no-json and --dashedNames, and runs nothing, successfully,
+// for a command that it does not know.
+import { parseArgs } from 'node:util';
+import { closest } from '../../config/suggest.ts';
+import { COMMANDS, FLAGS, isCommand, isFlag, type CommandName, type FlagName } from './commands.ts';
+
+export interface Options {
+  config?: string;
+  json: boolean;
+  verbose: boolean;
+  brief: boolean;
+  strict: boolean;
+  daemon: boolean;
+  now: boolean;
+  /** null: as configured. */
+  timeoutMs: number | null;
+}
+
+export type Request =
+  | { readonly kind: 'run'; readonly command: CommandName; readonly options: Options }
+  | { readonly kind: 'help'; readonly command: CommandName | null }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'wrong'; readonly message: string };
+
+/** `argv` without the program and the script. */
+export function readArguments(argv: readonly string[]): Request {
+  const { tokens } = parseArgs({ args: [...argv], options: PARSE_OPTIONS, strict: false, tokens: true });
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
+  const [word, extra] = words;
+  if (word !== undefined && !isCommand(word)) return wrong(unknown('command', word, Object.keys(COMMANDS), null));
+  const command = word ?? null;
+  const seen = new Map<string, string | undefined>();
+  for (const { name, rawName, value, inlineValue } of given) {
+    const fault = faultOf(command, name, rawName, value, inlineValue ?? false, seen.has(name));
+    if (fault !== null) return wrong(fault);
+    seen.set(name, value);
+  }
+  if (extra !== undefined) return wrong(`unexpected argument "${extra}"; 'bal ${word} --help' tells what it takes`);
+  if (seen.has('help')) return { kind: 'help', command };
+  if (seen.has('version')) return { kind: 'version' };
+  if (command === null) {
+    return wrong(`no command; one of ${Object.keys(COMMANDS).join(', ')} (see 'bal --help')`);
+  }
+  return withOptions(command, seen);
+}
+
+function withOptions(command: CommandName, seen: ReadonlyMap<string, string | undefined>): Request {
+  const timeout = seen.get('timeout');
+  const timeoutMs = timeout === undefined ? null : milliseconds(timeout);
+  if (timeout !== undefined && timeoutMs === null) {
+    return wrong(`--timeout takes a duration such as 10, 10s, 500ms or 2m, at most 7 days, not "${timeout}"`);
+  }
+  if (seen.has('now') && timeout !== undefined) return wrong('--now and --timeout exclude each other');
+  if (seen.has('brief') && seen.has('verbose')) return wrong('--brief and --verbose exclude each other');
+  const config = seen.get('config');
+  const options: Options = {
+    json: seen.has('json'),
+    verbose: seen.has('verbose'),
+    brief: seen.has('brief'),
+    strict: seen.has('strict'),
+    daemon: seen.has('daemon'),
+    now: seen.has('now'),
+    timeoutMs,
+    ...(config !== undefined && { config }),
+  };
+  return { kind: 'run', command, options };
+}
+
+/** What is wrong with one option, or null. */
+function faultOf(
+  command: CommandName | null,
+  name: string,
+  shown: string,
+  value: string | undefined,
+  inline: boolean,
+  repeated: boolean,
+): string | null {
+  if (!isAllowed(command, name)) {
+    if (command !== null && isFlag(name)) return `'bal ${command}' has no option ${shown}; see 'bal ${command} --help'`;
+    const candidates = command === null ? ['help', 'version'] : [...COMMANDS[command].flags, 'help'];
+    return unknown('option', shown, candidates, command);
+  }
+  if (repeated) return `option ${shown} is given more than once`;
+  const takesValue = isFlag(name) && FLAGS[name].value !== null;
+  if (!takesValue) return value === undefined ? null : `option ${shown} takes no value`;
+  if (value === undefined || value === '') return `option ${shown} needs a value`;
+  if (!inline && value.startsWith('-')) {
+    return `option ${shown} needs a value; one that begins with a dash is written --${name}=${value}`;
+  }
+  return null;
+}
+
+function isAllowed(command: CommandName | null, name: string): boolean {
+  if (name === 'help') return true;
+  if (command === null) return name === 'version';
+  const flags: readonly FlagName[] = COMMANDS[command].flags;
+  return isFlag(name) && flags.includes(name);
+}
+
+function unknown(what: 'command' | 'option', given: string, candidates: readonly string[], command: string | null) {
+  const word = given.replace(/^-+/, '');
+  const begun = candidates.filter((candidate) => word.length > 1 && candidate.startsWith(word));
+  const near = begun.length === 1 ? (begun[0] ?? null) : closest(word, candidates);
+  const prefix = what === 'option' ? '--' : '';
+  const help = command === null ? 'bal --help' : `bal ${command} --help`;
+  return `unknown ${what} ${JSON.stringify(given)}; ${near === null ? `see '${help}'` : `did you mean "${prefix}${near}"?`}`;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const MAX_MS = 7 * 24 * 3_600_000;
+
+/** `10` and `10s` → 10000, `500ms` → 500, `1.5m` → 90000; null when it is no duration, or over a week. */
+export function milliseconds(text: string): number | null {
+  const found = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text);
+  if (found === null) return null;
+  const value = Math.round(Number(found[1]) * (UNITS[found[2] ?? 's'] ?? 1000));
+  return value <= MAX_MS ? value : null;
+}
+
+function wrong(message: string): Request {
+  return { kind: 'wrong', message };
+}
+
+const PARSE_OPTIONS = {
+  ...Object.fromEntries(
+    Object.entries(FLAGS).map(([name, { short, value }]) => [
+      name,
+      { type: value === null ? ('boolean' as const) : ('string' as const), ...(short !== null && { short }) },
+    ]),
+  ),
+  help: { type: 'boolean' as const, short: 'h' },
+  version: { type: 'boolean' as const, short: 'v' },
+};

@@ -1,0 +1,80 @@
+// Which commands there are, what they take, and what `--help` says of them.
+
+export interface Flag {
+  readonly short: string | null;
+  /** What its value is called; null for a flag without one. */
+  readonly value: string | null;
+  readonly about: string;
+}
+
+export const FLAGS = {
+  config: { short: 'c', value: 'file', about: 'Configuration (default: $BAL_HOME, ~/.bal or /etc/bal, config.yaml)' },
+  json: { short: null, value: null, about: 'One JSON document on stdout and nothing else' },
+  verbose: { short: null, value: null, about: 'More detail' },
+  brief: { short: null, value: null, about: 'One line' },
+  strict: { short: null, value: null, about: 'Warnings fail, too' },
+  daemon: { short: 'd', value: null, about: 'In the background; returns once every worker accepts connections' },
+  timeout: {
+    short: null,
+    value: 'duration',
+    about: 'How long connections may take to finish: 10 or 10s, 500ms, 2m (default: drain_timeout_ms)',
+  },
+  now: { short: null, value: null, about: 'Cut all connections at once' },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+export type FlagName = keyof typeof FLAGS;
+
+export interface CommandInfo {
+  readonly about: string;
+  readonly flags: readonly FlagName[];
+  /** Exit codes in words. */
+  readonly exit: string;
+  readonly examples: readonly string[];
+}
+
+export const COMMANDS = {
+  check: {
+    about: 'Check the configuration; touches no network',
+    flags: ['config', 'json', 'verbose', 'strict'],
+    exit: '0 valid; 1 errors, or warnings with --strict',
+    examples: [
+      'bal check',
+      'bal check --config ./config.yaml --strict',
+      'bal check --verbose   # every value and its origin',
+    ],
+  },
+  status: {
+    about: 'Show the running instance: backends, connections, workers',
+    flags: ['config', 'json', 'verbose', 'brief'],
+    exit: '0 every service has a reachable backend; 1 degraded; 3 not running',
+    examples: ['bal status', 'bal status --json', 'bal status --brief'],
+  },
+  start: {
+    about: 'Start in the foreground, or as a daemon',
+    flags: ['config', 'daemon'],
+    exit: '0 started (in the foreground: stopped again); 1 cannot start',
+    examples: ['bal start', 'bal start -d', 'bal start -d --config /etc/bal/config.yaml'],
+  },
+  stop: {
+    about: 'Stop: no new connections, let those that are open finish, wait until it is over',
+    flags: ['timeout', 'now'],
+    exit: '0 stopped; 1 could not be stopped; 3 not running',
+    examples: ['bal stop', 'bal stop --timeout 5s', 'bal stop --now'],
+  },
+  graceful: {
+    about: 'Reload the configuration; no connection is refused or cut',
+    flags: ['json'],
+    exit: '0 reloaded; 1 refused, nothing has changed; 3 not running',
+    examples: ['bal graceful', 'bal graceful --json'],
+  },
+} as const satisfies Readonly<Record<string, CommandInfo>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(COMMANDS, word);
+}
+
+export function isFlag(word: string): word is FlagName {
+  return Object.hasOwn(FLAGS, word);
+}

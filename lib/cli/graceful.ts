@@ -1,0 +1,82 @@
+// `bal graceful`: the running primary reloads its configuration and says what came of it.
+import type { Change } from '../../config/diff.ts';
+import { formatProblem, type Problem } from '../../config/problem.ts';
+import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
+import { home, type Home } from '../paths.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { PATIENCE_MS, isStatus, reach } from './reach.ts';
+import { counted, duration, json, triplet } from './report.ts';
+
+/** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */
+const RELOAD_MS = 10 * 60 * 1000;
+
+/** 0: reloaded; 1: refused, nothing has changed, or no answer; 3: not running. */
+export async function graceful(options: Options, io: Io): Promise<ExitCode> {
+  const at = home();
+  const reached = await reach(at, 'POST', '/reload', RELOAD_MS);
+  if (reached.kind === 'answered' && isVerdict(reached.body)) {
+    if (options.json) json(io, reached.body);
+    else if (reached.body.ok) success(reached.body, io);
+    else refusal(reached.body, await runningConfig(at), io);
+    return reached.body.ok ? 0 : 1;
+  }
+  const problem = reached.kind === 'answered' ? strange : reached.problem;
+  if (options.json) json(io, { ...noVerdict, problem });
+  else triplet(io, problem);
+  return reached.kind === 'not_running' ? 3 : 1;
+}
+
+function refusal({ errors, problem }: ReloadVerdict, file: string, io: Io): void {
+  for (const error of errors.filter(isProblem)) io.err(formatProblem(error, file));
+  io.err('the reload is refused, nothing has changed');
+  if (problem !== null) triplet(io, problem);
+}
+
+function success(verdict: ReloadVerdict, io: Io): void {
+  const replaced = `${counted(verdict.workers_replaced, 'worker')} replaced in ${duration(verdict.duration_ms)}`;
+  io.out(`bal is reloaded: generation ${verdict.generation}, ${replaced}`);
+  for (const change of verdict.changed) io.out(`  ${shown(change)}`);
+  if (verdict.changed.length === 0) io.out('  the configuration is the same as before');
+  if (verdict.unchangeable.length > 0) io.out('not changed, because that needs a restart:');
+  for (const change of verdict.unchangeable) io.out(`  ${shown(change)}`);
+}
+
+function shown({ what, from, to }: Change): string {
+  if (from === null) return `${what}: added, ${to ?? ''}`;
+  return to === null ? `${what}: removed, was ${from}` : `${what}: ${from} → ${to}`;
+}
+
+/** The file that the running instance reads; its problems are named by it. */
+async function runningConfig(at: Home): Promise<string> {
+  const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
+  const known = reached.kind === 'answered' && isStatus(reached.body) ? reached.body.config_path : null;
+  return known ?? 'config.yaml';
+}
+
+const strange: Triplet = {
+  what_happened: 'the answer of the control socket is no verdict on a reload',
+  why_likely: 'the running bal has another version than this command',
+  do_this_now: "run 'bal status' and look at the log to see whether it was reloaded; restart bal if need be",
+};
+
+/** The keys of a verdict when there is none to be had. */
+const noVerdict = {
+  ok: false,
+  generation: null,
+  changed: [],
+  unchangeable: [],
+  workers_replaced: 0,
+  duration_ms: 0,
+  errors: [],
+};
+
+function isVerdict(body: unknown): body is ReloadVerdict {
+  if (typeof body !== 'object' || body === null) return false;
+  const lists = ['changed', 'unchangeable', 'errors'];
+  return 'ok' in body && lists.every((key) => Array.isArray(Object.getOwnPropertyDescriptor(body, key)?.value));
+}
+
+function isProblem(error: unknown): error is Problem {
+  return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
+}

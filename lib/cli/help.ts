@@ -1,0 +1,26 @@
+// `bal --help`, and `--help` of each command.
+import { cac } from 'cac';
+import { version } from '../version.ts';
+import { COMMANDS, FLAGS, type CommandName, type Flag } from './commands.ts';
+
+/** Prints to stdout. */
+export function printHelp(command: CommandName | null): void {
+  const cli = cac('bal');
+  for (const [name, { about, flags, exit, examples }] of Object.entries(COMMANDS)) {
+    const added = cli.command(name, about).usage(`${name} [options]`);
+    for (const flag of flags) added.option(spelling(flag, FLAGS[flag]), FLAGS[flag].about);
+    for (const example of [...examples, '', `Exit code: ${exit}`]) added.example(example === '' ? '' : `  ${example}`);
+  }
+  cli.example('  bal check && bal start -d   # look before you start');
+  cli.help((sections) =>
+    sections
+      .filter(({ title }) => title?.startsWith('For more info') !== true)
+      .map(({ title, body }) => ({ ...(title !== undefined && { title }), body: body.replaceAll(/ +$/gm, '') })),
+  );
+  cli.version(version);
+  cli.parse(['', '', ...(command === null ? [] : [command]), '--help'], { run: false });
+}
+
+function spelling(name: string, { short, value }: Flag): string {
+  return `${short === null ? '' : `-${short}, `}--${name}${value === null ? '' : ` <${value}>`}`;
+}

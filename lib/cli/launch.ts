@@ -1,0 +1,162 @@
+// How `start -d` becomes a daemon: a second process in a session of its own, which says over an IPC channel that it is
+// ready or why it is not. The launcher waits for that, so its exit code is the truth.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Problem } from '../../config/problem.ts';
+import type { Triplet } from '../control/protocol.ts';
+import type { Home } from '../paths.ts';
+import { duration } from './report.ts';
+
+export type Outcome =
+  | { readonly kind: 'running'; readonly pid: number }
+  | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
+
+/** What the daemon tells its launcher, once. */
+export type Startup =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
+
+/** Set for the daemon by its launcher. */
+const MARK = 'BAL_DAEMON';
+/** Far more than a start takes; a machine in trouble may be slow, but somebody waits for an answer. */
+const START_MS = 60_000;
+const KILL_MS = 5000;
+/** The daemon's raw output, crash traces for one, starts anew beyond this. */
+const MAX_ERR_BYTES = 1024 * 1024;
+
+/** Whether this process was started by launch(). */
+export function isDaemon(): boolean {
+  return process.env[MARK] !== undefined && process.send !== undefined;
+}
+
+/** The daemon's side: returns what tells the launcher. It is then on its own. */
+export function reportToLauncher(): (startup: Startup) => void {
+  // Nothing that is started from here on is a daemon of this launcher, and no directory is kept from being unmounted.
+  // The paths in use are absolute.
+  delete process.env[MARK];
+  process.chdir('/');
+  return (startup) => {
+    // A launcher that was killed meanwhile does not matter: the daemon goes on without it.
+    if (process.connected) process.send?.(startup, () => process.connected && process.disconnect());
+  };
+}
+
+/** Starts the daemon and waits for its word. What does not get ready is ended: nothing half-started stays. */
+export async function launch(at: Home, config: string): Promise<Outcome> {
+  const output = openErr(at);
+  try {
+    const sink = output?.fd ?? 'ignore';
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'start', '--config', config], {
+      detached: true,
+      stdio: ['ignore', sink, sink, 'ipc'],
+      env: { ...process.env, BAL_HOME: at.dir, [MARK]: '1' },
+    });
+    const outcome = await verdict(child, () => (output === null ? '' : lastLine(output)), at);
+    if (child.connected) child.disconnect();
+    child.unref();
+    return outcome;
+  } finally {
+    if (output !== null) closeSync(output.fd);
+  }
+}
+
+function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promise<Outcome> {
+  return new Promise((resolve) => {
+    let reason: Triplet | null = null;
+    const settle = (outcome: Outcome) => {
+      clearTimeout(late);
+      for (const signal of INTERRUPTS) process.off(signal, interrupted);
+      child.removeAllListeners();
+      resolve(outcome);
+    };
+    const end = (why: Triplet) => {
+      reason = why;
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
+    };
+    const interrupted = () => end(wasInterrupted);
+    const late = setTimeout(() => end(tooLate(at)), START_MS);
+    for (const signal of INTERRUPTS) process.on(signal, interrupted);
+    child.on('message', (message) => {
+      if (!isStartup(message) || reason !== null) return;
+      if (message.kind === 'ready') settle({ kind: 'running', pid: child.pid ?? 0 });
+      else settle(message);
+    });
+    child.on('error', (error) => settle(failed(cannotSpawn(error))));
+    child.on('exit', (code, signal) => settle(failed(reason ?? ended(code, signal, lastWords(), at))));
+  });
+}
+
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function isStartup(message: unknown): message is Startup {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
+  return message.kind === 'ready' || (message.kind === 'failed' && 'problem' in message && 'errors' in message);
+}
+
+interface ErrFile {
+  readonly fd: number;
+  /** Size when it was opened: what comes after it is this daemon's. */
+  readonly from: number;
+}
+
+/** logs/bal.err; null when it cannot be written, which is no reason not to start. */
+function openErr({ logDir }: Home): ErrFile | null {
+  try {
+    mkdirSync(logDir, { recursive: true, mode: 0o700 });
+    const path = join(logDir, 'bal.err');
+    const fd = openSync(path, 'a+', 0o600);
+    const { size } = fstatSync(fd);
+    if (size <= MAX_ERR_BYTES) return { fd, from: size };
+    closeSync(fd);
+    return { fd: openSync(path, 'w+', 0o600), from: 0 };
+  } catch {
+    return null;
+  }
+}
+
+function lastLine({ fd, from }: ErrFile): string {
+  const buffer = Buffer.alloc(16 * 1024);
+  const start = Math.max(from, fstatSync(fd).size - buffer.length);
+  const lines = buffer
+    .toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, start))
+    .trim()
+    .split('\n');
+  // Of a trace, the line that names the error says more than the last one.
+  return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '').trim();
+}
+
+function failed(problem: Triplet): Outcome {
+  return { kind: 'failed', problem, errors: [] };
+}
+
+const wasInterrupted: Triplet = {
+  what_happened: 'the start was interrupted, and the daemon ended',
+  why_likely: 'Ctrl-C, or the terminal was closed, before bal was ready',
+  do_this_now: "run 'bal start -d' again and let it finish",
+};
+
+function tooLate({ logDir }: Home): Triplet {
+  return {
+    what_happened: `bal was not ready within ${duration(START_MS)}, and was ended`,
+    why_likely: 'the machine is overloaded, or a name server does not answer',
+    do_this_now: `look at ${logDir}, run 'bal doctor --verbose', then try again`,
+  };
+}
+
+function cannotSpawn(error: Error): Triplet {
+  return {
+    what_happened: `the daemon cannot be started: ${error.message}`,
+    why_likely: 'no memory, or too many processes of this user',
+    do_this_now: "free some and try again (free -m; ulimit -u), or run 'bal start' in the foreground",
+  };
+}
+
+function ended(code: number | null, signal: string | null, words: string, { logDir }: Home): Triplet {
+  return {
+    what_happened: `bal ended before it was ready (${signal ?? `exit code ${code ?? '?'}`})`,
+    why_likely: words === '' ? 'it was killed, or out of memory' : words,
+    do_this_now: `look at ${join(logDir, 'bal.err')}, or run 'bal start' to see it in the foreground`,
+  };
+}

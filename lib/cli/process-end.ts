@@ -1,0 +1,58 @@
+// Which process the instance of a home is, and how to see it end. A process is signalled only as what it was when it was
+// found: the same PID with the same start time.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from '../control/client.ts';
+import type { Home } from '../paths.ts';
+import { readPidFile } from '../pidfile.ts';
+import { isStillThere, lookUp } from '../process.ts';
+import { PATIENCE_MS, isStatus } from './reach.ts';
+
+export interface Suspect {
+  readonly pid: number;
+  /** null: not known, so it must not be signalled. */
+  readonly startTime: string | null;
+}
+
+/** By the PID file; where that is of no use, by what the instance says itself. null: no process that we can see. */
+export async function instanceProcess(at: Home): Promise<Suspect | null> {
+  const file = readPidFile(at.pidFile);
+  if (file.running) return { pid: file.pid, startTime: file.startTime };
+  const answer = await request(at.socket, 'GET', '/status', undefined, PATIENCE_MS);
+  if (!answer.ok || !isStatus(answer.body) || answer.body.pid === null) return null;
+  // In another PID namespace (a container) the number means nothing here, or somebody else.
+  return { pid: answer.body.pid, startTime: null };
+}
+
+/** Whether nobody listens on the control socket any more; for a process that cannot be watched itself. */
+export async function silentWithin(at: Home, ms: number): Promise<boolean> {
+  const giveUp = performance.now() + ms;
+  for (;;) {
+    const answer = await request(at.socket, 'GET', '/status', undefined, PATIENCE_MS);
+    if (!answer.ok && answer.cause === 'not_running') return true;
+    if (performance.now() > giveUp) return false;
+    await sleep(50);
+  }
+}
+
+/** Whether the process ends; one of unknown start time counts as there as long as its PID is in use. */
+export async function goneWithin({ pid, startTime }: Suspect, ms: number): Promise<boolean> {
+  const giveUp = performance.now() + ms;
+  while (isStillThere(pid, startTime)) {
+    if (performance.now() > giveUp) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+/** False when there is no such process any more, or it may not be signalled. */
+export function signalIfSame({ pid, startTime }: Suspect, signal: NodeJS.Signals): boolean {
+  if (startTime === null) return false;
+  const presence = lookUp(pid);
+  if (presence.state === 'gone' || presence.startTime !== startTime) return false;
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}

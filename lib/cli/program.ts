@@ -1,0 +1,66 @@
+// `bal COMMAND …`: from the arguments to the command. Each command is loaded when it is asked for, so that `status` pays
+// for neither the schema nor the log.
+import { triplet, json } from './report.ts';
+import { version } from '../version.ts';
+import { unreachable } from '../unreachable.ts';
+import { readArguments, type Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import type { CommandName } from './commands.ts';
+
+/** `argv` without the program and the script. Never rejects. */
+export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const request = readArguments(argv);
+  try {
+    switch (request.kind) {
+      case 'wrong':
+        io.err(`bal: ${request.message}`);
+        return 2;
+      case 'version':
+        io.out(`bal ${version}`);
+        return 0;
+      case 'help': {
+        const { printHelp } = await import('./help.ts');
+        printHelp(request.command);
+        return 0;
+      }
+      case 'run':
+        return await execute(request.command, request.options, io);
+      default:
+        return unreachable(request);
+    }
+  } catch (error) {
+    return fatal(error, request.kind === 'run' && request.options.json, io);
+  }
+}
+
+async function execute(command: CommandName, options: Options, io: Io): Promise<ExitCode> {
+  switch (command) {
+    case 'check':
+      return (await import('./check.ts')).check(options, io);
+    case 'status':
+      return (await import('./status.ts')).status(options, io);
+    case 'start':
+      return (await import('./start.ts')).start(options, io);
+    case 'stop':
+      return (await import('./stop.ts')).stop(options, io);
+    case 'graceful':
+      return (await import('./graceful.ts')).graceful(options, io);
+    default:
+      return unreachable(command);
+  }
+}
+
+/** A defect of ours, in the operator's words; the trace is for those who ask for it. */
+function fatal(error: unknown, asJson: boolean, io: Io): ExitCode {
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+  const problem = {
+    what_happened: `internal error: ${message}`,
+    why_likely: 'a defect in bal, or a broken installation',
+    do_this_now: "run it again with BAL_DEBUG=1 and report what it prints, with 'bal --version' and 'node --version'",
+  };
+  if (asJson) json(io, { problem });
+  else triplet(io, problem);
+  const debug = process.env['BAL_DEBUG'];
+  if (debug !== undefined && debug !== '' && error instanceof Error) io.err(error.stack ?? '');
+  return 1;
+}

@@ -1,0 +1,103 @@
+// Asks the instance of this home. Either it answers, or nobody is there, or somebody is there who does not answer: the
+// difference decides what the operator has to do.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request, type Answer } from '../control/client.ts';
+import type { Status, Triplet } from '../control/protocol.ts';
+import type { Home } from '../paths.ts';
+import { unreachable } from '../unreachable.ts';
+import { readPidFile, type PidFile } from '../pidfile.ts';
+
+export type Reached =
+  | { readonly kind: 'answered'; readonly body: unknown }
+  | { readonly kind: 'not_running'; readonly problem: Triplet }
+  /** `pid` is null when the PID file does not tell it. */
+  | { readonly kind: 'unreachable'; readonly pid: number | null; readonly problem: Triplet };
+
+/** How long `status` and `doctor` wait for an answer, which takes milliseconds. */
+export const PATIENCE_MS = 2500;
+/** An instance that starts or ends has a PID file without a socket for a moment. */
+const MOMENT_MS = 1000;
+
+export async function reach(at: Home, method: 'GET' | 'POST', path: string, timeoutMs: number): Promise<Reached> {
+  const giveUp = performance.now() + MOMENT_MS;
+  for (;;) {
+    const answer = await request(at.socket, method, path, undefined, timeoutMs);
+    const found = judge(answer, readPidFile(at.pidFile), at);
+    const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
+    if (!maybeBetween || performance.now() > giveUp) return found;
+    await sleep(50);
+  }
+}
+
+/** What an answer, or its absence, means beside what the PID file says. */
+export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
+  if (answer.ok && answer.status === 200) return { kind: 'answered', body: answer.body };
+  const pid = pidFile.running ? pidFile.pid : null;
+  if (!answer.ok && answer.cause === 'not_running' && pid === null) {
+    return { kind: 'not_running', problem: notRunning(pidFile, at) };
+  }
+  return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at) };
+}
+
+export function notRunning(pidFile: PidFile, at: Home): Triplet {
+  const died = !pidFile.running && pidFile.reason === 'stale';
+  return {
+    what_happened: 'bal is not running',
+    why_likely: died
+      ? `it ended without cleaning up: it was killed, or the machine was restarted (${at.pidFile} is left over)`
+      : `it was not started, or was stopped (looked in ${at.dir})`,
+    do_this_now: died
+      ? `run 'bal start -d'; the end of the log in ${at.logDir} may tell why`
+      : "run 'bal start -d', or set BAL_HOME to the home of another instance",
+  };
+}
+
+function noAnswer(answer: Answer, pid: number | null, at: Home): Triplet {
+  const who = pid === null ? 'bal' : `bal (PID ${pid})`;
+  if (answer.ok) {
+    return {
+      what_happened: `${who} refused the request: ${errorOf(answer.body)} (${answer.status})`,
+      why_likely: 'the running bal has another version than this command, or a defect',
+      do_this_now: "compare 'bal --version' with the log, and restart bal if they differ",
+    };
+  }
+  switch (answer.cause) {
+    case 'denied':
+      return {
+        what_happened: `the control socket ${at.socket} may not be used by this user`,
+        why_likely: 'bal was started by another user, and only its owner may control it',
+        do_this_now: 'run the command as that user (sudo -u USER bal …), or set BAL_HOME to your own instance',
+      };
+    case 'timeout':
+      return {
+        what_happened: `${who} runs but does not answer: ${answer.detail}`,
+        why_likely: 'its primary is stopped (SIGSTOP), hangs, or the machine is overloaded',
+        do_this_now: `look at the process${pid === null ? '' : ` (ps -o pid,stat,pcpu,cmd -p ${pid})`}; 'bal stop --now' ends it, 'bal start -d' starts it again`,
+      };
+    case 'not_running':
+      return {
+        what_happened: `${who} runs without its control socket`,
+        why_likely: `somebody removed ${at.socket}, or bal runs in a container of its own`,
+        do_this_now: "restart it: 'bal stop', then 'bal start -d'",
+      };
+    case 'bad_answer':
+      return {
+        what_happened: `${who} gave no usable answer: ${answer.detail}`,
+        why_likely: 'it is ending, has too many clients on its control socket, or the socket is not a bal',
+        do_this_now: "try again; if it stays so, look at the log and restart bal ('bal stop', 'bal start -d')",
+      };
+    default:
+      return unreachable(answer.cause);
+  }
+}
+
+function errorOf(body: unknown): string {
+  return typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : 'no reason given';
+}
+
+/** An answer to GET /status that can be shown; only an instance of a strange version would give another. */
+export function isStatus(body: unknown): body is Status {
+  if (typeof body !== 'object' || body === null) return false;
+  const lists = ['backends', 'services', 'workers'];
+  return 'running' in body && lists.every((key) => Array.isArray(Object.getOwnPropertyDescriptor(body, key)?.value));
+}

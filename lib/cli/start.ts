@@ -1,0 +1,111 @@
+// `bal start`: in the foreground this process becomes the primary; with -d another one does, and this one waits until it
+// is ready or has failed.
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { formatProblem, type Problem } from '../../config/problem.ts';
+import type { Triplet } from '../control/protocol.ts';
+import { configPath, home, type Home } from '../paths.ts';
+import { readPidFile } from '../pidfile.ts';
+import { alreadyRunning, cannotServe } from '../primary/verdict.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { isDaemon, launch, reportToLauncher } from './launch.ts';
+import { triplet } from './report.ts';
+
+/** 0: started and, in the foreground, stopped again; 1: it cannot run, and says why. */
+export async function start(options: Options, io: Io): Promise<ExitCode> {
+  const at = home();
+  const config = configPath(options.config, at);
+  if (isDaemon()) return await serve(config, true, io);
+  const problem = homeProblem(at) ?? runningProblem(at);
+  if (problem !== null) return failure(problem, [], config, io);
+  if (!isThere(config)) {
+    triplet(io, noConfig(config, options.config !== undefined));
+    if (options.config === undefined) for (const line of recipe(at, config)) io.err(line);
+    return 1;
+  }
+  if (!options.daemon) return await serve(config, false, io);
+  const outcome = await launch(at, config);
+  if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
+  io.out(`bal is running, PID ${outcome.pid}; every worker accepts connections`);
+  return 0;
+}
+
+/** Runs the instance in this process until it is over. */
+async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCode> {
+  const tell = asDaemon ? reportToLauncher() : null;
+  try {
+    const { supervise } = await import('../primary/supervisor.ts');
+    const onReady = () => tell?.({ kind: 'ready' });
+    const result = await supervise({ configPath: config, foreground: !asDaemon, onReady });
+    if (result.ok) return 0;
+    if (tell === null) return failure(result.problem, result.errors, config, io);
+    tell({ kind: 'failed', problem: result.problem, errors: result.errors });
+  } catch (error) {
+    const problem = cannotServe(error);
+    if (tell === null) return failure(problem, [], config, io);
+    tell({ kind: 'failed', problem, errors: [] });
+  }
+  return 1;
+}
+
+function failure(problem: Triplet, errors: readonly Problem[], config: string, io: Io): ExitCode {
+  for (const error of errors) io.err(formatProblem(error, config));
+  triplet(io, problem);
+  return 1;
+}
+
+/** Makes the home if there is none (for its owner only); null when it can be used. */
+function homeProblem({ dir }: Home): Triplet | null {
+  const do_this_now = `make ${dir} a directory that this user may write to, or set BAL_HOME to one`;
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (!statSync(dir).isDirectory()) throw new Error('it is no directory');
+    accessSync(dir, constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    const isFile = code === 'EEXIST' || code === 'ENOTDIR';
+    return {
+      what_happened: `the home directory ${dir} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+      why_likely: isFile
+        ? 'a file is in its place, or above it'
+        : 'it belongs to another user, or its disk is read-only or full',
+      do_this_now,
+    };
+  }
+}
+
+function runningProblem(at: Home): Triplet | null {
+  const found = readPidFile(at.pidFile);
+  return found.running ? alreadyRunning(found.pid) : null;
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function noConfig(config: string, named: boolean): Triplet {
+  return {
+    what_happened: `there is no configuration: ${config} does not exist`,
+    why_likely: named ? 'the path after --config is misspelt' : 'bal has not been set up for this user yet',
+    do_this_now: named ? 'correct the path, or leave --config out' : 'make one, with your own ports, and start again:',
+  };
+}
+
+/** What to type to get a first configuration. */
+function recipe({ dir }: Home, config: string): string[] {
+  return [
+    '',
+    `mkdir -p ${quoted(dir)} && cat > ${quoted(config)} <<'EOF'`,
+    'port: 9295',
+    'backends:',
+    '  - host: "127.0.0.1"',
+    '    port: 9000',
+    'EOF',
+  ];
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

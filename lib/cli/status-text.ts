@@ -1,0 +1,126 @@
+// A status as a person reads it.
+import { addressOf } from '../../config/plan.ts';
+import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
+import type { Io } from './command.ts';
+import { bytes, counted, duration, paint, table, type Cell } from './report.ts';
+
+/** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, active 12`; the services' figures together. */
+export function briefStatus(now: Status, degraded: boolean): string {
+  const sum = (of: (service: ServiceStatus) => number | null) =>
+    now.services.reduce((total, service) => total + (of(service) ?? 0), 0);
+  const listeners = now.services.map(({ bind_address, port }) => addressOf(bind_address, port));
+  return [
+    `bal: ${degraded ? 'degraded' : 'running'}${now.state === 'running' ? '' : ` (${now.state})`}`,
+    `pid ${now.pid ?? '?'}`,
+    listeners.join(' '),
+    `backends ${sum((service) => service.backend_reachable)}/${sum((service) => service.backend_total)}`,
+    `active ${sum((service) => service.active_connections)}`,
+    ...(now.services.some(isGuarded) ? ['protection on'] : []),
+  ].join(', ');
+}
+
+/** All lines but those about problems. `verbose` adds workers and counters. */
+export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
+  const facts = [
+    `pid ${now.pid ?? '?'}`,
+    `engine ${now.engine ?? 'not chosen yet'}`,
+    counted(now.workers.filter(({ state }) => state === 'ready').length, 'worker'),
+    `up ${duration(now.uptime_ms ?? 0)}`,
+    `generation ${now.generation ?? '?'}`,
+  ];
+  return [
+    `bal ${now.version} is ${now.state} (${facts.join(', ')})`,
+    `config ${now.config_path ?? '?'}`,
+    ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
+    '',
+    ...totals(now),
+    ...(verbose ? ['', ...workerLines(now.workers, io)] : []),
+  ];
+}
+
+function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
+  const { name, bind_address, port, method, backend_total, backend_reachable, backends } = service;
+  const title = `${paint(io, 'bold', name)}  ${addressOf(bind_address, port)}  ${method}`;
+  const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
+  const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
+  if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');
+  const rows = [head, ...backends.map((backend) => backendRow(backend, verbose))];
+  const lines = table(io, verbose ? 'llrrrrlrrrr' : 'llrrrrl', rows).map((line) => `  ${line}`);
+  return [`${title}  ${figures}`, ...protectionLine(service.protection_mode, io), ...lines];
+}
+
+function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
+  const { address, state, active_connections, connections_total, bytes_in, bytes_out, counters } = backend;
+  const row: Cell[] = [
+    address,
+    { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
+    String(active_connections ?? '-'),
+    String(connections_total ?? '-'),
+    bytes(bytes_in),
+    bytes(bytes_out),
+    ago(backend.last_check_time),
+  ];
+  if (!verbose) return row;
+  const cooling = backend.cooldown_ms ?? 0;
+  return [
+    ...row,
+    ...[counters?.refused, counters?.timeout, counters?.other].map((count) => String(count ?? '-')),
+    cooling > 0 ? duration(cooling) : '-',
+  ];
+}
+
+function protectionLine(mode: ProtectionStatus, io: Io): string[] {
+  if (!isOn(mode)) return [];
+  const text = `protection mode is on since ${mode.since ?? '?'}: ${mode.reason ?? '?'}; ends ${mode.exit_condition ?? '?'}`;
+  return [`  ${paint(io, 'yellow', text)}`];
+}
+
+function isOn({ enabled }: ProtectionStatus): boolean {
+  return enabled === true;
+}
+
+function isGuarded({ protection_mode }: ServiceStatus): boolean {
+  return isOn(protection_mode);
+}
+
+function totals({ totals, max_connections }: Status): string[] {
+  if (totals === null) return [];
+  const { active_connections, connections_total, rejected_total, failed_total } = totals;
+  const more = [
+    `${active_connections} active of at most ${max_connections ?? '?'}`,
+    `${connections_total} since start`,
+    `${rejected_total} rejected`,
+    `${failed_total} failed`,
+    `in ${bytes(totals.bytes_in)}`,
+    `out ${bytes(totals.bytes_out)}`,
+  ];
+  const odd = [
+    ...(totals.workers_respawned_total > 0 ? [`${counted(totals.workers_respawned_total, 'worker')} respawned`] : []),
+    ...(totals.log_lines_dropped_total > 0 ? [`${counted(totals.log_lines_dropped_total, 'log line')} dropped`] : []),
+  ];
+  return [`connections: ${[...more, ...odd].join(', ')}`];
+}
+
+function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {
+  const head = ['WORKER', 'PID', 'STATE', 'GENERATION', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'REJECTED', 'MEMORY'];
+  const rows = workers.map((worker) => [
+    String(worker.id),
+    String(worker.pid),
+    worker.state,
+    String(worker.generation),
+    String(worker.active_connections),
+    String(worker.connections_total),
+    bytes(worker.bytes_in),
+    bytes(worker.bytes_out),
+    String(worker.rejected_total),
+    bytes(worker.rss_bytes),
+  ]);
+  return table(io, 'rrlrrrrrrr', [head, ...rows]);
+}
+
+/** `3 s ago`. A clock that was set back makes it "now", not a negative time. */
+function ago(time: string | null): string {
+  if (time === null) return 'not yet';
+  const ms = Date.now() - Date.parse(time);
+  return ms < 1000 ? 'now' : `${duration(ms)} ago`;
+}

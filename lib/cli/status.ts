@@ -1,0 +1,98 @@
+// `bal status`: what the running primary says about itself. Never probes a backend.
+import type { Status, Triplet } from '../control/protocol.ts';
+import { home } from '../paths.ts';
+import { version } from '../version.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
+import { json, triplet } from './report.ts';
+import { briefStatus, statusLines } from './status-text.ts';
+
+/** 0: running, every service has a reachable backend; 1: running and degraded, or it does not answer; 3: not running. */
+export async function status(options: Options, io: Io): Promise<ExitCode> {
+  const reached = await reach(home(), 'GET', '/status', PATIENCE_MS);
+  if (reached.kind !== 'answered' || !isStatus(reached.body)) return withoutStatus(reached, options, io);
+  const now = reached.body;
+  const problem = degradation(now);
+  if (options.json) json(io, { ...now, problem });
+  else if (options.brief) io.out(briefStatus(now, problem !== null));
+  else {
+    for (const line of statusLines(now, options.verbose, io)) io.out(line);
+    if (problem !== null) triplet(io, problem);
+  }
+  return problem === null ? 0 : 1;
+}
+
+function withoutStatus(reached: Reached, options: Options, io: Io): ExitCode {
+  const isDown = reached.kind === 'not_running';
+  const problem = reached.kind === 'answered' ? strange : reached.problem;
+  const pid = reached.kind === 'unreachable' ? reached.pid : null;
+  if (options.json) json(io, { ...unknownStatus(!isDown, pid), problem });
+  else if (options.brief) io.out(isDown ? 'bal: not running' : `bal: ${problem.what_happened}`);
+  else triplet(io, problem);
+  return isDown ? 3 : 1;
+}
+
+const strange: Triplet = {
+  what_happened: 'the answer of the control socket is no status',
+  why_likely: 'the running bal has another version than this command',
+  do_this_now: "restart bal ('bal stop', then 'bal start -d')",
+};
+
+/** The keys of a status when there is none to be had. */
+export function unknownStatus(running: boolean, pid: number | null): Status {
+  return {
+    running,
+    pid,
+    config_path: null,
+    bind_address: null,
+    port: null,
+    method: null,
+    backend_total: null,
+    backend_reachable: null,
+    backends: [],
+    active_connections: null,
+    last_check_time: null,
+    protection_mode: { enabled: null, reason: null, since: null, exit_condition: null },
+    version,
+    engine: null,
+    uptime_ms: null,
+    generation: null,
+    state: 'stopped',
+    max_connections: null,
+    services: [],
+    workers: [],
+    totals: null,
+  };
+}
+
+/** Why a running instance is not in order; null when it is. */
+export function degradation(now: Status): Triplet | null {
+  if (now.state === 'draining' || now.state === 'stopped') {
+    return {
+      what_happened: 'bal is stopping: it accepts no new connections',
+      why_likely: "somebody ran 'bal stop', or the system ends its services",
+      do_this_now: "wait, or run 'bal stop --now'; then 'bal start -d' if it should go on",
+    };
+  }
+  if (now.state === 'starting') {
+    return {
+      what_happened: 'bal is starting: not every worker accepts connections yet',
+      why_likely: 'it was started a moment ago',
+      do_this_now: "run 'bal status' again in a second; if it stays so, look at the log",
+    };
+  }
+  const dark = now.services.filter(({ backend_reachable }) => (backend_reachable ?? 0) === 0);
+  if (dark.length === 0) return null;
+  const all = dark.length === now.services.length;
+  const unchecked = dark.every(({ backends }) => backends.every(({ state }) => state === 'unknown'));
+  return {
+    what_happened: all
+      ? 'no backend is reachable'
+      : `no backend is reachable in ${dark.map(({ name }) => name).join(', ')}`,
+    why_likely: unchecked
+      ? 'bal has just started and the first checks are under way'
+      : 'network path, backend service or DNS is failing',
+    do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
+  };
+}

@@ -1,0 +1,121 @@
+// `bal stop`: ask, wait until the process is really gone, and force it if it does not go. Says which of these it was.
+import { stream, type Answer } from '../control/client.ts';
+import type { StopProgress, Triplet } from '../control/protocol.ts';
+import { home, type Home } from '../paths.ts';
+import { readPidFile } from '../pidfile.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { goneWithin, instanceProcess, signalIfSame, silentWithin, type Suspect } from './process-end.ts';
+import { judge, notRunning } from './reach.ts';
+import { counted, triplet } from './report.ts';
+
+/** A primary that drains says something each second. */
+const SILENCE_MS = 5000;
+/** From "all connections are over" to the end of the process. */
+const EXIT_MS = 10_000;
+/** For a process that got a signal because it does not answer. Its drain time is not known then. */
+const SIGNALLED_MS = 60_000;
+const HURRIED_MS = 3000;
+
+/** 0: it ran and is gone; 1: it could not be stopped; 3: it was not running. */
+export async function stop(options: Options, io: Io): Promise<ExitCode> {
+  const at = home();
+  const suspect = await instanceProcess(at);
+  const progress = progressTo(io);
+  const asked = { timeout_ms: options.timeoutMs, now: options.now };
+  const answer = await stream(at.socket, '/stop', asked, SILENCE_MS, (line) => progress.hear(line));
+  if (answer.ok && answer.status === 200) return await finish(suspect, progress.cut(), at, io);
+  if (!answer.ok && answer.cause === 'not_running' && suspect === null) {
+    triplet(io, notRunning(readPidFile(at.pidFile), at));
+    return 3;
+  }
+  // It may have ended in the middle of its answer, or between two of our questions.
+  if (suspect !== null && suspect.startTime !== null && (await goneWithin(suspect, 500))) {
+    return stopped(suspect, progress.cut(), io);
+  }
+  return await force(answer, suspect, options, at, io);
+}
+
+/** The primary has said goodbye; it is stopped when its process is no more. */
+async function finish(suspect: Suspect | null, cut: number | null, at: Home, io: Io): Promise<ExitCode> {
+  if (suspect === null || suspect.startTime === null) {
+    if (await silentWithin(at, EXIT_MS)) return stopped(suspect, cut, io);
+    return immortal(suspect, io);
+  }
+  if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, cut, io);
+  io.err(`PID ${suspect.pid} has finished its work and does not end; sending SIGKILL`);
+  signalIfSame(suspect, 'SIGKILL');
+  return (await goneWithin(suspect, EXIT_MS)) ? stopped(suspect, cut, io) : immortal(suspect, io);
+}
+
+/** The control socket is no help: signals, and only to a process that is known to be the instance. */
+async function force(answer: Answer, suspect: Suspect | null, options: Options, at: Home, io: Io): Promise<ExitCode> {
+  if (suspect === null || suspect.startTime === null) {
+    const reached = judge(answer, readPidFile(at.pidFile), at);
+    if (reached.kind !== 'answered') triplet(io, reached.problem);
+    return 1;
+  }
+  const { pid } = suspect;
+  const reason = answer.ok ? `the control socket answers ${answer.status}` : 'the control socket does not answer';
+  io.err(`${reason}; sending SIGTERM to PID ${pid}`);
+  if (!signalIfSame(suspect, 'SIGTERM')) return stopped(suspect, null, io);
+  if (options.now) {
+    // The second SIGTERM means "at once". Two that are pending together would be delivered as one.
+    if (await goneWithin(suspect, 200)) return stopped(suspect, null, io);
+    signalIfSame(suspect, 'SIGTERM');
+    if (await goneWithin(suspect, HURRIED_MS)) return stopped(suspect, null, io);
+    io.err(`PID ${pid} does not end; sending SIGKILL`);
+    signalIfSame(suspect, 'SIGKILL');
+    if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, null, io);
+    return immortal(suspect, io);
+  }
+  const patience = options.timeoutMs === null ? SIGNALLED_MS : options.timeoutMs + EXIT_MS;
+  if (await goneWithin(suspect, patience)) return stopped(suspect, null, io);
+  return immortal(suspect, io);
+}
+
+function stopped(suspect: Suspect | null, cut: number | null, io: Io): ExitCode {
+  const who = suspect === null ? 'bal' : `bal (PID ${suspect.pid})`;
+  const cost =
+    cut === null
+      ? 'how many connections were cut is not known'
+      : cut === 0
+        ? 'no connection was cut'
+        : `${counted(cut, 'connection')} ${cut === 1 ? 'was' : 'were'} cut`;
+  io.out(`${who} is stopped; ${cost}`);
+  return 0;
+}
+
+function immortal(suspect: Suspect | null, io: Io): ExitCode {
+  const problem: Triplet = {
+    what_happened: `bal${suspect === null ? '' : ` (PID ${suspect.pid})`} is still running`,
+    why_likely: 'its primary hangs or is stopped (SIGSTOP), or its connections take longer to finish',
+    do_this_now: "run 'bal stop --now'; if that does not help, look at the process with ps -o pid,stat,wchan,cmd",
+  };
+  triplet(io, problem);
+  return 1;
+}
+
+/** Shows how many connections remain: in place on a terminal, else a line whenever the number has changed. */
+function progressTo(io: Io): { hear(line: unknown): void; cut(): number | null } {
+  let shown: number | null = null;
+  let cut: number | null = null;
+  return {
+    hear(line) {
+      if (!isProgress(line)) return;
+      cut = line.cut ?? cut;
+      if (line.remaining === shown || line.cut !== undefined) return;
+      shown = line.remaining;
+      if (shown === 0) return;
+      const text = `waiting for ${counted(shown, 'connection')} to finish`;
+      if (io.redraw === undefined) io.out(text);
+      else io.redraw(text);
+    },
+    cut: () => cut,
+  };
+}
+
+function isProgress(line: unknown): line is StopProgress {
+  if (typeof line !== 'object' || line === null || !('remaining' in line)) return false;
+  return typeof line.remaining === 'number' && (!('cut' in line) || typeof line.cut === 'number');
+}

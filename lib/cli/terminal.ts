@@ -1,0 +1,51 @@
+// The Io of a real process: stdout and stderr, which may be terminals, files, or pipes that nobody reads any more.
+import type { Io } from './command.ts';
+
+export interface Terminal extends Io {
+  /** Whether something could not be written, to a full disk for example. A reader that went away is no failure. */
+  readonly failed: boolean;
+}
+
+/** What is used of process.stdout; a pipe or a file has no isTTY. */
+interface Output extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export function terminal(stdout: Output, stderr: Output, environment: NodeJS.ProcessEnv): Terminal {
+  let drawn = false;
+  let failed = false;
+  const clear = () => {
+    if (drawn) stdout.write('\r\x1b[2K');
+    drawn = false;
+  };
+  // Without a listener, `bal status | head -1` would end in a stack trace.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || failed) return;
+    failed = true;
+    stderr.write(`bal: cannot write to stdout: ${error.message}\n`);
+  });
+  stderr.on('error', () => {});
+  const onTerminal = stdout.isTTY === true;
+  const noColour = environment['NO_COLOR'] ?? '';
+  return {
+    get failed() {
+      return failed;
+    },
+    out(line) {
+      clear();
+      stdout.write(`${line}\n`);
+    },
+    err(line) {
+      clear();
+      stderr.write(`${line}\n`);
+    },
+    colour: onTerminal && noColour === '' && environment['TERM'] !== 'dumb',
+    ...(onTerminal && {
+      redraw(line: string) {
+        stdout.write(`\r\x1b[2K${line.slice(0, (stdout.columns ?? 80) - 1)}`);
+        drawn = true;
+      },
+    }),
+  };
+}
