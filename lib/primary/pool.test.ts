@@ -169,6 +169,19 @@ test('a name that stops resolving is a failed check, and the last good addresses
   assert.equal(only(run(pool, [{ ...resolved, ips: ['10.0.0.3'] }]).pool).ip, '10.0.0.3');
 });
 
+test('workers need a new table when an address or a rank changes, and only then', () => {
+  const needed: boolean[] = [];
+  let pool = one();
+  const events = [pass(), pass(), fail(), pass(), broken(), broken('refused', 3), pass(), pass(0, '10.0.0.9')];
+  for (const event of events) {
+    const result = step(pool, event, 1000);
+    pool = result.pool;
+    needed.push(result.routed);
+  }
+  assert.deepEqual(needed, [false, false, false, false, true, true, false, true]);
+  assert.equal(rank(pool, 0, 1000), RANK_USABLE);
+});
+
 test('an unknown backend index changes nothing', () => {
   const pool = one();
   assert.equal(run(pool, [pass(7)]).pool, pool);
@@ -243,6 +256,8 @@ test('whatever happens: flips tell every change of health, counters never fall, 
         assert.ok(after.evidence.length <= 8);
         assert.ok(before.ip === null || after.ip !== null);
         assert.ok(cooldownLeft(after, now) <= 2 * SETTINGS.backoffMaxMs);
+        const ranks = [rank({ ...pool, backends: [before] }, 0, now), rank({ ...pool, backends: [after] }, 0, now)];
+        assert.equal(result.routed, before.ip !== after.ip || ranks[0] !== ranks[1]);
         if (event.kind === 'passed') assert.equal(cooldownLeft(after, now), 0);
         const pause2 = nextChange(pool, now);
         if (pause2 !== null) assert.ok(usable(pool, now + pause2) > usable(pool, now));

@@ -26,12 +26,20 @@ export function createPool(backends: readonly BackendPlan[], settings: PoolSetti
   return { settings, backends: backends.map(newBackend) };
 }
 
-/** One event's effect. `pool` is the same object when nothing changed. */
-export function step(pool: Pool, event: BackendEvent, now: number): { pool: Pool; flips: Flip[] } {
+export interface Step {
+  /** The same object when nothing changed. */
+  readonly pool: Pool;
+  readonly flips: readonly Flip[];
+  /** The backend's address or rank is another now: workers need a new table. Most checks change neither. */
+  readonly routed: boolean;
+}
+
+/** One event's effect. */
+export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const before = pool.backends[event.backend];
-  if (before === undefined) return { pool, flips: [] };
-  const after = next(before, event, pool.settings, now);
-  if (after === before) return { pool, flips: [] };
+  const after = before === undefined ? undefined : next(before, event, pool.settings, now);
+  if (before === undefined || after === undefined || after === before) return { pool, flips: [], routed: false };
+  const stepped = { ...pool, backends: pool.backends.with(event.backend, after) };
   const flips: Flip[] = [];
   const evidence = after.evidence.at(-1);
   if (after.health !== before.health && evidence !== undefined) {
@@ -43,7 +51,8 @@ export function step(pool: Pool, event: BackendEvent, now: number): { pool: Pool
       evidence,
     });
   }
-  return { pool: { ...pool, backends: pool.backends.with(event.backend, after) }, flips };
+  const routed = before.ip !== after.ip || rank(pool, event.backend, now) !== rank(stepped, event.backend, now);
+  return { pool: stepped, flips, routed };
 }
 
 /**
