@@ -6,6 +6,7 @@ import { decideTests } from './contract/decide.ts';
 import { engineNamed } from './contract/engines.ts';
 import { idleTests } from './contract/idle.ts';
 import { pressureTests } from './contract/pressure.ts';
+import { processTests } from './contract/process.ts';
 import { relayTests } from './contract/relay.ts';
 import { stopTests } from './contract/stop.ts';
 import { stormTests } from './contract/storm.ts';
@@ -23,5 +24,6 @@ for (const name of ['js', 'native'] as const) {
   describe(`${name}: idle`, () => idleTests(create));
   describe(`${name}: pressure`, () => pressureTests(create));
   describe(`${name}: stop`, () => stopTests(create));
+  describe(`${name}: process`, () => processTests(name));
   describe(`${name}: storm`, () => stormTests(create));
 }
