@@ -10,15 +10,16 @@ import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from '
 
 /** PROTOCOL in native/addon.c. */
 const PROTOCOL = 1;
-const NUMBERS_A_RECORD = 4;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
   Engine,
   'bytes' | 'route' | 'decide' | 'stopAccepting' | 'cut' | 'clientAddress' | 'shortages' | 'close'
 > {
-  /** [end code or −1 for connected, connection, bytes in, bytes out] each. */
-  readonly records: Float64Array;
+  /** [end code or −1 for connected, connection] each. */
+  readonly records: Int32Array;
+  /** [bytes in, bytes out] of each record. */
+  readonly relayed: Float64Array;
   listen(listener: number, fd: number, backlog: number, connectTimeoutMs: number, idleMs: number): void;
 }
 
@@ -88,7 +89,7 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
   let active = 0;
 
   function read(count: number): void {
-    for (let at = 0; at < count * NUMBERS_A_RECORD; at += NUMBERS_A_RECORD) {
+    for (let at = 0; at < 2 * count; at += 2) {
       const kind = records[at];
       const connection = records[at + 1] ?? 0;
       try {
@@ -96,7 +97,7 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
           policy.connected(connection);
         } else {
           active--;
-          policy.ended(connection, kind, records[at + 2] ?? 0, records[at + 3] ?? 0);
+          policy.ended(connection, kind, relayed[at] ?? 0, relayed[at + 1] ?? 0);
         }
       } catch (error) {
         report(error);
@@ -126,7 +127,7 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
   }
 
   const native = addon.create(accepted, failed, read, targets);
-  const { records } = native;
+  const { records, relayed } = native;
   return {
     name: 'native',
     bytes: native.bytes,

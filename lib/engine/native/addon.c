@@ -1,10 +1,10 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
-//   create(accepted, failed, told, targets) → engine { bytes, records, route, listen, … }
+//   create(accepted, failed, told, targets) → engine { bytes, records, relayed, route, listen, … }
 //     accepted(records, connection, listener) → target | REFUSE | WAIT
 //     failed(records, connection, cause)      → target | REFUSE
 //     told(records)
-//   where `records` is how many records of `engine.records` are to be read first.
+//   where `records` is how many records of `engine.records` and `engine.relayed` are to be read first.
 #include "bal.h"
 
 #include <arpa/inet.h>
@@ -228,7 +228,7 @@ static napi_value cut(napi_env env, napi_callback_info info) {
 
 static void engine_release(struct engine *engine) {
   napi_env env = engine->loop->env;
-  napi_ref *refs[] = {&engine->self, &engine->accepted, &engine->failed, &engine->told, &engine->bytes_ref, &engine->records_ref};
+  napi_ref *refs[] = {&engine->self, &engine->accepted, &engine->failed, &engine->told, &engine->bytes_ref, &engine->records_ref, &engine->relayed_ref};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;
@@ -294,11 +294,13 @@ static napi_value shortages(napi_env env, napi_callback_info info) {
 
 /* ---- creation ------------------------------------------------------------------------------------------------- */
 
-/** A Float64Array of `length` as a property of `self`, its memory, and a reference that keeps it. */
-static bool numbers(napi_env env, napi_value self, const char *name, size_t length, double **memory, napi_ref *ref) {
+/** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
+static bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
+                    napi_ref *ref) {
   napi_value buffer, array;
-  return napi_create_arraybuffer(env, length * sizeof **memory, (void **)memory, &buffer) == napi_ok &&
-         napi_create_typedarray(env, napi_float64_array, length, buffer, 0, &array) == napi_ok &&
+  size_t size = type == napi_float64_array ? sizeof(double) : sizeof(int32_t);
+  return napi_create_arraybuffer(env, length * size, memory, &buffer) == napi_ok &&
+         napi_create_typedarray(env, type, length, buffer, 0, &array) == napi_ok &&
          napi_set_named_property(env, self, name, array) == napi_ok && napi_create_reference(env, buffer, 1, ref) == napi_ok;
 }
 
@@ -350,8 +352,10 @@ static napi_value create(napi_env env, napi_callback_info info) {
   engine->loop = loop;
   engine->next = loop->engines;
   loop->engines = engine;
-  if (numbers(env, self, "bytes", 2 * (size_t)targets, &engine->bytes, &engine->bytes_ref) &&
-      numbers(env, self, "records", RECORDS * RECORD_NUMBERS, &engine->records, &engine->records_ref) &&
+  size_t counters = 2 * (size_t)targets;
+  if (numbers(env, self, "bytes", napi_float64_array, counters, &engine->bytes, &engine->bytes_ref) &&
+      numbers(env, self, "records", napi_int32_array, (size_t)2 * RECORDS, &engine->records, &engine->records_ref) &&
+      numbers(env, self, "relayed", napi_float64_array, (size_t)2 * RECORDS, &engine->relayed, &engine->relayed_ref) &&
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
       napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&

@@ -134,12 +134,13 @@ enum { SHORTAGE_ERRORS = 7 };
 struct engine {
   struct loop *loop; // null once closed
   struct engine *next;
-  napi_ref self, accepted, failed, told, bytes_ref, records_ref;
+  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref;
   struct target *targets;
   uint32_t target_count;
   uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
   uint32_t recorded;   // records waiting for JavaScript
-  double *records;     // four numbers each: see RECORD in calls.c
+  int32_t *records;    // [end or RECORD_CONNECTED, connection] each
+  double *relayed;     // [bytes in, bytes out] of each record
   double *bytes;       // two numbers a target
   uint64_t shortages[SHORTAGE_PLACES][SHORTAGE_ERRORS];
 };
@@ -275,13 +276,13 @@ bool js_enter(struct loop *loop);
 void js_leave(struct loop *loop);
 int32_t js_accepted(struct engine *engine, uint32_t connection, int32_t listener);
 int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause);
-void js_connected(struct engine *engine, uint32_t connection);
-void js_ended(struct engine *engine, struct connection *c, uint32_t connection, enum end end);
+void js_connected(struct connection *c);
+void js_ended(struct connection *c, enum end end);
 /** Room for the two records that one event can cause. Frees no slot of a live connection. */
 void js_make_room(struct engine *engine);
 /** Hands over the records that wait. */
 void js_flush(struct engine *engine);
-enum { RECORDS = 64, RECORD_NUMBERS = 4, RECORD_CONNECTED = -1 };
+enum { RECORDS = 64, RECORD_CONNECTED = -1 };
 
 /* system.c */
 void system_probe(struct loop *loop);

@@ -1,6 +1,6 @@
-// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written as a
-// record of four numbers and handed over with the next question, or at the end of the round. So a short connection
-// costs about one call, and the policy still hears everything in order.
+// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written down as
+// a record and handed over with the next question, or at the end of the round. So a short connection costs about one
+// call, and the policy still hears everything in order.
 #include "bal.h"
 
 bool js_enter(struct loop *loop) {
@@ -76,20 +76,19 @@ int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause) 
   return call(engine, engine->failed, connection, (int32_t)cause, &answer) ? answer : REFUSE;
 }
 
-static void record(struct engine *engine, double kind, double connection, double in, double out) {
+/** Appends a record: two integers for JavaScript to read without making garbage, and the bytes as doubles. */
+static void record(struct engine *engine, int32_t kind, const struct connection *c) {
   if (unlikely(engine->loop->closing || engine->recorded == RECORDS)) return; // the latter cannot be: js_make_room()
-  double *at = &engine->records[engine->recorded++ * RECORD_NUMBERS];
-  at[0] = kind;
-  at[1] = connection;
-  at[2] = in;
-  at[3] = out;
+  uint32_t at = 2 * engine->recorded++;
+  engine->records[at] = kind;
+  engine->records[at + 1] = (int32_t)c->index;
+  engine->relayed[at] = (double)c->bytes[CLIENT];
+  engine->relayed[at + 1] = (double)c->bytes[BACKEND];
 }
 
-void js_connected(struct engine *engine, uint32_t connection) { record(engine, RECORD_CONNECTED, connection, 0, 0); }
+void js_connected(struct connection *c) { record(c->listener->engine, RECORD_CONNECTED, c); }
 
-void js_ended(struct engine *engine, struct connection *c, uint32_t connection, enum end end) {
-  record(engine, end, connection, (double)c->bytes[CLIENT], (double)c->bytes[BACKEND]);
-}
+void js_ended(struct connection *c, enum end end) { record(c->listener->engine, (int32_t)end, c); }
 
 void js_flush(struct engine *engine) {
   if (engine->recorded > 0) call(engine, engine->told, 0, 0, NULL);

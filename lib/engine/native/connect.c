@@ -5,6 +5,7 @@
 #include "bal.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,35 +64,36 @@ static enum attempt failed(struct connection *c, int error, enum cause *cause) {
   return FAILED;
 }
 
-/** The client's first bytes into a socket that is probably connected. UNDER_WAY also when there were none. */
-static enum attempt send_first(struct loop *loop, struct connection *c, struct target *target, enum cause *cause) {
+/** Reads what the client has sent so far: bytes in the loop's shared buffer, 0 for none yet or its end, −1 when it is gone. */
+static ssize_t read_first(struct loop *loop, struct connection *c) {
   ssize_t got = recv(c->fd[CLIENT], loop->shared, sizeof loop->shared, 0);
-  if (got < 0) {
-    if (errno != EAGAIN && errno != EINTR) return CLIENT_LOST;
-    learn(&c->listener->talks_first, false);
-    return UNDER_WAY;
+  if (got > 0) {
+    learn(&c->listener->talks_first, true);
+    if ((size_t)got == sizeof loop->shared) c->side[CLIENT] |= READABLE;
+    return got;
   }
   if (got == 0) {
     c->direction[CLIENT] |= ENDED;
-    return UNDER_WAY;
+    return 0;
   }
-  learn(&c->listener->talks_first, true);
-  if ((size_t)got == sizeof loop->shared) c->side[CLIENT] |= READABLE;
-  if (unlikely(names_itself(loop, c, target))) {
-    if (!hold_bytes(loop, c, CLIENT, loop->shared, (size_t)got)) return SHORT_OF_MEMORY;
-    return failed(c, ECONNREFUSED, cause);
-  }
-  ssize_t put = send(c->fd[BACKEND], loop->shared, (size_t)got, MSG_NOSIGNAL);
-  int error = errno;
-  learn(&target->quick, put > 0);
-  if (likely(put == got)) {
-    c->side[BACKEND] |= SENT;
-    relay_count(loop, c, CLIENT, (size_t)put);
-    return CONNECTED;
+  if (errno != EAGAIN && errno != EINTR) return -1;
+  learn(&c->listener->talks_first, false);
+  return 0;
+}
+
+/** Sends the client's first bytes into a socket that is probably connected; what it does not take is held. */
+static enum attempt send_first(struct loop *loop, struct connection *c, size_t length, enum cause *cause) {
+  struct target *target = &c->listener->engine->targets[c->target];
+  int error = ECONNREFUSED;
+  ssize_t put = -1;
+  if (likely(!names_itself(loop, c, target))) {
+    put = send(c->fd[BACKEND], loop->shared, length, MSG_NOSIGNAL);
+    error = errno;
+    learn(&target->quick, put > 0);
   }
   size_t sent = put > 0 ? (size_t)put : 0;
-  if (!hold_bytes(loop, c, CLIENT, loop->shared + sent, (size_t)got - sent)) return SHORT_OF_MEMORY;
-  if (put > 0) {
+  if (unlikely(sent < length) && !hold_bytes(loop, c, CLIENT, loop->shared + sent, length - sent)) return SHORT_OF_MEMORY;
+  if (likely(sent > 0)) {
     c->side[BACKEND] |= SENT;
     relay_count(loop, c, CLIENT, sent);
     return CONNECTED;
@@ -103,24 +105,31 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
   if (unlikely(target->length == 0)) return failed(c, 0, cause); // never routed
+  ssize_t first = 0;
+  if (!c->watched && c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) &&
+      worth_trying(target->quick, &target->since_probe) &&
+      worth_trying(c->listener->talks_first, &c->listener->since_probe)) {
+    first = read_first(loop, c);
+    if (first < 0) return CLIENT_LOST;
+  }
   int fd = open_socket(loop, engine, target->address.any.sa_family);
-  if (unlikely(fd < 0)) return failed(c, errno, cause);
+  int error = fd < 0 ? errno : 0;
   c->fd[BACKEND] = fd;
   c->side[BACKEND] = WRITABLE;
   c->last = (uint32_t)loop->now;
-  if (connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
-    int error = errno;
+  // With bytes at hand the handshake's last ACK may wait and travel with them: a packet less.
+  if (first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
+  if (likely(fd >= 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
+    error = errno;
     shortage(engine, AT_CONNECT, error);
+  }
+  if (unlikely(error != 0)) {
+    if (first > 0 && !hold_bytes(loop, c, CLIENT, loop->shared, (size_t)first)) return SHORT_OF_MEMORY;
     return failed(c, error, cause);
   }
-  enum attempt attempt = UNDER_WAY;
-  bool first = c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) && !c->watched;
-  if (first && worth_trying(target->quick, &target->since_probe) &&
-      worth_trying(c->listener->talks_first, &c->listener->since_probe)) {
-    attempt = send_first(loop, c, target, cause);
-    if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
-  }
-  int error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
+  enum attempt attempt = first > 0 ? send_first(loop, c, (size_t)first, cause) : UNDER_WAY;
+  if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
+  error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
   if (likely(error == 0)) return attempt;
   shortage(engine, AT_EPOLL, error);
   // With bytes sent there is no other backend to turn to.

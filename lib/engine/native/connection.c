@@ -34,7 +34,7 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end) {
   // The id must not be used again before the policy knows that this connection is over.
   c->ready.next = engine->told_slots;
   engine->told_slots = c->index;
-  js_ended(engine, c, c->index, end);
+  js_ended(c, end);
 }
 
 static void connection_open(struct loop *loop, struct connection *c) {
@@ -42,7 +42,7 @@ static void connection_open(struct loop *loop, struct connection *c) {
   c->last = (uint32_t)loop->now;
   wheel_remove(loop, c);
   wheel_add(loop, c, c->last, c->listener->idle_ms);
-  js_connected(c->listener->engine, c->index);
+  js_connected(c);
 }
 
 /** Goes where the policy says until an attempt is under way or the connection is over. */

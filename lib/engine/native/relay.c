@@ -80,8 +80,10 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     else *source &= (uint8_t)~READABLE;
   }
   about_to_send(c, !direction);
+  // When the end is passed on next, the FIN can travel with the last bytes.
+  int flags = MSG_NOSIGNAL | (c->direction[direction] & ENDED ? MSG_MORE : 0);
   ssize_t put;
-  do put = send(c->fd[!direction], loop->shared, (size_t)got, MSG_NOSIGNAL);
+  do put = send(c->fd[!direction], loop->shared, (size_t)got, flags);
   while (unlikely(put < 0 && errno == EINTR));
   if (unlikely(put < 0)) {
     if (errno != EAGAIN) return SINK_BROKEN;
