@@ -1,6 +1,6 @@
 // What works but deserves a look: warnings, and notes that are no reason to stop.
-import type { Draft, ServiceDraft } from './draft.ts';
-import { canonicalHost, isWildcard, listenersOverlap, maybeSame } from './host.ts';
+import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
+import { isLoopback, isWildcard, maybeSame } from './host.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
@@ -25,7 +25,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 
 export function notesFor({ services }: Draft): Problem[] {
   return services
-    .filter(({ bindAddress }) => bindAddress.sound && isWildcard(canonicalHost(bindAddress.value)))
+    .filter(({ bindAddress, canonical }) => bindAddress.sound && isWildcard(canonical))
     .map(({ bindAddress, path }) =>
       problemAt(
         bindAddress.mark,
@@ -67,30 +67,27 @@ function backlog({ runtime: { tcp_backlog: value } }: ServiceDraft, { somaxconn 
 }
 
 function likelyDuplicates({ backends }: ServiceDraft): Problem[] {
-  const sound = backends.filter(({ host, port }) => host.sound && port.sound);
-  return sound.flatMap((backend, i) => {
-    const twin = sound
-      .slice(0, i)
-      .find(
-        ({ host, port }) =>
-          port.value === backend.port.value && maybeSame(canonicalHost(host.value), canonicalHost(backend.host.value)),
-      );
+  const local = backends.filter(({ sound, canonical }) => sound && isLoopback(canonical));
+  const named = local.filter(({ canonical }) => canonical === 'localhost');
+  return named.flatMap((backend) => {
+    const twin = local.find(
+      ({ port, canonical }) => port.value === backend.port.value && maybeSame(canonical, backend.canonical),
+    );
     if (twin === undefined) return [];
-    const [own, other] = [backend, twin].map(({ host, port }) => addressOf(host.value, port.value));
-    const message = `${own} is most likely the same as ${other}, and would get twice its share`;
-    return [problemAt(backend.host.mark, backend.path, message, 'remove one of them')];
+    const [later, earlier] = [backend, twin].sort((a, b) => Number(b.path.at(-1)) - Number(a.path.at(-1)));
+    if (later === undefined || earlier === undefined) return [];
+    const message = `${shown(later)} is most likely the same as ${shown(earlier)}, and would get twice its share`;
+    return [problemAt(later.host.mark, later.path, message, 'remove one of them')];
   });
 }
 
-function likelySharedListener(
-  { port, bindAddress, path, mark }: ServiceDraft,
-  before: readonly ServiceDraft[],
-): Problem[] {
-  const address = canonicalHost(bindAddress.value);
-  const other = before.find((service) => {
-    const its = canonicalHost(service.bindAddress.value);
-    return service.port.value === port.value && maybeSame(its, address) && !listenersOverlap(its, address);
-  });
+function shown({ host, port }: BackendDraft): string {
+  return addressOf(host.value, port.value);
+}
+
+function likelySharedListener(service: ServiceDraft, before: readonly ServiceDraft[]): Problem[] {
+  const { port, bindAddress, canonical, path, mark } = service;
+  const other = before.find((its) => its.port.value === port.value && maybeSame(its.canonical, canonical));
   if (other === undefined || !port.sound || !bindAddress.sound) return [];
   const message = `${addressOf(bindAddress.value, port.value)} is most likely taken by service ${quote(other.name)}`;
   return [problemAt(mark, path, message, 'give each service a port of its own')];

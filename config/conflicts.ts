@@ -1,7 +1,7 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
-import { canonicalHost, isLoopback, isWildcard, listenersOverlap } from './host.ts';
+import { isLoopback, isWildcard, listenersOverlap } from './host.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
@@ -44,8 +44,8 @@ function tooManyBackends({ services }: Draft): Problem[] {
 function duplicateBackends({ backends }: ServiceDraft): Problem[] {
   const seen = new Map<string, BackendDraft>();
   return backends.flatMap((backend) => {
-    if (!isSound(backend)) return [];
-    const key = addressOf(canonicalHost(backend.host.value), backend.port.value);
+    if (!backend.sound) return [];
+    const key = addressOf(backend.canonical, backend.port.value);
     const first = seen.get(key);
     if (first === undefined) seen.set(key, backend);
     if (first === undefined) return [];
@@ -54,25 +54,20 @@ function duplicateBackends({ backends }: ServiceDraft): Problem[] {
   });
 }
 
-function isSound({ host, port }: BackendDraft): boolean {
-  return host.sound && port.sound;
-}
-
 /** A connection to such a backend comes back to bal, again and again until the limit is reached. */
 function loops({ backends }: ServiceDraft, draft: Draft, machine: Machine): Problem[] {
-  return backends.filter(isSound).flatMap((backend) => {
-    const to = draft.services.find(
-      ({ port, bindAddress }) =>
-        port.sound &&
-        bindAddress.sound &&
-        port.value === backend.port.value &&
-        reaches(canonicalHost(backend.host.value), canonicalHost(bindAddress.value), machine),
-    );
-    if (to === undefined) return [];
-    const message = `a loop: ${addressOf(backend.host.value, backend.port.value)} is where bal itself listens`;
-    const whose = to.path.length === 0 ? '' : ` of service ${quote(to.name)}`;
-    return [problemAt(backend.host.mark, backend.path, message, `change the backend, or the port${whose}`)];
-  });
+  const listening = draft.services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
+  return backends
+    .filter(({ sound }) => sound)
+    .flatMap((backend) => {
+      const to = listening.find(
+        ({ port, canonical }) => port.value === backend.port.value && reaches(backend.canonical, canonical, machine),
+      );
+      if (to === undefined) return [];
+      const message = `a loop: ${addressOf(backend.host.value, backend.port.value)} is where bal itself listens`;
+      const whose = to.path.length === 0 ? '' : ` of service ${quote(to.name)}`;
+      return [problemAt(backend.host.mark, backend.path, message, `change the backend, or the port${whose}`)];
+    });
 }
 
 /**
@@ -100,15 +95,18 @@ function atMost(
   const [a, b]: [Setting<unknown>, Setting<unknown>] = [runtime[low], runtime[high]];
   if (!a.sound || !b.sound || Number(a.value) <= Number(b.value)) return [];
   const [key, at, verb, other, its] = a.path === null ? [high, b, 'below', low, a] : [low, a, 'above', high, b];
-  const where = its.origin.startsWith('file:') ? `line ${its.mark?.line ?? 0}` : its.origin;
-  const message = `${String(at.value)} is ${verb} ${other}, which is ${String(its.value)} (${where})`;
+  const message = `${String(at.value)} is ${verb} ${other}, which is ${String(its.value)} (${whence(its)})`;
   const hint = its.path === null ? `set ${other} as well` : 'change one of them';
   return [problemAt(at.mark, at.path ?? [...place, 'runtime', key], message, hint)];
 }
 
+function whence({ mark, origin }: Setting<unknown>): string {
+  return mark === null ? origin : `line ${mark.line}`;
+}
+
 function limits({ ownLimit }: ServiceDraft, { limit }: Draft): Problem[] {
   if (ownLimit === null || !ownLimit.sound || !limit.sound || ownLimit.value <= limit.value) return [];
-  const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${limit.origin})`;
+  const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${whence(limit)})`;
   const hint = 'raise "runtime.max_concurrent_connections" at the top level';
   return [problemAt(ownLimit.mark, ownLimit.path ?? [], message, hint)];
 }
@@ -116,12 +114,10 @@ function limits({ ownLimit }: ServiceDraft, { limit }: Draft): Problem[] {
 function sharedListeners({ services }: Draft): Problem[] {
   const sound = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
   return sound.flatMap((service, i) => {
-    const address = canonicalHost(service.bindAddress.value);
     const other = sound
       .slice(0, i)
       .find(
-        ({ port, bindAddress }) =>
-          port.value === service.port.value && listenersOverlap(canonicalHost(bindAddress.value), address),
+        ({ port, canonical }) => port.value === service.port.value && listenersOverlap(canonical, service.canonical),
       );
     if (other === undefined) return [];
     const own = addressOf(service.bindAddress.value, service.port.value);

@@ -1,6 +1,6 @@
 // What each service ends up with, and where every value comes from: the file's blocks laid over each other. A draft also
 // exists of a file with mistakes, so that what remains of it can be checked.
-import { withoutBrackets } from './host.ts';
+import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
 import type { EngineChoice, LogConnections, LogLevel, Method } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
@@ -12,6 +12,10 @@ export interface BackendDraft {
   readonly path: Path;
   readonly host: Setting<string>;
   readonly port: Setting<number>;
+  /** The host in its one spelling (host.ts). */
+  readonly canonical: string;
+  /** Both host and port are. */
+  readonly sound: boolean;
 }
 
 export interface ServiceDraft {
@@ -21,6 +25,8 @@ export interface ServiceDraft {
   readonly mark: Mark | null;
   readonly port: Setting<number>;
   readonly bindAddress: Setting<string>;
+  /** The bind address in its one spelling. */
+  readonly canonical: string;
   readonly method: Setting<Method>;
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
@@ -114,6 +120,7 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     mark: written.marks.get(keyOf(path)) ?? null,
     port: settle('port', blocks, DEFAULTS.port, 'default'),
     bindAddress: { ...bind, value: withoutBrackets(bind.value) },
+    canonical: canonicalHost(bind.value),
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     backends,
     backendsSound: list.sound,
@@ -122,14 +129,21 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
   };
 }
 
-function backendOf(entry: { readonly host?: string; readonly port?: number }, path: Path, written: Written) {
+function backendOf(
+  entry: { readonly host?: string; readonly port?: number },
+  path: Path,
+  written: Written,
+): BackendDraft {
   const blocks = [blockOf(entry, path, written)];
   const host = settle('host', blocks, '', 'default');
   const port = settle('port', blocks, 0, 'default');
+  const [hasHost, hasPort] = [host.value !== '', port.value !== 0]; // neither is ever valid: they stand for "missing"
   return {
     path,
-    host: { ...host, value: withoutBrackets(host.value), sound: host.value !== '' },
-    port: { ...port, sound: port.value !== 0 },
+    host: { ...host, value: withoutBrackets(host.value), sound: hasHost },
+    port: { ...port, sound: hasPort },
+    canonical: canonicalHost(host.value),
+    sound: hasHost && hasPort,
   };
 }
 

@@ -62,6 +62,7 @@ export function keysAt(path: Path): string[] {
 
 /** `expected integer 1..65535`, … */
 export function expectation(shape: Shape): string {
+  if (shape.enum?.length === 1) return `expected ${String(shape.enum[0])}`;
   if (shape.enum !== undefined) return `expected one of ${shape.enum.join(', ')}`;
   const { type, minimum = '', maximum = '' } = shape;
   if (type === 'integer') return `expected integer ${minimum}..${maximum}`;

@@ -3,6 +3,8 @@
 /** The candidate that `word` is most likely a misspelling of, or null. */
 export function closest(word: string, candidates: readonly string[]): string | null {
   const typed = normalise(word);
+  const holder = soleHolder(typed, candidates);
+  if (holder !== null) return holder;
   let best: string | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
@@ -12,7 +14,7 @@ export function closest(word: string, candidates: readonly string[]): string | n
       least = distance;
     }
   }
-  return best ?? soleHolder(typed, candidates);
+  return best;
 }
 
 /** One slip in three letters still reads as the same word; a single letter never does. */

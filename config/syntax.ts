@@ -40,7 +40,11 @@ const WORDS: readonly Words[] = [
     message: 'unexpected text behind the value',
     hint: 'put all of it in quotes',
   },
-  { when: /^Unexpected \S+ token in YAML stream: (.*)$/s, message: 'unexpected $1', hint: '' },
+  {
+    when: /^Unexpected \S+ token in YAML [a-z]+: "(.*)"$/s,
+    message: 'unexpected "$1"',
+    hint: 'is a quote, a bracket or a line end missing before it, or one too many?',
+  },
   { when: /^Unresolved tag: (.*)/s, message: 'unknown tag $1', hint: 'put a text that begins with "!" in quotes' },
 ];
 
@@ -74,10 +78,16 @@ function inWords({ message }: YAMLError, mark: Mark): Problem {
   for (const { when, message: ours, hint } of WORDS) {
     const match = when.exec(message);
     if (match === null) continue;
-    const filled = ours.replaceAll(/\$(\d)/g, (_, group: string) => match[Number(group)] ?? '');
+    const filled = ours.replaceAll(/\$(\d)/g, (_, group: string) => short(match[Number(group)] ?? ''));
     return problemAt(mark, [], printable(filled), hint === '' ? null : hint);
   }
-  return problemAt(mark, [], printable(message.charAt(0).toLowerCase() + message.slice(1)));
+  return problemAt(mark, [], printable(short(message.charAt(0).toLowerCase() + message.slice(1))));
+}
+
+/** The parser may quote the rest of the file. */
+function short(text: string): string {
+  const line = text.split(/\n|\\n/, 1)[0] ?? '';
+  return line.length > 80 || line !== text ? `${line.slice(0, 77)}…` : text;
 }
 
 /** The parser points at the white space before what it means. */

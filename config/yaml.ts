@@ -18,9 +18,16 @@ const MAX_LEVELS = 40;
 const MAX_TOKENS = 100_000;
 const MAX_ALIASED = 10_000;
 
+/** What YAML does not allow in a text; tab and line ends are. */
+const CONTROL = /[^\P{Cc}\t\n\r\u0085]/u;
+
 /** A JSON pointer: the form that typebox reports places in, here also the key for marks. */
 export function keyOf(path: Path): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  let key = '';
+  for (const part of path) {
+    key += typeof part === 'number' ? `/${part}` : `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  }
+  return key;
 }
 
 /** YAML 1.2 without merge keys. Never throws. */
@@ -31,6 +38,8 @@ export function readYaml(text: string): Source {
     marks: new Map(),
     problems: [problemAt(places.at(offset), [], message, hint)],
   });
+  const control = CONTROL.exec(text);
+  if (control !== null) return failed(control.index, `control character ${quote(control[0])}`, 'is this a text file?');
   const parser = new Parser();
   const tokens = [];
   let count = 0;

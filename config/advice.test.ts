@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from './load.ts';
+import { ANY_MACHINE, type Machine } from './machine.ts';
+import { formatProblem } from './problem.ts';
+
+const MINIMAL = 'port: 9295\nbackends:\n  - host: "127.0.0.1"\n    port: 9000\n';
+
+function warningsOf(text: string, machine: Partial<Machine> = {}): string[] {
+  const { errors, warnings } = parseConfig(text, 'f', { ...ANY_MACHINE, ...machine });
+  assert.deepEqual(errors, []);
+  return warnings.map((problem) => formatProblem(problem, 'f'));
+}
+
+test('the minimal configuration has no warning, and a note about all interfaces', () => {
+  const { warnings, notes } = parseConfig(MINIMAL, 'f', {
+    ...ANY_MACHINE,
+    descriptors: 20_000,
+    firstPort: 1024,
+    somaxconn: 128,
+  });
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(
+    notes.map((note) => formatProblem(note, 'f')),
+    ['f: bind_address: listens on all interfaces (0.0.0.0); make sure that a firewall decides who may connect'],
+  );
+  assert.deepEqual(parseConfig(`${MINIMAL}bind_address: "::1"\n`, 'f').notes, []);
+});
+
+test('a limit that the descriptors cannot carry: two for each connection, all in one worker at worst', () => {
+  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8065 }), []);
+  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8064 }), [
+    'f: runtime.max_concurrent_connections: 4000 connections can need 8065 file descriptors, and the limit is 8064, enough for 3999; raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value',
+  ]);
+  const set = `${MINIMAL}runtime:\n  max_concurrent_connections: 500\n`;
+  assert.deepEqual(warningsOf(set, { descriptors: 1065 }), []);
+  assert.match(warningsOf(set, { descriptors: 1064 })[0] ?? '', /^f:6:3 runtime\.max_concurrent_connections: 500 /);
+});
+
+test('a port that this user may not bind', () => {
+  const text = MINIMAL.replace('9295', '80');
+  assert.deepEqual(warningsOf(text, { firstPort: 80 }), []);
+  assert.deepEqual(warningsOf(text, { firstPort: 1024 }), [
+    'f:1:1 port: this user may not bind port 80, only 1024 and above; give bal CAP_NET_BIND_SERVICE, or choose a higher port',
+  ]);
+});
+
+test('a backlog that was asked for and that the kernel cuts; the profile is not worth a warning', () => {
+  assert.deepEqual(warningsOf(MINIMAL, { somaxconn: 128 }), []);
+  assert.deepEqual(warningsOf(`${MINIMAL}runtime: {tcp_backlog: 129}\n`, { somaxconn: 128 }), [
+    'f:5:11 runtime.tcp_backlog: the kernel caps it at 128 (net.core.somaxconn); sysctl -w net.core.somaxconn=129',
+  ]);
+  assert.deepEqual(warningsOf(`${MINIMAL}runtime: {tcp_backlog: 128}\n`, { somaxconn: 128 }), []);
+});
+
+test('`mode` of old files is accepted, whatever it holds', () => {
+  for (const mode of ['tcp', '', '{a: [1]}']) {
+    assert.deepEqual(warningsOf(`${MINIMAL}mode: ${mode}\n`), ['f:5:1 mode: has no effect any more; remove the line']);
+  }
+});
+
+test('localhost beside an address that it stands for is one backend with twice the share', () => {
+  const pair = (a: string, b: string) =>
+    warningsOf(`backends:\n  - {host: "${a}", port: 1}\n  - {host: "${b}", port: 1}\n`);
+  const expected =
+    'f:3:6 backends[1]: 127.0.0.1:1 is most likely the same as localhost:1, and would get twice its share; remove one of them';
+  assert.deepEqual(pair('localhost', '127.0.0.1'), [expected]);
+  assert.equal(pair('127.0.0.1', 'LOCALHOST').length, 1);
+  assert.equal(pair('::1', 'localhost').length, 1);
+  assert.deepEqual(pair('127.0.0.1', '::1'), []);
+  assert.deepEqual(pair('127.0.0.1', '127.0.0.2'), []);
+});
+
+test('two services on localhost and on 127.0.0.1 most likely collide', () => {
+  const text =
+    'backends: [{host: a, port: 1}]\nservices:\n  x: {port: 5, bind_address: localhost}\n  y: {port: 5, bind_address: 127.0.0.1}\n';
+  assert.deepEqual(warningsOf(text), [
+    'f:4:3 services.y: 127.0.0.1:5 is most likely taken by service "x"; give each service a port of its own',
+  ]);
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from './load.ts';
+import { ANY_MACHINE } from './machine.ts';
+import { formatProblem } from './problem.ts';
+
+function errorsOf(text: string, own: readonly string[] = []): string[] {
+  return parseConfig(text, 'f', { ...ANY_MACHINE, own }).errors.map((problem) => formatProblem(problem, 'f'));
+}
+
+function loopsWith(bind: string, host: string, own: readonly string[] = []): boolean {
+  const text = `port: 9295\nbind_address: "${bind}"\nbackends:\n  - {host: "${host}", port: 9295}\n`;
+  return errorsOf(text, own).some((line) => line.includes('a loop: '));
+}
+
+test('a backend that is the listener itself is a loop', () => {
+  for (const host of ['127.0.0.1', '127.3.2.1', 'localhost', 'LOCALHOST.', '::1', '[::1]']) {
+    assert.ok(loopsWith('0.0.0.0', host), host);
+    assert.ok(loopsWith('::', host), host);
+  }
+  for (const [bind, host] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['127.0.0.1', 'localhost'],
+    ['localhost', '127.0.0.1'],
+    ['localhost', '::1'],
+    ['::1', '[0:0:0:0:0:0:0:1]'],
+    ['10.0.0.1', '::ffff:10.0.0.1'],
+    ['lb.example', 'LB.example'],
+  ] as const) {
+    assert.ok(loopsWith(bind, host), `${bind} ${host}`);
+  }
+});
+
+test('a backend on the same port elsewhere is no loop', () => {
+  for (const [bind, host] of [
+    ['0.0.0.0', '10.0.0.1'],
+    ['0.0.0.0', 'db.example'],
+    ['127.0.0.1', '127.0.0.2'],
+    ['127.0.0.1', '::1'],
+    ['10.0.0.1', 'localhost'],
+  ] as const) {
+    assert.ok(!loopsWith(bind, host), `${bind} ${host}`);
+  }
+  assert.deepEqual(errorsOf('port: 9295\nbackends: [{host: localhost, port: 9296}]'), []);
+});
+
+test("this machine's own addresses and name are a loop behind a wildcard only", () => {
+  assert.ok(loopsWith('0.0.0.0', '10.0.0.7', ['10.0.0.7']));
+  assert.ok(loopsWith('0.0.0.0', 'MyHost', ['myhost']));
+  assert.ok(loopsWith('::', '2001:db8::7', ['2001:db8::7']));
+  assert.ok(!loopsWith('0.0.0.0', '2001:db8::7', ['2001:db8::7']));
+  assert.ok(!loopsWith('127.0.0.1', '10.0.0.7', ['10.0.0.7']));
+});
+
+test("a loop may lead through another service's listener, which the hint names", () => {
+  const text =
+    'services:\n  a:\n    port: 1\n    backends: [{host: localhost, port: 2}]\n  b:\n    port: 2\n    backends: [{host: x, port: 3}]\n';
+  assert.deepEqual(errorsOf(text), [
+    'f:4:17 services.a.backends[0]: a loop: localhost:2 is where bal itself listens; change the backend, or the port of service "b"',
+  ]);
+});
+
+test('the same backend twice in a service is an error, in two services it is not', () => {
+  assert.deepEqual(errorsOf('backends:\n  - {host: A, port: 1}\n  - {host: a., port: 1}\n  - {host: a, port: 2}\n'), [
+    'f:3:6 backends[1]: duplicate backend a:1; it is already on line 2',
+  ]);
+  assert.deepEqual(errorsOf('backends: [{host: a, port: 1}]\nservices: {x: {port: 1}, y: {port: 2}}\n'), []);
+});
+
+test('a first back-off above the maximum is a contradiction, also with a value that nobody wrote', () => {
+  const head = 'backends: [{host: a, port: 1}]\nruntime:\n';
+  assert.deepEqual(errorsOf(`${head}  failover_backoff_initial_ms: 300\n  failover_backoff_max_ms: 200\n`), [
+    'f:3:3 runtime.failover_backoff_initial_ms: 300 is above failover_backoff_max_ms, which is 200 (line 4); change one of them',
+  ]);
+  assert.deepEqual(errorsOf(`${head}  failover_backoff_max_ms: 100\n`), [
+    'f:3:3 runtime.failover_backoff_max_ms: 100 is below failover_backoff_initial_ms, which is 200 (auto-tuned); set failover_backoff_initial_ms as well',
+  ]);
+  assert.deepEqual(errorsOf(`${head}  failover_backoff_initial_ms: 300\n  failover_backoff_max_ms: 300\n`), []);
+});
+
+test('a mistake in a value that all services share is reported once', () => {
+  const text =
+    'runtime: {failover_backoff_max_ms: 100}\nbackends: [{host: a, port: 1}]\nservices: {x: {port: 1}, y: {port: 2}}\n';
+  assert.equal(errorsOf(text).length, 1);
+});
+
+test('a check may take longer than the interval: the next one waits for it', () => {
+  const text =
+    'backends: [{host: a, port: 1}]\nruntime: {health_check_interval_ms: 100, health_check_timeout_ms: 1000}\n';
+  assert.deepEqual(errorsOf(text), []);
+});
+
+test("a service's limit may not be above the instance's", () => {
+  const text = 'backends: [{host: a, port: 1}]\nservices:\n  x:\n    runtime: {max_concurrent_connections: 4001}\n';
+  assert.deepEqual(errorsOf(text), [
+    'f:4:15 services.x.runtime.max_concurrent_connections: 4001 is above the limit of the whole instance, 4000 (auto-tuned); raise "runtime.max_concurrent_connections" at the top level',
+  ]);
+  assert.deepEqual(errorsOf(`${text}runtime: {max_concurrent_connections: 5000}\n`), []);
+});
+
+test('two services may not share an address and port', () => {
+  const two = (a: string, b: string) =>
+    errorsOf(`backends: [{host: x, port: 1}]\nservices:\n  a: {port: 5, ${a}}\n  b: {port: 5, ${b}}\n`);
+  assert.deepEqual(two('bind_address: 10.0.0.1', 'bind_address: 10.0.0.1'), [
+    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a"; give each service a port of its own',
+  ]);
+  assert.deepEqual(two('', 'bind_address: 10.0.0.1'), [
+    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a", which listens on 0.0.0.0:5; give each service a port of its own',
+  ]);
+  assert.equal(two('bind_address: "::"', 'bind_address: 10.0.0.1').length, 1);
+  assert.equal(two('bind_address: "::1"', 'bind_address: "[0:0::1]"').length, 1);
+  assert.deepEqual(two('bind_address: 127.0.0.1', 'bind_address: 127.0.0.2'), []);
+  assert.deepEqual(two('', 'bind_address: "::1"'), []);
+});
+
+test('services that leave the port to the top level collide, and the place is the service', () => {
+  assert.deepEqual(errorsOf('backends: [{host: x, port: 1}]\nservices:\n  a: {}\n  b: {}\n'), [
+    'f:4:3 services.b: 0.0.0.0:9295 is taken by service "a"; give each service a port of its own',
+  ]);
+});
+
+test('every service needs backends', () => {
+  assert.deepEqual(errorsOf('services:\n  a: {port: 1}\n  b: {port: 2, backends: [{host: x, port: 1}]}\n'), [
+    'f:2:3 services.a.backends: missing, expected a list of backends; give "a" its own, or put them at the top level for all 2 services',
+  ]);
+  assert.match(errorsOf('port: 1\n')[0] ?? '', /^f:1:1 backends: missing, /);
+});
+
+test('1024 backends in all services together are allowed, more are not', () => {
+  const list = (n: number) => `[${Array.from({ length: n }, (_, i) => `{host: h${i}, port: 1}`).join()}]`;
+  const text = (n: number) =>
+    `services:\n  a: {port: 1, backends: ${list(512)}}\n  b: {port: 2, backends: ${list(n)}}\n`;
+  assert.deepEqual(errorsOf(text(512)), []);
+  assert.deepEqual(errorsOf(text(513)), [
+    'f:2:3 services: expected at most 1024 backends in all services together, got 1025',
+  ]);
+  assert.match(errorsOf(`backends: ${list(1025)}\n`)[0] ?? '', /expected a list of 1\.\.1024 entries, got 1025/);
+});
+
+test('a value that is wrong by itself is not also reported for what it would mean', () => {
+  assert.deepEqual(errorsOf('prot: 80\nbackends: [{host: localhost, port: 9295}]\n'), [
+    'f:1:1 prot: unknown key; did you mean "port"?',
+  ]);
+  assert.equal(errorsOf('port: 0\nbackends: [{host: localhost, port: 9295}]\n').length, 1);
+  assert.equal(
+    errorsOf('runtime: {failover_backoff_initial_ms: x, failover_backoff_max_ms: 1}\nbackends: [{host: a, port: 1}]')
+      .length,
+    1,
+  );
+});

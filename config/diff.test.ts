@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { planDifference } from './diff.ts';
+import { parseConfig } from './load.ts';
+import { RUNTIME_FIELDS } from './names.ts';
+import type { Plan } from './plan.ts';
+import { ANY_MACHINE } from './machine.ts';
+
+function planOf(text: string, path = '/c.yaml'): Plan {
+  const { plan, errors } = parseConfig(text, path, ANY_MACHINE);
+  assert.deepEqual(errors, []);
+  assert.ok(plan !== null);
+  return plan;
+}
+
+const BASE = 'backends: [{host: a, port: 1}]\n';
+
+test('a plan does not differ from itself', () => {
+  assert.deepEqual(planDifference(planOf(BASE), planOf(BASE)), { changed: [], unchangeable: [] });
+});
+
+test('every key that a file can change is told by its name', () => {
+  for (const [line, what, from, to] of [
+    ['log_level: warn', 'log_level', 'info', 'warn'],
+    ['workers: 3', 'workers', '1', '3'],
+    ['engine: js', 'engine', 'auto', 'js'],
+    ['port: 1234', 'default.port', '9295', '1234'],
+    ['bind_address: "::1"', 'default.bind_address', '0.0.0.0', '::1'],
+    ['method: least_connections', 'default.method', 'round_robin', 'least_connections'],
+    ['runtime: {tcp_backlog: 7}', 'default.runtime.tcp_backlog', '4096', '7'],
+    ['runtime: {max_concurrent_connections: 7}', 'max_concurrent_connections', '4000', '7'],
+  ] as const) {
+    assert.deepEqual(planDifference(planOf(BASE), planOf(`${BASE}${line}\n`)).changed, [{ what, from, to }]);
+  }
+});
+
+test('every field of a runtime block is compared', () => {
+  const plan = planOf(BASE);
+  const [service] = plan.services;
+  assert.ok(service !== undefined);
+  for (const [key, field] of Object.entries(RUNTIME_FIELDS)) {
+    if (field === 'maxConnections' || field === 'overloadPolicy') continue; // the instance's; only one value so far
+    const other = { ...plan, services: [{ ...service, runtime: { ...service.runtime, [field]: 12_345 } }] };
+    const { changed } = planDifference(plan, other);
+    assert.deepEqual(changed, [{ what: `default.runtime.${key}`, from: String(service.runtime[field]), to: '12345' }]);
+  }
+});
+
+test('backends that come and go are one change, in their order', () => {
+  const other = planOf('backends: [{host: b, port: 2}, {host: a, port: 1}]\n');
+  assert.deepEqual(planDifference(planOf(BASE), other).changed, [
+    { what: 'default.backends', from: 'a:1', to: 'b:2, a:1' },
+  ]);
+});
+
+test('services are told apart by name', () => {
+  const services = (names: string) => planOf(`${BASE}services: {${names}}\n`);
+  assert.deepEqual(planDifference(services('x: {}'), services('y: {port: 80, bind_address: "::1"}')).changed, [
+    { what: 'x', from: '0.0.0.0:9295 to a:1', to: null },
+    { what: 'y', from: null, to: '[::1]:80 to a:1' },
+  ]);
+  const limited = services('x: {runtime: {max_concurrent_connections: 9}}');
+  assert.deepEqual(planDifference(services('x: {}'), limited).changed, [
+    { what: 'x.runtime.max_concurrent_connections', from: null, to: '9' },
+  ]);
+});
+
+test('another file needs a restart', () => {
+  assert.deepEqual(planDifference(planOf(BASE, '/a.yaml'), planOf(BASE, '/b.yaml')), {
+    changed: [],
+    unchangeable: [{ what: 'config_path', from: '/a.yaml', to: '/b.yaml' }],
+  });
+});
+
+test('a difference read backwards has `from` and `to` exchanged', () => {
+  const text = fc.record({ port: fc.integer({ min: 1, max: 65_535 }), workers: fc.integer({ min: 1, max: 256 }) });
+  fc.assert(
+    fc.property(text, text, (a, b) => {
+      const [from, to] = [a, b].map(({ port, workers }) => planOf(`${BASE}port: ${port}\nworkers: ${workers}\n`));
+      assert.ok(from !== undefined && to !== undefined);
+      const back = planDifference(to, from).changed.map((change) => ({ ...change, from: change.to, to: change.from }));
+      assert.deepEqual(planDifference(from, to).changed, back);
+    }),
+    { numRuns: 30 },
+  );
+});

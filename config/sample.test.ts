@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseConfig } from './load.ts';
+import { ROOT, shapeAt } from './shape.ts';
+import { readYaml } from './yaml.ts';
+
+const folder = join(import.meta.dirname, '..', '..', 'sample'); // from .build/config
+
+test('sample/config.yaml is the recommended minimal configuration', async () => {
+  const text = await readFile(join(folder, 'config.yaml'), 'utf8');
+  const lines = text.split('\n').filter((line) => !line.startsWith('#'));
+  assert.equal(lines.join('\n'), 'port: 9295\nbackends:\n  - host: "127.0.0.1"\n    port: 9000\n');
+});
+
+test('sample/config.advanced.yaml has every key of the schema and no other, and loads without errors', async () => {
+  const text = await readFile(join(folder, 'config.advanced.yaml'), 'utf8');
+  const { errors, warnings } = parseConfig(text, 'config.advanced.yaml');
+  assert.deepEqual([errors, warnings], [[], []]);
+  const { data } = readYaml(text);
+  const keysOf = (value: unknown) => Object.keys(Object(value)).sort();
+  const allowed = (...path: (string | number)[]) =>
+    Object.entries(shapeAt(path)?.properties ?? {})
+      .filter(([, shape]) => shape.obsolete !== true)
+      .map(([key]) => key)
+      .sort();
+  const { runtime, backends, services } = Object(data);
+  assert.deepEqual(keysOf(data), allowed());
+  assert.deepEqual(keysOf(runtime), allowed('runtime'));
+  assert.deepEqual(keysOf(backends[0]), allowed('backends', 0));
+  assert.deepEqual(keysOf(services.database), allowed('services', 'database'));
+  assert.ok(ROOT.properties?.['mode']?.obsolete);
+});
