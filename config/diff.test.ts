@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { planDifference } from './diff.ts';
 import { parseConfig } from './load.ts';
 import { RUNTIME_FIELDS } from './names.ts';
@@ -23,6 +23,7 @@ test('a plan does not differ from itself', () => {
 test('every key that a file can change is told by its name', () => {
   for (const [line, what, from, to] of [
     ['log_level: warn', 'log_level', 'info', 'warn'],
+    ['log_connections: all', 'log_connections', 'failed', 'all'],
     ['workers: 3', 'workers', '1', '3'],
     ['engine: js', 'engine', 'auto', 'js'],
     ['port: 1234', 'default.port', '9295', '1234'],

@@ -31,7 +31,10 @@ test('a wrong value: what was expected, and what was found', () => {
     ['port: true', 'port: expected integer 1..65535, got true'],
     ['port: "80"', 'port: expected integer 1..65535, got "80"; write the number without quotes and separators'],
     ['port: 8_080', 'port: expected integer 1..65535, got "8_080"; write the number without quotes and separators'],
-    ['method: least_conn', 'method: expected one of round_robin, least_connections, got "least_conn"'],
+    [
+      'method: least_conn',
+      'method: expected one of round_robin, least_connections, got "least_conn"; did you mean "least_connections"?',
+    ],
     ['log_level: INFO', 'log_level: expected one of debug, info, warn, error, got "INFO"; did you mean "info"?'],
     ['log_level: yes', 'log_level: expected one of debug, info, warn, error, got "yes"'],
     ['workers: 257', 'workers: expected integer 1..256, got 257'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isIPv4, isIPv6 } from 'node:net';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { canonicalHost, isLoopback, isWildcard, judgeHost, judgePeer, listenersOverlap, maybeSame } from './host.ts';
 
 test('judgeHost() takes literals, bracketed IPv6 and names', () => {

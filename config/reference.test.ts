@@ -24,7 +24,8 @@ test('the reference has one row for every key, in both languages', () => {
       .filter((line) => line.startsWith('| `'))
       .map((line) => line.split('`')[1]);
     const expected = [...Object.keys(ROOT.properties ?? {}), 'backends[].host', 'backends[].port', ...RUNTIME_KEYS];
-    assert.deepEqual([...rows].sort(), expected.sort());
+    assert.deepEqual(new Set(rows), new Set(expected));
+    assert.equal(rows.length, expected.length);
   }
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RUNTIME_KEYS } from './tune.ts';
 import { closest, editDistance } from './suggest.ts';
 
@@ -26,6 +26,12 @@ test('closest() finds a runtime key by some of its words when only one has them 
   assert.equal(closest('idle_timeout_ms', RUNTIME_KEYS), 'connection_idle_timeout_ms');
   assert.equal(closest('max_connections', RUNTIME_KEYS), 'max_concurrent_connections');
   assert.equal(closest('timeout_ms', RUNTIME_KEYS), null);
+});
+
+test('closest() takes the beginnings of words for the words', () => {
+  assert.equal(closest('bind_addr', TOP), 'bind_address');
+  assert.equal(closest('least_conn', ['round_robin', 'least_connections']), 'least_connections');
+  assert.equal(closest('max_connections', ['log_connections']), null);
 });
 
 test('closest() keeps quiet when nothing is near', () => {

@@ -17,9 +17,9 @@ export function closest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** One slip in three letters still reads as the same word; a single letter never does. */
+/** More than two slips make another word: `max_connections` is not a misspelt `log_connections`. */
 function allowance(candidate: string): number {
-  return Math.max(1, Math.floor(candidate.length / 3));
+  return candidate.length > 5 ? 2 : 1;
 }
 
 /** bindAddress, bind-address and BIND_ADDRESS are bind_address. */
@@ -31,13 +31,13 @@ function normalise(word: string): string {
     .toLowerCase();
 }
 
-/** `idle_timeout_ms` → `connection_idle_timeout_ms`: the only candidate that has all the words typed. */
+/** `idle_timeout` → `connection_idle_timeout_ms`: the only candidate that has all the words typed, or begins them. */
 function soleHolder(typed: string, candidates: readonly string[]): string | null {
   const words = typed.split('_');
-  if (words.length < 2) return null;
+  if (words.length < 2 || words.includes('')) return null;
   const holders = candidates.filter((candidate) => {
-    const has = new Set(candidate.split('_'));
-    return words.every((word) => has.has(word));
+    const has = candidate.split('_');
+    return words.every((word) => has.some((whole) => whole.startsWith(word)));
   });
   return holders.length === 1 ? (holders[0] ?? null) : null;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Errors } from 'typebox/schema';
 import { RUNTIME_FIELDS } from './names.ts';
 import { RuntimeSchema, type RuntimeValues } from './runtime.ts';

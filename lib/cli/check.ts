@@ -5,6 +5,7 @@ import { addressOf, type ServicePlan } from '../../config/plan.ts';
 import type { Triplet } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
+import { counted, json, triplet } from './report.ts';
 
 export interface CheckOptions {
   config?: string;
@@ -19,7 +20,7 @@ export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
   const { loadConfig } = await import('../../config/load.ts'); // slow to import: not before it is needed
   const path = configPath(options.config);
   const loaded = await loadConfig(path);
-  if (options.json) io.out(JSON.stringify(reportOf(loaded)));
+  if (options.json) json(io, reportOf(loaded));
   else explain(loaded, options, options.config ?? path, io);
   const failed = loaded.errors.length > 0 || (options.strict && loaded.warnings.length > 0);
   return failed ? 1 : 0;
@@ -89,14 +90,4 @@ function tooStrict(warnings: number): Triplet {
     why_likely: '--strict takes warnings for errors',
     do_this_now: 'follow the hints above, or run without --strict',
   };
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function triplet(io: Io, t: Triplet): void {
-  io.err(`  what_happened: ${t.what_happened}`);
-  io.err(`  why_likely: ${t.why_likely}`);
-  io.err(`  do_this_now: ${t.do_this_now}`);
 }
