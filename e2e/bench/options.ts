@@ -14,6 +14,8 @@ export interface Options {
   readonly commandRuns: { readonly status: number; readonly start: number };
   /** How often a run is made again because something else took CPU meanwhile. */
   readonly retries: number;
+  /** How long in all to wait for a moment when nothing else runs. */
+  readonly patienceSeconds: number;
   /** Null: the results are printed only. */
   readonly out: string | null;
 }
@@ -26,6 +28,7 @@ export const USAGE = `npm run bench -- [options]
   --seconds S      seconds of one run (1)
   --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands
   --proxies LIST   ${PROXY_NAMES.join(',')}
+  --patience S     seconds in all to wait for moments when other programs are quiet (120)
   --out FILE       where the results go (e2e/bench/RESULTS.md; a part of the cases or proxies is only printed)`;
 
 function names(list: string | undefined, known: readonly string[]): readonly string[] | null {
@@ -38,7 +41,7 @@ function names(list: string | undefined, known: readonly string[]): readonly str
 
 function positive(name: string, value: string | undefined, normal: number): number {
   const number = value === undefined ? normal : Number(value);
-  if (!(number > 0 && number <= 1000)) throw new Error(`Cannot take --${name} ${value}: expected a number above 0`);
+  if (!(number > 0 && number <= 10_000)) throw new Error(`Cannot take --${name} ${value}: expected a number above 0`);
   return number;
 }
 
@@ -53,6 +56,7 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
       seconds: { type: 'string' },
       cases: { type: 'string' },
       proxies: { type: 'string' },
+      patience: { type: 'string' },
       out: { type: 'string' },
     },
   });
@@ -68,6 +72,7 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     proxies,
     commandRuns: values.quick ? { status: 5, start: 1 } : { status: 20, start: 5 },
     retries: values.quick ? 0 : 2,
+    patienceSeconds: positive('patience', values.patience, values.quick ? 1 : 120),
     out: values.out ?? (isWhole ? resultsFile : null),
   };
 }

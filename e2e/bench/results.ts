@@ -169,10 +169,12 @@ const METHOD = `Load generator, backends and proxy share all cores and talk over
 of the proxy, ended children included, from before the load begins until after its last connection is closed. Memory is
 PSS: pages that several processes share are divided among them; bal runs on a copy of the Node.js program meanwhile, so
 that no other process shares its pages. What a connection adds is counted without pages of files. Kernel memory of sockets
-is not in it. Every byte of every answer is compared but
-for the plain stream cases. Each figure is the median of the rounds, with the least and the greatest in parentheses; a ratio
-is taken within a round, where the two ran close together. A run during which other programs took more than a tenth of the
-machine is made again, at most twice, and the least disturbed counts.`;
+is not in it. Every byte of every answer is compared but for the plain stream cases.
+
+Each figure is the median of the rounds, with the least and the greatest in parentheses; a ratio is taken within a round,
+where the two ran close together. A run waits for a moment when other programs are quiet; one during which they took more
+than a tenth of the machine all the same is made again, at most twice, and the least disturbed counts. Waiting is limited
+(\`--patience\`): when it is used up, runs are made and kept as they come.`;
 
 /** The whole document. */
 export function renderResults(results: Results): string {

@@ -4,6 +4,7 @@ import type { Case } from './cases.ts';
 import { runClient } from './loadgen.ts';
 import { type Bench, measureIdle, measureLoad } from './measure.ts';
 import type { Options } from './options.ts';
+import { DISTURBED, quietWaiter } from './quiet.ts';
 import type { Proxy } from './proxies/proxy.ts';
 import { type Running, startProxy, type Surroundings } from './running.ts';
 import type { Sample } from './statistics.ts';
@@ -29,9 +30,6 @@ export interface Outcome {
   readonly problems: readonly string[];
 }
 
-/** More of the machine than this for other programs, and the run is made again. */
-const DISTURBED = 0.1;
-
 function rotated<T>(items: readonly T[], by: number): T[] {
   const at = items.length === 0 ? 0 : by % items.length;
   return [...items.slice(at), ...items.slice(0, at)];
@@ -43,11 +41,13 @@ function reason(error: unknown): string {
 
 /** Compilers of hot code, caches and pools are at work before anything counts. */
 async function warmUp({ program }: Bench, proxy: Running, seconds: number): Promise<void> {
-  for (const mode of ['conn', 'rr']) await runClient(program, [mode, '-c', '64'], proxy.ports, seconds / 3);
+  await runClient(program, ['conn', '-c', '64'], proxy.ports, seconds);
+  await runClient(program, ['rr', '-c', '64'], proxy.ports, seconds / 2);
 }
 
 export async function runRounds(bench: Bench, plan: Plan, say: (line: string) => void): Promise<Outcome> {
   const { contenders, cases, options, around, ownNode } = plan;
+  const quiet = quietWaiter(bench.cores, options.patienceSeconds);
   const samples: Sample[] = [];
   const problems: string[] = [];
 
@@ -69,8 +69,9 @@ export async function runRounds(bench: Bench, plan: Plan, say: (line: string) =>
   };
 
   const undisturbed = async (measure: () => Promise<Sample>): Promise<Sample> => {
+    await quiet();
     let best = await measure();
-    for (let again = 0; again < options.retries && best.foreign > DISTURBED; again++) {
+    for (let again = 0; again < options.retries && best.foreign > DISTURBED && (await quiet()); again++) {
       const next = await measure();
       if (next.foreign < best.foreign) best = next;
     }
