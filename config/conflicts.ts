@@ -1,7 +1,7 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
-import { isLoopback, isWildcard, listenersOverlap } from './host.ts';
+import { canonicalHost, isLoopback, isWildcard, listenersOverlap, splitAddress } from './host.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
@@ -19,6 +19,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...limits(service, draft),
     ]),
     ...sharedListeners(draft),
+    ...adminOnService(draft),
     ...tooManyBackends(draft),
   ];
 }
@@ -109,6 +110,22 @@ function limits({ ownLimit }: ServiceDraft, { limit }: Draft): Problem[] {
   const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${whence(limit)})`;
   const hint = 'raise "runtime.max_concurrent_connections" at the top level';
   return [problemAt(ownLimit.mark, ownLimit.path ?? [], message, hint)];
+}
+
+function adminOnService({ admin, services }: Draft): Problem[] {
+  const own = admin.sound ? splitAddress(admin.value) : null;
+  if (own === null) return [];
+  const host = canonicalHost(own.host);
+  const taken = services.find(
+    ({ port, bindAddress }) =>
+      port.sound &&
+      bindAddress.sound &&
+      port.value === own.port &&
+      listenersOverlap(canonicalHost(bindAddress.value), host),
+  );
+  if (taken === undefined) return [];
+  const message = `${admin.value} is where service ${quote(taken.name)} listens`;
+  return [problemAt(admin.mark, ['admin'], message, 'give it a port of its own')];
 }
 
 function sharedListeners({ services }: Draft): Problem[] {

@@ -21,12 +21,17 @@ export function planDifference(from: Plan, to: Plan): Difference {
   const changed = [
     ...change('log_level', from.logLevel, to.logLevel),
     ...change('log_connections', from.logConnections, to.logConnections),
+    ...change('admin', adminOf(from), adminOf(to)),
     ...change('workers', from.workers, to.workers),
     ...change('engine', from.engine, to.engine),
     ...change('max_concurrent_connections', from.maxConnections, to.maxConnections),
     ...services(from.services, to.services),
   ];
   return { changed, unchangeable: change('config_path', from.configPath, to.configPath) };
+}
+
+function adminOf({ admin }: Plan): string | null {
+  return admin === null ? null : addressOf(admin.host, admin.port);
 }
 
 function services(from: readonly ServicePlan[], to: readonly ServicePlan[]): Change[] {

@@ -39,6 +39,8 @@ export interface ServiceDraft {
 export interface Draft {
   readonly logLevel: Setting<LogLevel>;
   readonly logConnections: Setting<LogConnections>;
+  /** Empty: off. */
+  readonly admin: Setting<string>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
   /** For the whole instance. */
@@ -79,6 +81,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
   return {
     logLevel: settle('log_level', top, DEFAULTS.log_level, 'default'),
     logConnections: settle('log_connections', top, DEFAULTS.log_connections, 'default'),
+    admin: settle('admin', top, '', 'default'),
     workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
     engine: settle('engine', top, DEFAULTS.engine, 'default'),
     limit,

@@ -95,3 +95,19 @@ export function maybeSame(a: string, b: string): boolean {
   const literals = new Set(['127.0.0.1', '::1']);
   return (a === 'localhost' && literals.has(b)) || (b === 'localhost' && literals.has(a));
 }
+
+/** `127.0.0.1:9296`, `[::1]:9296` → its parts; null when it is no address with a port. */
+export function splitAddress(text: string): { readonly host: string; readonly port: number } | null {
+  const match = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const host = withoutBrackets(match?.[1] ?? '');
+  const port = Number(match?.[2] ?? 0);
+  return match === null || port < 1 || port > 65_535 ? null : { host, port };
+}
+
+/** What is wrong with `text` as an address to listen on, or null. */
+export function judgeAddress(text: string): Complaint | null {
+  const parts = splitAddress(text);
+  const host = parts?.host ?? '';
+  if (parts !== null && (isIPv4(host) || isIPv6(host) || host === 'localhost')) return null;
+  return { expected: 'expected an IP address and a port', hint: 'for example "127.0.0.1:9296" or "[::1]:9296"' };
+}

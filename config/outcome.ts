@@ -1,5 +1,6 @@
 // A draft without mistakes → the Plan, and the list of all values with their origins.
 import type { Draft, ServiceDraft } from './draft.ts';
+import { splitAddress } from './host.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
 import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
@@ -17,6 +18,7 @@ export function planOf(draft: Draft, configPath: string): Plan {
     configPath,
     logLevel: draft.logLevel.value,
     logConnections: draft.logConnections.value,
+    admin: splitAddress(draft.admin.value),
     workers: draft.workers.value,
     engine: draft.engine.value,
     maxConnections: draft.limit.value,
@@ -49,6 +51,7 @@ export function effectiveOf(draft: Draft): Effective[] {
   };
   add(['log_level'], draft.logLevel);
   add(['log_connections'], draft.logConnections);
+  if (draft.admin.path !== null) add(['admin'], draft.admin);
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);

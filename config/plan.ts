@@ -54,6 +54,8 @@ export interface Plan {
   readonly logConnections: LogConnections;
   readonly workers: number;
   readonly engine: EngineChoice;
+  /** Where the read-only admin pages are served; null: nowhere. */
+  readonly admin: { readonly host: string; readonly port: number } | null;
   /** One limit for the whole instance, over all services and workers. */
   readonly maxConnections: number;
   /** At least one; the flat form is one service named `default`. */

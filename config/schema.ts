@@ -1,7 +1,7 @@
 // Every key of the configuration: type, bounds, default, what it means. A new key is added here (in runtime.ts for those
 // of a `runtime:` block); the error messages, the reference and the test of the sample with every key follow from it.
 import * as Type from 'typebox';
-import { judgeHost, judgePeer } from './host.ts';
+import { judgeAddress, judgeHost, judgePeer } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { RuntimeSchema } from './runtime.ts';
 
@@ -89,6 +89,15 @@ export const ConfigSchema = Type.Object(
         ...words(
           '`auto` takes `native` where it was built, else `js`',
           '`auto`는 빌드되어 있으면 `native`, 아니면 `js`',
+        ),
+      }),
+    ),
+    admin: Type.Optional(
+      judged(judgeAddress, {
+        defaultText: { en: 'off', ko: '꺼짐' },
+        ...words(
+          'address of the read-only admin page, metrics and readiness, such as `127.0.0.1:9296`',
+          '읽기 전용 관리 페이지, 메트릭, 준비 상태의 주소 (예: `127.0.0.1:9296`)',
         ),
       }),
     ),

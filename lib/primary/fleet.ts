@@ -183,6 +183,7 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       worker.kill();
     }
   }, WATCH_MS);
+  watcher.unref();
 
   return {
     async start(generation) {

@@ -9,6 +9,7 @@ import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../contr
 import { deferred } from '../deferred.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
+import type { AdminListener } from './admin-listener.ts';
 import type { Fleet, Generation } from './fleet.ts';
 import { createFleet } from './fleet.ts';
 import type { Binding } from './listening.ts';
@@ -36,6 +37,8 @@ export interface Instance {
   readonly plan: Plan;
   readonly generation: number;
   readonly reloads: number;
+  /** False after a reload that was refused. */
+  readonly lastReload: boolean;
   /** Log lines that workers could not send. */
   readonly linesDropped: number;
   readonly services: Services;
@@ -52,10 +55,11 @@ const PROGRESS_MS = 200;
 /** Flips and loads that come within this time go out in one table. */
 const COALESCE_MS = 5;
 
-export function createInstance(first: Plan, log: RootLog): Instance {
+export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
   let phase: Phase = 'starting';
   let plan = first;
   let reloads = 0;
+  let lastReload = true;
   let linesDropped = 0;
   let generation = 1;
   let version = 0;
@@ -148,6 +152,12 @@ export function createInstance(first: Plan, log: RootLog): Instance {
   async function start(): Promise<StartResult> {
     const binding = await listening.bindFor(plan);
     if (!binding.ok) return { ok: false, problem: cannotBind(binding) };
+    const pages = await admin.prepare(plan);
+    if (!pages.ok) {
+      listening.keepOnly([]);
+      return { ok: false, problem: cannotBind(pages) };
+    }
+    await pages.commit();
     slots.setPlan(plan);
     services.apply(plan);
     const result = await fleet.start(generationOf(1, plan, binding));
@@ -172,6 +182,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     services.close();
     const cut = await ended;
     slots.close();
+    await admin.close();
     if (pushing !== null) clearTimeout(pushing);
     phase = 'stopped';
     return cut;
@@ -200,12 +211,18 @@ export function createInstance(first: Plan, log: RootLog): Instance {
       const before = listening.addresses;
       const binding = await listening.bindFor(next);
       if (!binding.ok) return refuse(cannotBind(binding));
+      const pages = await admin.prepare(next);
+      if (!pages.ok) {
+        listening.keepOnly(before);
+        return refuse(cannotBind(pages));
+      }
       const number = generation + 1;
       plans.set(number, next);
       services.apply(next);
       await services.settled();
       const rolled = await fleet.roll(generationOf(number, next, binding));
       if (!rolled.ok) {
+        await pages.abandon();
         services.apply(previous);
         listening.keepOnly(before);
         return refuse(workersFailed(rolled.reason));
@@ -213,6 +230,7 @@ export function createInstance(first: Plan, log: RootLog): Instance {
       generation = number;
       plan = next;
       reloads++;
+      await pages.commit();
       listening.keepOnly(binding.addresses);
       slots.setPlan(next);
       log.setLevel(next.logLevel);
@@ -244,6 +262,9 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     get generation() {
       return generation;
     },
+    get lastReload() {
+      return lastReload;
+    },
     get linesDropped() {
       return linesDropped;
     },
@@ -256,7 +277,11 @@ export function createInstance(first: Plan, log: RootLog): Instance {
     start,
     reload() {
       const result = deferred<ReloadVerdict>();
-      reloading = reloading.then(async () => result.resolve(await reloadNow()));
+      reloading = reloading.then(async () => {
+        const verdict = await reloadNow();
+        lastReload = verdict.ok;
+        result.resolve(verdict);
+      });
       return result.promise;
     },
     async stop({ timeout_ms, now }, progress) {

@@ -45,12 +45,16 @@ export interface Services {
 const TICK_MS = 1000;
 const SETTLE_POLL_MS = 5;
 
+/** A shortage of this machine's is told so often at most. */
+const SHORTAGE_QUIET_MS = 10_000;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** `changed` is called whenever workers need a new table. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked);
+  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage });
+  let shortageToldAt = -Infinity;
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
@@ -58,15 +62,20 @@ export function createServices(log: Log, changed: () => void): Services {
     return service.pool.backends.findIndex((backend) => backend.address === address);
   }
 
-  /** Lets the pool know; returns whether anything changed. */
+  /** Lets the pool know, and the workers where it matters to them. */
   function feed(service: Mutable<Service>, event: BackendEvent): void {
-    const { pool, flips } = step(service.pool, event, performance.now());
+    const { pool, flips, routed } = step(service.pool, event, performance.now());
     if (pool === service.pool) return;
     service.pool = pool;
     for (const flip of flips) tell(service, flip);
-    const live = pool.backends.filter((backend) => !backend.draining);
-    protect(service, { kind: 'backends', up: upCount(pool), total: live.length, settled: isSettled(pool) });
-    tablesChanged();
+    if (flips.length > 0) protectCount(service);
+    if (routed) tablesChanged();
+  }
+
+  /** Tells the protection how many backends there are and how many are up. */
+  function protectCount(service: Mutable<Service>): void {
+    const total = service.pool.backends.filter((backend) => !backend.draining).length;
+    protect(service, { kind: 'backends', up: upCount(service.pool), total, settled: isSettled(service.pool) });
   }
 
   function protect(service: Mutable<Service>, event: ProtectionEvent): void {
@@ -114,9 +123,20 @@ export function createServices(log: Log, changed: () => void): Services {
     }
   }
 
+  function shortage(service: string, backend: string): void {
+    const now = performance.now();
+    if (now - shortageToldAt < SHORTAGE_QUIET_MS) return;
+    shortageToldAt = now;
+    log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
+      service,
+      backend,
+    });
+  }
+
   const ticker = setInterval(() => {
     for (const service of services.values()) if (isGuarded(service.protection)) protect(service, { kind: 'tick' });
   }, TICK_MS);
+  ticker.unref();
 
   return {
     apply(plan) {
@@ -130,6 +150,7 @@ export function createServices(log: Log, changed: () => void): Services {
           service.pool = carryOver(service.pool, next.backends, next.runtime);
           service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
+          protectCount(service);
         }
       }
       checks.apply(plan.services);

@@ -76,7 +76,9 @@ export function createSlotBook(): SlotBook {
     },
     poolOf,
     hear(worker, message) {
-      if (!workers.has(worker.pid)) workers.set(worker.pid, worker);
+      // What it said before it died may still arrive; slots granted to the dead would be lost.
+      if (worker.state === 'gone') return;
+      workers.set(worker.pid, worker);
       apply(message.pool, { kind: 'joined', worker: worker.pid });
       apply(
         message.pool,

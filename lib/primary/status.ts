@@ -5,8 +5,10 @@ import type { ServicePlan } from '../../config/plan.ts';
 import { version } from '../version.ts';
 import type { Backend } from './backend.ts';
 import { cooldownLeft, stateOf } from './backend.ts';
+import { familiesOf } from './families.ts';
 import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
+import { exposition } from './metrics.ts';
 import type { BackendCounts, ServiceCounts } from './totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from './totals.ts';
 import { endsOf } from './why.ts';
@@ -55,6 +57,12 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
     },
   };
+}
+
+/** The answer to `GET /metrics`. */
+export async function metricsOf(instance: Instance, sink: Sink, startedAt: number): Promise<string> {
+  await instance.tally.refresh(instance.fleet.all(), REFRESH_MS);
+  return exposition(familiesOf(instance, startedAt, sink.dropped + instance.linesDropped));
 }
 
 function serviceStatus({ services, tally }: Instance, plan: ServicePlan): ServiceStatus {

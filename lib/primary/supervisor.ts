@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
 import type { StopRequest, Triplet } from '../control/protocol.ts';
+import { serveAdmin } from '../control/admin.ts';
 import { serveControl } from '../control/server.ts';
 import { deferred } from '../deferred.ts';
 import type { Home } from '../paths.ts';
@@ -13,12 +14,15 @@ import { home } from '../paths.ts';
 import { claimPidFile } from '../pidfile.ts';
 import { version } from '../version.ts';
 import { createInstance } from './instance.ts';
+import { createAdminListener } from './admin-listener.ts';
+import { adminPage } from './admin-page.ts';
 import type { Events } from './events.ts';
 import { createEvents } from './events.ts';
 import { openFiles, openStdout } from './log-file.ts';
 import type { RootLog, Sink } from './log.ts';
 import { createLog } from './log.ts';
-import { statusOf } from './status.ts';
+import { readinessOf } from './readiness.ts';
+import { metricsOf, statusOf } from './status.ts';
 import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
 import { whyOf } from './why.ts';
 
@@ -88,7 +92,16 @@ async function run(
 ): Promise<SuperviseResult> {
   const startedAt = performance.now();
   const stopped = deferred<void>();
-  const instance = createInstance(plan, log);
+  const admin = createAdminListener((host, port) =>
+    serveAdmin(host, port, {
+      status: () => statusOf(instance, sink, startedAt),
+      metrics: () => metricsOf(instance, sink, startedAt),
+      readiness: () => readinessOf(instance),
+      page: adminPage,
+      events,
+    }),
+  );
+  const instance = createInstance(plan, log, admin);
   let stopping: Promise<unknown> | null = null;
 
   async function stop(
@@ -115,7 +128,6 @@ async function run(
 
   const control = await serveControl(at.socket, {
     status: () => statusOf(instance, sink, startedAt),
-    plan: () => Promise.resolve(instance.plan),
     reload: () => instance.reload(),
     why: () => Promise.resolve(whyOf(instance)),
     events,

@@ -9,6 +9,8 @@ import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, releas
 
 const INSTANCE = 0;
 const EXPIRE_MS = 500;
+/** Clients held beyond the limit, each a descriptor: the head-room that the limit leaves must carry them. */
+const MAX_WAITING = 32;
 /** Bits of `held`: which slots a connection has. */
 const OWN = 1;
 const SHARED = 2;
@@ -36,7 +38,7 @@ export function createAdmission(table: Table, settled: (connection: number, admi
   const poolOf = table.services.map((service) => service.pool);
   const pools = new Map<number, Pool>();
   for (const pool of new Set([INSTANCE, ...poolOf.filter((id) => id !== null)])) {
-    pools.set(pool, { slots: openSlots(pool, send, performance.now()), waiting: [] });
+    pools.set(pool, { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] });
   }
   const held: number[] = [];
   /** The service of each connection that waits. */

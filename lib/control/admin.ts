@@ -1,0 +1,148 @@
+// The read-only admin listener: metrics, readiness, status, events and the page, over HTTP on a TCP address. It answers
+// whatever the traffic does, holds few clients, and cannot change anything.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import { isIP } from 'node:net';
+
+import type { EventSource } from './event-stream.ts';
+import { streamEvents } from './event-stream.ts';
+import type { Status } from './protocol.ts';
+import type { Route } from './router.ts';
+import { answer, sendError, sendJson } from './router.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+/** The page and the hashes of its inline parts, for the Content-Security-Policy. */
+export interface Page {
+  readonly html: string;
+  readonly policy: string;
+}
+
+export interface AdminHandlers {
+  status(): Promise<Status>;
+  metrics(): Promise<string>;
+  readiness(): Readiness;
+  page(): Page;
+  readonly events: EventSource;
+}
+
+export interface AdminServer {
+  close(): Promise<void>;
+}
+
+const MAX_CLIENTS = 64;
+const MAX_STREAMS = 16;
+const SEND_MS = 5000;
+/** How often a browser gets a new status over its stream. */
+const STATUS_MS = 1000;
+
+/** Rejects with the error of listen(2). */
+export async function serveAdmin(host: string, port: number, handlers: AdminHandlers): Promise<AdminServer> {
+  const streams = new Set<ServerResponse>();
+  const routes = adminRoutes(handlers, streams);
+  const server = createServer(
+    { maxHeaderSize: 16 * 1024, headersTimeout: SEND_MS, requestTimeout: SEND_MS, connectionsCheckingInterval: 500 },
+    (request, response) => {
+      secure(response);
+      if (!isKnownHost(request)) {
+        sendError(response, 421, 'this name is not served here; use the IP address');
+        return;
+      }
+      void answer(routes, request, response);
+    },
+  );
+  server.maxConnections = MAX_CLIENTS;
+  // One status for all streams, and only while there are any.
+  const ticker = setInterval(() => {
+    if (streams.size > 0) void pushStatus(handlers, streams);
+  }, STATUS_MS);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    clearInterval(ticker);
+    throw error;
+  }
+  server.on('error', () => undefined);
+  return {
+    async close() {
+      clearInterval(ticker);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): readonly Route[] {
+  const get = (path: string, handle: (response: ServerResponse) => Promise<void> | void): Route => ({
+    method: 'GET',
+    path,
+    handle: async (_body, response) => handle(response),
+  });
+  return [
+    get('/', (response) => {
+      const { html, policy } = handlers.page();
+      response.setHeader('Content-Security-Policy', policy);
+      sendText(response, 'text/html; charset=utf-8', html);
+    }),
+    get('/metrics', async (response) => {
+      sendText(response, 'text/plain; version=0.0.4; charset=utf-8', await handlers.metrics());
+    }),
+    get('/healthz', (response) => sendJson(response, 200, { alive: true })),
+    get('/readyz', (response) => {
+      const readiness = handlers.readiness();
+      sendJson(response, readiness.ready ? 200 : 503, readiness);
+    }),
+    get('/status', async (response) => sendJson(response, 200, await handlers.status())),
+    get('/events', (response) => {
+      if (streams.size >= MAX_STREAMS) {
+        sendError(response, 503, `at most ${MAX_STREAMS} clients may follow at a time`);
+        return;
+      }
+      streams.add(response);
+      response.on('close', () => streams.delete(response));
+      streamEvents(handlers.events, response, 'sse');
+      void pushStatus(handlers, new Set([response]));
+    }),
+  ];
+}
+
+async function pushStatus(handlers: AdminHandlers, streams: ReadonlySet<ServerResponse>): Promise<void> {
+  const text = `event: status\ndata: ${JSON.stringify(await handlers.status())}\n\n`;
+  for (const response of streams) if (!response.writableNeedDrain && !response.destroyed) response.write(text);
+}
+
+function sendText(response: ServerResponse, type: string, text: string): void {
+  response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+/** For every answer; the page overrides the policy with one that allows its own inline parts. */
+function secure(response: ServerResponse): void {
+  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('X-Frame-Options', 'DENY');
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Connection', 'close');
+}
+
+/**
+ * A web site can let its own name point to this machine and have a browser here read the answers (DNS rebinding). Only
+ * addresses and localhost are no such names.
+ */
+function isKnownHost({ headers: { host } }: IncomingMessage): boolean {
+  if (host === undefined) return true;
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name === 'localhost' || isIP(name) !== 0;
+}
