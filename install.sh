@@ -228,7 +228,7 @@ install() {
   rm -f "$new/dist/.stamp"
   chmod 755 "$new/dist/bal.js" "$new/install.sh"
   works "$new" "$version" ||
-    fail "the new bal does not run: $(node "$new/dist/bal.js" --version 2>&1 | head -n 1)" 'the files are incomplete' 'get them again and run this again; nothing was changed'
+    fail "the new bal does not run: $(node "$new/dist/bal.js" --version 2>&1 | sed -n '/Error/p' | head -n 1)" 'the files are incomplete' 'get them again and run this again; nothing was changed'
 
   old=$(current)
   print=$(fingerprint "$new")
@@ -299,7 +299,7 @@ uninstall() {
   fi
   # Only what is bal's own, by name: BAL_HOME may be a folder with other things in it.
   rm -f "$home/config.yaml" "$home/bal.pid" "$home/bal.sock"
-  rm -f "$home"/logs/bal*.log
+  rm -f "$home"/logs/bal*.log "$home/logs/bal.err"
   rmdir "$home/logs" 2>/dev/null || true
   if [ ! -d "$home" ] || rmdir "$home" 2>/dev/null; then
     echo "Configuration and logs are removed from $home"

@@ -1,0 +1,62 @@
+// Removing bal: what goes, what stays, and when it is refused.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test, type TestContext } from 'node:test';
+import { assertTriplet, newFolder, newPlace, newSite, type Place, runningFrom } from './harness/release.ts';
+
+const folder = newFolder({ after }, 'releases');
+const site = newSite(folder);
+const release = { BAL_RELEASE_URL: site.url };
+const V1 = site.first;
+
+async function installed(t: TestContext): Promise<Place> {
+  const place = newPlace(t);
+  const outcome = await place.install([], release);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  return place;
+}
+
+test('--uninstall removes the program and keeps configuration and logs; --purge removes what is of bal', async (t) => {
+  const place = await installed(t);
+  const own = join(place.home, '.bal');
+  mkdirSync(join(own, 'logs'), { recursive: true });
+  for (const file of ['config.yaml', 'logs/bal.1.log', 'logs/bal.err', 'notes.txt'])
+    writeFileSync(join(own, file), file);
+  const kept = await place.install(['--uninstall']);
+  assert.equal(kept.code, 0, kept.stderr);
+  assert.ok(kept.stdout.includes(`Configuration and logs stay in ${own}`));
+  assert.ok(!existsSync(place.lib) && !existsSync(place.link));
+  assert.deepEqual(readdirSync(own).sort(), ['config.yaml', 'logs', 'notes.txt']);
+
+  const purged = await place.install(['--uninstall', '--purge']);
+  assert.equal(purged.code, 0, purged.stderr);
+  assert.deepEqual(readdirSync(own), ['notes.txt'], 'a file that is not of bal stays');
+  rmSync(join(own, 'notes.txt'));
+  const elsewhere = join(place.home, 'other home');
+  mkdirSync(elsewhere);
+  await place.install(['--uninstall', '--purge'], { BAL_HOME: elsewhere });
+  assert.deepEqual([existsSync(elsewhere), existsSync(own)], [false, true], 'only BAL_HOME is purged');
+});
+
+test('--uninstall refuses while bal is running, and --purge then removes nothing either', async (t) => {
+  const place = await installed(t);
+  const own = join(place.home, '.bal');
+  mkdirSync(own);
+  writeFileSync(join(own, 'config.yaml'), 'x');
+  const running = await runningFrom(t, place, V1);
+  assertTriplet(await place.install(['--uninstall', '--purge']), new RegExp(`running \\(PID ${running.pid}\\)`));
+  running.kill('SIGTERM');
+  await once(running, 'exit');
+  // A bal from elsewhere in this home: only its PID file tells. This test is the process that is meant.
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  writeFileSync(join(own, 'bal.pid'), `${process.pid}\n${start}\n`);
+  assertTriplet(await place.install(['--uninstall', '--purge']), new RegExp(`running \\(PID ${process.pid}\\)`));
+  assert.ok(existsSync(join(own, 'config.yaml')) && existsSync(place.link));
+  // The same number, but started at another time: that is somebody else.
+  writeFileSync(join(own, 'bal.pid'), `${process.pid}\n1\n`);
+  assert.equal((await place.install(['--uninstall', '--purge'])).code, 0);
+  assert.ok(!existsSync(own));
+});
