@@ -10,6 +10,11 @@ const DESCRIPTORS_PER_CONNECTION = 2;
 /** What a process of bal holds besides: Node's own, channels, logs. Measured: about 30; one more for each listener. */
 const DESCRIPTORS_BESIDES = 64;
 
+/** File descriptors that one process needs in the worst case, in which one worker holds all connections. */
+export function descriptorsFor(connections: number, services: number): number {
+  return connections * DESCRIPTORS_PER_CONNECTION + DESCRIPTORS_BESIDES + services;
+}
+
 export function warningsFor(draft: Draft, machine: Machine): Problem[] {
   return [
     ...ignoredMode(draft),
@@ -49,13 +54,14 @@ function openAdmin({ admin }: Draft): Problem[] {
   return [problemAt(admin.mark, ['admin'], message, 'bind it to 127.0.0.1, or let a firewall decide who may read it')];
 }
 
-/** In the worst case one worker holds all connections. */
 function descriptors({ limit, services }: Draft, { descriptors }: Machine): Problem[] {
   if (descriptors === null || !limit.sound) return [];
-  const besides = DESCRIPTORS_BESIDES + services.length;
-  const needed = limit.value * DESCRIPTORS_PER_CONNECTION + besides;
+  const needed = descriptorsFor(limit.value, services.length);
   if (needed <= descriptors) return [];
-  const carries = Math.max(0, Math.floor((descriptors - besides) / DESCRIPTORS_PER_CONNECTION));
+  const carries = Math.max(
+    0,
+    Math.floor((descriptors - descriptorsFor(0, services.length)) / DESCRIPTORS_PER_CONNECTION),
+  );
   const message = `${limit.value} connections can need ${needed} file descriptors, and the limit is ${descriptors}, enough for ${carries}`;
   const hint = 'raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value';
   return [problemAt(limit.mark, limit.path ?? ['runtime', 'max_concurrent_connections'], message, hint)];

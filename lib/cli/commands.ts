@@ -43,6 +43,12 @@ export const COMMANDS = {
       'bal check --verbose   # every value and its origin',
     ],
   },
+  doctor: {
+    about: 'Check what bal needs at run time: port, limits, backends, disk, the running instance',
+    flags: ['config', 'json', 'verbose', 'brief'],
+    exit: '0 ok or warnings; 1 something critical',
+    examples: ['bal doctor', 'bal doctor --verbose', 'bal doctor --json'],
+  },
   status: {
     about: 'Show the running instance: backends, connections, workers',
     flags: ['config', 'json', 'verbose', 'brief'],

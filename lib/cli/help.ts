@@ -11,7 +11,7 @@ export function printHelp(command: CommandName | null): void {
     for (const flag of flags) added.option(spelling(flag, FLAGS[flag]), FLAGS[flag].about);
     for (const example of [...examples, '', `Exit code: ${exit}`]) added.example(example === '' ? '' : `  ${example}`);
   }
-  cli.example('  bal check && bal start -d   # look before you start');
+  cli.example('  bal check && bal doctor && bal start -d   # look before you start');
   cli.help((sections) =>
     sections
       .filter(({ title }) => title?.startsWith('For more info') !== true)

@@ -37,6 +37,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
   switch (command) {
     case 'check':
       return (await import('./check.ts')).check(options, io);
+    case 'doctor':
+      return (await import('./doctor.ts')).doctor(options, io);
     case 'status':
       return (await import('./status.ts')).status(options, io);
     case 'start':

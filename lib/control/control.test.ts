@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import type { Plan } from '../../config/plan.ts';
 import { request, stream } from './client.ts';
 import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
 import { serveControl, stopRequest, type ControlHandlers } from './server.ts';
@@ -32,7 +33,7 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-export const STATUS: Status = {
+const STATUS: Status = {
   running: true,
   pid: 1,
   config_path: '/c',
@@ -55,6 +56,15 @@ export const STATUS: Status = {
   workers: [],
   totals: null,
 };
+const PLAN: Plan = {
+  configPath: '/c',
+  logLevel: 'info',
+  workers: 1,
+  engine: 'auto',
+  maxConnections: 1,
+  logConnections: 'failed',
+  services: [],
+};
 const VERDICT: ReloadVerdict = {
   ok: true,
   generation: 2,
@@ -69,6 +79,7 @@ const VERDICT: ReloadVerdict = {
 function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
   return {
     status: () => Promise.resolve(STATUS),
+    plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
     why: () => Promise.resolve({ services: [] }),
     events: { recent: () => [], subscribe: () => () => undefined },
@@ -104,9 +115,11 @@ async function converse(path: string, ...chunks: readonly (string | Buffer)[]): 
   return text;
 }
 
-test('status and reload come back as the handlers gave them', () =>
+test('status, plan and reload come back as the handlers gave them', () =>
   serving({}, async (path) => {
     await stillAnswers(path);
+    const plan = await request(path, 'GET', '/plan', undefined, 5000);
+    assert.deepEqual(plan, { ok: true, status: 200, body: PLAN });
     const reload = await request(path, 'POST', '/reload', undefined, 5000);
     assert.deepEqual(reload, { ok: true, status: 200, body: VERDICT });
   }));

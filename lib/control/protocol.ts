@@ -2,6 +2,7 @@
 // prints, so its keys are a contract with users: never rename or remove one.
 //
 //   GET  /status             → Status
+//   GET  /plan               → Plan, the configuration in use (config/plan.ts)
 //   GET  /why                → Why
 //   GET  /events             → EventRecord[], oldest first
 //   GET  /events/follow      → the same as lines (NDJSON), then each new one

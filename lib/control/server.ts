@@ -4,12 +4,15 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
+import type { Plan } from '../../config/plan.ts';
 import { listenPrivately } from './listen.ts';
 import type { ReloadVerdict, Status, StopProgress, StopRequest, Why } from './protocol.ts';
 import { MAX_BODY, answer, sendError, sendJson, type Route } from './router.ts';
 
 export interface ControlHandlers {
   status(): Promise<Status>;
+  /** The configuration in use. */
+  plan(): Promise<Plan>;
   reload(): Promise<ReloadVerdict>;
   why(): Promise<Why>;
   readonly events: EventSource;
@@ -82,6 +85,11 @@ function controlRoutes(handlers: ControlHandlers): readonly Route[] {
       method: 'GET',
       path: '/events/follow',
       handle: (_body, response) => Promise.resolve(streamEvents(handlers.events, response, 'ndjson')),
+    },
+    {
+      method: 'GET',
+      path: '/plan',
+      handle: async (_body, response) => sendJson(response, 200, await handlers.plan()),
     },
     {
       method: 'POST',

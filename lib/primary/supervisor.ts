@@ -128,6 +128,7 @@ async function run(
 
   const control = await serveControl(at.socket, {
     status: () => statusOf(instance, sink, startedAt),
+    plan: () => Promise.resolve(instance.plan),
     reload: () => instance.reload(),
     why: () => Promise.resolve(whyOf(instance)),
     events,

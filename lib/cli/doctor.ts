@@ -1,0 +1,111 @@
+// `bal doctor`: is all that bal needs at run time in order? Looks at the machine, the running instance and the backends.
+import { loadConfig } from '../../config/load.ts';
+import type { Plan } from '../../config/plan.ts';
+import { request } from '../control/client.ts';
+import { configPath, home, type Home } from '../paths.ts';
+import { readPidFile } from '../pidfile.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { checkBackends } from './doctor/backends.ts';
+import { checkConfig } from './doctor/config.ts';
+import type { Finding, Level, Patient } from './doctor/finding.ts';
+import { checkInstance } from './doctor/instance.ts';
+import { checkLimits } from './doctor/limits.ts';
+import { checkListeners } from './doctor/listeners.ts';
+import { checkLogs } from './doctor/logs.ts';
+import { checkNode } from './doctor/node.ts';
+import { PATIENCE_MS, isStatus, reach } from './reach.ts';
+import { counted, json, table, triplet } from './report.ts';
+
+/** 0: all is well, or deserves a look; 1: something is critical. */
+export async function doctor(options: Options, io: Io): Promise<ExitCode> {
+  const patient = await examine(options);
+  const findings = await check(patient);
+  const { enabled, reason } = patient.status?.protection_mode ?? { enabled: false, reason: null };
+  if (options.json) {
+    const checks = findings.map(({ name, level, summary, hint }) => ({ name, level, summary, hint }));
+    json(io, { checks, protection_mode: { enabled, reason } });
+  } else if (options.brief) io.out(brief(findings));
+  else print(findings, options.verbose, io);
+  return findings.some(({ level }) => level === 'critical') ? 1 : 0;
+}
+
+async function examine(options: Options): Promise<Patient> {
+  const at = home();
+  const [disk, reached] = await Promise.all([
+    loadConfig(configPath(options.config, at)),
+    reach(at, 'GET', '/status', PATIENCE_MS),
+  ]);
+  const status = reached.kind === 'answered' && isStatus(reached.body) ? reached.body : null;
+  const running = status === null ? null : await runningPlan(at);
+  return { at, disk, pidFile: readPidFile(at.pidFile), reached, status, running };
+}
+
+async function check(patient: Patient): Promise<Finding[]> {
+  const [listeners, logs, backends] = await Promise.all([
+    checkListeners(patient),
+    checkLogs(patient),
+    checkBackends(patient),
+  ]);
+  return [
+    ...checkConfig(patient),
+    ...checkNode(),
+    ...checkInstance(patient),
+    ...listeners,
+    ...checkLimits(patient),
+    ...logs,
+    ...backends,
+  ];
+}
+
+/** What the running instance is configured with; null when it does not say, as one of another version might not. */
+async function runningPlan(at: Home): Promise<Plan | null> {
+  const answer = await request(at.socket, 'GET', '/plan', undefined, PATIENCE_MS);
+  return answer.ok && answer.status === 200 && isPlan(answer.body) ? answer.body : null;
+}
+
+function isPlan(body: unknown): body is Plan {
+  if (typeof body !== 'object' || body === null) return false;
+  return 'services' in body && Array.isArray(body.services) && 'workers' in body && 'configPath' in body;
+}
+
+function brief(findings: readonly Finding[]): string {
+  const count = (wanted: Level) => findings.filter(({ level }) => level === wanted).length;
+  const worst = findings.find(({ level }) => level === 'critical') ?? findings.find(({ level }) => level === 'warn');
+  const figures = `${count('critical')} critical, ${counted(count('warn'), 'warning')}, ${count('ok')} ok`;
+  return `bal doctor: ${figures}${worst === undefined ? '' : `; ${worst.summary}`}`;
+}
+
+/** How many problems are explained without --verbose: enough to start with. */
+const EXPLAINED = 5;
+
+function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
+  const shown = verbose ? findings : fold(findings);
+  const rows = shown.map(({ level, name, summary }) => [{ text: level, paint: COLOURS[level] }, name, summary]);
+  for (const line of table(io, 'lll', rows)) io.out(line);
+  const problems = [...findings.filter(isCritical), ...findings.filter(({ level }) => level === 'warn')];
+  const explained = problems.slice(0, verbose ? problems.length : EXPLAINED);
+  for (const { summary, why, hint } of explained) {
+    io.err('');
+    triplet(io, { what_happened: summary, why_likely: why ?? '', do_this_now: hint ?? '' });
+  }
+  const rest = problems.length - explained.length;
+  if (rest > 0) io.err(`and ${counted(rest, 'more problem')}: run 'bal doctor --verbose'`);
+}
+
+/** Backends that are in order are one line, however many there are. */
+function fold(findings: readonly Finding[]): Finding[] {
+  const sound = findings.filter(({ name, level }) => name.startsWith('backend:') && level === 'ok');
+  if (sound.length < 2) return [...findings];
+  const summary = `${sound.length} accept connections`;
+  return [
+    ...findings.filter((finding) => !sound.includes(finding)),
+    { name: 'backends', level: 'ok', summary, why: null, hint: null },
+  ];
+}
+
+function isCritical({ level }: Finding): boolean {
+  return level === 'critical';
+}
+
+const COLOURS = { ok: 'green', warn: 'yellow', critical: 'red' } as const;

@@ -1,0 +1,96 @@
+// Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
+import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
+import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+
+type Probe =
+  | { readonly kind: 'connected'; readonly ms: number; readonly ip: string }
+  | { readonly kind: 'unresolved' | 'failed'; readonly code: string };
+
+export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
+  const services = (disk.plan ?? running)?.services ?? [];
+  return (await Promise.all(services.map(checkService))).flat();
+}
+
+async function checkService(service: ServicePlan): Promise<Finding[]> {
+  const { backends, runtime } = service;
+  const probes = await Promise.all(backends.map((backend) => probe(backend, runtime.healthTimeoutMs)));
+  // One of several that is down costs nobody anything yet; the last one does.
+  const judge = probes.some(({ kind }) => kind === 'connected') ? warn : critical;
+  return backends.map((backend, i) => {
+    const name = `backend:${service.name}/${backend.address}`;
+    const found = probes[i];
+    if (found?.kind === 'connected') {
+      const via = found.ip === backend.host ? '' : ` at ${found.ip}`;
+      return ok(name, `${backend.address} accepts connections${via} (${found.ms} ms)`);
+    }
+    return judge(name, ...explain(backend, found ?? { kind: 'failed', code: '?' }, runtime.healthTimeoutMs));
+  });
+}
+
+/** What happened, why, and what to do. */
+function explain(
+  { host, port, address }: BackendPlan,
+  { kind, code }: Exclude<Probe, { kind: 'connected' }>,
+  ms: number,
+): [summary: string, why: string, hint: string] {
+  if (kind === 'unresolved') {
+    return [
+      `${address}: the name ${host} cannot be resolved (${code})`,
+      'the name is misspelt, or DNS is failing',
+      `try: getent hosts ${host}; correct the name, /etc/hosts or the resolver`,
+    ];
+  }
+  switch (code) {
+    case 'ECONNREFUSED':
+      return [
+        `${address} refuses connections`,
+        'nothing listens there: the backend is not started, or on another port',
+        `start the backend, or correct its port; on its machine: ss -ltn 'sport = :${port}'`,
+      ];
+    case 'ETIMEDOUT':
+      return [
+        `${address} does not answer within ${ms} ms`,
+        'a firewall drops the packets, the host is down, or the network path is broken',
+        `try: ping ${host}, then check the firewall and the route between the two machines`,
+      ];
+    default:
+      return [
+        `${address} cannot be reached (${code})`,
+        'no route to the host, or this machine is short of ports or descriptors',
+        `check address and network: ip route get ${host}`,
+      ];
+  }
+}
+
+async function probe({ host, port }: BackendPlan, timeoutMs: number): Promise<Probe> {
+  const ip = isIP(host) === 0 ? await resolve(host, timeoutMs) : { address: host };
+  return 'code' in ip ? { kind: 'unresolved', code: ip.code } : await knock(ip.address, port, timeoutMs);
+}
+
+/** The system's resolver has timeouts of its own, which can be far longer. */
+async function resolve(host: string, ms: number): Promise<{ address: string } | { code: string }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<{ code: string }>((settle) => (timer = setTimeout(settle, ms, { code: 'ETIMEDOUT' })));
+  const found = lookup(host).catch((error: NodeJS.ErrnoException) => ({ code: error.code ?? error.message }));
+  try {
+    return await Promise.race([found, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function knock(ip: string, port: number, timeoutMs: number): Promise<Probe> {
+  return new Promise((settle) => {
+    const from = performance.now();
+    const socket = connect({ host: ip, port, timeout: timeoutMs });
+    const end = (result: Probe) => {
+      socket.destroy();
+      settle(result);
+    };
+    socket.once('connect', () => end({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) }));
+    socket.once('timeout', () => end({ kind: 'failed', code: 'ETIMEDOUT' }));
+    socket.once('error', (error: NodeJS.ErrnoException) => end({ kind: 'failed', code: error.code ?? error.message }));
+  });
+}

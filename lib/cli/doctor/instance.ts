@@ -1,0 +1,97 @@
+// Is the running instance in order: PID file, control socket, workers, engine, protection mode?
+import type { Status } from '../../control/protocol.ts';
+import { counted, duration } from '../report.ts';
+import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+
+export function checkInstance(patient: Patient): Finding[] {
+  const { status } = patient;
+  const inside = status === null ? [] : [workers(status, patient.running?.workers ?? null), engine(status)];
+  return [pidFile(patient), controlSocket(patient), ...inside, ...(status === null ? [] : protection(status))];
+}
+
+function pidFile({ at, pidFile: found, reached, status }: Patient): Finding {
+  const name = 'pid_file';
+  if (found.running) {
+    if (status === null || status.pid === found.pid)
+      return ok(name, `${at.pidFile} names PID ${found.pid}, which runs`);
+    return warn(
+      name,
+      `${at.pidFile} names PID ${found.pid}, but PID ${status.pid ?? '?'} answers on the control socket`,
+      'two instances were started in one home, or one of them in a container',
+      "run 'bal stop', look for another bal with ps, then 'bal start -d'",
+    );
+  }
+  if (reached.kind === 'answered') {
+    return warn(
+      name,
+      `bal runs, but ${at.pidFile} does not name it (${found.reason})`,
+      'the file was removed or replaced while bal was running',
+      "restart bal when it suits ('bal stop', 'bal start -d'); until then a second start is kept out by the control socket only",
+    );
+  }
+  switch (found.reason) {
+    case 'none':
+      return ok(name, 'none; bal is not running');
+    case 'unreadable':
+      return critical(
+        name,
+        `${at.pidFile} may not be read`,
+        'the home belongs to another user',
+        'run the command as that user, or set BAL_HOME to your own',
+      );
+    case 'stale':
+    case 'foreign':
+    case 'corrupt':
+      return warn(
+        name,
+        `${at.pidFile} is ${found.reason === 'corrupt' ? 'no PID file' : 'left over from a process that is gone'}`,
+        'bal was killed, the machine was restarted, or somebody wrote the file',
+        "none needed: the next 'bal start' replaces it (a directory in its place has to be removed by hand)",
+      );
+    default:
+      return found.reason;
+  }
+}
+
+function controlSocket({ at, reached }: Patient): Finding {
+  const name = 'control_socket';
+  switch (reached.kind) {
+    case 'answered':
+      return ok(name, `${at.socket} answers`);
+    case 'not_running':
+      return ok(name, 'nobody listens; bal is not running');
+    case 'unreachable':
+      return critical(name, reached.problem.what_happened, reached.problem.why_likely, reached.problem.do_this_now);
+    default:
+      return reached;
+  }
+}
+
+function workers({ workers: all, totals, state }: Status, wanted: number | null): Finding {
+  const name = 'workers';
+  const ready = all.filter((worker) => worker.state === 'ready').length;
+  const respawned = totals?.workers_respawned_total ?? 0;
+  const summary = `${ready} of ${wanted ?? all.length} ready${respawned > 0 ? `, ${respawned} replaced after a crash since start` : ''}`;
+  const why = 'workers crash or do not come up: a defect, no memory, or no descriptors';
+  const hint = "look for worker.exited in the log, and at dmesg for 'Out of memory'";
+  if (ready === 0 && state !== 'draining') return critical(name, summary, why, hint);
+  if (wanted !== null && ready < wanted && state === 'running') return warn(name, summary, why, hint);
+  return ok(name, summary);
+}
+
+function engine({ engine: chosen, version, uptime_ms }: Status): Finding {
+  return ok('engine', `${chosen ?? 'not chosen yet'} (bal ${version}, up ${duration(uptime_ms ?? 0)})`);
+}
+
+function protection({ services }: Status): Finding[] {
+  const on = services.filter(({ protection_mode }) => protection_mode.enabled === true);
+  if (on.length === 0) return [ok('protection_mode', `off in ${counted(services.length, 'service')}`)];
+  return on.map(({ name, protection_mode: { reason, since, exit_condition } }) =>
+    warn(
+      on.length === 1 ? 'protection_mode' : `protection_mode:${name}`,
+      `protection mode is on in ${name} since ${since ?? '?'}: ${reason ?? '?'}`,
+      'connects to its backends fail, or failed a moment ago',
+      `fix the backends; it ends by itself: ${exit_condition ?? '?'}`,
+    ),
+  );
+}

@@ -1,0 +1,69 @@
+// Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
+import { addressOf, type ServicePlan } from '../../../config/plan.ts';
+import { bind, listenAddress, type BindFailure } from '../../primary/listeners.ts';
+import { cannotBind } from '../../primary/verdict.ts';
+import { critical, ok, type Finding, type Patient } from './finding.ts';
+import { holdersOf, listenersOn, type Holder } from './sockets.ts';
+
+export async function checkListeners(patient: Patient): Promise<Finding[]> {
+  const { reached, disk, running } = patient;
+  const serving = running?.services ?? [];
+  // An instance that runs and does not tell what it serves has these ports itself.
+  if (running === null && reached.kind !== 'not_running') return [];
+  // What is in the file and not served yet has to be bound by a start or a reload.
+  const served = new Set(serving.map(({ bindAddress, port }) => addressOf(bindAddress, port)));
+  const next = (disk.plan?.services ?? []).filter(({ bindAddress, port }) => !served.has(addressOf(bindAddress, port)));
+  return Promise.all([
+    ...serving.map((service) => owned(service, patient)),
+    ...next.map((service) => free(service, running !== null)),
+  ]);
+}
+
+async function owned(service: ServicePlan, { status }: Patient): Promise<Finding> {
+  const name = `listen:${service.name}`;
+  const where = await listenAddress(service);
+  const host = 'ip' in where ? where.ip : service.bindAddress;
+  const address = addressOf(service.bindAddress, service.port);
+  const sockets = listenersOn(host, service.port);
+  if (sockets === null) return ok(name, `${address}: who listens cannot be told on this system`);
+  const ours = [status?.pid ?? 0, ...(status?.workers ?? []).map(({ pid }) => pid)];
+  if (holdersOf(sockets, ours).length > 0) return ok(name, `${address} is bal's (PID ${status?.pid ?? '?'})`);
+  if (status?.state === 'draining') return ok(name, `${address} is given up, bal is stopping`);
+  const hint = "restart bal: 'bal stop', then 'bal start -d'";
+  if (sockets.length > 0) {
+    const summary = `${address} is held by ${shown(holdersOf(sockets))}, not by bal`;
+    return critical(name, summary, 'bal lost its listening socket to another program', hint);
+  }
+  return critical(name, `bal runs, but nobody listens on ${address}`, 'no worker has come up', hint);
+}
+
+/** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */
+async function free(service: ServicePlan, beforeReload: boolean): Promise<Finding> {
+  const name = `listen:${service.name}`;
+  const where = await listenAddress(service);
+  const result = 'code' in where ? where : bind(where.ip, service.port);
+  if (!result.ok) return taken(name, result, service);
+  result.listener.handle.close();
+  const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';
+  return ok(name, `${addressOf(service.bindAddress, service.port)} is free; ${when}`);
+}
+
+function taken(name: string, failure: BindFailure, service: ServicePlan): Finding {
+  const problem = cannotBind(failure);
+  if (failure.code !== 'EADDRINUSE') {
+    return critical(name, problem.what_happened, problem.why_likely, problem.do_this_now);
+  }
+  const sockets = listenersOn(failure.address.slice(0, failure.address.lastIndexOf(':')), service.port);
+  const who = sockets === null ? 'another program' : shown(holdersOf(sockets));
+  return critical(
+    name,
+    `${failure.address} is in use by ${who}`,
+    'another program listens on this port',
+    `stop it, or change 'port' of service ${service.name}`,
+  );
+}
+
+function shown(holders: readonly Holder[]): string {
+  if (holders.length === 0) return "another user's process";
+  return holders.map(({ pid, command }) => `${command} (PID ${pid})`).join(', ');
+}

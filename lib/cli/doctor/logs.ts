@@ -1,0 +1,67 @@
+// Can the log be written, is there room for it, and has any line been lost?
+import { access, constants, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { bytes, counted } from '../report.ts';
+import { ok, warn, type Finding, type Patient } from './finding.ts';
+
+/** What the rotated files may take at most, eleven of 50 MB, rounded up. */
+const ROOM = 600 * 1024 * 1024;
+
+export async function checkLogs({ at, status }: Patient): Promise<Finding[]> {
+  return [await writable(at.logDir), await space(at.logDir), ...(status === null ? [] : [lost(status.totals)])];
+}
+
+async function writable(dir: string): Promise<Finding> {
+  try {
+    const there = await existing(dir);
+    if (!(await stat(there)).isDirectory()) throw new Error(`${there} is no directory`);
+    await access(there, constants.W_OK | constants.X_OK);
+    return ok('log_directory', there === dir ? `${dir} is writable` : `${dir} can be made`);
+  } catch (error) {
+    return warn(
+      'log_directory',
+      `${dir} cannot be written to: ${error instanceof Error ? error.message : String(error)}`,
+      'it belongs to another user, or something else is in its place; traffic goes on, but the log is lost',
+      `give the user of bal the right to write there: chown -R USER ${dir}`,
+    );
+  }
+}
+
+async function space(dir: string): Promise<Finding> {
+  try {
+    const { bavail, bsize } = await statfs(await existing(dir));
+    const free = bavail * bsize;
+    if (free >= ROOM) return ok('log_space', `${bytes(free)} free`);
+    return warn(
+      'log_space',
+      `${bytes(free)} free, and the log may take ${bytes(ROOM)}`,
+      'the disk is nearly full; traffic goes on, but log lines are lost when it is',
+      `free some space (du -xsh ${dir}), or set log_level: warn`,
+    );
+  } catch (error) {
+    return ok('log_space', `cannot be told: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function lost(totals: { readonly log_lines_dropped_total: number } | null): Finding {
+  const count = totals?.log_lines_dropped_total ?? 0;
+  if (count === 0) return ok('log_lines', 'none was lost');
+  return warn(
+    'log_lines',
+    `${counted(count, 'log line')} lost since start`,
+    'the disk was full or slow, the log directory not writable, or there was a storm of lines',
+    'look at the space and the rights of the log directory, or set log_level: warn',
+  );
+}
+
+/** The nearest directory that is there: what is missing below it can be made in it. */
+async function existing(path: string): Promise<string> {
+  try {
+    await stat(path);
+    return path;
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!missing || dirname(path) === path) throw error;
+    return existing(dirname(path));
+  }
+}

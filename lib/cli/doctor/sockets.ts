@@ -1,0 +1,89 @@
+// Who listens on a port: /proc/net/tcp{,6} tells the socket, /proc/PID/fd whose it is. Linux only; elsewhere, and for
+// processes of other users, nothing is known.
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { canonicalHost, listenersOverlap } from '../../../config/host.ts';
+
+export interface ListeningSocket {
+  /** Canonical: `0.0.0.0`, `::`, `127.0.0.1`. */
+  readonly host: string;
+  readonly port: number;
+  readonly inode: string;
+}
+
+export interface Holder {
+  readonly pid: number;
+  /** As ps shows it in its shortest form. */
+  readonly command: string;
+}
+
+/** Sockets that listen on this port and on an address that `host` would collide with; null when it cannot be told. */
+export function listenersOn(host: string, port: number): ListeningSocket[] | null {
+  const tables = [read('/proc/net/tcp'), read('/proc/net/tcp6')];
+  if (tables.every((text) => text === null)) return null;
+  const wanted = canonicalHost(host);
+  return tables
+    .flatMap((text) => parseListeners(text ?? ''))
+    .filter((socket) => socket.port === port && listenersOverlap(socket.host, wanted));
+}
+
+/** The listening sockets in the text of /proc/net/tcp or tcp6. */
+export function parseListeners(text: string): ListeningSocket[] {
+  return text.split('\n').flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    const found = /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(local ?? '');
+    // 0A is TCP_LISTEN.
+    if (found === null || state !== '0A' || inode === undefined) return [];
+    return [{ host: hostOf(found[1] ?? ''), port: Number.parseInt(found[2] ?? '', 16), inode }];
+  });
+}
+
+/** Addresses are printed as 32-bit words in the byte order of the machine; every platform of ours is little-endian. */
+function hostOf(hex: string): string {
+  const words = Array.from({ length: hex.length / 8 }, (_, i) => {
+    return [...Buffer.from(hex.slice(i * 8, i * 8 + 8), 'hex')].toReversed();
+  });
+  const [first] = words;
+  if (words.length === 1 && first !== undefined) return first.join('.');
+  const groups = words.flatMap(([a = 0, b = 0, c = 0, d = 0]) => [a * 256 + b, c * 256 + d]);
+  return canonicalHost(groups.map((group) => group.toString(16)).join(':'));
+}
+
+/** Which of `pids` (all processes that may be looked into, when it is left out) hold one of these sockets. */
+export function holdersOf(sockets: readonly ListeningSocket[], pids: readonly number[] = allPids()): Holder[] {
+  const names = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
+  return pids
+    .filter((pid) => descriptorsOf(pid).some((target) => names.has(target)))
+    .map((pid) => ({ pid, command: (read(`/proc/${pid}/comm`) ?? '?').trim() }));
+}
+
+function allPids(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      } catch {
+        return []; // closed meanwhile
+      }
+    });
+  } catch {
+    return []; // gone, or another user's
+  }
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
