@@ -63,6 +63,7 @@ const PLAN: Plan = {
   engine: 'auto',
   maxConnections: 1,
   logConnections: 'failed',
+  admin: null,
   services: [],
 };
 const VERDICT: ReloadVerdict = {
