@@ -12,7 +12,7 @@ import { stopTests } from './contract/stop.ts';
 import { stormTests } from './contract/storm.ts';
 
 for (const name of ['js', 'native'] as const) {
-  const engine = await engineNamed(name);
+  const engine = engineNamed(name);
   if (!engine.ok) {
     test(name, { skip: engine.reason });
     continue;

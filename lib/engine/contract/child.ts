@@ -19,7 +19,7 @@ export interface Report {
 }
 
 const [name, listenOn, backendPort] = process.argv.slice(2);
-const found = await engineNamed(name === 'native' ? 'native' : 'js');
+const found = engineNamed(name === 'native' ? 'native' : 'js');
 if (!found.ok) throw new Error(`Cannot run the ${name} engine: ${found.reason}`);
 
 let accepted = 0;

@@ -1,17 +1,9 @@
 // The engines that can run here, by name.
 
-import { existsSync } from 'node:fs';
-import type { CreateEngine } from '../engine.ts';
 import { createJsEngine } from '../js.ts';
+import { loadNativeEngine } from '../native.ts';
+import type { NativeLoad } from '../native.ts';
 
-export type Available =
-  { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
-
-export async function engineNamed(name: 'js' | 'native'): Promise<Available> {
-  if (name === 'js') return { ok: true, create: createJsEngine };
-  const module = new URL('../native.js', import.meta.url);
-  if (!existsSync(module)) return { ok: false, reason: 'lib/engine/native.ts does not exist' };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { loadNativeEngine } = (await import(module.href)) as { loadNativeEngine: () => Available };
-  return loadNativeEngine();
+export function engineNamed(name: 'js' | 'native'): NativeLoad {
+  return name === 'js' ? { ok: true, create: createJsEngine } : loadNativeEngine();
 }

@@ -145,7 +145,7 @@ export function stopTests(create: CreateEngine): void {
     const at = it.listen();
     const peers = await Promise.all(Array.from({ length: 20 }, async () => client(t, at)));
     await Promise.all(peers.map(async (peer) => peer.send('.').bytes(1)));
-    it.engine.close();
+    it.close();
     assert.deepEqual(
       it.ended.map(({ end, bytesIn, bytesOut }) => [end, bytesIn, bytesOut]),
       peers.map(() => ['cut', 1, 1]),
