@@ -13,6 +13,9 @@ export interface Options {
   strict: boolean;
   daemon: boolean;
   now: boolean;
+  follow: boolean;
+  /** The word after the command, where it takes one. */
+  argument: string | null;
   /** null: as configured. */
   timeoutMs: number | null;
 }
@@ -28,7 +31,7 @@ export function readArguments(argv: readonly string[]): Request {
   const { tokens } = parseArgs({ args: [...argv], options: PARSE_OPTIONS, strict: false, tokens: true });
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
-  const [word, extra] = words;
+  const [word, ...rest] = words;
   if (word !== undefined && !isCommand(word)) return wrong(unknown('command', word, Object.keys(COMMANDS), null));
   const command = word ?? null;
   const seen = new Map<string, string | undefined>();
@@ -37,16 +40,21 @@ export function readArguments(argv: readonly string[]): Request {
     if (fault !== null) return wrong(fault);
     seen.set(name, value);
   }
+  const [argument, extra] = command !== null && COMMANDS[command].argument !== null ? rest : [undefined, ...rest];
   if (extra !== undefined) return wrong(`unexpected argument "${extra}"; 'bal ${word} --help' tells what it takes`);
   if (seen.has('help')) return { kind: 'help', command };
   if (seen.has('version')) return { kind: 'version' };
   if (command === null) {
     return wrong(`no command; one of ${Object.keys(COMMANDS).join(', ')} (see 'bal --help')`);
   }
-  return withOptions(command, seen);
+  return withOptions(command, seen, argument ?? null);
 }
 
-function withOptions(command: CommandName, seen: ReadonlyMap<string, string | undefined>): Request {
+function withOptions(
+  command: CommandName,
+  seen: ReadonlyMap<string, string | undefined>,
+  argument: string | null,
+): Request {
   const timeout = seen.get('timeout');
   const timeoutMs = timeout === undefined ? null : milliseconds(timeout);
   if (timeout !== undefined && timeoutMs === null) {
@@ -62,6 +70,8 @@ function withOptions(command: CommandName, seen: ReadonlyMap<string, string | un
     strict: seen.has('strict'),
     daemon: seen.has('daemon'),
     now: seen.has('now'),
+    follow: seen.has('follow'),
+    argument,
     timeoutMs,
     ...(config !== undefined && { config }),
   };

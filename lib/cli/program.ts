@@ -47,6 +47,12 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./stop.ts')).stop(options, io);
     case 'graceful':
       return (await import('./graceful.ts')).graceful(options, io);
+    case 'why':
+      return (await import('./why.ts')).why(options, io);
+    case 'events':
+      return (await import('./events.ts')).events(options, io);
+    case 'top':
+      return (await import('./top.ts')).top(io);
     default:
       return unreachable(command);
   }

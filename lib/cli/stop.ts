@@ -23,7 +23,7 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const suspect = await instanceProcess(at);
   const progress = progressTo(io);
   const asked = { timeout_ms: options.timeoutMs, now: options.now };
-  const answer = await stream(at.socket, '/stop', asked, SILENCE_MS, (line) => progress.hear(line));
+  const answer = await stream(at.socket, 'POST', '/stop', asked, SILENCE_MS, (line) => progress.hear(line));
   if (answer.ok && answer.status === 200) return await finish(suspect, progress.cut(), at, io);
   if (!answer.ok && answer.cause === 'not_running' && suspect === null) {
     triplet(io, notRunning(readPidFile(at.pidFile), at));

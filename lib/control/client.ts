@@ -29,11 +29,12 @@ export async function request(
 }
 
 /**
- * One POST, many lines of JSON, each given to `onLine` as it comes. `silentMs` is the longest time without a byte. The
+ * One request, many lines of JSON, each given to `onLine` as it comes. `silentMs` is the longest time without a byte. The
  * body of the result is null after lines, and the document when the answer was another than 200. Never rejects.
  */
 export async function stream(
   socketPath: string,
+  method: 'GET' | 'POST',
   path: string,
   body: unknown,
   silentMs: number,
@@ -41,7 +42,7 @@ export async function stream(
 ): Promise<Answer> {
   let rest = '';
   let broken = false;
-  const end = await exchange({ socketPath, method: 'POST', path, body, totalMs: null, silentMs }, (chunk, status) => {
+  const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs }, (chunk, status) => {
     rest += chunk;
     if (status !== 200) return;
     const lines = rest.split('\n');

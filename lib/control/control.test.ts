@@ -146,7 +146,7 @@ test('a stop tells its request, streams its progress and ends when the handler d
   return serving({ stop }, async (path) => {
     const lines: unknown[] = [];
     const asked = { timeout_ms: 1500, now: true };
-    const end = await stream(path, '/stop', asked, 5000, (line) => lines.push(line));
+    const end = await stream(path, 'POST', '/stop', asked, 5000, (line) => lines.push(line));
     assert.deepEqual(end, { ok: true, status: 200, body: null });
     assert.deepEqual(lines, [{ remaining: 3 }, { remaining: 1 }, { remaining: 0, cut: 1 }]);
     assert.deepEqual(seen, [asked]);
@@ -423,7 +423,7 @@ test('the client tells a silent, a broken and a talkative server apart from none
     });
     const answers = [
       await request(path, 'GET', '/status', undefined, 300),
-      await stream(path, '/stop', {}, 300, () => {}),
+      await stream(path, 'POST', '/stop', {}, 300, () => {}),
     ];
     for (const got of answers) assert.equal(got.ok ? got.status : got.cause, cause, behaviour.toString());
     for (const socket of sockets) socket.destroy();

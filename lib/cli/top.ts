@@ -1,0 +1,120 @@
+// `bal top`: a live view over the control socket. On a terminal it redraws each second on the alternate screen and takes
+// keys; elsewhere it prints a plain block each second until nobody reads it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { EventRecord } from '../control/protocol.ts';
+import { home } from '../paths.ts';
+import type { ExitCode, Io } from './command.ts';
+import { isEvent } from './events.ts';
+import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
+import { triplet } from './report.ts';
+import { observe, type History } from './top/rates.ts';
+import { SORTS, screen, type Sort } from './top/screen.ts';
+
+const REFRESH_MS = 1000;
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const REST_OF_LINE = '\u001b[K';
+const REST_OF_SCREEN = '\u001b[J';
+
+/** 0: ended by the operator or the reader; 1: no usable answer; 3: not running when it began. */
+export async function top(io: Io): Promise<ExitCode> {
+  const first = await look(null);
+  if (first.history === null) {
+    if (first.reached.kind !== 'answered') triplet(io, first.reached.problem);
+    return first.reached.kind === 'not_running' ? 3 : 1;
+  }
+  return process.stdout.isTTY ? live(first.history, io) : plain(first.history, io);
+}
+
+interface Look {
+  readonly reached: Reached;
+  readonly history: History | null;
+}
+
+async function look(before: History | null): Promise<Look> {
+  const reached = await reach(home(), 'GET', '/status', PATIENCE_MS);
+  const found = reached.kind === 'answered' && isStatus(reached.body);
+  return { reached, history: found ? observe(before, reached.body, performance.now()) : null };
+}
+
+async function lastEvents(): Promise<readonly EventRecord[]> {
+  const reached = await reach(home(), 'GET', '/events', PATIENCE_MS);
+  return reached.kind === 'answered' && Array.isArray(reached.body) ? reached.body.filter(isEvent) : [];
+}
+
+async function plain(first: History, io: Io): Promise<ExitCode> {
+  let gone = false;
+  process.stdout.on('error', () => {
+    gone = true;
+  });
+  let history: History | null = first;
+  while (!gone) {
+    if (history === null) io.out('bal does not answer');
+    else for (const line of screen({ history, events: await lastEvents(), sort: 'name', size: null }, io)) io.out(line);
+    io.out('');
+    await sleep(REFRESH_MS);
+    history = (await look(history)).history;
+  }
+  return 0;
+}
+
+async function live(first: History, io: Io): Promise<ExitCode> {
+  const { stdin, stdout } = process;
+  const end = new AbortController();
+  let sort: Sort = 'name';
+  let history: History | null = first;
+  let events: readonly EventRecord[] = [];
+  let note = '';
+
+  const draw = (): void => {
+    const { columns, rows } = stdout;
+    if (history === null) return;
+    const lines = screen({ history, events, sort, size: { columns, rows: rows - 1 } }, io);
+    const all = note === '' ? lines : [note, ...lines.slice(0, rows - 2)];
+    stdout.write(HOME + all.map((line) => `${line}${REST_OF_LINE}\n`).join('') + REST_OF_SCREEN);
+  };
+  const keys = (data: Buffer): void => {
+    const key = data.toString();
+    if (key === 'q' || key === '\u0003' || key === '\u001b') end.abort();
+    if (key === 's') sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? 'name';
+    draw();
+  };
+  const stop = (): void => end.abort();
+  const restore = (): void => {
+    stdout.write(LEAVE);
+  };
+
+  stdout.write(ENTER);
+  // Also when something throws: a terminal left on the alternate screen without a cursor is of no use.
+  process.once('exit', restore);
+  stdin.setRawMode(true);
+  stdin.on('data', keys);
+  stdout.on('resize', draw);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  try {
+    while (!end.signal.aborted) {
+      events = await lastEvents();
+      draw();
+      await sleep(REFRESH_MS, undefined, { signal: end.signal }).catch(() => undefined);
+      if (end.signal.aborted) break;
+      const next = await look(history);
+      // While it is restarted, the last figures stay, with a word about it.
+      note = next.history === null ? 'bal does not answer; these are the last figures' : '';
+      history = next.history ?? history;
+    }
+  } finally {
+    stdin.off('data', keys);
+    stdin.setRawMode(false);
+    stdin.pause();
+    stdout.off('resize', draw);
+    process.off('SIGTERM', stop);
+    process.off('SIGHUP', stop);
+    process.off('exit', restore);
+    restore();
+  }
+  return 0;
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { Status } from '../../control/protocol.ts';
+import { unknownStatus } from '../status.ts';
+import { backendKey, observe } from './rates.ts';
+
+function status(connections: number, bytes: number): Status {
+  const backend = {
+    address: '127.0.0.1:1',
+    reachable: true,
+    state: 'up' as const,
+    active_connections: 0,
+    last_check_time: null,
+    counters: null,
+    connections_total: connections,
+    bytes_in: bytes,
+    bytes_out: 0,
+    cooldown_ms: 0,
+  };
+  const none = unknownStatus(true, 1);
+  const service = {
+    name: 'default',
+    bind_address: '127.0.0.1',
+    port: 1,
+    method: 'round_robin',
+    backend_total: 1,
+    backend_reachable: 1,
+    backends: [backend],
+    active_connections: 0,
+    last_check_time: null,
+    protection_mode: none.protection_mode,
+    ends: null,
+  };
+  return { ...none, services: [service] };
+}
+
+const KEY = backendKey('default', '127.0.0.1:1');
+
+test('a rate is the growth since the last look, per second', () => {
+  const first = observe(null, status(100, 0), 1000);
+  assert.equal(first.backends.get(KEY)?.connections, 0);
+  const second = observe(first, status(150, 2000), 3000);
+  assert.equal(second.backends.get(KEY)?.connections, 25);
+  assert.equal(second.backends.get(KEY)?.bytesIn, 1000);
+  assert.deepEqual(second.trend.get(KEY), [0, 25]);
+});
+
+test('after a restart, when counters begin anew, no rate is negative', () => {
+  const first = observe(null, status(100, 5), 0);
+  const second = observe(first, status(3, 0), 1000);
+  assert.equal(second.backends.get(KEY)?.connections, 0);
+});

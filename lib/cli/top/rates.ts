@@ -1,0 +1,84 @@
+// Rates from two statuses, and their history. Pure: time is an argument.
+
+import type { Status } from '../../control/protocol.ts';
+
+/** Per second. */
+export interface Rates {
+  readonly connections: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly rejected: number;
+}
+
+export interface History {
+  readonly status: Status;
+  /** Monotonic ms when the status came. */
+  readonly at: number;
+  readonly total: Rates;
+  /** By `service address`. */
+  readonly backends: ReadonlyMap<string, Rates>;
+  /** By worker id and pid. */
+  readonly workers: ReadonlyMap<string, Rates>;
+  /** Connections per second of each backend, oldest first. */
+  readonly trend: ReadonlyMap<string, readonly number[]>;
+}
+
+const TREND_LENGTH = 60;
+
+interface Counts {
+  readonly connections_total: number | null;
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+  readonly rejected_total?: number;
+}
+
+export function observe(before: History | null, status: Status, at: number): History {
+  const seconds = before === null ? Infinity : Math.max(0.001, (at - before.at) / 1000);
+  const old = before === null ? new Map<string, Counts>() : backendCounts(before.status);
+  const backends = new Map<string, Rates>();
+  const trend = new Map<string, readonly number[]>();
+  for (const [key, counts] of backendCounts(status)) {
+    const rates = rate(counts, old.get(key), seconds);
+    backends.set(key, rates);
+    trend.set(key, [...(before?.trend.get(key) ?? []), rates.connections].slice(-TREND_LENGTH));
+  }
+  const oldWorkers = before === null ? new Map<string, Counts>() : workerCounts(before.status);
+  const workers = new Map(
+    [...workerCounts(status)].map(([key, counts]) => [key, rate(counts, oldWorkers.get(key), seconds)]),
+  );
+  const total = status.totals === null ? NONE : rate(status.totals, before?.status.totals ?? undefined, seconds);
+  return { status, at, total, backends, workers, trend };
+}
+
+export function backendKey(service: string, address: string): string {
+  return `${service} ${address}`;
+}
+
+export function workerKey(id: number, pid: number): string {
+  return `${id} ${pid}`;
+}
+
+const NONE: Rates = { connections: 0, bytesIn: 0, bytesOut: 0, rejected: 0 };
+
+/** Without an older value there is no rate; a counter that fell belongs to a bal that was started again. */
+function rate(now: Counts, before: Counts | undefined, seconds: number): Rates {
+  if (before === undefined) return NONE;
+  const per = (a: number | null | undefined, b: number | null | undefined): number =>
+    Math.max(0, (a ?? 0) - (b ?? 0)) / seconds;
+  return {
+    connections: per(now.connections_total, before.connections_total),
+    bytesIn: per(now.bytes_in, before.bytes_in),
+    bytesOut: per(now.bytes_out, before.bytes_out),
+    rejected: per(now.rejected_total, before.rejected_total),
+  };
+}
+
+function backendCounts({ services }: Status): Map<string, Counts> {
+  return new Map(
+    services.flatMap(({ name, backends }) => backends.map((backend) => [backendKey(name, backend.address), backend])),
+  );
+}
+
+function workerCounts({ workers }: Status): Map<string, Counts> {
+  return new Map(workers.map((worker) => [workerKey(worker.id, worker.pid), worker]));
+}

@@ -1,0 +1,170 @@
+// What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
+
+import { addressOf } from '../../../config/plan.ts';
+import type { BackendStatus, EventRecord, ServiceStatus } from '../../control/protocol.ts';
+import type { Io } from '../command.ts';
+import { line as eventLine } from '../events.ts';
+import { bytes, duration, paint, table, type Cell } from '../report.ts';
+import type { History, Rates } from './rates.ts';
+import { backendKey, workerKey } from './rates.ts';
+
+export const SORTS = ['name', 'active', 'rate', 'traffic'] as const;
+export type Sort = (typeof SORTS)[number];
+
+export interface View {
+  readonly history: History;
+  /** Oldest first. */
+  readonly events: readonly EventRecord[];
+  readonly sort: Sort;
+  /** Null: plain output, as long and as wide as it gets. */
+  readonly size: { readonly columns: number; readonly rows: number } | null;
+}
+
+const BARS = '▁▂▃▄▅▆▇█';
+const TREND_SHOWN = 30;
+const EVENTS_SHOWN = 10;
+
+export function screen(view: View, io: Io): string[] {
+  const { history, size } = view;
+  const lines = [
+    ...head(history, view.sort, size === null, io),
+    '',
+    ...backends(view, io),
+    '',
+    ...workers(history, io),
+  ];
+  const room = size === null ? EVENTS_SHOWN : Math.max(0, size.rows - lines.length - 2);
+  const shown = room === 0 ? [] : view.events.slice(-room).map((event) => eventLine(event, io));
+  if (shown.length > 0) lines.push('', ...shown);
+  return size === null ? lines : lines.slice(0, size.rows).map((text) => fitted(text, size.columns));
+}
+
+function head({ status, total }: History, sort: Sort, plain: boolean, io: Io): string[] {
+  const { version, state, engine, uptime_ms, generation, totals, max_connections } = status;
+  const figures = [
+    `${totals?.active_connections ?? 0} of ${max_connections ?? '?'} connections`,
+    perSecond(total.connections),
+    `in ${bytes(total.bytesIn)}/s`,
+    `out ${bytes(total.bytesOut)}/s`,
+    `${totals?.rejected_total ?? 0} rejected`,
+    `${totals?.failed_total ?? 0} failed`,
+  ];
+  const keys = plain ? '' : `   q quit, s sort (${sort})`;
+  return [
+    `${paint(io, 'bold', `bal ${version}`)} ${state}, engine ${engine ?? '?'}, up ${duration(uptime_ms ?? 0)}, generation ${generation ?? '?'}${keys}`,
+    figures.join('   '),
+  ];
+}
+
+function backends({ history, sort }: View, io: Io): string[] {
+  const rows = history.status.services.flatMap((service) => {
+    const sorted = [...service.backends].sort((a, b) => order(history, service, sort, a, b));
+    return [serviceRow(service), ...sorted.map((backend) => backendRow(history, service, backend))];
+  });
+  return table(io, 'lllrrrrrl', [
+    ['SERVICE', 'BACKEND', 'STATE', 'ACTIVE', 'CONN/S', 'IN/S', 'OUT/S', 'ERRORS', 'TREND'],
+    ...rows,
+  ]);
+}
+
+function serviceRow(service: ServiceStatus): Cell[] {
+  const { name, bind_address, port, backend_reachable, backend_total, active_connections, protection_mode } = service;
+  const up = `${backend_reachable ?? '?'}/${backend_total} up`;
+  const colour = backend_reachable === backend_total ? 'green' : backend_reachable === 0 ? 'red' : 'yellow';
+  const note = protection_mode.enabled === true ? 'protected' : '';
+  return [
+    { text: name, paint: 'bold' },
+    addressOf(bind_address, port),
+    { text: up, paint: colour },
+    String(active_connections ?? 0),
+    '',
+    '',
+    '',
+    '',
+    { text: note, paint: 'yellow' },
+  ];
+}
+
+function backendRow(history: History, service: ServiceStatus, backend: BackendStatus): Cell[] {
+  const { address, state, active_connections, counters } = backend;
+  const key = backendKey(service.name, address);
+  const rates = history.backends.get(key);
+  const errors = (counters?.refused ?? 0) + (counters?.timeout ?? 0) + (counters?.other ?? 0);
+  return [
+    '',
+    address,
+    { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
+    String(active_connections ?? 0),
+    shortRate(rates?.connections ?? 0),
+    bytes(rates?.bytesIn ?? 0),
+    bytes(rates?.bytesOut ?? 0),
+    String(errors),
+    sparkline(history.trend.get(key) ?? []),
+  ];
+}
+
+function order(history: History, service: ServiceStatus, sort: Sort, a: BackendStatus, b: BackendStatus): number {
+  const rates = (backend: BackendStatus): Rates | undefined =>
+    history.backends.get(backendKey(service.name, backend.address));
+  switch (sort) {
+    case 'name':
+      return 0;
+    case 'active':
+      return (b.active_connections ?? 0) - (a.active_connections ?? 0);
+    case 'rate':
+      return (rates(b)?.connections ?? 0) - (rates(a)?.connections ?? 0);
+    case 'traffic':
+      return traffic(rates(b)) - traffic(rates(a));
+  }
+}
+
+function traffic(rates: Rates | undefined): number {
+  return (rates?.bytesIn ?? 0) + (rates?.bytesOut ?? 0);
+}
+
+function workers({ status, workers: rates }: History, io: Io): string[] {
+  const all = status.workers.reduce((sum, worker) => sum + worker.connections_total, 0);
+  const rows = status.workers.map((worker): Cell[] => [
+    String(worker.id),
+    String(worker.pid),
+    { text: worker.state, paint: worker.state === 'ready' ? 'green' : 'yellow' },
+    String(worker.active_connections),
+    shortRate(rates.get(workerKey(worker.id, worker.pid))?.connections ?? 0),
+    all === 0 ? '-' : `${Math.round((100 * worker.connections_total) / all)} %`,
+    bytes(worker.rss_bytes),
+  ]);
+  return table(io, 'rrlrrrr', [['WORKER', 'PID', 'STATE', 'ACTIVE', 'CONN/S', 'SHARE', 'MEMORY'], ...rows]);
+}
+
+/** Scaled to the highest value shown, so that the shape is seen at any rate. */
+export function sparkline(values: readonly number[]): string {
+  const shown = values.slice(-TREND_SHOWN);
+  const highest = Math.max(...shown, 0);
+  if (highest === 0) return BARS.charAt(0).repeat(shown.length);
+  return shown
+    .map((value) => BARS.charAt(Math.min(BARS.length - 1, Math.ceil((value / highest) * (BARS.length - 1)))))
+    .join('');
+}
+
+function perSecond(rate: number): string {
+  return `${shortRate(rate)} connections/s`;
+}
+
+function shortRate(rate: number): string {
+  return rate >= 100 ? String(Math.round(rate)) : Number(rate.toFixed(1)).toString();
+}
+
+/** Cut to the width; escape sequences take none. */
+export function fitted(text: string, columns: number): string {
+  let width = 0;
+  let result = '';
+  // eslint-disable-next-line no-control-regex -- that is what a colour begins with
+  for (const [part] of text.matchAll(/\u001b\[[0-9;]*m|./gu)) {
+    if (part.startsWith('\u001b')) result += part;
+    else if (width < columns) {
+      result += part;
+      width++;
+    }
+  }
+  return result;
+}

@@ -1,0 +1,104 @@
+// `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
+
+import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/protocol.ts';
+import { home } from '../paths.ts';
+import type { Options } from './arguments.ts';
+import type { ExitCode, Io } from './command.ts';
+import { PATIENCE_MS, reach } from './reach.ts';
+import { counted, duration, json, paint, triplet } from './report.ts';
+
+/** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
+export async function why(options: Options, io: Io): Promise<ExitCode> {
+  const reached = await reach(home(), 'GET', '/why', PATIENCE_MS);
+  if (reached.kind !== 'answered' || !isWhy(reached.body)) {
+    const problem = reached.kind === 'answered' ? notWhy : reached.problem;
+    if (options.json) json(io, { services: [], problem });
+    else triplet(io, problem);
+    return reached.kind === 'not_running' ? 3 : 1;
+  }
+  const chosen = select(reached.body, options.argument);
+  if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
+  if (options.json) json(io, chosen);
+  else for (const service of chosen.services) for (const line of serviceLines(service, io)) io.out(line);
+  const isWell = ({ problem, backends }: ServiceWhy): boolean =>
+    backends.every((backend) => backend.problem === null) && (options.argument !== null || problem === null);
+  return chosen.services.every(isWell) ? 0 : 1;
+}
+
+/** Only the backend called `address`; all when it is null. */
+function select(all: Why, address: string | null): Why {
+  if (address === null) return all;
+  const services = all.services.flatMap((service) => {
+    const backends = service.backends.filter((backend) => backend.address === address);
+    return backends.length === 0 ? [] : [{ ...service, backends }];
+  });
+  return { services };
+}
+
+function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
+  const known = all.services.flatMap(({ backends }) => backends.map(({ address }) => address));
+  const problem = {
+    what_happened: `no service has a backend ${options.argument ?? ''}`,
+    why_likely: 'it is misspelt, or the running configuration is an older one',
+    do_this_now: `name one of: ${known.join(', ')}`,
+  };
+  if (options.json) json(io, { services: [], problem });
+  else triplet(io, problem);
+  return 1;
+}
+
+function serviceLines({ name, verdict, problem, protection, ends, backends }: ServiceWhy, io: Io): string[] {
+  const colour = verdict === 'serving' ? 'green' : verdict === 'degraded' ? 'yellow' : 'red';
+  const reasons = Object.entries(ends).filter(([, count]) => count > 0);
+  return [
+    `${paint(io, 'bold', name)} is ${paint(io, colour, verdict.replace('_', ' '))}`,
+    ...(problem === null ? [] : tripletLines(problem, '  ')),
+    ...(protection.enabled === true
+      ? [
+          `  protection mode is on since ${protection.since ?? '?'}: ${protection.reason ?? '?'}; ends ${protection.exit_condition ?? '?'}`,
+        ]
+      : []),
+    ...(reasons.length === 0
+      ? []
+      : [`  connections ended: ${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]),
+    ...backends.flatMap((backend) => backendLines(backend, io)),
+    '',
+  ];
+}
+
+function backendLines({ address, state, verdict, problem, evidence, ends_when }: BackendWhy, io: Io): string[] {
+  const colour = verdict === 'in_use' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
+  return [
+    `  ${address} is ${state}, ${paint(io, colour, verdict.replaceAll('_', ' '))}`,
+    ...evidence.map((item) => `    ${evidenceText(item)}`),
+    ...(problem === null ? [] : tripletLines(problem, '    ')),
+    ...(ends_when === null ? [] : [`    ends when ${ends_when}`]),
+  ];
+}
+
+function evidenceText({ source, cause, count, first, last }: EvidenceStatus): string {
+  const what = source === 'check' ? 'health check' : "client's connect";
+  const span = count === 1 ? last : `${first} to ${last}`;
+  const ago = duration(Math.max(0, Date.now() - Date.parse(last)));
+  return `${counted(count, what)} ${cause === null ? 'passed' : `failed: ${cause}`}, ${span} (${ago} ago)`;
+}
+
+function tripletLines(
+  problem: { what_happened: string; why_likely: string; do_this_now: string },
+  indent: string,
+): string[] {
+  const { what_happened, why_likely, do_this_now } = problem;
+  return [`what_happened: ${what_happened}`, `why_likely: ${why_likely}`, `do_this_now: ${do_this_now}`].map(
+    (line) => indent + line,
+  );
+}
+
+const notWhy = {
+  what_happened: 'the answer of the control socket is no verdict',
+  why_likely: 'the running bal has another version than this command',
+  do_this_now: "restart bal ('bal stop', then 'bal start -d')",
+};
+
+function isWhy(body: unknown): body is Why {
+  return typeof body === 'object' && body !== null && 'services' in body && Array.isArray(body.services);
+}
