@@ -28,13 +28,13 @@ test('the minimal configuration has no warning, and a note about all interfaces'
 });
 
 test('a limit that the descriptors cannot carry: two for each connection, all in one worker at worst', () => {
-  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8065 }), []);
-  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8064 }), [
-    'f: runtime.max_concurrent_connections: 4000 connections can need 8065 file descriptors, and the limit is 8064, enough for 3999; raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value',
+  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8161 }), []);
+  assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8160 }), [
+    'f: runtime.max_concurrent_connections: 4000 connections can need 8161 file descriptors, and the limit is 8160, enough for 3999; raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value',
   ]);
   const set = `${MINIMAL}runtime:\n  max_concurrent_connections: 500\n`;
-  assert.deepEqual(warningsOf(set, { descriptors: 1065 }), []);
-  assert.match(warningsOf(set, { descriptors: 1064 })[0] ?? '', /^f:6:3 runtime\.max_concurrent_connections: 500 /);
+  assert.deepEqual(warningsOf(set, { descriptors: 1161 }), []);
+  assert.match(warningsOf(set, { descriptors: 1160 })[0] ?? '', /^f:6:3 runtime\.max_concurrent_connections: 500 /);
 });
 
 test('a port that this user may not bind', () => {

@@ -7,8 +7,11 @@ import { problemAt, quote, type Problem } from './problem.ts';
 
 /** A client's socket and the backend's. */
 const DESCRIPTORS_PER_CONNECTION = 2;
-/** What a process of bal holds besides: Node's own, channels, logs. Measured: about 30; one more for each listener. */
-const DESCRIPTORS_BESIDES = 64;
+/**
+ * What a worker holds besides: 23 at rest (counted on Linux, Node 20, one service; each further one is added below) and at
+ * most 128 for the pipes of the native engine.
+ */
+const DESCRIPTORS_BESIDES = 160;
 
 /** File descriptors that one process needs in the worst case, in which one worker holds all connections. */
 export function descriptorsFor(connections: number, services: number): number {

@@ -55,7 +55,7 @@ export function effectiveOf(draft: Draft): Effective[] {
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
-  for (const { path, port, bindAddress, method, backends, runtime } of draft.services) {
+  for (const { path, port, bindAddress, method, backends, backendsSound, runtime } of draft.services) {
     add([...path, 'bind_address'], bindAddress);
     add([...path, 'port'], port);
     add([...path, 'method'], method);
@@ -63,7 +63,10 @@ export function effectiveOf(draft: Draft): Effective[] {
       add([...path, 'backends', i, 'host'], backend.host);
       add([...path, 'backends', i, 'port'], backend.port);
     }
-    for (const key of RUNTIME_KEYS) add([...path, 'runtime', key], runtime[key]);
+    for (const key of RUNTIME_KEYS) {
+      const isGuess = runtime[key].origin === 'auto-tuned' && !backendsSound; // for how many backends?
+      if (!isGuess) add([...path, 'runtime', key], runtime[key]);
+    }
   }
   return list;
 }
