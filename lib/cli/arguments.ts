@@ -2,6 +2,7 @@
 // the help, makes numbers of values (`-c 0123` → 123), takes --no-json and --dashedNames, and runs nothing, successfully,
 // for a command that it does not know.
 import { parseArgs } from 'node:util';
+import { printable, quote } from '../../config/problem.ts';
 import { closest } from '../../config/suggest.ts';
 import { COMMANDS, FLAGS, isCommand, isFlag, type CommandName, type FlagName } from './commands.ts';
 
@@ -36,12 +37,13 @@ export function readArguments(argv: readonly string[]): Request {
   const command = word ?? null;
   const seen = new Map<string, string | undefined>();
   for (const { name, rawName, value, inlineValue } of given) {
-    const fault = faultOf(command, name, rawName, value, inlineValue ?? false, seen.has(name));
+    const fault = faultOf(command, name, printable(rawName), value, inlineValue ?? false, seen.has(name));
     if (fault !== null) return wrong(fault);
     seen.set(name, value);
   }
   const [argument, extra] = command !== null && COMMANDS[command].argument !== null ? rest : [undefined, ...rest];
-  if (extra !== undefined) return wrong(`unexpected argument "${extra}"; 'bal ${word} --help' tells what it takes`);
+  if (extra !== undefined)
+    return wrong(`unexpected argument ${quote(extra)}; 'bal ${word} --help' tells what it takes`);
   if (seen.has('help')) return { kind: 'help', command };
   if (seen.has('version')) return { kind: 'version' };
   if (command === null) {
@@ -58,7 +60,7 @@ function withOptions(
   const timeout = seen.get('timeout');
   const timeoutMs = timeout === undefined ? null : milliseconds(timeout);
   if (timeout !== undefined && timeoutMs === null) {
-    return wrong(`--timeout takes a duration such as 10, 10s, 500ms or 2m, at most 7 days, not "${timeout}"`);
+    return wrong(`--timeout takes a duration such as 10, 10s, 500ms or 2m, at most 7 days, not ${quote(timeout)}`);
   }
   if (seen.has('now') && timeout !== undefined) return wrong('--now and --timeout exclude each other');
   if (seen.has('brief') && seen.has('verbose')) return wrong('--brief and --verbose exclude each other');
@@ -96,8 +98,8 @@ function faultOf(
   const takesValue = isFlag(name) && FLAGS[name].value !== null;
   if (!takesValue) return value === undefined ? null : `option ${shown} takes no value`;
   if (value === undefined || value === '') return `option ${shown} needs a value`;
-  if (!inline && value.startsWith('-')) {
-    return `option ${shown} needs a value; one that begins with a dash is written --${name}=${value}`;
+  if (!inline && value.startsWith('-') && value !== '-') {
+    return `option ${shown} needs a value; one that begins with a dash is written --${name}=${printable(value)}`;
   }
   return null;
 }
@@ -115,7 +117,7 @@ function unknown(what: 'command' | 'option', given: string, candidates: readonly
   const near = begun.length === 1 ? (begun[0] ?? null) : closest(word, candidates);
   const prefix = what === 'option' ? '--' : '';
   const help = command === null ? 'bal --help' : `bal ${command} --help`;
-  return `unknown ${what} ${JSON.stringify(given)}; ${near === null ? `see '${help}'` : `did you mean "${prefix}${near}"?`}`;
+  return `unknown ${what} ${quote(given)}; ${near === null ? `see '${help}'` : `did you mean "${prefix}${near}"?`}`;
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -46,7 +46,12 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
   if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');
   const rows = [head, ...backends.map((backend) => backendRow(backend, verbose))];
   const lines = table(io, verbose ? 'llrrrrlrrrr' : 'llrrrrl', rows).map((line) => `  ${line}`);
-  return [`${title}  ${figures}`, ...protectionLine(service.protection_mode, io), ...lines];
+  return [
+    `${title}  ${figures}`,
+    ...protectionLine(service.protection_mode, io),
+    ...lines,
+    ...(verbose ? endsLine(service.ends) : []),
+  ];
 }
 
 function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
@@ -73,6 +78,14 @@ function protectionLine(mode: ProtectionStatus, io: Io): string[] {
   if (!isOn(mode)) return [];
   const text = `protection mode is on since ${mode.since ?? '?'}: ${mode.reason ?? '?'}; ends ${mode.exit_condition ?? '?'}`;
   return [`  ${paint(io, 'yellow', text)}`];
+}
+
+/** Why connections have ended, the most frequent reason first. */
+function endsLine(ends: ServiceStatus['ends']): string[] {
+  const seen = Object.entries(ends ?? {}).filter(([, count]) => count > 0);
+  if (seen.length === 0) return [];
+  const sorted = seen.sort(([, a], [, b]) => b - a).map(([reason, count]) => `${reason} ${count}`);
+  return [`  ended: ${sorted.join(', ')}`];
 }
 
 function isOn({ enabled }: ProtectionStatus): boolean {

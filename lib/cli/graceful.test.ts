@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
+import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
+import { run } from './program.ts';
+
+const KEYS = ['ok', 'generation', 'changed', 'unchangeable', 'workers_replaced', 'duration_ms', 'problem', 'errors'];
+
+test('a reload says what changed and how long it took', async (t) => {
+  await fakeInOwnHome(t, 'normal');
+  const [text, json] = [capturedIo(), capturedIo()];
+  assert.equal(await run(['graceful'], text), 0);
+  assert.deepEqual(text.stdout, [
+    'bal is reloaded: generation 2, 2 workers replaced in 250 ms',
+    '  log_level: info → debug',
+    '  web: added, 0.0.0.0:80 to 10.0.0.1:80',
+    '  old: removed, was 0.0.0.0:81 to 10.0.0.1:81',
+  ]);
+  assert.deepEqual(text.stderr, []);
+  assert.equal(await run(['graceful', '--json'], json), 0);
+  hasKeys(onlyJson(json.stdout.join('\n')), KEYS, 'verdict');
+});
+
+test('a refused reload names every line that is wrong, and exits 1', async (t) => {
+  await fakeInOwnHome(t, 'refuses');
+  const [text, json] = [capturedIo(), capturedIo()];
+  assert.equal(await run(['graceful'], text), 1);
+  assert.deepEqual(text.stdout, []);
+  assert.deepEqual(text.stderr, [
+    '/etc/bal/config.yaml:7:5 backends[1].port: expected integer; a number',
+    'the reload is refused, nothing has changed',
+    '  what_happened: the configuration is not valid',
+    '  why_likely: a slip',
+    '  do_this_now: correct it',
+  ]);
+  assert.equal(await run(['graceful', '--json'], json), 1);
+  assert.equal(onlyJson(json.stdout.join('\n'))['ok'], false);
+});
+
+test('not running: exit 3, and still one JSON document', async (t) => {
+  ownHome(t);
+  const [text, json] = [capturedIo(), capturedIo()];
+  assert.equal(await run(['graceful'], text), 3);
+  assert.match(text.stderr[0] ?? '', /what_happened: bal is not running$/);
+  assert.equal(await run(['graceful', '--json'], json), 3);
+  const document = onlyJson(json.stdout.join('\n'));
+  hasKeys(document, KEYS, 'verdict');
+  hasKeys(document['problem'], ['what_happened', 'why_likely', 'do_this_now'], 'problem');
+  assert.deepEqual(json.stderr, []);
+});
+
+for (const behaviour of ['fails', 'strange', 'deaf'] as const) {
+  test(`a primary that ${behaviour === 'deaf' ? 'is deaf' : behaviour} is exit 1, and still one JSON document`, async (t) => {
+    await fakeInOwnHome(t, behaviour);
+    const io = capturedIo();
+    assert.equal(await run(['graceful', '--json'], io), 1);
+    const document = onlyJson(io.stdout.join('\n'));
+    hasKeys(document, KEYS, 'verdict');
+    assert.equal(document['ok'], false);
+  });
+}

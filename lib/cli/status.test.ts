@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { fakeStatus } from '../../e2e/harness/fake-primary.ts';
+import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
+import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
+import { run } from './program.ts';
+import { degradation } from './status.ts';
+import { briefStatus, statusLines } from './status-text.ts';
+
+const TRIPLET = [/^  what_happened: \S/, /^  why_likely: \S/, /^  do_this_now: \S/];
+
+function isTriplet(lines: readonly string[]): void {
+  assert.equal(lines.length, 3, lines.join('\n'));
+  for (const [i, line] of lines.entries()) assert.match(line, TRIPLET[i] ?? /^$/);
+}
+
+test('a running instance is shown, exit 0', async (t) => {
+  const fake = await fakeInOwnHome(t, 'normal');
+  const io = capturedIo();
+  assert.equal(await run(['status'], io), 0);
+  assert.deepEqual(io.stderr, []);
+  assert.match(
+    io.stdout[0] ?? '',
+    new RegExp(`^bal 3.0.0 is running \\(pid ${fake.pid}, engine js, 2 workers, up 1 min 1 s`),
+  );
+  assert.ok(io.stdout.some((line) => /^ {2}127.0.0.1:9000 +up +3 +70 +1.5 KiB +3 MiB +\d+ d/.test(line)));
+});
+
+test('--json is the status as the primary tells it, with the problem beside', async (t) => {
+  const fake = await fakeInOwnHome(t, 'normal');
+  const io = capturedIo();
+  assert.equal(await run(['status', '--json'], io), 0);
+  assert.equal(io.stdout.length, 1);
+  assert.deepEqual(JSON.parse(io.stdout[0] ?? ''), { ...fakeStatus(1), pid: fake.pid, problem: null });
+  assert.deepEqual(io.stderr, []);
+});
+
+test('--brief is one line', async (t) => {
+  const fake = await fakeInOwnHome(t, 'normal');
+  const io = capturedIo();
+  assert.equal(await run(['status', '--brief'], io), 0);
+  assert.deepEqual(io.stdout, [`bal: running, pid ${fake.pid}, 127.0.0.1:9295, backends 1/2, active 6`]);
+});
+
+test('no reachable backend is exit 1 and the triplet, on stderr', async (t) => {
+  await fakeInOwnHome(t, 'degraded');
+  const io = capturedIo();
+  assert.equal(await run(['status'], io), 1);
+  assert.deepEqual(io.stderr, [
+    '  what_happened: no backend is reachable',
+    '  why_likely: network path, backend service or DNS is failing',
+    "  do_this_now: run 'bal doctor --verbose' and fix the backend host, port or firewall",
+  ]);
+});
+
+test('not running: exit 3, the same JSON keys, nothing known', async (t) => {
+  ownHome(t);
+  const [text, json, brief] = [capturedIo(), capturedIo(), capturedIo()];
+  assert.equal(await run(['status'], text), 3);
+  isTriplet(text.stderr);
+  assert.match(text.stderr[0] ?? '', /bal is not running$/);
+  assert.equal(await run(['status', '--json'], json), 3);
+  assert.equal(json.stdout.length, 1);
+  assert.deepEqual(json.stderr, []);
+  const document = onlyJson(json.stdout[0] ?? '');
+  hasKeys(document, Object.keys(fakeStatus(1)), 'status');
+  const { running, pid, backend_total, active_connections } = document;
+  assert.deepEqual(
+    { running, pid, backend_total, active_connections },
+    {
+      running: false,
+      pid: null,
+      backend_total: null,
+      active_connections: null,
+    },
+  );
+  assert.equal(await run(['status', '--brief'], brief), 3);
+  assert.deepEqual(brief.stdout, ['bal: not running']);
+});
+
+test('a PID file that is left over is named as the reason', async (t) => {
+  writeFileSync(join(ownHome(t), 'bal.pid'), '4194305\n1\n');
+  const io = capturedIo();
+  assert.equal(await run(['status'], io), 3);
+  assert.match(io.stderr[1] ?? '', /it was killed.*bal\.pid is left over/);
+});
+
+for (const [behaviour, what] of [
+  ['hangs', /\(PID \d+\) runs but does not answer/],
+  ['deaf', /\(PID \d+\) runs without its control socket/],
+  ['strange', /the answer of the control socket is no status/],
+  ['fails', /\(PID \d+\) refused the request: no luck \(500\)/],
+] as const) {
+  test(`a primary that ${behaviour === 'deaf' ? 'is deaf' : behaviour} is running, exit 1, with what to do`, async (t) => {
+    const fake = await fakeInOwnHome(t, behaviour);
+    const [text, json] = [capturedIo(), capturedIo()];
+    assert.equal(await run(['status'], text), 1);
+    isTriplet(text.stderr);
+    assert.match(text.stderr[0] ?? '', what);
+    assert.equal(await run(['status', '--json'], json), 1);
+    const { running, pid, problem } = onlyJson(json.stdout.join('\n'));
+    assert.equal(running, true);
+    assert.equal(pid, behaviour === 'strange' ? null : fake.pid);
+    hasKeys(problem, ['what_happened', 'why_likely', 'do_this_now'], 'problem');
+  });
+}
+
+test('something else in the place of the socket is not a running bal', async (t) => {
+  mkdirSync(join(ownHome(t), 'bal.sock'));
+  assert.equal(await run(['status'], capturedIo()), 3);
+});
+
+test('a service without a reachable backend is named when others have one', () => {
+  const now = fakeStatus(1);
+  const [service] = now.services;
+  assert.ok(service !== undefined);
+  const dark = { ...service, name: 'mail', backend_reachable: 0 };
+  assert.equal(degradation(now), null);
+  assert.equal(degradation({ ...now, services: [service, dark] })?.what_happened, 'no backend is reachable in mail');
+  assert.match(degradation({ ...now, state: 'draining' })?.what_happened ?? '', /is stopping/);
+  assert.match(degradation({ ...now, state: 'starting' })?.what_happened ?? '', /is starting/);
+  assert.equal(degradation({ ...now, state: 'reloading' }), null);
+});
+
+test('protection mode, workers and the reasons of ends are shown', () => {
+  const now = fakeStatus(1);
+  const [service] = now.services;
+  assert.ok(service !== undefined);
+  const protection_mode = { enabled: true, reason: 'a storm', since: '2026-01-01T00:00:00Z', exit_condition: 'calm' };
+  const guarded = { ...now, services: [{ ...service, protection_mode }] };
+  const lines = statusLines(guarded, true, capturedIo());
+  assert.ok(lines.includes('  protection mode is on since 2026-01-01T00:00:00Z: a storm; ends calm'));
+  assert.ok(lines.includes('  ended: client_closed 130, idle 4'));
+  assert.ok(lines.some((line) => /^ +1 +1001 +ready/.test(line)));
+  assert.match(briefStatus(guarded, false), /, protection on$/);
+});
