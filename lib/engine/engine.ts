@@ -87,7 +87,7 @@ export interface Engine {
   cut(listener: number): number;
   /** Connections between `accepted` and `ended`. */
   readonly active: number;
-  /** `ip:port` or `[ip]:port` of a live connection's client, '' when it can no longer be told. */
+  /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;
   shortages(): Shortages;
   /** stopAccepting(), cut() all, free everything. The engine must not be used afterwards. */

@@ -73,10 +73,16 @@ export function bindTcp(host: string, port: number): TcpHandle {
   throw systemError('bind', status);
 }
 
-/** `ip:port` or `[ip]:port` of the other end, '' when it is gone. */
-export function peerAddress(handle: TcpHandle): string {
+/** The other end; empty when it is gone. */
+export function peerOf(handle: TcpHandle): Partial<SocketAddress> {
   const out: Partial<SocketAddress> = {};
-  if (handle.getpeername(out) !== 0 || out.address === undefined) return '';
+  handle.getpeername(out);
+  return out;
+}
+
+/** `ip:port` or `[ip]:port`; '' when the peer was gone before it was asked. */
+export function peerText(out: Partial<SocketAddress>): string {
+  if (out.address === undefined) return '';
   return out.family === 'IPv6' ? `[${out.address}]:${out.port}` : `${out.address}:${out.port}`;
 }
 

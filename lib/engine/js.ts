@@ -3,7 +3,7 @@
 
 import type { BoundHandle, CreateEngine, EndCode, Engine, ListenerSettings, Policy, Shortages } from './engine.ts';
 import { WAIT } from './engine.ts';
-import { peerAddress, systemError, tcpHandle } from './handles.ts';
+import { peerText, systemError, tcpHandle } from './handles.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
 import type { Core } from './js/connection.ts';
@@ -107,10 +107,10 @@ class JsEngine implements Engine, Core {
   }
 
   over(connection: Connection, end: EndCode): void {
-    this.#connections[connection.id] = undefined;
-    this.#freeIds.push(connection.id);
     this.active--;
     this.policy.ended(connection.id, end, connection.bytesIn, connection.bytesOut);
+    this.#connections[connection.id] = undefined;
+    this.#freeIds.push(connection.id);
   }
 
   shortage(error: NodeJS.ErrnoException): void {
@@ -124,7 +124,7 @@ class JsEngine implements Engine, Core {
 
   clientAddress(id: number): string {
     const connection = this.#connections[id];
-    return connection === undefined ? '' : peerAddress(connection.handle);
+    return connection === undefined ? '' : peerText(connection.peer);
   }
 
   stopAccepting(): void {

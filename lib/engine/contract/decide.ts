@@ -177,4 +177,18 @@ export function decideTests(create: CreateEngine): void {
     assert.equal(it.engine.clientAddress(it.accepted[0] ?? -1), `127.0.0.1:${peer.port}`);
     assert.equal(it.engine.clientAddress(4711), '');
   });
+
+  test('clientAddress still tells within ended, also after a reset', async (t) => {
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', port);
+    const listening = it.listen();
+    const first = await client(t, listening);
+    await first.send('.').bytes(1);
+    const from = first.port;
+    first.reset();
+    await it.ends(1);
+    assert.equal(it.ended[0]?.client, `127.0.0.1:${from}`);
+    assert.equal(it.ended[0]?.end, 'client_reset');
+  });
 }

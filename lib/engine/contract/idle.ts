@@ -25,6 +25,7 @@ export function idleTests(create: CreateEngine): void {
     it.engine.route(0, '127.0.0.1', port);
     const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
     const other = await served();
+    const from = peer.port;
     peer.send('1');
     await other.bytes(1);
     const last = performance.now();
@@ -32,7 +33,13 @@ export function idleTests(create: CreateEngine): void {
     await peer.bytes(1);
     assert.deepEqual(await Promise.all([peer.finish(), other.finish()]), ['reset', 'reset']);
     assert.ok(performance.now() - last >= IDLE_MS);
-    assert.deepEqual(it.ended[0], { connection: it.accepted[0], end: 'idle', bytesIn: 1, bytesOut: 1 });
+    assert.deepEqual(it.ended[0], {
+      connection: it.accepted[0],
+      end: 'idle',
+      bytesIn: 1,
+      bytesOut: 1,
+      client: `127.0.0.1:${from}`,
+    });
   });
 
   test('bytes in either direction keep a connection, also when the other direction is over', async (t) => {

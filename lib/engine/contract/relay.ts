@@ -16,13 +16,20 @@ export function relayTests(create: CreateEngine): void {
     const { port } = await backend(t, echo);
     it.engine.route(0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
+    const from = peer.port;
     assert.equal(await peer.send('hello').bytes(5), 'hello');
     assert.equal(await peer.send(' again').bytes(11), 'hello again');
     assert.equal(it.engine.active, 1);
     peer.end();
     assert.equal(await peer.finish(), 'end');
     assert.equal(await it.end(), 'client_closed');
-    assert.deepEqual(it.ended[0], { connection: it.accepted[0], end: 'client_closed', bytesIn: 11, bytesOut: 11 });
+    assert.deepEqual(it.ended[0], {
+      connection: it.accepted[0],
+      end: 'client_closed',
+      bytesIn: 11,
+      bytesOut: 11,
+      client: `127.0.0.1:${from}`,
+    });
   });
 
   test('a backend that speaks first is heard', async (t) => {

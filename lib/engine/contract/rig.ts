@@ -16,6 +16,8 @@ export interface Ended {
   readonly end: End;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** The client's address, asked within `ended`. */
+  readonly client: string;
 }
 
 /** What the policy answers; by default everything goes to target 0 and a failed connect is given up. */
@@ -76,7 +78,7 @@ export class Rig {
     if (stage === undefined) this.violations.push(`ended(${connection}, ${end}) without accepted`);
     else if (end !== 'cut' && early === (stage === 'open')) this.violations.push(`ended(${end}) while ${stage}`);
     this.#stages.delete(connection);
-    this.ended.push({ connection, end, bytesIn, bytesOut });
+    this.ended.push({ connection, end, bytesIn, bytesOut, client: this.engine.clientAddress(connection) });
   }
 
   #check(connection: number, expected: Stage | undefined): void {

@@ -2,7 +2,8 @@
 // connection's stage; what happens on the two sockets comes in through its two sides.
 
 import type { EndCode, Policy } from '../engine.ts';
-import type { TcpHandle } from '../handles.ts';
+import type { SocketAddress, TcpHandle } from '../handles.ts';
+import { peerOf } from '../handles.ts';
 import type { Buffers } from './buffers.ts';
 import { END, FAILURE } from './codes.ts';
 import { failureOf } from './failure.ts';
@@ -33,6 +34,8 @@ export class Connection {
   readonly listener: Listener;
   /** The client's, as it was accepted. */
   readonly handle: TcpHandle;
+  /** The client, asked at once: a socket that was reset no longer tells. */
+  readonly peer: Partial<SocketAddress>;
   stage: Stage = 'waiting';
   client: Side | null = null;
   backend: Side | null = null;
@@ -54,6 +57,7 @@ export class Connection {
     this.id = id;
     this.listener = listener;
     this.handle = handle;
+    this.peer = peerOf(handle);
   }
 
   /** Does what the policy answered. */

@@ -96,9 +96,10 @@ static void step_back(struct loop *loop, struct listener *listener) {
 void accept_clients(struct loop *loop, struct listener *listener) {
   listener->due = false;
   for (int i = 0; i < ACCEPTS_PER_WAKE && listener->fd >= 0; i++) {
-    int fd = system_accept(loop, listener->fd);
+    struct peer peer = {0};
+    int fd = system_accept(loop, listener->fd, &peer);
     if (fd >= 0) {
-      connection_accepted(loop, listener, fd);
+      connection_accepted(loop, listener, fd, &peer);
       if (++listener->accepted == ACCEPTS_IN_FRONT) step_back(loop, listener);
       continue;
     }

@@ -261,17 +261,10 @@ static napi_value client_address(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 1, argv, true);
   int64_t id;
   if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
-  struct connection *c = slot_find(engine->loop, (uint32_t)id);
-  struct sockaddr_in6 peer;
-  socklen_t length = sizeof peer;
+  const struct peer *peer = slot_peer(engine->loop, (uint32_t)id);
   char ip[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16] = "";
-  if (c != NULL && c->listener->engine == engine && getpeername(c->fd[CLIENT], (struct sockaddr *)&peer, &length) == 0) {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
-    if (peer.sin6_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof ip) != NULL) {
-      snprintf(text, sizeof text, "%s:%u", ip, ntohs(v4->sin_port));
-    } else if (peer.sin6_family == AF_INET6 && inet_ntop(AF_INET6, &peer.sin6_addr, ip, sizeof ip) != NULL) {
-      snprintf(text, sizeof text, "[%s]:%u", ip, ntohs(peer.sin6_port));
-    }
+  if (peer != NULL && inet_ntop(peer->family, peer->ip, ip, sizeof ip) != NULL) {
+    snprintf(text, sizeof text, peer->family == AF_INET ? "%s:%u" : "[%s]:%u", ip, ntohs(peer->port));
   }
   return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;
 }

@@ -82,6 +82,13 @@ struct link {
 };
 
 /** A connection between `accepted` and `ended`. Its index in the slots is its id in JavaScript. */
+/** Who a client is: kept from accept(2) on, because a socket that was reset no longer tells. */
+struct peer {
+  uint8_t ip[16]; // IPv4: the first four
+  uint16_t port;  // of the network's byte order
+  uint8_t family; // AF_INET, AF_INET6 as one byte; 0: not known
+};
+
 struct connection {
   uint32_t generation[2]; // of each side's descriptor: an event for another one is stale
   int fd[2];
@@ -93,6 +100,7 @@ struct connection {
   void *held[2];      // read but not yet written, a chunk or a tube; null when there is none
   struct listener *listener;
   uint32_t index;     // its own
+  struct peer peer;   // the client
   uint16_t bucket;    // of the wheel, when `timed`
   uint8_t state;
   uint8_t side[2], direction[2];
@@ -226,7 +234,7 @@ void accept_resume(struct loop *loop);
 void listeners_sweep(struct loop *loop);
 
 /* connection.c */
-void connection_accepted(struct loop *loop, struct listener *listener, int fd);
+void connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);
 void connection_ready(struct loop *loop, struct connection *c);
 void connection_due(struct loop *loop, struct connection *c);
@@ -258,6 +266,8 @@ struct connection *slot_take(struct loop *loop);
 void slot_free(struct loop *loop, uint32_t index);
 /** The connection with this id, or null. */
 struct connection *slot_find(struct loop *loop, uint32_t index);
+/** The client of a connection that is live, or over but not yet told; NULL when there is none. */
+const struct peer *slot_peer(struct loop *loop, uint32_t index);
 struct connection *slot_at(struct loop *loop, uint32_t index);
 uint32_t slot_limit(const struct loop *loop);
 void slots_free_all(struct loop *loop);
@@ -286,7 +296,7 @@ enum { RECORDS = 64, RECORD_CONNECTED = -1 };
 
 /* system.c */
 void system_probe(struct loop *loop);
-int system_accept(struct loop *loop, int fd);
+int system_accept(struct loop *loop, int fd, struct peer *peer);
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out);
 int system_add_listener(struct loop *loop, struct listener *listener);
 void system_reset(int fd);

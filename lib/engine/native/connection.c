@@ -87,7 +87,7 @@ static void connection_failed(struct loop *loop, struct connection *c, enum caus
   connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
 }
 
-void connection_accepted(struct loop *loop, struct listener *listener, int fd) {
+void connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {
   struct connection *c = slot_take(loop);
   if (unlikely(c == NULL)) {
     shortage(listener->engine, AT_MEMORY, ENOMEM);
@@ -95,6 +95,7 @@ void connection_accepted(struct loop *loop, struct listener *listener, int fd) {
     return;
   }
   c->fd[CLIENT] = fd;
+  c->peer = *peer;
   c->side[CLIENT] = WRITABLE;
   c->listener = listener;
   c->last = (uint32_t)loop->now;

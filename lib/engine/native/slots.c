@@ -59,6 +59,7 @@ struct connection *slot_take(struct loop *loop) {
 void slot_free(struct loop *loop, uint32_t index) {
   uint32_t number = index / SLOTS_PER_SLAB;
   struct slab *slab = loop->slabs[number];
+  slab->slots[index % SLOTS_PER_SLAB].peer.family = 0;
   slab->slots[index % SLOTS_PER_SLAB].ready.next = slab->free;
   slab->free = index % SLOTS_PER_SLAB;
   slab->live--;
@@ -83,12 +84,22 @@ struct connection *slot_at(struct loop *loop, uint32_t index) {
 
 uint32_t slot_limit(const struct loop *loop) { return loop->slab_count * SLOTS_PER_SLAB; }
 
-struct connection *slot_find(struct loop *loop, uint32_t index) {
+/** The slot, in whatever state; NULL when its memory was never used or was given back. */
+static struct connection *slot_used(struct loop *loop, uint32_t index) {
   if (index >= slot_limit(loop)) return NULL;
   struct slab *slab = loop->slabs[index / SLOTS_PER_SLAB];
   if (slab == NULL || index % SLOTS_PER_SLAB >= slab->untouched) return NULL;
-  struct connection *c = &slab->slots[index % SLOTS_PER_SLAB];
-  return c->state == FREE ? NULL : c;
+  return &slab->slots[index % SLOTS_PER_SLAB];
+}
+
+struct connection *slot_find(struct loop *loop, uint32_t index) {
+  struct connection *c = slot_used(loop, index);
+  return c == NULL || c->state == FREE ? NULL : c;
+}
+
+const struct peer *slot_peer(struct loop *loop, uint32_t index) {
+  const struct connection *c = slot_used(loop, index);
+  return c == NULL || c->peer.family == 0 ? NULL : &c->peer;
 }
 
 void slots_free_all(struct loop *loop) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,20 +40,36 @@ void system_probe(struct loop *loop) {
   fclose(file);
 }
 
-int system_accept(struct loop *loop, int fd) {
+static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
+  const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+  peer->family = (uint8_t)address->sin6_family;
+  peer->port = address->sin6_port; // at the same place in both
+  if (address->sin6_family == AF_INET) memcpy(peer->ip, &v4->sin_addr, sizeof v4->sin_addr);
+  else memcpy(peer->ip, &address->sin6_addr, sizeof address->sin6_addr);
+}
+
+int system_accept(struct loop *loop, int fd, struct peer *peer) {
+  struct sockaddr_in6 address = {0};
+  socklen_t length = sizeof address;
+  int client = -1;
   if (likely(loop->can_accept4)) {
-    int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (client >= 0 || (errno != ENOSYS && errno != EINVAL && errno != EPERM)) return client;
+    client = accept4(fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0 && errno != ENOSYS && errno != EINVAL && errno != EPERM) return -1;
     // EPERM is a firewall's answer too and EINVAL that of a socket which does not listen: ask accept(2) as well.
-    if (errno == ENOSYS) loop->can_accept4 = false;
+    if (client < 0 && errno == ENOSYS) loop->can_accept4 = false;
   }
-  int client = accept(fd, NULL, NULL);
-  if (client < 0) return -1;
-  if (fcntl(client, F_SETFD, FD_CLOEXEC) == 0 && fcntl(client, F_SETFL, O_RDWR | O_NONBLOCK) == 0) return client;
-  int error = errno;
-  close(client);
-  errno = error;
-  return -1;
+  if (client < 0) {
+    client = accept(fd, (struct sockaddr *)&address, &length);
+    if (client < 0) return -1;
+    if (fcntl(client, F_SETFD, FD_CLOEXEC) != 0 || fcntl(client, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+      int error = errno;
+      close(client);
+      errno = error;
+      return -1;
+    }
+  }
+  remember(peer, &address);
+  return client;
 }
 
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out) {
