@@ -1,0 +1,10 @@
+// The part of a README that is generated: what stands between `<!-- generated: config -->` and `<!-- end -->`.
+import { renderReference, type Language } from './reference.ts';
+
+const PART = /(<!-- generated: config -->\n)[\s\S]*?(<!-- end -->)/;
+
+/** The text with the reference as the schema has it now. */
+export function withReference(text: string, language: Language): string {
+  if (!PART.test(text)) throw new Error('Cannot find the generated part: no "<!-- generated: config -->" in the text');
+  return text.replace(PART, (_all, begin: string, end: string) => `${begin}\n${renderReference(language)}\n\n${end}`);
+}

@@ -1,0 +1,166 @@
+// The lists in the READMEs are those of the program: keys, options, events, reasons, metrics, variables.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { withReference } from '../config/readme.ts';
+import { COMMANDS, FLAGS } from '../lib/cli/commands.ts';
+import { FAILED, REASONS } from '../lib/ipc/reasons.ts';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { configFor } from './harness/config.ts';
+import { codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
+import { freePort } from './harness/ports.ts';
+import { ROOT } from './harness/root.ts';
+
+const READMES = [
+  { file: 'README.md', language: 'en' },
+  { file: 'README.ko.md', language: 'ko' },
+] as const;
+const text = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+/** Tables are compared in the English one; readme.test.ts holds the Korean one to it. */
+const sections = sectionsOf(text('README.md'));
+
+function tableIn(title: string): Rows {
+  const rows = sections.find((section) => section.title === title)?.tables[0];
+  if (rows === undefined) throw new Error(`Cannot find the table of "${title}" in README.md`);
+  return rows;
+}
+
+/** The first column: what is named in each row. */
+function namesIn(title: string): (string | undefined)[] {
+  return tableIn(title).map(([cell = '']) => codeIn(cell)[0]);
+}
+
+/** Every source that is shipped, one after the other. */
+function sources(...folders: string[]): string {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+    )
+    .filter((file) => /\.(ts|mjs|c)$/.test(file) && !file.endsWith('.test.ts') && !file.includes('/contract/'))
+    .map(text)
+    .join('\n');
+}
+
+for (const { file, language } of READMES) {
+  test(`${file} has the configuration reference as the schema has it (npm run docs writes it)`, () => {
+    assert.equal(text(file), withReference(text(file), language));
+  });
+}
+
+test('the table of commands has every command with its options', () => {
+  const rows = tableIn('Core commands').map(([command = '', options = '']) => [
+    codeIn(command)[0]?.split(' ')[1],
+    codeIn(options),
+  ]);
+  const written = Object.fromEntries(rows);
+  const spelled = Object.fromEntries(
+    Object.entries(COMMANDS).map(([name, { flags }]) => [
+      name,
+      flags.map((flag) => {
+        const { short, value } = FLAGS[flag];
+        return `${short === null ? '' : `-${short}/`}--${flag}${value === null ? '' : ` ${value.toUpperCase()}`}`;
+      }),
+    ]),
+  );
+  assert.deepEqual(written, spelled);
+});
+
+test('the list of events is that of the sources, with their levels', () => {
+  const code = sources('lib');
+  const logged = [
+    ...code.matchAll(/\.(debug|info|warn|error)\(\s*'([a-z]+\.[a-z_]+)'/g),
+    // refusals.ts keeps its names in a table and logs all of them as warnings.
+    ...Array.from(code.matchAll(/\bevent: '([a-z]+\.[a-z_]+)'/g), ([, event]) => [null, 'warn', event] as const),
+    // A record is written as text, by its reason.
+    ...Array.from(code.matchAll(/"event":"([a-z]+\.[a-z_]+)"/g), ([, event]) => [null, 'info', event] as const),
+    ...Array.from(code.matchAll(/"event":"([a-z]+\.[a-z_]+)"/g), ([, event]) => [null, 'warn', event] as const),
+  ];
+  const levels = new Map<string, Set<string>>();
+  for (const [, level = '', event = ''] of logged) {
+    levels.set(event, (levels.get(event) ?? new Set()).add(level.toUpperCase()));
+  }
+  const written = tableIn('Events').map(([event = '', level = '']) => [codeIn(event)[0], level.split(', ').sort()]);
+  const found = [...levels].map(([event, set]) => [event, [...set].sort()]);
+  assert.deepEqual(Object.fromEntries(written), Object.fromEntries(found));
+});
+
+test('the list of reasons is the closed list, in its order', () => {
+  const written = tableIn('Connection records').map(([reason = '', , failed]) => [codeIn(reason)[0], failed]);
+  const known = REASONS.map((reason) => [reason, FAILED.has(reason) ? 'yes' : 'no']);
+  assert.deepEqual(written, known);
+});
+
+test('every environment variable that the program reads is named', () => {
+  const read = `${sources('bin', 'lib')}\n${text('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
+  const known = new Set(Array.from(read, ([, name]) => name));
+  known.delete('BAL_VERSION'); // put in by the build
+  const named = new Set(Array.from(text('README.md').matchAll(/`(BAL_[A-Z_]+)`/g), ([, name]) => name));
+  assert.deepEqual(named, known);
+});
+
+function keysAt(value: unknown, path: string): string[] {
+  const steps = path === '' ? [] : path.split('.');
+  const at = steps.reduce<unknown>((inner, step) => {
+    const found: unknown = Object(inner)[step.replace('[]', '')];
+    if (!step.endsWith('[]')) return found;
+    assert.ok(Array.isArray(found) && found.length > 0, `${path} has entries to look at`);
+    return found[0];
+  }, value);
+  return Object.keys(Object(at));
+}
+
+/** Compares each row of the table with the document; a row for several places is compared with the first that is filled. */
+function assertKeys(title: string, document: unknown, filled: (path: string) => boolean = () => true): void {
+  for (const [where = '', keys = ''] of tableIn(title)) {
+    const path = where === 'top level' ? '' : codeIn(where).find(filled);
+    if (path === undefined) continue;
+    assert.deepEqual(new Set(codeIn(keys)), new Set(keysAt(document, path)), `${title}: ${where}`);
+  }
+}
+
+test('the keys of the JSON documents and the metrics are those that a running bal gives', async (t) => {
+  const target = await backend(t, echo);
+  const [port, admin] = [await freePort(), await freePort()];
+  const config = configFor(port, [target], { admin: `127.0.0.1:${admin}`, mode: 'old' });
+  const bal = await startBal(t, { config });
+  const json = async (...args: string[]): Promise<unknown> => JSON.parse((await bal.cli(...args)).stdout);
+  await bal.checked();
+  assertKeys('`status --json`', await json('status', '--json'));
+  assertKeys('`doctor --json`', await json('doctor', '--json'));
+  // `mode` gives a warning, so there is a problem to look at.
+  assertKeys('`check --json`', await json('check', '--json'), (path) => path !== 'errors[]' && path !== 'notes[]');
+  bal.configure({ ...config, log_level: 'debug' });
+  assertKeys('`graceful --json`', await json('graceful', '--json'));
+
+  const exposition = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+  const types = Array.from(exposition.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name = '', type = '']) => {
+    const sample = new RegExp(`^${name}(?:_bucket)?(?:\\{(.*)\\})? `, 'm').exec(exposition);
+    const labels = Array.from((sample?.[1] ?? '').matchAll(/(\w+)="/g), ([, label]) => label);
+    return [name, type, labels.filter((label) => label !== 'le')];
+  });
+  const written = tableIn('Metrics').map(([name = '', type = '', labels = '']) => [
+    codeIn(name)[0],
+    type,
+    codeIn(labels),
+  ]);
+  assert.deepEqual(written, types);
+});
+
+test('the table of paths is that of the admin listener, and the one of files that of a home', async (t) => {
+  const target = await backend(t, echo);
+  const admin = await freePort();
+  const bal = await startBal(t, {
+    config: configFor(await freePort(), [target], { admin: `127.0.0.1:${admin}` }),
+    daemon: true,
+  });
+  const { error }: { error: string } = JSON.parse(await (await fetch(`http://127.0.0.1:${admin}/nothing`)).text());
+  const known = /; try (.*)$/.exec(error)?.[1]?.split(', ') ?? [];
+  assert.deepEqual(new Set(namesIn('Admin listener')), new Set(known));
+  const files = readdirSync(bal.home.dir, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file !== 'logs')
+    .map((file) => file.replace(/\d{4}-\d\d-\d\d\.\d+/, 'DATE.N'));
+  assert.deepEqual(new Set(namesIn('Files and home')), new Set(files));
+});

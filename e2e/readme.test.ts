@@ -1,0 +1,216 @@
+// What the READMEs tell a reader to type works: every block of commands runs in a home of its own, every configuration is
+// valid, every JSON example is JSON, and both languages say the same.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { newHome } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { http } from './harness/behaviours.ts';
+import { cli, environment } from './harness/cli.ts';
+import { anchorOf, type Block, blocksOf, linksIn, sectionsOf } from './harness/markdown.ts';
+import { atEnd, atExit } from './harness/owner.ts';
+import { freePort } from './harness/ports.ts';
+import { gone, pidsOf, signal } from './harness/processes.ts';
+import { ROOT } from './harness/root.ts';
+
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+const english = read('README.md');
+const korean = read('README.ko.md');
+
+/** Commands that are not run here, each with the reason. */
+const NOT_RUN: readonly (readonly [RegExp, string])[] = [
+  [/^npm run demo\b/, 'demo.test.ts runs it to its end'],
+  [/^npm test\b/, 'it is what runs this test'],
+  [/^npm run build:native\b/, 'it would replace the addon that other tests are using'],
+  [/^curl .*https:/, 'needs the internet; install.test.ts installs from a file:// release'],
+  [/^sudo /, 'needs root and systemd; systemd.test.ts checks the units'],
+];
+
+function isRun(line: string): boolean {
+  return !NOT_RUN.some(([command]) => command.test(line));
+}
+
+/** Ports of the text → ports that are free here. */
+const PORTS = ['9295', '9296', '9000', '9001', '9010', '9432'];
+
+interface Place {
+  readonly home: string;
+  /** Looks like a clone that has been built, or an unpacked release. */
+  readonly folder: string;
+  readonly port: (written: string) => number;
+  /** The text with this place's ports. */
+  readonly here: (text: string) => string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const MINIMAL = 'port: 9295\nbackends:\n  - host: "127.0.0.1"\n    port: 9000\n';
+
+async function place(t: TestContext): Promise<Place> {
+  const root = newHome(t); // HOME; bal's own home is ~/.bal below it
+  const home = join(root, '.bal');
+  const folder = join(root, 'bal');
+  const bin = join(root, 'on-path');
+  for (const path of [home, folder, bin]) mkdirSync(path);
+  const ports = new Map<string, number>();
+  for (const written of PORTS) ports.set(written, await freePort());
+  const port = (written: string): number => ports.get(written) ?? 0;
+  const here = (text: string): string => text.replaceAll(/\b9\d{3}\b/g, (found) => String(ports.get(found) ?? found));
+  for (const part of ['sample', 'package.json', 'install.sh', 'README.md', 'LICENSE']) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'dist'), join(folder, 'dist'));
+  const sample = join(folder, 'sample', 'config.yaml');
+  writeFileSync(sample, here(readFileSync(sample, 'utf8')));
+  writeFileSync(join(home, 'config.yaml'), here(MINIMAL));
+  symlinkSync(join(ROOT, 'dist', 'bal.js'), join(bin, 'bal'));
+  const { BAL_HOME: _unset, ...rest } = environment(home);
+  const env = { ...rest, HOME: root, PATH: `${bin}:${rest['PATH'] ?? ''}` };
+  // A daemon has BAL_HOME in its environment even though nobody set it: that tells its processes.
+  const kill = (): number[] => {
+    const pids = pidsOf(home);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    return pids;
+  };
+  const forget = atExit(kill);
+  atEnd(t, async () => {
+    if (existsSync(join(home, 'bal.pid'))) await cli(['stop', '--now'], { home });
+    const left = kill();
+    await Promise.all(left.map(gone));
+    forget();
+    assert.deepEqual(left, [], 'no process of this place is left after the test');
+  });
+  await backend(t, http('hello'), { port: port('9000') });
+  await backend(t, http('hello'), { port: port('9001') });
+  return { home, folder, port, here, env };
+}
+
+interface Said {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function shell(script: string, { folder, env }: Place): Promise<Said> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+/** A line that ends in `# exit N` must end so; every other must succeed. */
+function scriptOf(block: Block): string {
+  return block.text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && isRun(line))
+    .map((line) => {
+      const [, command, code] = /^(.*?)\s+# exit (\d+)\b/.exec(line) ?? [];
+      if (command === undefined || code === undefined) return line;
+      return `code=0; ${command} || code=$?; [ "$code" = ${code} ] || { echo "exit $code instead of ${code}"; exit 99; }`;
+    })
+    .join('\n');
+}
+
+const scripts = blocksOf(english).filter(({ language }) => ['bash', 'sh'].includes(language));
+
+for (const block of scripts) {
+  const script = scriptOf(block);
+  const commands = script.split('\n').filter((line) => !line.startsWith('#'));
+  const title = `README.md:${block.line} works: ${commands[0] ?? ''}`;
+  if (commands.join('') === '') continue;
+  test(title, async (t) => {
+    const at = await place(t);
+    if (block.note !== null) {
+      assert.match(block.note, /^bal runs( with admin)?$/, 'the test knows what the note asks for');
+      const admin = block.note.endsWith('admin') ? 'admin: "127.0.0.1:9296"\n' : '';
+      writeFileSync(join(at.home, 'config.yaml'), at.here(admin + MINIMAL));
+      const started = await shell('bal start -d', at);
+      assert.equal(started.code, 0, started.output);
+    }
+    const { code, output } = await shell(at.here(script), at);
+    assert.equal(code, 0, output);
+  });
+}
+
+test('a command that is not run is still in the text', () => {
+  const lines = scripts.flatMap(({ text }) => text.split('\n'));
+  for (const [command, reason] of NOT_RUN)
+    assert.ok(
+      lines.some((line) => command.test(line)),
+      `${command}: ${reason}`,
+    );
+});
+
+test('every configuration in the text is valid, and the recommended one passes --strict', async (t) => {
+  const home = newHome(t);
+  const blocks = blocksOf(english).filter(({ language }) => language === 'yaml');
+  assert.ok(blocks.length >= 4);
+  for (const [i, { text, line }] of blocks.entries()) {
+    const file = join(home, `line-${line}.yaml`);
+    writeFileSync(file, text);
+    // What deserves a look depends on the machine: its limit of descriptors may be below what an example asks for.
+    const { code, stderr } = await cli(['check', '--config', file, ...(i === 0 ? ['--strict'] : [])], { home });
+    assert.equal(code, 0, `README.md:${line} ${stderr}`);
+  }
+});
+
+test('every JSON example is JSON, and a log line has its keys in order', () => {
+  const lines = blocksOf(english)
+    .filter(({ language }) => language === 'json')
+    .map(({ text }): unknown => JSON.parse(text));
+  assert.ok(lines.length >= 2);
+  for (const value of lines) {
+    assert.deepEqual(Object.keys(Object(value)), ['timestamp', 'level', 'message', 'module', 'event', 'fields']);
+  }
+});
+
+test('the errors that the text shows are those that bal prints', async (t) => {
+  const home = newHome(t);
+  const file = join(home, 'config.yaml');
+  writeFileSync(file, 'backends:\n  - host: "127.0.0.1"\n    port: "abc"\nbackend: 1\n');
+  const { stderr } = await cli(['check', '--config', 'config.yaml'], { home });
+  const shown = blocksOf(english).find(({ text }) => text.startsWith('config.yaml:'));
+  for (const line of shown?.text.split('\n') ?? [''])
+    assert.ok(stderr.split('\n').includes(line), `${line}\n${stderr}`);
+});
+
+test('both languages have the same headings, the same blocks and tables of the same size', () => {
+  const shape = (text: string) =>
+    sectionsOf(text).map(({ level, tables }) => ({ level, rows: tables.map((rows) => rows.map((row) => row.length)) }));
+  assert.deepEqual(shape(korean), shape(english));
+  const blocks = (text: string) => blocksOf(text).map(({ line: _line, ...block }) => block);
+  assert.deepEqual(blocks(korean), blocks(english));
+  const first = (text: string) => sectionsOf(text).flatMap(({ tables }) => tables.flat().map(([cell]) => cell));
+  const named = (cells: readonly (string | undefined)[]) => cells.filter((cell) => cell?.startsWith('`'));
+  assert.deepEqual(named(first(korean)), named(first(english)));
+});
+
+test('every link leads to a file or a heading that is there', () => {
+  const files = ['README.md', 'README.ko.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'lib/README.md', 'e2e/README.md'];
+  const others = readdirSync(join(ROOT, 'sample')).filter((file) => file.endsWith('.md'));
+  const lost = [...files, ...others.map((file) => join('sample', file))]
+    .filter((file) => existsSync(join(ROOT, file)))
+    .flatMap((file) => {
+      const text = read(file);
+      const anchors = new Set(sectionsOf(text).map(({ title }) => anchorOf(title)));
+      return linksIn(text)
+        .filter((target) =>
+          target.startsWith('#')
+            ? !anchors.has(decodeURIComponent(target.slice(1)))
+            : !existsSync(join(ROOT, dirname(file), target.replace(/#.*/, ''))),
+        )
+        .map((target) => `${file}: ${target}`);
+    });
+  assert.deepEqual(lost, []);
+});
