@@ -34,13 +34,15 @@ export function atEnd(owner: Owner, end: () => unknown): void {
 }
 
 const lastThings = new Set<() => void>();
+let listening = false;
 
 /**
  * Runs `end`, which must not wait for anything, when this process ends in whatever way it can notice: a test that runs
  * out of time is ended by its runner without any hook. Returns how to take it back.
  */
 export function atExit(end: () => void): () => void {
-  if (lastThings.size === 0) {
+  if (!listening) {
+    listening = true;
     process.once('exit', () => lastThings.forEach((last) => last()));
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => process.exit(1));
   }
