@@ -5,7 +5,8 @@ import { addressOf, type ServicePlan } from '../../config/plan.ts';
 import type { Triplet } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
-import { counted, json, triplet } from './report.ts';
+import { json, triplet } from './report.ts';
+import { counted } from '../units.ts';
 
 export interface CheckOptions {
   config?: string;

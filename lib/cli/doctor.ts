@@ -15,7 +15,8 @@ import { checkListeners } from './doctor/listeners.ts';
 import { checkLogs } from './doctor/logs.ts';
 import { checkNode } from './doctor/node.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { counted, json, table, triplet } from './report.ts';
+import { json, table, triplet } from './report.ts';
+import { counted } from '../units.ts';
 
 /** 0: all is well, or deserves a look; 1: something is critical. */
 export async function doctor(options: Options, io: Io): Promise<ExitCode> {

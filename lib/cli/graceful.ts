@@ -6,7 +6,8 @@ import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { counted, duration, json, triplet } from './report.ts';
+import { json, triplet } from './report.ts';
+import { counted, duration } from '../units.ts';
 
 /** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */
 const RELOAD_MS = 10 * 60 * 1000;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Problem } from '../../config/problem.ts';
 import type { Triplet } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
-import { duration } from './report.ts';
+import { duration } from '../units.ts';
 
 export type Outcome =
   | { readonly kind: 'running'; readonly pid: number }

@@ -2,7 +2,8 @@
 import { addressOf } from '../../config/plan.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import type { Io } from './command.ts';
-import { bytes, counted, duration, paint, table, type Cell } from './report.ts';
+import { paint, table, type Cell } from './report.ts';
+import { bytes, counted, duration } from '../units.ts';
 
 /** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, active 12`; the services' figures together. */
 export function briefStatus(now: Status, degraded: boolean): string {

@@ -7,7 +7,8 @@ import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { goneWithin, instanceProcess, signalIfSame, silentWithin, type Suspect } from './process-end.ts';
 import { judge, notRunning } from './reach.ts';
-import { counted, triplet } from './report.ts';
+import { triplet } from './report.ts';
+import { counted } from '../units.ts';
 
 /** A primary that drains says something each second. */
 const SILENCE_MS = 5000;

@@ -9,7 +9,7 @@ import type { ExitCode, Io } from './command.ts';
 import { isEvent } from './events.ts';
 import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
 import { triplet } from './report.ts';
-import { observe, type History } from './top/rates.ts';
+import { observe, type History } from '../control/rates.ts';
 import { SORTS, screen, type Sort } from './top/screen.ts';
 
 const REFRESH_MS = 1000;

@@ -5,7 +5,8 @@ import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, reach } from './reach.ts';
-import { counted, duration, json, paint, triplet } from './report.ts';
+import { json, paint, triplet } from './report.ts';
+import { counted, duration } from '../units.ts';
 
 /** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
 export async function why(options: Options, io: Io): Promise<ExitCode> {

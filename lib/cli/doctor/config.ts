@@ -1,8 +1,8 @@
 // Is the configuration valid, and is it the one in use?
 import { planDifference } from '../../../config/diff.ts';
 import { formatProblem } from '../../../config/problem.ts';
-import { counted } from '../report.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+import { counted } from '../../units.ts';
 
 export function checkConfig({ disk, status, running }: Patient): Finding[] {
   return [validity(disk), ...(status === null ? [] : [drift(disk, running, status.config_path)])];

@@ -1,7 +1,7 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import type { Status } from '../../control/protocol.ts';
-import { counted, duration } from '../report.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+import { counted, duration } from '../../units.ts';
 
 export function checkInstance(patient: Patient): Finding[] {
   const { status } = patient;

@@ -1,8 +1,8 @@
 // Can the log be written, is there room for it, and has any line been lost?
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { bytes, counted } from '../report.ts';
 import { ok, warn, type Finding, type Patient } from './finding.ts';
+import { bytes, counted } from '../../units.ts';
 
 /** What the rotated files may take at most, eleven of 50 MB, rounded up. */
 const ROOM = 600 * 1024 * 1024;

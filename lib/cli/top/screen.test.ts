@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { unknownStatus } from '../status.ts';
-import { observe } from './rates.ts';
+import { observe } from '../../control/rates.ts';
 import { fitted, screen, sparkline } from './screen.ts';
 
 const io = { out: () => undefined, err: () => undefined, colour: true };

@@ -4,9 +4,10 @@ import { addressOf } from '../../../config/plan.ts';
 import type { BackendStatus, EventRecord, ServiceStatus } from '../../control/protocol.ts';
 import type { Io } from '../command.ts';
 import { line as eventLine } from '../events.ts';
-import { bytes, duration, paint, table, type Cell } from '../report.ts';
-import type { History, Rates } from './rates.ts';
-import { backendKey, workerKey } from './rates.ts';
+import { paint, table, type Cell } from '../report.ts';
+import type { History, Rates } from '../../control/rates.ts';
+import { backendKey, workerKey } from '../../control/rates.ts';
+import { bytes, duration } from '../../units.ts';
 
 export const SORTS = ['name', 'active', 'rate', 'traffic'] as const;
 export type Sort = (typeof SORTS)[number];

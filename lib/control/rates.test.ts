@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { Status } from '../../control/protocol.ts';
-import { unknownStatus } from '../status.ts';
+import type { Status } from './protocol.ts';
+import { unknownStatus } from '../cli/status.ts';
 import { backendKey, observe } from './rates.ts';
 
 function status(connections: number, bytes: number): Status {

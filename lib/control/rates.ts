@@ -1,6 +1,6 @@
-// Rates from two statuses, and their history. Pure: time is an argument.
+// Rates from two statuses, and their history, for whoever shows a live view. Pure: time is an argument.
 
-import type { Status } from '../../control/protocol.ts';
+import type { Status } from './protocol.ts';
 
 /** Per second. */
 export interface Rates {
