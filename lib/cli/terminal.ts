@@ -15,13 +15,16 @@ interface Output extends NodeJS.WritableStream {
 export function terminal(stdout: Output, stderr: Output, environment: NodeJS.ProcessEnv): Terminal {
   let drawn = false;
   let failed = false;
+  let closed = false;
   const clear = () => {
     if (drawn) stdout.write('\r\x1b[2K');
     drawn = false;
   };
   // Without a listener, `bal status | head -1` would end in a stack trace.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE' || failed) return;
+    if (closed) return;
+    closed = true;
+    if (error.code === 'EPIPE') return;
     failed = true;
     stderr.write(`bal: cannot write to stdout: ${error.message}\n`);
   });
@@ -34,7 +37,7 @@ export function terminal(stdout: Output, stderr: Output, environment: NodeJS.Pro
     },
     out(line) {
       clear();
-      stdout.write(`${line}\n`);
+      if (!closed) stdout.write(`${line}\n`);
     },
     err(line) {
       clear();

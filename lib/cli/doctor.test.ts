@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { blackHole } from '../../e2e/harness/black-hole.ts';
+import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
+import { freePort } from '../../e2e/harness/ports.ts';
+import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
+import { run } from './program.ts';
+
+/** A port of 127.0.0.1 that accepts, until the test is over. */
+async function listening(t: TestContext): Promise<number> {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function configure(home: string, config: Readonly<Record<string, unknown>>): void {
+  writeFileSync(join(home, 'config.yaml'), JSON.stringify({ bind_address: '127.0.0.1', ...config }));
+}
+
+function backends(...ports: readonly number[]): object[] {
+  return ports.map((port) => ({ host: '127.0.0.1', port }));
+}
+
+interface Diagnosis {
+  readonly code: number;
+  /** Name → level and summary; that of Node depends on who runs the test. */
+  readonly checks: ReadonlyMap<string, string>;
+}
+
+/** Runs `bal doctor --json`, whose form is checked here once for all. */
+async function diagnose(): Promise<Diagnosis> {
+  const io = capturedIo();
+  const code = await run(['doctor', '--json'], io);
+  assert.deepEqual(io.stderr, []);
+  assert.equal(io.stdout.length, 1);
+  const { checks: list, protection_mode } = onlyJson(io.stdout[0] ?? '');
+  hasKeys(protection_mode, ['enabled', 'reason'], 'protection_mode');
+  assert.ok(Array.isArray(list));
+  const checks = new Map<string, string>();
+  for (const check of list) {
+    assert.ok(typeof check === 'object' && check !== null && !Array.isArray(check));
+    const { name, level, summary, hint, ...rest } = check;
+    assert.deepEqual(rest, {});
+    assert.ok(typeof name === 'string' && typeof level === 'string' && typeof summary === 'string');
+    assert.ok(['ok', 'warn', 'critical'].includes(level), `${name}: ${level}`);
+    assert.equal(hint === null, level === 'ok', `${name} has a hint exactly when something is wrong`);
+    assert.ok(!checks.has(name), `${name} comes once`);
+    checks.set(name, `${level}: ${summary}`);
+  }
+  const critical = [...checks.values()].some((text) => text.startsWith('critical'));
+  assert.equal(code, critical ? 1 : 0);
+  return { code, checks };
+}
+
+test('before the first start all is ok when it could be started', async (t) => {
+  const home = ownHome(t);
+  const [port, backend] = [await freePort(), await listening(t)];
+  configure(home, { port, backends: backends(backend) });
+  const { code, checks } = await diagnose();
+  assert.equal(code, 0);
+  const trouble = [...checks].filter(([name, text]) => name !== 'node' && !text.startsWith('ok'));
+  assert.deepEqual(trouble, []);
+  assert.match(checks.get('listen:default') ?? '', /is free; bal is not running$/);
+  assert.match(checks.get(`backend:default/127.0.0.1:${backend}`) ?? '', /accepts connections \(\d+ ms\)$/);
+  for (const name of [
+    'config',
+    'node',
+    'libuv',
+    'pid_file',
+    'control_socket',
+    'descriptors',
+    'log_directory',
+    'log_space',
+  ]) {
+    assert.ok(checks.has(name), name);
+  }
+});
+
+test('one of two backends down is a warning, both is critical', async (t) => {
+  const home = ownHome(t);
+  const [port, up, down, alsoDown] = [await freePort(), await listening(t), await freePort(), await freePort()];
+  configure(home, { port, backends: backends(up, down) });
+  const half = await diagnose();
+  assert.equal(half.code, 0);
+  assert.equal(half.checks.get(`backend:default/127.0.0.1:${down}`), `warn: 127.0.0.1:${down} refuses connections`);
+  configure(home, { port, backends: backends(down, alsoDown) });
+  const dark = await diagnose();
+  assert.equal(dark.code, 1);
+  assert.equal(dark.checks.get(`backend:default/127.0.0.1:${down}`), `critical: 127.0.0.1:${down} refuses connections`);
+});
+
+test('a backend that drops packets is found after the configured timeout, all at once', async (t) => {
+  const home = ownHome(t);
+  const hole = await blackHole(t);
+  const runtime = { health_check_timeout_ms: 400 };
+  const services = Object.fromEntries(
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => [
+        `s${i}`,
+        { port: await freePort(), backends: backends(hole), runtime },
+      ]),
+    ),
+  );
+  configure(home, { services });
+  const from = performance.now();
+  const { checks } = await diagnose();
+  assert.ok(performance.now() - from < 20 * 400, 'not one after the other');
+  assert.equal(checks.get(`backend:s7/127.0.0.1:${hole}`), `critical: 127.0.0.1:${hole} does not answer within 400 ms`);
+});
+
+test('a name that does not resolve is told from a backend that is down', async (t) => {
+  const home = ownHome(t);
+  configure(home, { port: await freePort(), backends: [{ host: 'nowhere.invalid', port: 80 }] });
+  const { checks } = await diagnose();
+  assert.match(
+    checks.get('backend:default/nowhere.invalid:80') ?? '',
+    /^critical: nowhere.invalid:80: the name nowhere.invalid cannot be resolved \(E[A-Z_]+\)$/,
+  );
+});
+
+test('a port in use is critical, and its holder is named', async (t) => {
+  const home = ownHome(t);
+  const port = await listening(t);
+  configure(home, { port, backends: backends(await listening(t)) });
+  const { checks } = await diagnose();
+  const who = process.platform === 'linux' ? `.* \\(PID ${process.pid}\\)` : 'another program';
+  assert.match(checks.get('listen:default') ?? '', new RegExp(`^critical: 127.0.0.1:${port} is in use by ${who}$`));
+});
+
+test('an address that this machine does not have is critical', async (t) => {
+  const home = ownHome(t);
+  configure(home, { bind_address: '192.0.2.1', port: await freePort(), backends: backends(await listening(t)) });
+  assert.match((await diagnose()).checks.get('listen:default') ?? '', /^critical: .*EADDRNOTAVAIL/);
+});
+
+test('a configuration that is wrong or missing is critical', async (t) => {
+  const home = ownHome(t);
+  assert.match((await diagnose()).checks.get('config') ?? '', /^critical: 1 error, the first: .*config\.yaml/);
+  configure(home, { port: 0, backends: [] });
+  assert.match((await diagnose()).checks.get('config') ?? '', /^critical: 2 errors, the first: .*config\.yaml:1:/);
+});
+
+test('what lies in the place of the PID file is a warning when a start replaces it', async (t) => {
+  const home = ownHome(t);
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  writeFileSync(join(home, 'bal.pid'), '4194305\n1\n');
+  assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: .* is left over from a process that is gone$/);
+  writeFileSync(join(home, 'bal.pid'), '-1');
+  assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: .* is no PID file$/);
+});
+
+test('a log directory that cannot be used is a warning: traffic does not need it', async (t) => {
+  const home = ownHome(t);
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  writeFileSync(join(home, 'logs'), '');
+  assert.match((await diagnose()).checks.get('log_directory') ?? '', /^warn: .*logs cannot be written to/);
+});
+
+test('a running instance is examined, and differences to the file are named', async (t) => {
+  const fake = await fakeInOwnHome(t, 'normal');
+  const home = process.env['BAL_HOME'] ?? '';
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  const { checks } = await diagnose();
+  assert.equal(checks.get('pid_file'), `ok: ${home}/bal.pid names PID ${fake.pid}, which runs`);
+  assert.equal(checks.get('control_socket'), `ok: ${home}/bal.sock answers`);
+  assert.equal(checks.get('workers'), 'ok: 2 of 2 ready');
+  assert.match(checks.get('engine') ?? '', /^ok: js/);
+  assert.equal(checks.get('protection_mode'), 'ok: off in 1 service');
+  assert.equal(checks.get('log_lines'), 'ok: none was lost');
+  assert.match(
+    checks.get('config_drift') ?? '',
+    /^warn: the running instance uses \/etc\/bal\/config\.yaml, this looked at/,
+  );
+  assert.match(checks.get('listen:default') ?? '', /^ok: .* is free; the next 'bal graceful' can bind it$/);
+});
+
+test('a hung instance is critical, and its ports are not held against it', async (t) => {
+  const fake = await fakeInOwnHome(t, 'hangs');
+  configure(process.env['BAL_HOME'] ?? '', { port: await listening(t), backends: backends(await listening(t)) });
+  const { checks } = await diagnose();
+  assert.match(
+    checks.get('control_socket') ?? '',
+    new RegExp(`^critical: bal \\(PID ${fake.pid}\\) runs but does not answer`),
+  );
+  assert.equal(checks.has('listen:default'), false);
+});
+
+test('a removed PID file of a running instance is a warning', async (t) => {
+  await fakeInOwnHome(t, 'nameless');
+  assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: bal runs, but .* does not name it \(none\)$/);
+});
+
+test('for people: one line a check, the triplet for what is wrong, sound backends in one line', async (t) => {
+  const home = ownHome(t);
+  mkdirSync(join(home, 'logs'));
+  const [port, down] = [await freePort(), await freePort()];
+  configure(home, { port, backends: backends(await listening(t), await listening(t), down) });
+  const [text, verbose, brief] = [capturedIo(), capturedIo(), capturedIo()];
+  assert.equal(await run(['doctor'], text), 0);
+  assert.ok(text.stdout.some((line) => /^ok +backends +2 accept connections$/.test(line)));
+  assert.ok(text.stderr.includes(`  what_happened: 127.0.0.1:${down} refuses connections`));
+  await run(['doctor', '--verbose'], verbose);
+  assert.equal(verbose.stdout.filter((line) => /^ok +backend:default/.test(line)).length, 2);
+  await run(['doctor', '--brief'], brief);
+  assert.equal(brief.stdout.length, 1);
+  assert.match(brief.stdout[0] ?? '', /^bal doctor: 0 critical, \d warnings?, \d+ ok; /);
+  assert.deepEqual(brief.stderr, []);
+});

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { ownHome } from '../../e2e/harness/own-home.ts';
+import { onlyJson } from '../../e2e/harness/shape.ts';
+import { version } from '../version.ts';
+import { COMMANDS } from './commands.ts';
+import { run } from './program.ts';
+import { terminal } from './terminal.ts';
+
+const BAL = fileURLToPath(new URL('../../bin/bal.js', import.meta.url));
+
+test('a usage error is one line on stderr and exit 2', async () => {
+  for (const argv of [[], ['nonsense'], ['status', '--nonsense'], ['check', '-c']]) {
+    const io = capturedIo();
+    assert.equal(await run(argv, io), 2);
+    assert.deepEqual(io.stdout, []);
+    assert.equal(io.stderr.length, 1);
+    assert.match(io.stderr[0] ?? '', /^bal: \S/);
+  }
+});
+
+test('--version tells the version', async () => {
+  const io = capturedIo();
+  assert.equal(await run(['--version'], io), 0);
+  assert.deepEqual(io.stdout, [`bal ${version}`]);
+});
+
+test('--help names every command; that of a command every option, the exit codes and examples', async (t) => {
+  const printed: string[] = [];
+  t.mock.method(console, 'info', (text: string) => printed.push(text));
+  assert.equal(await run(['--help'], capturedIo()), 0);
+  for (const [name, { flags, examples, exit }] of Object.entries(COMMANDS)) {
+    assert.match(printed[0] ?? '', new RegExp(`\\n  ${name} `));
+    assert.equal(await run([name, '--help'], capturedIo()), 0);
+    const text = printed.pop() ?? '';
+    for (const part of [...flags.map((flag) => `--${flag}`), ...examples, exit]) assert.ok(text.includes(part), part);
+    assert.doesNotMatch(text, / $/m);
+  }
+});
+
+test('a defect is a triplet, or JSON where that was asked for, and no trace unless BAL_DEBUG is set', async (t) => {
+  ownHome(t);
+  const broken = (lines: string[]) => ({
+    ...capturedIo(),
+    out: (line: string) => {
+      if (line.startsWith('{"running"')) throw new Error('first\nsecond');
+      lines.push(line);
+    },
+  });
+  const lines: string[] = [];
+  assert.equal(await run(['status', '--json'], broken(lines)), 1);
+  assert.match(JSON.stringify(onlyJson(lines.join('\n'))['problem']), /internal error: first second/);
+});
+
+function pipes() {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  stdout.setEncoding('utf8');
+  stderr.setEncoding('utf8');
+  return { stdout, stderr };
+}
+
+test('colour is for terminals, and not where NO_COLOR is set', () => {
+  const { stdout, stderr } = pipes();
+  const tty = Object.assign(new PassThrough(), { isTTY: true, columns: 20 });
+  assert.equal(terminal(stdout, stderr, {}).colour, false);
+  assert.equal(terminal(tty, stderr, {}).colour, true);
+  assert.equal(terminal(tty, stderr, { NO_COLOR: '1' }).colour, false);
+  assert.equal(terminal(tty, stderr, { NO_COLOR: '' }).colour, true);
+  assert.equal(terminal(tty, stderr, { TERM: 'dumb' }).colour, false);
+  assert.equal('redraw' in terminal(stdout, stderr, {}), false);
+});
+
+test('a line that is redrawn fits the terminal and makes room for the next one', () => {
+  const tty = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, columns: 8 });
+  const io = terminal(tty, pipes().stderr, {});
+  io.redraw?.('12345678901');
+  io.redraw?.('abc');
+  io.out('done');
+  io.out('more');
+  assert.equal(tty.read(), '\r\x1b[2K1234567\r\x1b[2Kabc\r\x1b[2Kdone\nmore\n');
+});
+
+test('a reader that goes away is no failure, a full disk is', async () => {
+  for (const [code, failed] of [
+    ['EPIPE', false],
+    ['ENOSPC', true],
+  ] as const) {
+    const { stdout, stderr } = pipes();
+    const io = terminal(stdout, stderr, {});
+    stdout.destroy(Object.assign(new Error('no'), { code }));
+    await new Promise((resolve) => stdout.once('close', resolve));
+    io.out('ignored');
+    assert.equal(io.failed, failed, code);
+    assert.equal(stderr.read(), failed ? 'bal: cannot write to stdout: no\n' : null);
+  }
+});
+
+test('the program survives a closed pipe in silence', async () => {
+  const child = spawn(process.execPath, [BAL, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await once(child, 'close');
+  assert.equal(stderr, '');
+  assert.equal(child.exitCode, 0);
+});
+
+test(
+  'the program fails when its output does not fit on the disk',
+  { skip: process.platform !== 'linux' && 'needs /dev/full' },
+  async () => {
+    const child = spawn(process.execPath, [BAL, '--version'], {
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+    });
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    await once(child, 'close');
+    assert.match(stderr, /^bal: cannot write to stdout: ENOSPC[^\n]*\n$/);
+    assert.equal(child.exitCode, 1);
+  },
+);
