@@ -48,6 +48,8 @@ export interface Fleet {
   start(generation: Generation): Promise<ReadyResult>;
   /** Replaces all workers by ones of `next`, new first. On failure the workers of the old generation serve again. */
   roll(next: Generation): Promise<ReadyResult & { readonly replaced: number }>;
+  /** All workers stop accepting and finish what they have; nobody takes their place until start(). */
+  retireAll(): void;
   /**
    * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut by deadlines since
    * the start. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
@@ -218,6 +220,11 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       active = next;
       for (const slot of slots.values()) if (slot.id > next.workers) retire(slot);
       return { ok: true, replaced };
+    },
+
+    retireAll() {
+      active = null;
+      for (const slot of slots.values()) retire(slot);
     },
 
     async stop(timeoutMs) {

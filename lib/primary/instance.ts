@@ -2,8 +2,6 @@
 // fleet, slot book and totals. What belongs to the process itself (PID file, signals, control socket) is the
 // supervisor's.
 
-import { planDifference } from '../../config/diff.ts';
-import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
@@ -16,6 +14,8 @@ import type { Binding } from './listening.ts';
 import { createListening } from './listening.ts';
 import type { RootLog } from './log.ts';
 import { createRefusals } from './refusals.ts';
+import type { InstanceState, Phase } from './reload.ts';
+import { reload } from './reload.ts';
 import type { Services } from './services.ts';
 import { createServices } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
@@ -24,10 +24,8 @@ import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
 import { tableFor } from './tables.ts';
 import { instanceSum, serviceSum } from './totals.ts';
-import { badConfig, cannotBind, isStopping, workersFailed } from './verdict.ts';
+import { cannotBind, workersFailed } from './verdict.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
-
-export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
 
@@ -56,17 +54,19 @@ const PROGRESS_MS = 200;
 const COALESCE_MS = 5;
 
 export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
-  let phase: Phase = 'starting';
-  let plan = first;
-  let reloads = 0;
-  let lastReload = true;
+  const state: InstanceState = {
+    phase: 'starting',
+    plan: first,
+    generation: 1,
+    reloads: 0,
+    lastReload: true,
+    plans: new Map([[1, first]]),
+  };
+  const { plans } = state;
   let linesDropped = 0;
-  let generation = 1;
   let version = 0;
   let reloading: Promise<unknown> = Promise.resolve();
   let pushing: NodeJS.Timeout | null = null;
-  /** The plan of every generation that still has workers. */
-  const plans = new Map<number, Plan>([[1, first]]);
 
   const listening = createListening();
   const tally = createTally();
@@ -74,13 +74,13 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   const services = createServices(log.for('health'), push);
   const slots: SlotBook = createSlotBook();
   const fleet = createFleet(log.for('fleet'), {
-    forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? plan),
+    forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? state.plan),
     news: hear,
     ready: (worker) => worker.pushTable(makeTable(worker.generation, worker)),
     gone(worker) {
       tally.leave(worker);
       slots.forget(worker);
-      if (phase !== 'reloading') forgetPlans();
+      if (state.phase !== 'reloading') forgetPlans();
     },
   });
 
@@ -94,7 +94,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   function makeTable(number: number, worker: WorkerProcess | null): Table {
     return tableFor(
-      { number, plan: plans.get(number) ?? plan, worker, version: ++version },
+      { number, plan: plans.get(number) ?? state.plan, worker, version: ++version },
       { services, slots, tally },
     );
   }
@@ -150,6 +150,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   }
 
   async function start(): Promise<StartResult> {
+    const { plan } = state;
     const binding = await listening.bindFor(plan);
     if (!binding.ok) return { ok: false, problem: cannotBind(binding) };
     const pages = await admin.prepare(plan);
@@ -172,7 +173,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       configured: plan.engine,
       why: note,
     });
-    phase = 'running';
+    state.phase = 'running';
     return { ok: true };
   }
 
@@ -184,92 +185,36 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     slots.close();
     await admin.close();
     if (pushing !== null) clearTimeout(pushing);
-    phase = 'stopped';
+    state.phase = 'stopped';
     return cut;
-  }
-
-  async function reloadNow(): Promise<ReloadVerdict> {
-    const startedAt = performance.now();
-    const refuse = (problem: Triplet, errors: ReloadVerdict['errors'] = []): ReloadVerdict => {
-      log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
-      return {
-        ...empty,
-        ok: false,
-        generation,
-        problem,
-        errors,
-        duration_ms: Math.round(performance.now() - startedAt),
-      };
-    };
-    if (phase !== 'running') return refuse(isStopping);
-    phase = 'reloading';
-    try {
-      const loaded = await loadConfig(plan.configPath);
-      if (loaded.plan === null) return refuse(badConfig(plan.configPath, loaded.errors.length), loaded.errors);
-      const previous = plan;
-      const next = loaded.plan;
-      const before = listening.addresses;
-      const binding = await listening.bindFor(next);
-      if (!binding.ok) return refuse(cannotBind(binding));
-      const pages = await admin.prepare(next);
-      if (!pages.ok) {
-        listening.keepOnly(before);
-        return refuse(cannotBind(pages));
-      }
-      const number = generation + 1;
-      plans.set(number, next);
-      services.apply(next);
-      await services.settled();
-      const rolled = await fleet.roll(generationOf(number, next, binding));
-      if (!rolled.ok) {
-        await pages.abandon();
-        services.apply(previous);
-        listening.keepOnly(before);
-        return refuse(workersFailed(rolled.reason));
-      }
-      generation = number;
-      plan = next;
-      reloads++;
-      await pages.commit();
-      listening.keepOnly(binding.addresses);
-      slots.setPlan(next);
-      log.setLevel(next.logLevel);
-      const { changed, unchangeable } = planDifference(previous, next);
-      const duration_ms = Math.round(performance.now() - startedAt);
-      log.info('config.reloaded', `generation ${number} serves`, { generation: number, changed, duration_ms });
-      return { ...empty, ok: true, generation, changed, unchangeable, workers_replaced: rolled.replaced, duration_ms };
-    } finally {
-      forgetPlans();
-      if (phase === 'reloading') phase = 'running';
-    }
   }
 
   /** Plans of generations without workers are not needed any more. */
   function forgetPlans(): void {
     const alive = new Set(fleet.all().map((worker) => worker.generation));
-    for (const number of plans.keys()) if (number !== generation && !alive.has(number)) plans.delete(number);
-    tally.retain(plan);
-    if (plans.size === 1) services.retain(plan);
+    for (const number of plans.keys()) if (number !== state.generation && !alive.has(number)) plans.delete(number);
+    tally.retain(state.plan);
+    if (plans.size === 1) services.retain(state.plan);
   }
 
   return {
     get phase() {
-      return phase;
+      return state.phase;
     },
     get plan() {
-      return plan;
+      return state.plan;
     },
     get generation() {
-      return generation;
+      return state.generation;
     },
     get lastReload() {
-      return lastReload;
+      return state.lastReload;
     },
     get linesDropped() {
       return linesDropped;
     },
     get reloads() {
-      return reloads;
+      return state.reloads;
     },
     services,
     fleet,
@@ -277,15 +222,15 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     start,
     reload() {
       const result = deferred<ReloadVerdict>();
+      const parts = { log, listening, services, slots, fleet, admin, generationOf };
       reloading = reloading.then(async () => {
-        const verdict = await reloadNow();
-        lastReload = verdict.ok;
-        result.resolve(verdict);
+        result.resolve(await reload(state, parts));
+        forgetPlans();
       });
       return result.promise;
     },
     async stop({ timeout_ms, now }, progress) {
-      phase = 'draining';
+      state.phase = 'draining';
       const tick = setInterval(() => progress({ remaining: instanceSum(tally.totals).clients.active }), PROGRESS_MS);
       progress({ remaining: instanceSum(tally.totals).clients.active });
       const cut = await shut(now ? 0 : timeout_ms);
@@ -295,11 +240,3 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     },
   };
 }
-
-const empty = {
-  changed: [],
-  unchangeable: [],
-  workers_replaced: 0,
-  problem: null,
-  errors: [],
-} satisfies Partial<ReloadVerdict>;

@@ -19,8 +19,12 @@ export interface Listening {
   bindFor(plan: Plan): Promise<Binding | BindFailure>;
   /** Closes all listeners but those. */
   keepOnly(addresses: readonly string[]): void;
-  /** Whether giving up the listeners that `plan` does not need would let `failure`'s address be bound. */
+  /** Of the listeners that are bound. */
   readonly addresses: readonly string[];
+  /** The addresses that the plan needs; those that cannot be told are left out. */
+  wantedBy(plan: Plan): Promise<readonly string[]>;
+  /** Whether what keeps `failure`'s address from being bound is a listener of ours that `plan` does not need. */
+  isOwnObstacle(failure: BindFailure, plan: Plan): Promise<boolean>;
 }
 
 export function createListening(): Listening {
@@ -31,7 +35,19 @@ export function createListening(): Listening {
     listener.handle.close();
   }
 
+  async function wantedBy(plan: Plan): Promise<readonly string[]> {
+    const where = await Promise.all(plan.services.map(listenAddress));
+    return where.flatMap((found) => ('code' in found ? [] : [found.address]));
+  }
+
   return {
+    wantedBy,
+    async isOwnObstacle({ address, code }, plan) {
+      if (code !== 'EADDRINUSE') return false;
+      const wanted = await wantedBy(plan);
+      const port = portOf(address);
+      return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
+    },
     async bindFor(plan) {
       const fresh: Listener[] = [];
       const handles: BoundHandle[] = [];
@@ -70,4 +86,8 @@ export function createListening(): Listening {
     fresh.push(result.listener);
     return result;
   }
+}
+
+function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1);
 }

@@ -50,6 +50,14 @@ export function cannotBind({ address, code }: BindFailure): Triplet {
 }
 
 export function workersFailed(reason: string): Triplet {
+  if (reason.endsWith('EADDRINUSE')) {
+    // Two sockets may be bound to one address, and only one of them may listen: this came out late.
+    return {
+      what_happened: reason,
+      why_likely: 'another program listens on this port',
+      do_this_now: "run 'bal doctor' to see which, then stop it or change 'port'",
+    };
+  }
   return {
     what_happened: `the workers did not come up: ${reason}`,
     why_likely: 'no memory or descriptors left, a broken installation, or an engine that cannot be loaded',
@@ -62,6 +70,14 @@ export function cannotServe(error: unknown): Triplet {
     what_happened: `bal cannot run here: ${error instanceof Error ? error.message : String(error)}`,
     why_likely: 'its home directory is not writable, or belongs to somebody else',
     do_this_now: 'check the owner and rights of $BAL_HOME (default ~/.bal), or set BAL_HOME to a directory of your own',
+  };
+}
+
+export function internalError(error: unknown): Triplet {
+  return {
+    what_happened: `internal error: ${error instanceof Error ? error.message : String(error)}`,
+    why_likely: 'a defect in bal, or a broken installation',
+    do_this_now: "look at the log, and report it with 'bal --version' and 'node --version'",
   };
 }
 

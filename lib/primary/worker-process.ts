@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { EngineChoice } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
 import type { BoundHandle } from '../engine/engine.ts';
+import { toPrimary } from '../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
@@ -195,7 +196,8 @@ export function forkWorker(
   };
 
   child.on('message', (message: unknown) => {
-    if (isToPrimary(message)) hear(message);
+    const checked = toPrimary(message);
+    if (checked !== null) hear(checked);
   });
   function gone(code: number | null, signal: string | null, reason: string): void {
     state = 'gone';
@@ -213,22 +215,4 @@ export function forkWorker(
 
 export function exitReason(code: number | null, signal: string | null): string {
   return signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
-}
-
-const KINDS: ReadonlySet<unknown> = new Set<ToPrimary['kind']>([
-  'hello',
-  'listening',
-  'listen_failed',
-  'ask',
-  'returned',
-  'counters',
-  'connect_failed',
-  'log',
-  'records',
-  'drained',
-]);
-
-/** A worker is our own code, but a mad one must not take the primary down; the handlers check the numbers. */
-function isToPrimary(message: unknown): message is ToPrimary {
-  return typeof message === 'object' && message !== null && 'kind' in message && KINDS.has(message.kind);
 }

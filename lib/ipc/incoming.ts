@@ -1,0 +1,71 @@
+// The primary's guard: a worker is our own code, but one gone mad must not take the primary down with it. Every message
+// is looked at whole before anybody acts on it.
+
+import { CONNECT_FAILURES } from '../engine/engine.ts';
+import type { LogLine, ToPrimary } from './messages.ts';
+
+/** The message when it is one that a worker may send, with fields of the right types; else null. */
+export function toPrimary(message: unknown): ToPrimary | null {
+  return isRecord(message) && isValid(message) ? (message as ToPrimary) : null;
+}
+
+function isValid(message: Readonly<Record<string, unknown>>): boolean {
+  const { kind } = message;
+  switch (kind) {
+    case 'hello':
+      return (message['engine'] === 'native' || message['engine'] === 'js') && isTextOrNull(message['note']);
+    case 'listening':
+      return isCount(message['service']);
+    case 'listen_failed':
+      return isCount(message['service']) && typeof message['code'] === 'string';
+    case 'ask':
+      return isCount(message['pool']) && isCount(message['wanted']);
+    case 'returned':
+      return isCount(message['pool']) && isCount(message['slots']) && typeof message['recalled'] === 'boolean';
+    case 'counters':
+      return (
+        (message['id'] === null || isCount(message['id'])) &&
+        Array.isArray(message['values']) &&
+        message['values'].every((value) => typeof value === 'number') &&
+        typeof message['rssBytes'] === 'number'
+      );
+    case 'connect_failed':
+      return (
+        isCount(message['backend']) &&
+        isCount(message['count']) &&
+        CONNECT_FAILURES.some((cause) => cause === message['cause'])
+      );
+    case 'log':
+      return Array.isArray(message['lines']) && message['lines'].every(isLogLine) && isCount(message['dropped']);
+    case 'records':
+      return typeof message['lines'] === 'string' && isCount(message['dropped']);
+    case 'drained':
+      return isCount(message['cut']);
+    default:
+      return false;
+  }
+}
+
+const LEVELS: ReadonlySet<unknown> = new Set<LogLine['level']>(['debug', 'info', 'warn', 'error']);
+
+function isLogLine(line: unknown): boolean {
+  return (
+    isRecord(line) &&
+    LEVELS.has(line['level']) &&
+    ['module', 'event', 'message'].every((key) => typeof line[key] === 'string') &&
+    isRecord(line['fields'])
+  );
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A number of something, or an index. */
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string';
+}

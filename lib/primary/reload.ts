@@ -1,0 +1,177 @@
+// A reload, step by step: validate, bind what is new, check the new backends, replace the workers one at a time, give up
+// what is gone, tell what changed. Until the first worker is replaced nothing has changed for anybody.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { planDifference } from '../../config/diff.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { Plan } from '../../config/plan.ts';
+import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
+import type { AdminListener } from './admin-listener.ts';
+import type { Fleet, Generation } from './fleet.ts';
+import type { BindFailure } from './listeners.ts';
+import type { Binding, Listening } from './listening.ts';
+import type { RootLog } from './log.ts';
+import type { Services } from './services.ts';
+import type { SlotBook } from './slot-book.ts';
+import { badConfig, cannotBind, internalError, isStopping, workersFailed } from './verdict.ts';
+
+export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
+
+/** What changes with a reload. Owned by the instance. */
+export interface InstanceState {
+  phase: Phase;
+  plan: Plan;
+  generation: number;
+  reloads: number;
+  /** False after a reload that was refused. */
+  lastReload: boolean;
+  /** The plan of every generation that still has workers. */
+  readonly plans: Map<number, Plan>;
+}
+
+export interface ReloadParts {
+  readonly log: RootLog;
+  readonly listening: Listening;
+  readonly services: Services;
+  readonly slots: SlotBook;
+  readonly fleet: Fleet;
+  readonly admin: AdminListener;
+  generationOf(number: number, plan: Plan, binding: Binding): Generation;
+}
+
+/** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
+const RELEASE_MS = 3000;
+const RELEASE_POLL_MS = 10;
+
+/** Never rejects. */
+export async function reload(state: InstanceState, parts: ReloadParts): Promise<ReloadVerdict> {
+  const startedAt = performance.now();
+  const elapsed = (): number => Math.round(performance.now() - startedAt);
+  if (state.phase !== 'running') return refusal(state, isStopping, [], elapsed());
+  state.phase = 'reloading';
+  let verdict: ReloadVerdict;
+  try {
+    verdict = await attempt(state, parts, elapsed);
+  } catch (error) {
+    verdict = refusal(state, internalError(error), [], elapsed());
+  }
+  state.lastReload = verdict.ok;
+  // A stop may have come in the meantime.
+  if (state.phase === 'reloading') state.phase = 'running';
+  const { problem, errors, generation, changed, duration_ms } = verdict;
+  if (verdict.ok)
+    parts.log.info('config.reloaded', `generation ${generation} serves`, { generation, changed, duration_ms });
+  else parts.log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
+  return verdict;
+}
+
+async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<ReloadVerdict> {
+  const { listening, services, slots, fleet, admin, log } = parts;
+  const previous = state.plan;
+  const loaded = await loadConfig(previous.configPath);
+  const next = loaded.plan;
+  if (next === null) {
+    return refusal(state, badConfig(previous.configPath, loaded.errors.length), loaded.errors, elapsed());
+  }
+  const before = listening.addresses;
+  const pages = await admin.prepare(next);
+  if (!pages.ok) return refusal(state, cannotBind(pages), [], elapsed());
+  const number = state.generation + 1;
+  const back = async (problem: Triplet): Promise<ReloadVerdict> => {
+    await pages.abandon();
+    services.apply(previous);
+    slots.setPlan(previous);
+    listening.keepOnly(before);
+    return refusal(state, problem, [], elapsed());
+  };
+  const begin = async (): Promise<void> => {
+    state.plans.set(number, next);
+    services.apply(next);
+    slots.setPlan(next);
+    await services.settled();
+  };
+  const binding = await listening.bindFor(next);
+  let replaced: number;
+  if (binding.ok) {
+    await begin();
+    const rolled = await fleet.roll(parts.generationOf(number, next, binding));
+    if (!rolled.ok) return back(workersFailed(rolled.reason));
+    replaced = rolled.replaced;
+    listening.keepOnly(binding.addresses);
+  } else if (await listening.isOwnObstacle(binding, next)) {
+    await begin();
+    const problem = await switchOver(state, parts, next, number);
+    if (problem !== null) return back(problem);
+    replaced = next.workers;
+  } else {
+    await pages.abandon();
+    return refusal(state, cannotBind(binding), [], elapsed());
+  }
+  state.generation = number;
+  state.plan = next;
+  state.reloads++;
+  await pages.commit();
+  log.setLevel(next.logLevel);
+  const { changed, unchangeable } = planDifference(previous, next);
+  return {
+    ok: true,
+    generation: number,
+    changed,
+    unchangeable,
+    workers_replaced: replaced,
+    duration_ms: elapsed(),
+    problem: null,
+    errors: [],
+  };
+}
+
+/**
+ * The new address overlaps one that is given up (127.0.0.1 and 0.0.0.0 on one port): the kernel does not let both
+ * listen, so here the old one goes first. The only reload in which clients can be refused, for as long as workers take
+ * to start; established connections go on all the same. Returns why it failed; the old listeners then serve again.
+ */
+async function switchOver(
+  state: InstanceState,
+  parts: ReloadParts,
+  next: Plan,
+  number: number,
+): Promise<Triplet | null> {
+  const { listening, fleet, log } = parts;
+  log.warn('listener.switch', 'the new address overlaps the old one; clients are refused for a moment', {});
+  fleet.retireAll();
+  listening.keepOnly(await listening.wantedBy(next));
+  const fresh = await bindSoon(listening, next);
+  if (fresh.ok) {
+    const started = await fleet.start(parts.generationOf(number, next, fresh));
+    if (started.ok) return null;
+    fleet.retireAll();
+    listening.keepOnly([]);
+  }
+  const old = await bindSoon(listening, state.plan);
+  if (old.ok) await fleet.start(parts.generationOf(state.generation, state.plan, old));
+  else
+    log.error('listener.lost', 'the old address cannot be bound again either', {
+      address: old.address,
+      code: old.code,
+    });
+  return fresh.ok ? workersFailed('they did not start with the new address') : cannotBind(fresh);
+}
+
+async function bindSoon(listening: Listening, plan: Plan): Promise<Binding | BindFailure> {
+  const giveUp = performance.now() + RELEASE_MS;
+  for (;;) {
+    const binding = await listening.bindFor(plan);
+    if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() > giveUp) return binding;
+    await sleep(RELEASE_POLL_MS);
+  }
+}
+
+function refusal(
+  { generation }: InstanceState,
+  problem: Triplet,
+  errors: ReloadVerdict['errors'],
+  duration_ms: number,
+): ReloadVerdict {
+  return { ok: false, generation, changed: [], unchangeable: [], workers_replaced: 0, duration_ms, problem, errors };
+}
