@@ -8,9 +8,11 @@ import { COMMANDS, FLAGS } from '../lib/cli/commands.ts';
 import { FAILED, REASONS } from '../lib/ipc/reasons.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
-import { echo } from './harness/behaviours.ts';
+import { echo, named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
+import { blocksOf, codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
+import { names } from './harness/exchange.ts';
+import { visits } from './harness/load.ts';
 import { freePort } from './harness/ports.ts';
 import { ROOT } from './harness/root.ts';
 
@@ -51,19 +53,19 @@ for (const { file, language } of READMES) {
 }
 
 test('the table of commands has every command with its options', () => {
-  const rows = tableIn('Core commands').map(([command = '', options = '']) => [
-    codeIn(command)[0]?.split(' ')[1],
-    codeIn(options),
-  ]);
+  const rows = tableIn('Core commands').map(([command = '', options = '']) => {
+    const [, name, ...argument] = codeIn(command)[0]?.split(' ') ?? [];
+    return [name, [...argument, ...codeIn(options)]];
+  });
   const written = Object.fromEntries(rows);
   const spelled = Object.fromEntries(
-    Object.entries(COMMANDS).map(([name, { flags }]) => [
-      name,
-      flags.map((flag) => {
+    Object.entries(COMMANDS).map(([name, { flags, argument }]) => {
+      const options = flags.map((flag) => {
         const { short, value } = FLAGS[flag];
         return `${short === null ? '' : `-${short}/`}--${flag}${value === null ? '' : ` ${value.toUpperCase()}`}`;
-      }),
-    ]),
+      });
+      return [name, argument === null ? options : [`[${argument.toUpperCase()}]`, ...options]];
+    }),
   );
   assert.deepEqual(written, spelled);
 });
@@ -129,6 +131,8 @@ test('the keys of the JSON documents and the metrics are those that a running ba
   const json = async (...args: string[]): Promise<unknown> => JSON.parse((await bal.cli(...args)).stdout);
   await bal.checked();
   assertKeys('`status --json`', await json('status', '--json'));
+  assertKeys('`why --json`', await json('why', '--json'));
+  assertKeys('`events --json`', await json('events', '--json'));
   assertKeys('`doctor --json`', await json('doctor', '--json'));
   // `mode` gives a warning, so there is a problem to look at.
   assertKeys('`check --json`', await json('check', '--json'), (path) => path !== 'errors[]' && path !== 'notes[]');
@@ -147,6 +151,27 @@ test('the keys of the JSON documents and the metrics are those that a running ba
     codeIn(labels),
   ]);
   assert.deepEqual(written, types);
+});
+
+test('what the text shows of bal why is what it prints, but for the numbers', async (t) => {
+  const up = await backend(t, named('one'));
+  const [port, down] = [await freePort(), await freePort()];
+  const backends = [up, { host: '127.0.0.1', port: down }].map((at) => ({ host: at.host, port: at.port }));
+  const bal = await startBal(t, { config: { bind_address: '127.0.0.1', port, backends } });
+  await bal.statusWhen(
+    'both were checked more than once',
+    ({ backends: [, second] }) => (second?.counters?.refused ?? 0) > 1,
+  );
+  await visits(port, names('one'), 1);
+  await bal.statusWhen('its end is counted', ({ services: [only] }) => (only?.ends?.['backend_closed'] ?? 0) > 0);
+  const { stdout } = await bal.cli('why');
+  const shown = blocksOf(text('README.md')).find((block) => block.text.startsWith('default is degraded'));
+  const shape = (it: string): string =>
+    it
+      .trim()
+      .replaceAll(/\d+/g, 'N')
+      .replaceAll(/\(N (ms|s) ago\)/g, '(N ago)');
+  assert.equal(shape(stdout), shape(shown?.text ?? ''));
 });
 
 test('the table of paths is that of the admin listener, and the one of files that of a home', async (t) => {

@@ -2,14 +2,14 @@
 // valid, every JSON example is JSON, and both languages say the same.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { newHome } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { http } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
-import { anchorOf, type Block, blocksOf, linksIn, sectionsOf } from './harness/markdown.ts';
+import { anchorOf, type Block, blocksOf, codeIn, linksIn, sectionsOf } from './harness/markdown.ts';
 import { atEnd, atExit } from './harness/owner.ts';
 import { freePort } from './harness/ports.ts';
 import { gone, pidsOf, signal } from './harness/processes.ts';
@@ -196,21 +196,51 @@ test('both languages have the same headings, the same blocks and tables of the s
   assert.deepEqual(named(first(korean)), named(first(english)));
 });
 
+const DOCUMENTS = [
+  'README.md',
+  'README.ko.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'lib/README.md',
+  'e2e/README.md',
+  'sample/README.md',
+];
+
 test('every link leads to a file or a heading that is there', () => {
-  const files = ['README.md', 'README.ko.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'lib/README.md', 'e2e/README.md'];
-  const others = readdirSync(join(ROOT, 'sample')).filter((file) => file.endsWith('.md'));
-  const lost = [...files, ...others.map((file) => join('sample', file))]
-    .filter((file) => existsSync(join(ROOT, file)))
-    .flatMap((file) => {
-      const text = read(file);
-      const anchors = new Set(sectionsOf(text).map(({ title }) => anchorOf(title)));
-      return linksIn(text)
-        .filter((target) =>
-          target.startsWith('#')
-            ? !anchors.has(decodeURIComponent(target.slice(1)))
-            : !existsSync(join(ROOT, dirname(file), target.replace(/#.*/, ''))),
-        )
-        .map((target) => `${file}: ${target}`);
-    });
+  const lost = DOCUMENTS.flatMap((file) => {
+    const text = read(file);
+    const anchors = new Set(sectionsOf(text).map(({ title }) => anchorOf(title)));
+    const leads = (target: string): boolean =>
+      target.startsWith('#')
+        ? anchors.has(decodeURIComponent(target.slice(1)))
+        : existsSync(join(ROOT, dirname(file), target.replace(/#.*/, '')));
+    return linksIn(text)
+      .filter((target) => !leads(target))
+      .map((target) => `${file}: ${target}`);
+  });
   assert.deepEqual(lost, []);
+});
+
+test('every file of ours that a text names is there', () => {
+  const lost = DOCUMENTS.flatMap((file) =>
+    codeIn(read(file))
+      .filter((word) => /^(bin|config|lib|sample|e2e)\/[\w./-]+$/.test(word) && !existsSync(join(ROOT, word)))
+      .map((word) => `${file}: ${word}`),
+  );
+  // npm run bench writes it.
+  assert.deepEqual(
+    lost.filter((name) => !name.endsWith('e2e/bench/RESULTS.md')),
+    [],
+  );
+});
+
+test('every npm script that a text names is there', () => {
+  const { scripts: known }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
+  const named = DOCUMENTS.flatMap((file) =>
+    Array.from(read(file).matchAll(/\bnpm run ([\w:]+)/g), ([, name = '']) => name),
+  );
+  assert.deepEqual(
+    named.filter((name) => !Object.hasOwn(known, name)),
+    [],
+  );
 });
