@@ -94,6 +94,7 @@ function begin(first: Table, create: CreateEngine, targets: number): void {
     clientAddress: (connection) => engine?.clientAddress(connection) ?? '',
   });
   engine = create(policy, targets);
+  reports.begin(first.services.some(({ method }) => method === 'least_connections'));
 }
 
 function listen(service: number, handle: unknown): void {

@@ -4,8 +4,12 @@
 import { send, trySend } from '../ipc/channel.ts';
 
 const INTERVAL_MS = 500;
+/** With least_connections the other workers balance by these figures, so that they must not be old. */
+const BALANCING_INTERVAL_MS = 100;
 
 export interface Reports {
+  /** Begins to report by itself; `balancing`: other workers choose backends by it. */
+  begin(balancing: boolean): void;
   /** Answers the primary's `report`. */
   answer(id: number): void;
   /** Sends the last report. */
@@ -13,11 +17,14 @@ export interface Reports {
 }
 
 export function createReports(values: () => readonly number[]): Reports {
-  const timer = setInterval(() => {
-    trySend({ kind: 'counters', id: null, values: values(), rssBytes: process.memoryUsage.rss() });
-  }, INTERVAL_MS);
-  timer.unref();
+  let timer: NodeJS.Timeout | undefined;
   return {
+    begin(balancing) {
+      const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
+      timer ??= setInterval(() => {
+        trySend({ kind: 'counters', id: null, values: values(), rssBytes: process.memoryUsage.rss() });
+      }, interval).unref();
+    },
     answer(id) {
       send({ kind: 'counters', id, values: values(), rssBytes: process.memoryUsage.rss() });
     },
