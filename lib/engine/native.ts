@@ -87,6 +87,7 @@ function isFailure(code: number): code is ConnectFailureCode {
 
 function over(addon: Addon, policy: Policy, targets: number): Engine {
   let active = 0;
+  let closed = false;
 
   function read(count: number): void {
     for (let at = 0; at < 2 * count; at += 2) {
@@ -147,6 +148,9 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
     cut: (listener) => native.cut(listener),
     clientAddress: (connection) => native.clientAddress(connection),
     shortages: () => native.shortages(),
-    close: () => native.close(),
+    close() {
+      if (!closed) native.close();
+      closed = true;
+    },
   };
 }

@@ -201,6 +201,7 @@ struct loop {
   struct chunk *chunks; // unused ones
   struct tube *tubes;   // unused ones
   uint32_t chunk_count, tube_count, tubes_out;
+  uint64_t pools_until; // they are emptied then; 0: they are empty
 
   bool can_splice, can_splice_out, can_exclusive, can_accept4;
   uint16_t first_ephemeral, last_ephemeral;
@@ -259,7 +260,8 @@ bool hold_bytes(struct loop *loop, struct connection *c, int direction, const ch
 ssize_t hold_spliced(struct loop *loop, struct connection *c, int direction);
 enum flushed hold_flush(struct loop *loop, struct connection *c, int direction);
 void hold_drop(struct loop *loop, struct connection *c, int direction);
-void hold_free_all(struct loop *loop);
+/** Empties the pools. */
+void hold_free_pools(struct loop *loop);
 
 /* slots.c */
 struct connection *slot_take(struct loop *loop);
@@ -278,8 +280,8 @@ void wheel_init(struct loop *loop);
 void wheel_add(struct loop *loop, struct connection *c, uint32_t since, uint32_t delay);
 void wheel_remove(struct loop *loop, struct connection *c);
 void wheel_turn(struct loop *loop);
-/** Ms until the wheel has to be turned, -1: empty. */
-int wheel_wait(const struct loop *loop);
+/** When the wheel has to be turned next, in ms of the loop's clock; UINT64_MAX: it is empty. */
+uint64_t wheel_next(const struct loop *loop);
 
 /* calls.c */
 bool js_enter(struct loop *loop);

@@ -1,6 +1,6 @@
 // Bytes that were read and could not be written yet. Small ones are held in chunks of memory, those of streams in pipes
 // ("tubes") through which splice(2) moves them without copying. Both come from pools and go back as soon as they are
-// empty, so an idle connection holds none. While a direction holds something its source is not read: that is the
+// empty, so an idle connection holds none; a pool that nobody needed for a second is emptied. While a direction holds something its source is not read: that is the
 // back-pressure, and it bounds the memory.
 #include "bal.h"
 
@@ -17,6 +17,7 @@ enum {
   POOLED_TUBES = 16,
   TUBES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
   TUBE_BYTES = 256 * 1024,
+  KEPT_MS = 1000,
 };
 
 struct chunk {
@@ -48,6 +49,7 @@ static void chunk_give(struct loop *loop, struct chunk *chunk) {
   chunk->next = loop->chunks;
   loop->chunks = chunk;
   loop->chunk_count++;
+  loop->pools_until = loop->now + KEPT_MS;
 }
 
 static struct tube *tube_take(struct loop *loop, struct engine *engine) {
@@ -83,6 +85,7 @@ static void tube_give(struct loop *loop, struct tube *tube) {
   tube->next = loop->tubes;
   loop->tubes = tube;
   loop->tube_count++;
+  loop->pools_until = loop->now + KEPT_MS;
 }
 
 bool hold_bytes(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length) {
@@ -179,7 +182,7 @@ void hold_drop(struct loop *loop, struct connection *c, int direction) {
   c->held[direction] = NULL;
 }
 
-void hold_free_all(struct loop *loop) {
+void hold_free_pools(struct loop *loop) {
   while (loop->chunks != NULL) {
     struct chunk *chunk = loop->chunks;
     loop->chunks = chunk->next;
@@ -192,4 +195,6 @@ void hold_free_all(struct loop *loop) {
     close(tube->out);
     free(tube);
   }
+  loop->chunk_count = loop->tube_count = 0;
+  loop->pools_until = 0;
 }

@@ -84,6 +84,7 @@ static void finish_round(struct loop *loop) {
   }
   wheel_turn(loop);
   if (loop->resume_at != 0 && loop->now >= loop->resume_at) accept_resume(loop);
+  if (loop->pools_until != 0 && loop->now >= loop->pools_until) hold_free_pools(loop);
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) js_flush(engine);
   listeners_sweep(loop);
   loop_adjust(loop);
@@ -93,14 +94,13 @@ static void finish_round(struct loop *loop) {
 /** Ms to sleep: −1 without end. `until`: when libuv wants to go on, UINT64_MAX never. */
 static int sleep_time(const struct loop *loop, uint64_t until) {
   if (loop->ready_count > 0) return 0;
-  uint64_t wait = until == UINT64_MAX ? UINT64_MAX : until > loop->now ? until - loop->now : 0;
-  int wheel = wheel_wait(loop);
-  if (wheel >= 0 && (uint64_t)wheel < wait) wait = (uint64_t)wheel;
-  if (loop->resume_at != 0) {
-    uint64_t pause = loop->resume_at > loop->now ? loop->resume_at - loop->now : 0;
-    if (pause < wait) wait = pause;
-  }
-  return wait == UINT64_MAX ? -1 : wait > INT32_MAX ? INT32_MAX : (int)wait;
+  uint64_t wheel = wheel_next(loop);
+  if (wheel < until) until = wheel;
+  if (loop->resume_at != 0 && loop->resume_at < until) until = loop->resume_at;
+  if (loop->pools_until != 0 && loop->pools_until < until) until = loop->pools_until;
+  if (until == UINT64_MAX) return -1;
+  if (until <= loop->now) return 0;
+  return until - loop->now > INT32_MAX ? INT32_MAX : (int)(until - loop->now);
 }
 
 static uint64_t libuv_wants(struct loop *loop) {
@@ -144,6 +144,7 @@ void loop_adjust(struct loop *loop) {
     loop->tick = loop->now / BUCKET_MS;
     uv_prepare_start(&loop->prepare, on_prepare);
   } else {
+    hold_free_pools(loop);
     uv_prepare_stop(&loop->prepare);
     uv_idle_stop(&loop->idle);
   }
@@ -172,7 +173,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) engine->loop = NULL;
   loop->engines = NULL;
   loop_adjust(loop);
-  hold_free_all(loop);
+  hold_free_pools(loop);
   slots_free_all(loop);
   close(loop->epoll);
   if (loop->reserve >= 0) close(loop->reserve);

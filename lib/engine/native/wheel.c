@@ -56,7 +56,7 @@ void wheel_turn(struct loop *loop) {
   }
 }
 
-int wheel_wait(const struct loop *loop) {
+uint64_t wheel_next(const struct loop *loop) {
   uint64_t first = loop->tick + 1;
   for (unsigned i = 0; i <= BUCKETS / 64; i++) {
     // The words from the one with the next bucket on, the first and last of them being the same one in part.
@@ -65,8 +65,7 @@ int wheel_wait(const struct loop *loop) {
     if (i == 0) bits &= ~0ull << first % 64;
     if (i == BUCKETS / 64) bits &= ~(~0ull << first % 64);
     if (bits == 0) continue;
-    uint64_t at = (first / 64 + i) * 64 + (unsigned)__builtin_ctzll(bits);
-    return at * BUCKET_MS > loop->now ? (int)(at * BUCKET_MS - loop->now) : 0;
+    return ((first / 64 + i) * 64 + (unsigned)__builtin_ctzll(bits)) * BUCKET_MS;
   }
-  return -1;
+  return UINT64_MAX;
 }

@@ -1,0 +1,115 @@
+// A storm of clients that behave in every way a client can, against backends that do too: for leaks, for wrong bytes and
+// for sanitizers. Every byte is checked where it arrives; only how a connection ends is left to chance.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import type { TestContext } from 'node:test';
+
+export interface StormResult {
+  readonly clients: number;
+  /** Connections whose whole exchange was seen and right. */
+  readonly whole: number;
+  /** Connections on which a byte was wrong: none, ever. */
+  readonly wrong: number;
+}
+
+const PATTERN = Buffer.alloc(
+  300_000,
+  Uint8Array.from({ length: 251 }, (_, i) => (i * 7 + 3) % 256),
+);
+
+/** Is `chunk` what the pattern has at `offset`? A client's bytes come back as they were sent, so both check the same. */
+function matches(chunk: Buffer, offset: number): boolean {
+  return PATTERN.compare(chunk, 0, chunk.length, offset, offset + chunk.length) === 0;
+}
+
+const SIZES = [0, 1, 64, 1000, 16_384, 32_768, 40_000, 300_000];
+
+function any<T>(list: readonly T[], fallback: T): T {
+  return list[Math.floor(Math.random() * list.length)] ?? fallback;
+}
+
+/** Resets, or where a FIN is still under way (then libuv cannot) just goes. */
+function abandon(socket: net.Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** Backends: one echoes, one resets at random, one ends early, one refuses. */
+export async function stormBackends(t: TestContext): Promise<readonly number[]> {
+  const sockets = new Set<net.Socket>();
+  const serve = async (behave: (socket: net.Socket) => void): Promise<number> => {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', () => undefined);
+      behave(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  };
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  const echo = await serve((socket) => socket.pipe(socket));
+  const moody = await serve((socket) => {
+    const chance = Math.random();
+    if (chance < 0.1) abandon(socket);
+    else if (chance < 0.3) socket.once('data', (chunk) => socket.write(chunk, () => abandon(socket)));
+    else if (chance < 0.4) socket.end();
+    else socket.pipe(socket);
+    if (chance >= 0.3 && chance < 0.4) socket.resume();
+  });
+  const refusing = net.createServer().listen(0, '127.0.0.1');
+  await once(refusing, 'listening');
+  const address = refusing.address();
+  refusing.close();
+  return [echo, moody, typeof address === 'object' && address !== null ? address.port : 1];
+}
+
+/** One client. Resolves when it is over, in whichever way, to whether all came back and whether a byte was wrong. */
+async function client(port: number): Promise<'whole' | 'broken' | 'wrong'> {
+  const size = any(SIZES, 64);
+  const manner = Math.random();
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true });
+    let received = 0;
+    let wrong = false;
+    socket.on('data', (chunk) => {
+      wrong ||= !matches(chunk, received);
+      received += chunk.length;
+      // A slow reader now and then: back-pressure.
+      if (manner < 0.05) {
+        socket.pause();
+        setTimeout(() => socket.resume(), 3);
+      }
+      if (manner > 0.9 && received > size / 2) abandon(socket);
+      if (manner > 0.6 && received === size) socket.end();
+    });
+    socket.on('end', () => socket.end());
+    socket.on('error', () => undefined);
+    socket.setTimeout(20_000, () => socket.destroy());
+    socket.on('close', () => resolve(wrong ? 'wrong' : received === size ? 'whole' : 'broken'));
+    if (manner < 0.02) {
+      socket.on('connect', () => abandon(socket));
+      return;
+    }
+    if (size > 0) socket.write(PATTERN.subarray(0, size));
+    if (manner <= 0.6 || size === 0) socket.end();
+    if (manner > 0.85 && manner <= 0.9) setTimeout(() => abandon(socket), Math.random() * 5);
+  });
+}
+
+/** `clients` of them, `atOnce` at a time. */
+export async function storm(port: number, clients: number, atOnce = 100): Promise<StormResult> {
+  let started = 0;
+  const counts = { whole: 0, broken: 0, wrong: 0 };
+  const one = async (): Promise<void> => {
+    while (started++ < clients) counts[await client(port)]++;
+  };
+  await Promise.all(Array.from({ length: atOnce }, one));
+  return { clients, whole: counts.whole, wrong: counts.wrong };
+}
