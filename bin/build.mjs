@@ -91,7 +91,11 @@ function buildNative() {
   const script = join(root, 'lib', 'engine', 'native', 'build.mjs');
   if (!existsSync(script)) return;
   mkdirSync(dist, { recursive: true });
-  const run = spawnSync(process.execPath, [script, ...(ifNeeded ? ['--if-needed'] : [])], { stdio: 'inherit' });
+  const run = spawnSync(
+    process.execPath,
+    [script, ...(ifNeeded ? ['--if-needed'] : []), ...(only === 'native' ? ['--only'] : [])],
+    { stdio: 'inherit' },
+  );
   if (run.status !== 0 && only === 'native') process.exit(run.status ?? 1);
 }
 

@@ -1,7 +1,7 @@
 // Builds the addon with the C compiler that is there: dist/native/bal-linux-<arch>.node. Headers are those of the
 // running Node. Without a compiler or headers it says so and is content, unless it was asked for with --only.
 //   node lib/engine/native/build.mjs [--if-needed] [--only] [--sanitize]
-// --sanitize makes bal-linux-<arch>.sanitize.node with AddressSanitizer and UndefinedBehaviorSanitizer instead.
+// --sanitize makes .build/native/bal-linux-<arch>.sanitize.node with AddressSanitizer and UndefinedBehaviorSanitizer.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const flags = new Set(process.argv.slice(2));
 const sanitize = flags.has('--sanitize');
-const folder = join(here, '..', '..', '..', 'dist', 'native');
+const root = join(here, '..', '..', '..');
+const folder = join(root, sanitize ? '.build' : 'dist', 'native');
 const result = join(folder, `bal-linux-${process.arch}${sanitize ? '.sanitize' : ''}.node`);
 
 /** A missing tool is no fault of the one who only wants bal: the js engine serves. */

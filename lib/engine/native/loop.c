@@ -177,6 +177,8 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   slots_free_all(loop);
   close(loop->epoll);
   if (loop->reserve >= 0) close(loop->reserve);
+  napi_async_destroy(loop->env, loop->context);
+  napi_delete_reference(loop->env, loop->resource);
   uv_close((uv_handle_t *)&loop->prepare, on_closed);
   uv_close((uv_handle_t *)&loop->idle, on_closed);
 }

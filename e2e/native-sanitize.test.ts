@@ -1,0 +1,92 @@
+// The native engine built with AddressSanitizer and UndefinedBehaviorSanitizer: the contract, and a storm of clients and
+// backends that misbehave, without a bad access, undefined behaviour or leaked memory. Needs a C compiler with its
+// sanitizers. BAL_STORM says how many connections the storm has: 5,000, and 100,000 before a release.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { host } from '../lib/engine/native/hosted.ts';
+import { storm, stormBackends } from '../lib/engine/native/storm.ts';
+import { ROOT } from './harness/root.ts';
+
+const CONNECTIONS = Number(process.env['BAL_STORM'] ?? 5000);
+const ADDON = join(ROOT, '.build', 'native', `bal-linux-${process.arch}.sanitize.node`);
+
+/** Where the compiler keeps AddressSanitizer's library, or null. */
+function sanitizer(): string | null {
+  if (process.platform !== 'linux') return null;
+  const asked = spawnSync(process.env['CC'] ?? 'cc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
+  const file = asked.status === 0 ? asked.stdout.trim() : '';
+  return file.startsWith('/') && existsSync(file) ? file : null;
+}
+
+const library = sanitizer();
+const skip = library === null ? 'no C compiler with AddressSanitizer here' : false;
+
+function environment(leaks: boolean): NodeJS.ProcessEnv {
+  return {
+    LD_PRELOAD: library ?? '',
+    ASAN_OPTIONS: `detect_leaks=${leaks ? 1 : 0}:exitcode=99:abort_on_error=0`,
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+    BAL_NATIVE_ADDON: ADDON,
+    NODE_TEST_CONTEXT: undefined,
+  };
+}
+
+/** Can LeakSanitizer work here? Not where tracing is forbidden. */
+function seesLeaks(): boolean {
+  const env = { ...process.env, ...environment(true) };
+  return spawnSync(process.execPath, ['-e', '0'], { env }).status === 0;
+}
+
+async function output(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code]: unknown[] = await once(child, 'close');
+  return `${text}\nexit ${String(code)}`;
+}
+
+test('under sanitizers the contract holds and a storm does no harm', { skip, timeout: 3_600_000 }, async (t) => {
+  const built = spawnSync(process.execPath, [
+    join(ROOT, 'lib', 'engine', 'native', 'build.mjs'),
+    '--sanitize',
+    '--if-needed',
+  ]);
+  assert.equal(built.status, 0, String(built.stderr));
+  const leaks = seesLeaks();
+  if (!leaks) t.diagnostic('LeakSanitizer cannot trace here: leaks are not looked for');
+
+  await t.test('the contract', async () => {
+    const contract = join(ROOT, '.build', 'lib', 'engine', 'contract.test.js');
+    const only = '--test-name-pattern=^native: (relay|close|decide|pressure|stop)';
+    const text = await output([only, '--test-reporter=tap', contract], environment(leaks));
+    assert.match(text, /^# pass [1-9]/m, text);
+    assert.match(text, /^# fail 0$/m, text);
+    assert.match(text, /exit 0$/, text);
+  });
+
+  await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
+    const options = { mood: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;
+    const it = await host(t, await stormBackends(t), options);
+    const result = await storm(it.port, CONNECTIONS);
+    assert.equal(result.wrong, 0, 'no wrong bytes');
+    assert.ok(result.whole > CONNECTIONS / 3, `${result.whole} of ${CONNECTIONS} were whole`);
+    let report = await it.report();
+    while (report.active > 0) {
+      await sleep(50);
+      report = await it.report();
+    }
+    t.diagnostic(JSON.stringify(report));
+    assert.equal(
+      Object.values(report.ends).reduce((sum, count) => sum + count, 0),
+      report.accepted,
+    );
+    assert.equal(await it.close(), 0, it.stderr());
+    assert.doesNotMatch(it.stderr(), /Sanitizer|runtime error/);
+  });
+});
