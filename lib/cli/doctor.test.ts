@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -153,6 +153,14 @@ test('what lies in the place of the PID file is a warning when a start replaces 
   assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: .* is left over from a process that is gone$/);
   writeFileSync(join(home, 'bal.pid'), '-1');
   assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: .* is no PID file$/);
+});
+
+test('a home that others may write to is a warning, and keeps its mode', async (t) => {
+  const home = ownHome(t);
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  assert.match((await diagnose()).checks.get('home') ?? '', /^ok: .* its owner only$/);
+  chmodSync(home, 0o1777);
+  assert.match((await diagnose()).checks.get('home') ?? '', /^warn: .* can be changed by other users \(mode 1777\)$/);
 });
 
 test('a log directory that cannot be used is a warning: traffic does not need it', async (t) => {

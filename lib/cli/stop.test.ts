@@ -101,7 +101,7 @@ for (const [behaviour, options, signal] of [
       assert.equal(await fake.ended, signal);
       assert.equal(io.stderr[0], `the control socket does not answer; sending SIGTERM to PID ${fake.pid}`);
       const killed = signal === null ? undefined : `PID ${fake.pid} does not end; sending SIGKILL`;
-      assert.equal(io.stderr[1], killed);
+      assert.equal(io.stderr[1]?.startsWith(killed ?? ''), killed === undefined ? undefined : true);
     },
   );
 }

@@ -12,6 +12,7 @@ import { counted } from '../units.ts';
 
 /** A primary that drains says something each second. */
 const SILENCE_MS = 5000;
+const HURRIED_SILENCE_MS = 2500;
 /** From "all connections are over" to the end of the process. */
 const EXIT_MS = 10_000;
 /** For a process that got a signal because it does not answer. Its drain time is not known then. */
@@ -24,7 +25,8 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const suspect = await instanceProcess(at);
   const progress = progressTo(io);
   const asked = { timeout_ms: options.timeoutMs, now: options.now };
-  const answer = await stream(at.socket, 'POST', '/stop', asked, SILENCE_MS, (line) => progress.hear(line));
+  const silence = options.now ? HURRIED_SILENCE_MS : SILENCE_MS;
+  const answer = await stream(at.socket, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
   if (answer.ok && answer.status === 200) return await finish(suspect, progress.cut(), at, io);
   if (!answer.ok && answer.cause === 'not_running' && suspect === null) {
     triplet(io, notRunning(readPidFile(at.pidFile), at));
@@ -65,7 +67,7 @@ async function force(answer: Answer, suspect: Suspect | null, options: Options, 
     if (await goneWithin(suspect, 200)) return stopped(suspect, null, io);
     signalIfSame(suspect, 'SIGTERM');
     if (await goneWithin(suspect, HURRIED_MS)) return stopped(suspect, null, io);
-    io.err(`PID ${pid} does not end; sending SIGKILL`);
+    io.err(`PID ${pid} does not end; sending SIGKILL (its workers stop accepting and end by themselves)`);
     signalIfSame(suspect, 'SIGKILL');
     if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, null, io);
     return immortal(suspect, io);

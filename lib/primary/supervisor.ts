@@ -1,6 +1,6 @@
 // The process around an instance: home, PID file, log, control socket, signals. Resolves when all of it is over.
 
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
@@ -46,8 +46,8 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   }
   const at = home();
   try {
+    // A directory that was there keeps its mode: it may be /tmp or /etc. Socket, PID file and logs have modes of their own.
     mkdirSync(at.dir, { recursive: true, mode: 0o700 });
-    chmodSync(at.dir, 0o700);
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
   }

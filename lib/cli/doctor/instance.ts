@@ -1,4 +1,5 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
+import { statSync } from 'node:fs';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 import { counted, duration } from '../../units.ts';
@@ -6,7 +7,43 @@ import { counted, duration } from '../../units.ts';
 export function checkInstance(patient: Patient): Finding[] {
   const { status } = patient;
   const inside = status === null ? [] : [workers(status, patient.running?.workers ?? null), engine(status)];
-  return [pidFile(patient), controlSocket(patient), ...inside, ...(status === null ? [] : protection(status))];
+  return [
+    ...homeDirectory(patient),
+    pidFile(patient),
+    controlSocket(patient),
+    ...inside,
+    ...(status === null ? [] : protection(status)),
+  ];
+}
+
+/** Who may write to the home decides what runs: the configuration and the control socket can be replaced there. */
+function homeDirectory({ at }: Patient): Finding[] {
+  const name = 'home';
+  const mode = modeOf(at.dir);
+  if (mode === null) return [ok(name, `${at.dir} will be made by the first start`)];
+  if (mode === 'no directory') {
+    const hint = 'set BAL_HOME to a directory, or remove what is there';
+    return [critical(name, `${at.dir} is no directory, or may not be looked at`, 'a file is in its place', hint)];
+  }
+  if ((mode & 0o022) === 0) return [ok(name, `${at.dir} can be changed by its owner only`)];
+  return [
+    warn(
+      name,
+      `${at.dir} can be changed by other users (mode ${(mode & 0o7777).toString(8)})`,
+      'it was made by somebody else than bal, or is meant for other things, too',
+      `chmod 700 ${at.dir}, or set BAL_HOME to a directory of its own`,
+    ),
+  ];
+}
+
+function modeOf(dir: string): number | null | 'no directory' {
+  try {
+    const found = statSync(dir, { throwIfNoEntry: false });
+    if (found === undefined) return null;
+    return found.isDirectory() ? found.mode : 'no directory';
+  } catch {
+    return 'no directory';
+  }
 }
 
 function pidFile({ at, pidFile: found, reached, status }: Patient): Finding {
