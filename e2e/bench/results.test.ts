@@ -76,6 +76,12 @@ test('errors and wrong bytes are counted, shown by kind, and spoil the verdict',
   assert.deepEqual(row(inCase, 'bal-js').slice(-3, -1), ['reset 2', '3']);
 });
 
+test('results say so when the machine was not left alone', () => {
+  const disturbed = results.samples.map((sample) => ({ ...sample, foreign: 0.5 }));
+  assert.match(renderResults({ ...results, samples: disturbed }), /took 50 % .*That is too much/);
+  assert.doesNotMatch(renderResults(results), /too much/);
+});
+
 test('what was left out and what failed is named with the reason', () => {
   const text = renderResults(results);
   assert.match(text, /^- nginx: left out, not installed$/m);

@@ -3,6 +3,7 @@ import type { Case, Metric, MetricName } from './cases.ts';
 import type { CommandFigures } from './commands.ts';
 import type { Machine } from './machine.ts';
 import type { Options } from './options.ts';
+import { DISTURBED } from './quiet.ts';
 import { type Found, WORKERS } from './proxies/proxy.ts';
 import { ratioOf, type Sample, type Spread, valueOf } from './statistics.ts';
 import { figure, table } from './table.ts';
@@ -161,7 +162,8 @@ function facts({ when, machine, command, found, options, hasOwnNetwork, samples 
     ),
     `- ${options.rounds} interleaved round(s) of ${options.seconds} s for each run, 4 backends, ${WORKERS} workers or threads,` +
       ` ${options.idleConnections} idle connections, ${hasOwnNetwork ? 'in a network namespace of its own' : 'in the network of the machine'}`,
-    `- Other programs took ${percent(mean)} of the machine's CPU on average during a run, at most ${percent(most)}`,
+    `- Other programs took ${percent(mean)} of the machine's CPU on average during a run, at most ${percent(most)}` +
+      (mean > DISTURBED ? '. **That is too much: verdicts near a limit mean little, and latencies nothing.**' : ''),
   ];
 }
 
