@@ -33,11 +33,10 @@ export async function doctor(options: Options, io: Io): Promise<ExitCode> {
 
 async function examine(options: Options): Promise<Patient> {
   const at = home();
-  const [disk, reached] = await Promise.all([
-    loadConfig(configPath(options.config, at)),
-    reach(at, 'GET', '/status', PATIENCE_MS),
-  ]);
+  const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
   const status = reached.kind === 'answered' && isStatus(reached.body) ? reached.body : null;
+  // Unless told otherwise it looks at the file that the running instance would reload.
+  const disk = await loadConfig(configPath(options.config ?? status?.config_path ?? undefined, at));
   const running = status === null ? null : await runningPlan(at);
   return { at, disk, pidFile: readPidFile(at.pidFile), reached, status, running };
 }
