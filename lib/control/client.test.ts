@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type Server, type Socket, createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { test } from 'node:test';
+import { socketPath } from '../../e2e/harness/control-server.ts';
+import { request, stream } from './client.ts';
+
+/** A server that is no bal. */
+async function fake(path: string, onSocket: (socket: Socket) => void): Promise<Server> {
+  const server = createServer(onSocket).listen(path);
+  await once(server, 'listening');
+  return server;
+}
+
+test('the client tells a silent, a broken and a talkative server apart from none', async (t) => {
+  const cases: readonly (readonly [(socket: Socket) => void, string])[] = [
+    [() => {}, 'timeout'],
+    [(socket) => socket.destroy(), 'bad_answer'],
+    [(socket) => socket.end('hello\r\n\r\n'), 'bad_answer'],
+    [(socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'), 'bad_answer'],
+    [(socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"running":'), 'bad_answer'],
+    [(socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"running":'), 'timeout'],
+  ];
+  for (const [behaviour, cause] of cases) {
+    const path = socketPath(t);
+    const sockets = new Set<Socket>();
+    const server = await fake(path, (socket) => {
+      sockets.add(socket.on('error', () => {}));
+      behaviour(socket);
+    });
+    const answers = [
+      await request(path, 'GET', '/status', undefined, 300),
+      await stream(path, 'POST', '/stop', {}, 300, () => {}),
+    ];
+    for (const got of answers) assert.equal(got.ok ? got.status : got.cause, cause, behaviour.toString());
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+  for (const path of [socketPath(t), dirname(socketPath(t))]) {
+    const nobody = await request(path, 'GET', '/status', undefined, 300);
+    assert.equal(!nobody.ok && nobody.cause, 'not_running');
+  }
+});
