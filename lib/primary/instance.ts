@@ -152,10 +152,13 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   async function start(): Promise<StartResult> {
     const { plan } = state;
     const binding = await listening.bindFor(plan);
-    if (!binding.ok) return { ok: false, problem: cannotBind(binding) };
+    if (!binding.ok) {
+      await shut(0);
+      return { ok: false, problem: cannotBind(binding) };
+    }
     const pages = await admin.prepare(plan);
     if (!pages.ok) {
-      listening.keepOnly([]);
+      await shut(0);
       return { ok: false, problem: cannotBind(pages) };
     }
     await pages.commit();
