@@ -111,6 +111,7 @@ export function createServices(log: Log, changed: () => void): Services {
     if (service === undefined) return;
     const backend = indexOf(service, address);
     const inUse = service.pool.backends[backend]?.health !== 'down';
+    log.debug('backend.checked', `check of ${address}: ${result.kind}`, { service: name, backend: address, ...result });
     switch (result.kind) {
       case 'resolved':
         return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
