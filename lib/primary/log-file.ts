@@ -1,8 +1,8 @@
 // The two places a log can go, rotated files (daemon) and stdout (foreground): both asynchronous, bounded, and harmless
 // to the rest when they fail.
 
-import { accessSync, constants, mkdirSync, stat } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, closeSync, constants, mkdirSync, openSync, stat } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { pino } from 'pino';
 import roll from 'pino-roll';
@@ -22,6 +22,7 @@ interface Boom {
   readonly file: string | null;
   write(line: string): boolean;
   reopen(): void;
+  destroy(): void;
   flushSync(): void;
   on(event: 'error' | 'drop' | 'write', listener: (argument: unknown) => void): unknown;
   once(event: 'ready' | 'error', listener: (argument: unknown) => void): unknown;
@@ -94,16 +95,26 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
     watching = true;
     const file = boom?.file ?? null;
     if (boom === null) await attempt();
-    else if (file !== null && !(await exists(file))) reopen();
+    else if (file !== null && !(await isThere(file))) reopen();
     watching = false;
   }
 
-  /** Opens the file anew under the same name (and makes its directory): after logrotate, or when it was removed. */
+  /**
+   * Opens the file anew under the same name (and makes its directory): after logrotate, or when it was removed. Tried out
+   * first: a stream that cannot open its file goes on writing to the old one, which nobody can read any more.
+   */
   function reopen(): void {
+    if (boom === null) return void watch();
+    const { file } = boom;
+    if (file === null) return;
     try {
-      if (boom?.file !== null) boom?.reopen();
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      closeSync(openSync(file, 'a', 0o600));
+      boom.reopen();
     } catch (error) {
       failed(error);
+      boom.destroy();
+      boom = null;
     }
   }
 
@@ -145,8 +156,8 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
   };
 }
 
-function exists(file: string): Promise<boolean> {
+function isThere(file: string): Promise<boolean> {
   return new Promise((resolve) => {
-    stat(file, (error) => resolve(error === null || error.code !== 'ENOENT'));
+    stat(file, (error) => resolve(error === null));
   });
 }
