@@ -98,7 +98,8 @@ test('a backend dies, refuses and comes back on its port', async (t) => {
   const it = await backend(t, named('here'));
   const load = startLoad(t, it.port, names('here'), { clients: 2 });
   await load.succeeds(5);
-  await it.die();
+  await load.between(it.die);
+  assert.deepEqual(troubles(load.counts), {});
   await until('clients are refused', () => load.counts.refused > 0);
   await it.recover();
   await load.succeeds(5);

@@ -23,13 +23,13 @@ export interface Backend {
   /** Bytes read so far, over all connections. */
   readonly received: number;
   /** Dies: nothing listens any more, and every connection is closed as the kernel closes those of a killed process. */
-  die(): Promise<void>;
+  readonly die: () => Promise<void>;
   /** Refuses new connections, keeps those it has. */
-  refuse(): Promise<void>;
+  readonly refuse: () => Promise<void>;
   /** Listens again on the same port. */
-  recover(): Promise<void>;
+  readonly recover: () => Promise<void>;
   /** Does something else from the next connection on. */
-  behave(behaviour: Behaviour): void;
+  readonly behave: (behaviour: Behaviour) => void;
 }
 
 export async function backend(

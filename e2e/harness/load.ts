@@ -23,6 +23,11 @@ export interface Load {
   readonly counts: Readonly<Counts>;
   /** Waits until `more` further visits have gone well. */
   succeeds(more: number): Promise<void>;
+  /**
+   * Does something while no visit is under way: what a backend had accepted or was about to accept dies with it, which
+   * is nobody's fault, so a test that counts errors lets it die between visits.
+   */
+  between(action: () => void | Promise<void>): Promise<void>;
   /** Lets the visits under way come to their end. */
   stop(): Promise<Readonly<Counts>>;
 }
@@ -41,11 +46,18 @@ function loop(port: number, exchange: Exchange, visits: number, options: LoadOpt
     received: 0,
     answers: {},
   };
-  const state = { left: visits };
+  const state: { left: number; under: number; gate: Promise<void> } = {
+    left: visits,
+    under: 0,
+    gate: Promise.resolve(),
+  };
   const client = async (): Promise<void> => {
     for (; state.left > 0;) {
       state.left--;
+      await state.gate;
+      state.under++;
       const { outcome, answer } = await visit(port, host, exchange, patienceMs);
+      state.under--;
       counts[outcome]++;
       if (outcome !== 'ok') continue;
       counts.sent += exchange.request?.length ?? 0;
@@ -69,6 +81,16 @@ export function startLoad(t: Owner, port: number, exchange: Exchange, options: L
   return {
     counts,
     stop,
+    async between(action) {
+      let open = (): void => undefined;
+      state.gate = new Promise((resolve) => (open = resolve));
+      try {
+        await until('no visit is under way', () => state.under === 0, { everyMs: 1 });
+        await action();
+      } finally {
+        open();
+      }
+    },
     async succeeds(more) {
       const enough = counts.ok + more;
       await until(`${more} more visits go well`, () => counts.ok >= enough, { withinMs: 30_000 });

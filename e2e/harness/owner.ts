@@ -1,7 +1,9 @@
 // What was started last goes first, and all of it goes: node:test runs `after` hooks in the order they were given and
 // stops at the first that throws, so there is one hook for each owner, which runs a stack of its own.
 
-/** Whose end is the end of what was started for it: a test, or a file of tests (`{ after }` of node:test). */
+import { after } from 'node:test';
+
+/** Whose end is the end of what was started for it: a test, or a file of tests. */
 export interface Owner {
   after(end: () => void | Promise<void>): void;
 }
@@ -19,6 +21,15 @@ async function unwind(stack: (() => unknown)[]): Promise<void> {
   }
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join('; '));
+}
+
+/** The file of tests that calls this while it is loaded: within a test, `after` of node:test would mean that test only. */
+export function thisFile(): Owner {
+  const stack: (() => unknown)[] = [];
+  after(() => unwind(stack));
+  const owner: Owner = { after: (end) => void stack.push(end) };
+  stacks.set(owner, stack);
+  return owner;
 }
 
 /** Runs `end` after the owner is over, before everything that was given earlier. */

@@ -28,7 +28,7 @@ export function recordsIn(text: string): LogRecord[] {
 export function logFiles(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.startsWith('bal'))
+      .filter((entry) => entry.isFile() && /^bal.*\.log$/.test(entry.name))
       .map((entry) => join(folder, entry.name))
       .map((file) => ({ file, at: statSync(file).mtimeMs }))
       .sort((a, b) => a.at - b.at)
