@@ -195,6 +195,7 @@ test('a command loads what is expensive only when it needs it', () => {
   }
 });
 
+// Two files may name each other's types: nothing is left of that when they run.
 test('no imports go in a circle', () => {
   const done = new Set<string>();
   const circles: string[] = [];
@@ -204,7 +205,7 @@ test('no imports go in a circle', () => {
       return;
     }
     if (done.has(file)) return;
-    for (const { to } of graph.get(file) ?? []) if (graph.has(to)) walk(to, [...path, file]);
+    for (const { to, typeOnly } of graph.get(file) ?? []) if (!typeOnly && graph.has(to)) walk(to, [...path, file]);
     done.add(file);
   };
   for (const file of files) walk(file, []);
