@@ -1,0 +1,81 @@
+// Stopping with open connections: they get their time, then they are cut, and how many is said.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type Bal, startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { type Client, connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { echoes } from './harness/exchange.ts';
+import { visits } from './harness/load.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+
+async function withClients(
+  t: TestContext,
+  engine: EngineName,
+  count: number,
+  drainMs: number,
+): Promise<{ bal: Bal; port: number; clients: Client[] }> {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const config = configFor(port, [a], { runtime: { drain_timeout_ms: drainMs } });
+  const bal = await startBal(t, { engine, daemon: true, config });
+  const clients: Client[] = [];
+  for (let i = 0; i < count; i++) {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+    clients.push(client);
+  }
+  return { bal, port, clients };
+}
+
+forEachEngine(
+  'stop lets connections finish, accepts no new ones meanwhile, and says none was cut',
+  async (t, engine) => {
+    const { bal, port, clients } = await withClients(t, engine, 3, 30_000);
+    const stopping = bal.stop();
+    await until('nobody listens any more', async () => (await visits(port, echoes(), 1)).refused === 1);
+    for (const client of clients) {
+      await client.send('y');
+      assert.equal((await client.reads(1)).toString(), 'y');
+      client.end();
+      assert.equal((await client.over).how, 'fin');
+    }
+    const { code, stdout } = await stopping;
+    assert.equal(code, 0);
+    assert.match(stdout, /3/, 'it told how many remained');
+    assert.doesNotMatch(stdout, /[1-9]\d* .*\bcut\b/);
+  },
+);
+
+forEachEngine('stop --timeout cuts what is left then, with a reset, and says how many', async (t, engine) => {
+  const { bal, clients } = await withClients(t, engine, 3, 60_000);
+  const [patient] = clients;
+  assert.ok(patient !== undefined);
+  const stopping = bal.stop('--timeout', '1');
+  patient.end();
+  assert.equal((await patient.over).how, 'fin');
+  for (const client of clients.slice(1)) assert.equal((await client.over).how, 'reset');
+  const { code, stdout } = await stopping;
+  assert.equal(code, 0);
+  assert.match(stdout, /\b2\b.*\bcut\b/);
+});
+
+forEachEngine('the drain time of the configuration is the limit without --timeout', async (t, engine) => {
+  const { bal, clients } = await withClients(t, engine, 2, 1000);
+  const { code, stdout } = await bal.stop();
+  assert.equal(code, 0);
+  assert.match(stdout, /\b2\b.*\bcut\b/);
+  for (const client of clients) assert.equal((await client.over).how, 'reset');
+});
+
+forEachEngine('stop --now cuts at once', async (t, engine) => {
+  const { bal, clients } = await withClients(t, engine, 2, 60_000);
+  const { code, stdout } = await bal.stop('--now');
+  assert.equal(code, 0);
+  assert.match(stdout, /\b2\b.*\bcut\b/);
+  for (const client of clients) assert.equal((await client.over).how, 'reset');
+});
