@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo, named } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine } from './harness/engines.ts';
+import { names } from './harness/exchange.ts';
+import { startLoad, troubles, visits } from './harness/load.ts';
+import { atEnd } from './harness/owner.ts';
+import { freePort } from './harness/ports.ts';
+
+forEachEngine(
+  'a changed port is served after graceful, the old one no more, open connections live',
+  async (t, engine) => {
+    const a = await backend(t, echo);
+    const [from, to] = [await freePort(), await freePort()];
+    const bal = await startBal(t, { engine, config: configFor(from, [a]) });
+    const open = await connectTo(t, from);
+    await open.send('1');
+    await open.reads(1);
+
+    bal.configure(configFor(to, [a]));
+    const { code, verdict } = await bal.graceful();
+    assert.equal(code, 0);
+    const change = verdict.changed.find(({ what }) => what.includes('port'));
+    assert.ok(change?.from?.includes(String(from)) && change.to?.includes(String(to)), JSON.stringify(verdict));
+    const client = await connectTo(t, to);
+    await client.send('2');
+    assert.equal((await client.reads(1)).toString(), '2');
+    await assert.rejects(connectTo(t, from), { code: 'ECONNREFUSED' });
+    await open.send('3');
+    assert.equal((await open.reads(1)).toString(), '3');
+    assert.equal((await bal.status()).port, to);
+  },
+);
+
+forEachEngine('a changed bind address is served after graceful, the old one no more', async (t, engine) => {
+  const a = await backend(t, named('a'));
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [a]) });
+  bal.configure(configFor(port, [a], { bind_address: '127.0.0.2' }));
+  assert.equal((await bal.graceful()).code, 0);
+  assert.deepEqual(troubles(await visits(port, names('a'), 10, { host: '127.0.0.2' })), {});
+  assert.equal((await visits(port, names('a'), 1)).refused, 1);
+  assert.equal((await bal.status()).bind_address, '127.0.0.2');
+});
+
+forEachEngine('from one address to all addresses on the same port and back, under load', async (t, engine) => {
+  const a = await backend(t, named('a'));
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [a]) });
+  const load = startLoad(t, port, names('a'), { clients: 4 });
+  await load.succeeds(20);
+  bal.configure(configFor(port, [a], { bind_address: '0.0.0.0' }));
+  const wider = await bal.graceful();
+  if (wider.code === 0) {
+    assert.deepEqual(troubles(await visits(port, names('a'), 10, { host: '127.0.0.3' })), {});
+    bal.configure(configFor(port, [a]));
+    assert.equal((await bal.graceful()).code, 0);
+  } else {
+    // The kernel does not let one port be bound to an address and to all addresses at a time: then it is refused, and said.
+    assert.match(JSON.stringify(wider.verdict.problem), /EADDRINUSE|in use/);
+  }
+  await load.succeeds(20);
+  assert.deepEqual(troubles(await load.stop()), {});
+});
+
+forEachEngine('a port that cannot be bound: graceful is refused and nothing changes', async (t, engine) => {
+  const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
+  const [port, taken] = [await freePort(), await freePort()];
+  const other = createServer().listen({ port: taken, host: '127.0.0.1', exclusive: true });
+  await once(other, 'listening');
+  atEnd(t, () => other.close());
+  const bal = await startBal(t, { engine, config: configFor(port, [a]) });
+  const before = await bal.status();
+  const load = startLoad(t, port, names('a'), { clients: 4 });
+
+  bal.configure(configFor(taken, [b]));
+  const { code, verdict } = await bal.graceful();
+  assert.equal(code, 1);
+  assert.equal(verdict.ok, false);
+  assert.ok(verdict.problem?.what_happened.includes(String(taken)), JSON.stringify(verdict));
+  await load.succeeds(20);
+  assert.deepEqual(troubles(await load.stop()), {});
+  const after = await bal.status();
+  assert.equal(after.port, port);
+  assert.equal(after.generation, before.generation);
+  assert.deepEqual(
+    after.workers.map(({ pid }) => pid),
+    before.workers.map(({ pid }) => pid),
+  );
+
+  bal.configure(configFor(port, [b]));
+  assert.equal((await bal.graceful()).code, 0, 'a good configuration is taken afterwards');
+  assert.deepEqual(troubles(await visits(port, names('b'), 5)), {});
+});
+
+forEachEngine('a service added and one removed by graceful', async (t, engine) => {
+  const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
+  const [pa, pb, pc] = [await freePort(), await freePort(), await freePort()];
+  const service = (port: number, { host, port: at }: { host: string; port: number }): object => ({
+    port,
+    backends: [{ host, port: at }],
+  });
+  const common = { bind_address: '127.0.0.1', workers: 2 };
+  const bal = await startBal(t, { engine, config: { ...common, services: { a: service(pa, a), b: service(pb, b) } } });
+  const load = startLoad(t, pb, names('b'), { clients: 4 });
+  bal.configure({ ...common, services: { b: service(pb, b), c: service(pc, c) } });
+  const { code, verdict } = await bal.graceful();
+  assert.equal(code, 0, JSON.stringify(verdict));
+  assert.deepEqual(troubles(await visits(pc, names('c'), 5)), {});
+  assert.equal((await visits(pa, names('a'), 1)).refused, 1);
+  await load.succeeds(20);
+  assert.deepEqual(troubles(await load.stop()), {});
+  assert.deepEqual(
+    (await bal.status()).services.map(({ name }) => name),
+    ['b', 'c'],
+  );
+});
