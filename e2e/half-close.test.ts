@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { answersAtTheEnd, endsFirst, pour, sink, source } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine } from './harness/engines.ts';
+import { pattern, PatternCheck } from './harness/pattern.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+
+forEachEngine('a client that ends first still gets the whole answer', async (t, engine) => {
+  const a = await backend(t, answersAtTheEnd);
+  const port = await freePort();
+  await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
+  for (const length of [0, 1, 1000, 300_000]) {
+    const client = await connectTo(t, port);
+    const question = pattern(length, length);
+    if (length > 0) await client.send(question);
+    client.end();
+    const { how, data } = await client.over;
+    assert.equal(how, 'fin');
+    assert.ok(data.equals(question), `${length} bytes came back as ${data.length}`);
+  }
+  await until('the backend has no connection left', () => a.live.size === 0);
+});
+
+forEachEngine('a backend that ends first still gets all the client sends', async (t, engine) => {
+  const a = await backend(t, endsFirst('hello'));
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
+  const client = await connectTo(t, port);
+  assert.deepEqual(await client.over, { how: 'fin', data: Buffer.from('hello') });
+  const length = 3_000_000;
+  const before = a.received;
+  pour(client.socket, 5, length);
+  await until('the backend has it all', () => a.received - before === length);
+  await bal.statusWhen('the connection is over', ({ totals }) => totals?.active_connections === 0);
+});
+
+forEachEngine('the last bytes arrive before the end, in both directions at once', async (t, engine) => {
+  const length = 5_000_000;
+  const check = new PatternCheck(2);
+  const a = await backend(t, (socket) => {
+    sink(check)(socket);
+    socket.removeAllListeners('end');
+    source(1, length)(socket);
+  });
+  const port = await freePort();
+  await startBal(t, { engine, config: configFor(port, [a], { runtime: { health_check_interval_ms: 60_000 } }) });
+  const client = await connectTo(t, port);
+  pour(client.socket, 2, length);
+  const { how, data } = await client.over;
+  assert.equal(how, 'fin');
+  assert.equal(data.length, length);
+  assert.ok(data.equals(pattern(1, length)));
+  await until('the backend has it all', () => check.received === length);
+  assert.equal(check.wrongAt, null);
+});
+
+forEachEngine('a backend that ends long after its client still closes the connection in order', async (t, engine) => {
+  let release: () => void = () => undefined;
+  const a = await backend(t, (socket) => {
+    socket.on('end', () => (release = () => socket.end('bye')));
+    socket.resume();
+  });
+  const port = await freePort();
+  const bal = await startBal(t, {
+    engine,
+    config: configFor(port, [a], { workers: 1, runtime: { health_check_interval_ms: 60_000 } }),
+  });
+  await bal.checked();
+  for (const socket of a.live) socket.destroy(); // those of the checks
+  const client = await connectTo(t, port);
+  client.end();
+  await until('the backend has seen the end', () => a.endings.at(-1) === 'fin' && a.live.size === 1);
+  await bal.statusWhen('the connection is still counted', ({ totals }) => totals?.active_connections === 1);
+  release();
+  assert.deepEqual(await client.over, { how: 'fin', data: Buffer.from('bye') });
+  await bal.statusWhen('it is over', ({ totals }) => totals?.active_connections === 0);
+});
