@@ -34,9 +34,9 @@ interface Diagnosis {
 }
 
 /** Runs `bal doctor --json`, whose form is checked here once for all. */
-async function diagnose(): Promise<Diagnosis> {
+async function diagnose(...more: readonly string[]): Promise<Diagnosis> {
   const io = capturedIo();
-  const code = await run(['doctor', '--json'], io);
+  const code = await run(['doctor', '--json', ...more], io);
   assert.deepEqual(io.stderr, []);
   assert.equal(io.stdout.length, 1);
   const { checks: list, protection_mode } = onlyJson(io.stdout[0] ?? '');
@@ -174,7 +174,7 @@ test('a running instance is examined, and differences to the file are named', as
   const fake = await fakeInOwnHome(t, 'normal');
   const home = process.env['BAL_HOME'] ?? '';
   configure(home, { port: await freePort(), backends: backends(await listening(t)) });
-  const { checks } = await diagnose();
+  const { checks } = await diagnose('--config', `${home}/config.yaml`);
   assert.equal(checks.get('pid_file'), `ok: ${home}/bal.pid names PID ${fake.pid}, which runs`);
   assert.equal(checks.get('control_socket'), `ok: ${home}/bal.sock answers`);
   assert.equal(checks.get('workers'), 'ok: 2 of 2 ready');
