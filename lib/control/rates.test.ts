@@ -46,8 +46,11 @@ test('a rate is the growth since the last look, per second', () => {
   assert.deepEqual(second.trend.get(KEY), [0, 25]);
 });
 
-test('after a restart, when counters begin anew, no rate is negative', () => {
+test('a restarted process has no rate until its second status, and the trend goes on', () => {
   const first = observe(null, status(100, 5), 0);
-  const second = observe(first, status(3, 0), 1000);
-  assert.equal(second.backends.get(KEY)?.connections, 0);
+  const restarted = observe(first, { ...status(400, 9), pid: 2 }, 1000);
+  assert.equal(restarted.backends.get(KEY)?.connections, 0);
+  const next = observe(restarted, { ...status(407, 9), pid: 2 }, 2000);
+  assert.equal(next.backends.get(KEY)?.connections, 7);
+  assert.deepEqual(next.trend.get(KEY), [0, 0, 7]);
 });

@@ -12,7 +12,7 @@ export interface Rates {
 
 export interface History {
   readonly status: Status;
-  /** Monotonic ms when the status came. */
+  /** When the status was made, in ms of any clock that nobody sets. */
   readonly at: number;
   readonly total: Rates;
   /** By `service address`. */
@@ -32,9 +32,11 @@ interface Counts {
   readonly rejected_total?: number;
 }
 
+/** What is compared with `before` must come from the same process: one that was started again counts from zero. */
 export function observe(before: History | null, status: Status, at: number): History {
+  const isSame = before !== null && before.status.pid === status.pid;
   const seconds = before === null ? Infinity : Math.max(0.001, (at - before.at) / 1000);
-  const old = before === null ? new Map<string, Counts>() : backendCounts(before.status);
+  const old = isSame ? backendCounts(before.status) : new Map<string, Counts>();
   const backends = new Map<string, Rates>();
   const trend = new Map<string, readonly number[]>();
   for (const [key, counts] of backendCounts(status)) {
@@ -42,11 +44,12 @@ export function observe(before: History | null, status: Status, at: number): His
     backends.set(key, rates);
     trend.set(key, [...(before?.trend.get(key) ?? []), rates.connections].slice(-TREND_LENGTH));
   }
-  const oldWorkers = before === null ? new Map<string, Counts>() : workerCounts(before.status);
+  const oldWorkers = isSame ? workerCounts(before.status) : new Map<string, Counts>();
   const workers = new Map(
     [...workerCounts(status)].map(([key, counts]) => [key, rate(counts, oldWorkers.get(key), seconds)]),
   );
-  const total = status.totals === null ? NONE : rate(status.totals, before?.status.totals ?? undefined, seconds);
+  const total =
+    isSame && status.totals !== null ? rate(status.totals, before.status.totals ?? undefined, seconds) : NONE;
   return { status, at, total, backends, workers, trend };
 }
 
@@ -60,7 +63,7 @@ export function workerKey(id: number, pid: number): string {
 
 const NONE: Rates = { connections: 0, bytesIn: 0, bytesOut: 0, rejected: 0 };
 
-/** Without an older value there is no rate; a counter that fell belongs to a bal that was started again. */
+/** Without an older value there is no rate. */
 function rate(now: Counts, before: Counts | undefined, seconds: number): Rates {
   if (before === undefined) return NONE;
   const per = (a: number | null | undefined, b: number | null | undefined): number =>
