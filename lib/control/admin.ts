@@ -7,15 +7,9 @@ import { isIP } from 'node:net';
 
 import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
-import type { Status } from './protocol.ts';
+import type { Readiness, Status } from './protocol.ts';
 import type { Route } from './router.ts';
 import { answer, sendError, sendJson } from './router.ts';
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** Why not; empty when ready. */
-  readonly reasons: readonly string[];
-}
 
 /** The page and the hashes of its inline parts, for the Content-Security-Policy. */
 export interface Page {
@@ -117,7 +111,9 @@ function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): rea
 }
 
 async function pushStatus(handlers: AdminHandlers, streams: ReadonlySet<ServerResponse>): Promise<void> {
-  const text = `event: status\ndata: ${JSON.stringify(await handlers.status())}\n\n`;
+  const status = JSON.stringify(await handlers.status());
+  const readiness = JSON.stringify(handlers.readiness());
+  const text = `event: status\ndata: ${status}\n\nevent: readiness\ndata: ${readiness}\n\n`;
   for (const response of streams) if (!response.writableNeedDrain && !response.destroyed) response.write(text);
 }
 

@@ -107,6 +107,13 @@ export interface Status {
   readonly totals: TotalsStatus | null;
 }
 
+/** Whether clients should be sent here: the answer of `/readyz`. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
 export interface ReloadVerdict {
   readonly ok: boolean;
   readonly generation: number;

@@ -1,6 +1,6 @@
 // Whether a balancer or keepalived in front should send clients here.
 
-import type { Readiness } from '../control/admin.ts';
+import type { Readiness } from '../control/protocol.ts';
 import type { Instance } from './instance.ts';
 import { upCount } from './pool.ts';
 
