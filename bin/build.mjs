@@ -1,10 +1,11 @@
-// Builds dist/ (what is shipped: bundles, source maps, licences of what is bundled, the native addon where a compiler
-// is there) and with --tests also .build/ (every module by itself, for node --test).
+// Builds dist/ (what is shipped: bundles, source maps, the page, licences of what is bundled, the native addon where a
+// compiler is there) and with --tests also .build/ (every module by itself, for node --test).
 //   node bin/build.mjs [--if-needed] [--tests] [--only native]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPage } from './build-page.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const flags = process.argv.slice(2);
@@ -67,7 +68,8 @@ async function bundle() {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   });
-  writeLicences(Object.keys(result.metafile.inputs));
+  const page = await buildPage(build, root, dist);
+  writeLicences([...Object.keys(result.metafile.inputs), ...page]);
   writeFileSync(join(dist, '.stamp'), '');
 }
 

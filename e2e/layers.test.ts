@@ -168,8 +168,23 @@ test('a worker loads only node: modules and our own code', () => {
   assert.deepEqual(foreign, []);
 });
 
+test('the page loads nothing that a browser lacks, and nobody loads the page', () => {
+  const page = files.filter((file) => file.startsWith('lib/page/'));
+  const loaded = new Set(page.flatMap((file) => [...loadedBy(file, true)]));
+  assert.deepEqual(
+    [...loaded].filter((to) => !isOurs(to)),
+    ['uplot'],
+  );
+  assert.deepEqual(
+    breaches('', (to) => !to.startsWith('lib/page/')).filter((breach) => !breach.startsWith('lib/page/')),
+    [],
+  );
+});
+
 test('only five packages are used at run time', () => {
-  const used = new Set(files.flatMap((file) => (graph.get(file) ?? []).map(({ to }) => to)));
+  // The page is bundled, with what it uses.
+  const running = files.filter((file) => !file.startsWith('lib/page/'));
+  const used = new Set(running.flatMap((file) => (graph.get(file) ?? []).map(({ to }) => to)));
   const packages = [...used].filter((to) => !isOurs(to) && !isBuiltIn(to));
   const names = packages.map((to) =>
     to

@@ -1,0 +1,51 @@
+// What happened, newest first: the last few, or all that bal remembers.
+
+import type { EventRecord } from '../../control/protocol.ts';
+import { counted } from '../../units.ts';
+import type { Model } from '../model.ts';
+import { factsOf } from '../words.ts';
+import { byId, element, keyed, setText } from './dom.ts';
+
+const FEW = 15;
+const TONES = { info: 'good', warn: 'odd', error: 'bad' } as const;
+
+/** `changed` is called when the reader asks for more or fewer. */
+export function createEvents(changed: () => void): (model: Model) => void {
+  const update = keyed<EventRecord>(
+    byId('events'),
+    // After a restart the numbers begin again.
+    ({ seq, timestamp }) => `${seq} ${timestamp}`,
+    (event) => ({ node: entry(event), update: () => undefined }),
+  );
+  const button = byId('all-events');
+  const none = byId('no-events');
+  let all = false;
+  button.addEventListener('click', () => {
+    all = !all;
+    changed();
+  });
+  return ({ events }) => {
+    update((all ? events : events.slice(-FEW)).toReversed());
+    button.hidden = events.length <= FEW;
+    none.hidden = events.length > 0;
+    setText(button, all ? `Show the last ${FEW} only` : `Show all ${counted(events.length, 'event')}`);
+  };
+}
+
+function entry(record: EventRecord): HTMLElement {
+  const { timestamp, level, event, message } = record;
+  const facts = factsOf(record);
+  const at = new Date(timestamp);
+  return element(
+    'li',
+    {},
+    element('time', { datetime: timestamp, title: timestamp }, at.toLocaleString()),
+    ' ',
+    element('span', { class: `badge ${TONES[level]}` }, level),
+    ' ',
+    element('strong', {}, message),
+    ' ',
+    element('code', {}, event),
+    ...(facts === '' ? [] : [' ', element('span', { class: 'muted facts' }, facts)]),
+  );
+}

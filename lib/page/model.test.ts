@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { unknownStatus } from '../cli/status.ts';
+import type { EventRecord, Status, TotalsStatus } from '../control/protocol.ts';
+import { backendKey } from '../control/rates.ts';
+import { announcements } from './announce.ts';
+import type { Model } from './model.ts';
+import { TIMELINE_LENGTH, initialModel, lost, opened, sawEvent, sawReadiness, sawStatus, stateSince } from './model.ts';
+import { linkText, protectionText, readinessText, titleOf } from './words.ts';
+
+const ADDRESS = '127.0.0.1:9000';
+const KEY = backendKey('default', ADDRESS);
+
+interface Facts {
+  readonly pid?: number;
+  readonly uptimeMs: number;
+  readonly connections?: number;
+  readonly state?: 'up' | 'down';
+  readonly guarded?: boolean;
+}
+
+function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = false }: Facts): Status {
+  const none = unknownStatus(true, pid);
+  const totals: TotalsStatus = {
+    active_connections: 3,
+    connections_total: connections,
+    bytes_in: 0,
+    bytes_out: 0,
+    rejected_total: 0,
+    failed_total: 0,
+    workers_respawned_total: 0,
+    reloads_total: 0,
+    log_lines_dropped_total: 0,
+  };
+  const backend = {
+    address: ADDRESS,
+    reachable: state === 'up',
+    state,
+    active_connections: 3,
+    last_check_time: null,
+    counters: null,
+    connections_total: connections,
+    bytes_in: 0,
+    bytes_out: 0,
+    cooldown_ms: 0,
+  };
+  const service = {
+    name: 'default',
+    bind_address: '127.0.0.1',
+    port: 1,
+    method: 'round_robin',
+    backend_total: 1,
+    backend_reachable: state === 'up' ? 1 : 0,
+    backends: [backend],
+    active_connections: 3,
+    last_check_time: null,
+    protection_mode: { ...none.protection_mode, enabled: guarded },
+    ends: {},
+  };
+  return { ...none, pid, uptime_ms: uptimeMs, totals, services: [service] };
+}
+
+/** What the model is after these statuses, a second apart by the wall clock. */
+function after(...seen: readonly Facts[]): Model {
+  return seen.reduce((model, facts, i) => sawStatus(model, status(facts), 1000 * i), opened(initialModel));
+}
+
+function event(seq: number, name: string, fields: EventRecord['fields'] = {}): EventRecord {
+  const timestamp = new Date(seq * 1000).toISOString();
+  return { seq, timestamp, level: 'info', module: 'health', event: name, message: name, fields };
+}
+
+test('rates follow the clock of bal, not the moment when a message arrives', () => {
+  const model = after({ uptimeMs: 0, connections: 100 }, { uptimeMs: 2000, connections: 130 });
+  assert.deepEqual(model.timeline.connections, [null, 15]);
+  assert.deepEqual(model.timeline.active, [3, 3]);
+});
+
+test('two statuses at nearly the same time count as one', () => {
+  const model = after({ uptimeMs: 0 }, { uptimeMs: 20, connections: 50 }, { uptimeMs: 1000, connections: 60 });
+  assert.deepEqual(model.timeline.connections, [null, 60]);
+});
+
+test('a restarted bal begins with a gap, not with a peak', () => {
+  const model = after(
+    { uptimeMs: 0, connections: 5 },
+    { uptimeMs: 1000, connections: 6 },
+    { pid: 2, uptimeMs: 300, connections: 9 },
+    { pid: 2, uptimeMs: 1300, connections: 11 },
+  );
+  assert.deepEqual(model.timeline.connections, [null, 1, null, 2]);
+  assert.equal(model.states.get(KEY)?.length, 4);
+});
+
+test('a lost connection leaves a gap and the last figures, and says since when', () => {
+  const model = lost(after({ uptimeMs: 0 }), 60_000);
+  assert.deepEqual(model.timeline.active, [3, null]);
+  assert.notEqual(model.history, null);
+  assert.deepEqual(lost(model, 90_000), model, 'the first moment counts');
+  assert.match(linkText(model.link), /^Not connected since .*\d\d:\d\d:\d\d/);
+  assert.equal(titleOf(model.history?.status ?? null, model.link), 'bal: not connected');
+});
+
+test('a clock that was set back begins the timeline anew instead of breaking the charts', () => {
+  let model = sawStatus(initialModel, status({ uptimeMs: 0 }), 50_000);
+  model = sawStatus(model, status({ uptimeMs: 1000 }), 20_000);
+  assert.deepEqual(model.timeline.at, [20]);
+});
+
+test('the timeline is bounded', () => {
+  const model = after(...Array.from({ length: TIMELINE_LENGTH + 5 }, (_none, i) => ({ uptimeMs: 1000 * i })));
+  assert.equal(model.timeline.at.length, TIMELINE_LENGTH);
+  assert.equal(model.states.get(KEY)?.length, 60);
+});
+
+test('events begin anew with each stream, because bal repeats those it remembers', () => {
+  const before = sawEvent(opened(initialModel), event(1, 'bal.starting'));
+  assert.equal(before.events.length, 1);
+  assert.equal(sawEvent(opened(before), event(1, 'bal.starting')).events.length, 1);
+});
+
+test('since when a backend is in its state is what its last flip says', () => {
+  const fields = { service: 'default', backend: ADDRESS };
+  const events = [
+    event(1, 'backend.up', fields),
+    event(2, 'backend.down', fields),
+    event(3, 'backend.up', { ...fields, service: 'other' }),
+    event(4, 'worker.ready'),
+  ];
+  assert.equal(stateSince(events, 'default', ADDRESS), 2000);
+  assert.equal(stateSince(events, 'default', '127.0.0.1:1'), null);
+});
+
+test('a screen reader hears of changes only', () => {
+  const first = after({ uptimeMs: 0 });
+  assert.deepEqual(announcements(initialModel, first), []);
+  const down = sawStatus(first, status({ uptimeMs: 1000, state: 'down', guarded: true }), 1000);
+  assert.deepEqual(announcements(first, down), [`Backend ${ADDRESS} is down.`, 'Protection mode of default is on.']);
+  assert.deepEqual(announcements(down, down), []);
+  const gone = lost(down, 2000);
+  assert.deepEqual(announcements(down, gone), ['The connection to bal is lost.']);
+  assert.deepEqual(announcements(gone, opened(gone)), ['Connected to bal again.']);
+  const ready = sawReadiness(down, { ready: true, reasons: [] });
+  const unready = sawReadiness(down, { ready: false, reasons: ['bal is draining'] });
+  assert.deepEqual(announcements(ready, unready), ['bal is not ready: bal is draining.']);
+});
+
+test('the words say what the figures mean', () => {
+  assert.equal(titleOf(status({ uptimeMs: 0, state: 'down' }), { kind: 'connected' }), 'bal: 0 of 1 up');
+  assert.equal(readinessText({ ready: false, reasons: ['a', 'b'] }), 'Not ready: a; b');
+  assert.equal(protectionText(status({ uptimeMs: 0, guarded: true })), 'On');
+  assert.equal(protectionText(status({ uptimeMs: 0 })), 'Off');
+});

@@ -1,0 +1,129 @@
+// What the page knows, and how each message from bal changes it. Pure: time is an argument.
+
+import type { BackendStateName, EventRecord, Readiness, Status } from '../control/protocol.ts';
+import type { History } from '../control/rates.ts';
+import { backendKey, observe } from '../control/rates.ts';
+
+/** `since` in ms of the wall clock. */
+export type Link =
+  { readonly kind: 'connecting' } | { readonly kind: 'connected' } | { readonly kind: 'lost'; readonly since: number };
+
+/** One point a second; null where there is none, so that a chart shows a gap. */
+export interface Timeline {
+  /** Seconds of the wall clock. */
+  readonly at: readonly number[];
+  readonly connections: readonly (number | null)[];
+  readonly rejected: readonly (number | null)[];
+  readonly bytesIn: readonly (number | null)[];
+  readonly bytesOut: readonly (number | null)[];
+  readonly active: readonly (number | null)[];
+}
+
+export interface Model {
+  readonly link: Link;
+  readonly history: History | null;
+  readonly readiness: Readiness | null;
+  /** Oldest first. */
+  readonly events: readonly EventRecord[];
+  readonly timeline: Timeline;
+  /** By backendKey(), oldest first, as long as the trend in `history`. */
+  readonly states: ReadonlyMap<string, readonly (BackendStateName | null)[]>;
+}
+
+/** Five minutes. */
+export const TIMELINE_LENGTH = 300;
+const STATES_LENGTH = 60;
+const EVENTS_KEPT = 1000;
+const TOO_CLOSE_MS = 500;
+
+export const initialModel: Model = {
+  link: { kind: 'connecting' },
+  history: null,
+  readiness: null,
+  events: [],
+  timeline: { at: [], connections: [], rejected: [], bytesIn: [], bytesOut: [], active: [] },
+  states: new Map(),
+};
+
+/** A stream is open; bal begins it with all events that it remembers. */
+export function opened(model: Model): Model {
+  return { ...model, link: { kind: 'connected' }, events: [] };
+}
+
+/** The stream is gone; what was known stays, with a gap after it. */
+export function lost(model: Model, wall: number): Model {
+  if (model.link.kind === 'lost') return model;
+  const gap = { connections: null, rejected: null, bytesIn: null, bytesOut: null, active: null };
+  return { ...model, link: { kind: 'lost', since: wall }, timeline: extended(model.timeline, wall / 1000, gap) };
+}
+
+/** `wall` in ms of the wall clock. Rates are measured by bal's own clock: messages may be held up on their way. */
+export function sawStatus(model: Model, status: Status, wall: number): Model {
+  const before = model.history;
+  const at = status.uptime_ms ?? 0;
+  // Without an older value of the same process there is no rate.
+  const isKnown = before !== null && before.status.pid === status.pid;
+  // The first status of a stream and the one for all may come together: too close for a rate.
+  if (isKnown && at - before.at < TOO_CLOSE_MS) return model;
+  const history = observe(before, status, at);
+  const { connections, rejected, bytesIn, bytesOut } = history.total;
+  const active = status.totals?.active_connections ?? null;
+  const rates = isKnown
+    ? { connections, rejected, bytesIn, bytesOut }
+    : { connections: null, rejected: null, bytesIn: null, bytesOut: null };
+  return {
+    ...model,
+    history,
+    timeline: extended(model.timeline, wall / 1000, { ...rates, active }),
+    states: withStates(model.states, status),
+  };
+}
+
+export function sawReadiness(model: Model, readiness: Readiness): Model {
+  return { ...model, readiness };
+}
+
+export function sawEvent(model: Model, event: EventRecord): Model {
+  return { ...model, events: [...model.events, event].slice(-EVENTS_KEPT) };
+}
+
+/** When the backend came into its state, in ms of the wall clock, as far as the events reach back. */
+export function stateSince(events: readonly EventRecord[], service: string, address: string): number | null {
+  const flip = events.findLast(
+    ({ event, fields }) =>
+      (event === 'backend.up' || event === 'backend.down') &&
+      fields['service'] === service &&
+      fields['backend'] === address,
+  );
+  return flip === undefined ? null : Date.parse(flip.timestamp);
+}
+
+type Point = { readonly [name in Exclude<keyof Timeline, 'at'>]: number | null };
+
+function extended(timeline: Timeline, at: number, point: Point): Timeline {
+  // A chart wants times that rise, whatever happens to the clock.
+  const last = timeline.at.at(-1);
+  const from = last !== undefined && at <= last ? EMPTY : timeline;
+  const more = <T>(values: readonly T[], value: T): readonly T[] => [...values, value].slice(-TIMELINE_LENGTH);
+  return {
+    at: more(from.at, at),
+    connections: more(from.connections, point.connections),
+    rejected: more(from.rejected, point.rejected),
+    bytesIn: more(from.bytesIn, point.bytesIn),
+    bytesOut: more(from.bytesOut, point.bytesOut),
+    active: more(from.active, point.active),
+  };
+}
+
+const EMPTY = initialModel.timeline;
+
+function withStates(before: Model['states'], { services }: Status): Model['states'] {
+  return new Map(
+    services.flatMap(({ name, backends }) =>
+      backends.map(({ address, state }) => {
+        const key = backendKey(name, address);
+        return [key, [...(before.get(key) ?? []), state].slice(-STATES_LENGTH)] as const;
+      }),
+    ),
+  );
+}
