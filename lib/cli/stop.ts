@@ -63,10 +63,12 @@ async function force(answer: Answer, suspect: Suspect | null, options: Options, 
   io.err(`${reason}; sending SIGTERM to PID ${pid}`);
   if (!signalIfSame(suspect, 'SIGTERM')) return stopped(suspect, null, io);
   if (options.now) {
-    // The second SIGTERM means "at once". Two that are pending together would be delivered as one.
-    if (await goneWithin(suspect, 200)) return stopped(suspect, null, io);
-    signalIfSame(suspect, 'SIGTERM');
-    if (await goneWithin(suspect, HURRIED_MS)) return stopped(suspect, null, io);
+    // The second SIGTERM means "at once". Signals that are pending together are delivered as one, so it is repeated.
+    const giveUp = performance.now() + HURRIED_MS;
+    while (performance.now() < giveUp) {
+      if (await goneWithin(suspect, 200)) return stopped(suspect, null, io);
+      signalIfSame(suspect, 'SIGTERM');
+    }
     io.err(`PID ${pid} does not end; sending SIGKILL (its workers stop accepting and end by themselves)`);
     signalIfSame(suspect, 'SIGKILL');
     if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, null, io);
