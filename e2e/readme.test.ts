@@ -23,6 +23,7 @@ const korean = read('README.ko.md');
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run demo\b/, 'demo.test.ts runs it to its end'],
   [/^npm test\b/, 'it is what runs this test'],
+  [/^npm run e2e\b/, 'the same run has it: gate.test.ts'],
   [/^npm run build:native\b/, 'it would replace the addon that other tests are using'],
   [/^curl .*https:/, 'needs the internet; install.test.ts installs from a file:// release'],
   [/^sudo /, 'needs root and systemd; systemd.test.ts checks the units'],
