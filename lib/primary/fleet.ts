@@ -2,13 +2,11 @@
 // slots and of the draining workers; all else about a worker is its WorkerProcess.
 
 import { backoff } from '../backoff.ts';
+import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
 import { exitReason, forkWorker } from './worker-process.ts';
 
-/** A worker sends counters twice a second; one that is silent for so long hangs (or is stopped) and is replaced. */
-const HEARTBEAT_LOST_MS = 5000;
-const WATCH_MS = 500;
 /** A worker that lived so long did not crash at start: the next respawn is immediate again. */
 const STABLE_MS = 10_000;
 const RESPAWN_INITIAL_MS = 100;
@@ -27,8 +25,8 @@ export interface FleetEvents {
   readonly news: (worker: WorkerProcess, message: WorkerNews) => void;
   /** It serves: give it what is particular to it. */
   readonly ready: (worker: WorkerProcess) => void;
-  /** Its process is gone. */
-  readonly gone: (worker: WorkerProcess, exit: Exit) => void;
+  /** Its process is gone; returns how many connections it had when it last reported. */
+  readonly gone: (worker: WorkerProcess) => number;
 }
 
 /** What all workers of one configuration share. */
@@ -37,8 +35,12 @@ export interface Generation extends Assignment {
   readonly workers: number;
 }
 
+const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
+
 interface Slot {
   readonly id: number;
+  /** What its worker serves, and what takes its place when it dies: during a roll not the same in all slots. */
+  generation: Generation;
   worker: WorkerProcess | null;
   crashes: number;
   respawn: NodeJS.Timeout | null;
@@ -51,8 +53,8 @@ export interface Fleet {
   /** All workers stop accepting and finish what they have; nobody takes their place until start(). */
   retireAll(): void;
   /**
-   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut by deadlines since
-   * the start. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
+   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since the
+   * start. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
    */
   stop(timeoutMs: number | null): Promise<number>;
   /** Every live worker, the draining ones too. */
@@ -90,8 +92,10 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
 
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
-    cutInTotal += exit.cut ?? 0;
-    events.gone(worker, exit);
+    // Without a last word it was killed, and its clients with it.
+    const lost = events.gone(worker);
+    const cut = exit.cut ?? lost;
+    cutInTotal += cut;
     const slot = slots.get(worker.id);
     const wasServing = slot?.worker === worker;
     const fields = {
@@ -101,13 +105,13 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       reason: exitReason(exit.code, exit.signal),
     };
     if (!wasServing || stopping) {
-      log.info('worker.exited', `worker ${worker.id} is gone`, { ...fields, cut: exit.cut });
+      log.info('worker.exited', `worker ${worker.id} is gone`, { ...fields, cut });
       return;
     }
     slot.worker = null;
     slot.crashes = performance.now() - startedAt > STABLE_MS ? 0 : slot.crashes + 1;
     const delayMs = slot.crashes <= 1 ? 0 : backoff(RESPAWN_INITIAL_MS, RESPAWN_MAX_MS, slot.crashes - 1);
-    log.error('worker.exited', `worker ${worker.id} died`, { ...fields, respawn_in_ms: delayMs });
+    log.error('worker.exited', `worker ${worker.id} died`, { ...fields, lost, respawn_in_ms: delayMs });
     if (slot.crashes === LOOP_CRASHES) {
       log.error('worker.crash_loop', `worker ${worker.id} keeps dying`, {
         worker: worker.id,
@@ -120,12 +124,12 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
   }
 
   function scheduleRespawn(slot: Slot, delayMs: number): void {
-    if (stopping || active === null || slot.id > active.workers) return;
+    if (stopping) return;
     slot.respawn = setTimeout(() => {
       slot.respawn = null;
-      if (stopping || active === null || slot.worker !== null) return;
+      if (stopping || slot.worker !== null) return;
       respawned++;
-      slot.worker = fork(slot.id, active);
+      slot.worker = fork(slot.id, slot.generation);
     }, delayMs);
   }
 
@@ -149,17 +153,25 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       slot.respawn = null;
       const old = slot.worker;
       slot.worker = fresh;
+      slot.generation = generation;
       slot.crashes = 0;
       if (old !== null) drain(old, null);
       return result;
     }
-    return stopping ? { ok: false, reason: 'bal is being stopped' } : result;
+    return stopping ? beingStopped : result;
   }
 
-  function slotOf(id: number): Slot {
-    const slot = slots.get(id) ?? { id, worker: null, crashes: 0, respawn: null };
+  /** The slot of that number; a new one is for `generation`. */
+  function slotOf(id: number, generation: Generation): Slot {
+    const slot = slots.get(id) ?? { id, generation, worker: null, crashes: 0, respawn: null };
     slots.set(id, slot);
     return slot;
+  }
+
+  async function restore(slot: Slot, generation: Generation): Promise<void> {
+    // Whatever comes of the swap: what dies from now on is replaced by the old generation.
+    slot.generation = generation;
+    await swap(slot, generation);
   }
 
   function retire(slot: Slot): void {
@@ -168,32 +180,16 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
     if (slot.worker !== null) drain(slot.worker, null);
   }
 
-  let watchedAt = performance.now();
-  const watcher = setInterval(() => {
-    const now = performance.now();
-    const late = now - watchedAt > 2 * WATCH_MS;
-    watchedAt = now;
-    // When this process was itself stopped or starved, the workers' messages are still unread.
-    if (late) return;
-    for (const { worker } of slots.values()) {
-      if (worker === null || worker.state !== 'ready' || now - worker.heardAt < HEARTBEAT_LOST_MS) continue;
-      log.error('worker.hung', `worker ${worker.id} does not answer and is replaced`, {
-        worker: worker.id,
-        pid: worker.pid,
-        silent_ms: Math.round(now - worker.heardAt),
-      });
-      worker.kill();
-    }
-  }, WATCH_MS);
-  watcher.unref();
+  const watch = watchForHung(log, () => [...slots.values()].flatMap(({ worker }) => worker ?? []));
 
   return {
     async start(generation) {
+      if (stopping) return beingStopped;
       active = generation;
       const ids = Array.from({ length: generation.workers }, (_, i) => i + 1);
       const results = await Promise.all(
         ids.map((id) => {
-          const slot = slotOf(id);
+          const slot = slotOf(id, generation);
           slot.worker = fork(id, generation);
           return slot.worker.ready;
         }),
@@ -205,15 +201,17 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       const previous = active;
       let replaced = 0;
       for (let id = 1; id <= next.workers; id++) {
-        const result = await swap(slotOf(id), next);
+        const result = await swap(slotOf(id, next), next);
         if (result.ok) {
           replaced++;
           continue;
         }
         // Back to where we were: what was swapped gets workers of the old generation, new first again.
         if (previous !== null) {
-          for (let back = 1; back < id && !stopping; back++) await swap(slotOf(back), previous);
-          for (const slot of slots.values()) if (slot.id > previous.workers) retire(slot);
+          for (const slot of slots.values()) {
+            if (slot.id > previous.workers) retire(slot);
+            else if (slot.id < id) await restore(slot, previous);
+          }
         }
         return { ...result, replaced: 0 };
       }
@@ -232,7 +230,7 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
       for (const slot of slots.values()) if (slot.respawn !== null) clearTimeout(slot.respawn);
       for (const worker of live) drain(worker, timeoutMs);
       await Promise.all([...live].map((worker) => worker.exited));
-      clearInterval(watcher);
+      watch.stop();
       return cutInTotal;
     },
 

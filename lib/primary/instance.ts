@@ -43,7 +43,7 @@ export interface Instance {
   readonly fleet: Fleet;
   readonly tally: Tally;
   start(): Promise<StartResult>;
-  /** One at a time: a reload asked for while another runs begins after it. */
+  /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
   reload(): Promise<ReloadVerdict>;
   /** Resolves when the last worker is gone, with the connections that were cut. Again, with less time, to hurry. */
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
@@ -66,6 +66,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   let linesDropped = 0;
   let version = 0;
   let reloading: Promise<unknown> = Promise.resolve();
+  let nextReload: Promise<ReloadVerdict> | null = null;
   let pushing: NodeJS.Timeout | null = null;
 
   const listening = createListening();
@@ -78,9 +79,10 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     news: hear,
     ready: (worker) => worker.pushTable(makeTable(worker.generation, worker)),
     gone(worker) {
-      tally.leave(worker);
+      const lost = tally.leave(worker);
       slots.forget(worker);
       if (state.phase !== 'reloading') forgetPlans();
+      return lost;
     },
   });
 
@@ -224,9 +226,12 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     tally,
     start,
     reload() {
+      if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
       const parts = { log, listening, services, slots, fleet, admin, generationOf };
+      nextReload = result.promise;
       reloading = reloading.then(async () => {
+        nextReload = null;
         result.resolve(await reload(state, parts));
         forgetPlans();
       });

@@ -3,7 +3,7 @@
 import type { Plan } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
 import type { Totals } from './totals.ts';
-import { createTotals, join, layoutOf, leave, report, retain } from './totals.ts';
+import { createTotals, join, layoutOf, leave, report, retain, workerSum } from './totals.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
 export interface Tally {
@@ -12,8 +12,8 @@ export interface Tally {
   join(worker: WorkerProcess, plan: Plan): void;
   /** Takes a worker's report; returns how many connects succeeded per service since its last one. */
   report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): ReadonlyMap<string, number>;
-  /** The worker is gone: what it counted stays in the totals. */
-  leave(worker: WorkerProcess): void;
+  /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
+  leave(worker: WorkerProcess): number;
   /** Forgets the backends that neither the plan nor a worker knows any more. */
   retain(plan: Plan): void;
   /** Asks the workers for fresh counters; resolves when all have answered, at the latest after `deadlineMs`. */
@@ -42,8 +42,10 @@ export function createTally(): Tally {
       return connected;
     },
     leave(worker) {
+      const { active } = workerSum(totals, worker.pid).clients;
       leave(totals, worker.pid);
       rss.delete(worker.pid);
+      return active;
     },
     retain(plan) {
       retain(totals, plan.services);

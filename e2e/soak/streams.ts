@@ -1,0 +1,73 @@
+// Connections that are held through whatever happens: each sends a stream whose every byte is known to an echo backend,
+// at a leisurely pace, and checks what comes back. A byte lost, doubled or swapped at any moment shows.
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectTo } from '../harness/client.ts';
+import type { Owner } from '../harness/owner.ts';
+import { PatternCheck, patternAt } from '../harness/pattern.ts';
+
+const SLICE = 2048;
+const PACE_MS = 25;
+
+export interface Stream {
+  /** Bytes that have gone there and back. */
+  readonly bytes: number;
+  /** True once the connection is over, in whatever way. */
+  readonly over: boolean;
+  /** Ends the stream in order; settles when it is over: `fin` and no wrong byte, or what happened instead. */
+  finish(): Promise<'ok' | 'reset' | 'short' | 'wrong'>;
+}
+
+/** Opens a stream; it is known to be open on both sides when this returns. */
+export async function openStream(t: Owner, port: number, seed: number): Promise<Stream> {
+  const client = await connectTo(t, port);
+  const check = new PatternCheck(seed);
+  let sent = 0;
+  let finishing = false;
+  let ended = false;
+  const exchange = async (): Promise<void> => {
+    const slice = patternAt(seed, sent, SLICE);
+    await client.send(slice);
+    sent += slice.length;
+    check.take(await client.reads(slice.length));
+  };
+  await exchange();
+  const running = (async () => {
+    while (!finishing && !ended) {
+      await exchange();
+      await pause(PACE_MS);
+    }
+  })().catch(() => undefined);
+  const over = client.over.then(({ how }) => {
+    ended = true;
+    return how;
+  });
+  return {
+    get bytes() {
+      return check.received;
+    },
+    get over() {
+      return ended;
+    },
+    async finish() {
+      finishing = true;
+      await running;
+      client.end();
+      const how = await over;
+      if (check.wrongAt !== null) return 'wrong';
+      if (how !== 'fin') return 'reset';
+      return check.received === sent ? 'ok' : 'short';
+    },
+  };
+}
+
+/** So many streams, with different bytes. */
+export function openStreams(t: Owner, port: number, count: number, firstSeed = 1): Promise<Stream[]> {
+  return Promise.all(Array.from({ length: count }, (_, i) => openStream(t, port, firstSeed + i)));
+}
+
+/** Ends all; how many ended how. */
+export async function finishAll(streams: readonly Stream[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const how of await Promise.all(streams.map((stream) => stream.finish()))) counts[how] = (counts[how] ?? 0) + 1;
+  return counts;
+}
