@@ -23,10 +23,18 @@ const chosen = all.filter(
     ((process.argv.includes('unit') && !isE2e(file)) || (process.argv.includes('e2e') && isE2e(file))) &&
     (only.length === 0 || only.some((word) => file.includes(word))),
 );
-// Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers.
+// Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers. What is
+// to run long is also to be measured, so it runs alone.
+const isLong = process.env.BAL_SOAK === 'long';
 const run = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=3', '--test-timeout=120000', ...chosen],
+  [
+    '--enable-source-maps',
+    '--test',
+    `--test-concurrency=${isLong ? 1 : 3}`,
+    `--test-timeout=${isLong ? 3_600_000 : 120_000}`,
+    ...chosen,
+  ],
   {
     stdio: 'inherit',
   },
