@@ -64,6 +64,7 @@ export async function launch(at: Home, config: string): Promise<Outcome> {
 function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promise<Outcome> {
   return new Promise((resolve) => {
     let reason: Triplet | null = null;
+    let told: Outcome | null = null;
     const settle = (outcome: Outcome) => {
       clearTimeout(late);
       for (const signal of INTERRUPTS) process.off(signal, interrupted);
@@ -80,11 +81,13 @@ function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promis
     for (const signal of INTERRUPTS) process.on(signal, interrupted);
     child.on('message', (message) => {
       if (!isStartup(message) || reason !== null) return;
-      if (message.kind === 'ready') settle({ kind: 'running', pid: child.pid ?? 0 });
-      else settle(message);
+      if (message.kind === 'ready') return settle({ kind: 'running', pid: child.pid ?? 0 });
+      // Its exit settles it, so that nothing half-started is left when this command has said its word.
+      told = message;
+      setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
     });
     child.on('error', (error) => settle(failed(cannotSpawn(error))));
-    child.on('exit', (code, signal) => settle(failed(reason ?? ended(code, signal, lastWords(), at))));
+    child.on('exit', (code, signal) => settle(told ?? failed(reason ?? ended(code, signal, lastWords(), at))));
   });
 }
 
