@@ -25,7 +25,7 @@ const CHARTS: readonly Chart[] = [
     title: 'Connections per second',
     lines: [
       { name: 'admitted', of: 'connections' },
-      { name: 'refused for overload', of: 'rejected' },
+      { name: 'refused', of: 'rejected' },
     ],
     unit: rate,
   },
@@ -99,6 +99,12 @@ function createChart(chart: Chart, parent: HTMLElement): (timeline: Timeline) =>
   };
 }
 
+/** From the first moment to the last; not what uPlot proposes, which for a single moment is a day. */
+function span(at: ArrayLike<number>): [number, number] {
+  const last = at[at.length - 1] ?? Date.now() / 1000;
+  return [Math.min(at[0] ?? last, last - SHORTEST_S), last];
+}
+
 function optionsFor(chart: Chart, box: HTMLElement, pointed: (index: number | null) => void): uPlot.Options {
   const colour = (name: string) => () => getComputedStyle(box).getPropertyValue(name);
   const grid = { stroke: colour('--grid'), width: 1 };
@@ -109,7 +115,7 @@ function optionsFor(chart: Chart, box: HTMLElement, pointed: (index: number | nu
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false },
     scales: {
-      x: { range: (_plot, first, last) => [Math.min(first, last - SHORTEST_S), last] },
+      x: { range: ({ data: [at] }) => span(at) },
       y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
     },
     series: [
@@ -122,7 +128,7 @@ function optionsFor(chart: Chart, box: HTMLElement, pointed: (index: number | nu
       })),
     ],
     axes: [
-      { ...axis, space: 90, values: (_plot, ticks) => ticks.map((tick) => time(tick * 1000)) },
+      { ...axis, space: 90, size: 28, values: (_plot, ticks) => ticks.map((tick) => time(tick * 1000)) },
       {
         ...axis,
         size: 74,

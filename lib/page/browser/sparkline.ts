@@ -53,7 +53,7 @@ export function sparkline(cell: HTMLElement): (minute: Minute) => void {
       bars(states, (state) => state !== 'up'),
     );
     const missed = states.filter((state) => state !== 'up').length;
-    setText(title, `up to ${rate(highest)} connections/s${missed === 0 ? '' : `, not up for ${missed} s`}`);
+    setText(title, `at most ${rate(highest)} connections/s${missed === 0 ? '' : `, not up for ${missed} s`}`);
   };
 }
 

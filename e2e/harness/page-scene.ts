@@ -1,0 +1,50 @@
+// What the tests of the page have in common: a bal with two backends and an admin page, and words for what is seen.
+import { test, type TestContext } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { type Bal, startBal } from '../harness.ts';
+import { type Backend, backend } from './backend.ts';
+import { echo } from './behaviours.ts';
+import { noBrowser } from './browser.ts';
+import { configFor } from './config.ts';
+import { freePort } from './ports.ts';
+import { until } from './until.ts';
+
+/** Defines a test for the file's browser, or skips it by name where there is none. */
+export function inBrowser(
+  browser: Browser | null,
+  title: string,
+  body: (t: TestContext, browser: Browser) => Promise<void>,
+): void {
+  const lacking = noBrowser() ?? 'no browser';
+  if (browser !== null) test(title, (t) => body(t, browser));
+  else test(`${title} (skipped: ${lacking})`, { skip: lacking }, () => undefined);
+}
+
+export interface Scene {
+  readonly bal: Bal;
+  readonly backends: readonly [Backend, Backend];
+  readonly port: number;
+  readonly url: string;
+  readonly config: Record<string, unknown>;
+}
+
+export async function scene(t: TestContext, home?: string): Promise<Scene> {
+  const backends = [await backend(t, echo), await backend(t, echo)] as const;
+  const [port, admin] = [await freePort(), await freePort()];
+  const config = configFor(port, backends, { admin: `127.0.0.1:${admin}` });
+  const bal = await startBal(t, { config, ...(home !== undefined && { home }) });
+  await bal.checked();
+  return { bal, backends: [...backends], port, url: `http://127.0.0.1:${admin}/`, config };
+}
+
+/** The row of a table that has this name. */
+export const rowOf = (page: Page, name: string) =>
+  page.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
+
+/** Waits until an element shows this. */
+export async function shows(page: Page, selector: string, wanted: RegExp): Promise<string> {
+  return until(`${selector} shows ${String(wanted)}`, async () => {
+    const text = (await page.locator(selector).textContent()) ?? '';
+    return wanted.test(text) ? text : null;
+  });
+}
