@@ -1,10 +1,10 @@
 // Whether a client may come in: it needs a slot of its service's pool, where that has one, and one of the instance's.
 // Owner of this worker's Slots and of the clients that are held until a slot is found.
 
-import { send } from '../ipc/channel.ts';
+import { send as sendToPrimary } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
-import type { Slots, Verdict } from './slots.ts';
+import type { Send, Slots, Verdict } from './slots.ts';
 import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, release } from './slots.ts';
 
 const INSTANCE = 0;
@@ -34,7 +34,11 @@ interface Pool {
 }
 
 /** `settled(connection, admitted)` is called, never from within admit() or release(), for each client that was held. */
-export function createAdmission(table: Table, settled: (connection: number, admitted: boolean) => void): Admission {
+export function createAdmission(
+  table: Table,
+  settled: (connection: number, admitted: boolean) => void,
+  send: Send = sendToPrimary,
+): Admission {
   const poolOf = table.services.map((service) => service.pool);
   const pools = new Map<number, Pool>();
   for (const pool of new Set([INSTANCE, ...poolOf.filter((id) => id !== null)])) {

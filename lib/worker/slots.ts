@@ -7,7 +7,7 @@
 
 import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
 
-type Send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => void;
+export type Send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => void;
 
 export interface Slots {
   readonly pool: number;
