@@ -1,11 +1,13 @@
 // Back-pressure: a reader that does not keep up stops the sender, at the cost of a bounded buffer.
 
 import assert from 'node:assert/strict';
+import type net from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateEngine, Engine } from '../engine.ts';
 import { receivePattern, sendPattern } from './pattern.ts';
-import { backend, client } from './peer.ts';
+import { backend, client, echo } from './peer.ts';
+import { random } from './random.ts';
 import { rig } from './rig.ts';
 import { until } from './wait.ts';
 
@@ -24,6 +26,62 @@ async function standstill(engine: Engine, counter: number): Promise<number> {
 }
 
 export function pressureTests(create: CreateEngine): void {
+  test('what waits for a slow reader is not touched by what others send meanwhile', async (t) => {
+    const it = rig(t, create, { accepted: (connection) => connection % 2 });
+    const slow = await backend(t);
+    const quick = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', slow.port);
+    it.engine.route(1, '127.0.0.1', quick.port);
+    const at = it.listen();
+    const [first, second] = [await client(t, at), await client(t, at)];
+    await until(() => it.connected.length === 2, 'both are connected');
+    const [peer, busy] = it.accepted[0] === 0 ? [first, second] : [second, first];
+    const other = await slow.peer();
+    other.socket.pause();
+    // One piece at a time, each less than any buffer, until one is left half-way.
+    let sent = 0;
+    const piece = 20_000;
+    for (let stuck = false; !stuck;) {
+      sendPattern(peer.socket, 1, piece, sent, false);
+      sent += piece;
+      const since = performance.now();
+      while ((it.engine.bytes[0] ?? 0) < sent && !stuck) {
+        await new Promise(setImmediate);
+        stuck = performance.now() - since > 200;
+      }
+    }
+    await busy.send('z'.repeat(300_000)).bytes(300_000);
+    const received = receivePattern(other.socket, 1);
+    other.socket.resume();
+    peer.end();
+    assert.equal(await received, sent);
+  });
+
+  test('many streams whose readers stop and go all arrive exactly', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const at = it.listen();
+    const next = random(4);
+    const size = 3_000_000;
+    const streams: Promise<number>[] = [];
+    for (let i = 0; i < 12; i++) {
+      const ends = [(await client(t, at)).socket, (await served(i)).socket] as const;
+      for (const [to, from] of [ends, ends.toReversed()] as [net.Socket, net.Socket][]) {
+        streams.push(receivePattern(to, 2 * i));
+        sendPattern(from, 2 * i, size + next(100_000));
+        const timer = setInterval(() => (next(2) === 0 ? to.pause() : to.resume()), 2 + next(9));
+        t.after(() => clearInterval(timer));
+      }
+    }
+    const received = await Promise.all(streams);
+    await it.ends(12);
+    assert.equal(
+      received.reduce((sum, bytes) => sum + bytes, 0),
+      (it.engine.bytes[0] ?? 0) + (it.engine.bytes[1] ?? 0),
+    );
+  });
+
   for (const [name, counter] of [
     ['backend', 0],
     ['client', 1],

@@ -1,33 +1,87 @@
-// The memory that bytes pass through. Every socket of an engine reads into one shared buffer, and what was read is
-// copied into the scratch buffer to be written from there. Nearly always the kernel takes it at once and the scratch is
-// free again; when it does not, the scratch stays with that write until the kernel has taken the rest, and the engine
-// goes on with another. So an idle connection holds no buffer at all and a stalled one 64 KiB.
+// The memory that bytes pass through. Every socket of an engine starts out reading into one shared buffer, and what was
+// read is copied into the scratch buffer to be written from there. Nearly always the kernel takes it at once and the
+// scratch is free again; when it does not, the scratch stays with that write until the kernel has taken the rest, and the
+// engine goes on with another. So an idle connection holds no buffer at all, and a stalled one 64 KiB.
+//
+// A copy is cheap for messages and dear for streams (30 % of the CPU of a bulk transfer), so a socket that fills the
+// shared buffer gets one of its own to read into, as long as there are any, and keeps it while it needs as much.
 
 const SIZE = 64 * 1024;
-/** Kept for the next stall; further ones are left to the garbage collector. */
+/** Below this, a read could as well have gone through the shared buffer. */
+const SMALL = SIZE / 4;
+/** How many sockets at a time may have a buffer of their own: 16 MiB in all. */
+const OWN = 256;
+/** How many free buffers are kept for the next stream or stall. */
 const SPARE = 64;
 
-export class Buffers {
-  /** Where every socket reads into. */
-  readonly shared = Buffer.allocUnsafeSlow(SIZE);
-  readonly #spare: Buffer<ArrayBuffer>[] = [];
-  #scratch = Buffer.allocUnsafeSlow(SIZE);
+type Memory = Buffer<ArrayBuffer>;
 
-  /** A copy of the first `count` bytes read, valid until the next call, or longer if lent. */
-  copy(read: Uint8Array, count: number): Buffer {
-    const scratch = this.#scratch;
-    scratch.set(count === read.length ? read : read.subarray(0, count));
-    return scratch.subarray(0, count);
+export class Buffers {
+  readonly #shared = Buffer.allocUnsafeSlow(SIZE);
+  #scratch = Buffer.allocUnsafeSlow(SIZE);
+  // The first bytes of both, as many as last time: messages often come in one size, and a view costs as much as a copy.
+  #from: Uint8Array = this.#shared;
+  #to: Uint8Array = this.#scratch;
+  readonly #spare: Memory[] = [];
+  #owned = 0;
+  #next: Memory = this.#shared;
+
+  /**
+   * For net.Socket, which asks once before it reads for the first time and then after each callback, what to read into
+   * next. One function for all sockets, because they ask right after they have called.
+   */
+  readonly choose = (): Memory => {
+    const chosen = this.#next;
+    this.#next = this.#shared;
+    return chosen;
+  };
+
+  /** What a socket has just read, to be written: from its own buffer, or a copy that is valid until the next call. */
+  read(own: Memory | null, count: number): Uint8Array {
+    if (own !== null) return count === SIZE ? own : own.subarray(0, count);
+    if (count !== this.#to.length) {
+      this.#from = this.#shared.subarray(0, count);
+      this.#to = this.#scratch.subarray(0, count);
+    }
+    this.#to.set(this.#from);
+    return this.#to;
   }
 
-  /** The last copy is still needed: gives its buffer away, to come back with giveBack(). */
-  lend(): Buffer<ArrayBuffer> {
+  /** The copy that read() made is needed for longer: gives its buffer away, to come back with giveBack(). */
+  lend(): Memory {
     const lent = this.#scratch;
-    this.#scratch = this.#spare.pop() ?? Buffer.allocUnsafeSlow(SIZE);
+    this.#scratch = this.#take();
+    this.#from = this.#shared;
+    this.#to = this.#scratch;
     return lent;
   }
 
-  giveBack(lent: Buffer<ArrayBuffer>): void {
+  giveBack(lent: Memory): void {
     if (this.#spare.length < SPARE) this.#spare.push(lent);
+  }
+
+  /** The buffer of its own that a socket reads into next, after it has read `count` bytes; null for the shared one. */
+  next(own: Memory | null, count: number, inUse: boolean): Memory | null {
+    let chosen = own;
+    if (own === null) {
+      if (count === SIZE && this.#owned < OWN) {
+        chosen = this.#take();
+        this.#owned++;
+      }
+    } else if (count < SMALL && !inUse) {
+      this.disown(own);
+      chosen = null;
+    }
+    if (chosen !== null) this.#next = chosen;
+    return chosen;
+  }
+
+  disown(own: Memory): void {
+    this.#owned--;
+    this.giveBack(own);
+  }
+
+  #take(): Memory {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(SIZE);
   }
 }

@@ -50,7 +50,6 @@ export class Connection {
   /** The last sweep that found bytes moved. */
   lastMoved = 0;
   #target = -1;
-  #firstOver: Side | null = null;
 
   constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
     this.core = core;
@@ -98,8 +97,8 @@ export class Connection {
     backend.socket.startReading();
   }
 
-  /** Passes bytes on; false when `from` is to stop reading. */
-  relay(from: Side, buffer: Uint8Array, count: number): boolean {
+  /** Passes on what was just read; false when `from` is to stop reading. */
+  relay(from: Side, count: number): boolean {
     const { client, backend, core } = this;
     if (client === null || backend === null) return false;
     let to = client;
@@ -114,20 +113,21 @@ export class Connection {
     core.bytes[counter] = (core.bytes[counter] ?? 0) + count;
     this.moved = true;
     core.lastReader = from;
-    to.send(buffer, count);
+    to.send(from, count);
     from.stalled = to.busy;
     return !to.busy && this.stage === 'open';
   }
 
+  /** What had been stalled at this side is written. */
   sideWritten(side: Side): void {
     const from = this.#opposite(side);
     this.moved = true;
-    if (from?.stalled) {
-      from.stalled = false;
-      from.socket.startReading();
-    } else this.#closeIfDone();
+    if (from === null) return;
+    from.stalled = false;
+    from.socket.startReading();
   }
 
+  /** The side has sent its FIN. All that came before it is written, for a side is not read from while it is stalled. */
   sideEnded(side: Side): void {
     if (side.finished && this.core.lastReader === side) {
       // Right behind bytes, libuv before 1.52 does not tell an end from a reset, and after a FIN of ours the peer's
@@ -141,18 +141,11 @@ export class Connection {
       return;
     }
     side.over = true;
-    this.#firstOver ??= side;
     const to = this.#opposite(side);
-    if (to?.over === false) to.finish();
-    else this.#closeIfDone();
-  }
-
-  /** Both directions are over and everything is written: closing says so to both, without a shutdown before it. */
-  #closeIfDone(): void {
-    const { client, backend } = this;
-    if (client?.over && backend?.over && !client.busy && !backend.busy) {
-      this.#finish(this.#firstOver === client ? END.client_closed : END.backend_closed);
-    }
+    if (to === null) return;
+    if (!to.over) to.finish();
+    // With both directions over, closing says so to both, without a shutdown before it.
+    else this.#finish(to === this.client ? END.client_closed : END.backend_closed);
   }
 
   sideBroke(side: Side, error: NodeJS.ErrnoException): void {

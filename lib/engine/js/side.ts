@@ -17,24 +17,26 @@ export class Side implements Receiver {
   busy = false;
   /** Not reading, because the opposite side is busy. */
   stalled = false;
+  /** Holds what could not be written at once. */
   #lent: Buffer<ArrayBuffer> | null = null;
+  /** What it reads into, when not into the buffer that all share. */
+  #own: Buffer<ArrayBuffer> | null = null;
   #sends = 0;
   #queued = 0;
 
   constructor(connection: Connection, handle: TcpHandle | null) {
     this.#connection = connection;
-    this.socket = new RelaySocket(this, connection.core.buffers.shared, handle);
+    this.socket = new RelaySocket(this, connection.core.buffers.choose, handle);
   }
 
-  /** What was read on the opposite side. */
-  send(read: Uint8Array, count: number): void {
+  /** Sends what the opposite side has just read. */
+  send(from: Side, count: number): void {
     const buffers = this.#connection.core.buffers;
     // Nagle holds back a small write only behind another one, so a short connection is spared this system call. Accepted
     // sockets have the option from their listener.
     if (this.#sends++ === 1 && this === this.#connection.backend) this.socket.handle?.setNoDelay(true);
-    this.busy = true;
-    this.socket.send(buffers.copy(read, count));
-    if (this.busy) this.#lent = buffers.lend();
+    this.busy = !this.socket.send(buffers.read(from.#own, count));
+    if (this.busy && from.#own === null) this.#lent = buffers.lend();
   }
 
   /** Passes the opposite side's FIN on. */
@@ -64,8 +66,11 @@ export class Side implements Receiver {
     return progress;
   }
 
-  received(count: number, buffer: Uint8Array): boolean {
-    return this.#connection.relay(this, buffer, count);
+  received(count: number): boolean {
+    const connection = this.#connection;
+    const goOn = connection.relay(this, count);
+    if (connection.stage === 'open') this.#own = connection.core.buffers.next(this.#own, count, this.stalled);
+    return goOn;
   }
 
   ended(): void {
@@ -73,8 +78,6 @@ export class Side implements Receiver {
   }
 
   broke(error: NodeJS.ErrnoException): void {
-    this.busy = false;
-    this.release();
     this.#connection.sideBroke(this, error);
   }
 
@@ -84,14 +87,18 @@ export class Side implements Receiver {
 
   written(): void {
     this.busy = false;
-    // Called from within send() when the kernel took all at once: then nothing waits for this.
-    if (this.#lent === null) return;
-    this.release();
+    this.#returnLent();
     this.#connection.sideWritten(this);
   }
 
-  /** Hands the buffer back that a write has held. */
+  /** Hands all buffers back, once the socket is closed. */
   release(): void {
+    this.#returnLent();
+    if (this.#own !== null) this.#connection.core.buffers.disown(this.#own);
+    this.#own = null;
+  }
+
+  #returnLent(): void {
     if (this.#lent !== null) this.#connection.core.buffers.giveBack(this.#lent);
     this.#lent = null;
   }

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { bindTcp, localPort, peerAddress, tcpHandle } from './handles.ts';
+
+test('bindTcp() binds without listening, and says why it cannot', async () => {
+  const handle = bindTcp('127.0.0.1', 0);
+  const port = localPort(handle);
+  assert.ok(port > 0);
+  await assert.rejects(
+    new Promise((_, reject) => {
+      net.connect(port, '127.0.0.1').on('error', reject);
+    }),
+    { code: 'ECONNREFUSED' },
+  );
+  handle.listen(1);
+  assert.throws(() => bindTcp('127.0.0.1', port), { code: 'EADDRINUSE' });
+  assert.throws(() => bindTcp('192.0.2.1', 0), { code: 'EADDRNOTAVAIL' });
+  handle.close();
+});
+
+test('tcpHandle() takes only what can do all that the engine needs', () => {
+  const handle = bindTcp('::1', 0);
+  assert.equal(tcpHandle(handle), handle);
+  assert.equal(peerAddress(handle), '');
+  handle.close();
+  for (const other of [null, {}, 'handle', { listen: () => 0, close: () => undefined }]) {
+    assert.throws(() => tcpHandle(other), /Cannot use this Node.js/);
+  }
+});
