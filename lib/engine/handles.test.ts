@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
-import { bindTcp, localPort, peerAddress, tcpHandle } from './handles.ts';
+import { bindTcp, localPort, peerOf, peerText, tcpHandle } from './handles.ts';
 
 test('bindTcp() binds without listening, and says why it cannot', async () => {
   const handle = bindTcp('127.0.0.1', 0);
@@ -22,7 +22,7 @@ test('bindTcp() binds without listening, and says why it cannot', async () => {
 test('tcpHandle() takes only what can do all that the engine needs', () => {
   const handle = bindTcp('::1', 0);
   assert.equal(tcpHandle(handle), handle);
-  assert.equal(peerAddress(handle), '');
+  assert.equal(peerText(peerOf(handle)), '');
   handle.close();
   for (const other of [null, {}, 'handle', { listen: () => 0, close: () => undefined }]) {
     assert.throws(() => tcpHandle(other), /Cannot use this Node.js/);
