@@ -1,11 +1,12 @@
 // The lists in the READMEs are those of the program: keys, options, events, reasons, metrics, variables.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withReference } from '../config/readme.ts';
 import { COMMANDS, FLAGS } from '../lib/cli/commands.ts';
 import { FAILED, REASONS } from '../lib/ipc/reasons.ts';
+import { withGlance } from './bench/readme.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
@@ -52,6 +53,12 @@ for (const { file, language } of READMES) {
   });
 }
 
+test('both READMEs show the figures of RESULTS.md and no others (npm run docs writes them)', () => {
+  const measured = join(ROOT, 'e2e', 'bench', 'RESULTS.md');
+  const results = existsSync(measured) ? readFileSync(measured, 'utf8') : null;
+  for (const { file } of READMES) assert.equal(text(file), withGlance(text(file), results), file);
+});
+
 test('the table of commands has every command with its options', () => {
   const rows = tableIn('Core commands').map(([command = '', options = '']) => {
     const [, name, ...argument] = codeIn(command)[0]?.split(' ') ?? [];
@@ -96,7 +103,7 @@ test('the list of reasons is the closed list, in its order', () => {
 });
 
 test('every environment variable that the program reads is named', () => {
-  const read = `${sources('bin', 'lib')}\n${text('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
+  const read = `${sources('lib')}\n${text('bin/bal.ts')}\n${text('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
   const known = new Set(Array.from(read, ([, name]) => name));
   known.delete('BAL_VERSION'); // put in by the build
   const named = new Set(Array.from(text('README.md').matchAll(/`(BAL_[A-Z_]+)`/g), ([, name]) => name));

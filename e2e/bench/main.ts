@@ -83,7 +83,7 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
     process.stdout.write(text);
     if (options.out !== null) {
       writeFileSync(options.out, text);
-      say(`written to ${options.out}`);
+      say(`written to ${options.out}; 'npm run docs' takes it over into the READMEs`);
     }
   } finally {
     await backends.stop();
