@@ -1,9 +1,25 @@
 // The engines that can run here, by name.
 
+import { describe, test } from 'node:test';
 import { createJsEngine } from '../js.ts';
 import { loadNativeEngine } from '../native.ts';
+import type { CreateEngine } from '../engine.ts';
 import type { NativeLoad } from '../native.ts';
 
-export function engineNamed(name: 'js' | 'native'): NativeLoad {
+export type EngineName = 'js' | 'native';
+
+export function engineNamed(name: EngineName): NativeLoad {
   return name === 'js' ? { ok: true, create: createJsEngine } : loadNativeEngine();
+}
+
+/** Holds every engine that can run here to some parts of the contract. */
+export function hold(parts: Readonly<Record<string, (create: CreateEngine, name: EngineName) => void>>): void {
+  for (const name of ['js', 'native'] as const) {
+    const engine = engineNamed(name);
+    if (!engine.ok) {
+      test(name, { skip: engine.reason });
+      continue;
+    }
+    for (const [part, tests] of Object.entries(parts)) describe(`${name}: ${part}`, () => tests(engine.create, name));
+  }
 }

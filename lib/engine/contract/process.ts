@@ -10,6 +10,8 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Report } from './child.ts';
+import type { CreateEngine } from '../engine.ts';
+import type { EngineName } from './engines.ts';
 import { backend, client, echo, Peer } from './peer.ts';
 import { within } from './wait.ts';
 
@@ -45,7 +47,7 @@ async function reportOnce(child: ChildProcess, what: string, claim: (report: Rep
   }
 }
 
-export function processTests(name: 'js' | 'native'): void {
+export function processTests(_: CreateEngine, name: EngineName): void {
   test('out of descriptors, the engine neither spins nor breaks, and recovers', async (t) => {
     const { port } = await backend(t, echo);
     const child = start(t, LIMITED, [name, '0', String(port)]);

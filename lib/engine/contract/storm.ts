@@ -76,7 +76,7 @@ export function stormTests(create: CreateEngine): void {
         if (connection !== undefined && it.isDeciding(connection)) it.decide(connection, next(5) - 1 > 2 ? 0 : next(3));
       }, 1);
       t.after(() => clearInterval(decider));
-      const total = 300;
+      const total = 200;
       const peers: Peer[] = [];
       let open = 0;
       for (let made = 0; made < total; made++) {
@@ -112,8 +112,8 @@ export function stormTests(create: CreateEngine): void {
       await peer.finish();
       peer.socket.destroy();
     };
-    for (let round = 0; round < 12; round++) await Promise.all(Array.from({ length: 50 }, async (_, i) => one(i)));
-    await it.ends(600);
+    for (let round = 0; round < 8; round++) await Promise.all(Array.from({ length: 50 }, async (_, i) => one(i)));
+    await it.ends(400);
     it.close();
     await until(() => sockets() <= before, `${before} sockets, not ${sockets()}`);
   });

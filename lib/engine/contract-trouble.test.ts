@@ -1,0 +1,10 @@
+// What engine.ts promises when nothing comes, when all is to end, when something runs short, and in disorder; held
+// against every engine that can run here.
+
+import { hold } from './contract/engines.ts';
+import { idleTests } from './contract/idle.ts';
+import { processTests } from './contract/process.ts';
+import { stopTests } from './contract/stop.ts';
+import { stormTests } from './contract/storm.ts';
+
+hold({ idle: idleTests, stop: stopTests, process: processTests, storm: stormTests });
