@@ -13,6 +13,7 @@ import { anchorOf, type Block, blocksOf, codeIn, linksIn, sectionsOf } from './h
 import { atEnd, atExit } from './harness/owner.ts';
 import { freePort } from './harness/ports.ts';
 import { gone, pidsOf, signal } from './harness/processes.ts';
+import { lacking } from './harness/program.ts';
 import { ROOT } from './harness/root.ts';
 
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -130,7 +131,8 @@ for (const block of scripts) {
   const commands = script.split('\n').filter((line) => !line.startsWith('#'));
   const title = `README.md:${block.line} works: ${commands[0] ?? ''}`;
   if (commands.join('') === '') continue;
-  test(title, async (t) => {
+  const missing = lacking('bash', ...(script.includes('curl ') ? ['curl'] : []));
+  test(title, { skip: missing ?? false }, async (t) => {
     const at = await place(t);
     if (block.note !== null) {
       assert.match(block.note, /^bal runs( with admin)?$/, 'the test knows what the note asks for');
