@@ -15,7 +15,7 @@ export interface Ended {
   /** `ip:port`; none of the texts needs escaping: addresses, and names that the configuration has checked. */
   readonly client: string;
   readonly service: string;
-  /** Null when none was connected. */
+  /** The one it was connected to, or that was being tried when it ended; null when there was none. */
   readonly backend: string | null;
   readonly attempts: number;
   readonly connectMs: number | null;
