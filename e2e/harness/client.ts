@@ -70,6 +70,12 @@ export async function connectTo(t: Owner, port: number, host = '127.0.0.1'): Pro
     end: () => void socket.end(),
     reset: () => void socket.resetAndDestroy(),
     reads: (length) => within(`${length} bytes have arrived`, take(length)),
-    over: finished.then((how) => ({ how, data: gather() })),
+    get over() {
+      return within(
+        'the connection is over',
+        finished.then((how) => ({ how, data: gather() })),
+        60_000,
+      );
+    },
   };
 }

@@ -1,0 +1,143 @@
+// One record for each connection, and in it why it ended: every reason is brought about on purpose.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { type Bal, startBal } from './harness.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo, named } from './harness/behaviours.ts';
+import { blackHole } from './harness/black-hole.ts';
+import { type Client, connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { freePort } from './harness/ports.ts';
+import type { LogRecord } from './harness/records.ts';
+
+interface Scene {
+  readonly bal: Bal;
+  readonly port: number;
+  readonly address: string;
+  /** A client that has been answered: it is connected to the backend. */
+  readonly connected: () => Promise<Client>;
+  /** The record with this reason. */
+  readonly record: (reason: string) => Promise<LogRecord['fields']>;
+}
+
+async function scene(
+  t: TestContext,
+  engine: EngineName,
+  behaviour: Behaviour,
+  runtime: Record<string, number> = {},
+): Promise<Scene> {
+  const a = await backend(t, behaviour);
+  const port = await freePort();
+  const config = configFor(port, [a], {
+    workers: 1,
+    log_connections: 'all',
+    runtime: { health_check_interval_ms: 60_000, ...runtime },
+  });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  return {
+    bal,
+    port,
+    address: a.address,
+    async connected() {
+      const client = await connectTo(t, port);
+      await client.send('x');
+      await client.reads(1);
+      return client;
+    },
+    async record(reason) {
+      return (await bal.logged('connection.ended', ({ fields }) => fields['reason'] === reason)).fields;
+    },
+  };
+}
+
+/** Later than right after accepting: that could still be a failed connect, for which there is another try. */
+const resetsWhenAsked: Behaviour = (socket) => {
+  socket.once('data', () => socket.resetAndDestroy());
+  socket.resume();
+};
+
+forEachEngine(
+  'clean ends and resets of either side each have their reason, backend and byte counts',
+  async (t, engine) => {
+    const { address, connected, record, bal } = await scene(t, engine, echo);
+    const polite = await connected();
+    const client = `127.0.0.1:${polite.socket.localPort}`;
+    polite.end();
+    await polite.over;
+    const clean = await record('client_closed');
+    assert.equal(clean['backend'], address);
+    assert.equal(clean['service'], 'default');
+    assert.equal(clean['attempts'], 1);
+    assert.deepEqual([clean['bytes_in'], clean['bytes_out']], [1, 1]);
+    assert.equal(clean['client'], client);
+    assert.ok(Number(clean['duration_ms']) > 0 && Number(clean['connect_ms']) >= 0);
+
+    (await connected()).reset();
+    assert.equal((await record('client_reset'))['backend'], address);
+    const { totals } = await bal.status();
+    assert.equal(totals?.connections_total, 2);
+    assert.equal(bal.logs().filter(({ event }) => event === 'connection.ended').length, 2);
+  },
+);
+
+forEachEngine('a backend that ends first, and one that resets', async (t, engine) => {
+  const ends = await scene(t, engine, named('bye'));
+  const told = await connectTo(t, ends.port);
+  await told.over;
+  told.end();
+  assert.equal((await ends.record('backend_closed'))['bytes_out'], 3);
+
+  const broken = await scene(t, engine, resetsWhenAsked);
+  const asking = await connectTo(t, broken.port);
+  await asking.send('x');
+  assert.equal((await asking.over).how, 'reset');
+  assert.equal((await broken.record('backend_reset'))['backend'], broken.address);
+});
+
+forEachEngine('idle, drain and stop', async (t, engine) => {
+  const idle = await scene(t, engine, echo, { connection_idle_timeout_ms: 200, drain_timeout_ms: 100 });
+  await idle.connected();
+  assert.deepEqual([(await idle.record('idle'))['bytes_in'], (await idle.record('idle'))['bytes_out']], [1, 1]);
+
+  const draining = await scene(t, engine, echo, { drain_timeout_ms: 100 });
+  await draining.connected();
+  await draining.bal.graceful();
+  await draining.record('drain');
+  await draining.connected();
+  await draining.bal.stop('--now');
+  await draining.record('stopped');
+});
+
+forEachEngine('nobody to connect to, nobody who waits for it, and no room', async (t, engine) => {
+  const gone = await scene(t, engine, echo);
+  const { connected, record, bal, port } = await scene(t, engine, echo, { max_concurrent_connections: 1 });
+  await connected();
+  await (
+    await connectTo(t, port)
+  ).over;
+  assert.equal((await record('overload'))['backend'], null);
+  await bal.logged('client.overload');
+
+  const hole = await blackHole(t);
+  const config = configFor(gone.port, [{ host: '127.0.0.1', port: hole }], {
+    workers: 1,
+    log_connections: 'all',
+    runtime: { backend_connect_timeout_ms: 30_000 },
+  });
+  gone.bal.configure(config);
+  assert.equal((await gone.bal.graceful()).code, 0);
+  const impatient = await connectTo(t, gone.port);
+  await gone.bal.statusWhen('the client is counted', ({ totals }) => totals?.active_connections === 1);
+  impatient.reset();
+  assert.equal((await gone.record('client_gone'))['connect_ms'], null);
+
+  const closed = await freePort();
+  gone.bal.configure({ ...config, backends: [{ host: '127.0.0.1', port: closed }] });
+  assert.equal((await gone.bal.graceful()).code, 0);
+  await (
+    await connectTo(t, gone.port)
+  ).over;
+  assert.equal((await gone.record('connect_failed'))['attempts'], 1);
+});
