@@ -46,7 +46,8 @@ forEachEngine(
     }
     const { code, stdout } = await stopping;
     assert.equal(code, 0);
-    assert.match(stdout, /3/, 'it told how many remained');
+    // Also a visit that came just before the end of listening may be among them.
+    assert.match(stdout, /waiting for [34] connections/, 'it told how many remained');
     assert.doesNotMatch(stdout, /[1-9]\d* .*\bcut\b/);
   },
 );

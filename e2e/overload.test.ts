@@ -43,7 +43,8 @@ forEachEngine(
     for (const client of clients) if (!kept.includes(client)) assert.equal((await client.over).how, 'reset');
 
     // The log tells of it without a line for each.
-    const records = bal.logs().filter(({ event }) => event.includes('overload'));
+    await bal.logged('client.overload');
+    const records = bal.logs().filter(({ event }) => event === 'client.overload');
     assert.ok(records.length >= 1 && records.length <= WORKERS, JSON.stringify(records));
 
     for (const client of kept) client.end();
