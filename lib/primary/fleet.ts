@@ -62,7 +62,8 @@ export interface Fleet {
   readonly respawned: number;
 }
 
-export function createFleet(log: Log, events: FleetEvents): Fleet {
+/** `startWorker` is forkWorker, or what stands in for it where there are to be no processes. */
+export function createFleet(log: Log, events: FleetEvents, startWorker = forkWorker): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
   let active: Generation | null = null;
@@ -71,7 +72,7 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
   let cutInTotal = 0;
 
   function fork(id: number, generation: Generation): WorkerProcess {
-    const worker = forkWorker(id, generation.number, generation, events.news);
+    const worker = startWorker(id, generation.number, generation, events.news);
     const startedAt = performance.now();
     live.add(worker);
     events.forked(worker);
@@ -206,8 +207,9 @@ export function createFleet(log: Log, events: FleetEvents): Fleet {
           replaced++;
           continue;
         }
-        // Back to where we were: what was swapped gets workers of the old generation, new first again.
-        if (previous !== null) {
+        // Back to where we were: what was swapped gets workers of the old generation, new first again. Not during a
+        // stop: it has told everybody how long they have, and retire() would give them the time of a reload instead.
+        if (previous !== null && !stopping) {
           for (const slot of slots.values()) {
             if (slot.id > previous.workers) retire(slot);
             else if (slot.id < id) await restore(slot, previous);

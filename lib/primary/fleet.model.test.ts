@@ -1,0 +1,291 @@
+// The rolling reload without processes: the real fleet over workers that come up, hang, fail and die as chance wants it,
+// on a clock of the test's own.
+import assert from 'node:assert/strict';
+import { setImmediate as settle } from 'node:timers/promises';
+import { test, type TestContext } from 'node:test';
+import * as fc from 'fast-check';
+import { deferred } from '../deferred.ts';
+import { createFleet, type Fleet, type Generation } from './fleet.ts';
+import type { Table } from '../ipc/table.ts';
+import type { Log } from './log.ts';
+import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
+
+const RUNS = process.env['BAL_SOAK'] === 'long' ? 2000 : 60;
+/** As worker-process.ts gives up on a worker that says nothing. */
+const READY_DEADLINE_MS = 10_000;
+const DRAIN_MS = 1000;
+/** Longer than any deadline of the fleet's, so that what must happen has happened. */
+const QUIET_MS = 30_000;
+/** What a worker had when it last reported. */
+const CLIENTS = 3;
+
+function generationOf(number: number, workers: number): Generation {
+  const table: Table = { generation: number, version: 1, logLevel: 'info', logConnections: 'none', services: [] };
+  return { number, workers, engine: 'js', handles: [], drainMs: DRAIN_MS, table: () => table };
+}
+
+const silence = (): void => undefined;
+const log: Log = { debug: silence, info: silence, warn: silence, error: silence, for: () => log };
+
+/** A worker that does what the test says, and only then. */
+class Fake {
+  state: WorkerState = 'forked';
+  hung = false;
+  /** Clients that went with it. */
+  lost = 0;
+  readonly pid: number;
+  readonly generation: number;
+  readonly process: WorkerProcess;
+  readonly #ready = deferred<ReadyResult>();
+  readonly #exited = deferred<Exit>();
+  readonly #deadline: NodeJS.Timeout;
+
+  /** `drained` is called when the fleet wants it to go. */
+  constructor(id: number, pid: number, generation: number, drained: (fake: Fake, timeoutMs: number | null) => void) {
+    this.pid = pid;
+    this.generation = generation;
+    this.#deadline = setTimeout(() => this.end(null), READY_DEADLINE_MS);
+    let heardAt = performance.now();
+    const state = (): WorkerState => this.state;
+    const heard = (): number => (heardAt = this.hung ? heardAt : performance.now());
+    this.process = {
+      id,
+      pid,
+      generation,
+      drainMs: DRAIN_MS,
+      engine: 'js',
+      engineNote: null,
+      get state() {
+        return state();
+      },
+      get heardAt() {
+        return heard();
+      },
+      ready: this.#ready.promise,
+      exited: this.#exited.promise,
+      pushTable: silence,
+      send: silence,
+      drain: (timeoutMs) => {
+        if (this.state === 'gone') return;
+        this.state = 'draining';
+        clearTimeout(this.#deadline);
+        this.#ready.resolve({ ok: false, reason: 'was told to stop' });
+        drained(this, timeoutMs);
+      },
+      kill: () => this.end(null),
+    };
+  }
+
+  up(): void {
+    if (this.state !== 'forked') return;
+    this.state = 'ready';
+    clearTimeout(this.#deadline);
+    this.#ready.resolve({ ok: true });
+  }
+
+  /** It cannot listen, and says so; it lives until it is killed. */
+  fail(): void {
+    if (this.state === 'forked') this.#ready.resolve({ ok: false, reason: 'cannot listen' });
+  }
+
+  /** `cut`: what it says of itself at the end, null when it dies without a word. */
+  end(cut: number | null): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    clearTimeout(this.#deadline);
+    this.#ready.resolve({ ok: false, reason: 'is gone' });
+    this.lost = cut ?? CLIENTS;
+    this.#exited.resolve({ code: 0, signal: null, cut });
+  }
+}
+
+class World {
+  readonly fakes: Fake[] = [];
+  readonly fleet: Fleet;
+  rolling = false;
+  rolls = { done: 0, refused: 0 };
+  /** The time that a stop gives, once there is one. */
+  stopped: number | null = null;
+  /** What the stop said in the end. */
+  cut: number | null = null;
+  generation = 1;
+  workers: number;
+  #clock = 0;
+  readonly #claims: (() => void)[] = [];
+  readonly #gone = new Set<number>();
+  readonly #t: TestContext;
+
+  constructor(t: TestContext, workers: number) {
+    this.#t = t;
+    this.workers = workers;
+    t.mock.method(performance, 'now', () => this.#clock);
+    const gone = ({ pid }: WorkerProcess): number => {
+      const told = this.#gone.has(pid);
+      this.#hold(() => assert.ok(!told, 'an end is told once'));
+      this.#gone.add(pid);
+      return CLIENTS;
+    };
+    this.fleet = createFleet(log, { forked: silence, news: silence, ready: silence, gone }, (id, generation) => {
+      const { stopped } = this;
+      this.#hold(() => assert.equal(stopped, null, 'nobody is forked once bal is being stopped'));
+      const fake = new Fake(id, this.fakes.length + 1, generation, (who, timeoutMs) => this.#drained(who, timeoutMs));
+      this.fakes.push(fake);
+      return fake.process;
+    });
+  }
+
+  async start(): Promise<void> {
+    const started = this.fleet.start(generationOf(1, this.workers));
+    for (const fake of this.fakes) fake.up();
+    assert.deepEqual(await started, { ok: true });
+  }
+
+  /** One at a time, as the instance sees to. */
+  roll(workers: number): void {
+    if (this.rolling || this.stopped !== null) return;
+    const number = ++this.generation;
+    this.rolling = true;
+    void this.fleet.roll(generationOf(number, workers)).then(({ ok, replaced }) => {
+      this.rolling = false;
+      this.rolls[ok ? 'done' : 'refused']++;
+      this.#hold(() => assert.equal(replaced, ok ? workers : 0));
+      if (ok) this.workers = workers;
+    });
+  }
+
+  stop(timeoutMs: number): void {
+    const shorter = Math.min(timeoutMs, this.stopped ?? Infinity);
+    this.stopped = shorter;
+    const cut = this.fleet.stop(shorter);
+    void cut.then((sum) => (this.cut = sum));
+    for (const { state } of this.fakes) assert.ok(state === 'draining' || state === 'gone');
+  }
+
+  /** Lets `ms` pass; `each` is what the workers do of themselves, ten times a second. */
+  async pass(ms: number, each: (fake: Fake) => void = silence): Promise<void> {
+    for (let left = ms; left > 0; left -= 100) {
+      this.#clock += 100;
+      this.#t.mock.timers.tick(100);
+      this.fakes.forEach(each);
+      await this.check();
+    }
+  }
+
+  async check(): Promise<void> {
+    await settle();
+    for (const claim of this.#claims.splice(0)) claim();
+    const alive = this.fakes.filter(({ state }) => state !== 'gone').map(({ pid }) => pid);
+    assert.deepEqual(
+      this.fleet.all().map(({ pid }) => pid),
+      alive,
+      'the fleet knows exactly the workers that live',
+    );
+    assert.equal(this.#gone.size, this.fakes.length - alive.length, 'every end is told');
+  }
+
+  listening(): Fake[] {
+    return this.fakes.filter(({ state, hung }) => state === 'ready' && !hung);
+  }
+
+  #drained(fake: Fake, timeoutMs: number | null): void {
+    const { stopped } = this;
+    if (stopped !== null) {
+      this.#hold(() => assert.equal(timeoutMs, stopped, 'nothing makes a stop last longer'));
+      return;
+    }
+    const others = this.fakes.filter(({ pid, state }) => pid !== fake.pid && state === 'ready');
+    this.#hold(() => assert.ok(others.length > 0, 'the last worker that listens is never told to go'));
+  }
+
+  /** What fails within the fleet's own promises fails the test at the next check. */
+  #hold(claim: () => void): void {
+    this.#claims.push(claim);
+  }
+}
+
+const WHATS = ['up', 'fail', 'die', 'drained', 'hang', 'roll', 'wait', 'stop'] as const;
+interface Op {
+  readonly what: (typeof WHATS)[number];
+  readonly choice: number;
+}
+/** A stop is rare, or little else would be seen. */
+const what = fc.oneof(
+  { weight: 40, arbitrary: fc.constantFrom<Op['what']>('up', 'up', 'fail', 'die', 'drained', 'hang', 'roll', 'wait') },
+  { weight: 1, arbitrary: fc.constant<Op['what']>('stop') },
+);
+const ops: fc.Arbitrary<Op[]> = fc.array(fc.record({ what, choice: fc.nat(100) }), { minLength: 5, maxLength: 60 });
+
+async function perform(world: World, { what: kind, choice }: Op): Promise<void> {
+  const nth = (...states: WorkerState[]): Fake | undefined => {
+    const fit = world.fakes.filter(({ state }) => states.includes(state));
+    return fit[choice % Math.max(1, fit.length)];
+  };
+  if (kind === 'up') nth('forked')?.up();
+  if (kind === 'fail') nth('forked')?.fail();
+  if (kind === 'die') nth('forked', 'ready', 'draining')?.end(null);
+  if (kind === 'drained') nth('draining')?.end(1);
+  if (kind === 'roll') world.roll(1 + (choice % 4));
+  if (kind === 'stop') world.stop((choice % 3) * DRAIN_MS);
+  if (kind === 'wait') await world.pass(100 * (choice % 60));
+  const hanging = kind === 'hang' ? nth('forked', 'ready', 'draining') : undefined;
+  if (hanging !== undefined) hanging.hung = true;
+  await world.check();
+}
+
+/** Workers that are well: they come up, and go when they are told to. */
+function well(fake: Fake): void {
+  if (fake.hung) return;
+  fake.up();
+  if (fake.state === 'draining') fake.end(0);
+}
+
+test('a fleet under faults always listens, comes back by itself, and ends when told', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const seen = { done: 0, refused: 0, stopped: 0 };
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 4 }), ops, async (workers, all) => {
+      const world = new World(t, workers);
+      await world.start();
+      for (const op of all) await perform(world, op);
+      await world.pass(QUIET_MS, well);
+      assert.equal(world.rolling, false, 'a roll comes to its end');
+      if (world.stopped === null) {
+        assert.equal(world.listening().length, world.workers, 'as many workers as configured');
+        assert.equal(world.fleet.all().length, world.workers, 'and none besides');
+        world.roll(world.workers);
+        await world.pass(QUIET_MS, well);
+        assert.deepEqual(
+          world.listening().map(({ generation }) => generation),
+          Array.from({ length: world.workers }, () => world.generation),
+          'all of the new generation',
+        );
+        world.stop(DRAIN_MS);
+        await world.pass(QUIET_MS);
+      } else seen.stopped++;
+      assert.deepEqual(world.fleet.all(), []);
+      assert.equal(
+        world.cut,
+        world.fakes.reduce((sum, { lost }) => sum + lost, 0),
+        'the stop tells of every client that was lost',
+      );
+      seen.done += world.rolls.done;
+      seen.refused += world.rolls.refused;
+    }),
+    { numRuns: RUNS },
+  );
+  for (const count of Object.values(seen)) assert.ok(count > RUNS / 20, `enough was seen: ${JSON.stringify(seen)}`);
+});
+
+test('a stop during a reload that adds workers gives them no more time than the stop does', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const world = new World(t, 1);
+  await world.start();
+  world.roll(3);
+  for (let swapped = 0; swapped < 2; swapped++) {
+    world.fakes.at(-1)?.up();
+    await world.check();
+  }
+  world.stop(0);
+  await world.pass(QUIET_MS);
+  assert.deepEqual([world.fleet.all(), world.rolls.refused], [[], 1]);
+});
