@@ -48,13 +48,23 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
 
 const LEVELS: ReadonlySet<unknown> = new Set<LogLine['level']>(['debug', 'info', 'warn', 'error']);
 
+/** Writing JSON costs stack for every level, and a stack overflow in the primary would be the end of all. */
+const MAX_DEPTH = 8;
+
 function isLogLine(line: unknown): boolean {
   return (
     isRecord(line) &&
     LEVELS.has(line['level']) &&
     ['module', 'event', 'message'].every((key) => typeof line[key] === 'string') &&
-    isRecord(line['fields'])
+    isRecord(line['fields']) &&
+    isShallow(line['fields'], MAX_DEPTH)
   );
+}
+
+/** At most so many objects and arrays inside each other. */
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
