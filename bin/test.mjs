@@ -32,7 +32,7 @@ const run = spawnSync(
     '--enable-source-maps',
     '--test',
     `--test-concurrency=${isLong ? 1 : 3}`,
-    `--test-timeout=${isLong ? 3_600_000 : 120_000}`,
+    `--test-timeout=${isLong ? 3_600_000 : 300_000}`,
     ...chosen,
   ],
   {
