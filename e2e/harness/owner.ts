@@ -55,7 +55,12 @@ export function atExit(end: () => void): () => void {
   if (!listening) {
     listening = true;
     process.once('exit', () => lastThings.forEach((last) => last()));
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(name, () => process.exit(1));
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.once(name, () => {
+        process.stderr.write(`These tests were ended from outside by ${name}\n`);
+        process.exit(1);
+      });
+    }
   }
   lastThings.add(end);
   return () => void lastThings.delete(end);
