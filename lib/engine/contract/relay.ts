@@ -90,6 +90,35 @@ export function relayTests(create: CreateEngine): void {
     assert.equal(await received, sent);
   });
 
+  test('small messages are not held back for the sake of larger segments', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const peer = await client(t, it.listen());
+    const other = await served();
+    for (const [from, to] of [
+      [peer, other],
+      [other, peer],
+    ] as const) {
+      const [had, got] = [from.received, to.received];
+      // Two messages before each answer: on a connection that looks like a dialogue the first one's acknowledgement is
+      // delayed by 40 ms, in the hope of an answer to go with. Without TCP_NODELAY the second one waits for it.
+      const times: number[] = [];
+      for (let i = 1; i <= 20; i++) {
+        from.send('1');
+        await to.bytes(got + 2 * i - 1);
+        const sent = performance.now();
+        from.send('2');
+        await to.bytes(got + 2 * i);
+        times.push(performance.now() - sent);
+        to.send('!');
+        await from.bytes(had + i);
+      }
+      const fastest = Math.min(...times.slice(10));
+      assert.ok(fastest < 25, `the fastest took ${fastest} ms`);
+    }
+  });
+
   test('live byte counters show what was relayed before the connection ends', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);

@@ -50,6 +50,7 @@ export class Connection {
   /** The last sweep that found bytes moved. */
   lastMoved = 0;
   #target = -1;
+  #route: Route | undefined;
 
   constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
     this.core = core;
@@ -67,6 +68,7 @@ export class Connection {
     }
     this.#target = target;
     const route = this.core.routes[target];
+    this.#route = route;
     if (route === undefined) {
       this.#failed('other');
       return;
@@ -84,8 +86,7 @@ export class Connection {
   }
 
   backendConnected(backend: Side): void {
-    const route = this.core.routes[this.#target];
-    if (route?.mayMeetItself && backend.socket.handle !== null && metItself(backend.socket.handle)) {
+    if (this.#route?.mayMeetItself && backend.socket.handle !== null && metItself(backend.socket.handle)) {
       backend.socket.reset();
       this.#failed('refused');
       return;

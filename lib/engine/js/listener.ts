@@ -2,8 +2,10 @@
 // object that taking a connection out of one costs.
 
 import type { ListenerSettings } from '../engine.ts';
-import { systemError } from '../handles.ts';
+import { systemError, tcpHandle } from '../handles.ts';
 import type { TcpHandle } from '../handles.ts';
+
+const INHERITS = process.platform === 'linux';
 
 export interface Listener {
   readonly id: number;
@@ -21,7 +23,10 @@ export function listen(
   const listener: Listener = { id, settings, handle };
   // Linux hands this option down to the sockets that are accepted, which saves a system call for each.
   handle.setNoDelay(true);
-  handle.onconnection = (status, client) => accept(listener, status, client);
+  handle.onconnection = (status, client) => {
+    if (!INHERITS && status === 0) tcpHandle(client).setNoDelay(true);
+    accept(listener, status, client);
+  };
   const status = handle.listen(settings.backlog);
   if (status === 0) return listener;
   handle.close();

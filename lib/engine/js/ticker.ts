@@ -5,31 +5,41 @@ export class Ticker {
   #periodMs: number;
   #timer: NodeJS.Timeout | null = null;
   #due = 0;
+  #wasLate = false;
 
   /**
    * `step` returns whether to go on. It is told when it is called much too late: then the process was held up, what has
    * arrived meanwhile is still unread (timers come before sockets in libuv's round), and nobody is to be blamed for it.
+   * The next step counts as punctual, however late: by then everything was read.
    */
   constructor(periodMs: number, step: (now: number, punctual: boolean) => boolean) {
     this.#periodMs = periodMs;
     this.#step = step;
   }
 
-  /** Takes effect with the next start. */
+  /** Makes the period at most this long. */
   shorten(periodMs: number): void {
-    this.#periodMs = Math.min(this.#periodMs, periodMs);
+    if (periodMs >= this.#periodMs) return;
+    this.#periodMs = periodMs;
+    if (this.#timer === null) return;
+    this.stop();
+    this.start();
   }
 
   start(): void {
     if (this.#timer !== null) return;
     this.#due = performance.now() + this.#periodMs;
-    this.#timer = setInterval(() => {
-      const now = performance.now();
-      const punctual = now - this.#due < this.#periodMs;
-      this.#due = now + this.#periodMs;
-      if (!this.#step(now, punctual)) this.stop();
-    }, this.#periodMs);
+    this.#wasLate = false;
+    this.#timer = setInterval(() => this.#tick(), this.#periodMs);
     this.#timer.unref();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const punctual = this.#wasLate || now - this.#due < this.#periodMs;
+    this.#wasLate = !punctual;
+    this.#due = now + this.#periodMs;
+    if (!this.#step(now, punctual)) this.stop();
   }
 
   stop(): void {
