@@ -289,3 +289,17 @@ test('a stop during a reload that adds workers gives them no more time than the 
   await world.pass(QUIET_MS);
   assert.deepEqual([world.fleet.all(), world.rolls.refused], [[], 1]);
 });
+
+test('nor does one that comes while a failed reload goes back', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const world = new World(t, 1);
+  await world.start();
+  world.roll(3);
+  for (const step of ['up', 'up', 'fail', 'fail'] as const) {
+    world.fakes.at(-1)?.[step]();
+    await world.check();
+  }
+  world.stop(0);
+  await world.pass(QUIET_MS);
+  assert.deepEqual([world.fleet.all(), world.rolls.refused], [[], 1]);
+});

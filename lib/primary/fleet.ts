@@ -178,7 +178,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   function retire(slot: Slot): void {
     if (slot.respawn !== null) clearTimeout(slot.respawn);
     slots.delete(slot.id);
-    if (slot.worker !== null) drain(slot.worker, null);
+    // A stop has told everybody how long they have; this would give them the time of a reload instead.
+    if (slot.worker !== null && !stopping) drain(slot.worker, null);
   }
 
   const watch = watchForHung(log, () => [...slots.values()].flatMap(({ worker }) => worker ?? []));
@@ -207,9 +208,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
           replaced++;
           continue;
         }
-        // Back to where we were: what was swapped gets workers of the old generation, new first again. Not during a
-        // stop: it has told everybody how long they have, and retire() would give them the time of a reload instead.
-        if (previous !== null && !stopping) {
+        // Back to where we were: what was swapped gets workers of the old generation, new first again.
+        if (previous !== null) {
           for (const slot of slots.values()) {
             if (slot.id > previous.workers) retire(slot);
             else if (slot.id < id) await restore(slot, previous);
