@@ -228,7 +228,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const parts = { log, listening, services, slots, fleet, admin, generationOf };
+      const parts = { log, listening, services, slots, fleet, tally, admin, generationOf };
       nextReload = result.promise;
       reloading = reloading.then(async () => {
         nextReload = null;

@@ -14,6 +14,7 @@ import type { Binding, Listening } from './listening.ts';
 import type { RootLog } from './log.ts';
 import type { Services } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
+import type { Tally } from './tally.ts';
 import { badConfig, cannotBind, internalError, isStopping, workersFailed } from './verdict.ts';
 
 export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
@@ -36,6 +37,7 @@ export interface ReloadParts {
   readonly services: Services;
   readonly slots: SlotBook;
   readonly fleet: Fleet;
+  readonly tally: Tally;
   readonly admin: AdminListener;
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
@@ -43,6 +45,8 @@ export interface ReloadParts {
 /** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
 const RELEASE_MS = 3000;
 const RELEASE_POLL_MS = 10;
+/** Workers tell their counters within a millisecond or two; a hung one must not hold up the reload. */
+const COUNTERS_MS = 250;
 
 /** Never rejects. */
 export async function reload(state: InstanceState, parts: ReloadParts): Promise<ReloadVerdict> {
@@ -67,7 +71,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
 }
 
 async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<ReloadVerdict> {
-  const { listening, services, slots, fleet, admin, log } = parts;
+  const { listening, services, slots, fleet, tally, admin, log } = parts;
   const previous = state.plan;
   const loaded = await loadConfig(previous.configPath);
   const next = loaded.plan;
@@ -89,7 +93,8 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     state.plans.set(number, next);
     services.apply(next);
     slots.setPlan(next);
-    await services.settled();
+    // Where the round of each service goes on is read from the counters.
+    await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
   };
   const binding = await listening.bindFor(next);
   let replaced: number;
