@@ -26,6 +26,8 @@ export interface BalOptions {
   /** Added to a config given as values. */
   readonly engine?: EngineName;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another bal.js than the one that was built. */
+  readonly program?: string;
   /** An existing home; otherwise a new one. */
   readonly home?: string;
 }
@@ -116,10 +118,14 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
   });
 
   if (options.daemon === true) {
-    const started = await cli(['start', '-d'], { home: dir, ...(options.env && { env: options.env }) });
+    const started = await cli(['start', '-d'], {
+      home: dir,
+      ...(options.env && { env: options.env }),
+      ...(options.program !== undefined && { program: options.program }),
+    });
     assert.equal(started.code, 0, `bal start -d: ${started.stderr}${started.stdout}`);
   } else {
-    const bal = spawn(process.execPath, [BAL, 'start'], {
+    const bal = spawn(process.execPath, [options.program ?? BAL, 'start'], {
       cwd: dir,
       env: environment(dir, options.env),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -30,12 +30,19 @@ function queued(port: number): number {
 /** The port of a listener at which every connect hangs. */
 export async function blackHole(t: Owner): Promise<number> {
   const port = await freePort();
+  await openBlackHole(t, port);
+  return port;
+}
+
+/** Makes a port on which nothing listens a black hole, until the test is over or what this returns is called. */
+export async function openBlackHole(t: Owner, port: number): Promise<() => Promise<void>> {
   const worker = new Worker(THREAD, { eval: true, workerData: { port, gate: new SharedArrayBuffer(4) } });
   const fillers: Socket[] = [];
-  atEnd(t, async () => {
+  const close = async (): Promise<void> => {
     for (const socket of fillers) socket.destroy();
     await worker.terminate();
-  });
+  };
+  atEnd(t, close);
   await new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
@@ -47,5 +54,5 @@ export async function blackHole(t: Owner): Promise<number> {
     fillers.push(socket);
   }
   await until('the queue of the black hole is full', () => queued(port) >= 2);
-  return port;
+  return close;
 }

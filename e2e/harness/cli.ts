@@ -13,6 +13,8 @@ export interface CliOptions {
   readonly home: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another bal.js than the one that was built. */
+  readonly program?: string;
   /** Kills the command when it takes longer; `code` is null then. */
   readonly deadlineMs?: number;
 }
@@ -24,10 +26,10 @@ export function environment(home: string, more: Readonly<Record<string, string>>
 }
 
 export function cli(args: readonly string[], options: CliOptions): Promise<CliResult> {
-  const { home, env = {}, cwd = home, deadlineMs = 60_000 } = options;
+  const { home, env = {}, cwd = home, program = BAL, deadlineMs = 60_000 } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BAL, ...args], {
+    const child = spawn(process.execPath, [program, ...args], {
       cwd,
       env: environment(home, env),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,8 +1,6 @@
 // Reloads that meet something else under way: a dying worker, another reload, a stop, a connection that is half closed.
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ReloadVerdict } from '../../lib/control/protocol.ts';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { echo, endsFirst, named } from '../harness/behaviours.ts';
@@ -14,23 +12,8 @@ import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../harness/ports.ts';
 import { signal } from '../harness/processes.ts';
 import { until } from '../harness/until.ts';
+import { askReload } from './control.ts';
 import { openStream } from './streams.ts';
-
-/** Asks for a reload as `bal graceful` does, without a process for each wish. */
-function askReload(socketPath: string): Promise<ReloadVerdict> {
-  return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path: '/reload', method: 'POST', agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.once('end', () => {
-        const verdict: ReloadVerdict = JSON.parse(body);
-        resolve(verdict);
-      });
-    });
-    asking.once('error', reject);
-    asking.end();
-  });
-}
 
 forEachEngine(
   'a new worker dies while the others are still replaced: none of the old generation comes back',

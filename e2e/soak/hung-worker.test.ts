@@ -1,0 +1,53 @@
+// A worker that is stopped or caught in a loop does not die: it is noticed by its silence and replaced.
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { startBal } from '../harness.ts';
+import { backend } from '../harness/backend.ts';
+import { echo } from '../harness/behaviours.ts';
+import { configFor } from '../harness/config.ts';
+import { forEachEngine } from '../harness/engines.ts';
+import { echoes } from '../harness/exchange.ts';
+import { startLoad, troubles } from '../harness/load.ts';
+import { freePort } from '../harness/ports.ts';
+import { isAlive, signal } from '../harness/processes.ts';
+import { until } from '../harness/until.ts';
+import { finishAll, openStream, type Stream } from './streams.ts';
+
+// Half of this test is waiting for five seconds to pass, so the engines wait together.
+describe('a hung worker', { concurrency: 2 }, () => {
+  forEachEngine('is replaced, its clients are counted, and the others notice nothing', async (t, engine) => {
+    const a = await backend(t, echo);
+    const port = await freePort();
+    const bal = await startBal(t, { engine, config: configFor(port, [a]) });
+    const streams: Stream[] = [];
+    const shared = await until('both workers have connections', async () => {
+      streams.push(await openStream(t, port, streams.length));
+      const { workers } = await bal.status();
+      return workers.every((worker) => worker.active_connections > 0) ? workers : null;
+    });
+    const [victim, other] = shared;
+    assert.ok(victim !== undefined && other !== undefined);
+    const stoppedAt = performance.now();
+    signal(victim.pid, 'SIGSTOP');
+    // Whom it would have accepted the other one accepts.
+    const load = startLoad(t, port, echoes(64), { clients: 4 });
+    const told = await bal.logged('worker.hung');
+    const detected = performance.now() - stoppedAt;
+    assert.equal(told.fields['pid'], victim.pid);
+    const { fields } = await bal.logged('worker.exited', (record) => record.fields['pid'] === victim.pid);
+    assert.equal(fields['lost'], victim.active_connections);
+    const { totals } = await bal.statusWhen(
+      'the replacement serves',
+      ({ workers }) =>
+        workers.length === 2 && workers.every(({ state, pid }) => state === 'ready' && pid !== victim.pid),
+    );
+    t.diagnostic(
+      `noticed after ${detected.toFixed(0)} ms, replaced after ${(performance.now() - stoppedAt).toFixed(0)} ms`,
+    );
+    assert.equal(totals?.workers_respawned_total, 1);
+    await load.succeeds(20);
+    assert.deepEqual(troubles(await load.stop()), {});
+    assert.equal(isAlive(victim.pid), false);
+    assert.deepEqual(await finishAll(streams), { ok: other.active_connections, reset: victim.active_connections });
+  });
+});
