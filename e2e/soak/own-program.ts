@@ -9,8 +9,8 @@ export interface OwnProgram {
   /** Its bal.js. */
   readonly program: string;
   /** Every worker started from now on ends at once. */
-  breakWorkers(): void;
-  repair(): void;
+  readonly breakWorkers: () => void;
+  readonly repair: () => void;
 }
 
 export function ownProgram(t: Owner): OwnProgram {
