@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 1;
+const PROTOCOL = 2;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<

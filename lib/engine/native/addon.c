@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 1 };
+enum { PROTOCOL = 2 };
 
 static const napi_type_tag ENGINE_TAG = {0x62616c2d656e6769, 0x6e652d6e61746976};
 

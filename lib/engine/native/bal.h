@@ -200,7 +200,7 @@ struct loop {
 
   struct chunk *chunks; // unused ones
   struct tube *tubes;   // unused ones
-  uint32_t chunk_count, tube_count, tubes_out;
+  uint32_t chunk_count, tube_count, tubes_out, large_tubes;
   uint64_t pools_until; // they are emptied then; 0: they are empty
 
   bool can_splice, can_splice_out, can_exclusive, can_accept4;

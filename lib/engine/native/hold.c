@@ -16,6 +16,10 @@ enum {
   POOLED_CHUNKS = 16,
   POOLED_TUBES = 16,
   TUBES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
+  // The more a splice moves the cheaper is a byte, but what lies in a pipe is memory, and of pipes above 64 KiB a user may
+  // have 64 MiB in all. Few are in use at a time unless readers are slow, so a few large ones do most of the work.
+  LARGE_TUBES = 4,
+  LARGE_TUBE_BYTES = 1024 * 1024,
   TUBE_BYTES = 256 * 1024,
   KEPT_MS = 1000,
 };
@@ -30,6 +34,7 @@ struct tube {
   struct tube *next;
   int in, out;
   uint32_t length;     // bytes in the pipe
+  bool large;
   struct chunk *front; // bytes taken out of it again because splicing out failed
 };
 
@@ -65,11 +70,19 @@ static struct tube *tube_take(struct loop *loop, struct engine *engine) {
       free(tube);
       return NULL;
     }
-    fcntl(ends[1], F_SETPIPE_SZ, TUBE_BYTES); // may be refused: then it holds 64 KiB
-    *tube = (struct tube){.in = ends[1], .out = ends[0]};
+    *tube = (struct tube){.in = ends[1], .out = ends[0], .large = loop->large_tubes < LARGE_TUBES};
+    loop->large_tubes += tube->large;
+    fcntl(tube->in, F_SETPIPE_SZ, tube->large ? LARGE_TUBE_BYTES : TUBE_BYTES); // may be refused: then it holds 64 KiB
   }
   loop->tubes_out++;
   return tube;
+}
+
+static void tube_free(struct loop *loop, struct tube *tube) {
+  loop->large_tubes -= tube->large;
+  close(tube->in);
+  close(tube->out);
+  free(tube);
 }
 
 static void tube_give(struct loop *loop, struct tube *tube) {
@@ -77,13 +90,14 @@ static void tube_give(struct loop *loop, struct tube *tube) {
   if (tube->front != NULL) chunk_give(loop, tube->front);
   tube->front = NULL;
   if (tube->length > 0 || loop->tube_count == POOLED_TUBES) {
-    close(tube->in);
-    close(tube->out);
-    free(tube);
+    tube_free(loop, tube);
     return;
   }
-  tube->next = loop->tubes;
-  loop->tubes = tube;
+  // Large ones first.
+  struct tube **at = &loop->tubes;
+  if (!tube->large && *at != NULL && (*at)->large) at = &(*at)->next;
+  tube->next = *at;
+  *at = tube;
   loop->tube_count++;
   loop->pools_until = loop->now + KEPT_MS;
 }
@@ -191,9 +205,7 @@ void hold_free_pools(struct loop *loop) {
   while (loop->tubes != NULL) {
     struct tube *tube = loop->tubes;
     loop->tubes = tube->next;
-    close(tube->in);
-    close(tube->out);
-    free(tube);
+    tube_free(loop, tube);
   }
   loop->chunk_count = loop->tube_count = 0;
   loop->pools_until = 0;
