@@ -1,0 +1,66 @@
+// The log's disk fills up while bal carries traffic, and is given room again.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newHome, startBal } from '../harness.ts';
+import { backend } from '../harness/backend.ts';
+import { named } from '../harness/behaviours.ts';
+import { configFor } from '../harness/config.ts';
+import { forEachEngine } from '../harness/engines.ts';
+import { names } from '../harness/exchange.ts';
+import { startLoad, troubles } from '../harness/load.ts';
+import { atEnd } from '../harness/owner.ts';
+import { freePort } from '../harness/ports.ts';
+import { recordsBelow } from '../harness/records.ts';
+import { until } from '../harness/until.ts';
+
+const lacking = process.getuid?.() === 0 ? null : 'only root can mount a small disk';
+
+forEachEngine(
+  'doctor tells of a full log disk, traffic does not notice it, and with room again bal logs again',
+  async (t, engine) => {
+    const home = newHome(t);
+    const logs = join(home, 'logs');
+    mkdirSync(logs, { mode: 0o700 });
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=0700', 'tmpfs', logs]).status !== 0) {
+      t.skip('this machine allows no mount');
+      return;
+    }
+    atEnd(t, () => void spawnSync('umount', ['-l', logs]));
+    const a = await backend(t, named('a'));
+    const port = await freePort();
+    const config = configFor(port, [a], { workers: 1, log_level: 'debug' });
+    const bal = await startBal(t, { engine, home, daemon: true, config });
+    const load = startLoad(t, port, names('a'), { clients: 4 });
+    await load.succeeds(50);
+    const ballast = join(logs, 'ballast');
+    try {
+      writeFileSync(ballast, Buffer.alloc(16 * 1024 * 1024));
+    } catch {
+      // That is the point: nothing is left.
+    }
+    const isLogsCheck = ({ name, level }: { name: string; level: string }): boolean =>
+      name.includes('log') && level !== 'ok';
+    await until(
+      'doctor tells of the full disk',
+      async () => {
+        const { checks } = JSON.parse((await bal.cli('doctor', '--json')).stdout) as {
+          checks: { name: string; level: string }[];
+        };
+        return checks.some(isLogsCheck);
+      },
+      { everyMs: 500 },
+    );
+    await load.succeeds(200);
+    assert.equal((await bal.graceful()).code, 0, 'a reload works as well');
+    await load.succeeds(50);
+
+    rmSync(ballast);
+    const before = recordsBelow(logs).length;
+    await until('it logs again', () => recordsBelow(logs).length > before);
+    assert.deepEqual(troubles(await load.stop()), {});
+    assert.equal((await bal.stop()).code, 0);
+  },
+  lacking,
+);
