@@ -95,7 +95,7 @@ class Fake {
     clearTimeout(this.#deadline);
     this.#ready.resolve({ ok: false, reason: 'is gone' });
     this.lost = cut ?? CLIENTS;
-    this.#exited.resolve({ code: 0, signal: null, cut });
+    this.#exited.resolve({ reason: 'exited with code 0', cut });
   }
 }
 

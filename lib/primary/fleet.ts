@@ -5,7 +5,7 @@ import { backoff } from '../backoff.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
-import { exitReason, forkWorker } from './worker-process.ts';
+import { forkWorker } from './worker-process.ts';
 
 /** A worker that lived so long did not crash at start: the next respawn is immediate again. */
 const STABLE_MS = 10_000;
@@ -53,8 +53,8 @@ export interface Fleet {
   /** All workers stop accepting and finish what they have; nobody takes their place until start(). */
   retireAll(): void;
   /**
-   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since the
-   * start. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
+   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since it
+   * was called first. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
    */
   stop(timeoutMs: number | null): Promise<number>;
   /** Every live worker, the draining ones too. */
@@ -66,10 +66,12 @@ export interface Fleet {
 export function createFleet(log: Log, events: FleetEvents, startWorker = forkWorker): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
+  /** When a draining worker's time is up, by the last word on it. */
+  const killers = new Map<WorkerProcess, NodeJS.Timeout>();
   let active: Generation | null = null;
   let stopping = false;
   let respawned = 0;
-  let cutInTotal = 0;
+  let cutByStop = 0;
 
   function fork(id: number, generation: Generation): WorkerProcess {
     const worker = startWorker(id, generation.number, generation, events.news);
@@ -93,17 +95,19 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
+    clearTimeout(killers.get(worker));
+    killers.delete(worker);
     // Without a last word it was killed, and its clients with it.
     const lost = events.gone(worker);
     const cut = exit.cut ?? lost;
-    cutInTotal += cut;
+    if (stopping) cutByStop += cut;
     const slot = slots.get(worker.id);
     const wasServing = slot?.worker === worker;
     const fields = {
       worker: worker.id,
       pid: worker.pid,
       generation: worker.generation,
-      reason: exitReason(exit.code, exit.signal),
+      reason: exit.reason,
     };
     if (!wasServing || stopping) {
       log.info('worker.exited', `worker ${worker.id} is gone`, { ...fields, cut });
@@ -137,7 +141,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
     worker.drain(timeoutMs, stopping ? 'stopped' : 'drain');
     const killer = setTimeout(() => worker.kill(), (timeoutMs ?? worker.drainMs) + KILL_GRACE_MS);
-    void worker.exited.then(() => clearTimeout(killer));
+    clearTimeout(killers.get(worker));
+    killers.set(worker, killer);
   }
 
   /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */
@@ -233,7 +238,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
       for (const worker of live) drain(worker, timeoutMs);
       await Promise.all([...live].map((worker) => worker.exited));
       watch.stop();
-      return cutInTotal;
+      return cutByStop;
     },
 
     all: () => [...live],

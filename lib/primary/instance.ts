@@ -24,7 +24,7 @@ import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
 import { tableFor } from './tables.ts';
 import { instanceSum, serviceSum } from './totals.ts';
-import { cannotBind, workersFailed } from './verdict.ts';
+import { cannotBind, internalError, workersFailed } from './verdict.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
@@ -152,34 +152,35 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   }
 
   async function start(): Promise<StartResult> {
-    const { plan } = state;
+    const problem = await open(state.plan).catch(internalError);
+    if (problem === null) {
+      state.phase = 'running';
+      return { ok: true };
+    }
+    if (state.phase === 'starting') {
+      await shut(0);
+    } else {
+      // A stop came meanwhile. It ends the workers in the time it was given; what was opened after it is closed here.
+      listening.keepOnly([]);
+      await admin.close();
+    }
+    return { ok: false, problem };
+  }
+
+  /** Returns why it failed. */
+  async function open(plan: Plan): Promise<Triplet | null> {
     const binding = await listening.bindFor(plan);
-    if (!binding.ok) {
-      await shut(0);
-      return { ok: false, problem: cannotBind(binding) };
-    }
+    if (!binding.ok) return cannotBind(binding);
     const pages = await admin.prepare(plan);
-    if (!pages.ok) {
-      await shut(0);
-      return { ok: false, problem: cannotBind(pages) };
-    }
+    if (!pages.ok) return cannotBind(pages);
     await pages.commit();
     slots.setPlan(plan);
     services.apply(plan);
     const result = await fleet.start(generationOf(1, plan, binding));
-    if (!result.ok) {
-      await shut(0);
-      return { ok: false, problem: workersFailed(result.reason) };
-    }
-    const [worker] = fleet.all();
-    const note = worker?.engineNote ?? null;
-    log.info('engine.chosen', `engine ${worker?.engine ?? ''}`, {
-      engine: worker?.engine,
-      configured: plan.engine,
-      why: note,
-    });
-    state.phase = 'running';
-    return { ok: true };
+    if (!result.ok) return workersFailed(result.reason);
+    const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
+    log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
+    return null;
   }
 
   async function shut(timeoutMs: number | null): Promise<number> {
@@ -239,10 +240,16 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     },
     async stop({ timeout_ms, now }, progress) {
       state.phase = 'draining';
-      const tick = setInterval(() => progress({ remaining: instanceSum(tally.totals).clients.active }), PROGRESS_MS);
-      progress({ remaining: instanceSum(tally.totals).clients.active });
+      let over = false;
+      const tell = async (): Promise<void> => {
+        await tally.refresh(fleet.all(), PROGRESS_MS);
+        if (!over) progress({ remaining: instanceSum(tally.totals).clients.active });
+      };
+      const tick = setInterval(() => void tell(), PROGRESS_MS);
+      void tell();
       const cut = await shut(now ? 0 : timeout_ms);
       clearInterval(tick);
+      over = true;
       progress({ remaining: 0, cut });
       return cut;
     },

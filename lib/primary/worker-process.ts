@@ -28,8 +28,7 @@ export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
 export type WorkerNews = Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>;
 
 export interface Exit {
-  readonly code: number | null;
-  readonly signal: string | null;
+  readonly reason: string;
   /** Connections cut by its drain deadline; null when it died without a last word. */
   readonly cut: number | null;
 }
@@ -82,7 +81,8 @@ export function forkWorker(
   news: (worker: WorkerProcess, message: WorkerNews) => void,
 ): WorkerProcess {
   configureCluster();
-  const child: Worker = cluster.fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  const forked = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  const child = forked instanceof Error ? null : forked;
   let state: WorkerState = 'forked';
   let engine: 'native' | 'js' | null = null;
   let engineNote: string | null = null;
@@ -96,11 +96,11 @@ export function forkWorker(
   const exited = deferred<Exit>();
   const deadline = setTimeout(() => {
     ready.resolve({ ok: false, reason: `did not become ready within ${READY_DEADLINE_MS / 1000} s` });
-    child.process.kill('SIGKILL');
+    kill();
   }, READY_DEADLINE_MS);
 
   function send(message: ToWorker, handle?: BoundHandle, done?: () => void): void {
-    if (!child.isConnected()) return;
+    if (child?.isConnected() !== true) return;
     // The handle type is libuv's own; node:child_process sends it as what it is.
     child.process.send(message, handle as never, {}, (error) => {
       // The worker is gone: its exit tells the rest.
@@ -164,7 +164,7 @@ export function forkWorker(
 
   const worker: WorkerProcess = {
     id,
-    pid: child.process.pid ?? 0,
+    pid: child?.process.pid ?? 0,
     generation,
     drainMs: assignment.drainMs,
     get state() {
@@ -190,29 +190,40 @@ export function forkWorker(
       ready.resolve({ ok: false, reason: 'was told to stop' });
       send({ kind: 'drain', timeoutMs, why });
     },
-    kill() {
-      child.process.kill('SIGKILL');
-    },
+    kill,
   };
 
-  child.on('message', (message: unknown) => {
-    const checked = toPrimary(message);
-    if (checked !== null) hear(checked);
-  });
-  function gone(code: number | null, signal: string | null, reason: string): void {
+  function kill(): void {
+    if (state !== 'gone') child?.process.kill('SIGKILL');
+  }
+
+  function gone(reason: string): void {
     state = 'gone';
     clearTimeout(deadline);
     ready.resolve({ ok: false, reason });
-    exited.resolve({ code, signal, cut });
+    exited.resolve({ reason, cut });
   }
-  // A fork that failed (EAGAIN, ENOMEM) has an error, no pid and no exit; an error later is a send to the dying.
-  child.on('error', (error) => {
-    if (child.process.pid === undefined) gone(null, null, error.message);
+
+  if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);
+  child?.on('message', (message: unknown) => {
+    const checked = toPrimary(message);
+    if (checked !== null) hear(checked);
   });
-  child.once('exit', (code, signal) => gone(code, signal, exitReason(code, signal)));
+  // A fork that failed has an error, no pid and no exit; an error later is a send to the dying.
+  child?.on('error', (error) => {
+    if (child.process.pid === undefined) gone(`cannot be forked: ${error.message}`);
+  });
+  child?.once('exit', (code: number | null, signal: string | null) =>
+    gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`),
+  );
   return worker;
 }
 
-export function exitReason(code: number | null, signal: string | null): string {
-  return signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
+/** Some shortages (EAGAIN) come as an event later, others (ENOMEM, ETXTBSY) are thrown: none may end the primary. */
+function fork(environment: Readonly<Record<string, string>>): Worker | Error {
+  try {
+    return cluster.fork(environment);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
