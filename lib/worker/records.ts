@@ -47,6 +47,13 @@ export function createRecords(): Records {
     count = 0;
   }
 
+  function schedule(): void {
+    timer ??= setTimeout(() => {
+      timer = null;
+      flush();
+    }, SEND_MS);
+  }
+
   return {
     add(ended) {
       const now = Date.now();
@@ -56,16 +63,15 @@ export function createRecords(): Records {
         second = current;
         if (++refusals > REFUSALS_PER_SECOND) {
           dropped++;
+          // Also when nothing else comes: the count is to be known.
+          schedule();
           return;
         }
       }
       lines += format(ended, now);
       count++;
       if (lines.length > SEND_BYTES) flush();
-      timer ??= setTimeout(() => {
-        timer = null;
-        flush();
-      }, SEND_MS);
+      schedule();
     },
     close() {
       if (timer !== null) clearTimeout(timer);
