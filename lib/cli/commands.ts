@@ -93,14 +93,14 @@ export const COMMANDS = {
     about: 'Show what happened: flips, reloads, protection, workers, refused clients',
     flags: ['follow', 'json'],
     argument: null,
-    exit: '0 shown; 3 not running',
+    exit: '0 shown; 1 no answer; 3 not running',
     examples: ['bal events', 'bal events -f', 'bal events --json'],
   },
   top: {
     about: 'Watch services, backends and workers live; q quits, s sorts',
     flags: [],
     argument: null,
-    exit: '0 ended by the operator; 3 not running when it began',
+    exit: '0 ended by the operator; 1 no answer; 3 not running',
     examples: ['bal top', 'bal top | head -20   # plain text when it is no terminal'],
   },
 } as const satisfies Readonly<Record<string, CommandInfo>>;

@@ -12,7 +12,7 @@ import { json, paint, triplet } from './report.ts';
 /** The stream shows every five seconds that it is alive. */
 const SILENT_MS = 15_000;
 
-/** 0: shown; 1: no usable answer; 3: not running. --json prints one array, with --follow one event a line. */
+/** 0: shown; 1: no usable answer; 3: not running. --json prints one document, with --follow one event a line. */
 export async function events(options: Options, io: Io): Promise<ExitCode> {
   return options.follow ? follow(options, io) : list(options, io);
 }

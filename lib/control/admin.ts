@@ -9,7 +9,7 @@ import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Readiness, Status } from './protocol.ts';
 import type { Route } from './router.ts';
-import { answer, sendError, sendJson } from './router.ts';
+import { answer, sendError, sendJson, sendText } from './router.ts';
 
 /** The page and the hashes of its inline parts, for the Content-Security-Policy. */
 export interface Page {
@@ -86,10 +86,10 @@ function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): rea
     get('/', (response) => {
       const { html, policy } = handlers.page();
       response.setHeader('Content-Security-Policy', policy);
-      sendText(response, 'text/html; charset=utf-8', html);
+      sendText(response, 200, 'text/html; charset=utf-8', html);
     }),
     get('/metrics', async (response) => {
-      sendText(response, 'text/plain; version=0.0.4; charset=utf-8', await handlers.metrics());
+      sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await handlers.metrics());
     }),
     get('/healthz', (response) => sendJson(response, 200, { alive: true })),
     get('/readyz', (response) => {
@@ -105,6 +105,7 @@ function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): rea
       streams.add(response);
       response.on('close', () => streams.delete(response));
       streamEvents(handlers.events, response, 'sse');
+      if (response.writableEnded) return;
       void pushStatus(handlers, new Set([response]));
     }),
   ];
@@ -115,11 +116,6 @@ async function pushStatus(handlers: AdminHandlers, streams: ReadonlySet<ServerRe
   const readiness = JSON.stringify(handlers.readiness());
   const text = `event: status\ndata: ${status}\n\nevent: readiness\ndata: ${readiness}\n\n`;
   for (const response of streams) if (!response.writableNeedDrain && !response.destroyed) response.write(text);
-}
-
-function sendText(response: ServerResponse, type: string, text: string): void {
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
 }
 
 /** For every answer; the page overrides the policy with one that allows its own inline parts. */

@@ -14,6 +14,8 @@ export interface EventSource {
 
 /** How often a silent stream shows that it is alive. */
 const HEARTBEAT_MS = 5000;
+/** A browser that has taken nothing for so many of them has lost its place: there are few. */
+const MAX_STALLED_BEATS = 6;
 
 /**
  * Sends all recent events and then each new one, until the client goes. A client that does not read loses events
@@ -25,6 +27,10 @@ export function streamEvents(source: EventSource, response: ServerResponse, form
     'Cache-Control': 'no-store',
     Connection: 'close',
   });
+  if (response.req.method === 'HEAD') {
+    response.end();
+    return;
+  }
   const written = (event: EventRecord): string => {
     const json = JSON.stringify(event);
     return format === 'sse' ? `id: ${event.seq}\nevent: event\ndata: ${json}\n\n` : `${json}\n`;
@@ -33,7 +39,14 @@ export function streamEvents(source: EventSource, response: ServerResponse, form
     if (!response.writableNeedDrain && !response.destroyed) response.write(text);
   };
   const alive = format === 'sse' ? ': alive\n\n' : '\n';
-  const beat = setInterval(() => send(alive), HEARTBEAT_MS);
+  let stalled = 0;
+  const beat = setInterval(() => {
+    send(alive);
+    stalled = response.writableNeedDrain ? stalled + 1 : 0;
+    // Whoever holds `bal events -f` in a pager reads on when it suits him.
+    if (format === 'sse' && stalled > MAX_STALLED_BEATS) response.destroy();
+  }, HEARTBEAT_MS);
+  response.on('drain', () => (stalled = 0));
   response.write(source.recent().map(written).join('') + alive);
   const leave = source.subscribe((event) => send(written(event)));
   response.on('close', () => {

@@ -27,10 +27,13 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
     if (here.length === 0) {
       return sendError(response, 404, `there is no ${path}; try ${routes.map((route) => route.path).join(', ')}`);
     }
-    const route = here.find((candidate) => candidate.method === request.method);
+    // Node leaves out the body of the answer to HEAD by itself.
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const route = here.find((candidate) => candidate.method === method);
     if (route === undefined) {
-      response.setHeader('Allow', here.map((candidate) => candidate.method).join(', '));
-      return sendError(response, 405, `${path} takes ${here.map((candidate) => candidate.method).join(' or ')} only`);
+      const allowed = here.flatMap((candidate) => (candidate.method === 'GET' ? ['GET', 'HEAD'] : candidate.method));
+      response.setHeader('Allow', allowed.join(', '));
+      return sendError(response, 405, `${path} takes ${allowed.join(' or ')} only`);
     }
     const parsed = parse(body.text);
     if (!parsed.ok) return sendError(response, 400, 'the body is not JSON');
@@ -43,9 +46,13 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
 
 /** Answers with a JSON document and ends the connection. */
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
+  sendText(response, status, 'application/json', `${JSON.stringify(value)}\n`);
+}
+
+/** Answers with a whole text and ends the connection, at the latest when the client has had its time to read. */
+export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, {
-    'Content-Type': 'application/json',
+    'Content-Type': type,
     'Content-Length': Buffer.byteLength(text),
     Connection: 'close',
   });

@@ -23,7 +23,8 @@ export function familiesOf(instance: Instance, startedAt: number, dropped: numbe
 function processFamilies({ fleet, plan, reloads, lastReload }: Instance, startedAt: number, dropped: number): Family[] {
   const workers = fleet.all();
   const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
-  const since = (Date.now() - (performance.now() - startedAt)) / 1000;
+  // Not from the clock of now: it is set and slewed, and a start that moves looks like a restart.
+  const since = (performance.timeOrigin + startedAt) / 1000;
   return [
     gauge('bal_info', 'Always 1; the labels tell what runs.', [
       { labels: { version, engine, node: process.versions.node }, value: 1 },
