@@ -10,6 +10,8 @@ export interface OwnProgram {
   readonly program: string;
   /** Every worker started from now on ends at once. */
   readonly breakWorkers: () => void;
+  /** Every worker started from now on lives and never says anything. */
+  readonly muteWorkers: () => void;
   readonly repair: () => void;
 }
 
@@ -28,6 +30,7 @@ export function ownProgram(t: Owner): OwnProgram {
   return {
     program: join(folder, 'dist', 'bal.js'),
     breakWorkers: () => replace("throw new Error('this installation is broken');\n"),
+    muteWorkers: () => replace('setInterval(() => undefined, 1000);\n'),
     repair: () => replace(whole),
   };
 }

@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 
 import { loadConfig } from '../../config/load.ts';
-import type { Plan } from '../../config/plan.ts';
+import { addressOf, type Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
 import type { StopRequest, Triplet } from '../control/protocol.ts';
 import { serveAdmin } from '../control/admin.ts';
@@ -153,6 +153,7 @@ async function run(
     log.info('bal.started', 'every worker accepts connections', {
       workers: plan.workers,
       services: plan.services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
+      admin: plan.admin === null ? null : addressOf(plan.admin.host, plan.admin.port),
       ready_ms: Math.round(performance.now() - startedAt),
     });
     options.onReady();
