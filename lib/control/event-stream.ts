@@ -36,7 +36,7 @@ export function streamEvents(source: EventSource, response: ServerResponse, form
     return format === 'sse' ? `id: ${event.seq}\nevent: event\ndata: ${json}\n\n` : `${json}\n`;
   };
   const send = (text: string): void => {
-    if (!response.writableNeedDrain && !response.destroyed) response.write(text);
+    if (!response.writableNeedDrain && !response.writableEnded && !response.destroyed) response.write(text);
   };
   const alive = format === 'sse' ? ': alive\n\n' : '\n';
   let stalled = 0;

@@ -34,7 +34,8 @@ const MAX_DRAIN_MS = 7 * 24 * 3600 * 1000;
  * and removes the socket.
  */
 export async function serveControl(path: string, handlers: ControlHandlers): Promise<{ close(): Promise<void> }> {
-  const routes = controlRoutes(handlers);
+  const followers = new Set<ServerResponse>();
+  const routes = controlRoutes(handlers, followers);
   const server = createServer(
     {
       maxHeaderSize: MAX_BODY,
@@ -53,6 +54,8 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   return {
     async close() {
       remove();
+      // Who follows events is told that this is the end; he would wait for ever, and close() for him.
+      for (const response of followers) response.end();
       await new Promise<void>((resolve) => {
         const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
         server.close(() => {
@@ -64,7 +67,7 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   };
 }
 
-function controlRoutes(handlers: ControlHandlers): readonly Route[] {
+function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -84,7 +87,11 @@ function controlRoutes(handlers: ControlHandlers): readonly Route[] {
     {
       method: 'GET',
       path: '/events/follow',
-      handle: (_body, response) => Promise.resolve(streamEvents(handlers.events, response, 'ndjson')),
+      handle: (_body, response) => {
+        followers.add(response);
+        response.on('close', () => followers.delete(response));
+        return Promise.resolve(streamEvents(handlers.events, response, 'ndjson'));
+      },
     },
     {
       method: 'GET',

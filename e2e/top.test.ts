@@ -1,0 +1,162 @@
+// `bal top`: in a terminal a live screen with keys, elsewhere plain text.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test, type TestContext } from 'node:test';
+import { type Bal, startBal } from './harness.ts';
+import { type Backend, backend } from './harness/backend.ts';
+import { namedAndStays } from './harness/behaviours.ts';
+import { environment } from './harness/cli.ts';
+import { type Client, connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { atEnd } from './harness/owner.ts';
+import { freePort } from './harness/ports.ts';
+import { BAL } from './harness/root.ts';
+import { noTerminal, openTerminal, type Terminal } from './harness/terminal.ts';
+import { until } from './harness/until.ts';
+
+const ESCAPE = '\u001b';
+
+interface Scene {
+  readonly bal: Bal;
+  readonly a: Backend;
+  readonly b: Backend;
+  readonly config: Record<string, unknown>;
+  /** Clients that are connected to b; none is to a. */
+  readonly clients: readonly Client[];
+}
+
+/** Two services; the backends of the first are a and b, and b has two connections. */
+async function scene(t: TestContext): Promise<Scene> {
+  const [a, b] = [await backend(t, namedAndStays('a')), await backend(t, namedAndStays('b'))];
+  const [port, other] = [await freePort(), await freePort()];
+  const { port: _port, backends, ...top } = configFor(port, [a, b]);
+  const services = { web: { port, backends }, mail: { port: other, backends: [{ host: a.host, port: a.port }] } };
+  const config = { ...top, services };
+  const bal = await startBal(t, { config });
+  await bal.checked();
+  const clients: Client[] = [];
+  while (clients.length < 2) {
+    const client = await connectTo(t, port);
+    if ((await client.reads(1)).toString() === 'b') clients.push(client);
+    else client.reset();
+  }
+  await bal.statusWhen('b alone has connections', ({ services: [web] }) => {
+    return web?.backends[0]?.active_connections === 0 && web.backends[1]?.active_connections === 2;
+  });
+  return { bal, a, b, config, clients };
+}
+
+test('plain text where it is no terminal: a block each second, until nobody reads it', async (t) => {
+  const { bal, a, b } = await scene(t);
+  const child = spawn(process.execPath, [BAL, 'top'], {
+    env: environment(bal.home.dir),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  atEnd(t, () => child.kill('SIGKILL'));
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  await until('a second block comes', () => out.split(/^bal \d/m).length > 2);
+  assert.ok(!out.includes(ESCAPE), 'no escape sequence');
+  const [first = ''] = out.split(/^(?=bal \d)/m);
+  assert.match(first, /running, engine \w+, up .*, generation 1\n/);
+  assert.match(first, /^web +127\.0\.0\.1:\d+ +2\/2 up +2\b/m);
+  assert.match(first, /^mail +127\.0\.0\.1:\d+ +1\/1 up +0\b/m);
+  for (const [{ address }, active] of [
+    [a, 0],
+    [b, 2],
+  ] as const) {
+    assert.match(first, new RegExp(`^ +${address} +up +${active} +`, 'm'));
+  }
+  for (const { id, pid } of (await bal.status()).workers) {
+    assert.match(first, new RegExp(`^ +${id} +${pid} +ready +`, 'm'));
+  }
+  assert.match(first, /bal\.started {2}every worker accepts connections/);
+  await b.die();
+  await until('it tells what happened', () => out.includes(`backend ${b.address} is down`));
+  child.stdout.destroy();
+  assert.equal(await ended, 0);
+});
+
+function inTerminal(title: string, body: (t: TestContext) => Promise<void>): void {
+  test(noTerminal === null ? title : `${title} (skipped: ${noTerminal})`, { skip: noTerminal ?? false }, body);
+}
+
+function top(t: TestContext, bal: Bal, columns = 120, rows = 40): Terminal {
+  return openTerminal(t, [process.execPath, BAL, 'top'], { env: environment(bal.home.dir), columns, rows });
+}
+
+/** Which of the two backends of the first service stands first. */
+function order(screen: string, { a, b }: Scene): 'ab' | 'ba' {
+  const [, web = ''] = screen.split('\nweb ');
+  return web.indexOf(a.address) < web.indexOf(b.address) ? 'ab' : 'ba';
+}
+
+inTerminal('in a terminal it shows services, backends, workers and events, and sorts', async (t) => {
+  const at = await scene(t);
+  const { bal, a, b } = at;
+  const screen = top(t, bal);
+  const lines = await screen.shows('the head', /q quit, s sort \(name\)/);
+  const text = lines.join('\n');
+  assert.match(text, /^bal \S+ running, engine/);
+  assert.match(text, /^2 of \d+ connections +/m);
+  for (const part of ['SERVICE', 'web', 'mail', a.address, b.address, 'WORKER', 'bal.started']) {
+    assert.ok(text.includes(part), `${part}\n${text}`);
+  }
+  assert.ok(screen.coloured().includes(`${ESCAPE}[3`), 'in colour');
+  assert.equal(order(text, at), 'ab');
+  screen.press('s');
+  const sorted = await screen.shows('that it sorts', /s sort \(active\)/);
+  assert.equal(order(sorted.join('\n'), at), 'ba', 'the one with connections is first');
+  for (const by of ['rate', 'traffic', 'name']) {
+    screen.press('s');
+    await screen.shows(`that it sorts by ${by}`, new RegExp(`s sort \\(${by}\\)`));
+  }
+  assert.equal(order(screen.lines().join('\n'), at), 'ab');
+  await a.die();
+  await screen.shows('the flip', new RegExp(`^ +${a.address} +down .*[\\s\\S]*backend ${a.address} is down`, 'm'));
+});
+
+for (const key of ['q', 'C-c', 'Escape']) {
+  inTerminal(`${key} ends it and leaves the terminal as it was`, async (t) => {
+    const { bal } = await scene(t);
+    const screen = top(t, bal);
+    await screen.shows('the head', /q quit/);
+    assert.equal(screen.isRestored(), false);
+    screen.press(key);
+    assert.equal(await screen.ended(), 0);
+    assert.ok(screen.isRestored(), 'the screen and the cursor are back');
+    assert.doesNotMatch(screen.lines().join('\n'), /SERVICE/);
+  });
+}
+
+inTerminal('it fits the terminal, also after it was resized', async (t) => {
+  const { bal } = await scene(t);
+  const screen = top(t, bal, 100, 30);
+  await screen.shows('the head', /q quit/);
+  screen.resize(40, 8);
+  const small = await screen.shows('the small screen', (text) => text.startsWith('bal ') && /SERVICE/.test(text));
+  assert.ok(small.length <= 8 && small.every((line) => line.length <= 40), small.join('\n'));
+  screen.resize(160, 50);
+  const large = await screen.shows('the large screen', /bal\.started {2}every worker accepts connections/);
+  assert.match(large[0] ?? '', /^bal .* q quit, s sort/, 'the first line is the head, nothing has scrolled');
+  screen.resize(2, 2);
+  await screen.shows('what fits', (text) => text.startsWith('ba\n'));
+  screen.resize(80, 24);
+  screen.press('q');
+  assert.equal(await screen.ended(), 0);
+});
+
+inTerminal('while bal is restarted it says so, and goes on', async (t) => {
+  const { bal, config, clients } = await scene(t);
+  const screen = top(t, bal);
+  await screen.shows('the head', /q quit/);
+  for (const client of clients) client.reset();
+  assert.equal((await bal.stop()).code, 0);
+  const note = await screen.shows('that bal is gone', /^bal does not answer; these are the last figures/);
+  assert.ok(note.join('\n').includes('web'), 'the last figures stay');
+  const again = await startBal(t, { config, home: bal.home.dir });
+  const [worker] = await again.workerPids();
+  await screen.shows('the new workers', (text) => !text.includes('does not answer') && text.includes(` ${worker} `));
+  screen.close();
+});
