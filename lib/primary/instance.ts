@@ -20,6 +20,7 @@ import type { Services } from './services.ts';
 import { createServices } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
 import { createSlotBook } from './slot-book.ts';
+import { soon } from './soon.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
 import { tableFor } from './tables.ts';
@@ -50,8 +51,10 @@ export interface Instance {
 }
 
 const PROGRESS_MS = 200;
-/** Flips and loads that come within this time go out in one table. */
-const COALESCE_MS = 5;
+/** Flips that come within this time go out in one table. */
+const FLIPS_MS = 5;
+/** Loads change with every connection, and each table goes to every worker: at most twenty rounds a second. */
+const LOADS_MS = 50;
 
 export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
   const state: InstanceState = {
@@ -67,12 +70,15 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   let version = 0;
   let reloading: Promise<unknown> = Promise.resolve();
   let nextReload: Promise<ReloadVerdict> | null = null;
-  let pushing: NodeJS.Timeout | null = null;
 
   const listening = createListening();
   const tally = createTally();
   const refusals = createRefusals(log.for('clients'));
-  const services = createServices(log.for('health'), push);
+  const tables = soon(() => {
+    for (const worker of fleet.all())
+      if (worker.state === 'ready') worker.pushTable(makeTable(worker.generation, worker));
+  });
+  const services = createServices(log.for('health'), () => tables.within(FLIPS_MS));
   const slots: SlotBook = createSlotBook();
   const fleet = createFleet(log.for('fleet'), {
     forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? state.plan),
@@ -81,17 +87,14 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     gone(worker) {
       const lost = tally.leave(worker);
       slots.forget(worker);
+      if (lost > 0) loadsChanged(state.plan);
       if (state.phase !== 'reloading') forgetPlans();
       return lost;
     },
   });
 
-  function push(): void {
-    pushing ??= setTimeout(() => {
-      pushing = null;
-      for (const worker of fleet.all())
-        if (worker.state === 'ready') worker.pushTable(makeTable(worker.generation, worker));
-    }, COALESCE_MS);
+  function loadsChanged({ services: all }: Plan): void {
+    if (all.some(({ method }) => method === 'least_connections')) tables.within(LOADS_MS);
   }
 
   function makeTable(number: number, worker: WorkerProcess | null): Table {
@@ -105,13 +108,15 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     const own = plans.get(worker.generation);
     if (own === undefined) return;
     switch (message.kind) {
-      case 'counters':
-        services.connected(tally.report(worker, message));
+      case 'counters': {
+        const fresh = tally.report(worker, message);
+        services.connected(fresh.connected);
         for (const { name } of own.services) {
           refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
         }
-        if (own.services.some((service) => service.method === 'least_connections')) push();
+        if (fresh.loadsChanged) loadsChanged(own);
         return;
+      }
       case 'connect_failed': {
         let index = message.backend;
         for (const service of own.services) {
@@ -190,7 +195,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     const cut = await ended;
     slots.close();
     await admin.close();
-    if (pushing !== null) clearTimeout(pushing);
+    tables.cancel();
     state.phase = 'stopped';
     return cut;
   }

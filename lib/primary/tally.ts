@@ -2,7 +2,7 @@
 
 import type { Plan } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
-import type { Totals } from './totals.ts';
+import type { News, Totals } from './totals.ts';
 import { createTotals, join, layoutOf, leave, report, retain, workerSum } from './totals.ts';
 import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
@@ -10,8 +10,8 @@ export interface Tally {
   /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
   readonly totals: Totals;
   join(worker: WorkerProcess, plan: Plan): void;
-  /** Takes a worker's report; returns how many connects succeeded per service since its last one. */
-  report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): ReadonlyMap<string, number>;
+  /** Takes a worker's report; returns what has changed since its last one. */
+  report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): News;
   /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
   leave(worker: WorkerProcess): number;
   /** Forgets the backends that neither the plan nor a worker knows any more. */
@@ -36,10 +36,10 @@ export function createTally(): Tally {
     },
     report(worker, { id, values, rssBytes }) {
       if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
-      const connected = report(totals, worker.pid, values);
+      const news = report(totals, worker.pid, values);
       const refresh = id === null ? undefined : waiting.get(id);
       if (refresh !== undefined && --refresh.missing === 0) refresh.done();
-      return connected;
+      return news;
     },
     leave(worker) {
       const { active } = workerSum(totals, worker.pid).clients;

@@ -67,10 +67,14 @@ test('the reports of all workers add up, by service, backend and worker', () => 
   const totals = createTotals();
   join(totals, 1, LAYOUT);
   join(totals, 2, LAYOUT);
-  const connected = report(totals, 1, values({ [webAccepted]: 5, [bConnections]: 4, [bActive]: 2, [dbBytes]: 100 }));
+  const { connected } = report(
+    totals,
+    1,
+    values({ [webAccepted]: 5, [bConnections]: 4, [bActive]: 2, [dbBytes]: 100 }),
+  );
   assert.deepEqual([...connected], [['web', 4]]);
   report(totals, 2, values({ [webAccepted]: 3, [bConnections]: 3, [bActive]: 1 }));
-  assert.deepEqual([...report(totals, 2, values({ [webAccepted]: 4, [bConnections]: 3 }))], []);
+  assert.deepEqual([...report(totals, 2, values({ [webAccepted]: 4, [bConnections]: 3 })).connected], []);
   assert.equal(serviceSum(totals, 'web').clients.accepted_total, 9);
   assert.equal(serviceSum(totals, 'web').backends.connections_total, 7);
   assert.equal(serviceSum(totals, 'db').backends.bytes_in, 100);
@@ -138,6 +142,15 @@ test('a route learns what the other workers hold, whatever their generation', ()
   assert.equal(elsewhere(totals, 2, 'web', 'b:1'), 2);
   assert.equal(elsewhere(totals, 3, 'web', 'b:1'), 7);
   assert.equal(elsewhere(totals, 1, 'web', 'z:1'), 0);
+});
+
+test('a report tells whether loads have changed, and only that: an idle instance is left alone', () => {
+  const totals = createTotals();
+  join(totals, 1, LAYOUT);
+  assert.equal(report(totals, 1, values({})).loadsChanged, false);
+  assert.equal(report(totals, 1, values({ [bActive]: 1, [bConnections]: 1 })).loadsChanged, true);
+  assert.equal(report(totals, 1, values({ [bActive]: 1, [bConnections]: 1, [dbBytes]: 9 })).loadsChanged, false);
+  assert.equal(report(totals, 1, values({ [bConnections]: 2, [dbBytes]: 9 })).loadsChanged, true);
 });
 
 test('a garbled report lowers nothing', () => {

@@ -59,14 +59,23 @@ export function join(totals: Totals, worker: number, layout: Layout): void {
   totals.workers.set(worker, { layout, last: [] });
 }
 
+/** What is new in a report. */
+export interface News {
+  /** The growth of `connections_total` by service, for protection. */
+  readonly connected: ReadonlyMap<string, number>;
+  /** Some backend has more or fewer live connections than before: other workers balance by that. */
+  readonly loadsChanged: boolean;
+}
+
 /**
  * A worker's `counters`. A value that falls, is negative or no number is taken for what was last known: totals never fall, and
- * a report cut short changes only what it has. Returns the growth of `connections_total` by service, for protection.
+ * a report cut short changes only what it has.
  */
-export function report(totals: Totals, worker: number, values: readonly number[]): ReadonlyMap<string, number> {
+export function report(totals: Totals, worker: number, values: readonly number[]): News {
   const connected = new Map<string, number>();
+  let loadsChanged = false;
   const known = totals.workers.get(worker);
-  if (known === undefined) return connected;
+  if (known === undefined) return { connected, loadsChanged };
   const { layout, last } = known;
   for (const [index, name] of layout.services.entries()) {
     const part = partOf(totals, name);
@@ -86,10 +95,11 @@ export function report(totals: Totals, worker: number, values: readonly number[]
       addAt(totals.instance.backends, i, growth);
       addAt(part.backends, i, growth);
       addAt(own, i, growth);
+      if (field === 'active' && growth !== 0) loadsChanged = true;
       if (field === 'connections_total' && growth > 0) connected.set(name, (connected.get(name) ?? 0) + growth);
     }
   }
-  return connected;
+  return { connected, loadsChanged };
 }
 
 /** A worker is gone: its counters stay in the totals, its gauges leave them. What it did since its last report is not known. */

@@ -11,6 +11,7 @@ import { unreachable } from '../unreachable.ts';
 import type { Admission } from './admission.ts';
 import { createAdmission } from './admission.ts';
 import { loadEngine } from './engine-choice.ts';
+import { movedRoutes } from './moved.ts';
 import type { WorkerPolicy } from './policy.ts';
 import { createPolicy } from './policy.ts';
 import { createRecords } from './records.ts';
@@ -72,14 +73,15 @@ function receive(message: ToWorker, handle: unknown): void {
 
 function useTable(next: Table): void {
   if (table !== null && next.version < table.version) return;
+  const moved = movedRoutes(table, next);
   table = next;
-  const routes = next.services.flatMap((service) => service.routes);
   if (engine === null || policy === null) {
-    if (chosen.ok) begin(next, chosen.create, routes.length);
+    const targets = next.services.reduce((sum, { routes }) => sum + routes.length, 0);
+    if (chosen.ok) begin(next, chosen.create, targets);
   } else {
     policy.use(next);
   }
-  for (const route of routes) if (route.ip !== null) engine?.route(route.backend, route.ip, route.port);
+  for (const { backend, ip, port } of moved) engine?.route(backend, ip, port);
 }
 
 function begin(first: Table, create: CreateEngine, targets: number): void {

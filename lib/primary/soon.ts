@@ -1,0 +1,32 @@
+// One call for all who ask for it: as soon as the most impatient of them wants it.
+
+export interface Soon {
+  /** `act` is called at the latest `ms` from now. */
+  within(ms: number): void;
+  cancel(): void;
+}
+
+export function soon(act: () => void): Soon {
+  let timer: NodeJS.Timeout | null = null;
+  let dueAt = Infinity;
+
+  function cancel(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    dueAt = Infinity;
+  }
+
+  return {
+    within(ms) {
+      const at = performance.now() + ms;
+      if (at >= dueAt) return;
+      cancel();
+      dueAt = at;
+      timer = setTimeout(() => {
+        cancel();
+        act();
+      }, ms);
+    },
+    cancel,
+  };
+}
