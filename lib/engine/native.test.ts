@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { rig } from './contract/rig.ts';
 import { until, within } from './contract/wait.ts';
 import { bindTcp, localPort } from './handles.ts';
 import { loadNativeEngine } from './native.ts';
-import { host } from './native/hosted.ts';
+import { host, type Hosted } from './native/hosted.ts';
 import { storm, stormBackends } from './native/storm.ts';
 
 const loaded = loadNativeEngine();
@@ -54,6 +54,15 @@ async function run(file: string, env: NodeJS.ProcessEnv, args: readonly string[]
   const [code]: unknown[] = await once(child, 'close');
   return code === 0 && /^# pass [1-9]/m.test(output) ? '' : output;
 }
+
+// The first one: once this process has an engine, its children begin with the policy too.
+test('a worker does not interrupt those who wake it, unless somebody chose another policy', { skip }, async (t) => {
+  /** As in /proc/PID/stat: 0 normal, 3 batch. */
+  const policyOf = (it: Hosted): string | undefined =>
+    readFileSync(`/proc/${it.process.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[38];
+  assert.equal(policyOf(await host(t, [1])), '3');
+  assert.equal(policyOf(await host(t, [1], { env: { BAL_NATIVE_DISABLE: 'batch' } })), '0');
+});
 
 test('an addon that is not there, or is none, is a reason and not an exception', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'bal-native-'));

@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
@@ -20,13 +20,15 @@ interface NativeEngine extends Pick<
   readonly records: Int32Array;
   /** [bytes in, bytes out] of each record. */
   readonly relayed: Float64Array;
+  /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
+  readonly clients: Int32Array;
   listen(listener: number, fd: number, backlog: number, connectTimeoutMs: number, idleMs: number): void;
 }
 
 interface Addon {
   readonly protocol: number;
   create(
-    accepted: (records: number, connection: number, listener: number) => number,
+    accepted: (records: number, count: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
     told: (records: number) => void,
     targets: number,
@@ -106,15 +108,19 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
     }
   }
 
-  function accepted(count: number, connection: number, listener: number): number {
-    if (count > 0) read(count);
-    active++;
+  function decide(connection: number, listener: number): number {
     try {
       return policy.accepted(connection, listener);
     } catch (error) {
       report(error);
       return REFUSE;
     }
+  }
+
+  function accepted(count: number, asked: number): void {
+    if (count > 0) read(count);
+    active += asked;
+    for (let at = 0; at < 2 * asked; at += 2) clients[at] = decide(clients[at] ?? 0, clients[at + 1] ?? 0);
   }
 
   function failed(count: number, connection: number, cause: number): number {
@@ -128,7 +134,7 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
   }
 
   const native = addon.create(accepted, failed, read, targets);
-  const { records, relayed } = native;
+  const { records, relayed, clients } = native;
   return {
     name: 'native',
     bytes: native.bytes,

@@ -1,6 +1,8 @@
 // Whether a client may come in: it needs a slot of its service's pool, where that has one, and one of the instance's.
 // Owner of this worker's Slots and of the clients that are held until a slot is found.
 
+import { performance } from 'node:perf_hooks';
+
 import { send as sendToPrimary } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
@@ -16,8 +18,8 @@ const OWN = 1;
 const SHARED = 2;
 
 export interface Admission {
-  /** `wait`: hold the client, `settled` will be called for it unless it is released before. */
-  admit(connection: number, service: number): 'yes' | 'no' | 'wait';
+  /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
+  admit(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
   /** The connection is over: gives back what it holds. */
   release(connection: number, service: number): void;
   /** The primary's answers. */
@@ -40,18 +42,19 @@ export function createAdmission(
   send: Send = sendToPrimary,
 ): Admission {
   const poolOf = table.services.map((service) => service.pool);
-  const pools = new Map<number, Pool>();
+  /** By their ids, which are small. */
+  const pools: (Pool | undefined)[] = [];
   for (const pool of new Set([INSTANCE, ...poolOf.filter((id) => id !== null)])) {
-    pools.set(pool, { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] });
+    pools[pool] = { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] };
   }
   const held: number[] = [];
   /** The service of each connection that waits. */
   const services = new Map<number, number>();
 
-  function enter(id: number, connection: number): 'yes' | 'no' | 'wait' {
-    const pool = pools.get(id);
+  function enter(id: number, connection: number, now: number): 'yes' | 'no' | 'wait' {
+    const pool = pools[id];
     if (pool === undefined) return 'no';
-    const answer = admit(pool.slots, performance.now());
+    const answer = admit(pool.slots, now);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
     if (answer === 'wait') pool.waiting.push(connection);
     return answer;
@@ -67,25 +70,25 @@ export function createAdmission(
   }
 
   function slotsOf(id: number): Slots {
-    const pool = pools.get(id);
+    const pool = pools[id];
     if (pool === undefined) throw new Error(`Cannot use slot pool ${id}: this worker has none of that number`);
     return pool.slots;
   }
 
   /** The own pool first: it is the smaller one, so the instance's slots are not taken for clients that it refuses. */
-  function request(connection: number, service: number): 'yes' | 'no' | 'wait' {
+  function request(connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
     const own = poolOf[service] ?? null;
     if (own !== null && ((held[connection] ?? 0) & OWN) === 0) {
-      const answer = enter(own, connection);
+      const answer = enter(own, connection, now);
       if (answer !== 'yes') return answer;
     }
-    const answer = enter(INSTANCE, connection);
+    const answer = enter(INSTANCE, connection, now);
     if (answer === 'no') giveBack(connection, service);
     return answer;
   }
 
   function settle(id: number, { admitted, refused }: Verdict): void {
-    const pool = pools.get(id);
+    const pool = pools[id];
     if (pool === undefined) return;
     for (let i = 0; i < admitted + refused; i++) {
       const connection = pool.waiting.shift();
@@ -94,7 +97,7 @@ export function createAdmission(
       let answer: 'yes' | 'no' | 'wait' = 'no';
       if (i < admitted) {
         held[connection] = (held[connection] ?? 0) | bit(id);
-        answer = id === INSTANCE ? 'yes' : request(connection, service);
+        answer = id === INSTANCE ? 'yes' : request(connection, service, performance.now());
       } else {
         giveBack(connection, service);
       }
@@ -105,19 +108,22 @@ export function createAdmission(
   }
 
   const timer = setInterval(() => {
-    for (const [id, pool] of pools) settle(id, expire(pool.slots, performance.now()));
+    const now = performance.now();
+    pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.slots, now)));
   }, EXPIRE_MS);
   timer.unref();
 
   return {
-    admit(connection, service) {
-      const answer = request(connection, service);
+    admit(connection, service, now) {
+      const answer = request(connection, service, now);
       if (answer === 'wait') services.set(connection, service);
       return answer;
     },
     release(connection, service) {
-      if (services.delete(connection)) {
-        for (const pool of pools.values()) {
+      // Nobody waits, as a rule: the check saves a look-up for every connection.
+      if (services.size > 0 && services.delete(connection)) {
+        for (const pool of pools) {
+          if (pool === undefined) continue;
           const place = pool.waiting.indexOf(connection);
           if (place === -1) continue;
           pool.waiting.splice(place, 1);
@@ -127,15 +133,15 @@ export function createAdmission(
       giveBack(connection, service);
     },
     slots(message) {
-      const pool = pools.get(message.pool);
+      const pool = pools[message.pool];
       if (pool !== undefined) settle(message.pool, granted(pool.slots, message, performance.now()));
     },
     recall(id) {
-      const pool = pools.get(id);
+      const pool = pools[id];
       if (pool !== undefined) recalled(pool.slots);
     },
     drain() {
-      for (const pool of pools.values()) drainSlots(pool.slots);
+      for (const pool of pools) if (pool !== undefined) drainSlots(pool.slots);
     },
     close() {
       clearInterval(timer);

@@ -2,6 +2,9 @@
 // fails. The only place where a backend is chosen. Hot path: called by the engine two to four times for each
 // connection, with numbers only.
 
+// The binding of a module, not the global: that is looked up anew in every call.
+import { performance } from 'node:perf_hooks';
+
 import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { BackendField } from '../ipc/counters.ts';
@@ -140,7 +143,7 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
       connections.acceptedAt[connection] = now;
       connections.connectedAt[connection] = 0;
       count.accepted(index);
-      const answer = admission.admit(connection, index);
+      const answer = admission.admit(connection, index, now);
       if (answer === 'yes') return begin(connection, index, now);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');
     },

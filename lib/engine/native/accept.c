@@ -1,5 +1,6 @@
 // Listening sockets. Several workers wait on the same one, with EPOLLEXCLUSIVE so that a client wakes one of them; each
-// takes few clients at a time, so that others that are awake get their share.
+// takes few clients at a time, so that others that are awake get their share; the socket is level-triggered, so what is left
+// comes up again.
 #include "bal.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-  ACCEPTS_PER_WAKE = 1, // the listening socket is level-triggered: what is left comes up again
   ACCEPTS_IN_FRONT = 16,
   PAUSE_MS = 100,
 };
@@ -42,6 +42,7 @@ int listener_start(struct listener *listener, int fd, int backlog) {
     return error;
   }
   listener->talks_first = 1;
+  listener->burst = 1;
   listener->next = loop->listeners;
   loop->listeners = listener;
   loop_adjust(loop);
@@ -93,23 +94,48 @@ static void step_back(struct loop *loop, struct listener *listener) {
   if (arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
 }
 
+/**
+ * How many clients to take now. One, as long as they come one by one; more when the listening socket is due round after
+ * round, because then a round and a call into JavaScript serve several.
+ */
+static int burst(struct loop *loop, struct listener *listener) {
+  bool again = loop->round - listener->last_round == 1;
+  listener->last_round = loop->round;
+  listener->burst = again ? (uint8_t)(listener->burst < CLIENTS ? 2 * listener->burst : CLIENTS) : 1;
+  return listener->burst;
+}
+
 void accept_clients(struct loop *loop, struct listener *listener) {
+  struct engine *engine = listener->engine;
+  struct connection *clients[CLIENTS];
+  int count = 0;
   listener->due = false;
-  for (int i = 0; i < ACCEPTS_PER_WAKE && listener->fd >= 0; i++) {
+  for (int left = burst(loop, listener); left > 0; left--) {
     struct peer peer = {0};
     int fd = system_accept(loop, listener->fd, &peer);
     if (fd >= 0) {
-      connection_accepted(loop, listener, fd, &peer);
-      if (++listener->accepted == ACCEPTS_IN_FRONT) step_back(loop, listener);
+      struct connection *c = connection_accepted(loop, listener, fd, &peer);
+      if (likely(c != NULL)) {
+        engine->clients[2 * count] = (int32_t)c->index;
+        engine->clients[2 * count + 1] = listener->id;
+        clients[count++] = c;
+      }
+      // Each needs one more for its backend, and only one can have the reserve.
+      if (unlikely(fd > loop->last_descriptor)) break;
       continue;
     }
-    if (errno == EAGAIN) return; // another worker was faster
+    if (errno == EAGAIN) break; // another worker was faster
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
       // The socket would be reported again and again: leave it alone until a connection ends, or a moment.
-      shortage(listener->engine, AT_ACCEPT, errno);
+      shortage(engine, AT_ACCEPT, errno);
       accept_pause(loop);
-      return;
+      break;
     }
     // What is left concerns that client only: it is gone, or the network or a firewall refused it.
   }
+  if (count == 0) return;
+  js_accepted(engine, count);
+  for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
+  listener->accepted += (uint32_t)count;
+  if (listener->accepted >= ACCEPTS_IN_FRONT) step_back(loop, listener);
 }

@@ -1,7 +1,7 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
-//   create(accepted, failed, told, targets) → engine { bytes, records, relayed, route, listen, … }
-//     accepted(records, connection, listener) → target | REFUSE | WAIT
+//   create(accepted, failed, told, targets) → engine { bytes, records, relayed, clients, route, listen, … }
+//     accepted(records, count)                → answers (target | REFUSE | WAIT) into `engine.clients`, which holds [connection, listener] of each
 //     failed(records, connection, cause)      → target | REFUSE
 //     told(records)
 //   where `records` is how many records of `engine.records` and `engine.relayed` are to be read first.
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 2 };
+enum { PROTOCOL = 3 };
 
 static const napi_type_tag ENGINE_TAG = {0x62616c2d656e6769, 0x6e652d6e61746976};
 
@@ -228,7 +228,7 @@ static napi_value cut(napi_env env, napi_callback_info info) {
 
 static void engine_release(struct engine *engine) {
   napi_env env = engine->loop->env;
-  napi_ref *refs[] = {&engine->self, &engine->accepted, &engine->failed, &engine->told, &engine->bytes_ref, &engine->records_ref, &engine->relayed_ref};
+  napi_ref *refs[] = {&engine->self, &engine->accepted, &engine->failed, &engine->told, &engine->bytes_ref, &engine->records_ref, &engine->relayed_ref, &engine->clients_ref};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;
@@ -349,6 +349,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   if (numbers(env, self, "bytes", napi_float64_array, counters, &engine->bytes, &engine->bytes_ref) &&
       numbers(env, self, "records", napi_int32_array, (size_t)2 * RECORDS, &engine->records, &engine->records_ref) &&
       numbers(env, self, "relayed", napi_float64_array, (size_t)2 * RECORDS, &engine->relayed, &engine->relayed_ref) &&
+      numbers(env, self, "clients", napi_int32_array, (size_t)2 * CLIENTS, &engine->clients, &engine->clients_ref) &&
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
       napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&

@@ -132,6 +132,8 @@ struct listener {
   uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
   int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted
   uint8_t since_probe;
+  uint8_t burst;       // clients to accept in one go
+  uint32_t last_round; // in which it was due
   bool armed; // in the epoll set
   bool due;   // this round's events name it
 };
@@ -142,13 +144,14 @@ enum { SHORTAGE_ERRORS = 7 };
 struct engine {
   struct loop *loop; // null once closed
   struct engine *next;
-  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref;
+  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
   struct target *targets;
   uint32_t target_count;
   uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
   uint32_t recorded;   // records waiting for JavaScript
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] of each record
+  int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
   double *bytes;       // two numbers a target
   uint64_t shortages[SHORTAGE_PLACES][SHORTAGE_ERRORS];
 };
@@ -182,6 +185,8 @@ struct loop {
   int epoll;
   int reserve; // a spare descriptor, given up so that a client accepted with the last one gets its backend
   uint64_t now; // ms of libuv's clock, once a round
+  uint32_t round;
+  int last_descriptor; // accepting a client above it means that descriptors run short
   uint32_t generation;
   struct engine *engines;
   struct listener *listeners;
@@ -235,7 +240,10 @@ void accept_resume(struct loop *loop);
 void listeners_sweep(struct loop *loop);
 
 /* connection.c */
-void connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
+/** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */
+struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
+/** The policy's answer: a target, REFUSE or WAIT. */
+void connection_decided(struct loop *loop, struct connection *c, int32_t answer);
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);
 void connection_ready(struct loop *loop, struct connection *c);
 void connection_due(struct loop *loop, struct connection *c);
@@ -286,7 +294,8 @@ uint64_t wheel_next(const struct loop *loop);
 /* calls.c */
 bool js_enter(struct loop *loop);
 void js_leave(struct loop *loop);
-int32_t js_accepted(struct engine *engine, uint32_t connection, int32_t listener);
+/** Asks where `count` clients go: [connection, listener] of each are in engine->clients, the answers replace the connections. */
+void js_accepted(struct engine *engine, int count);
 int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause);
 void js_connected(struct connection *c);
 void js_ended(struct connection *c, enum end end);
@@ -294,10 +303,12 @@ void js_ended(struct connection *c, enum end end);
 void js_make_room(struct engine *engine);
 /** Hands over the records that wait. */
 void js_flush(struct engine *engine);
-enum { RECORDS = 64, RECORD_CONNECTED = -1 };
+enum { RECORDS = 64, RECORD_CONNECTED = -1, CLIENTS = 8 };
 
 /* system.c */
 void system_probe(struct loop *loop);
+/** From here on whoever this thread wakes need not be interrupted by it in turn; see there. */
+void system_batch(void);
 int system_accept(struct loop *loop, int fd, struct peer *peer);
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out);
 int system_add_listener(struct loop *loop, struct listener *listener);

@@ -66,9 +66,9 @@ static bool call(struct engine *engine, napi_ref function, uint32_t first, int32
   return called;
 }
 
-int32_t js_accepted(struct engine *engine, uint32_t connection, int32_t listener) {
-  int32_t answer;
-  return call(engine, engine->accepted, connection, listener, &answer) ? answer : REFUSE;
+void js_accepted(struct engine *engine, int count) {
+  if (likely(call(engine, engine->accepted, (uint32_t)count, 0, NULL))) return;
+  for (int i = 0; i < count; i++) engine->clients[2 * i] = REFUSE;
 }
 
 int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause) {

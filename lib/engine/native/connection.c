@@ -87,12 +87,12 @@ static void connection_failed(struct loop *loop, struct connection *c, enum caus
   connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
 }
 
-void connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {
+struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {
   struct connection *c = slot_take(loop);
   if (unlikely(c == NULL)) {
     shortage(listener->engine, AT_MEMORY, ENOMEM);
     system_reset(fd);
-    return;
+    return NULL;
   }
   c->fd[CLIENT] = fd;
   c->peer = *peer;
@@ -102,15 +102,18 @@ void connection_accepted(struct loop *loop, struct listener *listener, int fd, c
   c->state = WAITING;
   listener->live++;
   loop->live++;
-  uint32_t index = c->index;
-  int32_t answer = js_accepted(listener->engine, index, listener->id);
+  return c;
+}
+
+void connection_decided(struct loop *loop, struct connection *c, int32_t answer) {
+  js_make_room(c->listener->engine);
   if (answer != WAIT) connection_route(loop, c, answer);
   if (c->state == FREE) return;
   // Only now, so that the bytes that connect_start() has read do not raise an event.
   int error = watch(loop, c, CLIENT, 0);
   c->watched = true;
   if (unlikely(error != 0)) {
-    shortage(listener->engine, AT_EPOLL, error);
+    shortage(c->listener->engine, AT_EPOLL, error);
     connection_finish(loop, c, END_CUT);
   } else if (c->state == OPEN && (c->held[CLIENT] != NULL || c->side[CLIENT] & READABLE)) {
     relay(loop, c);

@@ -121,6 +121,7 @@ static void on_prepare(uv_prepare_t *handle) {
     uv_update_time(loop->uv);
     loop->now = uv_now(loop->uv);
     loop->called = false;
+    loop->round++;
     bool libuv = dispatch(loop, count < 0 ? 0 : count);
     finish_round(loop);
     if (loop->called) until = libuv_wants(loop); // JavaScript may have set a timer or scheduled something
@@ -190,6 +191,7 @@ static struct loop *loop_make(napi_env env) {
   loop->env = env;
   loop->ready.previous = loop->ready.next = loop->spare_slab = NONE;
   system_probe(loop);
+  system_batch();
   loop->reserve = eventfd(0, EFD_CLOEXEC);
   loop->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (loop->epoll >= 0 && napi_get_uv_event_loop(env, &loop->uv) == napi_ok) {

@@ -4,16 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 bool system_is_missing(int error) { return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP; }
 
-/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4 makes these fail as if they were missing, for tests. */
+/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch makes these fail as if they were missing, for tests. */
 static bool disabled(const char *word) {
   const char *list = getenv("BAL_NATIVE_DISABLE");
   size_t length = strlen(word);
@@ -28,6 +30,9 @@ void system_probe(struct loop *loop) {
   loop->can_splice_out = !disabled("splice_out");
   loop->can_exclusive = !disabled("exclusive");
   loop->can_accept4 = !disabled("accept4");
+  struct rlimit files;
+  bool limited = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT32_MAX;
+  loop->last_descriptor = limited ? (int)files.rlim_cur - 1 - 4 * CLIENTS : INT32_MAX;
   loop->first_ephemeral = 1024;
   loop->last_ephemeral = 65535;
   FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
@@ -38,6 +43,17 @@ void system_probe(struct loop *loop) {
     loop->last_ephemeral = (uint16_t)last;
   }
   fclose(file);
+}
+
+/**
+ * SCHED_BATCH for this thread, if nobody has chosen another policy for it. Such a thread does not interrupt the one that
+ * wakes it: a client or backend on the same processor goes on sending until it has nothing more to do or its time is up,
+ * and then the worker finds several events at once, for one switch between processes instead of one an event. Its share
+ * of the processor is the same.
+ */
+void system_batch(void) {
+  struct sched_param none = {0};
+  if (!disabled("batch") && sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
