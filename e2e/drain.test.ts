@@ -1,6 +1,7 @@
 // Stopping with open connections: they get their time, then they are cut, and how many is said.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { request } from '../lib/control/client.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
@@ -76,6 +77,21 @@ forEachEngine('the drain time of the configuration is the limit without --timeou
 forEachEngine('stop --now cuts at once', async (t, engine) => {
   const { bal, clients } = await withClients(t, engine, 2, 60_000);
   const { code, stdout } = await bal.stop('--now');
+  assert.equal(code, 0);
+  assert.match(stdout, /\b2\b.*\bcut\b/);
+  for (const client of clients) assert.equal((await client.over).how, 'reset');
+});
+
+forEachEngine('a stop that is repeated all the time ends all the same', async (t, engine) => {
+  const { bal, clients } = await withClients(t, engine, 2, 1000);
+  const stopping = bal.stop();
+  let isOver = false;
+  const again = async (): Promise<void> => {
+    while (!isOver) {
+      await request(bal.home.socket, 'POST', '/stop', { timeout_ms: null, now: false }, 300);
+    }
+  };
+  const [{ code, stdout }] = await Promise.all([stopping.finally(() => (isOver = true)), again()]);
   assert.equal(code, 0);
   assert.match(stdout, /\b2\b.*\bcut\b/);
   for (const client of clients) assert.equal((await client.over).how, 'reset');

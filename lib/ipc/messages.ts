@@ -23,7 +23,7 @@ export type ToWorker =
   | { readonly kind: 'report'; readonly id: number }
   /**
    * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs, 0: cut at once), send
-   * `drained`, exit. May come again with a shorter time. `why` is the reason that connections cut by it get.
+   * `drained`, exit. May come again with another time; null then never lengthens it. `why` is the reason that connections cut by it get.
    */
   | { readonly kind: 'drain'; readonly timeoutMs: number | null; readonly why: 'drain' | 'stopped' };
 

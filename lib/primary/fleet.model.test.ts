@@ -307,3 +307,27 @@ test('nor does one that comes while a failed reload goes back', async (t) => {
   await world.pass(QUIET_MS);
   assert.deepEqual([world.fleet.all(), world.rolls.refused], [[], 1]);
 });
+
+test('who repeats a stop does not begin its time anew', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let clock = 0;
+  t.mock.method(performance, 'now', () => clock);
+  const fakes: Fake[] = [];
+  const events = { forked: silence, news: silence, ready: silence, gone: () => CLIENTS };
+  const fleet = createFleet(log, events, (id, generation) => {
+    const fake = new Fake(id, id, generation, silence);
+    fakes.push(fake);
+    return fake.process;
+  });
+  const started = fleet.start(generationOf(1, 2));
+  for (const fake of fakes) fake.up();
+  await started;
+  // One every half a second for longer than the workers, which do not go by themselves, have.
+  for (let i = 0; i < 10; i++) {
+    void fleet.stop(null);
+    clock += 500;
+    t.mock.timers.tick(500);
+    await settle();
+  }
+  assert.deepEqual(fleet.all(), []);
+});

@@ -2,6 +2,7 @@
 // slots and of the draining workers; all else about a worker is its WorkerProcess.
 
 import { backoff } from '../backoff.ts';
+import { drainUntil } from '../drain.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
@@ -67,7 +68,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
   /** When a draining worker's time is up, by the last word on it. */
-  const killers = new Map<WorkerProcess, NodeJS.Timeout>();
+  const killers = new Map<WorkerProcess, { readonly until: number; readonly timer: NodeJS.Timeout }>();
   let active: Generation | null = null;
   let stopping = false;
   let respawned = 0;
@@ -95,7 +96,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
-    clearTimeout(killers.get(worker));
+    clearTimeout(killers.get(worker)?.timer);
     killers.delete(worker);
     // Without a last word it was killed, and its clients with it.
     const lost = events.gone(worker);
@@ -140,9 +141,11 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
     worker.drain(timeoutMs, stopping ? 'stopped' : 'drain');
-    const killer = setTimeout(() => worker.kill(), (timeoutMs ?? worker.drainMs) + KILL_GRACE_MS);
-    clearTimeout(killers.get(worker));
-    killers.set(worker, killer);
+    const now = performance.now();
+    const before = killers.get(worker);
+    clearTimeout(before?.timer);
+    const until = drainUntil(before?.until ?? null, timeoutMs, worker.drainMs, now);
+    killers.set(worker, { until, timer: setTimeout(() => worker.kill(), until - now + KILL_GRACE_MS) });
   }
 
   /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */

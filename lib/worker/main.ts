@@ -4,6 +4,7 @@
 import cluster from 'node:cluster';
 
 import type { BoundHandle, CreateEngine, Engine } from '../engine/engine.ts';
+import { drainUntil } from '../drain.ts';
 import { send, sendLast } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
@@ -38,7 +39,8 @@ let policy: WorkerPolicy | null = null;
 let table: Table | null = null;
 let draining = false;
 let cut = 0;
-let drainTimers: NodeJS.Timeout[] = [];
+/** When each service's time is up, while it drains. */
+let drains: { readonly until: number; readonly timer: NodeJS.Timeout }[] = [];
 const reports = createReports(() => policy?.counters(engine?.bytes ?? new Float64Array()) ?? []);
 
 process.on('message', (message: ToWorker, handle: unknown) => receive(message, handle));
@@ -118,19 +120,23 @@ function isBoundHandle(handle: unknown): handle is BoundHandle {
   return typeof handle === 'object' && handle !== null && 'listen' in handle && 'fd' in handle;
 }
 
-/** See the message `drain`. A second call shortens (or lengthens) what the first one set. */
+/** See the message `drain`; also called again, to hurry. */
 function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
   if (engine === null || table === null) process.exit(0);
   const serving = engine;
   serving.stopAccepting();
   policy?.cutFor(why);
   admission?.drain();
-  for (const timer of drainTimers) clearTimeout(timer);
-  drainTimers = table.services.map((service, index) =>
-    setTimeout(() => {
+  const now = performance.now();
+  drains = table.services.map((service, index) => {
+    const before = drains[index];
+    clearTimeout(before?.timer);
+    const until = drainUntil(before?.until ?? null, timeoutMs, service.drainMs, now);
+    const end = (): void => {
       cut += serving.cut(index);
-    }, timeoutMs ?? service.drainMs),
-  );
+    };
+    return { until, timer: setTimeout(end, until - now) };
+  });
   finishWhenIdle();
 }
 
@@ -140,7 +146,7 @@ function finishWhenIdle(): void {
   const poll = setInterval(() => {
     if (engine !== null && engine.active > 0) return;
     clearInterval(poll);
-    for (const timer of drainTimers) clearTimeout(timer);
+    for (const { timer } of drains) clearTimeout(timer);
     finish();
   }, DRAIN_POLL_MS);
 }
