@@ -37,7 +37,10 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
     const { supervise } = await import('../primary/supervisor.ts');
     const onReady = () => tell?.({ kind: 'ready' });
     const result = await supervise({ configPath: config, foreground: !asDaemon, onReady });
-    if (result.ok) return 0;
+    if (result.ok) {
+      leaveSoon();
+      return 0;
+    }
     if (tell === null) return failure(result.problem, result.errors, config, io);
     tell({ kind: 'failed', problem: result.problem, errors: result.errors });
   } catch (error) {
@@ -46,6 +49,17 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
     tell({ kind: 'failed', problem, errors: [] });
   }
   return 1;
+}
+
+const LEAVE_MS = 1000;
+
+/**
+ * All is over. But Node waits for the threads of its pool before it ends, process.exit() too, and one may hang for long: in
+ * a lookup, while no name server answers, or in a write to a pipe that nobody reads. A signal does not wait, and a service
+ * manager takes the end by this one for a clean end.
+ */
+function leaveSoon(): void {
+  setTimeout(() => process.kill(process.pid, 'SIGTERM'), LEAVE_MS).unref();
 }
 
 function failure(problem: Triplet, errors: readonly Problem[], config: string, io: Io): ExitCode {

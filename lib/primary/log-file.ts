@@ -14,6 +14,8 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const FILE_SIZE = '50m';
 /** Rotated files kept besides the current one. */
 const FILES_KEPT = 10;
+/** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
+const CLOSE_MS = 1000;
 /** How often to look whether the file is still there, or can be opened again. */
 const WATCH_MS = 2000;
 
@@ -24,8 +26,8 @@ interface Boom {
   reopen(): void;
   destroy(): void;
   flushSync(): void;
-  on(event: 'error' | 'drop' | 'write', listener: (argument: unknown) => void): unknown;
-  once(event: 'ready' | 'error', listener: (argument: unknown) => void): unknown;
+  on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
+  once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
 }
 
 /** Rotated by size and day below `dir`; `size` as in pino-roll (`50m`), for tests. */
@@ -67,8 +69,11 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
   let boom: Boom | null = null;
   let dropped = 0;
   let fault: string | null = null;
+  /** A write is under way. */
+  let busy = false;
 
   function failed(error: unknown): void {
+    busy = false;
     fault = error instanceof Error ? error.message : String(error);
   }
 
@@ -81,6 +86,9 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       });
       fresh.on('write', () => {
         fault = null;
+      });
+      fresh.on('drain', () => {
+        busy = false;
       });
       boom = fresh;
       fault = null;
@@ -129,6 +137,7 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
         return;
       }
       try {
+        busy = true;
         boom.write(line);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1): start over with a new one.
@@ -138,14 +147,16 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       }
     },
     reopen,
-    close() {
+    async close() {
       clearInterval(timer);
+      const last = boom;
+      boom = null;
+      if (last === null || (busy && !(await isTaken(last)))) return;
       try {
-        boom?.flushSync();
+        last.flushSync();
       } catch {
         // A full disk or a closed terminal: what cannot be written is lost, which is no reason to stay.
       }
-      boom = null;
     },
     get dropped() {
       return dropped;
@@ -154,6 +165,19 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       return fault;
     },
   };
+}
+
+/** Whether the write under way ends, well or not: flushSync() would wait for it as long as it takes. */
+function isTaken(boom: Boom): Promise<boolean> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => resolve(false), CLOSE_MS);
+    const end = (): void => {
+      clearTimeout(late);
+      resolve(true);
+    };
+    boom.once('drain', end);
+    boom.once('error', end);
+  });
 }
 
 function isThere(file: string): Promise<boolean> {

@@ -14,8 +14,8 @@ export interface Sink {
   write(line: string): void;
   /** Opens the file again, for logrotate. */
   reopen(): void;
-  /** Writes out what is waiting; the last call. */
-  close(): void;
+  /** Writes out what is waiting, as far as it is taken within a moment; the last call. */
+  close(): Promise<void>;
   /** Lines lost so far. */
   readonly dropped: number;
   /** Why lines are being lost right now; null while all is well. */

@@ -119,7 +119,7 @@ test('log lines of whatever content stay one line each, and one too deep to be w
   const sink: Sink = {
     write: (line) => void lines.push(line),
     reopen: silence,
-    close: silence,
+    close: () => Promise.resolve(),
     dropped: 0,
     fault: null,
   };

@@ -58,12 +58,13 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const log = createLog(sink, loaded.plan.logLevel, events);
   // A defect must not leave a PID file and a silent death behind: say it where somebody looks, then go. The workers
   // notice, finish what they have, and exit.
-  const fatal = (error: Error): void => {
-    log.error('bal.crashed', 'the primary ends because of a defect', { error: error.stack ?? String(error) });
-    process.stderr.write(`bal: internal error: ${error.stack ?? String(error)}\n`);
+  const fatal = (defect: Error): void => {
+    log.error('bal.crashed', 'the primary ends because of a defect', { error: defect.stack ?? String(defect) });
+    process.stderr.write(`bal: internal error: ${defect.stack ?? String(defect)}\n`);
     claim.release();
-    sink.close();
-    process.exit(1);
+    // Another defect meanwhile ends it as Node does.
+    process.off('uncaughtException', fatal);
+    void sink.close().then(() => process.exit(1));
   };
   process.on('uncaughtException', fatal);
   try {
@@ -72,7 +73,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
     return { ok: false, problem: cannotServe(error), errors: [] };
   } finally {
     claim.release();
-    sink.close();
+    await sink.close();
     process.off('uncaughtException', fatal);
   }
 }
