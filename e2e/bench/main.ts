@@ -8,6 +8,7 @@ import { signal } from '../harness/processes.ts';
 import { ROOT } from '../harness/root.ts';
 import { CASES } from './cases.ts';
 import { type CommandFigures, measureCommands } from './commands.ts';
+import { BIG, type EyesFigures, measureEyes } from './eyes.ts';
 import { buildLoadgen, missingCompiler, startBackends } from './loadgen.ts';
 import { describeMachine, openFilesLimit } from './machine.ts';
 import { hasOwnNetwork, runInOwnNetwork } from './namespace.ts';
@@ -42,6 +43,8 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
     if (each.kind === 'found') contenders.push({ proxy: each.proxy, backends: await ports(BACKENDS) });
   const cases = CASES.filter(({ name }) => options.cases === null || options.cases.includes(name));
 
+  const wantsEyes = options.cases === null || options.cases.includes('eyes');
+  const eyesBackends = wantsEyes ? await ports(BIG.backends) : [];
   const program = buildLoadgen(scratch);
   const ownNode = join(scratch, 'node');
   copyFileSync(process.execPath, ownNode);
@@ -50,6 +53,7 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
     contenders.flatMap((contender) => contender.backends),
   );
   const commands: CommandFigures[] = [];
+  const eyes: EyesFigures[] = [];
   const problems: string[] = [];
   try {
     const around = { scratch, node: process.execPath };
@@ -67,6 +71,20 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
         problems.push(`commands ${engine}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    if (wantsEyes) {
+      const targets = await startBackends(program, eyesBackends);
+      try {
+        for (const engine of engines) {
+          try {
+            eyes.push(await measureEyes({ program, cores: machine.cores }, engine, eyesBackends, around, options, say));
+          } catch (error) {
+            problems.push(`eyes ${engine}: ${error instanceof Error ? error.message : String(error)}`);
+          }
+        }
+      } finally {
+        await targets.stop();
+      }
+    }
     const args = process.argv.slice(2);
     const text = renderResults({
       when: new Date(),
@@ -78,6 +96,7 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
       found,
       samples: rounds.samples,
       commands,
+      eyes,
       problems,
     });
     process.stdout.write(text);

@@ -12,6 +12,14 @@ export interface Options {
   readonly cases: readonly string[] | null;
   readonly proxies: readonly string[] | null;
   readonly commandRuns: { readonly status: number; readonly start: number };
+  /** Fresh instances, and runs with each; scrapes that count as a thousand, and how many thousands; seconds with `bal top`. */
+  readonly eyes: {
+    readonly batches: number;
+    readonly rounds: number;
+    readonly scrapes: number;
+    readonly thousands: number;
+    readonly topSeconds: number;
+  };
   /** How often a run is made again because something else took CPU meanwhile. */
   readonly retries: number;
   /** How long in all to wait for a moment when nothing else runs. */
@@ -26,7 +34,7 @@ export const USAGE = `npm run bench -- [options]
   --quick          one short round, printed and not kept: shows that everything works
   --rounds N       rounds (5)
   --seconds S      seconds of one run (1)
-  --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands
+  --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands,eyes
   --proxies LIST   ${PROXY_NAMES.join(',')}
   --patience S     seconds in all to wait for moments when other programs are quiet (120)
   --out FILE       where the results go (e2e/bench/RESULTS.md; a part of the cases or proxies is only printed)`;
@@ -61,7 +69,7 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     },
   });
   if (values.help) return null;
-  const cases = names(values.cases, [...CASES.map(({ name }) => name), 'commands']);
+  const cases = names(values.cases, [...CASES.map(({ name }) => name), 'commands', 'eyes']);
   const proxies = names(values.proxies, PROXY_NAMES);
   const isWhole = !values.quick && cases === null && proxies === null;
   return {
@@ -71,6 +79,9 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     cases,
     proxies,
     commandRuns: values.quick ? { status: 5, start: 1 } : { status: 20, start: 5 },
+    eyes: values.quick
+      ? { batches: 1, rounds: 2, scrapes: 20, thousands: 2, topSeconds: 2 }
+      : { batches: 5, rounds: 8, scrapes: 1000, thousands: 3, topSeconds: 6 },
     retries: values.quick ? 0 : 2,
     patienceSeconds: positive('patience', values.patience, values.quick ? 1 : 120),
     out: values.out ?? (isWhole ? resultsFile : null),

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { cpuSecondsOf, memoryOf, parseBusySeconds, parseMemory, parseStat, pidsBelow } from './process-tree.ts';
+import {
+  cpuSecondsOf,
+  fineCpuSeconds,
+  memoryOf,
+  parseBusySeconds,
+  parseMemory,
+  parseRuntime,
+  parseStat,
+  pidsBelow,
+} from './process-tree.ts';
 
 test('parseStat() adds user and system time and that of ended children, whatever the name holds', () => {
   const line = '42 (a) b (c) S 7 42 42 0 -1 4194304 100 0 0 0 150 50 30 20 20 0 1 0 12345 1000 200';
@@ -14,6 +23,20 @@ test('parseMemory() takes the proportional size and what of it is no file', () =
     'Rss:  9000 kB\nPss:  5120 kB\nPss_Dirty: 4000 kB\nPss_Anon:  4000 kB\nPss_File: 1000 kB\nPss_Shmem: 120 kB\n';
   assert.deepEqual(parseMemory(rollup), { pss: 5120, own: 4120 });
   assert.deepEqual(parseMemory(''), { pss: 0, own: 0 });
+});
+
+test('fine CPU time is that of the process, and falls back where the kernel does not tell', () => {
+  assert.equal(
+    parseRuntime('node (1, #threads: 11)\n---\nse.exec_start  :  1.5\nse.sum_exec_runtime   :   1234.5678\n'),
+    1234.5678,
+  );
+  assert.equal(parseRuntime(''), null);
+  const before = fineCpuSeconds(process.pid);
+  const { user, system } = process.cpuUsage();
+  while (process.cpuUsage().user < user + 200_000);
+  const { user: later, system: laterSystem } = process.cpuUsage();
+  const [fine, plain] = [fineCpuSeconds(process.pid) - before, (later - user + laterSystem - system) / 1e6];
+  assert.ok(Math.abs(fine - plain) < 0.1, `${fine} s and ${plain} s`);
 });
 
 test('parseBusySeconds() leaves out idle time and waiting for disks', () => {

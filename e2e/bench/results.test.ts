@@ -36,6 +36,7 @@ const results: Results = {
     sample('bal-js', 2, 500),
   ],
   commands: [],
+  eyes: [],
   problems: ['round 1 rr-64 bal-js: it\nfell'],
 };
 

@@ -1,6 +1,8 @@
 // RESULTS.md: what was measured, beside what was to be reached.
 import type { Case, Metric, MetricName } from './cases.ts';
 import type { CommandFigures } from './commands.ts';
+import { EYES_TARGETS, eyesOf } from './eyes-targets.ts';
+import type { EyesFigures } from './eyes.ts';
 import type { Machine } from './machine.ts';
 import type { Options } from './options.ts';
 import { DISTURBED } from './quiet.ts';
@@ -19,6 +21,7 @@ export interface Results {
   readonly found: readonly Found[];
   readonly samples: readonly Sample[];
   readonly commands: readonly CommandFigures[];
+  readonly eyes: readonly EyesFigures[];
   readonly problems: readonly string[];
 }
 
@@ -93,7 +96,14 @@ function targetRows(results: Results): string[][] {
       verdict(found && found.failed + found.wrong, { must: 0, aim: null }),
     ];
   });
-  return [...rows, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
+  const eyes = (['native', 'js'] as const).flatMap((engine) =>
+    EYES_TARGETS.map(({ figure, title, must, unit }) => {
+      const value = eyesOf(results.eyes, engine)?.[figure] ?? null;
+      const limit = `≤ ${must} ${unit}`;
+      return [engine, title, limit, '', withSpread(value), verdict(value?.median ?? null, { must, aim: null })];
+    }),
+  );
+  return [...rows, ...eyes, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
 }
 
 /** The ratios that matter most, as medians, one column for each proxy. */
@@ -145,6 +155,25 @@ function commandTable({ commands }: Results): string {
   return table(['', '`bal start -d` to ready, s', '`bal status`, ms', '`node -e 0`, ms', 'ratio of medians'], rows);
 }
 
+function eyesTable({ eyes }: Results): string {
+  const rows = eyes.map(({ engine, watched, recorded, dropped, scrape, grown, top }) => [
+    `bal-${engine}`,
+    ...[watched, recorded, dropped, scrape, grown, top].map(withSpread),
+  ]);
+  const columns = [
+    'CPU, admin on',
+    'CPU, all recorded',
+    'records dropped, %',
+    '`/metrics`, ms',
+    'grown, MiB',
+    'top, % of a core',
+  ];
+  return `${table(['', ...columns], rows)}\n\n${EYES}`;
+}
+
+const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records, run next to it; each bal that
+has an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes.`;
+
 function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
   const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);
   const most = Math.max(0, ...foreign);
@@ -181,7 +210,7 @@ than a tenth of the machine all the same is made again, at most twice, and the l
 /** The whole document. */
 export function renderResults(results: Results): string {
   const tables = results.cases.map((kase) => `## ${kase.title}\n\n\`${kase.name}\`\n\n${caseTable(kase, results)}`);
-  const { problems, commands } = results;
+  const { problems, commands, eyes } = results;
   return `${[
     '# Benchmark results',
     'Written by `npm run bench`; see the end for how. Smaller is better, but for rates.',
@@ -192,6 +221,7 @@ export function renderResults(results: Results): string {
     glance(results),
     ...tables,
     ...(commands.length > 0 ? ['## Commands', commandTable(results)] : []),
+    ...(eyes.length > 0 ? ['## What watching costs', eyesTable(results)] : []),
     ...(problems.length > 0
       ? ['## Not measured', problems.map((problem) => `- ${problem.replaceAll('\n', ' ')}`).join('\n')]
       : []),

@@ -15,6 +15,8 @@ export interface Running {
   readonly ports: readonly number[];
   /** The process above all of the proxy's; null for the direct path. */
   readonly pid: number | null;
+  /** The folder that it was given. */
+  readonly dir: string;
   stop(): Promise<void>;
 }
 
@@ -37,7 +39,7 @@ export async function startProxy(proxy: Proxy, backends: readonly number[], arou
   const dir = mkdtempSync(join(around.scratch, `${proxy.name}-`));
   const port = await freePort();
   const command = proxy.prepare({ dir, port, backends, node: around.node });
-  if (command === null) return { name: proxy.name, ports: backends, pid: null, stop: async () => undefined };
+  if (command === null) return { name: proxy.name, ports: backends, pid: null, dir, stop: async () => undefined };
   const logFile = join(dir, 'output.log');
   const log = openSync(logFile, 'w');
   const child = spawn(command.program, command.args, { cwd: dir, env: command.env, stdio: ['ignore', log, log] });
@@ -62,5 +64,5 @@ export async function startProxy(proxy: Proxy, backends: readonly number[], arou
     await stop();
     throw error;
   }
-  return { name: proxy.name, ports: [port], pid: child.pid ?? null, stop };
+  return { name: proxy.name, ports: [port], pid: child.pid ?? null, dir, stop };
 }

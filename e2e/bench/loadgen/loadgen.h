@@ -25,7 +25,7 @@
 
 /* ---- main.c ---- */
 
-enum { MAX_PORTS = 64, BATCH = 256 };
+enum { MAX_PORTS = 128, BATCH = 256 };
 
 struct options {
 	const char *mode, *direction;

@@ -4,7 +4,7 @@ import { version } from '../../../lib/version.ts';
 import { environment } from '../../harness/cli.ts';
 import { type EngineName, missing } from '../../harness/engines.ts';
 import { BAL } from '../../harness/root.ts';
-import { type Found, type Place, WORKERS } from './proxy.ts';
+import { type Found, type Place, type Proxy, WORKERS } from './proxy.ts';
 
 /** All that is not named keeps its default: health checks, protection, limits and the log at `info` are on. */
 export function balConfiguration(engine: EngineName, { port, backends }: Pick<Place, 'port' | 'backends'>): string {
@@ -26,16 +26,18 @@ export function findBal(engine: EngineName): Found {
   const name = `bal-${engine}`;
   const reason = missingBal(engine);
   if (reason !== null) return { kind: 'absent', name, reason };
+  return { kind: 'found', proxy: balProxy(engine, name, (place) => balConfiguration(engine, place)) };
+}
+
+/** A bal with a configuration of its own. */
+export function balProxy(engine: EngineName, name: string, configuration: (place: Place) => string): Proxy {
   return {
-    kind: 'found',
-    proxy: {
-      name,
-      version: `bal ${version}, engine ${engine}, Node.js ${process.version}`,
-      prepare(place) {
-        const file = join(place.dir, 'config.yaml');
-        writeFileSync(file, balConfiguration(engine, place));
-        return { program: place.node, args: [BAL, 'start', '-c', file], env: environment(place.dir) };
-      },
+    name,
+    version: `bal ${version}, engine ${engine}, Node.js ${process.version}`,
+    prepare(place) {
+      const file = join(place.dir, 'config.yaml');
+      writeFileSync(file, configuration(place));
+      return { program: place.node, args: [BAL, 'start', '-c', file], env: environment(place.dir) };
     },
   };
 }

@@ -1,0 +1,202 @@
+// What watching bal costs: the admin listener, records of connections, a scrape, `bal top`. Differences of a few percent
+// are smaller than what a machine does by itself from second to second, so many short runs are made in turn, of instances
+// that are started anew now and then, and each is compared with the one next to it.
+import { spawn } from 'node:child_process';
+import { request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { environment } from '../harness/cli.ts';
+import { askStatus } from '../harness/control.ts';
+import type { EngineName } from '../harness/engines.ts';
+import { freePort } from '../harness/ports.ts';
+import { residentBytes } from '../harness/processes.ts';
+import { BAL } from '../harness/root.ts';
+import { until } from '../harness/until.ts';
+import { home } from '../../lib/paths.ts';
+import { runClient } from './loadgen.ts';
+import type { Bench } from './measure.ts';
+import type { Options } from './options.ts';
+import { fineCpuSeconds, pidsBelow } from './process-tree.ts';
+import { balConfiguration, balProxy } from './proxies/bal.ts';
+import { type Running, startProxy, type Surroundings } from './running.ts';
+import { quietWaiter } from './quiet.ts';
+import { type Spread, spread } from './statistics.ts';
+
+export interface EyesFigures {
+  readonly engine: EngineName;
+  /** CPU per short connection over that of a bal with `log_connections: none` and no admin listener, run by run. */
+  readonly watched: Spread | null;
+  readonly recorded: Spread | null;
+  /** Of the records of `log_connections: all`, those that were dropped, in percent. */
+  readonly dropped: Spread | null;
+  /** Of 100 backends and 8 workers, milliseconds. */
+  readonly scrape: Spread | null;
+  /** What the primary has grown by in the last thousand scrapes, MiB. */
+  readonly grown: Spread | null;
+  /** Of a core, in the primary, while `bal top` runs, in percent. */
+  readonly top: Spread | null;
+}
+
+export const BIG = { backends: 100, workers: 8 };
+const VARIANTS = ['plain', 'watched', 'recorded'] as const;
+type Variant = (typeof VARIANTS)[number];
+
+interface Instance {
+  readonly running: Running;
+  readonly pid: number;
+  readonly admin: number;
+}
+
+async function started(
+  engine: EngineName,
+  backends: readonly number[],
+  around: Surroundings,
+  settings: string,
+  workers: number | null = null,
+): Promise<Instance> {
+  const admin = await freePort();
+  const more = settings.replace('ADMIN', String(admin));
+  const proxy = balProxy(engine, `bal-${engine}`, (place) => {
+    const common = balConfiguration(engine, place);
+    return `${workers === null ? common : common.replace(/^workers: .*$/m, `workers: ${workers}`)}${more}`;
+  });
+  const running = await startProxy(proxy, backends, around);
+  const { socket } = home({ BAL_HOME: running.dir });
+  await until('bal has seen its backends', async () => (await askStatus(socket)).backend_reachable === backends.length);
+  return { running, pid: running.pid ?? 0, admin };
+}
+
+const ADMIN = 'admin: "127.0.0.1:ADMIN"\n';
+const SETTINGS: Readonly<Record<Variant, string>> = {
+  plain: 'log_connections: none\n',
+  watched: `${ADMIN}log_connections: failed\n`,
+  recorded: 'log_connections: all\n',
+};
+
+/** Milliseconds until the whole of /metrics is there. */
+function scrape(port: number): Promise<number> {
+  const began = performance.now();
+  return new Promise((resolve, reject) => {
+    const asking = request({ port, host: '127.0.0.1', path: '/metrics', agent: false }, (response) => {
+      response.on('error', reject);
+      response.on('end', () => resolve(performance.now() - began));
+      response.resume();
+    });
+    asking.on('error', reject);
+    asking.end();
+  });
+}
+
+function cpuOf({ pid }: Instance): number {
+  return pidsBelow(pid).reduce((sum, each) => sum + fineCpuSeconds(each), 0);
+}
+
+export async function measureEyes(
+  { program, cores }: Pick<Bench, 'program' | 'cores'>,
+  engine: EngineName,
+  backends: readonly number[],
+  around: Surroundings,
+  { eyes, seconds, patienceSeconds }: Options,
+  say: (line: string) => void,
+): Promise<EyesFigures> {
+  const quiet = quietWaiter(cores, patienceSeconds);
+  const ratios: Record<Variant, number[]> = { plain: [], watched: [], recorded: [] };
+  const dropped: number[] = [];
+
+  /** One run: CPU seconds per connection. A watched one is scraped meanwhile, far more often than anybody does. */
+  async function cost(variant: Variant, instance: Instance): Promise<number> {
+    const before = cpuOf(instance);
+    const running = runClient(program, ['conn', '-c', '64'], instance.running.ports, seconds);
+    if (variant === 'watched') await scrape(instance.admin);
+    const { done } = await running;
+    await pause(100); // the last connections and their records
+    return (cpuOf(instance) - before) / done;
+  }
+
+  for (let batch = 0; batch < eyes.batches; batch++) {
+    const instances = new Map<Variant, Instance>();
+    try {
+      for (const variant of VARIANTS) {
+        const instance = await started(engine, backends.slice(0, 4), around, SETTINGS[variant]);
+        instances.set(variant, instance);
+        await runClient(program, ['conn', '-c', '64'], instance.running.ports, seconds);
+      }
+      for (let round = 0; round < eyes.rounds; round++) {
+        await quiet();
+        const costs: Partial<Record<Variant, number>> = {};
+        const order = VARIANTS.map((_, i) => VARIANTS[(i + round) % VARIANTS.length]);
+        for (const variant of round % 2 === 0 ? order : order.toReversed()) {
+          const instance = variant === undefined ? undefined : instances.get(variant);
+          if (variant !== undefined && instance !== undefined) costs[variant] = await cost(variant, instance);
+        }
+        const { plain = NaN } = costs;
+        for (const variant of VARIANTS) ratios[variant].push((costs[variant] ?? NaN) / plain);
+        say(
+          `eyes ${engine} ${batch}.${round}: watched ${ratios.watched.at(-1)?.toFixed(3)}, recorded ${ratios.recorded.at(-1)?.toFixed(3)}`,
+        );
+      }
+      const recorded = instances.get('recorded');
+      if (recorded !== undefined) {
+        const { totals } = await askStatus(home({ BAL_HOME: recorded.running.dir }).socket);
+        dropped.push((100 * (totals?.log_lines_dropped_total ?? 0)) / Math.max(1, totals?.connections_total ?? 0));
+      }
+    } finally {
+      for (const { running } of instances.values()) await running.stop();
+    }
+  }
+
+  const big = await started(engine, backends.slice(0, BIG.backends), around, ADMIN, BIG.workers);
+  try {
+    const times: number[] = [];
+    const grown: number[] = [];
+    for (let thousand = 0; thousand < eyes.thousands; thousand++) {
+      const before = residentBytes(big.pid);
+      for (let i = 0; i < eyes.scrapes; i++) times.push(await scrape(big.admin));
+      grown.push((residentBytes(big.pid) - before) / 2 ** 20);
+    }
+    say(
+      `eyes ${engine}: grown by ${grown.map((mib) => mib.toFixed(1)).join(', ')} MiB in ${eyes.scrapes} scrapes each`,
+    );
+    // The first thousand fill caches and pools; compilers are at work.
+    const counted = times.slice(Math.min(eyes.scrapes, times.length / 2));
+    const small = await started(engine, backends.slice(0, 4), around, ADMIN);
+    try {
+      const top: number[] = [];
+      for (let i = 0; i < eyes.batches; i++) top.push(await topCost(small, eyes.topSeconds));
+      return {
+        engine,
+        watched: spread(ratios.watched),
+        recorded: spread(ratios.recorded),
+        dropped: spread(dropped),
+        scrape: spread(counted),
+        grown: spread(grown.slice(-1)),
+        top: spread(top),
+      };
+    } finally {
+      await small.running.stop();
+    }
+  } finally {
+    await big.running.stop();
+  }
+}
+
+/** Percent of a core that the primary takes more of while `bal top` runs than before. */
+async function topCost({ running, pid }: Instance, seconds: number): Promise<number> {
+  const idle = await busy(pid, seconds);
+  const top = spawn(process.execPath, [BAL, 'top'], {
+    env: environment(running.dir),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await new Promise((resolve) => top.stdout.once('data', resolve));
+    top.stdout.resume();
+    return 100 * ((await busy(pid, seconds)) - idle);
+  } finally {
+    top.kill('SIGKILL');
+  }
+}
+
+async function busy(pid: number, seconds: number): Promise<number> {
+  const [began, before] = [performance.now(), fineCpuSeconds(pid)];
+  await pause(seconds * 1000);
+  return (fineCpuSeconds(pid) - before) / ((performance.now() - began) / 1000);
+}
