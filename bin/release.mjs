@@ -1,8 +1,9 @@
 // Makes the files of a release: bal-VERSION-linux-ARCH.tar.gz and SHA256SUMS, which install.sh downloads.
-//   npm run release -- DIR
+//   npm run release -- DIR [--arch x64|arm64]
 // The same sources on the same machine give the same bytes: names sorted, owner and times fixed. Files of other machines
-// (the addon is different on each) may be put into DIR before; SHA256SUMS lists all.
-import { execFileSync } from 'node:child_process';
+// (the addon is different on each) may be put into DIR before, and with its cross compiler the addon is built for
+// another processor with --arch; SHA256SUMS lists all.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -18,16 +19,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const [folder, ...rest] = process.argv.slice(2);
-if (folder === undefined || folder.startsWith('-') || rest.length > 0) {
-  console.error('Usage: npm run release -- DIR');
-  process.exit(2);
-}
+const { arch, folder } = readArguments();
 const target = resolve(folder);
 const { version, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const name = `bal-${version}-${process.platform}-${process.arch}.tar.gz`;
+const name = `bal-${version}-${process.platform}-${arch}.tar.gz`;
 
 const staging = mkdtempSync(join(tmpdir(), 'bal-release-'));
 try {
@@ -38,10 +36,11 @@ try {
     if (!part.startsWith('!') && existsSync(join(root, part))) {
       cpSync(join(root, part), join(top, part), {
         recursive: true,
-        filter: (path) => !/\.test\.ts$|\.stamp$/.test(path),
+        filter: (path) => !/\.test\.ts$|\.stamp$/.test(path) && (arch === process.arch || !path.endsWith('.node')),
       });
     }
   }
+  if (arch !== process.arch) buildAddon(join(top, 'dist', 'native'));
   for (const program of ['dist/bal.js', 'install.sh']) chmodSync(join(top, program), 0o755);
   mkdirSync(target, { recursive: true });
   const tar = execFileSync(
@@ -83,4 +82,25 @@ function madeAt() {
   } catch {
     return '946684800'; // not a clone
   }
+}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { arch: { type: 'string' } } });
+    const [only, ...rest] = positionals;
+    if (only === undefined || rest.length > 0) throw new Error('one folder is needed');
+    return { folder: only, arch: values.arch ?? process.arch };
+  } catch (error) {
+    console.error(`Cannot make a release: ${error.message}\nUsage: npm run release -- DIR [--arch x64|arm64]`);
+    process.exit(2);
+  }
+}
+
+/** For another processor. The builder says what is missing. */
+function buildAddon(into) {
+  const script = join(root, 'lib', 'engine', 'native', 'build.mjs');
+  const built = spawnSync(process.execPath, [script, '--only', '--arch', arch, '--into', into], { stdio: 'inherit' });
+  if (built.status === 0) return;
+  process.exitCode = 1;
+  throw new Error(`Cannot make a release for ${arch}: the addon was not built`);
 }

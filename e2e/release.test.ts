@@ -1,7 +1,7 @@
 // What is shipped: a release tarball and an npm package with the same files, all that bal needs and no tests.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { newFolder } from './harness/release.ts';
@@ -9,9 +9,17 @@ import { ROOT } from './harness/root.ts';
 
 const folder = newFolder({ after }, 'release');
 
-function release(into: string): string {
-  const program = join(ROOT, 'bin', 'release.mjs');
-  return execFileSync(process.execPath, [program, join(folder, into)], { encoding: 'utf8' }).trim();
+const PROGRAM = join(ROOT, 'bin', 'release.mjs');
+
+/** The other processor that releases are made for, its cross compiler, and its number in the head of a program file. */
+const OTHER =
+  process.arch === 'x64'
+    ? { arch: 'arm64', compiler: 'aarch64-linux-gnu-gcc', machine: 183 }
+    : { arch: 'x64', compiler: 'x86_64-linux-gnu-gcc', machine: 62 };
+const canCross = spawnSync(OTHER.compiler, ['--version']).status === 0;
+
+function release(into: string, ...options: string[]): string {
+  return execFileSync(process.execPath, [PROGRAM, join(folder, into), ...options], { encoding: 'utf8' }).trim();
 }
 
 /** The files in a tarball, without its top folder. */
@@ -51,4 +59,21 @@ test('the npm package and the release have the same files: programs, samples, li
     files.filter((file) => /\.test\.|\.stamp|node_modules/.test(file)),
     [],
   );
+});
+
+const noCross = canCross ? false : `there is no ${OTHER.compiler}`;
+test(`a release for ${OTHER.arch} carries the addon for ${OTHER.arch} alone`, { skip: noCross }, () => {
+  const tarball = release('other', '--arch', OTHER.arch);
+  assert.match(tarball, new RegExp(`-linux-${OTHER.arch}\\.tar\\.gz$`));
+  const addons = filesIn(tarball).filter((file) => file.endsWith('.node'));
+  assert.deepEqual(addons, [`dist/native/bal-linux-${OTHER.arch}.node`]);
+  const addon = execFileSync('tar', ['-xzOf', tarball, '--wildcards', '*.node'], { maxBuffer: 2 ** 24 });
+  assert.equal(addon.readUInt16LE(18), OTHER.machine);
+});
+
+test('a release for a processor that bal has no addon for is refused, and leaves no tarball', () => {
+  const made = spawnSync(process.execPath, [PROGRAM, join(folder, 'odd'), '--arch', 'sparc'], { encoding: 'utf8' });
+  assert.equal(made.status, 1);
+  assert.match(made.stderr, /it is for Linux on x64 and arm64, this is linux on sparc/);
+  assert.equal(existsSync(join(folder, 'odd')), false);
 });

@@ -1,31 +1,42 @@
 // Builds the addon with the C compiler that is there: dist/native/bal-linux-<arch>.node. Headers are those of the
 // running Node. Without a compiler or headers it says so and is content, unless it was asked for with --only.
-//   node lib/engine/native/build.mjs [--if-needed] [--only] [--sanitize]
+//   node lib/engine/native/build.mjs [--if-needed] [--only] [--sanitize] [--arch x64|arm64] [--into FOLDER]
 // --sanitize makes .build/native/bal-linux-<arch>.sanitize.node with AddressSanitizer and UndefinedBehaviorSanitizer.
+// --arch builds for another machine, with its cross compiler (aarch64-linux-gnu-gcc, x86_64-linux-gnu-gcc) or with $CC.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flags = new Set(process.argv.slice(2));
-const sanitize = flags.has('--sanitize');
+const { values } = parseArgs({
+  options: {
+    'if-needed': { type: 'boolean', default: false },
+    only: { type: 'boolean', default: false },
+    sanitize: { type: 'boolean', default: false },
+    arch: { type: 'string', default: process.arch },
+    into: { type: 'string' },
+  },
+});
+const { arch, sanitize } = values;
 const root = join(here, '..', '..', '..');
-const folder = join(root, sanitize ? '.build' : 'dist', 'native');
-const result = join(folder, `bal-linux-${process.arch}${sanitize ? '.sanitize' : ''}.node`);
+const folder = values.into ?? join(root, sanitize ? '.build' : 'dist', 'native');
+const result = join(folder, `bal-linux-${arch}${sanitize ? '.sanitize' : ''}.node`);
+const CROSS_COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' };
 
 /** A missing tool is no fault of the one who only wants bal: the js engine serves. */
 function without(what) {
   console.error(`The native engine was not built: ${what}. bal works without it, with the js engine.`);
-  process.exit(flags.has('--only') || sanitize ? 1 : 0);
+  process.exit(values.only || sanitize ? 1 : 0);
 }
 
-if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
-  without(`it is for Linux on x64 and arm64, this is ${process.platform} on ${process.arch}`);
+if (process.platform !== 'linux' || !Object.hasOwn(CROSS_COMPILERS, arch)) {
+  without(`it is for Linux on x64 and arm64, this is ${process.platform} on ${arch}`);
 }
 const files = readdirSync(here).filter((file) => /\.[ch]$/.test(file));
 const newest = Math.max(...[...files, 'build.mjs'].map((file) => statSync(join(here, file)).mtimeMs));
-if (flags.has('--if-needed') && existsSync(result) && statSync(result).mtimeMs >= newest) process.exit(0);
+if (values['if-needed'] && existsSync(result) && statSync(result).mtimeMs >= newest) process.exit(0);
 
 const include = [
   process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, 'include', 'node'),
@@ -35,7 +46,7 @@ const include = [
 ].find((path) => path && existsSync(join(path, 'node_api.h')) && existsSync(join(path, 'uv.h')));
 if (include === undefined) without('no headers of Node.js were found (node_api.h, uv.h)');
 
-const compiler = process.env.CC || 'cc';
+const compiler = process.env.CC || (arch === process.arch ? 'cc' : CROSS_COMPILERS[arch]);
 if (spawnSync(compiler, ['--version']).status !== 0) without(`there is no C compiler (${compiler})`);
 
 mkdirSync(folder, { recursive: true });

@@ -1,0 +1,67 @@
+// What JavaScript hands over, checked, and what is handed back or thrown.
+#include "addon.h"
+
+#include <stdio.h>
+
+struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_value *argv, bool inside) {
+  napi_value self;
+  size_t given = count;
+  bool tagged = false;
+  struct engine *engine = NULL;
+  napi_valuetype type;
+  if (napi_get_cb_info(env, info, &given, argv, &self, NULL) != napi_ok || napi_typeof(env, self, &type) != napi_ok ||
+      type != napi_object || napi_check_object_type_tag(env, self, &ENGINE_TAG, &tagged) != napi_ok || !tagged ||
+      napi_unwrap(env, self, (void **)&engine) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_THIS", "Cannot call this: `this` is not an engine");
+    return NULL;
+  }
+  if (given < count) {
+    napi_throw_type_error(env, "ERR_MISSING_ARGS", "Cannot call this: arguments are missing");
+    return NULL;
+  }
+  if (engine->loop == NULL) {
+    napi_throw_error(env, "ERR_INVALID_STATE", "Cannot use the engine: it is closed");
+    return NULL;
+  }
+  if (engine->loop->calling && !inside) {
+    napi_throw_error(env, "ERR_INVALID_STATE", "Cannot call the engine: a callback of the policy is running");
+    return NULL;
+  }
+  return engine;
+}
+
+bool integer(napi_env env, napi_value value, double low, double high, const char *name, int64_t *result) {
+  double number;
+  char text[96];
+  if (napi_get_value_double(env, value, &number) == napi_ok && number >= low && number <= high &&
+      number == (double)(int64_t)number) {
+    *result = (int64_t)number;
+    return true;
+  }
+  snprintf(text, sizeof text, "Cannot use %s: it is not an integer between %.0f and %.0f", name, low, high);
+  napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", text);
+  return false;
+}
+
+napi_value undefined(napi_env env) {
+  napi_value value = NULL;
+  napi_get_undefined(env, &value);
+  return value;
+}
+
+napi_value number(napi_env env, double value) {
+  napi_value result = NULL;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+void throw_errno(napi_env env, int error, const char *what) {
+  char text[160];
+  napi_value code, message, thrown;
+  snprintf(text, sizeof text, "Cannot %s: %s, %s", what, uv_err_name(-error), uv_strerror(-error));
+  if (napi_create_string_utf8(env, uv_err_name(-error), NAPI_AUTO_LENGTH, &code) == napi_ok &&
+      napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) == napi_ok &&
+      napi_create_error(env, code, message, &thrown) == napi_ok) {
+    napi_throw(env, thrown);
+  }
+}

@@ -1,0 +1,205 @@
+// The structures that all parts of the addon share, and the constants of what they hold.
+#ifndef BAL_STATE_H
+#define BAL_STATE_H
+
+#include <netinet/in.h>
+#include <node_api.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <uv.h>
+
+/** No connection, end of a list. */
+#define NONE UINT32_MAX
+
+/** The two sides of a connection. Direction d leads from side d to side !d, so CLIENT is also client → backend. */
+enum { CLIENT = 0, BACKEND = 1 };
+
+/** Answers of the policy instead of a target; see engine.ts. */
+enum { REFUSE = -1, WAIT = -2 };
+
+/** CONNECT_FAILURES of engine.ts, in its order. */
+enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_UNREACHABLE, CAUSE_RESET, CAUSE_LOCAL, CAUSE_OTHER };
+
+/** ENDS of engine.ts, in its order. */
+enum end {
+  END_CLIENT_CLOSED,
+  END_BACKEND_CLOSED,
+  END_CLIENT_RESET,
+  END_BACKEND_RESET,
+  END_IDLE,
+  END_CUT,
+  END_CLIENT_GONE,
+  END_REFUSED,
+};
+
+enum state {
+  FREE,       // the slot holds no connection
+  WAITING,    // the policy said WAIT
+  DECIDED,    // decide() named a target, or many attempts in a row failed at once: goes on from the ready list
+  CONNECTING, // an attempt is under way
+  OPEN,       // bytes flow
+};
+
+/** What is known of a side's descriptor. */
+enum side_flag {
+  READABLE = 1,     // a read may find something
+  WRITABLE = 2,     // the last write was taken whole, or EPOLLOUT came since
+  HUNG_UP = 4,      // the peer's FIN has arrived: all it will ever send is in the receive queue
+  BROKEN = 8,       // reset, or given up by the network
+  URGENT = 16,      // urgent data was seen: a short read does not mean that the queue is empty
+  WATCHES_OUT = 32, // registered for EPOLLOUT
+  SENT = 64,        // something was sent to it
+  NO_DELAY = 128,   // TCP_NODELAY is set
+};
+
+/** What is known of a direction. */
+enum direction_flag {
+  ENDED = 1,     // the source's end was read
+  PASSED_ON = 2, // … and the sink told so
+  STREAM = 4,    // large reads: worth splicing
+  IN_TUBE = 8,   // what is held is a tube, else a chunk
+  NO_SPLICE = 16 // splicing said "end" and a read said otherwise
+};
+
+struct link {
+  uint32_t previous, next;
+};
+
+/** Who a client is: kept from accept(2) on, because a socket that was reset no longer tells. */
+struct peer {
+  uint8_t ip[16]; // IPv4: the first four
+  uint16_t port;  // of the network's byte order
+  uint8_t family; // AF_INET, AF_INET6 as one byte; 0: not known
+};
+
+/** A connection between `accepted` and `ended`. Its index in the slots is its id in JavaScript. */
+struct connection {
+  uint32_t generation[2]; // of each side's descriptor: an event for another one is stale
+  int fd[2];
+  struct link ready;  // in the loop's ready list; `next` also links free and told slots
+  struct link timer;  // in a bucket of the wheel
+  uint32_t last;      // ms: when the attempt began, or the last byte moved
+  int32_t target;     // the backend named last
+  uint64_t bytes[2];  // relayed in each direction
+  void *held[2];      // read but not yet written, a chunk or a tube; null when there is none
+  struct listener *listener;
+  uint32_t index;     // its own
+  struct peer peer;   // the client
+  uint16_t bucket;    // of the wheel, when `timed`
+  uint8_t state;
+  uint8_t side[2], direction[2];
+  bool watched : 1;       // the client is registered
+  bool queued : 1;        // in the ready list
+  bool timed : 1;         // in the wheel
+  bool backend_first : 1; // the backend's end was read before the client's
+};
+
+/** Where a target leads. */
+struct target {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address;
+  uint8_t length;      // of the address; 0: never routed
+  int8_t quick;        // > 0: its connects complete within connect(2), as on loopback
+  uint8_t since_probe; // attempts since that was last tried
+};
+
+struct listener {
+  struct engine *engine;
+  struct listener *next;
+  int fd; // -1: no longer accepting
+  int32_t id;
+  uint32_t connect_ms, idle_ms;
+  uint32_t live;      // its connections
+  uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
+  int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted
+  uint8_t since_probe;
+  uint8_t burst;       // clients to accept in one go
+  uint32_t last_round; // in which it was due
+  bool armed; // in the epoll set
+  bool due;   // this round's events name it
+};
+
+enum shortage_place { AT_ACCEPT, AT_SOCKET, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, SHORTAGE_PLACES };
+enum { SHORTAGE_ERRORS = 7 };
+
+struct engine {
+  struct loop *loop; // null once closed
+  struct engine *next;
+  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
+  struct target *targets;
+  uint32_t target_count;
+  uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
+  uint32_t recorded;   // records waiting for JavaScript
+  int32_t *records;    // [end or RECORD_CONNECTED, connection] each
+  double *relayed;     // [bytes in, bytes out] of each record
+  int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
+  double *bytes;       // two numbers a target
+  uint64_t shortages[SHORTAGE_PLACES][SHORTAGE_ERRORS];
+};
+
+enum { SLOTS_PER_SLAB = 512, BUCKETS = 512, BUCKET_MS = 64, EVENTS = 128 };
+/** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
+enum { CLOCK_MS = 8 };
+
+struct slab;
+struct chunk;
+struct tube;
+
+/** Everything of one JavaScript environment. Its engines share it, because only one of them could do the waiting. */
+struct loop {
+  napi_env env;
+  uv_loop_t *uv;
+  uv_prepare_t prepare;
+  uv_idle_t idle;
+  unsigned open_handles;
+  napi_async_cleanup_hook_handle hook;
+  napi_ref resource;
+  napi_async_context context;
+  napi_handle_scope handles;
+  napi_callback_scope callback;
+  bool inside;  // JavaScript may be called: it called us, or our scopes are open
+  bool calling; // a callback of the policy is running
+  bool closing; // the environment ends: no more calls
+  bool called;  // JavaScript ran in this round
+  bool running; // prepare is started
+
+  int epoll;
+  int reserve; // a spare descriptor, given up so that a client accepted with the last one gets its backend
+  uint64_t now; // ms of libuv's clock, once a round
+  uint32_t round;
+  int last_descriptor; // accepting a client above it means that descriptors run short
+  uint32_t generation;
+  struct engine *engines;
+  struct listener *listeners;
+  uint64_t resume_at; // accepting is paused until then; 0: not paused
+  uint32_t live;      // connections
+
+  struct link ready; // previous: last, next: first
+  uint32_t ready_count;
+  struct slab **slabs;
+  uint32_t slab_count, slab_room; // slabs below slab_room are full
+  uint32_t spare_slab;
+
+  uint64_t tick; // the last one that was handled
+  uint32_t bucket[BUCKETS];
+  uint64_t occupied[BUCKETS / 64];
+
+  struct chunk *chunks; // unused ones
+  struct tube *tubes;   // unused ones
+  uint32_t chunk_count, tube_count, tubes_out, large_tubes;
+  uint64_t pools_until; // they are emptied then; 0: they are empty
+
+  bool can_splice, can_splice_out, can_exclusive, can_accept4;
+  uint16_t first_ephemeral, last_ephemeral;
+  struct epoll_event events[EVENTS];
+  char shared[32 * 1024]; // small messages pass through here
+};
+
+/** The low bits of what an event carries: a side of a connection, or one of these. */
+enum { FOR_LISTENER = 2, FOR_LIBUV = 3, FOR_MASK = 3 };
+
+#endif
