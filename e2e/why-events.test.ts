@@ -156,6 +156,8 @@ forEachEngine('events: each thing that happened is there once, in order, as text
   assert.equal(text.code, 0);
   const lines = text.stdout.trimEnd().split('\n');
   assert.equal(lines.length, events.length);
+  const reloaded = lines.find((line) => line.includes('config.reloaded')) ?? '';
+  assert.match(reloaded, /log_level: info → warn/, 'a reload tells the difference');
   for (const [i, { timestamp, event, message }] of events.entries()) {
     assert.ok(lines[i]?.startsWith(`${timestamp}  `) && lines[i].includes(`  ${event}  ${message}`), lines[i]);
   }

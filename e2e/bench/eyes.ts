@@ -1,6 +1,6 @@
 // What watching bal costs: the admin listener, records of connections, a scrape, `bal top`. Differences of a few percent
-// are smaller than what a machine does by itself from second to second, so many short runs are made in turn, of instances
-// that are started anew now and then, and each is compared with the one next to it.
+// are smaller than what a machine does by itself from second to second, so the instances that are compared carry their
+// load at the same time, in many short runs, and are started anew now and then.
 import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import { type Spread, spread } from './statistics.ts';
 
 export interface EyesFigures {
   readonly engine: EngineName;
-  /** CPU per short connection over that of a bal with `log_connections: none` and no admin listener, run by run. */
+  /** CPU per short connection over that of a bal with `log_connections: none` and no admin listener at the same time. */
   readonly watched: Spread | null;
   readonly recorded: Spread | null;
   /** Of the records of `log_connections: all`, those that were dropped, in percent. */
@@ -65,6 +65,8 @@ async function started(
   return { running, pid: running.pid ?? 0, admin };
 }
 
+/** A third of the clients of the case `conn-fin` for each of the three. */
+const LOAD = ['conn', '-c', '21'];
 const ADMIN = 'admin: "127.0.0.1:ADMIN"\n';
 const SETTINGS: Readonly<Record<Variant, string>> = {
   plain: 'log_connections: none\n',
@@ -102,13 +104,13 @@ export async function measureEyes(
   const ratios: Record<Variant, number[]> = { plain: [], watched: [], recorded: [] };
   const dropped: number[] = [];
 
-  /** One run: CPU seconds per connection. A watched one is scraped meanwhile, far more often than anybody does. */
+  /** One run of one of them, beside the others: CPU seconds per connection. A watched one is scraped meanwhile. */
   async function cost(variant: Variant, instance: Instance): Promise<number> {
     const before = cpuOf(instance);
-    const running = runClient(program, ['conn', '-c', '64'], instance.running.ports, seconds);
+    const running = runClient(program, LOAD, instance.running.ports, seconds);
     if (variant === 'watched') await scrape(instance.admin);
     const { done } = await running;
-    await pause(100); // the last connections and their records
+    await pause(150); // the last connections, and their records
     return (cpuOf(instance) - before) / done;
   }
 
@@ -118,18 +120,13 @@ export async function measureEyes(
       for (const variant of VARIANTS) {
         const instance = await started(engine, backends.slice(0, 4), around, SETTINGS[variant]);
         instances.set(variant, instance);
-        await runClient(program, ['conn', '-c', '64'], instance.running.ports, seconds);
+        await runClient(program, LOAD, instance.running.ports, seconds);
       }
       for (let round = 0; round < eyes.rounds; round++) {
         await quiet();
-        const costs: Partial<Record<Variant, number>> = {};
-        const order = VARIANTS.map((_, i) => VARIANTS[(i + round) % VARIANTS.length]);
-        for (const variant of round % 2 === 0 ? order : order.toReversed()) {
-          const instance = variant === undefined ? undefined : instances.get(variant);
-          if (variant !== undefined && instance !== undefined) costs[variant] = await cost(variant, instance);
-        }
-        const { plain = NaN } = costs;
-        for (const variant of VARIANTS) ratios[variant].push((costs[variant] ?? NaN) / plain);
+        const costs = await Promise.all(Array.from(instances, (each) => cost(...each)));
+        const [plain = NaN] = costs;
+        for (const [i, variant] of VARIANTS.entries()) ratios[variant].push((costs[i] ?? NaN) / plain);
         say(
           `eyes ${engine} ${batch}.${round}: watched ${ratios.watched.at(-1)?.toFixed(3)}, recorded ${ratios.recorded.at(-1)?.toFixed(3)}`,
         );

@@ -171,8 +171,8 @@ function eyesTable({ eyes }: Results): string {
   return `${table(['', ...columns], rows)}\n\n${EYES}`;
 }
 
-const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records, run next to it; each bal that
-has an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes.`;
+const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records that carries the same load at the
+same time; the one with an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes.`;
 
 function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
   const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);

@@ -1,6 +1,7 @@
 // `bal events`: what happened, from the primary's memory; with --follow also what happens from now on.
 
 import { stream } from '../control/client.ts';
+import { factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -44,13 +45,11 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
   return reached.kind === 'not_running' ? 3 : 1;
 }
 
-/** One event on one line: time, level, name, message, and the facts that are plain values. */
-export function line({ timestamp, level, event, message, fields }: EventRecord, io: Io): string {
+/** One event on one line: time, level, name, message, and the facts. */
+export function line(record: EventRecord, io: Io): string {
+  const { timestamp, level, event, message } = record;
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'green';
-  const facts = Object.entries(fields)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-    .map(([key, value]) => `${key}=${String(value)}`);
-  return [timestamp, paint(io, colour, level.padEnd(5)), event, message, ...facts].join('  ');
+  return [timestamp, paint(io, colour, level.padEnd(5)), event, message, ...factsOf(record)].join('  ');
 }
 
 export function isEvent(value: unknown): value is EventRecord {

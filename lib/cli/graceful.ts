@@ -1,6 +1,6 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
-import type { Change } from '../../config/diff.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { changeText } from '../control/facts.ts';
 import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -37,15 +37,10 @@ function refusal({ errors, problem }: ReloadVerdict, file: string, io: Io): void
 function success(verdict: ReloadVerdict, io: Io): void {
   const replaced = `${counted(verdict.workers_replaced, 'worker')} replaced in ${duration(verdict.duration_ms)}`;
   io.out(`bal is reloaded: generation ${verdict.generation}, ${replaced}`);
-  for (const change of verdict.changed) io.out(`  ${shown(change)}`);
+  for (const change of verdict.changed) io.out(`  ${changeText(change)}`);
   if (verdict.changed.length === 0) io.out('  the configuration is the same as before');
   if (verdict.unchangeable.length > 0) io.out('not changed, because that needs a restart:');
-  for (const change of verdict.unchangeable) io.out(`  ${shown(change)}`);
-}
-
-function shown({ what, from, to }: Change): string {
-  if (from === null) return `${what}: added, ${to ?? ''}`;
-  return to === null ? `${what}: removed, was ${from}` : `${what}: ${from} → ${to}`;
+  for (const change of verdict.unchangeable) io.out(`  ${changeText(change)}`);
 }
 
 /** The file that the running instance reads; its problems are named by it. */

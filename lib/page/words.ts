@@ -1,6 +1,6 @@
 // How the page puts things. Pure.
 
-import type { EventRecord, ProtectionStatus, Readiness, ServiceStatus, Status } from '../control/protocol.ts';
+import type { ProtectionStatus, Readiness, ServiceStatus, Status } from '../control/protocol.ts';
 import { counted, duration } from '../units.ts';
 import type { Link } from './model.ts';
 
@@ -74,12 +74,4 @@ export function instanceText({ version, engine, uptime_ms, generation, workers }
     `generation ${generation ?? '?'}`,
     counted(ready, 'worker'),
   ].join(', ');
-}
-
-/** The facts of an event that are plain values: `backend=127.0.0.1:9000 cause=refused`. */
-export function factsOf({ fields }: EventRecord): string {
-  return Object.entries(fields)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-    .map(([key, value]) => `${key}=${String(value)}`)
-    .join(' ');
 }

@@ -1,9 +1,9 @@
 // What happened, newest first: the last few, or all that bal remembers.
 
+import { factsOf } from '../../control/facts.ts';
 import type { EventRecord } from '../../control/protocol.ts';
 import { counted } from '../../units.ts';
 import type { Model } from '../model.ts';
-import { factsOf } from '../words.ts';
 import { byId, element, keyed, setText } from './dom.ts';
 
 const FEW = 15;
@@ -34,7 +34,7 @@ export function createEvents(changed: () => void): (model: Model) => void {
 
 function entry(record: EventRecord): HTMLElement {
   const { timestamp, level, event, message } = record;
-  const facts = factsOf(record);
+  const facts = factsOf(record).join(' ');
   const at = new Date(timestamp);
   return element(
     'li',
