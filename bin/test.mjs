@@ -23,6 +23,11 @@ const chosen = all.filter(
     ((process.argv.includes('unit') && !isE2e(file)) || (process.argv.includes('e2e') && isE2e(file))) &&
     (only.length === 0 || only.some((word) => file.includes(word))),
 );
+// Without files node --test would look for some by itself, and play everything.
+if (chosen.length === 0) {
+  console.error(`no test is called ${only.join(' or ')}`);
+  process.exit(1);
+}
 // Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers. What is
 // to run long is also to be measured, so it runs alone.
 const isLong = process.env.BAL_SOAK === 'long';

@@ -13,6 +13,15 @@ const DESCRIPTORS_PER_CONNECTION = 2;
  */
 const DESCRIPTORS_BESIDES = 160;
 
+/** Even where the limit is lower than what is held besides, a worker tries to serve a few: an eighth of it. */
+const LEAST_SHARE = 1 / 8;
+
+/** Connections that one process can carry with so many descriptors. */
+export function connectionsCarried(descriptors: number, services: number): number {
+  const carried = (descriptors - descriptorsFor(0, services)) / DESCRIPTORS_PER_CONNECTION;
+  return Math.floor(Math.max(carried, descriptors * LEAST_SHARE));
+}
+
 /** File descriptors that one process needs in the worst case, in which one worker holds all connections. */
 export function descriptorsFor(connections: number, services: number): number {
   return connections * DESCRIPTORS_PER_CONNECTION + DESCRIPTORS_BESIDES + services;
@@ -61,10 +70,7 @@ function descriptors({ limit, services }: Draft, { descriptors }: Machine): Prob
   if (descriptors === null || !limit.sound) return [];
   const needed = descriptorsFor(limit.value, services.length);
   if (needed <= descriptors) return [];
-  const carries = Math.max(
-    0,
-    Math.floor((descriptors - descriptorsFor(0, services.length)) / DESCRIPTORS_PER_CONNECTION),
-  );
+  const carries = connectionsCarried(descriptors, services.length);
   const message = `${limit.value} connections can need ${needed} file descriptors, and the limit is ${descriptors}, enough for ${carries}`;
   const hint = 'raise the limit (ulimit -Hn, LimitNOFILE= of systemd) or lower this value';
   return [problemAt(limit.mark, limit.path ?? ['runtime', 'max_concurrent_connections'], message, hint)];

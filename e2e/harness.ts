@@ -28,6 +28,8 @@ export interface BalOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Another bal.js than the one that was built. */
   readonly program?: string;
+  /** The limit of file descriptors that it is started with, in the foreground only. */
+  readonly descriptors?: number;
   /** An existing home; otherwise a new one. */
   readonly home?: string;
 }
@@ -125,7 +127,12 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
     });
     assert.equal(started.code, 0, `bal start -d: ${started.stderr}${started.stdout}`);
   } else {
-    const bal = spawn(process.execPath, [options.program ?? BAL, 'start'], {
+    const command = [process.execPath, options.program ?? BAL, 'start'];
+    const { descriptors } = options;
+    // The shell becomes the program, so that the child's PID is the primary's.
+    const limit = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh'];
+    const [file = '', ...args] = [...limit, ...command];
+    const bal = spawn(file, args, {
       cwd: dir,
       env: environment(dir, options.env),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -20,6 +20,7 @@ function tableFor(mood: number): Table {
     version: mood,
     logLevel: 'info',
     logConnections: 'all',
+    carries: null,
     services: SERVICES.map((name, index) => ({
       name,
       method: mood % 2 === 0 ? 'round_robin' : 'least_connections',

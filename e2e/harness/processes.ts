@@ -56,3 +56,22 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 export async function gone(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => !isAlive(pid));
 }
+
+/** Processor time that a process has used so far, in ms; 0 when gone. */
+export function cpuMs(pid: number): number {
+  const stat = proc(pid, 'stat');
+  if (stat === null) return 0;
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  // The kernel counts in ticks, of which it shows user space a hundred a second.
+  return (user + system) * 10;
+}
+
+/** A process's share of the memory in bytes: what it has to itself, and its part of what several share; 0 when gone. */
+export function proportionalBytes(pid: number): number {
+  const match = /^Pss:\s+(\d+) kB/m.exec(proc(pid, 'smaps_rollup') ?? '');
+  return match === null ? 0 : Number(match[1]) * 1024;
+}

@@ -50,5 +50,7 @@ export interface Table {
   readonly version: number;
   readonly logLevel: LogLevel;
   readonly logConnections: LogConnections;
+  /** Connections that the descriptors of one worker carry; beyond them it refuses clients. Null: unknown. */
+  readonly carries: number | null;
   readonly services: readonly ServiceTable[];
 }

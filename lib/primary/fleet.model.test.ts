@@ -20,7 +20,14 @@ const QUIET_MS = 30_000;
 const CLIENTS = 3;
 
 function generationOf(number: number, workers: number): Generation {
-  const table: Table = { generation: number, version: 1, logLevel: 'info', logConnections: 'none', services: [] };
+  const table: Table = {
+    generation: number,
+    version: 1,
+    logLevel: 'info',
+    logConnections: 'none',
+    carries: null,
+    services: [],
+  };
   return { number, workers, engine: 'js', handles: [], drainMs: DRAIN_MS, table: () => table };
 }
 

@@ -10,8 +10,9 @@ const QUIET_MS = 10_000;
 const KINDS = {
   overload: {
     event: 'client.overload',
-    why_likely: 'more clients than max_concurrent_connections allows',
-    do_this_now: 'raise runtime.max_concurrent_connections, or find out who connects so often',
+    why_likely: 'more clients than max_concurrent_connections, or the limit of file descriptors, allows',
+    do_this_now:
+      "raise runtime.max_concurrent_connections (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
   },
   no_backend: {
     event: 'client.no_backend',

@@ -1,5 +1,7 @@
 // What each worker is told: a table made from the services' state, the slot pools and the other workers' loads.
 
+import { connectionsCarried } from '../../config/advice.ts';
+import { thisMachine } from '../../config/machine.ts';
 import type { Plan } from '../../config/plan.ts';
 import type { Table } from '../ipc/table.ts';
 import type { Services } from './services.ts';
@@ -7,6 +9,9 @@ import type { SlotBook } from './slot-book.ts';
 import type { Tally } from './tally.ts';
 import { elsewhere, serviceSum } from './totals.ts';
 import type { WorkerProcess } from './worker-process.ts';
+
+/** Workers inherit the primary's limit. */
+const { descriptors } = thisMachine();
 
 export interface TableFor {
   /** Of the generation that `plan` belongs to. */
@@ -32,6 +37,7 @@ export function tableFor({ number, plan, version, worker }: TableFor, sources: T
     logLevel: plan.logLevel,
     // Records are warnings at most.
     logConnections: plan.logLevel === 'error' ? 'none' : plan.logConnections,
+    carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
     services: plan.services.map((service, index) => ({
       name: service.name,
       method: service.method,

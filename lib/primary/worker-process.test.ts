@@ -14,7 +14,14 @@ for (const [code, program] of [
       process.execPath = before;
     });
     process.execPath = program;
-    const table = { generation: 1, version: 1, logLevel: 'info', logConnections: 'none', services: [] } as const;
+    const table = {
+      generation: 1,
+      version: 1,
+      logLevel: 'info',
+      logConnections: 'none',
+      carries: null,
+      services: [],
+    } as const;
     const worker = forkWorker(1, 1, { engine: 'js', handles: [], drainMs: 1000, table: () => table }, () => undefined);
     const ready = await worker.ready;
     assert.ok(!ready.ok);

@@ -11,11 +11,12 @@ import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, releas
 
 const INSTANCE = 0;
 const EXPIRE_MS = 500;
-/** Clients held beyond the limit, each a descriptor: the head-room that the limit leaves must carry them. */
-const MAX_WAITING = 32;
-/** Bits of `held`: which slots a connection has. */
+/** Clients that may be held for a slot at once: what a long listening queue delivers in one go. */
+const MAX_WAITING = 4096;
+/** Bits of `held`: which slots a connection has, and whether it counts among those inside. */
 const OWN = 1;
 const SHARED = 2;
+const INSIDE = 4;
 
 export interface Admission {
   /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
@@ -27,6 +28,8 @@ export interface Admission {
   recall(pool: number): void;
   drain(): void;
   close(): void;
+  /** Clients refused because this worker's descriptors carry no more, although there may have been a slot. */
+  readonly beyondDescriptors: number;
 }
 
 interface Pool {
@@ -48,6 +51,10 @@ export function createAdmission(
     pools[pool] = { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] };
   }
   const held: number[] = [];
+  const carries = table.carries ?? Infinity;
+  /** Connections admitted or held. */
+  let inside = 0;
+  let beyondDescriptors = 0;
   /** The service of each connection that waits. */
   const services = new Map<number, number>();
 
@@ -62,8 +69,8 @@ export function createAdmission(
 
   function giveBack(connection: number, service: number): void {
     const has = held[connection] ?? 0;
-    if (has === 0) return;
-    held[connection] = 0;
+    if ((has & (OWN | SHARED)) === 0) return;
+    held[connection] = has & INSIDE;
     const own = poolOf[service] ?? null;
     if ((has & OWN) !== 0 && own !== null) release(slotsOf(own));
     if ((has & SHARED) !== 0) release(slotsOf(INSTANCE));
@@ -115,7 +122,14 @@ export function createAdmission(
 
   return {
     admit(connection, service, now) {
+      if (inside >= carries) {
+        beyondDescriptors++;
+        return 'no';
+      }
       const answer = request(connection, service, now);
+      if (answer === 'no') return answer;
+      inside++;
+      held[connection] = (held[connection] ?? 0) | INSIDE;
       if (answer === 'wait') services.set(connection, service);
       return answer;
     },
@@ -131,6 +145,8 @@ export function createAdmission(
         }
       }
       giveBack(connection, service);
+      if (((held[connection] ?? 0) & INSIDE) !== 0) inside--;
+      held[connection] = 0;
     },
     slots(message) {
       const pool = pools[message.pool];
@@ -145,6 +161,9 @@ export function createAdmission(
     },
     close() {
       clearInterval(timer);
+    },
+    get beyondDescriptors() {
+      return beyondDescriptors;
     },
   };
 }

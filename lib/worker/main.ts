@@ -18,6 +18,7 @@ import { createPolicy } from './policy.ts';
 import { createRecords } from './records.ts';
 import { createReporter } from './reporter.ts';
 import { createReports } from './reports.ts';
+import { watchShortages } from './shortages.ts';
 
 /** With nothing left to do but wait for the last connections, how often to look. */
 const DRAIN_POLL_MS = 20;
@@ -41,6 +42,10 @@ let draining = false;
 let cut = 0;
 /** When each service's time is up, while it drains. */
 let drains: { readonly until: number; readonly timer: NodeJS.Timeout }[] = [];
+const shortages = watchShortages(() => {
+  const refused = admission?.beyondDescriptors ?? 0;
+  return { ...engine?.shortages(), ...(refused > 0 && { descriptors: refused }) };
+}, reporter);
 const reports = createReports(() => policy?.counters(engine?.bytes ?? new Float64Array()) ?? []);
 
 process.on('message', (message: ToWorker, handle: unknown) => receive(message, handle));
@@ -152,6 +157,7 @@ function finishWhenIdle(): void {
 }
 
 function finish(): void {
+  shortages.close();
   reporter.close();
   records.close();
   reports.close();

@@ -20,7 +20,7 @@ function service(...routes: Route[]): ServiceTable {
 }
 
 function table(...services: ServiceTable[]): Table {
-  return { generation: 1, version: 1, logLevel: 'info', logConnections: 'none', services };
+  return { generation: 1, version: 1, logLevel: 'info', logConnections: 'none', carries: null, services };
 }
 
 function route(backend: number, ip: string | null, elsewhere = 0): Route {

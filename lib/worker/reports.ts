@@ -7,6 +7,18 @@ const INTERVAL_MS = 500;
 /** With least_connections the other workers balance by these figures, so that they must not be old. */
 const BALANCING_INTERVAL_MS = 100;
 
+let lastRss = 0;
+
+/** Reading it opens a file, and throws when the descriptors have run out. */
+function rss(): number {
+  try {
+    lastRss = process.memoryUsage.rss();
+  } catch {
+    // The last known figure has to do: a report is the heartbeat, and nothing to die for.
+  }
+  return lastRss;
+}
+
 export interface Reports {
   /** Begins to report by itself; `balancing`: other workers choose backends by it. */
   begin(balancing: boolean): void;
@@ -22,15 +34,15 @@ export function createReports(values: () => readonly number[]): Reports {
     begin(balancing) {
       const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
       timer ??= setInterval(() => {
-        trySend({ kind: 'counters', id: null, values: values(), rssBytes: process.memoryUsage.rss() });
+        trySend({ kind: 'counters', id: null, values: values(), rssBytes: rss() });
       }, interval).unref();
     },
     answer(id) {
-      send({ kind: 'counters', id, values: values(), rssBytes: process.memoryUsage.rss() });
+      send({ kind: 'counters', id, values: values(), rssBytes: rss() });
     },
     close() {
       clearInterval(timer);
-      send({ kind: 'counters', id: null, values: values(), rssBytes: process.memoryUsage.rss() });
+      send({ kind: 'counters', id: null, values: values(), rssBytes: rss() });
     },
   };
 }
