@@ -18,7 +18,7 @@ export const EYES_TARGETS: readonly EyesTarget[] = [
     must: 20,
     unit: 'ms',
   },
-  { figure: 'grown', title: 'memory that 1,000 more scrapes add to the primary', must: 1, unit: 'MiB' },
+  { figure: 'grown', title: 'memory that each further 1,000 scrapes add to the primary', must: 1, unit: 'MiB' },
   { figure: 'top', title: '`bal top`, in the primary', must: 1, unit: '% of a core' },
 ];
 

@@ -30,7 +30,7 @@ export interface EyesFigures {
   readonly dropped: Spread | null;
   /** Of 100 backends and 8 workers, milliseconds. */
   readonly scrape: Spread | null;
-  /** What the primary has grown by in the last thousand scrapes, MiB. */
+  /** What each further thousand of scrapes adds to the primary's memory, MiB: up and down, as collectors run. */
   readonly grown: Spread | null;
   /** Of a core, in the primary, while `bal top` runs, in percent. */
   readonly top: Spread | null;
@@ -165,7 +165,7 @@ export async function measureEyes(
         recorded: spread(ratios.recorded),
         dropped: spread(dropped),
         scrape: spread(counted),
-        grown: spread(grown.slice(-1)),
+        grown: spread(grown.slice(1)),
         top: spread(top),
       };
     } finally {
