@@ -8,6 +8,7 @@ import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import type { AdminListener } from './admin-listener.ts';
+import { logWarnings } from './config-warnings.ts';
 import type { Fleet, Generation } from './fleet.ts';
 import type { BindFailure } from './listeners.ts';
 import type { Binding, Listening } from './listening.ts';
@@ -118,6 +119,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   state.reloads++;
   await pages.commit();
   log.setLevel(next.logLevel);
+  logWarnings(log, loaded.warnings, next.configPath);
   const { changed, unchangeable } = planDifference(previous, next);
   return {
     ok: true,

@@ -23,6 +23,7 @@ import type { RootLog, Sink } from './log.ts';
 import { createLog } from './log.ts';
 import { readinessOf } from './readiness.ts';
 import { metricsOf, statusOf } from './status.ts';
+import { logWarnings } from './config-warnings.ts';
 import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
 import { whyOf } from './why.ts';
 
@@ -68,7 +69,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   };
   process.on('uncaughtException', fatal);
   try {
-    return await run(options, at, loaded.plan, { log, sink, events });
+    return await run(options, at, { plan: loaded.plan, warnings: loaded.warnings }, { log, sink, events });
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
   } finally {
@@ -88,7 +89,7 @@ interface Outlets {
 async function run(
   options: SuperviseOptions,
   at: Home,
-  plan: Plan,
+  { plan, warnings }: { readonly plan: Plan; readonly warnings: readonly Problem[] },
   { log, sink, events }: Outlets,
 ): Promise<SuperviseResult> {
   const startedAt = performance.now();
@@ -141,6 +142,7 @@ async function run(
       node: process.version,
       config: plan.configPath,
     });
+    logWarnings(log, warnings, plan.configPath);
     const started = await instance.start();
     if (!started.ok && stopping !== null) {
       // Told to stop while it came up: not a failure to start.

@@ -31,7 +31,11 @@ export function metItself(handle: TcpHandle): boolean {
 
 function isOwn(ip: string): boolean {
   if (ip.startsWith('127.') || ip === '::1') return true;
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
+  try {
+    return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
+  } catch {
+    return true; // No descriptor is left to ask with. Looking costs two system calls for each connect, no more.
+  }
 }
 
 function lowestEphemeralPort(): number {
