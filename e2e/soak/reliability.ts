@@ -5,7 +5,6 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { describeMachine } from '../bench/machine.ts';
 import { ENGINES, missing } from '../harness/engines.ts';
-import type { Owner } from '../harness/owner.ts';
 import { ROOT } from '../harness/root.ts';
 import { FAULTS } from './backend-faults/faults.ts';
 import { judge } from './backend-faults/judge.ts';
@@ -13,16 +12,7 @@ import { runNamed } from './backend-faults/named.ts';
 import { NAME_FAULTS } from './backend-faults/name-faults.ts';
 import { type Row, runFaults, SETTINGS } from './backend-faults/run.ts';
 import { lackingNamespace } from './namespace.ts';
-
-/** Lives as long as `body` runs. */
-async function owned<T>(body: (owner: Owner) => Promise<T>): Promise<T> {
-  let end: () => void | Promise<void> = () => undefined;
-  try {
-    return await body({ after: (last) => (end = last) });
-  } finally {
-    await end();
-  }
-}
+import { owned } from './owned.ts';
 
 function seen(counts: Row['alone']): string {
   return Object.entries(counts)

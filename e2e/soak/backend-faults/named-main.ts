@@ -1,17 +1,13 @@
 // Started inside the namespace by named.ts: plays the faults of names on one engine and prints the rows.
 import type { EngineName } from '../../harness/engines.ts';
-import type { Owner } from '../../harness/owner.ts';
+import { owned } from '../owned.ts';
 import { dnsServer } from './dns-server.ts';
 import { NAME_FAULTS, useNameServer } from './name-faults.ts';
 import { runFaults } from './run.ts';
 
 const engine: EngineName = process.argv[2] === 'native' ? 'native' : 'js';
-let end: () => void | Promise<void> = () => undefined;
-const owner: Owner = { after: (last) => (end = last) };
 
-try {
+await owned(async (owner) => {
   useNameServer(await dnsServer(owner));
   process.stdout.write(JSON.stringify(await runFaults(owner, engine, NAME_FAULTS)));
-} finally {
-  await end();
-}
+});

@@ -1,0 +1,74 @@
+// Very many idle connections and traffic beside them: the traffic is served, the idle ones stay, each costs little, and
+// all of it is given back.
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { startBal } from '../harness.ts';
+import { backend } from '../harness/backend.ts';
+import { echo } from '../harness/behaviours.ts';
+import { configFor } from '../harness/config.ts';
+import { forEachEngine } from '../harness/engines.ts';
+import { echoes } from '../harness/exchange.ts';
+import { startLoad, troubles } from '../harness/load.ts';
+import { atEnd, type Owner } from '../harness/owner.ts';
+import { freePort } from '../harness/ports.ts';
+import { proportionalBytes } from '../harness/processes.ts';
+import { within } from '../harness/until.ts';
+import { MIB } from './footprint.ts';
+import type { CrowdReport, CrowdTask } from './idle-crowd-main.ts';
+import { scale } from './scale.ts';
+
+const IDLE = scale(2000, 10_000);
+/** For each idle connection: bal's own memory, without the kernel's socket buffers. */
+const EACH_BYTES = 24 * 1024;
+const PATIENCE_MS = 60_000;
+
+/** Clients in a process of their own: this one has the backend's ends, and its descriptors would not carry both. */
+function crowdProcess(t: Owner): (task: CrowdTask) => Promise<CrowdReport> {
+  const child = fork(fileURLToPath(new URL('./idle-crowd-main.js', import.meta.url)), { execArgv: [] });
+  atEnd(t, () => child.kill('SIGKILL'));
+  return (task) => {
+    const answered = new Promise<CrowdReport>((resolve) => {
+      child.once('message', (report: CrowdReport) => resolve(report));
+    });
+    child.send(task);
+    return within(`the crowd did ${task.kind}`, answered, PATIENCE_MS);
+  };
+}
+
+forEachEngine(`${IDLE} idle connections stay, and traffic beside them is served`, async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const config = configFor(port, [a], { runtime: { max_concurrent_connections: IDLE + 100 } });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  const held = async (): Promise<number> =>
+    (await bal.workerPids()).reduce((sum, pid) => sum + proportionalBytes(pid), 0);
+  const before = await held();
+  const crowd = crowdProcess(t);
+  assert.deepEqual(await crowd({ kind: 'open', port, count: IDLE }), { served: IDLE, refused: 0, others: 0, over: 0 });
+  const each = ((await held()) - before) / IDLE;
+  t.diagnostic(`an idle connection costs ${(each / 1024).toFixed(1)} KiB`);
+  assert.ok(each < EACH_BYTES, `an idle connection costs ${(each / 1024).toFixed(1)} KiB`);
+
+  const load = startLoad(t, port, echoes(1024), { clients: 8 });
+  await load.succeeds(scale(500, 20_000));
+  const { totals } = await bal.status();
+  assert.ok((totals?.active_connections ?? 0) >= IDLE);
+  assert.equal((await bal.graceful()).code, 0, 'a reload works as well');
+  await load.succeeds(100);
+  assert.deepEqual(troubles(await load.stop()), {});
+
+  const ask = await crowd({ kind: 'ask' });
+  assert.deepEqual(
+    ask,
+    { served: IDLE, refused: 0, others: 0, over: 0 },
+    'each of the idle ones is alive, after a reload too',
+  );
+  await crowd({ kind: 'leave' });
+  const after = await bal.statusWhen('all have left', (now) => now.totals?.active_connections === 0);
+  assert.equal(after.totals?.rejected_total, 0);
+  assert.equal(after.totals?.failed_total, 0);
+  const kept = (await held()) - before;
+  assert.ok(kept < 64 * MIB, `the workers keep ${(kept / MIB).toFixed(0)} MiB`);
+});
