@@ -55,8 +55,9 @@ forEachEngine(
     assert.equal((await visits(port, echoes(), 10)).ok, 10);
     const stopped = await cli(['stop'], { home: dir });
     assert.deepEqual([stopped.code, stopped.stderr], [0, ''], 'it ends without being killed');
-    await until('all of it is gone', () => pidsOf(dir).length === 0);
-    assert.equal(bal.signalCode ?? bal.exitCode, 'SIGTERM');
+    const ending = await until('bal is gone', () => bal.signalCode ?? bal.exitCode);
+    assert.equal(ending, 'SIGTERM');
+    await until('so are its workers', () => pidsOf(dir).length === 0);
     assert.deepEqual([existsSync(pidFile), existsSync(socket)], [false, false]);
   },
 );
