@@ -42,3 +42,25 @@ test('the client tells a silent, a broken and a talkative server apart from none
     assert.equal(!nobody.ok && nobody.cause, 'not_running');
   }
 });
+
+test('lines may come for ever, but a line, as a document, has a limit', async (t) => {
+  const path = socketPath(t);
+  const line = `${JSON.stringify('x'.repeat(1024 * 1024 - 3))}\n`;
+  const server = await fake(path, (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (asked) => {
+      socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n');
+      const each = asked.toString().startsWith('POST') ? line : line.slice(0, -2);
+      const lines = Array.from({ length: 20 }, () => each);
+      socket.end(lines.join(''));
+    });
+  });
+  t.after(() => server.close());
+  let count = 0;
+  const lines = await stream(path, 'POST', '/stop', {}, 5000, () => count++);
+  assert.deepEqual([lines.ok, count], [true, 20]);
+  const endless = await stream(path, 'GET', '/events/follow', {}, 5000, () => assert.fail('a line'));
+  assert.match(endless.ok ? '' : endless.detail, /over 16777216 bytes/);
+  const document = await request(path, 'GET', '/status', undefined, 5000);
+  assert.match(document.ok ? '' : document.detail, /over 16777216 bytes/);
+});

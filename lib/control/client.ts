@@ -11,6 +11,7 @@ export type Answer =
   | { readonly ok: true; readonly status: number; readonly body: unknown }
   | { readonly ok: false; readonly cause: Failure; readonly detail: string };
 
+/** For a document, or one line of many. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** One request, one JSON document. `timeoutMs` is for the whole exchange. Never rejects. */
@@ -24,6 +25,7 @@ export async function request(
   let text = '';
   const end = await exchange({ socketPath, method, path, body, totalMs: timeoutMs, silentMs: timeoutMs }, (chunk) => {
     text += chunk;
+    return text.length;
   });
   return end.ok ? document(end.status, text) : end;
 }
@@ -44,7 +46,7 @@ export async function stream(
   let broken = false;
   const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs }, (chunk, status) => {
     rest += chunk;
-    if (status !== 200) return;
+    if (status !== 200) return rest.length;
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines.filter((candidate) => candidate !== '')) {
@@ -52,6 +54,7 @@ export async function stream(
       if (parsed.ok) onLine(parsed.body);
       else broken = true;
     }
+    return rest.length;
   });
   if (!end.ok) return end;
   if (end.status !== 200) return document(end.status, rest);
@@ -70,7 +73,8 @@ interface Call {
 
 type End = { readonly ok: true; readonly status: number } | (Answer & { readonly ok: false });
 
-async function exchange(call: Call, onText: (chunk: string, status: number) => void): Promise<End> {
+/** `onText` returns how much it holds: an answer whose end does not come must not fill the memory. */
+async function exchange(call: Call, onText: (chunk: string, status: number) => number): Promise<End> {
   const http = await import('node:http');
   return new Promise<End>((resolve) => {
     const payload = call.body === undefined ? '' : JSON.stringify(call.body);
@@ -99,13 +103,10 @@ async function exchange(call: Call, onText: (chunk: string, status: number) => v
     outgoing.on('error', (error: NodeJS.ErrnoException) => settle({ ok: false, ...causeOf(error) }));
     outgoing.on('response', (response: IncomingMessage) => {
       const status = response.statusCode ?? 0;
-      let size = 0;
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
         listen();
-        size += chunk.length;
-        if (size > MAX_ANSWER) lost(`the answer is over ${MAX_ANSWER} bytes`);
-        else onText(chunk, status);
+        if (onText(chunk, status) > MAX_ANSWER) lost(`the answer is over ${MAX_ANSWER} bytes`);
       });
       response.on('end', () => settle({ ok: true, status }));
       response.on('error', (error) => lost(error.message));
