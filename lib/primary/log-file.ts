@@ -81,8 +81,8 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
     try {
       const fresh = await open();
       fresh.on('error', failed);
-      fresh.on('drop', () => {
-        dropped++;
+      fresh.on('drop', (lines) => {
+        dropped += linesIn(String(lines));
       });
       fresh.on('write', () => {
         fault = null;
@@ -131,17 +131,17 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
   timer.unref();
 
   return {
-    write(line) {
+    write(lines) {
       if (boom === null) {
-        dropped++;
+        dropped += linesIn(lines);
         return;
       }
       try {
         busy = true;
-        boom.write(line);
+        boom.write(lines);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1): start over with a new one.
-        dropped++;
+        dropped += linesIn(lines);
         failed(error);
         boom = null;
       }
@@ -165,6 +165,11 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       return fault;
     },
   };
+}
+
+/** Workers' records come many at a time. */
+function linesIn(text: string): number {
+  return text.split('\n').length - 1;
 }
 
 /** Whether the write under way ends, well or not: flushSync() would wait for it as long as it takes. */

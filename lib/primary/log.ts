@@ -11,7 +11,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Where finished lines go. Never throws, never blocks. */
 export interface Sink {
-  write(line: string): void;
+  /** One line or more, each with its line feed. */
+  write(lines: string): void;
   /** Opens the file again, for logrotate. */
   reopen(): void;
   /** Writes out what is waiting, as far as it is taken within a moment; the last call. */
