@@ -2,7 +2,7 @@
 
 import { connectionsCarried } from '../../config/advice.ts';
 import { thisMachine } from '../../config/machine.ts';
-import type { Plan } from '../../config/plan.ts';
+import type { LogConnections, LogLevel, Plan } from '../../config/plan.ts';
 import type { Table } from '../ipc/table.ts';
 import type { Services } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
@@ -35,8 +35,7 @@ export function tableFor({ number, plan, version, worker }: TableFor, sources: T
     generation: number,
     version,
     logLevel: plan.logLevel,
-    // Records are warnings at most.
-    logConnections: plan.logLevel === 'error' ? 'none' : plan.logConnections,
+    logConnections: recordsAt(plan.logLevel, plan.logConnections),
     carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
     services: plan.services.map((service, index) => ({
       name: service.name,
@@ -59,4 +58,10 @@ export function tableFor({ number, plan, version, worker }: TableFor, sources: T
       pool: slots.poolOf(plan, index),
     })),
   };
+}
+
+/** Those of failed connections are warnings, all others are information: a higher log level leaves them out. */
+export function recordsAt(level: LogLevel, wanted: LogConnections): LogConnections {
+  if (level === 'error') return 'none';
+  return level === 'warn' && wanted === 'all' ? 'failed' : wanted;
 }
