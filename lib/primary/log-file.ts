@@ -25,14 +25,22 @@ interface Boom {
   write(line: string): boolean;
   reopen(): void;
   destroy(): void;
-  flushSync(): void;
   on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
   once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
 }
 
-/** Rotated by size and day below `dir`; `size` as in pino-roll (`50m`), for tests. */
-export function openFiles(dir: string, size = process.env['BAL_LOG_SIZE'] ?? FILE_SIZE): Promise<Sink> {
-  return openSink(async () => {
+interface FileOptions {
+  /** As in pino-roll (`50m`). */
+  readonly size?: string;
+  readonly watchMs?: number;
+}
+
+/** Rotated by size and day below `dir`. */
+export function openFiles(
+  dir: string,
+  { size = process.env['BAL_LOG_SIZE'] ?? FILE_SIZE, watchMs = WATCH_MS }: FileOptions = {},
+): Promise<Sink> {
+  return openSink(watchMs, async () => {
     // Looked at before pino-roll does: with a file that cannot be opened every later write would throw.
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.W_OK | constants.X_OK);
@@ -53,7 +61,7 @@ export function openFiles(dir: string, size = process.env['BAL_LOG_SIZE'] ?? FIL
 }
 
 export function openStdout(): Promise<Sink> {
-  return openSink(() =>
+  return openSink(WATCH_MS, () =>
     opened(pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES }) as unknown as Boom),
   );
 }
@@ -65,12 +73,14 @@ function opened(boom: Boom): Promise<Boom> {
   });
 }
 
-async function openSink(open: () => Promise<Boom>): Promise<Sink> {
+async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sink> {
   let boom: Boom | null = null;
   let dropped = 0;
   let fault: string | null = null;
   /** A write is under way. */
   let busy = false;
+  /** At most so many lines wait for the disk. */
+  let waiting = 0;
 
   function failed(error: unknown): void {
     busy = false;
@@ -82,13 +92,18 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       const fresh = await open();
       fresh.on('error', failed);
       fresh.on('drop', (lines) => {
-        dropped += linesIn(String(lines));
+        const count = linesIn(String(lines));
+        dropped += count;
+        waiting -= count;
+        // After a fault nothing is under way until somebody tries again.
+        if (fault !== null) busy = false;
       });
       fresh.on('write', () => {
         fault = null;
       });
       fresh.on('drain', () => {
         busy = false;
+        waiting = 0;
       });
       boom = fresh;
       fault = null;
@@ -104,7 +119,23 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
     const file = boom?.file ?? null;
     if (boom === null) await attempt();
     else if (file !== null && !(await isThere(file))) reopen();
+    else if (fault !== null) nudge(boom);
     watching = false;
+  }
+
+  /** sonic-boom tries again with the next line only, and with a full buffer it takes none: nothing, as a line, it takes. */
+  function nudge(stuck: Boom): void {
+    if (busy) return;
+    busy = true;
+    stuck.write('');
+  }
+
+  /** What waits is lost with it. */
+  function giveUp(): void {
+    boom?.destroy();
+    boom = null;
+    dropped += waiting;
+    waiting = 0;
   }
 
   /**
@@ -121,29 +152,29 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       boom.reopen();
     } catch (error) {
       failed(error);
-      boom.destroy();
-      boom = null;
+      giveUp();
     }
   }
 
   await attempt();
-  const timer = setInterval(() => void watch(), WATCH_MS);
+  const timer = setInterval(() => void watch(), watchMs);
   timer.unref();
 
   return {
-    write(lines) {
+    write(line) {
+      const lines = linesIn(line);
       if (boom === null) {
-        dropped += linesIn(lines);
+        dropped += lines;
         return;
       }
       try {
         busy = true;
-        boom.write(lines);
+        waiting += lines;
+        boom.write(line);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1): start over with a new one.
-        dropped += linesIn(lines);
         failed(error);
-        boom = null;
+        giveUp();
       }
     },
     reopen,
@@ -151,12 +182,11 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
       clearInterval(timer);
       const last = boom;
       boom = null;
-      if (last === null || (busy && !(await isTaken(last)))) return;
-      try {
-        last.flushSync();
-      } catch {
-        // A full disk or a closed terminal: what cannot be written is lost, which is no reason to stay.
-      }
+      if (last === null) return;
+      // Not flushSync(): it tries a full disk again and again, for ever.
+      const taken = isTaken(last);
+      if (!busy && waiting > 0) nudge(last);
+      if (busy) await taken;
     },
     get dropped() {
       return dropped;
@@ -167,18 +197,13 @@ async function openSink(open: () => Promise<Boom>): Promise<Sink> {
   };
 }
 
-/** Workers' records come many at a time. */
-function linesIn(text: string): number {
-  return text.split('\n').length - 1;
-}
-
-/** Whether the write under way ends, well or not: flushSync() would wait for it as long as it takes. */
-function isTaken(boom: Boom): Promise<boolean> {
+/** Settles when all that waits is written, cannot be written, or its time is over. */
+function isTaken(boom: Boom): Promise<void> {
   return new Promise((resolve) => {
-    const late = setTimeout(() => resolve(false), CLOSE_MS);
+    const late = setTimeout(resolve, CLOSE_MS);
     const end = (): void => {
       clearTimeout(late);
-      resolve(true);
+      resolve();
     };
     boom.once('drain', end);
     boom.once('error', end);
@@ -189,4 +214,11 @@ function isThere(file: string): Promise<boolean> {
   return new Promise((resolve) => {
     stat(file, (error) => resolve(error === null));
   });
+}
+
+/** Every line ends with a line feed. */
+function linesIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++;
+  return count;
 }
