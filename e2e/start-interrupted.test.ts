@@ -9,26 +9,12 @@ import { echo } from './harness/behaviours.ts';
 import { environment } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
+import { heldBack } from './harness/held-back.ts';
 import { freePort } from './harness/ports.ts';
 import { pidsOf } from './harness/processes.ts';
 import { recordsIn } from './harness/records.ts';
 import { BAL } from './harness/root.ts';
 import { until } from './harness/until.ts';
-
-/** Names are resolved only once the file is there. */
-function heldBack(file: string): string {
-  const code = `
-    import { existsSync } from 'node:fs';
-    import { syncBuiltinESMExports } from 'node:module';
-    import dns from 'node:dns/promises';
-    const { lookup } = dns;
-    dns.lookup = async (...name) => {
-      while (!existsSync(${JSON.stringify(file)})) await new Promise((resolve) => setTimeout(resolve, 10));
-      return lookup(...name);
-    };
-    syncBuiltinESMExports();`;
-  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
-}
 
 forEachEngine('a stop before the address to listen on is known leaves nothing behind', async (t, engine) => {
   const a = await backend(t, echo);

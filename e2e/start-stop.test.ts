@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pidIn, startBal, newHome, writeConfig } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
@@ -8,9 +9,12 @@ import { cli } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
+import { heldBack } from './harness/held-back.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from './harness/ports.ts';
 import { isAlive, pidsOf } from './harness/processes.ts';
+import { recordsBelow } from './harness/records.ts';
+import { until } from './harness/until.ts';
 
 forEachEngine('in the foreground bal serves, stop ends it with exit 0 and nothing is left', async (t, engine) => {
   const a = await backend(t, named('a'));
@@ -88,4 +92,23 @@ forEachEngine('start succeeds while no backend is up, says so, and serves when o
   await bal.statusWhen('the backend is up', (status) => status.backends[0]?.state === 'up');
   assert.equal((await bal.cli('status')).code, 0);
   assert.deepEqual(troubles(await visits(port, names('a'), 20)), {});
+});
+
+forEachEngine('the status right after start -d is that of backends that have been looked at', async (t, engine) => {
+  const a = await backend(t, named('a'));
+  const home = newHome(t);
+  const config = configFor(await freePort(), [a], { runtime: { health_check_timeout_ms: 10_000 } });
+  const backends = [{ host: 'localhost', port: a.port }];
+  writeConfig(home, { ...config, backends }, engine);
+  const go = join(home, 'go');
+  const starting = cli(['start', '-d'], { home, env: { NODE_OPTIONS: heldBack(go) } });
+  const logs = join(home, 'logs');
+  await until('every worker serves', () => recordsBelow(logs).some(({ event }) => event === 'bal.started'));
+  // Time enough for a command that does not wait for the checks; one that does has no reason to end.
+  assert.equal(await Promise.race([starting, pause(500, 'still waiting')]), 'still waiting');
+  writeFileSync(go, '');
+  assert.equal((await starting).code, 0);
+  const status = await cli(['status'], { home });
+  assert.equal(status.code, 0, status.stderr);
+  assert.equal((await cli(['stop'], { home })).code, 0);
 });

@@ -25,8 +25,8 @@ export interface Service {
 export interface Services {
   /** Serves this plan from now on; what is known of services and backends that stay is kept. */
   apply(plan: Plan): void;
-  /** Resolves when every backend has had a first check, at the latest after the longest check timeout. */
-  settled(): Promise<void>;
+  /** Resolves when every backend has had a first check, at the latest after the longest check timeout, or `atMostMs`. */
+  settled(atMostMs?: number): Promise<void>;
   /** Forgets services and backends that are not in the plan: no worker uses them any longer. */
   retain(plan: Plan): void;
   /** What a worker's table says of a backend. */
@@ -157,9 +157,9 @@ export function createServices(log: Log, changed: () => void): Services {
       checks.apply(plan.services);
       tablesChanged();
     },
-    async settled() {
+    async settled(atMostMs = Infinity) {
       const longest = Math.max(...[...services.values()].map(({ plan }) => plan.runtime.healthTimeoutMs));
-      const deadline = performance.now() + longest;
+      const deadline = performance.now() + Math.min(longest, atMostMs);
       const open = (): boolean => [...services.values()].some(({ pool }) => !isSettled(pool));
       while (open() && performance.now() < deadline && !closed) {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));

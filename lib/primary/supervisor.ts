@@ -27,12 +27,15 @@ import { logWarnings } from './config-warnings.ts';
 import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
 import { whyOf } from './why.ts';
 
+/** Clients are served meanwhile. */
+const FIRST_CHECKS_MS = 2000;
+
 export interface SuperviseOptions {
   /** Absolute. */
   readonly configPath: string;
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
-  /** Called once every worker accepts connections. */
+  /** Called once every worker accepts connections, and the first checks are through or take too long. */
   onReady(): void;
 }
 
@@ -159,7 +162,9 @@ async function run(
       admin: plan.admin === null ? null : addressOf(plan.admin.host, plan.admin.port),
       ready_ms: Math.round(performance.now() - startedAt),
     });
-    options.onReady();
+    // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
+    await instance.services.settled(FIRST_CHECKS_MS);
+    if (stopping === null) options.onReady();
     await stopped.promise;
     return { ok: true };
   } finally {

@@ -1,0 +1,16 @@
+// A name server that a test holds back: --import for NODE_OPTIONS.
+
+/** Names are resolved only once the file is there. */
+export function heldBack(file: string): string {
+  const code = `
+    import { existsSync } from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    import dns from 'node:dns/promises';
+    const { lookup } = dns;
+    dns.lookup = async (...name) => {
+      while (!existsSync(${JSON.stringify(file)})) await new Promise((resolve) => setTimeout(resolve, 10));
+      return lookup(...name);
+    };
+    syncBuiltinESMExports();`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
