@@ -102,6 +102,8 @@ test('unknown routes are 404, wrong methods 405, bodies that are no request 400'
     ['GET', '/reload', undefined, 405],
     ['GET', '/stop', undefined, 405],
     ['POST', '/stop', { timeout_ms: 'soon' }, 400],
+    ['POST', '/stop', { nwo: true }, 400],
+    ['POST', '/stop', { now: true, timeout: 5 }, 400],
     ['GET', '/status?x=1', undefined, 200],
   ];
   for (const [method, route, body, status] of cases) {

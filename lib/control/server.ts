@@ -138,6 +138,8 @@ async function streamStop(handlers: ControlHandlers, request: StopRequest, respo
 export function stopRequest(body: unknown): StopRequest | null {
   if (body === null) return { timeout_ms: null, now: false };
   if (typeof body !== 'object' || Array.isArray(body)) return null;
+  // A misspelt `now` would else be a stop that drains.
+  if (!Object.keys(body).every((key) => key === 'timeout_ms' || key === 'now')) return null;
   const timeout: unknown = 'timeout_ms' in body ? body.timeout_ms : null;
   const now: unknown = 'now' in body ? body.now : false;
   if (typeof now !== 'boolean') return null;

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
 
-import { forkWorker } from './worker-process.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { bindTcp } from '../engine/handles.ts';
+import type { BoundHandle } from '../engine/engine.ts';
+import { forkWorker, type WorkerNews } from './worker-process.ts';
 
 // ENOENT comes as an event after the fork, ENOTDIR is thrown by it: as EAGAIN and ENOMEM do, which a test cannot have.
 for (const [code, program] of [
@@ -33,3 +39,55 @@ for (const [code, program] of [
     worker.kill();
   });
 }
+
+function bound(t: TestContext): BoundHandle {
+  const handle = bindTcp('127.0.0.1', 0);
+  t.after(() => handle.close());
+  return handle;
+}
+
+/** Says hello three times, and that it listens on what it was not given; counts what it gets to listen on. */
+const MAD = `
+  let listens = 0;
+  process.on('message', (message, handle) => {
+    if (message.kind === 'listen') listens++;
+    if (message.kind === 'report') process.send({ kind: 'counters', id: message.id, values: [listens], rssBytes: 1 });
+  });
+  process.on('disconnect', () => process.exit());
+  for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });
+  for (const service of [0, 0, 7, 8]) process.send({ kind: 'listening', service });
+  process.send({ kind: 'drained', cut: 0 });
+  process.send({ kind: 'records', lines: '', dropped: 0 });
+`;
+
+test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-mad-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'mad.cjs'), MAD);
+  const program = join(folder, 'node');
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'mad.cjs')}'\n`, { mode: 0o755 });
+  const before = process.execPath;
+  process.execPath = program;
+  t.after(() => {
+    process.execPath = before;
+  });
+  const handles = [bound(t), bound(t)];
+  const table = {
+    generation: 1,
+    version: 1,
+    logLevel: 'info',
+    logConnections: 'none',
+    carries: null,
+    services: [],
+  } as const;
+  const heard: WorkerNews[] = [];
+  const worker = forkWorker(1, 1, { engine: 'js', handles, drainMs: 1000, table: () => table }, (_worker, message) => {
+    heard.push(message);
+  });
+  t.after(() => worker.kill());
+  await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records'));
+  assert.equal(worker.state, 'forked');
+  worker.send({ kind: 'report', id: 5 });
+  const counters = await until('it answers', () => heard.find((message) => message.kind === 'counters'));
+  assert.deepEqual(counters.values, [2], 'each of the two sockets once');
+});

@@ -95,7 +95,7 @@ export function forkWorker(
   let engineNote: string | null = null;
   let heardAt = performance.now();
   let cut: number | null = null;
-  let listening = 0;
+  const listening = new Set<number>();
   let sending = false;
   let newest: Table | null = null;
 
@@ -138,13 +138,15 @@ export function forkWorker(
     heardAt = performance.now();
     switch (message.kind) {
       case 'hello':
+        // Once: a second one would get the listening sockets a second time.
+        if (engine !== null) return;
         engine = message.engine;
         engineNote = message.note;
         begin();
         return;
       case 'listening':
-        listening++;
-        if (listening === assignment.handles.length && state === 'forked') {
+        if (message.service < assignment.handles.length) listening.add(message.service);
+        if (listening.size === assignment.handles.length && state === 'forked') {
           state = 'ready';
           clearTimeout(deadline);
           ready.resolve({ ok: true });
