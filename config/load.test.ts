@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { mutant } from '../e2e/harness/mutant.ts';
+import { ROOT } from '../e2e/harness/root.ts';
 import { loadConfig, parseConfig, type Loaded } from './load.ts';
 import { formatProblem } from './problem.ts';
 import { decode } from './read.ts';
@@ -230,5 +233,17 @@ test('any values of the right kind either make a plan or are told', () => {
       isSane(text, parseConfig(text, 'f'));
     }),
     { numRuns: 150 },
+  );
+});
+
+test('bytes of a valid file changed, cut, doubled or broken off never make it throw', () => {
+  const advanced = readFileSync(join(ROOT, 'sample', 'config.advanced.yaml'));
+  fc.assert(
+    fc.property(mutant(MINIMAL, SERVICES, advanced), (bytes) => {
+      const read = decode(bytes);
+      if (read.ok) isSane(read.text, parseConfig(read.text, 'f'));
+      else assert.ok(read.problem.line !== null && read.problem.line >= 1 && read.problem.column !== null);
+    }),
+    { numRuns: process.env['BAL_SOAK'] === 'long' ? 5000 : 150 },
   );
 });

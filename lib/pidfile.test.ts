@@ -16,6 +16,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as fc from 'fast-check';
+import { mutant } from '../e2e/harness/mutant.ts';
 import { claimPidFile, readPidFile } from './pidfile.ts';
 import { lookUp, ownStartTime } from './process.ts';
 
@@ -228,4 +230,21 @@ test('of many that claim a stale file at once, exactly one has it', async () => 
   for (const racer of racers) racer.kill('SIGKILL');
   assert.equal(winners, 1);
   assert.equal(found.running, true);
+});
+
+test('a file with any bytes names nobody, unless it names a living process with its start time; nothing throws', () => {
+  const entry = `${live()}\n${startOf(live())}\n`;
+  fc.assert(
+    fc.property(mutant(entry, '-1\n1\n', '0\n0\n', '1\n1\n'), (bytes) => {
+      const path = freshPath();
+      writeFileSync(path, bytes);
+      const found = readPidFile(path);
+      if (found.running) assert.equal(bytes.toString().trimEnd(), entry.trimEnd());
+      const claim = claimPidFile(path);
+      assert.equal(claim.ok, !found.running);
+      if (claim.ok) claim.release();
+    }),
+    { numRuns: process.env['BAL_SOAK'] === 'long' ? 5000 : 200 },
+  );
+  assert.doesNotThrow(() => process.kill(live(), 0));
 });

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import * as fc from 'fast-check';
 import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { mutant } from '../../e2e/harness/mutant.ts';
 import { ownHome } from '../../e2e/harness/own-home.ts';
 import { onlyJson } from '../../e2e/harness/shape.ts';
 import { version } from '../version.ts';
@@ -125,3 +128,37 @@ test(
     assert.equal(child.exitCode, 1);
   },
 );
+
+test('whatever the arguments are: an exit code, and where something is wrong one clear message without a trace', async (t) => {
+  const home = ownHome(t);
+  writeFileSync(join(home, 'odd.yaml'), 'port: [\n');
+  t.mock.method(console, 'info', () => undefined);
+  // `top` and `start` with a good configuration would go on for ever: here nothing runs, and no configuration is good.
+  const lines = Object.keys(COMMANDS).map((command) => `${command} --config ${join(home, 'odd.yaml')}`);
+  const more = ['--json', '--verbose', '--brief', '--strict', '--now', '--timeout', '5', '--help', '-d', '--follow'];
+  const word = fc.oneof(
+    fc.constantFrom(...more, '', '-', '--', '\0', '../..', '/dev/null'),
+    fc.string({ unit: 'binary' }),
+  );
+  const mutated = mutant(...lines).map((bytes) => bytes.toString().split(' '));
+  const argv = fc.tuple(
+    fc.oneof(
+      fc.constantFrom(...lines).map((line) => line.split(' ')),
+      mutated,
+    ),
+    fc.array(word, { maxLength: 3 }),
+  );
+  await fc.assert(
+    fc.asyncProperty(argv, async ([words, others]) => {
+      const io = capturedIo();
+      const code = await run([...words, ...others], io);
+      assert.ok([0, 1, 2, 3].includes(code), `exit code ${code}`);
+      const said = [...io.stdout, ...io.stderr].join('\n');
+      assert.doesNotMatch(said, /^\s+at .*[:(]\d+/m, 'no trace');
+      assert.doesNotMatch(said, /internal error/);
+      if (code === 2) assert.equal(io.stderr.length, 1);
+      if (code !== 0) assert.ok(said.length > 0, 'it says what is wrong');
+    }),
+    { numRuns: process.env['BAL_SOAK'] === 'long' ? 3000 : 150 },
+  );
+});
