@@ -106,7 +106,7 @@ test('no number of failures makes the health state throw, and no unknown backend
       services.apply(plan);
       for (const each of failures) services.connectFailed(each.service, each.address, each.cause, each.count);
       for (const each of connects) services.connected(new Map([['default', each]]));
-      assert.ok([0, 1, 2].includes(services.route('default', '127.0.0.1:1').rank));
+      assert.ok([0, 1, 2].includes(services.route('default', '127.0.0.1:1', 0).rank));
       assert.doesNotThrow(() => JSON.stringify([services.get('default'), services.protection('default')]));
       services.close();
     }),

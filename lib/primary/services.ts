@@ -29,8 +29,8 @@ export interface Services {
   settled(atMostMs?: number): Promise<void>;
   /** Forgets services and backends that are not in the plan: no worker uses them any longer. */
   retain(plan: Plan): void;
-  /** What a worker's table says of a backend. */
-  route(service: string, address: string): Pick<Route, 'ip' | 'rank'>;
+  /** What a worker's table says of a backend; `place` is where the plan has it, so that it need not be searched. */
+  route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank'>;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
   /** A worker's report. */
@@ -58,7 +58,8 @@ export function createServices(log: Log, changed: () => void): Services {
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
-  function indexOf(service: Service, address: string): number {
+  function indexOf(service: Service, address: string, place = -1): number {
+    if (service.pool.backends[place]?.address === address) return place;
     return service.pool.backends.findIndex((backend) => backend.address === address);
   }
 
@@ -170,9 +171,9 @@ export function createServices(log: Log, changed: () => void): Services {
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
       for (const service of services.values()) service.pool = forgetDraining(service.pool);
     },
-    route(name, address) {
+    route(name, address, place) {
       const service = services.get(name);
-      const backend = service === undefined ? -1 : indexOf(service, address);
+      const backend = service === undefined ? -1 : indexOf(service, address, place);
       if (service === undefined || backend === -1) return { ip: null, rank: RANK_DOWN };
       return { ip: service.pool.backends[backend]?.ip ?? null, rank: rank(service.pool, backend, performance.now()) };
     },

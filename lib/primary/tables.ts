@@ -30,33 +30,38 @@ export interface TableSources {
 
 export function tableFor({ number, plan, version, worker }: TableFor, sources: TableSources): Table {
   const { services, slots, tally } = sources;
-  let backend = 0;
   return {
     generation: number,
     version,
     logLevel: plan.logLevel,
     logConnections: recordsAt(plan.logLevel, plan.logConnections),
     carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
-    services: plan.services.map((service, index) => ({
-      name: service.name,
-      method: service.method,
-      routes: service.backends.map(({ address, port }) => ({
-        backend: backend++,
-        name: address,
-        port,
-        ...services.route(service.name, address),
-        elsewhere:
-          service.method === 'least_connections' ? elsewhere(tally.totals, worker?.pid ?? 0, service.name, address) : 0,
-      })),
-      guarded: services.guarded(service.name),
-      connectTimeoutMs: service.runtime.connectTimeoutMs,
-      idleMs: service.runtime.idleMs,
-      backlog: service.runtime.backlog,
-      drainMs: service.runtime.drainMs,
-      cooldownMs: service.runtime.cooldownMs,
-      start: serviceSum(tally.totals, service.name).clients.accepted_total,
-      pool: slots.poolOf(plan, index),
-    })),
+    services: plan.services.map((service, index) => {
+      const first = plan.services.slice(0, index).reduce((sum, { backends }) => sum + backends.length, 0);
+      const loadOf = (address: string, backend: number): number =>
+        service.method === 'least_connections'
+          ? elsewhere(tally.totals, worker?.pid ?? 0, service.name, address, backend)
+          : 0;
+      return {
+        name: service.name,
+        method: service.method,
+        routes: service.backends.map(({ address, port }, place) => ({
+          backend: first + place,
+          name: address,
+          port,
+          ...services.route(service.name, address, place),
+          elsewhere: loadOf(address, first + place),
+        })),
+        guarded: services.guarded(service.name),
+        connectTimeoutMs: service.runtime.connectTimeoutMs,
+        idleMs: service.runtime.idleMs,
+        backlog: service.runtime.backlog,
+        drainMs: service.runtime.drainMs,
+        cooldownMs: service.runtime.cooldownMs,
+        start: serviceSum(tally.totals, service.name).clients.accepted_total,
+        pool: slots.poolOf(plan, index),
+      };
+    }),
   };
 }
 

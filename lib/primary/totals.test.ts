@@ -138,10 +138,10 @@ test('a route learns what the other workers hold, whatever their generation', ()
     2,
     Array.from({ length: counterLength(1, 1) }, (_, at) => (at === backendAt(1, 0, 'active') ? 5 : 0)),
   );
-  assert.equal(elsewhere(totals, 1, 'web', 'b:1'), 5);
-  assert.equal(elsewhere(totals, 2, 'web', 'b:1'), 2);
-  assert.equal(elsewhere(totals, 3, 'web', 'b:1'), 7);
-  assert.equal(elsewhere(totals, 1, 'web', 'z:1'), 0);
+  assert.equal(elsewhere(totals, 1, 'web', 'b:1', 1), 5);
+  assert.equal(elsewhere(totals, 2, 'web', 'b:1', 0), 2);
+  assert.equal(elsewhere(totals, 3, 'web', 'b:1', 0), 7);
+  assert.equal(elsewhere(totals, 1, 'web', 'z:1', 1), 0);
 });
 
 test('a report tells whether loads have changed, and only that: an idle instance is left alone', () => {

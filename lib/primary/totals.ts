@@ -152,16 +152,18 @@ export function workerSum(totals: Totals, worker: number): Sum {
   return sumOf(part);
 }
 
-/** Live connections that other workers than `worker`, also of other generations, hold to a backend: a route's `elsewhere`. */
-export function elsewhere(totals: Totals, worker: number, service: string, address: string): number {
+/**
+ * Live connections that other workers than `worker`, also of other generations, hold to a backend: a route's `elsewhere`.
+ * `backend` is its id in the worker's own table; asked for each backend of a table, so nothing is searched.
+ */
+export function elsewhere(totals: Totals, worker: number, service: string, address: string, backend: number): number {
   const all = totals.backends.get(backendKey(service, address))?.[backendAt(0, 0, 'active')] ?? 0;
   const known = totals.workers.get(worker);
   if (known === undefined) return all;
   const { layout, last } = known;
-  const id = layout.backends.findIndex(
-    (backend) => backend.address === address && layout.services[backend.service] === service,
-  );
-  const own = id === -1 ? 0 : (last[backendAt(layout.services.length, id, 'active')] ?? 0);
+  const its = layout.backends[backend];
+  const isIts = its?.address === address && layout.services[its.service] === service;
+  const own = isIts ? (last[backendAt(layout.services.length, backend, 'active')] ?? 0) : 0;
   return Math.max(0, all - own);
 }
 
