@@ -45,7 +45,9 @@ export function createRefusals(log: Log): Refusals {
       for (const kind of Object.keys(KINDS) as Kind[]) {
         const count = counts[`ended_${kind}_total`];
         const key = `${service} ${kind}`;
-        const last = told.get(key);
+        const before = told.get(key);
+        // A sum that fell is that of a service which was removed and is back.
+        const last = before !== undefined && before.count <= count ? before : undefined;
         const more = count - (last?.count ?? 0);
         if (more <= 0 || (last !== undefined && now - last.at < QUIET_MS)) continue;
         told.set(key, { count, at: now });
