@@ -8,8 +8,8 @@ import { problemAt, quote, type Problem } from './problem.ts';
 /** A client's socket and the backend's. */
 const DESCRIPTORS_PER_CONNECTION = 2;
 /**
- * What a worker holds besides: 23 at rest (counted on Linux, Node 20, one service; each further one is added below) and at
- * most 128 for the pipes of the native engine.
+ * What a worker holds besides: 31 at rest (counted on Linux, Node 20, one service; each further one is added below), nine
+ * of them the native engine's reserve, and at most 128 for that engine's pipes.
  */
 const DESCRIPTORS_BESIDES = 160;
 

@@ -14,6 +14,8 @@
 enum {
   ACCEPTS_IN_FRONT = 16,
   PAUSE_MS = 100,
+  // A worker that waits is woken alone for a client, so it has to be able to take it: it waits with no less in reserve.
+  FOR_ONE_CLIENT = 2,
 };
 
 static int arm(struct loop *loop, struct listener *listener) {
@@ -78,12 +80,28 @@ void accept_pause(struct loop *loop) {
 }
 
 void accept_resume(struct loop *loop) {
-  if (loop->reserve < 0) loop->reserve = eventfd(0, EFD_CLOEXEC);
-  loop->resume_at = loop->reserve < 0 ? loop->now + PAUSE_MS : 0;
-  if (loop->reserve < 0) return;
+  reserve_fill(loop);
+  loop->resume_at = loop->reserved < RESERVE ? loop->now + PAUSE_MS : 0;
+  if (loop->reserved < FOR_ONE_CLIENT) return;
   for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
     if (listener->fd >= 0 && !listener->armed && arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
   }
+}
+
+void reserve_fill(struct loop *loop) {
+  while (loop->reserved < RESERVE && (loop->reserve[loop->reserved] = eventfd(0, EFD_CLOEXEC)) >= 0) loop->reserved++;
+}
+
+bool reserve_use(struct loop *loop) {
+  if (loop->reserved == 0) return false;
+  close(loop->reserve[--loop->reserved]);
+  if (loop->reserved < FOR_ONE_CLIENT) accept_pause(loop);
+  else if (loop->resume_at == 0) loop->resume_at = loop->now + PAUSE_MS;
+  return true;
+}
+
+void reserve_close(struct loop *loop) {
+  while (loop->reserved > 0) close(loop->reserve[--loop->reserved]);
 }
 
 /** To the end of the queue of waiters: the kernel wakes the first that sleeps, so else one worker would get nearly all. */
@@ -102,7 +120,9 @@ static int burst(struct loop *loop, struct listener *listener) {
   bool again = loop->round - listener->last_round == 1;
   listener->last_round = loop->round;
   listener->burst = again ? (uint8_t)(listener->burst < CLIENTS ? 2 * listener->burst : CLIENTS) : 1;
-  return listener->burst;
+  // Each must get its backend, from the reserve if need be, of which accepting may take one.
+  int most = loop->reserved > FOR_ONE_CLIENT ? loop->reserved - 1 : 1;
+  return listener->burst < most ? listener->burst : most;
 }
 
 void accept_clients(struct loop *loop, struct listener *listener) {
@@ -113,6 +133,12 @@ void accept_clients(struct loop *loop, struct listener *listener) {
   for (int left = burst(loop, listener); left > 0; left--) {
     struct peer peer = {0};
     int fd = system_accept(loop, listener->fd, &peer);
+    if (unlikely(fd < 0 && count == 0 && out_of_descriptors(errno) && loop->reserved >= FOR_ONE_CLIENT)) {
+      shortage(engine, AT_ACCEPT, errno);
+      reserve_use(loop);
+      left = 1;
+      fd = system_accept(loop, listener->fd, &peer);
+    }
     if (fd >= 0) {
       struct connection *c = connection_accepted(loop, listener, fd, &peer);
       if (likely(c != NULL)) {
@@ -120,12 +146,10 @@ void accept_clients(struct loop *loop, struct listener *listener) {
         engine->clients[2 * count + 1] = listener->id;
         clients[count++] = c;
       }
-      // Each needs one more for its backend, and only one can have the reserve.
-      if (unlikely(fd > loop->last_descriptor)) break;
       continue;
     }
     if (errno == EAGAIN) break; // another worker was faster
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
+    if (out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
       // The socket would be reported again and again: leave it alone until a connection ends, or a moment.
       shortage(engine, AT_ACCEPT, errno);
       accept_pause(loop);

@@ -40,6 +40,11 @@ void accept_pause(struct loop *loop);
 void accept_resume(struct loop *loop);
 /** Frees listeners that neither accept nor have connections. */
 void listeners_sweep(struct loop *loop);
+/** As far as descriptors go. */
+void reserve_fill(struct loop *loop);
+/** Gives up one descriptor for another use, and with the last ones accepting for now; false when there is none. */
+bool reserve_use(struct loop *loop);
+void reserve_close(struct loop *loop);
 
 /* connection.c */
 /** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */
@@ -105,7 +110,7 @@ void js_ended(struct connection *c, enum end end);
 void js_make_room(struct engine *engine);
 /** Hands over the records that wait. */
 void js_flush(struct engine *engine);
-enum { RECORDS = 64, RECORD_CONNECTED = -1, CLIENTS = 8 };
+enum { RECORDS = 64, RECORD_CONNECTED = -1 };
 
 /* system.c */
 void system_probe(struct loop *loop);
@@ -118,6 +123,7 @@ void system_reset(int fd);
 bool system_is_missing(int error);
 enum cause cause_of(int error);
 bool is_shortage(int error);
+bool out_of_descriptors(int error);
 void shortage(struct engine *engine, enum shortage_place place, int error);
 const char *shortage_place_name(enum shortage_place place);
 int shortage_error(int column);

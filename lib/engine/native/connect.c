@@ -45,13 +45,9 @@ static int open_socket(struct loop *loop, struct engine *engine, int family) {
   if (likely(fd >= 0)) return fd;
   int error = errno;
   shortage(engine, AT_SOCKET, error);
-  if ((error == EMFILE || error == ENFILE) && loop->reserve >= 0) {
-    // The client was accepted with the last descriptor: it gets the reserve, and no more are accepted for now.
-    close(loop->reserve);
-    loop->reserve = -1;
+  if (out_of_descriptors(error) && reserve_use(loop)) {
     fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     error = errno;
-    accept_pause(loop);
   }
   errno = error;
   return fd;

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { ENDS, REFUSE, WAIT } from '../engine.ts';
 import type { Engine } from '../engine.ts';
 import { bindTcp, localPort } from '../handles.ts';
+import type { TcpHandle } from '../handles.ts';
 import { loadNativeEngine } from '../native.ts';
 
 export interface HostStart {
@@ -46,7 +47,7 @@ function random(): number {
   return seed / 0x7fffffff;
 }
 
-function start({ backends, connectTimeoutMs, idleMs, mood }: HostStart): number {
+function start({ backends, connectTimeoutMs, idleMs, mood }: HostStart, handle: TcpHandle): number {
   const loaded = loadNativeEngine();
   if (!loaded.ok) throw new Error(`Cannot load the native engine: ${loaded.reason}`);
   const attempts: number[] = [];
@@ -81,7 +82,6 @@ function start({ backends, connectTimeoutMs, idleMs, mood }: HostStart): number 
   );
   engine = made;
   for (const [target, port] of backends.entries()) made.route(target, '127.0.0.1', port);
-  const handle = bindTcp('127.0.0.1', 0);
   const port = localPort(handle);
   made.listen(0, handle, { backlog: 4096, connectTimeoutMs, idleMs });
   return port;
@@ -122,10 +122,10 @@ function answer(message: HostAnswer): void {
   process.send?.(message);
 }
 
-function obey(order: HostOrder): void {
+function obey(order: HostOrder, handle?: TcpHandle): void {
   switch (order.kind) {
     case 'start':
-      answer({ kind: 'listening', port: start(order) });
+      answer({ kind: 'listening', port: start(order, handle ?? bindTcp('127.0.0.1', 0)) });
       break;
     case 'report':
       answer(report());
@@ -145,4 +145,4 @@ process.on('uncaughtException', (error) => {
   if (error.message !== 'The policy is broken') throw error;
 });
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the parent is one of our tests
-process.on('message', (message) => obey(message as HostOrder));
+process.on('message', (message, handle) => obey(message as HostOrder, handle as TcpHandle | undefined));

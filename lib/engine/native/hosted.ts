@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { within } from '../contract/wait.ts';
+import type { TcpHandle } from '../handles.ts';
 import type { HostAnswer, HostOrder, HostReport, HostStart } from './host.ts';
 
 export interface Hosted {
@@ -24,6 +25,8 @@ export interface HostOptions extends Partial<Omit<HostStart, 'kind' | 'backends'
   /** RLIMIT_NOFILE of the process, soft and hard. */
   readonly descriptors?: number;
   readonly deadlineMs?: number;
+  /** The listening socket, instead of one of its own. Stays the caller's. */
+  readonly handle?: TcpHandle;
 }
 
 /** Resolves once it listens. Killed when the test is over, if it has not exited by then. */
@@ -62,7 +65,9 @@ export async function host(t: TestContext, backends: readonly number[], options:
   }
 
   const order = (message: HostOrder): boolean => child.send(message);
-  order({ kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, mood: 'calm', ...pick(options) });
+  const start: HostStart = { kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, mood: 'calm' };
+  // Node passes bare TCP handles as well; its types know only sockets and servers.
+  Reflect.apply(child.send.bind(child), undefined, [{ ...start, ...pick(options) }, options.handle]);
   const { port } = await next('listening');
   return {
     port,

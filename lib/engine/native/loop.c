@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { ROUNDS_AT_MOST = 64 };
@@ -177,7 +176,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   hold_free_pools(loop);
   slots_free_all(loop);
   close(loop->epoll);
-  if (loop->reserve >= 0) close(loop->reserve);
+  reserve_close(loop);
   napi_async_destroy(loop->env, loop->context);
   napi_delete_reference(loop->env, loop->resource);
   uv_close((uv_handle_t *)&loop->prepare, on_closed);
@@ -192,19 +191,18 @@ static struct loop *loop_make(napi_env env) {
   loop->ready.previous = loop->ready.next = loop->spare_slab = NONE;
   system_probe(loop);
   system_batch();
-  loop->reserve = eventfd(0, EFD_CLOEXEC);
   loop->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (loop->epoll >= 0 && napi_get_uv_event_loop(env, &loop->uv) == napi_ok) {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = FOR_LIBUV};
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, uv_backend_fd(loop->uv), &event) == 0) {
       loop->now = uv_now(loop->uv);
       wheel_init(loop);
+      reserve_fill(loop);
       return loop;
     }
   }
   int error = errno;
   if (loop->epoll >= 0) close(loop->epoll);
-  if (loop->reserve >= 0) close(loop->reserve);
   free(loop);
   errno = error;
   return NULL;
@@ -221,7 +219,7 @@ struct loop *loop_of(napi_env env) {
       napi_async_init(env, resource, name, &loop->context) != napi_ok ||
       napi_add_async_cleanup_hook(env, on_cleanup, loop, &loop->hook) != napi_ok) {
     close(loop->epoll);
-    if (loop->reserve >= 0) close(loop->reserve);
+    reserve_close(loop);
     free(loop); // with the environment failing like this nothing better is left to do
     return NULL;
   }

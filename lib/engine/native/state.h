@@ -142,6 +142,8 @@ struct engine {
 };
 
 enum { SLOTS_PER_SLAB = 512, BUCKETS = 512, BUCKET_MS = 64, EVENTS = 128 };
+/** Clients asked about in one call; what the reserve holds: one for the backend of each, and one to accept with. */
+enum { CLIENTS = 8, RESERVE = CLIENTS + 1 };
 /** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
 enum { CLOCK_MS = 8 };
 
@@ -168,14 +170,14 @@ struct loop {
   bool running; // prepare is started
 
   int epoll;
-  int reserve; // a spare descriptor, given up so that a client accepted with the last one gets its backend
+  int reserve[RESERVE]; // spare descriptors, given up one by one when there are no others
+  uint8_t reserved;     // so many of them are there
   uint64_t now; // ms of libuv's clock, once a round
   uint32_t round;
-  int last_descriptor; // accepting a client above it means that descriptors run short
   uint32_t generation;
   struct engine *engines;
   struct listener *listeners;
-  uint64_t resume_at; // accepting is paused until then; 0: not paused
+  uint64_t resume_at; // the reserve is filled and paused accepting resumed then; 0: neither is needed
   uint32_t live;      // connections
 
   struct link ready; // previous: last, next: first

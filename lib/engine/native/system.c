@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,9 +29,6 @@ void system_probe(struct loop *loop) {
   loop->can_splice_out = !disabled("splice_out");
   loop->can_exclusive = !disabled("exclusive");
   loop->can_accept4 = !disabled("accept4");
-  struct rlimit files;
-  bool limited = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT32_MAX;
-  loop->last_descriptor = limited ? (int)files.rlim_cur - 1 - 4 * CLIENTS : INT32_MAX;
   loop->first_ephemeral = 1024;
   loop->last_ephemeral = 65535;
   FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
@@ -142,6 +138,8 @@ bool is_shortage(int error) {
   }
   return false;
 }
+
+bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE; }
 
 void shortage(struct engine *engine, enum shortage_place place, int error) {
   for (int i = 0; i < SHORTAGE_ERRORS; i++) {
