@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -38,6 +38,15 @@ function withAddon(t: TestContext, path: string): void {
     if (before === undefined) delete process.env['BAL_NATIVE_ADDON'];
     else process.env['BAL_NATIVE_ADDON'] = before;
   });
+}
+
+/** Where a symbolic link leads; '' when it is gone. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }
 
 /** Runs one test file of .build/ by itself and returns what it printed when it failed, else ''. */
@@ -180,6 +189,17 @@ test('two engines in one process both work, and close one by one', { skip }, asy
   peer.end();
   assert.equal(await peer.finish(), 'end');
   await Promise.all([front.ends(1), behind.ends(1)]);
+});
+
+test('engines of an addon that is loaded again wait together with the first', { skip }, (t) => {
+  const waiting = (): number =>
+    readdirSync('/proc/self/fd').filter((fd) => /eventpoll/.test(linkOf(`/proc/self/fd/${fd}`))).length;
+  rig(t, create).listen();
+  const before = waiting();
+  const again = loadNativeEngine();
+  if (!again.ok) throw new Error('Cannot happen: it was loaded before');
+  rig(t, again.create).listen();
+  assert.equal(waiting(), before, 'one epoll set for all');
 });
 
 test('an engine that listens keeps the process alive, a closed one does not', { skip }, async (t) => {

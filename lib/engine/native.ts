@@ -35,6 +35,9 @@ interface Addon {
   ): NativeEngine;
 }
 
+/** By file, each loaded once: every load has a loop of its own, and of two in one thread neither would sleep. */
+const addons = new Map<string, Addon>();
+
 export type NativeLoad =
   { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
 
@@ -45,17 +48,23 @@ export function loadNativeEngine(): NativeLoad {
   if (file === null) {
     return { ok: false, reason: `there is no addon for linux-${process.arch}; 'npm run build:native' builds it` };
   }
-  const module: { exports: unknown } = { exports: {} };
+  let addon: unknown = addons.get(file);
   try {
-    process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+    addon ??= open(file);
   } catch (error) {
     return { ok: false, reason: `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` };
   }
-  const addon = module.exports;
   if (!isAddon(addon)) {
     return { ok: false, reason: `${file} belongs to another version; 'npm run build:native' builds it anew` };
   }
+  addons.set(file, addon);
   return { ok: true, create: (policy, targets) => over(addon, policy, targets) };
+}
+
+function open(file: string): unknown {
+  const module: { exports: unknown } = { exports: {} };
+  process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+  return module.exports;
 }
 
 /** BAL_NATIVE_ADDON, else beside the bundle (dist/), else where the unbundled tests (.build/) or sources run. */
