@@ -338,3 +338,35 @@ test('who repeats a stop does not begin its time anew', async (t) => {
   }
   assert.deepEqual(fleet.all(), []);
 });
+
+test('a worker that keeps dying is tried less and less, but within a quarter of a second when there is no other', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const world = new World(t, 2);
+  await world.start();
+  const last = (): Fake | undefined => world.fakes.at(-1);
+  world.fakes[0]?.end(null);
+  for (let deaths = 1; deaths < 9; deaths++) {
+    await world.pass(6000);
+    assert.equal(world.fakes.length, 2 + deaths, 'it is tried again');
+    last()?.end(null);
+    await world.check();
+  }
+  const tried = world.fakes.length;
+  await world.pass(1000);
+  assert.equal(world.fakes.length, tried, 'now it waits for five seconds');
+  // The other one has served for long, so it comes at once, and then dies again and again as well.
+  world.fakes[1]?.end(null);
+  await world.check();
+  for (let deaths = 1; deaths < 11; deaths++) {
+    await world.pass(300);
+    assert.equal(world.fakes.length, tried + deaths, 'the other is tried, not both');
+    last()?.end(null);
+    await world.check();
+  }
+  await world.pass(300);
+  last()?.up();
+  await world.check();
+  assert.equal(world.listening().length, 1);
+  world.stop(0);
+  await world.pass(QUIET_MS);
+});

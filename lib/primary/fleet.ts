@@ -1,19 +1,13 @@
 // The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
 // slots and of the draining workers; all else about a worker is its WorkerProcess.
 
-import { backoff } from '../backoff.ts';
 import { drainUntil } from '../drain.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
+import { LOOP_CRASHES, respawnDelay, STABLE_MS, tellLoop } from './respawn.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
 
-/** A worker that lived so long did not crash at start: the next respawn is immediate again. */
-const STABLE_MS = 10_000;
-const RESPAWN_INITIAL_MS = 100;
-const RESPAWN_MAX_MS = 5000;
-/** So many deaths in a row are a loop, told once. */
-const LOOP_CRASHES = 5;
 /** A draining worker ends itself at its deadline; this much later it is killed. */
 const KILL_GRACE_MS = 3000;
 /** A worker that does not come up during a roll is tried so often. */
@@ -116,16 +110,10 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
     }
     slot.worker = null;
     slot.crashes = performance.now() - startedAt > STABLE_MS ? 0 : slot.crashes + 1;
-    const delayMs = slot.crashes <= 1 ? 0 : backoff(RESPAWN_INITIAL_MS, RESPAWN_MAX_MS, slot.crashes - 1);
+    const others = [...slots.values()].some((other) => other.worker !== null);
+    const delayMs = respawnDelay(slot.crashes, others);
     log.error('worker.exited', `worker ${worker.id} died`, { ...fields, lost, respawn_in_ms: delayMs });
-    if (slot.crashes === LOOP_CRASHES) {
-      log.error('worker.crash_loop', `worker ${worker.id} keeps dying`, {
-        worker: worker.id,
-        what_happened: `worker ${worker.id} died ${LOOP_CRASHES} times in a row (${fields.reason})`,
-        why_likely: 'a broken installation, no memory left, or a defect',
-        do_this_now: "run 'bal doctor --verbose' and look at logs/bal.err",
-      });
-    }
+    if (slot.crashes === LOOP_CRASHES) tellLoop(log, worker.id, exit.reason);
     scheduleRespawn(slot, delayMs);
   }
 
