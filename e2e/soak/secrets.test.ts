@@ -68,7 +68,7 @@ forEachEngine(
       said.push(stdout, stderr);
     }
     for (const path of ['/metrics', '/status', '/events', '/readyz', '/']) {
-      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`, { signal: AbortSignal.timeout(1000) });
+      const response = await fetch(`http://127.0.0.1:${adminPort}${path}`, { signal: AbortSignal.timeout(20_000) });
       // Events never end.
       said.push(path === '/events' ? '' : await response.text());
       if (path === '/events') await response.body?.cancel();

@@ -184,9 +184,8 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
       boom = null;
       if (last === null) return;
       // Not flushSync(): it tries a full disk again and again, for ever.
-      const taken = isTaken(last);
       if (!busy && waiting > 0) nudge(last);
-      if (busy) await taken;
+      if (busy) await isTaken(last);
     },
     get dropped() {
       return dropped;
