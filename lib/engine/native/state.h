@@ -35,7 +35,7 @@ enum end {
 
 enum state {
   FREE,       // the slot holds no connection
-  WAITING,    // the policy said WAIT
+  WAITING,    // the policy is being asked, or said WAIT
   DECIDED,    // decide() named a target, or many attempts in a row failed at once: goes on from the ready list
   CONNECTING, // an attempt is under way
   OPEN,       // bytes flow
