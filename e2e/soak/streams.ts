@@ -2,11 +2,14 @@
 // at a leisurely pace, and checks what comes back. A byte lost, doubled or swapped at any moment shows.
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectTo } from '../harness/client.ts';
+import { ending } from '../harness/ending.ts';
 import type { Owner } from '../harness/owner.ts';
 import { PatternCheck, patternAt } from '../harness/pattern.ts';
+import { within } from '../harness/until.ts';
 
 const SLICE = 2048;
 const PACE_MS = 25;
+const END_MS = 60_000;
 
 export interface Stream {
   /** Bytes that have gone there and back. */
@@ -20,10 +23,15 @@ export interface Stream {
 /** Opens a stream; it is known to be open on both sides when this returns. */
 export async function openStream(t: Owner, port: number, seed: number): Promise<Stream> {
   const client = await connectTo(t, port);
+  let ended = false;
+  // However long it is held: what must not take long is its end.
+  const over = ending(client.socket).then((how) => {
+    ended = true;
+    return how;
+  });
   const check = new PatternCheck(seed);
   let sent = 0;
   let finishing = false;
-  let ended = false;
   const exchange = async (): Promise<void> => {
     const slice = patternAt(seed, sent, SLICE);
     await client.send(slice);
@@ -37,10 +45,6 @@ export async function openStream(t: Owner, port: number, seed: number): Promise<
       await pause(PACE_MS);
     }
   })().catch(() => undefined);
-  const over = client.over.then(({ how }) => {
-    ended = true;
-    return how;
-  });
   return {
     get bytes() {
       return check.received;
@@ -52,7 +56,7 @@ export async function openStream(t: Owner, port: number, seed: number): Promise<
       finishing = true;
       await running;
       client.end();
-      const how = await over;
+      const how = await within('the stream is over', over, END_MS);
       if (check.wrongAt !== null) return 'wrong';
       if (how !== 'fin') return 'reset';
       return check.received === sent ? 'ok' : 'short';

@@ -1,0 +1,42 @@
+// What a long run has measured, kept beside the build until the reliability page is written from it.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EngineName } from '../harness/engines.ts';
+import { ROOT } from '../harness/root.ts';
+import { LONG } from './scale.ts';
+
+const FOLDER = join(ROOT, '.build', 'soak-figures');
+
+export interface StormFigures {
+  readonly reloads: number;
+  readonly visits: number;
+  readonly perSecond: number;
+  readonly streams: number;
+  readonly streamedMib: number;
+  readonly seconds: number;
+  readonly slowestMs: number;
+  readonly before: string;
+  readonly after: string;
+  readonly heap: string;
+}
+
+function file(engine: EngineName): string {
+  return join(FOLDER, `reload-storm.${engine}.json`);
+}
+
+/** Short runs are no measurement. */
+export function keepStorm(engine: EngineName, figures: StormFigures): void {
+  if (!LONG) return;
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(file(engine), JSON.stringify(figures));
+}
+
+/** Null: no long storm has been played on this engine since the last build. */
+export function stormOf(engine: EngineName): StormFigures | null {
+  try {
+    const figures: StormFigures = JSON.parse(readFileSync(file(engine), 'utf8'));
+    return figures;
+  } catch {
+    return null;
+  }
+}
