@@ -85,21 +85,29 @@ test('a PID that was used again is not the instance', () => {
   assert.ok(claimPidFile(path).ok);
 });
 
-test('a process that is over, also one that nobody has waited for, is not running', async () => {
+test('a process that is over, also one that nobody has waited for, is not running', async (t) => {
   const path = freshPath();
   const done = spawnSync(process.execPath, ['-e', '']);
   writeFileSync(path, `${done.pid}\n1\n`);
   assert.deepEqual(readPidFile(path), { running: false, reason: 'stale' });
 
-  // The shell starts a child and becomes a sleep, which never waits for that child: it stays a zombie.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 600']);
-  const [said] = await once(parent.stdout, 'data');
-  const zombie = Number(String(said));
+  // The shell starts a child and becomes a program that never waits for it. Not before that does the child get its end:
+  // a shell might still wait.
+  const becomes = `exec '${process.execPath}' -e 'console.log("here"); setInterval(() => {}, 1000)'`;
+  const parent = spawn('/bin/sh', ['-c', `cat <&3 & echo $!; ${becomes}`], {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+  });
+  t.after(() => parent.kill('SIGKILL'));
+  let said = '';
+  parent.stdout?.on('data', (chunk) => (said += String(chunk)));
+  while (!said.includes('here')) await new Promise((resolve) => setTimeout(resolve, 10));
+  const zombie = Number.parseInt(said, 10);
+  assert.equal(lookUp(zombie).state, 'alive');
+  parent.stdio[3]?.destroy();
   while (lookUp(zombie).state !== 'gone') await new Promise((resolve) => setImmediate(resolve));
   assert.doesNotThrow(() => process.kill(zombie, 0), 'the zombie still has its PID');
   writeFileSync(path, `${zombie}\n1\n`);
   assert.deepEqual(readPidFile(path), { running: false, reason: 'stale' });
-  parent.kill('SIGKILL');
 });
 
 const hostile: readonly (readonly [name: string, text: string])[] = [
