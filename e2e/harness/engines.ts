@@ -27,9 +27,17 @@ export function forEachEngine(
   body: (t: TestContext, engine: EngineName) => Promise<void>,
   lacking: string | null = null,
 ): void {
-  for (const engine of ENGINES) {
-    const reason = lacking ?? missing(engine);
-    if (reason === null) test(`${title} (${engine})`, (t) => body(t, engine));
-    else test(`${title} (${engine}; skipped: ${reason})`, { skip: reason }, () => undefined);
-  }
+  for (const engine of ENGINES) forEngine(engine, title, body, lacking);
+}
+
+/** The same for one engine: for what the other does not promise. */
+export function forEngine(
+  engine: EngineName,
+  title: string,
+  body: (t: TestContext, engine: EngineName) => Promise<void>,
+  lacking: string | null = null,
+): void {
+  const reason = lacking ?? missing(engine);
+  if (reason === null) test(`${title} (${engine})`, (t) => body(t, engine));
+  else test(`${title} (${engine}; skipped: ${reason})`, { skip: reason }, () => undefined);
 }

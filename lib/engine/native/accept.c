@@ -104,9 +104,19 @@ void reserve_close(struct loop *loop) {
   while (loop->reserved > 0) close(loop->reserve[--loop->reserved]);
 }
 
+/**
+ * Whether others should be woken first from now on. In a rush everybody is awake, and after a number of clients is soon
+ * enough; clients that come one by one and stay, as those of a connection pool do, are dealt out one by one.
+ */
+static bool had_its_share(const struct listener *listener) {
+  if (listener->accepted >= ACCEPTS_IN_FRONT) return true;
+  return listener->burst == 1 && listener->live > listener->fewest + listener->fewest / 16;
+}
+
 /** To the end of the queue of waiters: the kernel wakes the first that sleeps, so else one worker would get nearly all. */
 static void step_back(struct loop *loop, struct listener *listener) {
   listener->accepted = 0;
+  listener->fewest = listener->live;
   if (!loop->can_exclusive || !listener->armed) return;
   disarm(loop, listener);
   if (arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
@@ -130,6 +140,7 @@ void accept_clients(struct loop *loop, struct listener *listener) {
   struct connection *clients[CLIENTS];
   int count = 0;
   listener->due = false;
+  if (listener->live < listener->fewest) listener->fewest = listener->live;
   for (int left = burst(loop, listener); left > 0; left--) {
     struct peer peer = {0};
     int fd = system_accept(loop, listener->fd, &peer);
@@ -161,5 +172,5 @@ void accept_clients(struct loop *loop, struct listener *listener) {
   js_accepted(engine, count);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   listener->accepted += (uint32_t)count;
-  if (listener->accepted >= ACCEPTS_IN_FRONT) step_back(loop, listener);
+  if (had_its_share(listener)) step_back(loop, listener);
 }

@@ -115,6 +115,7 @@ struct listener {
   uint32_t connect_ms, idle_ms;
   uint32_t live;      // its connections
   uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
+  uint32_t fewest;    // the least of `live` since then
   int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted
   uint8_t since_probe;
   uint8_t burst;       // clients to accept in one go

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEngine } from './harness/engines.ts';
+import { freePort } from './harness/ports.ts';
+
+const WORKERS = 4;
+const CLIENTS = 40;
+
+// With the js engine Node accepts: every worker that sleeps is woken for each client, and the fastest has it.
+forEngine('native', 'clients that come one by one and stay are spread over the workers', async (t, engine) => {
+  const server = await backend(t, echo);
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [server], { workers: WORKERS }) });
+  for (let i = 0; i < CLIENTS; i++) {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+  }
+  const { workers } = await bal.statusWhen('all are open', ({ totals }) => totals?.active_connections === CLIENTS);
+  const held = workers.map(({ active_connections }) => active_connections);
+  // In turn, but for workers that happened to be awake: half a share at least, however busy the machine is.
+  assert.ok(Math.min(...held) >= CLIENTS / WORKERS / 2, `the workers hold ${held.join(', ')}`);
+});
