@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
@@ -9,6 +11,7 @@ import { names } from './harness/exchange.ts';
 import { startLoad, troubles } from './harness/load.ts';
 import { freePort } from './harness/ports.ts';
 import { childrenOf, signal } from './harness/processes.ts';
+import { ownProgram } from './soak/own-program.ts';
 
 forEachEngine('reloads in a row, some asked for while one is under way, lose nothing', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
@@ -44,4 +47,28 @@ forEachEngine('a new worker that cannot come up stops the roll, and the old one 
   assert.deepEqual(await bal.workerPids(), before);
   await load.succeeds(20);
   assert.deepEqual(troubles(await load.stop()), {});
+});
+
+forEachEngine('a reload that fails in the middle of the roll has used its number up', async (t, engine) => {
+  const { program, repair } = ownProgram(t);
+  const a = await backend(t, named('a'));
+  const port = await freePort();
+  const bal = await startBal(t, { engine, program, config: configFor(port, [a]) });
+  const load = startLoad(t, port, names('a'), { clients: 4 });
+  const worker = join(dirname(program), 'worker.js');
+  writeFileSync(worker, `if (process.env['BAL_WORKER'] === '2') process.exit(1);\n${readFileSync(worker, 'utf8')}`);
+  const { verdict: refused } = await bal.graceful();
+  assert.deepEqual([refused.ok, refused.generation], [false, 1]);
+  await bal.logged('worker.ready', ({ fields }) => fields['generation'] === 2);
+  repair();
+  const { verdict } = await bal.graceful();
+  assert.deepEqual([verdict.ok, verdict.generation], [true, 3], JSON.stringify(verdict));
+  assert.equal((await bal.status()).generation, 3);
+  await load.succeeds(20);
+  assert.deepEqual(troubles(await load.stop()), {});
+  const { workers } = await bal.statusWhen('two workers are left', (status) => status.workers.length === 2);
+  assert.deepEqual(
+    workers.map(({ generation }) => generation),
+    [3, 3],
+  );
 });

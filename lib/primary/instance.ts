@@ -10,6 +10,7 @@ import { unreachable } from '../unreachable.ts';
 import type { AdminListener } from './admin-listener.ts';
 import type { Fleet, Generation } from './fleet.ts';
 import { createFleet } from './fleet.ts';
+import { createGenerations } from './generations.ts';
 import type { Binding } from './listening.ts';
 import { createListening } from './listening.ts';
 import type { RootLog } from './log.ts';
@@ -57,15 +58,14 @@ const FLIPS_MS = 5;
 const LOADS_MS = 50;
 
 export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
+  const generations = createGenerations();
   const state: InstanceState = {
     phase: 'starting',
     plan: first,
-    generation: 1,
+    generation: generations.add(first),
     reloads: 0,
     lastReload: true,
-    plans: new Map([[1, first]]),
   };
-  const { plans } = state;
   let linesDropped = 0;
   let version = 0;
   let reloading: Promise<unknown> = Promise.resolve();
@@ -81,7 +81,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   const services = createServices(log.for('health'), () => tables.within(FLIPS_MS));
   const slots: SlotBook = createSlotBook();
   const fleet = createFleet(log.for('fleet'), {
-    forked: (worker) => tally.join(worker, plans.get(worker.generation) ?? state.plan),
+    forked: (worker) => tally.join(worker, generations.planOf(worker.generation) ?? state.plan),
     news: hear,
     ready: (worker) => worker.pushTable(makeTable(worker.generation, worker)),
     gone(worker) {
@@ -99,13 +99,13 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   function makeTable(number: number, worker: WorkerProcess | null): Table {
     return tableFor(
-      { number, plan: plans.get(number) ?? state.plan, worker, version: ++version },
+      { number, plan: generations.planOf(number) ?? state.plan, worker, version: ++version },
       { services, slots, tally },
     );
   }
 
   function hear(worker: WorkerProcess, message: WorkerNews): void {
-    const own = plans.get(worker.generation);
+    const own = generations.planOf(worker.generation);
     if (own === undefined) return;
     switch (message.kind) {
       case 'counters': {
@@ -181,7 +181,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     await pages.commit();
     slots.setPlan(plan);
     services.apply(plan);
-    const result = await fleet.start(generationOf(1, plan, binding));
+    const result = await fleet.start(generationOf(state.generation, plan, binding));
     if (!result.ok) return workersFailed(result.reason);
     const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
     log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
@@ -202,10 +202,9 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   /** Plans of generations without workers are not needed any more. */
   function forgetPlans(): void {
-    const alive = new Set(fleet.all().map((worker) => worker.generation));
-    for (const number of plans.keys()) if (number !== state.generation && !alive.has(number)) plans.delete(number);
+    generations.keepOnly(new Set([state.generation, ...fleet.all().map((worker) => worker.generation)]));
     tally.retain(state.plan);
-    if (plans.size === 1) services.retain(state.plan);
+    if (generations.size === 1) services.retain(state.plan);
   }
 
   return {
@@ -234,7 +233,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const parts = { log, listening, services, slots, fleet, tally, admin, generationOf };
+      const parts = { log, listening, services, slots, fleet, tally, admin, generations, generationOf };
       nextReload = result.promise;
       reloading = reloading.then(async () => {
         nextReload = null;

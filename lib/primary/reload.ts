@@ -10,6 +10,7 @@ import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import type { AdminListener } from './admin-listener.ts';
 import { logWarnings } from './config-warnings.ts';
 import type { Fleet, Generation } from './fleet.ts';
+import type { Generations } from './generations.ts';
 import type { BindFailure } from './listeners.ts';
 import type { Binding, Listening } from './listening.ts';
 import type { RootLog } from './log.ts';
@@ -28,8 +29,6 @@ export interface InstanceState {
   reloads: number;
   /** False after a reload that was refused. */
   lastReload: boolean;
-  /** The plan of every generation that still has workers. */
-  readonly plans: Map<number, Plan>;
 }
 
 export interface ReloadParts {
@@ -40,6 +39,7 @@ export interface ReloadParts {
   readonly fleet: Fleet;
   readonly tally: Tally;
   readonly admin: AdminListener;
+  readonly generations: Generations;
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
 
@@ -72,7 +72,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
 }
 
 async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<ReloadVerdict> {
-  const { listening, services, slots, fleet, tally, admin, log } = parts;
+  const { listening, services, slots, fleet, tally, admin, generations, log } = parts;
   const previous = state.plan;
   const loaded = await loadConfig(previous.configPath);
   const next = loaded.plan;
@@ -82,7 +82,6 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   const before = listening.addresses;
   const pages = await admin.prepare(next);
   if (!pages.ok) return refusal(state, cannotBind(pages), [], elapsed());
-  const number = state.generation + 1;
   const back = async (problem: Triplet): Promise<ReloadVerdict> => {
     await pages.abandon();
     services.apply(previous);
@@ -90,23 +89,26 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     listening.keepOnly(before);
     return refusal(state, problem, [], elapsed());
   };
-  const begin = async (): Promise<void> => {
-    state.plans.set(number, next);
+  /** Returns the number of the new generation. */
+  const begin = async (): Promise<number> => {
+    const added = generations.add(next);
     services.apply(next);
     slots.setPlan(next);
     // Where the round of each service goes on is read from the counters.
     await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
+    return added;
   };
   const binding = await listening.bindFor(next);
+  let number: number;
   let replaced: number;
   if (binding.ok) {
-    await begin();
+    number = await begin();
     const rolled = await fleet.roll(parts.generationOf(number, next, binding));
     if (!rolled.ok) return back(workersFailed(rolled.reason));
     replaced = rolled.replaced;
     listening.keepOnly(binding.addresses);
   } else if (await listening.isOwnObstacle(binding, next)) {
-    await begin();
+    number = await begin();
     const problem = await switchOver(state, parts, next, number);
     if (problem !== null) return back(problem);
     replaced = next.workers;
