@@ -1,33 +1,28 @@
-// A running balancer inside the primary: plan, generation and phase, and the conversation between services, listeners,
-// fleet, slot book and totals. What belongs to the process itself (PID file, signals, control socket) is the
+// A running balancer inside the primary: plan, generation and phase, and how services, listeners, fleet, slot book and
+// totals are put together. What belongs to the process itself (PID file, signals, control socket) is the
 // supervisor's.
 
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
-import type { Table } from '../ipc/table.ts';
-import { unreachable } from '../unreachable.ts';
 import type { AdminListener } from './admin-listener.ts';
 import type { Fleet, Generation } from './fleet.ts';
 import { createFleet } from './fleet.ts';
 import { createGenerations } from './generations.ts';
 import type { Binding } from './listening.ts';
 import { createListening } from './listening.ts';
+import { createNews } from './news.ts';
 import type { RootLog } from './log.ts';
-import { createRefusals } from './refusals.ts';
 import type { InstanceState, Phase } from './reload.ts';
 import { reload } from './reload.ts';
 import type { Services } from './services.ts';
 import { createServices } from './services.ts';
-import type { SlotBook } from './slot-book.ts';
 import { createSlotBook } from './slot-book.ts';
-import { soon } from './soon.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
-import { tableFor } from './tables.ts';
-import { instanceSum, serviceSum } from './totals.ts';
+import { createTableDesk } from './table-desk.ts';
+import { instanceSum } from './totals.ts';
 import { cannotBind, internalError, workersFailed } from './verdict.ts';
-import type { WorkerNews, WorkerProcess } from './worker-process.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
 
@@ -52,10 +47,6 @@ export interface Instance {
 }
 
 const PROGRESS_MS = 200;
-/** Flips that come within this time go out in one table. */
-const FLIPS_MS = 5;
-/** Loads change with every connection, and each table goes to every worker: at most twenty rounds a second. */
-const LOADS_MS = 50;
 
 export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
   const generations = createGenerations();
@@ -66,84 +57,28 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     reloads: 0,
     lastReload: true,
   };
-  let linesDropped = 0;
-  let version = 0;
   let reloading: Promise<unknown> = Promise.resolve();
   let nextReload: Promise<ReloadVerdict> | null = null;
 
+  const planOf = (number: number): Plan => generations.planOf(number) ?? state.plan;
   const listening = createListening();
   const tally = createTally();
-  const refusals = createRefusals(log.for('clients'));
-  const tables = soon(() => {
-    for (const worker of fleet.all())
-      if (worker.state === 'ready') worker.pushTable(makeTable(worker.generation, worker));
-  });
-  const services = createServices(log.for('health'), () => tables.within(FLIPS_MS));
-  const slots: SlotBook = createSlotBook();
+  const services = createServices(log.for('health'), () => tables.flipped());
+  const slots = createSlotBook();
+  const tables = createTableDesk({ planOf, services, slots, tally, workers: () => fleet.all() });
+  const news = createNews(log, { generations, services, slots, tally, tables });
   const fleet = createFleet(log.for('fleet'), {
-    forked: (worker) => tally.join(worker, generations.planOf(worker.generation) ?? state.plan),
-    news: hear,
-    ready: (worker) => worker.pushTable(makeTable(worker.generation, worker)),
+    forked: (worker) => tally.join(worker, planOf(worker.generation)),
+    news: news.hear,
+    ready: tables.push,
     gone(worker) {
       const lost = tally.leave(worker);
       slots.forget(worker);
-      if (lost > 0) loadsChanged(state.plan);
+      if (lost > 0) tables.loadsChanged(state.plan);
       if (state.phase !== 'reloading') forgetPlans();
       return lost;
     },
   });
-
-  function loadsChanged({ services: all }: Plan): void {
-    if (all.some(({ method }) => method === 'least_connections')) tables.within(LOADS_MS);
-  }
-
-  function makeTable(number: number, worker: WorkerProcess | null): Table {
-    return tableFor(
-      { number, plan: generations.planOf(number) ?? state.plan, worker, version: ++version },
-      { services, slots, tally },
-    );
-  }
-
-  function hear(worker: WorkerProcess, message: WorkerNews): void {
-    const own = generations.planOf(worker.generation);
-    if (own === undefined) return;
-    switch (message.kind) {
-      case 'counters': {
-        const fresh = tally.report(worker, message);
-        services.connected(fresh.connected);
-        for (const { name } of own.services) {
-          refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
-        }
-        if (fresh.loadsChanged) loadsChanged(own);
-        return;
-      }
-      case 'connect_failed': {
-        let index = message.backend;
-        for (const service of own.services) {
-          const backend = service.backends[index];
-          if (backend !== undefined)
-            services.connectFailed(service.name, backend.address, message.cause, message.count);
-          if (index < service.backends.length) return;
-          index -= service.backends.length;
-        }
-        return;
-      }
-      case 'ask':
-      case 'returned':
-        slots.hear(worker, message);
-        return;
-      case 'log':
-        for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
-        linesDropped += message.dropped;
-        return;
-      case 'records':
-        log.finished(message.lines);
-        linesDropped += message.dropped;
-        return;
-      default:
-        unreachable(message);
-    }
-  }
 
   function generationOf(number: number, next: Plan, binding: Binding): Generation {
     return {
@@ -152,7 +87,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       engine: next.engine,
       handles: binding.handles,
       drainMs: Math.max(...next.services.map((service) => service.runtime.drainMs)),
-      table: () => makeTable(number, null),
+      table: () => tables.make(number, null),
     };
   }
 
@@ -221,7 +156,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       return state.lastReload;
     },
     get linesDropped() {
-      return linesDropped;
+      return news.linesDropped;
     },
     get reloads() {
       return state.reloads;

@@ -1,0 +1,81 @@
+// What workers have to say beyond their own start and end, and who is told. Owner of how many log lines they lost.
+
+import { unreachable } from '../unreachable.ts';
+import type { Generations } from './generations.ts';
+import type { RootLog } from './log.ts';
+import { createRefusals } from './refusals.ts';
+import type { Services } from './services.ts';
+import type { SlotBook } from './slot-book.ts';
+import type { TableDesk } from './table-desk.ts';
+import type { Tally } from './tally.ts';
+import { serviceSum } from './totals.ts';
+import type { WorkerNews, WorkerProcess } from './worker-process.ts';
+
+export interface News {
+  /** What a worker says is meant for the plan of its own generation. */
+  hear(worker: WorkerProcess, message: WorkerNews): void;
+  /** Log lines that workers could not send. */
+  readonly linesDropped: number;
+}
+
+/** Who is told. */
+export interface Audience {
+  readonly generations: Generations;
+  readonly services: Services;
+  readonly slots: SlotBook;
+  readonly tally: Tally;
+  readonly tables: TableDesk;
+}
+
+export function createNews(log: RootLog, { generations, services, slots, tally, tables }: Audience): News {
+  const refusals = createRefusals(log.for('clients'));
+  let linesDropped = 0;
+
+  function hear(worker: WorkerProcess, message: WorkerNews): void {
+    const own = generations.planOf(worker.generation);
+    if (own === undefined) return;
+    switch (message.kind) {
+      case 'counters': {
+        const fresh = tally.report(worker, message);
+        services.connected(fresh.connected);
+        for (const { name } of own.services) {
+          refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
+        }
+        if (fresh.loadsChanged) tables.loadsChanged(own);
+        return;
+      }
+      case 'connect_failed': {
+        let index = message.backend;
+        for (const service of own.services) {
+          const backend = service.backends[index];
+          if (backend !== undefined)
+            services.connectFailed(service.name, backend.address, message.cause, message.count);
+          if (index < service.backends.length) return;
+          index -= service.backends.length;
+        }
+        return;
+      }
+      case 'ask':
+      case 'returned':
+        slots.hear(worker, message);
+        return;
+      case 'log':
+        for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
+        linesDropped += message.dropped;
+        return;
+      case 'records':
+        log.finished(message.lines);
+        linesDropped += message.dropped;
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  return {
+    hear,
+    get linesDropped() {
+      return linesDropped;
+    },
+  };
+}
