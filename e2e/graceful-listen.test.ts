@@ -11,6 +11,7 @@ import { echoes, names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { atEnd } from './harness/owner.ts';
 import { freePort } from './harness/ports.ts';
+import { ownProgram } from './soak/own-program.ts';
 
 forEachEngine(
   'a changed port is served after graceful, the old one no more, open connections live',
@@ -68,6 +69,28 @@ forEachEngine(
       assert.equal((await open.reads(1)).toString(), '!');
     }
     assert.equal((await visits(port, echoes(), 1, { host: '127.0.0.3' })).refused, 1);
+  },
+);
+
+forEachEngine(
+  'an overlapping address with workers that do not come up is refused before the old one is given up',
+  async (t, engine) => {
+    const { program, breakWorkers } = ownProgram(t);
+    const a = await backend(t, named('a'));
+    const port = await freePort();
+    const bal = await startBal(t, { engine, program, config: configFor(port, [a]) });
+    const before = await bal.workerPids();
+    const load = startLoad(t, port, names('a'), { clients: 4 });
+    await load.succeeds(10);
+    breakWorkers();
+    bal.configure(configFor(port, [a], { bind_address: '0.0.0.0' }));
+    const { code, verdict } = await bal.graceful();
+    assert.equal(code, 1);
+    assert.match(String(verdict.problem?.what_happened), /did not come up/);
+    await load.succeeds(20);
+    assert.deepEqual(troubles(await load.stop()), {});
+    assert.deepEqual(await bal.workerPids(), before);
+    assert.ok(!bal.logs().some(({ event }) => event === 'listener.switch'));
   },
 );
 

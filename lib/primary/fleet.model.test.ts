@@ -43,6 +43,9 @@ class Fake {
   readonly pid: number;
   readonly generation: number;
   readonly process: WorkerProcess;
+  /** Was given its listening sockets later than the rest. */
+  told = false;
+  readonly #up = deferred<ReadyResult>();
   readonly #ready = deferred<ReadyResult>();
   readonly #exited = deferred<Exit>();
   readonly #deadline: NodeJS.Timeout;
@@ -68,7 +71,9 @@ class Fake {
       get heardAt() {
         return heard();
       },
+      up: this.#up.promise,
       ready: this.#ready.promise,
+      listen: () => (this.told = true),
       exited: this.#exited.promise,
       pushTable: silence,
       send: silence,
@@ -76,11 +81,17 @@ class Fake {
         if (this.state === 'gone') return;
         this.state = 'draining';
         clearTimeout(this.#deadline);
+        this.#up.resolve({ ok: false, reason: 'was told to stop' });
         this.#ready.resolve({ ok: false, reason: 'was told to stop' });
         drained(this, timeoutMs);
       },
       kill: () => this.end(null),
     };
+  }
+
+  /** It has all but its listening sockets. */
+  stand(): void {
+    this.#up.resolve({ ok: true });
   }
 
   up(): void {
@@ -100,6 +111,7 @@ class Fake {
     if (this.state === 'gone') return;
     this.state = 'gone';
     clearTimeout(this.#deadline);
+    this.#up.resolve({ ok: false, reason: 'is gone' });
     this.#ready.resolve({ ok: false, reason: 'is gone' });
     this.lost = cut ?? CLIENTS;
     this.#exited.resolve({ reason: 'exited with code 0', cut });
@@ -370,3 +382,67 @@ test('a worker that keeps dying is tried less and less, but within a quarter of 
   world.stop(0);
   await world.pass(QUIET_MS);
 });
+
+test('workers that stand by get their sockets and the slots at start(), and one that died meanwhile is replaced', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { fleet, fakes } = bare(2);
+  const standing = fleet.standBy(generationOf(2, 2));
+  const [first, second] = fakes.slice(2);
+  first?.stand();
+  second?.stand();
+  const result = await standing;
+  assert.ok(result.ok);
+  assert.deepEqual([first?.told, second?.told], [false, false]);
+  fleet.retireAll();
+  second?.end(null);
+  await settle();
+  assert.equal(fakes.length, 4, 'nobody takes the place of one that has no slot');
+  const started = fleet.start(generationOf(2, 2), result.workers);
+  assert.deepEqual([first?.told, second?.told, fakes.length], [true, false, 5]);
+  for (const fake of fakes) fake.up();
+  assert.deepEqual(await started, { ok: true });
+  for (const fake of fakes) if (fake.state === 'draining') fake.end(0);
+  await settle();
+  assert.deepEqual(
+    fleet.all().map(({ id, generation }) => [id, generation]),
+    [
+      [1, 2],
+      [2, 2],
+    ],
+  );
+  void fleet.stop(0);
+  t.mock.timers.tick(QUIET_MS);
+});
+
+test('one of those that stand by does not come up, or a stop comes: none is left, and those that serve are not touched', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  for (const stops of [false, true]) {
+    const { fleet, fakes } = bare(2);
+    const standing = fleet.standBy(generationOf(2, 2));
+    fakes[2]?.stand();
+    if (stops) void fleet.stop(null);
+    else fakes[3]?.end(null);
+    assert.equal((await standing).ok, false);
+    await settle();
+    assert.deepEqual(
+      fakes.map(({ state }) => state),
+      stops ? ['draining', 'draining', 'gone', 'gone'] : ['ready', 'ready', 'gone', 'gone'],
+    );
+    void fleet.stop(0);
+    t.mock.timers.tick(QUIET_MS);
+  }
+});
+
+/** A fleet of workers that serve, and of whom nothing is claimed. */
+function bare(workers: number): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
+  const fakes: Fake[] = [];
+  const events = { forked: silence, news: silence, ready: silence, gone: () => CLIENTS };
+  const fleet = createFleet(log, events, (id, generation) => {
+    const fake = new Fake(id, fakes.length + 1, generation, silence);
+    fakes.push(fake);
+    return fake.process;
+  });
+  void fleet.start(generationOf(1, workers));
+  for (const fake of fakes) fake.up();
+  return { fleet, fakes };
+}

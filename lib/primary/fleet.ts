@@ -1,15 +1,16 @@
 // The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
-// slots and of the draining workers; all else about a worker is its WorkerProcess.
+// slots; all else about a worker is its WorkerProcess.
 
-import { drainUntil } from '../drain.ts';
+import type { BoundHandle } from '../engine/engine.ts';
+import { createDeadlines } from './deadlines.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
 import { LOOP_CRASHES, respawnDelay, STABLE_MS, tellLoop } from './respawn.ts';
+import type { StandBy } from './stand-by.ts';
+import { allUp, firstFailure } from './stand-by.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
 
-/** A draining worker ends itself at its deadline; this much later it is killed. */
-const KILL_GRACE_MS = 3000;
 /** A worker that does not come up during a roll is tried so often. */
 const ROLL_ATTEMPTS = 2;
 
@@ -26,6 +27,7 @@ export interface FleetEvents {
 
 /** What all workers of one configuration share. */
 export interface Generation extends Assignment {
+  readonly handles: readonly BoundHandle[];
   readonly number: number;
   readonly workers: number;
 }
@@ -42,10 +44,13 @@ interface Slot {
 }
 
 export interface Fleet {
-  start(generation: Generation): Promise<ReadyResult>;
+  /** `standing` are workers of that generation that stand by and serve at once; where there are none, new ones are started. */
+  start(generation: Generation, standing?: readonly WorkerProcess[]): Promise<ReadyResult>;
+  /** Starts workers beside those that serve: they have all but their listening sockets, and take no slot before start(). */
+  standBy(generation: Generation): Promise<StandBy>;
   /** Replaces all workers by ones of `next`, new first. On failure the workers of the old generation serve again. */
   roll(next: Generation): Promise<ReadyResult & { readonly replaced: number }>;
-  /** All workers stop accepting and finish what they have; nobody takes their place until start(). */
+  /** All stop accepting and finish what they have; nobody takes their place until start(). */
   retireAll(): void;
   /**
    * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since it
@@ -61,20 +66,20 @@ export interface Fleet {
 export function createFleet(log: Log, events: FleetEvents, startWorker = forkWorker): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
-  /** When a draining worker's time is up, by the last word on it. */
-  const killers = new Map<WorkerProcess, { readonly until: number; readonly timer: NodeJS.Timeout }>();
+  const deadlines = createDeadlines();
   let active: Generation | null = null;
   let stopping = false;
   let respawned = 0;
   let cutByStop = 0;
 
-  function fork(id: number, generation: Generation): WorkerProcess {
-    const worker = startWorker(id, generation.number, generation, events.news);
+  function fork(id: number, generation: Generation, standsBy = false): WorkerProcess {
+    const assignment = standsBy ? { ...generation, handles: null } : generation;
+    const worker = startWorker(id, generation.number, assignment, events.news);
     const startedAt = performance.now();
     live.add(worker);
     events.forked(worker);
-    void worker.ready.then((result) => {
-      if (!result.ok) return;
+    void worker.ready.then(({ ok }) => {
+      if (!ok) return;
       log.info('worker.ready', `worker ${id} serves`, {
         worker: id,
         pid: worker.pid,
@@ -90,20 +95,15 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
-    clearTimeout(killers.get(worker)?.timer);
-    killers.delete(worker);
+    deadlines.forget(worker);
     // Without a last word it was killed, and its clients with it.
     const lost = events.gone(worker);
     const cut = exit.cut ?? lost;
     if (stopping) cutByStop += cut;
     const slot = slots.get(worker.id);
     const wasServing = slot?.worker === worker;
-    const fields = {
-      worker: worker.id,
-      pid: worker.pid,
-      generation: worker.generation,
-      reason: exit.reason,
-    };
+    const { id, pid, generation } = worker;
+    const fields = { worker: id, pid, generation, reason: exit.reason };
     if (!wasServing || stopping) {
       log.info('worker.exited', `worker ${worker.id} is gone`, { ...fields, cut });
       return;
@@ -129,11 +129,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
     worker.drain(timeoutMs, stopping ? 'stopped' : 'drain');
-    const now = performance.now();
-    const before = killers.get(worker);
-    clearTimeout(before?.timer);
-    const until = drainUntil(before?.until ?? null, timeoutMs, worker.drainMs, now);
-    killers.set(worker, { until, timer: setTimeout(() => worker.kill(), until - now + KILL_GRACE_MS) });
+    deadlines.set(worker, timeoutMs);
   }
 
   /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */
@@ -181,18 +177,26 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   const watch = watchForHung(log, () => [...slots.values()].flatMap(({ worker }) => worker ?? []));
 
   return {
-    async start(generation) {
+    async start(generation, standing = []) {
       if (stopping) return beingStopped;
       active = generation;
-      const ids = Array.from({ length: generation.workers }, (_, i) => i + 1);
       const results = await Promise.all(
-        ids.map((id) => {
-          const slot = slotOf(id, generation);
-          slot.worker = fork(id, generation);
-          return slot.worker.ready;
+        idsOf(generation).map((id) => {
+          const ready = standing.find((worker) => worker.id === id && worker.state === 'forked');
+          ready?.listen(generation.handles);
+          const worker = ready ?? fork(id, generation);
+          slotOf(id, generation).worker = worker;
+          return worker.ready;
         }),
       );
-      return results.find((result) => !result.ok) ?? { ok: true };
+      return firstFailure(results) ?? { ok: true };
+    },
+
+    async standBy(generation) {
+      if (stopping) return beingStopped;
+      const workers = idsOf(generation).map((id) => fork(id, generation, true));
+      const result = await allUp(workers);
+      return stopping ? beingStopped : result;
     },
 
     async roll(next) {
@@ -237,4 +241,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
       return respawned;
     },
   };
+}
+
+function idsOf({ workers }: Generation): number[] {
+  return Array.from({ length: workers }, (_, i) => i + 1);
 }

@@ -69,8 +69,8 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   const news = createNews(log, { generations, services, slots, tally, tables });
   const fleet = createFleet(log.for('fleet'), {
     forked: (worker) => tally.join(worker, planOf(worker.generation)),
-    news: news.hear,
-    ready: tables.push,
+    news: (worker, message) => news.hear(worker, message),
+    ready: (worker) => tables.push(worker),
     gone(worker) {
       const lost = tally.leave(worker);
       slots.forget(worker);

@@ -1,6 +1,8 @@
 // Which addresses are bound. Owner of the handles: a reload binds what is new before anything changes, and gives up
 // what is gone once no worker of the old generation is left to accept on it.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Plan } from '../../config/plan.ts';
 import type { BoundHandle } from '../engine/engine.ts';
 import type { BindFailure, Listener } from './listeners.ts';
@@ -15,8 +17,11 @@ export interface Binding {
 }
 
 export interface Listening {
-  /** Binds what the plan needs and is not bound yet. On failure nothing has changed. */
-  bindFor(plan: Plan): Promise<Binding | BindFailure>;
+  /**
+   * Binds what the plan needs and is not bound yet. On failure nothing has changed. An address in use is tried again for
+   * `patienceMs`: whoever has it is giving it up.
+   */
+  bindFor(plan: Plan, patienceMs?: number): Promise<Binding | BindFailure>;
   /** Closes all listeners but those. */
   keepOnly(addresses: readonly string[]): void;
   /** Of the listeners that are bound. */
@@ -27,12 +32,37 @@ export interface Listening {
   isOwnObstacle(failure: BindFailure, plan: Plan): Promise<boolean>;
 }
 
+/** Where one service is to listen. */
+interface Wanted {
+  readonly port: number;
+  readonly where: Awaited<ReturnType<typeof listenAddress>>;
+}
+
+/** While it is not bound, clients are refused. */
+const RETRY_MS = 1;
+
 export function createListening(): Listening {
   const bound = new Map<string, Listener>();
 
   function close(listener: Listener): void {
     bound.delete(listener.address);
     listener.handle.close();
+  }
+
+  function bindAll(wanted: readonly Wanted[]): Binding | BindFailure {
+    const fresh: Listener[] = [];
+    const handles: BoundHandle[] = [];
+    const addresses: string[] = [];
+    for (const { where, port } of wanted) {
+      const result = 'code' in where ? where : bindOnce(where.ip, port, where.address, fresh);
+      if (!result.ok) {
+        fresh.forEach(close);
+        return result;
+      }
+      handles.push(result.listener.handle);
+      addresses.push(result.listener.address);
+    }
+    return { ok: true, handles, addresses };
   }
 
   async function wantedBy(plan: Plan): Promise<readonly string[]> {
@@ -48,21 +78,16 @@ export function createListening(): Listening {
       const port = portOf(address);
       return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
     },
-    async bindFor(plan) {
-      const fresh: Listener[] = [];
-      const handles: BoundHandle[] = [];
-      const addresses: string[] = [];
-      for (const service of plan.services) {
-        const where = await listenAddress(service);
-        const result = 'code' in where ? where : bindOnce(where.ip, service.port, where.address, fresh);
-        if (!result.ok) {
-          fresh.forEach(close);
-          return result;
-        }
-        handles.push(result.listener.handle);
-        addresses.push(result.listener.address);
+    async bindFor(plan, patienceMs = 0) {
+      const wanted = await Promise.all(
+        plan.services.map(async (service) => ({ port: service.port, where: await listenAddress(service) })),
+      );
+      const giveUp = performance.now() + patienceMs;
+      for (;;) {
+        const binding = bindAll(wanted);
+        if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() >= giveUp) return binding;
+        await sleep(RETRY_MS);
       }
-      return { ok: true, handles, addresses };
     },
     keepOnly(addresses) {
       for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);

@@ -1,21 +1,17 @@
 // A reload, step by step: validate, bind what is new, check the new backends, replace the workers one at a time, give up
 // what is gone, tell what changed. Until the first worker is replaced nothing has changed for anybody.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { planDifference } from '../../config/diff.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import type { AdminListener } from './admin-listener.ts';
 import { logWarnings } from './config-warnings.ts';
-import type { Fleet, Generation } from './fleet.ts';
 import type { Generations } from './generations.ts';
-import type { BindFailure } from './listeners.ts';
-import type { Binding, Listening } from './listening.ts';
-import type { RootLog } from './log.ts';
 import type { Services } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
+import type { SwitchParts } from './switch-over.ts';
+import { switchOver } from './switch-over.ts';
 import type { Tally } from './tally.ts';
 import { badConfig, cannotBind, internalError, isStopping, workersFailed } from './verdict.ts';
 
@@ -31,21 +27,14 @@ export interface InstanceState {
   lastReload: boolean;
 }
 
-export interface ReloadParts {
-  readonly log: RootLog;
-  readonly listening: Listening;
+export interface ReloadParts extends SwitchParts {
   readonly services: Services;
   readonly slots: SlotBook;
-  readonly fleet: Fleet;
   readonly tally: Tally;
   readonly admin: AdminListener;
   readonly generations: Generations;
-  generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
 
-/** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
-const RELEASE_MS = 3000;
-const RELEASE_POLL_MS = 10;
 /** Workers tell their counters within a millisecond or two; a hung one must not hold up the reload. */
 const COUNTERS_MS = 250;
 
@@ -109,7 +98,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     listening.keepOnly(binding.addresses);
   } else if (await listening.isOwnObstacle(binding, next)) {
     number = await begin();
-    const problem = await switchOver(state, parts, next, number);
+    const problem = await switchOver({ plan: previous, number: state.generation }, { plan: next, number }, parts);
     if (problem !== null) return back(problem);
     replaced = next.workers;
   } else {
@@ -133,47 +122,6 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     problem: null,
     errors: [],
   };
-}
-
-/**
- * The new address overlaps one that is given up (127.0.0.1 and 0.0.0.0 on one port): the kernel does not let both
- * listen, so here the old one goes first. The only reload in which clients can be refused, for as long as workers take
- * to start; established connections go on all the same. Returns why it failed; the old listeners then serve again.
- */
-async function switchOver(
-  state: InstanceState,
-  parts: ReloadParts,
-  next: Plan,
-  number: number,
-): Promise<Triplet | null> {
-  const { listening, fleet, log } = parts;
-  log.warn('listener.switch', 'the new address overlaps the old one; clients are refused for a moment', {});
-  fleet.retireAll();
-  listening.keepOnly(await listening.wantedBy(next));
-  const fresh = await bindSoon(listening, next);
-  if (fresh.ok) {
-    const started = await fleet.start(parts.generationOf(number, next, fresh));
-    if (started.ok) return null;
-    fleet.retireAll();
-    listening.keepOnly([]);
-  }
-  const old = await bindSoon(listening, state.plan);
-  if (old.ok) await fleet.start(parts.generationOf(state.generation, state.plan, old));
-  else
-    log.error('listener.lost', 'the old address cannot be bound again either', {
-      address: old.address,
-      code: old.code,
-    });
-  return fresh.ok ? workersFailed('they did not start with the new address') : cannotBind(fresh);
-}
-
-async function bindSoon(listening: Listening, plan: Plan): Promise<Binding | BindFailure> {
-  const giveUp = performance.now() + RELEASE_MS;
-  for (;;) {
-    const binding = await listening.bindFor(plan);
-    if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() > giveUp) return binding;
-    await sleep(RELEASE_POLL_MS);
-  }
 }
 
 function refusal(

@@ -32,14 +32,14 @@ const FLIPS_MS = 5;
 /** Loads change with every connection, and each table goes to every worker: at most twenty rounds a second. */
 const LOADS_MS = 50;
 
-export function createTableDesk({ planOf, workers, ...sources }: TableDeskParts): TableDesk {
+export function createTableDesk(parts: TableDeskParts): TableDesk {
   let version = 0;
   const round = soon(() => {
-    for (const worker of workers()) if (worker.state === 'ready') push(worker);
+    for (const worker of parts.workers()) if (worker.state === 'ready') push(worker);
   });
 
   function make(number: number, worker: WorkerProcess | null): Table {
-    return tableFor({ number, plan: planOf(number), worker, version: ++version }, sources);
+    return tableFor({ number, plan: parts.planOf(number), worker, version: ++version }, parts);
   }
 
   function push(worker: WorkerProcess): void {
@@ -53,6 +53,6 @@ export function createTableDesk({ planOf, workers, ...sources }: TableDeskParts)
     loadsChanged({ services }) {
       if (services.some(({ method }) => method === 'least_connections')) round.within(LOADS_MS);
     },
-    cancel: round.cancel,
+    cancel: () => round.cancel(),
   };
 }

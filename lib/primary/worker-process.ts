@@ -1,9 +1,5 @@
 // One worker process as the primary sees it: forked → ready → draining → gone. Knows nothing of slots or reloads.
 
-import type { Worker } from 'node:cluster';
-import cluster from 'node:cluster';
-import { fileURLToPath } from 'node:url';
-
 import type { EngineChoice } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
 import type { BoundHandle } from '../engine/engine.ts';
@@ -11,12 +7,13 @@ import { toPrimary } from '../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
+import { fork } from './fork.ts';
 
 /** What a generation asks of its workers. */
 export interface Assignment {
   readonly engine: EngineChoice;
-  /** One bound handle a service, in the table's order. */
-  readonly handles: readonly BoundHandle[];
+  /** One bound handle a service, in the table's order; null: it waits for listen(). */
+  readonly handles: readonly BoundHandle[] | null;
   /** The longest drain of its services. */
   readonly drainMs: number;
   table(): Table;
@@ -47,9 +44,13 @@ export interface WorkerProcess {
   readonly engineNote: string | null;
   /** performance.now() of the last message. */
   readonly heardAt: number;
+  /** Resolves once it has started and has its table, or with the reason why it never will. */
+  readonly up: Promise<ReadyResult>;
   /** Resolves once all listeners are served, or with the reason why it never will. */
   readonly ready: Promise<ReadyResult>;
   readonly exited: Promise<Exit>;
+  /** Gives it what to listen on, once, where its assignment did not; it is up. */
+  listen(handles: readonly BoundHandle[]): void;
   /** Latest wins: while one is on its way only the newest of those that follow is kept. */
   pushTable(table: Table): void;
   send(message: ToWorker): void;
@@ -60,26 +61,6 @@ export interface WorkerProcess {
 
 const READY_DEADLINE_MS = 10_000;
 
-/**
- * There is a worker for each core, so V8 needs no four threads beside it for compiling and collecting: one does as well,
- * and a third of the memory that an idle connection seems to cost was theirs.
- */
-const V8_THREADS = '--v8-pool-size=1';
-
-let configured = false;
-
-function configureCluster(): void {
-  if (configured) return;
-  configured = true;
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({
-    exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
-    args: [],
-    execArgv: [...process.execArgv, V8_THREADS],
-    serialization: 'json',
-  });
-}
-
 /** `news` is called for every message that is not about the worker's own start and end. */
 export function forkWorker(
   id: number,
@@ -87,7 +68,6 @@ export function forkWorker(
   assignment: Assignment,
   news: (worker: WorkerProcess, message: WorkerNews) => void,
 ): WorkerProcess {
-  configureCluster();
   const forked = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
   const child = forked instanceof Error ? null : forked;
   let state: WorkerState = 'forked';
@@ -99,12 +79,20 @@ export function forkWorker(
   let sending = false;
   let newest: Table | null = null;
 
+  let { handles } = assignment;
+
+  const up = deferred<ReadyResult>();
   const ready = deferred<ReadyResult>();
   const exited = deferred<Exit>();
   const deadline = setTimeout(() => {
-    ready.resolve({ ok: false, reason: `did not become ready within ${READY_DEADLINE_MS / 1000} s` });
+    notReady(`did not become ready within ${READY_DEADLINE_MS / 1000} s`);
     kill();
   }, READY_DEADLINE_MS);
+
+  function notReady(reason: string): void {
+    up.resolve({ ok: false, reason });
+    ready.resolve({ ok: false, reason });
+  }
 
   function send(message: ToWorker, handle?: BoundHandle, done?: () => void): void {
     if (child?.isConnected() !== true) return;
@@ -131,7 +119,13 @@ export function forkWorker(
 
   function begin(): void {
     pushTable(assignment.table());
-    assignment.handles.forEach((handle, service) => send({ kind: 'listen', service }, handle));
+    if (handles !== null) listen(handles);
+    up.resolve({ ok: true });
+  }
+
+  function listen(given: readonly BoundHandle[]): void {
+    handles = given;
+    given.forEach((handle, service) => send({ kind: 'listen', service }, handle));
   }
 
   function hear(message: ToPrimary): void {
@@ -145,8 +139,8 @@ export function forkWorker(
         begin();
         return;
       case 'listening':
-        if (message.service < assignment.handles.length) listening.add(message.service);
-        if (listening.size === assignment.handles.length && state === 'forked') {
+        if (handles !== null && message.service < handles.length) listening.add(message.service);
+        if (listening.size === handles?.length && state === 'forked') {
           state = 'ready';
           clearTimeout(deadline);
           ready.resolve({ ok: true });
@@ -188,15 +182,17 @@ export function forkWorker(
     get heardAt() {
       return heardAt;
     },
+    up: up.promise,
     ready: ready.promise,
     exited: exited.promise,
+    listen,
     pushTable,
     send,
     drain(timeoutMs, why) {
       if (state === 'gone') return;
       state = 'draining';
       clearTimeout(deadline);
-      ready.resolve({ ok: false, reason: 'was told to stop' });
+      notReady('was told to stop');
       send({ kind: 'drain', timeoutMs, why });
     },
     kill,
@@ -209,7 +205,7 @@ export function forkWorker(
   function gone(reason: string): void {
     state = 'gone';
     clearTimeout(deadline);
-    ready.resolve({ ok: false, reason });
+    notReady(reason);
     exited.resolve({ reason, cut });
   }
 
@@ -226,13 +222,4 @@ export function forkWorker(
     gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`),
   );
   return worker;
-}
-
-/** Some shortages (EAGAIN) come as an event later, others (ENOMEM, ETXTBSY) are thrown: none may end the primary. */
-function fork(environment: Readonly<Record<string, string>>): Worker | Error {
-  try {
-    return cluster.fork(environment);
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
 }
