@@ -111,9 +111,9 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   async function open(plan: Plan): Promise<Triplet | null> {
     const binding = await listening.bindFor(plan);
     if (!binding.ok) return cannotBind(binding);
-    const pages = await admin.prepare(plan);
+    const pages = await admin.move(plan, () => Promise.resolve(false));
     if (!pages.ok) return cannotBind(pages);
-    await pages.commit();
+    await pages.finish();
     slots.setPlan(plan);
     services.apply(plan);
     const result = await fleet.start(generationOf(state.generation, plan, binding));

@@ -67,6 +67,11 @@ export function bind(ip: string, port: number): BindResult {
   return { ok: true, listener: { address, handle } };
 }
 
+/** Of an `ip:port`. */
+export function portOf(address: string): string {
+  return address.slice(address.lastIndexOf(':') + 1);
+}
+
 function errnoName(errno: number): string {
   try {
     return getSystemErrorName(errno);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plan } from '../../config/plan.ts';
 import type { BoundHandle } from '../engine/engine.ts';
 import type { BindFailure, Listener } from './listeners.ts';
-import { bind, listenAddress } from './listeners.ts';
+import { bind, listenAddress, portOf } from './listeners.ts';
 
 /** The handles for a plan's services, in order, and which of them are new. */
 export interface Binding {
@@ -111,8 +111,4 @@ export function createListening(): Listening {
     fresh.push(result.listener);
     return result;
   }
-}
-
-function portOf(address: string): string {
-  return address.slice(address.lastIndexOf(':') + 1);
 }

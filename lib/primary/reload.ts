@@ -8,10 +8,11 @@ import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import type { AdminListener } from './admin-listener.ts';
 import { logWarnings } from './config-warnings.ts';
 import type { Generations } from './generations.ts';
+import type { Binding } from './listening.ts';
 import type { Services } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
-import type { SwitchParts } from './switch-over.ts';
-import { switchOver } from './switch-over.ts';
+import type { Numbered, SwitchParts } from './switch-over.ts';
+import { serveAgain, switchOver } from './switch-over.ts';
 import type { Tally } from './tally.ts';
 import { badConfig, cannotBind, internalError, isStopping, workersFailed } from './verdict.ts';
 
@@ -69,46 +70,44 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     return refusal(state, badConfig(previous.configPath, loaded.errors.length), loaded.errors, elapsed());
   }
   const before = listening.addresses;
-  const pages = await admin.prepare(next);
+  const pages = await admin.move(next, (failure) => listening.isOwnObstacle(failure, next));
   if (!pages.ok) return refusal(state, cannotBind(pages), [], elapsed());
   const back = async (problem: Triplet): Promise<ReloadVerdict> => {
-    await pages.abandon();
     services.apply(previous);
     slots.setPlan(previous);
     listening.keepOnly(before);
+    const undone = await pages.undo();
+    if (!undone.ok) {
+      const { address, code } = undone;
+      log.error('listener.lost', 'the admin address cannot be bound again', { address, code });
+    }
     return refusal(state, problem, [], elapsed());
   };
-  /** Returns the number of the new generation. */
-  const begin = async (): Promise<number> => {
-    const added = generations.add(next);
-    services.apply(next);
-    slots.setPlan(next);
-    // Where the round of each service goes on is read from the counters.
-    await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
-    return added;
-  };
-  const binding = await listening.bindFor(next);
-  let number: number;
-  let replaced: number;
-  if (binding.ok) {
-    number = await begin();
-    const rolled = await fleet.roll(parts.generationOf(number, next, binding));
-    if (!rolled.ok) return back(workersFailed(rolled.reason));
-    replaced = rolled.replaced;
-    listening.keepOnly(binding.addresses);
-  } else if (await listening.isOwnObstacle(binding, next)) {
-    number = await begin();
-    const problem = await switchOver({ plan: previous, number: state.generation }, { plan: next, number }, parts);
-    if (problem !== null) return back(problem);
-    replaced = next.workers;
-  } else {
-    await pages.abandon();
-    return refusal(state, cannotBind(binding), [], elapsed());
+  let binding = await listening.bindFor(next);
+  if (!binding.ok && pages.isInTheWayOf(binding)) {
+    await pages.giveUp();
+    binding = await listening.bindFor(next);
+  }
+  if (!binding.ok && !(await listening.isOwnObstacle(binding, next))) return back(cannotBind(binding));
+  const number = generations.add(next);
+  services.apply(next);
+  slots.setPlan(next);
+  // Where the round of each service goes on is read from the counters.
+  await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
+  const [from, to] = [
+    { plan: previous, number: state.generation },
+    { plan: next, number },
+  ];
+  const failure = binding.ok ? await roll(to, binding, parts) : await switchOver(from, to, parts);
+  if (failure !== null) return back(failure);
+  const opened = await pages.finish();
+  if (!opened.ok) {
+    await serveAgain(from, parts);
+    return back(cannotBind(opened));
   }
   state.generation = number;
   state.plan = next;
   state.reloads++;
-  await pages.commit();
   log.setLevel(next.logLevel);
   logWarnings(log, loaded.warnings, next.configPath);
   const { changed, unchangeable } = planDifference(previous, next);
@@ -117,11 +116,19 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     generation: number,
     changed,
     unchangeable,
-    workers_replaced: replaced,
+    workers_replaced: next.workers,
     duration_ms: elapsed(),
     problem: null,
     errors: [],
   };
+}
+
+/** Worker by worker. Returns why it failed; the old ones then serve as before. */
+async function roll({ plan, number }: Numbered, binding: Binding, parts: ReloadParts): Promise<Triplet | null> {
+  const rolled = await parts.fleet.roll(parts.generationOf(number, plan, binding));
+  if (!rolled.ok) return workersFailed(rolled.reason);
+  parts.listening.keepOnly(binding.addresses);
+  return null;
 }
 
 function refusal(

@@ -2,6 +2,7 @@
 
 import type { Triplet } from '../control/protocol.ts';
 import type { BindFailure } from './listeners.ts';
+import { portOf } from './listeners.ts';
 
 export function alreadyRunning(pid: number): Triplet {
   return {
@@ -86,7 +87,3 @@ export const isStopping: Triplet = {
   why_likely: 'it is being started or stopped',
   do_this_now: "run 'bal status' and try again when it is running",
 };
-
-function portOf(address: string): string {
-  return address.slice(address.lastIndexOf(':') + 1);
-}
