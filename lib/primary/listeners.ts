@@ -2,13 +2,13 @@
 // kernel's accept queue outlives every worker: while none lives, clients wait instead of being refused. The primary
 // never listens or accepts; each worker gets a copy of the handle and does both.
 
-import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 
 import type { ServicePlan } from '../../config/plan.ts';
 import { addressOf } from '../../config/plan.ts';
 import type { BoundHandle } from '../engine/engine.ts';
+import { lookUpAside } from '../lookup.ts';
 
 export interface Listener {
   /** `ip:port`, the identity of a listener. */
@@ -38,16 +38,20 @@ interface BindingNet {
   ): number | (BoundHandle & { getsockname(out: object): number; setNoDelay(on: boolean): number });
 }
 
-/** Resolves a service's `bind_address`: a literal as it is, a name by the system's resolver. */
-export async function listenAddress(service: ServicePlan): Promise<{ ip: string; address: string } | BindFailure> {
-  const written = service.bindAddress;
-  if (net.isIP(written) !== 0) return { ip: written, address: addressOf(written, service.port) };
-  try {
-    const { address: ip } = await lookup(written);
-    return { ip, address: addressOf(ip, service.port) };
-  } catch (error) {
-    return { ok: false, address: addressOf(written, service.port), code: codeOf(error) };
-  }
+/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
+const LOOKUP_MS = 8000;
+
+export type ListenAddress = { readonly ip: string; readonly address: string } | BindFailure;
+
+/** Resolves the services' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
+export async function listenAddresses(services: readonly ServicePlan[]): Promise<readonly ListenAddress[]> {
+  const names = services.flatMap(({ bindAddress }) => (net.isIP(bindAddress) === 0 ? [bindAddress] : []));
+  const found = await lookUpAside(names, LOOKUP_MS);
+  return services.map(({ bindAddress, port }) => {
+    const answer = found.get(bindAddress) ?? { ip: bindAddress };
+    if ('ip' in answer) return { ip: answer.ip, address: addressOf(answer.ip, port) };
+    return { ok: false, address: addressOf(bindAddress, port), code: answer.code };
+  });
 }
 
 /** Binds one address. The caller owns the listener and closes its handle. */
@@ -78,8 +82,4 @@ function errnoName(errno: number): string {
   } catch {
     return `errno ${-errno}`;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'ENOTFOUND';
 }

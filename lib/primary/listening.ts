@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Plan } from '../../config/plan.ts';
 import type { BoundHandle } from '../engine/engine.ts';
-import type { BindFailure, Listener } from './listeners.ts';
-import { bind, listenAddress, portOf } from './listeners.ts';
+import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
+import { bind, listenAddresses, portOf } from './listeners.ts';
 
 /** The handles for a plan's services, in order, and which of them are new. */
 export interface Binding {
@@ -32,12 +32,6 @@ export interface Listening {
   isOwnObstacle(failure: BindFailure, plan: Plan): Promise<boolean>;
 }
 
-/** Where one service is to listen. */
-interface Wanted {
-  readonly port: number;
-  readonly where: Awaited<ReturnType<typeof listenAddress>>;
-}
-
 /** While it is not bound, clients are refused. */
 const RETRY_MS = 1;
 
@@ -49,11 +43,12 @@ export function createListening(): Listening {
     listener.handle.close();
   }
 
-  function bindAll(wanted: readonly Wanted[]): Binding | BindFailure {
+  function bindAll({ services }: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
     const fresh: Listener[] = [];
     const handles: BoundHandle[] = [];
     const addresses: string[] = [];
-    for (const { where, port } of wanted) {
+    for (const [index, where] of wanted.entries()) {
+      const port = services[index]?.port ?? 0;
       const result = 'code' in where ? where : bindOnce(where.ip, port, where.address, fresh);
       if (!result.ok) {
         fresh.forEach(close);
@@ -66,7 +61,7 @@ export function createListening(): Listening {
   }
 
   async function wantedBy(plan: Plan): Promise<readonly string[]> {
-    const where = await Promise.all(plan.services.map(listenAddress));
+    const where = await listenAddresses(plan.services);
     return where.flatMap((found) => ('code' in found ? [] : [found.address]));
   }
 
@@ -79,12 +74,10 @@ export function createListening(): Listening {
       return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
     },
     async bindFor(plan, patienceMs = 0) {
-      const wanted = await Promise.all(
-        plan.services.map(async (service) => ({ port: service.port, where: await listenAddress(service) })),
-      );
+      const wanted = await listenAddresses(plan.services);
       const giveUp = performance.now() + patienceMs;
       for (;;) {
-        const binding = bindAll(wanted);
+        const binding = bindAll(plan, wanted);
         if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() >= giveUp) return binding;
         await sleep(RETRY_MS);
       }

@@ -177,3 +177,17 @@ test('the real functions know /etc/hosts', async () => {
   resolver.close();
   assert.ok(resolution.ok && resolution.ips.some((ip) => ip === '127.0.0.1' || ip === '::1'));
 });
+
+test('after close() nothing is asked any more, also what had waited for its turn', async () => {
+  const { asked, resolver } = setUp();
+  const all = ['a', 'b', 'c'].map((host) => resolver.resolve(host));
+  assert.deepEqual(
+    asked.map(({ host }) => host),
+    ['a', 'b'],
+  );
+  resolver.close();
+  asked[0]?.answer('10.0.0.1');
+  await Promise.all(all);
+  await settle();
+  assert.equal(asked.length, 2);
+});

@@ -60,6 +60,8 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     if (answer === undefined) {
       if (running < LOOKUPS_AT_ONCE) running++;
       else await new Promise<void>((resolve) => queue.push(resolve));
+      // Whoever ends waits for those that are under way; none is added.
+      if (closed) throw Object.assign(new Error('closed'), { code: 'ECANCELLED' });
       answer = hold(host);
       asked.set(host, answer);
     }

@@ -41,6 +41,13 @@ export function cannotBind({ address, code }: BindFailure): Triplet {
         why_likely: 'no network interface of this machine has that address',
         do_this_now: "correct 'bind_address' (see: ip address), or use 0.0.0.0",
       };
+    case 'ETIMEDOUT':
+    case 'EAI_AGAIN':
+      return {
+        what_happened,
+        why_likely: 'the name cannot be resolved: no DNS server answers',
+        do_this_now: "check /etc/resolv.conf and the DNS servers it names, or write 'bind_address' as an IP address",
+      };
     default:
       return {
         what_happened,

@@ -1,21 +1,32 @@
 // Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
-import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
+import { lookUpAside, type Found } from '../../lookup.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
 type Probe =
   | { readonly kind: 'connected'; readonly ms: number; readonly ip: string }
   | { readonly kind: 'unresolved' | 'failed'; readonly code: string };
 
+/** What each name leads to. */
+type Names = ReadonlyMap<string, Found>;
+
+/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
+const LOOKUP_MS = 8000;
+
 export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
   const services = (disk.plan ?? running)?.services ?? [];
-  return (await Promise.all(services.map(checkService))).flat();
+  const hosts = services.flatMap(({ backends }) => backends.map(({ host }) => host));
+  const names = await lookUpAside(
+    hosts.filter((host) => isIP(host) === 0),
+    LOOKUP_MS,
+  );
+  return (await Promise.all(services.map((service) => checkService(service, names)))).flat();
 }
 
-async function checkService(service: ServicePlan): Promise<Finding[]> {
+async function checkService(service: ServicePlan, names: Names): Promise<Finding[]> {
   const { backends, runtime } = service;
-  const probes = await Promise.all(backends.map((backend) => probe(backend, runtime.healthTimeoutMs)));
+  const probes = await Promise.all(backends.map((backend) => probe(backend, names, runtime.healthTimeoutMs)));
   // One of several that is down costs nobody anything yet; the last one does.
   const judge = probes.some(({ kind }) => kind === 'connected') ? warn : critical;
   return backends.map((backend, i) => {
@@ -64,21 +75,9 @@ function explain(
   }
 }
 
-async function probe({ host, port }: BackendPlan, timeoutMs: number): Promise<Probe> {
-  const ip = isIP(host) === 0 ? await resolve(host, timeoutMs) : { address: host };
-  return 'code' in ip ? { kind: 'unresolved', code: ip.code } : await knock(ip.address, port, timeoutMs);
-}
-
-/** The system's resolver has timeouts of its own, which can be far longer. */
-async function resolve(host: string, ms: number): Promise<{ address: string } | { code: string }> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<{ code: string }>((settle) => (timer = setTimeout(settle, ms, { code: 'ETIMEDOUT' })));
-  const found = lookup(host).catch((error: NodeJS.ErrnoException) => ({ code: error.code ?? error.message }));
-  try {
-    return await Promise.race([found, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+async function probe({ host, port }: BackendPlan, names: Names, timeoutMs: number): Promise<Probe> {
+  const found = names.get(host) ?? { ip: host };
+  return 'code' in found ? { kind: 'unresolved', code: found.code } : await knock(found.ip, port, timeoutMs);
 }
 
 function knock(ip: string, port: number, timeoutMs: number): Promise<Probe> {

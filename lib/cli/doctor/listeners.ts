@@ -1,6 +1,6 @@
 // Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
 import { addressOf, type ServicePlan } from '../../../config/plan.ts';
-import { bind, listenAddress, type BindFailure } from '../../primary/listeners.ts';
+import { bind, listenAddresses, type BindFailure, type ListenAddress } from '../../primary/listeners.ts';
 import { cannotBind } from '../../primary/verdict.ts';
 import { critical, ok, type Finding, type Patient } from './finding.ts';
 import { holdersOf, listenersOn, type Holder } from './sockets.ts';
@@ -13,16 +13,16 @@ export async function checkListeners(patient: Patient): Promise<Finding[]> {
   // What is in the file and not served yet has to be bound by a start or a reload.
   const served = new Set(serving.map(({ bindAddress, port }) => addressOf(bindAddress, port)));
   const next = (disk.plan?.services ?? []).filter(({ bindAddress, port }) => !served.has(addressOf(bindAddress, port)));
-  return Promise.all([
-    ...serving.map((service) => owned(service, patient)),
-    ...next.map((service) => free(service, running !== null)),
-  ]);
+  const where = await listenAddresses([...serving, ...next]);
+  return [
+    ...serving.map((service, i) => owned(service, where[i], patient)),
+    ...next.map((service, i) => free(service, where[serving.length + i], running !== null)),
+  ];
 }
 
-async function owned(service: ServicePlan, { status }: Patient): Promise<Finding> {
+function owned(service: ServicePlan, where: ListenAddress | undefined, { status }: Patient): Finding {
   const name = `listen:${service.name}`;
-  const where = await listenAddress(service);
-  const host = 'ip' in where ? where.ip : service.bindAddress;
+  const host = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
   const address = addressOf(service.bindAddress, service.port);
   const sockets = listenersOn(host, service.port);
   if (sockets === null) return ok(name, `${address}: who listens cannot be told on this system`);
@@ -38,10 +38,10 @@ async function owned(service: ServicePlan, { status }: Patient): Promise<Finding
 }
 
 /** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */
-async function free(service: ServicePlan, beforeReload: boolean): Promise<Finding> {
+function free(service: ServicePlan, where: ListenAddress | undefined, beforeReload: boolean): Finding {
   const name = `listen:${service.name}`;
-  const where = await listenAddress(service);
-  const result = 'code' in where ? where : bind(where.ip, service.port);
+  const ip = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
+  const result = where !== undefined && 'code' in where ? where : bind(ip, service.port);
   if (!result.ok) return taken(name, result, service);
   result.listener.handle.close();
   const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';

@@ -1,0 +1,54 @@
+// The system's resolver for who cannot wait for it: while no name server answers, getaddrinfo holds its thread for ten
+// seconds and more, and Node does not end before its threads. So a process of its own asks, and is killed when time is up.
+
+import { spawn } from 'node:child_process';
+
+export type Found = { readonly ip: string } | { readonly code: string };
+
+/** Says what it finds, a line a name; ends with whoever started it. */
+const SCRIPT = `
+const { lookup } = require('node:dns');
+process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
+let left = process.argv.length - 1;
+for (const name of process.argv.slice(1)) {
+  lookup(name, (error, ip) => {
+    process.stdout.write(JSON.stringify([name, error ? { code: error.code } : { ip }]) + '\\n');
+    if (--left === 0) process.stdin.destroy();
+  });
+}`;
+
+/** A thread for each name, so that those that hang do not keep the others waiting. */
+const MAX_THREADS = 64;
+
+/** The first address of each name; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
+export function lookUpAside(names: readonly string[], ms: number): Promise<ReadonlyMap<string, Found>> {
+  const wanted = [...new Set(names)];
+  const found = new Map<string, Found>();
+  if (wanted.length === 0) return Promise.resolve(found);
+  return new Promise((resolve) => {
+    let text = '';
+    const child = spawn(process.execPath, ['-e', SCRIPT, '--', ...wanted], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(wanted.length, MAX_THREADS)) },
+    });
+    const end = (code: string): void => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      for (const name of wanted) if (!found.has(name)) found.set(name, { code });
+      resolve(found);
+    };
+    const timer = setTimeout(end, ms, 'ETIMEDOUT');
+    child.stdin.on('error', () => undefined);
+    child.stdout.setEncoding('utf8').on('data', (more: string) => {
+      const lines = (text + more).split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        const [name, answer]: [string, Found] = JSON.parse(line);
+        found.set(name, answer);
+      }
+      if (found.size === wanted.length) end('');
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'EUNKNOWN'));
+    child.once('close', () => end('EUNKNOWN'));
+  });
+}
