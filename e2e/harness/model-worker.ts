@@ -7,7 +7,7 @@ import { REASONS } from '../../lib/ipc/reasons.ts';
 import type { Table } from '../../lib/ipc/table.ts';
 import { createAdmission } from '../../lib/worker/admission.ts';
 import { createPolicy } from '../../lib/worker/policy.ts';
-import type { Ended } from '../../lib/worker/records.ts';
+import type { Ended } from '../../lib/worker/record-buffer.ts';
 import type { Send } from '../../lib/worker/slots.ts';
 
 export const SERVICES = ['web', 'db'] as const;

@@ -14,7 +14,7 @@ const good = [
   { kind: 'counters', id: null, values: [1, 2.5], rssBytes: 1 },
   { kind: 'connect_failed', backend: 0, cause: 'refused', count: 1 },
   { kind: 'log', lines: [{ level: 'info', module: 'm', event: 'e', message: '', fields: {} }], dropped: 0 },
-  { kind: 'records', lines: '{}\n', dropped: 0 },
+  { kind: 'records_dropped', count: 1 },
   { kind: 'drained', cut: 0 },
 ];
 

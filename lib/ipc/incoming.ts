@@ -37,8 +37,8 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
       );
     case 'log':
       return Array.isArray(message['lines']) && message['lines'].every(isLogLine) && isCount(message['dropped']);
-    case 'records':
-      return typeof message['lines'] === 'string' && isCount(message['dropped']);
+    case 'records_dropped':
+      return isCount(message['count']);
     case 'drained':
       return isCount(message['cut']);
     default:

@@ -5,7 +5,9 @@
 //   listen  + bound handle, one a service     listening | listen_failed, one for each listen
 //   slots, recall                             ask, returned
 //   report                                    counters (also twice a second by itself: the heartbeat)
-//   drain                                     connect_failed, log, drained (the last message)
+//   drain                                     connect_failed, log, records_dropped, drained (the last message)
+//
+// Records of connections are no messages: they go over a pipe (records.ts).
 
 import type { Table } from './table.ts';
 
@@ -49,8 +51,8 @@ export type ToPrimary =
       readonly count: number;
     }
   | { readonly kind: 'log'; readonly lines: readonly LogLine[]; readonly dropped: number }
-  /** Finished log lines, one for each ended connection; `dropped` of them could not be kept. */
-  | { readonly kind: 'records'; readonly lines: string; readonly dropped: number }
+  /** Records of connections that could not be kept. */
+  | { readonly kind: 'records_dropped'; readonly count: number }
   | { readonly kind: 'drained'; readonly cut: number };
 
 export interface LogLine {

@@ -21,6 +21,8 @@ function configureCluster(): void {
     args: [],
     execArgv: [...process.execArgv, V8_THREADS],
     serialization: 'json',
+    // The last is for records, at RECORDS_FD.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
   });
 }
 

@@ -18,11 +18,12 @@ const FILES_KEPT = 10;
 const CLOSE_MS = 1000;
 /** How often to look whether the file is still there, or can be opened again. */
 const WATCH_MS = 2000;
+const LINE_FEED = 10;
 
 /** What pino-roll and pino.destination both give: a sonic-boom stream. */
 interface Boom {
   readonly file: string | null;
-  write(line: string): boolean;
+  write(lines: Buffer): boolean;
   reopen(): void;
   destroy(): void;
   on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
@@ -55,6 +56,7 @@ export function openFiles(
       // Without removeOtherLogFiles only the files of this very process would ever be removed.
       limit: { count: FILES_KEPT, removeOtherLogFiles: true },
       maxLength: MAX_WAITING_BYTES,
+      contentMode: 'buffer',
     });
     return opened(boom as Boom);
   });
@@ -62,7 +64,9 @@ export function openFiles(
 
 export function openStdout(): Promise<Sink> {
   return openSink(WATCH_MS, () =>
-    opened(pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES }) as unknown as Boom),
+    opened(
+      pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' }) as unknown as Boom,
+    ),
   );
 }
 
@@ -92,7 +96,7 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
       const fresh = await open();
       fresh.on('error', failed);
       fresh.on('drop', (lines) => {
-        const count = linesIn(String(lines));
+        const count = linesIn(lines as Buffer);
         dropped += count;
         waiting -= count;
         // After a fault nothing is under way until somebody tries again.
@@ -127,7 +131,7 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
   function nudge(stuck: Boom): void {
     if (busy) return;
     busy = true;
-    stuck.write('');
+    stuck.write(Buffer.alloc(0));
   }
 
   /** What waits is lost with it. */
@@ -161,8 +165,10 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
   timer.unref();
 
   return {
-    write(line) {
-      const lines = linesIn(line);
+    write(text) {
+      // Bytes, because most of what is written are records, which come as bytes.
+      const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+      const lines = linesIn(bytes);
       if (boom === null) {
         dropped += lines;
         return;
@@ -170,7 +176,7 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
       try {
         busy = true;
         waiting += lines;
-        boom.write(line);
+        boom.write(bytes);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1): start over with a new one.
         failed(error);
@@ -216,8 +222,8 @@ function isThere(file: string): Promise<boolean> {
 }
 
 /** Every line ends with a line feed. */
-function linesIn(text: string): number {
+function linesIn(text: Buffer): number {
   let count = 0;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++;
+  for (let at = text.indexOf(LINE_FEED); at !== -1; at = text.indexOf(LINE_FEED, at + 1)) count++;
   return count;
 }

@@ -11,8 +11,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Where finished lines go. Never throws, never blocks. */
 export interface Sink {
-  /** One line or more, each with its line feed. */
-  write(lines: string): void;
+  /** One line or more, each with its line feed; bytes are the sink's from now on. */
+  write(lines: string | Buffer): void;
   /** Opens the file again, for logrotate. */
   reopen(): void;
   /** Writes out what is waiting, as far as it is taken within a moment; the last call. */
@@ -34,7 +34,7 @@ export interface Log {
 
 export interface RootLog extends Log {
   /** Writes lines that are already in the log's format, each with its line feed. */
-  finished(lines: string): void;
+  finished(lines: Buffer): void;
   setLevel(level: LogLevel): void;
 }
 

@@ -117,7 +117,7 @@ test('no number of failures makes the health state throw, and no unknown backend
 test('log lines of whatever content stay one line each, and one too deep to be written is not heard', () => {
   const lines: string[] = [];
   const sink: Sink = {
-    write: (line) => void lines.push(line),
+    write: (line) => void lines.push(String(line)),
     reopen: silence,
     close: () => Promise.resolve(),
     dropped: 0,

@@ -65,7 +65,9 @@ export function createNews(log: RootLog, { generations, services, slots, tally, 
         return;
       case 'records':
         log.finished(message.lines);
-        linesDropped += message.dropped;
+        return;
+      case 'records_dropped':
+        linesDropped += message.count;
         return;
       default:
         unreachable(message);

@@ -10,6 +10,8 @@ declare module 'pino-roll' {
     readonly mode: number;
     readonly limit: { readonly count: number; readonly removeOtherLogFiles: boolean };
     readonly maxLength: number;
+    /** Of sonic-boom, to which it is handed on. */
+    readonly contentMode: 'buffer';
   }
   export default function roll(options: Options): Promise<unknown>;
 }

@@ -57,7 +57,7 @@ const MAD = `
   for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });
   for (const service of [0, 0, 7, 8]) process.send({ kind: 'listening', service });
   process.send({ kind: 'drained', cut: 0 });
-  process.send({ kind: 'records', lines: '', dropped: 0 });
+  process.send({ kind: 'records_dropped', count: 0 });
 `;
 
 test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
@@ -85,7 +85,7 @@ test('a mad worker that says hello again gets no listening socket a second time,
     heard.push(message);
   });
   t.after(() => worker.kill());
-  await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records'));
+  await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records_dropped'));
   assert.equal(worker.state, 'forked');
   worker.send({ kind: 'report', id: 5 });
   const counters = await until('it answers', () => heard.find((message) => message.kind === 'counters'));

@@ -1,13 +1,17 @@
 // One worker process as the primary sees it: forked → ready → draining → gone. Knows nothing of slots or reloads.
 
+import { Readable } from 'node:stream';
+
 import type { EngineChoice } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
 import type { BoundHandle } from '../engine/engine.ts';
 import { toPrimary } from '../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
+import { RECORDS_FD } from '../ipc/records.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
 import { fork } from './fork.ts';
+import { readRecords } from './record-lines.ts';
 
 /** What a generation asks of its workers. */
 export interface Assignment {
@@ -22,7 +26,10 @@ export interface Assignment {
 export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
 
 /** What a worker has to say beyond its own start and end. */
-export type WorkerNews = Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>;
+export type WorkerNews =
+  | Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>
+  /** Finished log lines, one for each connection that ended. */
+  | { readonly kind: 'records'; readonly lines: Buffer };
 
 export interface Exit {
   readonly reason: string;
@@ -70,6 +77,9 @@ export function forkWorker(
 ): WorkerProcess {
   const forked = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
   const child = forked instanceof Error ? null : forked;
+  const pipe = child?.process.stdio?.[RECORDS_FD];
+  const records =
+    pipe instanceof Readable ? readRecords(pipe, (lines) => news(worker, { kind: 'records', lines })) : null;
   let state: WorkerState = 'forked';
   let engine: 'native' | 'js' | null = null;
   let engineNote: string | null = null;
@@ -157,7 +167,7 @@ export function forkWorker(
       case 'counters':
       case 'connect_failed':
       case 'log':
-      case 'records':
+      case 'records_dropped':
         news(worker, message);
         return;
       default:
@@ -206,7 +216,9 @@ export function forkWorker(
     state = 'gone';
     clearTimeout(deadline);
     notReady(reason);
-    exited.resolve({ reason, cut });
+    const exit = { reason, cut };
+    if (records === null) exited.resolve(exit);
+    else void records.end().then(() => exited.resolve(exit));
   }
 
   if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);

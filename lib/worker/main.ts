@@ -15,6 +15,7 @@ import { loadEngine } from './engine-choice.ts';
 import { movedRoutes } from './moved.ts';
 import type { WorkerPolicy } from './policy.ts';
 import { createPolicy } from './policy.ts';
+import { openRecordPipe } from './record-pipe.ts';
 import { createRecords } from './records.ts';
 import { createReporter } from './reporter.ts';
 import { createReports } from './reports.ts';
@@ -27,7 +28,7 @@ const DRAIN_POLL_MS = 20;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const reporter = createReporter();
-const records = createRecords();
+const records = createRecords(openRecordPipe());
 const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto');
 if (!chosen.ok) {
   process.stderr.write(`bal worker: ${chosen.reason}\n`);
@@ -159,10 +160,9 @@ function finishWhenIdle(): void {
 function finish(): void {
   shortages.close();
   reporter.close();
-  records.close();
   reports.close();
   admission?.close();
   engine?.close();
-  // Not before the channel has written it: the last counters are on it too.
-  sendLast({ kind: 'drained', cut }, () => process.exit(0));
+  // Not before pipe and channel have written it: the last records and counters are on them too.
+  records.close(() => sendLast({ kind: 'drained', cut }, () => process.exit(0)));
 }

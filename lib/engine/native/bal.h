@@ -9,6 +9,7 @@
 //   relay.c     bytes from one side to the other
 //   hold.c      bytes that could not be passed on yet: chunks and tubes
 //   slots.c     where connections are kept
+//   peer.c      a client's address as text
 //   wheel.c     connect and idle timeouts
 //   system.c    system calls that may be missing, causes of failures, counts of shortages
 #ifndef BAL_H
@@ -88,6 +89,11 @@ const struct peer *slot_peer(struct loop *loop, uint32_t index);
 struct connection *slot_at(struct loop *loop, uint32_t index);
 uint32_t slot_limit(const struct loop *loop);
 void slots_free_all(struct loop *loop);
+
+/* peer.c */
+enum { PEER_TEXT = 64 };
+/** Writes `ip:port`, `[ip]:port` or, where the address is not known, nothing into PEER_TEXT bytes; returns their end. */
+char *peer_write(const struct peer *peer, char *at);
 
 /* wheel.c */
 void wheel_init(struct loop *loop);

@@ -181,11 +181,9 @@ static napi_value client_address(napi_env env, napi_callback_info info) {
   int64_t id;
   if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
   const struct peer *peer = slot_peer(engine->loop, (uint32_t)id);
-  char ip[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16] = "";
-  if (peer != NULL && inet_ntop(peer->family, peer->ip, ip, sizeof ip) != NULL) {
-    snprintf(text, sizeof text, peer->family == AF_INET ? "%s:%u" : "[%s]:%u", ip, ntohs(peer->port));
-  }
-  return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;
+  char text[PEER_TEXT];
+  const char *end = peer_write(peer, text);
+  return napi_create_string_latin1(env, text, (size_t)(end - text), &result) == napi_ok ? result : NULL;
 }
 
 /** shortages() → { 'accept EMFILE': 3, … } */

@@ -1,0 +1,36 @@
+// The address of a client as text. IPv4 by hand, because inet_ntop and snprintf take ten times as long, and a record of a
+// connection is mostly that.
+#include "bal.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/** Writes at most five digits, and says where they end. */
+static char *write_number(char *at, unsigned value) {
+  char digits[5];
+  int count = 0;
+  do digits[count++] = (char)('0' + value % 10);
+  while ((value /= 10) > 0);
+  while (count > 0) *at++ = digits[--count];
+  return at;
+}
+
+char *peer_write(const struct peer *peer, char *at) {
+  if (peer == NULL) return at;
+  if (peer->family == AF_INET) {
+    for (int i = 0; i < 4; i++) {
+      at = write_number(at, peer->ip[i]);
+      *at++ = i < 3 ? '.' : ':';
+    }
+  } else if (peer->family == AF_INET6 && inet_ntop(AF_INET6, peer->ip, at + 1, INET6_ADDRSTRLEN) != NULL) {
+    *at = '[';
+    at += strlen(at);
+    *at++ = ']';
+    *at++ = ':';
+  } else {
+    return at;
+  }
+  return write_number(at, ntohs(peer->port));
+}
+
