@@ -37,6 +37,14 @@ const RETRY_MS = 1;
 
 export function createListening(): Listening {
   const bound = new Map<string, Listener>();
+  /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
+  const resolved = new WeakMap<Plan, Promise<readonly ListenAddress[]>>();
+
+  function addressesOf(plan: Plan): Promise<readonly ListenAddress[]> {
+    const found = resolved.get(plan) ?? listenAddresses(plan.services);
+    resolved.set(plan, found);
+    return found;
+  }
 
   function close(listener: Listener): void {
     bound.delete(listener.address);
@@ -61,7 +69,7 @@ export function createListening(): Listening {
   }
 
   async function wantedBy(plan: Plan): Promise<readonly string[]> {
-    const where = await listenAddresses(plan.services);
+    const where = await addressesOf(plan);
     return where.flatMap((found) => ('code' in found ? [] : [found.address]));
   }
 
@@ -74,7 +82,7 @@ export function createListening(): Listening {
       return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
     },
     async bindFor(plan, patienceMs = 0) {
-      const wanted = await listenAddresses(plan.services);
+      const wanted = await addressesOf(plan);
       const giveUp = performance.now() + patienceMs;
       for (;;) {
         const binding = bindAll(plan, wanted);

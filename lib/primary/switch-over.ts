@@ -23,7 +23,7 @@ export interface SwitchParts {
 }
 
 /** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
-export const RELEASE_MS = 3000;
+const RELEASE_MS = 3000;
 
 /** Returns why it failed; the old listeners then serve as before, or again. */
 export async function switchOver(from: Numbered, to: Numbered, parts: SwitchParts): Promise<Triplet | null> {
