@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as settle } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
+import { monotonicClock } from '../../e2e/harness/monotonic.ts';
 import { deferred } from '../deferred.ts';
 import { createFleet, type Fleet, type Generation } from './fleet.ts';
 import type { Table } from '../ipc/table.ts';
@@ -139,7 +140,7 @@ class World {
   constructor(t: TestContext, workers: number) {
     this.#t = t;
     this.workers = workers;
-    t.mock.method(performance, 'now', () => this.#clock);
+    monotonicClock(t, () => this.#clock);
     const gone = ({ pid }: WorkerProcess): number => {
       const told = this.#gone.has(pid);
       this.#hold(() => assert.ok(!told, 'an end is told once'));

@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import type { Plan } from '../../config/plan.ts';
 import { createModelWorker, type ModelWorker } from '../../e2e/harness/model-worker.ts';
+import { monotonicClock } from '../../e2e/harness/monotonic.ts';
 import { processStandIn, type StandIn } from '../../e2e/harness/process-stand-in.ts';
 import type { ConnectFailureCode } from '../engine/engine.ts';
 import { createSlotBook } from '../primary/slot-book.ts';
@@ -72,7 +73,7 @@ class World {
     this.#seed = seed;
     this.#loss = loss;
     this.limits = { shared: limit, own };
-    t.mock.method(performance, 'now', () => this.#clock);
+    monotonicClock(t, () => this.#clock);
     this.#book.setPlan(planFor(limit, own));
   }
 

@@ -1,0 +1,21 @@
+// performance.now() in the hands of a test. Not by node:test's mocks: they keep every call with its stack, and a model
+// makes millions.
+import type { TestContext } from 'node:test';
+
+/** From now to the end of the test performance.now() is what `now` says; the last call for a test counts. */
+export function monotonicClock(t: TestContext, now: () => number): void {
+  if (!owners.has(t)) {
+    owners.add(t);
+    const before = performance.now;
+    t.after(() => {
+      set(before);
+    });
+  }
+  set(now);
+}
+
+const owners = new WeakSet<TestContext>();
+
+function set(value: () => number): void {
+  Object.defineProperty(performance, 'now', { value, configurable: true, writable: true });
+}
