@@ -2,20 +2,14 @@
 // makes millions.
 import type { TestContext } from 'node:test';
 
+const owners = new WeakSet<TestContext>();
+
 /** From now to the end of the test performance.now() is what `now` says; the last call for a test counts. */
 export function monotonicClock(t: TestContext, now: () => number): void {
   if (!owners.has(t)) {
     owners.add(t);
-    const before = performance.now;
-    t.after(() => {
-      set(before);
-    });
+    // Its own is the prototype's.
+    t.after(() => Reflect.deleteProperty(performance, 'now'));
   }
-  set(now);
-}
-
-const owners = new WeakSet<TestContext>();
-
-function set(value: () => number): void {
-  Object.defineProperty(performance, 'now', { value, configurable: true, writable: true });
+  Object.defineProperty(performance, 'now', { value: now, configurable: true });
 }
