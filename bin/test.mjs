@@ -2,7 +2,7 @@
 // no globs in `node --test`, so the files are named one by one.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const build = join(dirname(fileURLToPath(import.meta.url)), '..', '.build');
@@ -21,7 +21,7 @@ const isE2e = (file) => file.startsWith(join(build, 'e2e'));
 const chosen = all.filter(
   (file) =>
     ((process.argv.includes('unit') && !isE2e(file)) || (process.argv.includes('e2e') && isE2e(file))) &&
-    (only.length === 0 || only.some((word) => file.includes(word))),
+    (only.length === 0 || only.some((word) => relative(build, file).includes(word))),
 );
 // Without files node --test would look for some by itself, and play everything.
 if (chosen.length === 0) {
