@@ -45,6 +45,8 @@ function tableFor(mood: number): Table {
 }
 
 interface Connection {
+  /** Its client's address, which nobody else has. */
+  readonly client: string;
   readonly service: number;
   state: 'waiting' | 'connecting' | 'open' | 'refused';
   /** It was let in, so it holds its slots until it has ended. */
@@ -58,6 +60,7 @@ export function createModelWorker(id: number, send: Send) {
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
   const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0 };
+  let clients = 0;
   let draining = false;
 
   const admission = createAdmission(first, settled, send);
@@ -66,8 +69,9 @@ export function createModelWorker(id: number, send: Send) {
     reporter: { connectFailed: () => undefined, log: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: (connection) => {
-      assert.ok(connections.has(connection), 'the engine still knows the client while `ended` is called');
-      return '127.0.0.1:1';
+      const client = connections.get(connection)?.client;
+      assert.ok(client !== undefined, 'the engine still knows the client while `ended` is called');
+      return client;
     },
   });
 
@@ -116,7 +120,8 @@ export function createModelWorker(id: number, send: Send) {
       if (draining) return;
       let number = 0;
       while (connections.has(number)) number++;
-      const connection: Connection = { service, state: 'waiting', admitted: false, tries: 0 };
+      const client = `127.0.0.1:${++clients}`;
+      const connection: Connection = { client, service, state: 'waiting', admitted: false, tries: 0 };
       connections.set(number, connection);
       tally.accepted[service] = (tally.accepted[service] ?? 0) + 1;
       const target = policy.accepted(number, service);
@@ -171,7 +176,8 @@ export function createModelWorker(id: number, send: Send) {
       assert.equal(sum('connections_total'), tally.connected);
       assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), tally.failed);
       const total = (tally.ended[0] ?? 0) + (tally.ended[1] ?? 0);
-      assert.equal(records.length, total, 'every connection that ended has exactly one record');
+      assert.equal(records.length, total, 'every connection that ended has a record');
+      assert.equal(new Set(records.map(({ client }) => client)).size, total, 'and exactly one');
       for (const { reason } of records.slice(-3)) assert.ok(REASONS.includes(reason));
     },
   };
