@@ -12,6 +12,8 @@ export interface OwnProgram {
   readonly breakWorkers: () => void;
   /** Every worker started from now on lives and never says anything. */
   readonly muteWorkers: () => void;
+  /** Every worker started from now on runs this script (an ES module) in the place of its own; `whole` is its own. */
+  readonly replaceWorkers: (script: (whole: string) => string) => void;
   readonly repair: () => void;
 }
 
@@ -31,6 +33,7 @@ export function ownProgram(t: Owner): OwnProgram {
     program: join(folder, 'dist', 'bal.js'),
     breakWorkers: () => replace("throw new Error('this installation is broken');\n"),
     muteWorkers: () => replace('setInterval(() => undefined, 1000);\n'),
+    replaceWorkers: (script) => replace(script(whole)),
     repair: () => replace(whole),
   };
 }

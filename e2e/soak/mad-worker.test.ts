@@ -1,0 +1,65 @@
+// A worker that serves as it should and says nonsense to the primary all the time: the primary lives, clients of every
+// worker are served, the totals do not fall, and a reload with sane workers makes all well.
+import assert from 'node:assert/strict';
+import { startBal } from '../harness.ts';
+import { backend } from '../harness/backend.ts';
+import { echo } from '../harness/behaviours.ts';
+import { configFor } from '../harness/config.ts';
+import { forEachEngine } from '../harness/engines.ts';
+import { echoes } from '../harness/exchange.ts';
+import { startLoad, troubles, visits } from '../harness/load.ts';
+import { freePort } from '../harness/ports.ts';
+import { ownProgram } from './own-program.ts';
+import { scale } from './scale.ts';
+
+const BATCHES = scale(40, 2000);
+/** What worker.js does besides, in the process of the worker; in each message something else is made up. */
+const MADNESS = `
+;{
+  const values = [null, undefined, -1, 0, 1, 0.5, 2 ** 53, -(2 ** 53), 1e308, '', 'x', '__proto__', 'toString', [], {}, [[]],
+    { length: 1e9 }, true, 'a'.repeat(10_000), Array(500).fill(1e300), Array(500).fill(-1)];
+  const kinds = ['hello', 'listening', 'listen_failed', 'ask', 'returned', 'counters', 'connect_failed', 'log',
+    'records_dropped', 'table', 'slots', 'nonsense', '__proto__', null];
+  const keys = ['engine', 'note', 'service', 'code', 'pool', 'wanted', 'slots', 'recalled', 'id', 'values', 'rssBytes', 'backend',
+    'count', 'cause', 'lines', 'dropped'];
+  let state = process.pid;
+  const random = (of) => of[(state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % of.length];
+  let batches = 0;
+  const timer = setInterval(() => {
+    if (++batches > ${BATCHES} || !process.connected) return clearInterval(timer);
+    for (let i = 0; i < 20; i++) {
+      const message = { kind: random(kinds) };
+      for (let n = 0; n < 4; n++) message[random(keys)] = random(values);
+      process.send(message, () => undefined);
+      process.send(random(values) ?? null, () => undefined);
+    }
+  }, 20);
+}
+`;
+
+forEachEngine('a worker that says nonsense harms no client and not the primary', async (t, engine) => {
+  const { program, replaceWorkers, repair } = ownProgram(t);
+  const a = await backend(t, echo);
+  const port = await freePort();
+  replaceWorkers((whole) => whole + MADNESS);
+  const bal = await startBal(t, { engine, program, config: configFor(port, [a]) });
+  await bal.checked();
+  const load = startLoad(t, port, echoes(), { clients: 4 });
+  let before = 0;
+  for (let look = 0; look < scale(10, 200); look++) {
+    await load.succeeds(20);
+    const { pid, totals, workers } = await bal.status();
+    assert.equal(pid, bal.pid);
+    assert.equal(workers.length, 2);
+    const sum = Number(totals?.connections_total);
+    assert.ok(Number.isFinite(sum) && sum >= before, `the total fell from ${before} to ${sum}`);
+    before = sum;
+  }
+  repair();
+  assert.equal((await bal.graceful()).code, 0);
+  await load.succeeds(50);
+  assert.deepEqual(troubles(await load.stop()), {});
+  assert.deepEqual(troubles(await visits(port, echoes(), 20)), {});
+  assert.equal((await bal.status()).pid, bal.pid);
+  assert.equal(bal.stderr(), '', 'and nothing was thrown');
+});
