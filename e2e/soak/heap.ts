@@ -9,17 +9,32 @@ import { until } from '../harness/until.ts';
 /** To be in the environment of the bal that is looked at. */
 export const HEAP_ENVIRONMENT = { NODE_OPTIONS: `--import=${new URL('./heap-preload.js', import.meta.url).href}` };
 
-/** Bytes on the heap of one of its processes, after all garbage is collected. */
-export async function liveHeap({ home }: Bal, pid: number): Promise<number> {
+export interface Inside {
+  /** On the heap, after all garbage is collected. */
+  readonly heapBytes: number;
+  /** What keeps the event loop going, by kind: timers, sockets, requests under way. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** What one of its processes holds inside. */
+export async function insideOf({ home }: Bal, pid: number): Promise<Inside> {
   const file = join(home.dir, `heap.${pid}`);
   signal(pid, 'SIGWINCH');
-  const bytes = await until('the heap is measured', () => {
+  const said = await until('the process tells what it holds', () => {
     try {
-      return Number(readFileSync(file, 'utf8'));
+      return readFileSync(file, 'utf8');
     } catch {
       return null;
     }
   });
   rmSync(file);
-  return bytes;
+  const { heapBytes, resources: names }: { heapBytes: number; resources: string[] } = JSON.parse(said);
+  const resources: Record<string, number> = {};
+  for (const name of names) resources[name] = (resources[name] ?? 0) + 1;
+  return { heapBytes, resources };
+}
+
+/** Bytes on the heap of one of its processes, after all garbage is collected. */
+export async function liveHeap(bal: Bal, pid: number): Promise<number> {
+  return (await insideOf(bal, pid)).heapBytes;
 }

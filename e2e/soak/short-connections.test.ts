@@ -12,11 +12,22 @@ import { visits } from '../harness/load.ts';
 import { freePort } from '../harness/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
 import { MIB } from './footprint.ts';
+import { HEAP_ENVIRONMENT, insideOf } from './heap.ts';
 import { scale } from './scale.ts';
 
 const ROUNDS = scale(3, 100);
 const EACH = scale(400, 5000);
 const RSS_TOLERANCE = scale(32, 24) * MIB;
+/** What is alive after all garbage is collected: twelve bytes kept of each of the long form's connections would show. */
+const HEAP_TOLERANCE = 6 * MIB;
+
+type Counts = Readonly<Record<string, number>>;
+
+function sumOf(all: readonly Counts[]): Counts {
+  const sum: Record<string, number> = {};
+  for (const [kind, count] of all.flatMap((one) => Object.entries(one))) sum[kind] = (sum[kind] ?? 0) + count;
+  return sum;
+}
 
 /** Clients that reset as soon as they are connected, or before. */
 async function rude(port: number, count: number): Promise<void> {
@@ -42,11 +53,14 @@ forEachEngine(`${ROUNDS * EACH} short connections with faults among them leave n
   const bal = await startBal(t, {
     engine,
     daemon: true,
+    env: HEAP_ENVIRONMENT,
     config: configFor(port, [a, b, dead], { log_level: 'error' }),
   });
   await bal.checked();
   const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-  const sizes: { rss: number; descriptors: number }[] = [];
+  // The primary's are not settled at any one moment: its checks come and go.
+  const primary: { descriptors: number; heap: number; resources: Counts }[] = [];
+  const workers: { rss: number; descriptors: number; heap: number; resources: Counts }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const good = Math.floor(EACH * 0.8);
     const counts = await visits(port, echoes(), good, { clients: 16 });
@@ -55,15 +69,28 @@ forEachEngine(`${ROUNDS * EACH} short connections with faults among them leave n
     await rude(port, EACH - good);
     await bal.statusWhen('all are over', ({ totals }) => totals?.active_connections === 0);
     const pids = await bal.workerPids();
-    sizes.push({
+    const inside = await Promise.all(pids.map((pid) => insideOf(bal, pid)));
+    workers.push({
       rss: pids.reduce((sum, pid) => sum + residentBytes(pid), 0),
       descriptors: Math.max(...pids.map(descriptors)),
+      heap: inside.reduce((sum, { heapBytes }) => sum + heapBytes, 0),
+      resources: sumOf(inside.map(({ resources }) => resources)),
     });
+    const { heapBytes, resources } = await insideOf(bal, bal.pid);
+    primary.push({ descriptors: descriptors(bal.pid), heap: heapBytes, resources });
   }
   // The first round fills caches and lets the heap grow to what it needs.
-  const [first, last] = [sizes[1], sizes.at(-1)];
+  for (const [who, sizes] of Object.entries({ workers, primary })) {
+    t.diagnostic(`${who}: ${[sizes[0], sizes[1], sizes.at(-1)].map((one) => JSON.stringify(one)).join(' → ')}`);
+    const [first, last] = [sizes[1], sizes.at(-1)];
+    assert.ok(first !== undefined && last !== undefined);
+    const said = `${who}: ${JSON.stringify(first)} → ${JSON.stringify(last)}`;
+    assert.ok(last.descriptors <= first.descriptors + 4, said);
+    assert.ok(last.heap - first.heap < HEAP_TOLERANCE, said);
+    for (const [kind, count] of Object.entries(last.resources))
+      assert.ok(count <= (first.resources[kind] ?? 0) + 4, `${kind} grow: ${said}`);
+  }
+  const [first, last] = [workers[1], workers.at(-1)];
   assert.ok(first !== undefined && last !== undefined);
-  t.diagnostic(sizes.map(({ rss, descriptors: fds }) => `${(rss / MIB).toFixed(0)} MiB ${fds} fds`).join(', '));
-  assert.ok(last.descriptors <= first.descriptors + 4, `descriptors: ${first.descriptors} → ${last.descriptors}`);
   assert.ok(last.rss - first.rss < RSS_TOLERANCE, `memory: ${first.rss / MIB} → ${last.rss / MIB} MiB`);
 });
