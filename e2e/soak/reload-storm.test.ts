@@ -15,7 +15,9 @@ import { footprintOf, inWords, MIB } from './footprint.ts';
 import { scale } from './scale.ts';
 import { finishAll, openStreams, type Stream } from './streams.ts';
 
-const RELOADS = scale(5, 100);
+/** How often something else changes before it begins anew; the last change is none. */
+const CYCLE = 6;
+const RELOADS = scale(CYCLE, 100);
 const STREAMS_EACH = 2;
 /** Garbage that is not collected yet. */
 const RSS_TOLERANCE = 64 * MIB;
@@ -30,22 +32,37 @@ interface Ports {
   readonly extra: number;
 }
 
-/** Round after round something else is different: nothing, a backend more, the log level, a port more. */
+/**
+ * Round after round something else is different: a backend more, the log level, a port more, a port and a backend less,
+ * another backend, nothing.
+ */
 function configOf(round: number, ports: Ports, [a, b, c]: readonly [Backend, Backend, Backend]): object {
   const both = [a, b];
-  const backends = [both, [a, b, c], both, both, [b]][round % 5] ?? both;
+  const backends = [both, [a, b, c], both, both, [b], both][round % CYCLE] ?? both;
   const where = (list: readonly Backend[]): object[] => list.map(({ host, port }) => ({ host, port }));
   return {
     bind_address: '127.0.0.1',
     workers: 2,
-    log_level: round % 5 === 2 ? 'warn' : 'info',
+    log_level: round % CYCLE === 2 ? 'warn' : 'info',
     runtime: { ...QUICK, drain_timeout_ms: 600_000 },
     services: {
       main: { port: ports.main, backends: where(backends) },
-      ...(round % 5 === 3 && { extra: { port: ports.extra, backends: where([c]) } }),
+      ...(round % CYCLE === 3 && { extra: { port: ports.extra, backends: where([c]) } }),
     },
   };
 }
+
+/**
+ * What the verdict of such a round names as changed; the number of backends also changes values that are tuned by it.
+ */
+const CHANGES: readonly (readonly string[])[] = [
+  [],
+  ['main.backends'],
+  ['log_level', 'main.backends'],
+  ['extra', 'log_level'],
+  ['extra', 'main.backends'],
+  ['main.backends'],
+];
 
 forEachEngine(
   `${RELOADS} reloads under load: nobody refused, nobody cut, no byte wrong, nothing left`,
@@ -62,6 +79,12 @@ forEachEngine(
       bal.configure({ ...configOf(round, ports, backends) });
       const { code, verdict } = await bal.graceful();
       assert.equal(code, 0, JSON.stringify(verdict));
+      const changed = verdict.changed.map(({ what }) => what).sort();
+      const wanted = CHANGES[round % CYCLE] ?? [];
+      const missing = wanted.filter((what) => !changed.some((one) => one === what || one.startsWith(`${what}.`)));
+      assert.deepEqual(missing, [], `changed: ${changed.join(', ')}`);
+      if (wanted.length === 0) assert.deepEqual(changed, []);
+      assert.equal(verdict.workers_replaced, 2);
       return verdict.duration_ms;
     };
     // What is loaded and allocated once is there before the count begins.
@@ -85,9 +108,9 @@ forEachEngine(
       // Held on workers of many generations, but not so many that the machine is busy with them alone.
       if (streams.length < 40) streams.push(...(await openStreams(t, ports.main, STREAMS_EACH, round * 10)));
       slowest = Math.max(slowest, await reload(round));
-      if (round % 5 === 3)
+      if (round % CYCLE === 3)
         assert.deepEqual(troubles(await visits(ports.extra, echoes(64), 5)), {}, 'the added port serves');
-      if (round % 5 === 4)
+      if (round % CYCLE === 4)
         assert.equal((await visits(ports.extra, echoes(64), 1)).refused, 1, 'the removed port does not');
     }
     const counts = await load.stop();
