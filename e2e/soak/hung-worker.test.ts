@@ -48,6 +48,8 @@ describe('a hung worker', { concurrency: 2 }, () => {
     await load.succeeds(20);
     assert.deepEqual(troubles(await load.stop()), {});
     assert.equal(isAlive(victim.pid), false);
-    assert.deepEqual(await finishAll(streams), { ok: other.active_connections, reset: victim.active_connections });
+    const { ok = 0, reset = 0, short = 0, ...more } = await finishAll(streams);
+    // Where it had read all that the client sent, but not yet the answer, the kernel ends the connection without a reset.
+    assert.deepEqual([ok, reset + short, more], [other.active_connections, victim.active_connections, {}]);
   });
 });
