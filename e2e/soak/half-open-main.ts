@@ -83,7 +83,8 @@ await owned(async (t) => {
   assert.equal((await bal.graceful()).code, 0, 'a reload works as well');
   await load.succeeds(200);
   const { totals } = await bal.status();
-  assert.ok((totals?.active_connections ?? 0) <= 8, 'a connection that is not complete is none');
+  // Of those that have just ended bal may hear a moment later, but never half as many as are half open.
+  assert.ok((totals?.active_connections ?? 0) < HALF_OPEN / 4, 'a connection that is not complete is none');
   syns.kill('SIGKILL');
   assert.deepEqual(troubles(await load.stop()), {});
   assert.deepEqual(await finishAll(streams), { ok: 4 });
