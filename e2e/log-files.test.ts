@@ -19,22 +19,25 @@ async function say(bal: Bal): Promise<void> {
 
 forEachEngine('files are rotated by size, every line stays whole, and only so many are kept', async (t, engine) => {
   const a = await backend(t, named('a'));
+  const port = await freePort();
   const bal = await startBal(t, {
     engine,
     daemon: true,
     env: { BAL_LOG_SIZE: '1k' },
-    config: configFor(await freePort(), [a], { workers: 1, log_level: 'debug' }),
+    config: configFor(port, [a], { workers: 1, log_level: 'debug', log_connections: 'all' }),
   });
+  const load = startLoad(t, port, names('a'), { clients: 2 });
   const numbers = new Set<string>();
   await until(
     'many files were written',
     async () => {
       for (const file of logFiles(bal.home.logDir)) numbers.add(file);
-      if (numbers.size < 16) await say(bal);
       return numbers.size >= 16;
     },
     { withinMs: 40_000 },
   );
+  await load.succeeds(20);
+  assert.deepEqual(troubles(await load.stop()), {}, 'clients do not notice');
   await bal.stop();
   const left = logFiles(bal.home.logDir);
   assert.ok(left.length >= 3 && left.length <= 12, `${left.length} files are kept`);

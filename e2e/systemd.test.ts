@@ -40,6 +40,18 @@ for (const unit of units) {
     assert.equal(checked.status, 0, checked.stdout.split('\n').slice(-3).join('\n') + checked.stderr);
   });
 
+  test(`${unit} runs bal as a user of its own, with no right but that to ports below 1024`, () => {
+    const all = settings(unit);
+    assert.equal(all.get('DynamicUser'), 'yes');
+    assert.deepEqual([all.get('User'), all.get('Group')], [undefined, undefined], 'systemd makes one up');
+    assert.equal(all.get('NoNewPrivileges'), 'yes');
+    for (const key of ['AmbientCapabilities', 'CapabilityBoundingSet'])
+      assert.equal(all.get(key), 'CAP_NET_BIND_SERVICE', key);
+    // With a prefix such as + or ! a command has the rights of root all the same.
+    for (const key of ['ExecStart', 'ExecReload', 'ExecStop', 'ExecStartPre'])
+      assert.match(all.get(key) ?? '/', /^\//, key);
+  });
+
   test(`${unit} gives bal longer to stop than connections may take to finish`, () => {
     // The default of drain_timeout_ms, in seconds.
     assert.ok(Number(settings(unit).get('TimeoutStopSec')) > 30);

@@ -10,12 +10,16 @@ import { echoes } from '../harness/exchange.ts';
 import { troubles, visits } from '../harness/load.ts';
 import { atEnd } from '../harness/owner.ts';
 import { freePort } from '../harness/ports.ts';
+import { proportionalBytes } from '../harness/processes.ts';
 import { disperse, offer } from './crowd.ts';
+import { MIB } from './footprint.ts';
 import { scale } from './scale.ts';
 import { finishAll, openStreams } from './streams.ts';
 
 const LIMIT = scale(60, 2000);
 const STREAMS = 8;
+/** What a crowd of five times the limit may leave behind in all workers. */
+const KEPT = 48 * MIB;
 
 forEachEngine(
   `1, 2 and 5 times ${LIMIT} clients where ${LIMIT} may be: the limit is served, the rest is reset and counted, streams go on`,
@@ -25,6 +29,9 @@ forEachEngine(
     const config = configFor(port, [a], { runtime: { max_concurrent_connections: LIMIT } });
     const bal = await startBal(t, { engine, config });
     const streams = await openStreams(t, port, STREAMS);
+    const held = async (): Promise<number> =>
+      (await bal.workerPids()).reduce((sum, pid) => sum + proportionalBytes(pid), 0);
+    const before = await held();
     let rejected = 0;
     for (const factor of [1, 2, 5]) {
       const offered = factor * LIMIT - STREAMS;
@@ -47,6 +54,9 @@ forEachEngine(
       await bal.statusWhen('the crowd has left', (now) => now.totals?.active_connections === STREAMS);
       assert.deepEqual(troubles(await visits(port, echoes(), 50, { clients: 8 })), {}, 'everybody is served again');
     }
+    const grown = (await held()) - before;
+    t.diagnostic(`the workers have grown by ${(grown / MIB).toFixed(1)} MiB`);
+    assert.ok(grown < KEPT, `the workers have grown by ${(grown / MIB).toFixed(1)} MiB`);
     assert.deepEqual(await finishAll(streams), { ok: STREAMS });
     const { totals } = await bal.status();
     assert.equal(totals?.rejected_total, LIMIT + 4 * LIMIT, 'what was beyond the limit, and nobody else');
