@@ -115,6 +115,9 @@ ${ENGINES.map(stormLine).join('\n')}
 | readers that stand still before fast senders cost bounded memory | \`e2e/soak/slow-readers.test.ts\` |
 | very many idle connections beside traffic | \`e2e/soak/idle-crowd.test.ts\` |
 | clients that connect and say nothing; connections that never complete | \`e2e/soak/silent-clients.test.ts\`, \`e2e/soak/half-open.test.ts\` |
+| a wall clock that jumps by hours under traffic | \`e2e/soak/clock-step.test.ts\`, \`lib/primary/clock.test.ts\` |
+| a worker that says nonsense to the primary | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/mad-worker.test.ts\`, \`lib/ipc/incoming.test.ts\` |
+| never zero workers that listen, never more clients than the limit, one record for each connection, under any order of faults | \`lib/primary/fleet.model.test.ts\`, \`lib/worker/policy.model.test.ts\`, \`lib/primary/leases.network.test.ts\` |
 | a full log disk, room again, a stop on a full one | \`e2e/soak/disk-full.test.ts\`, \`lib/primary/log-file.test.ts\` |
 | hostile clients of the control socket; nothing that passes through is told | \`e2e/soak/hostile.test.ts\`, \`e2e/soak/secrets.test.ts\` |
 | very many short connections leave nothing behind | \`e2e/soak/short-connections.test.ts\` |
@@ -122,7 +125,7 @@ ${ENGINES.map(stormLine).join('\n')}
 ## Not proved here
 
 - Several hosts: backends, clients and bal share one kernel and the loopback device. Real packet loss, reordering, MTU trouble, and a cable that is pulled (where neither FIN nor RST arrives) are not tested.
-- A slow network (\`tc netem\`) is not tested here.
+- A slow network is not tested here: it takes \`tc netem\`, which the kernel of this machine does not have.
 - A name server that is slow, or answers differently from query to query, is not tested; one that says "no such name" is.
 - A hung primary (SIGSTOP) is not replaced by anything: it is a promise of the service manager, not of bal. The workers go on with what they last knew; that is not tested for long times.
 - A kernel that runs out of memory and kills a process of bal is tested only as the SIGKILL that it sends.
