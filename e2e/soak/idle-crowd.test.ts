@@ -66,7 +66,9 @@ forEachEngine(`${IDLE} idle connections stay, and traffic beside them is served`
     'each of the idle ones is alive, after a reload too',
   );
   await crowd({ kind: 'leave' });
-  const after = await bal.statusWhen('all have left', (now) => now.totals?.active_connections === 0);
+  const after = await bal.statusWhen('all have left, and the workers before the reload are gone', (now) => {
+    return now.totals?.active_connections === 0 && now.workers.every(({ state }) => state !== 'draining');
+  });
   assert.equal(after.totals?.rejected_total, 0);
   assert.equal(after.totals?.failed_total, 0);
   const kept = (await held()) - before;
