@@ -108,7 +108,7 @@ inTerminal('in a terminal it shows services, backends, workers and events, and s
   screen.press('s');
   const sorted = await screen.shows('that it sorts', /s sort \(active\)/);
   assert.equal(order(sorted.join('\n'), at), 'ba', 'the one with connections is first');
-  for (const by of ['rate', 'traffic', 'name']) {
+  for (const by of ['rate', 'traffic', 'state', 'name']) {
     screen.press('s');
     await screen.shows(`that it sorts by ${by}`, new RegExp(`s sort \\(${by}\\)`));
   }
@@ -143,6 +143,61 @@ inTerminal('it fits the terminal, also after it was resized', async (t) => {
   screen.resize(2, 2);
   await screen.shows('what fits', (text) => text.startsWith('ba\n'));
   screen.resize(80, 24);
+  screen.press('q');
+  assert.equal(await screen.ended(), 0);
+});
+
+inTerminal('with more backends than lines it is scrolled, and the one that is down is found', async (t) => {
+  const [up, gone] = [await backend(t, namedAndStays('a')), await backend(t, namedAndStays('b'))];
+  await gone.die();
+  const many = Array.from({ length: 60 }, (_, i) => ({ host: `127.0.1.${i + 1}`, port: gone.port }));
+  const config = configFor(await freePort(), [up, ...many], { workers: 1 });
+  const bal = await startBal(t, { config });
+  await bal.checked();
+  const screen = top(t, bal, 40, 10);
+  const has = (text: RegExp) => (now: string) => now.startsWith('bal ') && text.test(now);
+  const small = await screen.shows('which lines these are', has(/^1-5 of \d+ lines; arrows scroll$/m));
+  assert.ok(
+    small.every((line) => line.length <= 40),
+    small.join('\n'),
+  );
+  screen.press('Down');
+  await screen.shows('one line more', has(/^2-6 of /m));
+  screen.press('NPage');
+  await screen.shows('a page more', has(/^6-10 of /m));
+  screen.press('End');
+  await screen.shows('the end', has(/^\d+-(\d+) of \1 lines/m));
+  screen.resize(120, 30);
+  const last = await screen.shows('the workers and the last event', has(/WORKER[\s\S]*bal\.started/));
+  assert.ok(!last.join('\n').includes('SERVICE'));
+  screen.press('Home');
+  await screen.shows('the start', has(/^1-25 of /m));
+  screen.press('s', 's', 's', 's');
+  const sorted = await screen.shows('what is down first', has(/sort \(state\)/));
+  assert.match(sorted[5] ?? '', /127\.0\.1\.1:\d+ +down/);
+  screen.press('q');
+  assert.equal(await screen.ended(), 0);
+});
+
+for (const [what, ...prefix] of [
+  ['without keys (stdin is no terminal)', 'sh', '-c', 'exec "$@" </dev/null', 'sh'],
+  ['where the terminal can do nothing (TERM=dumb)', 'env', 'TERM=dumb'],
+]) {
+  inTerminal(`${what} it prints plain blocks`, async (t) => {
+    const { bal } = await scene(t);
+    const command = [...prefix, process.execPath, BAL, 'top'];
+    const screen = openTerminal(t, command, { env: environment(bal.home.dir), columns: 120, rows: 60 });
+    await screen.shows('a second block', (text) => text.split(/^bal \d/m).length > 2);
+    assert.doesNotMatch(screen.lines().join('\n'), /q quit|internal error/);
+    screen.press('C-c');
+  });
+}
+
+inTerminal('a terminal that says it has no size is taken for one of 80 columns and 24 lines', async (t) => {
+  const { bal } = await scene(t);
+  const command = ['sh', '-c', 'stty rows 0 cols 0; exec "$@"', 'sh', process.execPath, BAL, 'top'];
+  const screen = openTerminal(t, command, { env: environment(bal.home.dir), columns: 80, rows: 24 });
+  await screen.shows('the head and the table', /^bal .*q quit[\s\S]*SERVICE/);
   screen.press('q');
   assert.equal(await screen.ended(), 0);
 });

@@ -97,7 +97,7 @@ export const COMMANDS = {
     examples: ['bal events', 'bal events -f', 'bal events --json'],
   },
   top: {
-    about: 'Watch services, backends and workers live; q quits, s sorts',
+    about: 'Watch services, backends and workers live; q quits, s sorts, arrows scroll',
     flags: [],
     argument: null,
     exit: '0 ended by the operator; 1 no answer; 3 not running',

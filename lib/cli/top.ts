@@ -10,7 +10,8 @@ import { isEvent } from './events.ts';
 import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
 import { triplet } from './report.ts';
 import { observe, type History } from '../control/rates.ts';
-import { SORTS, screen, type Sort } from './top/screen.ts';
+import { keysIn, type Key } from './top/keys.ts';
+import { SORTS, furthest, screen, type Sort, type View } from './top/screen.ts';
 
 const REFRESH_MS = 1000;
 const ENTER = '\u001b[?1049h\u001b[?25l';
@@ -26,7 +27,12 @@ export async function top(io: Io): Promise<ExitCode> {
     if (first.reached.kind !== 'answered') triplet(io, first.reached.problem);
     return first.reached.kind === 'not_running' ? 3 : 1;
   }
-  return process.stdout.isTTY ? live(first.history, io) : plain(first.history, io);
+  return isScreen() ? live(first.history, io) : plain(first.history, io);
+}
+
+/** Whether there are a screen to draw on and keys to press. */
+function isScreen(): boolean {
+  return process.stdout.isTTY && process.stdin.isTTY && process.env['TERM'] !== 'dumb';
 }
 
 interface Look {
@@ -53,7 +59,9 @@ async function plain(first: History, io: Io): Promise<ExitCode> {
   let history: History | null = first;
   while (!gone) {
     if (history === null) io.out('bal does not answer');
-    else for (const line of screen({ history, events: await lastEvents(), sort: 'name', size: null }, io)) io.out(line);
+    else
+      for (const line of screen({ history, events: await lastEvents(), sort: 'name', size: null, scroll: 0 }, io))
+        io.out(line);
     io.out('');
     await sleep(REFRESH_MS);
     history = (await look(history)).history;
@@ -69,17 +77,51 @@ async function live(first: History, io: Io): Promise<ExitCode> {
   let events: readonly EventRecord[] = [];
   let note = '';
 
+  let scroll = 0;
+
+  // A terminal that does not know its size says 0 (a serial line, some containers).
+  const rows = (): number => stdout.rows || 24;
+  const view = (of: History): View => {
+    const room = rows() - (note === '' ? 1 : 2);
+    return { history: of, events, sort, size: { columns: stdout.columns || 80, rows: room }, scroll };
+  };
   const draw = (): void => {
-    const { columns, rows } = stdout;
     if (history === null) return;
-    const lines = screen({ history, events, sort, size: { columns, rows: rows - 1 } }, io);
-    const all = note === '' ? lines : [note, ...lines.slice(0, rows - 2)];
+    const lines = screen(view(history), io);
+    const all = note === '' ? lines : [note, ...lines];
     stdout.write(HOME + all.map((line) => `${line}${REST_OF_LINE}\n`).join('') + REST_OF_SCREEN);
   };
+  const press = (key: Key): void => {
+    const most = history === null ? 0 : furthest(view(history), io);
+    const page = Math.max(1, rows() - 6);
+    const to = (line: number): number => Math.min(Math.max(0, line), most);
+    switch (key) {
+      case 'quit':
+        return end.abort();
+      case 'sort':
+        sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? 'name';
+        return;
+      case 'up':
+        scroll = to(to(scroll) - 1);
+        return;
+      case 'down':
+        scroll = to(scroll + 1);
+        return;
+      case 'page_up':
+        scroll = to(to(scroll) - page);
+        return;
+      case 'page_down':
+        scroll = to(scroll + page);
+        return;
+      case 'start':
+        scroll = 0;
+        return;
+      case 'end':
+        scroll = most;
+    }
+  };
   const keys = (data: Buffer): void => {
-    const key = data.toString();
-    if (key === 'q' || key === '\u0003' || key === '\u001b') end.abort();
-    if (key === 's') sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? 'name';
+    for (const key of keysIn(data.toString())) press(key);
     draw();
   };
   const stop = (): void => end.abort();

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import { unknownStatus } from '../status.ts';
 import { observe } from '../../control/rates.ts';
-import { fitted, screen, sparkline } from './screen.ts';
+import { fitted } from './fit.ts';
+import { furthest, screen, sparkline, type View } from './screen.ts';
 
 const io = { out: () => undefined, err: () => undefined, colour: true };
 
@@ -13,10 +14,6 @@ test('a sparkline is scaled to its highest value, and flat without traffic', () 
   assert.equal(sparkline(Array.from({ length: 100 }, () => 1)).length, 30);
 });
 
-test('a line is cut to the width of the terminal, and its colours cost none', () => {
-  assert.equal(fitted('\u001b[31mabcdef\u001b[39m', 3), '\u001b[31mabc\u001b[39m');
-});
-
 test('the screen never has more lines or columns than the terminal', () => {
   const history = observe(null, unknownStatus(true, 1), 0);
   for (const size of [
@@ -24,8 +21,58 @@ test('the screen never has more lines or columns than the terminal', () => {
     { columns: 20, rows: 5 },
     { columns: 200, rows: 60 },
   ]) {
-    const lines = screen({ history, events: [], sort: 'name', size }, io);
+    const lines = screen({ history, events: [], sort: 'name', size, scroll: 0 }, io);
     assert.ok(lines.length <= size.rows);
     for (const line of lines) assert.ok(fitted(line, size.columns) === line);
   }
+});
+
+const BACKENDS = 100;
+
+/** One service with many backends, of which the last one is down. */
+function crowd(): View['history'] {
+  const status = unknownStatus(true, 1);
+  const backends = Array.from({ length: BACKENDS }, (_, i) => ({
+    address: `10.0.0.${i + 1}:80`,
+    reachable: i + 1 < BACKENDS,
+    state: i + 1 < BACKENDS ? ('up' as const) : ('down' as const),
+    active_connections: 0,
+    last_check_time: null,
+    counters: null,
+    connections_total: 0,
+    bytes_in: 0,
+    bytes_out: 0,
+    cooldown_ms: null,
+  }));
+  const service = {
+    ...status,
+    name: 'web',
+    bind_address: '127.0.0.1',
+    port: 80,
+    method: 'round_robin' as const,
+    backends,
+    backend_total: BACKENDS,
+    backend_reachable: BACKENDS - 1,
+    active_connections: 0,
+    ends: null,
+  };
+  return observe(null, { ...status, services: [service] }, 0);
+}
+
+test('what does not fit is reached by scrolling, and the head stays', () => {
+  const view: View = { history: crowd(), events: [], sort: 'name', size: { columns: 120, rows: 20 }, scroll: 0 };
+  const start = screen(view, io);
+  const end = screen({ ...view, scroll: furthest(view, io) }, io);
+  assert.equal(start.length, 20);
+  assert.equal(end.length, 20);
+  assert.equal(start[0], end[0]);
+  assert.match(start.at(-1) ?? '', /^1-16 of \d+ lines/);
+  assert.ok(
+    end.some((line) => line.includes(`10.0.0.${BACKENDS}:80`)) && end.some((line) => line.startsWith('WORKER')),
+  );
+});
+
+test('sorted by state, the backend that is down comes first', () => {
+  const view: View = { history: crowd(), events: [], sort: 'state', size: { columns: 120, rows: 20 }, scroll: 0 };
+  assert.match(screen(view, io)[5] ?? '', new RegExp(`10\\.0\\.0\\.${BACKENDS}:80 .*down`));
 });

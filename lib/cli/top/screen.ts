@@ -8,36 +8,50 @@ import { paint, table, type Cell } from '../report.ts';
 import type { History, Rates } from '../../control/rates.ts';
 import { backendKey, workerKey } from '../../control/rates.ts';
 import { bytes, duration } from '../../units.ts';
+import { fitted, lastScroll, windowOf } from './fit.ts';
 
-export const SORTS = ['name', 'active', 'rate', 'traffic'] as const;
+export const SORTS = ['name', 'active', 'rate', 'traffic', 'state'] as const;
 export type Sort = (typeof SORTS)[number];
+
+/** Null: plain output, as long and as wide as it gets. */
+type Size = { readonly columns: number; readonly rows: number } | null;
 
 export interface View {
   readonly history: History;
   /** Oldest first. */
   readonly events: readonly EventRecord[];
   readonly sort: Sort;
-  /** Null: plain output, as long and as wide as it gets. */
-  readonly size: { readonly columns: number; readonly rows: number } | null;
+  readonly size: Size;
+  /** How many lines below the head are above what is seen. */
+  readonly scroll: number;
 }
 
 const BARS = '▁▂▃▄▅▆▇█';
 const TREND_SHOWN = 30;
 const EVENTS_SHOWN = 10;
+const HEAD_LINES = 3;
 
 export function screen(view: View, io: Io): string[] {
-  const { history, size } = view;
-  const lines = [
-    ...head(history, view.sort, size === null, io),
-    '',
-    ...backends(view, io),
-    '',
-    ...workers(history, io),
-  ];
-  const room = size === null ? EVENTS_SHOWN : Math.max(0, size.rows - lines.length - 2);
-  const shown = room === 0 ? [] : view.events.slice(-room).map((event) => eventLine(event, io));
-  if (shown.length > 0) lines.push('', ...shown);
-  return size === null ? lines : lines.slice(0, size.rows).map((text) => fitted(text, size.columns));
+  const { history, size, sort, scroll } = view;
+  const top = [...head(history, sort, size === null, io), ''];
+  const body = below(view, io);
+  if (size === null) return [...top, ...body];
+  const lines = [...top, ...windowOf(body, size.rows - top.length, scroll)];
+  return lines.slice(0, size.rows).map((text) => fitted(text, size.columns));
+}
+
+/** How far down this view can be scrolled. */
+export function furthest(view: View, io: Io): number {
+  return view.size === null ? 0 : lastScroll(below(view, io).length, view.size.rows - HEAD_LINES);
+}
+
+/** What is below the head. As many events as there is room for; where there is little, as many as plain output has. */
+function below(view: View, io: Io): string[] {
+  const lines = [...backends(view, io), '', ...workers(view.history, io)];
+  const room = view.size === null ? 0 : view.size.rows - HEAD_LINES - lines.length - 1;
+  const count = room > 0 ? room : EVENTS_SHOWN;
+  const shown = view.events.slice(-count).map((event) => eventLine(event, io));
+  return shown.length === 0 ? lines : [...lines, '', ...shown];
 }
 
 function head({ status, total }: History, sort: Sort, plain: boolean, io: Io): string[] {
@@ -116,7 +130,14 @@ function order(history: History, service: ServiceStatus, sort: Sort, a: BackendS
       return (rates(b)?.connections ?? 0) - (rates(a)?.connections ?? 0);
     case 'traffic':
       return traffic(rates(b)) - traffic(rates(a));
+    case 'state':
+      return trouble(b) - trouble(a);
   }
+}
+
+/** What wants to be looked at first. */
+function trouble({ state }: BackendStatus): number {
+  return state === 'down' ? 2 : state === 'up' ? 0 : 1;
 }
 
 function traffic(rates: Rates | undefined): number {
@@ -153,19 +174,4 @@ function perSecond(rate: number): string {
 
 function shortRate(rate: number): string {
   return rate >= 100 ? String(Math.round(rate)) : Number(rate.toFixed(1)).toString();
-}
-
-/** Cut to the width; escape sequences take none. */
-export function fitted(text: string, columns: number): string {
-  let width = 0;
-  let result = '';
-  // eslint-disable-next-line no-control-regex -- that is what a colour begins with
-  for (const [part] of text.matchAll(/\u001b\[[0-9;]*m|./gu)) {
-    if (part.startsWith('\u001b')) result += part;
-    else if (width < columns) {
-      result += part;
-      width++;
-    }
-  }
-  return result;
 }

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { keysIn } from './keys.ts';
+
+test('an arrow is one key, and the escape key alone is another', () => {
+  assert.deepEqual(keysIn('\u001b[A'), ['up']);
+  assert.deepEqual(keysIn('\u001bOB'), ['down']);
+  assert.deepEqual(keysIn('\u001b'), ['quit']);
+});
+
+test('a key that is held comes many at a time', () => {
+  assert.deepEqual(keysIn('\u001b[B\u001b[B\u001b[6~ss'), ['down', 'down', 'page_down', 'sort', 'sort']);
+});
+
+test('keys without a meaning have none, also those with an escape sequence', () => {
+  assert.deepEqual(keysIn('x\u001b[15~한\u001b[1;5Cq'), ['quit']);
+});
