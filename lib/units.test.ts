@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { bytes, counted, duration } from './units.ts';
+import { bytes, counted, duration, listed } from './units.ts';
 
 test('bytes() uses the largest unit that leaves one digit before the point', () => {
   assert.deepEqual([null, 0, 1023, 1024, 1536, 102_400, 3 << 20, 2 ** 62].map(bytes), [
@@ -33,4 +33,10 @@ test('counted() has a plural', () => {
     [counted(0, 'worker'), counted(1, 'worker'), counted(2, 'worker')],
     ['0 workers', '1 worker', '2 workers'],
   );
+});
+
+test('listed() has no end of names on one line', () => {
+  assert.equal(listed(['a', 'b']), 'a, b');
+  assert.equal(listed([...'abcdefgh']), 'a, b, c, d, e, f, g, h');
+  assert.equal(listed([...'abcdefghij']), 'a, b, c, d, e, f, g, h, and 2 more');
 });

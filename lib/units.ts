@@ -5,6 +5,14 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+const LISTED = 8;
+
+/** `a, b`; of a long list the beginning, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, LISTED).join(', ');
+  return names.length > LISTED ? `${shown}, and ${names.length - LISTED} more` : shown;
+}
+
 const SIZES = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** `512 B`, `1.5 KiB`, `20 GiB`; a dash when it is not known. */

@@ -6,7 +6,7 @@ import type { Triplet } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
 import { json, triplet } from './report.ts';
-import { counted } from '../units.ts';
+import { counted, listed } from '../units.ts';
 
 export interface CheckOptions {
   config?: string;
@@ -65,9 +65,8 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
 }
 
 function summaryOf({ name, bindAddress, port, method, backends }: ServicePlan): string {
-  const shown = backends.slice(0, 8).map(({ address }) => address);
-  const more = backends.length > shown.length ? `, and ${backends.length - shown.length} more` : '';
-  return `${name}: ${addressOf(bindAddress, port)} to ${shown.join(', ')}${more} (${method})`;
+  const to = listed(backends.map(({ address }) => address));
+  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method})`;
 }
 
 function invalid(errors: readonly Problem[]): Triplet {

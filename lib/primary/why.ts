@@ -3,6 +3,7 @@
 import type { BackendWhy, ServiceWhy, Triplet, Why } from '../control/protocol.ts';
 import type { Runtime } from '../../config/plan.ts';
 import { REASONS } from '../ipc/reasons.ts';
+import { listed } from '../units.ts';
 import type { Backend, Cause, Evidence } from './backend.ts';
 import { cooldownLeft, stateOf } from './backend.ts';
 import type { Instance } from './instance.ts';
@@ -48,7 +49,7 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
       return null;
     case 'degraded':
       return {
-        what_happened: `${out.length} of ${total} backends are out: ${out.map(({ address }) => address).join(', ')}`,
+        what_happened: `${out.length} of ${total} backends are out: ${listed(out.map(({ address }) => address))}`,
         why_likely: 'they refuse connections or do not answer; the others carry their share',
         do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and repair what it names`,
       };
