@@ -67,11 +67,13 @@ inBrowser(
     await shows(page, '#live', new RegExp(`Backend ${address} is down\\.`));
     await shows(page, '#figures', /Readiness\s*Ready.*1 of 2/);
     await until('the title tells it', async () => (await page.title()) === 'bal: 1 of 2 up');
+    await page.getByText(`Down: ${address}`, { exact: true }).waitFor();
     await takePicture(page, 'backend-down');
     await recover();
     await rowOf(page, address)
       .getByText(/^up for/)
       .waitFor();
+    await page.getByText(`Down: ${address}`, { exact: true }).waitFor({ state: 'hidden' });
     await shows(page, '#live', new RegExp(`Backend ${address} is up\\.`));
     await page
       .getByRole('listitem')
@@ -90,7 +92,7 @@ inBrowser(
     await Promise.all(backends.map(({ die }) => die()));
     await visits(port, names('nobody'), 40);
     await shows(page, '#figures', /Readiness\s*Not ready: service default has no backend that is up/);
-    await shows(page, 'article .note', /Protection mode is on since .*; ends /);
+    await shows(page, 'article .note >> nth=0', /Protection mode is on since .*; ends /);
     await shows(page, 'article > .muted', /Connections ended: connect_failed \d+/);
   },
 );

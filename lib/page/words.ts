@@ -1,7 +1,7 @@
 // How the page puts things. Pure.
 
 import type { ProtectionStatus, Readiness, ServiceStatus, Status } from '../control/protocol.ts';
-import { counted, duration } from '../units.ts';
+import { counted, duration, listed } from '../units.ts';
 import type { Link } from './model.ts';
 
 /** One digit below 100, none above: `0.5`, `12.3`, `1234`. */
@@ -55,6 +55,12 @@ export function protectionSentence({ enabled, reason, since, exit_condition }: P
   if (enabled !== true) return null;
   const began = since === null ? '' : ` since ${time(Date.parse(since))}`;
   return `Protection mode is on${began}: ${reason ?? 'unknown'}; ends ${exit_condition ?? 'by itself'}`;
+}
+
+/** Which backends of one service are down; null while none is. They may be far below on a small screen. */
+export function downSentence({ backends }: Pick<ServiceStatus, 'backends'>): string | null {
+  const down = backends.filter(({ state }) => state === 'down').map(({ address }) => address);
+  return down.length === 0 ? null : `Down: ${listed(down)}`;
 }
 
 /** Why connections have ended, the most frequent reason first; null before any has. */

@@ -7,7 +7,7 @@ import { backendKey } from '../../control/rates.ts';
 import { bytes, duration } from '../../units.ts';
 import type { Model } from '../model.ts';
 import { stateSince } from '../model.ts';
-import { endsSentence, protectionSentence, rate } from '../words.ts';
+import { downSentence, endsSentence, protectionSentence, rate } from '../words.ts';
 import type { Part } from './dom.ts';
 import { byId, element, keyed, setOptional, setText } from './dom.ts';
 import { sparkline, type Minute } from './sparkline.ts';
@@ -55,13 +55,15 @@ export function createServices(): (model: Model) => void {
 function createService(name: string, model: () => Model | null): Part<ServiceStatus> {
   const facts = element('p');
   const protection = element('p', { class: 'note' });
+  const down = element('p', { class: 'note' });
   const ends = element('p', { class: 'muted' });
   const { table, update } = createTable(`Backends of ${name}`, COLUMNS, ({ backend }) => backend.address);
   return {
-    node: element('article', {}, element('h3', {}, name), facts, protection, table, ends),
+    node: element('article', {}, element('h3', {}, name), facts, protection, down, table, ends),
     update(service) {
       setText(facts, factsOf(service));
       setOptional(protection, protectionSentence(service.protection_mode));
+      setOptional(down, downSentence(service));
       setOptional(ends, endsSentence(service.ends));
       const now = model();
       if (now !== null) update(service.backends.map((backend) => rowOf(now, name, backend)));
