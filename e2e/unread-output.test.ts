@@ -61,3 +61,28 @@ forEachEngine(
     assert.deepEqual([existsSync(pidFile), existsSync(socket)], [false, false]);
   },
 );
+
+forEachEngine(
+  'a stdout on a full disk keeps neither clients from their backends nor bal from ending',
+  async (t, engine) => {
+    const a = await backend(t, echo);
+    const dir = newHome(t);
+    const port = await freePort();
+    writeConfig(dir, configFor(port, [a]), engine);
+    const stdout = openSync('/dev/full', 'w');
+    const bal = spawn(process.execPath, [BAL, 'start'], {
+      cwd: dir,
+      env: environment(dir),
+      stdio: ['ignore', stdout, 'inherit'],
+    });
+    closeSync(stdout);
+    const { socket } = homeOf({ BAL_HOME: dir });
+    await until('bal is ready', async () => (await askStatus(socket)).state === 'running');
+    assert.equal((await visits(port, echoes(), 10)).ok, 10);
+    const stopped = await cli(['stop'], { home: dir });
+    assert.deepEqual([stopped.code, stopped.stderr], [0, ''], 'it ends without being killed');
+    assert.equal(await until('bal is gone', () => bal.signalCode ?? bal.exitCode), 0);
+    await until('so are its workers', () => pidsOf(dir).length === 0);
+  },
+  existsSync('/dev/full') ? null : 'no /dev/full',
+);

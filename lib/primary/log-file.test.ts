@@ -99,6 +99,29 @@ test('a folder that is removed is made again, and one in whose place a file stan
   await until('it logs again', () => numbersIn(logs).includes(4));
 });
 
+test('a file given up while a write is under way and more waits costs those lines, and nothing else', async (t) => {
+  const dir = folder(t);
+  const logs = join(dir, 'logs');
+  const sink = await openFiles(logs, { watchMs: WATCH_MS });
+  t.after(() => sink.close());
+  // Each line more than sonic-boom writes at once.
+  const long = (number: number): string => `${JSON.stringify({ number, text: 'x'.repeat(20_000) })}\n`;
+  sink.write(long(1));
+  sink.write(long(2));
+  rmSync(logs, { recursive: true });
+  writeFileSync(logs, 'in the way');
+  sink.reopen();
+  assert.notEqual(sink.fault, null);
+  assert.equal(sink.dropped, 2);
+  sink.write(long(3));
+  assert.equal(sink.dropped, 3);
+  rmSync(logs);
+  await until('the fault is over', () => sink.fault === null);
+  sink.write(long(4));
+  await until('it logs again', () => numbersIn(logs).includes(4));
+  assert.equal(sink.dropped, 3);
+});
+
 test('what was written before it closes is in the file', async (t) => {
   const dir = folder(t);
   const sink = await openFiles(dir);

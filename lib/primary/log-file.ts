@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import roll from 'pino-roll';
 
+import { type Boom, isTaken, letGo, opened } from './boom.ts';
 import type { Sink } from './log.ts';
 
 /** What may wait in memory for a disk or terminal that does not take it; beyond it lines are dropped and counted. */
@@ -14,21 +15,9 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const FILE_SIZE = '50m';
 /** Rotated files kept besides the current one. */
 const FILES_KEPT = 10;
-/** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
-const CLOSE_MS = 1000;
 /** How often to look whether the file is still there, or can be opened again. */
 const WATCH_MS = 2000;
 const LINE_FEED = 10;
-
-/** What pino-roll and pino.destination both give: a sonic-boom stream. */
-interface Boom {
-  readonly file: string | null;
-  write(lines: Buffer): boolean;
-  reopen(): void;
-  destroy(): void;
-  on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
-  once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
-}
 
 interface FileOptions {
   /** As in pino-roll (`50m`). */
@@ -63,17 +52,12 @@ export function openFiles(
 }
 
 export function openStdout(): Promise<Sink> {
-  return openSink(WATCH_MS, () =>
-    opened(
-      pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' }) as unknown as Boom,
-    ),
-  );
-}
-
-function opened(boom: Boom): Promise<Boom> {
-  return new Promise((resolve, reject) => {
-    boom.once('ready', () => resolve(boom));
-    boom.once('error', reject);
+  return openSink(WATCH_MS, () => {
+    const options = { fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' } as const;
+    const boom = pino.destination(options) as unknown as Boom;
+    // pino calls it when the process ends. It tries a full disk again and again, for ever; close() has done what can be done.
+    boom.flushSync = () => undefined;
+    return opened(boom);
   });
 }
 
@@ -94,23 +78,29 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
   async function attempt(): Promise<void> {
     try {
       const fresh = await open();
-      fresh.on('error', failed);
-      fresh.on('drop', (lines) => {
+      boom = fresh;
+      fault = null;
+      // One that was given up has its last words unheard.
+      const hear = (event: 'error' | 'drop' | 'write' | 'drain', heard: (argument: unknown) => void): void => {
+        fresh.on(event, (argument) => {
+          if (boom === fresh) heard(argument);
+        });
+      };
+      hear('error', failed);
+      hear('drop', (lines) => {
         const count = linesIn(lines as Buffer);
         dropped += count;
         waiting -= count;
         // After a fault nothing is under way until somebody tries again.
         if (fault !== null) busy = false;
       });
-      fresh.on('write', () => {
+      hear('write', () => {
         fault = null;
       });
-      fresh.on('drain', () => {
+      hear('drain', () => {
         busy = false;
         waiting = 0;
       });
-      boom = fresh;
-      fault = null;
     } catch (error) {
       failed(error);
     }
@@ -136,10 +126,12 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
 
   /** What waits is lost with it. */
   function giveUp(): void {
-    boom?.destroy();
+    const last = boom;
     boom = null;
+    busy = false;
     dropped += waiting;
     waiting = 0;
+    if (last !== null) letGo(last);
   }
 
   /**
@@ -200,19 +192,6 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
       return fault;
     },
   };
-}
-
-/** Settles when all that waits is written, cannot be written, or its time is over. */
-function isTaken(boom: Boom): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, CLOSE_MS);
-    const end = (): void => {
-      clearTimeout(late);
-      resolve();
-    };
-    boom.once('drain', end);
-    boom.once('error', end);
-  });
 }
 
 function isThere(file: string): Promise<boolean> {

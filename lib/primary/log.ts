@@ -1,5 +1,5 @@
 // The log: one JSON object a line, keys in the order of the contract. The primary is the only process that writes it;
-// workers send their lines over IPC. Nothing that happens to the log (full disk, removed directory, a terminal that
+// workers send theirs to it. Nothing that happens to the log (full disk, removed directory, a terminal that
 // went away) may reach the traffic: lines are then dropped and counted.
 
 import { pino } from 'pino';

@@ -216,9 +216,8 @@ export function forkWorker(
     state = 'gone';
     clearTimeout(deadline);
     notReady(reason);
-    const exit = { reason, cut };
-    if (records === null) exited.resolve(exit);
-    else void records.end().then(() => exited.resolve(exit));
+    if (records === null) exited.resolve({ reason, cut });
+    else void records.end().then(() => exited.resolve({ reason, cut }));
   }
 
   if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);

@@ -1,0 +1,49 @@
+// A sonic-boom stream, which is what pino-roll and pino.destination both give, as log-file.ts uses it.
+
+/** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
+const CLOSE_MS = 1000;
+
+export interface Boom {
+  readonly file: string | null;
+  write(lines: Buffer): boolean;
+  reopen(): void;
+  flushSync(): void;
+  end(): void;
+  destroy(): void;
+  on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
+  once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
+}
+
+/** Resolves once it has its file. */
+export function opened(boom: Boom): Promise<Boom> {
+  return new Promise((resolve, reject) => {
+    boom.once('ready', () => resolve(boom));
+    boom.once('error', reject);
+  });
+}
+
+/**
+ * Ends one that is given up. Not by destroy() alone: with a write under way and more behind it sonic-boom would throw where
+ * nobody can catch it.
+ */
+export function letGo(boom: Boom): void {
+  boom.once('error', () => boom.destroy());
+  try {
+    boom.end();
+  } catch {
+    // It is destroyed already.
+  }
+}
+
+/** Settles when all that waits is written, cannot be written, or its time is over. */
+export function isTaken(boom: Boom): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, CLOSE_MS);
+    const end = (): void => {
+      clearTimeout(late);
+      resolve();
+    };
+    boom.once('drain', end);
+    boom.once('error', end);
+  });
+}
