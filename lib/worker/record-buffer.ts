@@ -62,7 +62,7 @@ function byReason(text: (reason: Reason) => string): ReadonlyMap<Reason, Buffer>
 export function createRecordBuffer(): RecordBuffer {
   const bytes = Buffer.allocUnsafeSlow(SIZE);
   const head = Buffer.from(HEAD);
-  let headMs = 0;
+  let headMs = NaN;
   let at = 0;
   let count = 0;
   /** Services and backends, in quotes; as many as the table has. */

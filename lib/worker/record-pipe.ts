@@ -8,11 +8,13 @@ import { RECORDS_FD } from '../ipc/records.ts';
 
 /** Beyond what the kernel's buffer holds. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** What the primary does not read in this time at the end is lost. */
+const END_MS = 1000;
 
 export interface RecordPipe {
   /** Whole lines, which are the pipe's from now on. False when they are not taken. */
   write(lines: Buffer): boolean;
-  /** `done` is called in any case, once all that was taken is written or cannot be. */
+  /** `done` is called in any case: when all that was taken is written, cannot be, or is not taken within a moment. */
   end(done: () => void): void;
 }
 
@@ -29,7 +31,11 @@ export function openRecordPipe(): RecordPipe {
       return true;
     },
     end(done) {
-      pipe.end(() => done());
+      const late = setTimeout(() => pipe.destroy(), END_MS);
+      pipe.end(() => {
+        clearTimeout(late);
+        done();
+      });
     },
   };
 }

@@ -7,14 +7,15 @@ import type { Ended } from './record-buffer.ts';
 import { createRecordBuffer } from './record-buffer.ts';
 import type { RecordPipe } from './record-pipe.ts';
 
-const SEND_MS = 100;
+/** A batch costs both processes a wake-up each, whatever is in it. */
+const SEND_MS = 250;
 /** Refusals can come as fast as clients can connect; of their records so many are kept in a second. */
 const REFUSALS_PER_SECOND = 100;
 const REFUSALS: ReadonlySet<Reason> = new Set<Reason>(['overload', 'no_backend', 'connect_failed']);
 
 export interface Records {
   add(ended: Ended): void;
-  /** Sends what is waiting; `done` is called in any case, once it is written or cannot be. */
+  /** Sends what is waiting; `done` is called in any case: when it is written, cannot be, or is not taken within a moment. */
   close(done: () => void): void;
 }
 
@@ -35,6 +36,8 @@ export function createRecords(pipe: RecordPipe): Records {
     timer ??= setTimeout(() => {
       timer = null;
       flush();
+      // The count is to be known, also when no other connection ends.
+      if (dropped > 0) schedule();
     }, SEND_MS);
   }
 
@@ -47,7 +50,6 @@ export function createRecords(pipe: RecordPipe): Records {
         second = current;
         if (++refusals > REFUSALS_PER_SECOND) {
           dropped++;
-          // Also when nothing else comes: the count is to be known.
           schedule();
           return;
         }

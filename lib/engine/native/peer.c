@@ -33,4 +33,3 @@ char *peer_write(const struct peer *peer, char *at) {
   }
   return write_number(at, ntohs(peer->port));
 }
-
