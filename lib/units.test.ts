@@ -37,6 +37,6 @@ test('counted() has a plural', () => {
 
 test('listed() has no end of names on one line', () => {
   assert.equal(listed(['a', 'b']), 'a, b');
-  assert.equal(listed([...'abcdefgh']), 'a, b, c, d, e, f, g, h');
-  assert.equal(listed([...'abcdefghij']), 'a, b, c, d, e, f, g, h, and 2 more');
+  assert.equal(listed('abcdefgh'.split('')), 'a, b, c, d, e, f, g, h');
+  assert.equal(listed('abcdefghij'.split('')), 'a, b, c, d, e, f, g, h, and 2 more');
 });
