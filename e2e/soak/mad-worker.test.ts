@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
-import { echo } from '../harness/behaviours.ts';
+import { echo, named } from '../harness/behaviours.ts';
 import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
-import { echoes } from '../harness/exchange.ts';
+import { echoes, names } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../harness/ports.ts';
+import { signal } from '../harness/processes.ts';
 import { ownProgram } from './own-program.ts';
 import { scale } from './scale.ts';
 
@@ -63,3 +64,49 @@ forEachEngine('a worker that says nonsense harms no client and not the primary',
   assert.equal((await bal.status()).pid, bal.pid);
   assert.equal(bal.stderr(), '', 'and nothing was thrown');
 });
+
+/** Past process.send(): bytes for which Node has no reader, and a line that never ends. The other worker is sane. */
+const RAW = {
+  'bytes that are no message': `writeSync(process.channel.fd, Buffer.from([255, 0, 123, 10, 10]))`,
+  'a line without end': `for (const some = Buffer.alloc(65_536, '1'); ; ) {
+    try {
+      writeSync(process.channel.fd, some);
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error;
+    }
+  }`,
+} as const;
+
+for (const [what, does] of Object.entries(RAW)) {
+  forEachEngine(
+    `a worker that writes ${what} to its channel is replaced, and nothing else happens`,
+    async (t, engine) => {
+      const { program, replaceWorkers, repair } = ownProgram(t);
+      const a = await backend(t, named('a'));
+      const port = await freePort();
+      replaceWorkers(
+        (whole) => `import { writeSync } from 'node:fs';
+${whole}
+;if (process.env.BAL_WORKER === '1') process.once('SIGUSR1', () => { ${does}; });`,
+      );
+      const bal = await startBal(t, { engine, program, config: configFor(port, [a]) });
+      await bal.checked();
+      repair();
+      const { workers } = await bal.status();
+      const [mad, sane] = [workers.find(({ id }) => id === 1), workers.find(({ id }) => id === 2)];
+      assert.ok(mad !== undefined && sane !== undefined);
+      signal(mad.pid, 'SIGUSR1');
+      const { fields } = await bal.logged('worker.exited');
+      assert.equal(fields['pid'], mad.pid);
+      assert.match(String(fields['reason']), /channel/);
+      const after = await bal.statusWhen('both workers serve', (status) => {
+        return status.workers.length === 2 && status.workers.every(({ state }) => state === 'ready');
+      });
+      assert.equal(after.pid, bal.pid);
+      assert.ok(after.workers.some(({ pid }) => pid === sane.pid));
+      assert.deepEqual(troubles(await visits(port, names('a'), 20)), {});
+      assert.equal((await bal.graceful()).code, 0);
+      assert.equal(bal.stderr(), '');
+    },
+  );
+}

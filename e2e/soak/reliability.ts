@@ -116,7 +116,7 @@ ${ENGINES.map(stormLine).join('\n')}
 | very many idle connections beside traffic | \`e2e/soak/idle-crowd.test.ts\` |
 | clients that connect and say nothing; connections that never complete | \`e2e/soak/silent-clients.test.ts\`, \`e2e/soak/half-open.test.ts\` |
 | a wall clock that jumps by hours under traffic | \`e2e/soak/clock-step.test.ts\`, \`lib/primary/clock.test.ts\` |
-| a worker that says nonsense to the primary | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/mad-worker.test.ts\`, \`lib/ipc/incoming.test.ts\` |
+| a worker that says nonsense to the primary, or writes to its channel what is no message | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/mad-worker.test.ts\`, \`lib/primary/channel-guard.test.ts\`, \`lib/ipc/incoming.test.ts\` |
 | never zero workers that listen, never more clients than the limit, one record for each connection, under any order of faults | \`lib/primary/fleet.model.test.ts\`, \`lib/worker/policy.model.test.ts\`, \`lib/primary/leases.network.test.ts\` |
 | a full log disk, room again, a stop on a full one | \`e2e/soak/disk-full.test.ts\`, \`lib/primary/log-file.test.ts\` |
 | hostile clients of the control socket; nothing that passes through is told | \`e2e/soak/hostile.test.ts\`, \`e2e/soak/secrets.test.ts\` |
@@ -130,6 +130,7 @@ ${ENGINES.map(stormLine).join('\n')}
 - A hung primary (SIGSTOP) is not replaced by anything: it is a promise of the service manager, not of bal. The workers go on with what they last knew; that is not tested for long times.
 - A kernel that runs out of memory and kills a process of bal is tested only as the SIGKILL that it sends.
 - A client that a worker had accepted at the instant it was killed is lost with it, as promised; how many that can be at most is not bounded by a test, only reported.
+- A worker that asks the primary, in the words of \`node:cluster\` itself, to bind a socket for it: Node believes it. What throws is caught and ends that worker; what such a request binds is not watched.
 - With the js engine, a worker whose descriptors are used up by something other than its connections: libuv then closes waiting clients without telling anybody, so they are not counted. Where the limit is set below the descriptors already open, a js worker takes a whole core.
 `,
 );

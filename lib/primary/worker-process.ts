@@ -10,6 +10,7 @@ import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
 import { RECORDS_FD } from '../ipc/records.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
+import { guardChannel } from './channel-guard.ts';
 import { fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
 
@@ -85,6 +86,8 @@ export function forkWorker(
   let engineNote: string | null = null;
   let heardAt = performance.now();
   let cut: number | null = null;
+  /** What it did for which it was killed. */
+  let madness: string | null = null;
   const listening = new Set<number>();
   let sending = false;
   let newest: Table | null = null;
@@ -221,6 +224,12 @@ export function forkWorker(
   }
 
   if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);
+  if (child !== null) {
+    guardChannel(child.process, (reason) => {
+      madness = reason;
+      kill();
+    });
+  }
   child?.on('message', (message: unknown) => {
     const checked = toPrimary(message);
     if (checked !== null) hear(checked);
@@ -230,7 +239,7 @@ export function forkWorker(
     if (child.process.pid === undefined) gone(`cannot be forked: ${error.message}`);
   });
   child?.once('exit', (code: number | null, signal: string | null) =>
-    gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`),
+    gone(madness ?? (signal === null ? `exited with code ${code}` : `was killed by ${signal}`)),
   );
   return worker;
 }

@@ -1,0 +1,73 @@
+// What a worker's process writes to its channel is taken for JSON by Node itself: bytes that are none throw below a read event,
+// where only the end of the process catches them, and a line that does not end is kept until memory does. So the primary looks
+// first. The channel's handle is not in Node's documentation; where a Node has it elsewhere, nothing is guarded.
+
+import type { ChildProcess } from 'node:child_process';
+
+const LINE_FEED = 10;
+/** Far more than the counters of a thousand services. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+type Read = (bytes: ArrayBuffer | undefined) => void;
+
+interface Channel {
+  /** Gets what was read, or undefined at the end. */
+  onread: Read;
+}
+
+/** Calls `mad` once, with the reason, when what comes over the child's channel is no message; nothing after it is heard. */
+export function guardChannel(child: ChildProcess, mad: (reason: string) => void): void {
+  let deaf = false;
+  const giveUp = (reason: string): void => {
+    if (deaf) return;
+    deaf = true;
+    mad(reason);
+  };
+  guardReading(channelOf(child), () => deaf, giveUp);
+  guardInternal(child, () => deaf, giveUp);
+}
+
+function guardReading(channel: Channel | null, isDeaf: () => boolean, giveUp: (reason: string) => void): void {
+  if (channel === null) return;
+  const read = channel.onread;
+  /** Of the line that has not ended. */
+  let length = 0;
+  channel.onread = (bytes) => {
+    // The end is told to a deaf one too: it leads to the child's exit.
+    if (bytes === undefined) return read.call(channel, bytes);
+    if (isDeaf()) return;
+    const last = Buffer.from(bytes).lastIndexOf(LINE_FEED);
+    length = last === -1 ? length + bytes.byteLength : bytes.byteLength - last - 1;
+    if (length > MAX_LINE_BYTES) return giveUp('wrote a line without end to its channel');
+    try {
+      read.call(channel, bytes);
+    } catch {
+      giveUp('wrote to its channel what is no message');
+    }
+  };
+}
+
+/** Node's own messages on the channel (handles and their receipts) are believed, and throw when they come out of turn. */
+function guardInternal(child: ChildProcess, isDeaf: () => boolean, giveUp: (reason: string) => void): void {
+  const emit = child.emit.bind(child) as (event: string | symbol, ...values: unknown[]) => boolean;
+  child.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    if (event !== 'internalMessage') return emit(event, ...values);
+    if (isDeaf()) return true;
+    try {
+      return emit(event, ...values);
+    } catch {
+      giveUp("sent one of Node's own messages out of turn");
+      return true;
+    }
+  };
+}
+
+function channelOf(child: ChildProcess): Channel | null {
+  const key = Object.getOwnPropertySymbols(child).find(({ description }) => description === 'kChannelHandle');
+  const channel: unknown = key === undefined ? null : Reflect.get(child, key);
+  return isChannel(channel) ? channel : null;
+}
+
+function isChannel(value: unknown): value is Channel {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'onread') === 'function';
+}
