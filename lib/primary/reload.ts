@@ -36,8 +36,8 @@ export interface ReloadParts extends SwitchParts {
   readonly generations: Generations;
 }
 
-/** Workers tell their counters within a millisecond or two; a hung one must not hold up the reload. */
-const COUNTERS_MS = 250;
+/** Workers tell their counters within a millisecond or two, on a busy machine later; a hung one must not hold up the reload. */
+const COUNTERS_MS = 1000;
 
 /** Never rejects. */
 export async function reload(state: InstanceState, parts: ReloadParts): Promise<ReloadVerdict> {

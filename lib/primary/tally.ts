@@ -16,7 +16,7 @@ export interface Tally {
   leave(worker: WorkerProcess): number;
   /** Forgets the backends that neither the plan nor a worker knows any more. */
   retain(plan: Plan): void;
-  /** Asks the workers for fresh counters; resolves when all have answered, at the latest after `deadlineMs`. */
+  /** Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`. */
   refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<void>;
   /** Resident memory of a worker when it last reported. */
   rssBytes(worker: WorkerProcess): number;
@@ -25,9 +25,14 @@ export interface Tally {
 export function createTally(): Tally {
   const totals = createTotals();
   const rss = new Map<number, number>();
-  /** Refreshes under way: how many answers each still waits for. */
-  const waiting = new Map<number, { missing: number; done: () => void }>();
+  /** Refreshes under way: whose answers each still waits for. */
+  const waiting = new Map<number, { readonly missing: Set<number>; readonly done: () => void }>();
   let asked = 0;
+
+  function answered(id: number, pid: number): void {
+    const refresh = waiting.get(id);
+    if (refresh?.missing.delete(pid) === true && refresh.missing.size === 0) refresh.done();
+  }
 
   return {
     totals,
@@ -37,14 +42,15 @@ export function createTally(): Tally {
     report(worker, { id, values, rssBytes }) {
       if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
       const news = report(totals, worker.pid, values);
-      const refresh = id === null ? undefined : waiting.get(id);
-      if (refresh !== undefined && --refresh.missing === 0) refresh.done();
+      if (id !== null) answered(id, worker.pid);
       return news;
     },
     leave(worker) {
       const { active } = workerSum(totals, worker.pid).clients;
       leave(totals, worker.pid);
       rss.delete(worker.pid);
+      // Nothing more will come of it.
+      for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
     },
     retain(plan) {
@@ -55,7 +61,7 @@ export function createTally(): Tally {
       if (asking.length === 0) return;
       const id = ++asked;
       const all = deferred<void>();
-      waiting.set(id, { missing: asking.length, done: () => all.resolve() });
+      waiting.set(id, { missing: new Set(asking.map(({ pid }) => pid)), done: () => all.resolve() });
       const deadline = setTimeout(() => all.resolve(), deadlineMs);
       for (const worker of asking) worker.send({ kind: 'report', id });
       await all.promise;
