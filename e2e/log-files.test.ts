@@ -63,9 +63,13 @@ forEachEngine('SIGUSR2 opens the log anew after somebody has moved it away', asy
       return null;
     }
   });
+  const reloads = (): number => readFileSync(file, 'utf8').split('"config.reloaded"').length - 1;
+  await say(bal);
+  await until('it is written to', () => reloads() === 1);
+  // Not before: what is logged while the file is being opened still goes to the old one.
   const old = readFileSync(`${file}.1`, 'utf8').length;
   await say(bal);
-  await until('it is written to', () => readFileSync(file, 'utf8').includes('"config.reloaded"'));
+  await until('it is written to again', () => reloads() === 2);
   assert.equal(readFileSync(`${file}.1`, 'utf8').length, old, 'the moved one is left alone');
 });
 
