@@ -9,8 +9,26 @@ import { freePort } from './harness/ports.ts';
 
 const WORKERS = 4;
 const CLIENTS = 40;
+const RUSH = 64;
 
 // With the js engine Node accepts: every worker that sleeps is woken for each client, and the fastest has it.
+
+forEngine('native', 'clients that come all at once are spread over the workers', async (t, engine) => {
+  const server = await backend(t, echo);
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [server], { workers: 2 }) });
+  await Promise.all(
+    Array.from({ length: RUSH }, async () => {
+      const client = await connectTo(t, port);
+      await client.send('x');
+      await client.reads(1);
+    }),
+  );
+  const { workers } = await bal.statusWhen('all are open', ({ totals }) => totals?.active_connections === RUSH);
+  const held = workers.map(({ active_connections }) => active_connections);
+  assert.ok(Math.min(...held) >= RUSH / 4, `the workers hold ${held.join(', ')}`);
+});
+
 forEngine('native', 'clients that come one by one and stay are spread over the workers', async (t, engine) => {
   const server = await backend(t, echo);
   const port = await freePort();

@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 3;
+const PROTOCOL = 4;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
@@ -27,6 +27,7 @@ interface NativeEngine extends Pick<
 
 interface Addon {
   readonly protocol: number;
+  shareBoard(fd: number, seat: number, seats: number): void;
   create(
     accepted: (records: number, count: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
@@ -39,7 +40,13 @@ interface Addon {
 const addons = new Map<string, Addon>();
 
 export type NativeLoad =
-  { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: true;
+      readonly create: CreateEngine;
+      /** Deals clients out by what the workers see of each other in the file `fd`, see board.ts. Throws an Error with `code`. */
+      readonly shareBoard: (fd: number, seat: number, seats: number) => void;
+    }
+  | { readonly ok: false; readonly reason: string };
 
 /** Loads the addon. `reason` completes "the native engine is not used: …". */
 export function loadNativeEngine(): NativeLoad {
@@ -58,7 +65,11 @@ export function loadNativeEngine(): NativeLoad {
     return { ok: false, reason: `${file} belongs to another version; 'npm run build:native' builds it anew` };
   }
   addons.set(file, addon);
-  return { ok: true, create: (policy, targets) => over(addon, policy, targets) };
+  return {
+    ok: true,
+    create: (policy, targets) => over(addon, policy, targets),
+    shareBoard: (fd, seat, seats) => addon.shareBoard(fd, seat, seats),
+  };
 }
 
 function open(file: string): unknown {

@@ -76,7 +76,7 @@ export function forkWorker(
   assignment: Assignment,
   news: (worker: WorkerProcess, message: WorkerNews) => void,
 ): WorkerProcess {
-  const forked = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
   const child = forked instanceof Error ? null : forked;
   const pipe = child?.process.stdio?.[RECORDS_FD];
   const records =
@@ -217,6 +217,7 @@ export function forkWorker(
 
   function gone(reason: string): void {
     state = 'gone';
+    over();
     clearTimeout(deadline);
     notReady(reason);
     if (records === null) exited.resolve({ reason, cut });

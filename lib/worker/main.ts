@@ -29,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) proces
 
 const reporter = createReporter();
 const records = createRecords(openRecordPipe());
-const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto');
+const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto', Number(process.env['BAL_SEAT'] ?? 0));
 if (!chosen.ok) {
   process.stderr.write(`bal worker: ${chosen.reason}\n`);
   process.exit(1);

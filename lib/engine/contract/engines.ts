@@ -4,11 +4,12 @@ import { describe, test } from 'node:test';
 import { createJsEngine } from '../js.ts';
 import { loadNativeEngine } from '../native.ts';
 import type { CreateEngine } from '../engine.ts';
-import type { NativeLoad } from '../native.ts';
 
 export type EngineName = 'js' | 'native';
 
-export function engineNamed(name: EngineName): NativeLoad {
+type Loaded = { readonly ok: true; readonly create: CreateEngine } | { readonly ok: false; readonly reason: string };
+
+export function engineNamed(name: EngineName): Loaded {
   return name === 'js' ? { ok: true, create: createJsEngine } : loadNativeEngine();
 }
 

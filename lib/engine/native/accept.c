@@ -1,6 +1,6 @@
-// Listening sockets. Several workers wait on the same one, with EPOLLEXCLUSIVE so that a client wakes one of them; each
-// takes few clients at a time, so that others that are awake get their share; the socket is level-triggered, so what is left
-// comes up again.
+// Listening sockets. Several workers wait on the same one, with EPOLLEXCLUSIVE so that a client wakes one of them; the
+// socket is level-triggered, so what is left comes up again. Each takes few clients at a time, and none that another
+// worker with fewer clients can take.
 #include "bal.h"
 
 #include <errno.h>
@@ -16,18 +16,37 @@ enum {
   PAUSE_MS = 100,
   // A worker that waits is woken alone for a client, so it has to be able to take it: it waits with no less in reserve.
   FOR_ONE_CLIENT = 2,
+  // A sixteenth more clients than the worker that has fewest are still even, and so many more in a rush.
+  EVEN_PART = 16,
+  EVEN = 2,
+  // Clients are left to another worker for so long; if it does not come for them so often in a row, because it is busy or
+  // stopped, none are left to any for the longer time.
+  LEAVE_MS = 3,
+  TIMES_IN_VAIN = 8,
+  ALONE_MS = 400,
 };
 
 static int arm(struct loop *loop, struct listener *listener) {
   int error = system_add_listener(loop, listener);
-  listener->armed = error == 0;
-  return error;
+  if (error != 0) return error;
+  listener->armed = true;
+  loop->armed++;
+  return 0;
 }
 
 static void disarm(struct loop *loop, struct listener *listener) {
   // Not left to close(2): the primary and the other workers hold the same socket, so it would stay in the set.
-  if (listener->armed) epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
+  if (!listener->armed) return;
+  epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
   listener->armed = false;
+  loop->armed--;
+}
+
+/** Those that do not listen for now do again; what cannot is tried again in a while. */
+static void arm_all(struct loop *loop) {
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
+    if (listener->fd >= 0 && !listener->armed && arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
+  }
 }
 
 int listener_start(struct listener *listener, int fd, int backlog) {
@@ -57,6 +76,11 @@ void listener_stop(struct listener *listener) {
   close(listener->fd);
   listener->fd = -1;
   listener->due = false;
+  struct loop *loop = listener->engine->loop;
+  struct listener *other = loop->listeners;
+  while (other != NULL && other->fd < 0) other = other->next;
+  if (other == NULL) loop->back_at = 0;
+  board_tell(loop);
 }
 
 void listeners_sweep(struct loop *loop) {
@@ -82,10 +106,7 @@ void accept_pause(struct loop *loop) {
 void accept_resume(struct loop *loop) {
   reserve_fill(loop);
   loop->resume_at = loop->reserved < RESERVE ? loop->now + PAUSE_MS : 0;
-  if (loop->reserved < FOR_ONE_CLIENT) return;
-  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
-    if (listener->fd >= 0 && !listener->armed && arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
-  }
+  if (loop->reserved >= FOR_ONE_CLIENT) arm_all(loop);
 }
 
 void reserve_fill(struct loop *loop) {
@@ -104,19 +125,46 @@ void reserve_close(struct loop *loop) {
   while (loop->reserved > 0) close(loop->reserve[--loop->reserved]);
 }
 
+/** So many clients may this worker take until it is another's turn, that of `lightest`. */
+static int64_t room(const struct loop *loop, uint32_t *lightest) {
+  uint32_t fewest = board_fewest(loop, lightest);
+  if (fewest == UINT32_MAX || loop->now < loop->alone_until) return INT32_MAX;
+  return (int64_t)fewest + fewest / EVEN_PART + EVEN - loop->live;
+}
+
+/**
+ * Leaves the clients that wait to that worker, and wakes it; false when it cannot be told. They stay in the socket's queue,
+ * where this one takes them if the other does not.
+ */
+static bool leave_to(struct loop *loop, struct listener *listener, uint32_t lightest) {
+  if (!board_call(loop, lightest)) return false;
+  disarm(loop, listener);
+  if (loop->back_at == 0) loop->back_at = loop->now + LEAVE_MS;
+  return true;
+}
+
+void accept_come_back(struct loop *loop) {
+  uint32_t lightest;
+  loop->late = loop->now >= loop->back_at;
+  if (!loop->late && room(loop, &lightest) < EVEN / 2) return;
+  if (!loop->late) loop->in_vain = 0;
+  loop->back_at = 0;
+  if (loop->reserved >= FOR_ONE_CLIENT) arm_all(loop);
+}
+
 /**
  * Whether others should be woken first from now on. In a rush everybody is awake, and after a number of clients is soon
  * enough; clients that come one by one and stay, as those of a connection pool do, are dealt out one by one.
  */
-static bool had_its_share(const struct listener *listener) {
+static bool had_its_share(const struct loop *loop, const struct listener *listener) {
   if (listener->accepted >= ACCEPTS_IN_FRONT) return true;
-  return listener->burst == 1 && listener->live > listener->fewest + listener->fewest / 16;
+  uint32_t lightest, fewest = board_fewest(loop, &lightest);
+  return listener->burst == 1 && fewest != UINT32_MAX && loop->live > fewest + fewest / EVEN_PART;
 }
 
 /** To the end of the queue of waiters: the kernel wakes the first that sleeps, so else one worker would get nearly all. */
 static void step_back(struct loop *loop, struct listener *listener) {
   listener->accepted = 0;
-  listener->fewest = listener->live;
   if (!loop->can_exclusive || !listener->armed) return;
   disarm(loop, listener);
   if (arm(loop, listener) != 0) loop->resume_at = loop->now + PAUSE_MS;
@@ -135,13 +183,17 @@ static int burst(struct loop *loop, struct listener *listener) {
   return listener->burst < most ? listener->burst : most;
 }
 
-void accept_clients(struct loop *loop, struct listener *listener) {
+static void accept_clients(struct loop *loop, struct listener *listener) {
   struct engine *engine = listener->engine;
   struct connection *clients[CLIENTS];
   int count = 0;
   listener->due = false;
-  if (listener->live < listener->fewest) listener->fewest = listener->live;
-  for (int left = burst(loop, listener); left > 0; left--) {
+  int most = burst(loop, listener);
+  uint32_t lightest;
+  int64_t space = room(loop, &lightest);
+  if (space < 1 && !loop->late && leave_to(loop, listener, lightest)) return;
+  if (space < most) most = space < 1 ? 1 : (int)space;
+  for (int left = most; left > 0; left--) {
     struct peer peer = {0};
     int fd = system_accept(loop, listener->fd, &peer);
     if (unlikely(fd < 0 && count == 0 && out_of_descriptors(errno) && loop->reserved >= FOR_ONE_CLIENT)) {
@@ -169,8 +221,27 @@ void accept_clients(struct loop *loop, struct listener *listener) {
     // What is left concerns that client only: it is gone, or the network or a firewall refused it.
   }
   if (count == 0) return;
+  if (loop->late && ++loop->in_vain == TIMES_IN_VAIN) {
+    loop->in_vain = 0;
+    loop->alone_until = loop->now + ALONE_MS;
+  }
+  board_tell(loop);
   js_accepted(engine, count);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   listener->accepted += (uint32_t)count;
-  if (had_its_share(listener)) step_back(loop, listener);
+  if (had_its_share(loop, listener)) step_back(loop, listener);
+}
+
+void accept_called(struct loop *loop) {
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) listener->due = listener->armed;
+}
+
+void accept_round(struct loop *loop) {
+  bool due = false;
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
+    due |= listener->due;
+    if (listener->due) accept_clients(loop, listener);
+  }
+  if (loop->late && !due) loop->in_vain = 0; // nothing had been left
+  loop->late = false;
 }

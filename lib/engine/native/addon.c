@@ -1,5 +1,6 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
+//   shareBoard(fd, seat, seats)               the other workers are seen from now on; `fd` stays the caller's
 //   create(accepted, failed, told, targets) → engine { bytes, records, relayed, clients, route, listen, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 3 };
+enum { PROTOCOL = 4 };
 
 /** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
 static bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
@@ -80,13 +81,31 @@ static napi_value create(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value share_board(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  size_t given = 3;
+  int64_t fd, seat, seats;
+  if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
+  for (size_t i = given; i < 3; i++) argv[i] = undefined(env);
+  if (!integer(env, argv[0], 0, INT32_MAX, "fd", &fd) || !integer(env, argv[1], 1, 1 << 16, "seat", &seat) ||
+      !integer(env, argv[2], 1, 1 << 16, "seats", &seats)) {
+    return NULL;
+  }
+  struct loop *loop = loop_of(env);
+  int error = loop == NULL ? ENOMEM : board_open(loop, (int)fd, (uint32_t)seat, (uint32_t)seats);
+  if (error != 0) throw_errno(env, error, "share the board");
+  return undefined(env);
+}
+
 NAPI_MODULE_INIT() {
   // Node ignores SIGPIPE; splice(2) into a reset socket raises it, so make sure.
   struct sigaction action;
   if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
-  napi_value function;
-  if (napi_create_function(env, "create", NAPI_AUTO_LENGTH, create, NULL, &function) != napi_ok ||
-      napi_set_named_property(env, exports, "create", function) != napi_ok ||
+  const napi_property_descriptor functions[] = {
+      {.utf8name = "create", .method = create, .attributes = napi_enumerable},
+      {.utf8name = "shareBoard", .method = share_board, .attributes = napi_enumerable},
+  };
+  if (napi_define_properties(env, exports, 2, functions) != napi_ok ||
       napi_set_named_property(env, exports, "protocol", number(env, PROTOCOL)) != napi_ok) {
     napi_throw_error(env, NULL, "Cannot set up the addon");
   }

@@ -4,6 +4,7 @@
 //   calls.c     calls from here into JavaScript
 //   loop.c      waits for events and hands them out, libuv being one of the members
 //   accept.c    listening sockets
+//   board.c     what the workers see of each other
 //   connection.c  the life of a connection: accepted, routed, open, over
 //   connect.c   one attempt to reach a backend
 //   relay.c     bytes from one side to the other
@@ -36,7 +37,8 @@ int watch_out(struct loop *loop, struct connection *c, int side);
 /** Begins to accept; returns 0 or an errno, and then `fd` is still the caller's. */
 int listener_start(struct listener *listener, int fd, int backlog);
 void listener_stop(struct listener *listener);
-void accept_clients(struct loop *loop, struct listener *listener);
+/** Takes clients of the listeners that this round's events named, a bounded number of each. */
+void accept_round(struct loop *loop);
 void accept_pause(struct loop *loop);
 void accept_resume(struct loop *loop);
 /** Frees listeners that neither accept nor have connections. */
@@ -46,6 +48,24 @@ void reserve_fill(struct loop *loop);
 /** Gives up one descriptor for another use, and with the last ones accepting for now; false when there is none. */
 bool reserve_use(struct loop *loop);
 void reserve_close(struct loop *loop);
+
+/** Another worker leaves clients to this one. */
+void accept_called(struct loop *loop);
+/** Listens again where it was left to others for a moment. */
+void accept_come_back(struct loop *loop);
+
+/* board.c */
+/** Takes a seat on the board in `fd`, which stays the caller's. Returns 0 or an errno. */
+int board_open(struct loop *loop, int fd, uint32_t seat, uint32_t seats);
+/** Writes down what the others are to see. */
+void board_tell(const struct loop *loop);
+/** The clients of whoever of the others accepts and has fewest, and its seat; UINT32_MAX when nobody does. */
+uint32_t board_fewest(const struct loop *loop, uint32_t *seat);
+/** Tells the worker that sits there that clients are left to it, and wakes it if it sleeps; false when it cannot be told. */
+bool board_call(const struct loop *loop, uint32_t seat);
+/** epoll_wait(2), which ends when another worker calls; `called`: that has happened since the last time. */
+int board_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called);
+void board_close(struct loop *loop);
 
 /* connection.c */
 /** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import { bindTcp, localPort } from '../handles.ts';
 import type { TcpHandle } from '../handles.ts';
 import { loadNativeEngine } from '../native.ts';
+import { SEATS } from '../board.ts';
 
 export interface HostStart {
   readonly kind: 'start';
@@ -16,7 +17,12 @@ export interface HostStart {
   readonly idleMs: number;
   /** What the policy does beside: hold some clients, refuse some, throw now and then, cut all now and then. */
   readonly mood: 'calm' | 'moody' | 'throws';
+  /** On the board at HOSTED_BOARD_FD. */
+  readonly seat?: number;
 }
+
+/** After stdin, stdout, stderr and the channel. */
+export const HOSTED_BOARD_FD = 4;
 
 export type HostOrder = HostStart | { readonly kind: 'report' } | { readonly kind: 'cut' } | { readonly kind: 'close' };
 
@@ -47,9 +53,10 @@ function random(): number {
   return seed / 0x7fffffff;
 }
 
-function start({ backends, connectTimeoutMs, idleMs, mood }: HostStart, handle: TcpHandle): number {
+function start({ backends, connectTimeoutMs, idleMs, mood, seat }: HostStart, handle: TcpHandle): number {
   const loaded = loadNativeEngine();
   if (!loaded.ok) throw new Error(`Cannot load the native engine: ${loaded.reason}`);
+  if (seat !== undefined) loaded.shareBoard(HOSTED_BOARD_FD, seat, SEATS);
   const attempts: number[] = [];
   const firsts: number[] = [];
   const made = loaded.create(

@@ -73,9 +73,7 @@ static bool dispatch(struct loop *loop, int count) {
 
 static void finish_round(struct loop *loop) {
   // Clients after connections: those that are served come first, and a new one may have sent something by now.
-  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
-    if (listener->due) accept_clients(loop, listener);
-  }
+  accept_round(loop);
   for (uint32_t turns = loop->ready_count; turns > 0 && loop->ready.next != NONE; turns--) {
     struct connection *c = slot_at(loop, loop->ready.next);
     ready_remove(loop, c);
@@ -83,9 +81,11 @@ static void finish_round(struct loop *loop) {
   }
   wheel_turn(loop);
   if (loop->resume_at != 0 && loop->now >= loop->resume_at) accept_resume(loop);
+  if (loop->back_at != 0) accept_come_back(loop);
   if (loop->pools_until != 0 && loop->now >= loop->pools_until) hold_free_pools(loop);
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) js_flush(engine);
   listeners_sweep(loop);
+  board_tell(loop);
   loop_adjust(loop);
   js_leave(loop); // microtasks and ticks run here, and may call anything
 }
@@ -96,6 +96,7 @@ static int sleep_time(const struct loop *loop, uint64_t until) {
   uint64_t wheel = wheel_next(loop);
   if (wheel < until) until = wheel;
   if (loop->resume_at != 0 && loop->resume_at < until) until = loop->resume_at;
+  if (loop->back_at != 0 && loop->back_at < until) until = loop->back_at;
   if (loop->pools_until != 0 && loop->pools_until < until) until = loop->pools_until;
   if (until == UINT64_MAX) return -1;
   if (until <= loop->now) return 0;
@@ -116,7 +117,9 @@ static void on_prepare(uv_prepare_t *handle) {
   loop->now = uv_now(loop->uv);
   uint64_t until = libuv_wants(loop);
   for (int round = 0; round < ROUNDS_AT_MOST && loop->running; round++) {
-    int count = epoll_wait(loop->epoll, loop->events, EVENTS, sleep_time(loop, until));
+    bool called;
+    int count = board_wait(loop, loop->events, sleep_time(loop, until), &called);
+    if (unlikely(called)) accept_called(loop);
     uv_update_time(loop->uv);
     loop->now = uv_now(loop->uv);
     loop->called = false;
@@ -173,6 +176,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) engine->loop = NULL;
   loop->engines = NULL;
   loop_adjust(loop);
+  board_close(loop);
   hold_free_pools(loop);
   slots_free_all(loop);
   close(loop->epoll);

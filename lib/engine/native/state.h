@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <node_api.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -115,7 +116,6 @@ struct listener {
   uint32_t connect_ms, idle_ms;
   uint32_t live;      // its connections
   uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
-  uint32_t fewest;    // the least of `live` since then
   int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted
   uint8_t since_probe;
   uint8_t burst;       // clients to accept in one go
@@ -148,6 +148,7 @@ enum { CLIENTS = 8, RESERVE = CLIENTS + 1 };
 /** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
 enum { CLOCK_MS = 8 };
 
+struct seat;
 struct slab;
 struct chunk;
 struct tube;
@@ -180,6 +181,15 @@ struct loop {
   struct listener *listeners;
   uint64_t resume_at; // the reserve is filled and paused accepting resumed then; 0: neither is needed
   uint32_t live;      // connections
+  uint32_t armed;     // listeners in the epoll set
+
+  struct seat *board;   // null: the other workers are not seen
+  uint32_t seat, seats; // this worker's, and how many there are
+  sigset_t asleep;      // the signals blocked while waiting
+  uint64_t back_at;     // clients are left to another worker until then; 0: they are not
+  uint64_t alone_until; // and not before then, for nobody took them
+  bool late;            // they were left until the time was up, in the last round
+  uint8_t in_vain;      // so often in a row somebody was still there then
 
   struct link ready; // previous: last, next: first
   uint32_t ready_count;

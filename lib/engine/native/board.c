@@ -1,0 +1,117 @@
+// What the workers see of each other: shared memory in which each writes how many clients it has and whether it accepts.
+// The primary makes it, gives each worker a seat, and clears the seat of one that is gone; see ../board.ts.
+#include "bal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/** A cache line of its own: its owner writes it for every client, and all others read it. */
+struct seat {
+  _Atomic uint32_t clients; // of the first, which is nobody's: all seats in use are below this one
+  _Atomic uint32_t accepts;
+  _Atomic int32_t process, thread; // where it sleeps
+  _Atomic uint32_t called;         // clients are left to it
+  char rest[64 - 5 * sizeof(uint32_t)];
+};
+
+/** Ignored by whoever does not expect it: no process is harmed that has got the number of a worker that is gone. */
+enum { WAKE = SIGURG, LOOKED_AT = 16 };
+
+static void on_wake(int signal) { (void)signal; }
+
+/** WAKE reaches this thread only while it waits, so that it cannot come just before that and be missed. */
+static int catch_wake(struct loop *loop) {
+  struct sigaction action = {.sa_handler = on_wake, .sa_flags = SA_RESTART};
+  sigset_t wake;
+  sigemptyset(&wake);
+  sigaddset(&wake, WAKE);
+  if (sigaction(WAKE, &action, NULL) != 0) return errno;
+  int error = pthread_sigmask(SIG_BLOCK, &wake, &loop->asleep);
+  sigdelset(&loop->asleep, WAKE);
+  return error;
+}
+
+int board_open(struct loop *loop, int fd, uint32_t seat, uint32_t seats) {
+  struct stat file;
+  size_t size = seats * sizeof(struct seat);
+  if (loop->board != NULL || seat == 0 || seat >= seats) return EINVAL;
+  if (fstat(fd, &file) != 0) return errno;
+  // Memory beyond the end of a file is a SIGBUS.
+  if (!S_ISREG(file.st_mode) || file.st_size < (off_t)size) return EINVAL;
+  int error = catch_wake(loop);
+  if (error != 0) return error;
+  struct seat *board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (board == MAP_FAILED) return errno;
+  atomic_store(&board[seat].process, getpid());
+  atomic_store(&board[seat].thread, (int32_t)syscall(SYS_gettid));
+  loop->board = board;
+  loop->seat = seat;
+  loop->seats = seats;
+  return 0;
+}
+
+void board_tell(const struct loop *loop) {
+  if (loop->board == NULL) return;
+  struct seat *own = &loop->board[loop->seat];
+  uint32_t accepts = loop->armed > 0 || loop->back_at != 0;
+  // Written only when it changes: a write takes the line from all who read it.
+  if (atomic_load_explicit(&own->clients, memory_order_relaxed) != loop->live) {
+    atomic_store_explicit(&own->clients, loop->live, memory_order_relaxed);
+  }
+  if (atomic_load_explicit(&own->accepts, memory_order_relaxed) != accepts) {
+    atomic_store_explicit(&own->accepts, accepts, memory_order_relaxed);
+  }
+}
+
+uint32_t board_fewest(const struct loop *loop, uint32_t *lightest) {
+  uint32_t fewest = UINT32_MAX;
+  if (loop->board == NULL) return fewest;
+  uint32_t end = atomic_load_explicit(&loop->board->clients, memory_order_relaxed);
+  if (end > loop->seats) end = loop->seats;
+  // Those that follow one's own: of many workers not all look at the same.
+  uint32_t seat = loop->seat;
+  for (int looked_at = 0; looked_at < LOOKED_AT; looked_at++) {
+    seat = seat + 1 < end ? seat + 1 : 1;
+    if (seat == loop->seat || end < 2) break;
+    const struct seat *other = &loop->board[seat];
+    if (atomic_load_explicit(&other->accepts, memory_order_relaxed) == 0) continue;
+    uint32_t clients = atomic_load_explicit(&other->clients, memory_order_relaxed);
+    if (clients >= fewest) continue;
+    fewest = clients;
+    *lightest = seat;
+  }
+  return fewest;
+}
+
+bool board_call(const struct loop *loop, uint32_t seat) {
+  struct seat *other = &loop->board[seat];
+  // Who has been called already has not come to look since.
+  if (atomic_exchange(&other->called, 1) != 0) return true;
+  int32_t process = atomic_load(&other->process), thread = atomic_load(&other->thread);
+  if (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, WAKE) == 0) return true;
+  atomic_store(&other->called, 0);
+  return false;
+}
+
+int board_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called) {
+  *called = false;
+  if (loop->board == NULL) return epoll_wait(loop->epoll, events, EVENTS, timeout_ms);
+  struct seat *own = &loop->board[loop->seat];
+  int count = epoll_pwait(loop->epoll, events, EVENTS, timeout_ms, &loop->asleep);
+  // Not only after a signal: one that is busy hears of it too.
+  if (unlikely(atomic_load_explicit(&own->called, memory_order_relaxed) != 0)) *called = atomic_exchange(&own->called, 0) != 0;
+  return count;
+}
+
+void board_close(struct loop *loop) {
+  if (loop->board == NULL) return;
+  loop->armed = 0;
+  board_tell(loop);
+  munmap(loop->board, loop->seats * sizeof(struct seat));
+  loop->board = NULL;
+}
