@@ -40,9 +40,7 @@ const POINT = 46;
 // As in the log's contract: timestamp, level, message, module, event, fields.
 const HEAD = Buffer.from('{"timestamp":"2026-01-01T00:00:00.000Z","level":"');
 const TIMESTAMP_AT = 14;
-const SERVICE = Buffer.from('","service":');
-const BACKEND = Buffer.from(',"backend":');
-const ATTEMPTS = Buffer.from(',"attempts":');
+const MILLISECONDS_AT = TIMESTAMP_AT + '2026-01-01T00:00:00.'.length;
 const CONNECT_MS = Buffer.from(',"connect_ms":');
 const DURATION_MS = Buffer.from(',"duration_ms":');
 const BYTES_IN = Buffer.from(',"bytes_in":');
@@ -59,24 +57,49 @@ function byReason(text: (reason: Reason) => string): ReadonlyMap<Reason, Buffer>
   return new Map(REASONS.map((reason) => [reason, Buffer.from(text(reason))]));
 }
 
+/** Three digits. */
+function decimals(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = ZERO + ((value / 100) | 0);
+  bytes[at + 1] = ZERO + (((value / 10) | 0) % 10);
+  bytes[at + 2] = ZERO + (value % 10);
+}
+
 export function createRecordBuffer(): RecordBuffer {
   const bytes = Buffer.allocUnsafeSlow(SIZE);
   const head = Buffer.from(HEAD);
-  let headMs = NaN;
+  let headSecond = NaN;
   let at = 0;
   let count = 0;
-  /** Services and backends, in quotes; as many as the table has. */
-  const names = new Map<string, Buffer>();
+  /** By service and backend, as many as the table has: what a line says of them, up to the number of attempts. */
+  const names = new Map<string, Map<string | null, Buffer>>();
 
   function piece(text: Buffer): void {
     bytes.set(text, at);
     at += text.length;
   }
 
-  function quoted(name: string): void {
-    let known = names.get(name);
-    if (known === undefined) names.set(name, (known = Buffer.from(`"${name}"`)));
-    piece(known);
+  /** A date for each second: for each millisecond it costs as much as all the rest. */
+  function timestamp(now: number): void {
+    const second = Math.floor(now / 1000);
+    if (second !== headSecond) {
+      headSecond = second;
+      head.write(new Date(now).toISOString(), TIMESTAMP_AT, 'latin1');
+    }
+    decimals(head, MILLISECONDS_AT, now - second * 1000);
+    piece(head);
+  }
+
+  function namesOf(service: string, backend: string | null): Buffer {
+    let backends = names.get(service);
+    if (backends === undefined) names.set(service, (backends = new Map()));
+    let known = backends.get(backend);
+    if (known === undefined) {
+      known = Buffer.from(
+        `","service":"${service}","backend":${backend === null ? 'null' : `"${backend}"`},"attempts":`,
+      );
+      backends.set(backend, known);
+    }
+    return known;
   }
 
   function ascii(text: string): void {
@@ -105,26 +128,16 @@ export function createRecordBuffer(): RecordBuffer {
     const part = micros - whole * 1000;
     digits(whole);
     bytes[at++] = POINT;
-    bytes[at++] = ZERO + ((part / 100) | 0);
-    bytes[at++] = ZERO + (((part / 10) | 0) % 10);
-    bytes[at++] = ZERO + (part % 10);
+    decimals(bytes, at, part);
+    at += 3;
   }
 
   return {
     add(it, now) {
-      if (now !== headMs) {
-        headMs = now;
-        head.write(new Date(now).toISOString(), TIMESTAMP_AT, 'latin1');
-      }
-      piece(head);
+      timestamp(now);
       piece(levelToClient.get(it.reason) ?? NULL);
       ascii(it.client);
-      piece(SERVICE);
-      quoted(it.service);
-      piece(BACKEND);
-      if (it.backend === null) piece(NULL);
-      else quoted(it.backend);
-      piece(ATTEMPTS);
+      piece(namesOf(it.service, it.backend));
       digits(it.attempts);
       piece(CONNECT_MS);
       if (it.connectMs === null) piece(NULL);
