@@ -18,6 +18,8 @@ export interface Case {
   /** Mode and options of the load generator, but for ports and seconds. */
   readonly load: readonly [mode: string, ...options: string[]];
   readonly metrics: readonly Metric[];
+  /** So often in each round, where single runs differ by more than what is to be seen. */
+  readonly turns?: number;
 }
 
 const latencies: readonly Metric[] = [
@@ -63,6 +65,7 @@ export const CASES: readonly Case[] = [
     kind: 'exchange',
     load: ['rr', '-c', '64', '-n', '64', '-m', '64'],
     metrics: request,
+    turns: 4,
   },
   {
     name: 'rr-16k',
@@ -70,6 +73,7 @@ export const CASES: readonly Case[] = [
     kind: 'exchange',
     load: ['rr', '-c', '64', '-n', '16384', '-m', '16384'],
     metrics: request,
+    turns: 4,
   },
   {
     name: 'stream-1',

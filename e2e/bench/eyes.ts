@@ -30,7 +30,7 @@ export interface EyesFigures {
   readonly dropped: Spread | null;
   /** Of 100 backends and 8 workers, milliseconds. */
   readonly scrape: Spread | null;
-  /** What each further thousand of scrapes adds to the primary's memory, MiB: up and down, as collectors run. */
+  /** What each further thousand of scrapes adds to the primary's memory on average, MiB; one alone goes up or down by several. */
   readonly grown: Spread | null;
   /** Of a core, in the primary, while `bal top` runs, in percent. */
   readonly top: Spread | null;
@@ -144,15 +144,14 @@ export async function measureEyes(
   const big = await started(engine, backends.slice(0, BIG.backends), around, ADMIN, BIG.workers);
   try {
     const times: number[] = [];
-    const grown: number[] = [];
+    const resident: number[] = [];
     for (let thousand = 0; thousand < eyes.thousands; thousand++) {
-      const before = residentBytes(big.pid);
       for (let i = 0; i < eyes.scrapes; i++) times.push(await scrape(big.admin));
-      grown.push((residentBytes(big.pid) - before) / 2 ** 20);
+      resident.push(residentBytes(big.pid) / 2 ** 20);
     }
-    say(
-      `eyes ${engine}: grown by ${grown.map((mib) => mib.toFixed(1)).join(', ')} MiB in ${eyes.scrapes} scrapes each`,
-    );
+    say(`eyes ${engine}: ${resident.map((mib) => mib.toFixed(1)).join(', ')} MiB after each ${eyes.scrapes} scrapes`);
+    // The first thousand fills V8's young generation.
+    const grown = ((resident.at(-1) ?? NaN) - (resident[0] ?? NaN)) / (resident.length - 1);
     // The first thousand fill caches and pools; compilers are at work.
     const counted = times.slice(Math.min(eyes.scrapes, times.length / 2));
     const small = await started(engine, backends.slice(0, 4), around, ADMIN);
@@ -165,7 +164,7 @@ export async function measureEyes(
         recorded: spread(ratios.recorded),
         dropped: spread(dropped),
         scrape: spread(counted),
-        grown: spread(grown.slice(1)),
+        grown: spread([grown]),
         top: spread(top),
       };
     } finally {

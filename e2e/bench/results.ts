@@ -172,7 +172,8 @@ function eyesTable({ eyes }: Results): string {
 }
 
 const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records that carries the same load at the
-same time; the one with an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes.`;
+same time; the one with an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes;
+what its primary has grown by is the mean of five further thousands.`;
 
 function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
   const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);
@@ -203,7 +204,8 @@ that no other process shares its pages. What a connection adds is counted withou
 is not in it. Every byte of every answer is compared but for the plain stream cases.
 
 Each figure is the median of the rounds, with the least and the greatest in parentheses; a ratio is taken within a round,
-where the two ran close together. A run waits for a moment when other programs are quiet; one during which they took more
+where the two ran close together. Requests are measured four times in each round: two runs of them differ by more than what is
+to be seen. A run waits for a moment when other programs are quiet; one during which they took more
 than a tenth of the machine all the same is made again, at most twice, and the least disturbed counts. Waiting is limited
 (\`--patience\`): when it is used up, runs are made and kept as they come.`;
 

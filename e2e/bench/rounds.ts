@@ -1,5 +1,5 @@
 // The order of things: in each round every case, in each case every proxy one after the other, so that what is compared ran
-// within seconds of each other. Who comes first moves on from case to case and from round to round.
+// within seconds of each other; some cases several times. Who comes first moves on from case to case and from time to time.
 import type { Case } from './cases.ts';
 import { runClient } from './loadgen.ts';
 import { type Bench, measureIdle, measureLoad } from './measure.ts';
@@ -88,11 +88,16 @@ export async function runRounds(bench: Bench, plan: Plan, say: (line: string) =>
           running.push(started);
           await warmUp(bench, started, options.seconds);
         });
-      for (const [i, kase] of loads.entries())
-        for (const proxy of rotated(running, round + i))
-          await attempt(`round ${round} ${kase.name} ${proxy.name}`, async () =>
-            keep(await undisturbed(() => measureLoad(bench, kase, proxy, round, options.seconds))),
-          );
+      for (const [i, kase] of loads.entries()) {
+        const turns = kase.turns ?? 1;
+        for (let turn = 0; turn < turns; turn++) {
+          const each = (round - 1) * turns + turn + 1;
+          for (const proxy of rotated(running, round + i + turn))
+            await attempt(`round ${each} ${kase.name} ${proxy.name}`, async () =>
+              keep(await undisturbed(() => measureLoad(bench, kase, proxy, each, options.seconds))),
+            );
+        }
+      }
     } finally {
       for (const proxy of running) await proxy.stop();
     }
