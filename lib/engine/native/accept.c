@@ -19,6 +19,11 @@ enum {
   // A sixteenth more clients than the worker that has fewest are still even, and so many more in a rush.
   EVEN_PART = 16,
   EVEN = 2,
+  // Of a number that nears the first with each connection that ends, and 0 with each that begins: half of it when as many end
+  // as begin.
+  CHURN_MOST = 64,
+  CHURN_STEP = 16,
+  FEW_END = CHURN_MOST / 8,
   // Clients are left to another worker for so long; if it does not come for them so often in a row, because it is busy or
   // stopped, none are left to any for the longer time.
   LEAVE_MS = 3,
@@ -125,9 +130,16 @@ void reserve_close(struct loop *loop) {
   while (loop->reserved > 0) close(loop->reserve[--loop->reserved]);
 }
 
-/** So many clients may this worker take until it is another's turn, that of `lightest`. */
+void accept_begins(struct loop *loop) { loop->churn -= (uint8_t)((loop->churn + CHURN_STEP - 1) / CHURN_STEP); }
+
+void accept_ends(struct loop *loop) { loop->churn += (uint8_t)((CHURN_MOST - loop->churn + CHURN_STEP - 1) / CHURN_STEP); }
+
+/**
+ * So many clients may this worker take until it is another's turn, that of `lightest`. While connections end as fast as they
+ * begin nothing stays uneven, and to wake another worker costs more than it brings.
+ */
 static int64_t room(const struct loop *loop, uint32_t *lightest) {
-  uint32_t fewest = board_fewest(loop, lightest);
+  uint32_t fewest = loop->churn < FEW_END ? board_fewest(loop, lightest) : UINT32_MAX;
   if (fewest == UINT32_MAX || loop->now < loop->alone_until) return INT32_MAX;
   return (int64_t)fewest + fewest / EVEN_PART + EVEN - loop->live;
 }

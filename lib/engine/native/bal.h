@@ -49,6 +49,9 @@ void reserve_fill(struct loop *loop);
 bool reserve_use(struct loop *loop);
 void reserve_close(struct loop *loop);
 
+/** A connection begins or ends. */
+void accept_begins(struct loop *loop);
+void accept_ends(struct loop *loop);
 /** Another worker leaves clients to this one. */
 void accept_called(struct loop *loop);
 /** Listens again where it was left to others for a moment. */

@@ -30,6 +30,7 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end) {
   c->generation[CLIENT] = c->generation[BACKEND] = 0;
   listener->live--;
   loop->live--;
+  accept_ends(loop);
   if (loop->resume_at != 0) loop->resume_at = loop->now; // two descriptors are free again
   // The id must not be used again before the policy knows that this connection is over.
   c->ready.next = engine->told_slots;
@@ -102,6 +103,7 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
   c->state = WAITING;
   listener->live++;
   loop->live++;
+  accept_begins(loop);
   return c;
 }
 

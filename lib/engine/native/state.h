@@ -190,6 +190,7 @@ struct loop {
   uint64_t alone_until; // and not before then, for nobody took them
   bool late;            // they were left until the time was up, in the last round
   uint8_t in_vain;      // so often in a row somebody was still there then
+  uint8_t churn;        // how many connections end for one that begins, see accept.c
 
   struct link ready; // previous: last, next: first
   uint32_t ready_count;
