@@ -1,7 +1,7 @@
 // What workers see of each other, with engines in processes of their own that share a listening socket and a board.
 
 import assert from 'node:assert/strict';
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -68,6 +68,18 @@ test('a rush of clients is dealt out evenly to those who listen', { skip }, asyn
   assert.equal(held[0] ?? 0, 64 - (held[1] ?? 0));
   // A sixteenth and two clients of difference, if each comes when called; more where the machine is too busy for that.
   assert.ok(Math.min(...held) >= 16, `they hold ${held.join(' and ')}`);
+});
+
+test('a worker sees another one behind any number of seats of which nobody accepts', { skip }, async (t) => {
+  const { port: target } = await backend(t, echo);
+  const board = file(t, SEATS * SEAT_BYTES);
+  sit(board, 39, process.pid, process.pid);
+  endAfter(board, 40);
+  const it = await host(t, [target], { board, seat: 40 });
+  await all(t, it.port, 8);
+  const called = new Uint32Array(1);
+  readSync(board, called, 0, 4, 39 * SEAT_BYTES + 16);
+  assert.equal(called[0], 1);
 });
 
 for (const [name, thread] of [

@@ -75,11 +75,14 @@ uint32_t board_fewest(const struct loop *loop, uint32_t *lightest) {
   if (end > loop->seats) end = loop->seats;
   // Those that follow one's own: of many workers not all look at the same.
   uint32_t seat = loop->seat;
-  for (int looked_at = 0; looked_at < LOOKED_AT; looked_at++) {
+  // Bounded by `end` too: one's own seat may be beyond it when the primary could not write.
+  for (uint32_t step = 1, looked_at = 0; step < end && looked_at < LOOKED_AT; step++) {
     seat = seat + 1 < end ? seat + 1 : 1;
-    if (seat == loop->seat || end < 2) break;
+    if (seat == loop->seat) break;
     const struct seat *other = &loop->board[seat];
+    // Not counted: after some reloads with long drains there are more of these than of the others.
     if (atomic_load_explicit(&other->accepts, memory_order_relaxed) == 0) continue;
+    looked_at++;
     uint32_t clients = atomic_load_explicit(&other->clients, memory_order_relaxed);
     if (clients >= fewest) continue;
     fewest = clients;
