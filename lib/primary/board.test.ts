@@ -67,3 +67,15 @@ test('beyond the last seat, and without a board, there is none', (t) => {
   assert.equal(none.take(), 0);
   none.free(0);
 });
+
+test('a board that can no longer be written is not the end of its owner', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-board-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const board = createBoard([folder]);
+  const seat = board.take();
+  assert.ok(board.fd !== null);
+  closeSync(board.fd); // as on a full disk, every write fails
+  assert.equal(board.take(), seat + 1);
+  board.free(seat);
+  assert.equal(board.take(), seat);
+});

@@ -2,7 +2,7 @@
 // clears the seats of those that are gone.
 
 import { randomUUID } from 'node:crypto';
-import { openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { endianness, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,7 +23,12 @@ export function createBoard(folders: readonly string[] = ['/dev/shm', tmpdir()])
   const taken = new Set<number>();
 
   function write(bytes: Uint8Array, at: number): void {
-    if (fd !== null) writeSync(fd, bytes, 0, bytes.length, at);
+    if (fd === null) return;
+    try {
+      writeSync(fd, bytes, 0, bytes.length, at);
+    } catch {
+      // A full disk, where it is not memory: clients are dealt out less evenly, which is no reason for the primary to end.
+    }
   }
 
   function tellEnd(): void {
@@ -57,13 +62,16 @@ export function createBoard(folders: readonly string[] = ['/dev/shm', tmpdir()])
 /** A file without a name: it is gone with the last process that has it open. */
 function make(folder: string): number | null {
   const path = join(folder, `bal-board-${randomUUID()}`);
+  const size = SEATS * SEAT_BYTES;
+  let fd: number | null = null;
   try {
-    const fd = openSync(path, 'wx+', 0o600);
+    fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
     // Zeros instead of a hole: a worker that touched memory for which there is no room would be killed.
-    writeSync(fd, new Uint8Array(SEATS * SEAT_BYTES));
-    return fd;
+    if (writeSync(fd, new Uint8Array(size)) === size) return fd;
   } catch {
-    return null;
+    // The next folder may have room.
   }
+  if (fd !== null) closeSync(fd);
+  return null;
 }
