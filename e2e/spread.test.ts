@@ -17,16 +17,21 @@ forEngine('native', 'clients that come all at once are spread over the workers',
   const server = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [server], { workers: 2 }) });
-  await Promise.all(
-    Array.from({ length: RUSH }, async () => {
-      const client = await connectTo(t, port);
-      await client.send('x');
-      await client.reads(1);
-    }),
-  );
-  const { workers } = await bal.statusWhen('all are open', ({ totals }) => totals?.active_connections === RUSH);
-  const held = workers.map(({ active_connections }) => active_connections);
-  assert.ok(Math.min(...held) >= RUSH / 4, `the workers hold ${held.join(', ')}`);
+  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up for it.
+  for (let rush = 1; ; rush++) {
+    await Promise.all(
+      Array.from({ length: RUSH }, async () => {
+        const client = await connectTo(t, port);
+        await client.send('x');
+        await client.reads(1);
+      }),
+    );
+    const open = RUSH * rush;
+    const { workers } = await bal.statusWhen('all are open', ({ totals }) => totals?.active_connections === open);
+    const held = workers.map(({ active_connections }) => active_connections);
+    if (Math.min(...held) >= (open * 7) / 16) return;
+    assert.ok(rush < 10, `the workers hold ${held.join(', ')}`);
+  }
 });
 
 forEngine('native', 'clients that come one by one and stay are spread over the workers', async (t, engine) => {

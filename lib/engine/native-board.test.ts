@@ -63,11 +63,15 @@ test('a rush of clients is dealt out evenly to those who listen', { skip }, asyn
   t.after(() => handle.close());
   const first = await host(t, [target], { handle, board, seat: 1 });
   const second = await host(t, [target], { handle, board, seat: 2 });
-  await all(t, first.port, 64);
-  const held = [(await first.report()).active, (await second.report()).active];
-  assert.equal(held[0] ?? 0, 64 - (held[1] ?? 0));
-  // A sixteenth and two clients of difference, if each comes when called; more where the machine is too busy for that.
-  assert.ok(Math.min(...held) >= 16, `they hold ${held.join(' and ')}`);
+  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up for it.
+  let held = [0, 64];
+  for (let rush = 1; rush <= 10; rush++) {
+    await all(t, first.port, 64);
+    held = [(await first.report()).active, (await second.report()).active];
+    assert.equal((held[0] ?? 0) + (held[1] ?? 0), 64 * rush);
+    if (Math.min(...held) >= 28 * rush) return;
+  }
+  assert.fail(`they hold ${held.join(' and ')}`);
 });
 
 test('a worker sees another one behind any number of seats of which nobody accepts', { skip }, async (t) => {

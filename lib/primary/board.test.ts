@@ -13,7 +13,7 @@ import { createBoard } from './board.ts';
 function boardIn(t: TestContext): { board: Board; fd: number; folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'bal-board-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const board = createBoard([join(folder, 'missing'), folder]);
+  const board = createBoard(folder);
   const { fd } = board;
   assert.ok(fd !== null);
   t.after(() => closeSync(fd));
@@ -62,7 +62,7 @@ test('beyond the last seat, and without a board, there is none', (t) => {
   assert.equal(board.take(), 0);
   board.free(0);
   assert.equal(board.take(), 0);
-  const none = createBoard(['/nowhere']);
+  const none = createBoard('/nowhere');
   assert.equal(none.fd, null);
   assert.equal(none.take(), 0);
   none.free(0);
@@ -71,7 +71,7 @@ test('beyond the last seat, and without a board, there is none', (t) => {
 test('a board that can no longer be written is not the end of its owner', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bal-board-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const board = createBoard([folder]);
+  const board = createBoard(folder);
   const seat = board.take();
   assert.ok(board.fd !== null);
   closeSync(board.fd); // as on a full disk, every write fails

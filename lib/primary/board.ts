@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { endianness, tmpdir } from 'node:os';
+import { endianness } from 'node:os';
 import { join } from 'node:path';
 
 import { SEAT_BYTES, SEATS } from '../engine/board.ts';
@@ -17,9 +17,9 @@ export interface Board {
   readonly free: (seat: number) => void;
 }
 
-/** Memory first: what is written to it should not be written to a disk. */
-export function createBoard(folders: readonly string[] = ['/dev/shm', tmpdir()]): Board {
-  const fd = folders.reduce<number | null>((made, folder) => made ?? make(folder), null);
+/** `folder` has to be memory: a worker that writes to a page of a slow or full disk would wait, or be killed. */
+export function createBoard(folder = '/dev/shm'): Board {
+  const fd = make(folder);
   const taken = new Set<number>();
 
   function write(bytes: Uint8Array, at: number): void {
@@ -27,7 +27,7 @@ export function createBoard(folders: readonly string[] = ['/dev/shm', tmpdir()])
     try {
       writeSync(fd, bytes, 0, bytes.length, at);
     } catch {
-      // A full disk, where it is not memory: clients are dealt out less evenly, which is no reason for the primary to end.
+      // Clients are dealt out less evenly then, which is no reason for the primary to end.
     }
   }
 

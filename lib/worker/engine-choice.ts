@@ -8,25 +8,28 @@ export type EngineLoad =
   | { readonly ok: true; readonly name: 'native' | 'js'; readonly create: CreateEngine; readonly note: string | null }
   | { readonly ok: false; readonly reason: string };
 
-/** `choice`: `auto`, `native` or `js`. `seat`: this worker's on the board, 0 none. The note says why `auto` did not take native. */
+/**
+ * `choice`: `auto`, `native` or `js`. `seat`: this worker's on the board, 0 none. The note says why `auto` did not take native,
+ * or what native lacks.
+ */
 export async function loadEngine(choice: string, seat: number): Promise<EngineLoad> {
   if (choice === 'js') return jsEngine(null);
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
-  if (native.ok) {
-    takeSeat(native.shareBoard, seat);
-    return { ok: true, name: 'native', create: native.create, note: null };
-  }
+  if (native.ok) return { ok: true, name: 'native', create: native.create, note: takeSeat(native.shareBoard, seat) };
   if (choice === 'native') return { ok: false, reason: `engine: native cannot be loaded: ${native.reason}` };
   return jsEngine(native.reason);
 }
 
-function takeSeat(shareBoard: (fd: number, seat: number, seats: number) => void, seat: number): void {
-  if (seat === 0) return;
+/** Returns null, or why the kernel deals the clients out instead: the worker serves as well. */
+function takeSeat(shareBoard: (fd: number, seat: number, seats: number) => void, seat: number): string | null {
+  const less = 'clients may be dealt out unevenly to the workers: ';
+  if (seat === 0) return `${less}there is no memory in /dev/shm for them to share`;
   try {
     shareBoard(BOARD_FD, seat, SEATS);
-  } catch {
-    // It serves as well, only that the kernel deals the clients out.
+    return null;
+  } catch (error) {
+    return `${less}${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

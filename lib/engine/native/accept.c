@@ -86,6 +86,9 @@ void listener_stop(struct listener *listener) {
   while (other != NULL && other->fd < 0) other = other->next;
   if (other == NULL) loop->back_at = 0;
   board_tell(loop);
+  // A client for whom this worker alone was woken, or whom it left to one that stops too, would wait until the next one comes.
+  uint32_t lightest;
+  if (board_fewest(loop, &lightest) != UINT32_MAX) board_call(loop, lightest);
 }
 
 void listeners_sweep(struct loop *loop) {
@@ -106,6 +109,7 @@ void accept_pause(struct loop *loop) {
     listener->due = false;
   }
   loop->resume_at = loop->now + PAUSE_MS;
+  loop->back_at = 0;
 }
 
 void accept_resume(struct loop *loop) {
@@ -187,7 +191,7 @@ static void step_back(struct loop *loop, struct listener *listener) {
  * round, because then a round and a call into JavaScript serve several.
  */
 static int burst(struct loop *loop, struct listener *listener) {
-  bool again = loop->round - listener->last_round == 1;
+  bool again = listener->called || loop->round - listener->last_round == 1;
   listener->last_round = loop->round;
   listener->burst = again ? (uint8_t)(listener->burst < CLIENTS ? 2 * listener->burst : CLIENTS) : 1;
   // Each must get its backend, from the reserve if need be, of which accepting may take one.
@@ -201,6 +205,8 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
   int count = 0;
   listener->due = false;
   int most = burst(loop, listener);
+  bool called = listener->called;
+  listener->called = false;
   uint32_t lightest;
   int64_t space = room(loop, &lightest);
   if (space < 1 && !loop->late && leave_to(loop, listener, lightest)) return;
@@ -241,11 +247,14 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
   js_accepted(engine, count);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   listener->accepted += (uint32_t)count;
-  if (had_its_share(loop, listener)) step_back(loop, listener);
+  // Of what it was called for the kernel may not have told it: to be registered anew is to be told of what is left.
+  if (had_its_share(loop, listener) || (called && count == most)) step_back(loop, listener);
 }
 
 void accept_called(struct loop *loop) {
-  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) listener->due = listener->armed;
+  for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) {
+    listener->due = listener->called = listener->armed;
+  }
 }
 
 void accept_round(struct loop *loop) {

@@ -122,6 +122,7 @@ struct listener {
   uint32_t last_round; // in which it was due
   bool armed; // in the epoll set
   bool due;   // this round's events name it
+  bool called; // or another worker left clients to this one
 };
 
 enum shortage_place { AT_ACCEPT, AT_SOCKET, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, SHORTAGE_PLACES };
