@@ -13,6 +13,13 @@ function loopsWith(bind: string, host: string, own: readonly string[] = []): boo
   return errorsOf(text, own).some((line) => line.includes('a loop: '));
 }
 
+test('where no service has a sound name, only the names are wrong', () => {
+  const own = '{port: 9295, backends: [{host: 10.0.0.1, port: 80}]}';
+  const errors = errorsOf(`services: {"a b": ${own}, "c d": ${own}}\n`);
+  assert.equal(errors.length, 2, errors.join('\n'));
+  for (const error of errors) assert.match(error, /expected a name/);
+});
+
 test('a backend that is the listener itself is a loop', () => {
   for (const host of ['127.0.0.1', '127.3.2.1', 'localhost', 'LOCALHOST.', '::1', '[::1]']) {
     assert.ok(loopsWith('0.0.0.0', host), host);

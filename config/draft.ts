@@ -96,9 +96,10 @@ function withLimit(service: ServiceDraft, limit: Setting<number>): ServiceDraft 
 }
 
 function servicesOf(written: Written): ServiceDraft[] {
-  const { file, marks, bad } = written;
+  const { file, marks } = written;
   const named = Object.entries(file.services ?? {});
-  if (named.length === 0) return bad.has(keyOf(['services'])) ? [] : [serviceOf('default', {}, [], written)];
+  // Where there are none of those that the file has, something is wrong with each.
+  if (named.length === 0) return marks.has(keyOf(['services'])) ? [] : [serviceOf('default', {}, [], written)];
   const position = (name: string) => marks.get(keyOf(['services', name]))?.offset ?? 0;
   return named
     .sort(([a], [b]) => position(a) - position(b)) // JavaScript puts names that look like numbers first

@@ -58,6 +58,16 @@ forEachEngine('every path answers what it is for', async (t, engine) => {
   assert.equal(fields['admin'], `127.0.0.1:${admin}`, 'the log says where it is');
 });
 
+test('a target in the absolute form is as good as its path', async (t) => {
+  const { admin } = await scene(t);
+  for (const path of PATHS.filter((each) => each !== '/events')) {
+    const { status } = await ask(admin, `http://127.0.0.1:${admin}${path}?some=thing`);
+    assert.equal(status, 200, path);
+  }
+  assert.match((await ask(admin, 'HTTP://somewhere.example')).body, /^<!doctype html>/i);
+  assert.equal((await ask(admin, `http://127.0.0.1:${admin}/nothing`)).status, 404);
+});
+
 test('every answer has the headers of a page that needs nobody else, and may not be kept', async (t) => {
   const { admin } = await scene(t);
   for (const path of [...PATHS.filter((path) => path !== '/events'), '/nothing']) {

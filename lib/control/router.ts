@@ -22,7 +22,7 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
     const body = await readBody(request);
     if (body.kind === 'gone') return;
     if (body.kind === 'too_large') return sendError(response, 413, `the body is over ${MAX_BODY} bytes`);
-    const path = (request.url ?? '').split('?', 1)[0];
+    const path = pathOf(request.url ?? '');
     const here = routes.filter((route) => route.path === path);
     if (here.length === 0) {
       return sendError(response, 404, `there is no ${path}; try ${routes.map((route) => route.path).join(', ')}`);
@@ -42,6 +42,12 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
     if (response.headersSent) response.end();
     else sendError(response, 500, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Of a target in either form: a client that thinks that it talks to a proxy sends the absolute one (RFC 9112, section 3.2.2). */
+function pathOf(target: string): string {
+  const [path = ''] = target.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
+  return path === '' ? '/' : path;
 }
 
 /** Answers with a JSON document and ends the connection. */
