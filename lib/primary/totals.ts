@@ -68,7 +68,7 @@ export interface News {
 }
 
 /**
- * A worker's `counters`. A value that falls, is negative or no number is taken for what was last known: totals never fall, and
+ * A worker's `counters`. A value that falls, is negative or no number, and a gauge that is no whole one, is taken for what was last known: totals never fall, and
  * a report cut short changes only what it has.
  */
 export function report(totals: Totals, worker: number, values: readonly number[]): News {
@@ -172,7 +172,9 @@ function grow(last: number[], values: readonly number[], at: number, isGauge: bo
   const before = last[at] ?? 0;
   const value = values[at];
   const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-  const after = isCount && (isGauge || value > before) ? value : before;
+  // What goes again must leave no rest, and fractions would: a gauge is a whole number. A histogram's sum need not be.
+  const isTaken = isCount && (isGauge ? Number.isInteger(value) : value > before);
+  const after = isTaken ? value : before;
   last[at] = after;
   return after - before;
 }
