@@ -20,7 +20,7 @@ export const EYES_TARGETS: readonly EyesTarget[] = [
   },
   {
     figure: 'grown',
-    title: 'memory that each further 1,000 scrapes add to the primary, on average',
+    title: 'memory that each further 1,000 scrapes add to the primary',
     must: 1,
     unit: 'MiB',
   },

@@ -19,7 +19,7 @@ import { fineCpuSeconds, pidsBelow } from './process-tree.ts';
 import { balConfiguration, balProxy } from './proxies/bal.ts';
 import { type Running, startProxy, type Surroundings } from './running.ts';
 import { quietWaiter } from './quiet.ts';
-import { type Spread, spread } from './statistics.ts';
+import { slopes, type Spread, spread } from './statistics.ts';
 
 export interface EyesFigures {
   readonly engine: EngineName;
@@ -30,7 +30,7 @@ export interface EyesFigures {
   readonly dropped: Spread | null;
   /** Of 100 backends and 8 workers, milliseconds. */
   readonly scrape: Spread | null;
-  /** What each further thousand of scrapes adds to the primary's memory on average, MiB; one alone goes up or down by several. */
+  /** What each thousand of scrapes after the first adds to the primary's memory, MiB; one alone goes up or down by several. */
   readonly grown: Spread | null;
   /** Of a core, in the primary, while `bal top` runs, in percent. */
   readonly top: Spread | null;
@@ -150,8 +150,6 @@ export async function measureEyes(
       resident.push(residentBytes(big.pid) / 2 ** 20);
     }
     say(`eyes ${engine}: ${resident.map((mib) => mib.toFixed(1)).join(', ')} MiB after each ${eyes.scrapes} scrapes`);
-    // The first thousand fills V8's young generation.
-    const grown = ((resident.at(-1) ?? NaN) - (resident[0] ?? NaN)) / (resident.length - 1);
     // The first thousand fill caches and pools; compilers are at work.
     const counted = times.slice(Math.min(eyes.scrapes, times.length / 2));
     const small = await started(engine, backends.slice(0, 4), around, ADMIN);
@@ -164,7 +162,7 @@ export async function measureEyes(
         recorded: spread(ratios.recorded),
         dropped: spread(dropped),
         scrape: spread(counted),
-        grown: spread([grown]),
+        grown: spread(slopes(resident)), // from the first thousand on, which fills V8's young generation
         top: spread(top),
       };
     } finally {

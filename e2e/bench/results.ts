@@ -173,7 +173,7 @@ function eyesTable({ eyes }: Results): string {
 
 const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records that carries the same load at the
 same time; the one with an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes;
-what its primary has grown by is the mean of five further thousands.`;
+what its primary has grown by is the trend of its memory after the first and eleven further thousands: the median of what each two of them say.`;
 
 function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
   const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);

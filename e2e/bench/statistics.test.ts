@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { ratioOf, type Sample, spread, valueOf } from './statistics.ts';
+import { ratioOf, type Sample, slopes, spread, valueOf } from './statistics.ts';
 
 function sample(proxy: string, round: number, cpu: number | null): Sample {
   const values = cpu === null ? {} : { cpu };
@@ -28,6 +28,15 @@ test('as many values lie above the median as below', () => {
       assert.ok(found.min <= found.median && found.median <= found.max);
     }),
   );
+});
+
+test('what a step adds is told by each two of the values, and their median by no single one', () => {
+  assert.deepEqual(slopes([]), []);
+  assert.deepEqual(slopes([7]), []);
+  assert.deepEqual(slopes([1, 3, 2]), [2, 0.5, -1]);
+  assert.equal(spread(slopes([1, 3, 5, 7, 9]))?.median, 2);
+  assert.equal(spread(slopes([1, 3, 5, 100, 9]))?.median, 2);
+  assert.equal(spread(slopes([5, 5, 9, 5, 5, 1, 5]))?.median, 0);
 });
 
 test('a ratio is taken within a round, not between medians', () => {

@@ -32,6 +32,11 @@ export function spread(values: readonly number[]): Spread | null {
   return { median: (low + high) / 2, min, max, count: sorted.length };
 }
 
+/** What a step adds, as each two of the values have it. Their median is hardly moved by values that go up and down (Theil and Sen). */
+export function slopes(values: readonly number[]): number[] {
+  return values.flatMap((later, j) => values.slice(0, j).map((earlier, i) => (later - earlier) / (j - i)));
+}
+
 function valuesByRound(
   samples: readonly Sample[],
   name: string,
