@@ -5,7 +5,7 @@ import cluster from 'node:cluster';
 
 import type { BoundHandle, CreateEngine, Engine } from '../engine/engine.ts';
 import { drainUntil } from '../drain.ts';
-import { send, sendLast } from '../ipc/channel.ts';
+import { send, sendLast, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
@@ -28,7 +28,7 @@ const DRAIN_POLL_MS = 20;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const reporter = createReporter();
-const records = createRecords(openRecordPipe());
+const records = createRecords(openRecordPipe(), (count) => trySend({ kind: 'records_dropped', count }));
 const chosen = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto', Number(process.env['BAL_SEAT'] ?? 0));
 if (!chosen.ok) {
   process.stderr.write(`bal worker: ${chosen.reason}\n`);

@@ -1,7 +1,6 @@
 // One record for each connection that ended, sent to the primary in batches: it only has to write them. What cannot be
 // sent is dropped and counted, because a record must never slow the traffic.
 
-import { trySend } from '../ipc/channel.ts';
 import type { Reason } from '../ipc/reasons.ts';
 import type { Ended } from './record-buffer.ts';
 import { createRecordBuffer } from './record-buffer.ts';
@@ -19,7 +18,8 @@ export interface Records {
   close(done: () => void): void;
 }
 
-export function createRecords(pipe: RecordPipe): Records {
+/** `tell` says to the primary how many were dropped; false when it cannot be told now. */
+export function createRecords(pipe: RecordPipe, tell: (dropped: number) => boolean): Records {
   const buffer = createRecordBuffer();
   let dropped = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -29,7 +29,7 @@ export function createRecords(pipe: RecordPipe): Records {
   function flush(): void {
     const { count } = buffer;
     if (count > 0 && !pipe.write(buffer.take())) dropped += count;
-    if (dropped > 0 && trySend({ kind: 'records_dropped', count: dropped })) dropped = 0;
+    if (dropped > 0 && tell(dropped)) dropped = 0;
   }
 
   function schedule(): void {
