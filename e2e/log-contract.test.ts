@@ -4,7 +4,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from './harness/ports.ts';
@@ -68,6 +68,15 @@ forEachEngine('in the foreground the log goes to stdout, and stderr stays empty'
   for (const record of bal.logs()) assert.deepEqual(Object.keys(record), KEYS);
   assert.equal(bal.stderr(), '');
   assert.deepEqual(logFiles(bal.home.logDir), [], 'and no file is written');
+});
+
+forEngine('native', 'the log says what the native engine has to do without', async (t, engine) => {
+  const a = await backend(t, named('a'));
+  const config = configFor(await freePort(), [a]);
+  const bal = await startBal(t, { engine, config, env: { BAL_NATIVE_DISABLE: 'uring' } });
+  const { fields } = await bal.logged('engine.chosen');
+  assert.equal(fields['engine'], 'native');
+  assert.match(String(fields['why']), /there is no io_uring \(EPERM: kernel\.io_uring_disabled or a seccomp filter/);
 });
 
 forEachEngine('flips are logged once, however often they are seen', async (t, engine) => {

@@ -2,7 +2,7 @@
 // and descriptors that run out.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -49,11 +49,17 @@ function linkOf(path: string): string {
   }
 }
 
-/** Runs one test file of .build/ by itself and returns what it printed when it failed, else ''. */
-async function run(file: string, env: NodeJS.ProcessEnv, args: readonly string[] = []): Promise<string> {
+/** Runs one test file of .build/ by itself, started by `wrapper`, and returns what it printed when it failed, else ''. */
+async function run(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = [],
+  wrapper: readonly string[] = [],
+): Promise<string> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   // NODE_TEST_CONTEXT makes a test file report to a parent test runner in a way of its own.
-  const child = spawn(process.execPath, [...args, path], {
+  const [command, ...rest] = [...wrapper, process.execPath, ...args, path];
+  const child = spawn(command, rest, {
     env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -236,7 +242,7 @@ test('a worker thread with a busy engine can be terminated, and takes its descri
   assert.notEqual(await peer.finish(), 'closed here');
 });
 
-for (const lacking of ['splice', 'splice_out', 'exclusive,accept4']) {
+for (const lacking of ['splice', 'splice_out', 'exclusive,accept4', 'uring', 'uring_short']) {
   test(`without ${lacking} the contract holds all the same`, { skip }, async () => {
     const env = { BAL_NATIVE_DISABLE: lacking };
     assert.equal(
@@ -248,6 +254,23 @@ for (const lacking of ['splice', 'splice_out', 'exclusive,accept4']) {
     );
   });
 }
+
+// A network of its own in which every socket has the smallest buffers there are, so that hardly a message is sent whole.
+const SMALL_BUFFERS = `ip link set lo up && cd /proc/sys/net/ipv4 &&
+  echo 4096 4096 4096 > tcp_wmem && echo 4096 4096 4096 > tcp_rmem && exec "$@"`;
+const small = ['unshare', '-rn', 'sh', '-c', SMALL_BUFFERS, 'sh'] as const;
+const noRight = spawnSync(small[0], [...small.slice(1), 'true']).status !== 0;
+
+test(
+  'through the smallest buffers the contract holds all the same',
+  {
+    skip: skip || (noRight && 'no right to make a network namespace here'),
+  },
+  async () => {
+    const args = ['--test-name-pattern=^native: (relay|close)', '--test-reporter=tap'];
+    assert.equal(await run('./contract.test.js', {}, args, small), '');
+  },
+);
 
 test(
   'when descriptors run out nothing spins, nobody established suffers, and it recovers by itself',

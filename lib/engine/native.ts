@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 4;
+const PROTOCOL = 5;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
@@ -28,6 +28,7 @@ interface NativeEngine extends Pick<
 interface Addon {
   readonly protocol: number;
   shareBoard(fd: number, seat: number, seats: number): void;
+  ringError(): string;
   create(
     accepted: (records: number, count: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
@@ -45,6 +46,8 @@ export type NativeLoad =
       readonly create: CreateEngine;
       /** Deals clients out by what the workers see of each other in the file `fd`, see board.ts. Throws an Error with `code`. */
       readonly shareBoard: (fd: number, seat: number, seats: number) => void;
+      /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
+      readonly ringError: () => string | null;
     }
   | { readonly ok: false; readonly reason: string };
 
@@ -69,6 +72,7 @@ export function loadNativeEngine(): NativeLoad {
     ok: true,
     create: (policy, targets) => over(addon, policy, targets),
     shareBoard: (fd, seat, seats) => addon.shareBoard(fd, seat, seats),
+    ringError: () => addon.ringError() || null,
   };
 }
 

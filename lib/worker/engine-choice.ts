@@ -16,7 +16,10 @@ export async function loadEngine(choice: string, seat: number): Promise<EngineLo
   if (choice === 'js') return jsEngine(null);
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
-  if (native.ok) return { ok: true, name: 'native', create: native.create, note: takeSeat(native.shareBoard, seat) };
+  if (native.ok) {
+    const lacks = [takeSeat(native.shareBoard, seat), withoutRing(native.ringError())].filter((text) => text !== null);
+    return { ok: true, name: 'native', create: native.create, note: lacks.length > 0 ? lacks.join('; ') : null };
+  }
   if (choice === 'native') return { ok: false, reason: `engine: native cannot be loaded: ${native.reason}` };
   return jsEngine(native.reason);
 }
@@ -31,6 +34,20 @@ function takeSeat(shareBoard: (fd: number, seat: number, seats: number) => void,
   } catch (error) {
     return `${less}${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+const WHY_NO_RING: ReadonlyMap<string, string> = new Map([
+  ['EPERM', 'kernel.io_uring_disabled or a seccomp filter forbids it'],
+  ['ENOSYS', 'this kernel does not have it'],
+  ['EINVAL', 'it needs Linux 6.1'],
+  ['EOPNOTSUPP', 'the addon was built without it'],
+]);
+
+/** Returns null, or why small messages cost more of the processor: the worker does the same with more system calls. */
+function withoutRing(error: string | null): string | null {
+  if (error === null) return null;
+  const reason = WHY_NO_RING.get(error);
+  return `each message is sent by a system call of its own: there is no io_uring (${error}${reason === undefined ? '' : `: ${reason}`})`;
 }
 
 async function jsEngine(note: string | null): Promise<EngineLoad> {

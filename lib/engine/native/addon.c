@@ -1,6 +1,7 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
 //   shareBoard(fd, seat, seats)               the other workers are seen from now on; `fd` stays the caller's
+//   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told, targets) → engine { bytes, records, relayed, clients, route, listen, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 4 };
+enum { PROTOCOL = 5 };
 
 /** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
 static bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
@@ -97,15 +98,24 @@ static napi_value share_board(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+static napi_value ring_error(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct loop *loop = loop_of(env);
+  int error = loop == NULL ? ENOMEM : loop->ring_error;
+  napi_value name;
+  return napi_create_string_utf8(env, error == 0 ? "" : uv_err_name(-error), NAPI_AUTO_LENGTH, &name) == napi_ok ? name : NULL;
+}
+
 NAPI_MODULE_INIT() {
   // Node ignores SIGPIPE; splice(2) into a reset socket raises it, so make sure.
   struct sigaction action;
   if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
   const napi_property_descriptor functions[] = {
+      {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
       {.utf8name = "shareBoard", .method = share_board, .attributes = napi_enumerable},
   };
-  if (napi_define_properties(env, exports, 2, functions) != napi_ok ||
+  if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok ||
       napi_set_named_property(env, exports, "protocol", number(env, PROTOCOL)) != napi_ok) {
     napi_throw_error(env, NULL, "Cannot set up the addon");
   }

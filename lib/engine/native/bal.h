@@ -8,6 +8,7 @@
 //   connection.c  the life of a connection: accepted, routed, open, over
 //   connect.c   one attempt to reach a backend
 //   relay.c     bytes from one side to the other
+//   ring.c      the messages of a round sent together
 //   hold.c      bytes that could not be passed on yet: chunks and tubes
 //   slots.c     where connections are kept
 //   peer.c      a client's address as text
@@ -88,8 +89,23 @@ enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t eve
 /* relay.c */
 /** Moves what can be moved in both directions, a bounded amount. May end the connection. */
 void relay(struct loop *loop, struct connection *c);
+/** What the ring could not send of a message: kept, for the sink takes no more, or dropped, for it is `broken`. */
+void relay_unsent(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length, bool broken);
 /** Counts bytes that were written in a direction. */
 void relay_count(struct loop *loop, struct connection *c, int direction, size_t bytes);
+
+/* ring.c */
+/** Returns 0, or the errno for which messages are not sent together. */
+int ring_open(struct loop *loop);
+/** One more message of at most ASIDE_EACH bytes can be put aside. Only with an open ring. */
+bool ring_has_room(const struct loop *loop);
+/** Puts a message aside, which has just been read into shared_room(). */
+void ring_add(struct loop *loop, struct connection *c, int direction, size_t length);
+/** Sends what is aside. May end connections, and JavaScript may run. */
+void ring_send(struct loop *loop);
+void ring_close(struct loop *loop);
+/** Room for MESSAGE_BYTES, behind the messages that are put aside. */
+static inline char *shared_room(struct loop *loop) { return loop->shared + loop->aside; }
 
 /* hold.c */
 enum flushed { EMPTY, STILL_HELD, SINK_FAILED };
@@ -150,6 +166,8 @@ ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool o
 int system_add_listener(struct loop *loop, struct listener *listener);
 void system_reset(int fd);
 bool system_is_missing(int error);
+/** A test wants it to be missing. */
+bool system_disabled(const char *word);
 enum cause cause_of(int error);
 bool is_shortage(int error);
 bool out_of_descriptors(int error);

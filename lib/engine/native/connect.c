@@ -62,10 +62,10 @@ static enum attempt failed(struct connection *c, int error, enum cause *cause) {
 
 /** Reads what the client has sent so far: bytes in the loop's shared buffer, 0 for none yet or its end, −1 when it is gone. */
 static ssize_t read_first(struct loop *loop, struct connection *c) {
-  ssize_t got = recv(c->fd[CLIENT], loop->shared, sizeof loop->shared, 0);
+  ssize_t got = recv(c->fd[CLIENT], shared_room(loop), MESSAGE_BYTES, 0);
   if (got > 0) {
     learn(&c->listener->talks_first, true);
-    if ((size_t)got == sizeof loop->shared) c->side[CLIENT] |= READABLE;
+    if ((size_t)got == MESSAGE_BYTES) c->side[CLIENT] |= READABLE;
     return got;
   }
   if (got == 0) {
@@ -83,12 +83,12 @@ static enum attempt send_first(struct loop *loop, struct connection *c, size_t l
   int error = ECONNREFUSED;
   ssize_t put = -1;
   if (likely(!names_itself(loop, c, target))) {
-    put = send(c->fd[BACKEND], loop->shared, length, MSG_NOSIGNAL);
+    put = send(c->fd[BACKEND], shared_room(loop), length, MSG_NOSIGNAL);
     error = errno;
     learn(&target->quick, put > 0);
   }
   size_t sent = put > 0 ? (size_t)put : 0;
-  if (unlikely(sent < length) && !hold_bytes(loop, c, CLIENT, loop->shared + sent, length - sent)) return SHORT_OF_MEMORY;
+  if (unlikely(sent < length) && !hold_bytes(loop, c, CLIENT, shared_room(loop) + sent, length - sent)) return SHORT_OF_MEMORY;
   if (likely(sent > 0)) {
     c->side[BACKEND] |= SENT;
     relay_count(loop, c, CLIENT, sent);
@@ -120,7 +120,7 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
     shortage(engine, AT_CONNECT, error);
   }
   if (unlikely(error != 0)) {
-    if (first > 0 && !hold_bytes(loop, c, CLIENT, loop->shared, (size_t)first)) return SHORT_OF_MEMORY;
+    if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), (size_t)first)) return SHORT_OF_MEMORY;
     return failed(c, error, cause);
   }
   enum attempt attempt = first > 0 ? send_first(loop, c, (size_t)first, cause) : UNDER_WAY;

@@ -12,6 +12,7 @@ enum { ATTEMPTS_PER_TURN = 8 };
 void connection_finish(struct loop *loop, struct connection *c, enum end end) {
   struct listener *listener = c->listener;
   struct engine *engine = listener->engine;
+  c->aside = false;
   wheel_remove(loop, c);
   ready_remove(loop, c);
   hold_drop(loop, c, CLIENT);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-  CHUNK_BYTES = sizeof(((struct loop *)0)->shared),
+  CHUNK_BYTES = MESSAGE_BYTES,
   POOLED_CHUNKS = 16,
   POOLED_TUBES = 16,
   TUBES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied

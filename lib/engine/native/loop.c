@@ -53,9 +53,16 @@ void ready_remove(struct loop *loop, struct connection *c) {
 
 /* ---- one round ------------------------------------------------------------------------------------------------ */
 
+/** The connection that an event is for; null when it is an event of a descriptor that is gone. */
+static struct connection *whose(struct loop *loop, const struct epoll_event *event) {
+  struct connection *c = slot_find(loop, (uint32_t)event->data.u64 >> 2);
+  return c != NULL && c->generation[event->data.u64 & FOR_MASK] == event->data.u64 >> 32 ? c : NULL;
+}
+
 /** Hands the events out; true when libuv has something to do. */
 static bool dispatch(struct loop *loop, int count) {
   bool libuv = false;
+  loop->gathers = count > 1 && loop->ring != NULL;
   for (int i = 0; i < count; i++) {
     const struct epoll_event *event = &loop->events[i];
     unsigned kind = event->data.u64 & FOR_MASK;
@@ -64,10 +71,16 @@ static bool dispatch(struct loop *loop, int count) {
     } else if (kind == FOR_LISTENER) {
       ((struct listener *)(uintptr_t)(event->data.u64 & ~(uint64_t)FOR_MASK))->due = true;
     } else {
-      struct connection *c = slot_find(loop, (uint32_t)event->data.u64 >> 2);
-      if (likely(c != NULL && c->generation[kind] == event->data.u64 >> 32)) connection_event(loop, c, (int)kind, event->events);
+      struct connection *c = whose(loop, event);
+      if (c != NULL && unlikely(c->aside || (loop->gathers && !ring_has_room(loop)))) {
+        ring_send(loop); // its bytes stay in order
+        c = whose(loop, event);
+      }
+      if (likely(c != NULL)) connection_event(loop, c, (int)kind, event->events);
     }
   }
+  loop->gathers = false;
+  if (loop->aside > 0) ring_send(loop);
   return libuv;
 }
 
@@ -180,6 +193,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   hold_free_pools(loop);
   slots_free_all(loop);
   close(loop->epoll);
+  ring_close(loop);
   reserve_close(loop);
   napi_async_destroy(loop->env, loop->context);
   napi_delete_reference(loop->env, loop->resource);
@@ -195,6 +209,7 @@ static struct loop *loop_make(napi_env env) {
   loop->ready.previous = loop->ready.next = loop->spare_slab = NONE;
   system_probe(loop);
   system_batch();
+  loop->ring_error = ring_open(loop);
   loop->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (loop->epoll >= 0 && napi_get_uv_event_loop(env, &loop->uv) == napi_ok) {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = FOR_LIBUV};
@@ -207,6 +222,7 @@ static struct loop *loop_make(napi_env env) {
   }
   int error = errno;
   if (loop->epoll >= 0) close(loop->epoll);
+  ring_close(loop);
   free(loop);
   errno = error;
   return NULL;
@@ -223,6 +239,7 @@ struct loop *loop_of(napi_env env) {
       napi_async_init(env, resource, name, &loop->context) != napi_ok ||
       napi_add_async_cleanup_hook(env, on_cleanup, loop, &loop->hook) != napi_ok) {
     close(loop->epoll);
+    ring_close(loop);
     reserve_close(loop);
     free(loop); // with the environment failing like this nothing better is left to do
     return NULL;

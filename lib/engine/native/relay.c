@@ -58,10 +58,22 @@ static void source_ended(struct connection *c, int direction) {
   if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) c->backend_first = true;
 }
 
+/** The sink did not take these bytes: kept until it does. */
+static enum moved keep(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length) {
+  return hold_bytes(loop, c, direction, bytes, length) ? sink_is_full(loop, c, !direction) : NO_MEMORY;
+}
+
+/** Both sides are sound, nothing is held, and nothing can be read: the message at hand is all there is to do. */
+static bool nothing_else_to_do(const struct connection *c) {
+  return !((c->side[CLIENT] | c->side[BACKEND]) & (READABLE | HUNG_UP | BROKEN | URGENT)) &&
+         !((c->direction[CLIENT] | c->direction[BACKEND]) & ENDED) && c->held[CLIENT] == NULL && c->held[BACKEND] == NULL;
+}
+
 /** One read of at most a buffer full, written at once. */
 static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   uint8_t *source = &c->side[direction];
-  ssize_t got = recv(c->fd[direction], loop->shared, sizeof loop->shared, 0);
+  char *bytes = shared_room(loop);
+  ssize_t got = recv(c->fd[direction], bytes, MESSAGE_BYTES, 0);
   if (got < 0) {
     if (errno == EINTR) return MORE;
     if (errno != EAGAIN) return SOURCE_BROKEN;
@@ -73,26 +85,28 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     source_ended(c, direction);
     return MORE;
   }
-  if ((size_t)got == sizeof loop->shared) c->direction[direction] |= STREAM;
+  if ((size_t)got == MESSAGE_BYTES) c->direction[direction] |= STREAM;
   else if (likely(!(*source & (URGENT | BROKEN)))) {
     // A short read emptied the queue; what comes later raises a new event. With the FIN already here, this was all.
     if (*source & HUNG_UP) source_ended(c, direction);
     else *source &= (uint8_t)~READABLE;
   }
   about_to_send(c, !direction);
+  if (loop->gathers && (size_t)got <= ASIDE_EACH && nothing_else_to_do(c) && ring_has_room(loop)) {
+    ring_add(loop, c, direction, (size_t)got);
+    return BLOCKED;
+  }
   // When the end is passed on next, the FIN can travel with the last bytes.
   int flags = MSG_NOSIGNAL | (c->direction[direction] & ENDED ? MSG_MORE : 0);
   ssize_t put;
-  do put = send(c->fd[!direction], loop->shared, (size_t)got, flags);
+  do put = send(c->fd[!direction], bytes, (size_t)got, flags);
   while (unlikely(put < 0 && errno == EINTR));
   if (unlikely(put < 0)) {
     if (errno != EAGAIN) return SINK_BROKEN;
     put = 0;
   }
   if (put > 0) relay_count(loop, c, direction, (size_t)put);
-  if (likely(put == got)) return MORE;
-  if (!hold_bytes(loop, c, direction, loop->shared + put, (size_t)(got - put))) return NO_MEMORY;
-  return sink_is_full(loop, c, !direction);
+  return likely(put == got) ? MORE : keep(loop, c, direction, bytes + put, (size_t)(got - put));
 }
 
 /** One splice into a tube; flushing is the caller's next step. */
@@ -145,29 +159,39 @@ static void side_is_broken(struct loop *loop, struct connection *c, int side) {
   connection_finish(loop, c, side == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
 }
 
+/** What follows from a direction's move; false when that was the last of the connection for now. */
+static bool settle(struct loop *loop, struct connection *c, int direction, enum moved moved) {
+  switch (moved) {
+  case BLOCKED:
+  case MORE:
+    return true;
+  case SOURCE_BROKEN:
+    connection_finish(loop, c, direction == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
+    return false;
+  case SINK_BROKEN:
+    c->side[!direction] |= BROKEN | READABLE;
+    hold_drop(loop, c, direction);
+    side_is_broken(loop, c, !direction);
+    return false;
+  case NO_MEMORY:
+    connection_finish(loop, c, END_CUT);
+    return false;
+  }
+  return false;
+}
+
+void relay_unsent(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length, bool broken) {
+  settle(loop, c, direction, broken ? SINK_BROKEN : keep(loop, c, direction, bytes, length));
+}
+
 void relay(struct loop *loop, struct connection *c) {
   bool more = false;
   for (int direction = 0; direction < 2; direction++) {
     // Towards a broken side nothing can be moved; from it, what it sent before.
     if (c->side[!direction] & BROKEN) continue;
-    switch (move(loop, c, direction)) {
-    case BLOCKED:
-      break;
-    case MORE:
-      more = true;
-      break;
-    case SOURCE_BROKEN:
-      connection_finish(loop, c, direction == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
-      return;
-    case SINK_BROKEN:
-      c->side[!direction] |= BROKEN | READABLE;
-      hold_drop(loop, c, direction);
-      side_is_broken(loop, c, !direction);
-      return;
-    case NO_MEMORY:
-      connection_finish(loop, c, END_CUT);
-      return;
-    }
+    enum moved moved = move(loop, c, direction);
+    if (unlikely(!settle(loop, c, direction, moved))) return;
+    more |= moved == MORE;
   }
   if (c->direction[CLIENT] & c->direction[BACKEND] & PASSED_ON) {
     connection_finish(loop, c, c->backend_first ? END_BACKEND_CLOSED : END_CLIENT_CLOSED);

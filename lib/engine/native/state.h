@@ -93,6 +93,7 @@ struct connection {
   bool watched : 1;       // the client is registered
   bool queued : 1;        // in the ready list
   bool timed : 1;         // in the wheel
+  bool aside : 1;         // a message of it is in the ring
   bool backend_first : 1; // the backend's end was read before the client's
 };
 
@@ -143,12 +144,15 @@ struct engine {
   uint64_t shortages[SHORTAGE_PLACES][SHORTAGE_ERRORS];
 };
 
+/** What is read at a time; what is put aside at most, of all connections and of each. */
+enum { MESSAGE_BYTES = 32 * 1024, ASIDE_BYTES = 32 * 1024, ASIDE_EACH = 4096 };
 enum { SLOTS_PER_SLAB = 512, BUCKETS = 512, BUCKET_MS = 64, EVENTS = 128 };
 /** Clients asked about in one call; what the reserve holds: one for the backend of each, and one to accept with. */
 enum { CLIENTS = 8, RESERVE = CLIENTS + 1 };
 /** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
 enum { CLOCK_MS = 8 };
 
+struct ring;
 struct seat;
 struct slab;
 struct chunk;
@@ -211,7 +215,11 @@ struct loop {
   bool can_splice, can_splice_out, can_exclusive, can_accept4;
   uint16_t first_ephemeral, last_ephemeral;
   struct epoll_event events[EVENTS];
-  char shared[32 * 1024]; // small messages pass through here
+  struct ring *ring; // null: every message is sent by a call of its own
+  int ring_error;    // the errno for which there is none
+  bool gathers;      // messages may be put aside
+  uint32_t aside;    // bytes of them, at the beginning of `shared`
+  char shared[ASIDE_BYTES + MESSAGE_BYTES]; // small messages pass through here
 };
 
 /** The low bits of what an event carries: a side of a connection, or one of these. */

@@ -14,8 +14,8 @@
 
 bool system_is_missing(int error) { return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP; }
 
-/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch makes these fail as if they were missing, for tests. */
-static bool disabled(const char *word) {
+/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch,uring,uring_short makes these fail as if they were missing. */
+bool system_disabled(const char *word) {
   const char *list = getenv("BAL_NATIVE_DISABLE");
   size_t length = strlen(word);
   for (const char *at = list; at != NULL && (at = strstr(at, word)) != NULL; at += length) {
@@ -25,10 +25,10 @@ static bool disabled(const char *word) {
 }
 
 void system_probe(struct loop *loop) {
-  loop->can_splice = !disabled("splice");
-  loop->can_splice_out = !disabled("splice_out");
-  loop->can_exclusive = !disabled("exclusive");
-  loop->can_accept4 = !disabled("accept4");
+  loop->can_splice = !system_disabled("splice");
+  loop->can_splice_out = !system_disabled("splice_out");
+  loop->can_exclusive = !system_disabled("exclusive");
+  loop->can_accept4 = !system_disabled("accept4");
   loop->first_ephemeral = 1024;
   loop->last_ephemeral = 65535;
   FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
@@ -49,7 +49,7 @@ void system_probe(struct loop *loop) {
  */
 void system_batch(void) {
   struct sched_param none = {0};
-  if (!disabled("batch") && sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
+  if (!system_disabled("batch") && sched_getscheduler(0) == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
