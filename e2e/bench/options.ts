@@ -81,7 +81,7 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     commandRuns: values.quick ? { status: 5, start: 1 } : { status: 20, start: 5 },
     eyes: values.quick
       ? { batches: 1, rounds: 2, scrapes: 20, thousands: 2, topSeconds: 2 }
-      : { batches: 5, rounds: 8, scrapes: 1000, thousands: 12, topSeconds: 6 },
+      : { batches: 5, rounds: 16, scrapes: 1000, thousands: 12, topSeconds: 6 },
     retries: values.quick ? 0 : 2,
     patienceSeconds: positive('patience', values.patience, values.quick ? 1 : 120),
     out: values.out ?? (isWhole ? resultsFile : null),
