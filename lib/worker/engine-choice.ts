@@ -40,7 +40,7 @@ const WHY_NO_RING: ReadonlyMap<string, string> = new Map([
   ['EPERM', 'kernel.io_uring_disabled or a seccomp filter forbids it'],
   ['ENOSYS', 'this kernel does not have it'],
   ['EINVAL', 'it needs Linux 6.1'],
-  ['EOPNOTSUPP', 'the addon was built without it'],
+  ['ENOTSUP', 'the addon was built without it'],
 ]);
 
 /** Returns null, or why small messages cost more of the processor: the worker does the same with more system calls. */

@@ -69,7 +69,7 @@ static bool nothing_else_to_do(const struct connection *c) {
          !((c->direction[CLIENT] | c->direction[BACKEND]) & ENDED) && c->held[CLIENT] == NULL && c->held[BACKEND] == NULL;
 }
 
-/** One read of at most a buffer full, written at once. */
+/** One read of at most a buffer full, written at once or put aside for the end of the round. */
 static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   uint8_t *source = &c->side[direction];
   char *bytes = shared_room(loop);

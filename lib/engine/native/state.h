@@ -93,7 +93,7 @@ struct connection {
   bool watched : 1;       // the client is registered
   bool queued : 1;        // in the ready list
   bool timed : 1;         // in the wheel
-  bool aside : 1;         // a message of it is in the ring
+  bool aside : 1;         // a message of it is put aside
   bool backend_first : 1; // the backend's end was read before the client's
 };
 
