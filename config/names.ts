@@ -5,6 +5,7 @@ import type { RuntimeKey } from './runtime.ts';
 /** Key → field. A key of the schema without an entry here does not compile. */
 export const RUNTIME_FIELDS = {
   health_check_interval_ms: 'healthIntervalMs',
+  health_check_up_interval_ms: 'healthUpIntervalMs',
   health_check_timeout_ms: 'healthTimeoutMs',
   health_check_fail_threshold: 'fall',
   health_check_success_threshold: 'rise',
@@ -17,7 +18,10 @@ export const RUNTIME_FIELDS = {
   protection_stable_success_threshold: 'protectionStable',
   max_concurrent_connections: 'maxConnections',
   connection_idle_timeout_ms: 'idleMs',
+  tcp_keepalive_ms: 'keepaliveMs',
+  half_closed_timeout_ms: 'halfClosedMs',
   overload_policy: 'overloadPolicy',
   tcp_backlog: 'backlog',
   drain_timeout_ms: 'drainMs',
+  reload_drain_timeout_ms: 'reloadDrainMs',
 } as const satisfies Record<RuntimeKey, keyof Runtime>;

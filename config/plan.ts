@@ -8,7 +8,10 @@ export type EngineChoice = 'auto' | 'native' | 'js';
 
 /** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
 export interface Runtime {
+  /** Between two checks of a backend that is down, unknown or in doubt. */
   readonly healthIntervalMs: number;
+  /** Between two checks of one that is up. */
+  readonly healthUpIntervalMs: number;
   readonly healthTimeoutMs: number;
   /** Failed checks in a row that take a backend down. */
   readonly fall: number;
@@ -23,9 +26,16 @@ export interface Runtime {
   readonly protectionStable: number;
   readonly maxConnections: number;
   readonly idleMs: number;
+  /** Silence before TCP's first keepalive probe, on both sides; 0: none are sent. */
+  readonly keepaliveMs: number;
+  /** How long a silent client is kept after its backend has ended its direction. */
+  readonly halfClosedMs: number;
   readonly overloadPolicy: 'reject';
   readonly backlog: number;
+  /** On stop. */
   readonly drainMs: number;
+  /** After a reload; 0: no limit. */
+  readonly reloadDrainMs: number;
 }
 
 export interface BackendPlan {

@@ -18,8 +18,15 @@ export const RuntimeSchema = Type.Object(
       10,
       HOUR,
       [500, 700, 1000],
-      'between two checks of a backend; the next one starts only after the last has ended',
-      '한 백엔드의 검사 간격; 앞의 검사가 끝나야 다음 검사를 시작',
+      'between two checks of a backend that is down, unknown or in doubt; the next one starts only after the last has ended',
+      'down이거나 알 수 없거나 의심스러운 백엔드의 검사 간격; 앞의 검사가 끝나야 다음 검사를 시작',
+    ),
+    health_check_up_interval_ms: tuned(
+      10,
+      HOUR,
+      [2000, 2000, 2000],
+      'the same while it is up; where only `health_check_interval_ms` is set, that one counts',
+      '백엔드가 up인 동안의 검사 간격; `health_check_interval_ms`만 설정하면 그 값을 따름',
     ),
     health_check_timeout_ms: tuned(
       10,
@@ -95,9 +102,23 @@ export const RuntimeSchema = Type.Object(
     connection_idle_timeout_ms: tuned(
       10,
       7 * 24 * HOUR,
-      [120_000, 120_000, 120_000],
-      'a connection without a byte in either direction for this long is closed',
-      '양방향으로 이 시간 동안 한 바이트도 없으면 연결을 닫음',
+      [HOUR, HOUR, HOUR],
+      'a connection on which nothing moves in either direction for this long is closed',
+      '양방향으로 이 시간 동안 아무것도 움직이지 않으면 연결을 닫음',
+    ),
+    tcp_keepalive_ms: tuned(
+      0,
+      7 * HOUR,
+      [MINUTE, MINUTE, MINUTE],
+      'silence after which TCP asks either side whether it is still there: six probes, 10 s apart; 0: never',
+      '이 시간 동안 조용하면 양쪽에 TCP keepalive 탐침을 보냄 (10초 간격으로 여섯 번); 0이면 끔',
+    ),
+    half_closed_timeout_ms: tuned(
+      10,
+      7 * 24 * HOUR,
+      [MINUTE, MINUTE, MINUTE],
+      'how long a silent client is kept after its backend has ended',
+      '백엔드가 먼저 끝낸 뒤 조용한 클라이언트를 붙잡아 두는 최대 시간',
     ),
     overload_policy: Type.Optional(
       Type.Enum(['reject'], {
@@ -116,8 +137,15 @@ export const RuntimeSchema = Type.Object(
       0,
       24 * HOUR,
       [30_000, 30_000, 30_000],
-      'how long connections may take to finish on stop and reload before they are cut',
-      '중지/리로드 때 연결이 끝나기를 기다리는 최대 시간; 지나면 끊음',
+      'how long connections may take to finish on stop before they are cut',
+      '중지할 때 연결이 끝나기를 기다리는 최대 시간; 지나면 끊음',
+    ),
+    reload_drain_timeout_ms: tuned(
+      0,
+      7 * 24 * HOUR,
+      [0, 0, 0],
+      'how long connections may live on in the old workers after a reload before they are cut; 0: until they end',
+      '리로드 뒤 이전 워커의 연결이 살아 있을 수 있는 최대 시간; 0이면 스스로 끝날 때까지',
     ),
   },
   {

@@ -44,6 +44,9 @@ test('the overlay keeps the profile for every key that no block sets, and the la
         blocks.map((set, i) => block(set, `file:${i + 1}`)),
       );
       for (const key of RUNTIME_KEYS) {
+        const isSet = blocks.some((set) => set[key] !== undefined);
+        // Which interval counts where only one is set has a test of its own.
+        if (key === 'health_check_up_interval_ms' && !isSet) continue;
         const last = blocks.findLastIndex((set) => set[key] !== undefined);
         assert.equal(tuned[key].value, last === -1 ? profile[key] : blocks[last]?.[key]);
         assert.equal(tuned[key].origin, last === -1 ? 'auto-tuned' : `file:${last + 1}`);
@@ -52,6 +55,19 @@ test('the overlay keeps the profile for every key that no block sets, and the la
       for (const key of RUNTIME_KEYS) assert.equal(runtime[RUNTIME_FIELDS[key]], tuned[key].value);
     }),
   );
+});
+
+test('health_check_interval_ms counts for backends that are up, too, unless they have an interval of their own', () => {
+  const up = (...blocks: Block<Partial<RuntimeValues>>[]) => {
+    const { value, origin } = overlay(profileFor(1), blocks).health_check_up_interval_ms;
+    return [value, origin];
+  };
+  const old = block({ health_check_interval_ms: 300 }, 'file:1');
+  const own = block({ health_check_up_interval_ms: 900 }, 'file:2');
+  assert.deepEqual(up(), [2000, 'auto-tuned']);
+  assert.deepEqual(up(old), [300, 'file:1']);
+  assert.deepEqual(up(old, own), [900, 'file:2']);
+  assert.deepEqual(up(own, old), [900, 'file:2']);
 });
 
 test('a wrong value hides those below it and is marked, with the profile as a stand-in', () => {

@@ -66,10 +66,16 @@ export type TunedRuntime = { readonly [K in RuntimeKey]: Setting<RuntimeValues[K
 
 /** Overlays the profile with `runtime:` blocks, the last one on top. A key that no block sets keeps the profile's value. */
 export function overlay(profile: RuntimeValues, blocks: readonly Block<Partial<RuntimeValues>>[]): TunedRuntime {
-  return complete<TunedRuntime>(
+  const tuned = complete<TunedRuntime>(
     RUNTIME_KEYS,
     RUNTIME_KEYS.map((key) => settle(key, blocks, profile[key], 'auto-tuned')),
   );
+  return { ...tuned, health_check_up_interval_ms: upInterval(tuned) };
+}
+
+/** Files from before there were two intervals set one, and mean it for all checks. */
+function upInterval({ health_check_interval_ms: one, health_check_up_interval_ms: up }: TunedRuntime): Setting<number> {
+  return up.path === null && one.path !== null && one.sound ? one : up;
 }
 
 /** The same values under the plan's names. */

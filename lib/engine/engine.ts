@@ -52,6 +52,10 @@ export interface ListenerSettings {
   readonly connectTimeoutMs: number;
   /** Counted from the last byte in either direction. Precision: early never, late by at most a second or a tenth of it, whichever is more. */
   readonly idleMs: number;
+  /** Silence before TCP's first keepalive probe, on both sides; 0: none are sent. Whole seconds count, at least one. */
+  readonly keepaliveMs: number;
+  /** How long a silent client is kept after its backend has ended its direction. Precision as for idleMs. */
+  readonly halfClosedMs: number;
 }
 
 /** A bound, not yet closed listening socket as node:cluster hands it over: libuv's TCP handle. */

@@ -125,7 +125,7 @@ test('listen() on what cannot listen throws the errno and closes the handle', { 
   t.after(() => closeSync(file));
   let closed = 0;
   const handle = { fd: file, onconnection: null, listen: () => 0, close: () => closed++ };
-  const settings = { backlog: 1, connectTimeoutMs: 1, idleMs: 1 };
+  const settings = { backlog: 1, connectTimeoutMs: 1, idleMs: 1, keepaliveMs: 0, halfClosedMs: 1 };
   assert.throws(() => engine.listen(0, handle, settings), { code: 'ENOTSOCK' });
   assert.throws(() => engine.listen(0, { ...handle, fd: 100_000 }, settings), { code: 'EBADF' });
   assert.throws(() => engine.listen(0, handle, { ...settings, idleMs: 0 }), TypeError);
@@ -229,7 +229,7 @@ test('a worker thread with a busy engine can be terminated, and takes its descri
       const engine = loadNativeEngine().create(policy, 1);
       engine.route(0, '127.0.0.1', workerData.port);
       const handle = { fd: workerData.fd, close() {} };
-      engine.listen(0, handle, { backlog: 10, connectTimeoutMs: 1000, idleMs: 1000 });
+      engine.listen(0, handle, { backlog: 10, connectTimeoutMs: 1000, idleMs: 1000, keepaliveMs: 0, halfClosedMs: 1000 });
       parentPort.postMessage('listening');
     });`;
   const module = new URL('./native.js', import.meta.url).href;

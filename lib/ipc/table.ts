@@ -33,8 +33,12 @@ export interface ServiceTable {
   readonly guarded: boolean;
   readonly connectTimeoutMs: number;
   readonly idleMs: number;
+  readonly keepaliveMs: number;
+  readonly halfClosedMs: number;
   readonly backlog: number;
   readonly drainMs: number;
+  /** 0: no limit. */
+  readonly reloadDrainMs: number;
   /** How long a worker itself leaves a backend alone after a failed connect, until the primary's next table says. */
   readonly cooldownMs: number;
   /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */

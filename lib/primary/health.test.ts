@@ -7,6 +7,7 @@ import type { Resolver } from './resolver.ts';
 
 const RUNTIME: Runtime = {
   healthIntervalMs: 20_000,
+  healthUpIntervalMs: 20_000,
   healthTimeoutMs: 20_000,
   fall: 2,
   rise: 1,
@@ -19,9 +20,12 @@ const RUNTIME: Runtime = {
   protectionStable: 12,
   maxConnections: 4000,
   idleMs: 120_000,
+  keepaliveMs: 60_000,
+  halfClosedMs: 60_000,
   overloadPolicy: 'reject',
   backlog: 4096,
   drainMs: 30_000,
+  reloadDrainMs: 0,
 };
 
 function service(name: string, ...ports: number[]): ServicePlan {

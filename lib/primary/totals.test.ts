@@ -20,6 +20,7 @@ import {
 
 const RUNTIME: Runtime = {
   healthIntervalMs: 500,
+  healthUpIntervalMs: 500,
   healthTimeoutMs: 800,
   fall: 2,
   rise: 1,
@@ -32,9 +33,12 @@ const RUNTIME: Runtime = {
   protectionStable: 12,
   maxConnections: 4000,
   idleMs: 120_000,
+  keepaliveMs: 60_000,
+  halfClosedMs: 60_000,
   overloadPolicy: 'reject',
   backlog: 4096,
   drainMs: 30_000,
+  reloadDrainMs: 0,
 };
 
 function service(name: string, ...addresses: string[]): ServicePlan {

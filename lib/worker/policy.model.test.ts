@@ -27,6 +27,7 @@ function planFor(limit: number, own: number): Plan {
     ownLimit,
     runtime: {
       healthIntervalMs: 500,
+      healthUpIntervalMs: 500,
       healthTimeoutMs: 800,
       fall: 2,
       rise: 1,
@@ -39,9 +40,12 @@ function planFor(limit: number, own: number): Plan {
       protectionStable: 12,
       maxConnections: limit,
       idleMs: 120_000,
+      keepaliveMs: 60_000,
+      halfClosedMs: 60_000,
       overloadPolicy: 'reject',
       backlog: 4096,
       drainMs: 30_000,
+      reloadDrainMs: 0,
     },
   });
   return {

@@ -43,7 +43,13 @@ const engine = found.create(
 const handle = bindTcp('127.0.0.1', Number(listenOn));
 const port = localPort(handle);
 engine.route(0, '127.0.0.1', Number(backendPort));
-engine.listen(0, handle, { backlog: 511, connectTimeoutMs: 2000, idleMs: 60_000 });
+engine.listen(0, handle, {
+  backlog: 511,
+  connectTimeoutMs: 2000,
+  idleMs: 60_000,
+  keepaliveMs: 0,
+  halfClosedMs: 60_000,
+});
 
 process.on('message', () => {
   const { user, system } = process.cpuUsage();

@@ -26,7 +26,13 @@ export interface Script {
   readonly failed?: (connection: number, cause: Failure) => number;
 }
 
-export const SETTINGS: ListenerSettings = { backlog: 511, connectTimeoutMs: 2000, idleMs: 60_000 };
+export const SETTINGS: ListenerSettings = {
+  backlog: 511,
+  connectTimeoutMs: 2000,
+  idleMs: 60_000,
+  keepaliveMs: 0,
+  halfClosedMs: 60_000,
+};
 
 /** The states of a connection between calls; absent: no such connection. */
 type Stage = 'connecting' | 'open' | 'deciding';

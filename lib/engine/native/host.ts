@@ -90,7 +90,7 @@ function start({ backends, connectTimeoutMs, idleMs, mood, seat }: HostStart, ha
   engine = made;
   for (const [target, port] of backends.entries()) made.route(target, '127.0.0.1', port);
   const port = localPort(handle);
-  made.listen(0, handle, { backlog: 4096, connectTimeoutMs, idleMs });
+  made.listen(0, handle, { backlog: 4096, connectTimeoutMs, idleMs, keepaliveMs: 0, halfClosedMs: idleMs });
   return port;
 }
 
