@@ -1,6 +1,6 @@
 // Text → plain data, where each part of it stands, and what is wrong with the YAML. Bounded in depth, in elements and
 // in what aliases expand to, because the text may be anything.
-import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, Parser, type Document } from 'yaml';
+import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, type Document } from 'yaml';
 import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
 import { syntaxProblems } from './syntax.ts';
 
@@ -68,23 +68,19 @@ export function readYaml(text: string): Source {
 
 /** Offsets → lines and columns. */
 class Places {
-  readonly #starts: number[] = [0];
+  readonly #lines = new LineCounter();
   readonly #length: number;
 
   constructor(text: string) {
     this.#length = text.length;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) this.#starts.push(end + 1);
+    this.#lines.addNewLine(0);
+    for (const { index } of text.matchAll(/\n/g)) this.#lines.addNewLine(index + 1);
   }
 
   at(offset: number): Mark {
     const bounded = Math.min(Math.max(offset, 0), this.#length);
-    let low = 0;
-    for (let high = this.#starts.length; high - low > 1;) {
-      const middle = (low + high) >> 1;
-      if ((this.#starts[middle] ?? 0) <= bounded) low = middle;
-      else high = middle;
-    }
-    return { line: low + 1, column: bounded - (this.#starts[low] ?? 0) + 1, offset: bounded };
+    const { line, col } = this.#lines.linePos(bounded);
+    return { line, column: col, offset: bounded };
   }
 }
 
