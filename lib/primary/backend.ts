@@ -72,6 +72,11 @@ export function cooldownLeft(backend: Backend, now: number): number {
   return Math.max(0, backend.cooldownUntil - now);
 }
 
+/** Something has failed since the last passed check. */
+export function isDoubted({ fails, connectFailures }: Backend): boolean {
+  return fails > 0 || connectFailures > 0;
+}
+
 /** The state as `status` names it. */
 export function stateOf(backend: Backend): BackendStateName {
   return backend.draining ? 'draining' : backend.health;

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
+import { isDoubted } from './backend.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
+import { createPool, step } from './pool.ts';
 import type { Connect } from './probe.ts';
 import type { Resolution, Resolver } from './resolver.ts';
 
 const LONG = 20_000;
 
 function target(changes: Partial<Target> = {}): Target {
-  return { host: '127.0.0.1', port: 1, intervalMs: LONG, timeoutMs: LONG, ...changes };
+  return { host: '127.0.0.1', port: 1, intervalMs: LONG, upIntervalMs: LONG, timeoutMs: LONG, ...changes };
 }
 
 /** Answers names as told; literals are themselves. */
@@ -39,6 +42,7 @@ function check(t: TestContext, first: Target, options: Partial<CheckerOptions> =
       if (result.kind === 'failed') say(result.cause);
     },
     onShortage: () => say('short'),
+    isSteady: () => false,
     ...options,
   });
   t.after(() => checker.stop());
@@ -156,6 +160,75 @@ test('a failed connect brings the next check forward, but not more often than ev
   assert.equal(await pass(1), 5, 'a shorter interval counts at once');
   checker.stop();
   assert.equal(await pass(60_000), 5);
+});
+
+test('while a backend is steady it is checked at the longer interval, from the result on that says so', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken('ECONNREFUSED');
+  let steady = false;
+  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), {
+    connect,
+    now: () => Date.now(),
+    random: () => 0.5,
+    isSteady: () => steady,
+    onResult: (result) => (steady = result.kind === 'failed' && sockets.length === 2),
+  });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return sockets.length;
+  };
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(499), 1);
+  assert.equal(await pass(1), 2);
+  assert.equal(await pass(1999), 2);
+  assert.equal(await pass(1), 3);
+  assert.equal(await pass(499), 3, 'in doubt again');
+  assert.equal(await pass(1), 4);
+  steady = true;
+  checker.retarget(target({ intervalMs: 500, upIntervalMs: 100 }));
+  assert.equal(await pass(99), 4);
+  assert.equal(await pass(1), 5);
+});
+
+test('with the defaults a backend that dies at rest is down within 3 s, at five backends too', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  for (const backends of [1, 5]) {
+    const runtime = toRuntime(overlay(profileFor(backends), []));
+    const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1' };
+    let pool = createPool([plan], runtime);
+    const backend = () => pool.backends[0] ?? assert.fail();
+    let alive = true;
+    const connect: Connect = () => {
+      const socket = new Socket();
+      process.nextTick(() => (alive ? socket.emit('connect') : fail(socket, 'ECONNREFUSED')));
+      return socket;
+    };
+    const { healthIntervalMs: intervalMs, healthUpIntervalMs: upIntervalMs } = runtime;
+    const { checker } = check(t, target({ intervalMs, upIntervalMs }), {
+      connect,
+      now: () => Date.now(),
+      // The longest that jitter makes it.
+      random: () => 1,
+      isSteady: () => backend().health === 'up' && !isDoubted(backend()),
+      onResult(result) {
+        if (result.kind === 'passed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
+        if (result.kind === 'failed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
+      },
+    });
+    const pass = async (ms: number) => {
+      t.mock.timers.tick(ms);
+      for (let i = 0; i < 5; i++) await settle();
+    };
+    await pass(0);
+    assert.equal(backend().health, 'up');
+    // Right after a check, so that the next one is as far off as can be.
+    alive = false;
+    let waited = 0;
+    for (; backend().health === 'up'; waited += 10) await pass(10);
+    assert.ok(waited <= 3000 && waited > upIntervalMs, `${waited} ms`);
+    checker.stop();
+  }
 });
 
 test('a connect that fails while a check is under way is looked at after it', async (t) => {

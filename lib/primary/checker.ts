@@ -1,5 +1,5 @@
-// When one backend is checked: on its own jittered schedule, and once more at once when a worker could not reach it. Time is
-// monotonic; a check that takes longer than the interval skips the missed ones.
+// When one backend is checked: on its own jittered schedule, seldom while it is steady, and once more at once when a worker
+// could not reach it. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
 import type { Socket } from 'node:net';
 import { jitter } from '../backoff.ts';
@@ -22,7 +22,9 @@ export type CheckResult =
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** While it is not steady. */
   readonly intervalMs: number;
+  readonly upIntervalMs: number;
   /** For the connect; resolving has its own limit. */
   readonly timeoutMs: number;
 }
@@ -32,6 +34,8 @@ export interface CheckerOptions {
   readonly onResult: (result: CheckResult) => void;
   /** This machine ran short (descriptors, ports, memory): the check could not be made and says nothing about the backend. */
   readonly onShortage: () => void;
+  /** Whether the backend is up and not in doubt, by all that is known. */
+  readonly isSteady: () => boolean;
   readonly connect?: Connect;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -51,7 +55,15 @@ export const EXTRA_MS = 100;
 /** Begins with a check at once. */
 export function startChecker(
   first: Target,
-  { resolver, onResult, onShortage, connect, now = () => performance.now(), random = Math.random }: CheckerOptions,
+  {
+    resolver,
+    onResult,
+    onShortage,
+    isSteady,
+    connect,
+    now = () => performance.now(),
+    random = Math.random,
+  }: CheckerOptions,
 ): Checker {
   const stopping = new AbortController();
   const sockets = { open: new Set<Socket>(), signal: stopping.signal };
@@ -72,10 +84,15 @@ export function startChecker(
     const result = await look(startedAt);
     if (stopping.signal.aborted) return;
     checking = false;
-    dueAt = nextStart(startedAt, jitter(target.intervalMs, random), now());
     if (result === 'local') onShortage();
     else onResult(result);
+    // Not before the result has had its effect.
+    dueAt = nextStart(startedAt, jitter(interval(), random), now());
     plan();
+  }
+
+  function interval(): number {
+    return isSteady() ? target.upIntervalMs : target.intervalMs;
   }
 
   async function look(startedAt: number): Promise<CheckResult | 'local'> {
@@ -110,7 +127,7 @@ export function startChecker(
     retarget(next) {
       target = next;
       // A check that is far off by the old interval must not outlast the new one.
-      dueAt = Math.min(dueAt, now() + next.intervalMs);
+      dueAt = Math.min(dueAt, now() + interval());
       plan();
     },
     checkNow() {

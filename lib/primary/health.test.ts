@@ -59,6 +59,7 @@ function setUp(t: TestContext, code: string) {
     },
     {
       resolver,
+      isSteady: () => false,
       connect({ port }) {
         connected.push(port);
         const socket = new Socket();

@@ -22,11 +22,13 @@ export interface HealthOptions {
   readonly connect?: Connect;
   /** A check could not be made because this machine ran short; it says nothing about the backend. */
   readonly onShortage?: (service: string, address: string) => void;
+  /** Whether a backend is up and not in doubt. */
+  readonly isSteady: (service: string, address: string) => boolean;
 }
 
 export function createHealthChecks(
   onResult: (service: string, address: string, result: CheckResult) => void,
-  { resolver = createResolver(), connect, onShortage }: HealthOptions = {},
+  { resolver = createResolver(), connect, onShortage, isSteady }: HealthOptions,
 ): HealthChecks {
   /** By service, then by address. */
   let checkers = new Map<string, Map<string, Checker>>();
@@ -36,6 +38,7 @@ export function createHealthChecks(
       resolver,
       onResult: (result) => onResult(service, address, result),
       onShortage: () => onShortage?.(service, address),
+      isSteady: () => isSteady(service, address),
       ...(connect === undefined ? {} : { connect }),
     });
   }
@@ -74,5 +77,11 @@ export function createHealthChecks(
 }
 
 function targetOf({ runtime }: ServicePlan, { host, port }: BackendPlan): Target {
-  return { host, port, intervalMs: runtime.healthIntervalMs, timeoutMs: runtime.healthTimeoutMs };
+  return {
+    host,
+    port,
+    intervalMs: runtime.healthIntervalMs,
+    upIntervalMs: runtime.healthUpIntervalMs,
+    timeoutMs: runtime.healthTimeoutMs,
+  };
 }

@@ -8,6 +8,7 @@ import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Route } from '../ipc/table.ts';
 import { RANK_DOWN } from '../ipc/table.ts';
 import type { BackendEvent } from './backend.ts';
+import { isDoubted } from './backend.ts';
 import type { CheckResult, HealthChecks } from './health.ts';
 import { createHealthChecks } from './health.ts';
 import type { Log } from './log.ts';
@@ -53,7 +54,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** `changed` is called whenever workers need a new table. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage });
+  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, isSteady });
   let shortageToldAt = -Infinity;
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
@@ -61,6 +62,14 @@ export function createServices(log: Log, changed: () => void): Services {
   function indexOf(service: Service, address: string, place = -1): number {
     if (service.pool.backends[place]?.address === address) return place;
     return service.pool.backends.findIndex((backend) => backend.address === address);
+  }
+
+  function isSteady(name: string, address: string): boolean {
+    const service = services.get(name);
+    const backend = service?.pool.backends[indexOf(service, address)];
+    if (service === undefined || backend === undefined) return false;
+    // Without traffic only passed checks end the protection.
+    return backend.health === 'up' && !isDoubted(backend) && !isGuarded(service.protection);
   }
 
   /** Lets the pool know, and the workers where it matters to them. */
