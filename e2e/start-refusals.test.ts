@@ -4,15 +4,13 @@ import { spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { closed, isRoot, NOBODY } from './harness/other-user.ts';
 import { fakeInOwnHome, ownHome } from './harness/own-home.ts';
 import { pidsOf } from './harness/processes.ts';
 import { BAL } from './harness/root.ts';
 import { claimPidFile } from '../lib/pidfile.ts';
-
-const isRoot = process.getuid?.() === 0;
-const NOBODY = 65534;
 
 interface Result {
   readonly code: number | null;
@@ -81,18 +79,11 @@ test('a home that is a file, or lies below one, is named', async (t) => {
   }
 });
 
-/** Somebody else must be able to run the program: no folder above it may be root's alone. */
-function isOpen(path: string): boolean {
-  const parent = dirname(path);
-  return (statSync(path).mode & 0o001) !== 0 && (parent === path || isOpen(parent));
-}
-const closed = isRoot && !isOpen(dirname(BAL)) && 'this clone lies in a folder that only root may enter';
-
-test('a home that belongs to somebody else is named', { skip: closed }, async (t) => {
+test('a home that belongs to somebody else is named', { skip: isRoot && closed }, async (t) => {
   const home = ownHome(t);
   writeConfig(home);
   chmodSync(home, isRoot ? 0o755 : 0o555);
-  const result = await bal(['start'], isRoot ? { uid: NOBODY, gid: NOBODY } : {});
+  const result = await bal(['start'], isRoot ? NOBODY : {});
   isRefusal(result, /the home directory .* cannot be used: .*EACCES.*\n  why_likely: it belongs to another user/);
   chmodSync(home, 0o755);
 });

@@ -1,5 +1,5 @@
 // Where an instance keeps its things. One instance is one home; every command asks here, so all agree.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -25,5 +25,14 @@ export function configPath(option: string | undefined, at: Home = home()): strin
   if (option !== undefined) return resolve(option);
   const own = join(at.dir, 'config.yaml');
   const system = '/etc/bal/config.yaml';
-  return !existsSync(own) && existsSync(system) ? system : own;
+  return !isThere(own) && isThere(system) ? system : own;
+}
+
+/** Also what this user may not look at is there: it must not be taken for something that is missing. */
+export function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
+  }
 }

@@ -208,6 +208,30 @@ test('a process that may not be signalled (EPERM) is running all the same', { sk
   assert.deepEqual(JSON.parse(run.stdout), ['EPERM', { running: true, pid: live(), startTime: startOf(live()) }]);
 });
 
+test(
+  'a file that cannot be read is nobody to replace: the claim is refused, and it stays',
+  { skip: !isRoot && 'needs root' },
+  () => {
+    const path = freshPath();
+    const text = `${live()}\n${startOf(live())}\n`;
+    writeFileSync(path, text, { mode: 0o600 });
+    const script = `
+    const { claimPidFile, readPidFile } = await import(${JSON.stringify(new URL('./pidfile.js', import.meta.url).href)});
+    process.setgid(65534); process.setuid(65534);
+    let said = ''; try { claimPidFile(process.argv[1]) } catch (error) { said = error.message }
+    console.log(JSON.stringify([said, readPidFile(process.argv[1])]));`;
+    spawnSync('chmod', ['777', folder, join(path, '..')]);
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script, path], { encoding: 'utf8' });
+    assert.equal(run.stderr, '');
+    assert.deepEqual(JSON.parse(run.stdout), [
+      `Cannot claim the PID file: ${path} cannot be read, so it may be that of a running bal`,
+      { running: false, reason: 'unreadable' },
+    ]);
+    assert.equal(readFileSync(path, 'utf8'), text);
+    assert.deepEqual(readdirSync(join(path, '..')), ['bal.pid'], 'nothing is left beside it');
+  },
+);
+
 test('release leaves a file that is no longer ours', () => {
   const path = freshPath();
   const claim = claimPidFile(path);

@@ -22,7 +22,7 @@ export type PidFile =
 
 /**
  * none: no such file. stale: its process is over, or its PID is somebody else's by now. foreign: the process belongs
- * to another user than the file. corrupt: not a PID file. unreadable: we may not look.
+ * to another user than the file. corrupt: not a PID file. unreadable: it cannot be read, so nobody knows who runs.
  */
 export type NotRunning = 'none' | 'stale' | 'foreign' | 'corrupt' | 'unreadable';
 
@@ -33,6 +33,8 @@ export type Claim =
 
 const MAX_BYTES = 256;
 const PATIENCE_MS = 3000;
+/** What open(2) says of something that is there and is no file: a symlink, a socket. */
+const NO_FILE = new Set(['ELOOP', 'EMLINK', 'EFTYPE', 'ENXIO', 'EOPNOTSUPP', 'ENOTSUP']);
 /** What link(2) says on file systems that have none (vfat, some shared folders). */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -88,13 +90,15 @@ function removeStale(path: string, draft: string): void {
   const lock = `${path}.lock`;
   if (!tryLink(draft, lock)) {
     // Held for microseconds, unless its holder was killed meanwhile.
-    if (otherInstance(lock).running) pause(2);
+    const holder = otherInstance(lock);
+    if (holder.running || holder.reason === 'unreadable') pause(2);
     else unlinkIfThere(lock);
     return;
   }
   try {
     const found = otherInstance(path);
     if (found.running || found.reason === 'none') return;
+    if (found.reason === 'unreadable') throw new Error(`${path} cannot be read, so it may be that of a running bal`);
     if (lstatSync(path).isDirectory()) throw new Error(`${path} is a directory`);
     unlinkSync(path);
   } finally {
@@ -124,7 +128,7 @@ function readEntry(path: string): Entry {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return { reason: 'none' };
-    return { reason: code === 'EACCES' || code === 'EPERM' ? 'unreadable' : 'corrupt' };
+    return { reason: NO_FILE.has(code) ? 'corrupt' : 'unreadable' };
   }
   try {
     const stat = fstatSync(fd);
@@ -135,7 +139,7 @@ function readEntry(path: string): Entry {
     if (lines === null) return { reason: 'corrupt' };
     return { pid: Number(lines[1]), startTime: lines[2] ?? '', owner: stat.uid };
   } catch {
-    return { reason: 'corrupt' };
+    return { reason: 'unreadable' };
   } finally {
     closeSync(fd);
   }

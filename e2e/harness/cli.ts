@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly cwd?: string;
   /** Another bal.js than the one that was built. */
   readonly program?: string;
+  /** Another user to run it as. */
+  readonly as?: { readonly uid: number; readonly gid: number };
   /** Kills the command when it takes longer; `code` is null then. */
   readonly deadlineMs?: number;
 }
@@ -26,7 +28,7 @@ export function environment(home: string, more: Readonly<Record<string, string>>
 }
 
 export function cli(args: readonly string[], options: CliOptions): Promise<CliResult> {
-  const { home, env = {}, cwd = home, program = BAL, deadlineMs = 60_000 } = options;
+  const { home, env = {}, cwd = home, program = BAL, as, deadlineMs = 60_000 } = options;
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {
@@ -35,6 +37,7 @@ export function cli(args: readonly string[], options: CliOptions): Promise<CliRe
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: deadlineMs,
       killSignal: 'SIGKILL',
+      ...as,
     });
     let stdout = '';
     let stderr = '';

@@ -44,15 +44,19 @@ export async function goneWithin({ pid, startTime }: Suspect, ms: number): Promi
   return true;
 }
 
-/** False when there is no such process any more, or it may not be signalled. */
-export function signalIfSame({ pid, startTime }: Suspect, signal: NodeJS.Signals): boolean {
-  if (startTime === null) return false;
+/** `denied`: it lives, and this user may not signal it, or nobody can tell whether it is the same process. */
+export type Signalled = 'sent' | 'gone' | 'denied';
+
+export function signalIfSame({ pid, startTime }: Suspect, signal: NodeJS.Signals): Signalled {
   const presence = lookUp(pid);
-  if (presence.state === 'gone' || presence.startTime !== startTime) return false;
+  if (presence.state === 'gone') return 'gone';
+  if (startTime === null || presence.startTime === null) return 'denied';
+  if (presence.startTime !== startTime) return 'gone';
   try {
     process.kill(pid, signal);
-    return true;
-  } catch {
-    return false;
+    return 'sent';
+  } catch (error) {
+    // Only ESRCH says that there is no such process. EPERM says that there is one, of another user.
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH' ? 'gone' : 'denied';
   }
 }

@@ -34,12 +34,23 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
   if (answer.ok && answer.status === 200) return { kind: 'answered', body: answer.body };
   const pid = pidFile.running ? pidFile.pid : null;
   if (!answer.ok && answer.cause === 'not_running' && pid === null) {
+    if (!pidFile.running && pidFile.reason === 'unreadable')
+      return { kind: 'unreachable', pid, problem: unreadable(at) };
     return { kind: 'not_running', problem: notRunning(pidFile, at) };
   }
   return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at) };
 }
 
-export function notRunning(pidFile: PidFile, at: Home): Triplet {
+/** Nobody answers, and who should is not known either. */
+function unreadable({ pidFile, dir }: Home): Triplet {
+  return {
+    what_happened: `whether bal is running cannot be told: ${pidFile} cannot be read, and nobody answers`,
+    why_likely: 'bal was started there by another user, or the disk has a fault',
+    do_this_now: `run the command as the owner of ${dir} (ls -la ${dir}); when no bal runs there (ps), remove ${pidFile}`,
+  };
+}
+
+function notRunning(pidFile: PidFile, at: Home): Triplet {
   const died = !pidFile.running && pidFile.reason === 'stale';
   return {
     what_happened: 'bal is not running',

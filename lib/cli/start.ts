@@ -3,12 +3,13 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import type { Triplet } from '../control/protocol.ts';
-import { configPath, home, type Home } from '../paths.ts';
+import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { alreadyRunning, cannotServe } from '../primary/verdict.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';
+import { PATIENCE_MS, isStatus, reach } from './reach.ts';
 import { triplet } from './report.ts';
 
 /** 0: started and, in the foreground, stopped again; 1: it cannot run, and says why. */
@@ -16,7 +17,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
   const config = configPath(options.config, at);
   if (isDaemon()) return await serve(config, true, io);
-  const problem = homeProblem(at) ?? runningProblem(at);
+  const problem = homeProblem(at) ?? (await runningProblem(at));
   if (problem !== null) return failure(problem, [], config, io);
   if (!isThere(config)) {
     triplet(io, noConfig(config, options.config !== undefined));
@@ -89,13 +90,15 @@ function homeProblem({ dir }: Home): Triplet | null {
   }
 }
 
-function runningProblem(at: Home): Triplet | null {
+/** Asked before anything is touched: a start that is refused leaves the PID file of the running instance alone. */
+async function runningProblem(at: Home): Promise<Triplet | null> {
   const found = readPidFile(at.pidFile);
-  return found.running ? alreadyRunning(found.pid) : null;
-}
-
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  if (found.running) return alreadyRunning(found.pid);
+  if (found.reason !== 'unreadable' && !isThere(at.socket)) return null;
+  const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
+  if (reached.kind === 'not_running') return null;
+  if (reached.kind === 'unreachable') return reached.problem;
+  return alreadyRunning(isStatus(reached.body) ? reached.body.pid : null);
 }
 
 function noConfig(config: string, named: boolean): Triplet {

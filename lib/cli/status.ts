@@ -58,7 +58,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     engine: null,
     uptime_ms: null,
     generation: null,
-    state: 'stopped',
+    state: running ? null : 'stopped',
     max_connections: null,
     services: [],
     workers: [],

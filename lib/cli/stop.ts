@@ -3,10 +3,11 @@ import { stream, type Answer } from '../control/client.ts';
 import type { StopProgress, Triplet } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
+import { lookUp } from '../process.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { goneWithin, instanceProcess, signalIfSame, silentWithin, type Suspect } from './process-end.ts';
-import { judge, notRunning } from './reach.ts';
+import { judge } from './reach.ts';
 import { triplet } from './report.ts';
 import { counted } from '../units.ts';
 
@@ -28,15 +29,20 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const silence = options.now ? HURRIED_SILENCE_MS : SILENCE_MS;
   const answer = await stream(at.socket, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
   if (answer.ok && answer.status === 200) return await finish(suspect, progress.cut(), at, io);
-  if (!answer.ok && answer.cause === 'not_running' && suspect === null) {
-    triplet(io, notRunning(readPidFile(at.pidFile), at));
+  const reached = judge(answer, readPidFile(at.pidFile), at);
+  if (reached.kind === 'not_running' && suspect === null) {
+    triplet(io, reached.problem);
     return 3;
   }
   // It may have ended in the middle of its answer, or between two of our questions.
   if (suspect !== null && suspect.startTime !== null && (await goneWithin(suspect, 500))) {
     return stopped(suspect, progress.cut(), io);
   }
-  return await force(answer, suspect, options, at, io);
+  if (suspect === null || suspect.startTime === null) {
+    if (reached.kind !== 'answered') triplet(io, reached.problem);
+    return 1;
+  }
+  return await force(answer, suspect, options, io);
 }
 
 /** The primary has said goodbye; it is stopped when its process is no more. */
@@ -52,16 +58,13 @@ async function finish(suspect: Suspect | null, cut: number | null, at: Home, io:
 }
 
 /** The control socket is no help: signals, and only to a process that is known to be the instance. */
-async function force(answer: Answer, suspect: Suspect | null, options: Options, at: Home, io: Io): Promise<ExitCode> {
-  if (suspect === null || suspect.startTime === null) {
-    const reached = judge(answer, readPidFile(at.pidFile), at);
-    if (reached.kind !== 'answered') triplet(io, reached.problem);
-    return 1;
-  }
+async function force(answer: Answer, suspect: Suspect, options: Options, io: Io): Promise<ExitCode> {
   const { pid } = suspect;
+  const signalled = signalIfSame(suspect, 'SIGTERM');
+  if (signalled === 'gone') return stopped(suspect, null, io);
+  if (signalled === 'denied') return forbidden(suspect, io);
   const reason = answer.ok ? `the control socket answers ${answer.status}` : 'the control socket does not answer';
   io.err(`${reason}; sending SIGTERM to PID ${pid}`);
-  if (!signalIfSame(suspect, 'SIGTERM')) return stopped(suspect, null, io);
   if (options.now) {
     // The second SIGTERM means "at once". Signals that are pending together are delivered as one, so it is repeated.
     const giveUp = performance.now() + HURRIED_MS;
@@ -89,6 +92,19 @@ function stopped(suspect: Suspect | null, cut: number | null, io: Io): ExitCode 
         : `${counted(cut, 'connection')} ${cut === 1 ? 'was' : 'were'} cut`;
   io.out(`${who} is stopped; ${cost}`);
   return 0;
+}
+
+/** Neither the control socket nor the process takes anything from this user. */
+function forbidden({ pid }: Suspect, io: Io): ExitCode {
+  const presence = lookUp(pid);
+  const [owner] = presence.state === 'gone' ? [] : (presence.uids ?? []);
+  const problem: Triplet = {
+    what_happened: `bal (PID ${pid}) is still running: this user may not stop it`,
+    why_likely: `it belongs to another user${owner === undefined ? '' : ` (uid ${owner})`}, and only that one and root may control it`,
+    do_this_now: "run 'bal stop' as that user (sudo -u USER bal stop), or set BAL_HOME to your own instance",
+  };
+  triplet(io, problem);
+  return 1;
 }
 
 function immortal(suspect: Suspect | null, io: Io): ExitCode {

@@ -100,7 +100,8 @@ export interface Status {
   readonly engine: 'native' | 'js' | null;
   readonly uptime_ms: number | null;
   readonly generation: number | null;
-  readonly state: 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
+  /** null: it runs, and does not say. */
+  readonly state: 'starting' | 'running' | 'reloading' | 'draining' | 'stopped' | null;
   readonly max_connections: number | null;
   readonly services: readonly ServiceStatus[];
   readonly workers: readonly WorkerStatus[];

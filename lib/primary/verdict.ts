@@ -4,9 +4,10 @@ import type { Triplet } from '../control/protocol.ts';
 import type { BindFailure } from './listeners.ts';
 import { portOf } from './listeners.ts';
 
-export function alreadyRunning(pid: number): Triplet {
+/** `pid` is null when the instance answers without saying it. */
+export function alreadyRunning(pid: number | null): Triplet {
   return {
-    what_happened: `bal is already running, PID ${pid}`,
+    what_happened: `bal is already running${pid === null ? '' : `, PID ${pid}`}`,
     why_likely: 'this home ($BAL_HOME or ~/.bal) has a running instance',
     do_this_now: "run 'bal graceful' to reload it, or 'bal stop' first",
   };

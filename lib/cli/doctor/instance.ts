@@ -72,8 +72,8 @@ function pidFile({ at, pidFile: found, reached, status }: Patient): Finding {
     case 'unreadable':
       return critical(
         name,
-        `${at.pidFile} may not be read`,
-        'the home belongs to another user',
+        `${at.pidFile} cannot be read`,
+        'the home belongs to another user, or the disk has a fault',
         'run the command as that user, or set BAL_HOME to your own',
       );
     case 'stale':

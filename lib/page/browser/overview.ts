@@ -83,7 +83,7 @@ export function createOverview(): (model: Model) => void {
     for (const show of shows) show(model);
     const { status } = model.history ?? {};
     if (status === undefined) return;
-    setText(state, status.state);
+    setText(state, status.state ?? 'unknown');
     setText(instance, instanceText(status));
     setText(byId('config'), status.config_path ?? '-');
     setText(byId('pid'), String(status.pid ?? '-'));
