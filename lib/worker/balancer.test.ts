@@ -150,10 +150,17 @@ test('least_connections never chooses a backend while one of the same rank has f
 
 test('workers forked one after the other begin with different backends', () => {
   assert.deepEqual(
-    [1, 2, 3, 4].map((id) => firstPosition(id, 3)),
-    [1, 2, 0, 1],
+    [1, 2, 3, 4].map((id) => firstPosition(id, 0, 3)),
+    [0, 1, 2, 0],
   );
-  assert.equal(firstPosition(7, 0), 0);
+  assert.equal(firstPosition(7, 0, 0), 0);
+});
+
+test('after a reload the first worker goes on where the last generation was', () => {
+  assert.deepEqual(
+    [0, 1, 2, 3, 4].map((accepted) => firstPosition(1, accepted, 3)),
+    [0, 1, 2, 0, 1],
+  );
 });
 
 test('a client may try all backends, in protection mode two', () => {

@@ -45,9 +45,12 @@ export function choose(
   return best;
 }
 
-/** Where worker `id` begins its round, so that workers forked one after the other do not all begin with the same backend. */
-export function firstPosition(id: number, routes: number): number {
-  return routes === 0 ? 0 : id % routes;
+/**
+ * Where worker `id` begins its round; ids begin at 1. The first one begins at `start`, which is the first backend until clients
+ * have come, and each further one at the next backend, so that not all begin with the same.
+ */
+export function firstPosition(id: number, start: number, routes: number): number {
+  return routes === 0 ? 0 : (id - 1 + start) % routes;
 }
 
 /** How many more backends one client may try after its first attempt failed: all others once, but only one while guarded. */

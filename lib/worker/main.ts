@@ -97,7 +97,7 @@ function begin(first: Table, create: CreateEngine, targets: number): void {
     if (policy !== null) engine?.decide(connection, policy.decide(connection, admitted));
   });
   admission = gate;
-  policy = createPolicy(first, Number(process.env['BAL_WORKER'] ?? 0), {
+  policy = createPolicy(first, Number(process.env['BAL_WORKER'] ?? 1), {
     admission: gate,
     reporter,
     records,

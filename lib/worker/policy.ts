@@ -63,7 +63,7 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
   const own = new Int32Array(routes.length);
   /** Until when (performance.now()) this worker leaves a backend alone because a connect just failed. */
   const skipUntil = new Float64Array(routes.length);
-  const positions = first.services.map(({ routes: { length }, start }) => firstPosition(worker + start, length));
+  const positions = first.services.map(({ routes: { length }, start }) => firstPosition(worker, start, length));
 
   function setBackend(connection: number, backend: number): void {
     const before = connections.backend[connection] ?? NONE;
