@@ -70,6 +70,7 @@ forEachEngine(
     assert.equal(clean['backend'], address);
     assert.equal(clean['service'], 'default');
     assert.equal(clean['attempts'], 1);
+    assert.equal('tried' in clean, false, 'no attempt failed');
     assert.deepEqual([clean['bytes_in'], clean['bytes_out']], [1, 1]);
     assert.equal(clean['client'], client);
     assert.ok(Number(clean['duration_ms']) > 0 && Number(clean['connect_ms']) >= 0);
@@ -139,5 +140,33 @@ forEachEngine('nobody to connect to, nobody who waits for it, and no room', asyn
   await (
     await connectTo(t, gone.port)
   ).over;
-  assert.equal((await gone.record('connect_failed'))['attempts'], 1);
+  const failed = await gone.record('connect_failed');
+  assert.equal(failed['attempts'], 1);
+  assert.equal(failed['backend'], null);
+  assert.deepEqual(failed['tried'], [{ backend: `127.0.0.1:${closed}`, cause: 'refused' }]);
+});
+
+forEachEngine('a record names the backends that were tried without success, in order, and why', async (t, engine) => {
+  const [a, b, port] = [await backend(t, named('a')), await backend(t, named('b')), await freePort()];
+  const runtime = { health_check_interval_ms: 60_000 };
+  const config = configFor(port, [a, b], { workers: 1, log_connections: 'all', runtime });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  const record = async (reason: string): Promise<LogRecord['fields']> =>
+    (await bal.logged('connection.ended', ({ fields }) => fields['reason'] === reason)).fields;
+  const [aRefused, bRefused] = [a, b].map(({ address }) => ({ backend: address, cause: 'refused' }));
+
+  await a.refuse();
+  const first = await connectTo(t, port);
+  await first.over;
+  first.end();
+  const served = await record('backend_closed');
+  assert.deepEqual([served['backend'], served['attempts'], served['tried']], [b.address, 2, [aRefused]]);
+
+  await b.refuse();
+  await (
+    await connectTo(t, port)
+  ).over;
+  const failed = await record('connect_failed');
+  assert.deepEqual([failed['backend'], failed['attempts'], failed['tried']], [null, 2, [bRefused, aRefused]]);
 });

@@ -7,7 +7,7 @@ import { REASONS } from '../../lib/ipc/reasons.ts';
 import type { Table } from '../../lib/ipc/table.ts';
 import { createAdmission } from '../../lib/worker/admission.ts';
 import { createPolicy } from '../../lib/worker/policy.ts';
-import type { Ended } from '../../lib/worker/record-buffer.ts';
+import type { Ended, FailedTry } from '../../lib/worker/record-buffer.ts';
 import type { Send } from '../../lib/worker/slots.ts';
 
 export const SERVICES = ['web', 'db'] as const;
@@ -55,6 +55,9 @@ interface Connection {
   /** It was let in, so it holds its slots until it has ended. */
   admitted: boolean;
   tries: number;
+  /** What was tried and failed, in order. */
+  readonly failed: FailedTry[];
+  target: number;
 }
 
 /** `db` has a slot pool of its own. */
@@ -86,6 +89,7 @@ export function createModelWorker(id: number, send: Send) {
     assert.ok(target >= connection.service * ROUTES && target < (connection.service + 1) * ROUTES, `target ${target}`);
     assert.ok(++connection.tries <= ROUTES, 'each backend is tried once at most');
     connection.state = 'connecting';
+    connection.target = target;
   }
 
   function settled(number: number, admitted: boolean): void {
@@ -100,6 +104,9 @@ export function createModelWorker(id: number, send: Send) {
     policy.ended(number, code, 1, 2);
     const connection = connections.get(number);
     connections.delete(number);
+    const { tried = null, attempts = NaN, backend = null } = records.at(-1) ?? {};
+    assert.deepEqual(tried ?? [], connection?.failed, 'a record names what was tried without success, in order');
+    assert.equal(attempts, (tried?.length ?? 0) + (backend === null ? 0 : 1));
     const service = connection?.service ?? 0;
     tally.ended[service] = (tally.ended[service] ?? 0) + 1;
   }
@@ -124,7 +131,15 @@ export function createModelWorker(id: number, send: Send) {
       let number = 0;
       while (connections.has(number)) number++;
       const client = `127.0.0.1:${++clients}`;
-      const connection: Connection = { client, service, state: 'waiting', admitted: false, tries: 0 };
+      const connection: Connection = {
+        client,
+        service,
+        state: 'waiting',
+        admitted: false,
+        tries: 0,
+        failed: [],
+        target: 0,
+      };
       connections.set(number, connection);
       tally.accepted[service] = (tally.accepted[service] ?? 0) + 1;
       const target = policy.accepted(number, service);
@@ -144,7 +159,10 @@ export function createModelWorker(id: number, send: Send) {
       const found = nth(['connecting'], choice);
       if (found === undefined) return;
       if (CONNECT_FAILURES[code] !== 'local') tally.failed++;
-      went(found[1], policy.failed(found[0], code));
+      const [number, connection] = found;
+      const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ROUTES}`;
+      connection.failed.push({ backend, cause: CONNECT_FAILURES[code] });
+      went(connection, policy.failed(number, code));
     },
     leave(choice: number) {
       const found = nth(['waiting', 'connecting', 'open', 'refused'], choice);

@@ -2,6 +2,11 @@
 
 import { RANK_COOLING, RANK_USABLE, type ServiceTable } from '../ipc/table.ts';
 
+/** Backend ids; all that the choice asks of it. */
+export interface Tried {
+  has(backend: number): boolean;
+}
+
 /**
  * The route for a connection's next attempt, as an index into `service.routes`; -1 when nothing is left to try.
  *
@@ -17,7 +22,7 @@ import { RANK_COOLING, RANK_USABLE, type ServiceTable } from '../ipc/table.ts';
 export function choose(
   service: ServiceTable,
   position: number,
-  tried: ReadonlySet<number> | null,
+  tried: Tried | null,
   own: ArrayLike<number>,
   skipUntil: ArrayLike<number>,
   now: number,

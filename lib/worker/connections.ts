@@ -1,6 +1,7 @@
 // What the policy remembers of each connection, in flat arrays by the engine's connection id: ids are small and reused,
 // so nothing is allocated for a connection unless a connect fails. Owner of these arrays: the policy.
 
+import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 
 const INITIAL = 1024;
@@ -14,8 +15,8 @@ export interface Connections {
   acceptedAt: Float64Array;
   startedAt: Float64Array;
   connectedAt: Float64Array;
-  /** Backends tried without success; undefined until the first failure. */
-  readonly tried: (Set<number> | undefined)[];
+  /** Backends tried without success, in order, and why; undefined until the first failure. */
+  readonly tried: (Map<number, ConnectFailure> | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
   readonly refusal: (Cause | undefined)[];
   /** Makes room for id `connection`. */

@@ -8,13 +8,17 @@ import { performance } from 'node:perf_hooks';
 import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { BackendField } from '../ipc/counters.ts';
+import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { ServiceTable, Table } from '../ipc/table.ts';
 import type { Admission } from './admission.ts';
+import type { Tried } from './balancer.ts';
 import { choose, firstPosition, retriesAllowed } from './balancer.ts';
 import { createConnections } from './connections.ts';
 import { createCount } from './count.ts';
+import type { FailedTry } from './record-buffer.ts';
+import { MAX_TRIED } from './record-buffer.ts';
 import type { Records } from './records.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -85,13 +89,7 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
   }
 
   /** The next backend for the connection, or REFUSE when none is left. */
-  function next(
-    connection: number,
-    index: number,
-    service: ServiceTable,
-    tried: Set<number> | null,
-    now: number,
-  ): number {
+  function next(connection: number, index: number, service: ServiceTable, tried: Tried | null, now: number): number {
     const chosen = choose(service, positions[index] ?? 0, tried, own, skipUntil, now);
     const route = service.routes[chosen];
     if (route === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
@@ -121,17 +119,24 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
     if (table.logConnections === 'none' || (table.logConnections === 'failed' && !FAILED.has(reason))) return;
     const connectedAt = connections.connectedAt[connection] ?? 0;
     const backend = connections.backend[connection] ?? NONE;
+    const tried = connections.tried[connection];
     records.add({
       client: parts.clientAddress(connection),
       service: table.services[index]?.name ?? '',
       backend: routes[backend]?.name ?? null,
-      attempts: (connections.tried[connection]?.size ?? 0) + (backend === NONE ? 0 : 1),
+      attempts: (tried?.size ?? 0) + (backend === NONE ? 0 : 1),
+      tried: tried === undefined ? null : failedTries(tried),
       connectMs: connectedAt === 0 ? null : connectedAt - (connections.startedAt[connection] ?? connectedAt),
       durationMs,
       bytesIn,
       bytesOut,
       reason,
     });
+  }
+
+  /** As a record names them, which names only the first of very many. */
+  function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
+    return [...tried].slice(0, MAX_TRIED).map(([backend, cause]) => ({ backend: routes[backend]?.name ?? '', cause }));
   }
 
   return {
@@ -167,8 +172,8 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
         skipUntil[backend] = now + service.cooldownMs;
       }
       reporter.connectFailed(backend, cause);
-      const tried = (connections.tried[connection] ??= new Set());
-      tried.add(backend);
+      const tried = (connections.tried[connection] ??= new Map());
+      tried.set(backend, cause);
       const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.connectTimeoutMs;
       if (late || tried.size > retriesAllowed(service.routes.length, service.guarded)) {
         return refuse(connection, 'connect_failed');

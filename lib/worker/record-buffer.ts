@@ -4,8 +4,17 @@
 import { Buffer } from 'node:buffer';
 
 import { MAX_RECORD_BYTES } from '../ipc/records.ts';
+import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Reason } from '../ipc/reasons.ts';
 import { FAILED, REASONS } from '../ipc/reasons.ts';
+
+/** Of a client that many backends failed, so many are named: more would not fit a line. */
+export const MAX_TRIED = 16;
+
+export interface FailedTry {
+  readonly backend: string;
+  readonly cause: ConnectFailure;
+}
 
 export interface Ended {
   /** `ip:port`; none of the texts needs escaping: addresses, and names that the configuration has checked. */
@@ -14,6 +23,8 @@ export interface Ended {
   /** The one it was connected to, or that was being tried when it ended; null when there was none. */
   readonly backend: string | null;
   readonly attempts: number;
+  /** Those of the attempts that failed, in order, at most MAX_TRIED; null when none did. */
+  readonly tried: readonly FailedTry[] | null;
   readonly connectMs: number | null;
   readonly durationMs: number;
   readonly bytesIn: number;
@@ -132,6 +143,13 @@ export function createRecordBuffer(): RecordBuffer {
     at += 3;
   }
 
+  /** `total`: how many failed. Most connections have none, so these may be made of strings. */
+  function failedTries(tried: readonly FailedTry[], total: number): void {
+    const named = tried.map(({ backend, cause }) => `{"backend":"${backend}","cause":"${cause}"}`).join(',');
+    ascii(`,"tried":[${named}]`);
+    if (total > tried.length) ascii(`,"tried_more":${total - tried.length}`);
+  }
+
   return {
     add(it, now) {
       timestamp(now);
@@ -139,6 +157,7 @@ export function createRecordBuffer(): RecordBuffer {
       ascii(it.client);
       piece(namesOf(it.service, it.backend));
       digits(it.attempts);
+      if (it.tried !== null) failedTries(it.tried, it.attempts - (it.backend === null ? 0 : 1));
       piece(CONNECT_MS);
       if (it.connectMs === null) piece(NULL);
       else milliseconds(it.connectMs);
