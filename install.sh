@@ -27,6 +27,9 @@ SHA-256. A clone needs npm; a release needs only Node.js 20.19 or newer.
 TEXT
 }
 
+newline='
+'
+
 # The three lines that every problem of bal has: what_happened, why_likely, do_this_now.
 fail() {
   printf '  what_happened: %s\n  why_likely: %s\n  do_this_now: %s\n' "$1" "$2" "$3" >&2
@@ -83,17 +86,33 @@ running_from() { # FOLDER [LINK]
     console.log(found.map(([pid]) => pid).join(" "));' "$@"
 }
 
-# The id of the bal whose PID file this is, when it lives: line 1 its id, line 2 when it was started.
+# As running_from, where this user has no Node.js: another one may have it, and run bal with it.
+running_without_node() { # FOLDER LINK
+  root=$(cd "$1" && pwd -P) || return 1
+  for process in /proc/[0-9]*; do
+    words=$({ tr '\0' '\n' <"$process/cmdline" | head -n 3; } 2>/dev/null) || continue
+    case "$newline$words$newline" in
+      *"$newline$root/"*.js"$newline"* | *"$newline$2$newline"*) printf '%s ' "${process#/proc/}" ;;
+    esac
+  done
+}
+
+# The id of the bal whose PID file this is, when it lives: line 1 its id, line 2 when it was started. Fails when the file
+# cannot be read, so that nobody can tell.
 running_in() {
-  [ -f "$1" ] || return 0
   node -e '
-    const fs = require("fs"), [pid, start] = fs.readFileSync(process.argv[1], "utf8").split("\n");
-    try {
-      if (!/^[1-9]\d*$/.test(pid)) process.exit();
-      process.kill(Number(pid), 0);
-      const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-      if (start && stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] !== start.trim()) process.exit();
-    } catch (error) { if (error.code !== "EPERM" && error.code !== "ENOENT") process.exit(); }
+    const fs = require("fs"), [file] = process.argv.slice(1);
+    let text = "";
+    try { if (fs.statSync(file).isFile()) text = fs.readFileSync(file, "utf8"); }
+    catch (error) { process.exit(error.code === "ENOENT" || error.code === "ENOTDIR" ? 0 : 1); }
+    const [pid, start] = text.split("\n");
+    if (!/^[1-9]\d*$/.test(pid)) process.exit();
+    // EPERM: it lives, and belongs to another user.
+    try { process.kill(Number(pid), 0); } catch (error) { if (error.code !== "EPERM") process.exit(); }
+    let stat = "";
+    try { stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8"); } catch { /* not Linux, or hidden: the id alone must do */ }
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (stat !== "" && (fields[0] === "Z" || (start && fields[19] !== start.trim()))) process.exit();
     console.log(pid);' "$1"
 }
 
@@ -198,9 +217,10 @@ install() {
   trap 'exit 143' TERM
   trap 'exit 129' HUP
   [ -d "$lib" ] || made=yes
-  mkdir -p "$lib" "$prefix/bin"
+  no_room="free some space in $prefix and run this again; nothing was changed"
+  mkdir -p "$lib" "$prefix/bin" || fail "$lib and $prefix/bin cannot be made" 'the disk is full or read-only' "$no_room"
   # Beside its final place: a rename within one file system happens at once or not at all.
-  work=$(mktemp -d "$lib/.new-XXXXXX")
+  work=$(mktemp -d "$lib/.new-XXXXXX") || fail "$lib cannot be written" 'the disk is full or read-only' "$no_room"
   chmod 755 "$work"
 
   here=$(cd "$(dirname "$0")" 2>/dev/null && pwd) || here=
@@ -252,10 +272,12 @@ install() {
 forget_old_versions() { # NEW OLD
   for folder in "$lib"/*; do
     case ${folder##*/} in "$1" | "$2") continue ;; esac
-    [ ! -d "$folder" ] || [ -n "$(running_from "$folder")" ] || rm -rf "$folder"
+    [ -d "$folder" ] || continue
+    pids=$(running_from "$folder") || pids=unknown
+    [ -n "$pids" ] || rm -rf "$folder" || echo "the old version in $folder cannot be removed, and stays" >&2
   done
   # What an installation left that was killed more than a day ago.
-  find "$lib/." ! -name . -prune -name '.new-*' -mtime +0 -exec rm -rf {} +
+  find "$lib/." ! -name . -prune -name '.new-*' -mtime +0 -exec rm -rf {} + || true # rm has said why; the next run tries again
 }
 
 tell() { # NEW OLD
@@ -265,7 +287,7 @@ tell() { # NEW OLD
     *) echo "$prefix/bin is not in your PATH: add it, for instance with  export PATH=\"$prefix/bin:\$PATH\"" ;;
   esac
   home=${BAL_HOME:-${HOME:-}/.bal}
-  pid=$(running_in "$home/bal.pid")
+  pid=$(running_in "$home/bal.pid") || pid=
   if [ -n "$pid" ]; then
     echo "The bal that runs (PID $pid) goes on with its old version until  bal stop && bal start -d"
   elif [ ! -e "$home/config.yaml" ]; then
@@ -276,20 +298,26 @@ tell() { # NEW OLD
 # --------------------------------------------------------------------------------------------------------- uninstall
 
 uninstall() {
+  not_ours='some of it belongs to another user' as_owner='run this again as that user, or as root'
   need_writable
   home=${BAL_HOME:-${HOME:-}/.bal}
-  # Without Node.js nothing of bal can run.
+  pids='' look=running_without_node
   if command -v node >/dev/null 2>&1; then
-    pids=$(running_in "$home/bal.pid")
-    [ -n "$pids" ] || [ ! -d "$lib" ] || pids=$(running_from "$lib" "$link")
-    [ -z "$pids" ] || fail "bal is running (PID $pids); nothing was removed" 'it was not stopped' "run 'bal stop', then this again"
+    look=running_from
+    pids=$(running_in "$home/bal.pid") ||
+      fail "whether bal is running cannot be told, $home/bal.pid cannot be read; nothing was removed" "$home belongs to another user" 'run this as that user or as root, or set BAL_HOME to your own'
   fi
+  if [ -z "$pids" ] && [ -d "$lib" ]; then
+    pids=$("$look" "$lib" "$link") ||
+      fail 'whether bal is running cannot be told; nothing was removed' 'the list of processes cannot be read' 'run this as root'
+  fi
+  [ -z "$pids" ] || fail "bal is running (PID ${pids% }); nothing was removed" 'it was not stopped' "run 'bal stop', then this again"
   if [ -n "$(current)" ]; then
-    rm -f "$link"
+    rm -f "$link" || fail "$link cannot be removed" "$not_ours" "$as_owner"
     removed=yes
   fi
   if [ -d "$lib" ]; then
-    rm -rf "$lib"
+    rm -rf "$lib" || fail "not all of $lib can be removed" "$not_ours" "$as_owner"
     removed=yes
   fi
   if [ -n "${removed:-}" ]; then echo "bal is removed from $prefix"; else echo "bal is not installed in $prefix"; fi
@@ -298,8 +326,12 @@ uninstall() {
     return
   fi
   # Only what is bal's own, by name: BAL_HOME may be a folder with other things in it.
-  rm -f "$home/config.yaml" "$home/bal.pid" "$home/bal.sock"
-  rm -f "$home"/logs/bal*.log "$home/logs/bal.err"
+  # What a folder holds that may not be read, no pattern matches.
+  if [ -d "$home/logs" ] && [ ! -r "$home/logs" ]; then
+    fail "the logs in $home/logs cannot be removed" "$not_ours" "$as_owner"
+  fi
+  rm -f "$home/config.yaml" "$home/bal.pid" "$home/bal.sock" "$home"/logs/bal*.log "$home/logs/bal.err" ||
+    fail "not all of the configuration and logs in $home can be removed" "$not_ours" "$as_owner"
   rmdir "$home/logs" 2>/dev/null || true
   if [ ! -d "$home" ] || rmdir "$home" 2>/dev/null; then
     echo "Configuration and logs are removed from $home"

@@ -129,9 +129,16 @@ export function newPlace(t: TestContext): Place {
   };
 }
 
-export function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<Outcome> {
+/** `as`: another user to run it as. */
+export function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  input = '',
+  as: { readonly uid?: number; readonly gid?: number } = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, cwd: tmpdir(), timeout: 60_000, killSignal: 'SIGKILL' });
+    const child = spawn(program, args, { env, cwd: tmpdir(), timeout: 60_000, killSignal: 'SIGKILL', ...as });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
