@@ -1,7 +1,7 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
-import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
-import { canonicalHost, isLoopback, isWildcard, listenersOverlap, splitAddress } from './host.ts';
+import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
+import { loopsIn } from './loops.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
@@ -14,10 +14,10 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
     ...draft.services.flatMap((service) => [
       ...backendCount(service, draft),
       ...duplicateBackends(service),
-      ...loops(service, draft, machine),
       ...contradictions(service),
       ...limits(service, draft),
     ]),
+    ...loopsIn(draft, machine),
     ...sharedListeners(draft),
     ...adminOnService(draft),
     ...tooManyBackends(draft),
@@ -53,33 +53,6 @@ function duplicateBackends({ backends }: ServiceDraft): Problem[] {
     const line = first.host.mark?.line ?? 0;
     return [problemAt(backend.host.mark, backend.path, `duplicate backend ${key}`, `it is already on line ${line}`)];
   });
-}
-
-/** A connection to such a backend comes back to bal, again and again until the limit is reached. */
-function loops({ backends }: ServiceDraft, draft: Draft, machine: Machine): Problem[] {
-  const listening = draft.services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
-  return backends
-    .filter(({ sound }) => sound)
-    .flatMap((backend) => {
-      const to = listening.find(
-        ({ port, canonical }) => port.value === backend.port.value && reaches(backend.canonical, canonical, machine),
-      );
-      if (to === undefined) return [];
-      const message = `a loop: ${addressOf(backend.host.value, backend.port.value)} is where bal itself listens`;
-      const whose = to.path.length === 0 ? '' : ` of service ${quote(to.name)}`;
-      return [problemAt(backend.host.mark, backend.path, message, `change the backend, or the port${whose}`)];
-    });
-}
-
-/**
- * Whether connecting to `host` ends at a listener on `bound`. `0.0.0.0` does not take ::1, but nobody means a different
- * program on the same port of the other loopback address; so this counts as a loop, too.
- */
-function reaches(host: string, bound: string, machine: Machine): boolean {
-  if (host === bound) return true;
-  if (isWildcard(bound)) return isLoopback(host) || (machine.own.includes(host) && !(isIPv6(host) && bound !== '::'));
-  if (host === 'localhost') return bound === '127.0.0.1' || bound === '::1';
-  return bound === 'localhost' && (host === '127.0.0.1' || host === '::1');
 }
 
 function contradictions({ path, runtime }: ServiceDraft): Problem[] {

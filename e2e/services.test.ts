@@ -90,3 +90,28 @@ forEachEngine("a service's own limit binds it below the instance's, and leaves t
   assert.equal(await served(small, 12), 4);
   assert.equal(await served(large, 12), 12);
 });
+
+forEachEngine(
+  'a service whose backend is another service: the chain ends outside, and each counts',
+  async (t, engine) => {
+    const a = await backend(t, named('a'));
+    const [front, back] = [await freePort(), await freePort()];
+    const bal = await startBal(t, {
+      engine,
+      config: {
+        bind_address: '127.0.0.1',
+        workers: 2,
+        runtime: QUICK,
+        services: {
+          front: { port: front, backends: [{ host: '127.0.0.1', port: back }] },
+          back: { port: back, backends: [{ host: '127.0.0.1', port: a.port }] },
+        },
+      },
+    });
+    assert.deepEqual(troubles(await visits(front, names('a'), 20)), {});
+    await bal.statusWhen('the front counts its 20, and the back those and the checks of the front', ({ services }) => {
+      const [first, second] = services.map(({ backends }) => backends[0]?.connections_total ?? 0);
+      return first === 20 && Number(second) > 20;
+    });
+  },
+);
