@@ -1,17 +1,26 @@
-// Stopping with open connections: they get their time, then they are cut, and how many is said.
+// Stopping with open connections: they get their time, then they are cut, well where nothing is lost by it, and how many is said.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { request } from '../lib/control/client.ts';
 import { type Bal, startBal } from './harness.ts';
-import { backend } from './harness/backend.ts';
-import { echo } from './harness/behaviours.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo, source } from './harness/behaviours.ts';
 import { type Client, connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
+import { pattern } from './harness/pattern.ts';
 import { freePort } from './harness/ports.ts';
 import { until } from './harness/until.ts';
+
+/** Sends so many bytes when it is asked, and ends. */
+const pours =
+  (length: number): Behaviour =>
+  (socket) => {
+    socket.once('data', () => source(3, length)(socket));
+    socket.resume();
+  };
 
 async function withClients(
   t: TestContext,
@@ -53,14 +62,14 @@ forEachEngine(
   },
 );
 
-forEachEngine('stop --timeout cuts what is left then, with a reset, and says how many', async (t, engine) => {
+forEachEngine('stop --timeout cuts what is left then, and says how many', async (t, engine) => {
   const { bal, clients } = await withClients(t, engine, 3, 60_000);
   const [patient] = clients;
   assert.ok(patient !== undefined);
   const stopping = bal.stop('--timeout', '1');
   patient.end();
   assert.equal((await patient.over).how, 'fin');
-  for (const client of clients.slice(1)) assert.equal((await client.over).how, 'reset');
+  for (const client of clients.slice(1)) assert.equal((await client.over).how, 'fin');
   const { code, stdout } = await stopping;
   assert.equal(code, 0);
   assert.match(stdout, /\b2\b.*\bcut\b/);
@@ -71,7 +80,7 @@ forEachEngine('the drain time of the configuration is the limit without --timeou
   const { code, stdout } = await bal.stop();
   assert.equal(code, 0);
   assert.match(stdout, /\b2\b.*\bcut\b/);
-  for (const client of clients) assert.equal((await client.over).how, 'reset');
+  for (const client of clients) assert.equal((await client.over).how, 'fin');
 });
 
 forEachEngine('stop --now cuts at once', async (t, engine) => {
@@ -79,11 +88,11 @@ forEachEngine('stop --now cuts at once', async (t, engine) => {
   const { code, stdout } = await bal.stop('--now');
   assert.equal(code, 0);
   assert.match(stdout, /\b2\b.*\bcut\b/);
-  for (const client of clients) assert.equal((await client.over).how, 'reset');
+  for (const client of clients) assert.equal((await client.over).how, 'fin');
 });
 
 forEachEngine('a stop that is repeated all the time ends all the same', async (t, engine) => {
-  const { bal, clients } = await withClients(t, engine, 2, 1000);
+  const { bal, clients } = await withClients(t, engine, 2, 5000);
   const stopping = bal.stop();
   let isOver = false;
   const again = async (): Promise<void> => {
@@ -94,5 +103,39 @@ forEachEngine('a stop that is repeated all the time ends all the same', async (t
   const [{ code, stdout }] = await Promise.all([stopping.finally(() => (isOver = true)), again()]);
   assert.equal(code, 0);
   assert.match(stdout, /\b2\b.*\bcut\b/);
-  for (const client of clients) assert.equal((await client.over).how, 'reset');
+  for (const client of clients) assert.equal((await client.over).how, 'fin');
+});
+
+forEachEngine('a client that reads slowly has its last bytes, and the end, though bal is gone', async (t, engine) => {
+  const length = 1_000_000;
+  const a = await backend(t, pours(length));
+  const port = await freePort();
+  const config = configFor(port, [a], { workers: 1, log_connections: 'all', runtime: { drain_timeout_ms: 1000 } });
+  const bal = await startBal(t, { engine, daemon: true, config });
+  const client = await connectTo(t, port);
+  client.socket.pause();
+  await client.send('x');
+  await bal.statusWhen('bal has passed it on', ({ totals }) => totals?.bytes_out === length);
+  const { code, stdout } = await bal.stop();
+  assert.equal(code, 0);
+  assert.match(stdout, /\b1\b.*\bcut\b/);
+  client.socket.resume();
+  const { how, data } = await client.over;
+  assert.equal(how, 'fin');
+  assert.ok(data.equals(pattern(3, length)));
+});
+
+forEachEngine('a client that would lose bytes in the middle is reset', async (t, engine) => {
+  const a = await backend(t, pours(64 * 1024 * 1024));
+  const port = await freePort();
+  const config = configFor(port, [a], { workers: 1, runtime: { drain_timeout_ms: 1000 } });
+  const bal = await startBal(t, { engine, daemon: true, config });
+  const [slow, quick] = [await connectTo(t, port), await connectTo(t, port)];
+  slow.socket.pause();
+  await slow.send('x');
+  await bal.statusWhen('bytes wait for it', ({ totals }) => Number(totals?.bytes_out) > 1_000_000);
+  await bal.stop();
+  slow.socket.resume();
+  assert.equal((await slow.over).how, 'reset');
+  assert.equal((await quick.over).how, 'fin');
 });

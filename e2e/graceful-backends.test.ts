@@ -64,7 +64,7 @@ forEachEngine('a connection that is open during graceful goes on with its backen
   );
 });
 
-forEachEngine('a connection that outlives the drain time of a graceful is cut with a reset', async (t, engine) => {
+forEachEngine('a connection that outlives the drain time of a graceful is ended', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const config = configFor(port, [a], { workers: 1, runtime: { drain_timeout_ms: 1000 } });
@@ -75,7 +75,7 @@ forEachEngine('a connection that outlives the drain time of a graceful is cut wi
   await client.send('x');
   await client.reads(1);
   assert.equal((await bal.graceful()).code, 0);
-  assert.equal((await client.over).how, 'reset');
+  assert.equal((await client.over).how, 'fin');
   await bal.statusWhen('one worker is left', ({ workers }) => workers.length === 1 && workers[0]?.pid !== old);
   assert.equal(isAlive(old), false);
 });

@@ -11,7 +11,7 @@ import { until } from './harness/until.ts';
 const IDLE_MS = 1200;
 
 forEachEngine(
-  'an idle connection is closed on both sides; one with bytes in either direction never',
+  'an idle connection is ended on both sides; one with bytes in either direction never',
   async (t, engine) => {
     // Told `+` by a client it talks from then on, told anything else it only listens.
     const a = await backend(t, (socket) => {
@@ -53,7 +53,7 @@ forEachEngine(
       last = now;
       await pause(100);
     }
-    assert.equal((await cut).how, 'reset');
+    assert.equal((await cut).how, 'fin');
     assert.ok(end.after >= IDLE_MS - 20, `never early: after ${Math.round(end.after)} ms`);
     await until('the backend has lost the idle one only', () => a.live.size === 2);
     const before = a.received;

@@ -51,6 +51,6 @@ forEachEngine('workers of a killed primary cut what outlives the drain time', as
   await client.reads(1);
   const workers = await bal.workerPids();
   await bal.killPrimary();
-  assert.equal((await client.over).how, 'reset');
+  assert.equal((await client.over).how, 'fin');
   await Promise.all(workers.map(gone));
 });

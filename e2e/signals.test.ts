@@ -26,7 +26,7 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) {
     await client.send('2');
     assert.equal((await client.reads(1)).toString(), '2');
     bal.signal(name);
-    assert.equal((await client.over).how, 'reset');
+    assert.equal((await client.over).how, 'fin');
     assert.equal(await bal.exited, 0);
     assert.equal(existsSync(bal.home.pidFile), false);
     assert.equal(existsSync(bal.home.socket), false);

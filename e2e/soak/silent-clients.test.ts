@@ -30,7 +30,7 @@ forEachEngine(
     await load.succeeds(100);
     // Each gives its place back without a word from anybody.
     const ends = await Promise.all(mutes.map(({ over }) => over));
-    assert.deepEqual(new Set(ends.map(({ how }) => how)), new Set(['reset']));
+    assert.deepEqual(new Set(ends.map(({ how }) => how)), new Set(['fin']));
     await load.succeeds(100);
     assert.deepEqual(troubles(await load.stop()), {});
     assert.deepEqual(await finishAll(streams), { ok: STREAMS }, 'who says something stays');

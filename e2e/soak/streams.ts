@@ -1,5 +1,6 @@
 // Connections that are held through whatever happens: each sends a stream whose every byte is known to an echo backend,
 // at a leisurely pace, and checks what comes back. A byte lost, doubled or swapped at any moment shows.
+import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectTo } from '../harness/client.ts';
 import { ending } from '../harness/ending.ts';
@@ -16,8 +17,8 @@ export interface Stream {
   readonly bytes: number;
   /** True once the connection is over, in whatever way. */
   readonly over: boolean;
-  /** Ends the stream in order; settles when it is over: `fin` and no wrong byte, or what happened instead. */
-  finish(): Promise<'ok' | 'reset' | 'short' | 'wrong'>;
+  /** Ends the stream in order; settles when it is over: `fin` and no wrong byte, or what happened instead (`ended`: before). */
+  finish(): Promise<'ok' | 'ended' | 'reset' | 'short' | 'wrong'>;
 }
 
 /** Opens a stream; it is known to be open on both sides when this returns. */
@@ -55,11 +56,13 @@ export async function openStream(t: Owner, port: number, seed: number): Promise<
     async finish() {
       finishing = true;
       await running;
+      const endedBefore = ended;
       client.end();
       const how = await within('the stream is over', over, END_MS);
       if (check.wrongAt !== null) return 'wrong';
       if (how !== 'fin') return 'reset';
-      return check.received === sent ? 'ok' : 'short';
+      if (check.received !== sent) return 'short';
+      return endedBefore ? 'ended' : 'ok';
     },
   };
 }
@@ -67,6 +70,13 @@ export async function openStream(t: Owner, port: number, seed: number): Promise<
 /** So many streams, with different bytes. */
 export function openStreams(t: Owner, port: number, count: number, firstSeed = 1): Promise<Stream[]> {
   return Promise.all(Array.from({ length: count }, (_, i) => openStream(t, port, firstSeed + i)));
+}
+
+/** Of streams that were cut: how many there are, if that is what happened to them all. Cut at rest they end without a reset. */
+export async function finishCut(streams: readonly Stream[]): Promise<number> {
+  const { ended = 0, reset = 0, short = 0, ...others } = await finishAll(streams);
+  assert.deepEqual(others, {});
+  return ended + reset + short;
 }
 
 /** Ends all; how many ended how. */

@@ -9,6 +9,12 @@
 //             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
 //             └─► REFUSE ─────────────────────────────────────────────────► ended
 //
+// What the engine ends by itself (idle, cut) it ends well: both sides get a FIN after what was passed on so far, and what the
+// kernel has of it is delivered, also when this process is gone. Where bytes would be missing in the middle both get a reset,
+// so that nobody takes half an answer for a whole one: bytes that the engine holds, that lie unread, or a stream on which they
+// have moved within a second and which its source has not ended. Likewise a client without a backend. The native engine first
+// passes on what can be passed on at once.
+//
 // Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection.
 
 /** Instead of a target: close this client at once (with a reset, so that it cannot take it for a clean end). */
@@ -26,8 +32,8 @@ export const ENDS = [
   'backend_closed', // both directions ended cleanly, the backend's first
   'client_reset', // the client reset (or its network failed) after the backend was connected; the backend gets a reset
   'backend_reset', // the backend reset (or its network failed); the client gets a reset
-  'idle', // no byte in either direction for idleMs; both sides get a reset
-  'cut', // closed by cut() or close(); both sides get a reset
+  'idle', // no byte in either direction for idleMs
+  'cut', // closed by cut() or close()
   'client_gone', // the client went away before a backend was connected
   'refused', // the policy said REFUSE; it knows why
 ] as const;
@@ -87,7 +93,7 @@ export interface Engine {
   decide(connection: number, target: number): void;
   /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */
   stopAccepting(): void;
-  /** Resets every connection of `listener` and returns how many there were; `ended` is called for each before it returns. */
+  /** Ends every connection of `listener` and returns how many were cut by it; `ended` is called for each before it returns. */
   cut(listener: number): number;
   /** Connections between `accepted` and `ended`. */
   readonly active: number;

@@ -7,6 +7,7 @@ import { peerText, systemError, tcpHandle } from './handles.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
 import type { Core } from './js/connection.ts';
+import { queuesOf } from './js/kernel.ts';
 import { listen } from './js/listener.ts';
 import type { Listener } from './js/listener.ts';
 import type { Route } from './js/route.ts';
@@ -92,6 +93,7 @@ class JsEngine implements Engine, Core {
   }
 
   #sweep(now: number, punctual: boolean): boolean {
+    const due: Connection[] = [];
     for (const connection of this.#connections) {
       const { client, backend } = connection ?? {};
       if (connection?.stage !== 'open' || !client || !backend) continue;
@@ -101,8 +103,9 @@ class JsEngine implements Engine, Core {
       else if (connection.moved || client.progressed() || backend.progressed()) {
         connection.moved = false;
         connection.lastMoved = now;
-      } else if (punctual && now - connection.lastMoved >= connection.listener.settings.idleMs) connection.idle();
+      } else if (punctual && now - connection.lastMoved >= connection.listener.settings.idleMs) due.push(connection);
     }
+    this.#leave(due, 'idle');
     return this.active > 0;
   }
 
@@ -133,14 +136,24 @@ class JsEngine implements Engine, Core {
   }
 
   cut(listener: number): number {
-    const found = this.#connections.filter((connection) => connection?.listener.id === listener);
-    for (const connection of found) connection?.cut();
-    return found.length;
+    return this.#leave(
+      this.#connections.filter((connection) => connection?.listener.id === listener),
+      'cut',
+    );
+  }
+
+  /** The kernel is asked about all of them at once. */
+  #leave(connections: readonly (Connection | undefined)[], how: 'idle' | 'cut'): number {
+    const fds = connections.flatMap((connection) => connection?.fds ?? []);
+    const queues = fds.length > 0 ? queuesOf(fds) : null;
+    const now = performance.now();
+    for (const connection of connections) connection?.leave(how, queues, now);
+    return connections.length;
   }
 
   close(): void {
     this.stopAccepting();
-    for (const connection of this.#connections) connection?.cut();
+    this.#leave(this.#connections, 'cut');
     this.#watcher.stop();
     this.#sweeper.stop();
   }

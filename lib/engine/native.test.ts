@@ -214,7 +214,7 @@ test('an engine that listens keeps the process alive, a closed one does not', { 
   const peer = await client(t, it.port);
   assert.equal(await peer.send('alive').bytes(5), 'alive');
   assert.equal(await it.close(), 0);
-  assert.equal(await peer.finish(), 'reset');
+  assert.equal(await peer.finish(), 'end');
 });
 
 test('a worker thread with a busy engine can be terminated, and takes its descriptors with it', { skip }, async (t) => {

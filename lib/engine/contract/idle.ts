@@ -1,4 +1,4 @@
-// Idle connections are cut; connections with a byte now and then, in whichever direction, are not.
+// Idle connections are ended; connections with a byte now and then, in whichever direction, are not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ function drip(t: TestContext, peer: Peer): void {
 }
 
 export function idleTests(create: CreateEngine): void {
-  test('a connection without a byte for idleMs is reset on both sides, not before', async (t) => {
+  test('a connection without a byte for idleMs is ended on both sides, not before', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
     it.engine.route(0, '127.0.0.1', port);
@@ -31,7 +31,7 @@ export function idleTests(create: CreateEngine): void {
     const last = performance.now();
     other.send('2');
     await peer.bytes(1);
-    assert.deepEqual(await Promise.all([peer.finish(), other.finish()]), ['reset', 'reset']);
+    assert.deepEqual(await Promise.all([peer.finish(), other.finish()]), ['end', 'end']);
     assert.ok(performance.now() - last >= IDLE_MS);
     assert.deepEqual(it.ended[0], {
       connection: it.accepted[0],
@@ -59,7 +59,7 @@ export function idleTests(create: CreateEngine): void {
     // Two idle ones, one after the other, tell when the busy ones would have been cut.
     for (let i = 0; i < 2; i++) {
       const quiet = await client(t, at);
-      assert.equal(await quiet.finish(), 'reset');
+      assert.equal(await quiet.finish(), 'end');
     }
     assert.deepEqual(
       it.ended.map(({ end }) => end),
@@ -69,7 +69,7 @@ export function idleTests(create: CreateEngine): void {
     assert.equal(it.engine.active, 5);
   });
 
-  test('a half-closed connection without a byte for idleMs is cut', async (t) => {
+  test('a connection whose client has ended is idle after idleMs without a byte', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
     it.engine.route(0, '127.0.0.1', port);
@@ -77,11 +77,11 @@ export function idleTests(create: CreateEngine): void {
     peer.end();
     const other = await served();
     assert.equal(await other.finish(), 'end');
-    assert.equal(await peer.finish(), 'reset');
+    assert.equal(await peer.finish(), 'end');
     assert.equal(await it.end(), 'idle');
   });
 
-  test('a connection whose reader does not read is idle, however much its sender would send', async (t) => {
+  test('a connection whose reader does not read is idle and reset, however much its sender would send', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
     it.engine.route(0, '127.0.0.1', port);

@@ -3,27 +3,15 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { CreateEngine, Engine } from '../engine.ts';
+import type { CreateEngine } from '../engine.ts';
 import { receivePattern, sendPattern } from './pattern.ts';
 import { backend, client, echo } from './peer.ts';
 import { random } from './random.ts';
 import { rig } from './rig.ts';
-import { until } from './wait.ts';
+import { standstill, until } from './wait.ts';
 
 const SIZE = 96 * 1024 * 1024;
 const BUFFERED = 16 * 1024 * 1024;
-
-/** Waits until the engine has relayed something and then nothing more for a while; returns how much. */
-async function standstill(engine: Engine, counter: number): Promise<number> {
-  for (let last = -1, still = 0; still < 5; still++) {
-    await sleep(50);
-    const now = engine.bytes[counter] ?? 0;
-    if (now !== last || now === 0) still = 0;
-    last = now;
-  }
-  return engine.bytes[counter] ?? 0;
-}
 
 export function pressureTests(create: CreateEngine): void {
   test('what waits for a slow reader is not touched by what others send meanwhile', async (t) => {

@@ -96,7 +96,7 @@ export function stopTests(create: CreateEngine): void {
     assert.throws(() => it.engine.listen(1, second, SETTINGS), { code: 'EADDRINUSE' });
   });
 
-  test('cut() resets the connections of its listener, in whichever stage, and no others', async (t) => {
+  test('cut() ends the connections of its listener, in whichever stage, and no others', async (t) => {
     const it = rig(t, create, { accepted: (_, listener) => [0, 0, 1, WAIT][listener] ?? -1 });
     const { port, peer: served } = await backend(t, echo);
     it.engine.route(0, '127.0.0.1', port);
@@ -109,19 +109,19 @@ export function stopTests(create: CreateEngine): void {
     await open.send('.').bytes(1);
     await until(() => it.accepted.length === 4, 'all are accepted');
     assert.equal(it.engine.active, 4);
-    for (const [listener, peer] of [
-      [1, open],
-      [2, connecting],
-      [3, waiting],
+    for (const [listener, peer, how] of [
+      [1, open, 'end'],
+      [2, connecting, 'reset'],
+      [3, waiting, 'reset'],
     ] as const) {
       const before = it.ended.length;
       assert.equal(it.engine.cut(listener), 1);
       assert.equal(it.ended.length, before + 1);
       assert.equal(it.ended[before]?.end, 'cut');
-      assert.equal(await peer.finish(), 'reset');
+      assert.equal(await peer.finish(), how);
       assert.equal(it.engine.cut(listener), 0);
     }
-    assert.equal(await (await served(1)).finish(), 'reset');
+    assert.equal(await (await served(1)).finish(), 'end');
     assert.equal(it.engine.active, 1);
     assert.equal(await kept.send('.').bytes(2), '..');
   });
@@ -135,7 +135,7 @@ export function stopTests(create: CreateEngine): void {
     peer.end();
     await other.finish();
     assert.equal(it.engine.cut(0), 1);
-    assert.equal(await peer.finish(), 'reset');
+    assert.equal(await peer.finish(), 'end');
   });
 
   test('close() ends everything before it returns', async (t) => {
@@ -152,7 +152,7 @@ export function stopTests(create: CreateEngine): void {
     );
     assert.deepEqual(
       await Promise.all(peers.map(async (peer) => peer.finish())),
-      peers.map(() => 'reset'),
+      peers.map(() => 'end'),
     );
     assert.equal(await connectTo(at), 'ECONNREFUSED');
   });

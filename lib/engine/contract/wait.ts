@@ -1,6 +1,7 @@
 // Waiting for what is true in the end, with a deadline that only a failing test meets.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../engine.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -25,4 +26,15 @@ export async function within<T>(promise: Promise<T>, what: string, deadlineMs = 
     expired.abort();
     deadline.catch(() => undefined);
   }
+}
+
+/** Waits until the engine has relayed something and then nothing more for a while; returns how much. */
+export async function standstill(engine: Engine, counter: number): Promise<number> {
+  for (let last = -1, still = 0; still < 5; still++) {
+    await sleep(50);
+    const now = engine.bytes[counter] ?? 0;
+    if (now !== last || now === 0) still = 0;
+    last = now;
+  }
+  return engine.bytes[counter] ?? 0;
 }

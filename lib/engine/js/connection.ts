@@ -7,6 +7,7 @@ import { peerOf } from '../handles.ts';
 import type { Buffers } from './buffers.ts';
 import { END, FAILURE } from './codes.ts';
 import { failureOf } from './failure.ts';
+import type { Queues } from './kernel.ts';
 import type { Listener } from './listener.ts';
 import type { Route } from './route.ts';
 import { metItself } from './route.ts';
@@ -173,21 +174,28 @@ export class Connection {
     this.#finish(END.client_gone);
   }
 
-  idle(): void {
-    this.#finish(END.idle);
+  /**
+   * Ends what nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. Unread bytes make the
+   * kernel reset the side that sent them, and the other one must not take that for a clean end: so both, or none.
+   */
+  leave(how: 'idle' | 'cut', queues: ReadonlyMap<number, Queues> | null, now: number): void {
+    const { client, backend } = this;
+    const isOpen = this.stage === 'open' && client !== null && backend !== null;
+    this.#finish(END[how], isOpen && client.isWhole(queues, now) && backend.isWhole(queues, now));
   }
 
-  cut(): void {
-    this.#finish(END.cut);
+  /** The descriptors of an open connection. */
+  get fds(): readonly number[] {
+    const { client, backend, stage } = this;
+    return stage === 'open' && client !== null && backend !== null ? [client.fd, backend.fd] : [];
   }
 
   #opposite(side: Side): Side | null {
     return side === this.client ? this.backend : this.client;
   }
 
-  #finish(how: EndCode): void {
+  #finish(how: EndCode, clean = how === END.client_closed || how === END.backend_closed): void {
     const { client, backend } = this;
-    const clean = how === END.client_closed || how === END.backend_closed;
     this.stage = 'over';
     if (client === null) this.handle.reset(ignore);
     else if (clean) client.socket.close();

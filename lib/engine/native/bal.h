@@ -10,6 +10,7 @@
 //   relay.c     bytes from one side to the other
 //   ring.c      the messages of a round sent together
 //   hold.c      bytes that could not be passed on yet: chunks and tubes
+//   rest.c      what the kernel knows of a connection at rest
 //   slots.c     where connections are kept
 //   peer.c      a client's address as text
 //   wheel.c     connect and idle timeouts
@@ -79,7 +80,13 @@ void connection_decided(struct loop *loop, struct connection *c, int32_t answer)
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);
 void connection_ready(struct loop *loop, struct connection *c);
 void connection_due(struct loop *loop, struct connection *c);
+/** Ends a connection at once. Whatever `end` is not clean resets both sides. */
 void connection_finish(struct loop *loop, struct connection *c, enum end end);
+/**
+ * Ends a connection that nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. False when
+ * it came to an end of its own meanwhile.
+ */
+bool connection_leave(struct loop *loop, struct connection *c, enum end end);
 
 /* connect.c */
 enum attempt { CONNECTED, UNDER_WAY, FAILED, CLIENT_LOST, SHORT_OF_MEMORY };
@@ -89,6 +96,8 @@ enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t eve
 /* relay.c */
 /** Moves what can be moved in both directions, a bounded amount. May end the connection. */
 void relay(struct loop *loop, struct connection *c);
+/** Also what no event has told of yet. */
+void relay_rest(struct loop *loop, struct connection *c);
 /** What the ring could not send of a message: kept, for the sink takes no more, or dropped, for it is `broken`. */
 void relay_unsent(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length, bool broken);
 /** Counts bytes that were written in a direction. */
@@ -117,6 +126,12 @@ enum flushed hold_flush(struct loop *loop, struct connection *c, int direction);
 void hold_drop(struct loop *loop, struct connection *c, int direction);
 /** Empties the pools. */
 void hold_free_pools(struct loop *loop);
+
+/* rest.c */
+/** A stream is in the middle: bytes of it have just moved, and its source has not ended. */
+bool rest_flows(const struct loop *loop, const struct connection *c);
+/** Nothing would be lost by closing now: both sides are sound, and nothing is held, unread or in the middle of a stream. */
+bool rest_is_whole(const struct loop *loop, const struct connection *c);
 
 /* slots.c */
 struct connection *slot_take(struct loop *loop);

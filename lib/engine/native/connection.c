@@ -9,7 +9,7 @@
 /** Attempts that fail at once in a row, before others have their turn. */
 enum { ATTEMPTS_PER_TURN = 8 };
 
-void connection_finish(struct loop *loop, struct connection *c, enum end end) {
+static void finish(struct loop *loop, struct connection *c, enum end end, bool resets_client, bool resets_backend) {
   struct listener *listener = c->listener;
   struct engine *engine = listener->engine;
   c->aside = false;
@@ -17,9 +17,6 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end) {
   ready_remove(loop, c);
   hold_drop(loop, c, CLIENT);
   hold_drop(loop, c, BACKEND);
-  // Whoever reset is gone already; a plain close of the other would look to it like a clean end.
-  bool resets_client = end == END_BACKEND_RESET || end == END_IDLE || end == END_CUT || end == END_REFUSED;
-  bool resets_backend = end == END_CLIENT_RESET || end == END_IDLE || end == END_CUT;
   if (c->fd[BACKEND] >= 0) {
     if (resets_backend) system_reset(c->fd[BACKEND]);
     else close(c->fd[BACKEND]);
@@ -37,6 +34,31 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end) {
   c->ready.next = engine->told_slots;
   engine->told_slots = c->index;
   js_ended(c, end);
+}
+
+void connection_finish(struct loop *loop, struct connection *c, enum end end) {
+  // Whoever reset is gone already; a plain close of the other would look to it like a clean end.
+  bool resets_client = end == END_BACKEND_RESET || end == END_IDLE || end == END_CUT || end == END_REFUSED;
+  bool resets_backend = end == END_CLIENT_RESET || end == END_IDLE || end == END_CUT;
+  finish(loop, c, end, resets_client, resets_backend);
+}
+
+bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
+  if (c->state != OPEN) {
+    connection_finish(loop, c, end);
+    return true;
+  }
+  bool whole = rest_is_whole(loop, c);
+  if (!whole && !loop->closing && !rest_flows(loop, c)) {
+    // What the other side takes now need not be lost. It may be all that was left, and the connection's own end.
+    relay_rest(loop, c);
+    if (c->state == FREE) return false;
+    whole = rest_is_whole(loop, c);
+  }
+  // What is in a send buffer the kernel delivers, also when this process is gone. Unread bytes make it reset the side that
+  // sent them, and the other one must not take that for a clean end: so both, or none.
+  finish(loop, c, end, !whole, !whole);
+  return true;
 }
 
 static void connection_open(struct loop *loop, struct connection *c) {
@@ -158,7 +180,7 @@ void connection_due(struct loop *loop, struct connection *c) {
   if ((uint32_t)loop->now - c->last < delay + CLOCK_MS) {
     wheel_add(loop, c, c->last, delay);
   } else if (c->state == OPEN) {
-    connection_finish(loop, c, END_IDLE);
+    connection_leave(loop, c, END_IDLE);
   } else if (c->state == CONNECTING) {
     close(c->fd[BACKEND]);
     c->fd[BACKEND] = -1;

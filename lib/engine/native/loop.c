@@ -182,7 +182,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   loop->hook = hook;
   for (uint32_t i = 0; i < slot_limit(loop); i++) {
     struct connection *c = slot_find(loop, i);
-    if (c != NULL) connection_finish(loop, c, END_CUT);
+    if (c != NULL) connection_leave(loop, c, END_CUT);
   }
   for (struct listener *listener = loop->listeners; listener != NULL; listener = listener->next) listener_stop(listener);
   listeners_sweep(loop);

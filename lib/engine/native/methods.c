@@ -104,7 +104,7 @@ static void stop_accepting_all(struct engine *engine) {
   }
 }
 
-/** Cuts the connections of one listener, or with `all` of the whole engine. */
+/** Cuts the connections of one listener, or with `all` of the whole engine. Some may end by themselves just now: not counted. */
 static uint32_t cut_connections(struct engine *engine, bool all, int32_t listener) {
   struct loop *loop = engine->loop;
   uint32_t count = 0;
@@ -113,8 +113,7 @@ static uint32_t cut_connections(struct engine *engine, bool all, int32_t listene
     struct connection *c = slot_find(loop, i);
     if (c == NULL || c->listener->engine != engine || (!all && c->listener->id != listener)) continue;
     js_make_room(engine);
-    connection_finish(loop, c, END_CUT);
-    count++;
+    count += connection_leave(loop, c, END_CUT);
   }
   js_flush(engine);
   listeners_sweep(loop);

@@ -184,6 +184,11 @@ void relay_unsent(struct loop *loop, struct connection *c, int direction, const 
   settle(loop, c, direction, broken ? SINK_BROKEN : keep(loop, c, direction, bytes, length));
 }
 
+void relay_rest(struct loop *loop, struct connection *c) {
+  for (int side = 0; side < 2; side++) c->side[side] |= READABLE | WRITABLE;
+  relay(loop, c);
+}
+
 void relay(struct loop *loop, struct connection *c) {
   bool more = false;
   for (int direction = 0; direction < 2; direction++) {
