@@ -14,6 +14,7 @@ import { configFor } from './harness/config.ts';
 import { blocksOf, codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
+import { until } from './harness/until.ts';
 import { freePort } from './harness/ports.ts';
 import { ROOT } from './harness/root.ts';
 
@@ -171,7 +172,10 @@ test('what the text shows of bal why is what it prints, but for the numbers', as
   );
   await visits(port, names('one'), 1);
   await bal.statusWhen('its end is counted', ({ services: [only] }) => (only?.ends?.['backend_closed'] ?? 0) > 0);
-  const { stdout } = await bal.cli('why');
+  const { stdout } = await until('a check was made after the client stood for one', async () => {
+    const why = await bal.cli('why');
+    return /stood for .*\n.* health checks passed/.test(why.stdout) && why;
+  });
   const shown = blocksOf(text('README.md')).find((block) => block.text.startsWith('default is degraded'));
   const shape = (it: string): string =>
     it

@@ -30,6 +30,7 @@ function tableFor(mood: number): Table {
         ip: (mood >> i) % 5 === 4 ? null : '127.0.0.1',
         port: 1,
         rank: (mood >> (2 * i)) % 3,
+        provenAt: 0,
         elsewhere: mood % (i + 2),
       })),
       guarded: mood % 3 === 0,

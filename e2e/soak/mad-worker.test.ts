@@ -22,7 +22,7 @@ const MADNESS = `
   const kinds = ['hello', 'listening', 'listen_failed', 'ask', 'returned', 'counters', 'connect_failed', 'log',
     'records_dropped', 'table', 'slots', 'nonsense', '__proto__', null];
   const keys = ['engine', 'note', 'service', 'code', 'pool', 'wanted', 'slots', 'recalled', 'id', 'values', 'rssBytes', 'backend',
-    'count', 'cause', 'lines', 'dropped'];
+    'count', 'cause', 'lines', 'dropped', 'began', 'reached'];
   let state = process.pid;
   const random = (of) => of[(state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % of.length];
   let batches = 0;

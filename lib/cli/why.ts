@@ -78,10 +78,13 @@ function backendLines({ address, state, verdict, problem, evidence, ends_when }:
 }
 
 function evidenceText({ source, cause, count, first, last }: EvidenceStatus): string {
-  const what = source === 'check' ? 'health check' : "client's connect";
+  const checks = counted(count, 'health check');
+  const failed = `${source === 'check' ? checks : counted(count, "client's connect")} failed: ${cause}`;
+  const passed = source === 'check' ? `${checks} passed` : `clients' connects stood for ${checks}`;
+  const what = cause === null ? passed : failed;
   const span = count === 1 ? last : `${first} to ${last}`;
   const ago = duration(Math.max(0, Date.now() - Date.parse(last)));
-  return `${counted(count, what)} ${cause === null ? 'passed' : `failed: ${cause}`}, ${span} (${ago} ago)`;
+  return `${what}, ${span} (${ago} ago)`;
 }
 
 function tripletLines(

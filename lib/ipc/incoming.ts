@@ -27,12 +27,15 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
         (message['id'] === null || isCount(message['id'])) &&
         Array.isArray(message['values']) &&
         message['values'].every((value) => typeof value === 'number') &&
-        typeof message['rssBytes'] === 'number'
+        typeof message['rssBytes'] === 'number' &&
+        Array.isArray(message['reached']) &&
+        message['reached'].every((value) => Number.isFinite(value))
       );
     case 'connect_failed':
       return (
         isCount(message['backend']) &&
         isCount(message['count']) &&
+        Number.isFinite(message['began']) &&
         CONNECT_FAILURES.some((cause) => cause === message['cause'])
       );
     case 'log':

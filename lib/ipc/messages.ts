@@ -42,6 +42,8 @@ export type ToPrimary =
       readonly id: number | null;
       readonly values: readonly number[];
       readonly rssBytes: number;
+      /** Backends that clients were connected to since the last report: id, and when the latest such attempt began (machine-clock.ts), in turn. */
+      readonly reached: readonly number[];
     }
   /** Sent at once for the first failure in a while, then coalesced: `count` failures of one cause. */
   | {
@@ -49,6 +51,8 @@ export type ToPrimary =
       readonly backend: number;
       readonly cause: ConnectFailure;
       readonly count: number;
+      /** When the latest of these attempts began (machine-clock.ts). */
+      readonly began: number;
     }
   | { readonly kind: 'log'; readonly lines: readonly LogLine[]; readonly dropped: number }
   /** Records of connections that could not be kept. */

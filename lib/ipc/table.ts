@@ -21,6 +21,8 @@ export interface Route {
   readonly ip: string | null;
   readonly port: number;
   readonly rank: number;
+  /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
+  readonly provenAt: number;
   /** Live connections of all other workers to this backend, as last counted. */
   readonly elsewhere: number;
 }

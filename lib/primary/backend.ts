@@ -1,5 +1,9 @@
 // What the primary holds to be true about one backend: health, cool-down, evidence. Pure: probes, workers' reports and
 // DNS come in as events. pool.ts keeps the backends of a service together.
+//
+// Evidence has a time: when its attempt began. Reports are coalesced, checks take as long as they take, so what is heard
+// later may be older. A failure counts only if it began after the latest attempt that succeeded had begun, and a success proves
+// nothing against a failure that began later. So it does not matter in which order the two are heard.
 
 import { isIP } from 'node:net';
 import type { BackendPlan, Runtime } from '../../config/plan.ts';
@@ -7,23 +11,16 @@ import { backoff } from '../backoff.ts';
 import type { BackendStateName } from '../control/protocol.ts';
 import type { ConnectFailure } from '../ipc/messages.ts';
 import { unreachable } from '../unreachable.ts';
+import type { Cause, Evidence } from './evidence.ts';
+import { remember } from './evidence.ts';
 
-/** Why a check or a connect failed. */
-export type Cause = ConnectFailure | 'dns';
+export type { Cause, Evidence } from './evidence.ts';
+
 export type Health = 'unknown' | 'up' | 'down';
-export type PoolSettings = Pick<Runtime, 'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs'>;
-
-/** Equal results in a row, folded into one: what `why` shows. `wall` times are ms since 1970, for display only. */
-export interface Evidence {
-  readonly source: 'check' | 'connect';
-  /** null: it worked. */
-  readonly cause: Cause | null;
-  readonly count: number;
-  readonly firstWall: number;
-  readonly lastWall: number;
-  /** Monotonic time of the last one. */
-  readonly at: number;
-}
+export type PoolSettings = Pick<
+  Runtime,
+  'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs'
+>;
 
 export interface Backend {
   readonly address: string;
@@ -38,7 +35,11 @@ export interface Backend {
   readonly draining: boolean;
   readonly passes: number;
   readonly fails: number;
+  /** A check, or a client's connect that stands for one. */
   readonly lastCheck: { readonly at: number; readonly wall: number } | null;
+  /** Monotonic: when the latest attempt began that succeeded, and that failed; -Infinity: none. */
+  readonly passedAt: number;
+  readonly failedAt: number;
   /** Monotonic; no cool-down when it is past. */
   readonly cooldownUntil: number;
   /** Cool-downs in a row without a passed check between them. */
@@ -49,10 +50,25 @@ export interface Backend {
   readonly evidence: readonly Evidence[];
 }
 
-/** `wall` is Date.now() when it happened. */
+/** `wall` is Date.now() when it was heard of, `began` when its attempt began, monotonic. */
 export type BackendEvent =
-  | { readonly kind: 'passed'; readonly backend: number; readonly ip: string; readonly wall: number }
-  | { readonly kind: 'failed'; readonly backend: number; readonly cause: Cause; readonly wall: number }
+  | {
+      readonly kind: 'passed';
+      readonly backend: number;
+      /** A client's connect counts as a check. */
+      readonly source: Evidence['source'];
+      /** null: where clients are sent already. */
+      readonly ip: string | null;
+      readonly began: number;
+      readonly wall: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly backend: number;
+      readonly cause: Cause;
+      readonly began: number;
+      readonly wall: number;
+    }
   /** A worker's report: `count` failures of one cause at about the same instant. */
   | {
       readonly kind: 'connect_failed';
@@ -60,21 +76,26 @@ export type BackendEvent =
       readonly cause: ConnectFailure;
       readonly count: number;
       readonly guarded: boolean;
+      /** Of the latest of them. */
+      readonly began: number;
       readonly wall: number;
     }
   | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number }
-  | { readonly kind: 'resolve_failed'; readonly backend: number; readonly wall: number };
-
-const EVIDENCE_KEPT = 8;
+  | { readonly kind: 'resolve_failed'; readonly backend: number; readonly began: number; readonly wall: number };
 
 /** What is left of the cool-down, 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {
   return Math.max(0, backend.cooldownUntil - now);
 }
 
-/** Something has failed since the last passed check. */
-export function isDoubted({ fails, connectFailures }: Backend): boolean {
-  return fails > 0 || connectFailures > 0;
+/** Up, and nothing has failed since the last passed check. */
+export function isSteady({ health, fails, connectFailures }: Backend): boolean {
+  return health === 'up' && fails === 0 && connectFailures === 0;
+}
+
+/** A failure that began then says nothing any more: an attempt that began later has succeeded. */
+export function isOvertaken({ passedAt }: Backend, began: number): boolean {
+  return began <= passedAt;
 }
 
 /** The state as `status` names it. */
@@ -96,6 +117,8 @@ export function newBackend({ address, host, port }: BackendPlan): Backend {
     passes: 0,
     fails: 0,
     lastCheck: null,
+    passedAt: -Infinity,
+    failedAt: -Infinity,
     cooldownUntil: -Infinity,
     connectFailures: 0,
     counters: { timeout: 0, refused: 0, other: 0 },
@@ -107,13 +130,12 @@ export function newBackend({ address, host, port }: BackendPlan): Backend {
 export function next(backend: Backend, event: BackendEvent, settings: PoolSettings, now: number): Backend {
   switch (event.kind) {
     case 'passed':
-      return passed(backend, event.ip, event.wall, settings, now);
+      return passed(backend, event, settings, now);
     case 'failed':
-      return failed(backend, event.cause, event.wall, settings, now);
+      return failed(backend, event, settings, now);
     case 'resolve_failed':
-      return failed(backend, 'dns', event.wall, settings, now);
+      return failed(backend, { ...event, cause: 'dns' }, settings, now);
     case 'resolved':
-      if (event.ips.length === 0) return failed(backend, 'dns', event.wall, settings, now);
       return resolved(backend, event.ips);
     case 'connect_failed':
       return connectFailed(backend, event, settings, now);
@@ -122,24 +144,42 @@ export function next(backend: Backend, event: BackendEvent, settings: PoolSettin
   }
 }
 
-function passed(backend: Backend, ip: string, wall: number, { rise }: PoolSettings, now: number): Backend {
+function passed(
+  backend: Backend,
+  { source, ip, began, wall }: Pick<Extract<BackendEvent, { kind: 'passed' }>, 'source' | 'ip' | 'began' | 'wall'>,
+  { rise }: PoolSettings,
+  now: number,
+): Backend {
+  if (began <= backend.passedAt) return backend;
+  const heard = {
+    ...backend,
+    ip: ip ?? backend.ip,
+    passedAt: began,
+    lastCheck: { at: now, wall },
+    evidence: remember(backend.evidence, source, null, 1, wall, now),
+  };
+  if (began < backend.failedAt) return { ...heard, health: backend.health === 'unknown' ? 'up' : backend.health };
   const passes = backend.passes + 1;
   const first = backend.lastCheck === null;
   return {
-    ...backend,
-    ip,
+    ...heard,
     health: first || backend.health === 'up' || passes >= rise ? 'up' : backend.health,
     passes,
     fails: 0,
-    lastCheck: { at: now, wall },
     cooldownUntil: -Infinity,
     connectFailures: 0,
-    evidence: remember(backend.evidence, 'check', null, 1, wall, now),
   };
 }
 
-function failed(backend: Backend, cause: Cause, wall: number, { fall }: PoolSettings, now: number): Backend {
+function failed(
+  backend: Backend,
+  { cause, began, wall }: Pick<Extract<BackendEvent, { kind: 'failed' }>, 'cause' | 'began' | 'wall'>,
+  { fall }: PoolSettings,
+  now: number,
+): Backend {
   if (cause === 'local') return backend;
+  const counters = count(backend.counters, cause, 1);
+  if (isOvertaken(backend, began)) return { ...backend, counters };
   const fails = backend.fails + 1;
   const first = backend.lastCheck === null;
   return {
@@ -147,19 +187,22 @@ function failed(backend: Backend, cause: Cause, wall: number, { fall }: PoolSett
     health: first || fails >= fall ? 'down' : backend.health,
     passes: 0,
     fails,
+    failedAt: Math.max(backend.failedAt, began),
     lastCheck: { at: now, wall },
-    counters: count(backend.counters, cause, 1),
+    counters,
     evidence: remember(backend.evidence, 'check', cause, 1, wall, now),
   };
 }
 
 function connectFailed(
   backend: Backend,
-  { cause, count: times, guarded, wall }: Extract<BackendEvent, { kind: 'connect_failed' }>,
+  { cause, count: times, guarded, began, wall }: Extract<BackendEvent, { kind: 'connect_failed' }>,
   settings: PoolSettings,
   now: number,
 ): Backend {
   if (cause === 'local' || !(times >= 1)) return backend;
+  const counters = count(backend.counters, cause, times);
+  if (isOvertaken(backend, began)) return { ...backend, counters };
   // `other` says that we do not know what went wrong, so only a check may take the backend down for it.
   const fails = cause === 'other' ? backend.fails : backend.fails + 1;
   // A failure while cooling was begun before, or by another worker: it belongs to the same outage and does not lengthen it.
@@ -174,12 +217,14 @@ function connectFailed(
     fails,
     cooldownUntil: cooling ? backend.cooldownUntil : now + pause,
     connectFailures,
-    counters: count(backend.counters, cause, times),
+    failedAt: Math.max(backend.failedAt, began),
+    counters,
     evidence: remember(backend.evidence, 'connect', cause, times, wall, now),
   };
 }
 
 function resolved(backend: Backend, ips: readonly string[]): Backend {
+  if (ips.length === 0) return backend;
   const same = ips.length === backend.ips.length && ips.every((ip, i) => ip === backend.ips[i]);
   if (same) return backend;
   const ip = backend.ip !== null && ips.includes(backend.ip) ? backend.ip : (ips[0] ?? null);
@@ -189,20 +234,4 @@ function resolved(backend: Backend, ips: readonly string[]): Backend {
 function count(counters: Backend['counters'], cause: Cause, times: number): Backend['counters'] {
   const key = cause === 'timeout' || cause === 'refused' ? cause : 'other';
   return { ...counters, [key]: counters[key] + times };
-}
-
-function remember(
-  evidence: readonly Evidence[],
-  source: Evidence['source'],
-  cause: Cause | null,
-  times: number,
-  wall: number,
-  now: number,
-): readonly Evidence[] {
-  const last = evidence.at(-1);
-  if (last !== undefined && last.source === source && last.cause === cause) {
-    return [...evidence.slice(0, -1), { ...last, count: last.count + times, lastWall: wall, at: now }];
-  }
-  const latest = { source, cause, count: times, firstWall: wall, lastWall: wall, at: now };
-  return [...evidence.slice(-(EVIDENCE_KEPT - 1)), latest];
 }

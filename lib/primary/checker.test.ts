@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
-import { isDoubted } from './backend.ts';
+import { isSteady } from './backend.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
 import { createPool, step } from './pool.ts';
 import type { Connect } from './probe.ts';
@@ -17,8 +17,11 @@ function target(changes: Partial<Target> = {}): Target {
 
 /** Answers names as told; literals are themselves. */
 function resolverFor(names: Record<string, Resolution> = {}): Resolver {
+  const resolve = (host: string) => Promise.resolve(names[host] ?? ({ ok: true, ips: [host], ageMs: 0 } as const));
   return {
-    resolve: (host) => Promise.resolve(names[host] ?? { ok: true, ips: [host], ageMs: 0 }),
+    resolve,
+    fresh: resolve,
+    lifeLeft: () => Promise.resolve(LONG),
     close: () => undefined,
   };
 }
@@ -38,11 +41,12 @@ function check(t: TestContext, first: Target, options: Partial<CheckerOptions> =
     onResult(result) {
       results.push(result);
       if (result.kind === 'resolved') say(`at ${result.ips.join(' ')}`);
-      if (result.kind === 'passed') say(`up ${result.ip}`);
+      if (result.kind === 'passed') say(result.source === 'check' ? `up ${result.ip}` : 'reached');
       if (result.kind === 'failed') say(result.cause);
     },
     onShortage: () => say('short'),
     isSteady: () => false,
+    isGuarded: () => false,
     ...options,
   });
   t.after(() => checker.stop());
@@ -191,6 +195,98 @@ test('while a backend is steady it is checked at the longer interval, from the r
   assert.equal(await pass(1), 5);
 });
 
+/** A fake clock, and connects that are accepted. */
+function accepted(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  let connects = 0;
+  const connect: Connect = () => {
+    connects++;
+    const socket = new Socket();
+    process.nextTick(() => {
+      socket.emit('connect');
+      // At once, before the fake clock has rung for it: that confuses Node 20's.
+      socket.destroy();
+    });
+    return socket;
+  };
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return connects;
+  };
+  const always = { connect, now: () => Date.now(), random: () => 0.5, isSteady: () => true };
+  return { pass, options: always };
+}
+
+test('while clients reach a backend nothing else connects to it, and its check comes once they do not', async (t) => {
+  const { pass, options } = accepted(t);
+  const { checker, results } = check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), options);
+  assert.equal(await pass(0), 1);
+  for (let second = 1; second <= 10; second++) {
+    await pass(600);
+    const began = Date.now();
+    await pass(400);
+    checker.reached(began);
+    checker.reached(began - 50);
+  }
+  assert.equal(await pass(0), 1);
+  const stood = results.filter((result) => result.kind === 'passed' && result.source === 'connect');
+  assert.ok(stood.length >= 4, `told ${stood.length} times`);
+  const last = Date.now() - 400;
+  const lastStood = stood.at(-1);
+  assert.ok(lastStood?.kind === 'passed' && lastStood.began <= last);
+  assert.equal(await pass(last + 2000 - Date.now() - 1), 1);
+  assert.equal(await pass(1), 2, 'two seconds after the last of them began');
+});
+
+test("after a client's connect has failed a check is made, however many others succeeded", async (t) => {
+  const { pass, options } = accepted(t);
+  const { checker } = check(t, target({ upIntervalMs: 2000 }), options);
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(500), 1);
+  checker.reached(Date.now());
+  checker.checkNow();
+  assert.equal(await pass(0), 2);
+});
+
+test('a backend in doubt is checked although a client was connected to it before that', async (t) => {
+  const { pass, options } = accepted(t);
+  let steady = true;
+  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 500 }), { ...options, isSteady: () => steady });
+  assert.equal(await pass(0), 1);
+  await pass(400);
+  checker.reached(Date.now());
+  steady = false;
+  assert.equal(await pass(100), 2);
+});
+
+test('where passed checks are waited for, a steady backend is checked as often as any', async (t) => {
+  const { pass, options } = accepted(t);
+  check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), { ...options, isGuarded: () => true });
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(500), 2);
+});
+
+test('a name that moves is told when its record is over, and checked at once, however seldom checks are', async (t) => {
+  const { pass, options } = accepted(t);
+  let ips = ['10.0.0.1'];
+  const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const { checker, said } = check(t, target({ host: 'db', upIntervalMs: 3_600_000 }), { ...options, resolver });
+  assert.equal(await pass(0), 1);
+  assert.deepEqual(said, ['at 10.0.0.1', 'up 10.0.0.1']);
+  checker.reached(Date.now());
+  ips = ['10.0.0.2'];
+  assert.equal(await pass(4999), 1);
+  await pass(1);
+  assert.equal(await pass(0), 2);
+  assert.deepEqual(said.slice(2), ['at 10.0.0.2', 'up 10.0.0.2']);
+  checker.stop();
+  ips = ['10.0.0.3'];
+  assert.equal(await pass(60_000), 2);
+  assert.equal(said.length, 4);
+});
+
 test('with the defaults a backend that dies at rest is down within 3 s, at five backends too', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   for (const backends of [1, 5]) {
@@ -210,7 +306,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, at five 
       now: () => Date.now(),
       // The longest that jitter makes it.
       random: () => 1,
-      isSteady: () => backend().health === 'up' && !isDoubted(backend()),
+      isSteady: () => isSteady(backend()),
       onResult(result) {
         if (result.kind === 'passed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
         if (result.kind === 'failed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;

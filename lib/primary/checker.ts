@@ -1,20 +1,31 @@
 // When one backend is checked: on its own jittered schedule, seldom while it is steady, and once more at once when a worker
-// could not reach it. Time is monotonic; a check that takes longer than the interval skips the missed ones.
+// could not reach it. While clients reach it nobody else connects to it. Its name is followed beside all of that, for as long as a
+// record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { jitter } from '../backoff.ts';
-import type { Cause } from './backend.ts';
+import type { Cause, Evidence } from './evidence.ts';
 import { probe, type Connect } from './probe.ts';
 import type { Resolver } from './resolver.ts';
 
-/** `wall` is Date.now(), `durationMs` how long it took, resolving included. */
+/** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
 export type CheckResult =
   /** The name has its first addresses, or others than before; comes before the result of the same check. */
   | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
-  | { readonly kind: 'passed'; readonly ip: string; readonly durationMs: number; readonly wall: number }
+  | {
+      readonly kind: 'passed';
+      /** `connect`: a client's connect has stood for it. */
+      readonly source: Evidence['source'];
+      /** null: where clients are sent already. */
+      readonly ip: string | null;
+      readonly began: number;
+      readonly durationMs: number;
+      readonly wall: number;
+    }
   | {
       readonly kind: 'failed';
       readonly cause: Exclude<Cause, 'local'>;
+      readonly began: number;
       readonly durationMs: number;
       readonly wall: number;
     };
@@ -36,6 +47,8 @@ export interface CheckerOptions {
   readonly onShortage: () => void;
   /** Whether the backend is up and not in doubt, by all that is known. */
   readonly isSteady: () => boolean;
+  /** Whether its service waits for passed checks: then a steady one is checked as often as one that is not. */
+  readonly isGuarded: () => boolean;
   readonly connect?: Connect;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -46,6 +59,8 @@ export interface Checker {
   retarget(target: Target): void;
   /** A client's connect has failed: look now. At most one such check every EXTRA_MS; the last wish is never dropped. */
   checkNow(): void;
+  /** A client's connect that began then has succeeded: as good as a check. */
+  reached(began: number): void;
   /** Nothing comes after it; sockets are closed without waiting. */
   stop(): void;
 }
@@ -60,6 +75,7 @@ export function startChecker(
     onResult,
     onShortage,
     isSteady,
+    isGuarded,
     connect,
     now = () => performance.now(),
     random = Math.random,
@@ -75,43 +91,76 @@ export function startChecker(
   let dueAt = now();
   let extraWanted = false;
   let lastExtraAt = -Infinity;
+  let reachedAt = -Infinity;
+  let nameTimer: NodeJS.Timeout | undefined;
 
   async function check(): Promise<void> {
+    timer = undefined;
     const startedAt = now();
+    // Clients' connects failed: that others succeeded is no answer.
+    const mayTrust = !extraWanted;
     if (extraWanted && startedAt < dueAt) lastExtraAt = startedAt;
     extraWanted = false;
     checking = true;
-    const result = await look(startedAt);
+    const period = jitter(interval(), random);
+    const result = await look(startedAt, mayTrust ? period : 0);
     if (stopping.signal.aborted) return;
     checking = false;
     if (result === 'local') onShortage();
     else onResult(result);
+    const isTrust = result !== 'local' && result.kind === 'passed' && result.source === 'connect';
     // Not before the result has had its effect.
-    dueAt = nextStart(startedAt, jitter(interval(), random), now());
+    dueAt = isTrust ? reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
     plan();
   }
 
   function interval(): number {
-    return isSteady() ? target.upIntervalMs : target.intervalMs;
+    return isSteady() && !isGuarded() ? target.upIntervalMs : target.intervalMs;
   }
 
-  async function look(startedAt: number): Promise<CheckResult | 'local'> {
+  /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
+  async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local'> {
     const resolution = await resolver.resolve(target.host);
-    if (!resolution.ok) return failed('dns', startedAt);
-    if (!isSame(ips, resolution.ips) && !stopping.signal.aborted) {
-      ips = resolution.ips;
-      onResult({ kind: 'resolved', ips, wall: Date.now() });
-    }
+    if (resolution.ok) take(resolution.ips);
     // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
     if (stopping.signal.aborted) return 'local';
+    const began = now();
+    const result = { began, durationMs: began - startedAt, wall: Date.now() };
+    if (isSteady() && reachedAt + trustMs > began) {
+      return { ...result, kind: 'passed', source: 'connect', ip: null, began: reachedAt };
+    }
+    if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns' };
     const probed = await probe(lastGoodFirst(ips, lastGood), target.port, target.timeoutMs, sockets, connect);
-    if (!probed.ok) return probed.cause === 'local' ? 'local' : failed(probed.cause, startedAt);
+    const over = { began, durationMs: now() - startedAt, wall: Date.now() };
+    if (!probed.ok) return probed.cause === 'local' ? 'local' : { ...over, kind: 'failed', cause: probed.cause };
     lastGood = probed.ip;
-    return { kind: 'passed', ip: probed.ip, durationMs: now() - startedAt, wall: Date.now() };
+    return { ...over, kind: 'passed', source: 'check', ip: probed.ip };
   }
 
-  function failed(cause: Exclude<Cause, 'local'>, startedAt: number): CheckResult {
-    return { kind: 'failed', cause, durationMs: now() - startedAt, wall: Date.now() };
+  /** Tells of addresses that are new; true when there were others before. */
+  function take(next: readonly string[]): boolean {
+    if (isSame(ips, next) || stopping.signal.aborted) return false;
+    const isFirst = ips.length === 0;
+    ips = next;
+    // Clients reached another address.
+    reachedAt = -Infinity;
+    onResult({ kind: 'resolved', ips, wall: Date.now() });
+    return !isFirst;
+  }
+
+  /** A change is told when the record's time is over, however far off the next check is. */
+  async function followName(): Promise<void> {
+    const { host } = target;
+    const resolution = await resolver.fresh(host);
+    if (resolution.ok && take(resolution.ips)) checkNow();
+    const ms = await resolver.lifeLeft(host);
+    if (!stopping.signal.aborted) nameTimer = setTimeout(() => void followName(), ms);
+  }
+
+  function checkNow(): void {
+    if (extraWanted) return;
+    extraWanted = true;
+    plan();
   }
 
   /** Sets the one timer to what is due first. */
@@ -123,6 +172,7 @@ export function startChecker(
   }
 
   plan();
+  if (isIP(target.host) === 0) void followName();
   return {
     retarget(next) {
       target = next;
@@ -130,14 +180,14 @@ export function startChecker(
       dueAt = Math.min(dueAt, now() + interval());
       plan();
     },
-    checkNow() {
-      if (extraWanted) return;
-      extraWanted = true;
-      plan();
+    checkNow,
+    reached(began) {
+      reachedAt = Math.max(reachedAt, began);
     },
     stop() {
       stopping.abort();
       clearTimeout(timer);
+      clearTimeout(nameTimer);
       for (const socket of sockets.open) socket.destroy();
     },
   };

@@ -24,7 +24,7 @@ test('a wall clock that steps an hour either way changes neither health nor cool
     const seen: unknown[] = [];
     for (let i = 0; i < 40; i++) {
       now += 100;
-      if (i < 20) services.connectFailed('default', address, 'refused', 1);
+      if (i < 20) services.connectFailed('default', address, 'refused', 1, now);
       const backend = services.get('default')?.pool.backends[0];
       seen.push([services.route('default', address, 0).rank, services.guarded('default'), backend?.cooldownUntil]);
     }

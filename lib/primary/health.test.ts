@@ -47,8 +47,11 @@ function setUp(t: TestContext, code: string) {
   const short: string[] = [];
   let closed = 0;
   let wake: (() => void) | undefined;
+  const resolve = (host: string) => Promise.resolve({ ok: true, ips: [host], ageMs: 0 } as const);
   const resolver: Resolver = {
-    resolve: (host) => Promise.resolve({ ok: true, ips: [host], ageMs: 0 }),
+    resolve,
+    fresh: resolve,
+    lifeLeft: () => Promise.resolve(Infinity),
     close: () => closed++,
   };
   const checks = createHealthChecks(
@@ -60,6 +63,7 @@ function setUp(t: TestContext, code: string) {
     {
       resolver,
       isSteady: () => false,
+      isGuarded: () => false,
       connect({ port }) {
         connected.push(port);
         const socket = new Socket();

@@ -13,6 +13,8 @@ export interface HealthChecks {
   apply(services: readonly ServicePlan[]): void;
   /** A client's connect has failed: look at that backend now, not at its next turn. */
   checkNow(service: string, address: string): void;
+  /** A client was connected to it; the attempt began then. */
+  reached(service: string, address: string, began: number): void;
   /** No result comes after it. */
   close(): void;
 }
@@ -24,11 +26,13 @@ export interface HealthOptions {
   readonly onShortage?: (service: string, address: string) => void;
   /** Whether a backend is up and not in doubt. */
   readonly isSteady: (service: string, address: string) => boolean;
+  /** Whether passed checks are waited for. */
+  readonly isGuarded: (service: string) => boolean;
 }
 
 export function createHealthChecks(
   onResult: (service: string, address: string, result: CheckResult) => void,
-  { resolver = createResolver(), connect, onShortage, isSteady }: HealthOptions,
+  { resolver = createResolver(), connect, onShortage, isSteady, isGuarded }: HealthOptions,
 ): HealthChecks {
   /** By service, then by address. */
   let checkers = new Map<string, Map<string, Checker>>();
@@ -39,6 +43,7 @@ export function createHealthChecks(
       onResult: (result) => onResult(service, address, result),
       onShortage: () => onShortage?.(service, address),
       isSteady: () => isSteady(service, address),
+      isGuarded: () => isGuarded(service),
       ...(connect === undefined ? {} : { connect }),
     });
   }
@@ -67,6 +72,9 @@ export function createHealthChecks(
     },
     checkNow(service, address) {
       checkers.get(service)?.get(address)?.checkNow();
+    },
+    reached(service, address, began) {
+      checkers.get(service)?.get(address)?.reached(began);
     },
     close() {
       stopAll(checkers);

@@ -71,7 +71,12 @@ test('no pool, no wish and no return is so large that more slots are out than th
 test('no counters make the totals fall, negative or infinite', () => {
   assert.ok(plan !== null);
   const values = fc.array(fc.oneof(count, fc.double(), fc.integer()), { maxLength: 80 });
-  const report = fc.record({ values, id: fc.option(count), rssBytes: fc.oneof(count, fc.double()) });
+  const report = fc.record({
+    values,
+    id: fc.option(count),
+    rssBytes: fc.oneof(count, fc.double()),
+    reached: fc.constant([]),
+  });
   fc.assert(
     fc.property(fc.array(report, { maxLength: 10 }), (reports) => {
       const tally = createTally();
@@ -98,12 +103,16 @@ test('no number of failures makes the health state throw, and no unknown backend
     address: fc.constantFrom('127.0.0.1:1', '127.0.0.1:2', ''),
     cause: fc.constantFrom(...CONNECT_FAILURES),
     count,
+    began: fc.oneof(count, fc.double()),
   });
   fc.assert(
     fc.property(fc.array(failure, { maxLength: 30 }), fc.array(count), (failures, connects) => {
       const services = createServices(quiet, silence);
       services.apply(plan);
-      for (const each of failures) services.connectFailed(each.service, each.address, each.cause, each.count);
+      for (const { service, address, cause, count: times, began } of failures) {
+        services.connectFailed(service, address, cause, times, began);
+        services.reached(service, address, times, began);
+      }
       for (const each of connects) services.connected(new Map([['default', each]]));
       assert.ok([0, 1, 2].includes(services.route('default', '127.0.0.1:1', 0).rank));
       assert.doesNotThrow(() => JSON.stringify([services.get('default'), services.protection('default')]));

@@ -1,5 +1,7 @@
 // What workers have to say beyond their own start and end, and who is told. Owner of how many log lines they lost.
 
+import type { Plan } from '../../config/plan.ts';
+import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
 import type { Generations } from './generations.ts';
 import type { RootLog } from './log.ts';
@@ -38,6 +40,11 @@ export function createNews(log: RootLog, { generations, services, slots, tally, 
       case 'counters': {
         const fresh = tally.report(worker, message);
         services.connected(fresh.connected);
+        for (let i = 0; i + 1 < message.reached.length; i += 2) {
+          const found = backendAt(own, message.reached[i] ?? -1);
+          if (found === null) continue;
+          services.reached(found.service, found.address, found.place, fromMachine(message.reached[i + 1] ?? 0));
+        }
         for (const { name } of own.services) {
           refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
         }
@@ -45,14 +52,9 @@ export function createNews(log: RootLog, { generations, services, slots, tally, 
         return;
       }
       case 'connect_failed': {
-        let index = message.backend;
-        for (const service of own.services) {
-          const backend = service.backends[index];
-          if (backend !== undefined)
-            services.connectFailed(service.name, backend.address, message.cause, message.count);
-          if (index < service.backends.length) return;
-          index -= service.backends.length;
-        }
+        const found = backendAt(own, message.backend);
+        const { cause, count, began } = message;
+        if (found !== null) services.connectFailed(found.service, found.address, cause, count, fromMachine(began));
         return;
       }
       case 'ask':
@@ -80,4 +82,15 @@ export function createNews(log: RootLog, { generations, services, slots, tally, 
       return linesDropped;
     },
   };
+}
+
+/** The backend that workers of this plan know by `id`: its index over all services. */
+function backendAt(plan: Plan, id: number): { service: string; address: string; place: number } | null {
+  let place = id;
+  for (const { name, backends } of plan.services) {
+    const backend = backends[place];
+    if (backend !== undefined) return { service: name, address: backend.address, place };
+    place -= backends.length;
+  }
+  return null;
 }

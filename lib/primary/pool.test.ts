@@ -11,28 +11,49 @@ import {
   isSettled,
   nextChange,
   rank,
-  step,
+  step as stepPool,
   upCount,
   usable,
   type Flip,
   type Pool,
+  type Step,
 } from './pool.ts';
 
-const SETTINGS: PoolSettings = { fall: 2, rise: 2, cooldownMs: 500, backoffInitialMs: 200, backoffMaxMs: 5000 };
+const SETTINGS: PoolSettings = {
+  fall: 2,
+  rise: 2,
+  cooldownMs: 500,
+  backoffInitialMs: 200,
+  backoffMaxMs: 5000,
+  healthUpIntervalMs: 2000,
+};
 const LITERAL = '127.0.0.1';
 
 function plan(host: string, port = 9000): BackendPlan {
   return { host, port, address: addressOf(host, port) };
 }
 
-const pass = (backend = 0, ip = LITERAL): BackendEvent => ({ kind: 'passed', backend, ip, wall: 0 });
-const fail = (cause: Cause = 'refused', backend = 0): BackendEvent => ({ kind: 'failed', backend, cause, wall: 0 });
-function broken(cause: Exclude<Cause, 'dns'> = 'refused', count = 1, guarded = false): BackendEvent {
-  return { kind: 'connect_failed', backend: 0, cause, count, guarded, wall: 0 };
+/** Its attempt begins when it is heard of, unless it says when. */
+const NOW = Infinity;
+function pass(backend = 0, ip: string | null = LITERAL, began = NOW): BackendEvent {
+  return { kind: 'passed', backend, source: 'check', ip, began, wall: 0 };
+}
+function fail(cause: Cause = 'refused', backend = 0, began = NOW): BackendEvent {
+  return { kind: 'failed', backend, cause, began, wall: 0 };
+}
+function broken(cause: Exclude<Cause, 'dns'> = 'refused', count = 1, guarded = false, began = NOW): BackendEvent {
+  return { kind: 'connect_failed', backend: 0, cause, count, guarded, began, wall: 0 };
+}
+function step(pool: Pool, event: BackendEvent, now: number): Step {
+  return stepPool(pool, 'began' in event ? { ...event, began: Math.min(event.began, now) } : event, now);
 }
 
-/** Runs events a millisecond apart, from `now` on. */
-function run(pool: Pool, events: readonly BackendEvent[], now = 1000): { pool: Pool; flips: Flip[]; now: number } {
+/** Runs events a millisecond apart, from `now` on; by default after all that was heard. */
+function run(
+  pool: Pool,
+  events: readonly BackendEvent[],
+  now = latest(pool),
+): { pool: Pool; flips: Flip[]; now: number } {
   const flips: Flip[] = [];
   for (const event of events) {
     const result = step(pool, event, ++now);
@@ -42,8 +63,12 @@ function run(pool: Pool, events: readonly BackendEvent[], now = 1000): { pool: P
   return { pool, flips, now };
 }
 
+function latest({ backends }: Pool): number {
+  return Math.max(1000, ...backends.flatMap(({ passedAt, failedAt }) => [passedAt, failedAt]));
+}
+
 const one = (settings = SETTINGS) => createPool([plan(LITERAL)], settings);
-const up = (settings = SETTINGS) => run(one(settings), [pass()]).pool;
+const up = (settings = SETTINGS) => run(one(settings), [pass()], 0).pool;
 
 function only(pool: Pool) {
   const backend = pool.backends[0];
@@ -133,9 +158,9 @@ test('cool-downs grow while they follow each other, and a passed check ends them
   }
   assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000, 5000]);
   pool = step(pool, broken(), now).pool;
-  pool = step(pool, pass(), now).pool;
+  pool = step(pool, pass(), ++now).pool;
   assert.equal(rank(pool, 0, now), RANK_USABLE);
-  pool = step(pool, broken(), now).pool;
+  pool = step(pool, broken(), ++now).pool;
   assert.equal(cooldownLeft(only(pool), now), 500);
 });
 
@@ -154,7 +179,7 @@ test('protection mode doubles the cool-down', () => {
 
 test('a name that stops resolving is a failed check, and the last good addresses stay', () => {
   const resolved: BackendEvent = { kind: 'resolved', backend: 0, ips: ['10.0.0.1', '10.0.0.2'], wall: 0 };
-  const lost: BackendEvent = { kind: 'resolve_failed', backend: 0, wall: 0 };
+  const lost: BackendEvent = { kind: 'resolve_failed', backend: 0, began: NOW, wall: 0 };
   const start = run(createPool([plan('db.example')], SETTINGS), [resolved]).pool;
   assert.equal(only(start).ip, '10.0.0.1');
   const checked = run(start, [pass(0, '10.0.0.2')]).pool;
@@ -173,13 +198,14 @@ test('workers need a new table when an address or a rank changes, and only then'
   const needed: boolean[] = [];
   let pool = one();
   const events = [pass(), pass(), fail(), pass(), broken(), broken('refused', 3), pass(), pass(0, '10.0.0.9')];
+  let now = 1000;
   for (const event of events) {
-    const result = step(pool, event, 1000);
+    const result = step(pool, event, ++now);
     pool = result.pool;
     needed.push(result.routed);
   }
   assert.deepEqual(needed, [false, false, false, false, true, true, false, true]);
-  assert.equal(rank(pool, 0, 1000), RANK_USABLE);
+  assert.equal(rank(pool, 0, now), RANK_USABLE);
 });
 
 test('an unknown backend index changes nothing', () => {
@@ -190,7 +216,7 @@ test('an unknown backend index changes nothing', () => {
 test('a reload keeps what is known of the backends that stay, and shows the others as draining', () => {
   const [a, b, c] = [plan('10.0.0.1'), plan('10.0.0.2'), plan('10.0.0.3')];
   const old = run(createPool([a, b], SETTINGS), [fail('refused', 0), pass(1)]).pool;
-  const pool = carryOver(old, [c, a], { ...SETTINGS, rise: 1 });
+  const pool = carryOver(old, [c, a], { ...SETTINGS, rise: 1 }, 1010);
   assert.deepEqual(
     pool.backends.map((backend) => [backend.host, stateOf(backend)]),
     [
@@ -207,16 +233,100 @@ test('a reload keeps what is known of the backends that stay, and shows the othe
     ['10.0.0.3', '10.0.0.1'],
   );
   assert.equal(stateOf(only(run(rest, [pass(1)]).pool)), 'unknown');
-  const back = carryOver(pool, [a, b], SETTINGS);
+  const back = carryOver(pool, [a, b], SETTINGS, 1010);
   assert.deepEqual(back.backends.map(stateOf), ['down', 'up', 'draining']);
 });
 
+test('a backend that left and comes back long after is unknown: nobody has checked it meanwhile', () => {
+  const [a, b] = [plan('10.0.0.1'), plan('10.0.0.2')];
+  const old = run(createPool([a, b], SETTINGS), [pass(0), fail('refused', 1), fail('refused', 1)]).pool;
+  const without = carryOver(old, [a], SETTINGS, 1010);
+  const back = carryOver(without, [a, b], SETTINGS, 60_000);
+  assert.deepEqual(back.backends.map(stateOf), ['up', 'unknown']);
+  assert.equal(isSettled(back), false, 'its first check is waited for');
+  assert.equal(back.backends[1]?.counters.refused, 2);
+});
+
+test('a failure that began before the backend was seen to work is counted, and changes nothing else', () => {
+  const checked = run(up(), [pass(0, LITERAL, 900)], 1000).pool;
+  const old = [broken('refused', 20, false, 890), fail('timeout', 0, 899), broken('refused', 3, false, 900)];
+  const { pool, flips, now } = run(checked, old, 1000);
+  assert.deepEqual([flips, rank(pool, 0, now), only(pool).evidence], [[], RANK_USABLE, only(checked).evidence]);
+  assert.deepEqual(only(pool).counters, { refused: 23, timeout: 1, other: 0 });
+  const late = run(pool, [broken('refused', 1, false, 901)], now);
+  assert.equal(rank(late.pool, 0, late.now), RANK_COOLING, 'one that began after it does');
+});
+
+test('a check that began before a failed connect began proves nothing against it', () => {
+  const { pool, now } = run(up(), [broken('refused', 1, false, 950), pass(0, LITERAL, 940)], 1000);
+  assert.equal(rank(pool, 0, now), RANK_COOLING);
+  assert.equal(only(run(pool, [broken('reset', 1, false, 960)], now).pool).health, 'down', 'the second in a row');
+  const proven = run(pool, [pass(0, LITERAL, 951)], now);
+  assert.equal(rank(proven.pool, 0, proven.now), RANK_USABLE);
+});
+
+test('in whatever order they are heard, of all attempts the one that began last tells what is true', () => {
+  const attempts = fc.uniqueArray(fc.record({ at: fc.integer({ min: 10, max: 900 }), works: fc.boolean() }), {
+    selector: ({ at }) => at,
+    minLength: 1,
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(attempts, fc.boolean(), (heard, byCheck) => {
+      const events = heard.map(({ at, works }) => {
+        if (works) return pass(0, LITERAL, at);
+        return byCheck ? fail('refused', 0, at) : broken('refused', 1, false, at);
+      });
+      const { pool, now } = run(up({ ...SETTINGS, fall: 1, rise: 1 }), events, 1000);
+      const last = heard.toSorted((a, b) => a.at - b.at).at(-1);
+      assert.equal(only(pool).health, last?.works === true ? 'up' : 'down');
+      assert.ok(last?.works === false || cooldownLeft(only(pool), now) === 0);
+    }),
+  );
+});
+
+test("a client's connect counts as a check, also where clients had nowhere else to go", () => {
+  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 5 };
+  assert.equal(only(run(one(), [reached]).pool).health, 'up');
+  const down = run(up(), [fail(), fail()]).pool;
+  const { pool, flips } = run(down, [reached, reached]);
+  assert.deepEqual(
+    flips.map(({ to, evidence }) => [to, evidence.source, evidence.cause, evidence.count]),
+    [['up', 'connect', null, 2]],
+  );
+  assert.deepEqual([only(pool).ip, only(pool).lastCheck?.wall], [LITERAL, 5]);
+});
+
+test('checks and connects that pass in turn do not push out what went wrong before', () => {
+  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 0 };
+  const turns = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? pass() : reached));
+  const { pool } = run(run(up(), [fail('timeout')]).pool, turns);
+  assert.deepEqual(
+    only(pool).evidence.map(({ source, cause, count }) => [source, cause, count]),
+    [
+      ['check', null, 1],
+      ['check', 'timeout', 1],
+      ['check', null, 10],
+      ['connect', null, 10],
+    ],
+  );
+});
+
+const began = fc.oneof(fc.nat(3000), fc.constant(NOW));
 const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
-  fc.record({ kind: fc.constant('passed'), backend: fc.nat(2), ip: fc.constant(LITERAL), wall: fc.nat() }),
+  fc.record({
+    kind: fc.constant('passed'),
+    backend: fc.nat(2),
+    source: fc.constantFrom('check', 'connect'),
+    ip: fc.constantFrom(LITERAL, null),
+    began,
+    wall: fc.nat(),
+  }),
   fc.record({
     kind: fc.constant('failed'),
     backend: fc.nat(2),
     cause: fc.constantFrom<Cause>('refused', 'timeout', 'local', 'other', 'dns'),
+    began,
     wall: fc.nat(),
   }),
   fc.record({
@@ -225,6 +335,7 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
     cause: fc.constantFrom('refused', 'timeout', 'unreachable', 'reset', 'local', 'other'),
     count: fc.integer({ min: 1, max: 50 }),
     guarded: fc.boolean(),
+    began,
     wall: fc.nat(),
   }),
   fc.record({
@@ -233,7 +344,7 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
     ips: fc.array(fc.constantFrom('10.0.0.1', '10.0.0.2'), { maxLength: 2 }),
     wall: fc.nat(),
   }),
-  fc.record({ kind: fc.constant('resolve_failed'), backend: fc.nat(2), wall: fc.nat() }),
+  fc.record({ kind: fc.constant('resolve_failed'), backend: fc.nat(2), began, wall: fc.nat() }),
 );
 
 test('whatever happens: flips tell every change of health, counters never fall, memory is bounded', () => {
@@ -255,10 +366,13 @@ test('whatever happens: flips tell every change of health, counters never fall, 
         }
         assert.ok(after.evidence.length <= 8);
         assert.ok(before.ip === null || after.ip !== null);
+        assert.ok(after.passedAt >= before.passedAt && after.failedAt >= before.failedAt);
         assert.ok(cooldownLeft(after, now) <= 2 * SETTINGS.backoffMaxMs);
         const ranks = [rank({ ...pool, backends: [before] }, 0, now), rank({ ...pool, backends: [after] }, 0, now)];
         assert.equal(result.routed, before.ip !== after.ip || ranks[0] !== ranks[1]);
-        if (event.kind === 'passed') assert.equal(cooldownLeft(after, now), 0);
+        if (event.kind === 'passed' && after.passedAt > before.passedAt && after.passedAt >= after.failedAt) {
+          assert.equal(cooldownLeft(after, now), 0);
+        }
         const pause2 = nextChange(pool, now);
         if (pause2 !== null) assert.ok(usable(pool, now + pause2) > usable(pool, now));
       }

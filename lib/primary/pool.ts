@@ -59,12 +59,13 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
  * The pool after a reload: `backends` in their new order with all that is known about those that stay (same address),
  * then the others as draining, until forgetDraining().
  */
-export function carryOver(old: Pool, backends: readonly BackendPlan[], settings: PoolSettings): Pool {
+export function carryOver(old: Pool, backends: readonly BackendPlan[], settings: PoolSettings, now: number): Pool {
   const known = new Map(old.backends.map((backend) => [backend.address, backend]));
   const staying = backends.map((plan) => {
     const backend = known.get(plan.address);
     known.delete(plan.address);
-    return backend === undefined ? newBackend(plan) : { ...backend, draining: false };
+    if (backend === undefined) return newBackend(plan);
+    return backend.draining ? returned(backend, settings, now) : backend;
   });
   const leaving = [...known.values()].map(draining);
   return { settings, backends: [...staying, ...leaving] };
@@ -104,6 +105,14 @@ export function nextChange(pool: Pool, now: number): number | null {
     if (rank(pool, i, now) === RANK_COOLING) soonest = Math.min(soonest, backend.cooldownUntil - now);
   }
   return soonest === Infinity ? null : soonest;
+}
+
+/** Nobody checked it while it drained: what was known before that is not true for ever. */
+function returned(backend: Backend, { healthUpIntervalMs }: PoolSettings, now: number): Backend {
+  const back = { ...backend, draining: false };
+  if (backend.lastCheck !== null && now - backend.lastCheck.at <= 2 * healthUpIntervalMs) return back;
+  const { health, passes, fails, lastCheck, cooldownUntil, connectFailures } = newBackend(backend);
+  return { ...back, health, passes, fails, lastCheck, cooldownUntil, connectFailures };
 }
 
 function draining(backend: Backend): Backend {

@@ -191,3 +191,25 @@ test('after close() nothing is asked any more, also what had waited for its turn
   await settle();
   assert.equal(asked.length, 2);
 });
+
+test('fresh() waits for the answer that follows one whose time is over, and keeps the old one when none comes', async () => {
+  const { asked, clock, resolver } = await known(5);
+  assert.deepEqual((await resolver.fresh('db')).ips, ['10.0.0.1', '10.0.0.2']);
+  assert.equal(asked.length, 1, 'not asked before its time');
+  clock.now += 5000;
+  const next = resolver.fresh('db');
+  asked[1]?.answer('10.0.0.3');
+  assert.deepEqual(await next, { ok: true, ips: ['10.0.0.3'], ageMs: 0 });
+  clock.now += 5000;
+  const lost = resolver.fresh('db');
+  asked[2]?.fail('ENOTFOUND');
+  assert.deepEqual(await lost, { ok: false, code: 'ENOTFOUND', ips: ['10.0.0.3'], ageMs: 5000 });
+});
+
+test('lifeLeft() tells when to ask again, at least a second from now, and never for a literal', async () => {
+  const { clock, resolver } = await known(5);
+  assert.equal(await resolver.lifeLeft('db'), 5000);
+  clock.now += 4500;
+  assert.equal(await resolver.lifeLeft('db'), 1000);
+  assert.equal(await resolver.lifeLeft('127.0.0.1'), Infinity);
+});

@@ -13,6 +13,10 @@ export type Resolution =
 export interface Resolver {
   /** Never rejects. At once where a good answer is known; it is refreshed behind the scenes. */
   resolve(host: string): Promise<Resolution>;
+  /** The same, but waits for the refresh of an answer whose time is over. */
+  fresh(host: string): Promise<Resolution>;
+  /** Ms until the answer known should be asked for anew. Waits for the name server that knows its lifetime. */
+  lifeLeft(host: string): Promise<number>;
   /** Nothing is asked any more. A getaddrinfo under way cannot be stopped; its answer is ignored. */
   close(): void;
 }
@@ -42,6 +46,8 @@ interface Entry {
   /** Why the last attempt failed. */
   failure: string | null;
   refreshing: Promise<void> | null;
+  /** Ends when the name server has told the lifetime, or does not. */
+  limiting: Promise<void>;
   askedAt: number;
 }
 
@@ -88,7 +94,7 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
       const resolvedAt = now();
       Object.assign(entry, { ips, resolvedAt, expiresAt: resolvedAt + DEFAULT_TTL_S * 1000, failure: null });
       // Not waited for: the addresses are good whether or not a name server tells their lifetime.
-      void limit(entry, resolvedAt, ttl);
+      entry.limiting = limit(entry, resolvedAt, ttl);
     } catch (error) {
       entry.failure = codeOf(error);
     } finally {
@@ -123,7 +129,15 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     const known = entries.get(host);
     if (known !== undefined) return known;
     for (const [name, { askedAt }] of entries) if (askedAt < at - FORGET_MS) entries.delete(name);
-    const entry = { ips: [], resolvedAt: null, expiresAt: -Infinity, failure: null, refreshing: null, askedAt: at };
+    const entry: Entry = {
+      ips: [],
+      resolvedAt: null,
+      expiresAt: -Infinity,
+      failure: null,
+      refreshing: null,
+      limiting: Promise.resolve(),
+      askedAt: at,
+    };
     entries.set(host, entry);
     return entry;
   }
@@ -139,10 +153,29 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
         entry.failure ??= 'ETIMEOUT';
       });
     }
-    const { ips, resolvedAt, failure } = entry;
+    return answerOf(entry);
+  }
+
+  function answerOf({ ips, resolvedAt, failure }: Entry): Resolution {
     const ageMs = resolvedAt === null ? null : now() - resolvedAt;
     if (failure === null && ageMs !== null) return { ok: true, ips, ageMs };
     return { ok: false, code: failure ?? 'ECANCELLED', ips, ageMs };
+  }
+
+  async function fresh(host: string): Promise<Resolution> {
+    const known = await resolve(host);
+    const entry = entries.get(host);
+    if (entry === undefined || entry.refreshing === null) return known;
+    await within(LOOKUP_MS, entry.refreshing).catch(() => undefined);
+    return answerOf(entry);
+  }
+
+  async function lifeLeft(host: string): Promise<number> {
+    if (isIP(host) !== 0) return Infinity;
+    const entry = entries.get(host);
+    if (entry === undefined) return MIN_TTL_S * 1000;
+    await entry.limiting;
+    return Math.max(MIN_TTL_S * 1000, entry.expiresAt - now());
   }
 
   function close(): void {
@@ -151,7 +184,7 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     for (const giveUp of timers) giveUp();
   }
 
-  return { resolve, close };
+  return { resolve, fresh, lifeLeft, close };
 }
 
 function codeOf(error: unknown): string {

@@ -7,8 +7,9 @@ import type { ProtectionStatus } from '../control/protocol.ts';
 import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Route } from '../ipc/table.ts';
 import { RANK_DOWN } from '../ipc/table.ts';
+import { toMachine } from '../machine-clock.ts';
 import type { BackendEvent } from './backend.ts';
-import { isDoubted } from './backend.ts';
+import { isOvertaken, isSteady as isSteadyBackend } from './backend.ts';
 import type { CheckResult, HealthChecks } from './health.ts';
 import { createHealthChecks } from './health.ts';
 import type { Log } from './log.ts';
@@ -31,11 +32,13 @@ export interface Services {
   /** Forgets services and backends that are not in the plan: no worker uses them any longer. */
   retain(plan: Plan): void;
   /** What a worker's table says of a backend; `place` is where the plan has it, so that it need not be searched. */
-  route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank'>;
+  route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank' | 'provenAt'>;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
-  /** A worker's report. */
-  connectFailed(service: string, address: string, cause: ConnectFailure, count: number): void;
+  /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
+  connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
+  /** A worker's report: a client was connected to a backend, by an attempt that began then. `place` as for route(). */
+  reached(service: string, address: string, place: number, began: number): void;
   /** So many more connects of each service succeeded. */
   connected(counts: ReadonlyMap<string, number>): void;
   get(service: string): Service | undefined;
@@ -54,7 +57,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** `changed` is called whenever workers need a new table. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, isSteady });
+  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, isSteady, isGuarded: guarded });
   let shortageToldAt = -Infinity;
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
@@ -67,9 +70,12 @@ export function createServices(log: Log, changed: () => void): Services {
   function isSteady(name: string, address: string): boolean {
     const service = services.get(name);
     const backend = service?.pool.backends[indexOf(service, address)];
-    if (service === undefined || backend === undefined) return false;
-    // Without traffic only passed checks end the protection.
-    return backend.health === 'up' && !isDoubted(backend) && !isGuarded(service.protection);
+    return backend !== undefined && isSteadyBackend(backend);
+  }
+
+  function guarded(name: string): boolean {
+    const service = services.get(name);
+    return service !== undefined && isGuarded(service.protection);
   }
 
   /** Lets the pool know, and the workers where it matters to them. */
@@ -126,10 +132,10 @@ export function createServices(log: Log, changed: () => void): Services {
       case 'resolved':
         return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
       case 'passed':
-        feed(service, { kind: 'passed', backend, ip: result.ip, wall: result.wall });
+        feed(service, { ...result, backend });
         return protect(service, { kind: 'checked', ok: true, inUse });
       case 'failed':
-        feed(service, { kind: 'failed', backend, cause: result.cause, wall: result.wall });
+        feed(service, { ...result, backend });
         return protect(service, { kind: 'checked', ok: false, inUse });
     }
   }
@@ -158,7 +164,7 @@ export function createServices(log: Log, changed: () => void): Services {
           const pool = createPool(next.backends, next.runtime);
           services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
         } else {
-          service.pool = carryOver(service.pool, next.backends, next.runtime);
+          service.pool = carryOver(service.pool, next.backends, next.runtime, performance.now());
           service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
           protectCount(service);
@@ -183,13 +189,12 @@ export function createServices(log: Log, changed: () => void): Services {
     route(name, address, place) {
       const service = services.get(name);
       const backend = service === undefined ? -1 : indexOf(service, address, place);
-      if (service === undefined || backend === -1) return { ip: null, rank: RANK_DOWN };
-      return { ip: service.pool.backends[backend]?.ip ?? null, rank: rank(service.pool, backend, performance.now()) };
+      const it = service?.pool.backends[backend];
+      if (service === undefined || it === undefined) return { ip: null, rank: RANK_DOWN, provenAt: 0 };
+      const provenAt = Number.isFinite(it.passedAt) ? toMachine(it.passedAt) : 0;
+      return { ip: it.ip, rank: rank(service.pool, backend, performance.now()), provenAt };
     },
-    guarded(name) {
-      const service = services.get(name);
-      return service !== undefined && isGuarded(service.protection);
-    },
+    guarded,
     protection(name) {
       const service = services.get(name);
       if (service === undefined) return { enabled: false, reason: null, since: null, exit_condition: null };
@@ -197,15 +202,31 @@ export function createServices(log: Log, changed: () => void): Services {
       const sinceText = since === null ? null : new Date(since).toISOString();
       return { enabled, reason, since: sinceText, exit_condition: exitCondition };
     },
-    connectFailed(name, address, cause, count) {
+    connectFailed(name, address, cause, count, attempted) {
       const service = services.get(name);
       if (service === undefined) return;
       const backend = indexOf(service, address);
-      const inUse = service.pool.backends[backend]?.health !== 'down';
+      const it = service.pool.backends[backend];
+      const began = Math.min(attempted, performance.now());
+      // It failed all the same, but that was before the backend worked again.
+      const isHistory = it !== undefined && isOvertaken(it, began);
+      const inUse = it?.health !== 'down' && !isHistory;
       const guarded = isGuarded(service.protection);
-      feed(service, { kind: 'connect_failed', backend, cause, count, guarded, wall: Date.now() });
+      feed(service, { kind: 'connect_failed', backend, cause, count, guarded, began, wall: Date.now() });
       protect(service, { kind: 'connect_failed', cause, count, inUse });
-      if (cause !== 'local') checks.checkNow(name, address);
+      if (cause !== 'local' && !isHistory) checks.checkNow(name, address);
+    },
+    reached(name, address, place, attempted) {
+      const service = services.get(name);
+      if (service === undefined) return;
+      const backend = indexOf(service, address, place);
+      const it = service.pool.backends[backend];
+      if (it === undefined) return;
+      const began = Math.min(attempted, performance.now());
+      checks.reached(name, address, began);
+      // Of one that is steady the checker tells, when a check would be due: a table of 1,024 is not stepped for each report.
+      if (isSteadyBackend(it)) return;
+      feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
     },
     connected(counts) {
       for (const [name, count] of counts) {

@@ -51,7 +51,7 @@ const MAD = `
   let listens = 0;
   process.on('message', (message, handle) => {
     if (message.kind === 'listen') listens++;
-    if (message.kind === 'report') process.send({ kind: 'counters', id: message.id, values: [listens], rssBytes: 1 });
+    if (message.kind === 'report') process.send({ kind: 'counters', id: message.id, values: [listens], rssBytes: 1, reached: [] });
   });
   process.on('disconnect', () => process.exit());
   for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });

@@ -15,6 +15,7 @@ function service(routes: readonly Partial<Route>[], method: Method = 'round_robi
       ip: '127.0.0.1',
       port: 9000 + i,
       rank: 0,
+      provenAt: 0,
       elsewhere: 0,
       ...route,
     })),
@@ -45,6 +46,7 @@ function inTurn(table: ServiceTable, times: number, skipUntil: number[] = [], no
 const anyRoute = fc.record({
   ip: fc.constantFrom('127.0.0.1', null),
   rank: fc.constantFrom(0, 1, 2),
+  provenAt: fc.constant(0),
   elsewhere: fc.nat(5),
 });
 const anyService = fc

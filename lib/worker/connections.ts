@@ -15,6 +15,8 @@ export interface Connections {
   acceptedAt: Float64Array;
   startedAt: Float64Array;
   connectedAt: Float64Array;
+  /** performance.now() when its latest attempt began. */
+  attemptAt: Float64Array;
   /** Backends tried without success, in order, and why; undefined until the first failure. */
   readonly tried: (Map<number, ConnectFailure> | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
@@ -30,6 +32,7 @@ export function createConnections(): Connections {
     acceptedAt: new Float64Array(INITIAL),
     startedAt: new Float64Array(INITIAL),
     connectedAt: new Float64Array(INITIAL),
+    attemptAt: new Float64Array(INITIAL),
     tried: [],
     refusal: [],
     reserve(connection) {
@@ -40,6 +43,7 @@ export function createConnections(): Connections {
       connections.acceptedAt = grown(connections.acceptedAt, new Float64Array(length));
       connections.startedAt = grown(connections.startedAt, new Float64Array(length));
       connections.connectedAt = grown(connections.connectedAt, new Float64Array(length));
+      connections.attemptAt = grown(connections.attemptAt, new Float64Array(length));
     },
   };
   return connections;

@@ -47,7 +47,10 @@ const shortages = watchShortages(() => {
   const refused = admission?.beyondDescriptors ?? 0;
   return { ...engine?.shortages(), ...(refused > 0 && { descriptors: refused }) };
 }, reporter);
-const reports = createReports(() => policy?.counters(engine?.bytes ?? new Float64Array()) ?? []);
+const reports = createReports(
+  () => policy?.counters(engine?.bytes ?? new Float64Array()) ?? [],
+  () => policy?.takeReached() ?? [],
+);
 
 process.on('message', (message: ToWorker, handle: unknown) => receive(message, handle));
 

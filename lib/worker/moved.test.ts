@@ -27,7 +27,7 @@ function table(...services: ServiceTable[]): Table {
 }
 
 function route(backend: number, ip: string | null, elsewhere = 0): Route {
-  return { backend, name: `b${backend}:1`, ip, port: 1, rank: 0, elsewhere };
+  return { backend, name: `b${backend}:1`, ip, port: 1, rank: 0, provenAt: 0, elsewhere };
 }
 
 test('the first table has a target for each route that has an address', () => {

@@ -17,6 +17,7 @@ import type { Tried } from './balancer.ts';
 import { choose, firstPosition, retriesAllowed } from './balancer.ts';
 import { createConnections } from './connections.ts';
 import { createCount } from './count.ts';
+import { createEvidence } from './evidence.ts';
 import type { FailedTry } from './record-buffer.ts';
 import { MAX_TRIED } from './record-buffer.ts';
 import type { Records } from './records.ts';
@@ -45,6 +46,8 @@ export interface WorkerPolicy extends Policy {
   cutFor(cause: 'drain' | 'stopped'): void;
   /** Absolute values, laid out by ipc/counters.ts. `bytes` is the engine's. */
   counters(bytes: Float64Array): number[];
+  /** See Evidence.takeReached(). */
+  takeReached(): number[];
 }
 
 export interface PolicyParts {
@@ -65,8 +68,8 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
   const connections = createConnections();
   /** Live connections of this worker for each backend. */
   const own = new Int32Array(routes.length);
-  /** Until when (performance.now()) this worker leaves a backend alone because a connect just failed. */
-  const skipUntil = new Float64Array(routes.length);
+  const evidence = createEvidence(routes.length);
+  evidence.learn(first);
   const positions = first.services.map(({ routes: { length }, start }) => firstPosition(worker, start, length));
 
   function setBackend(connection: number, backend: number): void {
@@ -90,10 +93,11 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
 
   /** The next backend for the connection, or REFUSE when none is left. */
   function next(connection: number, index: number, service: ServiceTable, tried: Tried | null, now: number): number {
-    const chosen = choose(service, positions[index] ?? 0, tried, own, skipUntil, now);
+    const chosen = choose(service, positions[index] ?? 0, tried, own, evidence.skipUntil, now);
     const route = service.routes[chosen];
     if (route === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
     positions[index] = chosen + 1;
+    connections.attemptAt[connection] = now;
     setBackend(connection, route.backend);
     return route.backend;
   }
@@ -165,13 +169,14 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
       if (service === undefined || backend === NONE) return refuse(connection, 'connect_failed');
       const now = performance.now();
       const cause = CONNECT_FAILURES[code];
+      const began = connections.attemptAt[connection] ?? 0;
       const field = FAILURE_FIELD[cause];
       if (field !== null) {
         count.failed(backend, field);
         // This worker stays away at once; the primary's next table says what is true.
-        skipUntil[backend] = now + service.cooldownMs;
+        evidence.failed(backend, began, now + service.cooldownMs);
       }
-      reporter.connectFailed(backend, cause);
+      reporter.connectFailed(backend, cause, began);
       const tried = (connections.tried[connection] ??= new Map());
       tried.set(backend, cause);
       const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.connectTimeoutMs;
@@ -187,7 +192,7 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
       const now = performance.now();
       connections.connectedAt[connection] = now;
       count.connected(connections.service[connection] ?? 0, backend, now - (connections.startedAt[connection] ?? now));
-      skipUntil[backend] = 0;
+      evidence.connected(backend, connections.attemptAt[connection] ?? 0);
     },
 
     ended(connection, end: EndCode, bytesIn, bytesOut) {
@@ -201,10 +206,12 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
 
     use(newer) {
       table = newer;
+      evidence.learn(newer);
     },
     cutFor(cause) {
       cutCause = cause;
     },
     counters: (bytes) => count.values(bytes),
+    takeReached: () => evidence.takeReached(),
   };
 }

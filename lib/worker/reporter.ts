@@ -3,6 +3,7 @@
 
 import { send, trySend } from '../ipc/channel.ts';
 import type { ConnectFailure, LogLine } from '../ipc/messages.ts';
+import { toMachine } from '../machine-clock.ts';
 
 const COALESCE_MS = 50;
 const MAX_LINES = 1000;
@@ -11,10 +12,13 @@ interface Pending {
   readonly backend: number;
   readonly cause: ConnectFailure;
   count: number;
+  /** performance.now() when the latest of these attempts began. */
+  began: number;
 }
 
 export interface Reporter {
-  connectFailed(backend: number, cause: ConnectFailure): void;
+  /** `began`: performance.now() when the attempt began. */
+  connectFailed(backend: number, cause: ConnectFailure, began: number): void;
   log(line: LogLine): void;
   /** Sends what is waiting and stops the timer. */
   close(): void;
@@ -28,13 +32,17 @@ export function createReporter(): Reporter {
 
   function flush(): void {
     for (const pending of failures.values()) {
-      if (pending.count > 0) send({ kind: 'connect_failed', ...pending });
+      if (pending.count > 0) tell(pending);
     }
     failures.clear();
     if (lines.length === 0 && dropped === 0) return;
     if (trySend({ kind: 'log', lines, dropped })) dropped = 0;
     else dropped += lines.length;
     lines = [];
+  }
+
+  function tell({ backend, cause, count, began }: Pending): void {
+    send({ kind: 'connect_failed', backend, cause, count, began: toMachine(began) });
   }
 
   function schedule(): void {
@@ -45,16 +53,18 @@ export function createReporter(): Reporter {
   }
 
   return {
-    connectFailed(backend, cause) {
+    connectFailed(backend, cause, began) {
       const key = `${backend} ${cause}`;
       const pending = failures.get(key);
       if (pending !== undefined) {
         pending.count++;
+        // The latest tells most: if it began after the backend was last seen to work, the backend fails, whatever the others say.
+        pending.began = Math.max(pending.began, began);
         return;
       }
-      send({ kind: 'connect_failed', backend, cause, count: 1 });
+      tell({ backend, cause, count: 1, began });
       // Count 0: those that follow within the window are sent together at its end.
-      failures.set(key, { backend, cause, count: 0 });
+      failures.set(key, { backend, cause, count: 0, began });
       schedule();
     },
     log(line) {

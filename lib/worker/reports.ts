@@ -2,6 +2,7 @@
 // when asked, and a last time at the end.
 
 import { send, trySend } from '../ipc/channel.ts';
+import type { ToPrimary } from '../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
 /** With least_connections the other workers balance by these figures, so that they must not be old. */
@@ -28,21 +29,27 @@ export interface Reports {
   close(): void;
 }
 
-export function createReports(values: () => readonly number[]): Reports {
+/** `takeReached` gives each news once. */
+export function createReports(values: () => readonly number[], takeReached: () => readonly number[]): Reports {
   let timer: NodeJS.Timeout | undefined;
+
+  function report(id: number | null): Extract<ToPrimary, { kind: 'counters' }> {
+    return { kind: 'counters', id, values: values(), rssBytes: rss(), reached: takeReached() };
+  }
+
   return {
     begin(balancing) {
       const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
       timer ??= setInterval(() => {
-        trySend({ kind: 'counters', id: null, values: values(), rssBytes: rss() });
+        trySend(report(null));
       }, interval).unref();
     },
     answer(id) {
-      send({ kind: 'counters', id, values: values(), rssBytes: rss() });
+      send(report(id));
     },
     close() {
       clearInterval(timer);
-      send({ kind: 'counters', id: null, values: values(), rssBytes: rss() });
+      send(report(null));
     },
   };
 }
