@@ -5,55 +5,18 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { freePort } from './harness/ports.ts';
 import { thisFile } from './harness/owner.ts';
-import { lacking, run, serve, workFolder } from './harness/program.ts';
-import { until } from './harness/until.ts';
+import { POSTGRES_PROGRAMS, psql, startPostgres } from './harness/postgres.ts';
+import { lacking, run } from './harness/program.ts';
 
-const reason = lacking('initdb', 'postgres', 'psql', 'pgbench');
+const reason = lacking(...POSTGRES_PROGRAMS, 'pgbench');
 const owner = thisFile();
-
-async function startPostgres(): Promise<number> {
-  const port = await freePort();
-  const folder = workFolder(owner);
-  const data = `${folder}/data`;
-  const made = await run('initdb', ['-D', data, '-U', 'bal', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
-  assert.equal(made.code, 0, made.stderr);
-  const settings = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: '',
-    fsync: 'off',
-    max_connections: 60,
-  };
-  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  await serve(owner, 'postgres', ['-D', data, ...args], { port, cwd: folder });
-  await until('PostgreSQL answers', async () => (await psql(port, 'select 1')).code === 0);
-  return port;
-}
-
-function psql(port: number, sql: string): ReturnType<typeof run> {
-  return run('psql', [
-    '-h',
-    '127.0.0.1',
-    '-p',
-    String(port),
-    '-U',
-    'bal',
-    '-d',
-    'postgres',
-    '-X',
-    '-A',
-    '-t',
-    '-c',
-    sql,
-  ]);
-}
 
 let server: Promise<number> | null = null;
 
 forEachEngine(
   'psql and pgbench work through bal: same data, no failed transaction, also with a connection each',
   async (t, engine) => {
-    const direct = await (server ??= startPostgres());
+    const direct = await (server ??= startPostgres(owner));
     const port = await freePort();
     const bal = await startBal(t, { engine, config: configFor(port, [{ host: '127.0.0.1', port: direct }]) });
 

@@ -7,23 +7,17 @@ import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
 import { freePort } from './harness/ports.ts';
 import { thisFile } from './harness/owner.ts';
-import { lacking, run, serve, workFolder } from './harness/program.ts';
+import { lacking, run } from './harness/program.ts';
+import { startRedis } from './harness/redis.ts';
 
 const owner = thisFile();
-
-async function startRedis(): Promise<number> {
-  const port = await freePort();
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  await serve(owner, 'redis-server', args, { port, cwd: workFolder(owner) });
-  return port;
-}
 
 let server: Promise<number> | null = null;
 
 forEachEngine(
   'redis-benchmark runs through bal without an error, and a large value comes back as it was',
   async (t, engine) => {
-    const direct = await (server ??= startRedis());
+    const direct = await (server ??= startRedis(owner));
     const port = await freePort();
     const bal = await startBal(t, { engine, config: configFor(port, [{ host: '127.0.0.1', port: direct }]) });
     for (const args of [

@@ -1,6 +1,6 @@
 // nginx as a web server of one folder, over HTTP and, with a certificate made for the test, HTTPS.
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
 import type { Owner } from './owner.ts';
@@ -18,8 +18,8 @@ const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   .map((kind) => `${kind}_temp_path temp_${kind};`)
   .join(' ');
 
-/** Serves `files` by name. */
-export async function startNginx(owner: Owner, files: Readonly<Record<string, Buffer>>): Promise<Nginx> {
+/** Serves `files` by name; a number is a file of so many zeros, which takes no room. */
+export async function startNginx(owner: Owner, files: Readonly<Record<string, Buffer | number>>): Promise<Nginx> {
   const folder = workFolder(owner);
   const [http, https] = [await freePort(), await freePort()];
   const made = await run(
@@ -32,7 +32,8 @@ export async function startNginx(owner: Owner, files: Readonly<Record<string, Bu
   );
   assert.equal(made.code, 0, made.stderr);
   for (const [name, bytes] of Object.entries(files)) {
-    writeFileSync(join(folder, name), bytes);
+    writeFileSync(join(folder, name), typeof bytes === 'number' ? '' : bytes);
+    if (typeof bytes === 'number') truncateSync(join(folder, name), bytes);
     chmodSync(join(folder, name), 0o644);
   }
   writeFileSync(
@@ -40,7 +41,7 @@ export async function startNginx(owner: Owner, files: Readonly<Record<string, Bu
     `daemon off; worker_processes 1; pid nginx.pid; error_log stderr warn;
      events { worker_connections 512; }
      http {
-       access_log off; keepalive_requests 100000; sendfile on; ${temporary}
+       access_log off; keepalive_requests 100000; keepalive_timeout 1h; sendfile on; ${temporary}
        server {
          listen 127.0.0.1:${http} backlog=2048;
          listen 127.0.0.1:${https} ssl backlog=2048;

@@ -1,11 +1,11 @@
-// Programs that nobody here wrote: found where a distribution keeps them, started in a folder of their own and, because
-// some refuse to run as root, as somebody else when the test is root.
+// Programs that nobody here wrote: found where a distribution keeps them, started in a folder of their own and not as root.
 import { spawn } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { atEnd, atExit, type Owner } from './owner.ts';
+import { asProgramUser } from './program-user.ts';
 import { until } from './until.ts';
 
 function postgresFolders(): string[] {
@@ -17,8 +17,9 @@ function postgresFolders(): string[] {
   }
 }
 
-/** The path of a program, or null where it is not installed. */
+/** The path of a program, or null where it is not installed. What is given by its path may also be a folder. */
 export function find(name: string): string | null {
+  if (isAbsolute(name)) return existsSync(name) ? name : null;
   const folders = [
     ...(process.env['PATH'] ?? '').split(delimiter),
     '/usr/sbin',
@@ -42,21 +43,11 @@ export function lacking(...names: readonly string[]): string | null {
   return missing.length === 0 ? null : `${missing.join(', ')} not installed`;
 }
 
-/** Somebody other than root to be, when the test is root. */
-function other(): { uid: number; gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const users = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
-  const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
-  return user === undefined ? undefined : { uid: Number(user[2]), gid: Number(user[3]) };
-}
-
 /** A folder that the programs started here may write, removed at the end. */
 export function workFolder(owner: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-e2e-program-'));
-  const user = other();
-  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  const { uid, gid } = asProgramUser;
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
   atEnd(owner, () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
@@ -80,7 +71,7 @@ export function run(
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
       killSignal: 'SIGKILL',
-      ...other(),
+      ...asProgramUser,
     });
     const stdout: Buffer[] = [];
     let stderr = '';
@@ -100,21 +91,28 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
+export interface ServeOptions {
+  readonly port: number;
+  readonly cwd: string;
+  /** What ends it without waiting for its clients: SIGINT for most (PostgreSQL: fast shutdown; Redis and nginx: stop). */
+  readonly endedBy?: NodeJS.Signals;
+}
+
 /** Starts a server in the foreground and waits until it accepts on `port`; it goes with its owner. */
 export async function serve(
   owner: Owner,
   name: string,
   args: readonly string[],
-  { port, cwd }: { port: number; cwd: string },
+  { port, cwd, endedBy = 'SIGINT' }: ServeOptions,
 ): Promise<void> {
-  const child = spawn(find(name) ?? name, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], ...other() });
+  const child = spawn(find(name) ?? name, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], ...asProgramUser });
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const forget = atExit(() => child.kill('SIGKILL'));
   atEnd(owner, async () => {
-    child.kill('SIGINT'); // postgres: fast shutdown; redis and nginx: stop
+    child.kill(endedBy);
     const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await ended;
     clearTimeout(force);

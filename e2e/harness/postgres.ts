@@ -1,0 +1,39 @@
+// A PostgreSQL of its own, whose user is `bal`.
+import assert from 'node:assert/strict';
+import type { Owner } from './owner.ts';
+import { freePort } from './ports.ts';
+import { run, type RunResult, serve, workFolder } from './program.ts';
+import { words } from './shape.ts';
+import { until } from './until.ts';
+
+/** What `startPostgres` and `psql` need. */
+export const POSTGRES_PROGRAMS = ['initdb', 'postgres', 'psql'] as const;
+
+/** How its programs reach the server at this port. */
+export function postgresAt(port: number): string[] {
+  return words(`-h 127.0.0.1 -p ${port} -U bal`);
+}
+
+/** Returns its port. */
+export async function startPostgres(owner: Owner): Promise<number> {
+  const port = await freePort();
+  const folder = workFolder(owner);
+  const data = `${folder}/data`;
+  const made = await run('initdb', ['-D', data, '-U', 'bal', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+  assert.equal(made.code, 0, made.stderr);
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: '',
+    fsync: 'off',
+    max_connections: 60,
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  await serve(owner, 'postgres', ['-D', data, ...args], { port, cwd: folder });
+  await until('PostgreSQL answers', async () => (await psql(port, 'select 1')).code === 0);
+  return port;
+}
+
+export function psql(port: number, sql: string): Promise<RunResult> {
+  return run('psql', [...postgresAt(port), '-d', 'postgres', '-X', '-A', '-t', '-c', sql]);
+}

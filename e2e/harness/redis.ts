@@ -1,0 +1,12 @@
+// A Redis of its own, without anything on disk.
+import type { Owner } from './owner.ts';
+import { freePort } from './ports.ts';
+import { serve, workFolder } from './program.ts';
+
+/** Returns its port. */
+export async function startRedis(owner: Owner): Promise<number> {
+  const port = await freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  await serve(owner, 'redis-server', args, { port, cwd: workFolder(owner) });
+  return port;
+}
