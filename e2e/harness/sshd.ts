@@ -1,0 +1,75 @@
+// An OpenSSH server with keys of its own, run as the user that the programs run as: who logs in is that user, too.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Owner } from './owner.ts';
+import { freePort } from './ports.ts';
+import { find, lacking, run, serve, workFolder } from './program.ts';
+import { programUser } from './program-user.ts';
+import { words } from './shape.ts';
+
+export interface Sshd {
+  readonly port: number;
+  /** Has the key of who may log in, and goes with the server. */
+  readonly folder: string;
+}
+
+/** Why nobody can log in here, or null. */
+export function noSsh(): string | null {
+  const shell = basename(programUser?.shell ?? '');
+  const nobody = ['', 'nologin', 'false'].includes(shell) ? 'there is no user to log in as' : null;
+  return lacking('sshd', 'ssh', 'ssh-keygen') ?? nobody;
+}
+
+/** As sshd tells it; null where it is not installed. */
+export function sshdVersion(): { readonly major: number; readonly minor: number } | null {
+  const sshd = find('sshd');
+  if (sshd === null) return null;
+  const { stderr } = spawnSync(sshd, ['-V'], { encoding: 'utf8' });
+  const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(stderr) ?? [];
+  return { major: Number(major), minor: Number(minor) };
+}
+
+/** The newer ones are several programs. An sshd that was unpacked and not installed has them beside it. */
+function parts(): string[] {
+  const folder = join(dirname(find('sshd') ?? ''), '..', 'lib', 'openssh');
+  const known = { SshdSessionPath: join(folder, 'sshd-session'), SshdAuthPath: join(folder, 'sshd-auth') };
+  return Object.entries(known).flatMap(([key, path]) => (existsSync(path) ? [`${key} ${path}`] : []));
+}
+
+/** Its own defaults but for where its files are. */
+export async function startSshd(owner: Owner): Promise<Sshd> {
+  const folder = workFolder(owner);
+  const port = await freePort();
+  for (const key of ['host', 'user']) {
+    const made = await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, key)]);
+    assert.equal(made.code, 0, made.stderr);
+  }
+  copyFileSync(join(folder, 'user.pub'), join(folder, 'authorized'));
+  chmodSync(join(folder, 'authorized'), 0o644);
+  const settings = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${join(folder, 'host')}`,
+    `AuthorizedKeysFile ${join(folder, 'authorized')}`,
+    'PidFile none',
+    'StrictModes no',
+    ...parts(),
+  ];
+  writeFileSync(join(folder, 'config'), `${settings.join('\n')}\n`);
+  await serve(owner, 'sshd', ['-D', '-e', '-f', join(folder, 'config')], { port, cwd: folder });
+  return { port, folder };
+}
+
+/** What ssh needs to log in at this port. */
+export function sshArguments({ folder }: Sshd, port: number): string[] {
+  const options = words(
+    'StrictHostKeyChecking=no UserKnownHostsFile=/dev/null LogLevel=ERROR IdentitiesOnly=yes BatchMode=yes',
+  );
+  return [
+    ...words(`-T -F /dev/null -p ${port} -i ${join(folder, 'user')}`),
+    ...options.flatMap((option) => ['-o', option]),
+    '127.0.0.1',
+  ];
+}

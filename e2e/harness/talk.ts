@@ -1,0 +1,106 @@
+// A program that nobody here wrote, as somebody uses it for hours: it is told something, and what it says is waited for.
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { atEnd, atExit, type Owner } from './owner.ts';
+import { find } from './program.ts';
+import { asProgramUser } from './program-user.ts';
+
+/** Long, for many of them begin at the same time. */
+const PATIENCE_MS = 60_000;
+
+export interface Talk {
+  /** Writes a line to it. */
+  tell(line: string): void;
+  /** What it has said so far counts as heard. */
+  skip(): void;
+  /** Waits until it says this after what was heard before. Fails when it ends first, and tells how. */
+  says(what: RegExp, withinMs?: number): Promise<RegExpExecArray>;
+  /** Waits for its end. `code` is null when a signal ended it. */
+  ends(withinMs?: number): Promise<{ readonly code: number | null; readonly said: string }>;
+  /** All that it has said so far, on both outputs. */
+  said(): string;
+  /** As Ctrl-C does. */
+  interrupt(): void;
+}
+
+export function talkTo(
+  owner: Owner,
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Talk {
+  const child = spawn(find(name) ?? name, args, {
+    cwd: tmpdir(),
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...asProgramUser,
+  });
+  const state: { said: string; heard: number; end: { code: number | null } | null } = { said: '', heard: 0, end: null };
+  const waiting = new Set<() => void>();
+  const tellAll = (): void => {
+    const all = [...waiting];
+    waiting.clear();
+    for (const wake of all) wake();
+  };
+  for (const output of [child.stdout, child.stderr])
+    output.setEncoding('utf8').on('data', (text: string) => {
+      state.said += text;
+      tellAll();
+    });
+  child.stdin.on('error', () => undefined); // its end is told by `says`
+  const closed = new Promise<void>((resolve) => {
+    const over = (code: number | null): void => {
+      state.end = { code };
+      tellAll();
+      resolve();
+    };
+    child.once('error', (error) => {
+      state.said += String(error);
+      over(null);
+    });
+    child.once('close', over);
+  });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  atEnd(owner, async () => {
+    child.kill('SIGKILL');
+    await closed;
+    forget();
+  });
+
+  /** The value of `look` once it has one; it is asked whenever there is something new. */
+  const when = async <T>(what: string, withinMs: number, look: () => T | null): Promise<T> => {
+    const time = { isUp: false };
+    const timer = setTimeout(() => {
+      time.isUp = true;
+      tellAll();
+    }, withinMs);
+    try {
+      for (;;) {
+        const seen = look();
+        if (seen !== null) return seen;
+        const how = state.end === null ? null : `it ended with ${state.end.code}`;
+        if (how !== null || time.isUp)
+          throw new Error(
+            `${name} does not say ${what}: ${how ?? `not within ${withinMs} ms`}: ${state.said.slice(-300)}`,
+          );
+        await new Promise<void>((resolve) => waiting.add(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return {
+    tell: (line) => void child.stdin.write(`${line}\n`),
+    said: () => state.said,
+    interrupt: () => void child.kill('SIGINT'),
+    skip: () => void (state.heard = state.said.length),
+    says: (what, withinMs = PATIENCE_MS) =>
+      when(String(what), withinMs, () => {
+        const match = what.exec(state.said.slice(state.heard));
+        if (match !== null) state.heard += match.index + match[0].length;
+        return match;
+      }),
+    ends: (withinMs = PATIENCE_MS) =>
+      when('its end', withinMs, () => (state.end === null ? null : { code: state.end.code, said: state.said })),
+  };
+}

@@ -1,0 +1,48 @@
+// curl with a reader that takes its time: a few MiB a second, and what is left at once when it is asked for.
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { atEnd, atExit, type Owner } from '../../harness/owner.ts';
+import { find } from '../../harness/program.ts';
+import { asProgramUser } from '../../harness/program-user.ts';
+
+const BYTES_A_TENTH = 512 * 1024;
+
+export interface Download {
+  /** Reads all that is left, as fast as it comes, and tells how it ended. */
+  rest(): Promise<{ readonly code: number | null; readonly stderr: string; readonly bytes: number }>;
+}
+
+export function slowDownload(owner: Owner, url: string): Download {
+  const curl = spawn(find('curl') ?? 'curl', ['-sS', url], {
+    cwd: tmpdir(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...asProgramUser,
+  });
+  let [bytes, stderr, allowed] = [0, '', BYTES_A_TENTH];
+  curl.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  curl.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes >= allowed) curl.stdout.pause();
+  });
+  const pace = setInterval(() => {
+    allowed = bytes + BYTES_A_TENTH;
+    curl.stdout.resume();
+  }, 100);
+  const closed = new Promise<number | null>((resolve) => curl.once('close', resolve));
+  const forget = atExit(() => curl.kill('SIGKILL'));
+  atEnd(owner, async () => {
+    clearInterval(pace);
+    curl.kill('SIGKILL');
+    curl.stdout.resume();
+    await closed;
+    forget();
+  });
+  return {
+    async rest() {
+      clearInterval(pace);
+      allowed = Infinity;
+      curl.stdout.resume();
+      return { code: await closed, stderr, bytes };
+    },
+  };
+}

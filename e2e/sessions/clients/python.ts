@@ -1,0 +1,13 @@
+// Clients that are libraries: Debian's Python with a few lines that call them.
+import type { Owner } from '../../harness/owner.ts';
+import { talkTo, type Talk } from '../../harness/talk.ts';
+
+/** The one that Debian's packages are for; another may come first in the PATH. */
+export const PYTHON = '/usr/bin/python3';
+const packages = '/usr/lib/python3/dist-packages';
+export const PSYCOPG = `${packages}/psycopg2`;
+export const WEBSOCKETS = `${packages}/websockets`;
+
+export function python(owner: Owner, program: string, ...args: readonly string[]): Talk {
+  return talkTo(owner, PYTHON, ['-u', '-c', program, ...args]);
+}

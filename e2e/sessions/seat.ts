@@ -1,0 +1,31 @@
+// A client in its place: it does its work until something happens to it, and that is kept.
+import type { Kind, Session } from './kind.ts';
+
+export interface Seat {
+  readonly kind: Kind;
+  /** Does a piece of its work, unless it was harmed before. */
+  works(): Promise<void>;
+  /** What happened to it, or null. */
+  harm(): string | null;
+}
+
+/** One that cannot begin is a harmed one. */
+export async function takeSeat(kind: Kind, open: () => Promise<Session>): Promise<Seat> {
+  let harm: string | null = null;
+  const attempt = async <T>(action: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await action();
+    } catch (error) {
+      harm = error instanceof Error ? error.message : String(error);
+      return null;
+    }
+  };
+  const session = await attempt(open);
+  return {
+    kind,
+    harm: () => harm,
+    async works() {
+      if (session !== null && harm === null) await attempt(() => session.works());
+    },
+  };
+}
