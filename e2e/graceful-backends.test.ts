@@ -64,10 +64,10 @@ forEachEngine('a connection that is open during graceful goes on with its backen
   );
 });
 
-forEachEngine('a connection that outlives the drain time of a graceful is ended', async (t, engine) => {
+forEachEngine('a connection that outlives reload_drain_timeout_ms is ended', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
-  const config = configFor(port, [a], { workers: 1, runtime: { drain_timeout_ms: 1000 } });
+  const config = configFor(port, [a], { workers: 1, runtime: { reload_drain_timeout_ms: 1000 } });
   const bal = await startBal(t, { engine, config });
   const [old] = await bal.workerPids();
   assert.ok(old !== undefined);

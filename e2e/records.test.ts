@@ -102,7 +102,7 @@ forEachEngine('idle, drain and stop', async (t, engine) => {
   await idle.connected();
   assert.deepEqual([(await idle.record('idle'))['bytes_in'], (await idle.record('idle'))['bytes_out']], [1, 1]);
 
-  const draining = await scene(t, engine, echo, { drain_timeout_ms: 100 });
+  const draining = await scene(t, engine, echo, { reload_drain_timeout_ms: 100 });
   await draining.connected();
   await draining.bal.graceful();
   await draining.record('drain');

@@ -1,10 +1,45 @@
 // Until when the connections of a draining worker have time: the worker cuts by it, and the primary kills one that does
 // not end by it.
 
+import type { ToWorker } from './ipc/messages.ts';
+
+/** All times in terms of performance.now(); Infinity: until the connections end by themselves. */
+export interface Drain {
+  readonly reload: number;
+  readonly stop: number;
+}
+
+/** What is configured. */
+export interface DrainLimits {
+  readonly drainMs: number;
+  /** 0: no limit. */
+  readonly reloadDrainMs: number;
+}
+
+export const notDraining: Drain = { reload: Infinity, stop: Infinity };
+
 /**
- * `timeoutMs` as in the message `drain`, all other times in terms of performance.now(); `before` is what was said last, null
- * the first time. As configured (null) never lengthens it: who repeats a stop does not begin it anew.
+ * The message `drain`, maybe again. Nothing makes the time that a reload gave longer; that of a stop is made longer only by
+ * a time that is asked for: who repeats a stop without one does not begin it anew.
  */
-export function drainUntil(before: number | null, timeoutMs: number | null, drainMs: number, now: number): number {
-  return timeoutMs === null ? Math.min(before ?? Infinity, now + drainMs) : now + timeoutMs;
+export function told(
+  before: Drain,
+  { timeoutMs, why }: Omit<Extract<ToWorker, { kind: 'drain' }>, 'kind'>,
+  { drainMs, reloadDrainMs }: DrainLimits,
+  now: number,
+): Drain {
+  if (why === 'stopped') {
+    return { ...before, stop: timeoutMs === null ? Math.min(before.stop, now + drainMs) : now + timeoutMs };
+  }
+  const limitMs = timeoutMs ?? (reloadDrainMs === 0 ? Infinity : reloadDrainMs);
+  return { ...before, reload: Math.min(before.reload, now + limitMs) };
+}
+
+export function drainUntil({ reload, stop }: Drain): number {
+  return Math.min(reload, stop);
+}
+
+/** A timer for a time that may never come: setTimeout() takes Infinity for "at once". */
+export function timerAt(until: number, now: number, due: () => void): NodeJS.Timeout | undefined {
+  return until === Infinity ? undefined : setTimeout(due, until - now);
 }

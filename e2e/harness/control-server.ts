@@ -31,6 +31,7 @@ export const STATUS: Status = {
   max_connections: 1,
   services: [],
   workers: [],
+  draining: null,
   totals: null,
 };
 export const PLAN: Plan = {
@@ -49,6 +50,7 @@ export const VERDICT: ReloadVerdict = {
   changed: [],
   unchangeable: [],
   workers_replaced: 2,
+  draining: null,
   duration_ms: 3,
   problem: null,
   errors: [],
@@ -59,7 +61,7 @@ export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers
     status: () => Promise.resolve(STATUS),
     plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
-    why: () => Promise.resolve({ services: [] }),
+    why: () => Promise.resolve({ services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),
     ...change,

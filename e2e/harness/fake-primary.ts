@@ -103,6 +103,7 @@ export function fakeStatus(reachable: number): Status {
       rejected_total: 0,
       rss_bytes: 50 << 20,
     })),
+    draining: { connections: 0, workers: 0, generations: 0, until: null },
     totals: {
       active_connections: 6,
       connections_total: 140,
@@ -129,7 +130,8 @@ const PLAN: Plan = {
 };
 
 function verdict(ok: boolean): ReloadVerdict {
-  const common = { unchangeable: [], duration_ms: 250 };
+  const draining = { connections: 3, workers: 2, generations: 1, until: null };
+  const common = { unchangeable: [], draining, duration_ms: 250 };
   const changed = [
     { what: 'log_level', from: 'info', to: 'debug' },
     { what: 'web', from: null, to: '0.0.0.0:80 to 10.0.0.1:80' },
@@ -166,7 +168,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     status: () => answer(fakeStatus(behaviour === 'degraded' ? 0 : 1)),
     plan: () => answer(PLAN),
     reload: () => answer(verdict(behaviour !== 'refuses')),
-    why: () => answer({ services: [] }),
+    why: () => answer({ services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {
       progress({ remaining: 2 });

@@ -11,6 +11,7 @@ export function processStandIn(pid: number, heard: (message: ToWorker) => void =
     pid,
     generation: 1,
     drainMs: 0,
+    reloadDrainMs: 0,
     state: 'ready',
     engine: 'js',
     engineNote: null,

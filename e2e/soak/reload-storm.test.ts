@@ -152,33 +152,36 @@ forEachEngine(
   },
 );
 
-forEachEngine('after a reload, only what outlives the drain time is cut, and it is counted', async (t, engine) => {
-  const a = await backend(t, echo);
-  const port = await freePort();
-  const config = {
-    bind_address: '127.0.0.1',
-    port,
-    workers: 2,
-    backends: [{ host: a.host, port: a.port }],
-    runtime: { ...QUICK, drain_timeout_ms: 1000 },
-  };
-  const bal = await startBal(t, { engine, config });
-  const [quick, ...lasting] = await openStreams(t, port, 4);
-  assert.ok(quick !== undefined);
-  assert.equal((await bal.graceful()).code, 0);
-  const fresh = await openStreams(t, port, 3, 50);
-  assert.equal(await quick.finish(), 'ok');
-  await until('what outlived the drain time is cut', () => lasting.every(({ over }) => over));
-  assert.equal(await finishCut(lasting), 3);
-  assert.deepEqual(await finishAll(fresh), { ok: 3 });
-  const { services } = await bal.statusWhen('the old workers are gone', ({ workers }) => workers.length === 2);
-  assert.equal(services[0]?.ends?.['drain'], 3);
-  // The log comes through a pipe of its own, so it may be read later than the answer above.
-  const cutByLog = (): number =>
-    bal
-      .logs()
-      .filter(({ event }) => event === 'worker.exited')
-      .reduce((sum, { fields }) => sum + Number(fields['cut']), 0);
-  await until('the log tells of all that were cut', () => cutByLog() >= 3);
-  assert.equal(cutByLog(), 3);
-});
+forEachEngine(
+  'after a reload, only what outlives reload_drain_timeout_ms is cut, and it is counted',
+  async (t, engine) => {
+    const a = await backend(t, echo);
+    const port = await freePort();
+    const config = {
+      bind_address: '127.0.0.1',
+      port,
+      workers: 2,
+      backends: [{ host: a.host, port: a.port }],
+      runtime: { ...QUICK, reload_drain_timeout_ms: 1000 },
+    };
+    const bal = await startBal(t, { engine, config });
+    const [quick, ...lasting] = await openStreams(t, port, 4);
+    assert.ok(quick !== undefined);
+    assert.equal((await bal.graceful()).code, 0);
+    const fresh = await openStreams(t, port, 3, 50);
+    assert.equal(await quick.finish(), 'ok');
+    await until('what outlived its time is cut', () => lasting.every(({ over }) => over));
+    assert.equal(await finishCut(lasting), 3);
+    assert.deepEqual(await finishAll(fresh), { ok: 3 });
+    const { services } = await bal.statusWhen('the old workers are gone', ({ workers }) => workers.length === 2);
+    assert.equal(services[0]?.ends?.['drain'], 3);
+    // The log comes through a pipe of its own, so it may be read later than the answer above.
+    const cutByLog = (): number =>
+      bal
+        .logs()
+        .filter(({ event }) => event === 'worker.exited')
+        .reduce((sum, { fields }) => sum + Number(fields['cut']), 0);
+    await until('the log tells of all that were cut', () => cutByLog() >= 3);
+    assert.equal(cutByLog(), 3);
+  },
+);

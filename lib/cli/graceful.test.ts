@@ -5,9 +5,19 @@ import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
 import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
 import { run } from './program.ts';
 
-const KEYS = ['ok', 'generation', 'changed', 'unchangeable', 'workers_replaced', 'duration_ms', 'problem', 'errors'];
+const KEYS = [
+  'ok',
+  'generation',
+  'changed',
+  'unchangeable',
+  'workers_replaced',
+  'draining',
+  'duration_ms',
+  'problem',
+  'errors',
+];
 
-test('a reload says what changed and how long it took', async (t) => {
+test('a reload says what changed, how long it took, and what goes on in old workers', async (t) => {
   await fakeInOwnHome(t, 'normal');
   const [text, json] = [capturedIo(), capturedIo()];
   assert.equal(await run(['graceful'], text), 0);
@@ -16,6 +26,7 @@ test('a reload says what changed and how long it took', async (t) => {
     '  log_level: info → debug',
     '  web: added, 0.0.0.0:80 to 10.0.0.1:80',
     '  old: removed, was 0.0.0.0:81 to 10.0.0.1:81',
+    '3 connections go on in 2 old workers, until they end',
   ]);
   assert.deepEqual(text.stderr, []);
   assert.equal(await run(['graceful', '--json'], json), 0);

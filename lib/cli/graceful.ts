@@ -1,6 +1,6 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { formatProblem, type Problem } from '../../config/problem.ts';
-import { changeText } from '../control/facts.ts';
+import { changeText, drainingText } from '../control/facts.ts';
 import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -41,6 +41,8 @@ function success(verdict: ReloadVerdict, io: Io): void {
   if (verdict.changed.length === 0) io.out('  the configuration is the same as before');
   if (verdict.unchangeable.length > 0) io.out('not changed, because that needs a restart:');
   for (const change of verdict.unchangeable) io.out(`  ${changeText(change)}`);
+  const old = drainingText(verdict.draining);
+  if (old !== null) io.out(old);
 }
 
 /** The file that the running instance reads; its problems are named by it. */
@@ -63,6 +65,7 @@ const noVerdict = {
   changed: [],
   unchangeable: [],
   workers_replaced: 0,
+  draining: null,
   duration_ms: 0,
   errors: [],
 };

@@ -1,5 +1,6 @@
 // A status as a person reads it.
 import { addressOf } from '../../config/plan.ts';
+import { drainingText } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import type { Io } from './command.ts';
 import { paint, table, type Cell } from './report.ts';
@@ -16,6 +17,7 @@ export function briefStatus(now: Status, degraded: boolean): string {
     listeners.join(' '),
     `backends ${sum((service) => service.backend_reachable)}/${sum((service) => service.backend_total)}`,
     `active ${sum((service) => service.active_connections)}`,
+    ...((now.draining?.connections ?? 0) > 0 ? [`draining ${now.draining?.connections ?? 0}`] : []),
     ...(now.services.some(isGuarded) ? ['protection on'] : []),
   ].join(', ');
 }
@@ -35,6 +37,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
     '',
     ...totals(now),
+    ...drainingLine(now),
     ...(verbose ? ['', ...workerLines(now.workers, io)] : []),
   ];
 }
@@ -113,6 +116,11 @@ function totals({ totals, max_connections }: Status): string[] {
     ...(totals.log_lines_dropped_total > 0 ? [`${counted(totals.log_lines_dropped_total, 'log line')} dropped`] : []),
   ];
   return [`connections: ${[...more, ...odd].join(', ')}`];
+}
+
+function drainingLine({ draining }: Status): string[] {
+  const text = drainingText(draining);
+  return text === null ? [] : [`draining: ${text}`];
 }
 
 function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {

@@ -137,3 +137,16 @@ test('protection mode, workers and the reasons of ends are shown', () => {
   assert.ok(lines.some((line) => /^ +1 +1001 +ready/.test(line)));
   assert.match(briefStatus(guarded, false), /, protection on$/);
 });
+
+test('what goes on in old workers is a line of its own, and a figure of the brief form', () => {
+  const now = fakeStatus(1);
+  assert.ok(!statusLines(now, true, capturedIo()).some((line) => line.startsWith('draining')));
+  assert.doesNotMatch(briefStatus(now, false), /draining/);
+  const draining = { connections: 5, workers: 4, generations: 2, until: null };
+  const after = { ...now, draining };
+  for (const verbose of [false, true]) {
+    const lines = statusLines(after, verbose, capturedIo());
+    assert.ok(lines.includes('draining: 5 connections go on in 4 old workers of 2 generations, until they end'));
+  }
+  assert.match(briefStatus(after, false), /, draining 5$/);
+});

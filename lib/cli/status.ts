@@ -62,6 +62,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     max_connections: null,
     services: [],
     workers: [],
+    draining: null,
     totals: null,
   };
 }

@@ -1,5 +1,6 @@
 // `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
 
+import { drainingText } from '../control/facts.ts';
 import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -13,14 +14,14 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/why', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isWhy(reached.body)) {
     const problem = reached.kind === 'answered' ? notWhy : reached.problem;
-    if (options.json) json(io, { services: [], problem });
+    if (options.json) json(io, { services: [], draining: null, problem });
     else triplet(io, problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
   const chosen = select(reached.body, options.argument);
   if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
   if (options.json) json(io, chosen);
-  else for (const service of chosen.services) for (const line of serviceLines(service, io)) io.out(line);
+  else for (const line of lines(chosen, options.argument === null, io)) io.out(line);
   const isWell = ({ problem, backends }: ServiceWhy): boolean =>
     backends.every((backend) => backend.problem === null) && (options.argument !== null || problem === null);
   return chosen.services.every(isWell) ? 0 : 1;
@@ -33,7 +34,12 @@ function select(all: Why, address: string | null): Why {
     const backends = service.backends.filter((backend) => backend.address === address);
     return backends.length === 0 ? [] : [{ ...service, backends }];
   });
-  return { services };
+  return { ...all, services };
+}
+
+function lines({ services, draining }: Why, whole: boolean, io: Io): string[] {
+  const old = whole ? drainingText(draining) : null;
+  return [...services.flatMap((service) => serviceLines(service, io)), ...(old === null ? [] : [old])];
 }
 
 function unknownBackend(all: Why, options: Options, io: Io): ExitCode {

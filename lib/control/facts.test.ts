@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { factsOf } from './facts.ts';
+import { drainingText, factsOf } from './facts.ts';
 
 test('plain values are shown by name, changes in words, and nothing else', () => {
   const changed = [
@@ -15,4 +15,17 @@ test('plain values are shown by name, changes in words, and nothing else', () =>
     'admin: added, 127.0.0.1:9296',
     'web.backends: removed, was 10.0.0.7:80',
   ]);
+});
+
+test('what goes on in old workers is told where something does', () => {
+  const some = { connections: 3, workers: 2, generations: 1, until: null };
+  assert.equal(drainingText(some), '3 connections go on in 2 old workers, until they end');
+  const limited = { connections: 1, workers: 1, generations: 1, until: '2026-03-01T09:30:00.125Z' };
+  assert.equal(
+    drainingText(limited),
+    '1 connection goes on in 1 old worker, until it ends, and no longer than 2026-03-01T09:30:00.125Z',
+  );
+  assert.match(drainingText({ ...some, generations: 2 }) ?? '', / in 2 old workers of 2 generations, /);
+  assert.equal(drainingText({ connections: 0, workers: 0, generations: 0, until: null }), null);
+  assert.deepEqual([drainingText(null), drainingText(undefined)], [null, null]);
 });

@@ -1,7 +1,8 @@
-// The facts of an event as they fit on a line, for every place that shows events. Pure, and fit for a browser.
+// Facts as they fit on a line, for every place that shows them. Pure, and fit for a browser.
 
 import type { Change } from '../../config/diff.ts';
-import type { EventRecord } from './protocol.ts';
+import { counted } from '../units.ts';
+import type { DrainingStatus, EventRecord } from './protocol.ts';
 
 /** `key=value` for plain values, and what a reload has changed. */
 export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
@@ -14,6 +15,16 @@ export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
 export function changeText({ what, from, to }: Change): string {
   if (from === null) return `${what}: added, ${to ?? ''}`;
   return to === null ? `${what}: removed, was ${from}` : `${what}: ${from} → ${to}`;
+}
+
+/** `3 connections go on in 2 old workers, until they end`; null when none does, or a bal of another version does not say. */
+export function drainingText(draining: DrainingStatus | null | undefined): string | null {
+  if (draining === null || draining === undefined || draining.connections === 0) return null;
+  const { connections, workers, generations, until } = draining;
+  const what = `${counted(connections, 'connection')} ${connections === 1 ? 'goes' : 'go'} on`;
+  const where = `in ${counted(workers, 'old worker')}${generations > 1 ? ` of ${generations} generations` : ''}`;
+  const end = `until ${connections === 1 ? 'it ends' : 'they end'}`;
+  return `${what} ${where}, ${until === null ? end : `${end}, and no longer than ${until}`}`;
 }
 
 function isChange(value: unknown): value is Change {

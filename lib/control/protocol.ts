@@ -82,6 +82,15 @@ export interface TotalsStatus {
   readonly log_lines_dropped_total: number;
 }
 
+/** Workers that take no more clients: those from before a reload, or all when bal stops. Counted are those with connections. */
+export interface DrainingStatus {
+  readonly connections: number;
+  readonly workers: number;
+  readonly generations: number;
+  /** When the last connection is cut, RFC 3339 UTC; null: they have all the time they need, or there are none. */
+  readonly until: string | null;
+}
+
 /** When bal does not run: the same keys, `running: false`, what cannot be known null. */
 export interface Status {
   readonly running: boolean;
@@ -105,6 +114,7 @@ export interface Status {
   readonly max_connections: number | null;
   readonly services: readonly ServiceStatus[];
   readonly workers: readonly WorkerStatus[];
+  readonly draining: DrainingStatus | null;
   readonly totals: TotalsStatus | null;
 }
 
@@ -122,6 +132,8 @@ export interface ReloadVerdict {
   /** What differs in the file but needs a restart. */
   readonly unchangeable: readonly Change[];
   readonly workers_replaced: number;
+  /** What goes on in old workers, those of earlier reloads included. */
+  readonly draining: DrainingStatus | null;
   readonly duration_ms: number;
   /** Why not, as the triplet; null when ok. */
   readonly problem: Triplet | null;
@@ -196,4 +208,5 @@ export interface ServiceWhy {
 /** The current verdicts with their evidence: the answer of `GET /why`. */
 export interface Why {
   readonly services: readonly ServiceWhy[];
+  readonly draining: DrainingStatus | null;
 }

@@ -24,8 +24,9 @@ export type ToWorker =
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
   /**
-   * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs, 0: cut at once), send
-   * `drained`, exit. May come again with another time; null then never lengthens it. `why` is the reason that connections cut by it get.
+   * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs for a stop, its reloadDrainMs
+   * for a reload, 0: cut at once), send `drained`, exit. May come again; lib/drain.ts says which time counts then. `why` is
+   * the reason that connections cut by it get.
    */
   | { readonly kind: 'drain'; readonly timeoutMs: number | null; readonly why: 'drain' | 'stopped' };
 

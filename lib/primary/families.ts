@@ -6,6 +6,7 @@ import { REASONS } from '../ipc/reasons.ts';
 import { version } from '../version.ts';
 import { cooldownLeft } from './backend.ts';
 import type { Instance } from './instance.ts';
+import { drainingStatus } from './old-workers.ts';
 import type { Family, Sample } from './metrics.ts';
 import { histogram } from './metrics.ts';
 import type { Service } from './services.ts';
@@ -20,7 +21,9 @@ export function familiesOf(instance: Instance, startedAt: number, dropped: numbe
   ];
 }
 
-function processFamilies({ fleet, plan, reloads, lastReload }: Instance, startedAt: number, dropped: number): Family[] {
+function processFamilies(instance: Instance, startedAt: number, dropped: number): Family[] {
+  const { fleet, plan, reloads, lastReload } = instance;
+  const draining = drainingStatus(instance);
   const workers = fleet.all();
   const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
   // Not from the clock of now: it is set and slewed, and a start that moves looks like a restart.
@@ -38,6 +41,8 @@ function processFamilies({ fleet, plan, reloads, lastReload }: Instance, started
         value: workers.filter((worker) => worker.state === state).length,
       })),
     ),
+    gauge('bal_draining_connections', 'Clients of old workers, from before a reload.', one(draining.connections)),
+    gauge('bal_draining_generations', 'Generations of old workers that have clients.', one(draining.generations)),
     counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(fleet.respawned)),
     counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
     gauge('bal_config_last_reload_successful', '1 unless the last reload was refused.', one(lastReload ? 1 : 0)),

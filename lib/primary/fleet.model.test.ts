@@ -9,6 +9,7 @@ import { deferred } from '../deferred.ts';
 import { createFleet, type Fleet, type Generation } from './fleet.ts';
 import type { Table } from '../ipc/table.ts';
 import type { Log } from './log.ts';
+import { beyond } from './old-workers.ts';
 import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 2000 : 60;
@@ -20,7 +21,7 @@ const QUIET_MS = 30_000;
 /** What a worker had when it last reported. */
 const CLIENTS = 3;
 
-function generationOf(number: number, workers: number): Generation {
+function generationOf(number: number, workers: number, reloadDrainMs = DRAIN_MS): Generation {
   const table: Table = {
     generation: number,
     version: 1,
@@ -29,7 +30,7 @@ function generationOf(number: number, workers: number): Generation {
     carries: null,
     services: [],
   };
-  return { number, workers, engine: 'js', handles: [], drainMs: DRAIN_MS, table: () => table };
+  return { number, workers, engine: 'js', handles: [], drainMs: DRAIN_MS, reloadDrainMs, table: () => table };
 }
 
 const silence = (): void => undefined;
@@ -52,7 +53,13 @@ class Fake {
   readonly #deadline: NodeJS.Timeout;
 
   /** `drained` is called when the fleet wants it to go. */
-  constructor(id: number, pid: number, generation: number, drained: (fake: Fake, timeoutMs: number | null) => void) {
+  constructor(
+    id: number,
+    pid: number,
+    generation: number,
+    drained: (fake: Fake, timeoutMs: number | null) => void,
+    reloadDrainMs = DRAIN_MS,
+  ) {
     this.pid = pid;
     this.generation = generation;
     this.#deadline = setTimeout(() => this.end(null), READY_DEADLINE_MS);
@@ -64,6 +71,7 @@ class Fake {
       pid,
       generation,
       drainMs: DRAIN_MS,
+      reloadDrainMs,
       engine: 'js',
       engineNote: null,
       get state() {
@@ -147,13 +155,17 @@ class World {
       this.#gone.add(pid);
       return CLIENTS;
     };
-    this.fleet = createFleet(log, { forked: silence, news: silence, ready: silence, gone }, (id, generation) => {
-      const { stopped } = this;
-      this.#hold(() => assert.equal(stopped, null, 'nobody is forked once bal is being stopped'));
-      const fake = new Fake(id, this.fakes.length + 1, generation, (who, timeoutMs) => this.#drained(who, timeoutMs));
-      this.fakes.push(fake);
-      return fake.process;
-    });
+    this.fleet = createFleet(
+      log,
+      { forked: silence, news: silence, ready: silence, draining: silence, gone },
+      (id, generation) => {
+        const { stopped } = this;
+        this.#hold(() => assert.equal(stopped, null, 'nobody is forked once bal is being stopped'));
+        const fake = new Fake(id, this.fakes.length + 1, generation, (who, timeoutMs) => this.#drained(who, timeoutMs));
+        this.fakes.push(fake);
+        return fake.process;
+      },
+    );
   }
 
   async start(): Promise<void> {
@@ -333,7 +345,7 @@ test('who repeats a stop does not begin its time anew', async (t) => {
   let clock = 0;
   t.mock.method(performance, 'now', () => clock);
   const fakes: Fake[] = [];
-  const events = { forked: silence, news: silence, ready: silence, gone: () => CLIENTS };
+  const events = { forked: silence, news: silence, ready: silence, draining: silence, gone: () => CLIENTS };
   const fleet = createFleet(log, events, (id, generation) => {
     const fake = new Fake(id, id, generation, silence);
     fakes.push(fake);
@@ -434,16 +446,85 @@ test('one of those that stand by does not come up, or a stop comes: none is left
   }
 });
 
+/** Reloads without a limit: two old generations of one worker beside the one that serves. */
+async function unlimited(
+  t: TestContext,
+): Promise<{ fleet: Fleet; fakes: readonly Fake[]; pass: (ms: number) => Promise<void> }> {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  let clock = 0;
+  monotonicClock(t, () => clock);
+  const { fleet, fakes } = bare(1, 0);
+  for (const number of [2, 3]) {
+    const rolled = fleet.roll(generationOf(number, 1, 0));
+    fakes.at(-1)?.up();
+    assert.deepEqual(await rolled, { ok: true, replaced: 1 });
+  }
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 500) {
+      clock += 500;
+      t.mock.timers.tick(500);
+      await settle();
+    }
+  };
+  return { fleet, fakes, pass };
+}
+
+const statesOf = (fakes: readonly Fake[]): string[] => fakes.map(({ state }) => state);
+
+test('old workers without a limit are there a day later, and a stop ends them in its time', async (t) => {
+  const { fleet, fakes, pass } = await unlimited(t);
+  const first = fakes[0]?.process;
+  assert.ok(first !== undefined);
+  assert.equal(fleet.drainsUntil(first), Infinity);
+  await pass(24 * 3_600_000);
+  assert.deepEqual(statesOf(fakes), ['draining', 'draining', 'ready']);
+  const stopped = fleet.stop(null);
+  assert.equal(fleet.drainsUntil(first) - performance.now(), DRAIN_MS);
+  await pass(QUIET_MS);
+  assert.equal(await stopped, 3 * CLIENTS);
+});
+
+test('an old worker that hangs is killed, those that do not live on, and nobody takes its place', async (t) => {
+  const { fleet, fakes, pass } = await unlimited(t);
+  const [first] = fakes;
+  if (first !== undefined) first.hung = true;
+  await pass(QUIET_MS);
+  assert.deepEqual(statesOf(fakes), ['gone', 'draining', 'ready']);
+  assert.equal(fleet.respawned, 0);
+  void fleet.stop(0);
+  await pass(QUIET_MS);
+});
+
+test('those that are hurried are gone in their time and are waited for, the others are not touched', async (t) => {
+  const { fleet, fakes, pass } = await unlimited(t);
+  const oldest = beyond(
+    fleet.all().filter(({ state }) => state === 'draining'),
+    1,
+  );
+  assert.deepEqual(
+    oldest.map(({ generation }) => generation),
+    [1],
+  );
+  let isOver = false;
+  void fleet.hurry(oldest, 1000).then(() => (isOver = true));
+  await pass(500);
+  assert.equal(isOver, false);
+  await pass(QUIET_MS);
+  assert.deepEqual([isOver, statesOf(fakes)], [true, ['gone', 'draining', 'ready']]);
+  void fleet.stop(0);
+  await pass(QUIET_MS);
+});
+
 /** A fleet of workers that serve, and of whom nothing is claimed. */
-function bare(workers: number): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
+function bare(workers: number, reloadDrainMs = DRAIN_MS): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
   const fakes: Fake[] = [];
-  const events = { forked: silence, news: silence, ready: silence, gone: () => CLIENTS };
+  const events = { forked: silence, news: silence, ready: silence, draining: silence, gone: () => CLIENTS };
   const fleet = createFleet(log, events, (id, generation) => {
-    const fake = new Fake(id, fakes.length + 1, generation, silence);
+    const fake = new Fake(id, fakes.length + 1, generation, silence, reloadDrainMs);
     fakes.push(fake);
     return fake.process;
   });
-  void fleet.start(generationOf(1, workers));
+  void fleet.start(generationOf(1, workers, reloadDrainMs));
   for (const fake of fakes) fake.up();
   return { fleet, fakes };
 }

@@ -5,14 +5,16 @@ import type { BoundHandle } from '../engine/engine.ts';
 import { createDeadlines } from './deadlines.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from './log.ts';
-import { LOOP_CRASHES, respawnDelay, STABLE_MS, tellLoop } from './respawn.ts';
+import { LOOP_CRASHES, respawnDelay, STABLE_MS } from './respawn.ts';
 import type { StandBy } from './stand-by.ts';
 import { allUp, firstFailure } from './stand-by.ts';
 import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
+import { tellDeath, tellEnd, tellLoop, tellReady } from './worker-log.ts';
 
 /** A worker that does not come up during a roll is tried so often. */
 const ROLL_ATTEMPTS = 2;
+const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
 
 export interface FleetEvents {
   /** A worker process exists; it does not serve yet. */
@@ -21,6 +23,8 @@ export interface FleetEvents {
   readonly news: (worker: WorkerProcess, message: WorkerNews) => void;
   /** It serves: give it what is particular to it. */
   readonly ready: (worker: WorkerProcess) => void;
+  /** It was told to take no more clients. */
+  readonly draining: (worker: WorkerProcess) => void;
   /** Its process is gone; returns how many connections it had when it last reported. */
   readonly gone: (worker: WorkerProcess) => number;
 }
@@ -31,8 +35,6 @@ export interface Generation extends Assignment {
   readonly number: number;
   readonly workers: number;
 }
-
-const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
 
 interface Slot {
   readonly id: number;
@@ -52,6 +54,10 @@ export interface Fleet {
   roll(next: Generation): Promise<ReadyResult & { readonly replaced: number }>;
   /** All stop accepting and finish what they have; nobody takes their place until start(). */
   retireAll(): void;
+  /** Gives these, which drain already, so much time at most, unless a stop gives them its own; resolves when they are gone. */
+  hurry(workers: readonly WorkerProcess[], timeoutMs: number): Promise<void>;
+  /** When the last connections of a draining worker are cut, in terms of performance.now(); Infinity: never. */
+  drainsUntil(worker: WorkerProcess): number;
   /**
    * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since it
    * was called first. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
@@ -80,13 +86,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
     events.forked(worker);
     void worker.ready.then(({ ok }) => {
       if (!ok) return;
-      log.info('worker.ready', `worker ${id} serves`, {
-        worker: id,
-        pid: worker.pid,
-        generation: generation.number,
-        engine: worker.engine,
-        ready_ms: Math.round(performance.now() - startedAt),
-      });
+      tellReady(log, worker, performance.now() - startedAt);
       events.ready(worker);
     });
     void worker.exited.then((exit) => ended(worker, exit, startedAt));
@@ -96,24 +96,18 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
     deadlines.forget(worker);
-    // Without a last word it was killed, and its clients with it.
     const lost = events.gone(worker);
+    // Without a last word it was killed, and its clients with it.
     const cut = exit.cut ?? lost;
     if (stopping) cutByStop += cut;
     const slot = slots.get(worker.id);
-    const wasServing = slot?.worker === worker;
-    const { id, pid, generation } = worker;
-    const fields = { worker: id, pid, generation, reason: exit.reason };
-    if (!wasServing || stopping) {
-      log.info('worker.exited', `worker ${worker.id} is gone`, { ...fields, cut });
-      return;
-    }
+    if (slot?.worker !== worker || stopping) return tellEnd(log, worker, exit, cut);
     slot.worker = null;
     slot.crashes = performance.now() - startedAt > STABLE_MS ? 0 : slot.crashes + 1;
     const others = [...slots.values()].some((other) => other.worker !== null);
     const delayMs = respawnDelay(slot.crashes, others);
-    log.error('worker.exited', `worker ${worker.id} died`, { ...fields, lost, respawn_in_ms: delayMs });
-    if (slot.crashes === LOOP_CRASHES) tellLoop(log, worker.id, exit.reason);
+    tellDeath(log, worker, exit, lost, delayMs);
+    if (slot.crashes === LOOP_CRASHES) tellLoop(log, worker, exit);
     scheduleRespawn(slot, delayMs);
   }
 
@@ -128,8 +122,10 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   }
 
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
-    worker.drain(timeoutMs, stopping ? 'stopped' : 'drain');
-    deadlines.set(worker, timeoutMs);
+    const why = stopping ? 'stopped' : 'drain';
+    worker.drain(timeoutMs, why);
+    deadlines.set(worker, timeoutMs, why);
+    events.draining(worker);
   }
 
   /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */
@@ -174,7 +170,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
     if (slot.worker !== null && !stopping) drain(slot.worker, null);
   }
 
-  const watch = watchForHung(log, () => [...slots.values()].flatMap(({ worker }) => worker ?? []));
+  const watch = watchForHung(log, () => [...live]);
 
   return {
     async start(generation, standing = []) {
@@ -194,8 +190,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
     async standBy(generation) {
       if (stopping) return beingStopped;
-      const workers = idsOf(generation).map((id) => fork(id, generation, true));
-      const result = await allUp(workers);
+      const result = await allUp(idsOf(generation).map((id) => fork(id, generation, true)));
       return stopping ? beingStopped : result;
     },
 
@@ -227,6 +222,12 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
       for (const slot of slots.values()) retire(slot);
     },
 
+    async hurry(workers, timeoutMs) {
+      if (stopping) return;
+      workers.forEach((worker) => drain(worker, timeoutMs));
+      await Promise.all(workers.map(({ exited }) => exited));
+    },
+
     async stop(timeoutMs) {
       stopping = true;
       for (const slot of slots.values()) if (slot.respawn !== null) clearTimeout(slot.respawn);
@@ -236,6 +237,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
       return cutByStop;
     },
 
+    drainsUntil: (worker) => deadlines.until(worker),
     all: () => [...live],
     get respawned() {
       return respawned;

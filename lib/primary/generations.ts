@@ -9,8 +9,6 @@ export interface Generations {
   planOf(number: number): Plan | undefined;
   /** Forgets all others. */
   keepOnly(numbers: ReadonlySet<number>): void;
-  /** How many are known. */
-  readonly size: number;
 }
 
 export function createGenerations(): Generations {
@@ -24,9 +22,6 @@ export function createGenerations(): Generations {
     planOf: (number) => plans.get(number),
     keepOnly(numbers) {
       for (const number of plans.keys()) if (!numbers.has(number)) plans.delete(number);
-    },
-    get size() {
-      return plans.size;
     },
   };
 }

@@ -5,6 +5,7 @@
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
+import type { DrainLimits } from '../drain.ts';
 import type { AdminListener } from './admin-listener.ts';
 import type { Fleet, Generation } from './fleet.ts';
 import { createFleet } from './fleet.ts';
@@ -21,7 +22,7 @@ import { createSlotBook } from './slot-book.ts';
 import type { Tally } from './tally.ts';
 import { createTally } from './tally.ts';
 import { createTableDesk } from './table-desk.ts';
-import { instanceSum } from './totals.ts';
+import { backendSum, instanceSum } from './totals.ts';
 import { cannotBind, internalError, workersFailed } from './verdict.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
@@ -66,16 +67,17 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   const services = createServices(log.for('health'), () => tables.flipped());
   const slots = createSlotBook();
   const tables = createTableDesk({ planOf, services, slots, tally, workers: () => fleet.all() });
-  const news = createNews(log, { generations, services, slots, tally, tables });
+  const news = createNews(log, { generations, services, slots, tally, tables, drained: forget });
   const fleet = createFleet(log.for('fleet'), {
     forked: (worker) => tally.join(worker, planOf(worker.generation)),
     news: (worker, message) => news.hear(worker, message),
     ready: (worker) => tables.push(worker),
+    draining: (worker) => slots.leaving(worker),
     gone(worker) {
       const lost = tally.leave(worker);
       slots.forget(worker);
       if (lost > 0) tables.loadsChanged(state.plan);
-      if (state.phase !== 'reloading') forgetPlans();
+      forget();
       return lost;
     },
   });
@@ -86,7 +88,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       workers: next.workers,
       engine: next.engine,
       handles: binding.handles,
-      drainMs: Math.max(...next.services.map((service) => service.runtime.drainMs)),
+      ...longestDrain(next),
       table: () => tables.make(number, null),
     };
   }
@@ -135,11 +137,13 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     return cut;
   }
 
-  /** Plans of generations without workers are not needed any more. */
-  function forgetPlans(): void {
+  /** What only workers that are gone have used: their plans, and backends that are in no plan any more. */
+  function forget(): void {
+    // It may go either way.
+    if (state.phase === 'reloading') return;
     generations.keepOnly(new Set([state.generation, ...fleet.all().map((worker) => worker.generation)]));
     tally.retain(state.plan);
-    if (generations.size === 1) services.retain(state.plan);
+    services.retain(state.plan, (service, address) => backendSum(tally.totals, service, address).active > 0);
   }
 
   return {
@@ -173,7 +177,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       reloading = reloading.then(async () => {
         nextReload = null;
         result.resolve(await reload(state, parts));
-        forgetPlans();
+        forget();
       });
       return result.promise;
     },
@@ -192,5 +196,14 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       progress({ remaining: 0, cut });
       return cut;
     },
+  };
+}
+
+/** The longest time that a service gives; 0, no limit, is longer than any. */
+function longestDrain({ services }: Plan): DrainLimits {
+  const reloads = services.map(({ runtime }) => runtime.reloadDrainMs);
+  return {
+    drainMs: Math.max(...services.map(({ runtime }) => runtime.drainMs)),
+    reloadDrainMs: reloads.includes(0) ? 0 : Math.max(...reloads),
   };
 }

@@ -125,3 +125,16 @@ test('a mad worker cannot change what others hold', () => {
   assert.equal(leases.workers.get(2)?.granted, 10);
   assert.equal(leases.workers.size, 2);
 });
+
+test('workers that leave hold what they use and make nobody else ask more often', () => {
+  const shares = [false, true].map((theyLeave) => {
+    let leases = leasesFor(4000, 66);
+    for (let worker = 3; worker <= 66; worker++) {
+      leases = play(leases, [ask(worker), ...(theyLeave ? [{ kind: 'leaving', worker } as const] : [])]).leases;
+      leases = play(leases, [back(worker, (leases.workers.get(worker)?.granted ?? 0) - 1)]).leases;
+    }
+    assert.equal(heldSlots(leases), 64);
+    return play(leases, [ask(1)]).letters;
+  });
+  assert.deepEqual(shares, [['1+7'], ['1+250']]);
+});

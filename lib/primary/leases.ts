@@ -13,6 +13,8 @@ import { unreachable } from '../unreachable.ts';
 
 interface Lease {
   readonly granted: number;
+  /** It takes no more clients, and has given back what was idle: it wants no share of what is free. */
+  readonly leaving: boolean;
   /** It may hold idle slots: it has been granted some since it was last recalled (a recalled worker keeps none idle). */
   readonly mayIdle: boolean;
   /** When the recall was sent that it has not answered yet. */
@@ -36,6 +38,8 @@ export interface Leases {
 
 export type LeaseEvent =
   | { readonly kind: 'joined'; readonly worker: number }
+  /** It was told to take no more clients. */
+  | { readonly kind: 'leaving'; readonly worker: number }
   /** Its process is gone, and its connections with it. */
   | { readonly kind: 'left'; readonly worker: number }
   | { readonly kind: 'ask'; readonly worker: number; readonly wanted: number }
@@ -106,9 +110,14 @@ class Draft {
     switch (event.kind) {
       case 'joined':
         if (!this.#workers.has(event.worker)) {
-          this.#workers.set(event.worker, { granted: 0, mayIdle: false, recalledAt: null });
+          this.#workers.set(event.worker, { granted: 0, leaving: false, mayIdle: false, recalledAt: null });
         }
         return;
+      case 'leaving': {
+        const lease = this.#workers.get(event.worker);
+        if (lease !== undefined) this.#workers.set(event.worker, { ...lease, leaving: true });
+        return;
+      }
       case 'left':
         this.#workers.delete(event.worker);
         this.#queue = this.#queue.filter((asker) => asker.worker !== event.worker);
@@ -189,7 +198,7 @@ class Draft {
   #grant(worker: number, wanted: number): void {
     const lease = this.#workers.get(worker);
     if (lease === undefined) return;
-    const crowd = this.#workers.size;
+    const crowd = this.#staying();
     // In batches, so that a busy worker asks seldom; ever smaller ones towards the limit, so that few must be recalled.
     const batch = Math.min(Math.floor(this.#limit / (8 * crowd)), Math.floor(this.#free() / (2 * crowd)));
     const granted = Math.min(this.#free(), Math.max(wanted, batch, 1));
@@ -200,6 +209,13 @@ class Draft {
 
   #tellNone(worker: number): void {
     this.send.push({ worker, message: { kind: 'slots', pool: this.#pool, granted: 0, thrifty: true } });
+  }
+
+  /** Those that share what is free; at least one, for who asks is not always known to leave. */
+  #staying(): number {
+    let count = 0;
+    for (const { leaving } of this.#workers.values()) if (!leaving) count++;
+    return Math.max(1, count);
   }
 
   #free(): number {

@@ -27,9 +27,12 @@ export interface Audience {
   readonly slots: SlotBook;
   readonly tally: Tally;
   readonly tables: TableDesk;
+  /** Connections of a worker that drains came to their end, maybe the last ones of a backend. */
+  drained(): void;
 }
 
-export function createNews(log: RootLog, { generations, services, slots, tally, tables }: Audience): News {
+export function createNews(log: RootLog, audience: Audience): News {
+  const { generations, services, slots, tally, tables } = audience;
   const refusals = createRefusals(log.for('clients'));
   let linesDropped = 0;
 
@@ -49,6 +52,7 @@ export function createNews(log: RootLog, { generations, services, slots, tally, 
           refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
         }
         if (fresh.loadsChanged) tables.loadsChanged(own);
+        if (fresh.loadsChanged && worker.state === 'draining') audience.drained();
         return;
       }
       case 'connect_failed': {

@@ -227,7 +227,12 @@ test('a reload keeps what is known of the backends that stay, and shows the othe
   );
   assert.equal(usable(pool, 0), 1);
   assert.equal(upCount(pool), 0);
-  const rest = forgetDraining(pool);
+  assert.deepEqual(
+    forgetDraining(pool, (address) => address === b.address).backends.map(({ host }) => host),
+    ['10.0.0.3', '10.0.0.1', '10.0.0.2'],
+    'it is shown as long as a worker uses it',
+  );
+  const rest = forgetDraining(pool, () => false);
   assert.deepEqual(
     rest.backends.map(({ host }) => host),
     ['10.0.0.3', '10.0.0.1'],

@@ -71,9 +71,9 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
   return { settings, backends: [...staying, ...leaving] };
 }
 
-/** Drops the backends that drain: the workers that used them are gone. Indices of the others stay. */
-export function forgetDraining(pool: Pool): Pool {
-  return { ...pool, backends: pool.backends.filter((backend) => !backend.draining) };
+/** Drops the backends that drain and are not used any longer. Indices of those that stay in the plan are the same. */
+export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean): Pool {
+  return { ...pool, backends: pool.backends.filter(({ draining, address }) => !draining || isUsed(address)) };
 }
 
 /** In which order workers should try `backend`: RANK_USABLE, RANK_COOLING or RANK_DOWN. */

@@ -4,11 +4,13 @@
 import { planDifference } from '../../config/diff.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
-import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
+import type { DrainingStatus, ReloadVerdict, Triplet } from '../control/protocol.ts';
 import type { AdminListener } from './admin-listener.ts';
 import { logWarnings } from './config-warnings.ts';
 import type { Generations } from './generations.ts';
 import type { Binding } from './listening.ts';
+import type { Log } from './log.ts';
+import { drainingStatus, endOldest } from './old-workers.ts';
 import type { Services } from './services.ts';
 import type { SlotBook } from './slot-book.ts';
 import type { Numbered, SwitchParts } from './switch-over.ts';
@@ -39,29 +41,47 @@ export interface ReloadParts extends SwitchParts {
 /** Workers tell their counters within a millisecond or two, on a busy machine later; a hung one must not hold up the reload. */
 const COUNTERS_MS = 1000;
 
+/** A reload before the old workers are asked what they still have. */
+type Outcome = Omit<ReloadVerdict, 'draining'>;
+
 /** Never rejects. */
 export async function reload(state: InstanceState, parts: ReloadParts): Promise<ReloadVerdict> {
   const startedAt = performance.now();
   const elapsed = (): number => Math.round(performance.now() - startedAt);
-  if (state.phase !== 'running') return refusal(state, isStopping, [], elapsed());
-  state.phase = 'reloading';
-  let verdict: ReloadVerdict;
-  try {
-    verdict = await attempt(state, parts, elapsed);
-  } catch (error) {
-    verdict = refusal(state, internalError(error), [], elapsed());
+  if (state.phase !== 'running') {
+    return { ...refusal(state, isStopping, [], elapsed()), draining: drainingStatus(parts) };
   }
-  state.lastReload = verdict.ok;
+  state.phase = 'reloading';
+  let outcome: Outcome;
+  try {
+    outcome = await attempt(state, parts, elapsed);
+    await endOldest(parts, parts.log.for('fleet'));
+    await parts.tally.refresh(parts.fleet.all(), COUNTERS_MS);
+  } catch (error) {
+    outcome = refusal(state, internalError(error), [], elapsed());
+  }
+  const draining = drainingStatus(parts);
+  state.lastReload = outcome.ok;
   // A stop may have come in the meantime.
   if (state.phase === 'reloading') state.phase = 'running';
-  const { problem, errors, generation, changed, duration_ms } = verdict;
-  if (verdict.ok)
-    parts.log.info('config.reloaded', `generation ${generation} serves`, { generation, changed, duration_ms });
-  else parts.log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
-  return verdict;
+  tellOutcome(parts.log, outcome, draining);
+  return { ...outcome, draining };
 }
 
-async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<ReloadVerdict> {
+function tellOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void {
+  const { ok, problem, errors, generation, changed, duration_ms } = outcome;
+  if (!ok) return log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
+  log.info('config.reloaded', `generation ${generation} serves`, {
+    generation,
+    changed,
+    duration_ms,
+    draining_connections: draining.connections,
+    draining_workers: draining.workers,
+    draining_until: draining.until,
+  });
+}
+
+async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<Outcome> {
   const { listening, services, slots, fleet, tally, admin, generations, log } = parts;
   const previous = state.plan;
   const loaded = await loadConfig(previous.configPath);
@@ -72,7 +92,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   const before = listening.addresses;
   const pages = await admin.move(next, (failure) => listening.isOwnObstacle(failure, next));
   if (!pages.ok) return refusal(state, cannotBind(pages), [], elapsed());
-  const back = async (problem: Triplet): Promise<ReloadVerdict> => {
+  const back = async (problem: Triplet): Promise<Outcome> => {
     services.apply(previous);
     slots.setPlan(previous);
     listening.keepOnly(before);
@@ -136,6 +156,6 @@ function refusal(
   problem: Triplet,
   errors: ReloadVerdict['errors'],
   duration_ms: number,
-): ReloadVerdict {
+): Outcome {
   return { ok: false, generation, changed: [], unchangeable: [], workers_replaced: 0, duration_ms, problem, errors };
 }

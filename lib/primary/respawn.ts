@@ -1,7 +1,6 @@
 // When a worker that died is started again: at once the first time, then with growing pauses, so that a loop costs little.
 
 import { backoff } from '../backoff.ts';
-import type { Log } from './log.ts';
 
 /** A worker that lived so long did not crash at start: the next respawn is immediate again. */
 export const STABLE_MS = 10_000;
@@ -15,13 +14,4 @@ const MAX_ALONE_MS = 250;
 /** Ms until the next try after so many deaths in a row; `others`: another worker serves, or is coming up. */
 export function respawnDelay(crashes: number, others: boolean): number {
   return backoff(INITIAL_MS, others ? MAX_MS : MAX_ALONE_MS, crashes - 1);
-}
-
-export function tellLoop(log: Log, worker: number, reason: string): void {
-  log.error('worker.crash_loop', `worker ${worker} keeps dying`, {
-    worker,
-    what_happened: `worker ${worker} died ${LOOP_CRASHES} times in a row (${reason})`,
-    why_likely: 'a broken installation, no memory left, or a defect',
-    do_this_now: "run 'bal doctor --verbose' and look at logs/bal.err",
-  });
 }

@@ -29,8 +29,8 @@ export interface Services {
   apply(plan: Plan): void;
   /** Resolves when every backend has had a first check, at the latest after the longest check timeout, or `atMostMs`. */
   settled(atMostMs?: number): Promise<void>;
-  /** Forgets services and backends that are not in the plan: no worker uses them any longer. */
-  retain(plan: Plan): void;
+  /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
+  retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
   /** What a worker's table says of a backend; `place` is where the plan has it, so that it need not be searched. */
   route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank' | 'provenAt'>;
   guarded(service: string): boolean;
@@ -181,10 +181,12 @@ export function createServices(log: Log, changed: () => void): Services {
         await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
       }
     },
-    retain(plan) {
+    retain(plan, isUsed) {
       const names = new Set(plan.services.map(({ name }) => name));
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
-      for (const service of services.values()) service.pool = forgetDraining(service.pool);
+      for (const [name, service] of services) {
+        service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
+      }
     },
     route(name, address, place) {
       const service = services.get(name);

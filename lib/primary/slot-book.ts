@@ -12,6 +12,8 @@ export interface SlotBook {
   /** The pool of the plan's service number `index`, null when it has no limit of its own. */
   poolOf(plan: Plan, index: number): number | null;
   hear(worker: WorkerProcess, message: Extract<WorkerNews, { kind: 'ask' | 'returned' }>): void;
+  /** The worker takes no more clients. */
+  leaving(worker: WorkerProcess): void;
   /** The worker is gone, and its connections with it. */
   forget(worker: WorkerProcess): void;
   close(): void;
@@ -80,6 +82,7 @@ export function createSlotBook(): SlotBook {
       if (worker.state === 'gone') return;
       workers.set(worker.pid, worker);
       apply(message.pool, { kind: 'joined', worker: worker.pid });
+      if (worker.state === 'draining') apply(message.pool, { kind: 'leaving', worker: worker.pid });
       apply(
         message.pool,
         message.kind === 'ask'
@@ -87,6 +90,9 @@ export function createSlotBook(): SlotBook {
           : { kind: 'returned', worker: worker.pid, slots: message.slots, recalled: message.recalled },
       );
       schedule();
+    },
+    leaving(worker) {
+      for (const pool of books.keys()) apply(pool, { kind: 'leaving', worker: worker.pid });
     },
     forget(worker) {
       workers.delete(worker.pid);

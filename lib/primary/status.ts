@@ -8,6 +8,7 @@ import { cooldownLeft, stateOf } from './backend.ts';
 import { familiesOf } from './families.ts';
 import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
+import { drainingStatus } from './old-workers.ts';
 import { exposition } from './metrics.ts';
 import type { BackendCounts, ServiceCounts } from './totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from './totals.ts';
@@ -45,6 +46,7 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
     max_connections: plan.maxConnections,
     services,
     workers: fleet.all().flatMap((worker) => workerStatus(instance, worker)),
+    draining: drainingStatus(instance),
     totals: {
       active_connections: clients.active,
       connections_total: admitted(clients),

@@ -116,7 +116,9 @@ async function run(
     if (stopping === null) log.info('bal.stopping', 'no new connections are accepted', { ...request });
     const cut = instance.stop(request, progress);
     stopping ??= cut.then((count) => {
-      log.info('bal.stopped', 'bal is stopped', { cut: count, uptime_ms: Math.round(performance.now() - startedAt) });
+      const facts = { cut: count, uptime_ms: Math.round(performance.now() - startedAt) };
+      if (count === 0) log.info('bal.stopped', 'bal is stopped', facts);
+      else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
       stopped.resolve();
     });
     await cut;

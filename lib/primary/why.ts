@@ -7,12 +7,15 @@ import { listed } from '../units.ts';
 import type { Backend, Cause, Evidence } from './backend.ts';
 import { cooldownLeft, stateOf } from './backend.ts';
 import type { Instance } from './instance.ts';
+import { drainingStatus } from './old-workers.ts';
 import type { Service } from './services.ts';
 import type { ServiceCounts } from './totals.ts';
 import { serviceSum } from './totals.ts';
 
-export function whyOf({ plan, services, tally }: Instance): Why {
+export function whyOf(instance: Instance): Why {
+  const { plan, services, tally } = instance;
   return {
+    draining: drainingStatus(instance),
     services: plan.services.flatMap(({ name }) => {
       const service = services.get(name);
       if (service === undefined) return [];

@@ -28,7 +28,12 @@ for (const [code, program] of [
       carries: null,
       services: [],
     } as const;
-    const worker = forkWorker(1, 1, { engine: 'js', handles: [], drainMs: 1000, table: () => table }, () => undefined);
+    const worker = forkWorker(
+      1,
+      1,
+      { engine: 'js', handles: [], drainMs: 1000, reloadDrainMs: 0, table: () => table },
+      () => undefined,
+    );
     const ready = await worker.ready;
     assert.ok(!ready.ok);
     assert.match(ready.reason, new RegExp(`cannot be forked: .*${code}`));
@@ -81,9 +86,14 @@ test('a mad worker that says hello again gets no listening socket a second time,
     services: [],
   } as const;
   const heard: WorkerNews[] = [];
-  const worker = forkWorker(1, 1, { engine: 'js', handles, drainMs: 1000, table: () => table }, (_worker, message) => {
-    heard.push(message);
-  });
+  const worker = forkWorker(
+    1,
+    1,
+    { engine: 'js', handles, drainMs: 1000, reloadDrainMs: 0, table: () => table },
+    (_worker, message) => {
+      heard.push(message);
+    },
+  );
   t.after(() => worker.kill());
   await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records_dropped'));
   assert.equal(worker.state, 'forked');

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 
 import type { EngineChoice } from '../../config/plan.ts';
 import { deferred } from '../deferred.ts';
+import type { DrainLimits } from '../drain.ts';
 import type { BoundHandle } from '../engine/engine.ts';
 import { toPrimary } from '../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../ipc/messages.ts';
@@ -14,13 +15,11 @@ import { guardChannel } from './channel-guard.ts';
 import { fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
 
-/** What a generation asks of its workers. */
-export interface Assignment {
+/** What a generation asks of its workers; of the limits the longest of its services. */
+export interface Assignment extends DrainLimits {
   readonly engine: EngineChoice;
   /** One bound handle a service, in the table's order; null: it waits for listen(). */
   readonly handles: readonly BoundHandle[] | null;
-  /** The longest drain of its services. */
-  readonly drainMs: number;
   table(): Table;
 }
 
@@ -40,13 +39,11 @@ export interface Exit {
 
 export type ReadyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-export interface WorkerProcess {
+export interface WorkerProcess extends DrainLimits {
   /** 1 … workers; a replacement has the id of the one it replaces. */
   readonly id: number;
   readonly pid: number;
   readonly generation: number;
-  /** The longest drain of its services. */
-  readonly drainMs: number;
   readonly state: WorkerState;
   readonly engine: 'native' | 'js' | null;
   readonly engineNote: string | null;
@@ -183,6 +180,7 @@ export function forkWorker(
     pid: child?.process.pid ?? 0,
     generation,
     drainMs: assignment.drainMs,
+    reloadDrainMs: assignment.reloadDrainMs,
     get state() {
       return state;
     },

@@ -4,13 +4,15 @@
 import cluster from 'node:cluster';
 
 import type { BoundHandle, CreateEngine, Engine } from '../engine/engine.ts';
-import { drainUntil } from '../drain.ts';
 import { send, sendLast, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
 import type { Admission } from './admission.ts';
 import { createAdmission } from './admission.ts';
+import { giveMemoryBack } from './at-rest.ts';
+import type { Draining } from './draining.ts';
+import { createDraining } from './draining.ts';
 import { loadEngine } from './engine-choice.ts';
 import { movedRoutes } from './moved.ts';
 import type { WorkerPolicy } from './policy.ts';
@@ -20,9 +22,6 @@ import { createRecords } from './records.ts';
 import { createReporter } from './reporter.ts';
 import { createReports } from './reports.ts';
 import { watchShortages } from './shortages.ts';
-
-/** With nothing left to do but wait for the last connections, how often to look. */
-const DRAIN_POLL_MS = 20;
 
 // Ctrl-C goes to the whole process group, and a service manager may signal every process: only the primary decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
@@ -39,10 +38,7 @@ let engine: Engine | null = null;
 let admission: Admission | null = null;
 let policy: WorkerPolicy | null = null;
 let table: Table | null = null;
-let draining = false;
-let cut = 0;
-/** When each service's time is up, while it drains. */
-let drains: { readonly until: number; readonly timer: NodeJS.Timeout }[] = [];
+let draining: Draining | null = null;
 const shortages = watchShortages(() => {
   const refused = admission?.beyondDescriptors ?? 0;
   return { ...engine?.shortages(), ...(refused > 0 && { descriptors: refused }) };
@@ -132,35 +128,23 @@ function isBoundHandle(handle: unknown): handle is BoundHandle {
 /** See the message `drain`; also called again, to hurry. */
 function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
   if (engine === null || table === null) process.exit(0);
-  const serving = engine;
-  serving.stopAccepting();
+  engine.stopAccepting();
   policy?.cutFor(why);
   admission?.drain();
-  const now = performance.now();
-  drains = table.services.map((service, index) => {
-    const before = drains[index];
-    clearTimeout(before?.timer);
-    const until = drainUntil(before?.until ?? null, timeoutMs, service.drainMs, now);
-    const end = (): void => {
-      cut += serving.cut(index);
-    };
-    return { until, timer: setTimeout(end, until - now) };
-  });
-  finishWhenIdle();
+  draining ??= createDraining(engine, finish, rest);
+  draining.told(table.services, timeoutMs, why);
 }
 
-function finishWhenIdle(): void {
-  if (draining) return;
-  draining = true;
-  const poll = setInterval(() => {
-    if (engine !== null && engine.active > 0) return;
-    clearInterval(poll);
-    for (const { timer } of drains) clearTimeout(timer);
-    finish();
-  }, DRAIN_POLL_MS);
+/** Some connections stay for long: what was needed for new ones is given back. */
+function rest(): void {
+  // Nobody waits for a slot any longer.
+  admission?.close();
+  shortages.close();
+  reports.rest();
+  void giveMemoryBack();
 }
 
-function finish(): void {
+function finish(cut: number): void {
   shortages.close();
   reporter.close();
   reports.close();

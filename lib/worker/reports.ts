@@ -1,5 +1,6 @@
 // A worker's counters on their way to the primary: twice a second by themselves (which is also the heartbeat), at once
-// when asked, and a last time at the end.
+// when asked, and a last time at the end. A worker that only waits for its last connections sends them when they have
+// changed, and is heard of all the same.
 
 import { send, trySend } from '../ipc/channel.ts';
 import type { ToPrimary } from '../ipc/messages.ts';
@@ -7,6 +8,9 @@ import type { ToPrimary } from '../ipc/messages.ts';
 const INTERVAL_MS = 500;
 /** With least_connections the other workers balance by these figures, so that they must not be old. */
 const BALANCING_INTERVAL_MS = 100;
+/** At rest a worker looks less often, and every second time it sends something although nothing has changed: it does not hang. */
+const AT_REST_MS = 1000;
+const HEARTBEAT_EVERY = 2;
 
 let lastRss = 0;
 
@@ -25,6 +29,8 @@ export interface Reports {
   begin(balancing: boolean): void;
   /** Answers the primary's `report`. */
   answer(id: number): void;
+  /** From now on nothing is sent twice, but a heartbeat. */
+  rest(): void;
   /** Sends the last report. */
   close(): void;
 }
@@ -43,6 +49,21 @@ export function createReports(values: () => readonly number[], takeReached: () =
       timer ??= setInterval(() => {
         trySend(report(null));
       }, interval).unref();
+    },
+    rest() {
+      clearInterval(timer);
+      let sent: readonly number[] = [];
+      let quiet = 0;
+      timer = setInterval(() => {
+        const now = values();
+        const same = now.every((value, i) => value === sent[i]);
+        if (same && ++quiet < HEARTBEAT_EVERY) return;
+        quiet = 0;
+        sent = now;
+        const whole = report(null);
+        // A report cut short changes only what it has.
+        trySend(same ? { ...whole, values: [] } : whole);
+      }, AT_REST_MS).unref();
     },
     answer(id) {
       send(report(id));

@@ -1,12 +1,14 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
+import { drainingText } from '../../control/facts.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 import { counted, duration } from '../../units.ts';
 
 export function checkInstance(patient: Patient): Finding[] {
   const { status } = patient;
-  const inside = status === null ? [] : [workers(status, patient.running?.workers ?? null), engine(status)];
+  const inside =
+    status === null ? [] : [workers(status, patient.running?.workers ?? null), oldWorkers(status), engine(status)];
   return [
     ...homeDirectory(patient),
     pidFile(patient),
@@ -114,6 +116,11 @@ function workers({ workers: all, totals, state }: Status, wanted: number | null)
   if (ready === 0 && state !== 'draining') return critical(name, summary, why, hint);
   if (wanted !== null && ready < wanted && state === 'running') return warn(name, summary, why, hint);
   return ok(name, summary);
+}
+
+/** Nothing to mend: they end with their connections, and there are never too many. */
+function oldWorkers({ draining }: Status): Finding {
+  return ok('old_workers', drainingText(draining) ?? 'none; no connection is left from before a reload');
 }
 
 function engine({ engine: chosen, version, uptime_ms }: Status): Finding {

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { monotonicClock } from '../../e2e/harness/monotonic.ts';
+import type { ServiceTable } from '../ipc/table.ts';
+import { createDraining } from './draining.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Two services with connections; the second has a limit on reloads. */
+function scene(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let clock = 0;
+  monotonicClock(t, () => clock);
+  const seen = { over: [] as number[], rests: 0, looks: 0 };
+  const live = [3, 2];
+  const engine = {
+    get active() {
+      seen.looks++;
+      return live.reduce((a, b) => a + b);
+    },
+    cut: (service: number): number => {
+      const count = live[service] ?? 0;
+      live[service] = 0;
+      return count;
+    },
+  };
+  const draining = createDraining(
+    engine,
+    (cut) => seen.over.push(cut),
+    () => seen.rests++,
+  );
+  const services = [0, 3_600_000].map((reloadDrainMs) => ({
+    drainMs: 30_000,
+    reloadDrainMs,
+  })) as unknown as ServiceTable[];
+  const pass = (ms: number, step = 20): void => {
+    for (let left = ms; left > 0; left -= step) {
+      clock += step;
+      t.mock.timers.tick(step);
+    }
+  };
+  const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
+  return { seen, live, pass, told };
+}
+
+test('after a reload connections stay until they end, but for those of a service with a limit', (t) => {
+  const { seen, live, pass, told } = scene(t);
+  told(null, 'drain');
+  pass(3_599_000, 1000);
+  assert.deepEqual(live, [3, 2]);
+  pass(2000, 1000);
+  assert.deepEqual(live, [3, 0]);
+  pass(DAY_MS, 1000);
+  assert.deepEqual([live, seen.over], [[3, 0], []]);
+  live[0] = 0;
+  pass(1000);
+  assert.deepEqual(seen.over, [2]);
+});
+
+test('it rests once, when connections stay, and looks for their end once a second from then on', (t) => {
+  const { seen, pass, told } = scene(t);
+  told(null, 'drain');
+  pass(2900);
+  assert.deepEqual([seen.rests, seen.looks > 100], [0, true]);
+  pass(200);
+  assert.equal(seen.rests, 1);
+  seen.looks = 0;
+  pass(10_000);
+  assert.ok(seen.looks <= 10, `${seen.looks} looks in 10 s`);
+  told(null, 'drain');
+  pass(10_000);
+  assert.equal(seen.rests, 1);
+});
+
+test('a stop wakes it: what is left is cut in the time of a stop, and its end is seen at once', (t) => {
+  const { seen, live, pass, told } = scene(t);
+  told(null, 'drain');
+  pass(10_000);
+  told(null, 'stopped');
+  pass(29_900);
+  assert.deepEqual(live, [3, 2]);
+  pass(140);
+  assert.deepEqual([live, seen.over], [[0, 0], [5]]);
+});
