@@ -241,8 +241,9 @@ install() {
 
   new=$work/new
   mkdir "$new"
-  for part in dist sample package.json install.sh README.md README.ko.md CHANGELOG.md LICENSE; do
-    [ ! -e "$source/$part" ] || cp -R "$source/$part" "$new/" ||
+  for part in dist sample package.json install.sh README.md README.ko.md CHANGELOG.md LICENSE \
+    config/README.md lib/README.md lib/BEHAVIOUR.md lib/cli/README.md lib/control/README.md lib/engine/README.md; do
+    [ ! -e "$source/$part" ] || { mkdir -p "$new/$(dirname "$part")" && cp -R "$source/$part" "$new/$part"; } ||
       fail "$part cannot be copied to $prefix" 'the disk is full' 'free some space and run this again; nothing was changed'
   done
   rm -f "$new/dist/.stamp"

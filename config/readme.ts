@@ -1,4 +1,4 @@
-// The part of a README that is generated: what stands between `<!-- generated: config -->` and `<!-- end -->`.
+// The part of config/README.md that is generated: what stands between `<!-- generated: config -->` and `<!-- end -->`.
 import { renderReference, type Language } from './reference.ts';
 
 const PART = /(<!-- generated: config -->\n)[\s\S]*?(<!-- end -->)/;

@@ -45,7 +45,14 @@ test('a release is installed, runs, and says what to do next', async (t) => {
   assert.ok(outcome.stdout.includes(`${place.prefix}/bin is not in your PATH`));
   assert.ok(outcome.stdout.includes('config.yaml'));
   assert.ok((await versionOf(place)).includes(V1));
-  for (const file of ['package.json', 'LICENSE', 'install.sh', 'dist/backend.js', 'sample/README.md']) {
+  for (const file of [
+    'package.json',
+    'LICENSE',
+    'install.sh',
+    'dist/backend.js',
+    'sample/README.md',
+    'lib/cli/README.md',
+  ]) {
     assert.ok(existsSync(join(place.lib, V1, file)), file);
   }
   assert.deepEqual(readdirSync(place.lib), [V1], 'nothing but the version is left');

@@ -1,12 +1,12 @@
-// The lists in the READMEs are those of the program: keys, options, events, reasons, metrics, variables.
+// The lists in the pages are those of the program: keys, options, events, reasons, metrics, variables.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withReference } from '../config/readme.ts';
 import { COMMANDS, FLAGS } from '../lib/cli/commands.ts';
 import { FAILED, REASONS } from '../lib/ipc/reasons.ts';
-import { withGlance } from './bench/readme.ts';
+import { withBrief, withGlance } from './bench/readme.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
@@ -16,25 +16,23 @@ import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 import { until } from './harness/until.ts';
 import { freePort } from './harness/ports.ts';
+import { READMES, textOf } from './harness/pages.ts';
 import { ROOT } from './harness/root.ts';
 
-const READMES = [
-  { file: 'README.md', language: 'en' },
-  { file: 'README.ko.md', language: 'ko' },
-] as const;
-const text = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-/** Tables are compared in the English one; readme.test.ts holds the Korean one to it. */
-const sections = sectionsOf(text('README.md'));
+const CONFIG = 'config/README.md';
+const COMMANDS_PAGE = 'lib/cli/README.md';
+const WATCHING = 'lib/control/README.md';
+const ENGINES = 'lib/engine/README.md';
 
-function tableIn(title: string): Rows {
-  const rows = sections.find((section) => section.title === title)?.tables[0];
-  if (rows === undefined) throw new Error(`Cannot find the table of "${title}" in README.md`);
+function tableIn(file: string, title: string): Rows {
+  const rows = sectionsOf(textOf(file)).find((section) => section.title === title)?.tables[0];
+  if (rows === undefined) throw new Error(`Cannot find the table of "${title}" in ${file}`);
   return rows;
 }
 
 /** The first column: what is named in each row. */
-function namesIn(title: string): (string | undefined)[] {
-  return tableIn(title).map(([cell = '']) => codeIn(cell)[0]);
+function namesIn(file: string, title: string): (string | undefined)[] {
+  return tableIn(file, title).map(([cell = '']) => codeIn(cell)[0]);
 }
 
 /** Every source that is shipped, one after the other. */
@@ -44,24 +42,23 @@ function sources(...folders: string[]): string {
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
     )
     .filter((file) => /\.(ts|mjs|c)$/.test(file) && !file.endsWith('.test.ts') && !file.includes('/contract/'))
-    .map(text)
+    .map(textOf)
     .join('\n');
 }
 
-for (const { file, language } of READMES) {
-  test(`${file} has the configuration reference as the schema has it (npm run docs writes it)`, () => {
-    assert.equal(text(file), withReference(text(file), language));
-  });
-}
+test('the configuration reference is that of the schema (npm run docs writes it)', () => {
+  assert.equal(textOf(CONFIG), withReference(textOf(CONFIG), 'en'));
+});
 
-test('both READMEs show the figures of RESULTS.md and no others (npm run docs writes them)', () => {
-  const measured = join(ROOT, 'e2e', 'bench', 'RESULTS.md');
-  const results = existsSync(measured) ? readFileSync(measured, 'utf8') : null;
-  for (const { file } of READMES) assert.equal(text(file), withGlance(text(file), results), file);
+test('the pages show the figures of RESULTS.md and no others (npm run docs writes them)', () => {
+  const measured = existsSync(join(ROOT, 'e2e', 'bench', 'RESULTS.md'));
+  const results = measured ? textOf('e2e/bench/RESULTS.md') : null;
+  assert.equal(textOf(ENGINES), withGlance(textOf(ENGINES), results));
+  for (const file of READMES) assert.equal(textOf(file), withBrief(textOf(file), results), file);
 });
 
 test('the table of commands has every command with its options', () => {
-  const rows = tableIn('Core commands').map(([command = '', options = '']) => {
+  const rows = tableIn(COMMANDS_PAGE, 'Commands').map(([command = '', options = '']) => {
     const [, name, ...argument] = codeIn(command)[0]?.split(' ') ?? [];
     return [name, [...argument, ...codeIn(options)]];
   });
@@ -92,22 +89,25 @@ test('the list of events is that of the sources, with their levels', () => {
   for (const [, level = '', event = ''] of logged) {
     levels.set(event, (levels.get(event) ?? new Set()).add(level.toUpperCase()));
   }
-  const written = tableIn('Events').map(([event = '', level = '']) => [codeIn(event)[0], level.split(', ').sort()]);
+  const written = tableIn(WATCHING, 'Events').map(([event = '', level = '']) => [
+    codeIn(event)[0],
+    level.split(', ').sort(),
+  ]);
   const found = [...levels].map(([event, set]) => [event, [...set].sort()]);
   assert.deepEqual(Object.fromEntries(written), Object.fromEntries(found));
 });
 
 test('the list of reasons is the closed list, in its order', () => {
-  const written = tableIn('Connection records').map(([reason = '', , failed]) => [codeIn(reason)[0], failed]);
+  const written = tableIn(WATCHING, 'Connection records').map(([reason = '', , failed]) => [codeIn(reason)[0], failed]);
   const known = REASONS.map((reason) => [reason, FAILED.has(reason) ? 'yes' : 'no']);
   assert.deepEqual(written, known);
 });
 
 test('every environment variable that the program reads is named', () => {
-  const read = `${sources('lib')}\n${text('bin/bal.ts')}\n${text('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
+  const read = `${sources('lib')}\n${textOf('bin/bal.ts')}\n${textOf('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
   const known = new Set(Array.from(read, ([, name]) => name));
   known.delete('BAL_VERSION'); // put in by the build
-  const named = new Set(Array.from(text('README.md').matchAll(/`(BAL_[A-Z_]+)`/g), ([, name]) => name));
+  const named = new Set(Array.from(textOf(COMMANDS_PAGE).matchAll(/`(BAL_[A-Z_]+)`/g), ([, name]) => name));
   assert.deepEqual(named, known);
 });
 
@@ -124,7 +124,7 @@ function keysAt(value: unknown, path: string): string[] {
 
 /** Compares each row of the table with the document; a row for several places is compared with the first that is filled. */
 function assertKeys(title: string, document: unknown, filled: (path: string) => boolean = () => true): void {
-  for (const [where = '', keys = ''] of tableIn(title)) {
+  for (const [where = '', keys = ''] of tableIn(COMMANDS_PAGE, title)) {
     const path = where === 'top level' ? '' : codeIn(where).find(filled);
     if (path === undefined) continue;
     assert.deepEqual(new Set(codeIn(keys)), new Set(keysAt(document, path)), `${title}: ${where}`);
@@ -153,7 +153,7 @@ test('the keys of the JSON documents and the metrics are those that a running ba
     const labels = Array.from((sample?.[1] ?? '').matchAll(/(\w+)="/g), ([, label]) => label);
     return [name, type, labels.filter((label) => label !== 'le')];
   });
-  const written = tableIn('Metrics').map(([name = '', type = '', labels = '']) => [
+  const written = tableIn(WATCHING, 'Metrics').map(([name = '', type = '', labels = '']) => [
     codeIn(name)[0],
     type,
     codeIn(labels),
@@ -176,7 +176,7 @@ test('what the text shows of bal why is what it prints, but for the numbers', as
     const why = await bal.cli('why');
     return /stood for .*\n.* health checks passed/.test(why.stdout) && why;
   });
-  const shown = blocksOf(text('README.md')).find((block) => block.text.startsWith('default is degraded'));
+  const shown = blocksOf(textOf(COMMANDS_PAGE)).find((block) => block.text.startsWith('default is degraded'));
   const shape = (it: string): string =>
     it
       .trim()
@@ -194,9 +194,9 @@ test('the table of paths is that of the admin listener, and the one of files tha
   });
   const { error }: { error: string } = JSON.parse(await (await fetch(`http://127.0.0.1:${admin}/nothing`)).text());
   const known = /; try (.*)$/.exec(error)?.[1]?.split(', ') ?? [];
-  assert.deepEqual(new Set(namesIn('Admin listener')), new Set(known));
+  assert.deepEqual(new Set(namesIn(WATCHING, 'Admin listener')), new Set(known));
   const files = readdirSync(bal.home.dir, { recursive: true, encoding: 'utf8' })
     .filter((file) => file !== 'logs')
     .map((file) => file.replace(/\d{4}-\d\d-\d\d\.\d+/, 'DATE.N'));
-  assert.deepEqual(new Set(namesIn('Files and home')), new Set(files));
+  assert.deepEqual(new Set(namesIn(COMMANDS_PAGE, 'Files and home')), new Set(files));
 });

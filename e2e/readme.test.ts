@@ -1,24 +1,27 @@
-// What the READMEs tell a reader to type works: every block of commands runs in a home of its own, every configuration is
-// valid, every JSON example is JSON, and both languages say the same.
+// What the pages tell a reader to type works: every block of commands runs in a home of its own, every configuration is
+// valid, and every JSON example is JSON. pages.test.ts has the rest: links, names, shape.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { newHome } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { http } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
-import { anchorOf, type Block, blocksOf, codeIn, linksIn, sectionsOf } from './harness/markdown.ts';
+import { type Block, blocksOf } from './harness/markdown.ts';
 import { atEnd, atExit } from './harness/owner.ts';
+import { REFERENCE, textOf } from './harness/pages.ts';
 import { freePort } from './harness/ports.ts';
 import { gone, pidsOf, signal } from './harness/processes.ts';
 import { lacking } from './harness/program.ts';
 import { ROOT } from './harness/root.ts';
 
-const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
-const english = read('README.md');
-const korean = read('README.ko.md');
+/** README.ko.md has the same blocks: pages.test.ts. */
+const PAGES = ['README.md', ...REFERENCE, 'CONTRIBUTING.md'];
+const blocks = PAGES.flatMap((file) =>
+  blocksOf(textOf(file)).map((block) => ({ ...block, file, at: `${file}:${block.line}` })),
+);
 
 /** Commands that are not run here, each with the reason. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
@@ -28,6 +31,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run build:native\b/, 'it would replace the addon that other tests are using'],
   [/^curl .*https:/, 'needs the internet; install.test.ts installs from a file:// release'],
   [/^sudo /, 'needs root and systemd; systemd.test.ts checks the units'],
+  [/^promtool /, 'looks at /etc/prometheus; monitoring.test.ts checks the files'],
 ];
 
 function isRun(line: string): boolean {
@@ -124,12 +128,12 @@ function scriptOf(block: Block): string {
     .join('\n');
 }
 
-const scripts = blocksOf(english).filter(({ language }) => ['bash', 'sh'].includes(language));
+const scripts = blocks.filter(({ language }) => ['bash', 'sh'].includes(language));
 
 for (const block of scripts) {
   const script = scriptOf(block);
   const commands = script.split('\n').filter((line) => !line.startsWith('#'));
-  const title = `README.md:${block.line} works: ${commands[0] ?? ''}`;
+  const title = `${block.at} works: ${commands[0] ?? ''}`;
   if (commands.join('') === '') continue;
   const missing = lacking('bash', ...(script.includes('curl ') ? ['curl'] : []));
   test(title, { skip: missing ?? false }, async (t) => {
@@ -155,23 +159,30 @@ test('a command that is not run is still in the text', () => {
     );
 });
 
-test('every configuration in the text is valid, and the recommended one passes --strict', async (t) => {
+test('every configuration is valid, and the first one of each page passes --strict', async (t) => {
   const home = newHome(t);
-  const blocks = blocksOf(english).filter(({ language }) => language === 'yaml');
-  assert.ok(blocks.length >= 4);
-  for (const [i, { text, line }] of blocks.entries()) {
-    const file = join(home, `line-${line}.yaml`);
-    writeFileSync(file, text);
-    // What deserves a look depends on the machine: its limit of descriptors may be below what an example asks for.
-    const { code, stderr } = await cli(['check', '--config', file, ...(i === 0 ? ['--strict'] : [])], { home });
-    assert.equal(code, 0, `README.md:${line} ${stderr}`);
+  const configurations = blocks.filter(({ language }) => language === 'yaml');
+  assert.ok(configurations.length >= 5);
+  const pages = new Set<string>();
+  for (const [i, { text, file, at }] of configurations.entries()) {
+    const path = join(home, `${i}.yaml`);
+    writeFileSync(path, text);
+    // What deserves a look depends on the machine: its limit of descriptors may be below what a later example asks for.
+    const { code, stderr } = await cli(['check', '--config', path, ...(pages.has(file) ? [] : ['--strict'])], { home });
+    assert.equal(code, 0, `${at} ${stderr}`);
+    pages.add(file);
   }
 });
 
+test('the configuration of the first page has three lines, and that of config/README.md is the sample', () => {
+  const first = (file: string) => blocks.find((block) => block.file === file && block.language === 'yaml')?.text ?? '';
+  assert.equal(first('README.md').split('\n').length, 3);
+  const sample = readFileSync(join(ROOT, 'sample', 'config.yaml'), 'utf8').replaceAll(/^#.*\n/gm, '');
+  assert.equal(`${first('config/README.md')}\n`, sample);
+});
+
 test('every JSON example is JSON, and a log line has its keys in order', () => {
-  const lines = blocksOf(english)
-    .filter(({ language }) => language === 'json')
-    .map(({ text }): unknown => JSON.parse(text));
+  const lines = blocks.filter(({ language }) => language === 'json').map(({ text }): unknown => JSON.parse(text));
   assert.ok(lines.length >= 2);
   for (const value of lines) {
     assert.deepEqual(Object.keys(Object(value)), ['timestamp', 'level', 'message', 'module', 'event', 'fields']);
@@ -183,67 +194,7 @@ test('the errors that the text shows are those that bal prints', async (t) => {
   const file = join(home, 'config.yaml');
   writeFileSync(file, 'backends:\n  - host: "127.0.0.1"\n    port: "abc"\nbackend: 1\n');
   const { stderr } = await cli(['check', '--config', 'config.yaml'], { home });
-  const shown = blocksOf(english).find(({ text }) => text.startsWith('config.yaml:'));
+  const shown = blocks.find(({ text }) => text.startsWith('config.yaml:'));
   for (const line of shown?.text.split('\n') ?? [''])
     assert.ok(stderr.split('\n').includes(line), `${line}\n${stderr}`);
-});
-
-test('both languages have the same headings, the same blocks and tables of the same size', () => {
-  const shape = (text: string) =>
-    sectionsOf(text).map(({ level, tables }) => ({ level, rows: tables.map((rows) => rows.map((row) => row.length)) }));
-  assert.deepEqual(shape(korean), shape(english));
-  const blocks = (text: string) => blocksOf(text).map(({ line: _line, ...block }) => block);
-  assert.deepEqual(blocks(korean), blocks(english));
-  const first = (text: string) => sectionsOf(text).flatMap(({ tables }) => tables.flat().map(([cell]) => cell));
-  const named = (cells: readonly (string | undefined)[]) => cells.filter((cell) => cell?.startsWith('`'));
-  assert.deepEqual(named(first(korean)), named(first(english)));
-});
-
-const DOCUMENTS = [
-  'README.md',
-  'README.ko.md',
-  'CHANGELOG.md',
-  'CONTRIBUTING.md',
-  'lib/README.md',
-  'e2e/README.md',
-  'sample/README.md',
-];
-
-test('every link leads to a file or a heading that is there', () => {
-  const lost = DOCUMENTS.flatMap((file) => {
-    const text = read(file);
-    const anchors = new Set(sectionsOf(text).map(({ title }) => anchorOf(title)));
-    const leads = (target: string): boolean =>
-      target.startsWith('#')
-        ? anchors.has(decodeURIComponent(target.slice(1)))
-        : existsSync(join(ROOT, dirname(file), target.replace(/#.*/, '')));
-    return linksIn(text)
-      .filter((target) => !leads(target))
-      .map((target) => `${file}: ${target}`);
-  });
-  assert.deepEqual(lost, []);
-});
-
-test('every file of ours that a text names is there', () => {
-  const lost = DOCUMENTS.flatMap((file) =>
-    codeIn(read(file))
-      .filter((word) => /^(bin|config|lib|sample|e2e)\/[\w./-]+$/.test(word) && !existsSync(join(ROOT, word)))
-      .map((word) => `${file}: ${word}`),
-  );
-  // npm run bench writes it.
-  assert.deepEqual(
-    lost.filter((name) => !name.endsWith('e2e/bench/RESULTS.md')),
-    [],
-  );
-});
-
-test('every npm script that a text names is there', () => {
-  const { scripts: known }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
-  const named = DOCUMENTS.flatMap((file) =>
-    Array.from(read(file).matchAll(/\bnpm run ([\w:]+)/g), ([, name = '']) => name),
-  );
-  assert.deepEqual(
-    named.filter((name) => !Object.hasOwn(known, name)),
-    [],
-  );
 });

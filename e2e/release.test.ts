@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { after, test } from 'node:test';
+import { linksIn } from './harness/markdown.ts';
+import { FOR_CONTRIBUTORS, READMES, REFERENCE, textOf } from './harness/pages.ts';
 import { newFolder } from './harness/release.ts';
 import { ROOT } from './harness/root.ts';
 
@@ -57,6 +59,22 @@ test('the npm package and the release have the same files: programs, samples, li
   }
   assert.deepEqual(
     files.filter((file) => /\.test\.|\.stamp|node_modules/.test(file)),
+    [],
+  );
+});
+
+test('every page for users is shipped with all that it links, but for pages that need the sources', () => {
+  const files = new Set<string>(filesIn(release('pages')));
+  const pages = [...READMES, ...REFERENCE, 'CHANGELOG.md'];
+  const needed = pages.flatMap((file) =>
+    linksIn(textOf(file))
+      .map((target) => target.replace(/#.*/, ''))
+      .filter((target) => target !== '')
+      .map((target) => normalize(join(dirname(file), target))),
+  );
+  const beside: readonly string[] = FOR_CONTRIBUTORS;
+  assert.deepEqual(
+    [...pages, ...needed].filter((file) => !files.has(file) && !beside.includes(file)),
     [],
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withGlance } from './readme.ts';
+import { withBrief, withGlance } from './readme.ts';
 
 const README = 'before\n<!-- generated: bench -->\nold\n<!-- end -->\nafter\n';
 const RESULTS = `# Benchmark results
@@ -39,4 +39,19 @@ test('without results nothing is shown, and results of another form are not pass
   assert.equal(withGlance(README, null), 'before\n<!-- generated: bench -->\n<!-- end -->\nafter\n');
   assert.throws(() => withGlance(README, '# Benchmark results\n'), /Cannot find the facts/);
   assert.throws(() => withGlance('no part', null), /Cannot find the generated part/);
+});
+
+test('in brief are when, where and a few rows, and a table without them is not passed over', () => {
+  const page = 'before\n<!-- generated: bench in brief -->\n<!-- end -->\nafter\n';
+  const table = (...rows: readonly string[]): string =>
+    `- Date: today\n- Machine: this one\n\n## At a glance\n\n${['| case | × haproxy | bal |', '| --- | --- | --- |', ...rows].join('\n')}\n`;
+  const [connects, requests, rest] = ['| conn-fin | CPU µs | 1 |', '| rr-16k | CPU µs | 2 |', '| idle | MiB | 5 |'];
+  assert.equal(
+    withBrief(page, table(connects, requests, rest)),
+    `before\n<!-- generated: bench in brief -->\n\n- Date: today\n- Machine: this one\n\n` +
+      `| case | × haproxy | bal |\n| --- | --- | --- |\n${connects}\n${rest}\n\n<!-- end -->\nafter\n`,
+  );
+  assert.throws(() => withBrief(page, table(requests)), /Cannot find the facts/);
+  assert.throws(() => withBrief(page.replace('in brief', ''), null), /Cannot find the generated part/);
+  assert.equal(withBrief(page, null), page);
 });

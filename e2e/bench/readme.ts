@@ -1,22 +1,49 @@
-// What the READMEs show of RESULTS.md, word for word: when and where it was measured, how quiet it was, and the table at a
-// glance. Between `<!-- generated: bench -->` and `<!-- end -->`.
+// What pages show of RESULTS.md, word for word. lib/engine/README.md: when and where it was measured, how quiet it was, and
+// the table at a glance, between `<!-- generated: bench -->` and `<!-- end -->`. The READMEs: when and where, and a few lines
+// of that table, between `<!-- generated: bench in brief -->` and `<!-- end -->`.
 
-const PART = /(<!-- generated: bench -->\n)[\s\S]*?(<!-- end -->)/;
 const FACTS = ['- Date:', '- Machine:', '- Commit:', '- Other programs'];
+const FACTS_IN_BRIEF = ['- Date:', '- Machine:'];
+/** Case and figure as the table has them: what is good, and what is not. */
+const ROWS_IN_BRIEF = [
+  ['conn-fin', 'CPU'],
+  ['rr-64', 'CPU'],
+  ['rr-64', 'p99'],
+  ['stream-1', 'CPU'],
+  ['idle', 'MiB'],
+  ['idle', 'KiB'],
+] as const;
 
 /** `results` is the text of RESULTS.md; null: nothing was measured, so nothing is shown. */
-export function withGlance(readme: string, results: string | null): string {
-  if (!PART.test(readme)) throw new Error('Cannot find the generated part: no "<!-- generated: bench -->" in the text');
-  const shown = results === null ? '' : `\n${glanceOf(results)}\n\n`;
-  return readme.replace(PART, (_all, begin: string, end: string) => `${begin}${shown}${end}`);
+export function withGlance(page: string, results: string | null): string {
+  return filled(page, 'bench', results && shown(results, FACTS, () => true));
 }
 
-function glanceOf(results: string): string {
+export function withBrief(page: string, results: string | null): string {
+  return filled(page, 'bench in brief', results && shown(results, FACTS_IN_BRIEF, isInBrief));
+}
+
+function isInBrief(row: string): boolean {
+  const [, name, figure = ''] = row.split('|').map((cell) => cell.trim());
+  return ROWS_IN_BRIEF.some(([case_, start]) => name === case_ && figure.startsWith(start));
+}
+
+function filled(page: string, part: string, text: string | null): string {
+  const pattern = new RegExp(`(<!-- generated: ${part} -->\\n)[\\s\\S]*?(<!-- end -->)`);
+  if (!pattern.test(page))
+    throw new Error(`Cannot find the generated part: no "<!-- generated: ${part} -->" in the text`);
+  const inner = text === null ? '' : `\n${text}\n\n`;
+  return page.replace(pattern, (_all, begin: string, end: string) => `${begin}${inner}${end}`);
+}
+
+/** The facts and, of the table at a glance, its head and the rows that are wanted. */
+function shown(results: string, facts: readonly string[], isWanted: (row: string) => boolean): string {
   const lines = results.split('\n');
-  const facts = FACTS.flatMap((fact) => lines.find((line) => line.startsWith(fact)) ?? []);
+  const found = facts.flatMap((fact) => lines.find((line) => line.startsWith(fact)) ?? []);
   const section = results.split(/^## /m).find((text) => text.startsWith('At a glance\n')) ?? '';
-  const table = section.split('\n').filter((line) => line.startsWith('|'));
-  if (facts.length < FACTS.length || table.length < 3)
+  const [title, dashes, ...rows] = section.split('\n').filter((line) => line.startsWith('|'));
+  const wanted = rows.filter(isWanted);
+  if (found.length < facts.length || title === undefined || dashes === undefined || wanted.length === 0)
     throw new Error('Cannot find the facts and the table in RESULTS.md');
-  return `${facts.join('\n')}\n\n${table.join('\n')}`;
+  return `${found.join('\n')}\n\n${[title, dashes, ...wanted].join('\n')}`;
 }

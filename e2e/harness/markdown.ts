@@ -62,9 +62,10 @@ function cellsOf(line: string): string[] {
     .map((cell) => cell.trim());
 }
 
-/** The words in back-quotes. */
+/** The words in back-quotes, outside fenced blocks. */
 export function codeIn(text: string): string[] {
-  return Array.from(text.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
+  const prose = text.replaceAll(/^(`{3,})[\s\S]*?^\1$/gm, '');
+  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
 }
 
 /** Targets of links, without those to other sites. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { READMES, textOf } from '../harness/pages.ts';
 import { ROOT } from '../harness/root.ts';
 import { runsOf } from './ansi.ts';
 import { PICTURES } from './files.ts';
@@ -33,13 +34,10 @@ test('each run stands in its column, and text from outside stays text', () => {
   assert.match(svg, /<text x="37\.4" [^>]*fill="#ff6b6b">&lt;&amp;&gt;<\/text>/);
 });
 
-test('the pictures are there, small, shown in both READMEs, and made of what bal shows', () => {
-  for (const file of Object.values(PICTURES)) {
-    assert.ok(statSync(join(ROOT, file)).size < 150 * 1024, file);
-    for (const readme of ['README.md', 'README.ko.md']) {
-      assert.ok(readFileSync(join(ROOT, readme), 'utf8').includes(`](${file})`), `${readme} shows ${file}`);
-    }
-  }
+test('the pictures are there, small, shown where they belong, and made of what bal shows', () => {
+  for (const file of Object.values(PICTURES)) assert.ok(statSync(join(ROOT, file)).size < 150 * 1024, file);
+  for (const readme of READMES) assert.ok(textOf(readme).includes(`](${PICTURES.top})`), readme);
+  assert.ok(textOf('lib/control/README.md').includes(`](../../${PICTURES.page})`));
   const top = readFileSync(join(ROOT, PICTURES.top), 'utf8');
   for (const word of ['SERVICE', 'TREND', 'WORKER', 'q quit, s sort']) assert.ok(top.includes(word), word);
 });

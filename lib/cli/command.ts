@@ -11,5 +11,5 @@ export interface Io {
   redraw?(line: string): void;
 }
 
-/** Exit codes: see the table of commands in the README. */
+/** Exit codes: see the table of commands in README.md. */
 export type ExitCode = 0 | 1 | 2 | 3;
