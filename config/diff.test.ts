@@ -28,6 +28,7 @@ test('every key that a file can change is told by its name', () => {
     ['engine: js', 'engine', 'auto', 'js'],
     ['port: 1234', 'default.port', '9295', '1234'],
     ['bind_address: "::1"', 'default.bind_address', '0.0.0.0', '::1'],
+    ['health_check: {type: none}', 'default.health_check.type', 'tcp', 'none'],
     ['method: least_connections', 'default.method', 'round_robin', 'least_connections'],
     ['runtime: {tcp_backlog: 7}', 'default.runtime.tcp_backlog', '4096', '7'],
     ['runtime: {max_concurrent_connections: 7}', 'max_concurrent_connections', '4000', '7'],

@@ -51,6 +51,7 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.port`, from.port, to.port),
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.backends`, backends(from), backends(to)),
+    ...change(`${name}.health_check.type`, from.healthCheck.type, to.healthCheck.type),
     ...runtime(from, to),
   ];
 }

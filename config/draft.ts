@@ -2,7 +2,7 @@
 // exists of a file with mistakes, so that what remains of it can be checked.
 import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
-import type { EngineChoice, LogConnections, LogLevel, Method } from './plan.ts';
+import type { EngineChoice, HealthCheckType, LogConnections, LogLevel, Method } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
 import { DEFAULTS, type ConfigFile } from './schema.ts';
 import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
@@ -31,6 +31,7 @@ export interface ServiceDraft {
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
   readonly backendsSound: boolean;
+  readonly healthCheck: { readonly type: Setting<HealthCheckType> };
   readonly runtime: TunedRuntime;
   /** What its own block sets; null in the flat form, where the instance's limit is the only one. */
   readonly ownLimit: Setting<number> | null;
@@ -65,7 +66,9 @@ export interface Written {
   readonly bad: ReadonlySet<string>;
 }
 
-type ServiceBlock = Pruned<Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'backends' | 'runtime'>>;
+type ServiceBlock = Pruned<
+  Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'backends' | 'health_check' | 'runtime'>
+>;
 
 export function draftOf(written: Written, machine: Machine): Draft {
   const { file, marks } = written;
@@ -128,9 +131,17 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     backends,
     backendsSound: list.sound,
+    healthCheck: healthCheckOf(blocks, written),
     runtime,
     ownLimit: !isFlat && limit.path?.length === runtimePath.length + 1 ? limit : null,
   };
+}
+
+/** Not laid over each other key by key: keys of one type would get among those of another. */
+function healthCheckOf(blocks: readonly Block<ServiceBlock>[], written: Written): ServiceDraft['healthCheck'] {
+  const block = settle('health_check', blocks, {}, 'default');
+  const own = block.path === null ? [] : [blockOf(block.value, block.path, written)];
+  return { type: settle('type', own, DEFAULTS['health_check.type'], 'default') };
 }
 
 function backendOf(

@@ -59,7 +59,14 @@ test('with errors, the values that could be told are listed, and no profile for 
   const paths = effective.map(({ path, value }) => `${path}=${value}`);
   assert.deepEqual(
     paths.filter((path) => !path.startsWith('log_')),
-    ['workers=3', 'engine=auto', 'bind_address=0.0.0.0', 'method=round_robin', 'runtime.tcp_backlog=5'],
+    [
+      'workers=3',
+      'engine=auto',
+      'bind_address=0.0.0.0',
+      'method=round_robin',
+      'health_check.type=tcp',
+      'runtime.tcp_backlog=5',
+    ],
   );
 });
 
@@ -245,5 +252,37 @@ test('bytes of a valid file changed, cut, doubled or broken off never make it th
       else assert.ok(read.problem.line !== null && read.problem.line >= 1 && read.problem.column !== null);
     }),
     { numRuns: process.env['BAL_SOAK'] === 'long' ? 5000 : 150 },
+  );
+});
+
+test("a service's health_check replaces the top level's as a whole, and the origin of its type is told", () => {
+  const text = `backends: [{host: a, port: 1}]
+health_check:
+  type: none
+services:
+  web: {}
+  db: {port: 2, health_check: {}}
+  raw: {port: 3, health_check: {type: tcp}}
+`;
+  const { plan, effective } = parseConfig(text, 'f');
+  assert.deepEqual(
+    plan?.services.map(({ healthCheck }) => healthCheck.type),
+    ['none', 'tcp', 'tcp'],
+  );
+  assert.deepEqual(
+    effective.filter(({ path }) => path.endsWith('health_check.type')).map(({ value, origin }) => [value, origin]),
+    [
+      ['none', 'file:3'],
+      ['tcp', 'default'],
+      ['tcp', 'file:7'],
+    ],
+  );
+  const wrong = parseConfig('backends: [{host: a, port: 1}]\nhealth_check: {type: nome, interval: 3}\n', 'f');
+  assert.deepEqual(
+    wrong.errors.map(({ path, hint }) => [path, hint]),
+    [
+      ['health_check.type', 'did you mean "none"?'],
+      ['health_check.interval', null],
+    ],
   );
 });

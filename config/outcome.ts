@@ -34,6 +34,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     port: draft.port.value,
     method: draft.method.value,
     backends: draft.backends.map(({ host, port }) => backendOf(host.value, port.value)),
+    healthCheck: { type: draft.healthCheck.type.value },
     runtime: toRuntime(draft.runtime),
     ownLimit: limit < instanceLimit ? limit : null,
   };
@@ -55,7 +56,7 @@ export function effectiveOf(draft: Draft): Effective[] {
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
-  for (const { path, port, bindAddress, method, backends, backendsSound, runtime } of draft.services) {
+  for (const { path, port, bindAddress, method, backends, backendsSound, healthCheck, runtime } of draft.services) {
     add([...path, 'bind_address'], bindAddress);
     add([...path, 'port'], port);
     add([...path, 'method'], method);
@@ -63,6 +64,7 @@ export function effectiveOf(draft: Draft): Effective[] {
       add([...path, 'backends', i, 'host'], backend.host);
       add([...path, 'backends', i, 'port'], backend.port);
     }
+    add([...path, 'health_check', 'type'], healthCheck.type);
     for (const key of RUNTIME_KEYS) {
       const isGuess = runtime[key].origin === 'auto-tuned' && !backendsSound; // for how many backends?
       if (!isGuess) add([...path, 'runtime', key], runtime[key]);

@@ -1,6 +1,8 @@
 // What a configuration means once it is valid: every value known, units in the names. Made by load.ts, read by all.
 
 export type Method = 'round_robin' | 'least_connections';
+/** `none`: backends are never asked. */
+export type HealthCheckType = 'tcp' | 'none';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Which ended connections are written to the log, one record each. */
 export type LogConnections = 'none' | 'failed' | 'all';
@@ -52,6 +54,7 @@ export interface ServicePlan {
   readonly port: number;
   readonly method: Method;
   readonly backends: readonly BackendPlan[];
+  readonly healthCheck: { readonly type: HealthCheckType };
   readonly runtime: Runtime;
   /** The service's own cap on connections where its block sets one, below the instance's; else null. */
   readonly ownLimit: number | null;

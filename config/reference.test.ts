@@ -23,7 +23,13 @@ test('the reference has one row for every key, in both languages', () => {
       .split('\n')
       .filter((line) => line.startsWith('| `'))
       .map((line) => line.split('`')[1]);
-    const expected = [...Object.keys(ROOT.properties ?? {}), 'backends[].host', 'backends[].port', ...RUNTIME_KEYS];
+    const expected = [
+      ...Object.keys(ROOT.properties ?? {}),
+      'backends[].host',
+      'backends[].port',
+      'health_check.type',
+      ...RUNTIME_KEYS,
+    ];
     assert.deepEqual(new Set(rows), new Set(expected));
     assert.equal(rows.length, expected.length);
   }
@@ -41,7 +47,16 @@ test('the reference is a well-formed table with bounds and defaults', () => {
 test('levels() knows every map of the file', () => {
   assert.deepEqual(
     levels().map(({ trail }) => trail.join('.')),
-    ['', 'backends', 'runtime', 'services', 'services.backends', 'services.runtime'],
+    [
+      '',
+      'backends',
+      'health_check',
+      'runtime',
+      'services',
+      'services.backends',
+      'services.health_check',
+      'services.runtime',
+    ],
   );
 });
 

@@ -46,13 +46,14 @@ export function renderReference(language: Language): string {
   ].join('\n\n');
 }
 
-/** One row a key; the keys of list entries follow as `key[].inner`. Free maps and `runtime` are one row. */
+/** One row a key; the keys of list entries follow as `key[].inner`, those of maps as `key.inner`. Free maps and `runtime` are one row. */
 function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
   const rows: string[][] = [];
   for (const [key, value] of Object.entries(shape.properties ?? {})) {
     const name = `${prefix}${key}`;
     const fallback = fallbackOf(value, shape.required?.includes(key) ?? false, language);
     rows.push([code(name), typeOf(value, language), fallback, meaningOf(value, language)]);
+    if (value.properties !== undefined && key !== 'runtime') rows.push(...rowsOf(value, `${name}.`, language));
     if (value.items !== undefined) rows.push(...rowsOf(value.items, `${name}[].`, language));
   }
   return rows;

@@ -25,9 +25,10 @@ test('sample/config.advanced.yaml has every key of the schema and no other, and 
       .filter(([, shape]) => shape.obsolete !== true)
       .map(([key]) => key)
       .sort();
-  const { runtime, backends, services } = Object(data);
+  const { runtime, health_check, backends, services } = Object(data);
   assert.deepEqual(keysOf(data), allowed());
   assert.deepEqual(keysOf(runtime), allowed('runtime'));
+  assert.deepEqual(keysOf(health_check), allowed('health_check'));
   assert.deepEqual(keysOf(backends[0]), allowed('backends', 0));
   assert.deepEqual(keysOf(services.database), allowed('services', 'database'));
   assert.ok(ROOT.properties?.['mode']?.obsolete);

@@ -17,6 +17,7 @@ export const DEFAULTS = {
   log_level: 'info',
   engine: 'auto',
   log_connections: 'failed',
+  'health_check.type': 'tcp',
 } as const;
 
 const port = { minimum: 1, maximum: 65_535 } as const;
@@ -27,6 +28,27 @@ export const BackendSchema = Type.Object(
     port: Type.Integer({ ...port, ...words('TCP port of the backend', '백엔드의 TCP 포트') }),
   },
   CLOSED,
+);
+
+export const HealthCheckSchema = Type.Object(
+  {
+    type: Type.Optional(
+      Type.Enum(['tcp', 'none'], {
+        default: DEFAULTS['health_check.type'],
+        ...words(
+          '`tcp`: a connect; `none`: the backends are never asked, what clients meet is all that is known',
+          '`tcp`: 연결 시도; `none`: 백엔드를 검사하지 않고 클라이언트가 겪은 것으로만 판단',
+        ),
+      }),
+    ),
+  },
+  {
+    ...CLOSED,
+    ...words(
+      "how the backends are checked; a service's block replaces the top level's as a whole",
+      '백엔드 검사 방법; 서비스의 블록은 최상위 블록을 통째로 대신함',
+    ),
+  },
 );
 
 /** The keys that a service has, and that at the top level are the defaults of every service. */
@@ -55,6 +77,7 @@ const serviceKeys = {
       ...words('where connections go', '연결을 보낼 곳'),
     }),
   ),
+  health_check: Type.Optional(HealthCheckSchema),
   runtime: Type.Optional(RuntimeSchema),
 };
 
@@ -108,8 +131,8 @@ export const ConfigSchema = Type.Object(
         maxProperties: MAX_SERVICES,
         names: "a name of at most 63 letters, digits, '-' and '_' that begins with a letter or digit",
         ...words(
-          'several listeners: name → `port`, `bind_address`, `method`, `backends`, `runtime`; what one leaves out comes from the top level',
-          '여러 리스너: 이름 → `port`, `bind_address`, `method`, `backends`, `runtime`; 없는 값은 최상위 값을 따름',
+          'several listeners: name → `port`, `bind_address`, `method`, `backends`, `health_check`, `runtime`; what one leaves out comes from the top level',
+          '여러 리스너: 이름 → `port`, `bind_address`, `method`, `backends`, `health_check`, `runtime`; 없는 값은 최상위 값을 따름',
         ),
       }),
     ),

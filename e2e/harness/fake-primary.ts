@@ -59,6 +59,7 @@ export function fakeStatus(reachable: number): Status {
     bind_address: '127.0.0.1',
     port: 9295,
     method: 'round_robin',
+    health_check: 'tcp',
     backend_total: 2,
     backend_reachable: reachable,
     backends: ['127.0.0.1:9000', '127.0.0.1:9001'].map((address, i) => ({
@@ -78,7 +79,7 @@ export function fakeStatus(reachable: number): Status {
     protection_mode: { enabled: false, reason: null, since: null, exit_condition: null },
     ends: { client_closed: 130, idle: 4, refused: 0 },
   };
-  const { name: _name, ends: _ends, ...first } = service;
+  const { name: _name, ends: _ends, health_check: _check, ...first } = service;
   return {
     running: true,
     pid: process.pid,

@@ -36,12 +36,13 @@ function reportOf({ configPath, errors, warnings, notes, plan, effective }: Load
     warnings,
     notes,
     backend_count: services.reduce((sum, { backends }) => sum + backends.length, 0),
-    services: services.map(({ name, bindAddress, port, method, backends }) => ({
+    services: services.map(({ name, bindAddress, port, method, backends, healthCheck }) => ({
       name,
       bind_address: bindAddress,
       port,
       method,
       backends: backends.map(({ address }) => address),
+      health_check: healthCheck.type,
     })),
     effective,
   };
@@ -64,9 +65,9 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
   else if (strict && warnings.length > 0) triplet(io, tooStrict(warnings.length));
 }
 
-function summaryOf({ name, bindAddress, port, method, backends }: ServicePlan): string {
+function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: ServicePlan): string {
   const to = listed(backends.map(({ address }) => address));
-  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method})`;
+  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${healthCheck.type === 'none' ? ', not checked' : ''})`;
 }
 
 function invalid(errors: readonly Problem[]): Triplet {

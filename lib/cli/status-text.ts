@@ -44,7 +44,8 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
 
 function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
   const { name, bind_address, port, method, backend_total, backend_reachable, backends } = service;
-  const title = `${paint(io, 'bold', name)}  ${addressOf(bind_address, port)}  ${method}`;
+  const checked = service.health_check === 'none' ? '  not checked' : '';
+  const title = `${paint(io, 'bold', name)}  ${addressOf(bind_address, port)}  ${method}${checked}`;
   const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
   const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
   if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');

@@ -54,7 +54,10 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
   return 1;
 }
 
-function serviceLines({ name, verdict, problem, protection, ends, backends }: ServiceWhy, io: Io): string[] {
+function serviceLines(
+  { name, health_check, verdict, problem, protection, ends, backends }: ServiceWhy,
+  io: Io,
+): string[] {
   const colour = verdict === 'serving' ? 'green' : verdict === 'degraded' ? 'yellow' : 'red';
   const reasons = Object.entries(ends).filter(([, count]) => count > 0);
   return [
@@ -68,6 +71,7 @@ function serviceLines({ name, verdict, problem, protection, ends, backends }: Se
     ...(reasons.length === 0
       ? []
       : [`  connections ended: ${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]),
+    ...(health_check === 'none' ? ['  not checked: what clients meet is all that is known of the backends'] : []),
     ...backends.flatMap((backend) => backendLines(backend, io)),
     '',
   ];

@@ -53,6 +53,8 @@ export interface ServiceStatus {
   readonly active_connections: number | null;
   readonly last_check_time: string | null;
   readonly protection_mode: ProtectionStatus;
+  /** `none`: nobody asks the backends, so they count as reachable until clients cannot reach them. */
+  readonly health_check: string;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>> | null;
 }
@@ -197,6 +199,8 @@ export interface BackendWhy {
 
 export interface ServiceWhy {
   readonly name: string;
+  /** `none`: what clients meet is all that is known of the backends. */
+  readonly health_check: string;
   readonly verdict: 'serving' | 'degraded' | 'failing_open';
   readonly problem: Triplet | null;
   readonly protection: ProtectionStatus;

@@ -24,6 +24,7 @@ function status(connections: number, bytes: number): Status {
     bind_address: '127.0.0.1',
     port: 1,
     method: 'round_robin',
+    health_check: 'tcp',
     backend_total: 1,
     backend_reachable: 1,
     backends: [backend],

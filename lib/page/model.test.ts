@@ -50,6 +50,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     bind_address: '127.0.0.1',
     port: 1,
     method: 'round_robin',
+    health_check: 'tcp',
     backend_total: 1,
     backend_reachable: state === 'up' ? 1 : 0,
     backends: [backend],

@@ -17,10 +17,13 @@ import { remember } from './evidence.ts';
 export type { Cause, Evidence } from './evidence.ts';
 
 export type Health = 'unknown' | 'up' | 'down';
-export type PoolSettings = Pick<
+export interface PoolSettings extends Pick<
   Runtime,
   'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs'
->;
+> {
+  /** False: nobody asks the backends. One counts as reachable until clients' connects fail, and when it is down clients try it again after each cool-down. */
+  readonly isChecked: boolean;
+}
 
 export interface Backend {
   readonly address: string;
@@ -80,8 +83,7 @@ export type BackendEvent =
       readonly began: number;
       readonly wall: number;
     }
-  | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number }
-  | { readonly kind: 'resolve_failed'; readonly backend: number; readonly began: number; readonly wall: number };
+  | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number };
 
 /** What is left of the cool-down, 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {
@@ -91,6 +93,11 @@ export function cooldownLeft(backend: Backend, now: number): number {
 /** Up, and nothing has failed since the last passed check. */
 export function isSteady({ health, fails, connectFailures }: Backend): boolean {
   return health === 'up' && fails === 0 && connectFailures === 0;
+}
+
+/** Clients are expected to reach it. */
+export function isReachable({ health, ip }: Backend, { isChecked }: PoolSettings): boolean {
+  return health === 'up' || (!isChecked && health === 'unknown' && ip !== null);
 }
 
 /** A failure that began then says nothing any more: an attempt that began later has succeeded. */
@@ -133,10 +140,8 @@ export function next(backend: Backend, event: BackendEvent, settings: PoolSettin
       return passed(backend, event, settings, now);
     case 'failed':
       return failed(backend, event, settings, now);
-    case 'resolve_failed':
-      return failed(backend, { ...event, cause: 'dns' }, settings, now);
     case 'resolved':
-      return resolved(backend, event.ips);
+      return resolved(backend, event.ips, settings);
     case 'connect_failed':
       return connectFailed(backend, event, settings, now);
     default:
@@ -223,8 +228,11 @@ function connectFailed(
   };
 }
 
-function resolved(backend: Backend, ips: readonly string[]): Backend {
+function resolved(backend: Backend, ips: readonly string[], { isChecked }: PoolSettings): Backend {
   if (ips.length === 0) return backend;
+  // Nobody will look whether it is there: clients may.
+  const isNew = !isChecked && backend.ip === null;
+  if (isNew) return { ...backend, ips, ip: ips[0] ?? null, health: 'unknown', fails: 0, lastCheck: null };
   const same = ips.length === backend.ips.length && ips.every((ip, i) => ip === backend.ips[i]);
   if (same) return backend;
   const ip = backend.ip !== null && ips.includes(backend.ip) ? backend.ip : (ips[0] ?? null);

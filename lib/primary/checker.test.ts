@@ -12,7 +12,15 @@ import type { Resolution, Resolver } from './resolver.ts';
 const LONG = 20_000;
 
 function target(changes: Partial<Target> = {}): Target {
-  return { host: '127.0.0.1', port: 1, intervalMs: LONG, upIntervalMs: LONG, timeoutMs: LONG, ...changes };
+  return {
+    host: '127.0.0.1',
+    port: 1,
+    isChecked: true,
+    intervalMs: LONG,
+    upIntervalMs: LONG,
+    timeoutMs: LONG,
+    ...changes,
+  };
 }
 
 /** Answers names as told; literals are themselves. */
@@ -287,12 +295,47 @@ test('a name that moves is told when its record is over, and checked at once, ho
   assert.equal(said.length, 4);
 });
 
+test('one that is not checked is never connected to, but what clients reach is told, and its name is followed', async (t) => {
+  const { pass, options } = accepted(t);
+  let ips: readonly string[] = [];
+  const resolve = () =>
+    Promise.resolve(
+      ips.length > 0
+        ? ({ ok: true, ips, ageMs: 0 } as const)
+        : ({ ok: false, code: 'ENOTFOUND', ips, ageMs: null } as const),
+    );
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const first = target({ host: 'db', isChecked: false, intervalMs: 500, upIntervalMs: 2000 });
+  const { checker, said } = check(t, first, { ...options, resolver });
+  await pass(0);
+  assert.deepEqual(said, ['dns'], 'without an address it cannot be reached');
+  ips = ['10.0.0.1'];
+  await pass(2000);
+  checker.checkNow();
+  await pass(2000);
+  assert.deepEqual(said.slice(1), ['at 10.0.0.1']);
+  checker.reached(Date.now());
+  await pass(2000);
+  await pass(2000);
+  assert.deepEqual(said.slice(2), ['reached'], 'once');
+  ips = ['10.0.0.2'];
+  await pass(5000);
+  assert.deepEqual(said.slice(3), ['at 10.0.0.2']);
+  ips = [];
+  await pass(5000);
+  assert.deepEqual(said.slice(4), [], 'the address stays');
+  assert.equal(await pass(0), 0);
+  ips = ['10.0.0.2'];
+  checker.retarget({ ...first, isChecked: true });
+  assert.equal(await pass(0), 1, 'a reload that wants checks gets one at once');
+});
+
 test('with the defaults a backend that dies at rest is down within 3 s, at five backends too', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   for (const backends of [1, 5]) {
     const runtime = toRuntime(overlay(profileFor(backends), []));
     const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1' };
-    let pool = createPool([plan], runtime);
+    let pool = createPool([plan], { ...runtime, isChecked: true });
     const backend = () => pool.backends[0] ?? assert.fail();
     let alive = true;
     const connect: Connect = () => {

@@ -33,6 +33,8 @@ export type CheckResult =
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
+  readonly isChecked: boolean;
   /** While it is not steady. */
   readonly intervalMs: number;
   readonly upIntervalMs: number;
@@ -92,6 +94,8 @@ export function startChecker(
   let extraWanted = false;
   let lastExtraAt = -Infinity;
   let reachedAt = -Infinity;
+  /** Of the latest client's connect that was told. */
+  let toldAt = -Infinity;
   let nameTimer: NodeJS.Timeout | undefined;
 
   async function check(): Promise<void> {
@@ -107,8 +111,8 @@ export function startChecker(
     if (stopping.signal.aborted) return;
     checking = false;
     if (result === 'local') onShortage();
-    else onResult(result);
-    const isTrust = result !== 'local' && result.kind === 'passed' && result.source === 'connect';
+    else if (result !== 'nothing') onResult(result);
+    const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
     // Not before the result has had its effect.
     dueAt = isTrust ? reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
     plan();
@@ -119,19 +123,25 @@ export function startChecker(
   }
 
   /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
-  async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local'> {
+  async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local' | 'nothing'> {
     const resolution = await resolver.resolve(target.host);
     if (resolution.ok) take(resolution.ips);
     // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
-    if (stopping.signal.aborted) return 'local';
+    if (stopping.signal.aborted) return 'nothing';
     const began = now();
     const result = { began, durationMs: began - startedAt, wall: Date.now() };
-    if (isSteady() && reachedAt + trustMs > began) {
+    if (target.isChecked ? isSteady() && reachedAt + trustMs > began : reachedAt > toldAt) {
+      toldAt = reachedAt;
       return { ...result, kind: 'passed', source: 'connect', ip: null, began: reachedAt };
     }
+    // One that is not checked goes on with the addresses that it has.
+    if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
     if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns' };
-    const probed = await probe(lastGoodFirst(ips, lastGood), target.port, target.timeoutMs, sockets, connect);
+    const asked = ips;
+    const probed = await probe(lastGoodFirst(asked, lastGood), target.port, target.timeoutMs, sockets, connect);
     const over = { began, durationMs: now() - startedAt, wall: Date.now() };
+    // The name has moved meanwhile, and is checked again at once.
+    if (ips !== asked) return 'nothing';
     if (!probed.ok) return probed.cause === 'local' ? 'local' : { ...over, kind: 'failed', cause: probed.cause };
     lastGood = probed.ip;
     return { ...over, kind: 'passed', source: 'check', ip: probed.ip };
@@ -158,7 +168,7 @@ export function startChecker(
   }
 
   function checkNow(): void {
-    if (extraWanted) return;
+    if (extraWanted || !target.isChecked) return;
     extraWanted = true;
     plan();
   }
@@ -175,6 +185,7 @@ export function startChecker(
   if (isIP(target.host) === 0) void followName();
   return {
     retarget(next) {
+      if (next.isChecked && !target.isChecked) dueAt = now();
       target = next;
       // A check that is far off by the old interval must not outlast the new one.
       dueAt = Math.min(dueAt, now() + interval());

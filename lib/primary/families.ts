@@ -4,7 +4,7 @@
 import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../ipc/histogram.ts';
 import { REASONS } from '../ipc/reasons.ts';
 import { version } from '../version.ts';
-import { cooldownLeft } from './backend.ts';
+import { cooldownLeft, isReachable } from './backend.ts';
 import type { Instance } from './instance.ts';
 import { drainingStatus } from './old-workers.ts';
 import type { Family, Sample } from './metrics.ts';
@@ -126,11 +126,14 @@ function backendFamilies({ plan, services, tally }: Instance): Family[] {
   const now = performance.now();
   const backends = plan.services.flatMap(({ name }) => {
     const service: Service | undefined = services.get(name);
-    return (service?.pool.backends ?? [])
+    if (service === undefined) return [];
+    const { settings } = service.pool;
+    return service.pool.backends
       .filter(({ draining }) => !draining)
       .map((backend) => ({
         labels: { listener: name, backend: backend.address },
         backend,
+        settings,
         sum: backendSum(tally.totals, name, backend.address),
       }));
   });
@@ -140,8 +143,8 @@ function backendFamilies({ plan, services, tally }: Instance): Family[] {
   return [
     gauge(
       'bal_backend_up',
-      '1 while health checks find the backend up.',
-      each(({ backend }) => (backend.health === 'up' ? 1 : 0)),
+      '1 while the backend is up; one that is not checked counts as up until clients cannot reach it.',
+      each(({ backend, settings }) => (isReachable(backend, settings) ? 1 : 0)),
     ),
     gauge(
       'bal_backend_cooldown_seconds',

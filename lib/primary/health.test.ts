@@ -36,6 +36,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     method: 'round_robin',
     backends: ports.map((port) => ({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` })),
     runtime: RUNTIME,
+    healthCheck: { type: 'tcp' },
     ownLimit: null,
   };
 }

@@ -84,10 +84,11 @@ export function createHealthChecks(
   };
 }
 
-function targetOf({ runtime }: ServicePlan, { host, port }: BackendPlan): Target {
+function targetOf({ healthCheck, runtime }: ServicePlan, { host, port }: BackendPlan): Target {
   return {
     host,
     port,
+    isChecked: healthCheck.type !== 'none',
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,
     timeoutMs: runtime.healthTimeoutMs,

@@ -26,6 +26,7 @@ const SETTINGS: PoolSettings = {
   backoffInitialMs: 200,
   backoffMaxMs: 5000,
   healthUpIntervalMs: 2000,
+  isChecked: true,
 };
 const LITERAL = '127.0.0.1';
 
@@ -179,7 +180,7 @@ test('protection mode doubles the cool-down', () => {
 
 test('a name that stops resolving is a failed check, and the last good addresses stay', () => {
   const resolved: BackendEvent = { kind: 'resolved', backend: 0, ips: ['10.0.0.1', '10.0.0.2'], wall: 0 };
-  const lost: BackendEvent = { kind: 'resolve_failed', backend: 0, began: NOW, wall: 0 };
+  const lost = fail('dns');
   const start = run(createPool([plan('db.example')], SETTINGS), [resolved]).pool;
   assert.equal(only(start).ip, '10.0.0.1');
   const checked = run(start, [pass(0, '10.0.0.2')]).pool;
@@ -317,6 +318,50 @@ test('checks and connects that pass in turn do not push out what went wrong befo
   );
 });
 
+const UNCHECKED: PoolSettings = { ...SETTINGS, isChecked: false };
+
+test('one that is not checked counts as reachable until clients cannot reach it, a name once it has an address', () => {
+  const pool = createPool([plan(LITERAL), plan('db.example')], UNCHECKED);
+  assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'unknown']);
+  assert.deepEqual([rank(pool, 0, 0), rank(pool, 1, 0)], [RANK_USABLE, RANK_DOWN]);
+  assert.deepEqual([upCount(pool), isSettled(pool)], [1, false]);
+  const lost = run(pool, [fail('dns', 1)]).pool;
+  assert.deepEqual([lost.backends.map(stateOf), isSettled(lost)], [['unknown', 'down'], true]);
+  const found = run(lost, [{ kind: 'resolved', backend: 1, ips: ['10.0.0.1'], wall: 0 }]);
+  assert.deepEqual([upCount(found.pool), rank(found.pool, 1, found.now)], [2, RANK_USABLE]);
+});
+
+test('one that is not checked and fails its clients is down, and tried again after each cool-down', () => {
+  let pool = createPool([plan(LITERAL)], UNCHECKED);
+  let now = 1000;
+  const lengths: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    ({ pool } = step(pool, broken(), ++now));
+    const left = nextChange(pool, now) ?? 0;
+    lengths.push(left);
+    assert.equal(rank(pool, 0, now), i === 0 ? RANK_COOLING : RANK_DOWN);
+    now += left;
+    assert.equal(rank(pool, 0, now), RANK_USABLE, 'by the next client');
+    assert.equal(nextChange(pool, now), null);
+  }
+  assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000]);
+  assert.deepEqual([only(pool).health, upCount(pool)], ['down', 0]);
+  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 0 };
+  assert.equal(only(run(pool, [reached, reached], now).pool).health, 'up');
+});
+
+test('a reload that begins to check waits for a first check, one that ends it keeps what is known', () => {
+  const backends = [plan('10.0.0.1'), plan('10.0.0.2')];
+  const unchecked = createPool(backends, UNCHECKED);
+  const checked = carryOver(unchecked, backends, SETTINGS, 2000);
+  assert.equal(isSettled(checked), false);
+  const known = run(checked, [pass(0), fail('refused', 1)]).pool;
+  const back = carryOver(known, backends, UNCHECKED, 2000);
+  assert.deepEqual(back.backends.map(stateOf), ['up', 'down']);
+  assert.equal(rank(back, 1, 2000), RANK_USABLE, 'clients find out');
+  assert.deepEqual(carryOver(back, backends, SETTINGS, 2000).backends.map(stateOf), ['up', 'down']);
+});
+
 const began = fc.oneof(fc.nat(3000), fc.constant(NOW));
 const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
   fc.record({
@@ -349,7 +394,6 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
     ips: fc.array(fc.constantFrom('10.0.0.1', '10.0.0.2'), { maxLength: 2 }),
     wall: fc.nat(),
   }),
-  fc.record({ kind: fc.constant('resolve_failed'), backend: fc.nat(2), began, wall: fc.nat() }),
 );
 
 test('whatever happens: flips tell every change of health, counters never fall, memory is bounded', () => {

@@ -3,7 +3,7 @@
 
 import type { BackendPlan } from '../../config/plan.ts';
 import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../ipc/table.ts';
-import { newBackend, next } from './backend.ts';
+import { isReachable, newBackend, next } from './backend.ts';
 import type { Backend, BackendEvent, Evidence, Health, PoolSettings } from './backend.ts';
 
 export interface Pool {
@@ -65,7 +65,8 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
     const backend = known.get(plan.address);
     known.delete(plan.address);
     if (backend === undefined) return newBackend(plan);
-    return backend.draining ? returned(backend, settings, now) : backend;
+    const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
+    return backend.draining || isNewlyChecked ? returned(backend, settings, now) : backend;
   });
   const leaving = [...known.values()].map(draining);
   return { settings, backends: [...staying, ...leaving] };
@@ -79,8 +80,11 @@ export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean)
 /** In which order workers should try `backend`: RANK_USABLE, RANK_COOLING or RANK_DOWN. */
 export function rank(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
   const it = pool.backends[backend];
-  if (it === undefined || it.draining || it.ip === null || it.health === 'down') return RANK_DOWN;
-  return now < it.cooldownUntil ? RANK_COOLING : RANK_USABLE;
+  if (it === undefined || it.draining || it.ip === null) return RANK_DOWN;
+  const isCooling = now < it.cooldownUntil;
+  // Where nobody checks only clients can find out that it is back.
+  if (it.health === 'down') return pool.settings.isChecked || isCooling ? RANK_DOWN : RANK_USABLE;
+  return isCooling ? RANK_COOLING : RANK_USABLE;
 }
 
 /** How many backends have RANK_USABLE. */
@@ -88,26 +92,29 @@ export function usable(pool: Pool, now: number): number {
   return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
 }
 
-/** How many backends are up, cooling down or not: what protection and readiness ask. */
+/** How many backends are reachable, cooling down or not: what protection and readiness ask. */
 export function upCount(pool: Pool): number {
-  return pool.backends.filter((backend) => !backend.draining && backend.health === 'up').length;
+  return pool.backends.filter((backend) => !backend.draining && isReachable(backend, pool.settings)).length;
 }
 
-/** Every backend has had a first result. */
-export function isSettled(pool: Pool): boolean {
-  return pool.backends.every((backend) => backend.draining || backend.health !== 'unknown');
+/** Every backend has had a first result; where none comes, its name has an address. */
+export function isSettled({ backends, settings }: Pool): boolean {
+  return backends.every(
+    (backend) => backend.draining || backend.health !== 'unknown' || isReachable(backend, settings),
+  );
 }
 
 /** Ms until the next cool-down ends and a rank changes by itself; null when none will. */
 export function nextChange(pool: Pool, now: number): number | null {
   let soonest = Infinity;
   for (const [i, backend] of pool.backends.entries()) {
-    if (rank(pool, i, now) === RANK_COOLING) soonest = Math.min(soonest, backend.cooldownUntil - now);
+    if (rank(pool, i, now) !== rank(pool, i, Math.max(now, backend.cooldownUntil)))
+      soonest = Math.min(soonest, backend.cooldownUntil - now);
   }
   return soonest === Infinity ? null : soonest;
 }
 
-/** Nobody checked it while it drained: what was known before that is not true for ever. */
+/** Nobody checked it while it drained, or was not to be checked: what was known before that is not true for ever. */
 function returned(backend: Backend, { healthUpIntervalMs }: PoolSettings, now: number): Backend {
   const back = { ...backend, draining: false };
   if (backend.lastCheck !== null && now - backend.lastCheck.at <= 2 * healthUpIntervalMs) return back;

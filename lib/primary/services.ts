@@ -8,7 +8,7 @@ import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Route } from '../ipc/table.ts';
 import { RANK_DOWN } from '../ipc/table.ts';
 import { toMachine } from '../machine-clock.ts';
-import type { BackendEvent } from './backend.ts';
+import type { BackendEvent, PoolSettings } from './backend.ts';
 import { isOvertaken, isSteady as isSteadyBackend } from './backend.ts';
 import type { CheckResult, HealthChecks } from './health.ts';
 import { createHealthChecks } from './health.ts';
@@ -161,10 +161,10 @@ export function createServices(log: Log, changed: () => void): Services {
       for (const next of plan.services) {
         const service = services.get(next.name);
         if (service === undefined) {
-          const pool = createPool(next.backends, next.runtime);
+          const pool = createPool(next.backends, settingsOf(next));
           services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
         } else {
-          service.pool = carryOver(service.pool, next.backends, next.runtime, performance.now());
+          service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
           service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
           protectCount(service);
@@ -244,4 +244,8 @@ export function createServices(log: Log, changed: () => void): Services {
       checks.close();
     },
   };
+}
+
+function settingsOf({ runtime, healthCheck }: ServicePlan): PoolSettings {
+  return { ...runtime, isChecked: healthCheck.type !== 'none' };
 }

@@ -4,7 +4,7 @@ import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../cont
 import type { ServicePlan } from '../../config/plan.ts';
 import { version } from '../version.ts';
 import type { Backend } from './backend.ts';
-import { cooldownLeft, stateOf } from './backend.ts';
+import { cooldownLeft, isReachable, stateOf } from './backend.ts';
 import { familiesOf } from './families.ts';
 import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
@@ -71,6 +71,7 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
   const service = services.get(plan.name);
   const pool = service?.pool.backends ?? [];
   const staying = pool.filter((backend) => !backend.draining);
+  const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
   const { clients } = serviceSum(tally.totals, plan.name);
   return {
     name: plan.name,
@@ -78,8 +79,11 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
     port: plan.port,
     method: plan.method,
     backend_total: staying.length,
-    backend_reachable: staying.filter(({ health }) => health === 'up').length,
-    backends: pool.map((backend) => backendStatus(backend, backendSum(tally.totals, plan.name, backend.address))),
+    backend_reachable: staying.filter(reaches).length,
+    backends: pool.map((backend) =>
+      backendStatus(backend, reaches(backend), backendSum(tally.totals, plan.name, backend.address)),
+    ),
+    health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
@@ -87,10 +91,10 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
   };
 }
 
-function backendStatus(backend: Backend, counted: BackendCounts): BackendStatus {
+function backendStatus(backend: Backend, reachable: boolean, counted: BackendCounts): BackendStatus {
   return {
     address: backend.address,
-    reachable: backend.health === 'up',
+    reachable,
     state: stateOf(backend),
     active_connections: counted.active,
     last_check_time: backend.lastCheck === null ? null : new Date(backend.lastCheck.wall).toISOString(),

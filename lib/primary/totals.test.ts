@@ -49,6 +49,7 @@ function service(name: string, ...addresses: string[]): ServicePlan {
     method: 'round_robin',
     backends: addresses.map((address) => ({ host: 'h', port: 1, address })),
     runtime: RUNTIME,
+    healthCheck: { type: 'tcp' },
     ownLimit: null,
   };
 }

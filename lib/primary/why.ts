@@ -1,7 +1,7 @@
 // Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
 
 import type { BackendWhy, ServiceWhy, Triplet, Why } from '../control/protocol.ts';
-import type { Runtime } from '../../config/plan.ts';
+import type { Runtime, ServicePlan } from '../../config/plan.ts';
 import { REASONS } from '../ipc/reasons.ts';
 import { listed } from '../units.ts';
 import type { Backend, Cause, Evidence } from './backend.ts';
@@ -31,13 +31,14 @@ export function endsOf(clients: ServiceCounts): Record<string, number> {
 
 function serviceWhy({ plan, pool }: Service, protection: ServiceWhy['protection'], clients: ServiceCounts): ServiceWhy {
   const now = performance.now();
-  const backends = pool.backends.map((backend) => backendWhy(backend, plan.runtime, now));
+  const backends = pool.backends.map((backend) => backendWhy(backend, plan, now));
   const live = backends.filter(({ verdict }) => verdict !== 'draining');
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
     live.length > 0 && out.length === live.length ? 'failing_open' : out.length > 0 ? 'degraded' : 'serving';
   return {
     name: plan.name,
+    health_check: plan.healthCheck.type,
     verdict,
     problem: serviceProblem(verdict, out, live.length),
     protection,
@@ -65,7 +66,7 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
   }
 }
 
-function backendWhy(backend: Backend, runtime: Runtime, now: number): BackendWhy {
+function backendWhy(backend: Backend, { runtime, healthCheck }: ServicePlan, now: number): BackendWhy {
   const evidence = backend.evidence.map(({ source, cause, count, firstWall, lastWall }) => ({
     source,
     cause,
@@ -83,8 +84,14 @@ function backendWhy(backend: Backend, runtime: Runtime, now: number): BackendWhy
       ends_when: 'its last connection ends: it left the configuration',
     };
   }
+  const isChecked = healthCheck.type !== 'none';
   if (backend.health === 'down' || backend.ip === null) {
-    return { ...common, verdict: 'out', problem: backendProblem(backend), ends_when: recovery(backend, runtime) };
+    const ends_when = isChecked ? recovery(backend, runtime) : trial(backend, left);
+    return { ...common, verdict: 'out', problem: backendProblem(backend), ends_when };
+  }
+  if (left > 0 && !isChecked) {
+    const ends_when = `a client is connected, or ${Math.ceil(left)} ms are over`;
+    return { ...common, verdict: 'cooling_down', problem: backendProblem(backend), ends_when };
   }
   if (left > 0) {
     const ends_when = `a health check passes (every ${runtime.healthIntervalMs} ms), or ${Math.ceil(left)} ms are over`;
@@ -96,6 +103,12 @@ function backendWhy(backend: Backend, runtime: Runtime, now: number): BackendWhy
 function recovery({ passes }: Backend, { rise, healthIntervalMs }: Runtime): string {
   const needed = Math.max(1, rise - passes);
   return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (one every ${healthIntervalMs} ms)`;
+}
+
+/** Nobody but clients can find out that it is back. */
+function trial({ ip }: Backend, left: number): string {
+  if (ip === null) return 'its name resolves';
+  return `a client is connected; the next is tried ${left > 0 ? `in ${Math.ceil(left)} ms` : 'now'}`;
 }
 
 function backendProblem({ address, evidence }: Backend): Triplet {

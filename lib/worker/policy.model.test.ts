@@ -24,6 +24,7 @@ function planFor(limit: number, own: number): Plan {
     port: 1,
     method: 'round_robin',
     backends: [],
+    healthCheck: { type: 'tcp' },
     ownLimit,
     runtime: {
       healthIntervalMs: 500,

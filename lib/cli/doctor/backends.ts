@@ -5,6 +5,8 @@ import { lookUpAside, type Found } from '../../lookup.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
 type Probe =
+  /** The configuration wants no connects but clients'. */
+  | { readonly kind: 'not checked' }
   | { readonly kind: 'connected'; readonly ms: number; readonly ip: string }
   | { readonly kind: 'unresolved' | 'failed'; readonly code: string };
 
@@ -25,10 +27,11 @@ export async function checkBackends({ disk, running }: Patient): Promise<Finding
 }
 
 async function checkService(service: ServicePlan, names: Names): Promise<Finding[]> {
-  const { backends, runtime } = service;
-  const probes = await Promise.all(backends.map((backend) => probe(backend, names, runtime.healthTimeoutMs)));
+  const { backends, runtime, healthCheck } = service;
+  const mayAsk = healthCheck.type !== 'none';
+  const probes = await Promise.all(backends.map((backend) => probe(backend, names, runtime.healthTimeoutMs, mayAsk)));
   // One of several that is down costs nobody anything yet; the last one does.
-  const judge = probes.some(({ kind }) => kind === 'connected') ? warn : critical;
+  const judge = probes.some(({ kind }) => kind === 'connected' || kind === 'not checked') ? warn : critical;
   return backends.map((backend, i) => {
     const name = `backend:${service.name}/${backend.address}`;
     const found = probes[i];
@@ -36,6 +39,7 @@ async function checkService(service: ServicePlan, names: Names): Promise<Finding
       const via = found.ip === backend.host ? '' : ` at ${found.ip}`;
       return ok(name, `${backend.address} accepts connections${via} (${found.ms} ms)`);
     }
+    if (found?.kind === 'not checked') return ok(name, `${backend.address} is not checked (health_check: none)`);
     return judge(name, ...explain(backend, found ?? { kind: 'failed', code: '?' }, runtime.healthTimeoutMs));
   });
 }
@@ -43,7 +47,7 @@ async function checkService(service: ServicePlan, names: Names): Promise<Finding
 /** What happened, why, and what to do. */
 function explain(
   { host, port, address }: BackendPlan,
-  { kind, code }: Exclude<Probe, { kind: 'connected' }>,
+  { kind, code }: Extract<Probe, { kind: 'unresolved' | 'failed' }>,
   ms: number,
 ): [summary: string, why: string, hint: string] {
   if (kind === 'unresolved') {
@@ -75,9 +79,10 @@ function explain(
   }
 }
 
-async function probe({ host, port }: BackendPlan, names: Names, timeoutMs: number): Promise<Probe> {
+async function probe({ host, port }: BackendPlan, names: Names, timeoutMs: number, mayAsk: boolean): Promise<Probe> {
   const found = names.get(host) ?? { ip: host };
-  return 'code' in found ? { kind: 'unresolved', code: found.code } : await knock(found.ip, port, timeoutMs);
+  if ('code' in found) return { kind: 'unresolved', code: found.code };
+  return mayAsk ? await knock(found.ip, port, timeoutMs) : { kind: 'not checked' };
 }
 
 function knock(ip: string, port: number, timeoutMs: number): Promise<Probe> {

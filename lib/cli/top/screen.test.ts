@@ -51,6 +51,7 @@ function crowd(): View['history'] {
     port: 80,
     method: 'round_robin' as const,
     backends,
+    health_check: 'tcp',
     backend_total: BACKENDS,
     backend_reachable: BACKENDS - 1,
     active_connections: 0,
