@@ -27,6 +27,26 @@ test('the minimal configuration has no warning, and a note about all interfaces'
   assert.deepEqual(parseConfig(`${MINIMAL}bind_address: "::1"\n`, 'f').notes, []);
 });
 
+test('cancel requests that may go astray are noted: several backends, and one at the port of PostgreSQL or MySQL', () => {
+  const notesOf = (...ports: number[]) => {
+    const list = ports.map((port, i) => `  - {host: 10.0.0.${i + 1}, port: ${port}}\n`).join('');
+    const { errors, warnings, notes } = parseConfig(`bind_address: "::1"\nbackends:\n${list}`, 'f');
+    assert.deepEqual([errors, warnings], [[], []]);
+    return notes.map((note) => formatProblem(note, 'f'));
+  };
+  assert.deepEqual(notesOf(5432), []);
+  assert.deepEqual(notesOf(9000, 9001), []);
+  assert.deepEqual(notesOf(5432, 5432), [
+    "f:3:22 backends[0]: a cancel request (Ctrl-C in psql) may go to another server than its session's, which ignores it: the query runs on; give each of these servers a service and port of its own",
+  ]);
+  assert.deepEqual(notesOf(9000, 3306), [
+    "f:4:22 backends[1]: KILL QUERY (Ctrl-C in mysql) may go to another server than its session's, and stops the query of an innocent session there; give each of these servers a service and port of its own",
+  ]);
+  assert.equal(notesOf(5432, 3306).length, 2);
+  const named = `services:\n  pg: {bind_address: "::1", backends: [{host: a, port: 5432}, {host: b, port: 6432}]}\n`;
+  assert.equal(parseConfig(named, 'f').notes.length, 1);
+});
+
 test('a limit that the descriptors cannot carry: two for each connection, all in one worker at worst', () => {
   assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8161 }), []);
   assert.deepEqual(warningsOf(MINIMAL, { descriptors: 8160 }), [

@@ -42,6 +42,10 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 }
 
 export function notesFor({ services }: Draft): Problem[] {
+  return [...openListeners(services), ...services.flatMap(strayCancels)];
+}
+
+function openListeners(services: readonly ServiceDraft[]): Problem[] {
   return services
     .filter(({ bindAddress, canonical }) => bindAddress.sound && isWildcard(canonical))
     .map(({ bindAddress, path }) =>
@@ -52,6 +56,30 @@ export function notesFor({ services }: Draft): Problem[] {
         'make sure that a firewall decides who may connect',
       ),
     );
+}
+
+/** What becomes of a request to cancel a query that goes to another server than the session's, by the port of those who have such requests. */
+const CANCELS: ReadonlyMap<number, string> = new Map([
+  [
+    5432,
+    "a cancel request (Ctrl-C in psql) may go to another server than its session's, which ignores it: the query runs on",
+  ],
+  [
+    3306,
+    "KILL QUERY (Ctrl-C in mysql) may go to another server than its session's, and stops the query of an innocent session there",
+  ],
+]);
+
+/** They come on a connection of their own, and no method sends that where the session is. */
+function strayCancels({ backends }: ServiceDraft): Problem[] {
+  if (backends.length < 2) return [];
+  return [...CANCELS].flatMap(([port, message]) => {
+    const first = backends.find((backend) => backend.sound && backend.port.value === port);
+    if (first === undefined) return [];
+    return [
+      problemAt(first.port.mark, first.path, message, 'give each of these servers a service and port of its own'),
+    ];
+  });
 }
 
 function ignoredMode({ mode }: Draft): Problem[] {
