@@ -295,6 +295,31 @@ test('a name that moves is told when its record is over, and checked at once, ho
   assert.equal(said.length, 4);
 });
 
+test('what a check finds at an address that the name has left meanwhile is no result', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken(null);
+  let ips = ['10.0.0.1'];
+  const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(1000), close: () => undefined };
+  const { said } = check(t, target({ host: 'db' }), { connect, resolver, now: () => Date.now() });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+  };
+  await pass(0);
+  assert.equal(sockets.length, 1);
+  ips = ['10.0.0.2'];
+  await pass(1000);
+  assert.deepEqual(said, ['at 10.0.0.1', 'at 10.0.0.2']);
+  fail(sockets[0], 'ECONNREFUSED');
+  for (let i = 0; i < 5; i++) await settle();
+  await pass(0);
+  assert.equal(sockets.length, 2, 'the new one is looked at instead');
+  fail(sockets[1], 'EHOSTUNREACH');
+  for (let i = 0; i < 5; i++) await settle();
+  assert.deepEqual(said.slice(2), ['unreachable']);
+});
+
 test('one that is not checked is never connected to, but what clients reach is told, and its name is followed', async (t) => {
   const { pass, options } = accepted(t);
   let ips: readonly string[] = [];
