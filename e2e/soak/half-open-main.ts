@@ -1,7 +1,7 @@
 // half-open.test.ts inside its namespace: a second network beside it, to which a cable leads that takes every answer to
 // the wrong place. What comes from there begins connections and never completes one.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -10,9 +10,10 @@ import { configFor } from '../harness/config.ts';
 import { ENGINES } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { atEnd, type Owner } from '../harness/owner.ts';
+import { atEnd } from '../harness/owner.ts';
 import { freePort } from '../harness/ports.ts';
 import { until } from '../harness/until.ts';
+import { elsewhere, HERE, run, THERE } from './elsewhere.ts';
 import { owned } from './owned.ts';
 import { finishAll, openStreams } from './streams.ts';
 
@@ -20,35 +21,8 @@ const [engineName, count] = process.argv.slice(2);
 const engine = ENGINES.find((name) => name === engineName);
 assert.ok(engine !== undefined);
 const HALF_OPEN = Number(count);
-const [HERE, THERE] = ['10.213.7.1', '10.213.7.2'];
 /** Nobody's. */
 const NOWHERE = '02:00:00:00:00:99';
-
-function run(command: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  assert.equal(status, 0, `${command} ${args.join(' ')}: ${stderr}`);
-}
-
-/** A network namespace in which a process stands still, at the other end of the cable; its PID. */
-async function elsewhere(t: Owner): Promise<number> {
-  const child = spawn('unshare', ['-n', 'sleep', '600'], { stdio: 'ignore' });
-  atEnd(t, () => child.kill('SIGKILL'));
-  const pid = Number(child.pid);
-  const own = readlink('self');
-  await until('there is another network', () => readlink(`${pid}`) !== own);
-  run('ip', 'link', 'add', 'here', 'type', 'veth', 'peer', 'name', 'there', 'netns', `${pid}`);
-  run('ip', 'addr', 'add', `${HERE}/24`, 'dev', 'here');
-  run('ip', 'link', 'set', 'here', 'up');
-  run('nsenter', '-t', `${pid}`, '-n', 'ip', 'addr', 'add', `${THERE}/24`, 'dev', 'there');
-  run('nsenter', '-t', `${pid}`, '-n', 'ip', 'link', 'set', 'there', 'up');
-  run('ip', 'neigh', 'replace', THERE, 'lladdr', NOWHERE, 'dev', 'here', 'nud', 'permanent');
-  return pid;
-}
-
-function readlink(pid: string): string {
-  const { stdout } = spawnSync('readlink', [`/proc/${pid}/ns/net`], { encoding: 'utf8' });
-  return stdout.trim();
-}
 
 /** Connections of which the kernel has seen the SYN only. */
 function halfOpen(port: number): number {
@@ -66,6 +40,7 @@ await owned(async (t) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const pid = await elsewhere(t);
+  run('ip', 'neigh', 'replace', THERE, 'lladdr', NOWHERE, 'dev', 'here', 'nud', 'permanent');
   const bal = await startBal(t, { engine, config: configFor(port, [a], { bind_address: '0.0.0.0' }) });
   const streams = await openStreams(t, port, 4);
   const load = startLoad(t, port, echoes(), { clients: 4 });

@@ -1,22 +1,14 @@
 // SYNs behind which nobody is: a connection that never completes is the kernel's business, takes no place and keeps
 // nobody out. In a network namespace, whose cable takes the answers to the wrong place.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { forEachEngine } from '../harness/engines.ts';
-import { lacking } from '../harness/program.ts';
-import { lackingNamespace, runInNamespace } from './namespace.ts';
+import { lackingCable } from './elsewhere.ts';
+import { runInNamespace } from './namespace.ts';
 import { scale } from './scale.ts';
 
 const HALF_OPEN = scale(200, 2000);
 const MAIN = fileURLToPath(new URL('./half-open-main.js', import.meta.url));
-
-function lackingCable(): string | null {
-  const reason = lackingNamespace() ?? lacking('ip', 'nsenter', 'unshare');
-  if (reason !== null) return reason;
-  const tried = spawnSync('unshare', ['-n', 'ip', 'link', 'add', 'here', 'type', 'veth', 'peer', 'name', 'there']);
-  return tried.status === 0 ? null : 'no veth devices';
-}
 
 forEachEngine(
   `${HALF_OPEN} connections that never complete keep nobody out, and are counted nowhere`,

@@ -19,11 +19,16 @@ export function lackingNamespace(): string | null {
 }
 
 /** Runs a compiled script in such a namespace with `resolvConf` for /etc/resolv.conf; its output, once it has ended well. */
-export function runInNamespace(resolvConf: string, script: string, args: readonly string[]): Promise<string> {
+export function runInNamespace(
+  resolvConf: string,
+  script: string,
+  args: readonly string[],
+  timeout = 90_000,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('unshare', ['-nm', 'sh', '-c', SCRIPT, resolvConf, process.execPath, script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 90_000,
+      timeout,
     });
     let out = '';
     let err = '';

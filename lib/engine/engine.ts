@@ -29,10 +29,10 @@ export type ConnectFailureCode = 0 | 1 | 2 | 3 | 4 | 5;
 /** How a connection ended. The order is part of the native engine's protocol. */
 export const ENDS = [
   'client_closed', // both directions ended cleanly, the client's first
-  'backend_closed', // both directions ended cleanly, the backend's first
-  'client_reset', // the client reset (or its network failed) after the backend was connected; the backend gets a reset
-  'backend_reset', // the backend reset (or its network failed); the client gets a reset
-  'idle', // no byte in either direction for idleMs
+  'backend_closed', // both directions ended cleanly, the backend's first; or the backend did, and the client was silent for halfClosedMs
+  'client_reset', // the client reset, its network failed or it vanished after the backend was connected; the backend gets a reset
+  'backend_reset', // the backend reset, its network failed or it vanished; the client gets a reset
+  'idle', // nothing moved in either direction for idleMs
   'cut', // closed by cut() or close()
   'client_gone', // the client went away before a backend was connected
   'refused', // the policy said REFUSE; it knows why
@@ -56,11 +56,22 @@ export interface ListenerSettings {
   readonly backlog: number;
   /** For one attempt. */
   readonly connectTimeoutMs: number;
-  /** Counted from the last byte in either direction. Precision: early never, late by at most a second or a tenth of it, whichever is more. */
+  /**
+   * Counted from the last byte that moved in either direction, on a wire or through the engine: a reader that still takes what
+   * the kernel has for it is not idle, one that has stopped is. Precision: early never, late by at most a second or a tenth of
+   * it, whichever is more. (The js engine, on Linux only: see js/sweeper.ts.)
+   */
   readonly idleMs: number;
-  /** Silence before TCP's first keepalive probe, on both sides; 0: none are sent. Whole seconds count, at least one. */
+  /**
+   * Silence before TCP's first keepalive probe, on both sides; 0: none are sent. Whole seconds count, at least one. A peer that
+   * does not answer has vanished after six more probes, 10 s apart (js: ten, 1 s apart); one that leaves bytes unanswered too
+   * (js: only when TCP gives up, after a quarter of an hour). A connection younger than 5 s has no probes towards its backend.
+   */
   readonly keepaliveMs: number;
-  /** How long a silent client is kept after its backend has ended its direction. Precision as for idleMs. */
+  /**
+   * How long a silent client is kept after its backend has ended its direction and it has been told: from then, or the last
+   * byte that moved after it. Bytes that wait for the backend are not those of a silent client. Precision as for idleMs.
+   */
   readonly halfClosedMs: number;
 }
 

@@ -17,13 +17,15 @@ export interface TcpHandle extends BoundHandle {
   getsockname(out: Partial<SocketAddress>): number;
   getpeername(out: Partial<SocketAddress>): number;
   setNoDelay(on: boolean): number;
+  /** Probes after so many seconds of silence; how many, and how far apart, is libuv's. */
+  setKeepAlive(on: boolean, seconds: number): number;
   /** close(2) with SO_LINGER 0. Refuses (-EINVAL) while a shutdown is under way. */
   reset(callback: () => void): number;
   /** Bytes handed to libuv that the kernel has not taken yet. */
   readonly writeQueueSize: number;
 }
 
-const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'reset'] as const;
+const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive', 'reset'] as const;
 
 // All handles of one kind share a prototype, so one look is enough for all of them.
 let known: unknown = null;

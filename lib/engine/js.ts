@@ -13,12 +13,11 @@ import type { Listener } from './js/listener.ts';
 import type { Route } from './js/route.ts';
 import { routeTo } from './js/route.ts';
 import type { Side } from './js/side.ts';
+import { Sweeper } from './js/sweeper.ts';
 import { Ticker } from './js/ticker.ts';
 
 /** How exact connect timeouts are, and how soon a reset is noticed of a client that has no backend yet. */
 const WATCH_MS = 40;
-/** How often idle connections are looked for at most and at least; in between, 25 times in the shortest idle time. */
-const SWEEP_MS = { most: 100, least: 1000 };
 
 class JsEngine implements Engine, Core {
   readonly name = 'js';
@@ -34,7 +33,7 @@ class JsEngine implements Engine, Core {
   readonly #shortages = new Map<string, number>();
   #watched: Connection[] = [];
   readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
-  readonly #sweeper = new Ticker(SWEEP_MS.least, (now, punctual) => this.#sweep(now, punctual));
+  readonly #sweeper = new Sweeper(this.#connections);
 
   constructor(policy: Policy, targets: number) {
     this.policy = policy;
@@ -47,7 +46,7 @@ class JsEngine implements Engine, Core {
 
   listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {
     const accept = this.#accept.bind(this);
-    this.#sweeper.shorten(Math.max(SWEEP_MS.most, settings.idleMs / 25));
+    this.#sweeper.expect(Math.min(settings.idleMs, settings.halfClosedMs));
     this.#listeners.add(listen(id, tcpHandle(handle), settings, accept));
   }
 
@@ -86,27 +85,10 @@ class JsEngine implements Engine, Core {
       if (connection.stage === 'open' || connection.stage === 'over') continue;
       // Nothing is read from a client without a backend; that its peer's name is gone is how its reset shows.
       if (connection.handle.getpeername({}) !== 0) connection.clientGone();
-      else if (connection.stage === 'connecting' && punctual && now >= connection.deadline) connection.timedOut();
+      else if (connection.stage === 'connecting' && punctual && connection.isLate(now)) connection.timedOut();
       else this.watch(connection);
     }
     return this.#watched.length > 0;
-  }
-
-  #sweep(now: number, punctual: boolean): boolean {
-    const due: Connection[] = [];
-    for (const connection of this.#connections) {
-      const { client, backend } = connection ?? {};
-      if (connection?.stage !== 'open' || !client || !backend) continue;
-      // A side that is not read from shows its reset only by its name.
-      if (client.quiet && client.lost) connection.sideLost(client);
-      else if (backend.quiet && backend.lost) connection.sideLost(backend);
-      else if (connection.moved || client.progressed() || backend.progressed()) {
-        connection.moved = false;
-        connection.lastMoved = now;
-      } else if (punctual && now - connection.lastMoved >= connection.listener.settings.idleMs) due.push(connection);
-    }
-    this.#leave(due, 'idle');
-    return this.active > 0;
   }
 
   over(connection: Connection, end: EndCode): void {
@@ -136,24 +118,21 @@ class JsEngine implements Engine, Core {
   }
 
   cut(listener: number): number {
-    return this.#leave(
-      this.#connections.filter((connection) => connection?.listener.id === listener),
-      'cut',
-    );
+    return this.#cut(this.#connections.filter((connection) => connection?.listener.id === listener));
   }
 
   /** The kernel is asked about all of them at once. */
-  #leave(connections: readonly (Connection | undefined)[], how: 'idle' | 'cut'): number {
+  #cut(connections: readonly (Connection | undefined)[]): number {
     const fds = connections.flatMap((connection) => connection?.fds ?? []);
     const queues = fds.length > 0 ? queuesOf(fds) : null;
     const now = performance.now();
-    for (const connection of connections) connection?.leave(how, queues, now);
+    for (const connection of connections) connection?.leave('cut', queues, now);
     return connections.length;
   }
 
   close(): void {
     this.stopAccepting();
-    this.#leave(this.#connections, 'cut');
+    this.#cut(this.#connections);
     this.#watcher.stop();
     this.#sweeper.stop();
   }

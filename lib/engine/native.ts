@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 5;
+const PROTOCOL = 6;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
@@ -22,7 +22,15 @@ interface NativeEngine extends Pick<
   readonly relayed: Float64Array;
   /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
   readonly clients: Int32Array;
-  listen(listener: number, fd: number, backlog: number, connectTimeoutMs: number, idleMs: number): void;
+  listen(
+    listener: number,
+    fd: number,
+    backlog: number,
+    connectTimeoutMs: number,
+    idleMs: number,
+    keepaliveMs: number,
+    halfClosedMs: number,
+  ): void;
 }
 
 interface Addon {
@@ -166,9 +174,9 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
       return active;
     },
     route: (target, ip, port) => native.route(target, ip, port),
-    listen(listener, handle, { backlog, connectTimeoutMs, idleMs }) {
+    listen(listener, handle, { backlog, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs }) {
       try {
-        native.listen(listener, handle.fd, backlog, connectTimeoutMs, idleMs);
+        native.listen(listener, handle.fd, backlog, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs);
       } finally {
         handle.close(); // the addon has its own descriptor of the same socket
       }

@@ -5,10 +5,10 @@ import { ENDS } from '../engine/engine.ts';
 
 export const REASONS = [
   'client_closed', // clean, the client ended first
-  'backend_closed', // clean, the backend ended first
-  'client_reset', // the client reset, or its network failed
-  'backend_reset', // the backend reset, or its network failed
-  'idle', // no byte for connection_idle_timeout_ms
+  'backend_closed', // clean, the backend ended first; or it did, and the client was silent for half_closed_timeout_ms
+  'client_reset', // the client reset, its network failed, or it vanished
+  'backend_reset', // the backend reset, its network failed, or it vanished
+  'idle', // nothing moved for connection_idle_timeout_ms
   'client_gone', // the client went away before a backend was connected
   'connect_failed', // every backend that was tried refused or timed out
   'no_backend', // there was nothing to try

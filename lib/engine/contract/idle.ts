@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateEngine } from '../engine.ts';
 import { backend, client } from './peer.ts';
 import type { Peer } from './peer.ts';
@@ -10,6 +11,10 @@ import { rig } from './rig.ts';
 import { until } from './wait.ts';
 
 const IDLE_MS = 500;
+/** What the kernel takes for a reader that does not read, and a reader who is long at it. */
+const IN_KERNEL = 2_500_000;
+const BYTES_PER_SECOND = 250_000;
+const SLOW_IDLE_MS = 2500;
 
 /** Sends a byte every so often until the test is over. */
 function drip(t: TestContext, peer: Peer): void {
@@ -92,6 +97,42 @@ export function idleTests(create: CreateEngine): void {
     assert.equal(await peer.finish(), 'reset');
     assert.equal(await it.end(), 'idle');
   });
+
+  for (const [reader, counter] of [
+    ['backend', 0],
+    ['client', 1],
+  ] as const) {
+    test(`a ${reader} that still reads what the kernel has for it is not idle; one that stops is, and misses nothing`, async (t) => {
+      const it = rig(t, create);
+      const { port, peer: served } = await backend(t);
+      it.engine.route(0, '127.0.0.1', port);
+      const peer = await client(t, it.listen(0, { idleMs: SLOW_IDLE_MS }));
+      const other = await served();
+      const [from, to] = counter === 0 ? [peer, other] : [other, peer];
+      to.socket.pause();
+      from.send(Buffer.alloc(IN_KERNEL));
+      await until(() => it.engine.bytes[counter] === IN_KERNEL, 'the kernel has all of it');
+      const began = performance.now();
+      let last = began;
+      // Not a byte moves through the engine from here on.
+      while (last - began < 2.5 * SLOW_IDLE_MS) {
+        const got = to.received;
+        to.socket.once('data', () => to.socket.pause());
+        to.socket.resume();
+        await until(() => to.received > got, 'the reader reads');
+        assert.equal(it.ended.length, 0);
+        const now = performance.now();
+        assert.ok(now - last < SLOW_IDLE_MS / 2, 'this machine stood still: the test says nothing');
+        last = now;
+        await sleep(((to.received - got) / BYTES_PER_SECOND) * 1000);
+      }
+      assert.ok(to.received < IN_KERNEL);
+      assert.equal(await it.end(), 'idle');
+      to.socket.resume();
+      assert.deepEqual(await Promise.all([to.finish(), from.finish()]), ['end', 'end']);
+      assert.equal(to.received, IN_KERNEL);
+    });
+  }
 
   test('waiting for a decision is not idling', async (t) => {
     const waiting: number[] = [];

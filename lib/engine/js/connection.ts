@@ -42,14 +42,21 @@ export class Connection {
   backend: Side | null = null;
   bytesIn = 0;
   bytesOut = 0;
-  /** When the attempt to connect is given up. */
-  deadline = 0;
+  /** When the attempt to connect began. */
+  attemptedAt = 0;
   /** Is in the list of watched connections. */
   watched = false;
-  /** Bytes have moved since the last sweep. */
+  /** Bytes, or the backend's end, have moved since the last sweep. */
   moved = true;
-  /** The last sweep that found bytes moved. */
+  // What the sweeper knows:
+  /** The last sweep that found something moved. */
   lastMoved = 0;
+  /** When the kernel was asked last, how many bytes had been relayed by then, and how many of them it still had. */
+  lastLook = 0;
+  knownBytes = 0;
+  sending = 0;
+  /** The backend's socket has keepalive probes. */
+  probed = false;
   #target = -1;
   #route: Route | undefined;
 
@@ -75,7 +82,7 @@ export class Connection {
       return;
     }
     this.stage = 'connecting';
-    this.deadline = performance.now() + this.listener.settings.connectTimeoutMs;
+    this.attemptedAt = performance.now();
     this.backend = new Side(this, null);
     this.core.watch(this);
     this.backend.socket.connectTo(route.address);
@@ -145,6 +152,7 @@ export class Connection {
     side.over = true;
     const to = this.#opposite(side);
     if (to === null) return;
+    this.moved = true;
     if (!to.over) to.finish();
     // With both directions over, closing says so to both, without a shutdown before it.
     else this.#finish(to === this.client ? END.client_closed : END.backend_closed);
@@ -170,6 +178,10 @@ export class Connection {
     this.#failed('timeout');
   }
 
+  isLate(now: number): boolean {
+    return now - this.attemptedAt >= this.listener.settings.connectTimeoutMs;
+  }
+
   clientGone(): void {
     this.#finish(END.client_gone);
   }
@@ -182,6 +194,26 @@ export class Connection {
     const { client, backend } = this;
     const isOpen = this.stage === 'open' && client !== null && backend !== null;
     this.#finish(END[how], isOpen && client.isWhole(queues, now) && backend.isWhole(queues, now));
+  }
+
+  get #isHalfClosed(): boolean {
+    return this.backend?.over === true && this.client?.over === false && !this.client.busy;
+  }
+
+  /** How long nothing may move. */
+  get patience(): number {
+    const { idleMs, halfClosedMs } = this.listener.settings;
+    return this.#isHalfClosed ? Math.min(halfClosedMs, idleMs) : idleMs;
+  }
+
+  /** Nothing has moved since `lastMoved`: ends it when that is too long ago. */
+  quiet(now: number): void {
+    const { client, backend, listener } = this;
+    const quietMs = now - this.lastMoved;
+    // Bytes that wait for the backend are not those of a silent client.
+    const isSilent = this.#isHalfClosed && quietMs >= listener.settings.halfClosedMs;
+    if (isSilent && client?.isWhole(null, now) && backend?.isWhole(null, now)) this.#finish(END.backend_closed);
+    else if (quietMs >= listener.settings.idleMs) this.leave('idle', null, now);
   }
 
   /** The descriptors of an open connection. */

@@ -6,6 +6,8 @@ import { systemError, tcpHandle } from '../handles.ts';
 import type { TcpHandle } from '../handles.ts';
 
 const INHERITS = process.platform === 'linux';
+/** Linux takes no more. */
+const LONGEST_SILENCE_S = 32_767;
 
 export interface Listener {
   readonly id: number;
@@ -21,14 +23,24 @@ export function listen(
   accept: (listener: Listener, status: number, client: unknown) => void,
 ): Listener {
   const listener: Listener = { id, settings, handle };
-  // Linux hands this option down to the sockets that are accepted, which saves a system call for each.
-  handle.setNoDelay(true);
+  // Linux hands these options down to the sockets that are accepted, which saves the system calls for each.
+  setOptions(handle, settings);
   handle.onconnection = (status, client) => {
-    if (!INHERITS && status === 0) tcpHandle(client).setNoDelay(true);
+    if (!INHERITS && status === 0) setOptions(tcpHandle(client), settings);
     accept(listener, status, client);
   };
   const status = handle.listen(settings.backlog);
   if (status === 0) return listener;
   handle.close();
   throw systemError('listen', status);
+}
+
+function setOptions(handle: TcpHandle, { keepaliveMs }: ListenerSettings): void {
+  handle.setNoDelay(true);
+  keepAlive(handle, keepaliveMs);
+}
+
+/** Has TCP probe the peer after so much silence; 0: not any more. */
+export function keepAlive(handle: TcpHandle, silenceMs: number): void {
+  handle.setKeepAlive(silenceMs > 0, Math.min(Math.ceil(silenceMs / 1000), LONGEST_SILENCE_S));
 }

@@ -57,8 +57,9 @@ static void arm_all(struct loop *loop) {
 int listener_start(struct listener *listener, int fd, int backlog) {
   struct loop *loop = listener->engine->loop;
   int on = 1;
-  // Accepted sockets inherit it: one call for all.
+  // Accepted sockets inherit this and the next: one call for all.
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  rest_keep_alive(fd, listener->keepalive_ms);
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || listen(fd, backlog) != 0) return errno;
   listener->fd = fd;

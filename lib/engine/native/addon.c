@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 5 };
+enum { PROTOCOL = 6 };
 
 /** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
 static bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,

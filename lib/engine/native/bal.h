@@ -13,7 +13,7 @@
 //   rest.c      what the kernel knows of a connection at rest
 //   slots.c     where connections are kept
 //   peer.c      a client's address as text
-//   wheel.c     connect and idle timeouts
+//   wheel.c     connect, idle and half-closed timeouts
 //   system.c    system calls that may be missing, causes of failures, counts of shortages
 #ifndef BAL_H
 #define BAL_H
@@ -80,6 +80,8 @@ void connection_decided(struct loop *loop, struct connection *c, int32_t answer)
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);
 void connection_ready(struct loop *loop, struct connection *c);
 void connection_due(struct loop *loop, struct connection *c);
+/** The backend's end has been passed on to a client that has not ended. */
+void connection_half_closed(struct loop *loop, struct connection *c);
 /** Ends a connection at once. Whatever `end` is not clean resets both sides. */
 void connection_finish(struct loop *loop, struct connection *c, enum end end);
 /**
@@ -132,6 +134,15 @@ void hold_free_pools(struct loop *loop);
 bool rest_flows(const struct loop *loop, const struct connection *c);
 /** Nothing would be lost by closing now: both sides are sound, and nothing is held, unread or in the middle of a stream. */
 bool rest_is_whole(const struct loop *loop, const struct connection *c);
+/** Corrects `last` by what the kernel has moved since. */
+void rest_ask(const struct loop *loop, struct connection *c);
+/** Has TCP probe the peer after so much silence, or with 0 not any more. */
+void rest_keep_alive(int fd, uint32_t silence_ms);
+/**
+ * TCP does not probe a peer while bytes are under way to it, but sends them again for a quarter of an hour. So: in how many
+ * ms a side that has left them unanswered counts as vanished, 0 when it has, UINT32_MAX when it answers.
+ */
+uint32_t rest_hope(const struct connection *c, int side);
 
 /* slots.c */
 struct connection *slot_take(struct loop *loop);
@@ -180,6 +191,8 @@ int system_accept(struct loop *loop, int fd, struct peer *peer);
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out);
 int system_add_listener(struct loop *loop, struct listener *listener);
 void system_reset(int fd);
+/** Closing will be a reset. */
+void system_will_reset(int fd);
 bool system_is_missing(int error);
 /** A test wants it to be missing. */
 bool system_disabled(const char *word);

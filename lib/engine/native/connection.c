@@ -8,6 +8,8 @@
 
 /** Attempts that fail at once in a row, before others have their turn. */
 enum { ATTEMPTS_PER_TURN = 8 };
+/** Younger connections have no probes towards the backend: short ones are spared the system calls. */
+enum { PROBED_AFTER_MS = 5000 };
 
 static void finish(struct loop *loop, struct connection *c, enum end end, bool resets_client, bool resets_backend) {
   struct listener *listener = c->listener;
@@ -61,11 +63,16 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
   return true;
 }
 
+static uint32_t less(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 static void connection_open(struct loop *loop, struct connection *c) {
+  const struct listener *listener = c->listener;
+  uint32_t delay = listener->idle_ms;
+  if (listener->keepalive_ms > 0) delay = less(delay, less(listener->keepalive_ms, PROBED_AFTER_MS));
   c->state = OPEN;
   c->last = (uint32_t)loop->now;
   wheel_remove(loop, c);
-  wheel_add(loop, c, c->last, c->listener->idle_ms);
+  wheel_add(loop, c, c->last, delay);
   js_connected(c);
 }
 
@@ -174,13 +181,62 @@ void connection_ready(struct loop *loop, struct connection *c) {
   else if (c->state == DECIDED) connection_route(loop, c, c->target);
 }
 
-void connection_due(struct loop *loop, struct connection *c) {
-  uint32_t delay = c->state == OPEN ? c->listener->idle_ms : c->listener->connect_ms;
-  js_make_room(c->listener->engine);
-  if ((uint32_t)loop->now - c->last < delay + CLOCK_MS) {
-    wheel_add(loop, c, c->last, delay);
-  } else if (c->state == OPEN) {
+void connection_half_closed(struct loop *loop, struct connection *c) {
+  c->last = (uint32_t)loop->now;
+  wheel_remove(loop, c);
+  wheel_add(loop, c, c->last, less(c->listener->half_closed_ms, c->listener->idle_ms));
+}
+
+/** The side has vanished: as if the kernel had said so. */
+static void connection_vanished(struct loop *loop, struct connection *c, int side) {
+  system_will_reset(c->fd[side]); // else the kernel would go on sending
+  c->side[side] |= BROKEN | READABLE;
+  relay(loop, c);
+}
+
+static bool was_silent_for(const struct loop *loop, const struct connection *c, uint32_t delay) {
+  return (uint32_t)loop->now - c->last >= delay + CLOCK_MS;
+}
+
+static void open_due(struct loop *loop, struct connection *c) {
+  const struct listener *listener = c->listener;
+  uint32_t hope = UINT32_MAX, delay = listener->idle_ms;
+  if (listener->keepalive_ms > 0) {
+    if (!c->probed) rest_keep_alive(c->fd[BACKEND], listener->keepalive_ms);
+    c->probed = true;
+    for (int side = 0; side < 2; side++) {
+      uint32_t left = rest_hope(c, side);
+      if (left == 0) {
+        connection_vanished(loop, c, side);
+        return;
+      }
+      hope = less(hope, left);
+    }
+  }
+  bool half_closed = c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
+  if (half_closed) delay = less(delay, listener->half_closed_ms);
+  if (was_silent_for(loop, c, delay)) rest_ask(loop, c);
+  if (half_closed && was_silent_for(loop, c, delay)) {
+    if (rest_is_whole(loop, c)) {
+      connection_finish(loop, c, END_BACKEND_CLOSED);
+      return;
+    }
+    delay = listener->idle_ms; // bytes for the backend wait here: its client is not silent
+  }
+  if (was_silent_for(loop, c, delay)) {
     connection_leave(loop, c, END_IDLE);
+    return;
+  }
+  uint32_t silent = (uint32_t)loop->now - c->last;
+  wheel_add(loop, c, (uint32_t)loop->now, less(hope, silent < delay ? delay - silent : 0));
+}
+
+void connection_due(struct loop *loop, struct connection *c) {
+  js_make_room(c->listener->engine);
+  if (c->state == OPEN) {
+    open_due(loop, c);
+  } else if ((uint32_t)loop->now - c->last < c->listener->connect_ms + CLOCK_MS) {
+    wheel_add(loop, c, c->last, c->listener->connect_ms);
   } else if (c->state == CONNECTING) {
     close(c->fd[BACKEND]);
     c->fd[BACKEND] = -1;

@@ -48,15 +48,17 @@ static napi_value route(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/** listen(listener, fd, backlog, connectTimeoutMs, idleMs): `fd` stays the caller's. */
+/** listen(listener, fd, backlog, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs): `fd` stays the caller's. */
 static napi_value listen_on(napi_env env, napi_callback_info info) {
-  napi_value argv[5];
-  struct engine *engine = enter(env, info, 5, argv, false);
-  int64_t id, fd, backlog, connect_ms, idle_ms;
+  napi_value argv[7];
+  struct engine *engine = enter(env, info, 7, argv, false);
+  int64_t id, fd, backlog, connect_ms, idle_ms, keepalive_ms, half_closed_ms;
   if (engine == NULL || !integer(env, argv[0], INT32_MIN, INT32_MAX, "listener", &id) ||
       !integer(env, argv[1], 0, INT32_MAX, "fd", &fd) || !integer(env, argv[2], 0, INT32_MAX, "backlog", &backlog) ||
       !integer(env, argv[3], 1, 1 << 30, "connectTimeoutMs", &connect_ms) ||
-      !integer(env, argv[4], 1, 1 << 30, "idleMs", &idle_ms)) {
+      !integer(env, argv[4], 1, 1 << 30, "idleMs", &idle_ms) ||
+      !integer(env, argv[5], 0, 1 << 30, "keepaliveMs", &keepalive_ms) ||
+      !integer(env, argv[6], 1, 1 << 30, "halfClosedMs", &half_closed_ms)) {
     return NULL;
   }
   int own = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
@@ -71,6 +73,8 @@ static napi_value listen_on(napi_env env, napi_callback_info info) {
     listener->id = (int32_t)id;
     listener->connect_ms = (uint32_t)connect_ms;
     listener->idle_ms = (uint32_t)idle_ms;
+    listener->keepalive_ms = (uint32_t)keepalive_ms;
+    listener->half_closed_ms = (uint32_t)half_closed_ms;
     error = listener_start(listener, own, (int)backlog);
   }
   if (error == 0) return undefined(env);

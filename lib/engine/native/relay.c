@@ -46,10 +46,11 @@ static enum moved sink_is_full(struct loop *loop, struct connection *c, int side
 }
 
 /** The source's end: noted once, passed on when nothing is held any more. */
-static enum moved pass_end_on(struct connection *c, int direction) {
+static enum moved pass_end_on(struct loop *loop, struct connection *c, int direction) {
   c->direction[direction] |= PASSED_ON;
   // When the other direction is over too, closing both descriptors says the same without this call.
   if (c->direction[!direction] & PASSED_ON) return BLOCKED;
+  if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) connection_half_closed(loop, c);
   return shutdown(c->fd[!direction], SHUT_WR) == 0 ? BLOCKED : SINK_BROKEN;
 }
 
@@ -141,7 +142,7 @@ static enum moved move(struct loop *loop, struct connection *c, int direction) {
       if (flushed == SINK_FAILED) return SINK_BROKEN;
       if (flushed == STILL_HELD) return sink_is_full(loop, c, !direction);
     }
-    if (*state & ENDED) return *state & PASSED_ON ? BLOCKED : pass_end_on(c, direction);
+    if (*state & ENDED) return *state & PASSED_ON ? BLOCKED : pass_end_on(loop, c, direction);
     if (!(*source & READABLE) || !(*sink & WRITABLE)) return BLOCKED;
     if (reads++ == READS_PER_TURN) return MORE;
     bool splices = (*state & (STREAM | NO_SPLICE)) == STREAM && !(*source & URGENT) && loop->can_splice;

@@ -4,10 +4,15 @@
 #include "bal.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+/** Probes after the silence that is configured, and the pause between them. */
+enum { PROBES = 6, PROBE_EVERY_S = 10, LONGEST_SILENCE_S = 32767 };
+/** So many retransmissions in a row are no loss that mends itself at once. */
+enum { RETRANSMITS = 3, SOON_MS = 1000 };
 /** A stream on which bytes have moved within this time is in the middle, though nothing may lie here at this moment. */
 enum { FLOWS_MS = 1000 };
 
@@ -31,4 +36,42 @@ bool rest_is_whole(const struct loop *loop, const struct connection *c) {
     if (!ask(c->fd[side], &info) || info.tcpi_state == TCP_CLOSE) return false;
   }
   return true;
+}
+
+/** Ms since the side sent bytes or took some. Keepalive and window probes are neither. */
+static uint32_t side_quiet(int fd) {
+  struct tcp_info info;
+  if (!ask(fd, &info)) return UINT32_MAX;
+  // What is sent again and again moves nothing.
+  uint32_t sent = info.tcpi_retransmits > 0 ? info.tcpi_last_ack_recv : info.tcpi_last_data_sent;
+  return sent < info.tcpi_last_data_recv ? sent : info.tcpi_last_data_recv;
+}
+
+void rest_ask(const struct loop *loop, struct connection *c) {
+  uint32_t client = side_quiet(c->fd[CLIENT]), backend = side_quiet(c->fd[BACKEND]);
+  uint32_t quiet = client < backend ? client : backend;
+  // The kernel counts from now, and the loop's clock may be late.
+  uint32_t moved = (uint32_t)(uv_hrtime() / 1000000) - quiet, now = (uint32_t)loop->now;
+  if (quiet == UINT32_MAX || (int32_t)(moved - c->last) <= 0) return;
+  c->last = (int32_t)(moved - now) > 0 ? now : moved;
+}
+
+void rest_keep_alive(int fd, uint32_t silence_ms) {
+  int on = silence_ms > 0, probes = PROBES, every = PROBE_EVERY_S;
+  uint32_t seconds = silence_ms / 1000 + (silence_ms % 1000 > 0);
+  int silence = seconds > LONGEST_SILENCE_S ? LONGEST_SILENCE_S : (int)seconds;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (!on) return;
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  // The last one, because it sets the timer, and to what is left when the silence has begun already.
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &silence, sizeof silence);
+}
+
+uint32_t rest_hope(const struct connection *c, int side) {
+  struct tcp_info info;
+  if (!ask(c->fd[side], &info) || info.tcpi_unacked == 0 || info.tcpi_retransmits == 0) return UINT32_MAX;
+  uint32_t most = c->listener->keepalive_ms + PROBES * PROBE_EVERY_S * 1000;
+  if (info.tcpi_last_ack_recv < most) return most - info.tcpi_last_ack_recv;
+  return info.tcpi_retransmits < RETRANSMITS ? SOON_MS : 0;
 }

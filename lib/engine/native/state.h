@@ -80,7 +80,7 @@ struct connection {
   int fd[2];
   struct link ready;  // in the loop's ready list; `next` also links free and told slots
   struct link timer;  // in a bucket of the wheel
-  uint32_t last;      // ms: when the attempt began, or the last byte moved
+  uint32_t last;      // ms: when the attempt began, or the last byte (or the backend's end) moved
   int32_t target;     // the backend named last
   uint64_t bytes[2];  // relayed in each direction
   void *held[2];      // read but not yet written, a chunk or a tube; null when there is none
@@ -95,6 +95,7 @@ struct connection {
   bool timed : 1;         // in the wheel
   bool aside : 1;         // a message of it is put aside
   bool backend_first : 1; // the backend's end was read before the client's
+  bool probed : 1;        // the backend's socket has keepalive probes
 };
 
 /** Where a target leads. */
@@ -114,7 +115,8 @@ struct listener {
   struct listener *next;
   int fd; // -1: no longer accepting
   int32_t id;
-  uint32_t connect_ms, idle_ms;
+  uint32_t connect_ms, idle_ms, half_closed_ms;
+  uint32_t keepalive_ms; // 0: peers are not probed
   uint32_t live;      // its connections
   uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
   int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted

@@ -104,9 +104,13 @@ int system_add_listener(struct loop *loop, struct listener *listener) {
   return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0 ? 0 : errno;
 }
 
-void system_reset(int fd) {
+void system_will_reset(int fd) {
   struct linger now = {.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+void system_reset(int fd) {
+  system_will_reset(fd);
   close(fd);
 }
 
