@@ -63,7 +63,7 @@ async function bundle() {
     logLevel: 'warning',
     chunkNames: 'chunk-[hash]',
     define: { BAL_VERSION: JSON.stringify(version) },
-    // The CommonJS packages among those bundled (pino, pino-roll) call require().
+    // The CommonJS packages among those bundled (pino) call require().
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },

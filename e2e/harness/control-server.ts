@@ -33,6 +33,7 @@ export const STATUS: Status = {
   workers: [],
   draining: null,
   totals: null,
+  log: null,
 };
 export const PLAN: Plan = {
   configPath: '/c',

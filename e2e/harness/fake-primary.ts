@@ -116,6 +116,7 @@ export function fakeStatus(reachable: number): Status {
       reloads_total: 0,
       log_lines_dropped_total: 0,
     },
+    log: { file: null, fault: null },
   };
 }
 

@@ -9,12 +9,12 @@ import type { Home } from '../paths.ts';
 import { duration } from '../units.ts';
 
 export type Outcome =
-  | { readonly kind: 'running'; readonly pid: number }
+  | { readonly kind: 'running'; readonly pid: number; readonly warning: Triplet | null }
   | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
 
 /** What the daemon tells its launcher, once. */
 export type Startup =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly warning: Triplet | null }
   | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
 
 /** Set for the daemon by its launcher. */
@@ -81,13 +81,14 @@ function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promis
     for (const signal of INTERRUPTS) process.on(signal, interrupted);
     child.on('message', (message) => {
       if (!isStartup(message) || reason !== null) return;
-      if (message.kind === 'ready') return settle({ kind: 'running', pid: child.pid ?? 0 });
+      if (message.kind === 'ready') return settle({ kind: 'running', pid: child.pid ?? 0, warning: message.warning });
       // Its exit settles it, so that nothing half-started is left when this command has said its word.
       told = message;
       setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
     });
     child.on('error', (error) => settle(failed(cannotSpawn(error))));
-    child.on('exit', (code, signal) => settle(told ?? failed(reason ?? ended(code, signal, lastWords(), at))));
+    // Not 'exit': what it said last may come after that.
+    child.on('close', (code, signal) => settle(told ?? failed(reason ?? ended(code, signal, lastWords(), at))));
   });
 }
 
@@ -95,7 +96,10 @@ const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function isStartup(message: unknown): message is Startup {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-  return message.kind === 'ready' || (message.kind === 'failed' && 'problem' in message && 'errors' in message);
+  return (
+    (message.kind === 'ready' && 'warning' in message) ||
+    (message.kind === 'failed' && 'problem' in message && 'errors' in message)
+  );
 }
 
 interface ErrFile {

@@ -28,6 +28,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const outcome = await launch(at, config);
   if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
   io.out(`bal is running, PID ${outcome.pid}; every worker accepts connections`);
+  if (outcome.warning !== null) triplet(io, outcome.warning);
   return 0;
 }
 
@@ -36,7 +37,7 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
   const tell = asDaemon ? reportToLauncher() : null;
   try {
     const { supervise } = await import('../primary/supervisor.ts');
-    const onReady = () => tell?.({ kind: 'ready' });
+    const onReady = (warning: Triplet | null) => tell?.({ kind: 'ready', warning });
     const result = await supervise({ configPath: config, foreground: !asDaemon, onReady });
     if (result.ok) {
       leaveSoon();

@@ -64,6 +64,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     workers: [],
     draining: null,
     totals: null,
+    log: null,
   };
 }
 

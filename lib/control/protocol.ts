@@ -93,6 +93,14 @@ export interface DrainingStatus {
   readonly until: string | null;
 }
 
+/** Where the log goes. */
+export interface LogStatus {
+  /** null: to stdout, or nowhere (`fault` says why). */
+  readonly file: string | null;
+  /** What is wrong with it right now; null while all is well. */
+  readonly fault: string | null;
+}
+
 /** When bal does not run: the same keys, `running: false`, what cannot be known null. */
 export interface Status {
   readonly running: boolean;
@@ -118,6 +126,7 @@ export interface Status {
   readonly workers: readonly WorkerStatus[];
   readonly draining: DrainingStatus | null;
   readonly totals: TotalsStatus | null;
+  readonly log: LogStatus | null;
 }
 
 /** Whether clients should be sent here: the answer of `/readyz`. */

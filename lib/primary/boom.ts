@@ -1,16 +1,18 @@
-// A sonic-boom stream, which is what pino-roll and pino.destination both give, as log-file.ts uses it.
+// A sonic-boom stream, which is what pino.destination gives, as log-file.ts and rotation.ts use it.
 
 /** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
 const CLOSE_MS = 1000;
 
 export interface Boom {
   readonly file: string | null;
+  readonly fd: number;
   write(lines: Buffer): boolean;
-  reopen(): void;
+  /** Under another name if one is given. */
+  reopen(file?: string): void;
   flushSync(): void;
   end(): void;
   destroy(): void;
-  on(event: 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
+  on(event: 'ready' | 'error' | 'drop' | 'write' | 'drain', listener: (argument: unknown) => void): unknown;
   once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
 }
 

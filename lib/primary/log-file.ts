@@ -1,14 +1,14 @@
 // The two places a log can go, rotated files (daemon) and stdout (foreground): both asynchronous, bounded, and harmless
 // to the rest when they fail.
 
-import { accessSync, closeSync, constants, mkdirSync, openSync, stat } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, mkdirSync, openSync, stat } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { pino } from 'pino';
-import roll from 'pino-roll';
 
 import { type Boom, isTaken, letGo, opened } from './boom.ts';
 import type { Sink } from './log.ts';
+import { openRotated, type Rotated, sizeOf } from './rotation.ts';
 
 /** What may wait in memory for a disk or terminal that does not take it; beyond it lines are dropped and counted. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ const WATCH_MS = 2000;
 const LINE_FEED = 10;
 
 interface FileOptions {
-  /** As in pino-roll (`50m`). */
+  /** `50m` */
   readonly size?: string;
   readonly watchMs?: number;
 }
@@ -31,37 +31,22 @@ export function openFiles(
   { size = process.env['BAL_LOG_SIZE'] ?? FILE_SIZE, watchMs = WATCH_MS }: FileOptions = {},
 ): Promise<Sink> {
   return openSink(watchMs, async () => {
-    // Looked at before pino-roll does: with a file that cannot be opened every later write would throw.
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    accessSync(dir, constants.W_OK | constants.X_OK);
-    const boom = await roll({
-      file: join(dir, 'bal'),
-      extension: '.log',
-      size,
-      frequency: 'daily',
-      dateFormat: 'yyyy-MM-dd',
-      mkdir: true,
-      mode: 0o600,
-      // Without removeOtherLogFiles only the files of this very process would ever be removed.
-      limit: { count: FILES_KEPT, removeOtherLogFiles: true },
-      maxLength: MAX_WAITING_BYTES,
-      contentMode: 'buffer',
-    });
-    return opened(boom as Boom);
+    return openRotated(dir, { bytes: sizeOf(size), kept: FILES_KEPT, waitingBytes: MAX_WAITING_BYTES });
   });
 }
 
 export function openStdout(): Promise<Sink> {
-  return openSink(WATCH_MS, () => {
+  return openSink(WATCH_MS, async () => {
     const options = { fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' } as const;
     const boom = pino.destination(options) as unknown as Boom;
     // pino calls it when the process ends. It tries a full disk again and again, for ever; close() has done what can be done.
     boom.flushSync = () => undefined;
-    return opened(boom);
+    return { boom: await opened(boom), turn: () => undefined, tidy: () => undefined, fault: null };
   });
 }
 
-async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sink> {
+async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<Sink> {
+  let files: Rotated | null = null;
   let boom: Boom | null = null;
   let dropped = 0;
   let fault: string | null = null;
@@ -77,7 +62,8 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
 
   async function attempt(): Promise<void> {
     try {
-      const fresh = await open();
+      files = await open();
+      const fresh = files.boom;
       boom = fresh;
       fault = null;
       // One that was given up has its last words unheard.
@@ -114,6 +100,7 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
     if (boom === null) await attempt();
     else if (file !== null && !(await isThere(file))) reopen();
     else if (fault !== null) nudge(boom);
+    else if (files !== null && files.fault !== null) files.tidy();
     watching = false;
   }
 
@@ -166,6 +153,7 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
         return;
       }
       try {
+        files?.turn();
         busy = true;
         waiting += lines;
         boom.write(bytes);
@@ -188,8 +176,11 @@ async function openSink(watchMs: number, open: () => Promise<Boom>): Promise<Sin
     get dropped() {
       return dropped;
     },
+    get file() {
+      return boom?.file ?? null;
+    },
     get fault() {
-      return fault;
+      return fault ?? files?.fault ?? null;
     },
   };
 }

@@ -19,7 +19,9 @@ export interface Sink {
   close(): Promise<void>;
   /** Lines lost so far. */
   readonly dropped: number;
-  /** Why lines are being lost right now; null while all is well. */
+  /** Where lines go right now; null for stdout, and while there is no file. */
+  readonly file: string | null;
+  /** What is wrong right now: why lines are being lost, or why old files stay. null while all is well. */
   readonly fault: string | null;
 }
 

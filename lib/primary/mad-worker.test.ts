@@ -129,6 +129,7 @@ test('log lines of whatever content stay one line each, and one too deep to be w
     reopen: silence,
     close: () => Promise.resolve(),
     dropped: 0,
+    file: null,
     fault: null,
   };
   const events = createEvents();

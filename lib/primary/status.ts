@@ -58,6 +58,7 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
       reloads_total: instance.reloads,
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
     },
+    log: { file: sink.file, fault: sink.fault },
   };
 }
 

@@ -24,7 +24,7 @@ import { createLog } from './log.ts';
 import { readinessOf } from './readiness.ts';
 import { metricsOf, statusOf } from './status.ts';
 import { logWarnings } from './config-warnings.ts';
-import { alreadyRunning, badConfig, cannotServe } from './verdict.ts';
+import { alreadyRunning, badConfig, cannotServe, noLog } from './verdict.ts';
 import { whyOf } from './why.ts';
 
 /** Clients are served meanwhile. */
@@ -35,8 +35,8 @@ export interface SuperviseOptions {
   readonly configPath: string;
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
-  /** Called once every worker accepts connections, and the first checks are through or take too long. */
-  onReady(): void;
+  /** Called once every worker accepts connections, and the first checks are through or take too long. `warning`: it has no log. */
+  onReady(warning: Triplet | null): void;
 }
 
 export type SuperviseResult =
@@ -166,7 +166,7 @@ async function run(
     });
     // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
     await instance.services.settled(FIRST_CHECKS_MS);
-    if (stopping === null) options.onReady();
+    if (stopping === null) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
     await stopped.promise;
     return { ok: true };
   } finally {

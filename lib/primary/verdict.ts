@@ -82,6 +82,15 @@ export function cannotServe(error: unknown): Triplet {
   };
 }
 
+/** No reason not to run: traffic does not need it. */
+export function noLog(dir: string, fault: string): Triplet {
+  return {
+    what_happened: `bal has no log: ${fault}`,
+    why_likely: `${dir} may not be written by this user, something else is in its place, or the disk is full`,
+    do_this_now: "correct that; bal tries again every two seconds, and 'bal doctor' says whether it has a log",
+  };
+}
+
 export function internalError(error: unknown): Triplet {
   return {
     what_happened: `internal error: ${error instanceof Error ? error.message : String(error)}`,

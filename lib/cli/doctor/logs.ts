@@ -1,6 +1,7 @@
 // Can the log be written, is there room for it, and has any line been lost?
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { LogStatus } from '../../control/protocol.ts';
 import { ok, warn, type Finding, type Patient } from './finding.ts';
 import { bytes, counted } from '../../units.ts';
 
@@ -8,7 +9,24 @@ import { bytes, counted } from '../../units.ts';
 const ROOM = 600 * 1024 * 1024;
 
 export async function checkLogs({ at, status }: Patient): Promise<Finding[]> {
-  return [await writable(at.logDir), await space(at.logDir), ...(status === null ? [] : [lost(status.totals)])];
+  const own = status === null ? [] : [...written(status.log, at.logDir), lost(status.totals)];
+  return [await writable(at.logDir), await space(at.logDir), ...own];
+}
+
+/** As the running instance says itself: what this user may do in the directory, bal may not be able to, and the other way round. */
+function written(log: LogStatus | null | undefined, dir: string): Finding[] {
+  const name = 'log';
+  // One of an older version does not say.
+  if (log === null || log === undefined) return [];
+  if (log.fault === null) return [ok(name, log.file === null ? 'goes to stdout' : `goes to ${log.file}`)];
+  return [
+    warn(
+      name,
+      `${log.file === null ? 'bal has no log' : `the log in ${log.file} is not in order`}: ${log.fault}`,
+      'its directory may not be written by the user of bal, is not there, or its disk is full; traffic goes on without it',
+      `correct that in ${dir}; bal tries again every two seconds by itself`,
+    ),
+  ];
 }
 
 async function writable(dir: string): Promise<Finding> {

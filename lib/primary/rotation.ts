@@ -1,0 +1,173 @@
+// The log's files, bal.2026-11-27.1.log: a new one each day and whenever one is full, and only so many are kept. Owner of
+// which file is the current one.
+
+import { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { pino } from 'pino';
+
+import { type Boom, opened } from './boom.ts';
+
+export interface Rotation {
+  readonly bytes: number;
+  /** Files besides the current one. */
+  readonly kept: number;
+  /** What may wait in memory. */
+  readonly waitingBytes: number;
+  readonly now?: () => Date;
+}
+
+export interface Rotated {
+  readonly boom: Boom;
+  /** Goes on to the next file when its time has come; to be called before each write. */
+  turn(): void;
+  /** Removes what is too old; also to be called now and then while there is a fault. */
+  tidy(): void;
+  /** Why there is no next file, or why old ones cannot be removed; null while all is well. No line is lost by either. */
+  readonly fault: string | null;
+}
+
+/** How long to stay with a file that is full when the next one cannot be opened. */
+const RETRY_MS = 2000;
+
+/** Goes on with the newest file of today. Rejects when the directory or the file cannot be written. */
+export async function openRotated(
+  dir: string,
+  { bytes, kept, waitingBytes, now = () => new Date() }: Rotation,
+): Promise<Rotated> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  accessSync(dir, constants.W_OK | constants.X_OK);
+  const today = dayOf(now());
+  const numbers = (await filesIn(dir)).filter(({ day }) => day === today).map(({ number }) => number);
+  let current = { day: today, number: Math.max(1, ...numbers) };
+  let dayEnds = midnightAfter(now());
+  let size = 0;
+  let retryAt = 0;
+  const faults: { next: string | null; old: string | null } = { next: null, old: null };
+
+  const boom = pino.destination({
+    dest: join(dir, nameOf(current)),
+    mode: 0o600,
+    sync: false,
+    maxLength: waitingBytes,
+    contentMode: 'buffer',
+  }) as unknown as Boom;
+  // pino calls it when the process ends, and it tries a full disk again and again, for ever; close() has done what can be done.
+  boom.flushSync = () => undefined;
+  boom.on('ready', settle);
+  boom.on('write', (count) => {
+    size += Number(count);
+  });
+  await opened(boom);
+
+  /** Also after logrotate and when the file was removed: it may be another one. */
+  function settle(): void {
+    size = fstatSync(boom.fd).size;
+    tidy();
+  }
+
+  function tidy(): void {
+    removeOld().then(
+      () => (faults.old = null),
+      (error: unknown) => (faults.old = `old files cannot be removed: ${messageOf(error)}`),
+    );
+  }
+
+  async function removeOld(): Promise<void> {
+    const others = (await filesIn(dir)).filter((file) => nameOf(file) !== nameOf(current));
+    const old = others.slice(0, Math.max(0, others.length - kept));
+    await Promise.all(old.map((file) => removeIfThere(join(dir, nameOf(file)))));
+  }
+
+  return {
+    boom,
+    tidy,
+    turn() {
+      const at = now();
+      if ((size < bytes && at.getTime() < dayEnds) || at.getTime() < retryAt) return;
+      const day = dayOf(at);
+      const next = { day, number: day === current.day ? current.number + 1 : 1 };
+      const path = join(dir, nameOf(next));
+      try {
+        // Tried out first: after a reopen() that fails, sonic-boom closes the old descriptor twice with the next one.
+        closeSync(openSync(path, 'a', 0o600));
+      } catch (error) {
+        faults.next = `the next file cannot be opened: ${messageOf(error)}`;
+        retryAt = at.getTime() + RETRY_MS;
+        return;
+      }
+      faults.next = null;
+      current = next;
+      dayEnds = midnightAfter(at);
+      size = 0;
+      boom.reopen(path);
+    },
+    get fault() {
+      return faults.next ?? faults.old;
+    },
+  };
+}
+
+/** `50m` → bytes; k, m, g or b, and m where there is none. 0: no limit. Throws when it is no size. */
+export function sizeOf(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([bkmg]?)$/i.exec(text);
+  if (match === null) throw new Error(`Cannot rotate the log: "${text}" (BAL_LOG_SIZE) is no size such as 50m`);
+  const unit = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1024 ** 2;
+  const bytes = Number(match[1]) * unit;
+  return bytes === 0 ? Infinity : bytes;
+}
+
+interface LogFile {
+  readonly day: string;
+  readonly number: number;
+}
+
+function nameOf({ day, number }: LogFile): string {
+  return `bal.${day}.${number}.log`;
+}
+
+/** Oldest first. */
+async function filesIn(dir: string): Promise<LogFile[]> {
+  const found = (await namesIn(dir)).flatMap((name) => {
+    const match = /^bal\.(\d{4}-\d\d-\d\d)\.([1-9]\d*)\.log$/.exec(name);
+    return match === null ? [] : [{ day: match[1] ?? '', number: Number(match[2]) }];
+  });
+  return found.sort((a, b) => (a.day === b.day ? a.number - b.number : a.day < b.day ? -1 : 1));
+}
+
+/** A directory that is gone has no files. */
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+async function removeIfThere(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+/** As people here count days: local time. */
+function dayOf(date: Date): string {
+  const part = (value: number): string => String(value).padStart(2, '0');
+  return `${date.getFullYear()}-${part(date.getMonth() + 1)}-${part(date.getDate())}`;
+}
+
+function midnightAfter(date: Date): number {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
