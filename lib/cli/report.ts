@@ -7,9 +7,16 @@ export type Paint = Parameters<typeof styleText>[0];
 
 /** What the operator is told when something is wrong, on stderr. */
 export function triplet(io: Io, problem: Triplet): void {
-  io.err(`  what_happened: ${problem.what_happened}`);
-  io.err(`  why_likely: ${problem.why_likely}`);
-  io.err(`  do_this_now: ${problem.do_this_now}`);
+  io.err(`  what_happened: ${oneLine(problem.what_happened)}`);
+  io.err(`  why_likely: ${oneLine(problem.why_likely)}`);
+  io.err(`  do_this_now: ${oneLine(problem.do_this_now)}`);
+}
+
+/** Paths and messages of others may hold line feeds and worse. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (control) => {
+    return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
 }
 
 /** One JSON document on one line. */

@@ -2,6 +2,7 @@
 // is ready or has failed.
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { tooLongForSocket } from '../control/listen.ts';
 import type { Triplet } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
@@ -71,7 +72,15 @@ function failure(problem: Triplet, errors: readonly Problem[], config: string, i
 }
 
 /** Makes the home if there is none (for its owner only); null when it can be used. */
-function homeProblem({ dir }: Home): Triplet | null {
+function homeProblem({ dir, socket }: Home): Triplet | null {
+  const tooLong = tooLongForSocket(socket);
+  if (tooLong !== null) {
+    return {
+      what_happened: `the control socket cannot be opened: ${tooLong}`,
+      why_likely: 'the path of the home directory ($BAL_HOME or ~/.bal) is too long',
+      do_this_now: 'set BAL_HOME to a directory with a shorter path',
+    };
+  }
   const do_this_now = `make ${dir} a directory that this user may write to, or set BAL_HOME to one`;
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });

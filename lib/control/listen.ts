@@ -7,17 +7,19 @@ import { dirname, join } from 'node:path';
 /** What fits into sockaddr_un with its final zero byte: 108 bytes on Linux, 104 on macOS and the BSDs. */
 const MAX_PATH = process.platform === 'linux' ? 107 : 103;
 
+/** By how much a path is too long; null when it is not. */
+export function tooLongForSocket(path: string): string | null {
+  const length = Buffer.byteLength(path);
+  return length <= MAX_PATH ? null : `${path} has ${length} bytes, and the system allows ${MAX_PATH}`;
+}
+
 /**
  * Resolves to a function that removes the socket's file. Rejects when the path is too long, something else is in its
  * place, or another process answers on it.
  */
 export async function listenPrivately(server: Server, path: string): Promise<() => void> {
-  const length = Buffer.byteLength(path);
-  if (length > MAX_PATH) {
-    throw new Error(
-      `Cannot open the control socket: ${path} has ${length} bytes, and the system allows ${MAX_PATH}; choose a shorter BAL_HOME`,
-    );
-  }
+  const tooLong = tooLongForSocket(path);
+  if (tooLong !== null) throw new Error(`Cannot open the control socket: ${tooLong}; choose a shorter BAL_HOME`);
   // libuv reports a missing directory as EACCES, which would send the operator looking for a permission.
   if (!existsSync(dirname(path))) throw new Error(`Cannot open the control socket: there is no ${dirname(path)}`);
   await refuseIfTaken(path);
