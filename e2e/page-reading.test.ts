@@ -32,7 +32,7 @@ for (const scheme of ['light', 'dark'] as const) {
     // The rows have become cards, and are still a table to a screen reader.
     const table = page.getByRole('table', { name: `Backends of ${longName}` });
     assert.equal(await table.getByRole('rowheader').count(), 2);
-    assert.equal(await table.getByRole('columnheader').count(), 9);
+    assert.equal(await table.getByRole('columnheader').count(), 10);
     const colours = await page.evaluate(
       "['backgroundColor', 'color'].map((name) => getComputedStyle(document.body)[name].match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0))",
     );

@@ -62,7 +62,7 @@ export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers
     status: () => Promise.resolve(STATUS),
     plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
-    why: () => Promise.resolve({ services: [], draining: null }),
+    why: () => Promise.resolve({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),
     ...change,

@@ -73,13 +73,15 @@ export function fakeStatus(reachable: number): Status {
       bytes_in: 1536,
       bytes_out: 3 << 20,
       cooldown_ms: 0,
+      recent: null,
     })),
     active_connections: 6,
     last_check_time: '2026-01-01T00:00:00.000Z',
     protection_mode: { enabled: false, reason: null, since: null, exit_condition: null },
     ends: { client_closed: 130, idle: 4, refused: 0 },
+    recent: null,
   };
-  const { name: _name, ends: _ends, health_check: _check, ...first } = service;
+  const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...first } = service;
   return {
     running: true,
     pid: process.pid,
@@ -170,7 +172,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     status: () => answer(fakeStatus(behaviour === 'degraded' ? 0 : 1)),
     plan: () => answer(PLAN),
     reload: () => answer(verdict(behaviour !== 'refuses')),
-    why: () => answer({ services: [], draining: null }),
+    why: () => answer({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {
       progress({ remaining: 2 });

@@ -1,9 +1,16 @@
 // A worker without a process or sockets, for tests of what decides: the real policy, admission and slot pools over an
 // engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
 import assert from 'node:assert/strict';
-import { CONNECT_FAILURES, REFUSE, WAIT, type ConnectFailureCode, type EndCode } from '../../lib/engine/engine.ts';
+import {
+  CONNECT_FAILURES,
+  ENDS,
+  REFUSE,
+  WAIT,
+  type ConnectFailureCode,
+  type EndCode,
+} from '../../lib/engine/engine.ts';
 import { BACKEND_FIELDS, backendAt, serviceAt } from '../../lib/ipc/counters.ts';
-import { REASONS } from '../../lib/ipc/reasons.ts';
+import { BACKEND_REASONS, REASONS } from '../../lib/ipc/reasons.ts';
 import type { Table } from '../../lib/ipc/table.ts';
 import { createAdmission } from '../../lib/worker/admission.ts';
 import { createPolicy } from '../../lib/worker/policy.ts';
@@ -66,7 +73,7 @@ export function createModelWorker(id: number, send: Send) {
   const first = tableFor(id);
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
-  const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0 };
+  const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
   let clients = 0;
   let draining = false;
 
@@ -102,8 +109,10 @@ export function createModelWorker(id: number, send: Send) {
   }
 
   function end(number: number, code: EndCode): void {
-    policy.ended(number, code, 1, 2);
     const connection = connections.get(number);
+    const bytesOut = number % 2;
+    if (connection?.state === 'open' && ENDS[code] === 'backend_reset' && bytesOut === 0) tally.resets++;
+    policy.ended(number, code, 1, bytesOut);
     connections.delete(number);
     const { tried = null, attempts = NaN, backend = null } = records.at(-1) ?? {};
     assert.deepEqual(tried ?? [], connection?.failed, 'a record names what was tried without success, in order');
@@ -159,7 +168,8 @@ export function createModelWorker(id: number, send: Send) {
     fail(choice: number, code: ConnectFailureCode) {
       const found = nth(['connecting'], choice);
       if (found === undefined) return;
-      if (CONNECT_FAILURES[code] !== 'local') tally.failed++;
+      if (CONNECT_FAILURES[code] === 'local') tally.local++;
+      else tally.failed++;
       const [number, connection] = found;
       const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ROUTES}`;
       connection.failed.push({ backend, cause: CONNECT_FAILURES[code] });
@@ -196,6 +206,11 @@ export function createModelWorker(id: number, send: Send) {
       const using = [...connections.values()].filter(({ state }) => state === 'open' || state === 'connecting').length;
       assert.equal(sum('active'), using, 'a backend is in use by those that connect or are connected to it');
       assert.equal(sum('connections_total'), tally.connected);
+      const open = [...connections.values()].filter(({ state }) => state === 'open').length;
+      const over = BACKEND_REASONS.reduce((all, reason) => all + sum(`ended_${reason}_total`), 0);
+      assert.equal(over, tally.connected - open, 'what was connected and is over has a reason at its backend');
+      assert.equal(sum('reset_early_total'), tally.resets, 'resets before the client had got a byte');
+      assert.equal(sum('local_total'), tally.local);
       assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), tally.failed);
       const total = (tally.ended[0] ?? 0) + (tally.ended[1] ?? 0);
       assert.equal(records.length, total, 'every connection that ended has a record');

@@ -2,6 +2,7 @@
 import { addressOf } from '../../config/plan.ts';
 import { drainingText } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
+import { failuresText } from '../control/recent.ts';
 import type { Io } from './command.ts';
 import { paint, table, type Cell } from './report.ts';
 import { bytes, counted, duration } from '../units.ts';
@@ -54,6 +55,7 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
   return [
     `${title}  ${figures}`,
     ...protectionLine(service.protection_mode, io),
+    ...failuresLine(service.recent, io),
     ...lines,
     ...(verbose ? endsLine(service.ends) : []),
   ];
@@ -83,6 +85,11 @@ function protectionLine(mode: ProtectionStatus, io: Io): string[] {
   if (!isOn(mode)) return [];
   const text = `protection mode is on since ${mode.since ?? '?'}: ${mode.reason ?? '?'}; ends ${mode.exit_condition ?? '?'}`;
   return [`  ${paint(io, 'yellow', text)}`];
+}
+
+function failuresLine(recent: ServiceStatus['recent'], io: Io): string[] {
+  const text = failuresText(recent, 'clients');
+  return text === null ? [] : [`  ${recent?.failing === true ? paint(io, 'yellow', text) : text}`];
 }
 
 /** Why connections have ended, the most frequent reason first. */

@@ -1,7 +1,8 @@
 // `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
 
 import { drainingText } from '../control/facts.ts';
-import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/protocol.ts';
+import type { BackendWhy, EvidenceStatus, RecentStatus, ServiceWhy, Why } from '../control/protocol.ts';
+import { failuresText } from '../control/recent.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -55,7 +56,7 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
 }
 
 function serviceLines(
-  { name, health_check, verdict, problem, protection, ends, backends }: ServiceWhy,
+  { name, health_check, verdict, problem, protection, ends, recent, backends }: ServiceWhy,
   io: Io,
 ): string[] {
   const colour = verdict === 'serving' ? 'green' : verdict === 'degraded' ? 'yellow' : 'red';
@@ -72,19 +73,29 @@ function serviceLines(
       ? []
       : [`  connections ended: ${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]),
     ...(health_check === 'none' ? ['  not checked: what clients meet is all that is known of the backends'] : []),
+    ...recentLines(recent, 'client', '  '),
     ...backends.flatMap((backend) => backendLines(backend, io)),
     '',
   ];
 }
 
-function backendLines({ address, state, verdict, problem, evidence, ends_when }: BackendWhy, io: Io): string[] {
+function backendLines({ address, state, verdict, problem, recent, evidence, ends_when }: BackendWhy, io: Io): string[] {
   const colour = verdict === 'in_use' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
   return [
     `  ${address} is ${state}, ${paint(io, colour, verdict.replaceAll('_', ' '))}`,
     ...evidence.map((item) => `    ${evidenceText(item)}`),
+    ...recentLines(recent, 'connection', '    '),
     ...(problem === null ? [] : tripletLines(problem, '    ')),
     ...(ends_when === null ? [] : [`    ends when ${ends_when}`]),
   ];
+}
+
+function recentLines(recent: RecentStatus | undefined, whose: 'client' | 'connection', indent: string): string[] {
+  if (recent === undefined || recent.ended === 0) return [];
+  const minutes = Math.round(recent.window_ms / 60_000);
+  const span = minutes === 1 ? 'minute' : `${minutes} minutes`;
+  const well = `${counted(recent.ended, whose)} in the last ${span}, none failed`;
+  return [indent + (failuresText(recent, `${whose}s`) ?? well)];
 }
 
 function evidenceText({ source, cause, count, first, last }: EvidenceStatus): string {

@@ -17,6 +17,26 @@ export interface CheckCounters {
   readonly other: number;
 }
 
+/** What came of the last clients of a service, or of the last connects and connections to a backend. */
+export interface RecentStatus {
+  /** How far back it reaches: a minute, or longer where fewer than twenty came in it. */
+  readonly window_ms: number;
+  readonly ended: number;
+  /** Of them: not served, or reset by a backend. */
+  readonly failed: number;
+  /** So many and such a share failed, and just now, that it is a problem. For a backend, connects that checks see, too, do not count. */
+  readonly failing: boolean;
+  /** Reasons of ends, and for a backend causes of failed connects; only what occurred. */
+  readonly by_reason: Readonly<Record<string, number>>;
+  /** Of those with backend_reset: before the client had got a byte. */
+  readonly reset_early: number;
+  /** Failed because this machine ran short: clients of a service, connects to a backend. */
+  readonly local: number;
+  /** The first failure after a stretch without, and the last one; null when none failed. RFC 3339 UTC. */
+  readonly since: string | null;
+  readonly last: string | null;
+}
+
 export type BackendStateName = 'up' | 'down' | 'unknown' | 'draining';
 
 export interface BackendStatus {
@@ -33,6 +53,7 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** What is left of the cool-down. */
   readonly cooldown_ms: number | null;
+  readonly recent: RecentStatus | null;
 }
 
 export interface ProtectionStatus {
@@ -57,6 +78,7 @@ export interface ServiceStatus {
   readonly health_check: string;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>> | null;
+  readonly recent: RecentStatus | null;
 }
 
 export interface WorkerStatus {
@@ -200,6 +222,7 @@ export interface BackendWhy {
   readonly verdict: 'in_use' | 'cooling_down' | 'out' | 'draining';
   /** Null when all is well. */
   readonly problem: Triplet | null;
+  readonly recent: RecentStatus;
   /** Oldest first. */
   readonly evidence: readonly EvidenceStatus[];
   /** What will bring it back; null when it is in use. */
@@ -215,11 +238,14 @@ export interface ServiceWhy {
   readonly protection: ProtectionStatus;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>>;
+  readonly recent: RecentStatus;
   readonly backends: readonly BackendWhy[];
 }
 
 /** The current verdicts with their evidence: the answer of `GET /why`. */
 export interface Why {
+  /** What this machine ran short of lately, by system call and errno. */
+  readonly shortages: Readonly<Record<string, number>>;
   readonly services: readonly ServiceWhy[];
   readonly draining: DrainingStatus | null;
 }

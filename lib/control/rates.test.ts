@@ -17,6 +17,7 @@ function status(connections: number, bytes: number): Status {
     bytes_in: bytes,
     bytes_out: 0,
     cooldown_ms: 0,
+    recent: null,
   };
   const none = unknownStatus(true, 1);
   const service = {
@@ -32,6 +33,7 @@ function status(connections: number, bytes: number): Status {
     last_check_time: null,
     protection_mode: none.protection_mode,
     ends: null,
+    recent: null,
   };
   return { ...none, services: [service] };
 }

@@ -25,8 +25,11 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
     case 'counters':
       return (
         (message['id'] === null || isCount(message['id'])) &&
-        Array.isArray(message['values']) &&
-        message['values'].every((value) => typeof value === 'number') &&
+        Array.isArray(message['changes']) &&
+        message['changes'].every((value) => typeof value === 'number') &&
+        isRecord(message['short']) &&
+        Object.keys(message['short']).length <= MAX_SHORT &&
+        Object.values(message['short']).every(isCount) &&
         typeof message['rssBytes'] === 'number' &&
         Array.isArray(message['reached']) &&
         message['reached'].every((value) => Number.isFinite(value))
@@ -48,6 +51,9 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
       return false;
   }
 }
+
+/** Places times errnos of the engines are fewer. */
+const MAX_SHORT = 64;
 
 const LEVELS: ReadonlySet<unknown> = new Set<LogLine['level']>(['debug', 'info', 'warn', 'error']);
 

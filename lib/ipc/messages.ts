@@ -37,11 +37,15 @@ export type ToPrimary =
   /** `wanted` clients wait for a slot of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `slots`. */
   | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly pool: number; readonly slots: number; readonly recalled: boolean }
-  /** `id` answers `report`, null when by itself. Absolute values since the worker began, laid out by counters.ts. */
+  /**
+   * `id` answers `report`, null when by itself. `changes`: absolute values since the worker began, of the counters that have
+   * changed since its last report (counters.ts). `short`: what the machine was short of, by place and errno, since then too.
+   */
   | {
       readonly kind: 'counters';
       readonly id: number | null;
-      readonly values: readonly number[];
+      readonly changes: readonly number[];
+      readonly short: Readonly<Record<string, number>>;
       readonly rssBytes: number;
       /** Backends that clients were connected to since the last report: id, and when the latest such attempt began (machine-clock.ts), in turn. */
       readonly reached: readonly number[];

@@ -19,6 +19,19 @@ export const REASONS = [
 
 export type Reason = (typeof REASONS)[number];
 
+/** How a connection to a backend ends once it is made; for every other reason the client never got that far. */
+export const BACKEND_REASONS = [
+  'client_closed',
+  'backend_closed',
+  'client_reset',
+  'backend_reset',
+  'idle',
+  'drain',
+  'stopped',
+] as const satisfies readonly Reason[];
+
+export type BackendReason = (typeof BACKEND_REASONS)[number];
+
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
 export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'backend_reset',

@@ -44,6 +44,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     bytes_in: 0,
     bytes_out: 0,
     cooldown_ms: 0,
+    recent: null,
   };
   const service = {
     name: 'default',
@@ -58,6 +59,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     last_check_time: null,
     protection_mode: { ...none.protection_mode, enabled: guarded },
     ends: {},
+    recent: null,
   };
   return { ...none, pid, uptime_ms: uptimeMs, totals, services: [service] };
 }

@@ -1,6 +1,7 @@
 // How the page puts things. Pure.
 
 import type { ProtectionStatus, Readiness, ServiceStatus, Status } from '../control/protocol.ts';
+import { failuresText } from '../control/recent.ts';
 import { counted, duration, listed } from '../units.ts';
 import type { Link } from './model.ts';
 
@@ -61,6 +62,13 @@ export function protectionSentence({ enabled, reason, since, exit_condition }: P
 export function downSentence({ backends }: Pick<ServiceStatus, 'backends'>): string | null {
   const down = backends.filter(({ state }) => state === 'down').map(({ address }) => address);
   return down.length === 0 ? null : `Down: ${listed(down)}`;
+}
+
+/** What the last clients of a service met; null while hardly any fails. */
+export function failuresSentence(recent: ServiceStatus['recent']): string | null {
+  if (recent?.failing !== true) return null;
+  const since = recent.since === null ? null : time(Date.parse(recent.since));
+  return failuresText({ ...recent, since }, 'clients');
 }
 
 /** Why connections have ended, the most frequent reason first; null before any has. */

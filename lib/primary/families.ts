@@ -2,7 +2,7 @@
 // never rename one. Few labels: listener (the service's name), backend, reason, worker states.
 
 import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../ipc/histogram.ts';
-import { REASONS } from '../ipc/reasons.ts';
+import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
 import { version } from '../version.ts';
 import { cooldownLeft, isReachable } from './backend.ts';
 import type { Instance } from './instance.ts';
@@ -165,10 +165,17 @@ function backendFamilies({ plan, services, tally }: Instance): Family[] {
       'bal_backend_connect_errors_total',
       'Failed connects of clients.',
       backends.flatMap(({ labels, sum }) =>
-        (['refused', 'timeout', 'other'] as const).map((reason) => ({
+        (['refused', 'timeout', 'other', 'local'] as const).map((reason) => ({
           labels: { ...labels, reason },
           value: sum[`${reason}_total`],
         })),
+      ),
+    ),
+    counter(
+      'bal_backend_connections_ended_total',
+      'Connections made to the backend by the reason of their end.',
+      backends.flatMap(({ labels, sum }) =>
+        BACKEND_REASONS.map((reason) => ({ labels: { ...labels, reason }, value: sum[`ended_${reason}_total`] })),
       ),
     ),
     counter(

@@ -70,9 +70,11 @@ test('no pool, no wish and no return is so large that more slots are out than th
 
 test('no counters make the totals fall, negative or infinite', () => {
   assert.ok(plan !== null);
-  const values = fc.array(fc.oneof(count, fc.double(), fc.integer()), { maxLength: 80 });
+  const number = fc.oneof(count, fc.double(), fc.integer());
+  const changes = fc.array(fc.tuple(fc.oneof(fc.nat(100), number), number), { maxLength: 80 }).map((all) => all.flat());
   const report = fc.record({
-    values,
+    changes,
+    short: fc.dictionary(fc.string(), count),
     id: fc.option(count),
     rssBytes: fc.oneof(count, fc.double()),
     reached: fc.constant([]),

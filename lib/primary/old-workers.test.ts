@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { processStandIn } from '../../e2e/harness/process-stand-in.ts';
-import { backendAt, serviceAt } from '../ipc/counters.ts';
+import { backendAt, changesSince, serviceAt } from '../ipc/counters.ts';
 import type { Fleet } from './fleet.ts';
 import { beyond, drainingStatus } from './old-workers.ts';
 import { createTally } from './tally.ts';
@@ -24,9 +24,16 @@ test('only old workers with connections are told, until the last of them is to e
   const status = (): ReturnType<typeof drainingStatus> => drainingStatus({ fleet: fleet as unknown as Fleet, tally });
   for (const worker of workers) {
     tally.join(worker, { services: [{ name: 'web', backends: [{ address: 'a:1' }] }] } as never);
-    const values = Array.from({ length: backendAt(1, 1, 'active') }, () => 0);
+    const values = new Float64Array(backendAt(1, 1, 'active'));
     values[serviceAt(0, 'active')] = worker.pid === 1 ? 0 : worker.pid;
-    tally.report(worker, { kind: 'counters', id: null, values, rssBytes: 1, reached: [] });
+    tally.report(worker, {
+      kind: 'counters',
+      id: null,
+      changes: changesSince(new Float64Array(), values),
+      short: {},
+      rssBytes: 1,
+      reached: [],
+    });
   }
   assert.deepEqual(status(), { connections: 0, workers: 0, generations: 0, until: null });
   for (const worker of workers.slice(0, 3)) worker.state = 'draining';

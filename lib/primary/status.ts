@@ -10,7 +10,8 @@ import type { Instance } from './instance.ts';
 import type { Sink } from './log.ts';
 import { drainingStatus } from './old-workers.ts';
 import { exposition } from './metrics.ts';
-import type { BackendCounts, ServiceCounts } from './totals.ts';
+import type { Tally } from './tally.ts';
+import type { ServiceCounts } from './totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from './totals.ts';
 import { endsOf } from './why.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -81,18 +82,18 @@ function serviceStatus({ services, tally }: Instance, plan: ServicePlan): Servic
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,
-    backends: pool.map((backend) =>
-      backendStatus(backend, reaches(backend), backendSum(tally.totals, plan.name, backend.address)),
-    ),
+    backends: pool.map((backend) => backendStatus(tally, plan.name, backend, reaches(backend))),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
     ends: endsOf(clients),
+    recent: tally.recent(plan.name, null),
   };
 }
 
-function backendStatus(backend: Backend, reachable: boolean, counted: BackendCounts): BackendStatus {
+function backendStatus(tally: Tally, service: string, backend: Backend, reachable: boolean): BackendStatus {
+  const counted = backendSum(tally.totals, service, backend.address);
   return {
     address: backend.address,
     reachable,
@@ -104,6 +105,7 @@ function backendStatus(backend: Backend, reachable: boolean, counted: BackendCou
     bytes_in: counted.bytes_in,
     bytes_out: counted.bytes_out,
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
+    recent: tally.recent(service, backend.address),
   };
 }
 

@@ -16,7 +16,7 @@ function refreshing(t: TestContext) {
   let over = false;
   const refreshed = tally.refresh(workers, 1000).then(() => (over = true));
   const answer = (worker: (typeof workers)[number]): void => {
-    tally.report(worker, { kind: 'counters', id: 1, values: [], rssBytes: 0, reached: [] });
+    tally.report(worker, { kind: 'counters', id: 1, changes: [], short: {}, rssBytes: 0, reached: [] });
   };
   const isOver = async (): Promise<boolean> => {
     await Promise.resolve();

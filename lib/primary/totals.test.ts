@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Runtime, ServicePlan } from '../../config/plan.ts';
 import { BACKEND_FIELDS, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../ipc/counters.ts';
+import { layoutOf } from './layout.ts';
 import {
   backendSum,
   createTotals,
   elsewhere,
   instanceSum,
   join,
-  layoutOf,
   leave,
   report,
   retain,
@@ -58,8 +58,13 @@ const PLAN = [service('web', 'a:1', 'b:1'), service('db', 'a:1')];
 const LAYOUT = layoutOf(PLAN);
 const LENGTH = counterLength(2, 3);
 
+/** A report in which every counter has changed. */
 function values(set: Record<number, number>): number[] {
-  return Array.from({ length: LENGTH }, (_, at) => set[at] ?? 0);
+  return whole(Array.from({ length: LENGTH }, (_, at) => set[at] ?? 0));
+}
+
+function whole(values: readonly number[]): number[] {
+  return values.flatMap((value, at) => [at, value]);
 }
 
 const webActive = serviceAt(0, 'active');
@@ -109,11 +114,7 @@ test('a backend keeps its counters when a reload moves it', () => {
   report(totals, 1, values({ [bConnections]: 4 }));
   const plan = [service('db', 'a:1'), service('web', 'b:1', 'c:1')];
   join(totals, 2, layoutOf(plan));
-  report(
-    totals,
-    2,
-    Array.from({ length: LENGTH }, (_, at) => (at === backendAt(2, 1, 'connections_total') ? 3 : 0)),
-  );
+  report(totals, 2, values({ [backendAt(2, 1, 'connections_total')]: 3 }));
   assert.equal(backendSum(totals, 'web', 'b:1').connections_total, 7);
 });
 
@@ -138,11 +139,7 @@ test('a route learns what the other workers hold, whatever their generation', ()
   join(totals, 1, LAYOUT);
   join(totals, 2, layoutOf([service('web', 'b:1')]));
   report(totals, 1, values({ [bActive]: 2 }));
-  report(
-    totals,
-    2,
-    Array.from({ length: counterLength(1, 1) }, (_, at) => (at === backendAt(1, 0, 'active') ? 5 : 0)),
-  );
+  report(totals, 2, [backendAt(1, 0, 'active'), 5]);
   assert.equal(elsewhere(totals, 1, 'web', 'b:1', 1), 5);
   assert.equal(elsewhere(totals, 2, 'web', 'b:1', 0), 2);
   assert.equal(elsewhere(totals, 3, 'web', 'b:1', 0), 7);
@@ -156,6 +153,42 @@ test('a report tells whether loads have changed, and only that: an idle instance
   assert.equal(report(totals, 1, values({ [bActive]: 1, [bConnections]: 1 })).loadsChanged, true);
   assert.equal(report(totals, 1, values({ [bActive]: 1, [bConnections]: 1, [dbBytes]: 9 })).loadsChanged, false);
   assert.equal(report(totals, 1, values({ [bConnections]: 2, [dbBytes]: 9 })).loadsChanged, true);
+});
+
+test('what a report does not mention stays as it was', () => {
+  const totals = createTotals();
+  join(totals, 1, LAYOUT);
+  report(totals, 1, values({ [webAccepted]: 5, [webActive]: 2 }));
+  report(totals, 1, [bConnections, 1]);
+  assert.equal(serviceSum(totals, 'web').clients.accepted_total, 5);
+  assert.equal(serviceSum(totals, 'web').clients.active, 2);
+  assert.equal(backendSum(totals, 'web', 'b:1').connections_total, 1);
+});
+
+test('a report tells what came of clients and connections, and only what is new', () => {
+  const totals = createTotals();
+  join(totals, 1, LAYOUT);
+  const reset = serviceAt(0, 'ended_backend_reset_total');
+  const bReset = backendAt(2, 1, 'ended_backend_reset_total');
+  const bEarly = backendAt(2, 1, 'reset_early_total');
+  const dbLocal = backendAt(2, 2, 'local_total');
+  assert.deepEqual(report(totals, 1, [webAccepted, 3, reset, 2, bReset, 2, bEarly, 1, dbLocal, 4]).outcomes, [
+    { service: 'web', address: null, what: 'backend_reset', count: 2 },
+    { service: 'web', address: 'b:1', what: 'backend_reset', count: 2 },
+    { service: 'web', address: 'b:1', what: 'reset_early', count: 1 },
+    { service: 'db', address: 'a:1', what: 'local', count: 4 },
+  ]);
+  assert.deepEqual(report(totals, 1, [reset, 5, bReset, 2]).outcomes, [
+    { service: 'web', address: null, what: 'backend_reset', count: 3 },
+  ]);
+});
+
+test('positions that are none are passed over', () => {
+  const totals = createTotals();
+  join(totals, 1, LAYOUT);
+  for (const at of [-1, 0.5, LENGTH, 1e9, Number.NaN, Infinity]) report(totals, 1, [at, 5]);
+  report(totals, 1, [webAccepted]);
+  assert.deepEqual(instanceSum(totals), instanceSum(createTotals()));
 });
 
 test('a garbled report lowers nothing', () => {
@@ -192,7 +225,7 @@ test('whatever workers report, come and go: counters never fall, gauges are what
       for (const { what, worker, values } of changes) {
         if (what === 'join' && !totals.workers.has(worker)) join(totals, worker, LAYOUT);
         if (what === 'leave') leave(totals, worker);
-        if (what === 'report') report(totals, worker, values);
+        if (what === 'report') report(totals, worker, whole(values));
         const after = names.map((name) => counters(serviceSum(totals, name)));
         after.forEach((list, i) => list.forEach((count, j) => assert.ok(count >= (before[i]?.[j] ?? 0))));
         before = after;

@@ -3,15 +3,15 @@
 // supervisor, because reports come twice a second from every worker.
 
 import type { ServicePlan } from '../../config/plan.ts';
-import { BACKEND_FIELDS, GAUGES, SERVICE_FIELDS, backendAt, serviceAt } from '../ipc/counters.ts';
+import { BACKEND_FIELDS, GAUGES, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../ipc/counters.ts';
 import type { BackendField, ServiceField } from '../ipc/counters.ts';
+import { layoutOf } from './layout.ts';
+import type { Layout } from './layout.ts';
+import { BACKEND_OUTCOMES, SERVICE_OUTCOMES } from './outcomes.ts';
+import type { Outcome } from './outcomes.ts';
 
-/** What the positions of a worker's report mean: fixed for its life. */
-export interface Layout {
-  readonly services: readonly string[];
-  /** By backend id; `service` is an index into `services`. */
-  readonly backends: readonly { readonly service: number; readonly address: string }[];
-}
+const SERVICE_GAUGES = SERVICE_FIELDS.map((field) => GAUGES.has(field));
+const BACKEND_GAUGES = BACKEND_FIELDS.map((field) => GAUGES.has(field));
 
 export type ServiceCounts = Readonly<Record<ServiceField, number>>;
 export type BackendCounts = Readonly<Record<BackendField, number>>;
@@ -31,7 +31,7 @@ interface Part {
 interface Worker {
   readonly layout: Layout;
   /** The highest value seen at each position of a counter, the last one of a gauge. */
-  readonly last: number[];
+  readonly last: Float64Array;
 }
 
 export interface Totals {
@@ -46,67 +46,85 @@ export function createTotals(): Totals {
   return { workers: new Map(), instance: newPart(), services: new Map(), backends: new Map() };
 }
 
-/** The layout of workers forked for `services`: backend ids count through all services in order, as in the table. */
-export function layoutOf(services: readonly ServicePlan[]): Layout {
-  return {
-    services: services.map(({ name }) => name),
-    backends: services.flatMap(({ backends }, service) => backends.map(({ address }) => ({ service, address }))),
-  };
-}
-
 /** A worker is forked; `worker` ids are never used again. */
 export function join(totals: Totals, worker: number, layout: Layout): void {
-  totals.workers.set(worker, { layout, last: [] });
+  const length = counterLength(layout.services.length, layout.backends.length);
+  totals.workers.set(worker, { layout, last: new Float64Array(length) });
 }
 
 /** What is new in a report. */
 export interface News {
   /** The growth of `connections_total` by service, for protection. */
   readonly connected: ReadonlyMap<string, number>;
+  /** Ends and failed connects, each kind for itself. */
+  readonly outcomes: readonly Outcome[];
   /** Some backend has more or fewer live connections than before: other workers balance by that. */
   readonly loadsChanged: boolean;
 }
 
 /**
- * A worker's `counters`. A value that falls, is negative or no number, and a gauge that is no whole one, is taken for what was last known: totals never fall, and
- * a report cut short changes only what it has.
+ * A worker's `counters`: positions and what they hold now, in turn. A value that falls, is negative or no number, and a gauge that is
+ * no whole one, is taken for what was last known, so that totals never fall; a position that is none is passed over.
  */
-export function report(totals: Totals, worker: number, values: readonly number[]): News {
-  const connected = new Map<string, number>();
-  let loadsChanged = false;
+export function report(totals: Totals, worker: number, changes: readonly number[]): News {
+  const news = { connected: new Map<string, number>(), outcomes: [] as Outcome[], loadsChanged: false };
   const known = totals.workers.get(worker);
-  if (known === undefined) return { connected, loadsChanged };
-  const { layout, last } = known;
-  for (const [index, name] of layout.services.entries()) {
-    const part = partOf(totals, name);
-    for (const [i, field] of SERVICE_FIELDS.entries()) {
-      const growth = grow(last, values, serviceAt(index, field), GAUGES.has(field));
-      addAt(totals.instance.clients, i, growth);
-      addAt(part.clients, i, growth);
-    }
+  if (known === undefined) return news;
+  for (let i = 0; i + 1 < changes.length; i += 2) {
+    const at = changes[i] ?? -1;
+    const value = changes[i + 1] ?? 0;
+    if (!(at in known.last)) continue;
+    if (at < serviceAt(known.layout.services.length, 'active')) clientsChanged(totals, known, at, value, news);
+    else backendChanged(totals, known, at, value, news);
   }
-  for (const [id, { service, address }] of layout.backends.entries()) {
-    const name = layout.services[service];
-    if (name === undefined) continue;
-    const part = partOf(totals, name);
-    const own = backendOf(totals, name, address);
-    for (const [i, field] of BACKEND_FIELDS.entries()) {
-      const growth = grow(last, values, backendAt(layout.services.length, id, field), GAUGES.has(field));
-      addAt(totals.instance.backends, i, growth);
-      addAt(part.backends, i, growth);
-      addAt(own, i, growth);
-      if (field === 'active' && growth !== 0) loadsChanged = true;
-      if (field === 'connections_total' && growth > 0) connected.set(name, (connected.get(name) ?? 0) + growth);
-    }
-  }
-  return { connected, loadsChanged };
+  return news;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+interface Gathered extends Mutable<News> {
+  readonly connected: Map<string, number>;
+  readonly outcomes: Outcome[];
+}
+
+function clientsChanged(totals: Totals, { layout, last }: Worker, at: number, value: number, news: Gathered): void {
+  const field = at % SERVICE_FIELDS.length;
+  const service = layout.services[(at - field) / SERVICE_FIELDS.length];
+  if (service === undefined) return;
+  const part = partOf(totals, service);
+  const growth = grow(last, at, value, SERVICE_GAUGES[field] === true);
+  if (growth === 0) return;
+  addAt(totals.instance.clients, field, growth);
+  addAt(part.clients, field, growth);
+  const what = SERVICE_OUTCOMES[field] ?? null;
+  if (what !== null) news.outcomes.push({ service, address: null, what, count: growth });
+}
+
+function backendChanged(totals: Totals, { layout, last }: Worker, at: number, value: number, news: Gathered): void {
+  const offset = at - layout.services.length * SERVICE_FIELDS.length;
+  const field = offset % BACKEND_FIELDS.length;
+  const backend = layout.backends[(offset - field) / BACKEND_FIELDS.length];
+  const service = layout.services[backend?.service ?? -1];
+  if (backend === undefined || service === undefined) return;
+  const { address } = backend;
+  const part = partOf(totals, service);
+  const own = backendOf(totals, service, address);
+  const growth = grow(last, at, value, BACKEND_GAUGES[field] === true);
+  if (growth === 0) return;
+  addAt(totals.instance.backends, field, growth);
+  addAt(part.backends, field, growth);
+  addAt(own, field, growth);
+  const what = BACKEND_OUTCOMES[field] ?? null;
+  if (what !== null) news.outcomes.push({ service, address, what, count: growth });
+  else if (BACKEND_FIELDS[field] === 'active') news.loadsChanged = true;
+  else if (BACKEND_FIELDS[field] === 'connections_total')
+    news.connected.set(service, (news.connected.get(service) ?? 0) + growth);
 }
 
 /** A worker is gone: its counters stay in the totals, its gauges leave them. What it did since its last report is not known. */
 export function leave(totals: Totals, worker: number): void {
   const known = totals.workers.get(worker);
   if (known === undefined) return;
-  report(totals, worker, atRest(known));
+  report(totals, worker, atRest(known.layout));
   totals.workers.delete(worker);
 }
 
@@ -167,11 +185,10 @@ export function elsewhere(totals: Totals, worker: number, service: string, addre
   return Math.max(0, all - own);
 }
 
-/** Takes over `values[at]` where it makes sense, and returns by how much the total changes. */
-function grow(last: number[], values: readonly number[], at: number, isGauge: boolean): number {
+/** Takes over the value where it makes sense, and returns by how much the total changes. */
+function grow(last: Float64Array, at: number, value: number, isGauge: boolean): number {
   const before = last[at] ?? 0;
-  const value = values[at];
-  const isCount = typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  const isCount = value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   // What goes again must leave no rest, and fractions would: a gauge is a whole number. A histogram's sum need not be.
   const isTaken = isCount && (isGauge ? Number.isInteger(value) : value > before);
   const after = isTaken ? value : before;
@@ -179,12 +196,12 @@ function grow(last: number[], values: readonly number[], at: number, isGauge: bo
   return after - before;
 }
 
-/** Its last report with all gauges at zero. */
-function atRest({ layout, last }: Worker): number[] {
-  const values = [...last];
-  for (const index of layout.services.keys()) values[serviceAt(index, 'active')] = 0;
-  for (const id of layout.backends.keys()) values[backendAt(layout.services.length, id, 'active')] = 0;
-  return values;
+/** A report that says all gauges are at zero. */
+function atRest({ services, backends }: Layout): number[] {
+  return [
+    ...services.flatMap((_, index) => [serviceAt(index, 'active'), 0]),
+    ...backends.flatMap((_, id) => [backendAt(services.length, id, 'active'), 0]),
+  ];
 }
 
 function sumOf({ clients, backends }: Part): Sum {
@@ -216,8 +233,8 @@ function backendOf(totals: Totals, service: string, address: string): number[] {
   return counts;
 }
 
-/** Neither a service's name nor an address holds a line feed. */
-function backendKey(service: string, address: string): string {
+/** By service and address. Neither a service's name nor an address holds a line feed. */
+export function backendKey(service: string, address: string): string {
   return `${service}\n${address}`;
 }
 

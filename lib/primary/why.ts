@@ -1,6 +1,6 @@
 // Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
 
-import type { BackendWhy, ServiceWhy, Triplet, Why } from '../control/protocol.ts';
+import type { BackendWhy, RecentStatus, ServiceWhy, Triplet, Why } from '../control/protocol.ts';
 import type { Runtime, ServicePlan } from '../../config/plan.ts';
 import { REASONS } from '../ipc/reasons.ts';
 import { listed } from '../units.ts';
@@ -11,15 +11,26 @@ import { drainingStatus } from './old-workers.ts';
 import type { Service } from './services.ts';
 import type { ServiceCounts } from './totals.ts';
 import { serviceSum } from './totals.ts';
+import { backendTrouble, clientsTrouble } from './trouble.ts';
+import type { Short } from './trouble.ts';
 
 export function whyOf(instance: Instance): Why {
   const { plan, services, tally } = instance;
+  const shortages = tally.short();
   return {
+    shortages,
     draining: drainingStatus(instance),
     services: plan.services.flatMap(({ name }) => {
       const service = services.get(name);
       if (service === undefined) return [];
-      return [serviceWhy(service, services.protection(name), serviceSum(tally.totals, name).clients)];
+      return [
+        serviceWhy(service, {
+          protection: services.protection(name),
+          ends: endsOf(serviceSum(tally.totals, name).clients),
+          recent: (address) => tally.recent(name, address),
+          shortages,
+        }),
+      ];
     }),
   };
 }
@@ -29,20 +40,49 @@ export function endsOf(clients: ServiceCounts): Record<string, number> {
   return Object.fromEntries(REASONS.map((reason) => [reason, clients[`ended_${reason}_total`]]));
 }
 
-function serviceWhy({ plan, pool }: Service, protection: ServiceWhy['protection'], clients: ServiceCounts): ServiceWhy {
+interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
+  /** Of one of its backends, null: of its clients. */
+  readonly recent: (address: string | null) => RecentStatus;
+  readonly shortages: Short;
+}
+
+function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentOf, shortages }: Facts): ServiceWhy {
   const now = performance.now();
-  const backends = pool.backends.map((backend) => backendWhy(backend, plan, now));
+  const recent = recentOf(null);
+  const backends = pool.backends.map((backend) => {
+    const own = recentOf(backend.address);
+    const judged = backendWhy(backend, own, plan, now);
+    // Where health has something to say, that comes first.
+    const isUnseen = own.failing && judged.verdict === 'in_use';
+    return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
+  });
   const live = backends.filter(({ verdict }) => verdict !== 'draining');
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
-    live.length > 0 && out.length === live.length ? 'failing_open' : out.length > 0 ? 'degraded' : 'serving';
+    live.length > 0 && out.length === live.length
+      ? 'failing_open'
+      : out.length > 0 || recent.failing
+        ? 'degraded'
+        : 'serving';
+  const resetting = backends.filter(
+    (backend) => backend.recent.failing && (backend.recent.by_reason['backend_reset'] ?? 0) > 0,
+  );
   return {
     name: plan.name,
     health_check: plan.healthCheck.type,
     verdict,
-    problem: serviceProblem(verdict, out, live.length),
+    problem:
+      recent.failing && verdict !== 'failing_open'
+        ? clientsTrouble(
+            plan.name,
+            recent,
+            resetting.map(({ address }) => address),
+            shortages,
+          )
+        : serviceProblem(verdict, out, live.length),
     protection,
-    ends: endsOf(clients),
+    ends,
+    recent,
     backends,
   };
 }
@@ -66,7 +106,12 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
   }
 }
 
-function backendWhy(backend: Backend, { runtime, healthCheck }: ServicePlan, now: number): BackendWhy {
+function backendWhy(
+  backend: Backend,
+  recent: RecentStatus,
+  { runtime, healthCheck }: ServicePlan,
+  now: number,
+): BackendWhy {
   const evidence = backend.evidence.map(({ source, cause, count, firstWall, lastWall }) => ({
     source,
     cause,
@@ -74,7 +119,7 @@ function backendWhy(backend: Backend, { runtime, healthCheck }: ServicePlan, now
     first: new Date(firstWall).toISOString(),
     last: new Date(lastWall).toISOString(),
   }));
-  const common = { address: backend.address, state: stateOf(backend), evidence };
+  const common = { address: backend.address, state: stateOf(backend), recent, evidence };
   const left = cooldownLeft(backend, now);
   if (backend.draining) {
     return {

@@ -3,7 +3,7 @@
 
 import cluster from 'node:cluster';
 
-import type { BoundHandle, CreateEngine, Engine } from '../engine/engine.ts';
+import type { BoundHandle, CreateEngine, Engine, Shortages } from '../engine/engine.ts';
 import { send, sendLast, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
@@ -39,14 +39,12 @@ let admission: Admission | null = null;
 let policy: WorkerPolicy | null = null;
 let table: Table | null = null;
 let draining: Draining | null = null;
-const shortages = watchShortages(() => {
-  const refused = admission?.beyondDescriptors ?? 0;
-  return { ...engine?.shortages(), ...(refused > 0 && { descriptors: refused }) };
-}, reporter);
-const reports = createReports(
-  () => policy?.counters(engine?.bytes ?? new Float64Array()) ?? [],
-  () => policy?.takeReached() ?? [],
-);
+const shortages = watchShortages(shortOf, reporter);
+const reports = createReports({
+  values: () => policy?.counters(engine?.bytes ?? new Float64Array()) ?? new Float64Array(),
+  short: shortOf,
+  takeReached: () => policy?.takeReached() ?? [],
+});
 
 process.on('message', (message: ToWorker, handle: unknown) => receive(message, handle));
 
@@ -58,6 +56,12 @@ process.prependListener('disconnect', () => {
 });
 
 send({ kind: 'hello', engine: chosen.name, note: chosen.note });
+
+/** Absolute counts by what was short. */
+function shortOf(): Shortages {
+  const refused = admission?.beyondDescriptors ?? 0;
+  return { ...engine?.shortages(), ...(refused > 0 && { descriptors: refused }) };
+}
 
 function receive(message: ToWorker, handle: unknown): void {
   switch (message.kind) {

@@ -27,13 +27,12 @@ import type { Reporter } from './reporter.ts';
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
-const FAILURE_FIELD: Readonly<Record<(typeof CONNECT_FAILURES)[number], BackendField | null>> = {
+const FAILURE_FIELD: Readonly<Record<ConnectFailure, BackendField>> = {
   refused: 'refused_total',
   timeout: 'timeout_total',
   unreachable: 'other_total',
   reset: 'other_total',
-  // Our own shortage: says nothing about the backend.
-  local: null,
+  local: 'local_total',
   other: 'other_total',
 };
 
@@ -45,7 +44,7 @@ export interface WorkerPolicy extends Policy {
   /** Connections cut from now on are counted as this. */
   cutFor(cause: 'drain' | 'stopped'): void;
   /** Absolute values, laid out by ipc/counters.ts. `bytes` is the engine's. */
-  counters(bytes: Float64Array): number[];
+  counters(bytes: Float64Array): Float64Array;
   /** See Evidence.takeReached(). */
   takeReached(): number[];
 }
@@ -56,6 +55,11 @@ export interface PolicyParts {
   readonly records: Records;
   /** The engine's; called for records only. */
   clientAddress(connection: number): string;
+}
+
+function hasLocal(tried: ReadonlyMap<number, ConnectFailure>): boolean {
+  for (const cause of tried.values()) if (cause === 'local') return true;
+  return false;
 }
 
 /** `worker` is the worker's id: workers begin their rounds at different backends. */
@@ -119,11 +123,12 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
   ): void {
     const reason = reasonOf(end, connections.refusal[connection] ?? cutCause);
     const durationMs = now - (connections.acceptedAt[connection] ?? now);
-    count.ended(index, reason, durationMs);
-    if (table.logConnections === 'none' || (table.logConnections === 'failed' && !FAILED.has(reason))) return;
     const connectedAt = connections.connectedAt[connection] ?? 0;
     const backend = connections.backend[connection] ?? NONE;
     const tried = connections.tried[connection];
+    count.ended(index, reason, durationMs, connectedAt === 0 ? null : backend, bytesOut === 0);
+    if (tried !== undefined && reason === 'connect_failed' && hasLocal(tried)) count.failedLocally(index);
+    if (table.logConnections === 'none' || (table.logConnections === 'failed' && !FAILED.has(reason))) return;
     records.add({
       client: parts.clientAddress(connection),
       service: table.services[index]?.name ?? '',
@@ -170,12 +175,10 @@ export function createPolicy(first: Table, worker: number, parts: PolicyParts): 
       const now = performance.now();
       const cause = CONNECT_FAILURES[code];
       const began = connections.attemptAt[connection] ?? 0;
-      const field = FAILURE_FIELD[cause];
-      if (field !== null) {
-        count.failed(backend, field);
-        // This worker stays away at once; the primary's next table says what is true.
-        evidence.failed(backend, began, now + service.cooldownMs);
-      }
+      count.failed(backend, FAILURE_FIELD[cause]);
+      // This worker stays away at once; the primary's next table says what is true. A shortage of our own says nothing
+      // about the backend.
+      if (cause !== 'local') evidence.failed(backend, began, now + service.cooldownMs);
       reporter.connectFailed(backend, cause, began);
       const tried = (connections.tried[connection] ??= new Map());
       tried.set(backend, cause);

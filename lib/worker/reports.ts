@@ -2,7 +2,9 @@
 // when asked, and a last time at the end. A worker that only waits for its last connections sends them when they have
 // changed, and is heard of all the same.
 
+import type { Shortages } from '../engine/engine.ts';
 import { send, trySend } from '../ipc/channel.ts';
+import { changesSince } from '../ipc/counters.ts';
 import type { ToPrimary } from '../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
@@ -35,42 +37,72 @@ export interface Reports {
   close(): void;
 }
 
-/** `takeReached` gives each news once. */
-export function createReports(values: () => readonly number[], takeReached: () => readonly number[]): Reports {
-  let timer: NodeJS.Timeout | undefined;
+/** What reports are made of. */
+interface Sources {
+  /** Absolute values; may be the same array each time. */
+  readonly values: () => Float64Array;
+  /** Absolute counts. */
+  readonly short: () => Shortages;
+  /** Gives each news once. */
+  readonly takeReached: () => readonly number[];
+}
 
-  function report(id: number | null): Extract<ToPrimary, { kind: 'counters' }> {
-    return { kind: 'counters', id, values: values(), rssBytes: rss(), reached: takeReached() };
+interface Channel {
+  readonly send: (message: ToPrimary) => boolean;
+  readonly trySend: (message: ToPrimary) => boolean;
+}
+
+/** `channel` is that of the process, or a test's. */
+export function createReports({ values, short, takeReached }: Sources, channel: Channel = { send, trySend }): Reports {
+  let timer: NodeJS.Timeout | undefined;
+  let told = new Float64Array();
+  let toldShort: Shortages = {};
+
+  /** What has changed, through a channel that may not take it: then it is told with the next. */
+  function tell(through: (message: ToPrimary) => boolean, id: number | null): void {
+    const now = values();
+    const nowShort = short();
+    const more = Object.entries(nowShort).flatMap(([what, count]) => {
+      const since = count - (toldShort[what] ?? 0);
+      return since > 0 ? [[what, since] as const] : [];
+    });
+    const isTaken = through({
+      kind: 'counters',
+      id,
+      changes: changesSince(told, now),
+      short: Object.fromEntries(more),
+      rssBytes: rss(),
+      reached: takeReached(),
+    });
+    if (!isTaken) return;
+    if (told.length === now.length) told.set(now);
+    else told = Float64Array.from(now);
+    toldShort = nowShort;
   }
 
   return {
     begin(balancing) {
       const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
       timer ??= setInterval(() => {
-        trySend(report(null));
+        tell(channel.trySend, null);
       }, interval).unref();
     },
     rest() {
       clearInterval(timer);
-      let sent: readonly number[] = [];
       let quiet = 0;
       timer = setInterval(() => {
-        const now = values();
-        const same = now.every((value, i) => value === sent[i]);
+        const same = changesSince(told, values()).length === 0;
         if (same && ++quiet < HEARTBEAT_EVERY) return;
         quiet = 0;
-        sent = now;
-        const whole = report(null);
-        // A report cut short changes only what it has.
-        trySend(same ? { ...whole, values: [] } : whole);
+        tell(channel.trySend, null);
       }, AT_REST_MS).unref();
     },
     answer(id) {
-      send(report(id));
+      tell(channel.send, id);
     },
     close() {
       clearInterval(timer);
-      send(report(null));
+      tell(channel.send, null);
     },
   };
 }

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { drainingText } from '../../control/facts.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+import { failuresText } from '../../control/recent.ts';
 import { counted, duration } from '../../units.ts';
 
 export function checkInstance(patient: Patient): Finding[] {
@@ -14,7 +15,7 @@ export function checkInstance(patient: Patient): Finding[] {
     pidFile(patient),
     controlSocket(patient),
     ...inside,
-    ...(status === null ? [] : protection(status)),
+    ...(status === null ? [] : [...protection(status), ...clients(status)]),
   ];
 }
 
@@ -136,6 +137,20 @@ function protection({ services }: Status): Finding[] {
       `protection mode is on in ${name} since ${since ?? '?'}: ${reason ?? '?'}`,
       'connects to its backends fail, or failed a moment ago',
       `fix the backends; it ends by itself: ${exit_condition ?? '?'}`,
+    ),
+  );
+}
+
+/** Whether clients are served, whatever health checks say. */
+function clients({ services }: Status): Finding[] {
+  const failing = services.filter(({ recent }) => recent?.failing === true);
+  if (failing.length === 0) return [ok('clients', `served in ${counted(services.length, 'service')}`)];
+  return failing.map(({ name, recent }) =>
+    warn(
+      failing.length === 1 ? 'clients' : `clients:${name}`,
+      `${name}: ${failuresText(recent, 'clients') ?? ''}`,
+      'a backend resets them or none can be connected, this machine ran short, or the limit of connections is reached',
+      "run 'bal why': it says which, and what to do",
     ),
   );
 }

@@ -43,6 +43,7 @@ function crowd(): View['history'] {
     bytes_in: 0,
     bytes_out: 0,
     cooldown_ms: null,
+    recent: null,
   }));
   const service = {
     ...status,
@@ -56,6 +57,7 @@ function crowd(): View['history'] {
     backend_reachable: BACKENDS - 1,
     active_connections: 0,
     ends: null,
+    recent: null,
   };
   return observe(null, { ...status, services: [service] }, 0);
 }

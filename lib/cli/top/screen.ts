@@ -1,7 +1,8 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
 import { addressOf } from '../../../config/plan.ts';
-import type { BackendStatus, EventRecord, ServiceStatus } from '../../control/protocol.ts';
+import type { BackendStatus, EventRecord, RecentStatus, ServiceStatus } from '../../control/protocol.ts';
+import { failedShare } from '../../control/recent.ts';
 import type { Io } from '../command.ts';
 import { line as eventLine } from '../events.ts';
 import { paint, table, type Cell } from '../report.ts';
@@ -76,8 +77,8 @@ function backends({ history, sort }: View, io: Io): string[] {
     const sorted = [...service.backends].sort((a, b) => order(history, service, sort, a, b));
     return [serviceRow(service), ...sorted.map((backend) => backendRow(history, service, backend))];
   });
-  return table(io, 'lllrrrrrl', [
-    ['SERVICE', 'BACKEND', 'STATE', 'ACTIVE', 'CONN/S', 'IN/S', 'OUT/S', 'ERRORS', 'TREND'],
+  return table(io, 'lllrrrrrrl', [
+    ['SERVICE', 'BACKEND', 'STATE', 'ACTIVE', 'CONN/S', 'IN/S', 'OUT/S', 'ERRORS', 'FAILED', 'TREND'],
     ...rows,
   ]);
 }
@@ -96,6 +97,7 @@ function serviceRow(service: ServiceStatus): Cell[] {
     '',
     '',
     '',
+    failed(service.recent),
     { text: note, paint: 'yellow' },
   ];
 }
@@ -114,8 +116,15 @@ function backendRow(history: History, service: ServiceStatus, backend: BackendSt
     bytes(rates?.bytesIn ?? 0),
     bytes(rates?.bytesOut ?? 0),
     String(errors),
+    failed(backend.recent),
     sparkline(history.trend.get(key) ?? []),
   ];
+}
+
+/** What share of the last clients or connections failed. */
+function failed(recent: RecentStatus | null): Cell {
+  const text = failedShare(recent) ?? '';
+  return recent?.failing === true ? { text, paint: 'red' } : text;
 }
 
 function order(history: History, service: ServiceStatus, sort: Sort, a: BackendStatus, b: BackendStatus): number {

@@ -2,12 +2,13 @@
 
 import { addressOf } from '../../../config/plan.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
+import { failedShare } from '../../control/recent.ts';
 import type { Rates } from '../../control/rates.ts';
 import { backendKey } from '../../control/rates.ts';
 import { bytes, duration } from '../../units.ts';
 import type { Model } from '../model.ts';
 import { stateSince } from '../model.ts';
-import { downSentence, endsSentence, protectionSentence, rate } from '../words.ts';
+import { downSentence, endsSentence, failuresSentence, protectionSentence, rate } from '../words.ts';
 import type { Part } from './dom.ts';
 import { byId, element, keyed, setOptional, setText } from './dom.ts';
 import { sparkline, type Minute } from './sparkline.ts';
@@ -30,6 +31,7 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'Out/s', numeric: true, text: ({ rates }) => bytes(rates?.bytesOut ?? 0) },
   { title: 'Connections', numeric: true, text: ({ backend }) => String(backend.connections_total ?? '-') },
   { title: 'Errors', numeric: true, text: ({ backend }) => errorsText(backend) },
+  { title: 'Failed lately', numeric: true, text: ({ backend }) => failedShare(backend.recent) ?? '-' },
   {
     title: 'Last minute',
     cell: (cell) => {
@@ -55,14 +57,16 @@ export function createServices(): (model: Model) => void {
 function createService(name: string, model: () => Model | null): Part<ServiceStatus> {
   const facts = element('p');
   const protection = element('p', { class: 'note' });
+  const failures = element('p', { class: 'note' });
   const down = element('p', { class: 'note' });
   const ends = element('p', { class: 'muted' });
   const { table, update } = createTable(`Backends of ${name}`, COLUMNS, ({ backend }) => backend.address);
   return {
-    node: element('article', {}, element('h3', {}, name), facts, protection, down, table, ends),
+    node: element('article', {}, element('h3', {}, name), facts, protection, failures, down, table, ends),
     update(service) {
       setText(facts, factsOf(service));
       setOptional(protection, protectionSentence(service.protection_mode));
+      setOptional(failures, failuresSentence(service.recent));
       setOptional(down, downSentence(service));
       setOptional(ends, endsSentence(service.ends));
       const now = model();

@@ -1,0 +1,69 @@
+// evidence.test.ts inside its namespace, in which there are hardly any ports for outgoing connections: clients that stay,
+// each from an address of its own, until bal has none left to reach its backend.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Why } from '../lib/control/protocol.ts';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { configFor } from './harness/config.ts';
+import { ENGINES } from './harness/engines.ts';
+import { atEnd } from './harness/owner.ts';
+import { freePort } from './harness/ports.ts';
+import { until } from './harness/until.ts';
+import { owned } from './soak/owned.ts';
+
+export interface FewPorts {
+  readonly refused: number;
+  /** Of `bal why`. */
+  readonly code: number | null;
+  readonly why: Why;
+  /** As a record of a client that was refused has it. */
+  readonly tried: unknown;
+}
+
+const PORTS = 16;
+const CLIENTS = 45;
+const engine = ENGINES.find((name) => name === process.argv[2]);
+assert.ok(engine !== undefined);
+
+await owned(async (t) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const runtime = { health_check_interval_ms: 60_000 };
+  const config = configFor(port, [a], { workers: 1, log_connections: 'failed', runtime });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  const { status, stderr } = spawnSync('sysctl', ['-qw', `net.ipv4.ip_local_port_range=61000 ${61_000 + PORTS - 1}`]);
+  assert.equal(status, 0, stderr.toString());
+
+  let [served, refused, clients] = [0, 0, 0];
+  const come = async (): Promise<void> => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.1.${1 + (clients++ % 250)}` });
+    atEnd(t, () => socket.destroy());
+    const over = new Promise<'reset'>((resolve) => socket.on('error', () => resolve('reset')));
+    socket.write('x');
+    const what = await Promise.race([once(socket, 'data').then(() => 'served'), over]);
+    if (what === 'served') served++;
+    else refused++;
+  };
+  while (clients < CLIENTS) await come();
+  assert.ok(served > 0 && served <= PORTS, `${served} served`);
+  const { fields } = await bal.logged('connection.ended', ({ fields: { reason } }) => reason === 'connect_failed');
+  // They must have failed a moment ago, however slow everything is here.
+  const { code, why } = await until(
+    'why tells that clients fail',
+    async () => {
+      for (let i = 0; i < 5; i++) await come();
+      await bal.statusWhen('all are counted', ({ services }) => services[0]?.ends?.['connect_failed'] === refused);
+      const { code, stdout } = await bal.cli('why', '--json');
+      const why: Why = JSON.parse(stdout);
+      return why.services[0]?.recent.failing === true && { code, why };
+    },
+    { withinMs: 60_000 },
+  );
+  const said: FewPorts = { refused, code, why, tried: fields['tried'] };
+  process.stdout.write(JSON.stringify(said));
+});

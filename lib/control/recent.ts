@@ -1,0 +1,33 @@
+// What came of the last clients, as one line for every place that shows it. Pure, and fit for a browser. A bal that was started
+// before an update may still run, and says nothing of it.
+
+import type { RecentStatus } from './protocol.ts';
+
+type Maybe = RecentStatus | null | undefined;
+
+/** `46 of the last 50 clients failed since …: backend_reset 46`; null when none did. */
+export function failuresText(recent: Maybe, whose: 'clients' | 'connections'): string | null {
+  if (recent === null || recent === undefined || recent.failed === 0) return null;
+  const { ended, failed, by_reason, since } = recent;
+  const reasons = FAILURES.flatMap((reason) =>
+    (by_reason[reason] ?? 0) > 0 ? [`${reason} ${by_reason[reason]}`] : [],
+  );
+  return `${failed} of the last ${ended} ${whose} failed since ${since ?? '?'}: ${reasons.join(', ')}`;
+}
+
+/** `92 %`; null when none failed. A share that rounds to nothing is not told as nothing. */
+export function failedShare(recent: Maybe): string | null {
+  if (recent === null || recent === undefined || recent.failed === 0) return null;
+  return `${Math.max(1, Math.round((100 * recent.failed) / recent.ended))} %`;
+}
+
+const FAILURES = [
+  'backend_reset',
+  'connect_failed',
+  'no_backend',
+  'overload',
+  'refused',
+  'timeout',
+  'other',
+  'local',
+] as const;
