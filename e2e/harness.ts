@@ -19,6 +19,9 @@ import { until, within } from './harness/until.ts';
 /** What goes into config.yaml: YAML as text, or values (JSON is YAML). */
 export type Config = string | Readonly<Record<string, unknown>>;
 
+/** Three processes have to load; a machine that is busy with other tests was seen to need more than 20 s. */
+const READY_MS = 60_000;
+
 export interface BalOptions {
   readonly config: Config;
   /** `start -d`; otherwise in the foreground, as a child of the test. */
@@ -141,10 +144,14 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
     bal.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));
     bal.stderr.setEncoding('utf8').on('data', (text: string) => (output.err += text));
     exited = new Promise((resolve) => bal.once('close', resolve));
-    await until('bal is ready', async () => {
-      if (bal.exitCode !== null || bal.signalCode !== null) return true;
-      return (await askStatus(home.socket)).state === 'running';
-    });
+    await until(
+      'bal is ready',
+      async () => {
+        if (bal.exitCode !== null || bal.signalCode !== null) return true;
+        return (await askStatus(home.socket)).state === 'running';
+      },
+      { withinMs: READY_MS },
+    );
     assert.equal(bal.exitCode ?? bal.signalCode, null, `bal start: ${output.err}${output.out}`);
   }
   const pid = pidIn(home.pidFile);

@@ -69,7 +69,7 @@ export function run(
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
       ...asProgramUser,
     });
