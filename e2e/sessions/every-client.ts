@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { ENGINES, forEachEngine, missing } from '../harness/engines.ts';
 import { type Owner, thisFile } from '../harness/owner.ts';
 import type { Kind } from './kind.ts';
-import { openScene, type Scene, startServers } from './scene.ts';
+import { openScene, type Scene } from './scene.ts';
+import { startServers } from './services.ts';
 
 function lacks(kind: Kind): string | null {
   return kind.server.lacks ?? kind.lacks;
@@ -21,7 +22,7 @@ export function everyClient(
   const engines = ENGINES.filter((engine) => missing(engine) === null);
   const present = kinds.filter((kind) => lacks(kind) === null);
   const playAll = async (): Promise<readonly Scene[]> => {
-    const shared = await startServers(owner, present, false);
+    const shared = await startServers(owner, present, 'shared');
     const scenes: Scene[] = [];
     for (const engine of engines) scenes.push(await openScene(owner, engine, present, shared));
     await play(owner, scenes);

@@ -17,15 +17,15 @@ const iperf: Server = {
   isForOne: true,
 };
 
-const PROGRESS = /sec +[1-9][\d.]* MBytes/;
+const PROGRESS = /sec +[1-9][\d.]* [KM]Bytes/;
 
 export const iperfStream: Kind = {
-  name: 'iperf3 at 50 Mbit/s',
+  name: 'iperf3 at 8 Mbit/s',
   server: iperf,
   lacks: null,
   connections: 2,
   async open({ owner, through }) {
-    const talk = talkTo(owner, 'iperf3', words(`-c 127.0.0.1 -p ${through} -t 600 -b 50M -i 1 --forceflush`));
+    const talk = talkTo(owner, 'iperf3', words(`-c 127.0.0.1 -p ${through} -t 600 -b 8M -i 1 --forceflush`));
     await talk.says(PROGRESS);
     return telling(talk, PROGRESS, /error/);
   },

@@ -127,5 +127,5 @@ export const pgbenchReconnecting: Kind = {
   server: postgres,
   lacks: null,
   connections: 0,
-  open: (place) => benchSession(bench(place, '-R 5 -c 2 -C')),
+  open: (place) => benchSession(bench(place, '-R 2 -c 2 -C')),
 };
