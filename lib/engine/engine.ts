@@ -11,9 +11,9 @@
 //
 // What the engine ends by itself (idle, cut) it ends well: both sides get a FIN after what was passed on so far, and what the
 // kernel has of it is delivered, also when this process is gone. Where bytes would be missing in the middle both get a reset,
-// so that nobody takes half an answer for a whole one: bytes that the engine holds, that lie unread, or a stream on which they
-// have moved within a second and which its source has not ended. Likewise a client without a backend. The native engine first
-// passes on what can be passed on at once.
+// so that nobody takes half an answer for a whole one: bytes that the engine holds or that lie unread, and when it is cut also
+// where more than 4 KiB have come from a side that has not ended, some within a second (js: two). Likewise a client without a
+// backend. The native engine first passes on what can be passed on at once.
 //
 // Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection.
 

@@ -6,7 +6,7 @@ import { WAIT } from './engine.ts';
 import { peerText, systemError, tcpHandle } from './handles.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
-import type { Core } from './js/connection.ts';
+import type { Core } from './js/core.ts';
 import { queuesOf } from './js/kernel.ts';
 import { listen } from './js/listener.ts';
 import type { Listener } from './js/listener.ts';

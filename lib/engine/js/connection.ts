@@ -1,11 +1,11 @@
 // One connection: a client, the attempts to connect it to a backend, and the relay between the two. Owner of the
 // connection's stage; what happens on the two sockets comes in through its two sides.
 
-import type { EndCode, Policy } from '../engine.ts';
+import type { EndCode } from '../engine.ts';
 import type { SocketAddress, TcpHandle } from '../handles.ts';
 import { peerOf } from '../handles.ts';
-import type { Buffers } from './buffers.ts';
 import { END, FAILURE } from './codes.ts';
+import type { Core } from './core.ts';
 import { failureOf } from './failure.ts';
 import type { Queues } from './kernel.ts';
 import type { Listener } from './listener.ts';
@@ -13,19 +13,12 @@ import type { Route } from './route.ts';
 import { metItself } from './route.ts';
 import { Side } from './side.ts';
 
-/** What the connections of one engine share. */
-export interface Core {
-  readonly policy: Policy;
-  readonly bytes: Float64Array;
-  readonly buffers: Buffers;
-  readonly routes: readonly (Route | undefined)[];
-  /** Whose bytes came last: see Connection.sideEnded(). */
-  lastReader: Side | null;
-  /** Watches a connection that has no backend yet, for its deadline and its client's reset. */
-  watch(connection: Connection): void;
-  shortage(error: NodeJS.ErrnoException): void;
-  over(connection: Connection, end: EndCode): void;
-}
+/**
+ * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer, though
+ * nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
+ */
+const FLOWS_BYTES = 4096;
+const FLOWS_MS = 1000;
 
 type Stage = 'waiting' | 'connecting' | 'open' | 'over';
 
@@ -193,7 +186,17 @@ export class Connection {
   leave(how: 'idle' | 'cut', queues: ReadonlyMap<number, Queues> | null, now: number): void {
     const { client, backend } = this;
     const isOpen = this.stage === 'open' && client !== null && backend !== null;
-    this.#finish(END[how], isOpen && client.isWhole(queues, now) && backend.isWhole(queues, now));
+    const isWhole = isOpen && client.isWhole(queues) && backend.isWhole(queues);
+    this.#finish(END[how], isWhole && !(how === 'cut' && this.#flows(now)));
+  }
+
+  /** May be in the middle of something. When exactly bytes came last is not known, but for a second more. */
+  #flows(now: number): boolean {
+    if (!this.moved && now - this.lastMoved >= FLOWS_MS) return false;
+    return (
+      (this.client?.over === false && this.bytesIn >= FLOWS_BYTES) ||
+      (this.backend?.over === false && this.bytesOut >= FLOWS_BYTES)
+    );
   }
 
   get #isHalfClosed(): boolean {
@@ -212,7 +215,7 @@ export class Connection {
     const quietMs = now - this.lastMoved;
     // Bytes that wait for the backend are not those of a silent client.
     const isSilent = this.#isHalfClosed && quietMs >= listener.settings.halfClosedMs;
-    if (isSilent && client?.isWhole(null, now) && backend?.isWhole(null, now)) this.#finish(END.backend_closed);
+    if (isSilent && client?.isWhole(null) && backend?.isWhole(null)) this.#finish(END.backend_closed);
     else if (quietMs >= listener.settings.idleMs) this.leave('idle', null, now);
   }
 

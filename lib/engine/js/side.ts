@@ -7,9 +7,6 @@ import type { Queues } from './kernel.ts';
 import { RelaySocket } from './socket.ts';
 import type { Receiver } from './socket.ts';
 
-/** A stream on which bytes have moved within this time is in the middle, though nothing may lie here at this moment. */
-const FLOWS_MS = 1000;
-
 export class Side implements Receiver {
   readonly socket: RelaySocket;
   readonly #connection: Connection;
@@ -25,8 +22,6 @@ export class Side implements Receiver {
   #lent: Buffer<ArrayBuffer> | null = null;
   /** What it reads into, when not into the buffer that all share. */
   #own: Buffer<ArrayBuffer> | null = null;
-  /** When it last did, so long as it is not the shared one. */
-  #streamed = 0;
   #sends = 0;
   #queued = 0;
 
@@ -64,18 +59,13 @@ export class Side implements Receiver {
     return this.stalled || this.over;
   }
 
-  /** Is in the middle of a stream: reads more at a time than a message has, and has just done so. */
-  isStreaming(now: number): boolean {
-    return this.#own !== null && !this.over && now - this.#streamed < FLOWS_MS;
-  }
-
   get fd(): number {
     return this.socket.handle?.fd ?? -1;
   }
 
   /** Nothing is lost when this side is closed now, nor was it broken. `queues` of all sides, null when they are not known. */
-  isWhole(queues: ReadonlyMap<number, Queues> | null, now: number): boolean {
-    if (this.busy || this.stalled || this.isStreaming(now) || this.lost) return false;
+  isWhole(queues: ReadonlyMap<number, Queues> | null): boolean {
+    if (this.busy || this.stalled || this.lost) return false;
     return queues === null || queues.get(this.fd)?.unread === 0;
   }
 
@@ -91,7 +81,6 @@ export class Side implements Receiver {
     const connection = this.#connection;
     const goOn = connection.relay(this, count);
     if (connection.stage === 'open') this.#own = connection.core.buffers.next(this.#own, count, this.stalled);
-    if (this.#own !== null) this.#streamed = performance.now();
     return goOn;
   }
 

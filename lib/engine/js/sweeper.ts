@@ -3,7 +3,7 @@
 //
 // What was handed to the kernel may be on its way for long after: a slow reader empties a send buffer of megabytes. How much is
 // left tell the kernel's tables only (see kernel.ts), and they are long. So they are read when a connection has been quiet for a
-// while that has sent enough to keep a reader busy, for all of those together, and never for more than a twentieth of the time.
+// while that has sent enough to keep a reader busy, for all of those together, and never for more than a twentieth of a processor.
 
 import type { Connection } from './connection.ts';
 import { queuesOf } from './kernel.ts';
@@ -70,9 +70,10 @@ export class Sweeper {
   }
 
   #look(unsure: readonly Connection[], now: number): void {
+    const before = process.cpuUsage();
     const queues = queuesOf(unsure.flatMap(({ fds }) => fds));
-    const after = performance.now();
-    this.#nextLook = after + PAUSE_PER_LOOK * (after - now);
+    const { user, system } = process.cpuUsage(before);
+    this.#nextLook = now + (PAUSE_PER_LOOK * (user + system)) / 1000;
     for (const connection of unsure) {
       const left = sending(connection, queues);
       // When it has moved is not known, only that it has: never early.

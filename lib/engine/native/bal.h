@@ -130,10 +130,10 @@ void hold_drop(struct loop *loop, struct connection *c, int direction);
 void hold_free_pools(struct loop *loop);
 
 /* rest.c */
-/** A stream is in the middle: bytes of it have just moved, and its source has not ended. */
-bool rest_flows(const struct loop *loop, const struct connection *c);
-/** Nothing would be lost by closing now: both sides are sound, and nothing is held, unread or in the middle of a stream. */
-bool rest_is_whole(const struct loop *loop, const struct connection *c);
+/** May be in the middle of something: bytes have just come from a side that has not ended, and not for the first time. */
+bool rest_flows(const struct connection *c);
+/** Nothing that is here would be lost by closing now: both sides are sound, and nothing is held or unread. */
+bool rest_is_whole(const struct connection *c);
 /** Corrects `last` by what the kernel has moved since. */
 void rest_ask(const struct loop *loop, struct connection *c);
 /** Has TCP probe the peer after so much silence, or with 0 not any more. */

@@ -50,12 +50,12 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
     connection_finish(loop, c, end);
     return true;
   }
-  bool whole = rest_is_whole(loop, c);
-  if (!whole && !loop->closing && !rest_flows(loop, c)) {
+  bool flows = end == END_CUT && rest_flows(c), whole = !flows && rest_is_whole(c);
+  if (!whole && !flows && !loop->closing) {
     // What the other side takes now need not be lost. It may be all that was left, and the connection's own end.
     relay_rest(loop, c);
     if (c->state == FREE) return false;
-    whole = rest_is_whole(loop, c);
+    whole = rest_is_whole(c);
   }
   // What is in a send buffer the kernel delivers, also when this process is gone. Unread bytes make it reset the side that
   // sent them, and the other one must not take that for a clean end: so both, or none.
@@ -216,8 +216,8 @@ static void open_due(struct loop *loop, struct connection *c) {
   bool half_closed = c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
   if (half_closed) delay = less(delay, listener->half_closed_ms);
   if (was_silent_for(loop, c, delay)) rest_ask(loop, c);
-  if (half_closed && was_silent_for(loop, c, delay)) {
-    if (rest_is_whole(loop, c)) {
+  if (half_closed && was_silent_for(loop, c, listener->half_closed_ms)) {
+    if (rest_is_whole(c)) {
       connection_finish(loop, c, END_BACKEND_CLOSED);
       return;
     }

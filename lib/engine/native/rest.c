@@ -13,21 +13,28 @@
 enum { PROBES = 6, PROBE_EVERY_S = 10, LONGEST_SILENCE_S = 32767 };
 /** So many retransmissions in a row are no loss that mends itself at once. */
 enum { RETRANSMITS = 3, SOON_MS = 1000 };
-/** A stream on which bytes have moved within this time is in the middle, though nothing may lie here at this moment. */
-enum { FLOWS_MS = 1000 };
+/**
+ * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer, though
+ * nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
+ */
+enum { FLOWS_BYTES = 4096, FLOWS_MS = 1000 };
 
 static bool ask(int fd, struct tcp_info *info) {
   socklen_t length = sizeof *info;
   return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length) == 0;
 }
 
-bool rest_flows(const struct loop *loop, const struct connection *c) {
-  if ((uint32_t)loop->now - c->last >= FLOWS_MS) return false;
-  return (c->direction[CLIENT] & (STREAM | ENDED)) == STREAM || (c->direction[BACKEND] & (STREAM | ENDED)) == STREAM;
+bool rest_flows(const struct connection *c) {
+  for (int side = 0; side < 2; side++) {
+    struct tcp_info info;
+    if (c->direction[side] & ENDED || c->bytes[side] < FLOWS_BYTES) continue;
+    if (ask(c->fd[side], &info) && info.tcpi_last_data_recv < FLOWS_MS) return true;
+  }
+  return false;
 }
 
-bool rest_is_whole(const struct loop *loop, const struct connection *c) {
-  if (c->held[CLIENT] != NULL || c->held[BACKEND] != NULL || c->aside || rest_flows(loop, c)) return false;
+bool rest_is_whole(const struct connection *c) {
+  if (c->held[CLIENT] != NULL || c->held[BACKEND] != NULL || c->aside) return false;
   for (int side = 0; side < 2; side++) {
     struct tcp_info info;
     int unread;
