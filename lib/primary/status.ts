@@ -46,7 +46,8 @@ export async function statusOf(instance: Instance, sink: Sink, startedAt: number
     state: instance.phase,
     max_connections: plan.maxConnections,
     services,
-    workers: fleet.all().flatMap((worker) => workerStatus(instance, worker)),
+    // Those that serve first: there may be many old ones.
+    workers: [...fleet.all()].sort(byService).flatMap((worker) => workerStatus(instance, worker)),
     draining: drainingStatus(instance),
     totals: {
       active_connections: clients.active,
@@ -107,6 +108,10 @@ function backendStatus(tally: Tally, service: string, backend: Backend, reachabl
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
     recent: tally.recent(service, backend.address),
   };
+}
+
+function byService(one: WorkerProcess, other: WorkerProcess): number {
+  return Number(one.state === 'draining') - Number(other.state === 'draining');
 }
 
 function workerStatus({ tally }: Instance, worker: WorkerProcess): WorkerStatus[] {

@@ -10,7 +10,7 @@ import type { ServiceTable } from '../ipc/table.ts';
 const SOON_MS = 20;
 /** … and nobody for a worker whose connections have outlived a reload by this much. */
 const SOON_FOR_MS = 3000;
-const AT_REST_MS = 1000;
+const AT_REST_MS = 2000;
 
 export interface Draining {
   /** The message `drain`, maybe again. */

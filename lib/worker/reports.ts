@@ -1,6 +1,5 @@
 // A worker's counters on their way to the primary: twice a second by themselves (which is also the heartbeat), at once
-// when asked, and a last time at the end. A worker that only waits for its last connections sends them when they have
-// changed, and is heard of all the same.
+// when asked, and a last time at the end. A worker that only waits for its last connections sends them every two seconds.
 
 import type { Shortages } from '../engine/engine.ts';
 import { send, trySend } from '../ipc/channel.ts';
@@ -10,9 +9,8 @@ import type { ToPrimary } from '../ipc/messages.ts';
 const INTERVAL_MS = 500;
 /** With least_connections the other workers balance by these figures, so that they must not be old. */
 const BALANCING_INTERVAL_MS = 100;
-/** At rest a worker looks less often, and every second time it sends something although nothing has changed: it does not hang. */
-const AT_REST_MS = 1000;
-const HEARTBEAT_EVERY = 2;
+/** At rest waking up is all that a worker costs; often enough not to be taken for hung. */
+const AT_REST_MS = 2000;
 
 let lastRss = 0;
 
@@ -31,7 +29,7 @@ export interface Reports {
   begin(balancing: boolean): void;
   /** Answers the primary's `report`. */
   answer(id: number): void;
-  /** From now on nothing is sent twice, but a heartbeat. */
+  /** From now on seldom. */
   rest(): void;
   /** Sends the last report. */
   close(): void;
@@ -89,11 +87,7 @@ export function createReports({ values, short, takeReached }: Sources, channel: 
     },
     rest() {
       clearInterval(timer);
-      let quiet = 0;
       timer = setInterval(() => {
-        const same = changesSince(told, values()).length === 0;
-        if (same && ++quiet < HEARTBEAT_EVERY) return;
-        quiet = 0;
         tell(channel.trySend, null);
       }, AT_REST_MS).unref();
     },

@@ -79,3 +79,20 @@ test('sorted by state, the backend that is down comes first', () => {
   const view: View = { history: crowd(), events: [], sort: 'state', size: { columns: 120, rows: 20 }, scroll: 0 };
   assert.match(screen(view, io)[5] ?? '', new RegExp(`10\\.0\\.0\\.${BACKENDS}:80 .*down`));
 });
+
+test('what goes on in old workers is a figure of the head while there is something', () => {
+  const status = unknownStatus(true, 1);
+  const head = (connections: number): string => {
+    const draining = { connections, workers: 1, generations: 1, until: null };
+    const view = {
+      history: observe(null, { ...status, draining }, 0),
+      events: [],
+      sort: 'name',
+      size: null,
+      scroll: 0,
+    };
+    return screen({ ...view, sort: 'name' }, io)[1] ?? '';
+  };
+  assert.match(head(3), /   3 in old workers$/);
+  assert.doesNotMatch(head(0), /old/);
+});

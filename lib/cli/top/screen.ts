@@ -56,7 +56,8 @@ function below(view: View, io: Io): string[] {
 }
 
 function head({ status, total }: History, sort: Sort, plain: boolean, io: Io): string[] {
-  const { version, state, engine, uptime_ms, generation, totals, max_connections } = status;
+  const { version, state, engine, uptime_ms, generation, totals, max_connections, draining } = status;
+  const old = draining?.connections ?? 0;
   const figures = [
     `${totals?.active_connections ?? 0} of ${max_connections ?? '?'} connections`,
     perSecond(total.connections),
@@ -64,6 +65,7 @@ function head({ status, total }: History, sort: Sort, plain: boolean, io: Io): s
     `out ${bytes(total.bytesOut)}/s`,
     `${totals?.rejected_total ?? 0} rejected`,
     `${totals?.failed_total ?? 0} failed`,
+    ...(old > 0 ? [`${old} in old workers`] : []),
   ];
   const keys = plain ? '' : `   q quit, s sort (${sort})`;
   return [

@@ -1,5 +1,6 @@
 // The figures at the top: readiness, connections and their limit, rates, protection.
 
+import { drainingText } from '../../control/facts.ts';
 import { bytes } from '../../units.ts';
 import type { Model } from '../model.ts';
 import { instanceText, protectionText, rate, reachable, readinessText } from '../words.ts';
@@ -59,8 +60,13 @@ const FIGURES: readonly Figure[] = [
     of: ({ history }) => {
       const workers = history?.status.workers ?? [];
       const respawned = history?.status.totals?.workers_respawned_total ?? 0;
-      const ready = `${workers.filter(({ state }) => state === 'ready').length} ready`;
-      return respawned === 0 ? ready : `${ready}, ${respawned} replaced after a death`;
+      return [
+        `${workers.filter(({ state }) => state === 'ready').length} ready`,
+        ...(respawned === 0 ? [] : [`${respawned} replaced after a death`]),
+        drainingText(history?.status.draining) ?? '',
+      ]
+        .filter((text) => text !== '')
+        .join(', ');
     },
   },
 ];
