@@ -105,6 +105,19 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
       }
     });
 
+    test(`cut: nor does one that comes to a ${reader} in small pieces, of which none waits`, async (t) => {
+      const made = await pair(t, create);
+      const [from, to] = roles(made);
+      const timer = setInterval(() => from.send(Buffer.alloc(1000)), 1);
+      t.after(() => clearInterval(timer));
+      await until(() => to.received > 20_000, 'it flows');
+      clearInterval(timer);
+      const sent = from.socket.bytesWritten;
+      await until(() => to.received === sent, 'nothing waits');
+      assert.equal(made.it.engine.cut(0), 1);
+      assert.equal(await to.finish(), 'reset');
+    });
+
     test(`cut: what a ${reader} is sent and nobody has read yet is passed on, or both are reset`, async (t) => {
       const made = await pair(t, create);
       const [from, to] = roles(made);
