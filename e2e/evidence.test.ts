@@ -29,10 +29,19 @@ interface Scene {
   readonly metric: (series: string) => Promise<number | undefined>;
 }
 
-async function scene(t: TestContext, engine: EngineName, ...behaviours: readonly Behaviour[]): Promise<Scene> {
+/** `workers`: with one, round_robin gives each backend exactly its turn. */
+async function scene(
+  t: TestContext,
+  engine: EngineName,
+  behaviours: readonly Behaviour[],
+  workers: 1 | 2 = 2,
+): Promise<Scene> {
   const backends = await Promise.all(behaviours.map((behaviour) => backend(t, behaviour)));
   const [port, admin] = [await freePort(), await freePort()];
-  const bal = await startBal(t, { engine, config: configFor(port, backends, { admin: `127.0.0.1:${admin}` }) });
+  const bal = await startBal(t, {
+    engine,
+    config: configFor(port, backends, { workers, admin: `127.0.0.1:${admin}` }),
+  });
   await bal.checked();
   return {
     bal,
@@ -70,7 +79,7 @@ const answersAndResets: Behaviour = (socket) => {
 };
 
 forEachEngine('one of three backends resets everybody, and checks are content with it', async (t, engine) => {
-  const { bal, port, addresses, ended, metric } = await scene(t, engine, echo, resetsWhenAsked, echo);
+  const { bal, port, addresses, ended, metric } = await scene(t, engine, [echo, resetsWhenAsked, echo], 1);
   const [first = '', bad = ''] = addresses;
   await visits(port, echoes(), 30);
   const [seen] = (await ended(30)).services;
@@ -140,7 +149,7 @@ forEachEngine('one of three backends resets everybody, and checks are content wi
 forEachEngine(
   'a backend that resets after it has answered is told, too, and not as one that says nothing',
   async (t, engine) => {
-    const { port, ended } = await scene(t, engine, answersAndResets);
+    const { port, ended } = await scene(t, engine, [answersAndResets]);
     for (let i = 0; i < 6; i++) {
       const client = await connectTo(t, port);
       await client.send('x');
@@ -154,7 +163,7 @@ forEachEngine(
 );
 
 forEachEngine('a backend that accepts and resets at once', async (t, engine) => {
-  const { port, ended } = await scene(t, engine, resets);
+  const { port, ended } = await scene(t, engine, [resets]);
   await visits(port, echoes(), 40);
   const [service] = (await ended(40)).services;
   // Some are reset while the connect is under way still, and are failed connects.
@@ -162,7 +171,7 @@ forEachEngine('a backend that accepts and resets at once', async (t, engine) => 
 });
 
 forEachEngine('clients that reset speak against nobody, and clients that are served no news', async (t, engine) => {
-  const { bal, port, addresses, ended, metric } = await scene(t, engine, echo, echo);
+  const { bal, port, addresses, ended, metric } = await scene(t, engine, [echo, echo]);
   await visits(port, echoes(), 10);
   for (let i = 0; i < 20; i++) {
     const client = await connectTo(t, port);
