@@ -61,14 +61,19 @@ test('under sanitizers the contract holds and a storm does no harm', { skip, tim
   const leaks = seesLeaks();
   if (!leaks) t.diagnostic('LeakSanitizer cannot trace here: leaks are not looked for');
 
-  await t.test('the contract', async () => {
-    const contract = join(ROOT, '.build', 'lib', 'engine', 'contract.test.js');
-    const only = '--test-name-pattern=^native: (relay|close|decide|pressure|stop)';
-    const text = await output([only, '--test-reporter=tap', contract], environment(leaks));
-    assert.match(text, /^# pass [1-9]/m, text);
-    assert.match(text, /^# fail 0$/m, text);
-    assert.match(text, /exit 0$/, text);
-  });
+  for (const [file, parts] of [
+    ['contract', 'relay|close|decide|pressure'],
+    ['contract-trouble', 'idle|half-closed|keepalive|leave|stop'],
+  ]) {
+    await t.test(`${file}: ${parts}`, async () => {
+      const contract = join(ROOT, '.build', 'lib', 'engine', `${file}.test.js`);
+      const only = `--test-name-pattern=^native: (${parts})`;
+      const text = await output([only, '--test-reporter=tap', contract], environment(leaks));
+      assert.match(text, /^# pass [1-9]/m, text);
+      assert.match(text, /^# fail 0$/m, text);
+      assert.match(text, /exit 0$/, text);
+    });
+  }
 
   await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
     const options = { mood: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;
