@@ -1,5 +1,6 @@
 // Stopping with open connections: they get their time, then they are cut, well where nothing is lost by it, and how many is said.
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { request } from '../lib/control/client.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -48,6 +49,8 @@ forEachEngine(
     const { bal, port, clients } = await withClients(t, engine, 3, 30_000);
     const stopping = bal.stop();
     await until('nobody listens any more', async () => (await visits(port, echoes(), 1)).refused === 1);
+    // Two rounds of what `stop` tells: how many remain is asked of the workers, and must be known before they are gone.
+    await pause(500);
     for (const client of clients) {
       await client.send('y');
       assert.equal((await client.reads(1)).toString(), 'y');
