@@ -54,7 +54,15 @@ let listening = false;
 export function atExit(end: () => void): () => void {
   if (!listening) {
     listening = true;
-    process.once('exit', () => lastThings.forEach((last) => last()));
+    process.once('exit', () => {
+      for (const last of [...lastThings].toReversed()) {
+        try {
+          last();
+        } catch (error) {
+          process.stderr.write(`${String(error)}\n`);
+        }
+      }
+    });
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.once(name, () => {
         process.stderr.write(`These tests were ended from outside by ${name}\n`);

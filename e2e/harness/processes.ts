@@ -1,6 +1,6 @@
 // Which processes belong to an instance, whatever became of their parents: every one inherits BAL_HOME, and the kernel
 // shows the environment a process was started with. Nothing is ever signalled by name.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { until } from './until.ts';
 
 /** Null when the process is gone (or not ours to look at). */
@@ -36,6 +36,10 @@ export function childrenOf(parent: number): number[] {
       const stat = proc(pid, 'stat');
       return stat !== null && Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent && isAlive(pid);
     });
+}
+
+export function cwdOf(pid: number): string {
+  return readlinkSync(`/proc/${pid}/cwd`);
 }
 
 /** Resident memory in bytes; 0 when gone. */

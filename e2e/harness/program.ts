@@ -1,5 +1,5 @@
 // Programs that nobody here wrote: found where a distribution keeps them, started in a folder of their own and not as root.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,8 +48,23 @@ export function workFolder(owner: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-e2e-program-'));
   const { uid, gid } = asProgramUser;
   if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
-  atEnd(owner, () => rmSync(folder, { recursive: true, force: true }));
+  // Processes that were killed a moment ago may still be writing.
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  const forget = atExit(remove);
+  atEnd(owner, () => {
+    remove();
+    forget();
+  });
   return folder;
+}
+
+/** Kills a program that leads a group, with what it has started: a master that is killed does not end its workers. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // gone: what was wanted
+  }
 }
 
 export interface RunResult {
@@ -69,16 +84,21 @@ export function run(
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 120_000,
-      killSignal: 'SIGKILL',
+      detached: true,
       ...asProgramUser,
     });
+    const late = setTimeout(() => killGroup(child), 120_000);
+    const forget = atExit(() => killGroup(child));
     const stdout: Buffer[] = [];
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout: Buffer.concat(stdout), stderr }));
+    child.once('close', (code) => {
+      clearTimeout(late);
+      forget();
+      resolve({ code, stdout: Buffer.concat(stdout), stderr });
+    });
   });
 }
 
@@ -105,15 +125,20 @@ export async function serve(
   args: readonly string[],
   { port, cwd, endedBy = 'SIGINT' }: ServeOptions,
 ): Promise<void> {
-  const child = spawn(find(name) ?? name, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], ...asProgramUser });
+  const child = spawn(find(name) ?? name, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    ...asProgramUser,
+  });
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const forget = atExit(() => child.kill('SIGKILL'));
+  const forget = atExit(() => killGroup(child));
   atEnd(owner, async () => {
     child.kill(endedBy);
-    const force = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    const force = setTimeout(() => killGroup(child), 10_000);
     await ended;
     clearTimeout(force);
     forget();
