@@ -17,7 +17,7 @@ const BETWEEN_MS = 3500;
 const version = sshdVersion();
 const penalises = version !== null && (version.major > 9 || (version.major === 9 && version.minor >= 8));
 const name = version === null ? 'OpenSSH' : `OpenSSH ${version.major}.${version.minor}`;
-const which = penalises ? name : `${name}, which is older than the penalties,`;
+const which = version === null || penalises ? name : `${name}, which is older than the penalties,`;
 
 interface Seen {
   readonly logins: readonly string[];
