@@ -229,10 +229,10 @@ install() {
     download
   else
     source=$here
-    if [ -f "$here/bin/setup.mjs" ]; then
+    if [ -f "$here/bin/dev/setup.mjs" ]; then
       command -v npm >/dev/null 2>&1 ||
         fail 'npm was not found' 'a clone must be built first, with npm' 'install npm, or install a release instead: install.sh --version latest'
-      node "$here/bin/setup.mjs" </dev/null ||
+      node "$here/bin/dev/setup.mjs" </dev/null ||
         fail "the clone in $here cannot be built" 'the lines above say why; npm needs a network path to its registry' 'solve that and run this again; nothing was changed'
     fi
   fi

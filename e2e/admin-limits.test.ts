@@ -13,9 +13,9 @@ import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { seriesIn } from './harness/exposition.ts';
 import { startLoad } from './harness/load.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 /** As many clients as it holds; 16 of them may follow events. */
 const PLACES = 64;

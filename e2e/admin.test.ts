@@ -10,10 +10,10 @@ import { cli, environment } from './harness/cli.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, pidsOf } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 import { ownProgram } from './soak/own-program.ts';
 
 const PATHS = ['/', '/metrics', '/healthz', '/readyz', '/status', '/events'];

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { newHome } from './harness.ts';
 import { cli } from './harness/cli.ts';
 import { pidsOf } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const BACKENDS = 'backends:\n  - host: "127.0.0.1"\n    port: 9000\n';
 

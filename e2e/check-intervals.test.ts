@@ -7,8 +7,8 @@ import { named } from './harness/behaviours.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 const DEFAULTS = { bind_address: '127.0.0.1', workers: 1, log_level: 'debug' };
 

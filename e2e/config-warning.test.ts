@@ -5,7 +5,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 test('what bal check warns about is in the log, at start and after each reload', async (t) => {
   const a = await backend(t, echo);

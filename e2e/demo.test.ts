@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import { childrenOf, gone, signal } from './harness/processes.ts';
-import { atEnd } from './harness/owner.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { newFolder } from './harness/release.ts';
-import { ROOT } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { ROOT } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 
 const program = join(ROOT, 'dist', 'demo.js');
 

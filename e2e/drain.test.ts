@@ -12,8 +12,8 @@ import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 /** Sends so many bytes when it is asked, and ends. */
 const pours =

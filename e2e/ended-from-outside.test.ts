@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { childrenOf, cwdOf, isAlive, signal } from './harness/processes.ts';
-import { lacking } from './harness/program.ts';
-import { until } from './harness/until.ts';
+import { lacking } from '../lib/testing/program.ts';
+import { until } from '../lib/testing/until.ts';
 
 const reason = lacking('nginx', 'openssl');
 

@@ -15,9 +15,9 @@ import { forEachEngine, type EngineName } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { seriesIn } from './harness/exposition.ts';
 import { visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
-import { lacking } from './harness/program.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { lacking } from '../lib/testing/program.ts';
+import { until } from '../lib/testing/until.ts';
 import { lackingNamespace, runInNamespace } from './soak/namespace.ts';
 
 interface Scene {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
-import { blackHole } from './harness/black-hole.ts';
+import { blackHole } from '../lib/testing/black-hole.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('a backend stops listening in the middle of a run: no client sees an error', async (t, engine) => {
   const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];

@@ -10,9 +10,9 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
 import { ENGINES } from './harness/engines.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 import { owned } from './soak/owned.ts';
 
 export interface FewPorts {

@@ -9,10 +9,10 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive, pidsOf } from './harness/processes.ts';
 import { logFiles } from './harness/records.ts';
-import { at, hasKeys, onlyJson, words } from './harness/shape.ts';
+import { at, hasKeys, onlyJson, words } from '../lib/testing/shape.ts';
 
 forEachEngine('the release gate', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];

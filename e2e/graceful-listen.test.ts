@@ -9,8 +9,8 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes, names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { ownProgram } from './soak/own-program.ts';
 
 forEachEngine(

@@ -6,8 +6,8 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('graceful changes the number of workers up and down under load', async (t, engine) => {
   const a = await backend(t, named('a'));

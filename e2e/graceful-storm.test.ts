@@ -9,7 +9,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { childrenOf, signal } from './harness/processes.ts';
 import { ownProgram } from './soak/own-program.ts';
 

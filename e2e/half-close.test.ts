@@ -7,8 +7,8 @@ import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { pattern, PatternCheck } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('a client that ends first still gets the whole answer', async (t, engine) => {
   const a = await backend(t, answersAtTheEnd);

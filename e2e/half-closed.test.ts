@@ -5,7 +5,7 @@ import { backend } from './harness/backend.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 forEachEngine(
   'a silent client whose backend has ended gives its place back, and a backend counts as loaded no longer',

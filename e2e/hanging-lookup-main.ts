@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { newHome, writeConfig } from './harness.ts';
 import { cli, type CliResult } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { owned } from './soak/owned.ts';
 
 /** What resolv.conf lets a lookup take is several times as much. */

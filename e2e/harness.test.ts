@@ -15,13 +15,13 @@ import {
   sink,
   source,
 } from './harness/behaviours.ts';
-import { blackHole } from './harness/black-hole.ts';
+import { blackHole } from '../lib/testing/black-hole.ts';
 import { connectTo } from './harness/client.ts';
 import { echoes, names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { pattern, PatternCheck } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 test('an echo backend returns what it gets, and visits count', async (t) => {
   const it = await backend(t, echo);

@@ -10,11 +10,11 @@ import { home as homeOf, type Home } from '../lib/paths.ts';
 import { cli, type CliResult, environment } from './harness/cli.ts';
 import { askStatus } from './harness/control.ts';
 import type { EngineName } from './harness/engines.ts';
-import { atEnd, atExit, type Owner } from './harness/owner.ts';
+import { atEnd, atExit, type Owner } from '../lib/testing/owner.ts';
 import { gone, isAlive, pidsOf, signal } from './harness/processes.ts';
 import { type LogRecord, recordsBelow, recordsIn } from './harness/records.ts';
-import { BAL } from './harness/root.ts';
-import { until, within } from './harness/until.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until, within } from '../lib/testing/until.ts';
 
 /** What goes into config.yaml: YAML as text, or values (JSON is YAML). */
 export type Config = string | Readonly<Record<string, unknown>>;

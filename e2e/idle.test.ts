@@ -5,8 +5,8 @@ import { backend } from './harness/backend.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 const IDLE_MS = 1200;
 

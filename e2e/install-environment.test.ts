@@ -7,9 +7,9 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { atEnd } from './harness/owner.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { assertTriplet, newFolder, newPlace, newSite, run, versionOf } from './harness/release.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const folder = newFolder({ after }, 'releases');
 const site = newSite(folder);

@@ -1,4 +1,4 @@
-// install.sh from end to end: releases made by bin/release.mjs, into prefixes and homes of their own, with spaces in
+// install.sh from end to end: releases made by bin/dev/release.mjs, into prefixes and homes of their own, with spaces in
 // every path.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import {
   unpack,
   versionOf,
 } from './harness/release.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const folder = newFolder({ after }, 'releases');
 const site = newSite(join(folder, 'site'));
@@ -152,7 +152,7 @@ test('a clone is built first; a build that fails changes nothing', async (t) => 
   cpSync(join(clone, 'dist'), join(clone, 'built'), { recursive: true });
   rmSync(join(clone, 'dist'), { recursive: true });
   mkdirSync(join(clone, 'bin'));
-  const setup = join(clone, 'bin', 'setup.mjs');
+  const setup = join(clone, 'bin', 'dev', 'setup.mjs');
   writeFileSync(setup, 'process.exit(3)');
   assertTriplet(await place.install([], {}, join(clone, 'install.sh')), /cannot be built/);
   assert.ok(!existsSync(place.lib));

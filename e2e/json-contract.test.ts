@@ -11,8 +11,8 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
-import { at, hasKeys, type Json, onlyJson, textAt, words } from './harness/shape.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { at, hasKeys, type Json, onlyJson, textAt, words } from '../lib/testing/shape.ts';
 
 const STATUS = words(`
   running pid config_path bind_address port method backend_total backend_reachable backends

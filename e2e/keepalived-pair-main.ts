@@ -9,10 +9,10 @@ import { ask } from './harness/admin.ts';
 import { environment } from './harness/cli.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { atEnd, type Owner } from './harness/owner.ts';
-import { find } from './harness/program.ts';
-import { BAL, ROOT } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { atEnd, type Owner } from '../lib/testing/owner.ts';
+import { find } from '../lib/testing/program.ts';
+import { BAL, ROOT } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 import { owned } from './soak/owned.ts';
 
 const SHARED = '192.0.2.10';

@@ -4,8 +4,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import assert from 'node:assert/strict';
-import { atExit } from './harness/owner.ts';
-import { lacking } from './harness/program.ts';
+import { atExit } from '../lib/testing/owner.ts';
+import { lacking } from '../lib/testing/program.ts';
 
 const MAIN = fileURLToPath(new URL('./keepalived-pair-main.js', import.meta.url));
 // The end of the first process in it is the end of all others.

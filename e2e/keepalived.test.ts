@@ -10,11 +10,11 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
-import { find, lacking, run, workFolder } from './harness/program.ts';
-import { ROOT } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { find, lacking, run, workFolder } from '../lib/testing/program.ts';
+import { ROOT } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 
 const SCRIPT = join(ROOT, 'sample', 'keepalived-check.sh');
 

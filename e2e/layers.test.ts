@@ -1,9 +1,9 @@
 // Imports point one way. Read from the sources: what a file imports, and what that imports in turn.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 interface Import {
   /** As written: `node:net`, `yaml`, `../paths.ts`. */
@@ -36,11 +36,14 @@ function sourcesBelow(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-/** Every source of the product (its unit tests may import what they like) → its imports, ours as paths from the root. */
+const TESTING = 'lib/testing/';
+const isOfTests = (file: string): boolean => file.endsWith('.test.ts') || file.startsWith(TESTING);
+
+/** Every source of the product (its tests may import what they like) → its imports, ours as paths from the root. */
 const graph = new Map(
   ['bin', 'config', 'lib']
     .flatMap(sourcesBelow)
-    .filter((file) => !file.endsWith('.test.ts'))
+    .filter((file) => !isOfTests(file))
     .map((file) => {
       const imports = importsOf(readFileSync(join(ROOT, file), 'utf8'));
       const own = (to: string): string => (to.startsWith('.') ? join(dirname(file), to) : to);
@@ -120,12 +123,70 @@ test('bin imports the command line only', () => {
   );
 });
 
-test('nothing in lib imports e2e, sample or bin', () => {
+test('nothing in lib imports e2e, sample or bin, nor what is there for tests only', () => {
   assert.deepEqual(
-    breaches('lib/', (to) => !below('e2e/', 'sample/', 'bin/')(to)),
+    breaches('lib/', (to) => !below('e2e/', 'sample/', 'bin/', TESTING)(to)),
     [],
   );
 });
+
+test('what unit tests share lies below the end-to-end tests', () => {
+  const unitTests = ['config', 'lib'].flatMap(sourcesBelow).filter(isOfTests);
+  assert.ok(unitTests.length > 50);
+  const upward = unitTests.flatMap((file) =>
+    importsOf(readFileSync(join(ROOT, file), 'utf8'))
+      .filter(({ to }) => to.startsWith('.') && below('e2e/')(join(dirname(file), to)))
+      .map(({ to }) => `${file} → ${to}`),
+  );
+  assert.deepEqual(upward, []);
+});
+
+// From the bottom up. Types count, too: who names a type of another room knows that room.
+const ROOMS = {
+  'lib/primary/': [
+    'log',
+    'workers',
+    'listen',
+    'limits',
+    'stats',
+    'upstream/discovery',
+    'upstream/health',
+    'upstream',
+    'snapshot',
+    'reload',
+    'views',
+    '.',
+  ],
+  'lib/worker/': ['admission', 'balance', 'report', '.'],
+};
+
+for (const [house, rooms] of Object.entries(ROOMS)) {
+  const roomOf = (file: string): number => rooms.indexOf(relative(house, dirname(file)) || '.');
+
+  test(`every file of ${house} lies in a room that is named here, and imports only from rooms below`, () => {
+    const inside = files.filter((file) => file.startsWith(house));
+    assert.deepEqual(
+      inside.filter((file) => roomOf(file) === -1),
+      [],
+    );
+    assert.deepEqual(
+      rooms.filter((_, room) => !inside.some((file) => roomOf(file) === room)),
+      [],
+      'empty rooms',
+    );
+    assert.deepEqual(
+      inside.flatMap((file) => breaches(file, (to) => !to.startsWith(house) || roomOf(to) <= roomOf(file))),
+      [],
+    );
+  });
+
+  test(`no room of ${house} is a hall`, () => {
+    const sizes = rooms.map(
+      (_, room) => files.filter((file) => file.startsWith(house) && roomOf(file) === room).length,
+    );
+    assert.ok(Math.max(...sizes) <= 12, String(sizes));
+  });
+}
 
 test('primary and worker never reach each other, and neither reaches the command line', () => {
   for (const [from, never] of [

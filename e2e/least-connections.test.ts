@@ -5,7 +5,7 @@ import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 forEachEngine('least_connections evens out what is open, also what another worker opened', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];

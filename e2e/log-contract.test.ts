@@ -7,10 +7,10 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine, forEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { signal } from './harness/processes.ts';
 import { logFiles } from './harness/records.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const KEYS = ['timestamp', 'level', 'message', 'module', 'event', 'fields'];
 

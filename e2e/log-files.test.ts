@@ -8,9 +8,9 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { logFiles, recordsBelow } from './harness/records.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 /** Makes bal write a few lines, by something it must log. */
 async function say(bal: Bal): Promise<void> {

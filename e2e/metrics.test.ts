@@ -12,10 +12,10 @@ import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { countersIn, seriesIn, type Series } from './harness/exposition.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
-import { lacking, run, workFolder } from './harness/program.ts';
-import { until } from './harness/until.ts';
+import { lacking, run, workFolder } from '../lib/testing/program.ts';
+import { until } from '../lib/testing/until.ts';
 
 interface Scene {
   readonly bal: Bal;

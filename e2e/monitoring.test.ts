@@ -10,9 +10,9 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
 import { labelsByMetric } from './harness/exposition.ts';
-import { freePort } from './harness/ports.ts';
-import { lacking, run, workFolder } from './harness/program.ts';
-import { ROOT } from './harness/root.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { lacking, run, workFolder } from '../lib/testing/program.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const SAMPLE = join(ROOT, 'sample');
 

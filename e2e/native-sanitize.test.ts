@@ -8,9 +8,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { host } from '../lib/engine/native/hosted.ts';
-import { storm, stormBackends } from '../lib/engine/native/storm.ts';
-import { ROOT } from './harness/root.ts';
+import { host } from '../lib/testing/native/hosted.ts';
+import { storm, stormBackends } from '../lib/testing/native/storm.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const CONNECTIONS = Number(process.env['BAL_STORM'] ?? 5000);
 const ADDON = join(ROOT, '.build', 'native', `bal-linux-${process.arch}.sanitize.node`);

@@ -8,9 +8,9 @@ import type { Client } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { cutBy, lives, session } from './harness/session.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 import { askReload } from './soak/control.ts';
 
 /** Old generations that may live beside the one that serves. */

@@ -8,7 +8,7 @@ import { echo } from './harness/behaviours.ts';
 import type { Client } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 

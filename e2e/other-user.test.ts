@@ -7,7 +7,7 @@ import { type Bal, newHome, startBal, writeConfig } from './harness.ts';
 import { cli, type CliResult } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { NOBODY, noOtherUser } from './harness/other-user.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive } from './harness/processes.ts';
 
 const skip = noOtherUser;

@@ -10,7 +10,7 @@ import { echo } from './harness/behaviours.ts';
 import { noBrowser, startBrowser, takePicture, visitPage } from './harness/browser.ts';
 import { configFor } from './harness/config.ts';
 import { inBrowser, rowOf, scene, shows } from './harness/page-scene.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 /** One for the file: starting it takes longer than most tests. */
 const browser = noBrowser() === null ? await startBrowser({ after }) : null;

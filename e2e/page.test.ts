@@ -9,9 +9,9 @@ import { noBrowser, startBrowser, takePicture, visitPage } from './harness/brows
 import { configFor } from './harness/config.ts';
 import { echoes, names } from './harness/exchange.ts';
 import { startLoad, visits } from './harness/load.ts';
-import { atEnd } from './harness/owner.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { inBrowser, rowOf, scene, shows } from './harness/page-scene.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 /** One for the file: starting it takes longer than most tests. */
 const browser = noBrowser() === null ? await startBrowser({ after }) : null;

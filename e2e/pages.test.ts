@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { COMMANDS } from '../lib/cli/commands.ts';
 import { anchorOf, blocksOf, codeIn, linksIn, sectionsOf } from './harness/markdown.ts';
 import { allPages, FOR_CONTRIBUTORS, READMES, REFERENCE, textOf } from './harness/pages.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const [english, korean] = [textOf('README.md'), textOf('README.ko.md')];
 

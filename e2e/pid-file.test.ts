@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import { newHome, pidIn, startBal } from './harness.ts';
 import { cli } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive } from './harness/processes.ts';
 
 for (const [what, text] of [

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
-import { thisFile } from './harness/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { thisFile } from '../lib/testing/owner.ts';
 import { POSTGRES_PROGRAMS, psql, startPostgres } from './harness/postgres.ts';
-import { lacking, run } from './harness/program.ts';
+import { lacking, run } from '../lib/testing/program.ts';
 
 const reason = lacking(...POSTGRES_PROGRAMS, 'pgbench');
 const owner = thisFile();

@@ -7,9 +7,9 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, isAlive, pidsOf } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('the primary is killed: workers stop listening, finish what they have, and exit', async (t, engine) => {
   const a = await backend(t, echo);

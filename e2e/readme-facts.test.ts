@@ -14,10 +14,10 @@ import { configFor } from './harness/config.ts';
 import { blocksOf, codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { until } from './harness/until.ts';
-import { freePort } from './harness/ports.ts';
+import { until } from '../lib/testing/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { READMES, textOf } from './harness/pages.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const CONFIG = 'config/README.md';
 const COMMANDS_PAGE = 'lib/cli/README.md';

@@ -10,12 +10,12 @@ import { backend } from './harness/backend.ts';
 import { http } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
 import { type Block, blocksOf } from './harness/markdown.ts';
-import { atEnd, atExit } from './harness/owner.ts';
+import { atEnd, atExit } from '../lib/testing/owner.ts';
 import { REFERENCE, textOf } from './harness/pages.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, pidsOf, signal } from './harness/processes.ts';
-import { lacking } from './harness/program.ts';
-import { ROOT } from './harness/root.ts';
+import { lacking } from '../lib/testing/program.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 /** README.ko.md has the same blocks: pages.test.ts. */
 const PAGES = ['README.md', ...REFERENCE, 'CONTRIBUTING.md'];

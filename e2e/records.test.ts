@@ -4,11 +4,11 @@ import type { TestContext } from 'node:test';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
-import { blackHole } from './harness/black-hole.ts';
+import { blackHole } from '../lib/testing/black-hole.ts';
 import { type Client, connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import type { LogRecord } from './harness/records.ts';
 
 interface Scene {

@@ -5,9 +5,9 @@ import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { thisFile } from './harness/owner.ts';
-import { lacking, run } from './harness/program.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { thisFile } from '../lib/testing/owner.ts';
+import { lacking, run } from '../lib/testing/program.ts';
 import { startRedis } from './harness/redis.ts';
 
 const owner = thisFile();

@@ -7,11 +7,11 @@ import { after, test } from 'node:test';
 import { linksIn } from './harness/markdown.ts';
 import { FOR_CONTRIBUTORS, READMES, REFERENCE, textOf } from './harness/pages.ts';
 import { newFolder } from './harness/release.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const folder = newFolder({ after }, 'release');
 
-const PROGRAM = join(ROOT, 'bin', 'release.mjs');
+const PROGRAM = join(ROOT, 'bin', 'dev', 'release.mjs');
 
 /** The other processor that releases are made for, its cross compiler, and its number in the head of a program file. */
 const OTHER =

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo, resets, sendsThenResets, silent } from './harness/behaviours.ts';
-import { blackHole } from './harness/black-hole.ts';
+import { blackHole } from '../lib/testing/black-hole.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { until } from './harness/until.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 
 const noChecks = { workers: 1, runtime: { health_check_interval_ms: 60_000 } };
 

@@ -6,7 +6,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names, visit } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 forEachEngine('round_robin gives every backend its turn, exactly with one worker', async (t, engine) => {
   const backends = await Promise.all(['a', 'b', 'c'].map((name) => backend(t, named(name))));

@@ -7,7 +7,7 @@ import { QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 forEachEngine(
   'several services: each its own port and backends, one that is down does not touch the others',

@@ -8,9 +8,9 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes, names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf, signal } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   forEachEngine(`${name} stops in order; a second one stops at once`, async (t, engine) => {

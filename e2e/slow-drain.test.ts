@@ -7,7 +7,7 @@ import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 /** As much as the kernel takes at once, and a reader who is long at it. */
 const LENGTH = 2_500_000;

@@ -5,11 +5,11 @@ import { backend } from './harness/backend.ts';
 import { pour, source } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
-import { atEnd } from './harness/owner.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { PatternCheck } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { residentBytes } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const MIB = 1024 * 1024;
 const STREAMS = 8;

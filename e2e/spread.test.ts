@@ -5,7 +5,7 @@ import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEngine } from './harness/engines.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 const WORKERS = 4;
 const CLIENTS = 40;

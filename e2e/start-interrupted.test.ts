@@ -10,11 +10,11 @@ import { environment } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { heldBack } from './harness/held-back.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf } from './harness/processes.ts';
 import { recordsIn } from './harness/records.ts';
-import { BAL } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('a stop before the address to listen on is known leaves nothing behind', async (t, engine) => {
   const a = await backend(t, echo);

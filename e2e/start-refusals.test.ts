@@ -7,9 +7,9 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { closed, isRoot, NOBODY } from './harness/other-user.ts';
-import { fakeInOwnHome, ownHome } from './harness/own-home.ts';
+import { fakeInOwnHome, ownHome } from '../lib/testing/own-home.ts';
 import { pidsOf } from './harness/processes.ts';
-import { BAL } from './harness/root.ts';
+import { BAL } from '../lib/testing/root.ts';
 import { claimPidFile } from '../lib/pidfile.ts';
 
 interface Result {

@@ -10,10 +10,10 @@ import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 async function occupied(t: TestContext): Promise<number> {
   const port = await freePort();

@@ -11,10 +11,10 @@ import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { heldBack } from './harness/held-back.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive, pidsOf } from './harness/processes.ts';
 import { recordsBelow } from './harness/records.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('in the foreground bal serves, stop ends it with exit 0 and nothing is left', async (t, engine) => {
   const a = await backend(t, named('a'));

@@ -7,9 +7,9 @@ import type { Status } from '../lib/control/protocol.ts';
 import { newHome, startBal } from './harness.ts';
 import { cli } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { logFiles, recordsBelow } from './harness/records.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const somewhere = [{ host: '127.0.0.1', port: 1 }];
 

@@ -8,10 +8,10 @@ import { startBal } from './harness.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { type Nginx, startNginx } from './harness/nginx.ts';
-import { thisFile } from './harness/owner.ts';
+import { thisFile } from '../lib/testing/owner.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { find, lacking, run, workFolder } from './harness/program.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { find, lacking, run, workFolder } from '../lib/testing/program.ts';
 
 const FILE = pattern(11, 32 * 1024 * 1024);
 const hashOf = (data: Buffer): string => createHash('sha256').update(data).digest('hex');

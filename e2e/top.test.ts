@@ -8,11 +8,11 @@ import { namedAndStays } from './harness/behaviours.ts';
 import { environment } from './harness/cli.ts';
 import { type Client, connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
-import { BAL } from './harness/root.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { BAL } from '../lib/testing/root.ts';
 import { noTerminal, openTerminal, type Terminal } from './harness/terminal.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const ESCAPE = '\u001b';
 

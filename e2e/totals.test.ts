@@ -7,7 +7,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { signal } from './harness/processes.ts';
 
 function sum(values: readonly (number | null)[]): number {

@@ -6,7 +6,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 
 forEachEngine('two homes are two instances: each is asked, reloaded and stopped by itself', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { dirname, join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { NOBODY, noOtherUser } from './harness/other-user.ts';
-import { find } from './harness/program.ts';
+import { find } from '../lib/testing/program.ts';
 import {
   assertTriplet,
   newFolder,
@@ -16,7 +16,7 @@ import {
   run,
   runningFrom,
 } from './harness/release.ts';
-import { ROOT } from './harness/root.ts';
+import { ROOT } from '../lib/testing/root.ts';
 
 const skip = noOtherUser;
 const folder = newFolder({ after }, 'releases');

@@ -14,10 +14,10 @@ import { askStatus } from './harness/control.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf } from './harness/processes.ts';
-import { BAL } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 
 /** A descriptor on which every write waits for ever. */
 function fullPipe(t: TestContext, home: string): number {

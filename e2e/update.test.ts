@@ -6,11 +6,11 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
-import { atEnd } from './harness/owner.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { newFolder, newPlace, newSite } from './harness/release.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 const folder = newFolder({ after }, 'releases');
 const site = newSite(folder);

@@ -12,11 +12,11 @@ import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { atEnd } from './harness/owner.ts';
-import { freePort } from './harness/ports.ts';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
-import { BAL } from './harness/root.ts';
-import { until } from './harness/until.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
 
 interface Scene {
   readonly bal: Bal;

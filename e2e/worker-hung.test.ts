@@ -6,9 +6,9 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive, signal } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine(
   'a worker that stands still: status answers without it, it is replaced, and all are served',

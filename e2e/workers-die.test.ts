@@ -7,9 +7,9 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
-import { freePort } from './harness/ports.ts';
+import { freePort } from '../lib/testing/ports.ts';
 import { isAlive, signal } from './harness/processes.ts';
-import { until } from './harness/until.ts';
+import { until } from '../lib/testing/until.ts';
 
 forEachEngine('a worker that is killed takes only its own connections with it and is replaced', async (t, engine) => {
   const a = await backend(t, echo);

@@ -4,11 +4,11 @@ import { startBal } from './harness.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { type Nginx, startNginx } from './harness/nginx.ts';
-import { thisFile } from './harness/owner.ts';
+import { thisFile } from '../lib/testing/owner.ts';
 import { pattern } from './harness/pattern.ts';
-import { freePort } from './harness/ports.ts';
-import { lacking, run } from './harness/program.ts';
-import { words } from './harness/shape.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { lacking, run } from '../lib/testing/program.ts';
+import { words } from '../lib/testing/shape.ts';
 
 const owner = thisFile();
 let server: Promise<Nginx> | null = null;

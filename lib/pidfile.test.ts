@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { mutant } from '../e2e/harness/mutant.ts';
+import { mutant } from './testing/mutant.ts';
 import { claimPidFile, readPidFile } from './pidfile.ts';
 import { lookUp, ownStartTime } from './process.ts';
 

@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { type Backends, buildLoadgen, holdOpen, missingCompiler, runClient, startBackends } from './loadgen.ts';
 
 /** Gets each chunk of one direction; what it returns goes on. */

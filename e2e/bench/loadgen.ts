@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { ROOT } from '../harness/root.ts';
-import { within } from '../harness/until.ts';
+import { ROOT } from '../../lib/testing/root.ts';
+import { within } from '../../lib/testing/until.ts';
 
 /** The last line of a client. */
 export interface LoadResult {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import { ROOT } from '../harness/root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 export interface Machine {
   readonly cpu: string;

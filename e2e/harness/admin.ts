@@ -2,8 +2,8 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import type { EventRecord } from '../../lib/control/protocol.ts';
-import { atEnd, type Owner } from './owner.ts';
-import { until } from './until.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { until } from '../../lib/testing/until.ts';
 
 export interface Answer {
   readonly status: number;

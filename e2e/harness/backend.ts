@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { ending, type Ending } from './ending.ts';
-import { atEnd, type Owner } from './owner.ts';
-import { freePort } from './ports.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 
 /** What a backend does with a connection. */
 export type Behaviour = (socket: Socket) => void;

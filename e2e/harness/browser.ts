@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { atEnd, type Owner } from './owner.ts';
-import { find } from './program.ts';
-import { ROOT } from './root.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { find } from '../../lib/testing/program.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 const PROGRAM = 'chromium';
 // Nothing that talks to anybody by itself. No sandbox: as root there is none, and the only page is ours.

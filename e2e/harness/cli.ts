@@ -1,6 +1,6 @@
 // Runs `bal` as a person or a script does, and keeps what it said.
 import { spawn } from 'node:child_process';
-import { BAL } from './root.ts';
+import { BAL } from '../../lib/testing/root.ts';
 
 export interface CliResult {
   readonly code: number | null;

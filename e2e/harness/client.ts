@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ending, type Ending } from './ending.ts';
-import { atEnd, type Owner } from './owner.ts';
-import { within } from './until.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { within } from '../../lib/testing/until.ts';
 
 export interface Client {
   readonly socket: Socket;

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { ROOT } from './root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 export type EngineName = 'js' | 'native';
 export const ENGINES: readonly EngineName[] = ['js', 'native'];

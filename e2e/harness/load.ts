@@ -1,8 +1,8 @@
 // Clients in a closed loop: each makes a visit, and begins again. What went wrong is counted by kind, so that a test can
 // say "none of these" and, when it fails, which.
 import { type Exchange, type Outcome, visit } from './exchange.ts';
-import { atEnd, type Owner } from './owner.ts';
-import { until } from './until.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { until } from '../../lib/testing/until.ts';
 
 export type Counts = Record<Outcome, number> & {
   /** Bytes of the visits that went well, each way. */

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from './ports.ts';
-import type { Owner } from './owner.ts';
-import { run, serve, workFolder } from './program.ts';
-import { words } from './shape.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
+import { run, serve, workFolder } from '../../lib/testing/program.ts';
+import { words } from '../../lib/testing/shape.ts';
 
 export interface Nginx {
   readonly http: number;

@@ -1,7 +1,7 @@
 // Somebody else than root, to act in a test that root runs.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { BAL } from './root.ts';
+import { BAL } from '../../lib/testing/root.ts';
 
 export const isRoot = process.getuid?.() === 0;
 

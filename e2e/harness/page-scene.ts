@@ -6,8 +6,8 @@ import { type Backend, backend } from './backend.ts';
 import { echo } from './behaviours.ts';
 import { noBrowser } from './browser.ts';
 import { configFor } from './config.ts';
-import { freePort } from './ports.ts';
-import { until } from './until.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { until } from '../../lib/testing/until.ts';
 
 /** Defines a test for the file's browser, or skips it by name where there is none. */
 export function inBrowser(

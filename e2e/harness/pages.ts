@@ -1,7 +1,7 @@
 // The pages of the project: which there are, and who reads them.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 /** What a newcomer reads, in two languages of the same shape. */
 export const READMES = ['README.md', 'README.ko.md'] as const;

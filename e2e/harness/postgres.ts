@@ -1,10 +1,10 @@
 // A PostgreSQL of its own, whose user is `bal`.
 import assert from 'node:assert/strict';
-import type { Owner } from './owner.ts';
-import { freePort } from './ports.ts';
-import { run, type RunResult, serve, workFolder } from './program.ts';
-import { words } from './shape.ts';
-import { until } from './until.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { run, type RunResult, serve, workFolder } from '../../lib/testing/program.ts';
+import { words } from '../../lib/testing/shape.ts';
+import { until } from '../../lib/testing/until.ts';
 
 /** What `startPostgres` and `psql` need. */
 export const POSTGRES_PROGRAMS = ['initdb', 'postgres', 'psql'] as const;

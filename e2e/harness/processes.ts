@@ -1,7 +1,7 @@
 // Which processes belong to an instance, whatever became of their parents: every one inherits BAL_HOME, and the kernel
 // shows the environment a process was started with. Nothing is ever signalled by name.
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { until } from './until.ts';
+import { until } from '../../lib/testing/until.ts';
 
 /** Null when the process is gone (or not ours to look at). */
 function proc(pid: number, file: string): string | null {

@@ -1,7 +1,7 @@
 // A Redis of its own, without anything on disk.
-import type { Owner } from './owner.ts';
-import { freePort } from './ports.ts';
-import { serve, workFolder } from './program.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { serve, workFolder } from '../../lib/testing/program.ts';
 
 /** Returns its port. */
 export async function startRedis(owner: Owner): Promise<number> {

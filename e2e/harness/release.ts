@@ -9,15 +9,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { atEnd, type Owner } from './owner.ts';
-import { ROOT } from './root.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 /** As a site with releases is laid out: latest/download/ and download/vX/, each with a tarball and SHA256SUMS. */
 export interface Site {
   readonly folder: string;
   /** BAL_RELEASE_URL. */
   readonly url: string;
-  /** The version of the project, made by bin/release.mjs from what is built. */
+  /** The version of the project, made by bin/dev/release.mjs from what is built. */
   readonly first: string;
   /** Its file in latest/download/. */
   tarball(version?: string): string;
@@ -37,7 +37,9 @@ export function newFolder(owner: Owner, what: string): string {
 /** Makes the first release; slow (it packs all of dist/), so once a test file. */
 export function newSite(folder: string): Site {
   const latest = join(folder, 'latest', 'download');
-  const made = execFileSync(process.execPath, [join(ROOT, 'bin', 'release.mjs'), latest], { encoding: 'utf8' }).trim();
+  const made = execFileSync(process.execPath, [join(ROOT, 'bin', 'dev', 'release.mjs'), latest], {
+    encoding: 'utf8',
+  }).trim();
   const first = basename(made).slice('bal-'.length, -suffix.length - 1);
   const versioned = (version: string): string => join(folder, 'download', `v${version}`);
   cpSync(latest, versioned(first), { recursive: true });

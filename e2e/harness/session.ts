@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Bal } from '../harness.ts';
 import { type Client, connectTo } from './client.ts';
-import type { Owner } from './owner.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
 
 export async function session(t: Owner, port: number): Promise<Client> {
   const client = await connectTo(t, port);

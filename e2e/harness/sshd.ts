@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Owner } from './owner.ts';
-import { freePort } from './ports.ts';
-import { find, lacking, run, serve, workFolder } from './program.ts';
-import { programUser } from './program-user.ts';
-import { words } from './shape.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { find, lacking, run, serve, workFolder } from '../../lib/testing/program.ts';
+import { programUser } from '../../lib/testing/program-user.ts';
+import { words } from '../../lib/testing/shape.ts';
 
 export interface Sshd {
   readonly port: number;

@@ -1,9 +1,9 @@
 // A program that nobody here wrote, as somebody uses it for hours: it is told something, and what it says is waited for.
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { atEnd, atExit, type Owner } from './owner.ts';
-import { find } from './program.ts';
-import { asProgramUser } from './program-user.ts';
+import { atEnd, atExit, type Owner } from '../../lib/testing/owner.ts';
+import { find } from '../../lib/testing/program.ts';
+import { asProgramUser } from '../../lib/testing/program-user.ts';
 
 /** Long, for many of them begin at the same time. */
 const PATIENCE_MS = 60_000;

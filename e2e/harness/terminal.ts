@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atEnd, atExit, type Owner } from './owner.ts';
-import { find, lacking } from './program.ts';
-import { until } from './until.ts';
+import { atEnd, atExit, type Owner } from '../../lib/testing/owner.ts';
+import { find, lacking } from '../../lib/testing/program.ts';
+import { until } from '../../lib/testing/until.ts';
 
 export interface Terminal {
   /** The lines on the screen, without spaces at their ends. */

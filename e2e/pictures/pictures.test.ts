@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { READMES, textOf } from '../harness/pages.ts';
-import { ROOT } from '../harness/root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 import { runsOf } from './ansi.ts';
 import { PICTURES } from './files.ts';
 import { svgOf } from './svg.ts';

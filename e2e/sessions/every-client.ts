@@ -2,7 +2,7 @@
 // takes minutes, and each test says what happened to its client.
 import assert from 'node:assert/strict';
 import { ENGINES, forEachEngine, missing } from '../harness/engines.ts';
-import { type Owner, thisFile } from '../harness/owner.ts';
+import { type Owner, thisFile } from '../../lib/testing/owner.ts';
 import type { Kind } from './kind.ts';
 import { openScene, type Scene } from './scene.ts';
 import { startServers } from './services.ts';

@@ -1,7 +1,7 @@
 // What a client of the usual kinds is here: the program that people use, connected through bal, and the server it is for.
 import assert from 'node:assert/strict';
 import type { EngineName } from '../harness/engines.ts';
-import type { Owner } from '../harness/owner.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
 import type { Talk } from '../harness/talk.ts';
 
 export interface Served {

@@ -1,7 +1,7 @@
 // The usual clients at work while bal is reloaded twice, with default settings.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { lacking } from '../harness/program.ts';
+import { lacking } from '../../lib/testing/program.ts';
 import { startRedis } from '../harness/redis.ts';
 import { curlDownload, wrk } from './clients/http.ts';
 import { iperfStream } from './clients/iperf.ts';

@@ -2,7 +2,7 @@
 // the servers are.
 import { type Bal, startBal } from '../harness.ts';
 import type { EngineName } from '../harness/engines.ts';
-import type { Owner } from '../harness/owner.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
 import type { Kind } from './kind.ts';
 import { type Seat, takeSeat } from './seat.ts';
 import { type Servers, servicesFor, startServers } from './services.ts';

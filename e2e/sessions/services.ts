@@ -1,7 +1,7 @@
 // A service of bal for each server, and nothing in the configuration but where the servers are.
 import type { EngineName } from '../harness/engines.ts';
-import type { Owner } from '../harness/owner.ts';
-import { freePort } from '../harness/ports.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import type { Kind, Place, Served, Server } from './kind.ts';
 
 export type Servers = ReadonlyMap<Server, Served>;

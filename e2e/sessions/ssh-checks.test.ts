@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startBal } from '../harness.ts';
 import { ENGINES, forEngine, missing } from '../harness/engines.ts';
-import { freePort } from '../harness/ports.ts';
-import { thisFile } from '../harness/owner.ts';
-import { run } from '../harness/program.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { thisFile } from '../../lib/testing/owner.ts';
+import { run } from '../../lib/testing/program.ts';
 import { noSsh, sshArguments, sshdVersion, startSshd } from '../harness/sshd.ts';
 import type { Status } from '../../lib/control/protocol.ts';
 

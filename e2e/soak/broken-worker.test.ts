@@ -10,9 +10,9 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { pidsOf, signal } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { ownProgram } from './own-program.ts';
 
 describe('workers that crash at start', { concurrency: 2 }, () => {

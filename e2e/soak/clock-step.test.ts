@@ -9,7 +9,7 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { signal } from '../harness/processes.ts';
 import { scale } from './scale.ts';
 import { finishAll, openStreams } from './streams.ts';

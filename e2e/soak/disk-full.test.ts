@@ -10,10 +10,10 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { atEnd } from '../harness/owner.ts';
-import { freePort } from '../harness/ports.ts';
+import { atEnd } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { recordsBelow } from '../harness/records.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { LONG } from './scale.ts';
 
 const lacking = process.getuid?.() === 0 ? null : 'only root can mount a small disk';

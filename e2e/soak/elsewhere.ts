@@ -1,9 +1,9 @@
 // A second network beside the one a script runs in, at the other end of a cable. For scripts in a namespace of their own.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { atEnd, type Owner } from '../harness/owner.ts';
-import { lacking } from '../harness/program.ts';
-import { until } from '../harness/until.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { lacking } from '../../lib/testing/program.ts';
+import { until } from '../../lib/testing/until.ts';
 import { lackingNamespace } from './namespace.ts';
 
 export const [HERE, THERE] = ['10.213.7.1', '10.213.7.2'] as const;

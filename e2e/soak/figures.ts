@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineName } from '../harness/engines.ts';
-import { ROOT } from '../harness/root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 import { LONG } from './scale.ts';
 
 const FOLDER = join(ROOT, '.build', 'soak-figures');

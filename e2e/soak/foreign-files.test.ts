@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { newHome, startBal, writeConfig } from '../harness.ts';
 import { cli } from '../harness/cli.ts';
 import { configFor } from '../harness/config.ts';
-import { atEnd, type Owner } from '../harness/owner.ts';
-import { freePort } from '../harness/ports.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { isAlive } from '../harness/processes.ts';
 
 const NOWHERE = [{ host: '127.0.0.1', port: 1 }];

@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bal } from '../harness.ts';
 import { signal } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 
 /** To be in the environment of the bal that is looked at. */
 export const HEAP_ENVIRONMENT = { NODE_OPTIONS: `--import=${new URL('./heap-preload.js', import.meta.url).href}` };

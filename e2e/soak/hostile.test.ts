@@ -12,10 +12,10 @@ import { askStatus } from '../harness/control.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
-import { lacking } from '../harness/program.ts';
-import { until } from '../harness/until.ts';
+import { lacking } from '../../lib/testing/program.ts';
+import { until } from '../../lib/testing/until.ts';
 import { MIB } from './footprint.ts';
 import { scale } from './scale.ts';
 

@@ -8,9 +8,9 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { isAlive, signal } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { finishAll, openStream, type Stream } from './streams.ts';
 
 // Half of this test is waiting for five seconds to pass, so the engines wait together.

@@ -7,9 +7,9 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { pidsOf } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { scale } from './scale.ts';
 import { finishAll, finishCut, openStreams } from './streams.ts';
 

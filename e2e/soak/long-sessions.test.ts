@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { proportionalBytes } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { psqlAtPrompt } from '../sessions/clients/postgres.ts';
 import { redisAtPrompt } from '../sessions/clients/redis.ts';
 import { type Seat, takeSeat } from '../sessions/seat.ts';

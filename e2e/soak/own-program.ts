@@ -2,8 +2,8 @@
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atEnd, type Owner } from '../harness/owner.ts';
-import { ROOT } from '../harness/root.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 
 export interface OwnProgram {
   /** Its bal.js. */

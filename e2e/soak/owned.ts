@@ -1,5 +1,5 @@
 // An owner of what is started outside of node:test.
-import type { Owner } from '../harness/owner.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
 
 /** Lives as long as `body` runs. */
 export async function owned<T>(body: (owner: Owner) => Promise<T>): Promise<T> {

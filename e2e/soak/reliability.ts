@@ -5,7 +5,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { describeMachine } from '../bench/machine.ts';
 import { ENGINES, type EngineName, missing } from '../harness/engines.ts';
-import { ROOT } from '../harness/root.ts';
+import { ROOT } from '../../lib/testing/root.ts';
 import { FAULTS } from './backend-faults/faults.ts';
 import { judge } from './backend-faults/judge.ts';
 import { runNamed } from './backend-faults/named.ts';
@@ -115,10 +115,10 @@ ${ENGINES.map(stormLine).join('\n')}
 | readers that stand still before fast senders cost bounded memory | \`e2e/soak/slow-readers.test.ts\` |
 | very many idle connections beside traffic | \`e2e/soak/idle-crowd.test.ts\` |
 | clients that connect and say nothing; connections that never complete | \`e2e/soak/silent-clients.test.ts\`, \`e2e/soak/half-open.test.ts\` |
-| a wall clock that jumps by hours under traffic | \`e2e/soak/clock-step.test.ts\`, \`lib/primary/clock.test.ts\` |
-| a worker that says nonsense to the primary, or writes to its channel what is no message | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/mad-worker.test.ts\`, \`lib/primary/channel-guard.test.ts\`, \`lib/ipc/incoming.test.ts\` |
-| never zero workers that listen, never more clients than the limit, one record for each connection, under any order of faults | \`lib/primary/fleet.model.test.ts\`, \`lib/worker/policy.model.test.ts\`, \`lib/primary/leases.network.test.ts\` |
-| a full log disk, room again, a stop on a full one | \`e2e/soak/disk-full.test.ts\`, \`lib/primary/log-file.test.ts\` |
+| a wall clock that jumps by hours under traffic | \`e2e/soak/clock-step.test.ts\`, \`lib/primary/upstream/clock.test.ts\` |
+| a worker that says nonsense to the primary, or writes to its channel what is no message | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/stats/mad-worker.test.ts\`, \`lib/primary/workers/channel-guard.test.ts\`, \`lib/ipc/incoming.test.ts\` |
+| never zero workers that listen, never more clients than the limit, one record for each connection, under any order of faults | \`lib/primary/workers/fleet.model.test.ts\`, \`lib/worker/policy.model.test.ts\`, \`lib/primary/limits/leases.network.test.ts\` |
+| a full log disk, room again, a stop on a full one | \`e2e/soak/disk-full.test.ts\`, \`lib/primary/log/log-file.test.ts\` |
 | hostile clients of the control socket; nothing that passes through is told | \`e2e/soak/hostile.test.ts\`, \`e2e/soak/secrets.test.ts\` |
 | very many short connections leave nothing behind | \`e2e/soak/short-connections.test.ts\` |
 

@@ -7,9 +7,9 @@ import { echo, resets } from '../harness/behaviours.ts';
 import { connectTo } from '../harness/client.ts';
 import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { logFiles } from '../harness/records.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 
 const PAYLOAD = 'payload-that-nobody-may-read';
 const VALUE = 'value-of-a-variable-that-nobody-may-read';

@@ -9,7 +9,7 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { visits } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
 import { MIB } from './footprint.ts';
 import { HEAP_ENVIRONMENT, insideOf } from './heap.ts';

@@ -9,11 +9,11 @@ import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { QUICK } from '../harness/config.ts';
 import { troubles, visits } from '../harness/load.ts';
-import { atEnd } from '../harness/owner.ts';
+import { atEnd } from '../../lib/testing/owner.ts';
 import { PatternCheck } from '../harness/pattern.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 import { proportionalBytes } from '../harness/processes.ts';
-import { until } from '../harness/until.ts';
+import { until } from '../../lib/testing/until.ts';
 import { MIB } from './footprint.ts';
 import { scale } from './scale.ts';
 

@@ -7,7 +7,7 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { troubles, visits } from '../harness/load.ts';
-import { freePort } from '../harness/ports.ts';
+import { freePort } from '../../lib/testing/ports.ts';
 
 /** No check but the first one, so that nothing but what is remembered decides. */
 const NO_CHECKS = { health_check_interval_ms: 60_000 };

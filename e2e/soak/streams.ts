@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectTo } from '../harness/client.ts';
 import { ending } from '../harness/ending.ts';
-import type { Owner } from '../harness/owner.ts';
+import type { Owner } from '../../lib/testing/owner.ts';
 import { PatternCheck, patternAt } from '../harness/pattern.ts';
-import { within } from '../harness/until.ts';
+import { within } from '../../lib/testing/until.ts';
 
 const SLICE = 2048;
 const PACE_MS = 25;

@@ -8,9 +8,9 @@ import { backend } from '../harness/backend.ts';
 import { connectTo } from '../harness/client.ts';
 import { QUICK } from '../harness/config.ts';
 import { ENGINES } from '../harness/engines.ts';
-import { atEnd, type Owner } from '../harness/owner.ts';
-import { freePort } from '../harness/ports.ts';
-import { until } from '../harness/until.ts';
+import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { freePort } from '../../lib/testing/ports.ts';
+import { until } from '../../lib/testing/until.ts';
 import { elsewhere, HERE, runThere, THERE } from './elsewhere.ts';
 import { owned } from './owned.ts';
 

@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { blackHole } from '../../e2e/harness/black-hole.ts';
-import { capturedIo } from '../../e2e/harness/captured-io.ts';
-import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
-import { freePort } from '../../e2e/harness/ports.ts';
-import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
+import { blackHole } from '../testing/black-hole.ts';
+import { capturedIo } from '../testing/captured-io.ts';
+import { fakeInOwnHome, ownHome } from '../testing/own-home.ts';
+import { freePort } from '../testing/ports.ts';
+import { hasKeys, onlyJson } from '../testing/shape.ts';
 import { run } from './program.ts';
 
 /** A port of 127.0.0.1 that accepts, until the test is over. */

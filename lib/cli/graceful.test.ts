@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { capturedIo } from '../../e2e/harness/captured-io.ts';
-import { fakeInOwnHome, ownHome } from '../../e2e/harness/own-home.ts';
-import { hasKeys, onlyJson } from '../../e2e/harness/shape.ts';
+import { capturedIo } from '../testing/captured-io.ts';
+import { fakeInOwnHome, ownHome } from '../testing/own-home.ts';
+import { hasKeys, onlyJson } from '../testing/shape.ts';
 import { run } from './program.ts';
 
 const KEYS = [

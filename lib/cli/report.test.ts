@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { capturedIo } from '../../e2e/harness/captured-io.ts';
+import { capturedIo } from '../testing/captured-io.ts';
 import { table, triplet } from './report.ts';
 
 test('a table aligns its columns and ends no line with spaces', () => {

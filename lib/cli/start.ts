@@ -6,7 +6,7 @@ import { tooLongForSocket } from '../control/listen.ts';
 import type { Triplet } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
-import { alreadyRunning, cannotServe } from '../primary/verdict.ts';
+import { alreadyRunning, cannotServe } from '../primary/reload/verdict.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';

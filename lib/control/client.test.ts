@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Server, type Socket, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { test } from 'node:test';
-import { socketPath } from '../../e2e/harness/control-server.ts';
+import { socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
 
 /** A server that is no bal. */

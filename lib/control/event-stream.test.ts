@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { createEvents } from '../primary/events.ts';
+import { createEvents } from '../primary/log/events.ts';
 import { type EventSource, streamEvents } from './event-stream.ts';
 
 /** A client of a stream, which has read nothing yet. */

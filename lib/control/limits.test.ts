@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { test } from 'node:test';
-import { STATUS, converse, serving, stillAnswers } from '../../e2e/harness/control-server.ts';
+import { STATUS, converse, serving, stillAnswers } from '../testing/control-server.ts';
 import { deferred } from '../deferred.ts';
 import { request } from './client.ts';
 import type { Status } from './protocol.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { handlers, serving, socketPath, stillAnswers } from '../../e2e/harness/control-server.ts';
+import { handlers, serving, socketPath, stillAnswers } from '../testing/control-server.ts';
 import { request } from './client.ts';
 import { serveControl } from './server.ts';
 

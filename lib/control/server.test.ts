@@ -2,15 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import {
-  PLAN,
-  VERDICT,
-  converse,
-  handlers,
-  serving,
-  stillAnswers,
-  socketPath,
-} from '../../e2e/harness/control-server.ts';
+import { PLAN, VERDICT, converse, handlers, serving, stillAnswers, socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
 import type { StopProgress, StopRequest } from './protocol.ts';
 import { serveControl, stopRequest } from './server.ts';

@@ -1,14 +1,14 @@
 // What engine.ts promises when nothing comes, when all is to end, how it is ended, when something runs short, and in disorder; held
 // against every engine that can run here.
 
-import { hold } from './contract/engines.ts';
-import { halfClosedTests } from './contract/half-closed.ts';
-import { idleTests } from './contract/idle.ts';
-import { keepaliveTests } from './contract/keepalive.ts';
-import { leaveTests } from './contract/leave.ts';
-import { processTests } from './contract/process.ts';
-import { stopTests } from './contract/stop.ts';
-import { stormTests } from './contract/storm.ts';
+import { hold } from '../testing/engine/engines.ts';
+import { halfClosedTests } from '../testing/engine/half-closed.ts';
+import { idleTests } from '../testing/engine/idle.ts';
+import { keepaliveTests } from '../testing/engine/keepalive.ts';
+import { leaveTests } from '../testing/engine/leave.ts';
+import { processTests } from '../testing/engine/process.ts';
+import { stopTests } from '../testing/engine/stop.ts';
+import { stormTests } from '../testing/engine/storm.ts';
 
 hold({
   idle: idleTests,

@@ -1,10 +1,10 @@
 // What engine.ts promises, held against every engine that can run here: bytes, ends and decisions. The rest is in
 // contract-trouble.test.ts, because the two together take longer than one file should.
 
-import { closeTests } from './contract/close.ts';
-import { decideTests } from './contract/decide.ts';
-import { hold } from './contract/engines.ts';
-import { pressureTests } from './contract/pressure.ts';
-import { relayTests } from './contract/relay.ts';
+import { closeTests } from '../testing/engine/close.ts';
+import { decideTests } from '../testing/engine/decide.ts';
+import { hold } from '../testing/engine/engines.ts';
+import { pressureTests } from '../testing/engine/pressure.ts';
+import { relayTests } from '../testing/engine/relay.ts';
 
 hold({ relay: relayTests, close: closeTests, decide: decideTests, pressure: pressureTests });

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { SEAT_BYTES, SEATS } from './board.ts';
-import { backend, client, echo } from './contract/peer.ts';
+import { backend, client, echo } from '../testing/engine/peer.ts';
 import { bindTcp } from './handles.ts';
 import { loadNativeEngine } from './native.ts';
-import { host } from './native/hosted.ts';
+import { host } from '../testing/native/hosted.ts';
 
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;

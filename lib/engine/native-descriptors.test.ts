@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { backend, client, echo } from './contract/peer.ts';
-import type { Peer } from './contract/peer.ts';
-import { until } from './contract/wait.ts';
+import { backend, client, echo } from '../testing/engine/peer.ts';
+import type { Peer } from '../testing/engine/peer.ts';
+import { until } from '../testing/engine/wait.ts';
 import { bindTcp, localPort } from './handles.ts';
 import { loadNativeEngine } from './native.ts';
-import { host, type Hosted } from './native/hosted.ts';
+import { host, type Hosted } from '../testing/native/hosted.ts';
 
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;

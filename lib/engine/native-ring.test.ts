@@ -5,12 +5,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { backend, client, echo } from './contract/peer.ts';
-import type { Backend, Peer } from './contract/peer.ts';
-import { until } from './contract/wait.ts';
+import { backend, client, echo } from '../testing/engine/peer.ts';
+import type { Backend, Peer } from '../testing/engine/peer.ts';
+import { until } from '../testing/engine/wait.ts';
 import { loadNativeEngine } from './native.ts';
-import { host } from './native/hosted.ts';
-import type { Hosted } from './native/hosted.ts';
+import { host } from '../testing/native/hosted.ts';
+import type { Hosted } from '../testing/native/hosted.ts';
 
 const loaded = loadNativeEngine();
 const lacks = loaded.ok ? loaded.ringError() : null;

@@ -14,13 +14,13 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { backend, client, echo, Peer } from './contract/peer.ts';
-import { rig } from './contract/rig.ts';
-import { until, within } from './contract/wait.ts';
+import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
+import { rig } from '../testing/engine/rig.ts';
+import { until, within } from '../testing/engine/wait.ts';
 import { bindTcp, localPort } from './handles.ts';
 import { loadNativeEngine } from './native.ts';
-import { host, type Hosted } from './native/hosted.ts';
-import { storm, stormBackends } from './native/storm.ts';
+import { host, type Hosted } from '../testing/native/hosted.ts';
+import { storm, stormBackends } from '../testing/native/storm.ts';
 
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;

@@ -6,40 +6,27 @@ import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
 import type { DrainLimits } from '../drain.ts';
-import type { AdminListener } from './admin-listener.ts';
-import type { Fleet, Generation } from './fleet.ts';
-import { createFleet } from './fleet.ts';
-import { createGenerations } from './generations.ts';
-import type { Binding } from './listening.ts';
-import { createListening } from './listening.ts';
+import type { AdminListener } from './listen/admin-listener.ts';
+import type { Generation } from './workers/fleet.ts';
+import { createFleet } from './workers/fleet.ts';
+import { createGenerations } from './reload/generations.ts';
+import type { Binding } from './listen/listening.ts';
+import { createListening } from './listen/listening.ts';
 import { createNews } from './news.ts';
-import type { RootLog } from './log.ts';
-import type { InstanceState, Phase } from './reload.ts';
-import { reload } from './reload.ts';
-import type { Services } from './services.ts';
-import { createServices } from './services.ts';
-import { createSlotBook } from './slot-book.ts';
-import type { Tally } from './tally.ts';
-import { createTally } from './tally.ts';
-import { createTableDesk } from './table-desk.ts';
-import { backendSum, instanceSum } from './totals.ts';
-import { cannotBind, internalError, workersFailed } from './verdict.ts';
+import type { RootLog } from './log/log.ts';
+import type { InstanceState } from './reload/reload.ts';
+import { reload } from './reload/reload.ts';
+import { createServices } from './upstream/services.ts';
+import { createSlotBook } from './limits/slot-book.ts';
+import { createTally } from './stats/tally.ts';
+import { createTableDesk } from './snapshot/table-desk.ts';
+import { backendSum, instanceSum } from './stats/totals.ts';
+import type { Observed } from './views/observed.ts';
+import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
 
-export interface Instance {
-  /** What `status` is made of. */
-  readonly phase: Phase;
-  readonly plan: Plan;
-  readonly generation: number;
-  readonly reloads: number;
-  /** False after a reload that was refused. */
-  readonly lastReload: boolean;
-  /** Log lines that workers could not send. */
-  readonly linesDropped: number;
-  readonly services: Services;
-  readonly fleet: Fleet;
-  readonly tally: Tally;
+export interface Instance extends Observed {
   start(): Promise<StartResult>;
   /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
   reload(): Promise<ReloadVerdict>;

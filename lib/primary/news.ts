@@ -3,15 +3,15 @@
 import type { Plan } from '../../config/plan.ts';
 import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
-import type { Generations } from './generations.ts';
-import type { RootLog } from './log.ts';
-import { createRefusals } from './refusals.ts';
-import type { Services } from './services.ts';
-import type { SlotBook } from './slot-book.ts';
-import type { TableDesk } from './table-desk.ts';
-import type { Tally } from './tally.ts';
-import { serviceSum } from './totals.ts';
-import type { WorkerNews, WorkerProcess } from './worker-process.ts';
+import type { Generations } from './reload/generations.ts';
+import type { RootLog } from './log/log.ts';
+import { createRefusals } from './stats/refusals.ts';
+import type { Services } from './upstream/services.ts';
+import type { SlotBook } from './limits/slot-book.ts';
+import type { TableDesk } from './snapshot/table-desk.ts';
+import type { Tally } from './stats/tally.ts';
+import { serviceSum } from './stats/totals.ts';
+import type { WorkerNews, WorkerProcess } from './workers/worker-process.ts';
 
 export interface News {
   /** What a worker says is meant for the plan of its own generation. */

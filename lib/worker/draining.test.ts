@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { monotonicClock } from '../../e2e/harness/monotonic.ts';
+import { monotonicClock } from '../testing/monotonic.ts';
 import type { ServiceTable } from '../ipc/table.ts';
 import { createDraining } from './draining.ts';
 

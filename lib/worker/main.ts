@@ -8,8 +8,8 @@ import { send, sendLast, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Table } from '../ipc/table.ts';
 import { unreachable } from '../unreachable.ts';
-import type { Admission } from './admission.ts';
-import { createAdmission } from './admission.ts';
+import type { Admission } from './admission/admission.ts';
+import { createAdmission } from './admission/admission.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import type { Draining } from './draining.ts';
 import { createDraining } from './draining.ts';
@@ -17,11 +17,11 @@ import { loadEngine } from './engine-choice.ts';
 import { movedRoutes } from './moved.ts';
 import type { WorkerPolicy } from './policy.ts';
 import { createPolicy } from './policy.ts';
-import { openRecordPipe } from './record-pipe.ts';
-import { createRecords } from './records.ts';
-import { createReporter } from './reporter.ts';
-import { createReports } from './reports.ts';
-import { watchShortages } from './shortages.ts';
+import { openRecordPipe } from './report/record-pipe.ts';
+import { createRecords } from './report/records.ts';
+import { createReporter } from './report/reporter.ts';
+import { createReports } from './report/reports.ts';
+import { watchShortages } from './report/shortages.ts';
 
 // Ctrl-C goes to the whole process group, and a service manager may signal every process: only the primary decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import type { Plan } from '../../config/plan.ts';
-import { createModelWorker, type ModelWorker } from '../../e2e/harness/model-worker.ts';
-import { monotonicClock } from '../../e2e/harness/monotonic.ts';
-import { processStandIn, type StandIn } from '../../e2e/harness/process-stand-in.ts';
+import { createModelWorker, type ModelWorker } from '../testing/model-worker.ts';
+import { monotonicClock } from '../testing/monotonic.ts';
+import { processStandIn, type StandIn } from '../testing/process-stand-in.ts';
 import type { ConnectFailureCode } from '../engine/engine.ts';
-import { createSlotBook } from '../primary/slot-book.ts';
-import { REFUSE_MS } from './slots.ts';
+import { createSlotBook } from '../primary/limits/slot-book.ts';
+import { REFUSE_MS } from './admission/slots.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 3000 : 40;
 const LONGEST_DELAY = 5;

@@ -12,16 +12,16 @@ import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { ServiceTable, Table } from '../ipc/table.ts';
-import type { Admission } from './admission.ts';
-import type { Tried } from './balancer.ts';
-import { choose, firstPosition, retriesAllowed } from './balancer.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Tried } from './balance/balancer.ts';
+import { choose, firstPosition, retriesAllowed } from './balance/balancer.ts';
 import { createConnections } from './connections.ts';
-import { createCount } from './count.ts';
-import { createEvidence } from './evidence.ts';
-import type { FailedTry } from './record-buffer.ts';
-import { MAX_TRIED } from './record-buffer.ts';
-import type { Records } from './records.ts';
-import type { Reporter } from './reporter.ts';
+import { createCount } from './report/count.ts';
+import { createEvidence } from './report/evidence.ts';
+import type { FailedTry } from './report/record-buffer.ts';
+import { MAX_TRIED } from './report/record-buffer.ts';
+import type { Records } from './report/records.ts';
+import type { Reporter } from './report/reporter.ts';
 
 /** Beyond the first attempt, a client waits for further ones at most so many connect timeouts. */
 const BUDGET_TIMEOUTS = 2;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { version } from '../../../lib/version.ts';
 import { environment } from '../../harness/cli.ts';
 import { type EngineName, missing } from '../../harness/engines.ts';
-import { BAL } from '../../harness/root.ts';
+import { BAL } from '../../../lib/testing/root.ts';
 import { type Found, type Place, type Proxy, WORKERS } from './proxy.ts';
 
 /** All that is not named keeps its default: health checks, protection, limits and the log at `info` are on. */

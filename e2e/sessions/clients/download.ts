@@ -1,9 +1,9 @@
 // curl with a reader that takes its time: 2.5 MiB a second, and what is left at once when it is asked for.
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { atEnd, atExit, type Owner } from '../../harness/owner.ts';
-import { find } from '../../harness/program.ts';
-import { asProgramUser } from '../../harness/program-user.ts';
+import { atEnd, atExit, type Owner } from '../../../lib/testing/owner.ts';
+import { find } from '../../../lib/testing/program.ts';
+import { asProgramUser } from '../../../lib/testing/program-user.ts';
 
 const BYTES_A_TENTH = 256 * 1024;
 

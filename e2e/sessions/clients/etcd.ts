@@ -1,9 +1,9 @@
 // etcd: a watch, which is gRPC over HTTP/2.
-import { freePort } from '../../harness/ports.ts';
-import { lacking, run, serve, workFolder } from '../../harness/program.ts';
-import { words } from '../../harness/shape.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, run, serve, workFolder } from '../../../lib/testing/program.ts';
+import { words } from '../../../lib/testing/shape.ts';
 import { talkTo } from '../../harness/talk.ts';
-import { until } from '../../harness/until.ts';
+import { until } from '../../../lib/testing/until.ts';
 import { type Kind, type Server } from '../kind.ts';
 
 const VERSION_3 = { ETCDCTL_API: '3' };

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../harness/ports.ts';
-import { lacking, run, serve, workFolder } from '../../harness/program.ts';
-import { programUser } from '../../harness/program-user.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, run, serve, workFolder } from '../../../lib/testing/program.ts';
+import { programUser } from '../../../lib/testing/program-user.ts';
 import type { Kind, Server } from '../kind.ts';
 import { PYTHON, python } from './python.ts';
 

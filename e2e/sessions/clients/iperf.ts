@@ -1,7 +1,7 @@
 // iperf3, which has one connection for control and one for data.
-import { freePort } from '../../harness/ports.ts';
-import { lacking, serve, workFolder } from '../../harness/program.ts';
-import { words } from '../../harness/shape.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, serve, workFolder } from '../../../lib/testing/program.ts';
+import { words } from '../../../lib/testing/shape.ts';
 import { talkTo } from '../../harness/talk.ts';
 import { type Kind, type Server, telling } from '../kind.ts';
 

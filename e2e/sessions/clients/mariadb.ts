@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../harness/ports.ts';
-import { lacking, run, serve, workFolder } from '../../harness/program.ts';
-import { words } from '../../harness/shape.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, run, serve, workFolder } from '../../../lib/testing/program.ts';
+import { words } from '../../../lib/testing/shape.ts';
 import { talkTo, type Talk } from '../../harness/talk.ts';
 import { asking, type Kind, type Place, type Server } from '../kind.ts';
 

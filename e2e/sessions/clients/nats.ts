@@ -1,9 +1,9 @@
 // NATS. Debian has no client; its protocol is lines, which the test says itself.
 import { connectTo } from '../../harness/client.ts';
-import { freePort } from '../../harness/ports.ts';
-import { lacking, serve, workFolder } from '../../harness/program.ts';
-import { words } from '../../harness/shape.ts';
-import { until } from '../../harness/until.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, serve, workFolder } from '../../../lib/testing/program.ts';
+import { words } from '../../../lib/testing/shape.ts';
+import { until } from '../../../lib/testing/until.ts';
 import type { Kind, Server } from '../kind.ts';
 
 const nats: Server = {

@@ -1,8 +1,8 @@
 // PostgreSQL: psql, what uses libpq, and pgbench.
 import assert from 'node:assert/strict';
 import { POSTGRES_PROGRAMS, postgresAt, psql, startPostgres } from '../../harness/postgres.ts';
-import { lacking, run } from '../../harness/program.ts';
-import { words } from '../../harness/shape.ts';
+import { lacking, run } from '../../../lib/testing/program.ts';
+import { words } from '../../../lib/testing/shape.ts';
 import { talkTo, type Talk } from '../../harness/talk.ts';
 import { asking, type Kind, type Place, receiving, type Server, type Session, telling } from '../kind.ts';
 import { PSYCOPG, python } from './python.ts';

@@ -1,5 +1,5 @@
 // Clients that are libraries: Debian's Python with a few lines that call them.
-import type { Owner } from '../../harness/owner.ts';
+import type { Owner } from '../../../lib/testing/owner.ts';
 import { talkTo, type Talk } from '../../harness/talk.ts';
 
 /** The one that Debian's packages are for; another may come first in the PATH. */

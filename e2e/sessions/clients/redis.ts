@@ -1,8 +1,8 @@
 // Redis: redis-cli in each of the ways it waits.
 import assert from 'node:assert/strict';
-import { lacking, run } from '../../harness/program.ts';
+import { lacking, run } from '../../../lib/testing/program.ts';
 import { startRedis } from '../../harness/redis.ts';
-import { words } from '../../harness/shape.ts';
+import { words } from '../../../lib/testing/shape.ts';
 import { talkTo } from '../../harness/talk.ts';
 import { asking, type Kind, receiving, type Server } from '../kind.ts';
 

@@ -1,6 +1,6 @@
 // WebSocket: Python's `websockets` on both sides, without the pings that it would send every 20 s.
-import { freePort } from '../../harness/ports.ts';
-import { lacking, serve, workFolder } from '../../harness/program.ts';
+import { freePort } from '../../../lib/testing/ports.ts';
+import { lacking, serve, workFolder } from '../../../lib/testing/program.ts';
 import { asking, type Kind, type Server } from '../kind.ts';
 import { PYTHON, python, WEBSOCKETS } from './python.ts';
 

@@ -1,7 +1,7 @@
 // A name server as small as can be: addresses (A) of the names it was told, with a lifetime of a second.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { atEnd, type Owner } from '../../harness/owner.ts';
+import { atEnd, type Owner } from '../../../lib/testing/owner.ts';
 
 const HEADER = 12;
 const A = 1;

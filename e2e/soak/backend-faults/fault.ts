@@ -1,7 +1,7 @@
 // A way in which a backend goes wrong, and what bal promises about it.
 import type { Backend } from '../../harness/backend.ts';
 import type { Outcome } from '../../harness/exchange.ts';
-import type { Owner } from '../../harness/owner.ts';
+import type { Owner } from '../../../lib/testing/owner.ts';
 
 export interface Fault {
   readonly name: string;

@@ -1,7 +1,7 @@
 // The ways of going wrong that a backend on a fixed address has.
 import type { Backend, Behaviour } from '../../harness/backend.ts';
 import { named, resets, sendsThenResets, silent } from '../../harness/behaviours.ts';
-import { openBlackHole } from '../../harness/black-hole.ts';
+import { openBlackHole } from '../../../lib/testing/black-hole.ts';
 import type { Fault, UnderWay } from './fault.ts';
 
 /** What the faulty backend says while it is well. */

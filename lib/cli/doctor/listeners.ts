@@ -1,7 +1,7 @@
 // Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
 import { addressOf, type ServicePlan } from '../../../config/plan.ts';
-import { bind, listenAddresses, type BindFailure, type ListenAddress } from '../../primary/listeners.ts';
-import { cannotBind } from '../../primary/verdict.ts';
+import { bind, listenAddresses, type BindFailure, type ListenAddress } from '../../primary/listen/listeners.ts';
+import { cannotBind } from '../../primary/reload/verdict.ts';
 import { critical, ok, type Finding, type Patient } from './finding.ts';
 import { holdersOf, listenersOn, type Holder } from './sockets.ts';
 

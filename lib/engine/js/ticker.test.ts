@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { until } from '../contract/wait.ts';
+import { until } from '../../testing/engine/wait.ts';
 import { Ticker } from './ticker.ts';
 
 test('a ticker stops when its step has nothing more to do, and starts again', async () => {

@@ -1,0 +1,111 @@
+// Builds dist/ (what is shipped: bundles, source maps, the page, licences of what is bundled, the native addon where a
+// compiler is there) and with --tests also .build/ (every module by itself, for node --test).
+//   node bin/dev/build.mjs [--if-needed] [--tests] [--only native]
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildPage } from './build-page.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const flags = process.argv.slice(2);
+const only = flags.includes('--only') ? flags[flags.indexOf('--only') + 1] : null;
+const ifNeeded = flags.includes('--if-needed');
+const dist = join(root, 'dist');
+
+/** Newest change time of the files below `folder`, in ms. */
+function newest(folder) {
+  let latest = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    latest = Math.max(latest, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
+  }
+  return latest;
+}
+
+const sources = Math.max(
+  ...['bin', 'config', 'lib', 'sample', 'e2e'].map((folder) => newest(join(root, folder))),
+  ...['package.json', 'tsconfig.json'].map((file) => statSync(join(root, file)).mtimeMs),
+);
+const upToDate = (stamp) => ifNeeded && existsSync(stamp) && statSync(stamp).mtimeMs >= sources;
+
+if (only === null && !upToDate(join(dist, '.stamp'))) await bundle();
+if (only === null || only === 'native') buildNative();
+if (flags.includes('--tests') && !upToDate(join(root, '.build', '.stamp'))) compileTests();
+
+async function bundle() {
+  const { build } = await import('esbuild');
+  for (const entry of existsSync(dist) ? readdirSync(dist) : []) {
+    if (entry !== 'native') rmSync(join(dist, entry), { recursive: true });
+  }
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const entries = {
+    bal: 'bin/bal.ts',
+    worker: 'lib/worker/main.ts',
+    demo: 'sample/demo.ts',
+    backend: 'sample/backend.ts',
+  };
+  const present = Object.fromEntries(
+    Object.entries(entries)
+      .filter(([, file]) => existsSync(join(root, file)))
+      .map(([name, file]) => [name, join(root, file)]),
+  );
+  const result = await build({
+    entryPoints: present,
+    outdir: dist,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: true,
+    metafile: true,
+    logLevel: 'warning',
+    chunkNames: 'chunk-[hash]',
+    define: { BAL_VERSION: JSON.stringify(version) },
+    // The CommonJS packages among those bundled (pino) call require().
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+  });
+  const page = await buildPage(build, root, dist);
+  writeLicences([...Object.keys(result.metafile.inputs), ...page]);
+  writeFileSync(join(dist, '.stamp'), '');
+}
+
+/** Bundling copies other people's code into dist/, so their licences go with it. */
+function writeLicences(inputs) {
+  const packages = new Set();
+  for (const input of inputs) {
+    const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (match) packages.add(match[1]);
+  }
+  const texts = [...packages].sort().map((name) => {
+    const folder = join(root, 'node_modules', name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    return `${name} ${version} (${license})\n\n${file ? readFileSync(join(folder, file), 'utf8').trim() : 'No licence file in the package.'}\n`;
+  });
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
+}
+
+function buildNative() {
+  const script = join(root, 'lib', 'engine', 'native', 'build.mjs');
+  if (!existsSync(script)) return;
+  mkdirSync(dist, { recursive: true });
+  const run = spawnSync(
+    process.execPath,
+    [script, ...(ifNeeded ? ['--if-needed'] : []), ...(only === 'native' ? ['--only'] : [])],
+    { stdio: 'inherit' },
+  );
+  if (run.status !== 0 && only === 'native') process.exit(run.status ?? 1);
+}
+
+function compileTests() {
+  rmSync(join(root, '.build'), { recursive: true, force: true });
+  const tsc = spawnSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root], {
+    stdio: 'inherit',
+  });
+  if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+  writeFileSync(join(root, '.build', '.stamp'), '');
+}

@@ -1,0 +1,106 @@
+// Makes the files of a release: bal-VERSION-linux-ARCH.tar.gz and SHA256SUMS, which install.sh downloads.
+//   npm run release -- DIR [--arch x64|arm64]
+// The same sources on the same machine give the same bytes: names sorted, owner and times fixed. Files of other machines
+// (the addon is different on each) may be put into DIR before, and with its cross compiler the addon is built for
+// another processor with --arch; SHA256SUMS lists all.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const { arch, folder } = readArguments();
+const target = resolve(folder);
+const { version, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const name = `bal-${version}-${process.platform}-${arch}.tar.gz`;
+
+const staging = mkdtempSync(join(tmpdir(), 'bal-release-'));
+try {
+  const top = join(staging, `bal-${version}`);
+  mkdirSync(top);
+  // What npm packs too. A negated entry takes test files out again.
+  for (const part of ['package.json', ...files]) {
+    if (!part.startsWith('!') && existsSync(join(root, part))) {
+      cpSync(join(root, part), join(top, part), {
+        recursive: true,
+        filter: (path) => !/\.test\.ts$|\.stamp$/.test(path) && (arch === process.arch || !path.endsWith('.node')),
+      });
+    }
+  }
+  if (arch !== process.arch) buildAddon(join(top, 'dist', 'native'));
+  for (const program of ['dist/bal.js', 'install.sh']) chmodSync(join(top, program), 0o755);
+  mkdirSync(target, { recursive: true });
+  const tar = execFileSync(
+    'tar',
+    [
+      '--create',
+      '--format=ustar',
+      '--sort=name',
+      `--mtime=@${madeAt()}`,
+      '--owner=0',
+      '--group=0',
+      '--numeric-owner',
+    ].concat(['--mode=u=rwX,go=rX', `--directory=${staging}`, `bal-${version}`]),
+    { maxBuffer: 2 ** 30 },
+  );
+  // -n: no name and no time in the header.
+  writeFileSync(join(target, name), execFileSync('gzip', ['-9n'], { input: tar, maxBuffer: 2 ** 30 }));
+} finally {
+  rmSync(staging, { recursive: true, force: true });
+}
+
+const sums = readdirSync(target)
+  .filter((file) => /^bal-.*\.tar\.gz$/.test(file))
+  .sort()
+  .map(
+    (file) =>
+      `${createHash('sha256')
+        .update(readFileSync(join(target, file)))
+        .digest('hex')}  ${file}\n`,
+  );
+writeFileSync(join(target, 'SHA256SUMS'), sums.join(''));
+console.log(join(target, name));
+
+/** The time that all files in the tarball get: that of the last commit, in seconds. */
+function madeAt() {
+  if (process.env.SOURCE_DATE_EPOCH) return process.env.SOURCE_DATE_EPOCH;
+  try {
+    return execFileSync('git', ['-C', root, 'log', '-1', '--format=%ct'], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return '946684800'; // not a clone
+  }
+}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { arch: { type: 'string' } } });
+    const [only, ...rest] = positionals;
+    if (only === undefined || rest.length > 0) throw new Error('one folder is needed');
+    return { folder: only, arch: values.arch ?? process.arch };
+  } catch (error) {
+    console.error(`Cannot make a release: ${error.message}\nUsage: npm run release -- DIR [--arch x64|arm64]`);
+    process.exit(2);
+  }
+}
+
+/** For another processor. The builder says what is missing. */
+function buildAddon(into) {
+  const script = join(root, 'lib', 'engine', 'native', 'build.mjs');
+  const built = spawnSync(process.execPath, [script, '--only', '--arch', arch, '--into', into], { stdio: 'inherit' });
+  if (built.status === 0) return;
+  process.exitCode = 1;
+  throw new Error(`Cannot make a release for ${arch}: the addon was not built`);
+}

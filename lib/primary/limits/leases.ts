@@ -1,0 +1,226 @@
+// Who holds how many of the connection slots that all workers share: the primary's half (lib/worker/admission/slots.ts is the
+// other) of one limit for the whole instance. Pure: messages in, messages out.
+//
+// A slot counts as granted from the moment it is sent until a `returned` has arrived or the worker is gone. So
+// whatever is delayed or lost on the way, the workers together never hold more than the limit.
+//
+// None free: every worker that may hold idle slots is asked to give them back, and who asked is answered when all of
+// them have answered, are gone, or RECALL_MS is over. A worker that got none keeps its place in the queue and is
+// served when slots come back; nobody is served twice before it.
+
+import type { ToWorker } from '../../ipc/messages.ts';
+import { unreachable } from '../../unreachable.ts';
+
+interface Lease {
+  readonly granted: number;
+  /** It takes no more clients, and has given back what was idle: it wants no share of what is free. */
+  readonly leaving: boolean;
+  /** It may hold idle slots: it has been granted some since it was last recalled (a recalled worker keeps none idle). */
+  readonly mayIdle: boolean;
+  /** When the recall was sent that it has not answered yet. */
+  readonly recalledAt: number | null;
+}
+
+interface Asker {
+  readonly worker: number;
+  readonly wanted: number;
+  /** Since when it waits for an answer; null: it was told that there is none. */
+  readonly since: number | null;
+}
+
+export interface Leases {
+  readonly pool: number;
+  readonly limit: number;
+  readonly workers: ReadonlyMap<number, Lease>;
+  /** First come, first served. */
+  readonly queue: readonly Asker[];
+}
+
+export type LeaseEvent =
+  | { readonly kind: 'joined'; readonly worker: number }
+  /** It was told to take no more clients. */
+  | { readonly kind: 'leaving'; readonly worker: number }
+  /** Its process is gone, and its connections with it. */
+  | { readonly kind: 'left'; readonly worker: number }
+  | { readonly kind: 'ask'; readonly worker: number; readonly wanted: number }
+  | { readonly kind: 'returned'; readonly worker: number; readonly slots: number; readonly recalled: boolean }
+  | { readonly kind: 'limit'; readonly limit: number }
+  /** Due after deadline(). */
+  | { readonly kind: 'tick' };
+
+export interface Letter {
+  readonly worker: number;
+  readonly message: Extract<ToWorker, { kind: 'slots' | 'recall' }>;
+}
+
+/** How long an answer waits for a worker that does not give its slots back: it is busy for a moment, or hangs. */
+export const RECALL_MS = 200;
+
+/** No worker, all slots free. */
+export function createLeases(pool: number, limit: number): Leases {
+  return { pool, limit, workers: new Map(), queue: [] };
+}
+
+/** One event's effect; `send` in this order. */
+export function step(leases: Leases, event: LeaseEvent, now: number): { state: Leases; send: Letter[] } {
+  const draft = new Draft(leases);
+  draft.apply(event, now);
+  draft.deal();
+  draft.recall(now);
+  draft.answer(now);
+  return { state: draft.state(), send: draft.send };
+}
+
+/** Slots that workers hold, as far as the primary knows: never fewer than they really do. */
+export function heldSlots(leases: Leases): number {
+  let sum = 0;
+  for (const lease of leases.workers.values()) sum += lease.granted;
+  return sum;
+}
+
+/** Ms until a `tick` is due, because a worker may leave its recall unanswered; null: none. */
+export function deadline(leases: Leases, now: number): number | null {
+  let soonest = Infinity;
+  for (const asker of leases.queue) {
+    if (asker.since !== null) soonest = Math.min(soonest, asker.since + RECALL_MS - now);
+  }
+  return soonest === Infinity ? null : Math.max(0, soonest);
+}
+
+/** A step's working copy, and the letters it writes. */
+class Draft {
+  readonly send: Letter[] = [];
+  readonly #pool: number;
+  #limit: number;
+  readonly #workers: Map<number, Lease>;
+  #queue: Asker[];
+
+  constructor({ pool, limit, workers, queue }: Leases) {
+    this.#pool = pool;
+    this.#limit = limit;
+    this.#workers = new Map(workers);
+    this.#queue = [...queue];
+  }
+
+  state(): Leases {
+    return { pool: this.#pool, limit: this.#limit, workers: this.#workers, queue: this.#queue };
+  }
+
+  apply(event: LeaseEvent, now: number): void {
+    switch (event.kind) {
+      case 'joined':
+        if (!this.#workers.has(event.worker)) {
+          this.#workers.set(event.worker, { granted: 0, leaving: false, mayIdle: false, recalledAt: null });
+        }
+        return;
+      case 'leaving': {
+        const lease = this.#workers.get(event.worker);
+        if (lease !== undefined) this.#workers.set(event.worker, { ...lease, leaving: true });
+        return;
+      }
+      case 'left':
+        this.#workers.delete(event.worker);
+        this.#queue = this.#queue.filter((asker) => asker.worker !== event.worker);
+        return;
+      case 'ask':
+        this.#asked(event.worker, event.wanted, now);
+        return;
+      case 'returned':
+        this.#returned(event.worker, event.slots, event.recalled);
+        return;
+      case 'limit':
+        this.#limit = event.limit;
+        return;
+      case 'tick':
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  /** Serves the queue from what is free, each according to need but so that there is something for everyone. */
+  deal(): void {
+    for (let asker = this.#queue[0]; asker !== undefined && this.#free() > 0; asker = this.#queue[0]) {
+      const share = Math.max(1, Math.floor(this.#free() / this.#queue.length));
+      this.#queue.shift();
+      this.#grant(asker.worker, Math.min(asker.wanted, share));
+    }
+  }
+
+  /** Asks for idle slots while somebody waits for one, or while more are out than a lowered limit allows. */
+  recall(now: number): void {
+    const over = this.#free() < 0;
+    // Who waits for an answer had no idle slot when it asked.
+    const waiting = new Set(this.#queue.filter((asker) => asker.since !== null).map((asker) => asker.worker));
+    if (!over && waiting.size === 0) return;
+    for (const [worker, lease] of this.#workers) {
+      if (!lease.mayIdle || lease.granted === 0 || lease.recalledAt !== null) continue;
+      if (waiting.has(worker) && !over) continue;
+      this.#workers.set(worker, { ...lease, mayIdle: false, recalledAt: now });
+      this.send.push({ worker, message: { kind: 'recall', pool: this.#pool } });
+    }
+  }
+
+  /** Tells those who wait that there is none, once nothing more can come of the recalls. */
+  answer(now: number): void {
+    const open = (lease: Lease) => lease.recalledAt !== null && now < lease.recalledAt + RECALL_MS;
+    const hope = [...this.#workers.values()].some(open);
+    this.#queue = this.#queue.map((asker) => {
+      if (asker.since === null || (hope && now < asker.since + RECALL_MS)) return asker;
+      this.#tellNone(asker.worker);
+      return { ...asker, since: null };
+    });
+  }
+
+  #asked(worker: number, wanted: number, now: number): void {
+    const lease = this.#workers.get(worker);
+    if (lease === undefined) return;
+    if (!(wanted >= 1)) {
+      // Ahead of need: served only while there is plenty, never at another's expense.
+      if (this.#queue.length === 0 && this.#free() > 0) this.#grant(worker, 1);
+      else this.#tellNone(worker);
+      return;
+    }
+    const asker = { worker, wanted: Math.min(Math.floor(wanted), this.#limit), since: now };
+    const place = this.#queue.findIndex((other) => other.worker === worker);
+    if (place === -1) this.#queue.push(asker);
+    else this.#queue[place] = asker;
+  }
+
+  #returned(worker: number, slots: number, recalled: boolean): void {
+    const lease = this.#workers.get(worker);
+    if (lease === undefined) return;
+    const given = slots >= 1 ? Math.min(Math.floor(slots), lease.granted) : 0;
+    const recalledAt = recalled ? null : lease.recalledAt;
+    this.#workers.set(worker, { ...lease, granted: lease.granted - given, recalledAt });
+  }
+
+  #grant(worker: number, wanted: number): void {
+    const lease = this.#workers.get(worker);
+    if (lease === undefined) return;
+    const crowd = this.#staying();
+    // In batches, so that a busy worker asks seldom; ever smaller ones towards the limit, so that few must be recalled.
+    const batch = Math.min(Math.floor(this.#limit / (8 * crowd)), Math.floor(this.#free() / (2 * crowd)));
+    const granted = Math.min(this.#free(), Math.max(wanted, batch, 1));
+    this.#workers.set(worker, { ...lease, granted: lease.granted + granted, mayIdle: true });
+    const thrifty = this.#queue.length > 0 || this.#free() < crowd;
+    this.send.push({ worker, message: { kind: 'slots', pool: this.#pool, granted, thrifty } });
+  }
+
+  #tellNone(worker: number): void {
+    this.send.push({ worker, message: { kind: 'slots', pool: this.#pool, granted: 0, thrifty: true } });
+  }
+
+  /** Those that share what is free; at least one, for who asks is not always known to leave. */
+  #staying(): number {
+    let count = 0;
+    for (const { leaving } of this.#workers.values()) if (!leaving) count++;
+    return Math.max(1, count);
+  }
+
+  #free(): number {
+    let free = this.#limit;
+    for (const lease of this.#workers.values()) free -= lease.granted;
+    return free;
+  }
+}

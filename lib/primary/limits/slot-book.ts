@@ -1,0 +1,106 @@
+// The books of all slot pools: 0 is the instance's, each service with a limit of its own has one more. Owner of the
+// Leases, which are pure: feeds them with the workers' messages and sends what they answer.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { Leases, LeaseEvent } from './leases.ts';
+import { createLeases, deadline, heldSlots, step } from './leases.ts';
+import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
+
+export interface SlotBook {
+  /** Sets the limits; those of pools that exist change at once. */
+  setPlan(plan: Plan): void;
+  /** The pool of the plan's service number `index`, null when it has no limit of its own. */
+  poolOf(plan: Plan, index: number): number | null;
+  hear(worker: WorkerProcess, message: Extract<WorkerNews, { kind: 'ask' | 'returned' }>): void;
+  /** The worker takes no more clients. */
+  leaving(worker: WorkerProcess): void;
+  /** The worker is gone, and its connections with it. */
+  forget(worker: WorkerProcess): void;
+  close(): void;
+}
+
+export function createSlotBook(): SlotBook {
+  const books = new Map<number, Leases>();
+  /** By pid: a replacement has the same id as the worker it replaces, while both are alive. */
+  const workers = new Map<number, WorkerProcess>();
+  const poolIds = new Map<string, number>();
+  let timer: NodeJS.Timeout | null = null;
+
+  function apply(pool: number, event: LeaseEvent): void {
+    const book = books.get(pool);
+    if (book === undefined) return;
+    const { state, send } = step(book, event, performance.now());
+    books.set(pool, state);
+    for (const { worker, message } of send) workers.get(worker)?.send(message);
+  }
+
+  function schedule(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    const now = performance.now();
+    const due = [...books.values()].flatMap((book) => deadline(book, now) ?? []);
+    if (due.length === 0) return;
+    timer = setTimeout(
+      () => {
+        timer = null;
+        for (const pool of books.keys()) apply(pool, { kind: 'tick' });
+        schedule();
+      },
+      Math.min(...due),
+    );
+  }
+
+  function setLimit(pool: number, limit: number): void {
+    if (books.has(pool)) apply(pool, { kind: 'limit', limit });
+    else books.set(pool, createLeases(pool, limit));
+  }
+
+  function poolOf(plan: Plan, index: number): number | null {
+    const service = plan.services[index];
+    if (service === undefined || service.ownLimit === null) return null;
+    const pool = poolIds.get(service.name) ?? poolIds.size + 1;
+    poolIds.set(service.name, pool);
+    return pool;
+  }
+
+  return {
+    setPlan(plan) {
+      setLimit(0, plan.maxConnections);
+      const wanted = new Set([0]);
+      plan.services.forEach((service, index) => {
+        const pool = poolOf(plan, index);
+        if (pool === null || service.ownLimit === null) return;
+        wanted.add(pool);
+        setLimit(pool, service.ownLimit);
+      });
+      for (const [pool, book] of books) if (!wanted.has(pool) && heldSlots(book) === 0) books.delete(pool);
+      schedule();
+    },
+    poolOf,
+    hear(worker, message) {
+      // What it said before it died may still arrive; slots granted to the dead would be lost.
+      if (worker.state === 'gone') return;
+      workers.set(worker.pid, worker);
+      apply(message.pool, { kind: 'joined', worker: worker.pid });
+      if (worker.state === 'draining') apply(message.pool, { kind: 'leaving', worker: worker.pid });
+      apply(
+        message.pool,
+        message.kind === 'ask'
+          ? { kind: 'ask', worker: worker.pid, wanted: message.wanted }
+          : { kind: 'returned', worker: worker.pid, slots: message.slots, recalled: message.recalled },
+      );
+      schedule();
+    },
+    leaving(worker) {
+      for (const pool of books.keys()) apply(pool, { kind: 'leaving', worker: worker.pid });
+    },
+    forget(worker) {
+      workers.delete(worker.pid);
+      for (const pool of books.keys()) apply(pool, { kind: 'left', worker: worker.pid });
+      schedule();
+    },
+    close() {
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// The admin listener through starts and reloads. Owner of its server. A new address is bound before a reload changes
+// anything, and the old one is given up once the reload is through; unless what one of the two needs is what bal itself
+// gives up in the same reload.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Plan } from '../../../config/plan.ts';
+import { addressOf } from '../../../config/plan.ts';
+import type { AdminServer } from '../../control/admin.ts';
+import type { BindFailure } from './listeners.ts';
+import { portOf } from './listeners.ts';
+
+/** From one plan's address to the next one's; one at a time. */
+export interface AdminMove {
+  readonly ok: true;
+  /** Whether giving the old address up may help against `failure`. */
+  isInTheWayOf(failure: BindFailure): boolean;
+  /** The old address is free from now on. */
+  giveUp(): Promise<void>;
+  /** The new address is served and the old one is free. On failure neither may be: undo() helps. */
+  finish(): Promise<{ readonly ok: true } | BindFailure>;
+  /** The old address is served as before. */
+  undo(): Promise<{ readonly ok: true } | BindFailure>;
+}
+
+export interface AdminListener {
+  /**
+   * Binds what `plan` asks for, where it is not bound already. What cannot be bound because of a listener that bal gives up
+   * (`isGivenUp`, or the admin listener itself) waits for finish().
+   */
+  move(plan: Plan, isGivenUp: (failure: BindFailure) => Promise<boolean>): Promise<AdminMove | BindFailure>;
+  /** For good. */
+  close(): Promise<void>;
+}
+
+interface Served {
+  readonly ok: true;
+  readonly at: NonNullable<Plan['admin']>;
+  readonly server: AdminServer;
+}
+
+/** What is being given up is free within milliseconds; a busy worker gets so long. */
+const RELEASE_MS = 3000;
+const RETRY_MS = 10;
+
+/** `serve` binds and serves one address; it rejects with the error of listen(2). */
+export function createAdminListener(serve: (host: string, port: number) => Promise<AdminServer>): AdminListener {
+  let current: Served | null = null;
+  let closed = false;
+
+  async function open(at: Served['at'], patienceMs = 0): Promise<Served | BindFailure> {
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        return { ok: true, at, server: await serve(at.host, at.port) };
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+        const failure = { ok: false, address: addressOf(at.host, at.port), code } as const;
+        if (code !== 'EADDRINUSE' || closed || performance.now() >= until) return failure;
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+
+  async function replaceBy(next: Served | null): Promise<void> {
+    const old = current;
+    current = closed ? null : next;
+    if (closed) await next?.server.close();
+    await old?.server.close();
+  }
+
+  return {
+    async move({ admin: to }, isGivenUp) {
+      const from = current?.at ?? null;
+      const stays = from?.host === to?.host && from?.port === to?.port;
+      let fresh: Served | null = null;
+      if (to !== null && !stays) {
+        const opened = await open(to);
+        if (opened.ok) fresh = opened;
+        else if (opened.code !== 'EADDRINUSE') return opened;
+        else if (portOf(opened.address) !== String(from?.port) && !(await isGivenUp(opened))) return opened;
+      }
+      return {
+        ok: true,
+        isInTheWayOf: ({ code, address }) => code === 'EADDRINUSE' && !stays && portOf(address) === String(from?.port),
+        giveUp: () => replaceBy(null),
+        async finish() {
+          if (stays) return { ok: true };
+          if (to !== null && fresh === null) {
+            await replaceBy(null);
+            const opened = await open(to, RELEASE_MS);
+            if (!opened.ok) return opened;
+            fresh = opened;
+          }
+          await replaceBy(fresh);
+          return { ok: true };
+        },
+        async undo() {
+          await fresh?.server.close();
+          if (from === null || current !== null || closed) return { ok: true };
+          const opened = await open(from, RELEASE_MS);
+          if (!opened.ok) return opened;
+          await replaceBy(opened);
+          return { ok: true };
+        },
+      };
+    },
+    async close() {
+      closed = true;
+      await replaceBy(null);
+    },
+  };
+}

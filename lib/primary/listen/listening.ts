@@ -1,0 +1,115 @@
+// Which addresses are bound. Owner of the handles: a reload binds what is new before anything changes, and gives up
+// what is gone once no worker of the old generation is left to accept on it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Plan } from '../../../config/plan.ts';
+import type { BoundHandle } from '../../engine/engine.ts';
+import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
+import { bind, listenAddresses, portOf } from './listeners.ts';
+
+/** The handles for a plan's services, in order, and which of them are new. */
+export interface Binding {
+  readonly ok: true;
+  readonly handles: readonly BoundHandle[];
+  /** Addresses in use, in the services' order. */
+  readonly addresses: readonly string[];
+}
+
+export interface Listening {
+  /**
+   * Binds what the plan needs and is not bound yet. On failure nothing has changed. An address in use is tried again for
+   * `patienceMs`: whoever has it is giving it up.
+   */
+  bindFor(plan: Plan, patienceMs?: number): Promise<Binding | BindFailure>;
+  /** Closes all listeners but those. */
+  keepOnly(addresses: readonly string[]): void;
+  /** Of the listeners that are bound. */
+  readonly addresses: readonly string[];
+  /** The addresses that the plan needs; those that cannot be told are left out. */
+  wantedBy(plan: Plan): Promise<readonly string[]>;
+  /** Whether what keeps `failure`'s address from being bound is a listener of ours that `plan` does not need. */
+  isOwnObstacle(failure: BindFailure, plan: Plan): Promise<boolean>;
+}
+
+/** While it is not bound, clients are refused. */
+const RETRY_MS = 1;
+
+export function createListening(): Listening {
+  const bound = new Map<string, Listener>();
+  /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
+  const resolved = new WeakMap<Plan, Promise<readonly ListenAddress[]>>();
+
+  function addressesOf(plan: Plan): Promise<readonly ListenAddress[]> {
+    const found = resolved.get(plan) ?? listenAddresses(plan.services);
+    resolved.set(plan, found);
+    return found;
+  }
+
+  function close(listener: Listener): void {
+    bound.delete(listener.address);
+    listener.handle.close();
+  }
+
+  function bindAll({ services }: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
+    const fresh: Listener[] = [];
+    const handles: BoundHandle[] = [];
+    const addresses: string[] = [];
+    for (const [index, where] of wanted.entries()) {
+      const port = services[index]?.port ?? 0;
+      const result = 'code' in where ? where : bindOnce(where.ip, port, where.address, fresh);
+      if (!result.ok) {
+        fresh.forEach(close);
+        return result;
+      }
+      handles.push(result.listener.handle);
+      addresses.push(result.listener.address);
+    }
+    return { ok: true, handles, addresses };
+  }
+
+  async function wantedBy(plan: Plan): Promise<readonly string[]> {
+    const where = await addressesOf(plan);
+    return where.flatMap((found) => ('code' in found ? [] : [found.address]));
+  }
+
+  return {
+    wantedBy,
+    async isOwnObstacle({ address, code }, plan) {
+      if (code !== 'EADDRINUSE') return false;
+      const wanted = await wantedBy(plan);
+      const port = portOf(address);
+      return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
+    },
+    async bindFor(plan, patienceMs = 0) {
+      const wanted = await addressesOf(plan);
+      const giveUp = performance.now() + patienceMs;
+      for (;;) {
+        const binding = bindAll(plan, wanted);
+        if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() >= giveUp) return binding;
+        await sleep(RETRY_MS);
+      }
+    },
+    keepOnly(addresses) {
+      for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
+    },
+    get addresses() {
+      return [...bound.keys()];
+    },
+  };
+
+  function bindOnce(
+    ip: string,
+    port: number,
+    address: string,
+    fresh: Listener[],
+  ): { ok: true; listener: Listener } | BindFailure {
+    const existing = bound.get(address);
+    if (existing !== undefined) return { ok: true, listener: existing };
+    const result = bind(ip, port);
+    if (!result.ok) return result;
+    bound.set(address, result.listener);
+    fresh.push(result.listener);
+    return result;
+  }
+}

@@ -1,0 +1,18 @@
+// What works in a configuration that was just taken over, but deserves a look: a limit that the descriptors cannot carry,
+// a port that this user may not bind. `bal check` says it too, but nobody may have asked.
+
+import type { Problem } from '../../../config/problem.ts';
+import { formatProblem } from '../../../config/problem.ts';
+import type { Log } from './log.ts';
+
+export function logWarnings(log: Log, warnings: readonly Problem[], configPath: string): void {
+  for (const warning of warnings) {
+    log.warn('config.warning', formatProblem({ ...warning, hint: null }, configPath), {
+      path: warning.path,
+      line: warning.line,
+      what_happened: `${warning.path === '' ? 'the configuration' : warning.path}: ${warning.message}`,
+      why_likely: 'the configuration works, but not in all situations',
+      do_this_now: warning.hint ?? "run 'bal check' and correct the lines it names",
+    });
+  }
+}

@@ -1,0 +1,33 @@
+// The last events in memory, for whoever asks what happened: bounded, newest kept. Owner of the ring and its listeners.
+
+import type { EventRecord } from '../../control/protocol.ts';
+
+export interface Events {
+  add(event: Omit<EventRecord, 'seq' | 'timestamp'>): void;
+  /** Oldest first. */
+  recent(): readonly EventRecord[];
+  /** Calls `listener` for each new event until the returned function is called. */
+  subscribe(listener: (event: EventRecord) => void): () => void;
+}
+
+const KEPT = 1000;
+
+export function createEvents(kept = KEPT): Events {
+  const ring: EventRecord[] = [];
+  const listeners = new Set<(event: EventRecord) => void>();
+  let seq = 0;
+  return {
+    add(event) {
+      const record = { seq: ++seq, timestamp: new Date().toISOString(), ...event };
+      ring.push(record);
+      // Cut in bulk: one shift() for each event would move the whole array.
+      if (ring.length >= 2 * kept) ring.splice(0, ring.length - kept);
+      for (const listener of listeners) listener(record);
+    },
+    recent: () => ring.slice(-kept),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+// The plans that have workers, by generation. Owner of the numbers: each plan that is to get workers takes the next one,
+// also when it is given up later, so that the number of a worker always tells its plan.
+
+import type { Plan } from '../../../config/plan.ts';
+
+export interface Generations {
+  /** The number of a plan that is to get workers. */
+  add(plan: Plan): number;
+  planOf(number: number): Plan | undefined;
+  /** Forgets all others. */
+  keepOnly(numbers: ReadonlySet<number>): void;
+}
+
+export function createGenerations(): Generations {
+  const plans = new Map<number, Plan>();
+  let last = 0;
+  return {
+    add(plan) {
+      plans.set(++last, plan);
+      return last;
+    },
+    planOf: (number) => plans.get(number),
+    keepOnly(numbers) {
+      for (const number of plans.keys()) if (!numbers.has(number)) plans.delete(number);
+    },
+  };
+}

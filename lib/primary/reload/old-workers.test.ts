@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { processStandIn } from '../../testing/process-stand-in.ts';
+import { backendAt, changesSince, serviceAt } from '../../ipc/counters.ts';
+import type { Fleet } from '../workers/fleet.ts';
+import { beyond, drainingStatus } from './old-workers.ts';
+import { createTally } from '../stats/tally.ts';
+
+test('beyond() names all workers of the oldest generations, however many workers a generation has', () => {
+  const workers = [7, 3, 3, 5, 7, 4].map((generation) => ({ generation }));
+  assert.deepEqual(
+    beyond(workers, 2).map(({ generation }) => generation),
+    [3, 3, 4],
+  );
+  assert.deepEqual(beyond(workers, 4), []);
+  assert.deepEqual(beyond([], 0), []);
+});
+
+test('only old workers with connections are told, until the last of them is to end', () => {
+  const tally = createTally();
+  const until = new Map<number, number>();
+  const workers = [1, 2, 3, 4].map((pid) => ({ ...processStandIn(pid), generation: pid }));
+  const fleet = { all: () => workers, drainsUntil: ({ pid }: { pid: number }) => until.get(pid) ?? Infinity };
+  const status = (): ReturnType<typeof drainingStatus> => drainingStatus({ fleet: fleet as unknown as Fleet, tally });
+  for (const worker of workers) {
+    tally.join(worker, { services: [{ name: 'web', backends: [{ address: 'a:1' }] }] } as never);
+    const values = new Float64Array(backendAt(1, 1, 'active'));
+    values[serviceAt(0, 'active')] = worker.pid === 1 ? 0 : worker.pid;
+    tally.report(worker, {
+      kind: 'counters',
+      id: null,
+      changes: changesSince(new Float64Array(), values),
+      short: {},
+      rssBytes: 1,
+      reached: [],
+    });
+  }
+  assert.deepEqual(status(), { connections: 0, workers: 0, generations: 0, until: null });
+  for (const worker of workers.slice(0, 3)) worker.state = 'draining';
+  until.set(1, performance.now() + 99_000_000);
+  until.set(2, performance.now() + 1000);
+  assert.deepEqual(status(), { connections: 5, workers: 2, generations: 2, until: null });
+  until.set(3, performance.now() + 3_600_000);
+  const left = Date.parse(status().until ?? '') - Date.now();
+  assert.ok(left > 3_590_000 && left <= 3_600_000, String(left));
+});

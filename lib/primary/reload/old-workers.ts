@@ -1,0 +1,79 @@
+// Workers that take no more clients and live until their connections end: how many there are, until when, and that
+// there are not too many of them.
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { DrainingStatus } from '../../control/protocol.ts';
+import type { Fleet } from '../workers/fleet.ts';
+import type { Log } from '../log/log.ts';
+import type { Tally } from '../stats/tally.ts';
+import { workerSum } from '../stats/totals.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
+
+/** Beside the one that serves. Each costs memory and descriptors for as long as its longest connection lasts. */
+export const MAX_OLD_GENERATIONS = 32;
+/** What the connections of the oldest one get when there are too many. */
+const ENDING_MS = 1000;
+/** A generation that has short connections only is gone before this. */
+const PATIENCE_MS = 2000;
+const LOOK_MS = 50;
+/** As for any question to the workers; a hung one must not hold up the reload. */
+const COUNTERS_MS = 1000;
+
+export interface OldWorkersParts {
+  readonly fleet: Fleet;
+  readonly tally: Tally;
+}
+
+/** Counted are those that had connections when they last reported. */
+export function drainingStatus({ fleet, tally }: OldWorkersParts): DrainingStatus {
+  const old = drainingOf(fleet).flatMap((worker) => {
+    const connections = connectionsOf(tally, worker);
+    return connections === 0 ? [] : [{ connections, generation: worker.generation, until: fleet.drainsUntil(worker) }];
+  });
+  const until = old.length === 0 ? Infinity : Math.max(...old.map((worker) => worker.until));
+  return {
+    connections: old.reduce((sum, { connections }) => sum + connections, 0),
+    workers: old.length,
+    generations: new Set(old.map(({ generation }) => generation)).size,
+    until: until === Infinity ? null : new Date(Date.now() + until - performance.now()).toISOString(),
+  };
+}
+
+/** Ends the oldest generations beyond `most`; resolves when they are gone. */
+export async function endOldest(
+  { fleet, tally }: OldWorkersParts,
+  log: Log,
+  most = MAX_OLD_GENERATIONS,
+): Promise<void> {
+  const giveUp = performance.now() + PATIENCE_MS;
+  while (beyond(drainingOf(fleet), most).length > 0 && performance.now() < giveUp) await pause(LOOK_MS);
+  const ending = beyond(drainingOf(fleet), most);
+  if (ending.length === 0) return;
+  await tally.refresh(ending, COUNTERS_MS);
+  for (const generation of new Set(ending.map((worker) => worker.generation))) {
+    const workers = ending.filter((worker) => worker.generation === generation);
+    log.warn('generation.ending', `generation ${generation} has to end: more than ${most} old ones have connections`, {
+      generation,
+      workers: workers.length,
+      connections: workers.reduce((sum, worker) => sum + connectionsOf(tally, worker), 0),
+      cut_in_ms: ENDING_MS,
+    });
+  }
+  await fleet.hurry(ending, ENDING_MS);
+}
+
+/** The workers of all generations but the newest `most`. */
+export function beyond<T extends Pick<WorkerProcess, 'generation'>>(workers: readonly T[], most: number): T[] {
+  const numbers = [...new Set(workers.map(({ generation }) => generation))].sort((a, b) => b - a);
+  const kept = new Set(numbers.slice(0, most));
+  return workers.filter(({ generation }) => !kept.has(generation));
+}
+
+function drainingOf(fleet: Fleet): WorkerProcess[] {
+  return fleet.all().filter(({ state }) => state === 'draining');
+}
+
+function connectionsOf({ totals }: Tally, { pid }: WorkerProcess): number {
+  return workerSum(totals, pid).clients.active;
+}

@@ -1,0 +1,61 @@
+// The new address overlaps one that is given up (127.0.0.1 and 0.0.0.0 on one port). The kernel does not let both listen,
+// so here the old one goes first: the only reload in which clients can be refused. It is short, because the new workers
+// are up before it begins and wait for nothing but their sockets; established connections go on all the same.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { Triplet } from '../../control/protocol.ts';
+import type { Fleet, Generation } from '../workers/fleet.ts';
+import type { Binding, Listening } from '../listen/listening.ts';
+import type { RootLog } from '../log/log.ts';
+import { cannotBind, workersFailed } from './verdict.ts';
+
+/** A plan and the number of its generation. */
+export interface Numbered {
+  readonly plan: Plan;
+  readonly number: number;
+}
+
+export interface SwitchParts {
+  readonly log: RootLog;
+  readonly listening: Listening;
+  readonly fleet: Fleet;
+  generationOf(number: number, plan: Plan, binding: Binding): Generation;
+}
+
+/** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
+const RELEASE_MS = 3000;
+
+/** Returns why it failed; the old listeners then serve as before, or again. */
+export async function switchOver(from: Numbered, to: Numbered, parts: SwitchParts): Promise<Triplet | null> {
+  const { listening, fleet, log } = parts;
+  const unbound: Binding = { ok: true, handles: [], addresses: [] };
+  const standing = await fleet.standBy(parts.generationOf(to.number, to.plan, unbound));
+  if (!standing.ok) return workersFailed(standing.reason);
+  const wanted = await listening.wantedBy(to.plan);
+  log.warn('listener.switch', 'the new address overlaps the old one; clients are refused for a moment', {});
+  fleet.retireAll();
+  listening.keepOnly(wanted);
+  const binding = await listening.bindFor(to.plan, RELEASE_MS);
+  if (binding.ok) {
+    const started = await fleet.start(parts.generationOf(to.number, to.plan, binding), standing.workers);
+    if (started.ok) return null;
+  } else {
+    for (const worker of standing.workers) worker.kill();
+  }
+  await serveAgain(from, parts);
+  return binding.ok ? workersFailed('they did not start with the new address') : cannotBind(binding);
+}
+
+/** Whoever serves now gives way to new workers of a plan that was served before. */
+export async function serveAgain({ plan, number }: Numbered, parts: SwitchParts): Promise<void> {
+  const { listening, fleet, log } = parts;
+  fleet.retireAll();
+  listening.keepOnly(await listening.wantedBy(plan));
+  const binding = await listening.bindFor(plan, RELEASE_MS);
+  if (binding.ok) {
+    await fleet.start(parts.generationOf(number, plan, binding));
+    return;
+  }
+  const { address, code } = binding;
+  log.error('listener.lost', 'the old address cannot be bound again either', { address, code });
+}

@@ -1,0 +1,106 @@
+// The words for what can go wrong when bal starts or reloads: what happened, why, and what to do now.
+
+import type { Triplet } from '../../control/protocol.ts';
+import type { BindFailure } from '../listen/listeners.ts';
+import { portOf } from '../listen/listeners.ts';
+
+/** `pid` is null when the instance answers without saying it. */
+export function alreadyRunning(pid: number | null): Triplet {
+  return {
+    what_happened: `bal is already running${pid === null ? '' : `, PID ${pid}`}`,
+    why_likely: 'this home ($BAL_HOME or ~/.bal) has a running instance',
+    do_this_now: "run 'bal graceful' to reload it, or 'bal stop' first",
+  };
+}
+
+export function badConfig(configPath: string, errors: number): Triplet {
+  return {
+    what_happened: `the configuration ${configPath} is not valid (${errors} ${errors === 1 ? 'error' : 'errors'})`,
+    why_likely: 'a syntax error, a misspelt key or a value out of range',
+    do_this_now: `run 'bal check --config ${configPath}' and correct the lines it names`,
+  };
+}
+
+export function cannotBind({ address, code }: BindFailure): Triplet {
+  const what_happened = `cannot listen on ${address}: ${code}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return {
+        what_happened,
+        why_likely: 'another program listens on this port',
+        do_this_now: `run 'bal doctor' to see which (or: ss -ltnp 'sport = :${portOf(address)}'), then stop it or change 'port'`,
+      };
+    case 'EACCES':
+      return {
+        what_happened,
+        why_likely: 'ports below 1024 need a right that this user does not have',
+        do_this_now: 'use a port from 1024 on, or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE',
+      };
+    case 'EADDRNOTAVAIL':
+      return {
+        what_happened,
+        why_likely: 'no network interface of this machine has that address',
+        do_this_now: "correct 'bind_address' (see: ip address), or use 0.0.0.0",
+      };
+    case 'ETIMEDOUT':
+    case 'EAI_AGAIN':
+      return {
+        what_happened,
+        why_likely: 'the name cannot be resolved: no DNS server answers',
+        do_this_now: "check /etc/resolv.conf and the DNS servers it names, or write 'bind_address' as an IP address",
+      };
+    default:
+      return {
+        what_happened,
+        why_likely: 'the address cannot be resolved or bound on this machine',
+        do_this_now: "correct 'bind_address' and 'port', then try again",
+      };
+  }
+}
+
+export function workersFailed(reason: string): Triplet {
+  if (reason.endsWith('EADDRINUSE')) {
+    // Two sockets may be bound to one address, and only one of them may listen: this came out late.
+    return {
+      what_happened: reason,
+      why_likely: 'another program listens on this port',
+      do_this_now: "run 'bal doctor' to see which, then stop it or change 'port'",
+    };
+  }
+  return {
+    what_happened: `the workers did not come up: ${reason}`,
+    why_likely: 'no memory or descriptors left, a broken installation, or an engine that cannot be loaded',
+    do_this_now: "look at the log and logs/bal.err, run 'bal doctor', then try again",
+  };
+}
+
+export function cannotServe(error: unknown): Triplet {
+  return {
+    what_happened: `bal cannot run here: ${error instanceof Error ? error.message : String(error)}`,
+    why_likely: 'its home directory is not writable, or belongs to somebody else',
+    do_this_now: 'check the owner and rights of $BAL_HOME (default ~/.bal), or set BAL_HOME to a directory of your own',
+  };
+}
+
+/** No reason not to run: traffic does not need it. */
+export function noLog(dir: string, fault: string): Triplet {
+  return {
+    what_happened: `bal has no log: ${fault}`,
+    why_likely: `${dir} may not be written by this user, something else is in its place, or the disk is full`,
+    do_this_now: "correct that; bal tries again every two seconds, and 'bal doctor' says whether it has a log",
+  };
+}
+
+export function internalError(error: unknown): Triplet {
+  return {
+    what_happened: `internal error: ${error instanceof Error ? error.message : String(error)}`,
+    why_likely: 'a defect in bal, or a broken installation',
+    do_this_now: "look at the log, and report it with 'bal --version' and 'node --version'",
+  };
+}
+
+export const isStopping: Triplet = {
+  what_happened: 'bal is not in a state to reload',
+  why_likely: 'it is being started or stopped',
+  do_this_now: "run 'bal status' and try again when it is running",
+};

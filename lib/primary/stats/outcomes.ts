@@ -1,0 +1,51 @@
+// How clients fared, as the workers' counters tell it: which fields count an end or a failure, and what they are called
+// where it is remembered for a while (recent.ts).
+
+import { BACKEND_FIELDS, SERVICE_FIELDS } from '../../ipc/counters.ts';
+import type { BackendField, ServiceField } from '../../ipc/counters.ts';
+import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
+import type { Reason } from '../../ipc/reasons.ts';
+
+/** The reason of an end; the cause of a connect that failed; or what else is known of those. */
+export type OutcomeKind =
+  | Reason
+  | 'refused'
+  | 'timeout'
+  | 'other'
+  /** A connect that failed because this machine ran short. */
+  | 'local'
+  /** Of the clients with connect_failed: this machine ran short at one of their attempts. */
+  | 'local_clients'
+  /** Of those with backend_reset: the client had not got a byte. */
+  | 'reset_early';
+
+/** Clients of a service, or connections and attempts of one of its backends, that came to an end of one kind. */
+export interface Outcome {
+  readonly service: string;
+  /** Null: the service's clients. */
+  readonly address: string | null;
+  readonly what: OutcomeKind;
+  readonly count: number;
+}
+
+const ofService = new Map<ServiceField, OutcomeKind>([
+  ...REASONS.map((reason) => [`ended_${reason}_total`, reason] as const),
+  ['failed_local_total', 'local_clients'],
+]);
+
+const ofBackend = new Map<BackendField, OutcomeKind>([
+  ...BACKEND_REASONS.map((reason) => [`ended_${reason}_total`, reason] as const),
+  ['refused_total', 'refused'],
+  ['timeout_total', 'timeout'],
+  ['other_total', 'other'],
+  ['local_total', 'local'],
+  ['reset_early_total', 'reset_early'],
+]);
+
+/** By the index of a field; null where it counts something else. */
+export const SERVICE_OUTCOMES: readonly (OutcomeKind | null)[] = SERVICE_FIELDS.map(
+  (field) => ofService.get(field) ?? null,
+);
+export const BACKEND_OUTCOMES: readonly (OutcomeKind | null)[] = BACKEND_FIELDS.map(
+  (field) => ofBackend.get(field) ?? null,
+);

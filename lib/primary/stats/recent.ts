@@ -1,0 +1,134 @@
+// What came of the last clients: the memory behind "46 of the last 50". Covers the last minute, and where fewer than twenty
+// came in it as much more as holds twenty, at most ten minutes: a service that is seldom used has evidence, too. No I/O; time
+// is an argument and monotonic. One mutable Recent each for a service and a backend, owned by tally.ts, because reports come
+// twice a second from every worker.
+
+import type { RecentStatus } from '../../control/protocol.ts';
+import { REASONS } from '../../ipc/reasons.ts';
+import type { OutcomeKind } from './outcomes.ts';
+
+export const WINDOW_MS = 60_000;
+const FEW = 20;
+const LONGEST_MS = 600_000;
+/** The window moves in steps: what is older is forgotten so much late at most. */
+const STEP_MS = 5000;
+
+/** So many clients must have failed, and such a share of all: one that fails among hundreds is no trouble yet, nor is the only one. */
+const MIN_FAILING = 5;
+const MIN_SHARE = 0.05;
+
+/** A client's own reset speaks against nobody: many programs end that way. What bal cut had lasted. */
+const FAILURES: ReadonlySet<string> = new Set<OutcomeKind>([
+  'backend_reset',
+  'connect_failed',
+  'no_backend',
+  'overload',
+  'refused',
+  'timeout',
+  'other',
+  'local',
+]);
+/** Checks and cool-downs see these connects of a backend, too, and see when they go well again: the verdict on it is theirs. */
+const SEEN_BY_CHECKS: ReadonlySet<string> = new Set<OutcomeKind>(['refused', 'timeout', 'other']);
+/** Say more about what is counted already. */
+const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>(['reset_early', 'local_clients']);
+const SHOWN = new Set<string>([...REASONS, ...FAILURES]);
+
+interface Sums {
+  ended: number;
+  failed: number;
+  /** Of the failed, those that no check sees. */
+  unseen: number;
+}
+
+interface Span extends Sums {
+  /** Monotonic; the span is a step long. */
+  readonly from: number;
+  readonly counts: Record<string, number>;
+}
+
+export interface Recent extends Sums {
+  /** Oldest first; the sums are theirs. */
+  readonly spans: Span[];
+  /** The first failure after a window without one, and the last one. Date.now(), for display only. */
+  first: number | null;
+  last: number | null;
+  /** The last one that no check sees; monotonic. */
+  unseenAt: number;
+}
+
+export function createRecent(): Recent {
+  return { spans: [], ended: 0, failed: 0, unseen: 0, first: null, last: null, unseenAt: -Infinity };
+}
+
+/** So many more came to such an end: an OutcomeKind, or what this machine was short of. `wall` is Date.now(). */
+export function note(recent: Recent, what: string, count: number, now: number, wall: number): void {
+  forget(recent, now);
+  if (recent.failed === 0) recent.first = null;
+  const span = spanAt(recent, now);
+  span.counts[what] = (span.counts[what] ?? 0) + count;
+  if (DETAILS.has(what)) return;
+  const failed = FAILURES.has(what) ? count : 0;
+  const unseen = SEEN_BY_CHECKS.has(what) ? 0 : failed;
+  for (const sums of [span, recent]) {
+    sums.ended += count;
+    sums.failed += failed;
+    sums.unseen += unseen;
+  }
+  if (unseen > 0) recent.unseenAt = now;
+  if (failed === 0) return;
+  recent.first ??= wall;
+  recent.last = wall;
+}
+
+/** Everything in the window, by what was noted. */
+export function countsOf(recent: Recent, now: number): Record<string, number> {
+  forget(recent, now);
+  const counts: Record<string, number> = {};
+  for (const span of recent.spans) {
+    for (const [what, count] of Object.entries(span.counts)) counts[what] = (counts[what] ?? 0) + count;
+  }
+  return counts;
+}
+
+export function recentStatus(recent: Recent, now: number): RecentStatus {
+  const counts = countsOf(recent, now);
+  const { spans, ended, failed, unseen, unseenAt, first, last } = recent;
+  const windowMs = Math.max(WINDOW_MS, Math.round(now - (spans[0]?.from ?? now)));
+  const time = (wall: number | null): string | null =>
+    failed === 0 || wall === null ? null : new Date(wall).toISOString();
+  return {
+    window_ms: windowMs,
+    ended,
+    failed,
+    // Over when the later half of the window is without: then it was an incident.
+    failing: unseen >= MIN_FAILING && unseen >= ended * MIN_SHARE && now - unseenAt <= windowMs / 2,
+    by_reason: Object.fromEntries(Object.entries(counts).filter(([what]) => SHOWN.has(what))),
+    reset_early: counts['reset_early'] ?? 0,
+    local: counts['local_clients'] ?? counts['local'] ?? 0,
+    since: time(first),
+    last: time(last),
+  };
+}
+
+/** Forgets what lies before the window. */
+function forget(recent: Recent, now: number): void {
+  const { spans } = recent;
+  for (let oldest = spans[0]; oldest !== undefined; oldest = spans[0]) {
+    const over = oldest.from + STEP_MS;
+    const isWanted = recent.ended - oldest.ended < FEW && over > now - LONGEST_MS;
+    if (over > now - WINDOW_MS || isWanted) return;
+    recent.ended -= oldest.ended;
+    recent.failed -= oldest.failed;
+    recent.unseen -= oldest.unseen;
+    spans.shift();
+  }
+}
+
+function spanAt({ spans }: Recent, now: number): Span {
+  const last = spans.at(-1);
+  if (last !== undefined && now < last.from + STEP_MS) return last;
+  const span = { from: now, counts: {}, ended: 0, failed: 0, unseen: 0 };
+  spans.push(span);
+  return span;
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Fields, Log } from '../log/log.ts';
+import { createRefusals } from './refusals.ts';
+import { createTotals, serviceSum } from './totals.ts';
+
+const NONE = serviceSum(createTotals(), 'web').clients;
+
+function scene() {
+  const told: unknown[] = [];
+  const silence = (): void => undefined;
+  const warn = (event: string, _message: string, fields: Fields = {}): void => void told.push([event, fields['count']]);
+  const log: Log = { debug: silence, info: silence, warn, error: silence, for: () => log };
+  const refusals = createRefusals(log);
+  return {
+    told,
+    at: (ms: number, count: number) => refusals.observe('web', { ...NONE, ended_overload_total: count }, ms),
+  };
+}
+
+test('the first refusal is told at once, those of the next ten seconds together', () => {
+  const { told, at } = scene();
+  at(0, 1);
+  at(500, 20);
+  at(9999, 30);
+  at(10_000, 40);
+  at(30_000, 40);
+  assert.deepEqual(told, [
+    ['client.overload', 1],
+    ['client.overload', 39],
+  ]);
+});
+
+test('a service that was removed and is back counts from zero, and its refusals are told', () => {
+  const { told, at } = scene();
+  at(0, 5000);
+  at(20_000, 0);
+  at(30_000, 3);
+  assert.deepEqual(told, [
+    ['client.overload', 5000],
+    ['client.overload', 3],
+  ]);
+});

@@ -1,0 +1,60 @@
+// Clients that bal had to refuse, told without flooding the log: the first of a kind at once, then at most one line
+// in ten seconds with the number since the last.
+
+import type { Triplet } from '../../control/protocol.ts';
+import type { Log } from '../log/log.ts';
+import type { ServiceCounts } from './totals.ts';
+
+const QUIET_MS = 10_000;
+
+const KINDS = {
+  overload: {
+    event: 'client.overload',
+    why_likely: 'more clients than max_concurrent_connections, or the limit of file descriptors, allows',
+    do_this_now:
+      "raise runtime.max_concurrent_connections (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
+  },
+  no_backend: {
+    event: 'client.no_backend',
+    why_likely: 'no backend has an address yet: DNS is failing',
+    do_this_now: "run 'bal why' and correct the names or DNS",
+  },
+  connect_failed: {
+    event: 'client.connect_failed',
+    why_likely: 'every backend that was tried refused or did not answer in time',
+    do_this_now: "run 'bal why' and repair what it names",
+  },
+} as const;
+
+type Kind = keyof typeof KINDS;
+
+interface Told {
+  count: number;
+  at: number;
+}
+
+export interface Refusals {
+  /** Looks at a service's latest sums; `now` in ms, monotonic. */
+  observe(service: string, counts: ServiceCounts, now: number): void;
+}
+
+export function createRefusals(log: Log): Refusals {
+  const told = new Map<string, Told>();
+  return {
+    observe(service, counts, now) {
+      for (const kind of Object.keys(KINDS) as Kind[]) {
+        const count = counts[`ended_${kind}_total`];
+        const key = `${service} ${kind}`;
+        const before = told.get(key);
+        // A sum that fell is that of a service which was removed and is back.
+        const last = before !== undefined && before.count <= count ? before : undefined;
+        const more = count - (last?.count ?? 0);
+        if (more <= 0 || (last !== undefined && now - last.at < QUIET_MS)) continue;
+        told.set(key, { count, at: now });
+        const { event, ...advice } = KINDS[kind];
+        const problem: Triplet = { what_happened: `${more} clients of ${service} were refused: ${kind}`, ...advice };
+        log.warn(event, problem.what_happened, { service, count: more, total: count, ...problem });
+      }
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { parseConfig } from '../../../config/load.ts';
+import { processStandIn } from '../../testing/process-stand-in.ts';
+import { createTally } from './tally.ts';
+
+const { plan } = parseConfig('port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\n', '/config.yaml');
+
+/** Two workers, asked for their counters; no time passes, so a refresh that waits for its deadline does not end. */
+function refreshing(t: TestContext) {
+  assert.ok(plan !== null);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const tally = createTally();
+  const workers = [processStandIn(1), processStandIn(2)] as const;
+  for (const worker of workers) tally.join(worker, plan);
+  let over = false;
+  const refreshed = tally.refresh(workers, 1000).then(() => (over = true));
+  const answer = (worker: (typeof workers)[number]): void => {
+    tally.report(worker, { kind: 'counters', id: 1, changes: [], short: {}, rssBytes: 0, reached: [] });
+  };
+  const isOver = async (): Promise<boolean> => {
+    await Promise.resolve();
+    await Promise.resolve();
+    return over;
+  };
+  return { tally, workers, refreshed, answer, isOver };
+}
+
+test('a refresh ends with the answer of the last worker, and two answers of one are one', async (t) => {
+  const { workers, refreshed, answer, isOver } = refreshing(t);
+  const [a, b] = workers;
+  answer(a);
+  answer(a);
+  assert.equal(await isOver(), false);
+  answer(b);
+  await refreshed;
+});
+
+test('a refresh does not wait for a worker that is gone', async (t) => {
+  const { tally, workers, refreshed, answer } = refreshing(t);
+  const [a, b] = workers;
+  answer(a);
+  tally.leave(b);
+  await refreshed;
+});

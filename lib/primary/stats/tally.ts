@@ -1,0 +1,110 @@
+// Owner of the totals and of what came of the last clients: hears the workers' reports and asks for fresh ones.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { RecentStatus } from '../../control/protocol.ts';
+import { deferred } from '../../deferred.ts';
+import { layoutOf } from './layout.ts';
+import { countsOf, createRecent, note, recentStatus } from './recent.ts';
+import type { Recent } from './recent.ts';
+import type { News, Totals } from './totals.ts';
+import { backendKey, createTotals, join, leave, report, retain, workerSum } from './totals.ts';
+import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
+
+export interface Tally {
+  /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
+  readonly totals: Totals;
+  join(worker: WorkerProcess, plan: Plan): void;
+  /** Takes a worker's report; returns what has changed since its last one. */
+  report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): News;
+  /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
+  leave(worker: WorkerProcess): number;
+  /** Forgets the backends that neither the plan nor a worker knows any more. */
+  retain(plan: Plan): void;
+  /** Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`. */
+  refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<void>;
+  /** What came of the last clients of a service, or of the last connects and connections to one of its backends. */
+  recent(service: string, address: string | null): RecentStatus;
+  /** What this machine was short of lately, by place and errno. */
+  short(): Readonly<Record<string, number>>;
+  /** Resident memory of a worker when it last reported. */
+  rssBytes(worker: WorkerProcess): number;
+}
+
+export function createTally(): Tally {
+  const totals = createTotals();
+  const rss = new Map<number, number>();
+  /** Refreshes under way: whose answers each still waits for. */
+  const waiting = new Map<number, { readonly missing: Set<number>; readonly done: () => void }>();
+  /** By service, or backendKey(); nobody is in it before the first end. */
+  const recent = new Map<string, Recent>();
+  const shortages = createRecent();
+  let asked = 0;
+
+  function remember(service: string, address: string | null, what: string, count: number): void {
+    const key = keyOf(service, address);
+    const own = recent.get(key) ?? createRecent();
+    recent.set(key, own);
+    note(own, what, count, performance.now(), Date.now());
+  }
+
+  function rememberAll({ outcomes }: News, short: Readonly<Record<string, number>>): void {
+    for (const { service, address, what, count } of outcomes) {
+      remember(service, address, what, count);
+      // Only backends count these, and they say as much about the service.
+      if (what === 'reset_early') remember(service, null, what, count);
+    }
+    for (const [what, count] of Object.entries(short)) note(shortages, what, count, performance.now(), Date.now());
+  }
+
+  function answered(id: number, pid: number): void {
+    const refresh = waiting.get(id);
+    if (refresh?.missing.delete(pid) === true && refresh.missing.size === 0) refresh.done();
+  }
+
+  return {
+    totals,
+    join(worker, plan) {
+      join(totals, worker.pid, layoutOf(plan.services));
+    },
+    report(worker, { id, changes, short, rssBytes }) {
+      if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
+      const news = report(totals, worker.pid, changes);
+      rememberAll(news, short);
+      if (id !== null) answered(id, worker.pid);
+      return news;
+    },
+    leave(worker) {
+      const { active } = workerSum(totals, worker.pid).clients;
+      leave(totals, worker.pid);
+      rss.delete(worker.pid);
+      // Nothing more will come of it.
+      for (const id of waiting.keys()) answered(id, worker.pid);
+      return active;
+    },
+    retain(plan) {
+      retain(totals, plan.services);
+      const kept = new Set([...totals.services.keys(), ...totals.backends.keys()]);
+      for (const key of recent.keys()) if (!kept.has(key)) recent.delete(key);
+    },
+    async refresh(workers, deadlineMs) {
+      const asking = workers.filter((worker) => worker.state === 'ready' || worker.state === 'draining');
+      if (asking.length === 0) return;
+      const id = ++asked;
+      const all = deferred<void>();
+      waiting.set(id, { missing: new Set(asking.map(({ pid }) => pid)), done: () => all.resolve() });
+      const deadline = setTimeout(() => all.resolve(), deadlineMs);
+      for (const worker of asking) worker.send({ kind: 'report', id });
+      await all.promise;
+      clearTimeout(deadline);
+      waiting.delete(id);
+    },
+    recent: (service, address) =>
+      recentStatus(recent.get(keyOf(service, address)) ?? createRecent(), performance.now()),
+    short: () => countsOf(shortages, performance.now()),
+    rssBytes: (worker) => rss.get(worker.pid) ?? 0,
+  };
+}
+
+function keyOf(service: string, address: string | null): string {
+  return address === null ? service : backendKey(service, address);
+}

@@ -1,0 +1,444 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { overlay, profileFor, toRuntime } from '../../../../config/tune.ts';
+import { isSteady } from '../backend.ts';
+import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
+import { createPool, step } from '../pool.ts';
+import type { Connect } from './probe.ts';
+import type { Resolution, Resolver } from '../discovery/resolver.ts';
+
+const LONG = 20_000;
+
+function target(changes: Partial<Target> = {}): Target {
+  return {
+    host: '127.0.0.1',
+    port: 1,
+    isChecked: true,
+    intervalMs: LONG,
+    upIntervalMs: LONG,
+    timeoutMs: LONG,
+    ...changes,
+  };
+}
+
+/** Answers names as told; literals are themselves. */
+function resolverFor(names: Record<string, Resolution> = {}): Resolver {
+  const resolve = (host: string) => Promise.resolve(names[host] ?? ({ ok: true, ips: [host], ageMs: 0 } as const));
+  return {
+    resolve,
+    fresh: resolve,
+    lifeLeft: () => Promise.resolve(LONG),
+    close: () => undefined,
+  };
+}
+
+/** A checker that is stopped with the test, what it says, and a way to wait for its next word. */
+function check(t: TestContext, first: Target, options: Partial<CheckerOptions> = {}) {
+  const said: string[] = [];
+  const results: CheckResult[] = [];
+  let waiting: (() => void)[] = [];
+  const say = (word: string) => {
+    said.push(word);
+    for (const wake of waiting) wake();
+    waiting = [];
+  };
+  const checker = startChecker(first, {
+    resolver: resolverFor(),
+    onResult(result) {
+      results.push(result);
+      if (result.kind === 'resolved') say(`at ${result.ips.join(' ')}`);
+      if (result.kind === 'passed') say(result.source === 'check' ? `up ${result.ip}` : 'reached');
+      if (result.kind === 'failed') say(result.cause);
+    },
+    onShortage: () => say('short'),
+    isSteady: () => false,
+    isGuarded: () => false,
+    ...options,
+  });
+  t.after(() => checker.stop());
+  async function until(count: number): Promise<string[]> {
+    while (said.length < count) await new Promise<void>((resolve) => waiting.push(resolve));
+    return said;
+  }
+  return { checker, said, results, until };
+}
+
+async function serve(t: TestContext): Promise<number> {
+  const server = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+/** Connects that fail with `code`, or never end when it is null. */
+function broken(code: string | null) {
+  const sockets: Socket[] = [];
+  const connect: Connect = () => {
+    const socket = new Socket();
+    sockets.push(socket);
+    if (code !== null) process.nextTick(() => fail(socket, code));
+    return socket;
+  };
+  return { connect, sockets };
+}
+
+function fail(socket: Socket | undefined, code: string): void {
+  socket?.destroy(Object.assign(new Error(code), { code }));
+}
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a backend is checked at once and then again and again', async (t) => {
+  const port = await serve(t);
+  const { until, results } = check(t, target({ port, intervalMs: 5 }));
+  const said = await until(4);
+  assert.deepEqual(said.slice(0, 4), ['at 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
+  assert.ok(results.every((result) => result.kind === 'resolved' || result.durationMs >= 0));
+});
+
+test('a name that does not resolve is a failed check, without a connect', async (t) => {
+  const { connect, sockets } = broken(null);
+  const gone: Resolution = { ok: false, code: 'ENOTFOUND', ips: ['10.0.0.1'], ageMs: 5 };
+  const { until } = check(t, target({ host: 'db' }), { connect, resolver: resolverFor({ db: gone }) });
+  assert.deepEqual(await until(1), ['dns']);
+  assert.equal(sockets.length, 0);
+});
+
+test('addresses are told when they change', async (t) => {
+  const { connect } = broken('ECONNREFUSED');
+  const names: Record<string, Resolution> = { db: { ok: true, ips: ['10.0.0.1'], ageMs: 0 } };
+  const { until } = check(t, target({ host: 'db', intervalMs: 5 }), { connect, resolver: resolverFor(names) });
+  await until(3);
+  names['db'] = { ok: true, ips: ['10.0.0.2', '10.0.0.3'], ageMs: 0 };
+  const told = async () => {
+    for (let count = 4; ; count++) {
+      const found = (await until(count)).filter((word) => word.startsWith('at'));
+      if (found.length > 1) return found;
+    }
+  };
+  assert.deepEqual(await told(), ['at 10.0.0.1', 'at 10.0.0.2 10.0.0.3']);
+});
+
+test('our own shortage is no result', async (t) => {
+  const { connect } = broken('EMFILE');
+  const { until } = check(t, target(), { connect });
+  assert.deepEqual(await until(2), ['at 127.0.0.1', 'short']);
+});
+
+test('the address that answered is tried first next time', async (t) => {
+  const port = await serve(t);
+  const tried: string[] = [];
+  const connect: Connect = (options) => {
+    tried.push(options.host);
+    const socket = new Socket();
+    if (options.host === '127.0.0.1') return socket.connect(options);
+    process.nextTick(() => fail(socket, 'ECONNREFUSED'));
+    return socket;
+  };
+  const names: Record<string, Resolution> = { db: { ok: true, ips: ['10.0.0.1', '127.0.0.1'], ageMs: 0 } };
+  const { until } = check(t, target({ host: 'db', port, intervalMs: 5 }), { connect, resolver: resolverFor(names) });
+  const said = await until(3);
+  assert.deepEqual(said.slice(0, 3), ['at 10.0.0.1 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
+  assert.deepEqual(tried.slice(0, 3), ['10.0.0.1', '127.0.0.1', '127.0.0.1']);
+});
+
+test('a failed connect brings the next check forward, but not more often than every EXTRA_MS', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken('ECONNREFUSED');
+  const { checker } = check(t, target({ intervalMs: 10_000 }), { connect, now: () => Date.now() });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return sockets.length;
+  };
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(50), 1);
+  checker.checkNow();
+  checker.checkNow();
+  assert.equal(await pass(0), 2);
+  checker.checkNow();
+  assert.equal(await pass(EXTRA_MS - 1), 2);
+  assert.equal(await pass(1), 3);
+  assert.equal(await pass(9000 - 1), 3, 'the schedule starts again with the extra check');
+  assert.equal(await pass(2001), 4);
+  checker.retarget(target({ intervalMs: 500 }));
+  assert.equal(await pass(499), 4);
+  assert.equal(await pass(1), 5, 'a shorter interval counts at once');
+  checker.stop();
+  assert.equal(await pass(60_000), 5);
+});
+
+test('while a backend is steady it is checked at the longer interval, from the result on that says so', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken('ECONNREFUSED');
+  let steady = false;
+  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), {
+    connect,
+    now: () => Date.now(),
+    random: () => 0.5,
+    isSteady: () => steady,
+    onResult: (result) => (steady = result.kind === 'failed' && sockets.length === 2),
+  });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return sockets.length;
+  };
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(499), 1);
+  assert.equal(await pass(1), 2);
+  assert.equal(await pass(1999), 2);
+  assert.equal(await pass(1), 3);
+  assert.equal(await pass(499), 3, 'in doubt again');
+  assert.equal(await pass(1), 4);
+  steady = true;
+  checker.retarget(target({ intervalMs: 500, upIntervalMs: 100 }));
+  assert.equal(await pass(99), 4);
+  assert.equal(await pass(1), 5);
+});
+
+/** A fake clock, and connects that are accepted. */
+function accepted(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  let connects = 0;
+  const connect: Connect = () => {
+    connects++;
+    const socket = new Socket();
+    process.nextTick(() => {
+      socket.emit('connect');
+      // At once, before the fake clock has rung for it: that confuses Node 20's.
+      socket.destroy();
+    });
+    return socket;
+  };
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+    return connects;
+  };
+  const always = { connect, now: () => Date.now(), random: () => 0.5, isSteady: () => true };
+  return { pass, options: always };
+}
+
+test('while clients reach a backend nothing else connects to it, and its check comes once they do not', async (t) => {
+  const { pass, options } = accepted(t);
+  const { checker, results } = check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), options);
+  assert.equal(await pass(0), 1);
+  for (let second = 1; second <= 10; second++) {
+    await pass(600);
+    const began = Date.now();
+    await pass(400);
+    checker.reached(began);
+    checker.reached(began - 50);
+  }
+  assert.equal(await pass(0), 1);
+  const stood = results.filter((result) => result.kind === 'passed' && result.source === 'connect');
+  assert.ok(stood.length >= 4, `told ${stood.length} times`);
+  const last = Date.now() - 400;
+  const lastStood = stood.at(-1);
+  assert.ok(lastStood?.kind === 'passed' && lastStood.began <= last);
+  assert.equal(await pass(last + 2000 - Date.now() - 1), 1);
+  assert.equal(await pass(1), 2, 'two seconds after the last of them began');
+});
+
+test("after a client's connect has failed a check is made, however many others succeeded", async (t) => {
+  const { pass, options } = accepted(t);
+  const { checker } = check(t, target({ upIntervalMs: 2000 }), options);
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(500), 1);
+  checker.reached(Date.now());
+  checker.checkNow();
+  assert.equal(await pass(0), 2);
+});
+
+test('a backend in doubt is checked although a client was connected to it before that', async (t) => {
+  const { pass, options } = accepted(t);
+  let steady = true;
+  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 500 }), { ...options, isSteady: () => steady });
+  assert.equal(await pass(0), 1);
+  await pass(400);
+  checker.reached(Date.now());
+  steady = false;
+  assert.equal(await pass(100), 2);
+});
+
+test('where passed checks are waited for, a steady backend is checked as often as any', async (t) => {
+  const { pass, options } = accepted(t);
+  check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), { ...options, isGuarded: () => true });
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(500), 2);
+});
+
+test('a name that moves is told when its record is over, and checked at once, however seldom checks are', async (t) => {
+  const { pass, options } = accepted(t);
+  let ips = ['10.0.0.1'];
+  const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const { checker, said } = check(t, target({ host: 'db', upIntervalMs: 3_600_000 }), { ...options, resolver });
+  assert.equal(await pass(0), 1);
+  assert.deepEqual(said, ['at 10.0.0.1', 'up 10.0.0.1']);
+  checker.reached(Date.now());
+  ips = ['10.0.0.2'];
+  assert.equal(await pass(4999), 1);
+  await pass(1);
+  assert.equal(await pass(0), 2);
+  assert.deepEqual(said.slice(2), ['at 10.0.0.2', 'up 10.0.0.2']);
+  checker.stop();
+  ips = ['10.0.0.3'];
+  assert.equal(await pass(60_000), 2);
+  assert.equal(said.length, 4);
+});
+
+test('what a check finds at an address that the name has left meanwhile is no result', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const { connect, sockets } = broken(null);
+  let ips = ['10.0.0.1'];
+  const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(1000), close: () => undefined };
+  const { said } = check(t, target({ host: 'db' }), { connect, resolver, now: () => Date.now() });
+  const pass = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    for (let i = 0; i < 5; i++) await settle();
+  };
+  await pass(0);
+  assert.equal(sockets.length, 1);
+  ips = ['10.0.0.2'];
+  await pass(1000);
+  assert.deepEqual(said, ['at 10.0.0.1', 'at 10.0.0.2']);
+  fail(sockets[0], 'ECONNREFUSED');
+  for (let i = 0; i < 5; i++) await settle();
+  await pass(0);
+  assert.equal(sockets.length, 2, 'the new one is looked at instead');
+  fail(sockets[1], 'EHOSTUNREACH');
+  for (let i = 0; i < 5; i++) await settle();
+  assert.deepEqual(said.slice(2), ['unreachable']);
+});
+
+test('one that is not checked is never connected to, but what clients reach is told, and its name is followed', async (t) => {
+  const { pass, options } = accepted(t);
+  let ips: readonly string[] = [];
+  const resolve = () =>
+    Promise.resolve(
+      ips.length > 0
+        ? ({ ok: true, ips, ageMs: 0 } as const)
+        : ({ ok: false, code: 'ENOTFOUND', ips, ageMs: null } as const),
+    );
+  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const first = target({ host: 'db', isChecked: false, intervalMs: 500, upIntervalMs: 2000 });
+  const { checker, said } = check(t, first, { ...options, resolver });
+  await pass(0);
+  assert.deepEqual(said, ['dns'], 'without an address it cannot be reached');
+  ips = ['10.0.0.1'];
+  await pass(2000);
+  checker.checkNow();
+  await pass(2000);
+  assert.deepEqual(said.slice(1), ['at 10.0.0.1']);
+  checker.reached(Date.now());
+  await pass(2000);
+  await pass(2000);
+  assert.deepEqual(said.slice(2), ['reached'], 'once');
+  ips = ['10.0.0.2'];
+  await pass(5000);
+  assert.deepEqual(said.slice(3), ['at 10.0.0.2']);
+  ips = [];
+  await pass(5000);
+  assert.deepEqual(said.slice(4), [], 'the address stays');
+  assert.equal(await pass(0), 0);
+  ips = ['10.0.0.2'];
+  checker.retarget({ ...first, isChecked: true });
+  assert.equal(await pass(0), 1, 'a reload that wants checks gets one at once');
+});
+
+test('with the defaults a backend that dies at rest is down within 3 s, at five backends too', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  for (const backends of [1, 5]) {
+    const runtime = toRuntime(overlay(profileFor(backends), []));
+    const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1' };
+    let pool = createPool([plan], { ...runtime, isChecked: true });
+    const backend = () => pool.backends[0] ?? assert.fail();
+    let alive = true;
+    const connect: Connect = () => {
+      const socket = new Socket();
+      process.nextTick(() => (alive ? socket.emit('connect') : fail(socket, 'ECONNREFUSED')));
+      return socket;
+    };
+    const { healthIntervalMs: intervalMs, healthUpIntervalMs: upIntervalMs } = runtime;
+    const { checker } = check(t, target({ intervalMs, upIntervalMs }), {
+      connect,
+      now: () => Date.now(),
+      // The longest that jitter makes it.
+      random: () => 1,
+      isSteady: () => isSteady(backend()),
+      onResult(result) {
+        if (result.kind === 'passed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
+        if (result.kind === 'failed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
+      },
+    });
+    const pass = async (ms: number) => {
+      t.mock.timers.tick(ms);
+      for (let i = 0; i < 5; i++) await settle();
+    };
+    await pass(0);
+    assert.equal(backend().health, 'up');
+    // Right after a check, so that the next one is as far off as can be.
+    alive = false;
+    let waited = 0;
+    for (; backend().health === 'up'; waited += 10) await pass(10);
+    assert.ok(waited <= 3000 && waited > upIntervalMs, `${waited} ms`);
+    checker.stop();
+  }
+});
+
+test('a connect that fails while a check is under way is looked at after it', async (t) => {
+  const { connect, sockets } = broken(null);
+  const { checker, until } = check(t, target(), { connect });
+  await until(1);
+  await settle();
+  assert.equal(sockets.length, 1);
+  checker.checkNow();
+  fail(sockets[0], 'ECONNREFUSED');
+  assert.equal((await until(2))[1], 'refused');
+  while (sockets.length < 2) await settle();
+});
+
+test('stop() ends a check under way, says nothing more and leaves no socket', async (t) => {
+  const { connect, sockets } = broken(null);
+  const { checker, until, said } = check(t, target(), { connect });
+  await until(1);
+  await settle();
+  assert.equal(sockets.length, 1);
+  checker.stop();
+  checker.checkNow();
+  await settle();
+  assert.ok(sockets.every((socket) => socket.destroyed));
+  assert.deepEqual([said.length, sockets.length], [1, 1]);
+});
+
+test('who stops it on hearing an address is heard', async (t) => {
+  const { connect, sockets } = broken(null);
+  await new Promise<void>((resolve) => {
+    const { checker } = check(t, target(), {
+      connect,
+      onResult() {
+        checker.stop();
+        resolve();
+      },
+      onShortage: () => assert.fail(),
+    });
+  });
+  for (let i = 0; i < 5; i++) await settle();
+  assert.equal(sockets.length, 0);
+});
+
+test('nextStart() keeps the rhythm and skips what was missed', () => {
+  assert.equal(nextStart(100, 50, 101), 150);
+  assert.equal(nextStart(100, 50, 150), 150);
+  assert.equal(nextStart(100, 50, 151), 200);
+  assert.equal(nextStart(100, 50, 1000), 1000);
+});

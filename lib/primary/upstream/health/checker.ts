@@ -1,0 +1,220 @@
+// When one backend is checked: on its own jittered schedule, seldom while it is steady, and once more at once when a worker
+// could not reach it. While clients reach it nobody else connects to it. Its name is followed beside all of that, for as long as a
+// record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
+
+import { isIP, type Socket } from 'node:net';
+import { jitter } from '../../../backoff.ts';
+import type { Cause, Evidence } from './evidence.ts';
+import { probe, type Connect } from './probe.ts';
+import type { Resolver } from '../discovery/resolver.ts';
+
+/** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
+export type CheckResult =
+  /** The name has its first addresses, or others than before; comes before the result of the same check. */
+  | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
+  | {
+      readonly kind: 'passed';
+      /** `connect`: a client's connect has stood for it. */
+      readonly source: Evidence['source'];
+      /** null: where clients are sent already. */
+      readonly ip: string | null;
+      readonly began: number;
+      readonly durationMs: number;
+      readonly wall: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly cause: Exclude<Cause, 'local'>;
+      readonly began: number;
+      readonly durationMs: number;
+      readonly wall: number;
+    };
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
+  readonly isChecked: boolean;
+  /** While it is not steady. */
+  readonly intervalMs: number;
+  readonly upIntervalMs: number;
+  /** For the connect; resolving has its own limit. */
+  readonly timeoutMs: number;
+}
+
+export interface CheckerOptions {
+  readonly resolver: Resolver;
+  readonly onResult: (result: CheckResult) => void;
+  /** This machine ran short (descriptors, ports, memory): the check could not be made and says nothing about the backend. */
+  readonly onShortage: () => void;
+  /** Whether the backend is up and not in doubt, by all that is known. */
+  readonly isSteady: () => boolean;
+  /** Whether its service waits for passed checks: then a steady one is checked as often as one that is not. */
+  readonly isGuarded: () => boolean;
+  readonly connect?: Connect;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export interface Checker {
+  /** From the next check on; host and port stay. */
+  retarget(target: Target): void;
+  /** A client's connect has failed: look now. At most one such check every EXTRA_MS; the last wish is never dropped. */
+  checkNow(): void;
+  /** A client's connect that began then has succeeded: as good as a check. */
+  reached(began: number): void;
+  /** Nothing comes after it; sockets are closed without waiting. */
+  stop(): void;
+}
+
+export const EXTRA_MS = 100;
+
+/** Begins with a check at once. */
+export function startChecker(
+  first: Target,
+  {
+    resolver,
+    onResult,
+    onShortage,
+    isSteady,
+    isGuarded,
+    connect,
+    now = () => performance.now(),
+    random = Math.random,
+  }: CheckerOptions,
+): Checker {
+  const stopping = new AbortController();
+  const sockets = { open: new Set<Socket>(), signal: stopping.signal };
+  let target = first;
+  let timer: NodeJS.Timeout | undefined;
+  let ips: readonly string[] = [];
+  let lastGood: string | null = null;
+  let checking = false;
+  let dueAt = now();
+  let extraWanted = false;
+  let lastExtraAt = -Infinity;
+  let reachedAt = -Infinity;
+  /** Of the latest client's connect that was told. */
+  let toldAt = -Infinity;
+  let nameTimer: NodeJS.Timeout | undefined;
+
+  async function check(): Promise<void> {
+    timer = undefined;
+    const startedAt = now();
+    // Clients' connects failed: that others succeeded is no answer.
+    const mayTrust = !extraWanted;
+    if (extraWanted && startedAt < dueAt) lastExtraAt = startedAt;
+    extraWanted = false;
+    checking = true;
+    const period = jitter(interval(), random);
+    const result = await look(startedAt, mayTrust ? period : 0);
+    if (stopping.signal.aborted) return;
+    checking = false;
+    if (result === 'local') onShortage();
+    else if (result !== 'nothing') onResult(result);
+    const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
+    // Not before the result has had its effect.
+    dueAt = isTrust ? reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
+    plan();
+  }
+
+  function interval(): number {
+    return isSteady() && !isGuarded() ? target.upIntervalMs : target.intervalMs;
+  }
+
+  /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
+  async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local' | 'nothing'> {
+    const resolution = await resolver.resolve(target.host);
+    if (resolution.ok) take(resolution.ips);
+    // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
+    if (stopping.signal.aborted) return 'nothing';
+    const began = now();
+    const result = { began, durationMs: began - startedAt, wall: Date.now() };
+    if (target.isChecked ? isSteady() && reachedAt + trustMs > began : reachedAt > toldAt) {
+      toldAt = reachedAt;
+      return { ...result, kind: 'passed', source: 'connect', ip: null, began: reachedAt };
+    }
+    // One that is not checked goes on with the addresses that it has.
+    if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
+    if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns' };
+    const asked = ips;
+    const probed = await probe(lastGoodFirst(asked, lastGood), target.port, target.timeoutMs, sockets, connect);
+    const over = { began, durationMs: now() - startedAt, wall: Date.now() };
+    // The name has moved meanwhile, and is checked again at once.
+    if (ips !== asked) return 'nothing';
+    if (!probed.ok) return probed.cause === 'local' ? 'local' : { ...over, kind: 'failed', cause: probed.cause };
+    lastGood = probed.ip;
+    return { ...over, kind: 'passed', source: 'check', ip: probed.ip };
+  }
+
+  /** Tells of addresses that are new; true when there were others before. */
+  function take(next: readonly string[]): boolean {
+    if (isSame(ips, next) || stopping.signal.aborted) return false;
+    const isFirst = ips.length === 0;
+    ips = next;
+    // Clients reached another address.
+    reachedAt = -Infinity;
+    onResult({ kind: 'resolved', ips, wall: Date.now() });
+    return !isFirst;
+  }
+
+  /** A change is told when the record's time is over, however far off the next check is. */
+  async function followName(): Promise<void> {
+    const { host } = target;
+    const resolution = await resolver.fresh(host);
+    if (resolution.ok && take(resolution.ips)) checkNow();
+    const ms = await resolver.lifeLeft(host);
+    if (!stopping.signal.aborted) nameTimer = setTimeout(() => void followName(), ms);
+  }
+
+  function checkNow(): void {
+    if (extraWanted || !target.isChecked) return;
+    extraWanted = true;
+    plan();
+  }
+
+  /** Sets the one timer to what is due first. */
+  function plan(): void {
+    if (checking || stopping.signal.aborted) return;
+    clearTimeout(timer);
+    const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
+    timer = setTimeout(() => void check(), Math.max(0, Math.min(dueAt, extraAt) - now()));
+  }
+
+  plan();
+  if (isIP(target.host) === 0) void followName();
+  return {
+    retarget(next) {
+      if (next.isChecked && !target.isChecked) dueAt = now();
+      target = next;
+      // A check that is far off by the old interval must not outlast the new one.
+      dueAt = Math.min(dueAt, now() + interval());
+      plan();
+    },
+    checkNow,
+    reached(began) {
+      reachedAt = Math.max(reachedAt, began);
+    },
+    stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      clearTimeout(nameTimer);
+      for (const socket of sockets.open) socket.destroy();
+    },
+  };
+}
+
+/** The next start that is not past, counted in steps of `period` from `startedAt`. */
+export function nextStart(startedAt: number, period: number, now: number): number {
+  return startedAt + period * Math.max(1, Math.ceil((now - startedAt) / period));
+}
+
+/** The address that answered last is tried first, so that a route stays while it works. */
+function lastGoodFirst(ips: readonly string[], lastGood: string | null): readonly string[] {
+  if (lastGood === null || !ips.includes(lastGood)) return ips;
+  return [lastGood, ...ips.filter((ip) => ip !== lastGood)];
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((ip, i) => ip === b[i]);
+}

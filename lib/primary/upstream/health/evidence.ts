@@ -1,0 +1,40 @@
+// What checks and clients met at one backend, in few words: equal results are folded into one. Pure.
+
+import type { ConnectFailure } from '../../../ipc/messages.ts';
+
+/** Why a check or a connect failed. */
+export type Cause = ConnectFailure | 'dns';
+
+/** Equal results while nothing said otherwise, folded into one: what `why` shows. `wall` times are ms since 1970, for display only. */
+export interface Evidence {
+  readonly source: 'check' | 'connect';
+  /** null: it worked. */
+  readonly cause: Cause | null;
+  readonly count: number;
+  readonly firstWall: number;
+  readonly lastWall: number;
+  /** Monotonic time of the last one. */
+  readonly at: number;
+}
+
+const EVIDENCE_KEPT = 8;
+
+/** `evidence` with one result more; the latest is the last one. */
+export function remember(
+  evidence: readonly Evidence[],
+  source: Evidence['source'],
+  cause: Cause | null,
+  times: number,
+  wall: number,
+  now: number,
+): readonly Evidence[] {
+  // Checks and clients' connects take turns; as long as both agree neither pushes out what was before.
+  const since = evidence.findLastIndex((past) => (past.cause === null) !== (cause === null));
+  const place = evidence.findIndex((past, i) => i > since && past.source === source && past.cause === cause);
+  const same = evidence[place];
+  if (same !== undefined) {
+    return [...evidence.toSpliced(place, 1), { ...same, count: same.count + times, lastWall: wall, at: now }];
+  }
+  const latest = { source, cause, count: times, firstWall: wall, lastWall: wall, at: now };
+  return [...evidence.slice(-(EVIDENCE_KEPT - 1)), latest];
+}

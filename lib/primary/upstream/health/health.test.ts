@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import type { Runtime, ServicePlan } from '../../../../config/plan.ts';
+import { createHealthChecks } from './health.ts';
+import type { Resolver } from '../discovery/resolver.ts';
+
+const RUNTIME: Runtime = {
+  healthIntervalMs: 20_000,
+  healthUpIntervalMs: 20_000,
+  healthTimeoutMs: 20_000,
+  fall: 2,
+  rise: 1,
+  connectTimeoutMs: 800,
+  backoffInitialMs: 200,
+  backoffMaxMs: 5000,
+  cooldownMs: 500,
+  protectionTrigger: 10,
+  protectionWindowMs: 30_000,
+  protectionStable: 12,
+  maxConnections: 4000,
+  idleMs: 120_000,
+  keepaliveMs: 60_000,
+  halfClosedMs: 60_000,
+  overloadPolicy: 'reject',
+  backlog: 4096,
+  drainMs: 30_000,
+  reloadDrainMs: 0,
+};
+
+function service(name: string, ...ports: number[]): ServicePlan {
+  return {
+    name,
+    bindAddress: '127.0.0.1',
+    port: 1,
+    method: 'round_robin',
+    backends: ports.map((port) => ({ host: '127.0.0.1', port, address: `127.0.0.1:${port}` })),
+    runtime: RUNTIME,
+    healthCheck: { type: 'tcp' },
+    ownLimit: null,
+  };
+}
+
+/** Checks whose connects all end in `code`; what was connected to and heard, in order. */
+function setUp(t: TestContext, code: string) {
+  const connected: number[] = [];
+  const heard: string[] = [];
+  const short: string[] = [];
+  let closed = 0;
+  let wake: (() => void) | undefined;
+  const resolve = (host: string) => Promise.resolve({ ok: true, ips: [host], ageMs: 0 } as const);
+  const resolver: Resolver = {
+    resolve,
+    fresh: resolve,
+    lifeLeft: () => Promise.resolve(Infinity),
+    close: () => closed++,
+  };
+  const checks = createHealthChecks(
+    (name, address, result) => {
+      if (result.kind === 'resolved') return;
+      heard.push(`${name} ${address} ${result.kind === 'failed' ? result.cause : 'passed'}`);
+      wake?.();
+    },
+    {
+      resolver,
+      isSteady: () => false,
+      isGuarded: () => false,
+      connect({ port }) {
+        connected.push(port);
+        const socket = new Socket();
+        process.nextTick(() => socket.destroy(Object.assign(new Error(code), { code })));
+        return socket;
+      },
+      onShortage(name, address) {
+        short.push(`${name} ${address}`);
+        wake?.();
+      },
+    },
+  );
+  t.after(() => checks.close());
+  async function until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await new Promise<void>((resolve) => (wake = resolve));
+  }
+  return { checks, connected, heard, short, until, closed: () => closed };
+}
+
+test('every backend of every service is checked, and results name them', async (t) => {
+  const { checks, heard, until } = setUp(t, 'ECONNREFUSED');
+  checks.apply([service('web', 1, 2), service('db', 1)]);
+  await until(() => heard.length === 3);
+  assert.deepEqual(heard.sort(), ['db 127.0.0.1:1 refused', 'web 127.0.0.1:1 refused', 'web 127.0.0.1:2 refused']);
+});
+
+test('after a reload only new backends are checked at once, and removed ones no more', async (t) => {
+  const { checks, connected, heard, until } = setUp(t, 'ECONNREFUSED');
+  checks.apply([service('web', 1, 2)]);
+  await until(() => heard.length === 2);
+  checks.apply([service('web', 2, 3)]);
+  await until(() => heard.length === 3);
+  checks.checkNow('web', '127.0.0.1:1');
+  checks.checkNow('gone', '127.0.0.1:1');
+  checks.checkNow('web', '127.0.0.1:2');
+  await until(() => heard.length === 4);
+  assert.deepEqual(connected, [1, 2, 3, 2]);
+});
+
+test('our own shortage is told apart from results', async (t) => {
+  const { checks, heard, short, until } = setUp(t, 'EMFILE');
+  checks.apply([service('web', 1)]);
+  await until(() => short.length === 1);
+  assert.deepEqual([short, heard], [['web 127.0.0.1:1'], []]);
+});
+
+test('nothing is heard after close(), and the resolver is closed too', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { checks, connected, heard, closed } = setUp(t, 'ECONNREFUSED');
+  checks.apply([service('web', 1)]);
+  checks.close();
+  t.mock.timers.tick(60_000);
+  assert.deepEqual([connected, heard], [[], []]);
+  assert.equal(closed(), 1);
+});

@@ -1,0 +1,96 @@
+// The health checks of all services' backends, each with a schedule of its own (checker.ts). What a result means is the pool's
+// business. Owner of the checkers and of the resolver that they share.
+
+import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
+import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
+import type { Connect } from './probe.ts';
+import { createResolver, type Resolver } from '../discovery/resolver.ts';
+
+export type { CheckResult } from './checker.ts';
+
+export interface HealthChecks {
+  /** Checks these services' backends from now on: new ones at once, those that stay go on in their rhythm. */
+  apply(services: readonly ServicePlan[]): void;
+  /** A client's connect has failed: look at that backend now, not at its next turn. */
+  checkNow(service: string, address: string): void;
+  /** A client was connected to it; the attempt began then. */
+  reached(service: string, address: string, began: number): void;
+  /** No result comes after it. */
+  close(): void;
+}
+
+export interface HealthOptions {
+  readonly resolver?: Resolver;
+  readonly connect?: Connect;
+  /** A check could not be made because this machine ran short; it says nothing about the backend. */
+  readonly onShortage?: (service: string, address: string) => void;
+  /** Whether a backend is up and not in doubt. */
+  readonly isSteady: (service: string, address: string) => boolean;
+  /** Whether passed checks are waited for. */
+  readonly isGuarded: (service: string) => boolean;
+}
+
+export function createHealthChecks(
+  onResult: (service: string, address: string, result: CheckResult) => void,
+  { resolver = createResolver(), connect, onShortage, isSteady, isGuarded }: HealthOptions,
+): HealthChecks {
+  /** By service, then by address. */
+  let checkers = new Map<string, Map<string, Checker>>();
+
+  function start(service: string, address: string, target: Target): Checker {
+    return startChecker(target, {
+      resolver,
+      onResult: (result) => onResult(service, address, result),
+      onShortage: () => onShortage?.(service, address),
+      isSteady: () => isSteady(service, address),
+      isGuarded: () => isGuarded(service),
+      ...(connect === undefined ? {} : { connect }),
+    });
+  }
+
+  function stopAll(some: Map<string, Map<string, Checker>>): void {
+    for (const byAddress of some.values()) for (const checker of byAddress.values()) checker.stop();
+  }
+
+  return {
+    apply(services) {
+      const before = checkers;
+      checkers = new Map();
+      for (const service of services) {
+        const old = before.get(service.name);
+        const next = new Map<string, Checker>();
+        for (const backend of service.backends) {
+          const target = targetOf(service, backend);
+          const checker = old?.get(backend.address);
+          old?.delete(backend.address);
+          checker?.retarget(target);
+          next.set(backend.address, checker ?? start(service.name, backend.address, target));
+        }
+        checkers.set(service.name, next);
+      }
+      stopAll(before);
+    },
+    checkNow(service, address) {
+      checkers.get(service)?.get(address)?.checkNow();
+    },
+    reached(service, address, began) {
+      checkers.get(service)?.get(address)?.reached(began);
+    },
+    close() {
+      stopAll(checkers);
+      checkers = new Map();
+      resolver.close();
+    },
+  };
+}
+
+function targetOf({ healthCheck, runtime }: ServicePlan, { host, port }: BackendPlan): Target {
+  return {
+    host,
+    port,
+    isChecked: healthCheck.type !== 'none',
+    intervalMs: runtime.healthIntervalMs,
+    upIntervalMs: runtime.healthUpIntervalMs,
+    timeoutMs: runtime.healthTimeoutMs,
+  };
+}

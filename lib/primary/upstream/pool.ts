@@ -1,0 +1,127 @@
+// All backends of one service as the primary sees them: events in, flips for the log out, ranks for the tables. Pure;
+// the owner is the supervisor, which keeps the latest Pool.
+
+import type { BackendPlan } from '../../../config/plan.ts';
+import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../../ipc/table.ts';
+import { isReachable, newBackend, next } from './backend.ts';
+import type { Backend, BackendEvent, Evidence, Health, PoolSettings } from './backend.ts';
+
+export interface Pool {
+  readonly settings: PoolSettings;
+  /** In the plan's order, then those that drain. Events name a backend by its index here. */
+  readonly backends: readonly Backend[];
+}
+
+/** A change of health, for the log: the facts that caused it are `evidence`. */
+export interface Flip {
+  readonly backend: number;
+  readonly address: string;
+  readonly from: Health;
+  readonly to: Health;
+  readonly evidence: Evidence;
+}
+
+/** A pool whose backends have not been checked yet. */
+export function createPool(backends: readonly BackendPlan[], settings: PoolSettings): Pool {
+  return { settings, backends: backends.map(newBackend) };
+}
+
+export interface Step {
+  /** The same object when nothing changed. */
+  readonly pool: Pool;
+  readonly flips: readonly Flip[];
+  /** The backend's address or rank is another now: workers need a new table. Most checks change neither. */
+  readonly routed: boolean;
+}
+
+/** One event's effect. */
+export function step(pool: Pool, event: BackendEvent, now: number): Step {
+  const before = pool.backends[event.backend];
+  const after = before === undefined ? undefined : next(before, event, pool.settings, now);
+  if (before === undefined || after === undefined || after === before) return { pool, flips: [], routed: false };
+  const stepped = { ...pool, backends: pool.backends.with(event.backend, after) };
+  const flips: Flip[] = [];
+  const evidence = after.evidence.at(-1);
+  if (after.health !== before.health && evidence !== undefined) {
+    flips.push({
+      backend: event.backend,
+      address: after.address,
+      from: before.health,
+      to: after.health,
+      evidence,
+    });
+  }
+  const routed = before.ip !== after.ip || rank(pool, event.backend, now) !== rank(stepped, event.backend, now);
+  return { pool: stepped, flips, routed };
+}
+
+/**
+ * The pool after a reload: `backends` in their new order with all that is known about those that stay (same address),
+ * then the others as draining, until forgetDraining().
+ */
+export function carryOver(old: Pool, backends: readonly BackendPlan[], settings: PoolSettings, now: number): Pool {
+  const known = new Map(old.backends.map((backend) => [backend.address, backend]));
+  const staying = backends.map((plan) => {
+    const backend = known.get(plan.address);
+    known.delete(plan.address);
+    if (backend === undefined) return newBackend(plan);
+    const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
+    return backend.draining || isNewlyChecked ? returned(backend, settings, now) : backend;
+  });
+  const leaving = [...known.values()].map(draining);
+  return { settings, backends: [...staying, ...leaving] };
+}
+
+/** Drops the backends that drain and are not used any longer. Indices of those that stay in the plan are the same. */
+export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean): Pool {
+  return { ...pool, backends: pool.backends.filter(({ draining, address }) => !draining || isUsed(address)) };
+}
+
+/** In which order workers should try `backend`: RANK_USABLE, RANK_COOLING or RANK_DOWN. */
+export function rank(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
+  const it = pool.backends[backend];
+  if (it === undefined || it.draining || it.ip === null) return RANK_DOWN;
+  const isCooling = now < it.cooldownUntil;
+  // Where nobody checks only clients can find out that it is back.
+  if (it.health === 'down') return pool.settings.isChecked || isCooling ? RANK_DOWN : RANK_USABLE;
+  return isCooling ? RANK_COOLING : RANK_USABLE;
+}
+
+/** How many backends have RANK_USABLE. */
+export function usable(pool: Pool, now: number): number {
+  return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
+}
+
+/** How many backends are reachable, cooling down or not: what protection and readiness ask. */
+export function upCount(pool: Pool): number {
+  return pool.backends.filter((backend) => !backend.draining && isReachable(backend, pool.settings)).length;
+}
+
+/** Every backend has had a first result; where none comes, its name has an address. */
+export function isSettled({ backends, settings }: Pool): boolean {
+  return backends.every(
+    (backend) => backend.draining || backend.health !== 'unknown' || isReachable(backend, settings),
+  );
+}
+
+/** Ms until the next cool-down ends and a rank changes by itself; null when none will. */
+export function nextChange(pool: Pool, now: number): number | null {
+  let soonest = Infinity;
+  for (const [i, backend] of pool.backends.entries()) {
+    if (rank(pool, i, now) !== rank(pool, i, Math.max(now, backend.cooldownUntil)))
+      soonest = Math.min(soonest, backend.cooldownUntil - now);
+  }
+  return soonest === Infinity ? null : soonest;
+}
+
+/** Nobody checked it while it drained, or was not to be checked: what was known before that is not true for ever. */
+function returned(backend: Backend, { healthUpIntervalMs }: PoolSettings, now: number): Backend {
+  const back = { ...backend, draining: false };
+  if (backend.lastCheck !== null && now - backend.lastCheck.at <= 2 * healthUpIntervalMs) return back;
+  const { health, passes, fails, lastCheck, cooldownUntil, connectFailures } = newBackend(backend);
+  return { ...back, health, passes, fails, lastCheck, cooldownUntil, connectFailures };
+}
+
+function draining(backend: Backend): Backend {
+  return { ...backend, draining: true };
+}

@@ -1,0 +1,204 @@
+// Protection mode of one service: on while failures are a storm or no backend is left, off after a run of successes.
+// Pure; the owner is the supervisor, which keeps the latest Protection and puts `guarded` into the tables.
+
+import type { Runtime } from '../../../config/plan.ts';
+import type { ConnectFailure } from '../../ipc/messages.ts';
+import { unreachable } from '../../unreachable.ts';
+
+export type ProtectionSettings = Pick<Runtime, 'protectionTrigger' | 'protectionWindowMs' | 'protectionStable'>;
+
+/**
+ * Failures must be at least this share of the attempts. The trigger alone counts a dozen failures within half a minute, which
+ * a balancer with thousands of clients a second sees whenever one of many backends restarts: failover is for that. From one
+ * in ten on, retries themselves add noticeable load to what is left.
+ */
+export const MIN_SHARE = 0.1;
+
+/**
+ * It stays on at least this long. Under traffic a run of successes takes milliseconds, while a failing backend is heard of only
+ * as checks and counters arrive, up to a second apart: without a minimum the mode would flap at that rhythm. Five such
+ * rounds tell calm from a pause, and are still short beside the window.
+ */
+export const MIN_DWELL_MS = 5000;
+
+/** The window moves in steps of a tenth, so that it costs the same however many connects it holds. */
+const STEPS = 10;
+
+interface Span {
+  /** Monotonic; a span is a tenth of the window long. */
+  readonly from: number;
+  readonly attempts: number;
+  readonly failures: number;
+}
+
+type Mode =
+  | { readonly kind: 'normal' }
+  | {
+      readonly kind: 'guarded';
+      readonly since: number;
+      readonly sinceWall: number;
+      readonly reason: string;
+      /** Successes in a row. */
+      readonly run: number;
+    };
+
+export interface Protection {
+  readonly settings: ProtectionSettings;
+  /** Oldest first; together they cover the window and at most one span more. */
+  readonly spans: readonly Span[];
+  readonly mode: Mode;
+  readonly backends: { readonly up: number; readonly total: number; readonly settled: boolean };
+}
+
+export type ProtectionEvent =
+  /** Clients' connects that succeeded since this was last told. */
+  | { readonly kind: 'connected'; readonly count: number }
+  /** A worker's report. `inUse`: the backend was not down. */
+  | {
+      readonly kind: 'connect_failed';
+      readonly cause: ConnectFailure;
+      readonly count: number;
+      readonly inUse: boolean;
+    }
+  /** A health check's result. `inUse`: the backend was not down before it. */
+  | { readonly kind: 'checked'; readonly ok: boolean; readonly inUse: boolean }
+  /** How many backends are up, and whether each has had its first result: after every check that may have changed it. */
+  | { readonly kind: 'backends'; readonly up: number; readonly total: number; readonly settled: boolean }
+  /** Time has passed; about once a second while guarded. */
+  | { readonly kind: 'tick' };
+
+export interface ProtectionView {
+  readonly enabled: boolean;
+  readonly reason: string | null;
+  /** Wall clock, ms since 1970. */
+  readonly since: number | null;
+  readonly exitCondition: string | null;
+}
+
+export function createProtection(settings: ProtectionSettings): Protection {
+  return { settings, spans: [], mode: { kind: 'normal' }, backends: { up: 0, total: 0, settled: false } };
+}
+
+/** One event's effect; `wall` is Date.now(). `flip` tells when the mode changed. */
+export function step(
+  before: Protection,
+  event: ProtectionEvent,
+  now: number,
+  wall: number,
+): { protection: Protection; flip: 'on' | 'off' | null } {
+  const after = observe(before, event, now);
+  if (after.mode.kind === 'guarded') {
+    if (!isOver(after, after.mode, now)) return { protection: after, flip: null };
+    // A new window: the old failures have had their effect and would turn it on again at once.
+    return { protection: { ...after, spans: [], mode: { kind: 'normal' } }, flip: 'off' };
+  }
+  const reason = reasonFor(after, now);
+  if (reason === null) return { protection: after, flip: null };
+  const mode: Mode = { kind: 'guarded', since: now, sinceWall: wall, reason, run: 0 };
+  return { protection: { ...after, mode }, flip: 'on' };
+}
+
+/** After a reload: the mode and the window stay, the settings are new. */
+export function reconfigure(protection: Protection, settings: ProtectionSettings): Protection {
+  return { ...protection, settings };
+}
+
+export function isGuarded(protection: Protection): boolean {
+  return protection.mode.kind === 'guarded';
+}
+
+/** What an operator is told: since when, why, and what will end it. */
+export function describe({ mode, settings, backends }: Protection, now: number): ProtectionView {
+  if (mode.kind === 'normal') return { enabled: false, reason: null, since: null, exitCondition: null };
+  const left = Math.ceil((mode.since + MIN_DWELL_MS - now) / 1000);
+  const conditions = [
+    `${settings.protectionStable} successful checks or connects in a row (${mode.run} so far)`,
+    ...(left > 0 ? [`${left} s more`] : []),
+    backends.up > 0 ? `a backend up (${backends.up} of ${backends.total} now)` : 'a backend up (none now)',
+  ];
+  return { enabled: true, reason: mode.reason, since: mode.sinceWall, exitCondition: conditions.join(', ') };
+}
+
+function observe(protection: Protection, event: ProtectionEvent, now: number): Protection {
+  switch (event.kind) {
+    case 'connected':
+      if (!(event.count >= 1)) return protection;
+      return succeed(countIn(protection, event.count, 0, now), event.count);
+    case 'connect_failed': {
+      if (event.cause === 'local' || !(event.count >= 1)) return protection;
+      const storm = event.cause === 'refused' || event.cause === 'timeout';
+      const counted = countIn(protection, event.count, storm ? event.count : 0, now);
+      return event.inUse ? breakRun(counted) : counted;
+    }
+    case 'checked':
+      if (event.ok) return succeed(protection, 1);
+      return event.inUse ? breakRun(protection) : protection;
+    case 'backends':
+      return { ...protection, backends: { up: event.up, total: event.total, settled: event.settled } };
+    case 'tick':
+      return protection;
+    default:
+      return unreachable(event);
+  }
+}
+
+function reasonFor(protection: Protection, now: number): string | null {
+  const { backends, settings } = protection;
+  if (backends.settled && backends.up === 0 && backends.total > 0) {
+    return backends.total === 1 ? 'the only backend is down' : `all ${backends.total} backends are down`;
+  }
+  const { attempts, failures } = inWindow(protection, now);
+  const trigger = settings.protectionTrigger;
+  if (failures < trigger || failures < attempts * MIN_SHARE) return null;
+  const seconds = settings.protectionWindowMs / 1000;
+  return (
+    `${failures} of ${attempts} connects within ${seconds} s were refused or timed out ` +
+    `(threshold: ${trigger}, and ${MIN_SHARE * 100} % of the connects)`
+  );
+}
+
+function isOver(protection: Protection, mode: Extract<Mode, { kind: 'guarded' }>, now: number): boolean {
+  const { backends, settings } = protection;
+  return mode.run >= settings.protectionStable && now >= mode.since + MIN_DWELL_MS && backends.up > 0;
+}
+
+function inWindow({ spans, settings }: Protection, now: number): { attempts: number; failures: number } {
+  let attempts = 0;
+  let failures = 0;
+  for (const span of spans) {
+    if (isPast(span, settings, now)) continue;
+    attempts += span.attempts;
+    failures += span.failures;
+  }
+  return { attempts, failures };
+}
+
+function countIn(protection: Protection, attempts: number, failures: number, now: number): Protection {
+  const spans = protection.spans.filter((span) => !isPast(span, protection.settings, now));
+  const last = spans.at(-1);
+  if (last !== undefined && now < last.from + protection.settings.protectionWindowMs / STEPS) {
+    spans[spans.length - 1] = {
+      from: last.from,
+      attempts: last.attempts + attempts,
+      failures: last.failures + failures,
+    };
+  } else {
+    spans.push({ from: now, attempts, failures });
+  }
+  return { ...protection, spans };
+}
+
+/** Wholly outside: a failure is forgotten at most a tenth of the window late, never early. */
+function isPast(span: Span, { protectionWindowMs }: ProtectionSettings, now: number): boolean {
+  return span.from + protectionWindowMs / STEPS <= now - protectionWindowMs;
+}
+
+function succeed(protection: Protection, count: number): Protection {
+  const { mode } = protection;
+  return mode.kind === 'normal' ? protection : { ...protection, mode: { ...mode, run: mode.run + count } };
+}
+
+function breakRun(protection: Protection): Protection {
+  const { mode } = protection;
+  return mode.kind === 'normal' || mode.run === 0 ? protection : { ...protection, mode: { ...mode, run: 0 } };
+}

@@ -1,0 +1,86 @@
+// Health of real backends, with workers' reports that come when the test wants.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { parseConfig } from '../../../config/load.ts';
+import { freePort } from '../../testing/ports.ts';
+import { until } from '../../testing/until.ts';
+import { RANK_COOLING, RANK_USABLE } from '../../ipc/table.ts';
+import { toMachine } from '../../machine-clock.ts';
+import { cooldownLeft } from './backend.ts';
+import type { Log } from '../log/log.ts';
+import { createServices } from './services.ts';
+
+async function listen(t: TestContext, port: number): Promise<Server> {
+  const server = createServer((socket) => socket.resume()).listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return server;
+}
+
+/** A service of so many backends, none of which listens; what is logged. */
+async function setUp(t: TestContext, count: number, more = '') {
+  const ports: number[] = [];
+  for (let i = 0; i < count; i++) ports.push(await freePort());
+  const list = ports.map((port) => `{ host: 127.0.0.1, port: ${port} }`).join(', ');
+  const { plan } = parseConfig(`port: 9\nbackends: [${list}]\n${more}`, '/config.yaml');
+  assert.ok(plan !== null);
+  const told: string[] = [];
+  const silence = (): void => undefined;
+  const tell = (event: string): void => void told.push(event);
+  const log: Log = { debug: silence, info: tell, warn: tell, error: tell, for: () => log };
+  const services = createServices(log, silence);
+  t.after(() => services.close());
+  services.apply(plan);
+  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const backend = (i = 0) => services.get('default')?.pool.backends[i] ?? assert.fail();
+  return { services, ports, addresses, backend, told };
+}
+
+const QUICK = 'runtime: { health_check_interval_ms: 10, backend_cooldown_ms: 60000 }\n';
+
+test('all backends down and back: what a worker tells late of before they came back takes none down', async (t) => {
+  const { services, ports, addresses, backend, told } = await setUp(t, 2, QUICK);
+  await until('both are down', () => backend(0).health === 'down' && backend(1).health === 'down');
+  // Clients are refused now; the worker keeps what it saw for 50 ms.
+  const refusedAt = performance.now();
+  for (const port of ports) await listen(t, port);
+  await until('both are up', () => backend(0).health === 'up' && backend(1).health === 'up');
+  told.length = 0;
+  for (const address of addresses) {
+    for (const cause of ['refused', 'reset', 'timeout'] as const) {
+      services.connectFailed('default', address, cause, 20, refusedAt);
+    }
+  }
+  for (const [i, address] of addresses.entries()) {
+    assert.equal(backend(i).health, 'up');
+    assert.equal(cooldownLeft(backend(i), performance.now()), 0);
+    const { rank, provenAt } = services.route('default', address, i);
+    assert.equal(rank, RANK_USABLE);
+    assert.ok(provenAt > toMachine(refusedAt), 'the workers learn that theirs is older');
+  }
+  assert.equal(told.includes('backend.down'), false);
+  services.connectFailed('default', addresses[0] ?? '', 'refused', 1, performance.now());
+  assert.equal(services.route('default', addresses[0] ?? '', 0).rank, RANK_COOLING, 'what is new counts');
+});
+
+test("a client's connect to a backend that is down brings it up", async (t) => {
+  const { services, addresses, backend, told } = await setUp(t, 1);
+  await until('it is down', () => backend().health === 'down');
+  services.reached('default', addresses[0] ?? '', 0, backend().failedAt - 1);
+  assert.equal(backend().health, 'down', 'one that began before the check did says nothing');
+  services.reached('default', addresses[0] ?? '', 0, Number.MAX_VALUE);
+  assert.equal(backend().health, 'up');
+  assert.ok(backend().passedAt <= performance.now(), 'nothing comes from the future');
+  assert.ok(told.includes('backend.up'));
+});
+
+test('reports of a steady backend change nothing until a check would be due', async (t) => {
+  const { services, addresses, ports, backend } = await setUp(t, 1);
+  await listen(t, ports[0] ?? 0);
+  await until('it is up', () => backend().health === 'up');
+  const { pool } = services.get('default') ?? assert.fail();
+  services.reached('default', addresses[0] ?? '', 0, performance.now());
+  assert.equal(services.get('default')?.pool, pool);
+});

@@ -1,0 +1,251 @@
+// What the primary knows of every service: its backends' health and cool-downs, and whether it is protected. Owner of
+// the pools and protection states, which are pure: feeds them with checks, DNS answers and workers' reports, logs the
+// flips, and says when the workers need a new table.
+
+import type { Plan, ServicePlan } from '../../../config/plan.ts';
+import type { ProtectionStatus } from '../../control/protocol.ts';
+import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { Route } from '../../ipc/table.ts';
+import { RANK_DOWN } from '../../ipc/table.ts';
+import { toMachine } from '../../machine-clock.ts';
+import type { BackendEvent, PoolSettings } from './backend.ts';
+import { isOvertaken, isSteady as isSteadyBackend } from './backend.ts';
+import type { CheckResult, HealthChecks } from './health/health.ts';
+import { createHealthChecks } from './health/health.ts';
+import type { Log } from '../log/log.ts';
+import type { Flip, Pool } from './pool.ts';
+import { carryOver, createPool, forgetDraining, isSettled, nextChange, rank, step, upCount } from './pool.ts';
+import type { Protection, ProtectionEvent } from './protection.ts';
+import { createProtection, describe, isGuarded, reconfigure, step as stepProtection } from './protection.ts';
+
+export interface Service {
+  readonly plan: ServicePlan;
+  readonly pool: Pool;
+  readonly protection: Protection;
+}
+
+export interface Services {
+  /** Serves this plan from now on; what is known of services and backends that stay is kept. */
+  apply(plan: Plan): void;
+  /** Resolves when every backend has had a first check, at the latest after the longest check timeout, or `atMostMs`. */
+  settled(atMostMs?: number): Promise<void>;
+  /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
+  retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
+  /** What a worker's table says of a backend; `place` is where the plan has it, so that it need not be searched. */
+  route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank' | 'provenAt'>;
+  guarded(service: string): boolean;
+  protection(service: string): ProtectionStatus;
+  /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
+  connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
+  /** A worker's report: a client was connected to a backend, by an attempt that began then. `place` as for route(). */
+  reached(service: string, address: string, place: number, began: number): void;
+  /** So many more connects of each service succeeded. */
+  connected(counts: ReadonlyMap<string, number>): void;
+  get(service: string): Service | undefined;
+  close(): void;
+}
+
+/** How often a protected service looks whether its time is over. */
+const TICK_MS = 1000;
+const SETTLE_POLL_MS = 5;
+
+/** A shortage of this machine's is told so often at most. */
+const SHORTAGE_QUIET_MS = 10_000;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** `changed` is called whenever workers need a new table. */
+export function createServices(log: Log, changed: () => void): Services {
+  const services = new Map<string, Mutable<Service>>();
+  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, isSteady, isGuarded: guarded });
+  let shortageToldAt = -Infinity;
+  let coolDown: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  function indexOf(service: Service, address: string, place = -1): number {
+    if (service.pool.backends[place]?.address === address) return place;
+    return service.pool.backends.findIndex((backend) => backend.address === address);
+  }
+
+  function isSteady(name: string, address: string): boolean {
+    const service = services.get(name);
+    const backend = service?.pool.backends[indexOf(service, address)];
+    return backend !== undefined && isSteadyBackend(backend);
+  }
+
+  function guarded(name: string): boolean {
+    const service = services.get(name);
+    return service !== undefined && isGuarded(service.protection);
+  }
+
+  /** Lets the pool know, and the workers where it matters to them. */
+  function feed(service: Mutable<Service>, event: BackendEvent): void {
+    const { pool, flips, routed } = step(service.pool, event, performance.now());
+    if (pool === service.pool) return;
+    service.pool = pool;
+    for (const flip of flips) tell(service, flip);
+    if (flips.length > 0) protectCount(service);
+    if (routed) tablesChanged();
+  }
+
+  /** Tells the protection how many backends there are and how many are up. */
+  function protectCount(service: Mutable<Service>): void {
+    const total = service.pool.backends.filter((backend) => !backend.draining).length;
+    protect(service, { kind: 'backends', up: upCount(service.pool), total, settled: isSettled(service.pool) });
+  }
+
+  function protect(service: Mutable<Service>, event: ProtectionEvent): void {
+    const { protection, flip } = stepProtection(service.protection, event, performance.now(), Date.now());
+    service.protection = protection;
+    if (flip === null) return;
+    const { reason, exitCondition } = describe(protection, performance.now());
+    const fields = { service: service.plan.name, reason, exit_condition: exitCondition };
+    if (flip === 'on') log.warn('protection.on', 'protection mode is on: fewer retries, longer cool-downs', fields);
+    else log.info('protection.off', 'protection mode is off', { service: service.plan.name });
+    tablesChanged();
+  }
+
+  function tell(service: Service, flip: Flip): void {
+    const { source, cause, count } = flip.evidence;
+    const fields = { service: service.plan.name, backend: flip.address, from: flip.from, source, cause, count };
+    if (flip.to === 'down') log.warn('backend.down', `backend ${flip.address} is down`, fields);
+    else log.info('backend.up', `backend ${flip.address} is up`, fields);
+  }
+
+  /** Pushes tables now, and again when the next cool-down ends by itself. */
+  function tablesChanged(): void {
+    changed();
+    if (coolDown !== null) clearTimeout(coolDown);
+    coolDown = null;
+    const now = performance.now();
+    const next = [...services.values()].flatMap(({ pool }) => nextChange(pool, now) ?? []);
+    if (next.length > 0 && !closed) coolDown = setTimeout(tablesChanged, Math.min(...next) + 1);
+  }
+
+  function checked(name: string, address: string, result: CheckResult): void {
+    const service = services.get(name);
+    if (service === undefined) return;
+    const backend = indexOf(service, address);
+    const inUse = service.pool.backends[backend]?.health !== 'down';
+    log.debug('backend.checked', `check of ${address}: ${result.kind}`, { service: name, backend: address, ...result });
+    switch (result.kind) {
+      case 'resolved':
+        return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
+      case 'passed':
+        feed(service, { ...result, backend });
+        return protect(service, { kind: 'checked', ok: true, inUse });
+      case 'failed':
+        feed(service, { ...result, backend });
+        return protect(service, { kind: 'checked', ok: false, inUse });
+    }
+  }
+
+  function shortage(service: string, backend: string): void {
+    const now = performance.now();
+    if (now - shortageToldAt < SHORTAGE_QUIET_MS) return;
+    shortageToldAt = now;
+    log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
+      service,
+      backend,
+    });
+  }
+
+  const ticker = setInterval(() => {
+    for (const service of services.values()) if (isGuarded(service.protection)) protect(service, { kind: 'tick' });
+  }, TICK_MS);
+  ticker.unref();
+
+  return {
+    apply(plan) {
+      if (closed) return;
+      for (const next of plan.services) {
+        const service = services.get(next.name);
+        if (service === undefined) {
+          const pool = createPool(next.backends, settingsOf(next));
+          services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
+        } else {
+          service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
+          service.protection = reconfigure(service.protection, next.runtime);
+          service.plan = next;
+          protectCount(service);
+        }
+      }
+      checks.apply(plan.services);
+      tablesChanged();
+    },
+    async settled(atMostMs = Infinity) {
+      const longest = Math.max(...[...services.values()].map(({ plan }) => plan.runtime.healthTimeoutMs));
+      const deadline = performance.now() + Math.min(longest, atMostMs);
+      const open = (): boolean => [...services.values()].some(({ pool }) => !isSettled(pool));
+      while (open() && performance.now() < deadline && !closed) {
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
+      }
+    },
+    retain(plan, isUsed) {
+      const names = new Set(plan.services.map(({ name }) => name));
+      for (const name of services.keys()) if (!names.has(name)) services.delete(name);
+      for (const [name, service] of services) {
+        service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
+      }
+    },
+    route(name, address, place) {
+      const service = services.get(name);
+      const backend = service === undefined ? -1 : indexOf(service, address, place);
+      const it = service?.pool.backends[backend];
+      if (service === undefined || it === undefined) return { ip: null, rank: RANK_DOWN, provenAt: 0 };
+      const provenAt = Number.isFinite(it.passedAt) ? toMachine(it.passedAt) : 0;
+      return { ip: it.ip, rank: rank(service.pool, backend, performance.now()), provenAt };
+    },
+    guarded,
+    protection(name) {
+      const service = services.get(name);
+      if (service === undefined) return { enabled: false, reason: null, since: null, exit_condition: null };
+      const { enabled, reason, since, exitCondition } = describe(service.protection, performance.now());
+      const sinceText = since === null ? null : new Date(since).toISOString();
+      return { enabled, reason, since: sinceText, exit_condition: exitCondition };
+    },
+    connectFailed(name, address, cause, count, attempted) {
+      const service = services.get(name);
+      if (service === undefined) return;
+      const backend = indexOf(service, address);
+      const it = service.pool.backends[backend];
+      const began = Math.min(attempted, performance.now());
+      // It failed all the same, but that was before the backend worked again.
+      const isHistory = it !== undefined && isOvertaken(it, began);
+      const inUse = it?.health !== 'down' && !isHistory;
+      const guarded = isGuarded(service.protection);
+      feed(service, { kind: 'connect_failed', backend, cause, count, guarded, began, wall: Date.now() });
+      protect(service, { kind: 'connect_failed', cause, count, inUse });
+      if (cause !== 'local' && !isHistory) checks.checkNow(name, address);
+    },
+    reached(name, address, place, attempted) {
+      const service = services.get(name);
+      if (service === undefined) return;
+      const backend = indexOf(service, address, place);
+      const it = service.pool.backends[backend];
+      if (it === undefined) return;
+      const began = Math.min(attempted, performance.now());
+      checks.reached(name, address, began);
+      // Of one that is steady the checker tells, when a check would be due: a table of 1,024 is not stepped for each report.
+      if (isSteadyBackend(it)) return;
+      feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
+    },
+    connected(counts) {
+      for (const [name, count] of counts) {
+        const service = services.get(name);
+        if (service !== undefined) protect(service, { kind: 'connected', count });
+      }
+    },
+    get: (name) => services.get(name),
+    close() {
+      closed = true;
+      clearInterval(ticker);
+      if (coolDown !== null) clearTimeout(coolDown);
+      checks.close();
+    },
+  };
+}
+
+function settingsOf({ runtime, healthCheck }: ServicePlan): PoolSettings {
+  return { ...runtime, isChecked: healthCheck.type !== 'none' };
+}

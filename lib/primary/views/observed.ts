@@ -1,0 +1,21 @@
+// What `status`, `why`, the metrics and readiness are made of. The instance is it; nobody who only looks needs to know more.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { Phase } from '../reload/reload.ts';
+import type { Tally } from '../stats/tally.ts';
+import type { Services } from '../upstream/services.ts';
+import type { Fleet } from '../workers/fleet.ts';
+
+export interface Observed {
+  readonly phase: Phase;
+  readonly plan: Plan;
+  readonly generation: number;
+  readonly reloads: number;
+  /** False after a reload that was refused. */
+  readonly lastReload: boolean;
+  /** Log lines that workers could not send. */
+  readonly linesDropped: number;
+  readonly services: Services;
+  readonly fleet: Fleet;
+  readonly tally: Tally;
+}

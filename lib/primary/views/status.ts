@@ -1,0 +1,144 @@
+// The answer to `bal status`: put together from what the services, workers and totals know at this moment.
+
+import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
+import type { ServicePlan } from '../../../config/plan.ts';
+import { version } from '../../version.ts';
+import type { Backend } from '../upstream/backend.ts';
+import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
+import { familiesOf } from './families.ts';
+import type { Observed } from './observed.ts';
+import type { Sink } from '../log/log.ts';
+import { drainingStatus } from '../reload/old-workers.ts';
+import { exposition } from './metrics.ts';
+import type { Tally } from '../stats/tally.ts';
+import type { ServiceCounts } from '../stats/totals.ts';
+import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.ts';
+import { endsOf } from './why.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
+
+/** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
+const REFRESH_MS = 250;
+
+/** `startedAt` in performance.now() terms. */
+export async function statusOf(instance: Observed, sink: Sink, startedAt: number): Promise<Status> {
+  const { fleet, tally, plan } = instance;
+  await tally.refresh(fleet.all(), REFRESH_MS);
+  const services = plan.services.map((service) => serviceStatus(instance, service));
+  const [first] = services;
+  const { clients, backends: relayed } = instanceSum(tally.totals);
+  return {
+    running: true,
+    pid: process.pid,
+    config_path: plan.configPath,
+    bind_address: first?.bind_address ?? null,
+    port: first?.port ?? null,
+    method: first?.method ?? null,
+    backend_total: first?.backend_total ?? null,
+    backend_reachable: first?.backend_reachable ?? null,
+    backends: first?.backends ?? [],
+    active_connections: first?.active_connections ?? null,
+    last_check_time: first?.last_check_time ?? null,
+    protection_mode: first?.protection_mode ?? { enabled: null, reason: null, since: null, exit_condition: null },
+    version,
+    engine: fleet.all().find((worker) => worker.engine !== null)?.engine ?? null,
+    uptime_ms: Math.round(performance.now() - startedAt),
+    generation: instance.generation,
+    state: instance.phase,
+    max_connections: plan.maxConnections,
+    services,
+    // Those that serve first: there may be many old ones.
+    workers: [...fleet.all()].sort(byService).flatMap((worker) => workerStatus(instance, worker)),
+    draining: drainingStatus(instance),
+    totals: {
+      active_connections: clients.active,
+      connections_total: admitted(clients),
+      bytes_in: relayed.bytes_in,
+      bytes_out: relayed.bytes_out,
+      rejected_total: clients.ended_overload_total,
+      failed_total: clients.ended_no_backend_total + clients.ended_connect_failed_total,
+      workers_respawned_total: fleet.respawned,
+      reloads_total: instance.reloads,
+      log_lines_dropped_total: sink.dropped + instance.linesDropped,
+    },
+    log: { file: sink.file, fault: sink.fault },
+  };
+}
+
+/** The answer to `GET /metrics`. */
+export async function metricsOf(instance: Observed, sink: Sink, startedAt: number): Promise<string> {
+  await instance.tally.refresh(instance.fleet.all(), REFRESH_MS);
+  return exposition(familiesOf(instance, startedAt, sink.dropped + instance.linesDropped));
+}
+
+function serviceStatus({ services, tally }: Observed, plan: ServicePlan): ServiceStatus {
+  const service = services.get(plan.name);
+  const pool = service?.pool.backends ?? [];
+  const staying = pool.filter((backend) => !backend.draining);
+  const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
+  const { clients } = serviceSum(tally.totals, plan.name);
+  return {
+    name: plan.name,
+    bind_address: plan.bindAddress,
+    port: plan.port,
+    method: plan.method,
+    backend_total: staying.length,
+    backend_reachable: staying.filter(reaches).length,
+    backends: pool.map((backend) => backendStatus(tally, plan.name, backend, reaches(backend))),
+    health_check: plan.healthCheck.type,
+    active_connections: clients.active,
+    last_check_time: latest(staying),
+    protection_mode: services.protection(plan.name),
+    ends: endsOf(clients),
+    recent: tally.recent(plan.name, null),
+  };
+}
+
+function backendStatus(tally: Tally, service: string, backend: Backend, reachable: boolean): BackendStatus {
+  const counted = backendSum(tally.totals, service, backend.address);
+  return {
+    address: backend.address,
+    reachable,
+    state: stateOf(backend),
+    active_connections: counted.active,
+    last_check_time: backend.lastCheck === null ? null : new Date(backend.lastCheck.wall).toISOString(),
+    counters: backend.counters,
+    connections_total: counted.connections_total,
+    bytes_in: counted.bytes_in,
+    bytes_out: counted.bytes_out,
+    cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
+    recent: tally.recent(service, backend.address),
+  };
+}
+
+function byService(one: WorkerProcess, other: WorkerProcess): number {
+  return Number(one.state === 'draining') - Number(other.state === 'draining');
+}
+
+function workerStatus({ tally }: Observed, worker: WorkerProcess): WorkerStatus[] {
+  if (worker.state === 'gone') return [];
+  const { clients, backends } = workerSum(tally.totals, worker.pid);
+  return [
+    {
+      id: worker.id,
+      pid: worker.pid,
+      state: worker.state,
+      generation: worker.generation,
+      active_connections: clients.active,
+      connections_total: admitted(clients),
+      bytes_in: backends.bytes_in,
+      bytes_out: backends.bytes_out,
+      rejected_total: clients.ended_overload_total,
+      rss_bytes: tally.rssBytes(worker),
+    },
+  ];
+}
+
+/** Clients that were let in. */
+function admitted({ accepted_total, ended_overload_total }: ServiceCounts): number {
+  return accepted_total - ended_overload_total;
+}
+
+function latest(backends: readonly Backend[]): string | null {
+  const walls = backends.flatMap(({ lastCheck }) => (lastCheck === null ? [] : [lastCheck.wall]));
+  return walls.length === 0 ? null : new Date(Math.max(...walls)).toISOString();
+}

@@ -1,0 +1,115 @@
+// What is said of a service or a backend whose clients fail though its health is well: what its last clients met, why that
+// is likely, what to do.
+
+import type { RecentStatus, Triplet } from '../../control/protocol.ts';
+import { listed } from '../../units.ts';
+
+/** What this machine was short of, by system call and errno. */
+export type Short = Readonly<Record<string, number>>;
+
+/** `resetting`: its backends that reset many of their clients. */
+export function clientsTrouble(
+  name: string,
+  recent: RecentStatus,
+  resetting: readonly string[],
+  short: Short,
+): Triplet {
+  const reason = most(recent.by_reason, ['backend_reset', 'connect_failed', 'no_backend', 'overload']);
+  const clients = (count: number): string => `${count} of the last ${recent.ended} clients of ${name}`;
+  const since = sinceOf(recent);
+  if (reason === 'connect_failed' && recent.local * 2 >= (recent.by_reason[reason] ?? 0)) {
+    const what_happened = `${clients(recent.local)} were refused because this machine ran short${of(short)}, ${since}`;
+    return { what_happened, ...shortageAdvice(short) };
+  }
+  const count = recent.by_reason[reason] ?? 0;
+  switch (reason) {
+    case 'backend_reset':
+      return {
+        what_happened: `${clients(count)} were reset by ${resetting.length === 0 ? 'a backend' : listed(resetting)}${earlyOf(recent)}, ${since}`,
+        ...RESETS,
+      };
+    case 'connect_failed':
+      return {
+        what_happened: `${clients(count)} could not be connected to any backend, ${since}`,
+        why_likely: 'every backend that was tried refused or did not answer in time',
+        do_this_now:
+          'look at the backends below; log_connections: failed records which were tried, and why each failed',
+      };
+    case 'no_backend':
+      return {
+        what_happened: `${clients(count)} found no backend to try, ${since}`,
+        why_likely: 'no backend has an address yet: DNS is failing',
+        do_this_now: 'try: getent hosts NAME; correct the names or DNS',
+      };
+    case 'overload':
+      return {
+        what_happened: `${clients(count)} were refused for overload, ${since}`,
+        why_likely: 'more clients than max_concurrent_connections, or the limit of file descriptors, allows',
+        do_this_now:
+          "raise runtime.max_concurrent_connections (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
+      };
+  }
+}
+
+export function backendTrouble(address: string, recent: RecentStatus, short: Short): Triplet {
+  const reason = most(recent.by_reason, ['backend_reset', 'local']);
+  const count = `${recent.by_reason[reason] ?? 0} of the last ${recent.ended}`;
+  const since = sinceOf(recent);
+  switch (reason) {
+    case 'backend_reset':
+      return {
+        what_happened: `${count} clients of ${address} were reset by it${earlyOf(recent)}, ${since}`,
+        ...RESETS,
+      };
+    case 'local':
+      return {
+        what_happened: `${count} connects to ${address} failed because this machine ran short${of(short)}, ${since}`,
+        ...shortageAdvice(short),
+      };
+  }
+}
+
+const RESETS = {
+  why_likely:
+    'it accepts and then gives up: its own limit of connections, its access rules, a crash on what clients send, or a middlebox on the way',
+  do_this_now: "read the service's own log for the time shown; a health check only sees that it accepts",
+};
+
+function shortageAdvice(short: Short): Omit<Triplet, 'what_happened'> {
+  const [worst = ''] = Object.entries(short).sort(([, a], [, b]) => b - a)[0] ?? [];
+  if (worst.endsWith('EADDRNOTAVAIL')) {
+    return {
+      why_likely:
+        'no source port is left for that address: all of net.ipv4.ip_local_port_range are in use, or were a minute ago (TIME_WAIT)',
+      do_this_now:
+        'widen net.ipv4.ip_local_port_range, add addresses of backends, or let clients keep their connections for longer',
+    };
+  }
+  if (worst.endsWith('EMFILE') || worst.endsWith('ENFILE') || worst === 'descriptors') {
+    return {
+      why_likely: 'the limit of file descriptors is used up',
+      do_this_now: 'raise it (ulimit -Hn, LimitNOFILE= of systemd, fs.file-max) and restart bal',
+    };
+  }
+  return {
+    why_likely: 'the ports for outgoing connections, the file descriptors or the memory are used up',
+    do_this_now: "run 'bal doctor --verbose' and look for worker.short in the log",
+  };
+}
+
+function most<const K extends string>(counts: Readonly<Record<string, number>>, among: readonly [K, ...K[]]): K {
+  return among.reduce((best, one) => ((counts[one] ?? 0) > (counts[best] ?? 0) ? one : best));
+}
+
+function sinceOf({ since }: RecentStatus): string {
+  return `since ${since ?? '?'}`;
+}
+
+function of(short: Short): string {
+  const names = Object.keys(short);
+  return names.length === 0 ? '' : ` (${names.join(', ')})`;
+}
+
+function earlyOf({ reset_early }: RecentStatus): string {
+  return reset_early === 0 ? '' : `, ${reset_early} before a byte had come`;
+}

@@ -1,0 +1,201 @@
+// Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
+
+import type { BackendWhy, RecentStatus, ServiceWhy, Triplet, Why } from '../../control/protocol.ts';
+import type { Runtime, ServicePlan } from '../../../config/plan.ts';
+import { REASONS } from '../../ipc/reasons.ts';
+import { listed } from '../../units.ts';
+import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
+import { cooldownLeft, stateOf } from '../upstream/backend.ts';
+import type { Observed } from './observed.ts';
+import { drainingStatus } from '../reload/old-workers.ts';
+import type { Service } from '../upstream/services.ts';
+import type { ServiceCounts } from '../stats/totals.ts';
+import { serviceSum } from '../stats/totals.ts';
+import { backendTrouble, clientsTrouble } from './trouble.ts';
+import type { Short } from './trouble.ts';
+
+export function whyOf(instance: Observed): Why {
+  const { plan, services, tally } = instance;
+  const shortages = tally.short();
+  return {
+    shortages,
+    draining: drainingStatus(instance),
+    services: plan.services.flatMap(({ name }) => {
+      const service = services.get(name);
+      if (service === undefined) return [];
+      return [
+        serviceWhy(service, {
+          protection: services.protection(name),
+          ends: endsOf(serviceSum(tally.totals, name).clients),
+          recent: (address) => tally.recent(name, address),
+          shortages,
+        }),
+      ];
+    }),
+  };
+}
+
+/** Connections by the reason of their end. */
+export function endsOf(clients: ServiceCounts): Record<string, number> {
+  return Object.fromEntries(REASONS.map((reason) => [reason, clients[`ended_${reason}_total`]]));
+}
+
+interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
+  /** Of one of its backends, null: of its clients. */
+  readonly recent: (address: string | null) => RecentStatus;
+  readonly shortages: Short;
+}
+
+function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentOf, shortages }: Facts): ServiceWhy {
+  const now = performance.now();
+  const recent = recentOf(null);
+  const backends = pool.backends.map((backend) => {
+    const own = recentOf(backend.address);
+    const judged = backendWhy(backend, own, plan, now);
+    // Where health has something to say, that comes first.
+    const isUnseen = own.failing && judged.verdict === 'in_use';
+    return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
+  });
+  const live = backends.filter(({ verdict }) => verdict !== 'draining');
+  const out = live.filter(({ verdict }) => verdict === 'out');
+  const verdict =
+    live.length > 0 && out.length === live.length
+      ? 'failing_open'
+      : out.length > 0 || recent.failing
+        ? 'degraded'
+        : 'serving';
+  const resetting = backends.filter(
+    (backend) => backend.recent.failing && (backend.recent.by_reason['backend_reset'] ?? 0) > 0,
+  );
+  return {
+    name: plan.name,
+    health_check: plan.healthCheck.type,
+    verdict,
+    problem:
+      recent.failing && verdict !== 'failing_open'
+        ? clientsTrouble(
+            plan.name,
+            recent,
+            resetting.map(({ address }) => address),
+            shortages,
+          )
+        : serviceProblem(verdict, out, live.length),
+    protection,
+    ends,
+    recent,
+    backends,
+  };
+}
+
+function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Triplet | null {
+  switch (verdict) {
+    case 'serving':
+      return null;
+    case 'degraded':
+      return {
+        what_happened: `${out.length} of ${total} backends are out: ${listed(out.map(({ address }) => address))}`,
+        why_likely: 'they refuse connections or do not answer; the others carry their share',
+        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and repair what it names`,
+      };
+    case 'failing_open':
+      return {
+        what_happened: 'no backend is reachable; clients are sent to all of them in turn all the same',
+        why_likely: 'network path, backend service or DNS is failing',
+        do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
+      };
+  }
+}
+
+function backendWhy(
+  backend: Backend,
+  recent: RecentStatus,
+  { runtime, healthCheck }: ServicePlan,
+  now: number,
+): BackendWhy {
+  const evidence = backend.evidence.map(({ source, cause, count, firstWall, lastWall }) => ({
+    source,
+    cause,
+    count,
+    first: new Date(firstWall).toISOString(),
+    last: new Date(lastWall).toISOString(),
+  }));
+  const common = { address: backend.address, state: stateOf(backend), recent, evidence };
+  const left = cooldownLeft(backend, now);
+  if (backend.draining) {
+    return {
+      ...common,
+      verdict: 'draining',
+      problem: null,
+      ends_when: 'its last connection ends: it left the configuration',
+    };
+  }
+  const isChecked = healthCheck.type !== 'none';
+  if (backend.health === 'down' || backend.ip === null) {
+    const ends_when = isChecked ? recovery(backend, runtime) : trial(backend, left);
+    return { ...common, verdict: 'out', problem: backendProblem(backend), ends_when };
+  }
+  if (left > 0 && !isChecked) {
+    const ends_when = `a client is connected, or ${Math.ceil(left)} ms are over`;
+    return { ...common, verdict: 'cooling_down', problem: backendProblem(backend), ends_when };
+  }
+  if (left > 0) {
+    const ends_when = `a health check passes (every ${runtime.healthIntervalMs} ms), or ${Math.ceil(left)} ms are over`;
+    return { ...common, verdict: 'cooling_down', problem: backendProblem(backend), ends_when };
+  }
+  return { ...common, verdict: 'in_use', problem: null, ends_when: null };
+}
+
+function recovery({ passes }: Backend, { rise, healthIntervalMs }: Runtime): string {
+  const needed = Math.max(1, rise - passes);
+  return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (one every ${healthIntervalMs} ms)`;
+}
+
+/** Nobody but clients can find out that it is back. */
+function trial({ ip }: Backend, left: number): string {
+  if (ip === null) return 'its name resolves';
+  return `a client is connected; the next is tried ${left > 0 ? `in ${Math.ceil(left)} ms` : 'now'}`;
+}
+
+function backendProblem({ address, evidence }: Backend): Triplet {
+  const last = evidence.findLast(({ cause }) => cause !== null);
+  const cause: Cause = last?.cause ?? 'other';
+  return { what_happened: whatHappened(address, cause, last), ...ADVICE[cause] };
+}
+
+function whatHappened(address: string, cause: Cause, last: Evidence | undefined): string {
+  if (last === undefined) return `${address} has not been reached yet`;
+  const what = last.source === 'check' ? 'health check' : "client's connect";
+  const times = last.count === 1 ? `the last ${what}` : `the last ${last.count} ${what}s`;
+  return `${address}: ${times} failed: ${cause}`;
+}
+
+const ADVICE: Readonly<Record<Cause, Omit<Triplet, 'what_happened'>>> = {
+  refused: {
+    why_likely: 'nothing listens on that port: the service is stopped, restarting, or on another port',
+    do_this_now: 'start the service there, or correct host and port in the configuration and run bal graceful',
+  },
+  timeout: {
+    why_likely: 'the host is down, a firewall drops the packets, or the service accepts too slowly',
+    do_this_now: 'check the host, the route and the firewall between here and there',
+  },
+  unreachable: {
+    why_likely: 'no route to that host, or the network between is down',
+    do_this_now: 'check the routing table and the network interface (ip route get HOST)',
+  },
+  reset: {
+    why_likely: 'the service, or something on the path, resets connections at once: overload, access rules or a crash',
+    do_this_now: "read the service's own log for the time shown",
+  },
+  dns: {
+    why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
+    do_this_now: 'try: getent hosts NAME; correct the name or DNS',
+  },
+  local: {
+    why_likely: 'this machine ran short of descriptors, ports or memory',
+    do_this_now: "run 'bal doctor --verbose'",
+  },
+  other: {
+    why_likely: 'an error that bal does not know',
+    do_this_now: "run 'bal doctor --verbose' and read the service's own log",
+  },
+};

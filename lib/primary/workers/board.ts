@@ -1,0 +1,77 @@
+// The owner of the board on which the workers see how many clients each of them has: makes it, says who sits where, and
+// clears the seats of those that are gone.
+
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+
+import { SEAT_BYTES, SEATS } from '../../engine/board.ts';
+
+export interface Board {
+  /** To be inherited by the workers. Null: it could not be made, and they do without. */
+  readonly fd: number | null;
+  /** A seat for a worker that is about to be forked; 0: there is none. */
+  readonly take: () => number;
+  /** That worker is gone. 0 is nobody's and ignored. */
+  readonly free: (seat: number) => void;
+}
+
+/** `folder` has to be memory: a worker that writes to a page of a slow or full disk would wait, or be killed. */
+export function createBoard(folder = '/dev/shm'): Board {
+  const fd = make(folder);
+  const taken = new Set<number>();
+
+  function write(bytes: Uint8Array, at: number): void {
+    if (fd === null) return;
+    try {
+      writeSync(fd, bytes, 0, bytes.length, at);
+    } catch {
+      // Clients are dealt out less evenly then, which is no reason for the primary to end.
+    }
+  }
+
+  function tellEnd(): void {
+    const end = Buffer.alloc(4);
+    const number = taken.size === 0 ? 0 : Math.max(...taken) + 1;
+    if (endianness() === 'LE') end.writeUInt32LE(number);
+    else end.writeUInt32BE(number);
+    write(end, 0);
+  }
+
+  return {
+    fd,
+    take() {
+      if (fd === null) return 0;
+      // The lowest, so that few are looked at.
+      let seat = 1;
+      while (taken.has(seat)) seat++;
+      if (seat >= SEATS) return 0;
+      taken.add(seat);
+      tellEnd();
+      return seat;
+    },
+    free(seat) {
+      if (!taken.delete(seat)) return;
+      write(new Uint8Array(SEAT_BYTES), seat * SEAT_BYTES);
+      tellEnd();
+    },
+  };
+}
+
+/** A file without a name: it is gone with the last process that has it open. */
+function make(folder: string): number | null {
+  const path = join(folder, `bal-board-${randomUUID()}`);
+  const size = SEATS * SEAT_BYTES;
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    // Zeros instead of a hole: a worker that touched memory for which there is no room would be killed.
+    if (writeSync(fd, new Uint8Array(size)) === size) return fd;
+  } catch {
+    // The next folder may have room.
+  }
+  if (fd !== null) closeSync(fd);
+  return null;
+}

@@ -1,0 +1,42 @@
+// When a draining worker's time is up. A worker ends itself at its deadline; one that does not is killed soon after, and
+// one that has all the time it needs never. Owner of the timers.
+
+import type { Drain } from '../../drain.ts';
+import { drainUntil, notDraining, timerAt, told } from '../../drain.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+/** A draining worker ends itself at its deadline; this much later it is killed. */
+const KILL_GRACE_MS = 3000;
+
+export interface Deadlines {
+  /** It was told to drain; see the message `drain`. */
+  set(worker: WorkerProcess, timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  /** When its last connections are cut, in terms of performance.now(); Infinity: never. */
+  until(worker: WorkerProcess): number;
+  /** It is gone. */
+  forget(worker: WorkerProcess): void;
+}
+
+interface Deadline {
+  readonly drain: Drain;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+export function createDeadlines(): Deadlines {
+  const deadlines = new Map<WorkerProcess, Deadline>();
+  return {
+    set(worker, timeoutMs, why) {
+      const now = performance.now();
+      const before = deadlines.get(worker);
+      clearTimeout(before?.timer);
+      const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, worker, now);
+      const timer = timerAt(drainUntil(drain) + KILL_GRACE_MS, now, () => worker.kill());
+      deadlines.set(worker, { drain, timer });
+    },
+    until: (worker) => drainUntil(deadlines.get(worker)?.drain ?? notDraining),
+    forget(worker) {
+      clearTimeout(deadlines.get(worker)?.timer);
+      deadlines.delete(worker);
+    },
+  };
+}

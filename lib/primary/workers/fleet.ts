@@ -1,0 +1,250 @@
+// The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
+// slots; all else about a worker is its WorkerProcess.
+
+import type { BoundHandle } from '../../engine/engine.ts';
+import { createDeadlines } from './deadlines.ts';
+import { watchForHung } from './hung.ts';
+import type { Log } from '../log/log.ts';
+import { LOOP_CRASHES, respawnDelay, STABLE_MS } from './respawn.ts';
+import type { StandBy } from './stand-by.ts';
+import { allUp, firstFailure } from './stand-by.ts';
+import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
+import { forkWorker } from './worker-process.ts';
+import { tellDeath, tellEnd, tellLoop, tellReady } from './worker-log.ts';
+
+/** A worker that does not come up during a roll is tried so often. */
+const ROLL_ATTEMPTS = 2;
+const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
+
+export interface FleetEvents {
+  /** A worker process exists; it does not serve yet. */
+  readonly forked: (worker: WorkerProcess) => void;
+  /** A message of a worker that is not about its own start and end. */
+  readonly news: (worker: WorkerProcess, message: WorkerNews) => void;
+  /** It serves: give it what is particular to it. */
+  readonly ready: (worker: WorkerProcess) => void;
+  /** It was told to take no more clients. */
+  readonly draining: (worker: WorkerProcess) => void;
+  /** Its process is gone; returns how many connections it had when it last reported. */
+  readonly gone: (worker: WorkerProcess) => number;
+}
+
+/** What all workers of one configuration share. */
+export interface Generation extends Assignment {
+  readonly handles: readonly BoundHandle[];
+  readonly number: number;
+  readonly workers: number;
+}
+
+interface Slot {
+  readonly id: number;
+  /** What its worker serves, and what takes its place when it dies: during a roll not the same in all slots. */
+  generation: Generation;
+  worker: WorkerProcess | null;
+  crashes: number;
+  respawn: NodeJS.Timeout | null;
+}
+
+export interface Fleet {
+  /** `standing` are workers of that generation that stand by and serve at once; where there are none, new ones are started. */
+  start(generation: Generation, standing?: readonly WorkerProcess[]): Promise<ReadyResult>;
+  /** Starts workers beside those that serve: they have all but their listening sockets, and take no slot before start(). */
+  standBy(generation: Generation): Promise<StandBy>;
+  /** Replaces all workers by ones of `next`, new first. On failure the workers of the old generation serve again. */
+  roll(next: Generation): Promise<ReadyResult & { readonly replaced: number }>;
+  /** All stop accepting and finish what they have; nobody takes their place until start(). */
+  retireAll(): void;
+  /** Gives these, which drain already, so much time at most, unless a stop gives them its own; resolves when they are gone. */
+  hurry(workers: readonly WorkerProcess[], timeoutMs: number): Promise<void>;
+  /** When the last connections of a draining worker are cut, in terms of performance.now(); Infinity: never. */
+  drainsUntil(worker: WorkerProcess): number;
+  /**
+   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since it
+   * was called first. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
+   */
+  stop(timeoutMs: number | null): Promise<number>;
+  /** Every live worker, the draining ones too. */
+  all(): readonly WorkerProcess[];
+  readonly respawned: number;
+}
+
+/** `startWorker` is forkWorker, or what stands in for it where there are to be no processes. */
+export function createFleet(log: Log, events: FleetEvents, startWorker = forkWorker): Fleet {
+  const slots = new Map<number, Slot>();
+  const live = new Set<WorkerProcess>();
+  const deadlines = createDeadlines();
+  let active: Generation | null = null;
+  let stopping = false;
+  let respawned = 0;
+  let cutByStop = 0;
+
+  function fork(id: number, generation: Generation, standsBy = false): WorkerProcess {
+    const assignment = standsBy ? { ...generation, handles: null } : generation;
+    const worker = startWorker(id, generation.number, assignment, events.news);
+    const startedAt = performance.now();
+    live.add(worker);
+    events.forked(worker);
+    void worker.ready.then(({ ok }) => {
+      if (!ok) return;
+      tellReady(log, worker, performance.now() - startedAt);
+      events.ready(worker);
+    });
+    void worker.exited.then((exit) => ended(worker, exit, startedAt));
+    return worker;
+  }
+
+  function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
+    live.delete(worker);
+    deadlines.forget(worker);
+    const lost = events.gone(worker);
+    // Without a last word it was killed, and its clients with it.
+    const cut = exit.cut ?? lost;
+    if (stopping) cutByStop += cut;
+    const slot = slots.get(worker.id);
+    if (slot?.worker !== worker || stopping) return tellEnd(log, worker, exit, cut);
+    slot.worker = null;
+    slot.crashes = performance.now() - startedAt > STABLE_MS ? 0 : slot.crashes + 1;
+    const others = [...slots.values()].some((other) => other.worker !== null);
+    const delayMs = respawnDelay(slot.crashes, others);
+    tellDeath(log, worker, exit, lost, delayMs);
+    if (slot.crashes === LOOP_CRASHES) tellLoop(log, worker, exit);
+    scheduleRespawn(slot, delayMs);
+  }
+
+  function scheduleRespawn(slot: Slot, delayMs: number): void {
+    if (stopping) return;
+    slot.respawn = setTimeout(() => {
+      slot.respawn = null;
+      if (stopping || slot.worker !== null) return;
+      respawned++;
+      slot.worker = fork(slot.id, slot.generation);
+    }, delayMs);
+  }
+
+  function drain(worker: WorkerProcess, timeoutMs: number | null): void {
+    const why = stopping ? 'stopped' : 'drain';
+    worker.drain(timeoutMs, why);
+    deadlines.set(worker, timeoutMs, why);
+    events.draining(worker);
+  }
+
+  /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */
+  async function swap(slot: Slot, generation: Generation): Promise<ReadyResult> {
+    let result: ReadyResult = { ok: false, reason: 'was not tried' };
+    for (let attempt = 0; attempt < ROLL_ATTEMPTS && !stopping; attempt++) {
+      const fresh = fork(slot.id, generation);
+      result = await fresh.ready;
+      if (!result.ok) {
+        fresh.kill();
+        continue;
+      }
+      if (slot.respawn !== null) clearTimeout(slot.respawn);
+      slot.respawn = null;
+      const old = slot.worker;
+      slot.worker = fresh;
+      slot.generation = generation;
+      slot.crashes = 0;
+      if (old !== null) drain(old, null);
+      return result;
+    }
+    return stopping ? beingStopped : result;
+  }
+
+  /** The slot of that number; a new one is for `generation`. */
+  function slotOf(id: number, generation: Generation): Slot {
+    const slot = slots.get(id) ?? { id, generation, worker: null, crashes: 0, respawn: null };
+    slots.set(id, slot);
+    return slot;
+  }
+
+  async function restore(slot: Slot, generation: Generation): Promise<void> {
+    // Whatever comes of the swap: what dies from now on is replaced by the old generation.
+    slot.generation = generation;
+    await swap(slot, generation);
+  }
+
+  function retire(slot: Slot): void {
+    if (slot.respawn !== null) clearTimeout(slot.respawn);
+    slots.delete(slot.id);
+    // A stop has told everybody how long they have; this would give them the time of a reload instead.
+    if (slot.worker !== null && !stopping) drain(slot.worker, null);
+  }
+
+  const watch = watchForHung(log, () => [...live]);
+
+  return {
+    async start(generation, standing = []) {
+      if (stopping) return beingStopped;
+      active = generation;
+      const results = await Promise.all(
+        idsOf(generation).map((id) => {
+          const ready = standing.find((worker) => worker.id === id && worker.state === 'forked');
+          ready?.listen(generation.handles);
+          const worker = ready ?? fork(id, generation);
+          slotOf(id, generation).worker = worker;
+          return worker.ready;
+        }),
+      );
+      return firstFailure(results) ?? { ok: true };
+    },
+
+    async standBy(generation) {
+      if (stopping) return beingStopped;
+      const result = await allUp(idsOf(generation).map((id) => fork(id, generation, true)));
+      return stopping ? beingStopped : result;
+    },
+
+    async roll(next) {
+      const previous = active;
+      let replaced = 0;
+      for (let id = 1; id <= next.workers; id++) {
+        const result = await swap(slotOf(id, next), next);
+        if (result.ok) {
+          replaced++;
+          continue;
+        }
+        // Back to where we were: what was swapped gets workers of the old generation, new first again.
+        if (previous !== null) {
+          for (const slot of slots.values()) {
+            if (slot.id > previous.workers) retire(slot);
+            else if (slot.id < id) await restore(slot, previous);
+          }
+        }
+        return { ...result, replaced: 0 };
+      }
+      active = next;
+      for (const slot of slots.values()) if (slot.id > next.workers) retire(slot);
+      return { ok: true, replaced };
+    },
+
+    retireAll() {
+      active = null;
+      for (const slot of slots.values()) retire(slot);
+    },
+
+    async hurry(workers, timeoutMs) {
+      if (stopping) return;
+      workers.forEach((worker) => drain(worker, timeoutMs));
+      await Promise.all(workers.map(({ exited }) => exited));
+    },
+
+    async stop(timeoutMs) {
+      stopping = true;
+      for (const slot of slots.values()) if (slot.respawn !== null) clearTimeout(slot.respawn);
+      for (const worker of live) drain(worker, timeoutMs);
+      await Promise.all([...live].map((worker) => worker.exited));
+      watch.stop();
+      return cutByStop;
+    },
+
+    drainsUntil: (worker) => deadlines.until(worker),
+    all: () => [...live],
+    get respawned() {
+      return respawned;
+    },
+  };
+}
+
+function idsOf({ workers }: Generation): number[] {
+  return Array.from({ length: workers }, (_, i) => i + 1);
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { until } from '../../testing/until.ts';
+import { bindTcp } from '../../engine/handles.ts';
+import type { BoundHandle } from '../../engine/engine.ts';
+import { forkWorker, type WorkerNews } from './worker-process.ts';
+
+// ENOENT comes as an event after the fork, ENOTDIR is thrown by it: as EAGAIN and ENOMEM do, which a test cannot have.
+for (const [code, program] of [
+  ['ENOENT', '/nowhere/node'],
+  ['ENOTDIR', '/dev/null/node'],
+] as const) {
+  test(`a worker that cannot be forked (${code}) is gone and says why, and nothing is thrown`, async (t) => {
+    const before = process.execPath;
+    t.after(() => {
+      process.execPath = before;
+    });
+    process.execPath = program;
+    const table = {
+      generation: 1,
+      version: 1,
+      logLevel: 'info',
+      logConnections: 'none',
+      carries: null,
+      services: [],
+    } as const;
+    const worker = forkWorker(
+      1,
+      1,
+      { engine: 'js', handles: [], drainMs: 1000, reloadDrainMs: 0, table: () => table },
+      () => undefined,
+    );
+    const ready = await worker.ready;
+    assert.ok(!ready.ok);
+    assert.match(ready.reason, new RegExp(`cannot be forked: .*${code}`));
+    assert.deepEqual(await worker.exited, { reason: ready.reason, cut: null });
+    assert.equal(worker.state, 'gone');
+    worker.drain(0, 'stopped');
+    worker.send({ kind: 'report', id: 1 });
+    worker.kill();
+  });
+}
+
+function bound(t: TestContext): BoundHandle {
+  const handle = bindTcp('127.0.0.1', 0);
+  t.after(() => handle.close());
+  return handle;
+}
+
+/** Says hello three times, and that it listens on what it was not given; counts what it gets to listen on. */
+const MAD = `
+  let listens = 0;
+  process.on('message', (message, handle) => {
+    if (message.kind === 'listen') listens++;
+    const answer = { kind: 'counters', id: message.id, changes: [listens], short: {}, rssBytes: 1, reached: [] };
+    if (message.kind === 'report') process.send(answer);
+  });
+  process.on('disconnect', () => process.exit());
+  for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });
+  for (const service of [0, 0, 7, 8]) process.send({ kind: 'listening', service });
+  process.send({ kind: 'drained', cut: 0 });
+  process.send({ kind: 'records_dropped', count: 0 });
+`;
+
+test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-mad-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'mad.cjs'), MAD);
+  const program = join(folder, 'node');
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'mad.cjs')}'\n`, { mode: 0o755 });
+  const before = process.execPath;
+  process.execPath = program;
+  t.after(() => {
+    process.execPath = before;
+  });
+  const handles = [bound(t), bound(t)];
+  const table = {
+    generation: 1,
+    version: 1,
+    logLevel: 'info',
+    logConnections: 'none',
+    carries: null,
+    services: [],
+  } as const;
+  const heard: WorkerNews[] = [];
+  const worker = forkWorker(
+    1,
+    1,
+    { engine: 'js', handles, drainMs: 1000, reloadDrainMs: 0, table: () => table },
+    (_worker, message) => {
+      heard.push(message);
+    },
+  );
+  t.after(() => worker.kill());
+  await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records_dropped'));
+  assert.equal(worker.state, 'forked');
+  worker.send({ kind: 'report', id: 5 });
+  const counters = await until('it answers', () => heard.find((message) => message.kind === 'counters'));
+  assert.deepEqual(counters.changes, [2], 'each of the two sockets once');
+});

@@ -1,0 +1,244 @@
+// One worker process as the primary sees it: forked → ready → draining → gone. Knows nothing of slots or reloads.
+
+import { Readable } from 'node:stream';
+
+import type { EngineChoice } from '../../../config/plan.ts';
+import { deferred } from '../../deferred.ts';
+import type { DrainLimits } from '../../drain.ts';
+import type { BoundHandle } from '../../engine/engine.ts';
+import { toPrimary } from '../../ipc/incoming.ts';
+import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
+import { RECORDS_FD } from '../../ipc/records.ts';
+import type { Table } from '../../ipc/table.ts';
+import { unreachable } from '../../unreachable.ts';
+import { guardChannel } from './channel-guard.ts';
+import { fork } from './fork.ts';
+import { readRecords } from './record-lines.ts';
+
+/** What a generation asks of its workers; of the limits the longest of its services. */
+export interface Assignment extends DrainLimits {
+  readonly engine: EngineChoice;
+  /** One bound handle a service, in the table's order; null: it waits for listen(). */
+  readonly handles: readonly BoundHandle[] | null;
+  table(): Table;
+}
+
+export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
+
+/** What a worker has to say beyond its own start and end. */
+export type WorkerNews =
+  | Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>
+  /** Finished log lines, one for each connection that ended. */
+  | { readonly kind: 'records'; readonly lines: Buffer };
+
+export interface Exit {
+  readonly reason: string;
+  /** Connections cut by its drain deadline; null when it died without a last word. */
+  readonly cut: number | null;
+}
+
+export type ReadyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export interface WorkerProcess extends DrainLimits {
+  /** 1 … workers; a replacement has the id of the one it replaces. */
+  readonly id: number;
+  readonly pid: number;
+  readonly generation: number;
+  readonly state: WorkerState;
+  readonly engine: 'native' | 'js' | null;
+  readonly engineNote: string | null;
+  /** performance.now() of the last message. */
+  readonly heardAt: number;
+  /** Resolves once it has started and has its table, or with the reason why it never will. */
+  readonly up: Promise<ReadyResult>;
+  /** Resolves once all listeners are served, or with the reason why it never will. */
+  readonly ready: Promise<ReadyResult>;
+  readonly exited: Promise<Exit>;
+  /** Gives it what to listen on, once, where its assignment did not; it is up. */
+  listen(handles: readonly BoundHandle[]): void;
+  /** Latest wins: while one is on its way only the newest of those that follow is kept. */
+  pushTable(table: Table): void;
+  send(message: ToWorker): void;
+  /** See the message `drain`. */
+  drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  kill(): void;
+}
+
+const READY_DEADLINE_MS = 10_000;
+
+/** `news` is called for every message that is not about the worker's own start and end. */
+export function forkWorker(
+  id: number,
+  generation: number,
+  assignment: Assignment,
+  news: (worker: WorkerProcess, message: WorkerNews) => void,
+): WorkerProcess {
+  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  const child = forked instanceof Error ? null : forked;
+  const pipe = child?.process.stdio?.[RECORDS_FD];
+  const records =
+    pipe instanceof Readable ? readRecords(pipe, (lines) => news(worker, { kind: 'records', lines })) : null;
+  let state: WorkerState = 'forked';
+  let engine: 'native' | 'js' | null = null;
+  let engineNote: string | null = null;
+  let heardAt = performance.now();
+  let cut: number | null = null;
+  /** What it did for which it was killed. */
+  let madness: string | null = null;
+  const listening = new Set<number>();
+  let sending = false;
+  let newest: Table | null = null;
+
+  let { handles } = assignment;
+
+  const up = deferred<ReadyResult>();
+  const ready = deferred<ReadyResult>();
+  const exited = deferred<Exit>();
+  const deadline = setTimeout(() => {
+    notReady(`did not become ready within ${READY_DEADLINE_MS / 1000} s`);
+    kill();
+  }, READY_DEADLINE_MS);
+
+  function notReady(reason: string): void {
+    up.resolve({ ok: false, reason });
+    ready.resolve({ ok: false, reason });
+  }
+
+  function send(message: ToWorker, handle?: BoundHandle, done?: () => void): void {
+    if (child?.isConnected() !== true) return;
+    // The handle type is libuv's own; node:child_process sends it as what it is.
+    child.process.send(message, handle as never, {}, (error) => {
+      // The worker is gone: its exit tells the rest.
+      if (error === null || error === undefined) done?.();
+    });
+  }
+
+  function pushTable(table: Table): void {
+    if (sending) {
+      newest = table;
+      return;
+    }
+    sending = true;
+    send({ kind: 'table', table }, undefined, () => {
+      sending = false;
+      const next = newest;
+      newest = null;
+      if (next !== null) pushTable(next);
+    });
+  }
+
+  function begin(): void {
+    pushTable(assignment.table());
+    if (handles !== null) listen(handles);
+    up.resolve({ ok: true });
+  }
+
+  function listen(given: readonly BoundHandle[]): void {
+    handles = given;
+    given.forEach((handle, service) => send({ kind: 'listen', service }, handle));
+  }
+
+  function hear(message: ToPrimary): void {
+    heardAt = performance.now();
+    switch (message.kind) {
+      case 'hello':
+        // Once: a second one would get the listening sockets a second time.
+        if (engine !== null) return;
+        engine = message.engine;
+        engineNote = message.note;
+        begin();
+        return;
+      case 'listening':
+        if (handles !== null && message.service < handles.length) listening.add(message.service);
+        if (listening.size === handles?.length && state === 'forked') {
+          state = 'ready';
+          clearTimeout(deadline);
+          ready.resolve({ ok: true });
+        }
+        return;
+      case 'listen_failed':
+        ready.resolve({ ok: false, reason: `cannot listen for service ${message.service}: ${message.code}` });
+        return;
+      case 'drained':
+        cut = message.cut;
+        return;
+      case 'ask':
+      case 'returned':
+      case 'counters':
+      case 'connect_failed':
+      case 'log':
+      case 'records_dropped':
+        news(worker, message);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  const worker: WorkerProcess = {
+    id,
+    pid: child?.process.pid ?? 0,
+    generation,
+    drainMs: assignment.drainMs,
+    reloadDrainMs: assignment.reloadDrainMs,
+    get state() {
+      return state;
+    },
+    get engine() {
+      return engine;
+    },
+    get engineNote() {
+      return engineNote;
+    },
+    get heardAt() {
+      return heardAt;
+    },
+    up: up.promise,
+    ready: ready.promise,
+    exited: exited.promise,
+    listen,
+    pushTable,
+    send,
+    drain(timeoutMs, why) {
+      if (state === 'gone') return;
+      state = 'draining';
+      clearTimeout(deadline);
+      notReady('was told to stop');
+      send({ kind: 'drain', timeoutMs, why });
+    },
+    kill,
+  };
+
+  function kill(): void {
+    if (state !== 'gone') child?.process.kill('SIGKILL');
+  }
+
+  function gone(reason: string): void {
+    state = 'gone';
+    over();
+    clearTimeout(deadline);
+    notReady(reason);
+    if (records === null) exited.resolve({ reason, cut });
+    else void records.end().then(() => exited.resolve({ reason, cut }));
+  }
+
+  if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);
+  if (child !== null) {
+    guardChannel(child.process, (reason) => {
+      madness = reason;
+      kill();
+    });
+  }
+  child?.on('message', (message: unknown) => {
+    const checked = toPrimary(message);
+    if (checked !== null) hear(checked);
+  });
+  // A fork that failed has an error, no pid and no exit; an error later is a send to the dying.
+  child?.on('error', (error) => {
+    if (child.process.pid === undefined) gone(`cannot be forked: ${error.message}`);
+  });
+  child?.once('exit', (code: number | null, signal: string | null) =>
+    gone(madness ?? (signal === null ? `exited with code ${code}` : `was killed by ${signal}`)),
+  );
+  return worker;
+}

@@ -1,0 +1,101 @@
+// A control server with made-up answers, for tests of what stands between a socket and its handlers.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Plan } from '../../config/plan.ts';
+import { request } from '../control/client.ts';
+import type { ReloadVerdict, Status } from '../control/protocol.ts';
+import { type ControlHandlers, serveControl } from '../control/server.ts';
+
+export const STATUS: Status = {
+  running: true,
+  pid: 1,
+  config_path: '/c',
+  bind_address: '127.0.0.1',
+  port: 1,
+  method: 'round_robin',
+  backend_total: 0,
+  backend_reachable: 0,
+  backends: [],
+  active_connections: 0,
+  last_check_time: null,
+  protection_mode: { enabled: false, reason: null, since: null, exit_condition: null },
+  version: '0',
+  engine: 'js',
+  uptime_ms: 1,
+  generation: 1,
+  state: 'running',
+  max_connections: 1,
+  services: [],
+  workers: [],
+  draining: null,
+  totals: null,
+  log: null,
+};
+export const PLAN: Plan = {
+  configPath: '/c',
+  logLevel: 'info',
+  workers: 1,
+  engine: 'auto',
+  maxConnections: 1,
+  logConnections: 'failed',
+  admin: null,
+  services: [],
+};
+export const VERDICT: ReloadVerdict = {
+  ok: true,
+  generation: 2,
+  changed: [],
+  unchangeable: [],
+  workers_replaced: 2,
+  draining: null,
+  duration_ms: 3,
+  problem: null,
+  errors: [],
+};
+
+export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
+  return {
+    status: () => Promise.resolve(STATUS),
+    plan: () => Promise.resolve(PLAN),
+    reload: () => Promise.resolve(VERDICT),
+    why: () => Promise.resolve({ shortages: {}, services: [], draining: null }),
+    events: { recent: () => [], subscribe: () => () => undefined },
+    stop: () => Promise.resolve(),
+    ...change,
+  };
+}
+
+/** Where a socket may go, in a directory of its own that is removed after the test. */
+export function socketPath(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'bal-ctl-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  return join(dir, 'bal.sock');
+}
+
+/** A server with these answers, until the test is over; returns its socket. */
+export async function serving(t: TestContext, change: Partial<ControlHandlers> = {}): Promise<string> {
+  const path = socketPath(t);
+  const control = await serveControl(path, handlers(change));
+  t.after(() => control.close());
+  return path;
+}
+
+export async function stillAnswers(path: string): Promise<void> {
+  assert.deepEqual(await request(path, 'GET', '/status', undefined, 30_000), { ok: true, status: 200, body: STATUS });
+}
+
+/** All that comes back until the server hangs up. */
+export async function converse(path: string, ...chunks: readonly (string | Buffer)[]): Promise<string> {
+  const socket = connect({ path, allowHalfOpen: true });
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  socket.on('error', () => {});
+  for (const chunk of chunks) socket.write(chunk);
+  await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
+  socket.destroy();
+  return text;
+}

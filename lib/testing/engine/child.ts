@@ -1,0 +1,68 @@
+// An engine in a process of its own, for what cannot be tried inside the test's: run short of descriptors, or alone in a
+// network where one port is all there is. Started by process.ts with the engine's name, the port to listen on and the
+// port of the only backend; answers each message with a Report.
+
+import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
+import type { Shortages } from '../../engine/engine.ts';
+import { bindTcp, localPort } from '../../engine/handles.ts';
+import { engineNamed } from './engines.ts';
+
+export interface Report {
+  readonly port: number;
+  readonly active: number;
+  readonly accepted: number;
+  readonly ends: readonly string[];
+  readonly failures: readonly string[];
+  readonly shortages: Shortages;
+  /** CPU time of the process so far. */
+  readonly cpuMs: number;
+}
+
+const [name, listenOn, backendPort] = process.argv.slice(2);
+const found = engineNamed(name === 'native' ? 'native' : 'js');
+if (!found.ok) throw new Error(`Cannot run the ${name} engine: ${found.reason}`);
+
+let accepted = 0;
+const ends: string[] = [];
+const failures: string[] = [];
+const engine = found.create(
+  {
+    accepted: () => {
+      accepted++;
+      return 0;
+    },
+    failed: (_, cause) => {
+      failures.push(CONNECT_FAILURES[cause]);
+      return REFUSE;
+    },
+    connected: () => undefined,
+    ended: (_, end) => ends.push(ENDS[end]),
+  },
+  1,
+);
+const handle = bindTcp('127.0.0.1', Number(listenOn));
+const port = localPort(handle);
+engine.route(0, '127.0.0.1', Number(backendPort));
+engine.listen(0, handle, {
+  backlog: 511,
+  connectTimeoutMs: 2000,
+  idleMs: 60_000,
+  keepaliveMs: 0,
+  halfClosedMs: 60_000,
+});
+
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  const { active } = engine;
+  const report: Report = {
+    port,
+    active,
+    accepted,
+    ends,
+    failures,
+    shortages: engine.shortages(),
+    cpuMs: (user + system) / 1000,
+  };
+  process.send?.(report);
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,142 @@
+// An engine under test with one listener, a scripted policy, and a record of every decision it was asked for. The rig
+// also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
+
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
+import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy } from '../../engine/engine.ts';
+import { bindTcp, localPort } from '../../engine/handles.ts';
+import { until } from './wait.ts';
+
+export type Failure = (typeof CONNECT_FAILURES)[number];
+export type End = (typeof ENDS)[number];
+
+export interface Ended {
+  readonly connection: number;
+  readonly end: End;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** The client's address, asked within `ended`. */
+  readonly client: string;
+}
+
+/** What the policy answers; by default everything goes to target 0 and a failed connect is given up. */
+export interface Script {
+  readonly accepted?: (connection: number, listener: number) => number;
+  readonly failed?: (connection: number, cause: Failure) => number;
+}
+
+export const SETTINGS: ListenerSettings = {
+  backlog: 511,
+  connectTimeoutMs: 2000,
+  idleMs: 60_000,
+  keepaliveMs: 0,
+  halfClosedMs: 60_000,
+};
+
+/** The states of a connection between calls; absent: no such connection. */
+type Stage = 'connecting' | 'open' | 'deciding';
+
+export class Rig {
+  readonly engine: Engine;
+  readonly accepted: number[] = [];
+  readonly connected: number[] = [];
+  readonly failures: Failure[] = [];
+  readonly ended: Ended[] = [];
+  /** Calls that engine.ts does not allow. Collected, because a policy must not throw. */
+  readonly violations: string[] = [];
+  readonly #stages = new Map<number, Stage>();
+  readonly #script: Script;
+  #closed = false;
+
+  constructor(create: CreateEngine, script: Script, targets: number) {
+    this.#script = script;
+    const policy: Policy = {
+      accepted: (connection, listener) => {
+        this.#check(connection, undefined);
+        this.accepted.push(connection);
+        this.#stages.set(connection, 'deciding');
+        const answer = this.#script.accepted?.(connection, listener) ?? 0;
+        if (answer >= 0) this.#stages.set(connection, 'connecting');
+        return answer;
+      },
+      failed: (connection, cause) => {
+        this.#check(connection, 'connecting');
+        this.failures.push(CONNECT_FAILURES[cause]);
+        const answer = this.#script.failed?.(connection, CONNECT_FAILURES[cause]) ?? REFUSE;
+        if (answer < 0) this.#stages.set(connection, 'deciding');
+        return answer;
+      },
+      connected: (connection) => {
+        this.#check(connection, 'connecting');
+        this.connected.push(connection);
+        this.#stages.set(connection, 'open');
+      },
+      ended: (connection, end, bytesIn, bytesOut) => this.#ended(connection, end, bytesIn, bytesOut),
+    };
+    this.engine = create(policy, targets);
+  }
+
+  #ended(connection: number, code: EndCode, bytesIn: number, bytesOut: number): void {
+    const end = ENDS[code];
+    const stage = this.#stages.get(connection);
+    const early = end === 'client_gone' || end === 'refused';
+    if (stage === undefined) this.violations.push(`ended(${connection}, ${end}) without accepted`);
+    else if (end !== 'cut' && early === (stage === 'open')) this.violations.push(`ended(${end}) while ${stage}`);
+    this.#stages.delete(connection);
+    this.ended.push({ connection, end, bytesIn, bytesOut, client: this.engine.clientAddress(connection) });
+  }
+
+  #check(connection: number, expected: Stage | undefined): void {
+    const stage = this.#stages.get(connection);
+    if (stage !== expected) this.violations.push(`call for connection ${connection}: it is ${stage}, not ${expected}`);
+  }
+
+  /** True while the policy owes this connection a decision. */
+  isDeciding(connection: number): boolean {
+    return this.#stages.get(connection) === 'deciding';
+  }
+
+  /** Answers WAIT as the policy would. */
+  decide(connection: number, target: number): void {
+    if (target >= 0) this.#stages.set(connection, 'connecting');
+    this.engine.decide(connection, target);
+  }
+
+  /** Starts one more listener and returns its port. */
+  listen(listener = 0, settings: Partial<ListenerSettings> = {}, host = '127.0.0.1'): number {
+    const handle = bindTcp(host, 0);
+    const port = localPort(handle);
+    this.engine.listen(listener, handle, { ...SETTINGS, ...settings });
+    return port;
+  }
+
+  /** Waits for the first `count` ends. */
+  async ends(count: number): Promise<readonly Ended[]> {
+    await until(() => this.ended.length >= count, `${count} connections have ended`);
+    return this.ended;
+  }
+
+  /** Waits for the only end that the test expects, and says how it was. */
+  async end(): Promise<End | undefined> {
+    await this.ends(1);
+    assert.equal(this.ended.length, 1);
+    return this.ended[0]?.end;
+  }
+
+  /** Closes the engine and holds it to what it promised; once, though the test may do so before its end. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.engine.close();
+    assert.deepEqual(this.violations, []);
+    assert.equal(this.ended.length, this.accepted.length, 'every accepted has one ended');
+  }
+}
+
+/** A rig that is closed, and checked, when the test is over. */
+export function rig(t: TestContext, create: CreateEngine, script: Script = {}, targets = 4): Rig {
+  const made = new Rig(create, script, targets);
+  t.after(() => made.close());
+  return made;
+}

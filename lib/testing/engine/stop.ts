@@ -1,0 +1,159 @@
+// Ending on purpose: stop accepting, cut, close.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { WAIT } from '../../engine/engine.ts';
+import type { CreateEngine } from '../../engine/engine.ts';
+import { bindTcp, localPort } from '../../engine/handles.ts';
+import type { TcpHandle } from '../../engine/handles.ts';
+import { backend, client, echo, Peer } from './peer.ts';
+import { rig, SETTINGS } from './rig.ts';
+import { silentPort } from './silent.ts';
+import { until, within } from './wait.ts';
+
+/** How a connect ends: 'connected' or an error's code. */
+async function connectTo(port: number): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return 'connected';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** How listening on a port that may be taken ends: 'listening' or an error's code. */
+async function listenOn(port: number): Promise<string> {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return 'listening';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  } finally {
+    server.close();
+  }
+}
+
+/** Another process that holds a copy of the listening socket, until it is killed. */
+async function holder(t: TestContext, handle: TcpHandle): Promise<() => Promise<void>> {
+  const script = "process.on('message', (_, handle) => { globalThis.kept = handle; process.send('kept'); })";
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  t.after(() => child.kill('SIGKILL'));
+  // Node passes bare TCP handles as well; its types know only sockets and servers.
+  Reflect.apply(child.send.bind(child), undefined, ['hold', handle]);
+  await within(once(child, 'message'), 'the other process has its copy');
+  return async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+}
+
+export function stopTests(create: CreateEngine): void {
+  test('stopAccepting() ends the listening and leaves the connections', async (t) => {
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', port);
+    const first = it.listen(0);
+    const second = it.listen(1);
+    const peer = await client(t, first);
+    await peer.send('1').bytes(1);
+    it.engine.stopAccepting();
+    assert.equal(await connectTo(first), 'ECONNREFUSED');
+    assert.equal(await connectTo(second), 'ECONNREFUSED');
+    assert.equal(await listenOn(first), 'listening');
+    assert.equal(await peer.send('2').bytes(2), '12');
+    peer.end();
+    assert.equal(await it.end(), 'client_closed');
+  });
+
+  test('a copy of the listening socket in another process keeps the port and its queue', async (t) => {
+    const it = rig(t, create);
+    const handle = bindTcp('127.0.0.1', 0);
+    const at = localPort(handle);
+    const release = await holder(t, handle);
+    it.engine.listen(3, handle, SETTINGS);
+    it.engine.stopAccepting();
+    assert.equal(await connectTo(at), 'connected');
+    assert.equal(await listenOn(at), 'EADDRINUSE');
+    await release();
+    assert.equal(await listenOn(at), 'listening');
+    assert.equal(it.accepted.length, 0);
+  });
+
+  test('listen() on a port that another socket listens on throws EADDRINUSE', async (t) => {
+    const it = rig(t, create);
+    // Two sockets may be bound to one address; only the second listen(2) fails.
+    const first = bindTcp('127.0.0.1', 0);
+    const second = bindTcp('127.0.0.1', localPort(first));
+    it.engine.listen(0, first, SETTINGS);
+    assert.throws(() => it.engine.listen(1, second, SETTINGS), { code: 'EADDRINUSE' });
+  });
+
+  test('cut() ends the connections of its listener, in whichever stage, and no others', async (t) => {
+    const it = rig(t, create, { accepted: (_, listener) => [0, 0, 1, WAIT][listener] ?? -1 });
+    const { port, peer: served } = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(1, '127.0.0.1', await silentPort(t));
+    const peers: Peer[] = [];
+    for (const listener of [0, 1, 2, 3]) peers.push(await client(t, it.listen(listener, { connectTimeoutMs: 60_000 })));
+    const [kept, open, connecting, waiting] = peers;
+    if (!kept || !open || !connecting || !waiting) throw new Error('Cannot happen: four were made');
+    await kept.send('.').bytes(1);
+    await open.send('.').bytes(1);
+    await until(() => it.accepted.length === 4, 'all are accepted');
+    assert.equal(it.engine.active, 4);
+    for (const [listener, peer, how] of [
+      [1, open, 'end'],
+      [2, connecting, 'reset'],
+      [3, waiting, 'reset'],
+    ] as const) {
+      const before = it.ended.length;
+      assert.equal(it.engine.cut(listener), 1);
+      assert.equal(it.ended.length, before + 1);
+      assert.equal(it.ended[before]?.end, 'cut');
+      assert.equal(await peer.finish(), how);
+      assert.equal(it.engine.cut(listener), 0);
+    }
+    assert.equal(await (await served(1)).finish(), 'end');
+    assert.equal(it.engine.active, 1);
+    assert.equal(await kept.send('.').bytes(2), '..');
+  });
+
+  test('cut() takes connections that have just passed an end on', async (t) => {
+    const it = rig(t, create);
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, '127.0.0.1', port);
+    const peer = await client(t, it.listen());
+    const other = await served();
+    peer.end();
+    await other.finish();
+    assert.equal(it.engine.cut(0), 1);
+    assert.equal(await peer.finish(), 'end');
+  });
+
+  test('close() ends everything before it returns', async (t) => {
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, '127.0.0.1', port);
+    const at = it.listen();
+    const peers = await Promise.all(Array.from({ length: 20 }, async () => client(t, at)));
+    await Promise.all(peers.map(async (peer) => peer.send('.').bytes(1)));
+    it.close();
+    assert.deepEqual(
+      it.ended.map(({ end, bytesIn, bytesOut }) => [end, bytesIn, bytesOut]),
+      peers.map(() => ['cut', 1, 1]),
+    );
+    assert.deepEqual(
+      await Promise.all(peers.map(async (peer) => peer.finish())),
+      peers.map(() => 'end'),
+    );
+    assert.equal(await connectTo(at), 'ECONNREFUSED');
+  });
+}

@@ -1,0 +1,40 @@
+// Waiting for what is true in the end, with a deadline that only a failing test meets.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Engine } from '../../engine/engine.ts';
+
+const DEADLINE_MS = 10_000;
+
+/** Resolves once `claim` holds; rejects with `what` when it does not within the deadline. */
+export async function until(claim: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!claim()) {
+    if (performance.now() > deadline) throw new Error(`Gave up waiting: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** The promise's value; rejects with `what` when there is none within the deadline. */
+export async function within<T>(promise: Promise<T>, what: string, deadlineMs = DEADLINE_MS): Promise<T> {
+  const expired = new AbortController();
+  const deadline = sleep(deadlineMs, undefined, { signal: expired.signal }).then(() => {
+    throw new Error(`Gave up waiting: ${what}`);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    expired.abort();
+    deadline.catch(() => undefined);
+  }
+}
+
+/** Waits until the engine has relayed something and then nothing more for a while; returns how much. */
+export async function standstill(engine: Engine, counter: number): Promise<number> {
+  for (let last = -1, still = 0; still < 5; still++) {
+    await sleep(50);
+    const now = engine.bytes[counter] ?? 0;
+    if (now !== last || now === 0) still = 0;
+    last = now;
+  }
+  return engine.bytes[counter] ?? 0;
+}

@@ -1,0 +1,216 @@
+// A worker without a process or sockets, for tests of what decides: the real policy, admission and slot pools over an
+// engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
+import assert from 'node:assert/strict';
+import { CONNECT_FAILURES, ENDS, REFUSE, WAIT, type ConnectFailureCode, type EndCode } from '../engine/engine.ts';
+import { BACKEND_FIELDS, backendAt, serviceAt } from '../ipc/counters.ts';
+import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
+import type { Table } from '../ipc/table.ts';
+import { createAdmission } from '../worker/admission/admission.ts';
+import { createPolicy } from '../worker/policy.ts';
+import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
+import type { Send } from '../worker/admission/slots.ts';
+
+export const SERVICES = ['web', 'db'] as const;
+const ROUTES = 3;
+
+/** `mood` chooses ranks, missing addresses and protection, so that every path of the choice is walked. */
+function tableFor(mood: number): Table {
+  return {
+    generation: 1,
+    version: mood,
+    logLevel: 'info',
+    logConnections: 'all',
+    carries: null,
+    services: SERVICES.map((name, index) => ({
+      name,
+      method: mood % 2 === 0 ? 'round_robin' : 'least_connections',
+      routes: Array.from({ length: ROUTES }, (_, i) => ({
+        backend: index * ROUTES + i,
+        name: `${name}-${i}`,
+        ip: (mood >> i) % 5 === 4 ? null : '127.0.0.1',
+        port: 1,
+        rank: (mood >> (2 * i)) % 3,
+        provenAt: 0,
+        elsewhere: mood % (i + 2),
+      })),
+      guarded: mood % 3 === 0,
+      connectTimeoutMs: 800,
+      idleMs: 1000,
+      keepaliveMs: 0,
+      halfClosedMs: 1000,
+      backlog: 1,
+      drainMs: 1000,
+      reloadDrainMs: 0,
+      cooldownMs: 50,
+      start: mood,
+      pool: name === 'db' ? 1 : null,
+    })),
+  };
+}
+
+interface Connection {
+  /** Its client's address, which nobody else has. */
+  readonly client: string;
+  readonly service: number;
+  state: 'waiting' | 'connecting' | 'open' | 'refused';
+  /** It was let in, so it holds its slots until it has ended. */
+  admitted: boolean;
+  tries: number;
+  /** What was tried and failed, in order. */
+  readonly failed: FailedTry[];
+  target: number;
+}
+
+/** `db` has a slot pool of its own. */
+export function createModelWorker(id: number, send: Send) {
+  const first = tableFor(id);
+  const connections = new Map<number, Connection>();
+  const records: Ended[] = [];
+  const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
+  let clients = 0;
+  let draining = false;
+
+  const admission = createAdmission(first, settled, send);
+  const policy = createPolicy(first, id, {
+    admission,
+    reporter: { connectFailed: () => undefined, log: () => undefined, close: () => undefined },
+    records: { add: (record) => void records.push(record), close: () => undefined },
+    clientAddress: (connection) => {
+      const client = connections.get(connection)?.client;
+      assert.ok(client !== undefined, 'the engine still knows the client while `ended` is called');
+      return client;
+    },
+  });
+
+  function went(connection: Connection, target: number): void {
+    if (target === REFUSE) {
+      connection.state = 'refused';
+      return;
+    }
+    assert.ok(target >= connection.service * ROUTES && target < (connection.service + 1) * ROUTES, `target ${target}`);
+    assert.ok(++connection.tries <= ROUTES, 'each backend is tried once at most');
+    connection.state = 'connecting';
+    connection.target = target;
+  }
+
+  function settled(number: number, admitted: boolean): void {
+    const connection = connections.get(number);
+    assert.equal(connection?.state, 'waiting', 'an answer is for a client that is held, and comes once');
+    if (connection === undefined) return;
+    connection.admitted = admitted;
+    went(connection, policy.decide(number, admitted));
+  }
+
+  function end(number: number, code: EndCode): void {
+    const connection = connections.get(number);
+    const bytesOut = number % 2;
+    if (connection?.state === 'open' && ENDS[code] === 'backend_reset' && bytesOut === 0) tally.resets++;
+    policy.ended(number, code, 1, bytesOut);
+    connections.delete(number);
+    const { tried = null, attempts = NaN, backend = null } = records.at(-1) ?? {};
+    assert.deepEqual(tried ?? [], connection?.failed, 'a record names what was tried without success, in order');
+    assert.equal(attempts, (tried?.length ?? 0) + (backend === null ? 0 : 1));
+    const service = connection?.service ?? 0;
+    tally.ended[service] = (tally.ended[service] ?? 0) + 1;
+  }
+
+  const nth = (states: readonly Connection['state'][], choice: number): [number, Connection] | undefined => {
+    const fit = [...connections].filter(([, { state }]) => states.includes(state));
+    return fit[choice % Math.max(1, fit.length)];
+  };
+
+  return {
+    id,
+    connections,
+    admission,
+    records,
+    table: (mood: number) => policy.use(tableFor(mood)),
+    drain() {
+      draining = true;
+      admission.drain();
+    },
+    accept(service: number) {
+      if (draining) return;
+      let number = 0;
+      while (connections.has(number)) number++;
+      const client = `127.0.0.1:${++clients}`;
+      const connection: Connection = {
+        client,
+        service,
+        state: 'waiting',
+        admitted: false,
+        tries: 0,
+        failed: [],
+        target: 0,
+      };
+      connections.set(number, connection);
+      tally.accepted[service] = (tally.accepted[service] ?? 0) + 1;
+      const target = policy.accepted(number, service);
+      if (target === WAIT) return;
+      went(connection, target);
+      connection.admitted = target !== REFUSE;
+      if (target === REFUSE) end(number, 7);
+    },
+    connect(choice: number) {
+      const found = nth(['connecting'], choice);
+      if (found === undefined) return;
+      policy.connected(found[0]);
+      found[1].state = 'open';
+      tally.connected++;
+    },
+    fail(choice: number, code: ConnectFailureCode) {
+      const found = nth(['connecting'], choice);
+      if (found === undefined) return;
+      if (CONNECT_FAILURES[code] === 'local') tally.local++;
+      else tally.failed++;
+      const [number, connection] = found;
+      const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ROUTES}`;
+      connection.failed.push({ backend, cause: CONNECT_FAILURES[code] });
+      went(connection, policy.failed(number, code));
+    },
+    leave(choice: number) {
+      const found = nth(['waiting', 'connecting', 'open', 'refused'], choice);
+      if (found === undefined) return;
+      const [number, { state }] = found;
+      if (state === 'open') end(number, (choice % 5) as EndCode);
+      else end(number, state === 'refused' ? 7 : 6);
+    },
+    cut(service: number) {
+      for (const [number, connection] of connections) if (connection.service === service) end(number, 5);
+    },
+    check() {
+      const values = policy.counters(new Float64Array(SERVICES.length * ROUTES * 2));
+      const at = (index: number): number => values[index] ?? NaN;
+      assert.ok(
+        values.every((value) => value >= 0),
+        'no counter is ever negative',
+      );
+      for (const service of SERVICES.keys()) {
+        const live = [...connections.values()].filter((connection) => connection.service === service).length;
+        const ended = REASONS.reduce((sum, reason) => sum + at(serviceAt(service, `ended_${reason}_total`)), 0);
+        assert.equal(at(serviceAt(service, 'accepted_total')), tally.accepted[service]);
+        assert.equal(at(serviceAt(service, 'active')), live);
+        assert.equal(ended, tally.ended[service], 'accepted = ended + active');
+      }
+      const sum = (field: (typeof BACKEND_FIELDS)[number]): number =>
+        Array.from({ length: SERVICES.length * ROUTES }, (_, i) => at(backendAt(SERVICES.length, i, field))).reduce(
+          (a, b) => a + b,
+        );
+      const using = [...connections.values()].filter(({ state }) => state === 'open' || state === 'connecting').length;
+      assert.equal(sum('active'), using, 'a backend is in use by those that connect or are connected to it');
+      assert.equal(sum('connections_total'), tally.connected);
+      const open = [...connections.values()].filter(({ state }) => state === 'open').length;
+      const over = BACKEND_REASONS.reduce((all, reason) => all + sum(`ended_${reason}_total`), 0);
+      assert.equal(over, tally.connected - open, 'what was connected and is over has a reason at its backend');
+      assert.equal(sum('reset_early_total'), tally.resets, 'resets before the client had got a byte');
+      assert.equal(sum('local_total'), tally.local);
+      assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), tally.failed);
+      const total = (tally.ended[0] ?? 0) + (tally.ended[1] ?? 0);
+      assert.equal(records.length, total, 'every connection that ended has a record');
+      assert.equal(new Set(records.map(({ client }) => client)).size, total, 'and exactly one');
+      for (const { reason } of records.slice(-3)) assert.ok(REASONS.includes(reason));
+    },
+  };
+}
+
+export type ModelWorker = ReturnType<typeof createModelWorker>;

@@ -1,0 +1,155 @@
+// A process with a native engine in it, for tests that need one of its own: with few descriptors, under a sanitizer, with
+// an addon that lacks a system call, or to see how it exits. Forked; the parent sends HostOrder, gets HostAnswer.
+
+import { readdirSync } from 'node:fs';
+import { ENDS, REFUSE, WAIT } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { bindTcp, localPort } from '../../engine/handles.ts';
+import type { TcpHandle } from '../../engine/handles.ts';
+import { loadNativeEngine } from '../../engine/native.ts';
+import { SEATS } from '../../engine/board.ts';
+
+export interface HostStart {
+  readonly kind: 'start';
+  /** Ports on 127.0.0.1; every connection tries them in turn, beginning with another one each. */
+  readonly backends: readonly number[];
+  readonly connectTimeoutMs: number;
+  readonly idleMs: number;
+  /** What the policy does beside: hold some clients, refuse some, throw now and then, cut all now and then. */
+  readonly mood: 'calm' | 'moody' | 'throws';
+  /** On the board at HOSTED_BOARD_FD. */
+  readonly seat?: number;
+}
+
+/** After stdin, stdout, stderr and the channel. */
+export const HOSTED_BOARD_FD = 4;
+
+export type HostOrder = HostStart | { readonly kind: 'report' } | { readonly kind: 'cut' } | { readonly kind: 'close' };
+
+export interface HostReport {
+  readonly kind: 'report';
+  readonly accepted: number;
+  readonly active: number;
+  readonly ends: Readonly<Record<string, number>>;
+  readonly shortages: Readonly<Record<string, number>>;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly descriptors: number;
+  readonly uncaught: number;
+  readonly cpuMs: number;
+}
+
+export type HostAnswer = { readonly kind: 'listening'; readonly port: number } | HostReport;
+
+let engine: Engine | null = null;
+let accepted = 0;
+let uncaught = 0;
+const ends: Record<string, number> = {};
+
+// The same on every run, so that what a mood did can be done again.
+let seed = 1;
+function random(): number {
+  seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+  return seed / 0x7fffffff;
+}
+
+function start({ backends, connectTimeoutMs, idleMs, mood, seat }: HostStart, handle: TcpHandle): number {
+  const loaded = loadNativeEngine();
+  if (!loaded.ok) throw new Error(`Cannot load the native engine: ${loaded.reason}`);
+  if (seat !== undefined) loaded.shareBoard(HOSTED_BOARD_FD, seat, SEATS);
+  const attempts: number[] = [];
+  const firsts: number[] = [];
+  const made = loaded.create(
+    {
+      accepted(connection) {
+        accepted++;
+        attempts[connection] = 0;
+        const first = accepted % backends.length;
+        firsts[connection] = first;
+        if (mood === 'throws' && accepted % 2 === 1) throw new Error('The policy is broken');
+        if (mood !== 'moody' || random() < 0.9) return first;
+        const answer = random() < 0.2 ? REFUSE : first;
+        if (random() < 0.3) return REFUSE;
+        setTimeout(() => engine?.decide(connection, answer), random() * 20);
+        return WAIT;
+      },
+      failed(connection) {
+        const tried = (attempts[connection] ?? 0) + 1;
+        attempts[connection] = tried;
+        return tried < backends.length ? ((firsts[connection] ?? 0) + tried) % backends.length : REFUSE;
+      },
+      connected() {
+        if (mood === 'throws' && accepted % 4 === 0) throw new Error('The policy is broken');
+      },
+      ended(_connection, end) {
+        ends[ENDS[end]] = (ends[ENDS[end]] ?? 0) + 1;
+      },
+    },
+    backends.length,
+  );
+  engine = made;
+  for (const [target, port] of backends.entries()) made.route(target, '127.0.0.1', port);
+  const port = localPort(handle);
+  made.listen(0, handle, { backlog: 4096, connectTimeoutMs, idleMs, keepaliveMs: 0, halfClosedMs: idleMs });
+  return port;
+}
+
+function report(): HostReport {
+  const bytes = engine?.bytes ?? [];
+  let [bytesIn, bytesOut] = [0, 0];
+  for (let i = 0; i < bytes.length; i += 2) {
+    bytesIn += bytes[i] ?? 0;
+    bytesOut += bytes[i + 1] ?? 0;
+  }
+  const { user, system } = process.cpuUsage();
+  return {
+    kind: 'report',
+    accepted,
+    active: engine?.active ?? 0,
+    ends,
+    shortages: engine?.shortages() ?? {},
+    bytesIn,
+    bytesOut,
+    descriptors: countDescriptors(),
+    uncaught,
+    cpuMs: (user + system) / 1000,
+  };
+}
+
+/** −1 when there is none left to look with. */
+function countDescriptors(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return -1;
+  }
+}
+
+function answer(message: HostAnswer): void {
+  process.send?.(message);
+}
+
+function obey(order: HostOrder, handle?: TcpHandle): void {
+  switch (order.kind) {
+    case 'start':
+      answer({ kind: 'listening', port: start(order, handle ?? bindTcp('127.0.0.1', 0)) });
+      break;
+    case 'report':
+      answer(report());
+      break;
+    case 'cut':
+      engine?.cut(0);
+      break;
+    case 'close':
+      engine?.close();
+      engine = null;
+      process.disconnect();
+  }
+}
+
+process.on('uncaughtException', (error) => {
+  uncaught++;
+  if (error.message !== 'The policy is broken') throw error;
+});
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the parent is one of our tests
+process.on('message', (message, handle) => obey(message as HostOrder, handle as TcpHandle | undefined));

@@ -1,0 +1,105 @@
+// Starts host.ts as a process of its own and talks with it.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { within } from '../engine/wait.ts';
+import type { TcpHandle } from '../../engine/handles.ts';
+import type { HostAnswer, HostOrder, HostReport, HostStart } from './host.ts';
+
+export interface Hosted {
+  readonly port: number;
+  readonly process: ChildProcess;
+  report(): Promise<HostReport>;
+  cut(): void;
+  /** Closes the engine; the process has nothing left to do then and exits. Resolves to its exit code, or signal's name. */
+  close(): Promise<number | string>;
+  /** What it wrote to stderr. */
+  readonly stderr: () => string;
+}
+
+export interface HostOptions extends Partial<Omit<HostStart, 'kind' | 'backends'>> {
+  readonly env?: NodeJS.ProcessEnv;
+  /** RLIMIT_NOFILE of the process, soft and hard. */
+  readonly descriptors?: number;
+  readonly deadlineMs?: number;
+  /** The listening socket, instead of one of its own. Stays the caller's. */
+  readonly handle?: TcpHandle;
+  /** The board on which `seat` is; stays the caller's. */
+  readonly board?: number;
+}
+
+/** Resolves once it listens. Killed when the test is over, if it has not exited by then. */
+export async function host(t: TestContext, backends: readonly number[], options: HostOptions = {}): Promise<Hosted> {
+  const { env = {}, descriptors, board, deadlineMs = 20_000 } = options;
+  const program = fileURLToPath(new URL('./host.js', import.meta.url));
+  // Node raises the soft limit to the hard one, so both are set, by a shell that turns into the program.
+  const child = fork(program, [], {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc', board ?? 'ignore'],
+    env: { ...process.env, ...env },
+    ...(descriptors === undefined ? {} : limited(descriptors)),
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const gone = once(child, 'exit').then(([code, signal]: unknown[]) => {
+    throw new Error(`The host is gone: ${String(code ?? signal)}\n${stderr}`);
+  });
+  gone.catch(() => undefined);
+
+  async function next<Kind extends HostAnswer['kind']>(kind: Kind): Promise<Extract<HostAnswer, { kind: Kind }>> {
+    const answered = new Promise<Extract<HostAnswer, { kind: Kind }>>((resolve) => {
+      const listener = (message: unknown): void => {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- host.ts sends nothing else
+        const answer = message as HostAnswer;
+        if (answer.kind !== kind) return;
+        child.off('message', listener);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the kind was just compared
+        resolve(answer as Extract<HostAnswer, { kind: Kind }>);
+      };
+      child.on('message', listener);
+    });
+    return within(Promise.race([answered, gone]), `the host answers ${kind}`, deadlineMs);
+  }
+
+  const order = (message: HostOrder): boolean => child.send(message);
+  const start: HostStart = { kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, mood: 'calm' };
+  // Node passes bare TCP handles as well; its types know only sockets and servers.
+  Reflect.apply(child.send.bind(child), undefined, [{ ...start, ...pick(options) }, options.handle]);
+  const { port } = await next('listening');
+  return {
+    port,
+    process: child,
+    report: async () => {
+      const answer = next('report');
+      order({ kind: 'report' });
+      return answer;
+    },
+    cut: () => order({ kind: 'cut' }),
+    close: async () => {
+      const exit = once(child, 'close').then(([code, signal]: unknown[]) => {
+        return typeof code === 'number' ? code : String(signal);
+      });
+      order({ kind: 'close' });
+      return within(exit, 'the host exits', deadlineMs);
+    },
+    stderr: () => stderr,
+  };
+}
+
+function pick({ connectTimeoutMs, idleMs, mood, seat }: HostOptions): Partial<HostStart> {
+  return {
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(mood === undefined ? {} : { mood }),
+    ...(seat === undefined ? {} : { seat }),
+  };
+}
+
+function limited(descriptors: number): { execPath: string; execArgv: string[] } {
+  return { execPath: '/bin/sh', execArgv: ['-c', `ulimit -n ${descriptors}; exec "$0" "$@"`, process.execPath] };
+}

@@ -1,0 +1,28 @@
+// What the primary sees of a worker, without a process behind it: for tests of the primary's books.
+import type { ToWorker } from '../ipc/messages.ts';
+import type { WorkerProcess, WorkerState } from '../primary/workers/worker-process.ts';
+
+export type StandIn = Omit<WorkerProcess, 'state'> & { state: WorkerState };
+
+/** Serves from the beginning; `heard` gets all that the primary sends. */
+export function processStandIn(pid: number, heard: (message: ToWorker) => void = () => undefined): StandIn {
+  return {
+    id: pid,
+    pid,
+    generation: 1,
+    drainMs: 0,
+    reloadDrainMs: 0,
+    state: 'ready',
+    engine: 'js',
+    engineNote: null,
+    heardAt: 0,
+    up: Promise.resolve({ ok: true }),
+    ready: Promise.resolve({ ok: true }),
+    exited: new Promise(() => undefined),
+    listen: () => undefined,
+    pushTable: (table) => heard({ kind: 'table', table }),
+    send: heard,
+    drain: (timeoutMs, why) => heard({ kind: 'drain', timeoutMs, why }),
+    kill: () => undefined,
+  };
+}

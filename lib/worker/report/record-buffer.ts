@@ -1,0 +1,186 @@
+// Records as bytes, one finished log line each, ready for the pipe. Written digit by digit and piece by piece into one
+// buffer: made of strings they cost three times as much, most of it when the pieces are put together.
+
+import { Buffer } from 'node:buffer';
+
+import { MAX_RECORD_BYTES } from '../../ipc/records.ts';
+import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { Reason } from '../../ipc/reasons.ts';
+import { FAILED, REASONS } from '../../ipc/reasons.ts';
+
+/** Of a client that many backends failed, so many are named: more would not fit a line. */
+export const MAX_TRIED = 16;
+
+export interface FailedTry {
+  readonly backend: string;
+  readonly cause: ConnectFailure;
+}
+
+export interface Ended {
+  /** `ip:port`; none of the texts needs escaping: addresses, and names that the configuration has checked. */
+  readonly client: string;
+  readonly service: string;
+  /** The one it was connected to, or that was being tried when it ended; null when there was none. */
+  readonly backend: string | null;
+  readonly attempts: number;
+  /** Those of the attempts that failed, in order, at most MAX_TRIED; null when none did. */
+  readonly tried: readonly FailedTry[] | null;
+  readonly connectMs: number | null;
+  readonly durationMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly reason: Reason;
+}
+
+export interface RecordBuffer {
+  /** Appends the line of a connection that ended at `now` (Date.now()). */
+  add(ended: Ended, now: number): void;
+  /** No further line may fit. */
+  readonly full: boolean;
+  /** Lines in it. */
+  readonly count: number;
+  /** All lines, and begins anew; the bytes are the caller's. */
+  take(): Buffer;
+}
+
+const SIZE = 128 * 1024;
+const MAX_INT32 = 0x7fff_ffff;
+const ZERO = 48;
+const POINT = 46;
+
+// As in the log's contract: timestamp, level, message, module, event, fields.
+const HEAD = Buffer.from('{"timestamp":"2026-01-01T00:00:00.000Z","level":"');
+const TIMESTAMP_AT = 14;
+const MILLISECONDS_AT = TIMESTAMP_AT + '2026-01-01T00:00:00.'.length;
+const CONNECT_MS = Buffer.from(',"connect_ms":');
+const DURATION_MS = Buffer.from(',"duration_ms":');
+const BYTES_IN = Buffer.from(',"bytes_in":');
+const BYTES_OUT = Buffer.from(',"bytes_out":');
+const NULL = Buffer.from('null');
+
+const levelToClient = byReason((reason) => {
+  const level = FAILED.has(reason) ? 'WARN' : 'INFO';
+  return `${level}","message":"connection ended: ${reason}","module":"connection","event":"connection.ended","fields":{"client":"`;
+});
+const reasonToEnd = byReason((reason) => `,"reason":"${reason}"}}\n`);
+
+function byReason(text: (reason: Reason) => string): ReadonlyMap<Reason, Buffer> {
+  return new Map(REASONS.map((reason) => [reason, Buffer.from(text(reason))]));
+}
+
+/** Three digits. */
+function decimals(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = ZERO + ((value / 100) | 0);
+  bytes[at + 1] = ZERO + (((value / 10) | 0) % 10);
+  bytes[at + 2] = ZERO + (value % 10);
+}
+
+export function createRecordBuffer(): RecordBuffer {
+  const bytes = Buffer.allocUnsafeSlow(SIZE);
+  const head = Buffer.from(HEAD);
+  let headSecond = NaN;
+  let at = 0;
+  let count = 0;
+  /** By service and backend, as many as the table has: what a line says of them, up to the number of attempts. */
+  const names = new Map<string, Map<string | null, Buffer>>();
+
+  function piece(text: Buffer): void {
+    bytes.set(text, at);
+    at += text.length;
+  }
+
+  /** A date for each second: for each millisecond it costs as much as all the rest. */
+  function timestamp(now: number): void {
+    const second = Math.floor(now / 1000);
+    if (second !== headSecond) {
+      headSecond = second;
+      head.write(new Date(now).toISOString(), TIMESTAMP_AT, 'latin1');
+    }
+    decimals(head, MILLISECONDS_AT, now - second * 1000);
+    piece(head);
+  }
+
+  function namesOf(service: string, backend: string | null): Buffer {
+    let backends = names.get(service);
+    if (backends === undefined) names.set(service, (backends = new Map()));
+    let known = backends.get(backend);
+    if (known === undefined) {
+      known = Buffer.from(
+        `","service":"${service}","backend":${backend === null ? 'null' : `"${backend}"`},"attempts":`,
+      );
+      backends.set(backend, known);
+    }
+    return known;
+  }
+
+  function ascii(text: string): void {
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+  }
+
+  /** A whole number, not negative. */
+  function digits(value: number): void {
+    if (value > MAX_INT32) return ascii(String(value));
+    let length = 1;
+    for (let power = 10; length < 10 && value >= power; power *= 10) length++;
+    at += length;
+    let rest = value | 0;
+    for (let i = at - 1, left = length; left > 0; left--, i--) {
+      const next = (rest / 10) | 0;
+      bytes[i] = ZERO + rest - next * 10;
+      rest = next;
+    }
+  }
+
+  /** With three decimals. */
+  function milliseconds(value: number): void {
+    const micros = Math.round(value * 1000);
+    if (!(micros >= 0 && micros <= MAX_INT32)) return ascii(value.toFixed(3));
+    const whole = (micros / 1000) | 0;
+    const part = micros - whole * 1000;
+    digits(whole);
+    bytes[at++] = POINT;
+    decimals(bytes, at, part);
+    at += 3;
+  }
+
+  /** `total`: how many failed. Most connections have none, so these may be made of strings. */
+  function failedTries(tried: readonly FailedTry[], total: number): void {
+    const named = tried.map(({ backend, cause }) => `{"backend":"${backend}","cause":"${cause}"}`).join(',');
+    ascii(`,"tried":[${named}]`);
+    if (total > tried.length) ascii(`,"tried_more":${total - tried.length}`);
+  }
+
+  return {
+    add(it, now) {
+      timestamp(now);
+      piece(levelToClient.get(it.reason) ?? NULL);
+      ascii(it.client);
+      piece(namesOf(it.service, it.backend));
+      digits(it.attempts);
+      if (it.tried !== null) failedTries(it.tried, it.attempts - (it.backend === null ? 0 : 1));
+      piece(CONNECT_MS);
+      if (it.connectMs === null) piece(NULL);
+      else milliseconds(it.connectMs);
+      piece(DURATION_MS);
+      milliseconds(it.durationMs);
+      piece(BYTES_IN);
+      digits(it.bytesIn);
+      piece(BYTES_OUT);
+      digits(it.bytesOut);
+      piece(reasonToEnd.get(it.reason) ?? NULL);
+      count++;
+    },
+    get full() {
+      return at > SIZE - MAX_RECORD_BYTES;
+    },
+    get count() {
+      return count;
+    },
+    take() {
+      const lines = Buffer.from(bytes.subarray(0, at));
+      at = 0;
+      count = 0;
+      return lines;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+// What a worker tells the primary about failed connects and log lines: the first at once, a flood coalesced, so that a
+// dead backend under heavy traffic costs a few messages a second and is still known within milliseconds.
+
+import { send, trySend } from '../../ipc/channel.ts';
+import type { ConnectFailure, LogLine } from '../../ipc/messages.ts';
+import { toMachine } from '../../machine-clock.ts';
+
+const COALESCE_MS = 50;
+const MAX_LINES = 1000;
+
+interface Pending {
+  readonly backend: number;
+  readonly cause: ConnectFailure;
+  count: number;
+  /** performance.now() when the latest of these attempts began. */
+  began: number;
+}
+
+export interface Reporter {
+  /** `began`: performance.now() when the attempt began. */
+  connectFailed(backend: number, cause: ConnectFailure, began: number): void;
+  log(line: LogLine): void;
+  /** Sends what is waiting and stops the timer. */
+  close(): void;
+}
+
+export function createReporter(): Reporter {
+  const failures = new Map<string, Pending>();
+  let lines: LogLine[] = [];
+  let dropped = 0;
+  let timer: NodeJS.Timeout | null = null;
+
+  function flush(): void {
+    for (const pending of failures.values()) {
+      if (pending.count > 0) tell(pending);
+    }
+    failures.clear();
+    if (lines.length === 0 && dropped === 0) return;
+    if (trySend({ kind: 'log', lines, dropped })) dropped = 0;
+    else dropped += lines.length;
+    lines = [];
+  }
+
+  function tell({ backend, cause, count, began }: Pending): void {
+    send({ kind: 'connect_failed', backend, cause, count, began: toMachine(began) });
+  }
+
+  function schedule(): void {
+    timer ??= setTimeout(() => {
+      timer = null;
+      flush();
+    }, COALESCE_MS);
+  }
+
+  return {
+    connectFailed(backend, cause, began) {
+      const key = `${backend} ${cause}`;
+      const pending = failures.get(key);
+      if (pending !== undefined) {
+        pending.count++;
+        // The latest tells most: if it began after the backend was last seen to work, the backend fails, whatever the others say.
+        pending.began = Math.max(pending.began, began);
+        return;
+      }
+      tell({ backend, cause, count: 1, began });
+      // Count 0: those that follow within the window are sent together at its end.
+      failures.set(key, { backend, cause, count: 0, began });
+      schedule();
+    },
+    log(line) {
+      if (lines.length >= MAX_LINES) dropped++;
+      else lines.push(line);
+      schedule();
+    },
+    close() {
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+      flush();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+
+import type { ToPrimary } from '../../ipc/messages.ts';
+import { createReports } from './reports.ts';
+
+interface Rig {
+  readonly values: Float64Array;
+  readonly short: Record<string, number>;
+  takes: boolean;
+  /** What arrived, as the primary adds it up. */
+  readonly arrived: Map<number, number>;
+  readonly arrivedShort: Map<string, number>;
+  readonly sent: ToPrimary[];
+  report(): void;
+}
+
+/** Reports over a channel that takes them or not. */
+function rig(length: number): Rig {
+  const values = new Float64Array(length);
+  const short: Record<string, number> = {};
+  const arrived = new Map<number, number>();
+  const arrivedShort = new Map<string, number>();
+  const sent: ToPrimary[] = [];
+  const take = (message: ToPrimary): boolean => {
+    if (!it.takes || message.kind !== 'counters') return false;
+    sent.push(message);
+    const { changes } = message;
+    for (let i = 0; i < changes.length; i += 2) arrived.set(changes[i] ?? -1, changes[i + 1] ?? NaN);
+    for (const [what, count] of Object.entries(message.short))
+      arrivedShort.set(what, (arrivedShort.get(what) ?? 0) + count);
+    return true;
+  };
+  const reports = createReports(
+    { values: () => values, short: () => ({ ...short }), takeReached: () => [] },
+    { send: take, trySend: take },
+  );
+  const it: Rig = { values, short, takes: true, arrived, arrivedShort, sent, report: () => reports.answer(1) };
+  return it;
+}
+
+test('a report says what has changed since the last one, and nothing of what has not', () => {
+  const it = rig(1000);
+  it.report();
+  it.values[3] = 5;
+  it.values[999] = 1;
+  it.short['connect EADDRNOTAVAIL'] = 2;
+  it.report();
+  it.values[3] = 6;
+  it.short['connect EADDRNOTAVAIL'] = 3;
+  it.report();
+  it.report();
+  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.changes, message.short] : null));
+  assert.deepEqual(told, [
+    [[], {}],
+    [[3, 5, 999, 1], { 'connect EADDRNOTAVAIL': 2 }],
+    [[3, 6], { 'connect EADDRNOTAVAIL': 1 }],
+    [[], {}],
+  ]);
+});
+
+test('whatever reports are lost, the next one that arrives makes up for them', () => {
+  const step = fc.record({ at: fc.nat(5), grows: fc.nat(3), falls: fc.boolean(), takes: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const it = rig(6);
+      for (const { at, grows, falls, takes } of steps) {
+        it.values[at] = falls ? 0 : (it.values[at] ?? 0) + grows;
+        it.short['accept EMFILE'] = (it.short['accept EMFILE'] ?? 0) + grows;
+        it.takes = takes;
+        it.report();
+        if (!takes) continue;
+        assert.deepEqual(
+          Array.from(it.values, (_, i) => it.arrived.get(i) ?? 0),
+          [...it.values],
+        );
+        assert.equal(it.arrivedShort.get('accept EMFILE') ?? 0, it.short['accept EMFILE']);
+      }
+    }),
+  );
+});

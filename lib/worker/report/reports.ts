@@ -1,0 +1,102 @@
+// A worker's counters on their way to the primary: twice a second by themselves (which is also the heartbeat), at once
+// when asked, and a last time at the end. A worker that only waits for its last connections sends them every two seconds.
+
+import type { Shortages } from '../../engine/engine.ts';
+import { send, trySend } from '../../ipc/channel.ts';
+import { changesSince } from '../../ipc/counters.ts';
+import type { ToPrimary } from '../../ipc/messages.ts';
+
+const INTERVAL_MS = 500;
+/** With least_connections the other workers balance by these figures, so that they must not be old. */
+const BALANCING_INTERVAL_MS = 100;
+/** At rest waking up is all that a worker costs; often enough not to be taken for hung. */
+const AT_REST_MS = 2000;
+
+let lastRss = 0;
+
+/** Reading it opens a file, and throws when the descriptors have run out. */
+function rss(): number {
+  try {
+    lastRss = process.memoryUsage.rss();
+  } catch {
+    // The last known figure has to do: a report is the heartbeat, and nothing to die for.
+  }
+  return lastRss;
+}
+
+export interface Reports {
+  /** Begins to report by itself; `balancing`: other workers choose backends by it. */
+  begin(balancing: boolean): void;
+  /** Answers the primary's `report`. */
+  answer(id: number): void;
+  /** From now on seldom. */
+  rest(): void;
+  /** Sends the last report. */
+  close(): void;
+}
+
+/** What reports are made of. */
+interface Sources {
+  /** Absolute values; may be the same array each time. */
+  readonly values: () => Float64Array;
+  /** Absolute counts. */
+  readonly short: () => Shortages;
+  /** Gives each news once. */
+  readonly takeReached: () => readonly number[];
+}
+
+interface Channel {
+  readonly send: (message: ToPrimary) => boolean;
+  readonly trySend: (message: ToPrimary) => boolean;
+}
+
+/** `channel` is that of the process, or a test's. */
+export function createReports({ values, short, takeReached }: Sources, channel: Channel = { send, trySend }): Reports {
+  let timer: NodeJS.Timeout | undefined;
+  let told = new Float64Array();
+  let toldShort: Shortages = {};
+
+  /** What has changed, through a channel that may not take it: then it is told with the next. */
+  function tell(through: (message: ToPrimary) => boolean, id: number | null): void {
+    const now = values();
+    const nowShort = short();
+    const more = Object.entries(nowShort).flatMap(([what, count]) => {
+      const since = count - (toldShort[what] ?? 0);
+      return since > 0 ? [[what, since] as const] : [];
+    });
+    const isTaken = through({
+      kind: 'counters',
+      id,
+      changes: changesSince(told, now),
+      short: Object.fromEntries(more),
+      rssBytes: rss(),
+      reached: takeReached(),
+    });
+    if (!isTaken) return;
+    if (told.length === now.length) told.set(now);
+    else told = Float64Array.from(now);
+    toldShort = nowShort;
+  }
+
+  return {
+    begin(balancing) {
+      const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
+      timer ??= setInterval(() => {
+        tell(channel.trySend, null);
+      }, interval).unref();
+    },
+    rest() {
+      clearInterval(timer);
+      timer = setInterval(() => {
+        tell(channel.trySend, null);
+      }, AT_REST_MS).unref();
+    },
+    answer(id) {
+      tell(channel.send, id);
+    },
+    close() {
+      clearInterval(timer);
+      tell(channel.send, null);
+    },
+  };
+}

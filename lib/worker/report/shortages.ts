@@ -1,0 +1,56 @@
+// What this worker had to give up because the machine ran short, told without flooding the log: the first at once, then
+// at most one line in ten seconds with what came since.
+
+import type { Shortages } from '../../engine/engine.ts';
+import type { Reporter } from './reporter.ts';
+
+const LOOK_MS = 500;
+const QUIET_MS = 10_000;
+
+export interface ShortageWatch {
+  /** `now` in ms, monotonic. */
+  look(now: number): void;
+  close(): void;
+}
+
+/** `read` gives absolute counts by what was short: `accept EMFILE`, `descriptors`. */
+export function watchShortages(read: () => Shortages, reporter: Pick<Reporter, 'log'>): ShortageWatch {
+  let told: Shortages = {};
+  let toldAt = -Infinity;
+
+  function look(now: number): void {
+    if (now - toldAt < QUIET_MS) return;
+    const counts = read();
+    const since = Object.entries(counts).flatMap(([what, count]) => {
+      const more = count - (told[what] ?? 0);
+      return more > 0 ? [[what, more] as const] : [];
+    });
+    if (since.length === 0) return;
+    told = counts;
+    toldAt = now;
+    const what_happened = `a worker ran short: ${since.map(([what, count]) => `${what} (${count})`).join(', ')}`;
+    reporter.log({
+      level: 'warn',
+      module: 'worker',
+      event: 'worker.short',
+      message: what_happened,
+      fields: {
+        pid: process.pid,
+        since: Object.fromEntries(since),
+        total: counts,
+        what_happened,
+        why_likely: 'the limit of file descriptors, the ports for outgoing connections or the memory is used up',
+        do_this_now:
+          "run 'bal doctor --verbose'; raise the limit (ulimit -Hn, LimitNOFILE= of systemd) and restart bal",
+      },
+    });
+  }
+
+  const timer = setInterval(() => look(performance.now()), LOOK_MS).unref();
+  return {
+    look,
+    close() {
+      clearInterval(timer);
+    },
+  };
+}
