@@ -10,7 +10,7 @@ export type EngineChoice = 'auto' | 'native' | 'js';
 
 /** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
 export interface Runtime {
-  /** Between two checks of a backend that is down, unknown or in doubt. */
+  /** Between two checks of a backend that is down or unknown; one in doubt is checked sooner. */
   readonly healthIntervalMs: number;
   /** Between two checks of one that is up. */
   readonly healthUpIntervalMs: number;

@@ -11,12 +11,13 @@ import { backoff } from '../../backoff.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
 import type { ConnectFailure } from '../../ipc/messages.ts';
 import { unreachable } from '../../unreachable.ts';
-import type { Cause, Evidence } from './health/evidence.ts';
+import type { Cause, Evidence, Standing } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';
 
 export type { Cause, Evidence } from './health/evidence.ts';
 
 export type Health = 'unknown' | 'up' | 'down';
+
 export interface PoolSettings extends Pick<
   Runtime,
   'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs'
@@ -90,9 +91,9 @@ export function cooldownLeft(backend: Backend, now: number): number {
   return Math.max(0, backend.cooldownUntil - now);
 }
 
-/** Up, and nothing has failed since the last passed check. */
-export function isSteady({ health, fails, connectFailures }: Backend): boolean {
-  return health === 'up' && fails === 0 && connectFailures === 0;
+export function standingOf({ health, fails, connectFailures }: Backend): Standing {
+  if (health !== 'up') return 'not_up';
+  return fails === 0 && connectFailures === 0 ? 'steady' : 'in_doubt';
 }
 
 /** Clients are expected to reach it. */

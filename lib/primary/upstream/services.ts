@@ -9,7 +9,8 @@ import type { Route } from '../../ipc/table.ts';
 import { RANK_DOWN } from '../../ipc/table.ts';
 import { toMachine } from '../../machine-clock.ts';
 import type { BackendEvent, PoolSettings } from './backend.ts';
-import { isOvertaken, isSteady as isSteadyBackend } from './backend.ts';
+import { isOvertaken, standingOf } from './backend.ts';
+import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
@@ -57,7 +58,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** `changed` is called whenever workers need a new table. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, isSteady, isGuarded: guarded });
+  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, standing, isGuarded: guarded });
   let shortageToldAt = -Infinity;
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
@@ -67,10 +68,10 @@ export function createServices(log: Log, changed: () => void): Services {
     return service.pool.backends.findIndex((backend) => backend.address === address);
   }
 
-  function isSteady(name: string, address: string): boolean {
+  function standing(name: string, address: string): Standing {
     const service = services.get(name);
     const backend = service?.pool.backends[indexOf(service, address)];
-    return backend !== undefined && isSteadyBackend(backend);
+    return backend === undefined ? 'not_up' : standingOf(backend);
   }
 
   function guarded(name: string): boolean {
@@ -227,7 +228,7 @@ export function createServices(log: Log, changed: () => void): Services {
       const began = Math.min(attempted, performance.now());
       checks.reached(name, address, began);
       // Of one that is steady the checker tells, when a check would be due: a table of 1,024 is not stepped for each report.
-      if (isSteadyBackend(it)) return;
+      if (standingOf(it) === 'steady') return;
       feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
     },
     connected(counts) {

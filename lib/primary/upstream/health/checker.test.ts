@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { overlay, profileFor, toRuntime } from '../../../../config/tune.ts';
-import { isSteady } from '../backend.ts';
+import { standingOf } from '../backend.ts';
+import type { Standing } from './evidence.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
 import { createPool, step } from '../pool.ts';
 import type { Connect } from './probe.ts';
@@ -53,7 +54,7 @@ function check(t: TestContext, first: Target, options: Partial<CheckerOptions> =
       if (result.kind === 'failed') say(result.cause);
     },
     onShortage: () => say('short'),
-    isSteady: () => false,
+    standing: () => 'not_up',
     isGuarded: () => false,
     ...options,
   });
@@ -182,7 +183,7 @@ test('while a backend is steady it is checked at the longer interval, from the r
     connect,
     now: () => Date.now(),
     random: () => 0.5,
-    isSteady: () => steady,
+    standing: () => (steady ? 'steady' : 'not_up'),
     onResult: (result) => (steady = result.kind === 'failed' && sockets.length === 2),
   });
   const pass = async (ms: number) => {
@@ -195,7 +196,7 @@ test('while a backend is steady it is checked at the longer interval, from the r
   assert.equal(await pass(1), 2);
   assert.equal(await pass(1999), 2);
   assert.equal(await pass(1), 3);
-  assert.equal(await pass(499), 3, 'in doubt again');
+  assert.equal(await pass(499), 3, 'not up any more');
   assert.equal(await pass(1), 4);
   steady = true;
   checker.retarget(target({ intervalMs: 500, upIntervalMs: 100 }));
@@ -222,7 +223,7 @@ function accepted(t: TestContext) {
     for (let i = 0; i < 5; i++) await settle();
     return connects;
   };
-  const always = { connect, now: () => Date.now(), random: () => 0.5, isSteady: () => true };
+  const always = { connect, now: () => Date.now(), random: () => 0.5, standing: () => 'steady' as const };
   return { pass, options: always };
 }
 
@@ -259,13 +260,41 @@ test("after a client's connect has failed a check is made, however many others s
 
 test('a backend in doubt is checked although a client was connected to it before that', async (t) => {
   const { pass, options } = accepted(t);
-  let steady = true;
-  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 500 }), { ...options, isSteady: () => steady });
+  let now: Standing = 'steady';
+  const { checker } = check(t, target({ intervalMs: 500, upIntervalMs: 500 }), { ...options, standing: () => now });
   assert.equal(await pass(0), 1);
   await pass(400);
   checker.reached(Date.now());
-  steady = false;
+  now = 'in_doubt';
   assert.equal(await pass(100), 2);
+});
+
+test('a backend that is up and in doubt is checked again after 0.3 s, or sooner where its intervals are shorter', async (t) => {
+  const { pass, options } = accepted(t);
+  let now: Standing = 'in_doubt';
+  const first = target({ intervalMs: 1000, upIntervalMs: 2000 });
+  const { checker } = check(t, first, { ...options, standing: () => now });
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(299), 1);
+  assert.equal(await pass(1), 2);
+  for (const [intervalMs, upIntervalMs] of [
+    [50, 2000],
+    [1000, 50],
+  ] as const) {
+    checker.retarget(target({ intervalMs, upIntervalMs }));
+    const before = await pass(0);
+    assert.equal(await pass(49), before);
+    assert.equal(await pass(1), before + 1);
+  }
+  now = 'not_up';
+  checker.retarget(first);
+  const before = await pass(50);
+  assert.equal(await pass(999), before, 'one that is down has the interval of the configuration');
+  assert.equal(await pass(1), before + 1);
+  now = 'steady';
+  const steady = await pass(1000);
+  assert.equal(await pass(1999), steady, 'and so has one that is well');
+  assert.equal(await pass(1), steady + 1);
 });
 
 test('where passed checks are waited for, a steady backend is checked as often as any', async (t) => {
@@ -355,9 +384,9 @@ test('one that is not checked is never connected to, but what clients reach is t
   assert.equal(await pass(0), 1, 'a reload that wants checks gets one at once');
 });
 
-test('with the defaults a backend that dies at rest is down within 3 s, at five backends too', async (t) => {
+test('with the defaults a backend that dies at rest is down within 3 s, however many backends there are', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
-  for (const backends of [1, 5]) {
+  for (const backends of [1, 5, 100]) {
     const runtime = toRuntime(overlay(profileFor(backends), []));
     const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1' };
     let pool = createPool([plan], { ...runtime, isChecked: true });
@@ -368,13 +397,13 @@ test('with the defaults a backend that dies at rest is down within 3 s, at five 
       process.nextTick(() => (alive ? socket.emit('connect') : fail(socket, 'ECONNREFUSED')));
       return socket;
     };
-    const { healthIntervalMs: intervalMs, healthUpIntervalMs: upIntervalMs } = runtime;
+    const { healthIntervalMs: intervalMs, healthUpIntervalMs: upIntervalMs, fall } = runtime;
     const { checker } = check(t, target({ intervalMs, upIntervalMs }), {
       connect,
       now: () => Date.now(),
       // The longest that jitter makes it.
       random: () => 1,
-      isSteady: () => isSteady(backend()),
+      standing: () => standingOf(backend()),
       onResult(result) {
         if (result.kind === 'passed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
         if (result.kind === 'failed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
@@ -390,7 +419,9 @@ test('with the defaults a backend that dies at rest is down within 3 s, at five 
     alive = false;
     let waited = 0;
     for (; backend().health === 'up'; waited += 10) await pass(10);
-    assert.ok(waited <= 3000 && waited > upIntervalMs, `${waited} ms`);
+    // Jitter adds a tenth at most; each step of the clock may add one of its own.
+    const worst = 1.1 * (upIntervalMs + (fall - 1) * 300) + 10 * fall;
+    assert.ok(worst <= 3000 && waited <= worst && waited > upIntervalMs, `${waited} ms, at most ${worst} ms`);
     checker.stop();
   }
 });

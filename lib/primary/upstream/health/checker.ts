@@ -1,10 +1,10 @@
-// When one backend is checked: on its own jittered schedule, seldom while it is steady, and once more at once when a worker
-// could not reach it. While clients reach it nobody else connects to it. Its name is followed beside all of that, for as long as a
-// record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
+// When one backend is checked: on its own jittered schedule, seldom while it is steady, soon while it is up and in doubt, and once
+// more at once when a worker could not reach it. While clients reach it nobody else connects to it. Its name is followed beside
+// all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
 import { isIP, type Socket } from 'node:net';
 import { jitter } from '../../../backoff.ts';
-import type { Cause, Evidence } from './evidence.ts';
+import type { Cause, Evidence, Standing } from './evidence.ts';
 import { probe, type Connect } from './probe.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
@@ -35,7 +35,7 @@ export interface Target {
   readonly port: number;
   /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
   readonly isChecked: boolean;
-  /** While it is not steady. */
+  /** While it is not up; no check is repeated sooner. */
   readonly intervalMs: number;
   readonly upIntervalMs: number;
   /** For the connect; resolving has its own limit. */
@@ -47,8 +47,8 @@ export interface CheckerOptions {
   readonly onResult: (result: CheckResult) => void;
   /** This machine ran short (descriptors, ports, memory): the check could not be made and says nothing about the backend. */
   readonly onShortage: () => void;
-  /** Whether the backend is up and not in doubt, by all that is known. */
-  readonly isSteady: () => boolean;
+  /** By all that is known. */
+  readonly standing: () => Standing;
   /** Whether its service waits for passed checks: then a steady one is checked as often as one that is not. */
   readonly isGuarded: () => boolean;
   readonly connect?: Connect;
@@ -69,6 +69,13 @@ export interface Checker {
 
 export const EXTRA_MS = 100;
 
+/**
+ * A backend that is up and in doubt is checked at least this often, so that three failures in a row take it down within 3 s at
+ * rest: 2.2 s until the first of them, 0.33 s to each of the others. Servers that count connects as logins see no more of them: a
+ * failed check is none, and the first one that passes ends the doubt.
+ */
+const DOUBT_MS = 300;
+
 /** Begins with a check at once. */
 export function startChecker(
   first: Target,
@@ -76,7 +83,7 @@ export function startChecker(
     resolver,
     onResult,
     onShortage,
-    isSteady,
+    standing,
     isGuarded,
     connect,
     now = () => performance.now(),
@@ -119,7 +126,15 @@ export function startChecker(
   }
 
   function interval(): number {
-    return isSteady() && !isGuarded() ? target.upIntervalMs : target.intervalMs;
+    const { intervalMs, upIntervalMs } = target;
+    switch (standing()) {
+      case 'steady':
+        return isGuarded() ? intervalMs : upIntervalMs;
+      case 'in_doubt':
+        return Math.min(intervalMs, upIntervalMs, DOUBT_MS);
+      case 'not_up':
+        return intervalMs;
+    }
   }
 
   /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
@@ -130,7 +145,7 @@ export function startChecker(
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
     const result = { began, durationMs: began - startedAt, wall: Date.now() };
-    if (target.isChecked ? isSteady() && reachedAt + trustMs > began : reachedAt > toldAt) {
+    if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > toldAt) {
       toldAt = reachedAt;
       return { ...result, kind: 'passed', source: 'connect', ip: null, began: reachedAt };
     }

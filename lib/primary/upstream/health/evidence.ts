@@ -17,6 +17,9 @@ export interface Evidence {
   readonly at: number;
 }
 
+/** How sure it is that a backend works. `steady`: up, and nothing has failed since the last passed check; `in_doubt`: up, but something has. */
+export type Standing = 'steady' | 'in_doubt' | 'not_up';
+
 const EVIDENCE_KEPT = 8;
 
 /** `evidence` with one result more; the latest is the last one. */

@@ -63,7 +63,7 @@ function setUp(t: TestContext, code: string) {
     },
     {
       resolver,
-      isSteady: () => false,
+      standing: () => 'not_up',
       isGuarded: () => false,
       connect({ port }) {
         connected.push(port);

@@ -2,6 +2,7 @@
 // business. Owner of the checkers and of the resolver that they share.
 
 import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
+import type { Standing } from './evidence.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
 import type { Connect } from './probe.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
@@ -24,15 +25,14 @@ export interface HealthOptions {
   readonly connect?: Connect;
   /** A check could not be made because this machine ran short; it says nothing about the backend. */
   readonly onShortage?: (service: string, address: string) => void;
-  /** Whether a backend is up and not in doubt. */
-  readonly isSteady: (service: string, address: string) => boolean;
+  readonly standing: (service: string, address: string) => Standing;
   /** Whether passed checks are waited for. */
   readonly isGuarded: (service: string) => boolean;
 }
 
 export function createHealthChecks(
   onResult: (service: string, address: string, result: CheckResult) => void,
-  { resolver = createResolver(), connect, onShortage, isSteady, isGuarded }: HealthOptions,
+  { resolver = createResolver(), connect, onShortage, standing, isGuarded }: HealthOptions,
 ): HealthChecks {
   /** By service, then by address. */
   let checkers = new Map<string, Map<string, Checker>>();
@@ -42,7 +42,7 @@ export function createHealthChecks(
       resolver,
       onResult: (result) => onResult(service, address, result),
       onShortage: () => onShortage?.(service, address),
-      isSteady: () => isSteady(service, address),
+      standing: () => standing(service, address),
       isGuarded: () => isGuarded(service),
       ...(connect === undefined ? {} : { connect }),
     });
