@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { SEAT_BYTES, SEATS } from './board.ts';
 import { backend, client, echo } from '../testing/engine/peer.ts';
-import { bindTcp } from './handles.ts';
+import { boundTcp } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
 import { host } from '../testing/native/hosted.ts';
 
@@ -59,7 +59,7 @@ test('a rush of clients is dealt out evenly to those who listen', { skip }, asyn
   const { port: target } = await backend(t, echo);
   const board = file(t, SEATS * SEAT_BYTES);
   endAfter(board, 3); // nobody has the third
-  const handle = bindTcp('127.0.0.1', 0);
+  const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());
   const first = await host(t, [target], { handle, board, seat: 1 });
   const second = await host(t, [target], { handle, board, seat: 2 });

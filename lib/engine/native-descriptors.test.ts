@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { backend, client, echo } from '../testing/engine/peer.ts';
 import type { Peer } from '../testing/engine/peer.ts';
 import { until } from '../testing/engine/wait.ts';
-import { bindTcp, localPort } from './handles.ts';
+import { boundTcp, localPort } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
 import { host, type Hosted } from '../testing/native/hosted.ts';
 
@@ -48,7 +48,7 @@ test('several clients that are accepted at once with the last descriptors are al
 for (const descriptors of [60, 61]) {
   test(`a client does not wait for a worker whose ${descriptors} descriptors are used up`, { skip }, async (t) => {
     const { port } = await backend(t, echo);
-    const handle = bindTcp('127.0.0.1', 0);
+    const handle = boundTcp('127.0.0.1', 0);
     t.after(() => handle.close());
     const at = localPort(handle);
     const full = await host(t, [port], { descriptors, handle });

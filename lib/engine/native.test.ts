@@ -17,7 +17,7 @@ import { Worker } from 'node:worker_threads';
 import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
 import { rig } from '../testing/engine/rig.ts';
 import { until, within } from '../testing/engine/wait.ts';
-import { bindTcp, localPort } from './handles.ts';
+import { boundTcp, localPort } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
 import { host, type Hosted } from '../testing/native/hosted.ts';
 import { storm, stormBackends } from '../testing/native/storm.ts';
@@ -219,7 +219,7 @@ test('an engine that listens keeps the process alive, a closed one does not', { 
 
 test('a worker thread with a busy engine can be terminated, and takes its descriptors with it', { skip }, async (t) => {
   const { port } = await backend(t, echo);
-  const handle = bindTcp('127.0.0.1', 0);
+  const handle = boundTcp('127.0.0.1', 0);
   const at = localPort(handle);
   t.after(() => handle.close());
   const code = `

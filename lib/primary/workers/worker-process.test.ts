@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { until } from '../../testing/until.ts';
-import { bindTcp } from '../../engine/handles.ts';
+import { boundTcp } from '../../testing/bound.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { forkWorker, type WorkerNews } from './worker-process.ts';
 
@@ -46,7 +46,7 @@ for (const [code, program] of [
 }
 
 function bound(t: TestContext): BoundHandle {
-  const handle = bindTcp('127.0.0.1', 0);
+  const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());
   return handle;
 }

@@ -4,7 +4,7 @@
 
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
 import type { Shortages } from '../../engine/engine.ts';
-import { bindTcp, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
 import { engineNamed } from './engines.ts';
 
 export interface Report {
@@ -40,7 +40,7 @@ const engine = found.create(
   },
   1,
 );
-const handle = bindTcp('127.0.0.1', Number(listenOn));
+const handle = boundTcp('127.0.0.1', Number(listenOn));
 const port = localPort(handle);
 engine.route(0, '127.0.0.1', Number(backendPort));
 engine.listen(0, handle, {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateEngine } from '../../engine/engine.ts';
-import { bindTcp, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
 import { backend, client } from './peer.ts';
 import { rig, SETTINGS } from './rig.ts';
 import { until } from './wait.ts';
@@ -51,7 +51,7 @@ export function keepaliveTests(create: CreateEngine): void {
     const { port, peer: served } = await backend(t);
     it.engine.route(0, '127.0.0.1', port);
     // As after a reload: the socket is one, in the old workers and in the new.
-    const handle = bindTcp('127.0.0.1', 0);
+    const handle = boundTcp('127.0.0.1', 0);
     const at = localPort(handle);
     handle.setKeepAlive(true, 2);
     it.engine.listen(0, handle, { ...SETTINGS, keepaliveMs: 0, idleMs: 500 });

@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import type { TestContext } from 'node:test';
-import { bindTcp, handleOf, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
+import { handleOf } from '../../engine/handles.ts';
 import { until, within } from './wait.ts';
 
 /** How the other side ended: a FIN, a reset, or another error's code. */
@@ -135,7 +136,7 @@ export function echo(peer: Peer): void {
 
 /** A port that refuses connections for as long as the test runs: bound, so that nobody else gets it, but not listening. */
 export function refusingPort(t: TestContext): number {
-  const handle = bindTcp('127.0.0.1', 0);
+  const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());
   return localPort(handle);
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
 import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy } from '../../engine/engine.ts';
-import { bindTcp, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
 import { until } from './wait.ts';
 
 export type Failure = (typeof CONNECT_FAILURES)[number];
@@ -105,7 +105,7 @@ export class Rig {
 
   /** Starts one more listener and returns its port. */
   listen(listener = 0, settings: Partial<ListenerSettings> = {}, host = '127.0.0.1'): number {
-    const handle = bindTcp(host, 0);
+    const handle = boundTcp(host, 0);
     const port = localPort(handle);
     this.engine.listen(listener, handle, { ...SETTINGS, ...settings });
     return port;

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WAIT } from '../../engine/engine.ts';
 import type { CreateEngine } from '../../engine/engine.ts';
-import { bindTcp, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
 import type { TcpHandle } from '../../engine/handles.ts';
 import { backend, client, echo, Peer } from './peer.ts';
 import { rig, SETTINGS } from './rig.ts';
@@ -75,7 +75,7 @@ export function stopTests(create: CreateEngine): void {
 
   test('a copy of the listening socket in another process keeps the port and its queue', async (t) => {
     const it = rig(t, create);
-    const handle = bindTcp('127.0.0.1', 0);
+    const handle = boundTcp('127.0.0.1', 0);
     const at = localPort(handle);
     const release = await holder(t, handle);
     it.engine.listen(3, handle, SETTINGS);
@@ -90,8 +90,8 @@ export function stopTests(create: CreateEngine): void {
   test('listen() on a port that another socket listens on throws EADDRINUSE', async (t) => {
     const it = rig(t, create);
     // Two sockets may be bound to one address; only the second listen(2) fails.
-    const first = bindTcp('127.0.0.1', 0);
-    const second = bindTcp('127.0.0.1', localPort(first));
+    const first = boundTcp('127.0.0.1', 0);
+    const second = boundTcp('127.0.0.1', localPort(first));
     it.engine.listen(0, first, SETTINGS);
     assert.throws(() => it.engine.listen(1, second, SETTINGS), { code: 'EADDRINUSE' });
   });

@@ -4,7 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { ENDS, REFUSE, WAIT } from '../../engine/engine.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { bindTcp, localPort } from '../../engine/handles.ts';
+import { boundTcp, localPort } from '../bound.ts';
 import type { TcpHandle } from '../../engine/handles.ts';
 import { loadNativeEngine } from '../../engine/native.ts';
 import { SEATS } from '../../engine/board.ts';
@@ -132,7 +132,7 @@ function answer(message: HostAnswer): void {
 function obey(order: HostOrder, handle?: TcpHandle): void {
   switch (order.kind) {
     case 'start':
-      answer({ kind: 'listening', port: start(order, handle ?? bindTcp('127.0.0.1', 0)) });
+      answer({ kind: 'listening', port: start(order, handle ?? boundTcp('127.0.0.1', 0)) });
       break;
     case 'report':
       answer(report());
