@@ -17,11 +17,14 @@ for (const name of process.argv.slice(1)) {
   });
 }`;
 
+/** How long a lookup may take. One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
+export const LOOKUP_MS = 8000;
+
 /** A thread for each name, so that those that hang do not keep the others waiting. */
 const MAX_THREADS = 64;
 
 /** The first address of each name; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
-export function lookUpAside(names: readonly string[], ms: number): Promise<ReadonlyMap<string, Found>> {
+export function lookUpAside(names: readonly string[], ms = LOOKUP_MS): Promise<ReadonlyMap<string, Found>> {
   const wanted = [...new Set(names)];
   const found = new Map<string, Found>();
   if (wanted.length === 0) return Promise.resolve(found);

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { blackHole } from '../testing/black-hole.ts';
 import { capturedIo } from '../testing/captured-io.ts';
 import { fakeInOwnHome, ownHome } from '../testing/own-home.ts';
+import { deferred } from '../deferred.ts';
 import { freePort } from '../testing/ports.ts';
 import { hasKeys, onlyJson } from '../testing/shape.ts';
 import { run } from './program.ts';
@@ -80,6 +81,22 @@ test('before the first start all is ok when it could be started', async (t) => {
   ]) {
     assert.ok(checks.has(name), name);
   }
+});
+
+test('a backend that speaks first sees no reset', async (t) => {
+  const home = ownHome(t);
+  const ended = deferred<string>();
+  const server = createServer((socket) => {
+    socket.resume().write('SSH-2.0-sample\r\n');
+    socket.once('end', () => ended.resolve('end'));
+    socket.once('error', (error: NodeJS.ErrnoException) => ended.resolve(error.code ?? error.message));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  configure(home, { port: await freePort(), backends: backends((server.address() as AddressInfo).port) });
+  await diagnose();
+  assert.equal(await ended.promise, 'end');
 });
 
 test('one of two backends down is a warning, both is critical', async (t) => {

@@ -1,6 +1,7 @@
 // Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
 import { connect, isIP } from 'node:net';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
+import { hangUp } from '../../hang-up.ts';
 import { lookUpAside, type Found } from '../../lookup.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
@@ -13,16 +14,10 @@ type Probe =
 /** What each name leads to. */
 type Names = ReadonlyMap<string, Found>;
 
-/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
-const LOOKUP_MS = 8000;
-
 export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
   const services = (disk.plan ?? running)?.services ?? [];
   const hosts = services.flatMap(({ backends }) => backends.map(({ host }) => host));
-  const names = await lookUpAside(
-    hosts.filter((host) => isIP(host) === 0),
-    LOOKUP_MS,
-  );
+  const names = await lookUpAside(hosts.filter((host) => isIP(host) === 0));
   return (await Promise.all(services.map((service) => checkService(service, names)))).flat();
 }
 
@@ -89,12 +84,18 @@ function knock(ip: string, port: number, timeoutMs: number): Promise<Probe> {
   return new Promise((settle) => {
     const from = performance.now();
     const socket = connect({ host: ip, port, timeout: timeoutMs });
-    const end = (result: Probe) => {
+    socket.once('connect', () => {
+      settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
+      socket.setTimeout(0);
+      hangUp(socket);
+    });
+    socket.once('timeout', () => {
+      settle({ kind: 'failed', code: 'ETIMEDOUT' });
       socket.destroy();
-      settle(result);
-    };
-    socket.once('connect', () => end({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) }));
-    socket.once('timeout', () => end({ kind: 'failed', code: 'ETIMEDOUT' }));
-    socket.once('error', (error: NodeJS.ErrnoException) => end({ kind: 'failed', code: error.code ?? error.message }));
+    });
+    // Also when the backend resets a connection that is already said goodbye to: then it was connected.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      settle({ kind: 'failed', code: error.code ?? error.message });
+    });
   });
 }

@@ -25,15 +25,12 @@ export interface BindFailure {
   readonly code: string;
 }
 
-/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
-const LOOKUP_MS = 8000;
-
 export type ListenAddress = { readonly ip: string; readonly address: string } | BindFailure;
 
 /** Resolves the services' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
 export async function listenAddresses(services: readonly ServicePlan[]): Promise<readonly ListenAddress[]> {
   const names = services.flatMap(({ bindAddress }) => (isIP(bindAddress) === 0 ? [bindAddress] : []));
-  const found = await lookUpAside(names, LOOKUP_MS);
+  const found = await lookUpAside(names);
   return services.map(({ bindAddress, port }) => {
     const answer = found.get(bindAddress) ?? { ip: bindAddress };
     if ('ip' in answer) return { ip: answer.ip, address: addressOf(answer.ip, port) };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createResolver, LOOKUP_MS, type Dns, type Resolver } from './resolver.ts';
+import { LOOKUP_MS } from '../../../lookup.ts';
+import { createResolver, type Dns, type Resolver } from './resolver.ts';
 
 interface Asked {
   readonly host: string;

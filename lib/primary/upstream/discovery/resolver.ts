@@ -5,6 +5,8 @@
 import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 
+import { LOOKUP_MS } from '../../../lookup.ts';
+
 export type Resolution =
   | { readonly ok: true; readonly ips: readonly string[]; readonly ageMs: number }
   /** `ips` is the last good answer, empty before the first; `ageMs` how old it is. */
@@ -31,8 +33,6 @@ export interface Dns {
 
 /** getaddrinfo blocks one of libuv's four threads, by default, for as long as it takes; the log's writes need them too. */
 const LOOKUPS_AT_ONCE = 2;
-/** One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
-export const LOOKUP_MS = 8000;
 const DEFAULT_TTL_S = 30;
 const MIN_TTL_S = 1;
 const MAX_TTL_S = 300;

@@ -3,6 +3,7 @@
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { failureOf } from '../../../engine/js/failure.ts';
+import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../ipc/messages.ts';
 
 export type Connect = (options: { host: string; port: number }) => Socket;
@@ -10,8 +11,6 @@ export type Connect = (options: { host: string; port: number }) => Socket;
 export type Probed =
   { readonly ok: true; readonly ip: string } | { readonly ok: false; readonly cause: ConnectFailure };
 
-/** How long a probe that has its answer waits for the backend to close as well. */
-const LINGER_MS = 1000;
 /** Of a name with more addresses only so many are tried: each costs a descriptor until the check is over. */
 const MAX_ADDRESSES = 8;
 
@@ -77,18 +76,6 @@ export function probe(
 
     tryNext();
   });
-}
-
-/**
- * Says goodbye with FIN, not with a reset: a reset makes real servers log an error for every check (PostgreSQL, sshd), and counts
- * as a failed handshake where the server speaks first. What it says is read, because closing with unread bytes is a reset
- * too. The price is one socket in TIME_WAIT a check for a minute, about a hundred a backend, out of 28,000 ports each.
- */
-function hangUp(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(timer));
-  socket.resume();
-  socket.end();
 }
 
 function causeOf(error: NodeJS.ErrnoException, ip: string): ConnectFailure {
