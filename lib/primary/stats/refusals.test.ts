@@ -14,6 +14,7 @@ function scene() {
   const refusals = createRefusals(log);
   return {
     told,
+    refusals,
     at: (ms: number, count: number) => refusals.observe('web', { ...NONE, ended_overload_total: count }, ms),
   };
 }
@@ -28,6 +29,18 @@ test('the first refusal is told at once, those of the next ten seconds together'
   assert.deepEqual(told, [
     ['client.overload', 1],
     ['client.overload', 39],
+  ]);
+});
+
+test('each service and each kind is told by itself', () => {
+  const { told, refusals } = scene();
+  refusals.observe('web', { ...NONE, ended_overload_total: 1 }, 0);
+  refusals.observe('db', { ...NONE, ended_overload_total: 2 }, 1);
+  refusals.observe('web', { ...NONE, ended_overload_total: 1, ended_no_backend_total: 3 }, 2);
+  assert.deepEqual(told, [
+    ['client.overload', 1],
+    ['client.overload', 2],
+    ['client.no_backend', 3],
   ]);
 });
 

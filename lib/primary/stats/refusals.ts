@@ -2,10 +2,9 @@
 // in ten seconds with the number since the last.
 
 import type { Triplet } from '../../control/protocol.ts';
+import { createThrottle, type Throttle } from '../../throttle.ts';
 import type { Log } from '../log/log.ts';
 import type { ServiceCounts } from './totals.ts';
-
-const QUIET_MS = 10_000;
 
 const KINDS = {
   overload: {
@@ -29,8 +28,8 @@ const KINDS = {
 type Kind = keyof typeof KINDS;
 
 interface Told {
-  count: number;
-  at: number;
+  readonly count: number;
+  readonly throttle: Throttle;
 }
 
 export interface Refusals {
@@ -49,8 +48,10 @@ export function createRefusals(log: Log): Refusals {
         // A sum that fell is that of a service which was removed and is back.
         const last = before !== undefined && before.count <= count ? before : undefined;
         const more = count - (last?.count ?? 0);
-        if (more <= 0 || (last !== undefined && now - last.at < QUIET_MS)) continue;
-        told.set(key, { count, at: now });
+        const throttle = last?.throttle ?? createThrottle();
+        if (more <= 0 || !throttle.isOpen(now)) continue;
+        throttle.close(now);
+        told.set(key, { count, throttle });
         const { event, ...advice } = KINDS[kind];
         const problem: Triplet = { what_happened: `${more} clients of ${service} were refused: ${kind}`, ...advice };
         log.warn(event, problem.what_happened, { service, count: more, total: count, ...problem });

@@ -8,6 +8,7 @@ import type { ConnectFailure } from '../../ipc/messages.ts';
 import type { Route } from '../../ipc/table.ts';
 import { RANK_DOWN } from '../../ipc/table.ts';
 import { toMachine } from '../../machine-clock.ts';
+import { createThrottle } from '../../throttle.ts';
 import type { BackendEvent, PoolSettings } from './backend.ts';
 import { isOvertaken, standingOf } from './backend.ts';
 import type { Standing } from './health/evidence.ts';
@@ -50,16 +51,13 @@ export interface Services {
 const TICK_MS = 1000;
 const SETTLE_POLL_MS = 5;
 
-/** A shortage of this machine's is told so often at most. */
-const SHORTAGE_QUIET_MS = 10_000;
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** `changed` is called whenever workers need a new table. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
   const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, standing, isGuarded: guarded });
-  let shortageToldAt = -Infinity;
+  const shortages = createThrottle();
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
@@ -143,8 +141,8 @@ export function createServices(log: Log, changed: () => void): Services {
 
   function shortage(service: string, backend: string): void {
     const now = performance.now();
-    if (now - shortageToldAt < SHORTAGE_QUIET_MS) return;
-    shortageToldAt = now;
+    if (!shortages.isOpen(now)) return;
+    shortages.close(now);
     log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
       service,
       backend,

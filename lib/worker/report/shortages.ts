@@ -2,10 +2,10 @@
 // at most one line in ten seconds with what came since.
 
 import type { Shortages } from '../../engine/engine.ts';
+import { createThrottle } from '../../throttle.ts';
 import type { Reporter } from './reporter.ts';
 
 const LOOK_MS = 500;
-const QUIET_MS = 10_000;
 
 export interface ShortageWatch {
   /** `now` in ms, monotonic. */
@@ -16,10 +16,10 @@ export interface ShortageWatch {
 /** `read` gives absolute counts by what was short: `accept EMFILE`, `descriptors`. */
 export function watchShortages(read: () => Shortages, reporter: Pick<Reporter, 'log'>): ShortageWatch {
   let told: Shortages = {};
-  let toldAt = -Infinity;
+  const throttle = createThrottle();
 
   function look(now: number): void {
-    if (now - toldAt < QUIET_MS) return;
+    if (!throttle.isOpen(now)) return;
     const counts = read();
     const since = Object.entries(counts).flatMap(([what, count]) => {
       const more = count - (told[what] ?? 0);
@@ -27,7 +27,7 @@ export function watchShortages(read: () => Shortages, reporter: Pick<Reporter, '
     });
     if (since.length === 0) return;
     told = counts;
-    toldAt = now;
+    throttle.close(now);
     const what_happened = `a worker ran short: ${since.map(([what, count]) => `${what} (${count})`).join(', ')}`;
     reporter.log({
       level: 'warn',
