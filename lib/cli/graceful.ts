@@ -1,11 +1,11 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { changeText, drainingText } from '../control/facts.ts';
-import type { ReloadVerdict, Triplet } from '../control/protocol.ts';
+import type { ReloadVerdict } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
-import { PATIENCE_MS, isStatus, reach } from './reach.ts';
+import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
 import { json, triplet } from './report.ts';
 import { counted, duration } from '../units.ts';
 
@@ -52,11 +52,10 @@ async function runningConfig(at: Home): Promise<string> {
   return known ?? 'config.yaml';
 }
 
-const strange: Triplet = {
-  what_happened: 'the answer of the control socket is no verdict on a reload',
-  why_likely: 'the running bal has another version than this command',
-  do_this_now: "run 'bal status' and look at the log to see whether it was reloaded; restart bal if need be",
-};
+const strange = strangeAnswer(
+  'verdict on a reload',
+  "run 'bal status' and look at the log to see whether it was reloaded; restart bal if need be",
+);
 
 /** The keys of a verdict when there is none to be had. */
 const noVerdict = {

@@ -41,6 +41,13 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
   return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at) };
 }
 
+const OTHER_VERSION = 'the running bal has another version than this command';
+
+/** Whoever answers says what this command does not understand; `what` is what it is not. */
+export function strangeAnswer(what: string, do_this_now = "restart bal ('bal stop', then 'bal start -d')"): Triplet {
+  return { what_happened: `the answer of the control socket is no ${what}`, why_likely: OTHER_VERSION, do_this_now };
+}
+
 /** Nobody answers, and who should is not known either. */
 function unreadable({ pidFile, dir }: Home): Triplet {
   return {
@@ -68,7 +75,7 @@ function noAnswer(answer: Answer, pid: number | null, at: Home): Triplet {
   if (answer.ok) {
     return {
       what_happened: `${who} refused the request: ${errorOf(answer.body)} (${answer.status})`,
-      why_likely: 'the running bal has another version than this command, or a defect',
+      why_likely: `${OTHER_VERSION}, or a defect`,
       do_this_now: "compare 'bal --version' with the log, and restart bal if they differ",
     };
   }

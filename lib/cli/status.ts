@@ -4,7 +4,7 @@ import { home } from '../paths.ts';
 import { version } from '../version.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
-import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
+import { PATIENCE_MS, isStatus, reach, strangeAnswer, type Reached } from './reach.ts';
 import { json, triplet } from './report.ts';
 import { briefStatus, statusLines } from './status-text.ts';
 
@@ -33,11 +33,7 @@ function withoutStatus(reached: Reached, options: Options, io: Io): ExitCode {
   return isDown ? 3 : 1;
 }
 
-const strange: Triplet = {
-  what_happened: 'the answer of the control socket is no status',
-  why_likely: 'the running bal has another version than this command',
-  do_this_now: "restart bal ('bal stop', then 'bal start -d')",
-};
+const strange = strangeAnswer('status');
 
 /** The keys of a status when there is none to be had. */
 export function unknownStatus(running: boolean, pid: number | null): Status {

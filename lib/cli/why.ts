@@ -6,7 +6,7 @@ import { failuresText } from '../control/recent.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
-import { PATIENCE_MS, reach } from './reach.ts';
+import { PATIENCE_MS, reach, strangeAnswer } from './reach.ts';
 import { json, paint, triplet } from './report.ts';
 import { counted, duration } from '../units.ts';
 
@@ -118,11 +118,7 @@ function tripletLines(
   );
 }
 
-const notWhy = {
-  what_happened: 'the answer of the control socket is no verdict',
-  why_likely: 'the running bal has another version than this command',
-  do_this_now: "restart bal ('bal stop', then 'bal start -d')",
-};
+const notWhy = strangeAnswer('verdict');
 
 function isWhy(body: unknown): body is Why {
   return typeof body === 'object' && body !== null && 'services' in body && Array.isArray(body.services);
