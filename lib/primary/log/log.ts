@@ -46,21 +46,24 @@ export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog 
     {
       level,
       base: null,
-      messageKey: 'message',
-      timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label.toUpperCase() }) },
-      hooks: { streamWrite: inOrder },
+      // pino begins a line with its level, and the contract with the timestamp. So pino's level is empty, the timestamp has
+      // no comma before it, and the level is the first of the keys that follow.
+      formatters: { level: () => ({}) },
+      timestamp: () => `"timestamp":"${new Date().toISOString()}"`,
     },
     { write: (line) => sink.write(line) },
   );
 
   function named(module: string): Log {
+    const write = (at: LogLevel, event: string, message: string, fields: Fields): void => {
+      root[at]({ level: at.toUpperCase(), message, module, event, fields });
+    };
     const say = (at: 'info' | 'warn' | 'error', event: string, message: string, fields: Fields): void => {
       events.add({ level: at, module, event, message, fields });
-      root[at]({ module, event, fields }, message);
+      write(at, event, message, fields);
     };
     return {
-      debug: (event, message, fields = {}) => root.debug({ module, event, fields }, message),
+      debug: (event, message, fields = {}) => write('debug', event, message, fields),
       info: (event, message, fields = {}) => say('info', event, message, fields),
       warn: (event, message, fields = {}) => say('warn', event, message, fields),
       error: (event, message, fields = {}) => say('error', event, message, fields),
@@ -75,10 +78,4 @@ export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog 
       root.level = next;
     },
   };
-}
-
-/** pino puts the level first and the message last; the contract has another order. */
-function inOrder(line: string): string {
-  const { timestamp, level, message, module, event, fields } = JSON.parse(line) as Record<string, unknown>;
-  return `${JSON.stringify({ timestamp, level, message, module, event, fields })}\n`;
 }
