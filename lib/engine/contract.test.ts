@@ -6,5 +6,6 @@ import { decideTests } from '../testing/engine/decide.ts';
 import { hold } from '../testing/engine/engines.ts';
 import { pressureTests } from '../testing/engine/pressure.ts';
 import { relayTests } from '../testing/engine/relay.ts';
+import { targetsTests } from '../testing/engine/targets.ts';
 
-hold({ relay: relayTests, close: closeTests, decide: decideTests, pressure: pressureTests });
+hold({ relay: relayTests, close: closeTests, decide: decideTests, pressure: pressureTests, targets: targetsTests });

@@ -1,13 +1,17 @@
 // The seam between what decides and what moves bytes. An engine accepts clients, asks the policy where each goes,
 // connects, relays, times out and closes; it never chooses a backend. Two engines stand behind this seam, js.ts and
 // native.ts, and contract.test.ts holds both to what is written here. All ids are small integers, so that the native
-// engine's calls carry numbers only.
+// engine's calls carry numbers only. They come and go as the caller likes, but not every number at once: tables are as long
+// as the largest of them.
 //
 // Life of a connection, as the policy sees it:
 //
 //   accepted ─┬─► target ≥ 0 ──► (failed ──► target ≥ 0)* ──► connected ──► ended
 //             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
 //             └─► REFUSE ─────────────────────────────────────────────────► ended
+//
+// A connection belongs to its listener from the beginning, and to the service of the target that was named last from the first
+// target on: the listener says what its socket inherits, the service how long to wait for what.
 //
 // What the engine ends by itself (idle, cut) it ends well: both sides get a FIN after what was passed on so far, and what the
 // kernel has of it is delivered, also when this process is gone. Where bytes would be missing in the middle both get a reset,
@@ -54,6 +58,12 @@ export interface Policy {
 export interface ListenerSettings {
   /** For listen(2); the kernel caps it at somaxconn. */
   readonly backlog: number;
+  /** As of ServiceSettings, towards clients: the sockets of a listener's clients inherit it. */
+  readonly keepaliveMs: number;
+}
+
+/** What holds for a connection from its first target on, for as long as it leads to one of the service's. */
+export interface ServiceSettings {
   /** For one attempt. */
   readonly connectTimeoutMs: number;
   /**
@@ -63,9 +73,10 @@ export interface ListenerSettings {
    */
   readonly idleMs: number;
   /**
-   * Silence before TCP's first keepalive probe, on both sides; 0: none are sent. Whole seconds count, at least one. A peer that
-   * does not answer has vanished after six more probes, 10 s apart (js: ten, 1 s apart); one that leaves bytes unanswered too
-   * (js: only when TCP gives up, after a quarter of an hour). A connection younger than 5 s has no probes towards its backend.
+   * Silence before TCP's first keepalive probe, towards the backend; 0: none are sent. Whole seconds count, at least one. A peer
+   * that does not answer has vanished after six more probes, 10 s apart (js: ten, 1 s apart); one that leaves bytes unanswered
+   * too, be it backend or client (js: only when TCP gives up, after a quarter of an hour). A connection younger than 5 s has no
+   * probes towards its backend.
    */
   readonly keepaliveMs: number;
   /**
@@ -86,15 +97,32 @@ export interface BoundHandle {
 /** What the engine had to give up because this machine ran short, by errno name: `accept EMFILE` → count. */
 export type Shortages = Readonly<Record<string, number>>;
 
+/** Connections: those that came over a listener, or those that lead to a target, or to one of a service's. */
+export type Whose = { readonly listener: number } | { readonly service: number } | { readonly target: number };
+
 export interface Engine {
   readonly name: 'native' | 'js';
   /**
-   * Bytes relayed so far, live: [2 × target] client → backend, [2 × target + 1] backend → client. Long for `targets`
-   * targets given at creation. Written by the engine, read by whoever counts.
+   * Bytes relayed so far, live: [2 × target] client → backend, [2 × target + 1] backend → client, from 0 on when a target is
+   * routed that led nowhere. Written by the engine, read by whoever counts. To be taken from the engine each time: route() may
+   * put a longer array in its place, and only that one is written from then on. Beyond its end everything is 0.
    */
   readonly bytes: Float64Array;
-  /** Sets or replaces where `target` leads. Connections under way keep what they have. `ip` is a literal. */
-  route(target: number, ip: string, port: number): void;
+  /**
+   * Sets or replaces what holds for connections to the service's targets. Connections under way follow at once; keepalive
+   * probes that have begun stay as they are.
+   */
+  service(service: number, settings: ServiceSettings): void;
+  /**
+   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. Throws when there is no
+   * such service, or when the target is another service's: a target keeps its service until it is retired.
+   */
+  route(target: number, service: number, ip: string, port: number): void;
+  /**
+   * Retires a target: who names it from now on has `failed` with 'other'. Throws when it leads nowhere, and while a connection
+   * has it as its last one. So nobody counts bytes for a target that is gone, and its id may be routed anew.
+   */
+  unroute(target: number): void;
   /**
    * Takes over the handle and accepts on it from now on. Throws an Error with `code` (EADDRINUSE, …) when listen(2)
    * fails; the handle is then closed. `listener` is any small integer not in use.
@@ -104,8 +132,11 @@ export interface Engine {
   decide(connection: number, target: number): void;
   /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */
   stopAccepting(): void;
-  /** Ends every connection of `listener` and returns how many were cut by it; `ended` is called for each before it returns. */
-  cut(listener: number): number;
+  /**
+   * Ends these connections and returns how many were cut by it; `ended` is called for each before it returns. One that has no
+   * target yet is its listener's only.
+   */
+  cut(whose: Whose): number;
   /** Connections between `accepted` and `ended`. */
   readonly active: number;
   /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
@@ -115,5 +146,4 @@ export interface Engine {
   close(): void;
 }
 
-/** `targets`: how many targets there may be, ids 0 … targets − 1. */
-export type CreateEngine = (policy: Policy, targets: number) => Engine;
+export type CreateEngine = (policy: Policy) => Engine;

@@ -1,7 +1,17 @@
 // The engine on node:net alone: runs wherever Node does, and serves where the native one was not built. Owns the
 // connections' ids and the two timers; a connection's own life is in js/connection.ts.
 
-import type { BoundHandle, CreateEngine, EndCode, Engine, ListenerSettings, Policy, Shortages } from './engine.ts';
+import type {
+  BoundHandle,
+  CreateEngine,
+  EndCode,
+  Engine,
+  ListenerSettings,
+  Policy,
+  ServiceSettings,
+  Shortages,
+  Whose,
+} from './engine.ts';
 import { WAIT } from './engine.ts';
 import { peerText, systemError, tcpHandle } from './handles.ts';
 import { Buffers } from './js/buffers.ts';
@@ -10,10 +20,9 @@ import type { Core } from './js/core.ts';
 import { queuesOf } from './js/kernel.ts';
 import { listen } from './js/listener.ts';
 import type { Listener } from './js/listener.ts';
-import type { Route } from './js/route.ts';
-import { routeTo } from './js/route.ts';
 import type { Side } from './js/side.ts';
 import { Sweeper } from './js/sweeper.ts';
+import { Targets } from './js/targets.ts';
 import { Ticker } from './js/ticker.ts';
 
 /** How exact connect timeouts are, and how soon a reset is noticed of a client that has no backend yet. */
@@ -22,9 +31,8 @@ const WATCH_MS = 40;
 class JsEngine implements Engine, Core {
   readonly name = 'js';
   readonly policy: Policy;
-  readonly bytes: Float64Array;
   readonly buffers = new Buffers();
-  readonly routes: (Route | undefined)[] = [];
+  readonly targets = new Targets();
   lastReader: Side | null = null;
   active = 0;
   readonly #listeners = new Set<Listener>();
@@ -35,18 +43,29 @@ class JsEngine implements Engine, Core {
   readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
   readonly #sweeper = new Sweeper(this.#connections);
 
-  constructor(policy: Policy, targets: number) {
+  constructor(policy: Policy) {
     this.policy = policy;
-    this.bytes = new Float64Array(2 * targets);
   }
 
-  route(target: number, ip: string, port: number): void {
-    this.routes[target] = routeTo(ip, port);
+  get bytes(): Float64Array {
+    return this.targets.bytes;
+  }
+
+  service(service: number, settings: ServiceSettings): void {
+    this.#sweeper.expect(Math.min(settings.idleMs, settings.halfClosedMs));
+    this.targets.setService(service, settings);
+  }
+
+  route(target: number, service: number, ip: string, port: number): void {
+    this.targets.route(target, service, ip, port);
+  }
+
+  unroute(target: number): void {
+    this.targets.unroute(target);
   }
 
   listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {
     const accept = this.#accept.bind(this);
-    this.#sweeper.expect(Math.min(settings.idleMs, settings.halfClosedMs));
     this.#listeners.add(listen(id, tcpHandle(handle), settings, accept));
   }
 
@@ -117,8 +136,8 @@ class JsEngine implements Engine, Core {
     this.#listeners.clear();
   }
 
-  cut(listener: number): number {
-    return this.#cut(this.#connections.filter((connection) => connection?.listener.id === listener));
+  cut(whose: Whose): number {
+    return this.#cut(this.#connections.filter((connection) => connection !== undefined && belongs(connection, whose)));
   }
 
   /** The kernel is asked about all of them at once. */
@@ -138,4 +157,9 @@ class JsEngine implements Engine, Core {
   }
 }
 
-export const createJsEngine: CreateEngine = (policy, targets) => new JsEngine(policy, targets);
+function belongs({ listener, target }: Connection, whose: Whose): boolean {
+  if ('listener' in whose) return listener.id === whose.listener;
+  return 'service' in whose ? target.service.id === whose.service : target.id === whose.target;
+}
+
+export const createJsEngine: CreateEngine = (policy) => new JsEngine(policy);

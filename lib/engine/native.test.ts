@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
-import { rig } from '../testing/engine/rig.ts';
+import { rig, SERVICE } from '../testing/engine/rig.ts';
 import { until, within } from '../testing/engine/wait.ts';
 import { boundTcp, localPort } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
@@ -95,28 +95,31 @@ test('an addon that is not there, or is none, is a reason and not an exception',
 
 test('wrong arguments throw and change nothing', { skip }, (t) => {
   const { engine } = rig(t, create);
-  assert.throws(() => engine.route(4, '127.0.0.1', 1), { name: 'TypeError', message: /target/ });
-  assert.throws(() => engine.route(-1, '127.0.0.1', 1), TypeError);
-  assert.throws(() => engine.route(0.5, '127.0.0.1', 1), TypeError);
-  assert.throws(() => engine.route(0, 'localhost', 1), { name: 'TypeError', message: /ip/ });
-  assert.throws(() => engine.route(0, '1'.repeat(400), 1), TypeError);
-  assert.throws(() => engine.route(0, '127.0.0.1', 65_536), { name: 'TypeError', message: /port/ });
-  assert.throws(() => engine.decide(0, 4), TypeError);
+  assert.throws(() => engine.route(2 ** 20, 0, '127.0.0.1', 1), { name: 'TypeError', message: /target/ });
+  assert.throws(() => engine.route(0, -1, '127.0.0.1', 1), { name: 'TypeError', message: /service/ });
+  assert.throws(() => engine.service(0, { ...SERVICE, idleMs: 0 }), { name: 'TypeError', message: /idleMs/ });
+  assert.throws(() => engine.service(2 ** 16, SERVICE), { name: 'TypeError', message: /service/ });
+  assert.throws(() => engine.route(-1, 0, '127.0.0.1', 1), TypeError);
+  assert.throws(() => engine.route(0.5, 0, '127.0.0.1', 1), TypeError);
+  assert.throws(() => engine.route(0, 0, 'localhost', 1), { name: 'TypeError', message: /ip/ });
+  assert.throws(() => engine.route(0, 0, '1'.repeat(400), 1), TypeError);
+  assert.throws(() => engine.route(0, 0, '127.0.0.1', 65_536), { name: 'TypeError', message: /port/ });
+  assert.throws(() => engine.decide(0, -2), TypeError);
   assert.throws(() => engine.decide(Number.NaN, 0), TypeError);
-  assert.throws(() => engine.cut(Number.POSITIVE_INFINITY), TypeError);
+  assert.throws(() => engine.cut({ target: Number.POSITIVE_INFINITY }), TypeError);
   assert.throws(() => engine.clientAddress(-1), TypeError);
   engine.decide(4711, 0);
-  assert.equal(engine.cut(17), 0);
+  assert.equal(engine.cut({ listener: 17 }), 0);
   assert.deepEqual(engine.shortages(), {});
 });
 
 test('a closed engine throws instead of doing anything', { skip }, () => {
   const none = { accepted: () => -1, failed: () => -1, connected: () => undefined, ended: () => undefined };
-  const engine = create(none, 1);
+  const engine = create(none);
   engine.close();
-  assert.throws(() => engine.route(0, '127.0.0.1', 1), { code: 'ERR_INVALID_STATE' });
+  assert.throws(() => engine.route(0, 0, '127.0.0.1', 1), { code: 'ERR_INVALID_STATE' });
   engine.close();
-  assert.equal(engine.bytes.length, 2, 'the counters can still be read');
+  assert.equal(engine.bytes[1], 0, 'the counters can still be read');
 });
 
 test('listen() on what cannot listen throws the errno and closes the handle', { skip }, (t) => {
@@ -125,10 +128,10 @@ test('listen() on what cannot listen throws the errno and closes the handle', { 
   t.after(() => closeSync(file));
   let closed = 0;
   const handle = { fd: file, onconnection: null, listen: () => 0, close: () => closed++ };
-  const settings = { backlog: 1, connectTimeoutMs: 1, idleMs: 1, keepaliveMs: 0, halfClosedMs: 1 };
+  const settings = { backlog: 1, keepaliveMs: 0 };
   assert.throws(() => engine.listen(0, handle, settings), { code: 'ENOTSOCK' });
   assert.throws(() => engine.listen(0, { ...handle, fd: 100_000 }, settings), { code: 'EBADF' });
-  assert.throws(() => engine.listen(0, handle, { ...settings, idleMs: 0 }), TypeError);
+  assert.throws(() => engine.listen(0, handle, { ...settings, backlog: -1 }), TypeError);
   assert.equal(closed, 3);
 });
 
@@ -136,7 +139,11 @@ test('the policy may not call back into the engine', { skip }, async (t) => {
   const errors: unknown[] = [];
   const it = rig(t, create, {
     accepted: () => {
-      for (const forbidden of [() => it.engine.cut(0), () => it.engine.close(), () => it.engine.stopAccepting()]) {
+      for (const forbidden of [
+        () => it.engine.cut({ listener: 0 }),
+        () => it.engine.close(),
+        () => it.engine.stopAccepting(),
+      ]) {
         try {
           forbidden();
         } catch (error) {
@@ -187,9 +194,9 @@ test('timers, immediates and promises keep running under the loop', { skip }, as
 test('two engines in one process both work, and close one by one', { skip }, async (t) => {
   const { port } = await backend(t, echo);
   const behind = rig(t, create);
-  behind.engine.route(0, '127.0.0.1', port);
+  behind.engine.route(0, 0, '127.0.0.1', port);
   const front = rig(t, create);
-  front.engine.route(0, '127.0.0.1', behind.listen());
+  front.engine.route(0, 0, '127.0.0.1', behind.listen());
   const peer = await client(t, front.listen());
   assert.equal(await peer.send('through both').bytes(12), 'through both');
   peer.end();
@@ -226,10 +233,11 @@ test('a worker thread with a busy engine can be terminated, and takes its descri
     const { parentPort, workerData } = require('node:worker_threads');
     import(workerData.module).then(({ loadNativeEngine }) => {
       const policy = { accepted: () => 0, failed: () => -1, connected: () => {}, ended: () => {} };
-      const engine = loadNativeEngine().create(policy, 1);
-      engine.route(0, '127.0.0.1', workerData.port);
+      const engine = loadNativeEngine().create(policy);
+      engine.service(0, { connectTimeoutMs: 1000, idleMs: 1000, keepaliveMs: 0, halfClosedMs: 1000 });
+      engine.route(0, 0, '127.0.0.1', workerData.port);
       const handle = { fd: workerData.fd, close() {} };
-      engine.listen(0, handle, { backlog: 10, connectTimeoutMs: 1000, idleMs: 1000, keepaliveMs: 0, halfClosedMs: 1000 });
+      engine.listen(0, handle, { backlog: 10, keepaliveMs: 0 });
       parentPort.postMessage('listening');
     });`;
   const module = new URL('./native.js', import.meta.url).href;

@@ -6,15 +6,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
-import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy } from './engine.ts';
+import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy, Whose } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 6;
+const PROTOCOL = 7;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
   Engine,
-  'bytes' | 'route' | 'decide' | 'stopAccepting' | 'cut' | 'clientAddress' | 'shortages' | 'close'
+  'bytes' | 'route' | 'unroute' | 'decide' | 'stopAccepting' | 'clientAddress' | 'shortages' | 'close'
 > {
   /** [end code or −1 for connected, connection] each. */
   readonly records: Int32Array;
@@ -22,15 +22,10 @@ interface NativeEngine extends Pick<
   readonly relayed: Float64Array;
   /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
   readonly clients: Int32Array;
-  listen(
-    listener: number,
-    fd: number,
-    backlog: number,
-    connectTimeoutMs: number,
-    idleMs: number,
-    keepaliveMs: number,
-    halfClosedMs: number,
-  ): void;
+  service(service: number, connectTimeoutMs: number, idleMs: number, keepaliveMs: number, halfClosedMs: number): void;
+  listen(listener: number, fd: number, backlog: number, keepaliveMs: number): void;
+  /** `whose`: 0 a listener's, 1 a service's, 2 a target's. */
+  cut(whose: number, id: number): number;
 }
 
 interface Addon {
@@ -41,7 +36,6 @@ interface Addon {
     accepted: (records: number, count: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
     told: (records: number) => void,
-    targets: number,
   ): NativeEngine;
 }
 
@@ -78,7 +72,7 @@ export function loadNativeEngine(): NativeLoad {
   addons.set(file, addon);
   return {
     ok: true,
-    create: (policy, targets) => over(addon, policy, targets),
+    create: (policy) => over(addon, policy),
     shareBoard: (fd, seat, seats) => addon.shareBoard(fd, seat, seats),
     ringError: () => addon.ringError() || null,
   };
@@ -119,7 +113,12 @@ function isFailure(code: number): code is ConnectFailureCode {
   return code >= 0 && code < CONNECT_FAILURES.length;
 }
 
-function over(addon: Addon, policy: Policy, targets: number): Engine {
+function cut(native: NativeEngine, whose: Whose): number {
+  if ('listener' in whose) return native.cut(0, whose.listener);
+  return 'service' in whose ? native.cut(1, whose.service) : native.cut(2, whose.target);
+}
+
+function over(addon: Addon, policy: Policy): Engine {
   let active = 0;
   let closed = false;
 
@@ -165,25 +164,31 @@ function over(addon: Addon, policy: Policy, targets: number): Engine {
     }
   }
 
-  const native = addon.create(accepted, failed, read, targets);
+  const native = addon.create(accepted, failed, read);
   const { records, relayed, clients } = native;
   return {
     name: 'native',
-    bytes: native.bytes,
+    get bytes() {
+      return native.bytes;
+    },
     get active() {
       return active;
     },
-    route: (target, ip, port) => native.route(target, ip, port),
-    listen(listener, handle, { backlog, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs }) {
+    service(service, { connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs }) {
+      native.service(service, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs);
+    },
+    route: (target, service, ip, port) => native.route(target, service, ip, port),
+    unroute: (target) => native.unroute(target),
+    listen(listener, handle, { backlog, keepaliveMs }) {
       try {
-        native.listen(listener, handle.fd, backlog, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs);
+        native.listen(listener, handle.fd, backlog, keepaliveMs);
       } finally {
         handle.close(); // the addon has its own descriptor of the same socket
       }
     },
     decide: (connection, target) => native.decide(connection, target),
     stopAccepting: () => native.stopAccepting(),
-    cut: (listener) => native.cut(listener),
+    cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
     shortages: () => native.shortages(),
     close() {

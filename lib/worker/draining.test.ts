@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import type { Whose } from '../engine/engine.ts';
 import { monotonicClock } from '../testing/monotonic.ts';
 import type { ServiceTable } from '../ipc/table.ts';
 import { createDraining } from './draining.ts';
@@ -13,14 +14,18 @@ function scene(t: TestContext) {
   monotonicClock(t, () => clock);
   const seen = { over: [] as number[], rests: 0, looks: 0 };
   const live = [3, 2];
+  /** Those that have no backend yet, by listener. */
+  const waiting = [0, 0];
   const engine = {
     get active() {
       seen.looks++;
-      return live.reduce((a, b) => a + b);
+      return [...live, ...waiting].reduce((a, b) => a + b);
     },
-    cut: (service: number): number => {
-      const count = live[service] ?? 0;
-      live[service] = 0;
+    cut: (whose: Whose): number => {
+      const [of, id] =
+        'listener' in whose ? [waiting, whose.listener] : [live, 'service' in whose ? whose.service : NaN];
+      const count = of[id] ?? 0;
+      of[id] = 0;
       return count;
     },
   };
@@ -40,7 +45,7 @@ function scene(t: TestContext) {
     }
   };
   const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
-  return { seen, live, pass, told };
+  return { seen, live, waiting, pass, told };
 }
 
 test('after a reload connections stay until they end, but for those of a service with a limit', (t) => {
@@ -81,4 +86,21 @@ test('a stop wakes it: what is left is cut in the time of a stop, and its end is
   assert.deepEqual(live, [3, 2]);
   pass(140);
   assert.deepEqual([live, seen.over], [[0, 0], [5]]);
+});
+
+test('clients that wait for a backend are cut with the connections of their service', (t) => {
+  const { seen, live, waiting, pass, told } = scene(t);
+  waiting[1] = 4;
+  told(null, 'drain');
+  pass(3_600_100, 1000);
+  assert.deepEqual(
+    [live, waiting],
+    [
+      [3, 0],
+      [0, 0],
+    ],
+  );
+  live[0] = 0;
+  pass(2000);
+  assert.deepEqual(seen.over, [6]);
 });

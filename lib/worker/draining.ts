@@ -50,7 +50,8 @@ export function createDraining(
   }
 
   function end(service: number): void {
-    cut += engine.cut(service);
+    // Those that wait have no backend yet: they are the listener's, which has the service's number.
+    cut += engine.cut({ service }) + engine.cut({ listener: service });
     soonUntil = Infinity;
     lookSoon();
   }

@@ -87,15 +87,14 @@ function useTable(next: Table): void {
   const moved = movedRoutes(table, next);
   table = next;
   if (engine === null || policy === null) {
-    const targets = next.services.reduce((sum, { routes }) => sum + routes.length, 0);
-    if (chosen.ok) begin(next, chosen.create, targets);
+    if (chosen.ok) begin(next, chosen.create);
   } else {
     policy.use(next);
   }
-  for (const { backend, ip, port } of moved) engine?.route(backend, ip, port);
+  for (const { backend, service, ip, port } of moved) engine?.route(backend, service, ip, port);
 }
 
-function begin(first: Table, create: CreateEngine, targets: number): void {
+function begin(first: Table, create: CreateEngine): void {
   const gate = createAdmission(first, (connection, admitted) => {
     if (policy !== null) engine?.decide(connection, policy.decide(connection, admitted));
   });
@@ -106,7 +105,8 @@ function begin(first: Table, create: CreateEngine, targets: number): void {
     records,
     clientAddress: (connection) => engine?.clientAddress(connection) ?? '',
   });
-  engine = create(policy, targets);
+  engine = create(policy);
+  for (const [service, settings] of first.services.entries()) engine.service(service, settings);
   reports.begin(first.services.some(({ method }) => method === 'least_connections'));
 }
 

@@ -33,8 +33,8 @@ function route(backend: number, ip: string | null, elsewhere = 0): Route {
 test('the first table has a target for each route that has an address', () => {
   const first = table(service(route(0, '127.0.0.1'), route(1, null)), service(route(2, '127.0.0.3')));
   assert.deepEqual(movedRoutes(null, first), [
-    { backend: 0, ip: '127.0.0.1', port: 1 },
-    { backend: 2, ip: '127.0.0.3', port: 1 },
+    { backend: 0, service: 0, ip: '127.0.0.1', port: 1 },
+    { backend: 2, service: 1, ip: '127.0.0.3', port: 1 },
   ]);
 });
 
@@ -47,7 +47,7 @@ test('a name that got an address, or another one, is a target; one that lost it 
   const before = table(service(route(0, null), route(1, '127.0.0.2')), service(route(2, '127.0.0.3')));
   const next = table(service(route(0, '127.0.0.1'), route(1, null)), service(route(2, '127.0.0.4')));
   assert.deepEqual(movedRoutes(before, next), [
-    { backend: 0, ip: '127.0.0.1', port: 1 },
-    { backend: 2, ip: '127.0.0.4', port: 1 },
+    { backend: 0, service: 0, ip: '127.0.0.1', port: 1 },
+    { backend: 2, service: 1, ip: '127.0.0.4', port: 1 },
   ]);
 });

@@ -9,16 +9,12 @@ import type { Core } from './core.ts';
 import { failureOf } from './failure.ts';
 import type { Queues } from './kernel.ts';
 import type { Listener } from './listener.ts';
+import { flows, isHalfClosed, isWhole } from './rest.ts';
 import type { Route } from './route.ts';
 import { metItself } from './route.ts';
 import { Side } from './side.ts';
-
-/**
- * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer, though
- * nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
- */
-const FLOWS_BYTES = 4096;
-const FLOWS_MS = 1000;
+import { NOWHERE } from './targets.ts';
+import type { Target } from './targets.ts';
 
 type Stage = 'waiting' | 'connecting' | 'open' | 'over';
 
@@ -50,8 +46,9 @@ export class Connection {
   sending = 0;
   /** The backend's socket has keepalive probes. */
   probed = false;
-  #target = -1;
-  #route: Route | undefined;
+  /** The one named last. */
+  target = NOWHERE;
+  #route: Route | null = null;
 
   constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
     this.core = core;
@@ -67,10 +64,10 @@ export class Connection {
       this.#finish(END.refused);
       return;
     }
-    this.#target = target;
-    const route = this.core.routes[target];
+    this.#leadTo(this.core.targets.at(target));
+    const { route } = this.target;
     this.#route = route;
-    if (route === undefined) {
+    if (route === null) {
       this.#failed('other');
       return;
     }
@@ -79,6 +76,12 @@ export class Connection {
     this.backend = new Side(this, null);
     this.core.watch(this);
     this.backend.socket.connectTo(route.address);
+  }
+
+  #leadTo(target: Target): void {
+    this.target.live--;
+    target.live++;
+    this.target = target;
   }
 
   #failed(cause: keyof typeof FAILURE): void {
@@ -104,7 +107,7 @@ export class Connection {
     const { client, backend, core } = this;
     if (client === null || backend === null) return false;
     let to = client;
-    let counter = 2 * this.#target;
+    let counter = 2 * this.target.id;
     if (from === client) {
       to = backend;
       this.bytesIn += count;
@@ -112,7 +115,8 @@ export class Connection {
       this.bytesOut += count;
       counter++;
     }
-    core.bytes[counter] = (core.bytes[counter] ?? 0) + count;
+    const { bytes } = core.targets;
+    bytes[counter] = (bytes[counter] ?? 0) + count;
     this.moved = true;
     core.lastReader = from;
     to.send(from, count);
@@ -172,7 +176,7 @@ export class Connection {
   }
 
   isLate(now: number): boolean {
-    return now - this.attemptedAt >= this.listener.settings.connectTimeoutMs;
+    return now - this.attemptedAt >= this.target.service.settings.connectTimeoutMs;
   }
 
   clientGone(): void {
@@ -184,39 +188,17 @@ export class Connection {
    * kernel reset the side that sent them, and the other one must not take that for a clean end: so both, or none.
    */
   leave(how: 'idle' | 'cut', queues: ReadonlyMap<number, Queues> | null, now: number): void {
-    const { client, backend } = this;
-    const isOpen = this.stage === 'open' && client !== null && backend !== null;
-    const isWhole = isOpen && client.isWhole(queues) && backend.isWhole(queues);
-    this.#finish(END[how], isWhole && !(how === 'cut' && this.#flows(now)));
-  }
-
-  /** May be in the middle of something. When exactly bytes came last is not known, but for a second more. */
-  #flows(now: number): boolean {
-    if (!this.moved && now - this.lastMoved >= FLOWS_MS) return false;
-    return (
-      (this.client?.over === false && this.bytesIn >= FLOWS_BYTES) ||
-      (this.backend?.over === false && this.bytesOut >= FLOWS_BYTES)
-    );
-  }
-
-  get #isHalfClosed(): boolean {
-    return this.backend?.over === true && this.client?.over === false && !this.client.busy;
-  }
-
-  /** How long nothing may move. */
-  get patience(): number {
-    const { idleMs, halfClosedMs } = this.listener.settings;
-    return this.#isHalfClosed ? Math.min(halfClosedMs, idleMs) : idleMs;
+    this.#finish(END[how], isWhole(this, queues) && !(how === 'cut' && flows(this, now)));
   }
 
   /** Nothing has moved since `lastMoved`: ends it when that is too long ago. */
   quiet(now: number): void {
-    const { client, backend, listener } = this;
+    const { idleMs, halfClosedMs } = this.target.service.settings;
     const quietMs = now - this.lastMoved;
     // Bytes that wait for the backend are not those of a silent client.
-    const isSilent = this.#isHalfClosed && quietMs >= listener.settings.halfClosedMs;
-    if (isSilent && client?.isWhole(null) && backend?.isWhole(null)) this.#finish(END.backend_closed);
-    else if (quietMs >= listener.settings.idleMs) this.leave('idle', null, now);
+    const isSilent = isHalfClosed(this) && quietMs >= halfClosedMs;
+    if (isSilent && isWhole(this, null)) this.#finish(END.backend_closed);
+    else if (quietMs >= idleMs) this.leave('idle', null, now);
   }
 
   /** The descriptors of an open connection. */
@@ -241,6 +223,7 @@ export class Connection {
       backend.release();
     }
     client?.release();
+    this.#leadTo(NOWHERE);
     this.core.over(this, how);
   }
 }

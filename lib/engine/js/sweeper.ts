@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts';
 import { queuesOf } from './kernel.ts';
 import type { Queues } from './kernel.ts';
 import { keepAlive } from './listener.ts';
+import { patience } from './rest.ts';
 import { Ticker } from './ticker.ts';
 
 /** How often at most and at least; in between, 50 times in the shortest time that a connection may be quiet. */
@@ -60,7 +61,7 @@ export class Sweeper {
         connection.lastMoved = now;
       } else if (!punctual) continue;
       else if (!mayBeSending(connection)) connection.quiet(now);
-      else if (now - Math.max(connection.lastMoved, connection.lastLook) >= connection.patience / LOOKS) {
+      else if (now - Math.max(connection.lastMoved, connection.lastLook) >= patience(connection) / LOOKS) {
         unsure.push(connection);
       }
       probe(connection, now);
@@ -101,7 +102,7 @@ function sending({ fds }: Connection, queues: ReadonlyMap<number, Queues> | null
 }
 
 function probe(connection: Connection, now: number): void {
-  const { keepaliveMs } = connection.listener.settings;
+  const { keepaliveMs } = connection.target.service.settings;
   if (connection.probed || keepaliveMs === 0) return;
   if (now - connection.attemptedAt < Math.min(keepaliveMs, PROBED_AFTER_MS)) return;
   const handle = connection.backend?.socket.handle;

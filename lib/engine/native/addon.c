@@ -2,7 +2,7 @@
 //
 //   shareBoard(fd, seat, seats)               the other workers are seen from now on; `fd` stays the caller's
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
-//   create(accepted, failed, told, targets) → engine { bytes, records, relayed, clients, route, listen, … }
+//   create(accepted, failed, told) → engine { bytes, records, relayed, clients, service, route, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
 //     failed(records, connection, cause)      → target | REFUSE
@@ -15,30 +15,20 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 6 };
-
-/** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
-static bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
-                    napi_ref *ref) {
-  napi_value buffer, array;
-  size_t size = type == napi_float64_array ? sizeof(double) : sizeof(int32_t);
-  return napi_create_arraybuffer(env, length * size, memory, &buffer) == napi_ok &&
-         napi_create_typedarray(env, type, length, buffer, 0, &array) == napi_ok &&
-         napi_set_named_property(env, self, name, array) == napi_ok && napi_create_reference(env, buffer, 1, ref) == napi_ok;
-}
+enum { PROTOCOL = 7 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
   struct engine *engine = data;
   free(engine->targets);
+  free(engine->services);
   free(engine);
 }
 
 static napi_value create(napi_env env, napi_callback_info info) {
-  napi_value argv[4], self;
-  size_t given = 4;
-  int64_t targets;
+  napi_value argv[3], self;
+  size_t given = 3;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
   for (size_t i = 0; i < 3; i++) {
     napi_valuetype type = napi_undefined;
@@ -47,26 +37,21 @@ static napi_value create(napi_env env, napi_callback_info info) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "Cannot create the engine: a callback is not a function");
     return NULL;
   }
-  if (!integer(env, given > 3 ? argv[3] : undefined(env), 1, 1 << 20, "targets", &targets)) return NULL;
   struct loop *loop = loop_of(env);
   struct engine *engine = calloc(1, sizeof *engine);
-  if (engine != NULL) engine->targets = calloc((size_t)targets, sizeof *engine->targets);
-  if (loop == NULL || engine == NULL || engine->targets == NULL || napi_create_object(env, &self) != napi_ok ||
+  if (loop == NULL || engine == NULL || napi_create_object(env, &self) != napi_ok ||
       napi_type_tag_object(env, self, &ENGINE_TAG) != napi_ok ||
       napi_wrap(env, self, engine, engine_finalize, NULL, NULL) != napi_ok) {
-    if (engine != NULL) free(engine->targets);
     free(engine);
     throw_errno(env, loop == NULL && errno != 0 ? errno : ENOMEM, "create the engine");
     return NULL;
   }
   // From here on the object owns the memory.
-  engine->target_count = (uint32_t)targets;
   engine->told_slots = NONE;
   engine->loop = loop;
   engine->next = loop->engines;
   loop->engines = engine;
-  size_t counters = 2 * (size_t)targets;
-  if (numbers(env, self, "bytes", napi_float64_array, counters, &engine->bytes, &engine->bytes_ref) &&
+  if (targets_grow(env, self, engine, 0) &&
       numbers(env, self, "records", napi_int32_array, (size_t)2 * RECORDS, &engine->records, &engine->records_ref) &&
       numbers(env, self, "relayed", napi_float64_array, (size_t)2 * RECORDS, &engine->relayed, &engine->relayed_ref) &&
       numbers(env, self, "clients", napi_int32_array, (size_t)2 * CLIENTS, &engine->clients, &engine->clients_ref) &&

@@ -1,4 +1,4 @@
-// Between the files of the surface towards JavaScript: addon.c, arguments.c and methods.c.
+// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c and routes.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -14,8 +14,21 @@ struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_v
 bool integer(napi_env env, napi_value value, double low, double high, const char *name, int64_t *result);
 napi_value undefined(napi_env env);
 napi_value number(napi_env env, double value);
+/** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
+bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
+             napi_ref *ref);
 /** Throws an Error with the errno's name as its code. */
 void throw_errno(napi_env env, int error, const char *what);
+
+/* routes.c */
+/** service(id, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs) */
+napi_value set_service(napi_env env, napi_callback_info info);
+/** route(target, service, ip, port) */
+napi_value set_route(napi_env env, napi_callback_info info);
+/** unroute(target) */
+napi_value unset_route(napi_env env, napi_callback_info info);
+/** Makes room for the target, in `bytes` too; false when there is no memory. */
+bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t target);
 
 /* methods.c */
 bool define_methods(napi_env env, napi_value engine);

@@ -1,6 +1,7 @@
 // What the parts of the addon do for each other; state.h has the structures. README.md beside this file tells the story.
 //
 //   addon.c     the surface towards JavaScript: makes engines; arguments.c checks, methods.c does what is asked
+//   routes.c    services and targets
 //   calls.c     calls from here into JavaScript
 //   loop.c      waits for events and hands them out, libuv being one of the members
 //   accept.c    listening sockets
@@ -89,6 +90,15 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end);
  * it came to an end of its own meanwhile.
  */
 bool connection_leave(struct loop *loop, struct connection *c, enum end end);
+
+/* routes.c */
+/** The connection leads to this target from now on, or with WAIT, REFUSE and NOWHERE to none. */
+void connection_target(struct connection *c, int32_t target);
+/** What holds for a connection that has a target. */
+static inline const struct service *service_of(const struct connection *c) {
+  const struct engine *engine = c->listener->engine;
+  return &engine->services[engine->targets[c->target].service];
+}
 
 /* connect.c */
 enum attempt { CONNECTED, UNDER_WAY, FAILED, CLIENT_LOST, SHORT_OF_MEMORY };

@@ -98,9 +98,9 @@ static enum attempt send_first(struct loop *loop, struct connection *c, size_t l
 }
 
 enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *cause) {
+  if (unlikely(c->target == NOWHERE)) return failed(c, 0, cause);
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
-  if (unlikely(target->length == 0)) return failed(c, 0, cause); // never routed
   ssize_t first = 0;
   if (!c->watched && c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) &&
       worth_trying(target->quick, &target->since_probe) &&

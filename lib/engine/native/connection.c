@@ -26,6 +26,7 @@ static void finish(struct loop *loop, struct connection *c, enum end end, bool r
   if (resets_client) system_reset(c->fd[CLIENT]);
   else close(c->fd[CLIENT]);
   c->fd[CLIENT] = c->fd[BACKEND] = -1;
+  connection_target(c, WAIT);
   c->state = FREE;
   c->generation[CLIENT] = c->generation[BACKEND] = 0;
   listener->live--;
@@ -66,9 +67,9 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
 static uint32_t less(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static void connection_open(struct loop *loop, struct connection *c) {
-  const struct listener *listener = c->listener;
-  uint32_t delay = listener->idle_ms;
-  if (listener->keepalive_ms > 0) delay = less(delay, less(listener->keepalive_ms, PROBED_AFTER_MS));
+  const struct service *service = service_of(c);
+  uint32_t delay = service->idle_ms;
+  if (service->keepalive_ms > 0) delay = less(delay, less(service->keepalive_ms, PROBED_AFTER_MS));
   c->state = OPEN;
   c->last = (uint32_t)loop->now;
   wheel_remove(loop, c);
@@ -80,11 +81,11 @@ static void connection_open(struct loop *loop, struct connection *c) {
 static void connection_route(struct loop *loop, struct connection *c, int32_t answer) {
   struct engine *engine = c->listener->engine;
   for (int attempts = 0;; attempts++) {
-    if (answer < 0 || (uint32_t)answer >= engine->target_count) {
+    connection_target(c, answer);
+    if (c->target < 0 && c->target != NOWHERE) {
       connection_finish(loop, c, END_REFUSED);
       return;
     }
-    c->target = answer;
     if (attempts == ATTEMPTS_PER_TURN) {
       c->state = DECIDED;
       ready_add(loop, c);
@@ -98,7 +99,7 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
       return;
     case UNDER_WAY:
       wheel_remove(loop, c);
-      wheel_add(loop, c, c->last, c->listener->connect_ms);
+      wheel_add(loop, c, c->last, service_of(c)->connect_ms);
       return;
     case CLIENT_LOST:
       connection_finish(loop, c, END_CLIENT_GONE);
@@ -129,6 +130,7 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
   c->peer = *peer;
   c->side[CLIENT] = WRITABLE;
   c->listener = listener;
+  c->target = WAIT;
   c->last = (uint32_t)loop->now;
   c->state = WAITING;
   listener->live++;
@@ -184,7 +186,7 @@ void connection_ready(struct loop *loop, struct connection *c) {
 void connection_half_closed(struct loop *loop, struct connection *c) {
   c->last = (uint32_t)loop->now;
   wheel_remove(loop, c);
-  wheel_add(loop, c, c->last, less(c->listener->half_closed_ms, c->listener->idle_ms));
+  wheel_add(loop, c, c->last, less(service_of(c)->half_closed_ms, service_of(c)->idle_ms));
 }
 
 /** The side has vanished: as if the kernel had said so. */
@@ -199,10 +201,10 @@ static bool was_silent_for(const struct loop *loop, const struct connection *c, 
 }
 
 static void open_due(struct loop *loop, struct connection *c) {
-  const struct listener *listener = c->listener;
-  uint32_t hope = UINT32_MAX, delay = listener->idle_ms;
-  if (listener->keepalive_ms > 0) {
-    if (!c->probed) rest_keep_alive(c->fd[BACKEND], listener->keepalive_ms);
+  const struct service *service = service_of(c);
+  uint32_t hope = UINT32_MAX, delay = service->idle_ms;
+  if (service->keepalive_ms > 0) {
+    if (!c->probed) rest_keep_alive(c->fd[BACKEND], service->keepalive_ms);
     c->probed = true;
     for (int side = 0; side < 2; side++) {
       uint32_t left = rest_hope(c, side);
@@ -214,14 +216,14 @@ static void open_due(struct loop *loop, struct connection *c) {
     }
   }
   bool half_closed = c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
-  if (half_closed) delay = less(delay, listener->half_closed_ms);
+  if (half_closed) delay = less(delay, service->half_closed_ms);
   if (was_silent_for(loop, c, delay)) rest_ask(loop, c);
-  if (half_closed && was_silent_for(loop, c, listener->half_closed_ms)) {
+  if (half_closed && was_silent_for(loop, c, service->half_closed_ms)) {
     if (rest_is_whole(c)) {
       connection_finish(loop, c, END_BACKEND_CLOSED);
       return;
     }
-    delay = listener->idle_ms; // bytes for the backend wait here: its client is not silent
+    delay = service->idle_ms; // bytes for the backend wait here: its client is not silent
   }
   if (was_silent_for(loop, c, delay)) {
     connection_leave(loop, c, END_IDLE);
@@ -235,9 +237,11 @@ void connection_due(struct loop *loop, struct connection *c) {
   js_make_room(c->listener->engine);
   if (c->state == OPEN) {
     open_due(loop, c);
-  } else if ((uint32_t)loop->now - c->last < c->listener->connect_ms + CLOCK_MS) {
-    wheel_add(loop, c, c->last, c->listener->connect_ms);
-  } else if (c->state == CONNECTING) {
+  } else if (c->state != CONNECTING) {
+    return;
+  } else if ((uint32_t)loop->now - c->last < service_of(c)->connect_ms + CLOCK_MS) {
+    wheel_add(loop, c, c->last, service_of(c)->connect_ms);
+  } else {
     close(c->fd[BACKEND]);
     c->fd[BACKEND] = -1;
     connection_failed(loop, c, CAUSE_TIMEOUT);

@@ -78,7 +78,7 @@ void rest_keep_alive(int fd, uint32_t silence_ms) {
 uint32_t rest_hope(const struct connection *c, int side) {
   struct tcp_info info;
   if (!ask(c->fd[side], &info) || info.tcpi_unacked == 0 || info.tcpi_retransmits == 0) return UINT32_MAX;
-  uint32_t most = c->listener->keepalive_ms + PROBES * PROBE_EVERY_S * 1000;
+  uint32_t most = service_of(c)->keepalive_ms + PROBES * PROBE_EVERY_S * 1000;
   if (info.tcpi_last_ack_recv < most) return most - info.tcpi_last_ack_recv;
   return info.tcpi_retransmits < RETRANSMITS ? SOON_MS : 0;
 }

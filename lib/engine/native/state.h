@@ -18,6 +18,8 @@ enum { CLIENT = 0, BACKEND = 1 };
 
 /** Answers of the policy instead of a target; see engine.ts. */
 enum { REFUSE = -1, WAIT = -2 };
+/** Instead of a target that the policy named and that leads nowhere. */
+enum { NOWHERE = INT32_MIN };
 
 /** CONNECT_FAILURES of engine.ts, in its order. */
 enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_UNREACHABLE, CAUSE_RESET, CAUSE_LOCAL, CAUSE_OTHER };
@@ -81,7 +83,7 @@ struct connection {
   struct link ready;  // in the loop's ready list; `next` also links free and told slots
   struct link timer;  // in a bucket of the wheel
   uint32_t last;      // ms: when the attempt began, or the last byte (or the backend's end) moved
-  int32_t target;     // the backend named last
+  int32_t target;     // the one named last; < 0: it has none
   uint64_t bytes[2];  // relayed in each direction
   void *held[2];      // read but not yet written, a chunk or a tube; null when there is none
   struct listener *listener;
@@ -97,15 +99,26 @@ struct connection {
   bool backend_first : 1; // the backend's end was read before the client's
   bool probed : 1;        // the backend's socket has keepalive probes
 };
+// Seventy thousand of them are 8 MB: one more byte would cost each of them eight.
+_Static_assert(sizeof(struct connection) == 112, "a connection has grown");
 
-/** Where a target leads. */
+/** What holds for the connections to a service's targets. */
+struct service {
+  uint32_t connect_ms; // 0: this id is not in use
+  uint32_t idle_ms, half_closed_ms;
+  uint32_t keepalive_ms; // 0: backends are not probed
+};
+
+/** Where a target leads, and for whom. */
 struct target {
   union {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
   } address;
-  uint8_t length;      // of the address; 0: never routed
+  uint32_t service;
+  uint32_t live;       // connections that lead there
+  uint8_t length;      // of the address; 0: it leads nowhere
   int8_t quick;        // > 0: its connects complete within connect(2), as on loopback
   uint8_t since_probe; // attempts since that was last tried
 };
@@ -115,8 +128,7 @@ struct listener {
   struct listener *next;
   int fd; // -1: no longer accepting
   int32_t id;
-  uint32_t connect_ms, idle_ms, half_closed_ms;
-  uint32_t keepalive_ms; // 0: peers are not probed
+  uint32_t keepalive_ms; // 0: clients are not probed
   uint32_t live;      // its connections
   uint32_t accepted;  // since it last moved to the end of the kernel's queue of waiters
   int8_t talks_first; // > 0: clients have mostly sent something by the time they are accepted
@@ -136,13 +148,14 @@ struct engine {
   struct engine *next;
   napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
   struct target *targets;
-  uint32_t target_count;
+  struct service *services;
+  uint32_t target_room, service_room; // as many as fit in there
   uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
   uint32_t recorded;   // records waiting for JavaScript
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] of each record
   int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
-  double *bytes;       // two numbers a target
+  double *bytes;       // two numbers for each that fits
   uint64_t shortages[SHORTAGE_PLACES][SHORTAGE_ERRORS];
 };
 

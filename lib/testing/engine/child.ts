@@ -6,6 +6,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
 import type { Shortages } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { engineNamed } from './engines.ts';
+import { LISTENER, SERVICE } from './rig.ts';
 
 export interface Report {
   readonly port: number;
@@ -25,31 +26,23 @@ if (!found.ok) throw new Error(`Cannot run the ${name} engine: ${found.reason}`)
 let accepted = 0;
 const ends: string[] = [];
 const failures: string[] = [];
-const engine = found.create(
-  {
-    accepted: () => {
-      accepted++;
-      return 0;
-    },
-    failed: (_, cause) => {
-      failures.push(CONNECT_FAILURES[cause]);
-      return REFUSE;
-    },
-    connected: () => undefined,
-    ended: (_, end) => ends.push(ENDS[end]),
+const engine = found.create({
+  accepted: () => {
+    accepted++;
+    return 0;
   },
-  1,
-);
+  failed: (_, cause) => {
+    failures.push(CONNECT_FAILURES[cause]);
+    return REFUSE;
+  },
+  connected: () => undefined,
+  ended: (_, end) => ends.push(ENDS[end]),
+});
 const handle = boundTcp('127.0.0.1', Number(listenOn));
 const port = localPort(handle);
-engine.route(0, '127.0.0.1', Number(backendPort));
-engine.listen(0, handle, {
-  backlog: 511,
-  connectTimeoutMs: 2000,
-  idleMs: 60_000,
-  keepaliveMs: 0,
-  halfClosedMs: 60_000,
-});
+engine.service(0, SERVICE);
+engine.route(0, 0, '127.0.0.1', Number(backendPort));
+engine.listen(0, handle, LISTENER);
 
 process.on('message', () => {
   const { user, system } = process.cpuUsage();

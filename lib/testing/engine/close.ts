@@ -20,7 +20,7 @@ interface Pair {
 async function pair(t: TestContext, create: CreateEngine): Promise<Pair> {
   const it = rig(t, create);
   const { port, peer: served } = await backend(t);
-  it.engine.route(0, '127.0.0.1', port);
+  it.engine.route(0, 0, '127.0.0.1', port);
   const peer = await client(t, it.listen());
   const other = await served();
   await peer.send('?').bytes(0);
@@ -60,7 +60,7 @@ export function closeTests(create: CreateEngine): void {
   test('a connection on which both ended without a byte ends cleanly', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     peer.end();
     const other = await served();
@@ -142,7 +142,7 @@ export function closeTests(create: CreateEngine): void {
   test('connections that ended cleanly on both sides leave nobody with a reset', async (t) => {
     const it = rig(t, create);
     const { port, peers } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     for (let i = 0; i < 50; i++) {
       const peer = await client(t, at);

@@ -25,7 +25,7 @@ export function decideTests(create: CreateEngine): void {
   test('a client told to WAIT is held until it is decided where it goes', async (t) => {
     const it = rig(t, create, { accepted: () => WAIT });
     const { port, peers } = await backend(t, echo);
-    it.engine.route(2, '127.0.0.1', port);
+    it.engine.route(2, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     peer.send('patience');
     await until(() => it.accepted.length === 1, 'the client is accepted');
@@ -59,7 +59,7 @@ export function decideTests(create: CreateEngine): void {
   test('a client that ended while it waited gets its answer all the same', async (t) => {
     const it = rig(t, create, { accepted: () => WAIT });
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     peer.send('question').end();
     await until(() => it.accepted.length === 1, 'the client is accepted');
@@ -72,9 +72,9 @@ export function decideTests(create: CreateEngine): void {
   test('a refused connect goes on to the next target and the client notices nothing', async (t) => {
     const it = rig(t, create, { failed: () => it.failures.length });
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', refusingPort(t));
-    it.engine.route(1, '127.0.0.1', refusingPort(t));
-    it.engine.route(2, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', refusingPort(t));
+    it.engine.route(1, 0, '127.0.0.1', refusingPort(t));
+    it.engine.route(2, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     assert.equal(await peer.send('hello').bytes(5), 'hello');
     assert.deepEqual(it.failures, ['refused', 'refused']);
@@ -85,7 +85,7 @@ export function decideTests(create: CreateEngine): void {
 
   test('when every target has failed the client is reset', async (t) => {
     const it = rig(t, create, { failed: () => (it.failures.length < 3 ? it.failures.length : REFUSE) });
-    for (const target of [0, 1, 2]) it.engine.route(target, '127.0.0.1', refusingPort(t));
+    for (const target of [0, 1, 2]) it.engine.route(target, 0, '127.0.0.1', refusingPort(t));
     const peer = await client(t, it.listen());
     assert.equal(await peer.finish(), 'reset');
     assert.equal(await it.end(), 'refused');
@@ -95,8 +95,8 @@ export function decideTests(create: CreateEngine): void {
   test('a backend that does not answer is given up after the connect timeout', async (t) => {
     const it = rig(t, create, { failed: () => (it.failures.length === 1 ? 1 : REFUSE) });
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', await silentPort(t));
-    it.engine.route(1, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', await silentPort(t));
+    it.engine.route(1, 0, '127.0.0.1', port);
     const at = it.listen(0, { connectTimeoutMs: 200 });
     const started = performance.now();
     const peer = await client(t, at);
@@ -107,7 +107,7 @@ export function decideTests(create: CreateEngine): void {
 
   test('a client that resets while its backend is being connected is gone, and nothing goes on', async (t) => {
     const it = rig(t, create);
-    it.engine.route(0, '127.0.0.1', await silentPort(t));
+    it.engine.route(0, 0, '127.0.0.1', await silentPort(t));
     const at = it.listen(0, { connectTimeoutMs: 60_000 });
     const quiet = await client(t, at);
     await until(() => it.accepted.length === 1, 'the client is accepted');
@@ -130,8 +130,8 @@ export function decideTests(create: CreateEngine): void {
   test('what was sent to a backend that failed goes whole to the next', async (t) => {
     const it = rig(t, create, { failed: () => 1 });
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', await silentPort(t));
-    it.engine.route(1, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', await silentPort(t));
+    it.engine.route(1, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen(0, { connectTimeoutMs: 150 }));
     peer.send(Buffer.alloc(400_000, 'z')).end();
     const other = await served();
@@ -143,7 +143,7 @@ export function decideTests(create: CreateEngine): void {
   test('ids are used again, and never two at once', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     for (let i = 0; i < 30; i++) {
       const peer = await client(t, at);
@@ -158,7 +158,7 @@ export function decideTests(create: CreateEngine): void {
   test('an IPv6 listener and an IPv6 backend work like any other', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo, '::1');
-    it.engine.route(0, '::1', port);
+    it.engine.route(0, 0, '::1', port);
     const at = it.listen(0, {}, '::1');
     const socket = net.connect({ host: '::1', port: at, allowHalfOpen: true });
     t.after(() => socket.destroy());
@@ -171,7 +171,7 @@ export function decideTests(create: CreateEngine): void {
   test('clientAddress tells who a live connection is for', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     await peer.send('.').bytes(1);
     assert.equal(it.engine.clientAddress(it.accepted[0] ?? -1), `127.0.0.1:${peer.port}`);
@@ -181,7 +181,7 @@ export function decideTests(create: CreateEngine): void {
   test('clientAddress still tells within ended, also after a reset', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const listening = it.listen();
     const first = await client(t, listening);
     await first.send('.').bytes(1);

@@ -21,7 +21,7 @@ interface Scene {
 async function scene(t: TestContext, create: CreateEngine, idleMs = 60_000): Promise<Scene> {
   const it = rig(t, create);
   const { port, peer: served } = await backend(t);
-  it.engine.route(0, '127.0.0.1', port);
+  it.engine.route(0, 0, '127.0.0.1', port);
   const at = it.listen(0, { halfClosedMs: HALF_CLOSED_MS, idleMs });
   let made = 0;
   return { it, pair: async () => ({ peer: await client(t, at), other: await served(made++) }) };

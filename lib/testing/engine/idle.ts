@@ -27,7 +27,7 @@ export function idleTests(create: CreateEngine): void {
   test('a connection without a byte for idleMs is ended on both sides, not before', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
     const other = await served();
     const from = peer.port;
@@ -50,7 +50,7 @@ export function idleTests(create: CreateEngine): void {
   test('bytes in either direction keep a connection, also when the other direction is over', async (t) => {
     const it = rig(t, create);
     const { port, peer: served, peers } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen(0, { idleMs: IDLE_MS });
     const busy: { in: Peer; out: Peer }[] = [];
     for (let i = 0; i < 5; i++) busy.push({ in: await client(t, at), out: await served(i) });
@@ -77,7 +77,7 @@ export function idleTests(create: CreateEngine): void {
   test('a connection whose client has ended is idle after idleMs without a byte', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
     peer.end();
     const other = await served();
@@ -89,7 +89,7 @@ export function idleTests(create: CreateEngine): void {
   test('a connection whose reader does not read is idle and reset, however much its sender would send', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen(0, { idleMs: IDLE_MS }));
     const other = await served();
     other.socket.pause();
@@ -105,7 +105,7 @@ export function idleTests(create: CreateEngine): void {
     test(`a ${reader} that still reads what the kernel has for it is not idle; one that stops is, and misses nothing`, async (t) => {
       const it = rig(t, create);
       const { port, peer: served } = await backend(t);
-      it.engine.route(0, '127.0.0.1', port);
+      it.engine.route(0, 0, '127.0.0.1', port);
       const peer = await client(t, it.listen(0, { idleMs: SLOW_IDLE_MS }));
       const other = await served();
       const [from, to] = counter === 0 ? [peer, other] : [other, peer];
@@ -144,7 +144,7 @@ export function idleTests(create: CreateEngine): void {
       },
     });
     const { port } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen(0, { idleMs: IDLE_MS });
     await client(t, at);
     await until(() => waiting.length === 1, 'the client waits');

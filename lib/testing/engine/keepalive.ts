@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CreateEngine } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { backend, client } from './peer.ts';
-import { rig, SETTINGS } from './rig.ts';
+import { LISTENER, rig, SERVICE } from './rig.ts';
 import { until } from './wait.ts';
 
 const KEEPALIVE = '02';
@@ -34,7 +34,7 @@ export function keepaliveTests(create: CreateEngine): void {
   test('both sides are probed after keepaliveMs, the backend once the connection has lasted', { skip }, async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen(0, { keepaliveMs: 2000 });
     const peer = await client(t, at);
     const other = await served();
@@ -49,12 +49,13 @@ export function keepaliveTests(create: CreateEngine): void {
   test('with keepaliveMs 0 nobody is probed, though the listening socket had it before', { skip }, async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     // As after a reload: the socket is one, in the old workers and in the new.
     const handle = boundTcp('127.0.0.1', 0);
     const at = localPort(handle);
     handle.setKeepAlive(true, 2);
-    it.engine.listen(0, handle, { ...SETTINGS, keepaliveMs: 0, idleMs: 500 });
+    it.engine.service(0, { ...SERVICE, keepaliveMs: 0, idleMs: 500 });
+    it.engine.listen(0, handle, { ...LISTENER, keepaliveMs: 0 });
     const peer = await client(t, at);
     const other = await served();
     const towards = other.socket.remotePort ?? 0;

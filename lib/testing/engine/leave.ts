@@ -28,7 +28,7 @@ interface Pair {
 async function pair(t: TestContext, create: CreateEngine, idleMs = 60_000): Promise<Pair> {
   const it = rig(t, create);
   const { port, peer: served } = await backend(t);
-  it.engine.route(0, '127.0.0.1', port);
+  it.engine.route(0, 0, '127.0.0.1', port);
   const peer = await client(t, it.listen(0, { idleMs }));
   const other = await served();
   await peer.send('?').bytes(0);
@@ -70,7 +70,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
           await until(() => made.it.engine.bytes[counter] === LAST_BYTES + 1, 'the kernel has all of them');
           if (how === 'cut') {
             await calm();
-            assert.equal(made.it.engine.cut(0), 1);
+            assert.equal(made.it.engine.cut({ listener: 0 }), 1);
           }
           assert.equal(await made.it.end(), how);
           made.it.close();
@@ -86,7 +86,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
         to.socket.pause();
         sendPattern(from.socket, 1, TOO_MUCH);
         await standstill(made.it.engine, counter);
-        if (how === 'cut') assert.equal(made.it.engine.cut(0), 1);
+        if (how === 'cut') assert.equal(made.it.engine.cut({ listener: 0 }), 1);
         assert.equal(await made.it.end(), how);
         to.socket.resume();
         assert.deepEqual(await Promise.all([to.finish(), from.finish()]), ['reset', 'reset']);
@@ -99,7 +99,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
         const [from, to] = roles(made);
         sendPattern(from.socket, 1, 1024 * TOO_MUCH);
         await until(() => to.received > LAST_BYTES, 'it flows');
-        assert.equal(made.it.engine.cut(0), 1);
+        assert.equal(made.it.engine.cut({ listener: 0 }), 1);
         assert.equal(await to.finish(), 'reset');
         from.socket.destroy();
       }
@@ -114,7 +114,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
       clearInterval(timer);
       const sent = from.socket.bytesWritten;
       await until(() => to.received === sent, 'nothing waits');
-      assert.equal(made.it.engine.cut(0), 1);
+      assert.equal(made.it.engine.cut({ listener: 0 }), 1);
       assert.equal(await to.finish(), 'reset');
     });
 
@@ -122,7 +122,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
       const made = await pair(t, create);
       const [from, to] = roles(made);
       from.send('words');
-      assert.equal(made.it.engine.cut(0), 1);
+      assert.equal(made.it.engine.cut({ listener: 0 }), 1);
       const ends = await Promise.all([to.finish(), from.finish()]);
       if (name === 'native') assert.equal(to.text.slice(1), 'words');
       assert.deepEqual(ends, name === 'native' ? ['end', 'end'] : ['reset', 'reset']);
@@ -132,7 +132,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
       const made = await pair(t, create);
       const [from, to] = roles(made);
       from.reset();
-      made.it.engine.cut(0);
+      made.it.engine.cut({ listener: 0 });
       assert.equal(await to.finish(), 'reset');
     });
   }
@@ -141,7 +141,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
     const { it, peer, other } = await pair(t, create);
     peer.send(' words').end();
     await until(() => it.engine.bytes[0] === 7, 'they are passed on');
-    it.engine.cut(0);
+    it.engine.cut({ listener: 0 });
     assert.deepEqual(await Promise.all([peer.finish(), other.finish()]), ['end', 'end']);
     assert.equal(other.text, '? words');
   });

@@ -20,8 +20,8 @@ export function pressureTests(create: CreateEngine): void {
     const it = rig(t, create, { accepted: () => came++ % 2 });
     const slow = await backend(t);
     const quick = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', slow.port);
-    it.engine.route(1, '127.0.0.1', quick.port);
+    it.engine.route(0, 0, '127.0.0.1', slow.port);
+    it.engine.route(1, 0, '127.0.0.1', quick.port);
     const at = it.listen();
     const peer = await client(t, at);
     await until(() => it.connected.length === 1, 'the first is connected');
@@ -51,7 +51,7 @@ export function pressureTests(create: CreateEngine): void {
   test('many streams whose readers stop and go all arrive exactly', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     const next = random(4);
     const size = 3_000_000;
@@ -80,7 +80,7 @@ export function pressureTests(create: CreateEngine): void {
     test(`a ${name} that does not read stops the other side in bounded memory, and then gets every byte`, async (t) => {
       const it = rig(t, create);
       const { port, peer: served } = await backend(t);
-      it.engine.route(0, '127.0.0.1', port);
+      it.engine.route(0, 0, '127.0.0.1', port);
       const peer = await client(t, it.listen());
       const other = await served();
       const [from, to] = counter === 0 ? [peer.socket, other.socket] : [other.socket, peer.socket];
@@ -105,7 +105,7 @@ export function pressureTests(create: CreateEngine): void {
     test(`a reset that comes while a ${name} does not read reaches it`, async (t) => {
       const it = rig(t, create);
       const { port, peer: served } = await backend(t);
-      it.engine.route(0, '127.0.0.1', port);
+      it.engine.route(0, 0, '127.0.0.1', port);
       const peer = await client(t, it.listen());
       const other = await served();
       const [from, to] = counter === 0 ? [peer, other] : [other, peer];

@@ -14,7 +14,7 @@ export function relayTests(create: CreateEngine): void {
   test('a message goes to the backend and its answer comes back', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     const from = peer.port;
     assert.equal(await peer.send('hello').bytes(5), 'hello');
@@ -35,7 +35,7 @@ export function relayTests(create: CreateEngine): void {
   test('a backend that speaks first is heard', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, (peer) => peer.send('220 ready'));
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     assert.equal(await peer.bytes(9), '220 ready');
   });
@@ -43,7 +43,7 @@ export function relayTests(create: CreateEngine): void {
   test('what a client sends and ends before its backend is connected arrives whole', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     peer.send('x'.repeat(300_000)).end();
     const other = await served();
@@ -58,7 +58,7 @@ export function relayTests(create: CreateEngine): void {
     const size = 24 * MIB;
     const it = rig(t, create, { accepted: () => 1 });
     const { port, peer: served } = await backend(t);
-    it.engine.route(1, '127.0.0.1', port);
+    it.engine.route(1, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     const other = await served();
     const received = [receivePattern(peer.socket, 1), receivePattern(other.socket, 2)];
@@ -76,7 +76,7 @@ export function relayTests(create: CreateEngine): void {
   test('pieces of every size up to some hundred KiB come through unharmed', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     const received = receivePattern(peer.socket, 3);
     let sent = 0;
@@ -93,7 +93,7 @@ export function relayTests(create: CreateEngine): void {
   test('small messages are not held back for the sake of larger segments', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     const other = await served();
     for (const [from, to] of [
@@ -122,7 +122,7 @@ export function relayTests(create: CreateEngine): void {
   test('live byte counters show what was relayed before the connection ends', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     peer.send('12345');
     const other = await served();
@@ -135,7 +135,7 @@ export function relayTests(create: CreateEngine): void {
   test('two hundred connections at once each get their own bytes', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     const count = 200;
     const all = Array.from({ length: count }, async (_, i) => {
@@ -154,11 +154,11 @@ export function relayTests(create: CreateEngine): void {
     const it = rig(t, create);
     const first = await backend(t, (peer) => peer.send('first'));
     const second = await backend(t, (peer) => peer.send('second'));
-    it.engine.route(0, '127.0.0.1', first.port);
+    it.engine.route(0, 0, '127.0.0.1', first.port);
     const at = it.listen();
     const old = await client(t, at);
     assert.equal(await old.bytes(5), 'first');
-    it.engine.route(0, '127.0.0.1', second.port);
+    it.engine.route(0, 0, '127.0.0.1', second.port);
     const fresh = await client(t, at);
     assert.equal(await fresh.bytes(6), 'second');
     old.send('still here');

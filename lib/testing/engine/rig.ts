@@ -1,10 +1,10 @@
-// An engine under test with one listener, a scripted policy, and a record of every decision it was asked for. The rig
-// also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
+// An engine under test with one listener and one service, a scripted policy, and a record of every decision it was asked
+// for. The rig also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
-import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy } from '../../engine/engine.ts';
+import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy, ServiceSettings } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { until } from './wait.ts';
 
@@ -26,8 +26,9 @@ export interface Script {
   readonly failed?: (connection: number, cause: Failure) => number;
 }
 
-export const SETTINGS: ListenerSettings = {
-  backlog: 511,
+export const LISTENER: ListenerSettings = { backlog: 511, keepaliveMs: 0 };
+
+export const SERVICE: ServiceSettings = {
   connectTimeoutMs: 2000,
   idleMs: 60_000,
   keepaliveMs: 0,
@@ -49,7 +50,7 @@ export class Rig {
   readonly #script: Script;
   #closed = false;
 
-  constructor(create: CreateEngine, script: Script, targets: number) {
+  constructor(create: CreateEngine, script: Script) {
     this.#script = script;
     const policy: Policy = {
       accepted: (connection, listener) => {
@@ -74,7 +75,8 @@ export class Rig {
       },
       ended: (connection, end, bytesIn, bytesOut) => this.#ended(connection, end, bytesIn, bytesOut),
     };
-    this.engine = create(policy, targets);
+    this.engine = create(policy);
+    this.engine.service(0, SERVICE);
   }
 
   #ended(connection: number, code: EndCode, bytesIn: number, bytesOut: number): void {
@@ -103,11 +105,13 @@ export class Rig {
     this.engine.decide(connection, target);
   }
 
-  /** Starts one more listener and returns its port. */
-  listen(listener = 0, settings: Partial<ListenerSettings> = {}, host = '127.0.0.1'): number {
+  /** Starts one more listener and returns its port. Settings of a service are those of service 0 from now on. */
+  listen(listener = 0, settings: Partial<ListenerSettings & ServiceSettings> = {}, host = '127.0.0.1'): number {
     const handle = boundTcp(host, 0);
     const port = localPort(handle);
-    this.engine.listen(listener, handle, { ...SETTINGS, ...settings });
+    const { backlog = LISTENER.backlog, ...shared } = settings;
+    this.engine.service(0, { ...SERVICE, ...shared });
+    this.engine.listen(listener, handle, { backlog, keepaliveMs: shared.keepaliveMs ?? LISTENER.keepaliveMs });
     return port;
   }
 
@@ -135,8 +139,8 @@ export class Rig {
 }
 
 /** A rig that is closed, and checked, when the test is over. */
-export function rig(t: TestContext, create: CreateEngine, script: Script = {}, targets = 4): Rig {
-  const made = new Rig(create, script, targets);
+export function rig(t: TestContext, create: CreateEngine, script: Script = {}): Rig {
+  const made = new Rig(create, script);
   t.after(() => made.close());
   return made;
 }

@@ -11,7 +11,7 @@ import type { CreateEngine } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import type { TcpHandle } from '../../engine/handles.ts';
 import { backend, client, echo, Peer } from './peer.ts';
-import { rig, SETTINGS } from './rig.ts';
+import { LISTENER, rig } from './rig.ts';
 import { silentPort } from './silent.ts';
 import { until, within } from './wait.ts';
 
@@ -59,7 +59,7 @@ export function stopTests(create: CreateEngine): void {
   test('stopAccepting() ends the listening and leaves the connections', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const first = it.listen(0);
     const second = it.listen(1);
     const peer = await client(t, first);
@@ -78,7 +78,7 @@ export function stopTests(create: CreateEngine): void {
     const handle = boundTcp('127.0.0.1', 0);
     const at = localPort(handle);
     const release = await holder(t, handle);
-    it.engine.listen(3, handle, SETTINGS);
+    it.engine.listen(3, handle, LISTENER);
     it.engine.stopAccepting();
     assert.equal(await connectTo(at), 'connected');
     assert.equal(await listenOn(at), 'EADDRINUSE');
@@ -92,15 +92,15 @@ export function stopTests(create: CreateEngine): void {
     // Two sockets may be bound to one address; only the second listen(2) fails.
     const first = boundTcp('127.0.0.1', 0);
     const second = boundTcp('127.0.0.1', localPort(first));
-    it.engine.listen(0, first, SETTINGS);
-    assert.throws(() => it.engine.listen(1, second, SETTINGS), { code: 'EADDRINUSE' });
+    it.engine.listen(0, first, LISTENER);
+    assert.throws(() => it.engine.listen(1, second, LISTENER), { code: 'EADDRINUSE' });
   });
 
   test('cut() ends the connections of its listener, in whichever stage, and no others', async (t) => {
     const it = rig(t, create, { accepted: (_, listener) => [0, 0, 1, WAIT][listener] ?? -1 });
     const { port, peer: served } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
-    it.engine.route(1, '127.0.0.1', await silentPort(t));
+    it.engine.route(0, 0, '127.0.0.1', port);
+    it.engine.route(1, 0, '127.0.0.1', await silentPort(t));
     const peers: Peer[] = [];
     for (const listener of [0, 1, 2, 3]) peers.push(await client(t, it.listen(listener, { connectTimeoutMs: 60_000 })));
     const [kept, open, connecting, waiting] = peers;
@@ -115,11 +115,11 @@ export function stopTests(create: CreateEngine): void {
       [3, waiting, 'reset'],
     ] as const) {
       const before = it.ended.length;
-      assert.equal(it.engine.cut(listener), 1);
+      assert.equal(it.engine.cut({ listener }), 1);
       assert.equal(it.ended.length, before + 1);
       assert.equal(it.ended[before]?.end, 'cut');
       assert.equal(await peer.finish(), how);
-      assert.equal(it.engine.cut(listener), 0);
+      assert.equal(it.engine.cut({ listener }), 0);
     }
     assert.equal(await (await served(1)).finish(), 'end');
     assert.equal(it.engine.active, 1);
@@ -129,19 +129,19 @@ export function stopTests(create: CreateEngine): void {
   test('cut() takes connections that have just passed an end on', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const peer = await client(t, it.listen());
     const other = await served();
     peer.end();
     await other.finish();
-    assert.equal(it.engine.cut(0), 1);
+    assert.equal(it.engine.cut({ listener: 0 }), 1);
     assert.equal(await peer.finish(), 'end');
   });
 
   test('close() ends everything before it returns', async (t) => {
     const it = rig(t, create);
     const { port } = await backend(t, echo);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     const peers = await Promise.all(Array.from({ length: 20 }, async () => client(t, at)));
     await Promise.all(peers.map(async (peer) => peer.send('.').bytes(1)));

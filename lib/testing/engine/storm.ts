@@ -66,9 +66,9 @@ export function stormTests(create: CreateEngine): void {
           peers.push(peer);
           void misbehave(peer, next);
         });
-        it.engine.route(target, '127.0.0.1', port);
+        it.engine.route(target, 0, '127.0.0.1', port);
       }
-      it.engine.route(2, '127.0.0.1', refusingPort(t));
+      it.engine.route(2, 0, '127.0.0.1', refusingPort(t));
       const at = it.listen(0, { idleMs: 1500 });
       const decider = setInterval(() => {
         const connection = waiting.shift();
@@ -102,7 +102,7 @@ export function stormTests(create: CreateEngine): void {
     const { port } = await backend(t, echo);
     const before = sockets();
     const it = rig(t, create);
-    it.engine.route(0, '127.0.0.1', port);
+    it.engine.route(0, 0, '127.0.0.1', port);
     const at = it.listen();
     const one = async (i: number): Promise<void> => {
       const peer = await client(t, at);

@@ -59,38 +59,36 @@ function start({ backends, connectTimeoutMs, idleMs, mood, seat }: HostStart, ha
   if (seat !== undefined) loaded.shareBoard(HOSTED_BOARD_FD, seat, SEATS);
   const attempts: number[] = [];
   const firsts: number[] = [];
-  const made = loaded.create(
-    {
-      accepted(connection) {
-        accepted++;
-        attempts[connection] = 0;
-        const first = accepted % backends.length;
-        firsts[connection] = first;
-        if (mood === 'throws' && accepted % 2 === 1) throw new Error('The policy is broken');
-        if (mood !== 'moody' || random() < 0.9) return first;
-        const answer = random() < 0.2 ? REFUSE : first;
-        if (random() < 0.3) return REFUSE;
-        setTimeout(() => engine?.decide(connection, answer), random() * 20);
-        return WAIT;
-      },
-      failed(connection) {
-        const tried = (attempts[connection] ?? 0) + 1;
-        attempts[connection] = tried;
-        return tried < backends.length ? ((firsts[connection] ?? 0) + tried) % backends.length : REFUSE;
-      },
-      connected() {
-        if (mood === 'throws' && accepted % 4 === 0) throw new Error('The policy is broken');
-      },
-      ended(_connection, end) {
-        ends[ENDS[end]] = (ends[ENDS[end]] ?? 0) + 1;
-      },
+  const made = loaded.create({
+    accepted(connection) {
+      accepted++;
+      attempts[connection] = 0;
+      const first = accepted % backends.length;
+      firsts[connection] = first;
+      if (mood === 'throws' && accepted % 2 === 1) throw new Error('The policy is broken');
+      if (mood !== 'moody' || random() < 0.9) return first;
+      const answer = random() < 0.2 ? REFUSE : first;
+      if (random() < 0.3) return REFUSE;
+      setTimeout(() => engine?.decide(connection, answer), random() * 20);
+      return WAIT;
     },
-    backends.length,
-  );
+    failed(connection) {
+      const tried = (attempts[connection] ?? 0) + 1;
+      attempts[connection] = tried;
+      return tried < backends.length ? ((firsts[connection] ?? 0) + tried) % backends.length : REFUSE;
+    },
+    connected() {
+      if (mood === 'throws' && accepted % 4 === 0) throw new Error('The policy is broken');
+    },
+    ended(_connection, end) {
+      ends[ENDS[end]] = (ends[ENDS[end]] ?? 0) + 1;
+    },
+  });
   engine = made;
-  for (const [target, port] of backends.entries()) made.route(target, '127.0.0.1', port);
+  made.service(0, { connectTimeoutMs, idleMs, keepaliveMs: 0, halfClosedMs: idleMs });
+  for (const [target, port] of backends.entries()) made.route(target, 0, '127.0.0.1', port);
   const port = localPort(handle);
-  made.listen(0, handle, { backlog: 4096, connectTimeoutMs, idleMs, keepaliveMs: 0, halfClosedMs: idleMs });
+  made.listen(0, handle, { backlog: 4096, keepaliveMs: 0 });
   return port;
 }
 
@@ -138,7 +136,7 @@ function obey(order: HostOrder, handle?: TcpHandle): void {
       answer(report());
       break;
     case 'cut':
-      engine?.cut(0);
+      engine?.cut({ listener: 0 });
       break;
     case 'close':
       engine?.close();

@@ -1,0 +1,84 @@
+// Where connections lead and what holds for them there: owner of the services, the targets, and the bytes relayed to each.
+
+import type { ServiceSettings } from '../engine.ts';
+import { routeTo } from './route.ts';
+import type { Route } from './route.ts';
+
+/** Ids are small, see engine.ts; what is larger is a mistake of the caller's, and would take the memory of all below it. */
+const MOST = 1 << 20;
+
+export interface Service {
+  readonly id: number;
+  settings: ServiceSettings;
+}
+
+export interface Target {
+  readonly id: number;
+  readonly service: Service;
+  route: Route | null;
+  /** Connections that lead here. */
+  live: number;
+}
+
+const NEVER: ServiceSettings = {
+  connectTimeoutMs: Infinity,
+  idleMs: Infinity,
+  keepaliveMs: 0,
+  halfClosedMs: Infinity,
+};
+
+/** The target of a connection that has none. */
+export const NOWHERE: Target = { id: -1, service: { id: -1, settings: NEVER }, route: null, live: 0 };
+
+export class Targets {
+  bytes = new Float64Array(32);
+  readonly #services: (Service | undefined)[] = [];
+  readonly #targets: (Target | undefined)[] = [];
+
+  /** The target with this id, or NOWHERE. */
+  at(id: number): Target {
+    return this.#targets[id] ?? NOWHERE;
+  }
+
+  setService(id: number, settings: ServiceSettings): void {
+    check('service', id);
+    const known = this.#services[id];
+    if (known === undefined) this.#services[id] = { id, settings };
+    else known.settings = settings;
+  }
+
+  route(id: number, serviceId: number, ip: string, port: number): void {
+    check('target', id);
+    const service = this.#services[serviceId];
+    if (service === undefined) throw new Error(`Cannot route target ${id}: its service is not known`);
+    const route = routeTo(ip, port);
+    const known = this.#targets[id];
+    if (known === undefined) {
+      this.#makeRoom(id);
+      this.bytes.fill(0, 2 * id, 2 * id + 2);
+      this.#targets[id] = { id, service, route, live: 0 };
+    } else if (known.service === service) known.route = route;
+    else throw new Error(`Cannot route target ${id}: it belongs to another service`);
+  }
+
+  unroute(id: number): void {
+    const known = this.#targets[id];
+    if (known === undefined) throw new Error(`Cannot retire target ${id}: it leads nowhere`);
+    if (known.live > 0) throw new Error(`Cannot retire target ${id}: connections lead there`);
+    this.#targets[id] = undefined;
+  }
+
+  #makeRoom(id: number): void {
+    let length = this.bytes.length;
+    while (length <= 2 * id + 1) length *= 2;
+    if (length === this.bytes.length) return;
+    const longer = new Float64Array(length);
+    longer.set(this.bytes);
+    this.bytes = longer;
+  }
+}
+
+function check(what: string, id: number): void {
+  if (!Number.isInteger(id) || id < 0 || id >= MOST)
+    throw new TypeError(`Cannot use ${what} ${id}: it is no small integer`);
+}

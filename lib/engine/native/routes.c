@@ -1,0 +1,173 @@
+// Targets and services: where connections lead, and what holds for them there. JavaScript gives both their ids, small
+// integers that come and go; the tables are as long as the largest id so far needs.
+#include "addon.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TARGETS_AT_MOST = 1 << 20, SERVICES_AT_MOST = 1 << 16, FIRST_ROOM = 16 };
+
+static bool is_target(const struct engine *engine, int64_t target) {
+  return target >= 0 && target < engine->target_room && engine->targets[target].length > 0;
+}
+
+void connection_target(struct connection *c, int32_t target) {
+  struct engine *engine = c->listener->engine;
+  if (c->target >= 0) engine->targets[c->target].live--;
+  if (likely(is_target(engine, target))) engine->targets[target].live++;
+  else if (target >= 0) target = NOWHERE;
+  c->target = target;
+}
+
+/** Room for so many, of which there is `room`: doubled, so that ids that grow one by one seldom ask for more. */
+static uint32_t room_for(uint32_t room, int64_t id) {
+  if (room == 0) room = FIRST_ROOM;
+  while (room <= id) room *= 2;
+  return room;
+}
+
+bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t target) {
+  uint32_t before = engine->target_room, room = room_for(before, target);
+  if (room == before) return true;
+  struct target *targets = realloc(engine->targets, room * sizeof *targets);
+  if (targets == NULL) return false;
+  memset(targets + before, 0, (room - before) * sizeof *targets);
+  engine->targets = targets;
+  double *bytes;
+  napi_ref ref;
+  if (!numbers(env, self, "bytes", napi_float64_array, (size_t)2 * room, &bytes, &ref)) return false;
+  if (engine->bytes_ref != NULL) {
+    memcpy(bytes, engine->bytes, 2 * before * sizeof *bytes);
+    napi_delete_reference(env, engine->bytes_ref);
+  }
+  engine->bytes = bytes;
+  engine->bytes_ref = ref;
+  engine->target_room = room;
+  return true;
+}
+
+static bool services_grow(struct engine *engine, int64_t service) {
+  uint32_t before = engine->service_room, room = room_for(before, service);
+  if (room == before) return true;
+  struct service *services = realloc(engine->services, room * sizeof *services);
+  if (services == NULL) return false;
+  memset(services + before, 0, (room - before) * sizeof *services);
+  engine->services = services;
+  engine->service_room = room;
+  return true;
+}
+
+/** Connections under way follow: each is asked soon whether its time is over now. */
+static void ask_again(struct engine *engine, uint32_t service) {
+  struct loop *loop = engine->loop;
+  for (uint32_t i = 0; i < slot_limit(loop); i++) {
+    struct connection *c = slot_find(loop, i);
+    if (c == NULL || !c->timed || c->listener->engine != engine) continue;
+    if (c->target < 0 || engine->targets[c->target].service != service) continue;
+    wheel_remove(loop, c);
+    wheel_add(loop, c, (uint32_t)loop->now, 0);
+  }
+}
+
+napi_value set_service(napi_env env, napi_callback_info info) {
+  napi_value argv[5];
+  struct engine *engine = enter(env, info, 5, argv, false);
+  int64_t id, connect_ms, idle_ms, keepalive_ms, half_closed_ms;
+  if (engine == NULL || !integer(env, argv[0], 0, SERVICES_AT_MOST - 1, "service", &id) ||
+      !integer(env, argv[1], 1, 1 << 30, "connectTimeoutMs", &connect_ms) ||
+      !integer(env, argv[2], 1, 1 << 30, "idleMs", &idle_ms) ||
+      !integer(env, argv[3], 0, 1 << 30, "keepaliveMs", &keepalive_ms) ||
+      !integer(env, argv[4], 1, 1 << 30, "halfClosedMs", &half_closed_ms)) {
+    return NULL;
+  }
+  if (!services_grow(engine, id)) {
+    throw_errno(env, ENOMEM, "keep the service");
+    return NULL;
+  }
+  bool is_new = engine->services[id].connect_ms == 0;
+  engine->services[id] = (struct service){
+      .connect_ms = (uint32_t)connect_ms,
+      .idle_ms = (uint32_t)idle_ms,
+      .half_closed_ms = (uint32_t)half_closed_ms,
+      .keepalive_ms = (uint32_t)keepalive_ms,
+  };
+  if (!is_new) ask_again(engine, (uint32_t)id);
+  return undefined(env);
+}
+
+/** The address as connect(2) wants it; false when it is none. Cuts the scope off `ip`. */
+static bool address_of(char *ip, uint16_t port, struct target *target) {
+  char *scope = strchr(ip, '%');
+  if (scope != NULL) *scope++ = '\0';
+  if (scope == NULL && inet_pton(AF_INET, ip, &target->address.v4.sin_addr) == 1) {
+    target->address.v4.sin_family = AF_INET;
+    target->address.v4.sin_port = htons(port);
+    target->length = sizeof target->address.v4;
+    target->quick = strncmp(ip, "127.", 4) == 0;
+    return true;
+  }
+  if (inet_pton(AF_INET6, ip, &target->address.v6.sin6_addr) != 1) return false;
+  target->address.v6.sin6_family = AF_INET6;
+  target->address.v6.sin6_port = htons(port);
+  target->address.v6.sin6_scope_id = scope != NULL ? if_nametoindex(scope) : 0;
+  target->length = sizeof target->address.v6;
+  target->quick = IN6_IS_ADDR_LOOPBACK(&target->address.v6.sin6_addr);
+  return true;
+}
+
+static napi_value refuse(napi_env env, const char *action, int64_t target, const char *why) {
+  char text[96];
+  snprintf(text, sizeof text, "Cannot %s target %d: %s", action, (int)target, why);
+  napi_throw_error(env, "ERR_INVALID_STATE", text);
+  return NULL;
+}
+
+napi_value set_route(napi_env env, napi_callback_info info) {
+  napi_value argv[4], self;
+  struct engine *engine = enter(env, info, 4, argv, true);
+  int64_t target, service, port;
+  char ip[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  size_t length;
+  if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target) ||
+      !integer(env, argv[1], 0, SERVICES_AT_MOST - 1, "service", &service) ||
+      !integer(env, argv[3], 1, 65535, "port", &port)) {
+    return NULL;
+  }
+  if (napi_get_value_string_utf8(env, argv[2], ip, sizeof ip, &length) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "Cannot use ip: it is not a string");
+    return NULL;
+  }
+  if (service >= engine->service_room || engine->services[service].connect_ms == 0) {
+    return refuse(env, "route", target, "its service is not known");
+  }
+  struct target fresh = {.service = (uint32_t)service};
+  if (!address_of(ip, (uint16_t)port, &fresh)) {
+    napi_throw_type_error(env, "ERR_INVALID_IP_ADDRESS", "Cannot use ip: it is not an IPv4 or IPv6 address");
+    return NULL;
+  }
+  if (napi_get_reference_value(env, engine->self, &self) != napi_ok || !targets_grow(env, self, engine, target)) {
+    throw_errno(env, ENOMEM, "keep the target");
+    return NULL;
+  }
+  const struct target *before = &engine->targets[target];
+  if (before->length == 0) engine->bytes[2 * target] = engine->bytes[2 * target + 1] = 0;
+  else if (before->service != fresh.service) return refuse(env, "route", target, "it belongs to another service");
+  fresh.live = before->live;
+  engine->targets[target] = fresh;
+  return undefined(env);
+}
+
+napi_value unset_route(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  struct engine *engine = enter(env, info, 1, argv, true);
+  int64_t target;
+  if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target)) return NULL;
+  if (!is_target(engine, target)) return refuse(env, "retire", target, "it leads nowhere");
+  if (engine->targets[target].live > 0) return refuse(env, "retire", target, "connections lead there");
+  engine->targets[target].length = 0;
+  return undefined(env);
+}
