@@ -9,7 +9,7 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy, Whose } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 7;
+const PROTOCOL = 8;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
@@ -30,7 +30,7 @@ interface NativeEngine extends Pick<
 
 interface Addon {
   readonly protocol: number;
-  shareBoard(fd: number, seat: number, seats: number): void;
+  shareScoreboard(fd: number, row: number, rows: number): void;
   ringError(): string;
   create(
     accepted: (records: number, count: number) => void,
@@ -46,8 +46,8 @@ export type NativeLoad =
   | {
       readonly ok: true;
       readonly create: CreateEngine;
-      /** Deals clients out by what the workers see of each other in the file `fd`, see board.ts. Throws an Error with `code`. */
-      readonly shareBoard: (fd: number, seat: number, seats: number) => void;
+      /** Deals clients out by what the workers see of each other in the file `fd`, see scoreboard.ts. Throws an Error with `code`. */
+      readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
       readonly ringError: () => string | null;
     }
@@ -73,7 +73,7 @@ export function loadNativeEngine(): NativeLoad {
   return {
     ok: true,
     create: (policy) => over(addon, policy),
-    shareBoard: (fd, seat, seats) => addon.shareBoard(fd, seat, seats),
+    shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
     ringError: () => addon.ringError() || null,
   };
 }

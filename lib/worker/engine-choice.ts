@@ -1,23 +1,25 @@
 // Which engine a worker runs: native where it was built and loads, else js, unless the configuration insists.
 
 import type { CreateEngine } from '../engine/engine.ts';
-import { SEATS } from '../engine/board.ts';
-import { BOARD_FD } from '../ipc/board.ts';
+import { ROWS } from '../engine/scoreboard.ts';
+import { SCOREBOARD_FD } from '../ipc/scoreboard.ts';
 
 export type EngineLoad =
   | { readonly ok: true; readonly name: 'native' | 'js'; readonly create: CreateEngine; readonly note: string | null }
   | { readonly ok: false; readonly reason: string };
 
 /**
- * `choice`: `auto`, `native` or `js`. `seat`: this worker's on the board, 0 none. The note says why `auto` did not take native,
+ * `choice`: `auto`, `native` or `js`. `row`: this worker's on the scoreboard, 0 none. The note says why `auto` did not take native,
  * or what native lacks.
  */
-export async function loadEngine(choice: string, seat: number): Promise<EngineLoad> {
+export async function loadEngine(choice: string, row: number): Promise<EngineLoad> {
   if (choice === 'js') return jsEngine(null);
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
   if (native.ok) {
-    const lacks = [takeSeat(native.shareBoard, seat), withoutRing(native.ringError())].filter((text) => text !== null);
+    const lacks = [takeRow(native.shareScoreboard, row), withoutRing(native.ringError())].filter(
+      (text) => text !== null,
+    );
     return { ok: true, name: 'native', create: native.create, note: lacks.length > 0 ? lacks.join('; ') : null };
   }
   if (choice === 'native') return { ok: false, reason: `engine: native cannot be loaded: ${native.reason}` };
@@ -25,11 +27,11 @@ export async function loadEngine(choice: string, seat: number): Promise<EngineLo
 }
 
 /** Returns null, or why the kernel deals the clients out instead: the worker serves as well. */
-function takeSeat(shareBoard: (fd: number, seat: number, seats: number) => void, seat: number): string | null {
+function takeRow(shareScoreboard: (fd: number, row: number, rows: number) => void, row: number): string | null {
   const less = 'clients may be dealt out unevenly to the workers: ';
-  if (seat === 0) return `${less}there is no memory in /dev/shm for them to share`;
+  if (row === 0) return `${less}there is no memory in /dev/shm for them to share`;
   try {
-    shareBoard(BOARD_FD, seat, SEATS);
+    shareScoreboard(SCOREBOARD_FD, row, ROWS);
     return null;
   } catch (error) {
     return `${less}${error instanceof Error ? error.message : String(error)}`;

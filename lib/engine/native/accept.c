@@ -86,10 +86,10 @@ void listener_stop(struct listener *listener) {
   struct listener *other = loop->listeners;
   while (other != NULL && other->fd < 0) other = other->next;
   if (other == NULL) loop->back_at = 0;
-  board_tell(loop);
+  scoreboard_tell(loop);
   // A client for whom this worker alone was woken, or whom it left to one that stops too, would wait until the next one comes.
   uint32_t lightest;
-  if (board_fewest(loop, &lightest) != UINT32_MAX) board_call(loop, lightest);
+  if (scoreboard_fewest(loop, &lightest) != UINT32_MAX) scoreboard_call(loop, lightest);
 }
 
 void listeners_sweep(struct loop *loop) {
@@ -144,7 +144,7 @@ void accept_ends(struct loop *loop) { loop->churn += (uint8_t)((CHURN_MOST - loo
  * begin nothing stays uneven, and to wake another worker costs more than it brings.
  */
 static int64_t room(const struct loop *loop, uint32_t *lightest) {
-  uint32_t fewest = loop->churn < FEW_END ? board_fewest(loop, lightest) : UINT32_MAX;
+  uint32_t fewest = loop->churn < FEW_END ? scoreboard_fewest(loop, lightest) : UINT32_MAX;
   if (fewest == UINT32_MAX || loop->now < loop->alone_until) return INT32_MAX;
   return (int64_t)fewest + fewest / EVEN_PART + EVEN - loop->live;
 }
@@ -154,7 +154,7 @@ static int64_t room(const struct loop *loop, uint32_t *lightest) {
  * where this one takes them if the other does not.
  */
 static bool leave_to(struct loop *loop, struct listener *listener, uint32_t lightest) {
-  if (!board_call(loop, lightest)) return false;
+  if (!scoreboard_call(loop, lightest)) return false;
   disarm(loop, listener);
   if (loop->back_at == 0) loop->back_at = loop->now + LEAVE_MS;
   return true;
@@ -175,7 +175,7 @@ void accept_come_back(struct loop *loop) {
  */
 static bool had_its_share(const struct loop *loop, const struct listener *listener) {
   if (listener->accepted >= ACCEPTS_IN_FRONT) return true;
-  uint32_t lightest, fewest = board_fewest(loop, &lightest);
+  uint32_t lightest, fewest = scoreboard_fewest(loop, &lightest);
   return listener->burst == 1 && fewest != UINT32_MAX && loop->live > fewest + fewest / EVEN_PART;
 }
 
@@ -244,7 +244,7 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
     loop->in_vain = 0;
     loop->alone_until = loop->now + ALONE_MS;
   }
-  board_tell(loop);
+  scoreboard_tell(loop);
   js_accepted(engine, count);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   listener->accepted += (uint32_t)count;

@@ -1,6 +1,6 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
-//   shareBoard(fd, seat, seats)               the other workers are seen from now on; `fd` stays the caller's
+//   shareScoreboard(fd, row, rows)               the other workers are seen from now on; `fd` stays the caller's
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told) → engine { bytes, records, relayed, clients, service, route, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 7 };
+enum { PROTOCOL = 8 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -67,19 +67,19 @@ static napi_value create(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static napi_value share_board(napi_env env, napi_callback_info info) {
+static napi_value share_scoreboard(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   size_t given = 3;
-  int64_t fd, seat, seats;
+  int64_t fd, row, rows;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
   for (size_t i = given; i < 3; i++) argv[i] = undefined(env);
-  if (!integer(env, argv[0], 0, INT32_MAX, "fd", &fd) || !integer(env, argv[1], 1, 1 << 16, "seat", &seat) ||
-      !integer(env, argv[2], 1, 1 << 16, "seats", &seats)) {
+  if (!integer(env, argv[0], 0, INT32_MAX, "fd", &fd) || !integer(env, argv[1], 1, 1 << 16, "row", &row) ||
+      !integer(env, argv[2], 1, 1 << 16, "rows", &rows)) {
     return NULL;
   }
   struct loop *loop = loop_of(env);
-  int error = loop == NULL ? ENOMEM : board_open(loop, (int)fd, (uint32_t)seat, (uint32_t)seats);
-  if (error != 0) throw_errno(env, error, "share the board");
+  int error = loop == NULL ? ENOMEM : scoreboard_open(loop, (int)fd, (uint32_t)row, (uint32_t)rows);
+  if (error != 0) throw_errno(env, error, "share the scoreboard");
   return undefined(env);
 }
 
@@ -98,7 +98,7 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
-      {.utf8name = "shareBoard", .method = share_board, .attributes = napi_enumerable},
+      {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };
   if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok ||
       napi_set_named_property(env, exports, "protocol", number(env, PROTOCOL)) != napi_ok) {

@@ -5,7 +5,7 @@
 //   calls.c     calls from here into JavaScript
 //   loop.c      waits for events and hands them out, libuv being one of the members
 //   accept.c    listening sockets
-//   board.c     what the workers see of each other
+//   scoreboard.c     what the workers see of each other
 //   connection.c  the life of a connection: accepted, routed, open, over
 //   connect.c   one attempt to reach a backend
 //   relay.c     bytes from one side to the other
@@ -60,18 +60,18 @@ void accept_called(struct loop *loop);
 /** Listens again where it was left to others for a moment. */
 void accept_come_back(struct loop *loop);
 
-/* board.c */
-/** Takes a seat on the board in `fd`, which stays the caller's. Returns 0 or an errno. */
-int board_open(struct loop *loop, int fd, uint32_t seat, uint32_t seats);
+/* scoreboard.c */
+/** Takes a row on the scoreboard in `fd`, which stays the caller's. Returns 0 or an errno. */
+int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows);
 /** Writes down what the others are to see. */
-void board_tell(const struct loop *loop);
-/** The clients of whoever of the others accepts and has fewest, and its seat; UINT32_MAX when nobody does. */
-uint32_t board_fewest(const struct loop *loop, uint32_t *seat);
+void scoreboard_tell(const struct loop *loop);
+/** The clients of whoever of the others accepts and has fewest, and its row; UINT32_MAX when nobody does. */
+uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *row);
 /** Tells the worker that sits there that clients are left to it, and wakes it if it sleeps; false when it cannot be told. */
-bool board_call(const struct loop *loop, uint32_t seat);
+bool scoreboard_call(const struct loop *loop, uint32_t row);
 /** epoll_wait(2), which ends when another worker calls; `called`: that has happened since the last time. */
-int board_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called);
-void board_close(struct loop *loop);
+int scoreboard_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called);
+void scoreboard_close(struct loop *loop);
 
 /* connection.c */
 /** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */

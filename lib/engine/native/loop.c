@@ -98,7 +98,7 @@ static void finish_round(struct loop *loop) {
   if (loop->pools_until != 0 && loop->now >= loop->pools_until) hold_free_pools(loop);
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) js_flush(engine);
   listeners_sweep(loop);
-  board_tell(loop);
+  scoreboard_tell(loop);
   loop_adjust(loop);
   js_leave(loop); // microtasks and ticks run here, and may call anything
 }
@@ -131,7 +131,7 @@ static void on_prepare(uv_prepare_t *handle) {
   uint64_t until = libuv_wants(loop);
   for (int round = 0; round < ROUNDS_AT_MOST && loop->running; round++) {
     bool called;
-    int count = board_wait(loop, loop->events, sleep_time(loop, until), &called);
+    int count = scoreboard_wait(loop, loop->events, sleep_time(loop, until), &called);
     if (unlikely(called)) accept_called(loop);
     uv_update_time(loop->uv);
     loop->now = uv_now(loop->uv);
@@ -189,7 +189,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle hook, void *data) {
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) engine->loop = NULL;
   loop->engines = NULL;
   loop_adjust(loop);
-  board_close(loop);
+  scoreboard_close(loop);
   hold_free_pools(loop);
   slots_free_all(loop);
   close(loop->epoll);

@@ -168,7 +168,7 @@ enum { CLIENTS = 8, RESERVE = CLIENTS + 1 };
 enum { CLOCK_MS = 8 };
 
 struct ring;
-struct seat;
+struct row;
 struct slab;
 struct chunk;
 struct tube;
@@ -203,8 +203,8 @@ struct loop {
   uint32_t live;      // connections
   uint32_t armed;     // listeners in the epoll set
 
-  struct seat *board;   // null: the other workers are not seen
-  uint32_t seat, seats; // this worker's, and how many there are
+  struct row *scoreboard;   // null: the other workers are not seen
+  uint32_t row, rows; // this worker's, and how many there are
   sigset_t asleep;      // the signals blocked while waiting
   uint64_t back_at;     // clients are left to another worker until then; 0: they are not
   uint64_t alone_until; // and not before then, for nobody took them

@@ -4,8 +4,8 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
-import type { Board } from './board.ts';
-import { createBoard } from './board.ts';
+import type { Scoreboard } from './scoreboard.ts';
+import { createScoreboard } from './scoreboard.ts';
 
 /**
  * There is a worker for each core, so V8 needs no four threads beside it for compiling and collecting: one does as well,
@@ -13,22 +13,22 @@ import { createBoard } from './board.ts';
  */
 const V8_THREADS = '--v8-pool-size=1';
 
-let board: Board | null = null;
+let scoreboard: Scoreboard | null = null;
 
 /** Once, like node:cluster itself. */
-function configureCluster(): Board {
-  if (board !== null) return board;
-  board = createBoard();
+function configureCluster(): Scoreboard {
+  if (scoreboard !== null) return scoreboard;
+  scoreboard = createScoreboard();
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
     args: [],
     execArgv: [...process.execArgv, V8_THREADS],
     serialization: 'json',
-    // The last two are for records, at RECORDS_FD, and what workers see of each other, at BOARD_FD.
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe', board.fd ?? 'ignore'],
+    // The last two are for records, at RECORDS_FD, and what workers see of each other, at SCOREBOARD_FD.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe', scoreboard.fd ?? 'ignore'],
   });
-  return board;
+  return scoreboard;
 }
 
 export interface Forked {
@@ -40,10 +40,10 @@ export interface Forked {
 
 export function fork(environment: Readonly<Record<string, string>>): Forked {
   const { take, free } = configureCluster();
-  const seat = take();
-  const over = (): void => free(seat);
+  const row = take();
+  const over = (): void => free(row);
   try {
-    return { child: cluster.fork({ ...environment, BAL_SEAT: String(seat) }), over };
+    return { child: cluster.fork({ ...environment, BAL_SEAT: String(row) }), over };
   } catch (error) {
     return { child: error instanceof Error ? error : new Error(String(error)), over };
   }

@@ -7,7 +7,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import type { TcpHandle } from '../../engine/handles.ts';
 import { loadNativeEngine } from '../../engine/native.ts';
-import { SEATS } from '../../engine/board.ts';
+import { ROWS } from '../../engine/scoreboard.ts';
 
 export interface HostStart {
   readonly kind: 'start';
@@ -17,12 +17,12 @@ export interface HostStart {
   readonly idleMs: number;
   /** What the policy does beside: hold some clients, refuse some, throw now and then, cut all now and then. */
   readonly mood: 'calm' | 'moody' | 'throws';
-  /** On the board at HOSTED_BOARD_FD. */
-  readonly seat?: number;
+  /** On the scoreboard at HOSTED_SCOREBOARD_FD. */
+  readonly row?: number;
 }
 
 /** After stdin, stdout, stderr and the channel. */
-export const HOSTED_BOARD_FD = 4;
+export const HOSTED_SCOREBOARD_FD = 4;
 
 export type HostOrder = HostStart | { readonly kind: 'report' } | { readonly kind: 'cut' } | { readonly kind: 'close' };
 
@@ -53,10 +53,10 @@ function random(): number {
   return seed / 0x7fffffff;
 }
 
-function start({ backends, connectTimeoutMs, idleMs, mood, seat }: HostStart, handle: TcpHandle): number {
+function start({ backends, connectTimeoutMs, idleMs, mood, row }: HostStart, handle: TcpHandle): number {
   const loaded = loadNativeEngine();
   if (!loaded.ok) throw new Error(`Cannot load the native engine: ${loaded.reason}`);
-  if (seat !== undefined) loaded.shareBoard(HOSTED_BOARD_FD, seat, SEATS);
+  if (row !== undefined) loaded.shareScoreboard(HOSTED_SCOREBOARD_FD, row, ROWS);
   const attempts: number[] = [];
   const firsts: number[] = [];
   const made = loaded.create({

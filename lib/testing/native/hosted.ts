@@ -27,17 +27,17 @@ export interface HostOptions extends Partial<Omit<HostStart, 'kind' | 'backends'
   readonly deadlineMs?: number;
   /** The listening socket, instead of one of its own. Stays the caller's. */
   readonly handle?: TcpHandle;
-  /** The board on which `seat` is; stays the caller's. */
-  readonly board?: number;
+  /** The scoreboard on which `row` is; stays the caller's. */
+  readonly scoreboard?: number;
 }
 
 /** Resolves once it listens. Killed when the test is over, if it has not exited by then. */
 export async function host(t: TestContext, backends: readonly number[], options: HostOptions = {}): Promise<Hosted> {
-  const { env = {}, descriptors, board, deadlineMs = 20_000 } = options;
+  const { env = {}, descriptors, scoreboard, deadlineMs = 20_000 } = options;
   const program = fileURLToPath(new URL('./host.js', import.meta.url));
   // Node raises the soft limit to the hard one, so both are set, by a shell that turns into the program.
   const child = fork(program, [], {
-    stdio: ['ignore', 'inherit', 'pipe', 'ipc', board ?? 'ignore'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc', scoreboard ?? 'ignore'],
     env: { ...process.env, ...env },
     ...(descriptors === undefined ? {} : limited(descriptors)),
   });
@@ -91,12 +91,12 @@ export async function host(t: TestContext, backends: readonly number[], options:
   };
 }
 
-function pick({ connectTimeoutMs, idleMs, mood, seat }: HostOptions): Partial<HostStart> {
+function pick({ connectTimeoutMs, idleMs, mood, row }: HostOptions): Partial<HostStart> {
   return {
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(idleMs === undefined ? {} : { idleMs }),
     ...(mood === undefined ? {} : { mood }),
-    ...(seat === undefined ? {} : { seat }),
+    ...(row === undefined ? {} : { row }),
   };
 }
 

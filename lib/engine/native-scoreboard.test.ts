@@ -1,4 +1,4 @@
-// What workers see of each other, with engines in processes of their own that share a listening socket and a board.
+// What workers see of each other, with engines in processes of their own that share a listening socket and a scoreboard.
 
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { SEAT_BYTES, SEATS } from './board.ts';
+import { ROW_BYTES, ROWS } from './scoreboard.ts';
 import { backend, client, echo } from '../testing/engine/peer.ts';
 import { boundTcp } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
@@ -16,7 +16,7 @@ const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;
 
 function file(t: TestContext, size: number): number {
-  const path = join(tmpdir(), `bal-board-test-${process.pid}-${size}`);
+  const path = join(tmpdir(), `bal-scoreboard-test-${process.pid}-${size}`);
   const fd = openSync(path, 'w+');
   t.after(() => closeSync(fd));
   unlinkSync(path);
@@ -24,14 +24,14 @@ function file(t: TestContext, size: number): number {
   return fd;
 }
 
-function endAfter(board: number, seat: number): void {
-  writeSync(board, new Uint8Array(Uint32Array.of(seat + 1).buffer), 0, 4, 0);
+function endAfter(scoreboard: number, row: number): void {
+  writeSync(scoreboard, new Uint8Array(Uint32Array.of(row + 1).buffer), 0, 4, 0);
 }
 
 /** What somebody writes who sits there, accepts, has no clients, and is woken as this thread. */
-function sit(board: number, seat: number, process: number, thread: number): void {
-  writeSync(board, new Uint8Array(Uint32Array.of(0, 1, process, thread).buffer), 0, 16, seat * SEAT_BYTES);
-  endAfter(board, seat);
+function occupy(scoreboard: number, row: number, process: number, thread: number): void {
+  writeSync(scoreboard, new Uint8Array(Uint32Array.of(0, 1, process, thread).buffer), 0, 16, row * ROW_BYTES);
+  endAfter(scoreboard, row);
 }
 
 async function all(t: TestContext, port: number, count: number): Promise<void> {
@@ -43,26 +43,26 @@ async function all(t: TestContext, port: number, count: number): Promise<void> {
   );
 }
 
-test('a board that is none is an error', { skip }, (t) => {
+test('a scoreboard that is none is an error', { skip }, (t) => {
   if (!loaded.ok) return;
-  const small = file(t, (SEATS - 1) * SEAT_BYTES);
-  assert.throws(() => loaded.shareBoard(small, 1, SEATS), { code: 'EINVAL' });
-  assert.throws(() => loaded.shareBoard(small, SEATS, SEATS), { code: 'EINVAL' });
-  assert.throws(() => loaded.shareBoard(small, 0, SEATS), TypeError);
+  const small = file(t, (ROWS - 1) * ROW_BYTES);
+  assert.throws(() => loaded.shareScoreboard(small, 1, ROWS), { code: 'EINVAL' });
+  assert.throws(() => loaded.shareScoreboard(small, ROWS, ROWS), { code: 'EINVAL' });
+  assert.throws(() => loaded.shareScoreboard(small, 0, ROWS), TypeError);
   const none = openSync('/dev/null', 'r');
   t.after(() => closeSync(none));
-  assert.throws(() => loaded.shareBoard(none, 1, SEATS), { code: 'EINVAL' });
-  assert.throws(() => loaded.shareBoard(100_000, 1, SEATS), { code: 'EBADF' });
+  assert.throws(() => loaded.shareScoreboard(none, 1, ROWS), { code: 'EINVAL' });
+  assert.throws(() => loaded.shareScoreboard(100_000, 1, ROWS), { code: 'EBADF' });
 });
 
 test('a rush of clients is dealt out evenly to those who listen', { skip }, async (t) => {
   const { port: target } = await backend(t, echo);
-  const board = file(t, SEATS * SEAT_BYTES);
-  endAfter(board, 3); // nobody has the third
+  const scoreboard = file(t, ROWS * ROW_BYTES);
+  endAfter(scoreboard, 3); // nobody has the third
   const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());
-  const first = await host(t, [target], { handle, board, seat: 1 });
-  const second = await host(t, [target], { handle, board, seat: 2 });
+  const first = await host(t, [target], { handle, scoreboard, row: 1 });
+  const second = await host(t, [target], { handle, scoreboard, row: 2 });
   // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up for it.
   let held = [0, 64];
   for (let rush = 1; rush <= 10; rush++) {
@@ -74,15 +74,15 @@ test('a rush of clients is dealt out evenly to those who listen', { skip }, asyn
   assert.fail(`they hold ${held.join(' and ')}`);
 });
 
-test('a worker sees another one behind any number of seats of which nobody accepts', { skip }, async (t) => {
+test('a worker sees another one behind any number of rows of which nobody accepts', { skip }, async (t) => {
   const { port: target } = await backend(t, echo);
-  const board = file(t, SEATS * SEAT_BYTES);
-  sit(board, 39, process.pid, process.pid);
-  endAfter(board, 40);
-  const it = await host(t, [target], { board, seat: 40 });
+  const scoreboard = file(t, ROWS * ROW_BYTES);
+  occupy(scoreboard, 39, process.pid, process.pid);
+  endAfter(scoreboard, 40);
+  const it = await host(t, [target], { scoreboard, row: 40 });
   await all(t, it.port, 8);
   const called = new Uint32Array(1);
-  readSync(board, called, 0, 4, 39 * SEAT_BYTES + 16);
+  readSync(scoreboard, called, 0, 4, 39 * ROW_BYTES + 16);
   assert.equal(called[0], 1);
 });
 
@@ -92,9 +92,9 @@ for (const [name, thread] of [
 ] as const) {
   test(`clients left to a worker that ${name} are served all the same`, { skip }, async (t) => {
     const { port: target } = await backend(t, echo);
-    const board = file(t, SEATS * SEAT_BYTES);
-    sit(board, 2, process.pid, thread);
-    const it = await host(t, [target], { board, seat: 1 });
+    const scoreboard = file(t, ROWS * ROW_BYTES);
+    occupy(scoreboard, 2, process.pid, thread);
+    const it = await host(t, [target], { scoreboard, row: 1 });
     await all(t, it.port, 200);
     const { active, ends } = await it.report();
     assert.equal(active, 200);

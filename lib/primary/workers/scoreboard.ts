@@ -1,24 +1,24 @@
-// The owner of the board on which the workers see how many clients each of them has: makes it, says who sits where, and
-// clears the seats of those that are gone.
+// The owner of the scoreboard on which the workers see how many clients each of them has: makes it, gives each its row, and
+// clears the rows of those that are gone.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 
-import { SEAT_BYTES, SEATS } from '../../engine/board.ts';
+import { ROW_BYTES, ROWS } from '../../engine/scoreboard.ts';
 
-export interface Board {
+export interface Scoreboard {
   /** To be inherited by the workers. Null: it could not be made, and they do without. */
   readonly fd: number | null;
-  /** A seat for a worker that is about to be forked; 0: there is none. */
+  /** A row for a worker that is about to be forked; 0: there is none. */
   readonly take: () => number;
   /** That worker is gone. 0 is nobody's and ignored. */
-  readonly free: (seat: number) => void;
+  readonly free: (row: number) => void;
 }
 
 /** `folder` has to be memory: a worker that writes to a page of a slow or full disk would wait, or be killed. */
-export function createBoard(folder = '/dev/shm'): Board {
+export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   const fd = make(folder);
   const taken = new Set<number>();
 
@@ -44,16 +44,16 @@ export function createBoard(folder = '/dev/shm'): Board {
     take() {
       if (fd === null) return 0;
       // The lowest, so that few are looked at.
-      let seat = 1;
-      while (taken.has(seat)) seat++;
-      if (seat >= SEATS) return 0;
-      taken.add(seat);
+      let row = 1;
+      while (taken.has(row)) row++;
+      if (row >= ROWS) return 0;
+      taken.add(row);
       tellEnd();
-      return seat;
+      return row;
     },
-    free(seat) {
-      if (!taken.delete(seat)) return;
-      write(new Uint8Array(SEAT_BYTES), seat * SEAT_BYTES);
+    free(row) {
+      if (!taken.delete(row)) return;
+      write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
       tellEnd();
     },
   };
@@ -61,8 +61,8 @@ export function createBoard(folder = '/dev/shm'): Board {
 
 /** A file without a name: it is gone with the last process that has it open. */
 function make(folder: string): number | null {
-  const path = join(folder, `bal-board-${randomUUID()}`);
-  const size = SEATS * SEAT_BYTES;
+  const path = join(folder, `bal-scoreboard-${randomUUID()}`);
+  const size = ROWS * ROW_BYTES;
   let fd: number | null = null;
   try {
     fd = openSync(path, 'wx+', 0o600);

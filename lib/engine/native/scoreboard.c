@@ -1,5 +1,5 @@
 // What the workers see of each other: shared memory in which each writes how many clients it has and whether it accepts.
-// The primary makes it, gives each worker a seat, and clears the seat of one that is gone; see ../board.ts.
+// The primary makes it, gives each worker a row, and clears the row of one that is gone; see ../scoreboard.ts.
 #include "bal.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /** A cache line of its own: its owner writes it for every client, and all others read it. */
-struct seat {
-  _Atomic uint32_t clients; // of the first, which is nobody's: all seats in use are below this one
+struct row {
+  _Atomic uint32_t clients; // of the first, which is nobody's: all rows in use are below this one
   _Atomic uint32_t accepts;
   _Atomic int32_t process, thread; // where it sleeps
   _Atomic uint32_t called;         // clients are left to it
@@ -36,28 +36,28 @@ static int catch_wake(struct loop *loop) {
   return error;
 }
 
-int board_open(struct loop *loop, int fd, uint32_t seat, uint32_t seats) {
+int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows) {
   struct stat file;
-  size_t size = seats * sizeof(struct seat);
-  if (loop->board != NULL || seat == 0 || seat >= seats) return EINVAL;
+  size_t size = rows * sizeof(struct row);
+  if (loop->scoreboard != NULL || row == 0 || row >= rows) return EINVAL;
   if (fstat(fd, &file) != 0) return errno;
   // Memory beyond the end of a file is a SIGBUS.
   if (!S_ISREG(file.st_mode) || file.st_size < (off_t)size) return EINVAL;
   int error = catch_wake(loop);
   if (error != 0) return error;
-  struct seat *board = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (board == MAP_FAILED) return errno;
-  atomic_store(&board[seat].process, getpid());
-  atomic_store(&board[seat].thread, (int32_t)syscall(SYS_gettid));
-  loop->board = board;
-  loop->seat = seat;
-  loop->seats = seats;
+  struct row *scoreboard = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (scoreboard == MAP_FAILED) return errno;
+  atomic_store(&scoreboard[row].process, getpid());
+  atomic_store(&scoreboard[row].thread, (int32_t)syscall(SYS_gettid));
+  loop->scoreboard = scoreboard;
+  loop->row = row;
+  loop->rows = rows;
   return 0;
 }
 
-void board_tell(const struct loop *loop) {
-  if (loop->board == NULL) return;
-  struct seat *own = &loop->board[loop->seat];
+void scoreboard_tell(const struct loop *loop) {
+  if (loop->scoreboard == NULL) return;
+  struct row *own = &loop->scoreboard[loop->row];
   uint32_t accepts = loop->armed > 0 || loop->back_at != 0;
   // Written only when it changes: a write takes the line from all who read it.
   if (atomic_load_explicit(&own->clients, memory_order_relaxed) != loop->live) {
@@ -68,31 +68,31 @@ void board_tell(const struct loop *loop) {
   }
 }
 
-uint32_t board_fewest(const struct loop *loop, uint32_t *lightest) {
+uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *lightest) {
   uint32_t fewest = UINT32_MAX;
-  if (loop->board == NULL) return fewest;
-  uint32_t end = atomic_load_explicit(&loop->board->clients, memory_order_relaxed);
-  if (end > loop->seats) end = loop->seats;
+  if (loop->scoreboard == NULL) return fewest;
+  uint32_t end = atomic_load_explicit(&loop->scoreboard->clients, memory_order_relaxed);
+  if (end > loop->rows) end = loop->rows;
   // Those that follow one's own: of many workers not all look at the same.
-  uint32_t seat = loop->seat;
-  // Bounded by `end` too: one's own seat may be beyond it when the primary could not write.
+  uint32_t row = loop->row;
+  // Bounded by `end` too: one's own row may be beyond it when the primary could not write.
   for (uint32_t step = 1, looked_at = 0; step < end && looked_at < LOOKED_AT; step++) {
-    seat = seat + 1 < end ? seat + 1 : 1;
-    if (seat == loop->seat) break;
-    const struct seat *other = &loop->board[seat];
+    row = row + 1 < end ? row + 1 : 1;
+    if (row == loop->row) break;
+    const struct row *other = &loop->scoreboard[row];
     // Not counted: after some reloads with long drains there are more of these than of the others.
     if (atomic_load_explicit(&other->accepts, memory_order_relaxed) == 0) continue;
     looked_at++;
     uint32_t clients = atomic_load_explicit(&other->clients, memory_order_relaxed);
     if (clients >= fewest) continue;
     fewest = clients;
-    *lightest = seat;
+    *lightest = row;
   }
   return fewest;
 }
 
-bool board_call(const struct loop *loop, uint32_t seat) {
-  struct seat *other = &loop->board[seat];
+bool scoreboard_call(const struct loop *loop, uint32_t row) {
+  struct row *other = &loop->scoreboard[row];
   // Who has been called already has not come to look since.
   if (atomic_exchange(&other->called, 1) != 0) return true;
   int32_t process = atomic_load(&other->process), thread = atomic_load(&other->thread);
@@ -101,20 +101,20 @@ bool board_call(const struct loop *loop, uint32_t seat) {
   return false;
 }
 
-int board_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called) {
+int scoreboard_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called) {
   *called = false;
-  if (loop->board == NULL) return epoll_wait(loop->epoll, events, EVENTS, timeout_ms);
-  struct seat *own = &loop->board[loop->seat];
+  if (loop->scoreboard == NULL) return epoll_wait(loop->epoll, events, EVENTS, timeout_ms);
+  struct row *own = &loop->scoreboard[loop->row];
   int count = epoll_pwait(loop->epoll, events, EVENTS, timeout_ms, &loop->asleep);
   // Not only after a signal: one that is busy hears of it too.
   if (unlikely(atomic_load_explicit(&own->called, memory_order_relaxed) != 0)) *called = atomic_exchange(&own->called, 0) != 0;
   return count;
 }
 
-void board_close(struct loop *loop) {
-  if (loop->board == NULL) return;
+void scoreboard_close(struct loop *loop) {
+  if (loop->scoreboard == NULL) return;
   loop->armed = 0;
-  board_tell(loop);
-  munmap(loop->board, loop->seats * sizeof(struct seat));
-  loop->board = NULL;
+  scoreboard_tell(loop);
+  munmap(loop->scoreboard, loop->rows * sizeof(struct row));
+  loop->scoreboard = NULL;
 }
