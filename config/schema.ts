@@ -5,7 +5,7 @@ import { judgeAddress, judgeHost, judgePeer } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { RuntimeSchema } from './runtime.ts';
 
-export const MAX_SERVICES = 64;
+const MAX_SERVICES = 64;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
 
@@ -22,7 +22,7 @@ export const DEFAULTS = {
 
 const port = { minimum: 1, maximum: 65_535 } as const;
 
-export const BackendSchema = Type.Object(
+const BackendSchema = Type.Object(
   {
     host: judged(judgePeer, words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름')),
     port: Type.Integer({ ...port, ...words('TCP port of the backend', '백엔드의 TCP 포트') }),
@@ -30,7 +30,7 @@ export const BackendSchema = Type.Object(
   CLOSED,
 );
 
-export const HealthCheckSchema = Type.Object(
+const HealthCheckSchema = Type.Object(
   {
     type: Type.Optional(
       Type.Enum(['tcp', 'none'], {
@@ -81,7 +81,7 @@ const serviceKeys = {
   runtime: Type.Optional(RuntimeSchema),
 };
 
-export const ServiceSchema = Type.Object(serviceKeys, CLOSED);
+const ServiceSchema = Type.Object(serviceKeys, CLOSED);
 
 export const ConfigSchema = Type.Object(
   {

@@ -56,7 +56,7 @@ function fromProc(pid: number): Presence {
 }
 
 /** State and start time (fields 3 and 22) of a /proc/PID/stat line; field 2, the name, may hold spaces and brackets. */
-export function statFields(stat: string): { readonly state: string; readonly startTime: string } | null {
+function statFields(stat: string): { readonly state: string; readonly startTime: string } | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   if (state === undefined || startTime === undefined || !/^\d+$/.test(startTime)) return null;

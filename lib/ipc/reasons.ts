@@ -30,8 +30,6 @@ export const BACKEND_REASONS = [
   'stopped',
 ] as const satisfies readonly Reason[];
 
-export type BackendReason = (typeof BACKEND_REASONS)[number];
-
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
 export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'backend_reset',

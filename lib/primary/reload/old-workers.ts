@@ -11,7 +11,7 @@ import { workerSum } from '../stats/totals.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
 /** Beside the one that serves. Each costs memory and descriptors for as long as its longest connection lasts. */
-export const MAX_OLD_GENERATIONS = 32;
+const MAX_OLD_GENERATIONS = 32;
 /** What the connections of the oldest one get when there are too many. */
 const ENDING_MS = 1000;
 /** A generation that has short connections only is gone before this. */

@@ -13,7 +13,6 @@ import {
   rank,
   step as stepPool,
   upCount,
-  usable,
   type Flip,
   type Pool,
   type Step,
@@ -66,6 +65,10 @@ function run(
 
 function latest({ backends }: Pool): number {
   return Math.max(1000, ...backends.flatMap(({ passedAt, failedAt }) => [passedAt, failedAt]));
+}
+
+function usable(pool: Pool, now: number): number {
+  return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
 }
 
 const one = (settings = SETTINGS) => createPool([plan(LITERAL)], settings);

@@ -87,11 +87,6 @@ export function rank(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
   return isCooling ? RANK_COOLING : RANK_USABLE;
 }
 
-/** How many backends have RANK_USABLE. */
-export function usable(pool: Pool, now: number): number {
-  return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
-}
-
 /** How many backends are reachable, cooling down or not: what protection and readiness ask. */
 export function upCount(pool: Pool): number {
   return pool.backends.filter((backend) => !backend.draining && isReachable(backend, pool.settings)).length;
