@@ -8,14 +8,15 @@ import type { DrainingStatus, ReloadVerdict, Triplet } from '../../control/proto
 import type { AdminListener } from '../listen/admin-listener.ts';
 import { logWarnings } from '../log/config-warnings.ts';
 import type { Generations } from './generations.ts';
-import type { Binding } from '../listen/listening.ts';
-import type { Log } from '../log/log.ts';
+import type { Binding, Listening } from '../listen/listening.ts';
+import type { Log, RootLog } from '../log/log.ts';
 import { drainingStatus, endOldest } from './old-workers.ts';
 import type { Services } from '../upstream/services.ts';
 import type { SlotBook } from '../limits/slot-book.ts';
 import type { Numbered, SwitchParts } from './switch-over.ts';
 import { serveAgain, switchOver } from './switch-over.ts';
 import type { Tally } from '../stats/tally.ts';
+import type { Fleet } from '../workers/fleet.ts';
 import { badConfig, cannotBind, internalError, isStopping, workersFailed } from './verdict.ts';
 
 export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped';
@@ -31,6 +32,9 @@ export interface InstanceState {
 }
 
 export interface ReloadParts extends SwitchParts {
+  readonly log: RootLog;
+  readonly listening: Listening;
+  readonly fleet: Fleet;
   readonly services: Services;
   readonly slots: SlotBook;
   readonly tally: Tally;

@@ -6,7 +6,7 @@ import type { Plan } from '../../../config/plan.ts';
 import type { Triplet } from '../../control/protocol.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Binding, Listening } from '../listen/listening.ts';
-import type { RootLog } from '../log/log.ts';
+import type { Log } from '../log/log.ts';
 import { cannotBind, workersFailed } from './verdict.ts';
 
 /** A plan and the number of its generation. */
@@ -16,9 +16,9 @@ export interface Numbered {
 }
 
 export interface SwitchParts {
-  readonly log: RootLog;
-  readonly listening: Listening;
-  readonly fleet: Fleet;
+  readonly log: Log;
+  readonly listening: Pick<Listening, 'wantedBy' | 'keepOnly' | 'bindFor'>;
+  readonly fleet: Pick<Fleet, 'standBy' | 'start' | 'retireAll'>;
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
 

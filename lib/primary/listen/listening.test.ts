@@ -1,0 +1,128 @@
+// Real sockets on the loopback, bound and listened on as a worker would.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { parseConfig } from '../../../config/load.ts';
+import type { Plan } from '../../../config/plan.ts';
+import { freePort } from '../../testing/ports.ts';
+import { createListening, type Listening } from './listening.ts';
+
+/** One service for each `ip:port`. */
+function planFor(...addresses: readonly string[]): Plan {
+  const services = addresses.map((address, i) => {
+    const at = address.lastIndexOf(':');
+    return `  s${i}: { bind_address: "${address.slice(0, at)}", port: ${address.slice(at + 1)}, backends: [{ host: 127.0.0.1, port: 9 }] }`;
+  });
+  const { plan } = parseConfig(`services:\n${services.join('\n')}\n`, '/config.yaml');
+  return plan ?? assert.fail();
+}
+
+function scene(t: TestContext): Listening {
+  const listening = createListening();
+  t.after(() => listening.keepOnly([]));
+  return listening;
+}
+
+/** Somebody else who listens there. */
+async function stranger(t: TestContext, port: number, host = '127.0.0.1'): Promise<Server> {
+  const server = createServer().listen({ port, host, exclusive: true });
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return server;
+}
+
+/** `connected`, or why not. */
+function visit(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve('connected'));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+test("a plan's addresses are bound in the order of its services, and nobody is let in before somebody listens", async (t) => {
+  const listening = scene(t);
+  const [a, b] = [await freePort(), await freePort()];
+  const binding = await listening.bindFor(planFor(`127.0.0.1:${b}`, `127.0.0.1:${a}`));
+  assert.ok(binding.ok);
+  assert.deepEqual(binding.addresses, [`127.0.0.1:${b}`, `127.0.0.1:${a}`]);
+  assert.deepEqual(listening.addresses, binding.addresses);
+  assert.equal(await visit(b), 'ECONNREFUSED');
+  assert.equal(binding.handles[0]?.listen(8), 0);
+  assert.equal(await visit(b), 'connected', 'it waits in the queue of the kernel');
+  assert.equal(await visit(a), 'ECONNREFUSED');
+});
+
+test('what the next plan needs as well is not bound anew, and what it does not need stays until it is given up', async (t) => {
+  const listening = scene(t);
+  const [a, b, c] = [await freePort(), await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
+  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  const first = await listening.bindFor(planFor(a, b));
+  const second = await listening.bindFor(planFor(c, b));
+  assert.ok(first.ok && second.ok);
+  assert.equal(second.handles[1], first.handles[1]);
+  assert.deepEqual(listening.addresses, [a, b, c]);
+  listening.keepOnly(second.addresses);
+  assert.deepEqual(listening.addresses, [b, c]);
+  await stranger(t, Number(a.split(':')[1]));
+});
+
+test('when one address cannot be bound, those that were bound for it are given up, and no others', async (t) => {
+  const listening = scene(t);
+  const [kept, fresh, taken] = [await freePort(), await freePort(), await freePort()];
+  const before = await listening.bindFor(planFor(`127.0.0.1:${kept}`));
+  assert.ok(before.ok);
+  await stranger(t, taken);
+  const binding = await listening.bindFor(planFor(`127.0.0.1:${kept}`, `127.0.0.1:${fresh}`, `127.0.0.1:${taken}`));
+  assert.deepEqual(binding, { ok: false, address: `127.0.0.1:${taken}`, code: 'EADDRINUSE' });
+  assert.deepEqual(listening.addresses, [`127.0.0.1:${kept}`]);
+  assert.equal(before.handles[0]?.listen(8), 0, 'it is still open');
+  await stranger(t, fresh);
+});
+
+test('an address that is being given up is waited for, but only if it is in use', async (t) => {
+  const listening = scene(t);
+  const port = await freePort();
+  const server = await stranger(t, port);
+  assert.equal((await listening.bindFor(planFor(`127.0.0.1:${port}`))).ok, false, 'without patience');
+  const waiting = listening.bindFor(planFor(`127.0.0.1:${port}`), 60_000);
+  setImmediate(() => server.close());
+  assert.equal((await waiting).ok, true);
+  const nowhere = await listening.bindFor(planFor('192.0.2.1:9'), 60_000);
+  assert.deepEqual(nowhere, { ok: false, address: '192.0.2.1:9', code: 'EADDRNOTAVAIL' });
+});
+
+test('a listener of ours that is in the way is told from those of others', async (t) => {
+  const listening = scene(t);
+  const [port, taken] = [await freePort(), await freePort()];
+  const narrow = planFor(`127.0.0.1:${port}`);
+  const wide = planFor(`0.0.0.0:${port}`);
+  const binding = await listening.bindFor(narrow);
+  assert.ok(binding.ok);
+  assert.equal(binding.handles[0]?.listen(8), 0);
+  const failure = await listening.bindFor(wide);
+  assert.ok(!failure.ok && failure.code === 'EADDRINUSE');
+  assert.equal(await listening.isOwnObstacle(failure, wide), true);
+  assert.equal(await listening.isOwnObstacle(failure, planFor(`127.0.0.1:${port}`)), false, 'that plan needs it');
+  assert.equal(await listening.isOwnObstacle({ ...failure, code: 'EACCES' }, wide), false);
+  await stranger(t, taken);
+  const other = await listening.bindFor(planFor(`127.0.0.1:${taken}`));
+  assert.ok(!other.ok);
+  assert.equal(await listening.isOwnObstacle(other, wide), false, 'nothing of ours is on that port');
+});
+
+test('names are looked up; one that leads nowhere cannot be bound, and is not among the wanted addresses', async (t) => {
+  const listening = scene(t);
+  const port = await freePort();
+  const [local, ...more] = await listening.wantedBy(planFor(`localhost:${port}`));
+  assert.ok(local === `127.0.0.1:${port}` || local === `[::1]:${port}`, local);
+  assert.deepEqual(more, []);
+  // .invalid never resolves (RFC 6761).
+  const plan = planFor(`127.0.0.1:${port}`, 'nowhere.invalid:9');
+  assert.deepEqual(await listening.wantedBy(plan), [`127.0.0.1:${port}`]);
+  const binding = await listening.bindFor(plan);
+  assert.ok(!binding.ok && binding.address === 'nowhere.invalid:9' && binding.code.startsWith('E'));
+  assert.deepEqual(listening.addresses, []);
+});
