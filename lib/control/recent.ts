@@ -21,7 +21,8 @@ export function failedShare(recent: Maybe): string | null {
   return `${Math.max(1, Math.round((100 * recent.failed) / recent.ended))} %`;
 }
 
-const FAILURES = [
+/** What counts as a failure, in the order in which it is told. A client's own reset speaks against nobody: many programs end that way. What bal cut had lasted. */
+export const FAILURES = [
   'backend_reset',
   'connect_failed',
   'no_backend',

@@ -28,6 +28,8 @@ export const WAIT = -2;
 
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
+/** `local` is our own shortage (descriptors, ports, memory): never held against a backend. */
+export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
 export type ConnectFailureCode = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** How a connection ended. The order is part of the native engine's protocol. */

@@ -9,10 +9,8 @@
 //
 // Records of connections are no messages: they go over a pipe (records.ts).
 
+import type { ConnectFailure } from '../engine/engine.ts';
 import type { Table } from './table.ts';
-
-/** Why a connect to a backend failed. `local` is our own shortage (descriptors, ports, memory): never held against a backend. */
-export type ConnectFailure = 'refused' | 'timeout' | 'unreachable' | 'reset' | 'local' | 'other';
 
 export type ToWorker =
   | { readonly kind: 'table'; readonly table: Table }

@@ -1,7 +1,7 @@
 // What the policy remembers of each connection, in flat arrays by the engine's connection id: ids are small and reused,
 // so nothing is allocated for a connection unless a connect fails. Owner of these arrays: the policy.
 
-import type { ConnectFailure } from '../ipc/messages.ts';
+import type { ConnectFailure } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
 
 const INITIAL = 1024;

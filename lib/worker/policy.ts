@@ -5,10 +5,9 @@
 // The binding of a module, not the global: that is looked up anew in every call.
 import { performance } from 'node:perf_hooks';
 
-import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
+import type { ConnectFailure, ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { BackendField } from '../ipc/counters.ts';
-import type { ConnectFailure } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { ServiceTable, Table } from '../ipc/table.ts';

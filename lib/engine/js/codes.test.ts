@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CONNECT_FAILURES, ENDS } from '../engine.ts';
 import { END, FAILURE } from './codes.ts';
-import { failureOf } from './failure.ts';
 
 test('every code is the place of its name in engine.ts', () => {
   assert.deepEqual(
@@ -13,16 +12,4 @@ test('every code is the place of its name in engine.ts', () => {
     Object.entries(FAILURE),
     CONNECT_FAILURES.map((name, code) => [name, code]),
   );
-});
-
-test('an errno is held against the backend only when it is the backend that is at fault', () => {
-  const cause = (code: string): string => failureOf(Object.assign(new Error(code), { code }));
-  assert.equal(cause('ECONNREFUSED'), 'refused');
-  assert.equal(cause('ETIMEDOUT'), 'timeout');
-  assert.deepEqual(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN'].map(cause), Array(3).fill('unreachable'));
-  assert.equal(cause('ECONNRESET'), 'reset');
-  const ours = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN'];
-  assert.deepEqual(ours.map(cause), Array(6).fill('local'));
-  assert.equal(cause('EACCES'), 'other');
-  assert.equal(failureOf(new Error('no code')), 'other');
 });

@@ -1,23 +1,16 @@
 // The numbers of engine.ts's closed sets by name.
 
-import type { CONNECT_FAILURES, ConnectFailureCode, EndCode, ENDS } from '../engine.ts';
+import { CONNECT_FAILURES, ENDS } from '../engine.ts';
 
-export const FAILURE = {
-  refused: 0,
-  timeout: 1,
-  unreachable: 2,
-  reset: 3,
-  local: 4,
-  other: 5,
-} as const satisfies Record<(typeof CONNECT_FAILURES)[number], ConnectFailureCode>;
+type Places<Names extends readonly string[]> = {
+  readonly [Place in keyof Names & `${number}` as Names[Place] & string]: Place extends `${infer N extends number}`
+    ? N
+    : never;
+};
 
-export const END = {
-  client_closed: 0,
-  backend_closed: 1,
-  client_reset: 2,
-  backend_reset: 3,
-  idle: 4,
-  cut: 5,
-  client_gone: 6,
-  refused: 7,
-} as const satisfies Record<(typeof ENDS)[number], EndCode>;
+function placesOf<const Names extends readonly string[]>(names: Names): Places<Names> {
+  return Object.fromEntries(names.map((name, place) => [name, place])) as Places<Names>;
+}
+
+export const FAILURE = placesOf(CONNECT_FAILURES);
+export const END = placesOf(ENDS);

@@ -6,7 +6,7 @@ import type { SocketAddress, TcpHandle } from '../handles.ts';
 import { peerOf } from '../handles.ts';
 import { END, FAILURE } from './codes.ts';
 import type { Core } from './core.ts';
-import { failureOf } from './failure.ts';
+import { failureOf } from '../failure.ts';
 import type { Queues } from './kernel.ts';
 import type { Listener } from './listener.ts';
 import { flows, isHalfClosed, isWhole } from './rest.ts';

@@ -4,6 +4,7 @@
 // twice a second from every worker.
 
 import type { RecentStatus } from '../../control/protocol.ts';
+import { FAILURES } from '../../control/recent.ts';
 import { REASONS } from '../../ipc/reasons.ts';
 import type { OutcomeKind } from './outcomes.ts';
 
@@ -17,22 +18,12 @@ const STEP_MS = 5000;
 const MIN_FAILING = 5;
 const MIN_SHARE = 0.05;
 
-/** A client's own reset speaks against nobody: many programs end that way. What bal cut had lasted. */
-const FAILURES: ReadonlySet<string> = new Set<OutcomeKind>([
-  'backend_reset',
-  'connect_failed',
-  'no_backend',
-  'overload',
-  'refused',
-  'timeout',
-  'other',
-  'local',
-]);
+const FAILED: ReadonlySet<string> = new Set<OutcomeKind>(FAILURES);
 /** Checks and cool-downs see these connects of a backend, too, and see when they go well again: the verdict on it is theirs. */
 const SEEN_BY_CHECKS: ReadonlySet<string> = new Set<OutcomeKind>(['refused', 'timeout', 'other']);
 /** Say more about what is counted already. */
 const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>(['reset_early', 'local_clients']);
-const SHOWN = new Set<string>([...REASONS, ...FAILURES]);
+const SHOWN = new Set<string>([...REASONS, ...FAILED]);
 
 interface Sums {
   ended: number;
@@ -68,7 +59,7 @@ export function note(recent: Recent, what: string, count: number, now: number, w
   const span = spanAt(recent, now);
   span.counts[what] = (span.counts[what] ?? 0) + count;
   if (DETAILS.has(what)) return;
-  const failed = FAILURES.has(what) ? count : 0;
+  const failed = FAILED.has(what) ? count : 0;
   const unseen = SEEN_BY_CHECKS.has(what) ? 0 : failed;
   for (const sums of [span, recent]) {
     sums.ended += count;

@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import type { BackendPlan, Runtime } from '../../../config/plan.ts';
 import { backoff } from '../../backoff.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
-import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
 import { unreachable } from '../../unreachable.ts';
 import type { Cause, Evidence, Standing } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';

@@ -2,7 +2,7 @@
 // Pure; the owner is the supervisor, which keeps the latest Protection and puts `guarded` into the tables.
 
 import type { Runtime } from '../../../config/plan.ts';
-import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
 import { unreachable } from '../../unreachable.ts';
 
 export type ProtectionSettings = Pick<Runtime, 'protectionTrigger' | 'protectionWindowMs' | 'protectionStable'>;

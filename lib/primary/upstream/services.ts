@@ -4,7 +4,7 @@
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
-import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
 import type { Route } from '../../ipc/table.ts';
 import { RANK_DOWN } from '../../ipc/table.ts';
 import { toMachine } from '../../machine-clock.ts';

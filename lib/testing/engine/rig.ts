@@ -4,11 +4,18 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
-import type { CreateEngine, EndCode, Engine, ListenerSettings, Policy, ServiceSettings } from '../../engine/engine.ts';
+import type {
+  ConnectFailure,
+  CreateEngine,
+  EndCode,
+  Engine,
+  ListenerSettings,
+  Policy,
+  ServiceSettings,
+} from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { until } from './wait.ts';
 
-export type Failure = (typeof CONNECT_FAILURES)[number];
 export type End = (typeof ENDS)[number];
 
 export interface Ended {
@@ -23,7 +30,7 @@ export interface Ended {
 /** What the policy answers; by default everything goes to target 0 and a failed connect is given up. */
 export interface Script {
   readonly accepted?: (connection: number, listener: number) => number;
-  readonly failed?: (connection: number, cause: Failure) => number;
+  readonly failed?: (connection: number, cause: ConnectFailure) => number;
 }
 
 export const LISTENER: ListenerSettings = { backlog: 511, keepaliveMs: 0 };
@@ -42,7 +49,7 @@ export class Rig {
   readonly engine: Engine;
   readonly accepted: number[] = [];
   readonly connected: number[] = [];
-  readonly failures: Failure[] = [];
+  readonly failures: ConnectFailure[] = [];
   readonly ended: Ended[] = [];
   /** Calls that engine.ts does not allow. Collected, because a policy must not throw. */
   readonly violations: string[] = [];

@@ -4,7 +4,7 @@
 import { Buffer } from 'node:buffer';
 
 import { MAX_RECORD_BYTES } from '../../ipc/records.ts';
-import type { ConnectFailure } from '../../ipc/messages.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
 import type { Reason } from '../../ipc/reasons.ts';
 import { FAILED, REASONS } from '../../ipc/reasons.ts';
 

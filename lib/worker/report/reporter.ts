@@ -2,7 +2,8 @@
 // dead backend under heavy traffic costs a few messages a second and is still known within milliseconds.
 
 import { send, trySend } from '../../ipc/channel.ts';
-import type { ConnectFailure, LogLine } from '../../ipc/messages.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
+import type { LogLine } from '../../ipc/messages.ts';
 import { toMachine } from '../../machine-clock.ts';
 
 const COALESCE_MS = 50;

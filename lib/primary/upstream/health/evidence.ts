@@ -1,6 +1,6 @@
 // What checks and clients met at one backend, in few words: equal results are folded into one. Pure.
 
-import type { ConnectFailure } from '../../../ipc/messages.ts';
+import type { ConnectFailure } from '../../../engine/engine.ts';
 
 /** Why a check or a connect failed. */
 export type Cause = ConnectFailure | 'dns';

@@ -2,9 +2,9 @@
 
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { failureOf } from '../../../engine/js/failure.ts';
+import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
-import type { ConnectFailure } from '../../../ipc/messages.ts';
+import type { ConnectFailure } from '../../../engine/engine.ts';
 
 export type Connect = (options: { host: string; port: number }) => Socket;
 

@@ -1,10 +1,8 @@
 // What an errno says about a backend that could not be connected.
 
-import type { CONNECT_FAILURES } from '../engine.ts';
+import type { ConnectFailure } from './engine.ts';
 
-type Failure = (typeof CONNECT_FAILURES)[number];
-
-const FAILURES: ReadonlyMap<string, Failure> = new Map([
+const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['ECONNREFUSED', 'refused'],
   ['ETIMEDOUT', 'timeout'],
   ['EHOSTUNREACH', 'unreachable'],
@@ -21,6 +19,6 @@ const FAILURES: ReadonlyMap<string, Failure> = new Map([
   ['EAGAIN', 'local'],
 ]);
 
-export function failureOf(error: NodeJS.ErrnoException): Failure {
+export function failureOf(error: NodeJS.ErrnoException): ConnectFailure {
   return FAILURES.get(error.code ?? '') ?? 'other';
 }
