@@ -18,8 +18,8 @@ export const RuntimeSchema = Type.Object(
       10,
       HOUR,
       [500, 700, 1000],
-      'between two checks of a backend that is down or unknown; one in doubt is checked after 300 ms at the latest; the next one starts only after the last has ended',
-      'down이거나 상태를 모르는 백엔드의 검사 간격; 의심스러운 백엔드는 늦어도 300 ms 뒤에 다시 검사; 앞의 검사가 끝나야 다음 검사를 시작',
+      'between two checks of a backend that is down or unknown; one in doubt is checked after 0.3 of it, but not sooner than 300 ms; the next one starts only after the last has ended',
+      'down이거나 상태를 모르는 백엔드의 검사 간격; 의심스러운 백엔드는 이 값의 0.3배(최소 300 ms) 뒤에 다시 검사; 앞의 검사가 끝나야 다음 검사를 시작',
     ),
     health_check_up_interval_ms: tuned(
       10,

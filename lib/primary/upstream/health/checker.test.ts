@@ -297,6 +297,14 @@ test('a backend that is up and in doubt is checked again after 0.3 s, or sooner 
   assert.equal(await pass(1), steady + 1);
 });
 
+test('where somebody wants few checks, doubt makes more of them by a factor, and not without end', async (t) => {
+  const { pass, options } = accepted(t);
+  check(t, target({ intervalMs: 60_000, upIntervalMs: 60_000 }), { ...options, standing: () => 'in_doubt' });
+  assert.equal(await pass(0), 1);
+  assert.equal(await pass(17_999), 1);
+  assert.equal(await pass(1), 2);
+});
+
 test('where passed checks are waited for, a steady backend is checked as often as any', async (t) => {
   const { pass, options } = accepted(t);
   check(t, target({ intervalMs: 500, upIntervalMs: 2000 }), { ...options, isGuarded: () => true });

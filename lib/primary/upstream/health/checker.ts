@@ -70,11 +70,12 @@ export interface Checker {
 export const EXTRA_MS = 100;
 
 /**
- * A backend that is up and in doubt is checked at least this often, so that three failures in a row take it down within 3 s at
+ * A backend that is up and in doubt is checked this often, or after this part of the interval where that is longer, so that three failures in a row take it down within 3 s at
  * rest: 2.2 s until the first of them, 0.33 s to each of the others. Servers that count connects as logins see no more of them: a
  * failed check is none, and the first one that passes ends the doubt.
  */
 const DOUBT_MS = 300;
+const DOUBT_PART = 0.3;
 
 /** Begins with a check at once. */
 export function startChecker(
@@ -131,7 +132,7 @@ export function startChecker(
       case 'steady':
         return isGuarded() ? intervalMs : upIntervalMs;
       case 'in_doubt':
-        return Math.min(intervalMs, upIntervalMs, DOUBT_MS);
+        return Math.min(intervalMs, upIntervalMs, Math.max(DOUBT_MS, DOUBT_PART * intervalMs));
       case 'not_up':
         return intervalMs;
     }
