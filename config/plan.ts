@@ -75,6 +75,40 @@ export interface Plan {
   readonly services: readonly ServicePlan[];
 }
 
+/** An address that clients come to. Services that share one share its socket. */
+export interface ListenerPlan {
+  /** As in ServicePlan. */
+  readonly bindAddress: string;
+  readonly port: number;
+  /** The largest of its services'. */
+  readonly backlog: number;
+  /** On the clients' side; the shortest of its services', 0 where none wants probes. */
+  readonly keepaliveMs: number;
+  /** In the order of the plan; the first one gets whoever no rule sends elsewhere. */
+  readonly services: readonly string[];
+}
+
+/** The addresses that a plan listens on, in the order in which its services name them. */
+export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[] {
+  const listeners = new Map<string, ServicePlan[]>();
+  for (const service of services) {
+    const address = addressOf(service.bindAddress, service.port);
+    listeners.set(address, [...(listeners.get(address) ?? []), service]);
+  }
+  return [...listeners.values()].flatMap((sharing) => {
+    const [first] = sharing;
+    if (first === undefined) return [];
+    const probes = sharing.map(({ runtime }) => runtime.keepaliveMs).filter((ms) => ms > 0);
+    return {
+      bindAddress: first.bindAddress,
+      port: first.port,
+      backlog: Math.max(...sharing.map(({ runtime }) => runtime.backlog)),
+      keepaliveMs: probes.length === 0 ? 0 : Math.min(...probes),
+      services: sharing.map(({ name }) => name),
+    };
+  });
+}
+
 /** `host:port` as an operator writes it, with brackets around an IPv6 literal. */
 export function addressOf(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -121,10 +121,11 @@ export interface Engine {
    */
   route(target: number, service: number, ip: string, port: number): void;
   /**
-   * Retires a target: who names it from now on has `failed` with 'other'. Throws when it leads nowhere, and while a connection
-   * has it as its last one. So nobody counts bytes for a target that is gone, and its id may be routed anew.
+   * Retires a target: who names it from now on has `failed` with 'other'. Returns whether it leads nowhere now; false, and nothing
+   * has changed, while a connection has it as its last one. So nobody counts bytes for a target that is gone, and its id may be
+   * routed anew.
    */
-  unroute(target: number): void;
+  unroute(target: number): boolean;
   /**
    * Takes over the handle and accepts on it from now on. Throws an Error with `code` (EADDRINUSE, …) when listen(2)
    * fails; the handle is then closed. `listener` is any small integer not in use.

@@ -60,8 +60,8 @@ class JsEngine implements Engine, Core {
     this.targets.route(target, service, ip, port);
   }
 
-  unroute(target: number): void {
-    this.targets.unroute(target);
+  unroute(target: number): boolean {
+    return this.targets.unroute(target);
   }
 
   listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {

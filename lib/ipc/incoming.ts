@@ -15,9 +15,9 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
     case 'hello':
       return (message['engine'] === 'native' || message['engine'] === 'js') && isTextOrNull(message['note']);
     case 'listening':
-      return isCount(message['service']);
+      return isCount(message['listener']);
     case 'listen_failed':
-      return isCount(message['service']) && typeof message['code'] === 'string';
+      return isCount(message['listener']) && typeof message['code'] === 'string';
     case 'ask':
       return isCount(message['pool']) && isCount(message['wanted']);
     case 'returned':
@@ -25,24 +25,23 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
     case 'counters':
       return (
         (message['id'] === null || isCount(message['id'])) &&
-        Array.isArray(message['changes']) &&
-        message['changes'].every((value) => typeof value === 'number') &&
+        ['services', 'endpoints'].every((part) => isListOf(message[part], (value) => typeof value === 'number')) &&
         isRecord(message['short']) &&
         Object.keys(message['short']).length <= MAX_SHORT &&
         Object.values(message['short']).every(isCount) &&
         typeof message['rssBytes'] === 'number' &&
-        Array.isArray(message['reached']) &&
-        message['reached'].every((value) => Number.isFinite(value))
+        isListOf(message['reached'], Number.isFinite) &&
+        isListOf(message['retired'], isCount)
       );
     case 'connect_failed':
       return (
-        isCount(message['backend']) &&
+        isCount(message['endpoint']) &&
         isCount(message['count']) &&
         Number.isFinite(message['began']) &&
         CONNECT_FAILURES.some((cause) => cause === message['cause'])
       );
     case 'log':
-      return Array.isArray(message['lines']) && message['lines'].every(isLogLine) && isCount(message['dropped']);
+      return isListOf(message['lines'], isLogLine) && isCount(message['dropped']);
     case 'records_dropped':
       return isCount(message['count']);
     case 'drained':
@@ -80,7 +79,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A number of something, or an index. */
+function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isElement);
+}
+
+/** A number of something, or an id. */
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

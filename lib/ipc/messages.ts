@@ -1,8 +1,9 @@
 // The whole conversation between the primary and a worker: two closed unions, one for each direction.
 //
 //   primary → worker                          worker → primary
-//   table   (first one: before any listen)    hello   engine is chosen, ready to be told what to serve
-//   listen  + bound handle, one a service     listening | listen_failed, one for each listen
+//   assignment, once                          hello   engine is chosen, ready to be told what to serve
+//   snapshot (first one: before any listen)
+//   listen  + bound handle                    listening | listen_failed, one for each listen
 //   slots, recall                             ask, returned
 //   report                                    counters (also twice a second by itself: the heartbeat)
 //   drain                                     connect_failed, log, records_dropped, drained (the last message)
@@ -10,12 +11,14 @@
 // Records of connections are no messages: they go over a pipe (records.ts).
 
 import type { ConnectFailure } from '../engine/engine.ts';
-import type { Table } from './table.ts';
+import type { Assignment, ListenerAssignment } from './assignment.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export type ToWorker =
-  | { readonly kind: 'table'; readonly table: Table }
-  /** Comes with the bound listening handle; `service` is its index in the table. */
-  | { readonly kind: 'listen'; readonly service: number }
+  | { readonly kind: 'assignment'; readonly assignment: Assignment }
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
+  /** Comes with the bound listening handle. */
+  | { readonly kind: 'listen'; readonly listener: ListenerAssignment }
   /** `granted` more slots of `pool` are the worker's (0: none to be had, stop asking until told). `thrifty`: give idle slots back at once. */
   | { readonly kind: 'slots'; readonly pool: number; readonly granted: number; readonly thrifty: boolean }
   /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none, and be thrifty. */
@@ -30,28 +33,32 @@ export type ToWorker =
 
 export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
-  | { readonly kind: 'listening'; readonly service: number }
-  | { readonly kind: 'listen_failed'; readonly service: number; readonly code: string }
+  | { readonly kind: 'listening'; readonly listener: number }
+  | { readonly kind: 'listen_failed'; readonly listener: number; readonly code: string }
   /** `wanted` clients wait for a slot of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `slots`. */
   | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly pool: number; readonly slots: number; readonly recalled: boolean }
   /**
-   * `id` answers `report`, null when by itself. `changes`: absolute values since the worker began, of the counters that have
-   * changed since its last report (counters.ts). `short`: what the machine was short of, by place and errno, since then too.
+   * `id` answers `report`, null when by itself. `services` and `endpoints`: absolute values since the worker began, of the
+   * counters that have changed since its last report (counters.ts). `short`: what the machine was short of, by place and errno,
+   * since then too.
    */
   | {
       readonly kind: 'counters';
       readonly id: number | null;
-      readonly changes: readonly number[];
+      readonly services: readonly number[];
+      readonly endpoints: readonly number[];
       readonly short: Readonly<Record<string, number>>;
       readonly rssBytes: number;
-      /** Backends that clients were connected to since the last report: id, and when the latest such attempt began (machine-clock.ts), in turn. */
+      /** Endpoints that clients were connected to since the last report: id, and when the latest such attempt began (machine-clock.ts), in turn. */
       readonly reached: readonly number[];
+      /** Endpoints that no snapshot names and no connection uses any more: these were their last values, and the ids are free. */
+      readonly retired: readonly number[];
     }
   /** Sent at once for the first failure in a while, then coalesced: `count` failures of one cause. */
   | {
       readonly kind: 'connect_failed';
-      readonly backend: number;
+      readonly endpoint: number;
       readonly cause: ConnectFailure;
       readonly count: number;
       /** When the latest of these attempts began (machine-clock.ts). */

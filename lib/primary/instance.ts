@@ -2,7 +2,7 @@
 // totals are put together. What belongs to the process itself (PID file, signals, control socket) is the
 // supervisor's.
 
-import type { Plan } from '../../config/plan.ts';
+import type { Plan, ServicePlan } from '../../config/plan.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
 import type { DrainLimits } from '../drain.ts';
@@ -10,7 +10,7 @@ import type { AdminListener } from './listen/admin-listener.ts';
 import type { Generation } from './workers/fleet.ts';
 import { createFleet } from './workers/fleet.ts';
 import { createGenerations } from './reload/generations.ts';
-import type { Binding } from './listen/listening.ts';
+import type { Binding, BoundListener } from './listen/listening.ts';
 import { createListening } from './listen/listening.ts';
 import { createNews } from './news.ts';
 import type { RootLog } from './log/log.ts';
@@ -19,9 +19,13 @@ import { reload } from './reload/reload.ts';
 import { createServices } from './upstream/services.ts';
 import { createSlotBook } from './limits/slot-book.ts';
 import { createTally } from './stats/tally.ts';
-import { createTableDesk } from './snapshot/table-desk.ts';
+import type { EndpointName, Registry } from './registry.ts';
+import { createRegistry, endpointKey } from './registry.ts';
+import { assignmentFor } from './snapshot/assignment.ts';
+import { createPublisher } from './snapshot/publisher.ts';
 import { backendSum, instanceSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
+import type { WorkerListener } from './workers/worker-process.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
@@ -48,35 +52,45 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   let reloading: Promise<unknown> = Promise.resolve();
   let nextReload: Promise<ReloadVerdict> | null = null;
 
-  const planOf = (number: number): Plan => generations.planOf(number) ?? state.plan;
   const listening = createListening();
-  const tally = createTally();
-  const services = createServices(log.for('health'), () => tables.flipped());
+  const registry = createRegistry();
+  const tally = createTally(registry);
+  const services = createServices(log.for('health'), () => publisher.changed());
   const slots = createSlotBook();
-  const tables = createTableDesk({ planOf, services, slots, tally, workers: () => fleet.all() });
-  const news = createNews(log, { generations, services, slots, tally, tables, drained: forget });
+  const publisher = createPublisher({
+    registry,
+    services,
+    tally,
+    planOf: (number) => generations.planOf(number) ?? null,
+    workers: () => fleet.all(),
+  });
+  const news = createNews(log, { generations, registry, services, slots, tally, publisher, drained: forget });
   const fleet = createFleet(log.for('fleet'), {
-    forked: (worker) => tally.join(worker, planOf(worker.generation)),
+    forked: (worker) => tally.join(worker),
     news: (worker, message) => news.hear(worker, message),
-    ready: (worker) => tables.push(worker),
+    ready: (worker) => publisher.push(worker),
     draining: (worker) => slots.leaving(worker),
     gone(worker) {
       const lost = tally.leave(worker);
       slots.forget(worker);
-      if (lost > 0) tables.loadsChanged(state.plan);
+      publisher.forget(worker);
+      if (lost > 0) publisher.loadsChanged(state.plan);
       forget();
       return lost;
     },
   });
 
-  function generationOf(number: number, next: Plan, binding: Binding): Generation {
+  function generationOf(number: number, plan: Plan, binding: Binding): Generation {
     return {
       number,
-      workers: next.workers,
-      engine: next.engine,
-      handles: binding.handles,
-      ...longestDrain(next),
-      table: () => tables.make(number, null),
+      workers: plan.workers,
+      engine: plan.engine,
+      listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
+      ...longestDrain(plan),
+      introduce(worker) {
+        worker.send({ kind: 'assignment', assignment: assignmentFor(plan, { registry, slots, tally }) });
+        publisher.push(worker);
+      },
     };
   }
 
@@ -119,17 +133,26 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     const cut = await ended;
     slots.close();
     await admin.close();
-    tables.cancel();
+    publisher.cancel();
     state.phase = 'stopped';
     return cut;
   }
 
-  /** What only workers that are gone have used: their plans, and backends that are in no plan any more. */
+  /** What only workers that are gone have used: their plans, ids, and backends that are in no plan any more. */
   function forget(): void {
     // It may go either way.
     if (state.phase === 'reloading') return;
-    generations.keepOnly(new Set([state.generation, ...fleet.all().map((worker) => worker.generation)]));
-    tally.retain(state.plan);
+    const workers = fleet.all();
+    generations.keepOnly(new Set([state.generation, ...workers.map((worker) => worker.generation)]));
+    const plans = [...generations.plans()].flatMap((plan) => plan.services);
+    const told = [...publisher.inUse()].flatMap((id) => registry.endpointOf(id) ?? []);
+    const used = {
+      services: new Set(plans.map(({ name }) => name)),
+      endpoints: [...plans.flatMap(endpointsOf), ...told],
+      listeners: listening.addresses,
+    };
+    registry.keepOnly(used);
+    tally.retain(used.services, new Set(used.endpoints.map(({ service, address }) => endpointKey(service, address))));
     services.retain(state.plan, (service, address) => backendSum(tally.totals, service, address).active > 0);
   }
 
@@ -193,4 +216,14 @@ function longestDrain({ services }: Plan): DrainLimits {
     drainMs: Math.max(...services.map(({ runtime }) => runtime.drainMs)),
     reloadDrainMs: reloads.includes(0) ? 0 : Math.max(...reloads),
   };
+}
+
+function listenerFor({ address, handle, plan }: BoundListener, registry: Registry): WorkerListener {
+  const { backlog, keepaliveMs, services } = plan;
+  const service = registry.service(services[0] ?? '');
+  return { address, handle, assignment: { id: registry.listener(address), service, backlog, keepaliveMs } };
+}
+
+function endpointsOf({ name, backends }: ServicePlan): EndpointName[] {
+  return backends.map(({ address }) => ({ service: name, address }));
 }

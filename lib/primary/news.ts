@@ -1,6 +1,5 @@
 // What workers have to say beyond their own start and end, and who is told. Owner of how many log lines they lost.
 
-import type { Plan } from '../../config/plan.ts';
 import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
 import type { Generations } from './reload/generations.ts';
@@ -8,7 +7,8 @@ import type { RootLog } from './log/log.ts';
 import { createRefusals } from './stats/refusals.ts';
 import type { Services } from './upstream/services.ts';
 import type { SlotBook } from './limits/slot-book.ts';
-import type { TableDesk } from './snapshot/table-desk.ts';
+import type { Registry } from './registry.ts';
+import type { Publisher } from './snapshot/publisher.ts';
 import type { Tally } from './stats/tally.ts';
 import { serviceSum } from './stats/totals.ts';
 import type { WorkerNews, WorkerProcess } from './workers/worker-process.ts';
@@ -23,16 +23,17 @@ export interface News {
 /** Who is told. */
 export interface Audience {
   readonly generations: Generations;
+  readonly registry: Registry;
   readonly services: Services;
   readonly slots: SlotBook;
   readonly tally: Tally;
-  readonly tables: TableDesk;
+  readonly publisher: Publisher;
   /** Connections of a worker that drains came to their end, maybe the last ones of a backend. */
   drained(): void;
 }
 
 export function createNews(log: RootLog, audience: Audience): News {
-  const { generations, services, slots, tally, tables } = audience;
+  const { generations, registry, services, slots, tally, publisher } = audience;
   const refusals = createRefusals(log.for('clients'));
   let linesDropped = 0;
 
@@ -44,21 +45,22 @@ export function createNews(log: RootLog, audience: Audience): News {
         const fresh = tally.report(worker, message);
         services.connected(fresh.connected);
         for (let i = 0; i + 1 < message.reached.length; i += 2) {
-          const found = backendAt(own, message.reached[i] ?? -1);
-          if (found === null) continue;
-          services.reached(found.service, found.address, found.place, fromMachine(message.reached[i + 1] ?? 0));
+          const found = registry.endpointOf(message.reached[i] ?? -1);
+          if (found === undefined) continue;
+          services.reached(found.service, found.address, fromMachine(message.reached[i + 1] ?? 0));
         }
+        publisher.retired(worker, message.retired);
         for (const { name } of own.services) {
           refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
         }
-        if (fresh.loadsChanged) tables.loadsChanged(own);
+        if (fresh.loadsChanged) publisher.loadsChanged(own);
         if (fresh.loadsChanged && worker.state === 'draining') audience.drained();
         return;
       }
       case 'connect_failed': {
-        const found = backendAt(own, message.backend);
+        const found = registry.endpointOf(message.endpoint);
         const { cause, count, began } = message;
-        if (found !== null) services.connectFailed(found.service, found.address, cause, count, fromMachine(began));
+        if (found !== undefined) services.connectFailed(found.service, found.address, cause, count, fromMachine(began));
         return;
       }
       case 'ask':
@@ -86,15 +88,4 @@ export function createNews(log: RootLog, audience: Audience): News {
       return linesDropped;
     },
   };
-}
-
-/** The backend that workers of this plan know by `id`: its index over all services. */
-function backendAt(plan: Plan, id: number): { service: string; address: string; place: number } | null {
-  let place = id;
-  for (const { name, backends } of plan.services) {
-    const backend = backends[place];
-    if (backend !== undefined) return { service: name, address: backend.address, place };
-    place -= backends.length;
-  }
-  return null;
 }

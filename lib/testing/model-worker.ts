@@ -2,49 +2,51 @@
 // engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
 import assert from 'node:assert/strict';
 import { CONNECT_FAILURES, ENDS, REFUSE, WAIT, type ConnectFailureCode, type EndCode } from '../engine/engine.ts';
-import { BACKEND_FIELDS, backendAt, serviceAt } from '../ipc/counters.ts';
+import type { Assignment } from '../ipc/assignment.ts';
+import { ENDPOINT_FIELDS, endpointAt, serviceAt } from '../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
-import type { Table } from '../ipc/table.ts';
+import type { Snapshot } from '../ipc/snapshot.ts';
 import { createAdmission } from '../worker/admission/admission.ts';
+import { createEndpoints } from '../worker/balance/endpoints.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
+import { createRouting } from '../worker/routing.ts';
 import type { Send } from '../worker/admission/slots.ts';
+import { assignedService, assignmentOf, endpoint } from './assignments.ts';
 
 export const SERVICES = ['web', 'db'] as const;
-const ROUTES = 3;
+const ENDPOINTS = 3;
 
-/** `mood` chooses ranks, missing addresses and protection, so that every path of the choice is walked. */
-function tableFor(mood: number): Table {
+const ASSIGNMENT: Assignment = {
+  ...assignmentOf(
+    ...SERVICES.map((name, id) =>
+      assignedService(id, {
+        name,
+        method: id === 0 ? 'round_robin' : 'least_connections',
+        cooldownMs: 50,
+        start: id,
+        pool: name === 'db' ? 1 : null,
+      }),
+    ),
+  ),
+  logConnections: 'all',
+};
+
+/** `mood` chooses tiers, missing addresses and protection, so that every path of the choice is walked. */
+function snapshotFor(mood: number): Snapshot {
+  const ids = Array.from({ length: SERVICES.length * ENDPOINTS }, (_, id) => id);
   return {
-    generation: 1,
-    version: mood,
-    logLevel: 'info',
-    logConnections: 'all',
-    carries: null,
-    services: SERVICES.map((name, index) => ({
-      name,
-      method: mood % 2 === 0 ? 'round_robin' : 'least_connections',
-      routes: Array.from({ length: ROUTES }, (_, i) => ({
-        backend: index * ROUTES + i,
-        name: `${name}-${i}`,
-        ip: (mood >> i) % 5 === 4 ? null : '127.0.0.1',
-        port: 1,
-        rank: (mood >> (2 * i)) % 3,
-        provenAt: 0,
-        elsewhere: mood % (i + 2),
-      })),
+    services: SERVICES.map((_, service) => ({
+      id: service,
       guarded: mood % 3 === 0,
-      connectTimeoutMs: 800,
-      idleMs: 1000,
-      keepaliveMs: 0,
-      halfClosedMs: 1000,
-      backlog: 1,
-      drainMs: 1000,
-      reloadDrainMs: 0,
-      cooldownMs: 50,
-      start: mood,
-      pool: name === 'db' ? 1 : null,
+      endpoints: ids.slice(service * ENDPOINTS, (service + 1) * ENDPOINTS),
     })),
+    endpoints: ids.map((id) => {
+      const [service, i] = [Math.floor(id / ENDPOINTS), id % ENDPOINTS];
+      const ip = (mood >> i) % 5 === 4 ? null : '127.0.0.1';
+      return endpoint(id, { service, name: `${SERVICES[service] ?? ''}-${i}`, ip, tier: (mood >> (2 * i)) % 3 });
+    }),
+    remote: ids.flatMap((id) => [id, mood % ((id % ENDPOINTS) + 2)]),
   };
 }
 
@@ -63,15 +65,20 @@ interface Connection {
 
 /** `db` has a slot pool of its own. */
 export function createModelWorker(id: number, send: Send) {
-  const first = tableFor(id);
+  const routing = createRouting();
+  for (const service of SERVICES.keys()) routing.add({ id: service, service, backlog: 1, keepaliveMs: 0 });
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
   const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
   let clients = 0;
   let draining = false;
 
-  const admission = createAdmission(first, settled, send);
-  const policy = createPolicy(first, id, {
+  const admission = createAdmission(ASSIGNMENT, settled, send);
+  const policy = createPolicy({
+    worker: id,
+    logConnections: ASSIGNMENT.logConnections,
+    routing,
+    endpoints: createEndpoints(ASSIGNMENT.services),
     admission,
     reporter: { connectFailed: () => undefined, log: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },
@@ -82,13 +89,18 @@ export function createModelWorker(id: number, send: Send) {
     },
   });
 
+  policy.use(snapshotFor(id));
+
   function went(connection: Connection, target: number): void {
     if (target === REFUSE) {
       connection.state = 'refused';
       return;
     }
-    assert.ok(target >= connection.service * ROUTES && target < (connection.service + 1) * ROUTES, `target ${target}`);
-    assert.ok(++connection.tries <= ROUTES, 'each backend is tried once at most');
+    assert.ok(
+      target >= connection.service * ENDPOINTS && target < (connection.service + 1) * ENDPOINTS,
+      `target ${target}`,
+    );
+    assert.ok(++connection.tries <= ENDPOINTS, 'each backend is tried once at most');
     connection.state = 'connecting';
     connection.target = target;
   }
@@ -124,7 +136,7 @@ export function createModelWorker(id: number, send: Send) {
     connections,
     admission,
     records,
-    table: (mood: number) => policy.use(tableFor(mood)),
+    snapshot: (mood: number) => void policy.use(snapshotFor(mood)),
     drain() {
       draining = true;
       admission.drain();
@@ -164,7 +176,7 @@ export function createModelWorker(id: number, send: Send) {
       if (CONNECT_FAILURES[code] === 'local') tally.local++;
       else tally.failed++;
       const [number, connection] = found;
-      const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ROUTES}`;
+      const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ENDPOINTS}`;
       connection.failed.push({ backend, cause: CONNECT_FAILURES[code] });
       went(connection, policy.failed(number, code));
     },
@@ -179,10 +191,10 @@ export function createModelWorker(id: number, send: Send) {
       for (const [number, connection] of connections) if (connection.service === service) end(number, 5);
     },
     check() {
-      const values = policy.counters(new Float64Array(SERVICES.length * ROUTES * 2));
-      const at = (index: number): number => values[index] ?? NaN;
+      const values = policy.counters(new Float64Array(SERVICES.length * ENDPOINTS * 2));
+      const at = (index: number): number => values.services[index] ?? NaN;
       assert.ok(
-        values.every((value) => value >= 0),
+        [...values.services, ...values.endpoints].every((value) => value >= 0),
         'no counter is ever negative',
       );
       for (const service of SERVICES.keys()) {
@@ -192,10 +204,11 @@ export function createModelWorker(id: number, send: Send) {
         assert.equal(at(serviceAt(service, 'active')), live);
         assert.equal(ended, tally.ended[service], 'accepted = ended + active');
       }
-      const sum = (field: (typeof BACKEND_FIELDS)[number]): number =>
-        Array.from({ length: SERVICES.length * ROUTES }, (_, i) => at(backendAt(SERVICES.length, i, field))).reduce(
-          (a, b) => a + b,
-        );
+      const sum = (field: (typeof ENDPOINT_FIELDS)[number]): number =>
+        Array.from(
+          { length: SERVICES.length * ENDPOINTS },
+          (_, i) => values.endpoints[endpointAt(i, field)] ?? NaN,
+        ).reduce((a, b) => a + b);
       const using = [...connections.values()].filter(({ state }) => state === 'open' || state === 'connecting').length;
       assert.equal(sum('active'), using, 'a backend is in use by those that connect or are connected to it');
       assert.equal(sum('connections_total'), tally.connected);

@@ -20,8 +20,10 @@ export function processStandIn(pid: number, heard: (message: ToWorker) => void =
     ready: Promise.resolve({ ok: true }),
     exited: new Promise(() => undefined),
     listen: () => undefined,
-    pushTable: (table) => heard({ kind: 'table', table }),
-    send: heard,
+    send(message, done) {
+      heard(message);
+      done?.();
+    },
     drain: (timeoutMs, why) => heard({ kind: 'drain', timeoutMs, why }),
     kill: () => undefined,
   };

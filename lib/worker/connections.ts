@@ -3,21 +3,22 @@
 
 import type { ConnectFailure } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
+import { grown } from '../grown.ts';
 
 const INITIAL = 1024;
 
 export interface Connections {
-  /** The service it came in on. */
+  /** The service that it gets. */
   service: Int32Array;
-  /** The backend last tried or in use; −1 when none. */
-  backend: Int32Array;
+  /** The endpoint last tried or in use; −1 when none. */
+  endpoint: Int32Array;
   /** performance.now() when it was accepted, when its first attempt began, and when a backend was connected (0: not yet). */
   acceptedAt: Float64Array;
   startedAt: Float64Array;
   connectedAt: Float64Array;
   /** performance.now() when its latest attempt began. */
   attemptAt: Float64Array;
-  /** Backends tried without success, in order, and why; undefined until the first failure. */
+  /** Endpoints tried without success, in order, and why; undefined until the first failure. */
   readonly tried: (Map<number, ConnectFailure> | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
   readonly refusal: (Cause | undefined)[];
@@ -28,7 +29,7 @@ export interface Connections {
 export function createConnections(): Connections {
   const connections: Connections = {
     service: new Int32Array(INITIAL),
-    backend: new Int32Array(INITIAL),
+    endpoint: new Int32Array(INITIAL),
     acceptedAt: new Float64Array(INITIAL),
     startedAt: new Float64Array(INITIAL),
     connectedAt: new Float64Array(INITIAL),
@@ -37,19 +38,13 @@ export function createConnections(): Connections {
     refusal: [],
     reserve(connection) {
       if (connection < connections.service.length) return;
-      const length = Math.max(connection + 1, connections.service.length * 2);
-      connections.service = grown(connections.service, new Int32Array(length));
-      connections.backend = grown(connections.backend, new Int32Array(length));
-      connections.acceptedAt = grown(connections.acceptedAt, new Float64Array(length));
-      connections.startedAt = grown(connections.startedAt, new Float64Array(length));
-      connections.connectedAt = grown(connections.connectedAt, new Float64Array(length));
-      connections.attemptAt = grown(connections.attemptAt, new Float64Array(length));
+      connections.service = grown(connections.service, connection);
+      connections.endpoint = grown(connections.endpoint, connection);
+      connections.acceptedAt = grown(connections.acceptedAt, connection);
+      connections.startedAt = grown(connections.startedAt, connection);
+      connections.connectedAt = grown(connections.connectedAt, connection);
+      connections.attemptAt = grown(connections.attemptAt, connection);
     },
   };
   return connections;
-}
-
-function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { Whose } from '../engine/engine.ts';
 import { monotonicClock } from '../testing/monotonic.ts';
-import type { ServiceTable } from '../ipc/table.ts';
+import { assignedService } from '../testing/assignments.ts';
 import { createDraining } from './draining.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -31,13 +31,11 @@ function scene(t: TestContext) {
   };
   const draining = createDraining(
     engine,
+    { listenersOf: (service) => [service] },
     (cut) => seen.over.push(cut),
     () => seen.rests++,
   );
-  const services = [0, 3_600_000].map((reloadDrainMs) => ({
-    drainMs: 30_000,
-    reloadDrainMs,
-  })) as unknown as ServiceTable[];
+  const services = [0, 3_600_000].map((reloadDrainMs, id) => assignedService(id, { drainMs: 30_000, reloadDrainMs }));
   const pass = (ms: number, step = 20): void => {
     for (let left = ms; left > 0; left -= step) {
       clock += step;

@@ -4,7 +4,8 @@
 import type { Drain } from '../drain.ts';
 import { drainUntil, notDraining, timerAt, told } from '../drain.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { ServiceTable } from '../ipc/table.ts';
+import type { ServiceAssignment } from '../ipc/assignment.ts';
+import type { Routing } from './routing.ts';
 
 /** How often to look whether the last connection has ended: a stop and the clients of a short connection wait for it … */
 const SOON_MS = 20;
@@ -14,17 +15,18 @@ const AT_REST_MS = 2000;
 
 export interface Draining {
   /** The message `drain`, maybe again. */
-  told(services: readonly ServiceTable[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  told(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
 }
 
 /** `over` is called once, when no connection is left, with how many were cut; `resting` when some will stay for long. */
 export function createDraining(
   engine: Pick<Engine, 'active' | 'cut'>,
+  routing: Pick<Routing, 'listenersOf'>,
   over: (cut: number) => void,
   resting: () => void,
 ): Draining {
   /** By service. */
-  const drains: { drain: Drain; timer: NodeJS.Timeout | undefined }[] = [];
+  const drains = new Map<number, { drain: Drain; timer: NodeJS.Timeout | undefined }>();
   let cut = 0;
   let poll: NodeJS.Timeout | undefined;
   let soonUntil = 0;
@@ -32,7 +34,7 @@ export function createDraining(
 
   function look(): void {
     if (engine.active === 0) {
-      for (const { timer } of drains) clearTimeout(timer);
+      for (const { timer } of drains.values()) clearTimeout(timer);
       over(cut);
       return;
     }
@@ -50,8 +52,9 @@ export function createDraining(
   }
 
   function end(service: number): void {
-    // Those that wait have no backend yet: they are the listener's, which has the service's number.
-    cut += engine.cut({ service }) + engine.cut({ listener: service });
+    cut += engine.cut({ service });
+    // Those that wait for a slot have no endpoint yet: they are their listener's.
+    for (const listener of routing.listenersOf(service)) cut += engine.cut({ listener });
     soonUntil = Infinity;
     lookSoon();
   }
@@ -59,11 +62,11 @@ export function createDraining(
   return {
     told(services, timeoutMs, why) {
       const now = performance.now();
-      for (const [service, limits] of services.entries()) {
-        const before = drains[service];
+      for (const service of services) {
+        const before = drains.get(service.id);
         clearTimeout(before?.timer);
-        const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, limits, now);
-        drains[service] = { drain, timer: timerAt(drainUntil(drain), now, () => end(service)) };
+        const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, service, now);
+        drains.set(service.id, { drain, timer: timerAt(drainUntil(drain), now, () => end(service.id)) });
       }
       // Whoever stops bal waits for the end, and whoever gives it a time looks at the clock.
       soonUntil = why === 'stopped' || timeoutMs !== null ? Infinity : Math.max(soonUntil, now + SOON_FOR_MS);

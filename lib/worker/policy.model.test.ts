@@ -166,7 +166,7 @@ interface Op {
   readonly pause: number;
 }
 
-const WHATS = ['accept', 'connect', 'fail', 'leave', 'cut', 'table', 'drain', 'kill', 'spawn', 'limit'] as const;
+const WHATS = ['accept', 'connect', 'fail', 'leave', 'cut', 'snapshot', 'drain', 'kill', 'spawn', 'limit'] as const;
 
 const ops = fc.array(
   fc.record({
@@ -203,7 +203,7 @@ function perform(world: World, { what, worker: nth, choice, times, pause }: Op):
   }
   if (worker !== undefined) {
     if (what === 'cut') worker.cut(choice % 2);
-    if (what === 'table') worker.table(choice);
+    if (what === 'snapshot') worker.snapshot(choice);
     if (what === 'drain') worker.drain();
     if (what === 'kill') world.kill(worker);
   }
@@ -239,7 +239,7 @@ test('whatever happens, each client has one record, no counter lies, and all slo
       world.spawn();
       const fresh = world.workers.at(-1);
       assert.ok(fresh !== undefined);
-      fresh.table(0);
+      fresh.snapshot(0);
       for (let i = 0; i < how.limit + 3; i++) {
         fresh.accept(0);
         world.pass(2 * LONGEST_DELAY + REFUSE_MS);

@@ -61,11 +61,12 @@ export class Targets {
     else throw new Error(`Cannot route target ${id}: it belongs to another service`);
   }
 
-  unroute(id: number): void {
+  unroute(id: number): boolean {
     const known = this.#targets[id];
-    if (known === undefined) throw new Error(`Cannot retire target ${id}: it leads nowhere`);
-    if (known.live > 0) throw new Error(`Cannot retire target ${id}: connections lead there`);
+    if (known === undefined) return true;
+    if (known.live > 0) return false;
     this.#targets[id] = undefined;
+    return true;
   }
 
   #makeRoom(id: number): void {

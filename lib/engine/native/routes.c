@@ -119,9 +119,9 @@ static bool address_of(char *ip, uint16_t port, struct target *target) {
   return true;
 }
 
-static napi_value refuse(napi_env env, const char *action, int64_t target, const char *why) {
+static napi_value refuse(napi_env env, int64_t target, const char *why) {
   char text[96];
-  snprintf(text, sizeof text, "Cannot %s target %d: %s", action, (int)target, why);
+  snprintf(text, sizeof text, "Cannot route target %d: %s", (int)target, why);
   napi_throw_error(env, "ERR_INVALID_STATE", text);
   return NULL;
 }
@@ -142,7 +142,7 @@ napi_value set_route(napi_env env, napi_callback_info info) {
     return NULL;
   }
   if (service >= engine->service_room || engine->services[service].connect_ms == 0) {
-    return refuse(env, "route", target, "its service is not known");
+    return refuse(env, target, "its service is not known");
   }
   struct target fresh = {.service = (uint32_t)service};
   if (!address_of(ip, (uint16_t)port, &fresh)) {
@@ -155,7 +155,7 @@ napi_value set_route(napi_env env, napi_callback_info info) {
   }
   const struct target *before = &engine->targets[target];
   if (before->length == 0) engine->bytes[2 * target] = engine->bytes[2 * target + 1] = 0;
-  else if (before->service != fresh.service) return refuse(env, "route", target, "it belongs to another service");
+  else if (before->service != fresh.service) return refuse(env, target, "it belongs to another service");
   fresh.live = before->live;
   engine->targets[target] = fresh;
   return undefined(env);
@@ -166,8 +166,9 @@ napi_value unset_route(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 1, argv, true);
   int64_t target;
   if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target)) return NULL;
-  if (!is_target(engine, target)) return refuse(env, "retire", target, "it leads nowhere");
-  if (engine->targets[target].live > 0) return refuse(env, "retire", target, "connections lead there");
-  engine->targets[target].length = 0;
-  return undefined(env);
+  bool is_known = is_target(engine, target);
+  bool is_used = is_known && engine->targets[target].live > 0;
+  if (is_known && !is_used) engine->targets[target].length = 0;
+  napi_value gone;
+  return napi_get_boolean(env, !is_used, &gone) == napi_ok ? gone : NULL;
 }

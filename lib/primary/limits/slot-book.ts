@@ -1,7 +1,7 @@
 // The books of all slot pools: 0 is the instance's, each service with a limit of its own has one more. Owner of the
 // Leases, which are pure: feeds them with the workers' messages and sends what they answer.
 
-import type { Plan } from '../../../config/plan.ts';
+import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { Leases, LeaseEvent } from './leases.ts';
 import { createLeases, deadline, heldSlots, step } from './leases.ts';
 import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
@@ -9,8 +9,8 @@ import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
 export interface SlotBook {
   /** Sets the limits; those of pools that exist change at once. */
   setPlan(plan: Plan): void;
-  /** The pool of the plan's service number `index`, null when it has no limit of its own. */
-  poolOf(plan: Plan, index: number): number | null;
+  /** The service's pool, null when it has no limit of its own. */
+  poolOf(service: ServicePlan): number | null;
   hear(worker: WorkerProcess, message: Extract<WorkerNews, { kind: 'ask' | 'returned' }>): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
@@ -55,11 +55,10 @@ export function createSlotBook(): SlotBook {
     else books.set(pool, createLeases(pool, limit));
   }
 
-  function poolOf(plan: Plan, index: number): number | null {
-    const service = plan.services[index];
-    if (service === undefined || service.ownLimit === null) return null;
-    const pool = poolIds.get(service.name) ?? poolIds.size + 1;
-    poolIds.set(service.name, pool);
+  function poolOf({ name, ownLimit }: ServicePlan): number | null {
+    if (ownLimit === null) return null;
+    const pool = poolIds.get(name) ?? poolIds.size + 1;
+    poolIds.set(name, pool);
     return pool;
   }
 
@@ -67,8 +66,8 @@ export function createSlotBook(): SlotBook {
     setPlan(plan) {
       setLimit(0, plan.maxConnections);
       const wanted = new Set([0]);
-      plan.services.forEach((service, index) => {
-        const pool = poolOf(plan, index);
+      plan.services.forEach((service) => {
+        const pool = poolOf(service);
         if (pool === null || service.ownLimit === null) return;
         wanted.add(pool);
         setLimit(pool, service.ownLimit);

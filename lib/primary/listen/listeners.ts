@@ -4,7 +4,7 @@
 
 import { isIP } from 'node:net';
 
-import type { ServicePlan } from '../../../config/plan.ts';
+import type { ListenerPlan } from '../../../config/plan.ts';
 import { addressOf } from '../../../config/plan.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { bindTcp } from '../../engine/handles.ts';
@@ -27,11 +27,13 @@ export interface BindFailure {
 
 export type ListenAddress = { readonly ip: string; readonly address: string } | BindFailure;
 
-/** Resolves the services' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
-export async function listenAddresses(services: readonly ServicePlan[]): Promise<readonly ListenAddress[]> {
-  const names = services.flatMap(({ bindAddress }) => (isIP(bindAddress) === 0 ? [bindAddress] : []));
+/** Resolves the listeners' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
+export async function listenAddresses(
+  listeners: readonly Pick<ListenerPlan, 'bindAddress' | 'port'>[],
+): Promise<readonly ListenAddress[]> {
+  const names = listeners.flatMap(({ bindAddress }) => (isIP(bindAddress) === 0 ? [bindAddress] : []));
   const found = await lookUpAside(names);
-  return services.map(({ bindAddress, port }) => {
+  return listeners.map(({ bindAddress, port }) => {
     const answer = found.get(bindAddress) ?? { ip: bindAddress };
     if ('ip' in answer) return { ip: answer.ip, address: addressOf(answer.ip, port) };
     return { ok: false, address: addressOf(bindAddress, port), code: answer.code };

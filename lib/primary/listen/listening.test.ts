@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
 import { freePort } from '../../testing/ports.ts';
-import { createListening, type Listening } from './listening.ts';
+import { createListening, type Listening, type Binding } from './listening.ts';
 
 /** One service for each `ip:port`. */
 function planFor(...addresses: readonly string[]): Plan {
@@ -42,15 +42,19 @@ function visit(port: number): Promise<string> {
   });
 }
 
+function addressesIn({ listeners }: Binding): string[] {
+  return listeners.map(({ address }) => address);
+}
+
 test("a plan's addresses are bound in the order of its services, and nobody is let in before somebody listens", async (t) => {
   const listening = scene(t);
   const [a, b] = [await freePort(), await freePort()];
   const binding = await listening.bindFor(planFor(`127.0.0.1:${b}`, `127.0.0.1:${a}`));
   assert.ok(binding.ok);
-  assert.deepEqual(binding.addresses, [`127.0.0.1:${b}`, `127.0.0.1:${a}`]);
-  assert.deepEqual(listening.addresses, binding.addresses);
+  assert.deepEqual(addressesIn(binding), [`127.0.0.1:${b}`, `127.0.0.1:${a}`]);
+  assert.deepEqual(listening.addresses, addressesIn(binding));
   assert.equal(await visit(b), 'ECONNREFUSED');
-  assert.equal(binding.handles[0]?.listen(8), 0);
+  assert.equal(binding.listeners[0]?.handle?.listen(8), 0);
   assert.equal(await visit(b), 'connected', 'it waits in the queue of the kernel');
   assert.equal(await visit(a), 'ECONNREFUSED');
 });
@@ -62,9 +66,9 @@ test('what the next plan needs as well is not bound anew, and what it does not n
   const first = await listening.bindFor(planFor(a, b));
   const second = await listening.bindFor(planFor(c, b));
   assert.ok(first.ok && second.ok);
-  assert.equal(second.handles[1], first.handles[1]);
+  assert.equal(second.listeners[1]?.handle, first.listeners[1]?.handle);
   assert.deepEqual(listening.addresses, [a, b, c]);
-  listening.keepOnly(second.addresses);
+  listening.keepOnly(addressesIn(second));
   assert.deepEqual(listening.addresses, [b, c]);
   await stranger(t, Number(a.split(':')[1]));
 });
@@ -78,7 +82,7 @@ test('when one address cannot be bound, those that were bound for it are given u
   const binding = await listening.bindFor(planFor(`127.0.0.1:${kept}`, `127.0.0.1:${fresh}`, `127.0.0.1:${taken}`));
   assert.deepEqual(binding, { ok: false, address: `127.0.0.1:${taken}`, code: 'EADDRINUSE' });
   assert.deepEqual(listening.addresses, [`127.0.0.1:${kept}`]);
-  assert.equal(before.handles[0]?.listen(8), 0, 'it is still open');
+  assert.equal(before.listeners[0]?.handle?.listen(8), 0, 'it is still open');
   await stranger(t, fresh);
 });
 
@@ -101,7 +105,7 @@ test('a listener of ours that is in the way is told from those of others', async
   const wide = planFor(`0.0.0.0:${port}`);
   const binding = await listening.bindFor(narrow);
   assert.ok(binding.ok);
-  assert.equal(binding.handles[0]?.listen(8), 0);
+  assert.equal(binding.listeners[0]?.handle?.listen(8), 0);
   const failure = await listening.bindFor(wide);
   assert.ok(!failure.ok && failure.code === 'EADDRINUSE');
   assert.equal(await listening.isOwnObstacle(failure, wide), true);

@@ -3,17 +3,20 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Plan } from '../../../config/plan.ts';
-import type { BoundHandle } from '../../engine/engine.ts';
+import type { ListenerPlan, Plan } from '../../../config/plan.ts';
+import { listenersOf } from '../../../config/plan.ts';
 import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
 import { bind, listenAddresses, portOf } from './listeners.ts';
 
-/** The handles for a plan's services, in order, and which of them are new. */
+/** A listener of a plan, bound. */
+export interface BoundListener extends Listener {
+  readonly plan: ListenerPlan;
+}
+
+/** All listeners of a plan, in its order. */
 export interface Binding {
   readonly ok: true;
-  readonly handles: readonly BoundHandle[];
-  /** Addresses in use, in the services' order. */
-  readonly addresses: readonly string[];
+  readonly listeners: readonly BoundListener[];
 }
 
 export interface Listening {
@@ -41,7 +44,7 @@ export function createListening(): Listening {
   const resolved = new WeakMap<Plan, Promise<readonly ListenAddress[]>>();
 
   function addressesOf(plan: Plan): Promise<readonly ListenAddress[]> {
-    const found = resolved.get(plan) ?? listenAddresses(plan.services);
+    const found = resolved.get(plan) ?? listenAddresses(listenersOf(plan));
     resolved.set(plan, found);
     return found;
   }
@@ -51,21 +54,20 @@ export function createListening(): Listening {
     listener.handle.close();
   }
 
-  function bindAll({ services }: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
+  function bindAll(plan: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
     const fresh: Listener[] = [];
-    const handles: BoundHandle[] = [];
-    const addresses: string[] = [];
-    for (const [index, where] of wanted.entries()) {
-      const port = services[index]?.port ?? 0;
-      const result = 'code' in where ? where : bindOnce(where.ip, port, where.address, fresh);
+    const listeners: BoundListener[] = [];
+    for (const [index, listener] of listenersOf(plan).entries()) {
+      const where = wanted[index];
+      if (where === undefined) continue;
+      const result = 'code' in where ? where : bindOnce(where.ip, listener.port, where.address, fresh);
       if (!result.ok) {
         fresh.forEach(close);
         return result;
       }
-      handles.push(result.listener.handle);
-      addresses.push(result.listener.address);
+      listeners.push({ ...result.listener, plan: listener });
     }
-    return { ok: true, handles, addresses };
+    return { ok: true, listeners };
   }
 
   async function wantedBy(plan: Plan): Promise<readonly string[]> {

@@ -7,6 +7,8 @@ export interface Generations {
   /** The number of a plan that is to get workers. */
   add(plan: Plan): number;
   planOf(number: number): Plan | undefined;
+  /** All that are kept. */
+  plans(): Iterable<Plan>;
   /** Forgets all others. */
   keepOnly(numbers: ReadonlySet<number>): void;
 }
@@ -20,6 +22,7 @@ export function createGenerations(): Generations {
       return last;
     },
     planOf: (number) => plans.get(number),
+    plans: () => plans.values(),
     keepOnly(numbers) {
       for (const number of plans.keys()) if (!numbers.has(number)) plans.delete(number);
     },

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { processStandIn } from '../../testing/process-stand-in.ts';
-import { backendAt, changesSince, serviceAt } from '../../ipc/counters.ts';
+import { serviceAt } from '../../ipc/counters.ts';
+import { createRegistry } from '../registry.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import { beyond, drainingStatus } from './old-workers.ts';
 import { createTally } from '../stats/tally.ts';
@@ -17,22 +18,24 @@ test('beyond() names all workers of the oldest generations, however many workers
 });
 
 test('only old workers with connections are told, until the last of them is to end', () => {
-  const tally = createTally();
+  const registry = createRegistry();
+  const web = registry.service('web');
+  const tally = createTally(registry);
   const until = new Map<number, number>();
   const workers = [1, 2, 3, 4].map((pid) => ({ ...processStandIn(pid), generation: pid }));
   const fleet = { all: () => workers, drainsUntil: ({ pid }: { pid: number }) => until.get(pid) ?? Infinity };
   const status = (): ReturnType<typeof drainingStatus> => drainingStatus({ fleet: fleet as unknown as Fleet, tally });
   for (const worker of workers) {
-    tally.join(worker, { services: [{ name: 'web', backends: [{ address: 'a:1' }] }] } as never);
-    const values = new Float64Array(backendAt(1, 1, 'active'));
-    values[serviceAt(0, 'active')] = worker.pid === 1 ? 0 : worker.pid;
+    tally.join(worker);
     tally.report(worker, {
       kind: 'counters',
       id: null,
-      changes: changesSince(new Float64Array(), values),
+      services: [serviceAt(web, 'active'), worker.pid === 1 ? 0 : worker.pid],
+      endpoints: [],
       short: {},
       rssBytes: 1,
       reached: [],
+      retired: [],
     });
   }
   assert.deepEqual(status(), { connections: 0, workers: 0, generations: 0, until: null });

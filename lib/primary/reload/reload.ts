@@ -151,7 +151,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
 async function roll({ plan, number }: Numbered, binding: Binding, parts: ReloadParts): Promise<Triplet | null> {
   const rolled = await parts.fleet.roll(parts.generationOf(number, plan, binding));
   if (!rolled.ok) return workersFailed(rolled.reason);
-  parts.listening.keepOnly(binding.addresses);
+  parts.listening.keepOnly(binding.listeners.map(({ address }) => address));
   return null;
 }
 

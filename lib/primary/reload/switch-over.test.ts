@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
+import { listenersOf } from '../../../config/plan.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { processStandIn, type StandIn } from '../../testing/process-stand-in.ts';
 import type { BindFailure } from '../listen/listeners.ts';
@@ -41,8 +42,12 @@ function scene(...broken: readonly string[]) {
       workers: 2,
       drainMs: 0,
       reloadDrainMs: 0,
-      handles: binding.handles,
-      table: () => assert.fail('workers ask for it, and there are none'),
+      listeners: binding.listeners.map(({ address, handle, plan: { backlog, keepaliveMs } }) => ({
+        address,
+        handle,
+        assignment: { id: 0, service: 0, backlog, keepaliveMs },
+      })),
+      introduce: () => assert.fail('workers ask for it, and there are none'),
     }),
     listening: {
       wantedBy: ({ services }) => Promise.resolve(services.map(({ bindAddress }) => `${bindAddress}:9`)),
@@ -52,18 +57,25 @@ function scene(...broken: readonly string[]) {
         const address = `${plan.services[0]?.bindAddress}:9`;
         const failure: BindFailure = { ok: false, address, code: 'EADDRINUSE' };
         const isBroken = fails(`bind ${plan === TO.plan ? 2 : 1}`);
-        return Promise.resolve(isBroken ? failure : { ok: true, handles: [HANDLE], addresses: [address] });
+        const [listener] = listenersOf(plan);
+        assert.ok(listener !== undefined);
+        return Promise.resolve(
+          isBroken ? failure : { ok: true, listeners: [{ address, handle: HANDLE, plan: listener }] },
+        );
       },
     },
     fleet: {
-      standBy({ number, handles }) {
-        assert.deepEqual(handles, [], 'nothing is bound for them yet');
+      standBy({ number, listeners }) {
+        assert.deepEqual(listeners, [], 'nothing is bound for them yet');
         return Promise.resolve(
           fails(`stand by ${number}`) ? { ok: false, reason: 'no memory' } : { ok: true, workers: standing },
         );
       },
-      start({ number, handles }, workers = []) {
-        assert.deepEqual(handles, [HANDLE]);
+      start({ number, listeners }, workers = []) {
+        assert.deepEqual(
+          listeners.map(({ handle }) => handle),
+          [HANDLE],
+        );
         assert.deepEqual(workers, number === 2 ? standing : []);
         return Promise.resolve(fails(`start ${number}`) ? { ok: false, reason: 'no memory' } : { ok: true });
       },

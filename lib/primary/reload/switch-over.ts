@@ -28,7 +28,7 @@ const RELEASE_MS = 3000;
 /** Returns why it failed; the old listeners then serve as before, or again. */
 export async function switchOver(from: Numbered, to: Numbered, parts: SwitchParts): Promise<Triplet | null> {
   const { listening, fleet, log } = parts;
-  const unbound: Binding = { ok: true, handles: [], addresses: [] };
+  const unbound: Binding = { ok: true, listeners: [] };
   const standing = await fleet.standBy(parts.generationOf(to.number, to.plan, unbound));
   if (!standing.ok) return workersFailed(standing.reason);
   const wanted = await listening.wantedBy(to.plan);

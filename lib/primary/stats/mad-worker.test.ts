@@ -12,6 +12,7 @@ import { createLog, type Log, type Sink } from '../log/log.ts';
 import { createServices } from '../upstream/services.ts';
 import { createSlotBook } from '../limits/slot-book.ts';
 import { createTally } from './tally.ts';
+import { createRegistry } from '../registry.ts';
 import { instanceSum } from './totals.ts';
 
 const { plan } = parseConfig(
@@ -73,7 +74,9 @@ test('no counters make the totals fall, negative or infinite', () => {
   const number = fc.oneof(count, fc.double(), fc.integer());
   const changes = fc.array(fc.tuple(fc.oneof(fc.nat(100), number), number), { maxLength: 80 }).map((all) => all.flat());
   const report = fc.record({
-    changes,
+    services: changes,
+    endpoints: changes,
+    retired: fc.array(count, { maxLength: 3 }),
     short: fc.dictionary(fc.string(), count),
     id: fc.option(count),
     rssBytes: fc.oneof(count, fc.double()),
@@ -81,9 +84,12 @@ test('no counters make the totals fall, negative or infinite', () => {
   });
   fc.assert(
     fc.property(fc.array(report, { maxLength: 10 }), (reports) => {
-      const tally = createTally();
+      const registry = createRegistry();
+      registry.service('default');
+      registry.endpoint('default', '127.0.0.1:1');
+      const tally = createTally(registry);
       const mad = processStandIn(1);
-      tally.join(mad, plan);
+      tally.join(mad);
       let before = instanceSum(tally.totals).clients.accepted_total;
       for (const each of reports) {
         tally.report(mad, { kind: 'counters', ...each });
@@ -113,10 +119,10 @@ test('no number of failures makes the health state throw, and no unknown backend
       services.apply(plan);
       for (const { service, address, cause, count: times, began } of failures) {
         services.connectFailed(service, address, cause, times, began);
-        services.reached(service, address, times, began);
+        services.reached(service, address, began);
       }
       for (const each of connects) services.connected(new Map([['default', each]]));
-      assert.ok([0, 1, 2].includes(services.route('default', '127.0.0.1:1', 0).rank));
+      assert.ok([0, 1, 2].includes(services.endpoint('default', '127.0.0.1:1').tier));
       assert.doesNotThrow(() => JSON.stringify([services.get('default'), services.protection('default')]));
       services.close();
     }),

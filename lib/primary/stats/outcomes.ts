@@ -1,8 +1,8 @@
 // How clients fared, as the workers' counters tell it: which fields count an end or a failure, and what they are called
 // where it is remembered for a while (recent.ts).
 
-import { BACKEND_FIELDS, SERVICE_FIELDS } from '../../ipc/counters.ts';
-import type { BackendField, ServiceField } from '../../ipc/counters.ts';
+import { ENDPOINT_FIELDS, SERVICE_FIELDS } from '../../ipc/counters.ts';
+import type { EndpointField, ServiceField } from '../../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
 import type { Reason } from '../../ipc/reasons.ts';
 
@@ -33,7 +33,7 @@ const ofService = new Map<ServiceField, OutcomeKind>([
   ['failed_local_total', 'local_clients'],
 ]);
 
-const ofBackend = new Map<BackendField, OutcomeKind>([
+const ofBackend = new Map<EndpointField, OutcomeKind>([
   ...BACKEND_REASONS.map((reason) => [`ended_${reason}_total`, reason] as const),
   ['refused_total', 'refused'],
   ['timeout_total', 'timeout'],
@@ -46,6 +46,6 @@ const ofBackend = new Map<BackendField, OutcomeKind>([
 export const SERVICE_OUTCOMES: readonly (OutcomeKind | null)[] = SERVICE_FIELDS.map(
   (field) => ofService.get(field) ?? null,
 );
-export const BACKEND_OUTCOMES: readonly (OutcomeKind | null)[] = BACKEND_FIELDS.map(
+export const ENDPOINT_OUTCOMES: readonly (OutcomeKind | null)[] = ENDPOINT_FIELDS.map(
   (field) => ofBackend.get(field) ?? null,
 );

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fields, Log } from '../log/log.ts';
+import { createRegistry } from '../registry.ts';
 import { createRefusals } from './refusals.ts';
 import { createTotals, serviceSum } from './totals.ts';
 
-const NONE = serviceSum(createTotals(), 'web').clients;
+const NONE = serviceSum(createTotals(createRegistry()), 'web').clients;
 
 function scene() {
   const told: unknown[] = [];

@@ -1,22 +1,20 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { parseConfig } from '../../../config/load.ts';
 import { processStandIn } from '../../testing/process-stand-in.ts';
+import { createRegistry } from '../registry.ts';
 import { createTally } from './tally.ts';
-
-const { plan } = parseConfig('port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\n', '/config.yaml');
 
 /** Two workers, asked for their counters; no time passes, so a refresh that waits for its deadline does not end. */
 function refreshing(t: TestContext) {
-  assert.ok(plan !== null);
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const tally = createTally();
+  const tally = createTally(createRegistry());
   const workers = [processStandIn(1), processStandIn(2)] as const;
-  for (const worker of workers) tally.join(worker, plan);
+  for (const worker of workers) tally.join(worker);
   let over = false;
   const refreshed = tally.refresh(workers, 1000).then(() => (over = true));
   const answer = (worker: (typeof workers)[number]): void => {
-    tally.report(worker, { kind: 'counters', id: 1, changes: [], short: {}, rssBytes: 0, reached: [] });
+    const nothing = { services: [], endpoints: [], short: {}, rssBytes: 0, reached: [], retired: [] };
+    tally.report(worker, { kind: 'counters', id: 1, ...nothing });
   };
   const isOver = async (): Promise<boolean> => {
     await Promise.resolve();

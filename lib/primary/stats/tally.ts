@@ -1,25 +1,25 @@
 // Owner of the totals and of what came of the last clients: hears the workers' reports and asks for fresh ones.
 
-import type { Plan } from '../../../config/plan.ts';
 import type { RecentStatus } from '../../control/protocol.ts';
 import { deferred } from '../../deferred.ts';
-import { layoutOf } from './layout.ts';
+import type { Registry } from '../registry.ts';
+import { endpointKey } from '../registry.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
 import type { News, Totals } from './totals.ts';
-import { backendKey, createTotals, join, leave, report, retain, workerSum } from './totals.ts';
+import { createTotals, join, leave, report, retain, retire, workerSum } from './totals.ts';
 import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface Tally {
   /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
   readonly totals: Totals;
-  join(worker: WorkerProcess, plan: Plan): void;
+  join(worker: WorkerProcess): void;
   /** Takes a worker's report; returns what has changed since its last one. */
   report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): News;
   /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
   leave(worker: WorkerProcess): number;
-  /** Forgets the backends that neither the plan nor a worker knows any more. */
-  retain(plan: Plan): void;
+  /** Forgets all other services and backends. */
+  retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /** Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`. */
   refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<void>;
   /** What came of the last clients of a service, or of the last connects and connections to one of its backends. */
@@ -30,12 +30,12 @@ export interface Tally {
   rssBytes(worker: WorkerProcess): number;
 }
 
-export function createTally(): Tally {
-  const totals = createTotals();
+export function createTally(registry: Registry): Tally {
+  const totals = createTotals(registry);
   const rss = new Map<number, number>();
   /** Refreshes under way: whose answers each still waits for. */
   const waiting = new Map<number, { readonly missing: Set<number>; readonly done: () => void }>();
-  /** By service, or backendKey(); nobody is in it before the first end. */
+  /** By service, or endpointKey(); nobody is in it before the first end. */
   const recent = new Map<string, Recent>();
   const shortages = createRecent();
   let asked = 0;
@@ -63,12 +63,14 @@ export function createTally(): Tally {
 
   return {
     totals,
-    join(worker, plan) {
-      join(totals, worker.pid, layoutOf(plan.services));
+    join(worker) {
+      join(totals, worker.pid);
     },
-    report(worker, { id, changes, short, rssBytes }) {
+    report(worker, counters) {
+      const { id, short, rssBytes, retired } = counters;
       if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
-      const news = report(totals, worker.pid, changes);
+      const news = report(totals, worker.pid, counters);
+      if (retired.length > 0) retire(totals, worker.pid, retired);
       rememberAll(news, short);
       if (id !== null) answered(id, worker.pid);
       return news;
@@ -81,8 +83,8 @@ export function createTally(): Tally {
       for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
     },
-    retain(plan) {
-      retain(totals, plan.services);
+    retain(services, endpointKeys) {
+      retain(totals, services, endpointKeys);
       const kept = new Set([...totals.services.keys(), ...totals.backends.keys()]);
       for (const key of recent.keys()) if (!kept.has(key)) recent.delete(key);
     },
@@ -106,5 +108,5 @@ export function createTally(): Tally {
 }
 
 function keyOf(service: string, address: string | null): string {
-  return address === null ? service : backendKey(service, address);
+  return address === null ? service : endpointKey(service, address);
 }

@@ -1,20 +1,19 @@
 // What all workers together have done since bal started: their reports added up, by service name and backend address, so
-// that nothing falls when a worker is replaced or dies or a reload renumbers the backends. No I/O; one mutable Totals, owned by the
-// supervisor, because reports come twice a second from every worker.
+// that nothing falls when a worker is replaced or dies or an id becomes another's. No I/O; one mutable Totals, owned by tally.ts,
+// because reports come twice a second from every worker.
 
-import type { ServicePlan } from '../../../config/plan.ts';
-import { BACKEND_FIELDS, GAUGES, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../../ipc/counters.ts';
-import type { BackendField, ServiceField } from '../../ipc/counters.ts';
-import { layoutOf } from './layout.ts';
-import type { Layout } from './layout.ts';
-import { BACKEND_OUTCOMES, SERVICE_OUTCOMES } from './outcomes.ts';
+import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt } from '../../ipc/counters.ts';
+import type { EndpointField, ServiceField } from '../../ipc/counters.ts';
+import type { Registry } from '../registry.ts';
+import { endpointKey } from '../registry.ts';
+import { ENDPOINT_OUTCOMES, SERVICE_OUTCOMES } from './outcomes.ts';
 import type { Outcome } from './outcomes.ts';
 
 const SERVICE_GAUGES = SERVICE_FIELDS.map((field) => GAUGES.has(field));
-const BACKEND_GAUGES = BACKEND_FIELDS.map((field) => GAUGES.has(field));
+const ENDPOINT_GAUGES = ENDPOINT_FIELDS.map((field) => GAUGES.has(field));
 
 export type ServiceCounts = Readonly<Record<ServiceField, number>>;
-export type BackendCounts = Readonly<Record<BackendField, number>>;
+export type BackendCounts = Readonly<Record<EndpointField, number>>;
 
 /** Clients, as the service counted them, and connections to backends, those to removed backends included. */
 export interface Sum {
@@ -23,33 +22,36 @@ export interface Sum {
 }
 
 interface Part {
-  /** In the order of SERVICE_FIELDS and BACKEND_FIELDS. */
+  /** In the order of SERVICE_FIELDS and ENDPOINT_FIELDS. */
   readonly clients: number[];
   readonly backends: number[];
 }
 
+/** The highest value seen at each place of a counter, the last one of a gauge; by id, as the worker counts. */
 interface Worker {
-  readonly layout: Layout;
-  /** The highest value seen at each position of a counter, the last one of a gauge. */
-  readonly last: Float64Array;
+  readonly services: number[];
+  readonly endpoints: number[];
 }
 
+/** Whose the ids are. */
+type Names = Pick<Registry, 'serviceOf' | 'endpointOf'>;
+
 export interface Totals {
+  readonly names: Names;
   readonly workers: Map<number, Worker>;
   readonly instance: Part;
   readonly services: Map<string, Part>;
-  /** By backendKey(). */
+  /** By endpointKey(). */
   readonly backends: Map<string, number[]>;
 }
 
-export function createTotals(): Totals {
-  return { workers: new Map(), instance: newPart(), services: new Map(), backends: new Map() };
+export function createTotals(names: Names): Totals {
+  return { names, workers: new Map(), instance: newPart(), services: new Map(), backends: new Map() };
 }
 
 /** A worker is forked; `worker` ids are never used again. */
-export function join(totals: Totals, worker: number, layout: Layout): void {
-  const length = counterLength(layout.services.length, layout.backends.length);
-  totals.workers.set(worker, { layout, last: new Float64Array(length) });
+export function join(totals: Totals, worker: number): void {
+  totals.workers.set(worker, { services: [], endpoints: [] });
 }
 
 /** What is new in a report. */
@@ -63,19 +65,23 @@ export interface News {
 }
 
 /**
- * A worker's `counters`: positions and what they hold now, in turn. A value that falls, is negative or no number, and a gauge that is
- * no whole one, is taken for what was last known, so that totals never fall; a position that is none is passed over.
+ * A worker's `counters`: places and what they hold now, in turn. A value that falls, is negative or no number, and a gauge that is
+ * no whole one, is taken for what was last known, so that totals never fall; a place that is nobody's is passed over.
  */
-export function report(totals: Totals, worker: number, changes: readonly number[]): News {
+export function report(
+  totals: Totals,
+  worker: number,
+  changes: { readonly services: readonly number[]; readonly endpoints: readonly number[] },
+): News {
   const news = { connected: new Map<string, number>(), outcomes: [] as Outcome[], loadsChanged: false };
   const known = totals.workers.get(worker);
   if (known === undefined) return news;
-  for (let i = 0; i + 1 < changes.length; i += 2) {
-    const at = changes[i] ?? -1;
-    const value = changes[i + 1] ?? 0;
-    if (!(at in known.last)) continue;
-    if (at < serviceAt(known.layout.services.length, 'active')) clientsChanged(totals, known, at, value, news);
-    else backendChanged(totals, known, at, value, news);
+  const { services, endpoints } = changes;
+  for (let i = 0; i + 1 < services.length; i += 2) {
+    serviceChanged(totals, known, services[i] ?? -1, services[i + 1] ?? 0, news);
+  }
+  for (let i = 0; i + 1 < endpoints.length; i += 2) {
+    endpointChanged(totals, known, endpoints[i] ?? -1, endpoints[i + 1] ?? 0, news);
   }
   return news;
 }
@@ -86,59 +92,59 @@ interface Gathered extends Mutable<News> {
   readonly outcomes: Outcome[];
 }
 
-function clientsChanged(totals: Totals, { layout, last }: Worker, at: number, value: number, news: Gathered): void {
+function serviceChanged(totals: Totals, worker: Worker, at: number, value: number, news: Gathered): void {
+  if (!isPlace(at)) return;
   const field = at % SERVICE_FIELDS.length;
-  const service = layout.services[(at - field) / SERVICE_FIELDS.length];
+  const service = totals.names.serviceOf((at - field) / SERVICE_FIELDS.length);
   if (service === undefined) return;
-  const part = partOf(totals, service);
-  const growth = grow(last, at, value, SERVICE_GAUGES[field] === true);
+  const growth = grow(worker.services, at, value, SERVICE_GAUGES[field] === true);
   if (growth === 0) return;
   addAt(totals.instance.clients, field, growth);
-  addAt(part.clients, field, growth);
+  addAt(partOf(totals, service).clients, field, growth);
   const what = SERVICE_OUTCOMES[field] ?? null;
   if (what !== null) news.outcomes.push({ service, address: null, what, count: growth });
 }
 
-function backendChanged(totals: Totals, { layout, last }: Worker, at: number, value: number, news: Gathered): void {
-  const offset = at - layout.services.length * SERVICE_FIELDS.length;
-  const field = offset % BACKEND_FIELDS.length;
-  const backend = layout.backends[(offset - field) / BACKEND_FIELDS.length];
-  const service = layout.services[backend?.service ?? -1];
-  if (backend === undefined || service === undefined) return;
-  const { address } = backend;
-  const part = partOf(totals, service);
-  const own = backendOf(totals, service, address);
-  const growth = grow(last, at, value, BACKEND_GAUGES[field] === true);
+function endpointChanged(totals: Totals, worker: Worker, at: number, value: number, news: Gathered): void {
+  if (!isPlace(at)) return;
+  const field = at % ENDPOINT_FIELDS.length;
+  const endpoint = totals.names.endpointOf((at - field) / ENDPOINT_FIELDS.length);
+  if (endpoint === undefined) return;
+  const growth = grow(worker.endpoints, at, value, ENDPOINT_GAUGES[field] === true);
   if (growth === 0) return;
+  const { service, address } = endpoint;
   addAt(totals.instance.backends, field, growth);
-  addAt(part.backends, field, growth);
-  addAt(own, field, growth);
-  const what = BACKEND_OUTCOMES[field] ?? null;
+  addAt(partOf(totals, service).backends, field, growth);
+  addAt(backendOf(totals, service, address), field, growth);
+  const what = ENDPOINT_OUTCOMES[field] ?? null;
   if (what !== null) news.outcomes.push({ service, address, what, count: growth });
-  else if (BACKEND_FIELDS[field] === 'active') news.loadsChanged = true;
-  else if (BACKEND_FIELDS[field] === 'connections_total')
+  else if (ENDPOINT_FIELDS[field] === 'active') news.loadsChanged = true;
+  else if (ENDPOINT_FIELDS[field] === 'connections_total')
     news.connected.set(service, (news.connected.get(service) ?? 0) + growth);
+}
+
+/** The worker has forgotten these endpoints: what they counted stays in the totals, and it begins at zero with their ids. */
+export function retire(totals: Totals, worker: number, endpoints: readonly number[]): void {
+  const known = totals.workers.get(worker);
+  if (known === undefined) return;
+  report(totals, worker, { services: [], endpoints: endpoints.flatMap((id) => [endpointAt(id, 'active'), 0]) });
+  for (const id of endpoints) {
+    known.endpoints.fill(0, id * ENDPOINT_FIELDS.length, (id + 1) * ENDPOINT_FIELDS.length);
+  }
 }
 
 /** A worker is gone: its counters stay in the totals, its gauges leave them. What it did since its last report is not known. */
 export function leave(totals: Totals, worker: number): void {
   const known = totals.workers.get(worker);
   if (known === undefined) return;
-  report(totals, worker, atRest(known.layout));
+  report(totals, worker, atRest(known));
   totals.workers.delete(worker);
 }
 
-/** Forgets the backends and services that are in no worker's layout and not in `services`; the instance's sum keeps what they counted. */
-export function retain(totals: Totals, services: readonly ServicePlan[]): void {
-  const layouts = [layoutOf(services), ...Array.from(totals.workers.values(), ({ layout }) => layout)];
-  const names = new Set(layouts.flatMap((layout) => layout.services));
-  const keys = new Set(
-    layouts.flatMap((layout) =>
-      layout.backends.map(({ service, address }) => backendKey(layout.services[service] ?? '', address)),
-    ),
-  );
-  for (const name of totals.services.keys()) if (!names.has(name)) totals.services.delete(name);
-  for (const key of totals.backends.keys()) if (!keys.has(key)) totals.backends.delete(key);
+/** Forgets the backends and services that nobody uses any more; the instance's sum keeps what they counted. */
+export function retain(totals: Totals, services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void {
+  for (const name of totals.services.keys()) if (!services.has(name)) totals.services.delete(name);
+  for (const key of totals.backends.keys()) if (!endpointKeys.has(key)) totals.backends.delete(key);
 }
 
 export function instanceSum(totals: Totals): Sum {
@@ -150,43 +156,33 @@ export function serviceSum(totals: Totals, service: string): Sum {
 }
 
 export function backendSum(totals: Totals, service: string, address: string): BackendCounts {
-  return backendCounts(totals.backends.get(backendKey(service, address)) ?? []);
+  return backendCounts(totals.backends.get(endpointKey(service, address)) ?? []);
 }
 
 /** What one worker has counted, over all its services and backends; zeros when it is gone. */
 export function workerSum(totals: Totals, worker: number): Sum {
   const part = newPart();
   const known = totals.workers.get(worker);
-  if (known === undefined) return sumOf(part);
-  const { layout, last } = known;
-  for (const index of layout.services.keys()) {
-    for (const [i, field] of SERVICE_FIELDS.entries()) addAt(part.clients, i, last[serviceAt(index, field)] ?? 0);
-  }
-  for (const id of layout.backends.keys()) {
-    for (const [i, field] of BACKEND_FIELDS.entries()) {
-      addAt(part.backends, i, last[backendAt(layout.services.length, id, field)] ?? 0);
-    }
-  }
+  known?.services.forEach((value, at) => addAt(part.clients, at % SERVICE_FIELDS.length, value));
+  known?.endpoints.forEach((value, at) => addAt(part.backends, at % ENDPOINT_FIELDS.length, value));
   return sumOf(part);
 }
 
-/**
- * Live connections that other workers than `worker`, also of other generations, hold to a backend: a route's `elsewhere`.
- * `backend` is its id in the worker's own table; asked for each backend of a table, so nothing is searched.
- */
-export function elsewhere(totals: Totals, worker: number, service: string, address: string, backend: number): number {
-  const all = totals.backends.get(backendKey(service, address))?.[backendAt(0, 0, 'active')] ?? 0;
-  const known = totals.workers.get(worker);
-  if (known === undefined) return all;
-  const { layout, last } = known;
-  const its = layout.backends[backend];
-  const isIts = its?.address === address && layout.services[its.service] === service;
-  const own = isIts ? (last[backendAt(layout.services.length, backend, 'active')] ?? 0) : 0;
+/** Live connections that other workers than `worker`, also of other generations, hold to an endpoint. */
+export function remoteConnections(totals: Totals, worker: number, endpoint: number): number {
+  const name = totals.names.endpointOf(endpoint);
+  if (name === undefined) return 0;
+  const all = totals.backends.get(endpointKey(name.service, name.address))?.[endpointAt(0, 'active')] ?? 0;
+  const own = totals.workers.get(worker)?.endpoints[endpointAt(endpoint, 'active')] ?? 0;
   return Math.max(0, all - own);
 }
 
+function isPlace(at: number): boolean {
+  return Number.isSafeInteger(at) && at >= 0;
+}
+
 /** Takes over the value where it makes sense, and returns by how much the total changes. */
-function grow(last: Float64Array, at: number, value: number, isGauge: boolean): number {
+function grow(last: number[], at: number, value: number, isGauge: boolean): number {
   const before = last[at] ?? 0;
   const isCount = value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   // What goes again must leave no rest, and fractions would: a gauge is a whole number. A histogram's sum need not be.
@@ -197,11 +193,10 @@ function grow(last: Float64Array, at: number, value: number, isGauge: boolean): 
 }
 
 /** A report that says all gauges are at zero. */
-function atRest({ services, backends }: Layout): number[] {
-  return [
-    ...services.flatMap((_, index) => [serviceAt(index, 'active'), 0]),
-    ...backends.flatMap((_, id) => [backendAt(services.length, id, 'active'), 0]),
-  ];
+function atRest({ services, endpoints }: Worker): { services: number[]; endpoints: number[] } {
+  const gauges = (values: readonly number[], isGauge: readonly boolean[]): number[] =>
+    Object.keys(values).flatMap((at) => (isGauge[Number(at) % isGauge.length] === true ? [Number(at), 0] : []));
+  return { services: gauges(services, SERVICE_GAUGES), endpoints: gauges(endpoints, ENDPOINT_GAUGES) };
 }
 
 function sumOf({ clients, backends }: Part): Sum {
@@ -213,11 +208,11 @@ function serviceCounts(counts: readonly number[]): ServiceCounts {
 }
 
 function backendCounts(counts: readonly number[]): BackendCounts {
-  return Object.fromEntries(BACKEND_FIELDS.map((field, i) => [field, counts[i] ?? 0])) as BackendCounts;
+  return Object.fromEntries(ENDPOINT_FIELDS.map((field, i) => [field, counts[i] ?? 0])) as BackendCounts;
 }
 
 function newPart(): Part {
-  return { clients: SERVICE_FIELDS.map(() => 0), backends: BACKEND_FIELDS.map(() => 0) };
+  return { clients: SERVICE_FIELDS.map(() => 0), backends: ENDPOINT_FIELDS.map(() => 0) };
 }
 
 function partOf(totals: Totals, service: string): Part {
@@ -227,15 +222,10 @@ function partOf(totals: Totals, service: string): Part {
 }
 
 function backendOf(totals: Totals, service: string, address: string): number[] {
-  const key = backendKey(service, address);
-  const counts = totals.backends.get(key) ?? BACKEND_FIELDS.map(() => 0);
+  const key = endpointKey(service, address);
+  const counts = totals.backends.get(key) ?? ENDPOINT_FIELDS.map(() => 0);
   totals.backends.set(key, counts);
   return counts;
-}
-
-/** By service and address. Neither a service's name nor an address holds a line feed. */
-export function backendKey(service: string, address: string): string {
-  return `${service}\n${address}`;
 }
 
 function addAt(counts: number[], at: number, growth: number): void {

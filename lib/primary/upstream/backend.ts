@@ -44,6 +44,12 @@ export interface Backend {
   /** Monotonic: when the latest attempt began that succeeded, and that failed; -Infinity: none. */
   readonly passedAt: number;
   readonly failedAt: number;
+  /**
+   * Monotonic: when the latest of clients' attempts began that failed, also where that was overtaken; and when an attempt began
+   * that refutes it, because it was later and succeeded. Workers leave a backend alone that failed them, until they are told.
+   */
+  readonly contestedAt: number;
+  readonly provenAt: number;
   /** Monotonic; no cool-down when it is past. */
   readonly cooldownUntil: number;
   /** Cool-downs in a row without a passed check between them. */
@@ -127,6 +133,8 @@ export function newBackend({ address, host, port }: BackendPlan): Backend {
     lastCheck: null,
     passedAt: -Infinity,
     failedAt: -Infinity,
+    contestedAt: -Infinity,
+    provenAt: -Infinity,
     cooldownUntil: -Infinity,
     connectFailures: 0,
     counters: { timeout: 0, refused: 0, other: 0 },
@@ -158,9 +166,8 @@ function passed(
 ): Backend {
   if (began <= backend.passedAt) return backend;
   const heard = {
-    ...backend,
+    ...contest({ ...backend, passedAt: began }, backend.contestedAt),
     ip: ip ?? backend.ip,
-    passedAt: began,
     lastCheck: { at: now, wall },
     evidence: remember(backend.evidence, source, null, 1, wall, now),
   };
@@ -208,7 +215,7 @@ function connectFailed(
 ): Backend {
   if (cause === 'local' || !(times >= 1)) return backend;
   const counters = count(backend.counters, cause, times);
-  if (isOvertaken(backend, began)) return { ...backend, counters };
+  if (isOvertaken(backend, began)) return contest({ ...backend, counters }, began);
   // `other` says that we do not know what went wrong, so only a check may take the backend down for it.
   const fails = cause === 'other' ? backend.fails : backend.fails + 1;
   // A failure while cooling was begun before, or by another worker: it belongs to the same outage and does not lengthen it.
@@ -217,7 +224,7 @@ function connectFailed(
   const { cooldownMs, backoffInitialMs, backoffMaxMs } = settings;
   const pause = Math.max(cooldownMs, backoff(backoffInitialMs, backoffMaxMs, connectFailures)) * (guarded ? 2 : 1);
   return {
-    ...backend,
+    ...contest(backend, began),
     health: fails >= settings.fall ? 'down' : backend.health,
     passes: cause === 'other' ? backend.passes : 0,
     fails,
@@ -227,6 +234,13 @@ function connectFailed(
     counters,
     evidence: remember(backend.evidence, 'connect', cause, times, wall, now),
   };
+}
+
+/** A client's attempt that began then has failed: is it refuted? */
+function contest(backend: Backend, began: number): Backend {
+  const contestedAt = Math.max(backend.contestedAt, began);
+  const isRefuted = backend.provenAt < contestedAt && backend.passedAt >= contestedAt;
+  return { ...backend, contestedAt, provenAt: isRefuted ? backend.passedAt : backend.provenAt };
 }
 
 function resolved(backend: Backend, ips: readonly string[], { isChecked }: PoolSettings): Backend {

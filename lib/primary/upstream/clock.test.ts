@@ -26,7 +26,7 @@ test('a wall clock that steps an hour either way changes neither health nor cool
       now += 100;
       if (i < 20) services.connectFailed('default', address, 'refused', 1, now);
       const backend = services.get('default')?.pool.backends[0];
-      seen.push([services.route('default', address, 0).rank, services.guarded('default'), backend?.cooldownUntil]);
+      seen.push([services.endpoint('default', address).tier, services.guarded('default'), backend?.cooldownUntil]);
     }
     services.close();
     for (const { mock } of clocks) mock.restore();

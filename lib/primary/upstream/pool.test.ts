@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { addressOf, type BackendPlan } from '../../../config/plan.ts';
-import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../../ipc/table.ts';
+import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { cooldownLeft, stateOf, type BackendEvent, type Cause, type Health, type PoolSettings } from './backend.ts';
 import {
   carryOver,
@@ -10,7 +10,7 @@ import {
   forgetDraining,
   isSettled,
   nextChange,
-  rank,
+  tier,
   step as stepPool,
   upCount,
   type Flip,
@@ -68,7 +68,7 @@ function latest({ backends }: Pool): number {
 }
 
 function usable(pool: Pool, now: number): number {
-  return pool.backends.filter((_, i) => rank(pool, i, now) === RANK_USABLE).length;
+  return pool.backends.filter((_, i) => tier(pool, i, now) === TIER_USABLE).length;
 }
 
 const one = (settings = SETTINGS) => createPool([plan(LITERAL)], settings);
@@ -83,7 +83,7 @@ function only(pool: Pool) {
 test('a backend that nobody has checked is unknown and may be used, unless its name has no address yet', () => {
   const pool = createPool([plan(LITERAL), plan('db.example')], SETTINGS);
   assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'unknown']);
-  assert.deepEqual([rank(pool, 0, 0), rank(pool, 1, 0)], [RANK_USABLE, RANK_DOWN]);
+  assert.deepEqual([tier(pool, 0, 0), tier(pool, 1, 0)], [TIER_USABLE, TIER_DOWN]);
   assert.equal(isSettled(pool), false);
 });
 
@@ -137,17 +137,17 @@ test('our own shortage is never held against a backend', () => {
 test('a connect that failed for an unknown reason starts a cool-down but never takes a backend down', () => {
   const { pool, now } = run(up(), [broken('other'), broken('other'), broken('other')]);
   assert.equal(only(pool).health, 'up');
-  assert.equal(rank(pool, 0, now), RANK_COOLING);
+  assert.equal(tier(pool, 0, now), TIER_COOLING);
 });
 
 test('a failed connect starts a cool-down, and nextChange() tells its end', () => {
   const { pool, now } = run(up(), [broken()]);
-  assert.equal(rank(pool, 0, now), RANK_COOLING);
+  assert.equal(tier(pool, 0, now), TIER_COOLING);
   assert.equal(usable(pool, now), 0);
   assert.equal(upCount(pool), 1);
   assert.equal(nextChange(pool, now), 500);
   assert.equal(nextChange(pool, now + 499), 1);
-  assert.equal(rank(pool, 0, now + 500), RANK_USABLE);
+  assert.equal(tier(pool, 0, now + 500), TIER_USABLE);
   assert.equal(nextChange(pool, now + 500), null);
 });
 
@@ -163,7 +163,7 @@ test('cool-downs grow while they follow each other, and a passed check ends them
   assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000, 5000]);
   pool = step(pool, broken(), now).pool;
   pool = step(pool, pass(), ++now).pool;
-  assert.equal(rank(pool, 0, now), RANK_USABLE);
+  assert.equal(tier(pool, 0, now), TIER_USABLE);
   pool = step(pool, broken(), ++now).pool;
   assert.equal(cooldownLeft(only(pool), now), 500);
 });
@@ -198,7 +198,7 @@ test('a name that stops resolving is a failed check, and the last good addresses
   assert.equal(only(run(pool, [{ ...resolved, ips: ['10.0.0.3'] }]).pool).ip, '10.0.0.3');
 });
 
-test('workers need a new table when an address or a rank changes, and only then', () => {
+test('workers are told when an address or a tier changes, and only then', () => {
   const needed: boolean[] = [];
   let pool = one();
   const events = [pass(), pass(), fail(), pass(), broken(), broken('refused', 3), pass(), pass(0, '10.0.0.9')];
@@ -209,7 +209,20 @@ test('workers need a new table when an address or a rank changes, and only then'
     needed.push(result.routed);
   }
   assert.deepEqual(needed, [false, false, false, false, true, true, false, true]);
-  assert.equal(rank(pool, 0, now), RANK_USABLE);
+  assert.equal(tier(pool, 0, now), TIER_USABLE);
+});
+
+test('workers are told once that a failure of theirs was overtaken, and of no other proof', () => {
+  const first = run(one(), [pass(), pass()]);
+  const late = first.now - 1;
+  const events = [pass(), broken('refused', 1, false, late), broken('refused', 1, false, late - 1), pass(), pass()];
+  let { pool, now } = first;
+  const told = events.map((event) => {
+    const result = step(pool, event, ++now);
+    pool = result.pool;
+    return result.routed;
+  });
+  assert.deepEqual(told, [false, true, false, false, false]);
 });
 
 test('an unknown backend index changes nothing', () => {
@@ -260,18 +273,18 @@ test('a failure that began before the backend was seen to work is counted, and c
   const checked = run(up(), [pass(0, LITERAL, 900)], 1000).pool;
   const old = [broken('refused', 20, false, 890), fail('timeout', 0, 899), broken('refused', 3, false, 900)];
   const { pool, flips, now } = run(checked, old, 1000);
-  assert.deepEqual([flips, rank(pool, 0, now), only(pool).evidence], [[], RANK_USABLE, only(checked).evidence]);
+  assert.deepEqual([flips, tier(pool, 0, now), only(pool).evidence], [[], TIER_USABLE, only(checked).evidence]);
   assert.deepEqual(only(pool).counters, { refused: 23, timeout: 1, other: 0 });
   const late = run(pool, [broken('refused', 1, false, 901)], now);
-  assert.equal(rank(late.pool, 0, late.now), RANK_COOLING, 'one that began after it does');
+  assert.equal(tier(late.pool, 0, late.now), TIER_COOLING, 'one that began after it does');
 });
 
 test('a check that began before a failed connect began proves nothing against it', () => {
   const { pool, now } = run(up(), [broken('refused', 1, false, 950), pass(0, LITERAL, 940)], 1000);
-  assert.equal(rank(pool, 0, now), RANK_COOLING);
+  assert.equal(tier(pool, 0, now), TIER_COOLING);
   assert.equal(only(run(pool, [broken('reset', 1, false, 960)], now).pool).health, 'down', 'the second in a row');
   const proven = run(pool, [pass(0, LITERAL, 951)], now);
-  assert.equal(rank(proven.pool, 0, proven.now), RANK_USABLE);
+  assert.equal(tier(proven.pool, 0, proven.now), TIER_USABLE);
 });
 
 test('in whatever order they are heard, of all attempts the one that began last tells what is true', () => {
@@ -326,12 +339,12 @@ const UNCHECKED: PoolSettings = { ...SETTINGS, isChecked: false };
 test('one that is not checked counts as reachable until clients cannot reach it, a name once it has an address', () => {
   const pool = createPool([plan(LITERAL), plan('db.example')], UNCHECKED);
   assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'unknown']);
-  assert.deepEqual([rank(pool, 0, 0), rank(pool, 1, 0)], [RANK_USABLE, RANK_DOWN]);
+  assert.deepEqual([tier(pool, 0, 0), tier(pool, 1, 0)], [TIER_USABLE, TIER_DOWN]);
   assert.deepEqual([upCount(pool), isSettled(pool)], [1, false]);
   const lost = run(pool, [fail('dns', 1)]).pool;
   assert.deepEqual([lost.backends.map(stateOf), isSettled(lost)], [['unknown', 'down'], true]);
   const found = run(lost, [{ kind: 'resolved', backend: 1, ips: ['10.0.0.1'], wall: 0 }]);
-  assert.deepEqual([upCount(found.pool), rank(found.pool, 1, found.now)], [2, RANK_USABLE]);
+  assert.deepEqual([upCount(found.pool), tier(found.pool, 1, found.now)], [2, TIER_USABLE]);
 });
 
 test('one that is not checked and fails its clients is down, and tried again after each cool-down', () => {
@@ -342,9 +355,9 @@ test('one that is not checked and fails its clients is down, and tried again aft
     ({ pool } = step(pool, broken(), ++now));
     const left = nextChange(pool, now) ?? 0;
     lengths.push(left);
-    assert.equal(rank(pool, 0, now), i === 0 ? RANK_COOLING : RANK_DOWN);
+    assert.equal(tier(pool, 0, now), i === 0 ? TIER_COOLING : TIER_DOWN);
     now += left;
-    assert.equal(rank(pool, 0, now), RANK_USABLE, 'by the next client');
+    assert.equal(tier(pool, 0, now), TIER_USABLE, 'by the next client');
     assert.equal(nextChange(pool, now), null);
   }
   assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000]);
@@ -361,7 +374,7 @@ test('a reload that begins to check waits for a first check, one that ends it ke
   const known = run(checked, [pass(0), fail('refused', 1)]).pool;
   const back = carryOver(known, backends, UNCHECKED, 2000);
   assert.deepEqual(back.backends.map(stateOf), ['up', 'down']);
-  assert.equal(rank(back, 1, 2000), RANK_USABLE, 'clients find out');
+  assert.equal(tier(back, 1, 2000), TIER_USABLE, 'clients find out');
   assert.deepEqual(carryOver(back, backends, SETTINGS, 2000).backends.map(stateOf), ['up', 'down']);
 });
 
@@ -420,8 +433,13 @@ test('whatever happens: flips tell every change of health, counters never fall, 
         assert.ok(before.ip === null || after.ip !== null);
         assert.ok(after.passedAt >= before.passedAt && after.failedAt >= before.failedAt);
         assert.ok(cooldownLeft(after, now) <= 2 * SETTINGS.backoffMaxMs);
-        const ranks = [rank({ ...pool, backends: [before] }, 0, now), rank({ ...pool, backends: [after] }, 0, now)];
-        assert.equal(result.routed, before.ip !== after.ip || ranks[0] !== ranks[1]);
+        const tiers = [tier({ ...pool, backends: [before] }, 0, now), tier({ ...pool, backends: [after] }, 0, now)];
+        assert.equal(
+          result.routed,
+          before.ip !== after.ip ||
+            tiers[0] !== tiers[1] ||
+            (before.provenAt !== after.provenAt && tiers[1] !== TIER_DOWN),
+        );
         if (event.kind === 'passed' && after.passedAt > before.passedAt && after.passedAt >= after.failedAt) {
           assert.equal(cooldownLeft(after, now), 0);
         }
@@ -444,7 +462,7 @@ test('`fall` failed checks in a row always leave a backend down, `rise` passed o
         assert.equal(only(down.pool).health, 'down');
         const alive = run(down.pool, Array<BackendEvent>(rise).fill(pass()), down.now);
         assert.equal(only(alive.pool).health, 'up');
-        assert.equal(rank(alive.pool, 0, alive.now), RANK_USABLE);
+        assert.equal(tier(alive.pool, 0, alive.now), TIER_USABLE);
       },
     ),
   );

@@ -1,8 +1,8 @@
-// All backends of one service as the primary sees them: events in, flips for the log out, ranks for the tables. Pure;
+// All backends of one service as the primary sees them: events in, flips for the log out, tiers for the snapshots. Pure;
 // the owner is the supervisor, which keeps the latest Pool.
 
 import type { BackendPlan } from '../../../config/plan.ts';
-import { RANK_COOLING, RANK_DOWN, RANK_USABLE } from '../../ipc/table.ts';
+import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { isReachable, newBackend, next } from './backend.ts';
 import type { Backend, BackendEvent, Evidence, Health, PoolSettings } from './backend.ts';
 
@@ -30,7 +30,7 @@ export interface Step {
   /** The same object when nothing changed. */
   readonly pool: Pool;
   readonly flips: readonly Flip[];
-  /** The backend's address or rank is another now: workers need a new table. Most checks change neither. */
+  /** The backend's address, its tier or the proof that it works is another now: workers are to be told. Most checks change none. */
   readonly routed: boolean;
 }
 
@@ -51,7 +51,10 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
       evidence,
     });
   }
-  const routed = before.ip !== after.ip || rank(pool, event.backend, now) !== rank(stepped, event.backend, now);
+  const [tierBefore, tierAfter] = [tier(pool, event.backend, now), tier(stepped, event.backend, now)];
+  // Nobody chooses one that is down for being proven to work.
+  const isProven = before.provenAt !== after.provenAt && tierAfter !== TIER_DOWN;
+  const routed = before.ip !== after.ip || tierBefore !== tierAfter || isProven;
   return { pool: stepped, flips, routed };
 }
 
@@ -77,14 +80,14 @@ export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean)
   return { ...pool, backends: pool.backends.filter(({ draining, address }) => !draining || isUsed(address)) };
 }
 
-/** In which order workers should try `backend`: RANK_USABLE, RANK_COOLING or RANK_DOWN. */
-export function rank(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
+/** In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. */
+export function tier(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
   const it = pool.backends[backend];
-  if (it === undefined || it.draining || it.ip === null) return RANK_DOWN;
+  if (it === undefined || it.draining || it.ip === null) return TIER_DOWN;
   const isCooling = now < it.cooldownUntil;
   // Where nobody checks only clients can find out that it is back.
-  if (it.health === 'down') return pool.settings.isChecked || isCooling ? RANK_DOWN : RANK_USABLE;
-  return isCooling ? RANK_COOLING : RANK_USABLE;
+  if (it.health === 'down') return pool.settings.isChecked || isCooling ? TIER_DOWN : TIER_USABLE;
+  return isCooling ? TIER_COOLING : TIER_USABLE;
 }
 
 /** How many backends are reachable, cooling down or not: what protection and readiness ask. */
@@ -99,11 +102,11 @@ export function isSettled({ backends, settings }: Pool): boolean {
   );
 }
 
-/** Ms until the next cool-down ends and a rank changes by itself; null when none will. */
+/** Ms until the next cool-down ends and a tier changes by itself; null when none will. */
 export function nextChange(pool: Pool, now: number): number | null {
   let soonest = Infinity;
   for (const [i, backend] of pool.backends.entries()) {
-    if (rank(pool, i, now) !== rank(pool, i, Math.max(now, backend.cooldownUntil)))
+    if (tier(pool, i, now) !== tier(pool, i, Math.max(now, backend.cooldownUntil)))
       soonest = Math.min(soonest, backend.cooldownUntil - now);
   }
   return soonest === Infinity ? null : soonest;

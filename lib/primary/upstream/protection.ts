@@ -1,5 +1,5 @@
 // Protection mode of one service: on while failures are a storm or no backend is left, off after a run of successes.
-// Pure; the owner is the supervisor, which keeps the latest Protection and puts `guarded` into the tables.
+// Pure; the owner is services.ts, which keeps the latest Protection and puts `guarded` into the snapshots.
 
 import type { Runtime } from '../../../config/plan.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
 import { freePort } from '../../testing/ports.ts';
 import { until } from '../../testing/until.ts';
-import { RANK_COOLING, RANK_USABLE } from '../../ipc/table.ts';
+import { TIER_COOLING, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
 import { cooldownLeft } from './backend.ts';
 import type { Log } from '../log/log.ts';
@@ -56,21 +56,21 @@ test('all backends down and back: what a worker tells late of before they came b
   for (const [i, address] of addresses.entries()) {
     assert.equal(backend(i).health, 'up');
     assert.equal(cooldownLeft(backend(i), performance.now()), 0);
-    const { rank, provenAt } = services.route('default', address, i);
-    assert.equal(rank, RANK_USABLE);
+    const { tier, provenAt } = services.endpoint('default', address);
+    assert.equal(tier, TIER_USABLE);
     assert.ok(provenAt > toMachine(refusedAt), 'the workers learn that theirs is older');
   }
   assert.equal(told.includes('backend.down'), false);
   services.connectFailed('default', addresses[0] ?? '', 'refused', 1, performance.now());
-  assert.equal(services.route('default', addresses[0] ?? '', 0).rank, RANK_COOLING, 'what is new counts');
+  assert.equal(services.endpoint('default', addresses[0] ?? '').tier, TIER_COOLING, 'what is new counts');
 });
 
 test("a client's connect to a backend that is down brings it up", async (t) => {
   const { services, addresses, backend, told } = await setUp(t, 1);
   await until('it is down', () => backend().health === 'down');
-  services.reached('default', addresses[0] ?? '', 0, backend().failedAt - 1);
+  services.reached('default', addresses[0] ?? '', backend().failedAt - 1);
   assert.equal(backend().health, 'down', 'one that began before the check did says nothing');
-  services.reached('default', addresses[0] ?? '', 0, Number.MAX_VALUE);
+  services.reached('default', addresses[0] ?? '', Number.MAX_VALUE);
   assert.equal(backend().health, 'up');
   assert.ok(backend().passedAt <= performance.now(), 'nothing comes from the future');
   assert.ok(told.includes('backend.up'));
@@ -81,6 +81,6 @@ test('reports of a steady backend change nothing until a check would be due', as
   await listen(t, ports[0] ?? 0);
   await until('it is up', () => backend().health === 'up');
   const { pool } = services.get('default') ?? assert.fail();
-  services.reached('default', addresses[0] ?? '', 0, performance.now());
+  services.reached('default', addresses[0] ?? '', performance.now());
   assert.equal(services.get('default')?.pool, pool);
 });

@@ -1,12 +1,12 @@
 // What the primary knows of every service: its backends' health and cool-downs, and whether it is protected. Owner of
 // the pools and protection states, which are pure: feeds them with checks, DNS answers and workers' reports, logs the
-// flips, and says when the workers need a new table.
+// flips, and says when workers are to be told.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
-import type { Route } from '../../ipc/table.ts';
-import { RANK_DOWN } from '../../ipc/table.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
+import { TIER_DOWN } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
 import { createThrottle } from '../../throttle.ts';
 import type { BackendEvent, PoolSettings } from './backend.ts';
@@ -16,7 +16,7 @@ import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
 import type { Flip, Pool } from './pool.ts';
-import { carryOver, createPool, forgetDraining, isSettled, nextChange, rank, step, upCount } from './pool.ts';
+import { carryOver, createPool, forgetDraining, isSettled, nextChange, step, tier, upCount } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
 import { createProtection, describe, isGuarded, reconfigure, step as stepProtection } from './protection.ts';
 
@@ -33,14 +33,14 @@ export interface Services {
   settled(atMostMs?: number): Promise<void>;
   /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
   retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
-  /** What a worker's table says of a backend; `place` is where the plan has it, so that it need not be searched. */
-  route(service: string, address: string, place: number): Pick<Route, 'ip' | 'rank' | 'provenAt'>;
+  /** What workers are told of a backend. */
+  endpoint(service: string, address: string): Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'>;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
   /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
   connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
-  /** A worker's report: a client was connected to a backend, by an attempt that began then. `place` as for route(). */
-  reached(service: string, address: string, place: number, began: number): void;
+  /** A worker's report: a client was connected to a backend, by an attempt that began then. */
+  reached(service: string, address: string, began: number): void;
   /** So many more connects of each service succeeded. */
   connected(counts: ReadonlyMap<string, number>): void;
   get(service: string): Service | undefined;
@@ -53,7 +53,7 @@ const SETTLE_POLL_MS = 5;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** `changed` is called whenever workers need a new table. */
+/** `changed` is called whenever workers are to be told. */
 export function createServices(log: Log, changed: () => void): Services {
   const services = new Map<string, Mutable<Service>>();
   const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, standing, isGuarded: guarded });
@@ -61,9 +61,16 @@ export function createServices(log: Log, changed: () => void): Services {
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
-  function indexOf(service: Service, address: string, place = -1): number {
-    if (service.pool.backends[place]?.address === address) return place;
-    return service.pool.backends.findIndex((backend) => backend.address === address);
+  /** Where the backends of each service are in its pool: it may have a thousand. */
+  const places = new WeakMap<Service, ReadonlyMap<string, number>>();
+
+  function indexOf(service: Service, address: string): number {
+    return places.get(service)?.get(address) ?? -1;
+  }
+
+  /** To be called when backends came or went. */
+  function index(service: Service): void {
+    places.set(service, new Map(service.pool.backends.map(({ address: its }, place) => [its, place])));
   }
 
   function standing(name: string, address: string): Standing {
@@ -84,7 +91,7 @@ export function createServices(log: Log, changed: () => void): Services {
     service.pool = pool;
     for (const flip of flips) tell(service, flip);
     if (flips.length > 0) protectCount(service);
-    if (routed) tablesChanged();
+    if (routed) workersDiffer();
   }
 
   /** Tells the protection how many backends there are and how many are up. */
@@ -101,7 +108,7 @@ export function createServices(log: Log, changed: () => void): Services {
     const fields = { service: service.plan.name, reason, exit_condition: exitCondition };
     if (flip === 'on') log.warn('protection.on', 'protection mode is on: fewer retries, longer cool-downs', fields);
     else log.info('protection.off', 'protection mode is off', { service: service.plan.name });
-    tablesChanged();
+    workersDiffer();
   }
 
   function tell(service: Service, flip: Flip): void {
@@ -111,14 +118,14 @@ export function createServices(log: Log, changed: () => void): Services {
     else log.info('backend.up', `backend ${flip.address} is up`, fields);
   }
 
-  /** Pushes tables now, and again when the next cool-down ends by itself. */
-  function tablesChanged(): void {
+  /** Has workers told now, and again when the next cool-down ends by itself. */
+  function workersDiffer(): void {
     changed();
     if (coolDown !== null) clearTimeout(coolDown);
     coolDown = null;
     const now = performance.now();
     const next = [...services.values()].flatMap(({ pool }) => nextChange(pool, now) ?? []);
-    if (next.length > 0 && !closed) coolDown = setTimeout(tablesChanged, Math.min(...next) + 1);
+    if (next.length > 0 && !closed) coolDown = setTimeout(workersDiffer, Math.min(...next) + 1);
   }
 
   function checked(name: string, address: string, result: CheckResult): void {
@@ -161,16 +168,19 @@ export function createServices(log: Log, changed: () => void): Services {
         const service = services.get(next.name);
         if (service === undefined) {
           const pool = createPool(next.backends, settingsOf(next));
-          services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
+          const fresh = { plan: next, pool, protection: createProtection(next.runtime) };
+          services.set(next.name, fresh);
+          index(fresh);
         } else {
           service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
           service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
+          index(service);
           protectCount(service);
         }
       }
       checks.apply(plan.services);
-      tablesChanged();
+      workersDiffer();
     },
     async settled(atMostMs = Infinity) {
       const longest = Math.max(...[...services.values()].map(({ plan }) => plan.runtime.healthTimeoutMs));
@@ -185,15 +195,16 @@ export function createServices(log: Log, changed: () => void): Services {
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
       for (const [name, service] of services) {
         service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
+        index(service);
       }
     },
-    route(name, address, place) {
+    endpoint(name, address) {
       const service = services.get(name);
-      const backend = service === undefined ? -1 : indexOf(service, address, place);
+      const backend = service === undefined ? -1 : indexOf(service, address);
       const it = service?.pool.backends[backend];
-      if (service === undefined || it === undefined) return { ip: null, rank: RANK_DOWN, provenAt: 0 };
-      const provenAt = Number.isFinite(it.passedAt) ? toMachine(it.passedAt) : 0;
-      return { ip: it.ip, rank: rank(service.pool, backend, performance.now()), provenAt };
+      if (service === undefined || it === undefined) return { ip: null, tier: TIER_DOWN, provenAt: 0 };
+      const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
+      return { ip: it.ip, tier: tier(service.pool, backend, performance.now()), provenAt };
     },
     guarded,
     protection(name) {
@@ -217,15 +228,15 @@ export function createServices(log: Log, changed: () => void): Services {
       protect(service, { kind: 'connect_failed', cause, count, inUse });
       if (cause !== 'local' && !isHistory) checks.checkNow(name, address);
     },
-    reached(name, address, place, attempted) {
+    reached(name, address, attempted) {
       const service = services.get(name);
       if (service === undefined) return;
-      const backend = indexOf(service, address, place);
+      const backend = indexOf(service, address);
       const it = service.pool.backends[backend];
       if (it === undefined) return;
       const began = Math.min(attempted, performance.now());
       checks.reached(name, address, began);
-      // Of one that is steady the checker tells, when a check would be due: a table of 1,024 is not stepped for each report.
+      // Of one that is steady the checker tells, when a check would be due: a pool of 1,024 is not stepped for each report.
       if (standingOf(it) === 'steady') return;
       feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
     },

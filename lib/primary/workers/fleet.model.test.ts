@@ -7,7 +7,6 @@ import * as fc from 'fast-check';
 import { monotonicClock } from '../../testing/monotonic.ts';
 import { deferred } from '../../deferred.ts';
 import { createFleet, type Fleet, type Generation } from './fleet.ts';
-import type { Table } from '../../ipc/table.ts';
 import type { Log } from '../log/log.ts';
 import { beyond } from '../reload/old-workers.ts';
 import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
@@ -22,15 +21,7 @@ const QUIET_MS = 30_000;
 const CLIENTS = 3;
 
 function generationOf(number: number, workers: number, reloadDrainMs = DRAIN_MS): Generation {
-  const table: Table = {
-    generation: number,
-    version: 1,
-    logLevel: 'info',
-    logConnections: 'none',
-    carries: null,
-    services: [],
-  };
-  return { number, workers, engine: 'js', handles: [], drainMs: DRAIN_MS, reloadDrainMs, table: () => table };
+  return { number, workers, engine: 'js', listeners: [], drainMs: DRAIN_MS, reloadDrainMs, introduce: () => undefined };
 }
 
 const silence = (): void => undefined;
@@ -84,7 +75,6 @@ class Fake {
       ready: this.#ready.promise,
       listen: () => (this.told = true),
       exited: this.#exited.promise,
-      pushTable: silence,
       send: silence,
       drain: (timeoutMs) => {
         if (this.state === 'gone') return;

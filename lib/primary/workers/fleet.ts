@@ -1,14 +1,13 @@
 // The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
 // slots; all else about a worker is its WorkerProcess.
 
-import type { BoundHandle } from '../../engine/engine.ts';
 import { createDeadlines } from './deadlines.ts';
 import { watchForHung } from './hung.ts';
 import type { Log } from '../log/log.ts';
 import { LOOP_CRASHES, respawnDelay, STABLE_MS } from './respawn.ts';
 import type { StandBy } from './stand-by.ts';
 import { allUp, firstFailure } from './stand-by.ts';
-import type { Assignment, Exit, ReadyResult, WorkerNews, WorkerProcess } from './worker-process.ts';
+import type { Exit, ReadyResult, WorkerListener, WorkerNews, WorkerProcess, WorkerSetup } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
 import { tellDeath, tellEnd, tellLoop, tellReady } from './worker-log.ts';
 
@@ -30,8 +29,8 @@ export interface FleetEvents {
 }
 
 /** What all workers of one configuration share. */
-export interface Generation extends Assignment {
-  readonly handles: readonly BoundHandle[];
+export interface Generation extends WorkerSetup {
+  readonly listeners: readonly WorkerListener[];
   readonly number: number;
   readonly workers: number;
 }
@@ -79,8 +78,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   let cutByStop = 0;
 
   function fork(id: number, generation: Generation, standsBy = false): WorkerProcess {
-    const assignment = standsBy ? { ...generation, handles: null } : generation;
-    const worker = startWorker(id, generation.number, assignment, events.news);
+    const setup = standsBy ? { ...generation, listeners: null } : generation;
+    const worker = startWorker(id, generation.number, setup, events.news);
     const startedAt = performance.now();
     live.add(worker);
     events.forked(worker);
@@ -179,7 +178,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
       const results = await Promise.all(
         idsOf(generation).map((id) => {
           const ready = standing.find((worker) => worker.id === id && worker.state === 'forked');
-          ready?.listen(generation.handles);
+          ready?.listen(generation.listeners);
           const worker = ready ?? fork(id, generation);
           slotOf(id, generation).worker = worker;
           return worker.ready;

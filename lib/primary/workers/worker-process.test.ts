@@ -20,18 +20,10 @@ for (const [code, program] of [
       process.execPath = before;
     });
     process.execPath = program;
-    const table = {
-      generation: 1,
-      version: 1,
-      logLevel: 'info',
-      logConnections: 'none',
-      carries: null,
-      services: [],
-    } as const;
     const worker = forkWorker(
       1,
       1,
-      { engine: 'js', handles: [], drainMs: 1000, reloadDrainMs: 0, table: () => table },
+      { engine: 'js', listeners: [], drainMs: 1000, reloadDrainMs: 0, introduce: () => undefined },
       () => undefined,
     );
     const ready = await worker.ready;
@@ -56,20 +48,21 @@ const MAD = `
   let listens = 0;
   process.on('message', (message, handle) => {
     if (message.kind === 'listen') listens++;
-    const answer = { kind: 'counters', id: message.id, changes: [listens], short: {}, rssBytes: 1, reached: [] };
+    const answer = { kind: 'counters', id: message.id, services: [listens], endpoints: [], retired: [], short: {}, rssBytes: 1, reached: [] };
     if (message.kind === 'report') process.send(answer);
   });
   process.on('disconnect', () => process.exit());
   for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });
-  for (const service of [0, 0, 7, 8]) process.send({ kind: 'listening', service });
+  for (const listener of [3, 3, 7, 8]) process.send({ kind: 'listening', listener });
   process.send({ kind: 'drained', cut: 0 });
   process.send({ kind: 'records_dropped', count: 0 });
 `;
 
-test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
+/** From now on workers are this program, in CommonJS. */
+function replaceWorkers(t: TestContext, source: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'bal-mad-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'mad.cjs'), MAD);
+  writeFileSync(join(folder, 'mad.cjs'), source);
   const program = join(folder, 'node');
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'mad.cjs')}'\n`, { mode: 0o755 });
   const before = process.execPath;
@@ -77,20 +70,30 @@ test('a mad worker that says hello again gets no listening socket a second time,
   t.after(() => {
     process.execPath = before;
   });
-  const handles = [bound(t), bound(t)];
-  const table = {
-    generation: 1,
-    version: 1,
-    logLevel: 'info',
-    logConnections: 'none',
-    carries: null,
-    services: [],
-  } as const;
+}
+
+test('a worker that is to drain before it has said hello goes at once: it would not hear the message', async (t) => {
+  replaceWorkers(t, "setInterval(() => undefined, 1000);\nprocess.on('message', () => undefined);\n");
+  const setup = { engine: 'js', listeners: [], drainMs: 0, reloadDrainMs: 0, introduce: () => undefined } as const;
+  const worker = forkWorker(1, 1, setup, () => undefined);
+  t.after(() => worker.kill());
+  worker.drain(null, 'drain');
+  assert.deepEqual(await worker.exited, { reason: 'was killed by SIGKILL', cut: null });
+});
+
+test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
+  replaceWorkers(t, MAD);
+  const listeners = [3, 4].map((id) => ({
+    assignment: { id, service: 0, backlog: 1, keepaliveMs: 0 },
+    address: '127.0.0.1:0',
+    handle: bound(t),
+  }));
+  let introduced = 0;
   const heard: WorkerNews[] = [];
   const worker = forkWorker(
     1,
     1,
-    { engine: 'js', handles, drainMs: 1000, reloadDrainMs: 0, table: () => table },
+    { engine: 'js', listeners, drainMs: 1000, reloadDrainMs: 0, introduce: () => introduced++ },
     (_worker, message) => {
       heard.push(message);
     },
@@ -100,5 +103,6 @@ test('a mad worker that says hello again gets no listening socket a second time,
   assert.equal(worker.state, 'forked');
   worker.send({ kind: 'report', id: 5 });
   const counters = await until('it answers', () => heard.find((message) => message.kind === 'counters'));
-  assert.deepEqual(counters.changes, [2], 'each of the two sockets once');
+  assert.deepEqual(counters.services, [2], 'each of the two sockets once');
+  assert.equal(introduced, 1);
 });

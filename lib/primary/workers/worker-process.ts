@@ -6,21 +6,29 @@ import type { EngineChoice } from '../../../config/plan.ts';
 import { deferred } from '../../deferred.ts';
 import type { DrainLimits } from '../../drain.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
+import type { ListenerAssignment } from '../../ipc/assignment.ts';
 import { toPrimary } from '../../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 import { RECORDS_FD } from '../../ipc/records.ts';
-import type { Table } from '../../ipc/table.ts';
 import { unreachable } from '../../unreachable.ts';
 import { guardChannel } from './channel-guard.ts';
 import { fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
 
+/** A bound listening socket, and what its workers are to know of it. */
+export interface WorkerListener {
+  readonly assignment: ListenerAssignment;
+  readonly address: string;
+  readonly handle: BoundHandle;
+}
+
 /** What a generation asks of its workers; of the limits the longest of its services. */
-export interface Assignment extends DrainLimits {
+export interface WorkerSetup extends DrainLimits {
   readonly engine: EngineChoice;
-  /** One bound handle a service, in the table's order; null: it waits for listen(). */
-  readonly handles: readonly BoundHandle[] | null;
-  table(): Table;
+  /** Null: it waits for listen(). */
+  readonly listeners: readonly WorkerListener[] | null;
+  /** Sends it its assignment and its first snapshot. */
+  introduce(worker: WorkerProcess): void;
 }
 
 export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
@@ -49,16 +57,15 @@ export interface WorkerProcess extends DrainLimits {
   readonly engineNote: string | null;
   /** performance.now() of the last message. */
   readonly heardAt: number;
-  /** Resolves once it has started and has its table, or with the reason why it never will. */
+  /** Resolves once it has started and knows what it serves, or with the reason why it never will. */
   readonly up: Promise<ReadyResult>;
   /** Resolves once all listeners are served, or with the reason why it never will. */
   readonly ready: Promise<ReadyResult>;
   readonly exited: Promise<Exit>;
   /** Gives it what to listen on, once, where its assignment did not; it is up. */
-  listen(handles: readonly BoundHandle[]): void;
-  /** Latest wins: while one is on its way only the newest of those that follow is kept. */
-  pushTable(table: Table): void;
-  send(message: ToWorker): void;
+  listen(listeners: readonly WorkerListener[]): void;
+  /** `done` is called when it has left this process; never when it cannot. */
+  send(message: ToWorker, done?: () => void): void;
   /** See the message `drain`. */
   drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
   kill(): void;
@@ -70,10 +77,10 @@ const READY_DEADLINE_MS = 10_000;
 export function forkWorker(
   id: number,
   generation: number,
-  assignment: Assignment,
+  setup: WorkerSetup,
   news: (worker: WorkerProcess, message: WorkerNews) => void,
 ): WorkerProcess {
-  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: assignment.engine });
+  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: setup.engine });
   const child = forked instanceof Error ? null : forked;
   const pipe = child?.process.stdio?.[RECORDS_FD];
   const records =
@@ -86,10 +93,8 @@ export function forkWorker(
   /** What it did for which it was killed. */
   let madness: string | null = null;
   const listening = new Set<number>();
-  let sending = false;
-  let newest: Table | null = null;
 
-  let { handles } = assignment;
+  let { listeners } = setup;
 
   const up = deferred<ReadyResult>();
   const ready = deferred<ReadyResult>();
@@ -104,7 +109,7 @@ export function forkWorker(
     ready.resolve({ ok: false, reason });
   }
 
-  function send(message: ToWorker, handle?: BoundHandle, done?: () => void): void {
+  function send(message: ToWorker, done?: () => void, handle?: BoundHandle): void {
     if (child?.isConnected() !== true) return;
     // The handle type is libuv's own; node:child_process sends it as what it is.
     child.process.send(message, handle as never, {}, (error) => {
@@ -113,29 +118,19 @@ export function forkWorker(
     });
   }
 
-  function pushTable(table: Table): void {
-    if (sending) {
-      newest = table;
-      return;
-    }
-    sending = true;
-    send({ kind: 'table', table }, undefined, () => {
-      sending = false;
-      const next = newest;
-      newest = null;
-      if (next !== null) pushTable(next);
-    });
-  }
-
   function begin(): void {
-    pushTable(assignment.table());
-    if (handles !== null) listen(handles);
+    setup.introduce(worker);
+    if (listeners !== null) listen(listeners);
     up.resolve({ ok: true });
   }
 
-  function listen(given: readonly BoundHandle[]): void {
-    handles = given;
-    given.forEach((handle, service) => send({ kind: 'listen', service }, handle));
+  function listen(given: readonly WorkerListener[]): void {
+    listeners = given;
+    for (const { assignment, handle } of given) send({ kind: 'listen', listener: assignment }, undefined, handle);
+  }
+
+  function listenerOf(id: number): WorkerListener | undefined {
+    return listeners?.find(({ assignment }) => assignment.id === id);
   }
 
   function hear(message: ToPrimary): void {
@@ -149,15 +144,18 @@ export function forkWorker(
         begin();
         return;
       case 'listening':
-        if (handles !== null && message.service < handles.length) listening.add(message.service);
-        if (listening.size === handles?.length && state === 'forked') {
+        if (listenerOf(message.listener) !== undefined) listening.add(message.listener);
+        if (listening.size === listeners?.length && state === 'forked') {
           state = 'ready';
           clearTimeout(deadline);
           ready.resolve({ ok: true });
         }
         return;
       case 'listen_failed':
-        ready.resolve({ ok: false, reason: `cannot listen for service ${message.service}: ${message.code}` });
+        ready.resolve({
+          ok: false,
+          reason: `cannot listen on ${listenerOf(message.listener)?.address ?? 'its address'}: ${message.code}`,
+        });
         return;
       case 'drained':
         cut = message.cut;
@@ -179,8 +177,8 @@ export function forkWorker(
     id,
     pid: child?.process.pid ?? 0,
     generation,
-    drainMs: assignment.drainMs,
-    reloadDrainMs: assignment.reloadDrainMs,
+    drainMs: setup.drainMs,
+    reloadDrainMs: setup.reloadDrainMs,
     get state() {
       return state;
     },
@@ -197,14 +195,16 @@ export function forkWorker(
     ready: ready.promise,
     exited: exited.promise,
     listen,
-    pushTable,
-    send,
+    send: (message, done) => send(message, done),
     drain(timeoutMs, why) {
       if (state === 'gone') return;
       state = 'draining';
       clearTimeout(deadline);
       notReady('was told to stop');
-      send({ kind: 'drain', timeoutMs, why });
+      // Until it has said hello nobody there listens: node:cluster's own listener would take the message, and it would be lost.
+      // It has no client either.
+      if (engine === null) kill();
+      else send({ kind: 'drain', timeoutMs, why });
     },
     kill,
   };

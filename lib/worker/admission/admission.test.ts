@@ -1,39 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ToPrimary } from '../../ipc/messages.ts';
-import type { ServiceTable, Table } from '../../ipc/table.ts';
+import { assignedService, assignmentOf } from '../../testing/assignments.ts';
 import { createAdmission } from './admission.ts';
 
-const SERVICE: ServiceTable = {
-  name: 'default',
-  method: 'round_robin',
-  routes: [],
-  guarded: false,
-  connectTimeoutMs: 1,
-  idleMs: 1,
-  keepaliveMs: 0,
-  halfClosedMs: 1,
-  backlog: 1,
-  drainMs: 1,
-  reloadDrainMs: 0,
-  cooldownMs: 1,
-  start: 0,
-  pool: null,
-};
-
 function admissionFor(carries: number | null) {
-  const table: Table = {
-    generation: 1,
-    version: 1,
-    logLevel: 'info',
-    logConnections: 'none',
-    carries,
-    services: [SERVICE],
-  };
+  const assignment = { ...assignmentOf(assignedService(0)), carries };
   const settled: [number, boolean][] = [];
   const sent: Extract<ToPrimary, { kind: 'ask' | 'returned' }>[] = [];
   const admission = createAdmission(
-    table,
+    assignment,
     (connection, admitted) => void settled.push([connection, admitted]),
     (message) => void sent.push(message),
   );

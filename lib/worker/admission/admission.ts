@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 
 import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
-import type { Table } from '../../ipc/table.ts';
+import type { Assignment } from '../../ipc/assignment.ts';
 import type { Send, Slots, Verdict } from './slots.ts';
 import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, release } from './slots.ts';
 
@@ -40,18 +40,20 @@ interface Pool {
 
 /** `settled(connection, admitted)` is called, never from within admit() or release(), for each client that was held. */
 export function createAdmission(
-  table: Table,
+  { services: assigned, carries: most }: Assignment,
   settled: (connection: number, admitted: boolean) => void,
   send: Send = sendToPrimary,
 ): Admission {
-  const poolOf = table.services.map((service) => service.pool);
+  /** By service. */
+  const poolOf: (number | null)[] = [];
+  for (const { id, pool } of assigned) poolOf[id] = pool;
   /** By their ids, which are small. */
   const pools: (Pool | undefined)[] = [];
-  for (const pool of new Set([INSTANCE, ...poolOf.filter((id) => id !== null)])) {
+  for (const pool of new Set([INSTANCE, ...assigned.flatMap(({ pool }) => pool ?? [])])) {
     pools[pool] = { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] };
   }
   const held: number[] = [];
-  const carries = table.carries ?? Infinity;
+  const carries = most ?? Infinity;
   /** Connections admitted or held. */
   let inside = 0;
   let beyondDescriptors = 0;

@@ -2,87 +2,67 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Method } from '../../../config/plan.ts';
-import type { Route, ServiceTable } from '../../ipc/table.ts';
+import { assignedService, endpoint } from '../../testing/assignments.ts';
 import { choose, firstPosition, retriesAllowed } from './balancer.ts';
+import type { Endpoint, Service } from './endpoints.ts';
 
-function service(routes: readonly Partial<Route>[], method: Method = 'round_robin'): ServiceTable {
+function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin'): Service {
   return {
-    name: 'default',
-    method,
-    routes: routes.map((route, i) => ({
-      backend: i,
-      name: `127.0.0.1:${9000 + i}`,
-      ip: '127.0.0.1',
-      port: 9000 + i,
-      rank: 0,
-      provenAt: 0,
-      elsewhere: 0,
-      ...route,
-    })),
+    ...assignedService(0, { method }),
     guarded: false,
-    connectTimeoutMs: 1000,
-    idleMs: 1000,
-    keepaliveMs: 0,
-    halfClosedMs: 1000,
-    backlog: 1,
-    drainMs: 1000,
-    reloadDrainMs: 0,
-    start: 0,
-    cooldownMs: 1000,
-    pool: null,
+    endpoints: endpoints.map((its, id) => ({ ...endpoint(id), remote: 0, ...its })),
   };
 }
 
-/** The routes that `times` connections in a row get. */
-function inTurn(table: ServiceTable, times: number, skipUntil: number[] = [], now = 0): number[] {
+/** The endpoints that `times` connections in a row get. */
+function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0): number[] {
   let position = 0;
   return Array.from({ length: times }, () => {
-    const route = choose(table, position, null, [], skipUntil, now);
-    position = route + 1;
-    return route;
+    const it = choose(web, position, null, [], skipUntil, now);
+    position = it + 1;
+    return it;
   });
 }
 
-const anyRoute = fc.record({
+const anyEndpoint = fc.record({
   ip: fc.constantFrom('127.0.0.1', null),
-  rank: fc.constantFrom(0, 1, 2),
-  provenAt: fc.constant(0),
-  elsewhere: fc.nat(5),
+  tier: fc.constantFrom(0, 1, 2),
+  remote: fc.nat(5),
 });
 const anyService = fc
-  .tuple(fc.array(anyRoute, { maxLength: 12 }), fc.constantFrom<Method>('round_robin', 'least_connections'))
-  .map(([routes, method]) => service(routes, method));
+  .tuple(fc.array(anyEndpoint, { maxLength: 12 }), fc.constantFrom<Method>('round_robin', 'least_connections'))
+  .map(([endpoints, method]) => service(endpoints, method));
 
 test('round_robin takes the backends in turn', () => {
   assert.deepEqual(inTurn(service([{}, {}, {}]), 7), [0, 1, 2, 0, 1, 2, 0]);
 });
 
 test('round_robin shares what a missing backend leaves evenly among the others', () => {
-  assert.deepEqual(inTurn(service([{}, { rank: 2 }, {}, { ip: null }]), 6), [0, 2, 0, 2, 0, 2]);
+  assert.deepEqual(inTurn(service([{}, { tier: 2 }, {}, { ip: null }]), 6), [0, 2, 0, 2, 0, 2]);
 });
 
 test('a backend that this worker could not reach a moment ago comes after the usable and before the down ones', () => {
-  const table = service([{ rank: 2 }, {}, {}]);
-  assert.deepEqual(inTurn(table, 2, [0, 50, 0], 49), [2, 2]);
-  assert.deepEqual(inTurn(table, 2, [0, 50, 50], 49), [1, 2]);
-  assert.deepEqual(inTurn(table, 2, [0, 50, 0], 50), [1, 2]);
+  const web = service([{ tier: 2 }, {}, {}]);
+  assert.deepEqual(inTurn(web, 2, [0, 50, 0], 49), [2, 2]);
+  assert.deepEqual(inTurn(web, 2, [0, 50, 50], 49), [1, 2]);
+  assert.deepEqual(inTurn(web, 2, [0, 50, 0], 50), [1, 2]);
 });
 
 test('if everything is down, everything is tried', () => {
-  assert.deepEqual(inTurn(service([{ rank: 2 }, { rank: 2 }]), 4), [0, 1, 0, 1]);
+  assert.deepEqual(inTurn(service([{ tier: 2 }, { tier: 2 }]), 4), [0, 1, 0, 1]);
 });
 
 test('least_connections counts what the other workers hold, and takes turns on a draw', () => {
-  const table = service([{ elsewhere: 3 }, { elsewhere: 1 }, { elsewhere: 0 }], 'least_connections');
-  assert.equal(choose(table, 0, null, [0, 0, 2], [], 0), 1);
-  assert.equal(choose(table, 0, null, [0, 2, 3], [], 0), 0);
-  assert.equal(choose(table, 1, null, [0, 2, 3], [], 0), 1);
-  assert.equal(choose(table, 2, null, [0, 2, 3], [], 0), 2);
+  const web = service([{ remote: 3 }, { remote: 1 }, { remote: 0 }], 'least_connections');
+  assert.equal(choose(web, 0, null, [0, 0, 2], [], 0), 1);
+  assert.equal(choose(web, 0, null, [0, 2, 3], [], 0), 0);
+  assert.equal(choose(web, 1, null, [0, 2, 3], [], 0), 1);
+  assert.equal(choose(web, 2, null, [0, 2, 3], [], 0), 2);
 });
 
 test('least_connections prefers a busy usable backend to an idle one that is down', () => {
-  const table = service([{ elsewhere: 9 }, { rank: 2 }], 'least_connections');
-  assert.equal(choose(table, 1, null, [], [], 0), 0);
+  const web = service([{ remote: 9 }, { tier: 2 }], 'least_connections');
+  assert.equal(choose(web, 1, null, [], [], 0), 0);
 });
 
 test('nothing is chosen when there is nothing to choose', () => {
@@ -91,60 +71,64 @@ test('nothing is chosen when there is nothing to choose', () => {
   assert.equal(choose(service([{}]), 0, new Set([0]), [], [], 0), -1);
 });
 
-test('one connection tries every route that has an address exactly once, better ranks first', () => {
+test('one connection tries every endpoint that has an address exactly once, better tiers first', () => {
   fc.assert(
-    fc.property(anyService, fc.nat(12), fc.array(fc.nat(20)), (table, start, skipUntil) => {
+    fc.property(anyService, fc.nat(12), fc.array(fc.nat(20)), (web, start, skipUntil) => {
       const now = 10;
       const tried = new Set<number>();
-      const ranks: number[] = [];
+      const tiers: number[] = [];
       let position = start;
       for (;;) {
-        const index = choose(table, position, tried, [], skipUntil, now);
+        const index = choose(web, position, tried, [], skipUntil, now);
         if (index === -1) break;
-        const route = table.routes[index];
-        assert.ok(route !== undefined && route.ip !== null && !tried.has(route.backend));
-        tried.add(route.backend);
-        ranks.push(route.rank === 0 && (skipUntil[route.backend] ?? 0) > now ? 1 : route.rank);
+        const it = web.endpoints[index];
+        assert.ok(it !== undefined && it.ip !== null && !tried.has(it.id));
+        tried.add(it.id);
+        tiers.push(it.tier === 0 && (skipUntil[it.id] ?? 0) > now ? 1 : it.tier);
         position = index + 1;
       }
-      assert.equal(tried.size, table.routes.filter((route) => route.ip !== null).length);
+      assert.equal(tried.size, web.endpoints.filter((it) => it.ip !== null).length);
       assert.deepEqual(
-        ranks,
-        ranks.toSorted((a, b) => a - b),
+        tiers,
+        tiers.toSorted((a, b) => a - b),
       );
     }),
   );
 });
 
-test('round_robin gives the backends of the best rank shares that differ by one connection at most', () => {
+test('round_robin gives the backends of the best tier shares that differ by one connection at most', () => {
   fc.assert(
-    fc.property(fc.array(anyRoute, { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 100 }), (routes, n) => {
-      const table = service(routes);
-      const shares = new Map<number, number>();
-      for (const route of inTurn(table, n)) shares.set(route, (shares.get(route) ?? 0) + 1);
-      const withAddress = table.routes.filter((route) => route.ip !== null);
-      if (withAddress.length === 0) return assert.deepEqual([...shares.keys()], [-1]);
-      const best = Math.min(...withAddress.map((route) => route.rank));
-      const expected = withAddress.filter((route) => route.rank === best).map((route) => route.backend);
-      const counts = expected.map((backend) => shares.get(backend) ?? 0);
-      assert.equal(
-        counts.reduce((sum, count) => sum + count, 0),
-        n,
-      );
-      return assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
-    }),
+    fc.property(
+      fc.array(anyEndpoint, { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 100 }),
+      (endpoints, n) => {
+        const web = service(endpoints);
+        const shares = new Map<number, number>();
+        for (const it of inTurn(web, n)) shares.set(it, (shares.get(it) ?? 0) + 1);
+        const withAddress = web.endpoints.filter((it) => it.ip !== null);
+        if (withAddress.length === 0) return assert.deepEqual([...shares.keys()], [-1]);
+        const best = Math.min(...withAddress.map((it) => it.tier));
+        const expected = withAddress.filter((it) => it.tier === best).map((it) => it.id);
+        const counts = expected.map((backend) => shares.get(backend) ?? 0);
+        assert.equal(
+          counts.reduce((sum, count) => sum + count, 0),
+          n,
+        );
+        return assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
+      },
+    ),
   );
 });
 
-test('least_connections never chooses a backend while one of the same rank has fewer connections', () => {
+test('least_connections never chooses a backend while one of the same tier has fewer connections', () => {
   fc.assert(
-    fc.property(fc.array(anyRoute, { maxLength: 12 }), fc.array(fc.nat(5)), fc.nat(12), (routes, own, start) => {
-      const table = service(routes, 'least_connections');
-      const chosen = table.routes[choose(table, start, null, own, [], 0)];
+    fc.property(fc.array(anyEndpoint, { maxLength: 12 }), fc.array(fc.nat(5)), fc.nat(12), (endpoints, own, start) => {
+      const web = service(endpoints, 'least_connections');
+      const chosen = web.endpoints[choose(web, start, null, own, [], 0)];
       if (chosen === undefined) return;
-      const load = (route: Route) => route.elsewhere + (own[route.backend] ?? 0);
-      for (const route of table.routes) {
-        if (route.ip !== null && route.rank === chosen.rank) assert.ok(load(route) >= load(chosen));
+      const load = (it: Endpoint) => it.remote + (own[it.id] ?? 0);
+      for (const it of web.endpoints) {
+        if (it.ip !== null && it.tier === chosen.tier) assert.ok(load(it) >= load(chosen));
       }
     }),
   );
@@ -167,11 +151,11 @@ test('after a reload the first worker goes on where the last generation was', ()
 
 test('a client may try all backends, in protection mode two', () => {
   assert.deepEqual(
-    [0, 1, 2, 5].map((routes) => retriesAllowed(routes, false)),
+    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, false)),
     [0, 0, 1, 4],
   );
   assert.deepEqual(
-    [0, 1, 2, 5].map((routes) => retriesAllowed(routes, true)),
+    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, true)),
     [0, 0, 1, 1],
   );
 });

@@ -1,11 +1,12 @@
-// A worker's counters in memory: the array that ipc/counters.ts lays out, with the offsets computed once, because the
+// A worker's counters in memory: the arrays that ipc/counters.ts lays out, with the offsets computed once, because the
 // hot path only adds.
 
-import type { BackendField } from '../../ipc/counters.ts';
-import { BACKEND_FIELDS, SERVICE_FIELDS, backendAt, counterLength, serviceAt } from '../../ipc/counters.ts';
+import type { EndpointField } from '../../ipc/counters.ts';
+import { ENDPOINT_FIELDS, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import { CONNECT_BOUNDS, DURATION_BOUNDS, bucketOf } from '../../ipc/histogram.ts';
 import type { Reason } from '../../ipc/reasons.ts';
 import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
+import { grown } from '../../grown.ts';
 
 const ACTIVE = serviceAt(0, 'active');
 const ACCEPTED = serviceAt(0, 'accepted_total');
@@ -13,80 +14,104 @@ const CONNECT = serviceAt(0, `connect_seconds_le_${CONNECT_BOUNDS[0]}`);
 const CONNECT_SUM = serviceAt(0, 'connect_seconds_sum');
 const DURATION = serviceAt(0, `duration_seconds_le_${DURATION_BOUNDS[0]}`);
 const DURATION_SUM = serviceAt(0, 'duration_seconds_sum');
-const B_ACTIVE = backendAt(0, 0, 'active');
-const B_BYTES_IN = backendAt(0, 0, 'bytes_in');
-const B_BYTES_OUT = backendAt(0, 0, 'bytes_out');
-const B_CONNECTIONS = backendAt(0, 0, 'connections_total');
+const E_ACTIVE = endpointAt(0, 'active');
+const E_BYTES_IN = endpointAt(0, 'bytes_in');
+const E_BYTES_OUT = endpointAt(0, 'bytes_out');
+const E_CONNECTIONS = endpointAt(0, 'connections_total');
 const ENDED = new Map<Reason, number>(REASONS.map((reason) => [reason, serviceAt(0, `ended_${reason}_total`)]));
 const FAILED_LOCAL = serviceAt(0, 'failed_local_total');
-const B_ENDED = new Map<Reason, number>(
-  BACKEND_REASONS.map((reason) => [reason, backendAt(0, 0, `ended_${reason}_total`)]),
+const E_ENDED = new Map<Reason, number>(
+  BACKEND_REASONS.map((reason) => [reason, endpointAt(0, `ended_${reason}_total`)]),
 );
-const B_RESET_EARLY = backendAt(0, 0, 'reset_early_total');
+const E_RESET_EARLY = endpointAt(0, 'reset_early_total');
 
-export interface Count {
-  accepted(service: number): void;
-  /** `backend`: the one it was connected to, or null. `early`: the client has got no byte from it. */
-  ended(service: number, reason: Reason, durationMs: number, backend: number | null, early: boolean): void;
-  /** A client was refused after an attempt for which this machine was short of something. */
-  failedLocally(service: number): void;
-  connected(service: number, backend: number, connectMs: number): void;
-  failed(backend: number, field: BackendField): void;
-  /** A connection begins (+1) or ceases (−1) to use a backend. */
-  using(backend: number, change: 1 | -1): void;
-  /** All values as they are now, to be read at once; `bytes` is the engine's. */
-  values(bytes: Float64Array): Float64Array;
+/** Absolute values; the arrays are the worker's own, to be read at once. */
+export interface Counters {
+  readonly services: Float64Array;
+  readonly endpoints: Float64Array;
 }
 
-export function createCount(services: number, backends: number): Count {
-  const values = new Float64Array(counterLength(services, backends));
-  const serviceFields = SERVICE_FIELDS.length;
-  const backendFields = BACKEND_FIELDS.length;
-  const base = services * serviceFields;
+export interface Count {
+  /** Makes room for them. */
+  reserveService(service: number): void;
+  reserveEndpoint(endpoint: number): void;
+  accepted(service: number): void;
+  /** `endpoint`: the one it was connected to, or null. `early`: the client has got no byte from it. */
+  ended(service: number, reason: Reason, durationMs: number, endpoint: number | null, early: boolean): void;
+  /** A client was refused after an attempt for which this machine was short of something. */
+  failedLocally(service: number): void;
+  connected(service: number, endpoint: number, connectMs: number): void;
+  failed(endpoint: number, field: EndpointField): void;
+  /** A connection begins (+1) or ceases (−1) to use an endpoint. */
+  using(endpoint: number, change: 1 | -1): void;
+  /** Begins at zero again. */
+  forget(endpoint: number): void;
+  /** All values as they are now; `bytes` is the engine's. */
+  values(bytes: Float64Array): Counters;
+}
 
-  function add(index: number, amount: number): void {
-    values[index] = (values[index] ?? 0) + amount;
+export function createCount(): Count {
+  let services = new Float64Array();
+  let endpoints = new Float64Array();
+  /** Of which the engine has bytes. */
+  const live = new Set<number>();
+  const serviceFields = SERVICE_FIELDS.length;
+  const endpointFields = ENDPOINT_FIELDS.length;
+
+  function add(values: Float64Array, at: number, amount: number): void {
+    values[at] = (values[at] ?? 0) + amount;
   }
 
   return {
-    accepted(service) {
-      add(service * serviceFields + ACCEPTED, 1);
-      add(service * serviceFields + ACTIVE, 1);
+    reserveService(service) {
+      services = grown(services, (service + 1) * serviceFields - 1);
     },
-    ended(service, reason, durationMs, backend, early) {
+    reserveEndpoint(endpoint) {
+      endpoints = grown(endpoints, (endpoint + 1) * endpointFields - 1);
+      live.add(endpoint);
+    },
+    accepted(service) {
+      add(services, service * serviceFields + ACCEPTED, 1);
+      add(services, service * serviceFields + ACTIVE, 1);
+    },
+    ended(service, reason, durationMs, endpoint, early) {
       const at = service * serviceFields;
       const seconds = durationMs / 1000;
-      add(at + ACTIVE, -1);
-      add(at + (ENDED.get(reason) ?? 0), 1);
-      add(at + DURATION + bucketOf(DURATION_BOUNDS, seconds), 1);
-      add(at + DURATION_SUM, seconds);
-      const own = backend === null ? undefined : B_ENDED.get(reason);
-      if (backend === null || own === undefined) return;
-      add(base + backend * backendFields + own, 1);
-      if (early && reason === 'backend_reset') add(base + backend * backendFields + B_RESET_EARLY, 1);
+      add(services, at + ACTIVE, -1);
+      add(services, at + (ENDED.get(reason) ?? 0), 1);
+      add(services, at + DURATION + bucketOf(DURATION_BOUNDS, seconds), 1);
+      add(services, at + DURATION_SUM, seconds);
+      const own = endpoint === null ? undefined : E_ENDED.get(reason);
+      if (endpoint === null || own === undefined) return;
+      add(endpoints, endpoint * endpointFields + own, 1);
+      if (early && reason === 'backend_reset') add(endpoints, endpoint * endpointFields + E_RESET_EARLY, 1);
     },
     failedLocally(service) {
-      add(service * serviceFields + FAILED_LOCAL, 1);
+      add(services, service * serviceFields + FAILED_LOCAL, 1);
     },
-    connected(service, backend, connectMs) {
+    connected(service, endpoint, connectMs) {
       const at = service * serviceFields;
       const seconds = connectMs / 1000;
-      add(at + CONNECT + bucketOf(CONNECT_BOUNDS, seconds), 1);
-      add(at + CONNECT_SUM, seconds);
-      add(base + backend * backendFields + B_CONNECTIONS, 1);
+      add(services, at + CONNECT + bucketOf(CONNECT_BOUNDS, seconds), 1);
+      add(services, at + CONNECT_SUM, seconds);
+      add(endpoints, endpoint * endpointFields + E_CONNECTIONS, 1);
     },
-    failed(backend, field) {
-      add(backendAt(services, backend, field), 1);
+    failed(endpoint, field) {
+      add(endpoints, endpointAt(endpoint, field), 1);
     },
-    using(backend, change) {
-      add(base + backend * backendFields + B_ACTIVE, change);
+    using(endpoint, change) {
+      add(endpoints, endpoint * endpointFields + E_ACTIVE, change);
+    },
+    forget(endpoint) {
+      live.delete(endpoint);
+      endpoints.fill(0, endpoint * endpointFields, (endpoint + 1) * endpointFields);
     },
     values(bytes) {
-      for (let backend = 0; backend < backends; backend++) {
-        values[base + backend * backendFields + B_BYTES_IN] = bytes[2 * backend] ?? 0;
-        values[base + backend * backendFields + B_BYTES_OUT] = bytes[2 * backend + 1] ?? 0;
+      for (const endpoint of live) {
+        endpoints[endpoint * endpointFields + E_BYTES_IN] = bytes[2 * endpoint] ?? 0;
+        endpoints[endpoint * endpointFields + E_BYTES_OUT] = bytes[2 * endpoint + 1] ?? 0;
       }
-      return values;
+      return { services, endpoints };
     },
   };
 }

@@ -1,80 +1,55 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Table } from '../../ipc/table.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
+import { endpoint } from '../../testing/assignments.ts';
+import type { Evidence } from './evidence.ts';
 import { createEvidence } from './evidence.ts';
 
 const LATER = 1e9;
 
-/** A table in which backend 0 was seen to work by an attempt that began then. */
-function tableOf(provenAt: number): Table {
-  const route = {
-    backend: 0,
-    name: 'a:1',
-    ip: '127.0.0.1',
-    port: 1,
-    rank: 0,
-    provenAt: toMachine(provenAt),
-    elsewhere: 0,
-  };
-  return {
-    generation: 1,
-    version: 1,
-    logLevel: 'info',
-    logConnections: 'none',
-    carries: null,
-    services: [
-      {
-        name: 'web',
-        method: 'round_robin',
-        routes: [route],
-        guarded: false,
-        connectTimeoutMs: 1,
-        idleMs: 1,
-        keepaliveMs: 0,
-        halfClosedMs: 1,
-        backlog: 1,
-        drainMs: 1,
-        reloadDrainMs: 0,
-        cooldownMs: 1,
-        start: 0,
-        pool: null,
-      },
-    ],
-  };
+/** Endpoint 0 was seen to work by an attempt that began then. */
+function proof(provenAt: number): EndpointSnapshot[] {
+  return [endpoint(0, { provenAt: toMachine(provenAt) })];
 }
 
-test('a table that knows a backend to work is not undone by an older failure', () => {
-  const evidence = createEvidence(1);
-  evidence.learn(tableOf(500));
+function evidenceOf(endpoints: number): Evidence {
+  const evidence = createEvidence();
+  for (let id = 0; id < endpoints; id++) evidence.reserve(id);
+  return evidence;
+}
+
+test('a snapshot that knows an endpoint to work is not undone by an older failure', () => {
+  const evidence = evidenceOf(1);
+  evidence.learn(proof(500));
   evidence.failed(0, 499, LATER);
   assert.equal(evidence.skipUntil[0], 0);
   evidence.failed(0, 501, LATER);
   assert.equal(evidence.skipUntil[0], LATER);
 });
 
-test('a table ends what an older failure began, and not what a newer one did', () => {
-  const evidence = createEvidence(1);
+test('a snapshot ends what an older failure began, and not what a newer one did', () => {
+  const evidence = evidenceOf(1);
   evidence.failed(0, 600, LATER);
-  evidence.learn(tableOf(500));
+  evidence.learn(proof(500));
   assert.equal(evidence.skipUntil[0], LATER);
-  evidence.learn(tableOf(601));
+  evidence.learn(proof(601));
   assert.equal(evidence.skipUntil[0], 0);
 });
 
 test("of this worker's own attempts, too, the one that began later counts", () => {
-  const evidence = createEvidence(2);
+  const evidence = evidenceOf(2);
   evidence.failed(0, 10, LATER);
   evidence.connected(0, 9);
   assert.equal(evidence.skipUntil[0], LATER, 'it took its time, and the backend has gone since it began');
   evidence.connected(0, 11);
   assert.equal(evidence.skipUntil[0], 0);
   evidence.failed(0, 10.5, LATER);
-  assert.deepEqual([...evidence.skipUntil], [0, 0]);
+  assert.deepEqual([...evidence.skipUntil].slice(0, 2), [0, 0]);
 });
 
-test('backends that were reached are told once, with the latest attempt', () => {
-  const evidence = createEvidence(3);
+test('endpoints that were reached are told once, with the latest attempt', () => {
+  const evidence = evidenceOf(3);
   assert.deepEqual(evidence.takeReached(), []);
   evidence.connected(2, 7);
   evidence.connected(2, 5);
@@ -82,6 +57,14 @@ test('backends that were reached are told once, with the latest attempt', () => 
   assert.deepEqual(evidence.takeReached(), [0, toMachine(6), 2, toMachine(7)]);
   assert.deepEqual(evidence.takeReached(), []);
   evidence.connected(2, 8);
-  evidence.learn(tableOf(9));
+  evidence.learn(proof(9));
   assert.deepEqual(evidence.takeReached(), [2, toMachine(8)]);
+});
+
+test("what was known of an endpoint goes with it: its id may be the next one's", () => {
+  const evidence = evidenceOf(1);
+  evidence.connected(0, 500);
+  evidence.forget(0);
+  evidence.failed(0, 499, LATER);
+  assert.deepEqual([evidence.skipUntil[0], evidence.takeReached()], [LATER, []]);
 });

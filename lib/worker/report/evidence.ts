@@ -1,61 +1,74 @@
-// What this worker itself knows of each backend: when the attempts began that failed and that succeeded last. Evidence has
+// What this worker itself knows of each endpoint: when the attempts began that failed and that succeeded last. Evidence has
 // a time: of two attempts the one that began later tells what is true, whichever was heard of first. Owner of how
-// long this worker leaves a backend alone. On the hot path: one compare and one or two stores a connect.
+// long this worker leaves an endpoint alone. On the hot path: one compare and one or two stores a connect.
 
-import type { Table } from '../../ipc/table.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
+import { grown } from '../../grown.ts';
 
 export interface Evidence {
-  /** Until when (performance.now()) a backend is left alone because a connect has failed; indexed by backend id. */
+  /** Until when (performance.now()) an endpoint is left alone because a connect has failed; by endpoint. */
   readonly skipUntil: Float64Array;
-  /** An attempt that began then failed: the backend is left alone, unless later evidence says that it works. */
-  failed(backend: number, began: number, until: number): void;
-  connected(backend: number, began: number): void;
+  /** Makes room for this endpoint. */
+  reserve(endpoint: number): void;
+  /** An attempt that began then failed: the endpoint is left alone, unless later evidence says that it works. */
+  failed(endpoint: number, began: number, until: number): void;
+  connected(endpoint: number, began: number): void;
   /** The primary's checks, and what other workers' clients met. */
-  learn(table: Table): void;
-  /** Backends that clients were connected to since last asked: id, and when the latest such attempt began (machine's clock), in turn. */
+  learn(endpoints: readonly EndpointSnapshot[]): void;
+  /** The id may be another endpoint's next. */
+  forget(endpoint: number): void;
+  /** Endpoints that clients were connected to since last asked: id, and when the latest such attempt began (machine's clock), in turn. */
   takeReached(): number[];
 }
 
-export function createEvidence(backends: number): Evidence {
-  const skipUntil = new Float64Array(backends);
-  const failedAt = new Float64Array(backends);
+export function createEvidence(): Evidence {
+  let failedAt = new Float64Array();
   /** Of the latest attempt known to have succeeded, a check included. */
-  const provenAt = new Float64Array(backends);
-  const connectedAt = new Float64Array(backends);
-  const toldAt = new Float64Array(backends);
+  let provenAt = new Float64Array();
+  let connectedAt = new Float64Array();
+  let toldAt = new Float64Array();
 
-  function prove(backend: number, began: number): void {
-    if (began <= (provenAt[backend] ?? 0)) return;
-    provenAt[backend] = began;
-    if (began >= (failedAt[backend] ?? 0)) skipUntil[backend] = 0;
+  function prove(endpoint: number, began: number): void {
+    if (began <= (provenAt[endpoint] ?? 0)) return;
+    provenAt[endpoint] = began;
+    if (began >= (failedAt[endpoint] ?? 0)) evidence.skipUntil[endpoint] = 0;
   }
 
-  return {
-    skipUntil,
-    failed(backend, began, until) {
-      if (began <= (provenAt[backend] ?? 0)) return;
-      if (began > (failedAt[backend] ?? 0)) failedAt[backend] = began;
-      skipUntil[backend] = until;
+  const evidence = {
+    skipUntil: new Float64Array(),
+    reserve(endpoint: number) {
+      evidence.skipUntil = grown(evidence.skipUntil, endpoint);
+      failedAt = grown(failedAt, endpoint);
+      provenAt = grown(provenAt, endpoint);
+      connectedAt = grown(connectedAt, endpoint);
+      toldAt = grown(toldAt, endpoint);
     },
-    connected(backend, began) {
-      if (began > (connectedAt[backend] ?? 0)) connectedAt[backend] = began;
-      prove(backend, began);
+    failed(endpoint: number, began: number, until: number) {
+      if (began <= (provenAt[endpoint] ?? 0)) return;
+      if (began > (failedAt[endpoint] ?? 0)) failedAt[endpoint] = began;
+      evidence.skipUntil[endpoint] = until;
     },
-    learn({ services }) {
-      for (const { routes } of services) {
-        for (const { backend, provenAt: at } of routes) if (at > 0) prove(backend, fromMachine(at));
-      }
+    connected(endpoint: number, began: number) {
+      if (began > (connectedAt[endpoint] ?? 0)) connectedAt[endpoint] = began;
+      prove(endpoint, began);
+    },
+    learn(endpoints: readonly EndpointSnapshot[]) {
+      for (const { id, provenAt: at } of endpoints) if (at > 0) prove(id, fromMachine(at));
+    },
+    forget(endpoint: number) {
+      for (const times of [evidence.skipUntil, failedAt, provenAt, connectedAt, toldAt]) times[endpoint] = 0;
     },
     takeReached() {
       const reached: number[] = [];
-      for (let backend = 0; backend < backends; backend++) {
-        const at = connectedAt[backend] ?? 0;
-        if (at <= (toldAt[backend] ?? 0)) continue;
-        toldAt[backend] = at;
-        reached.push(backend, toMachine(at));
+      for (let endpoint = 0; endpoint < connectedAt.length; endpoint++) {
+        const at = connectedAt[endpoint] ?? 0;
+        if (at <= (toldAt[endpoint] ?? 0)) continue;
+        toldAt[endpoint] = at;
+        reached.push(endpoint, toMachine(at));
       }
       return reached;
     },
   };
+  return evidence;
 }

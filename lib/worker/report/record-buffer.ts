@@ -81,7 +81,7 @@ export function createRecordBuffer(): RecordBuffer {
   let headSecond = NaN;
   let at = 0;
   let count = 0;
-  /** By service and backend, as many as the table has: what a line says of them, up to the number of attempts. */
+  /** By service and backend, as many as there are: what a line says of them, up to the number of attempts. */
   const names = new Map<string, Map<string | null, Buffer>>();
 
   function piece(text: Buffer): void {

@@ -27,7 +27,7 @@ test('failed connects go out at once, then together, with the time when the late
   t.mock.timers.tick(50);
   const told = (count: number, began: number) => ({
     kind: 'connect_failed',
-    backend: 4,
+    endpoint: 4,
     cause: 'refused',
     count,
     began: toMachine(began),

@@ -1,5 +1,5 @@
 // What a worker tells the primary about failed connects and log lines: the first at once, a flood coalesced, so that a
-// dead backend under heavy traffic costs a few messages a second and is still known within milliseconds.
+// dead endpoint under heavy traffic costs a few messages a second and is still known within milliseconds.
 
 import { send, trySend } from '../../ipc/channel.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
@@ -10,7 +10,7 @@ const COALESCE_MS = 50;
 const MAX_LINES = 1000;
 
 interface Pending {
-  readonly backend: number;
+  readonly endpoint: number;
   readonly cause: ConnectFailure;
   count: number;
   /** performance.now() when the latest of these attempts began. */
@@ -19,7 +19,7 @@ interface Pending {
 
 export interface Reporter {
   /** `began`: performance.now() when the attempt began. */
-  connectFailed(backend: number, cause: ConnectFailure, began: number): void;
+  connectFailed(endpoint: number, cause: ConnectFailure, began: number): void;
   log(line: LogLine): void;
   /** Sends what is waiting and stops the timer. */
   close(): void;
@@ -42,8 +42,8 @@ export function createReporter(): Reporter {
     lines = [];
   }
 
-  function tell({ backend, cause, count, began }: Pending): void {
-    send({ kind: 'connect_failed', backend, cause, count, began: toMachine(began) });
+  function tell({ endpoint, cause, count, began }: Pending): void {
+    send({ kind: 'connect_failed', endpoint, cause, count, began: toMachine(began) });
   }
 
   function schedule(): void {
@@ -54,18 +54,18 @@ export function createReporter(): Reporter {
   }
 
   return {
-    connectFailed(backend, cause, began) {
-      const key = `${backend} ${cause}`;
+    connectFailed(endpoint, cause, began) {
+      const key = `${endpoint} ${cause}`;
       const pending = failures.get(key);
       if (pending !== undefined) {
         pending.count++;
-        // The latest tells most: if it began after the backend was last seen to work, the backend fails, whatever the others say.
+        // The latest tells most: if it began after the endpoint was last seen to work, it fails, whatever the others say.
         pending.began = Math.max(pending.began, began);
         return;
       }
-      tell({ backend, cause, count: 1, began });
+      tell({ endpoint, cause, count: 1, began });
       // Count 0: those that follow within the window are sent together at its end.
-      failures.set(key, { backend, cause, count: 0, began });
+      failures.set(key, { endpoint, cause, count: 0, began });
       schedule();
     },
     log(line) {

@@ -6,7 +6,12 @@ import type { ToPrimary } from '../../ipc/messages.ts';
 import { createReports } from './reports.ts';
 
 interface Rig {
+  /** Of the services. */
   readonly values: Float64Array;
+  readonly endpoints: Float64Array;
+  /** Endpoints that nothing uses any more. */
+  unused: number[];
+  readonly forgotten: number[];
   readonly short: Record<string, number>;
   takes: boolean;
   /** What arrived, as the primary adds it up. */
@@ -19,6 +24,8 @@ interface Rig {
 /** Reports over a channel that takes them or not. */
 function rig(length: number): Rig {
   const values = new Float64Array(length);
+  const endpoints = new Float64Array(length);
+  const forgotten: number[] = [];
   const short: Record<string, number> = {};
   const arrived = new Map<number, number>();
   const arrivedShort = new Map<string, number>();
@@ -26,17 +33,38 @@ function rig(length: number): Rig {
   const take = (message: ToPrimary): boolean => {
     if (!it.takes || message.kind !== 'counters') return false;
     sent.push(message);
-    const { changes } = message;
-    for (let i = 0; i < changes.length; i += 2) arrived.set(changes[i] ?? -1, changes[i + 1] ?? NaN);
+    const { services } = message;
+    for (let i = 0; i < services.length; i += 2) arrived.set(services[i] ?? -1, services[i + 1] ?? NaN);
     for (const [what, count] of Object.entries(message.short))
       arrivedShort.set(what, (arrivedShort.get(what) ?? 0) + count);
     return true;
   };
   const reports = createReports(
-    { values: () => values, short: () => ({ ...short }), takeReached: () => [] },
+    {
+      values: () => ({ services: values, endpoints }),
+      short: () => ({ ...short }),
+      takeReached: () => [],
+      unused: () => it.unused,
+      forget(ids) {
+        forgotten.push(...ids);
+        it.unused = [];
+        endpoints.fill(0);
+      },
+    },
     { send: take, trySend: take },
   );
-  const it: Rig = { values, short, takes: true, arrived, arrivedShort, sent, report: () => reports.answer(1) };
+  const it: Rig = {
+    values,
+    endpoints,
+    unused: [],
+    forgotten,
+    short,
+    takes: true,
+    arrived,
+    arrivedShort,
+    sent,
+    report: () => reports.answer(1),
+  };
   return it;
 }
 
@@ -51,7 +79,7 @@ test('a report says what has changed since the last one, and nothing of what has
   it.short['connect EADDRNOTAVAIL'] = 3;
   it.report();
   it.report();
-  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.changes, message.short] : null));
+  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.services, message.short] : null));
   assert.deepEqual(told, [
     [[], {}],
     [[3, 5, 999, 1], { 'connect EADDRNOTAVAIL': 2 }],
@@ -79,4 +107,28 @@ test('whatever reports are lost, the next one that arrives makes up for them', (
       }
     }),
   );
+});
+
+test('the last values of an endpoint are told with its retirement, once, and then it begins at zero', () => {
+  const it = rig(4);
+  it.endpoints[2] = 5;
+  it.report();
+  it.endpoints[2] = 6;
+  it.unused = [0];
+  it.takes = false;
+  it.report();
+  assert.deepEqual(it.forgotten, [], 'nobody has heard of it yet');
+  it.takes = true;
+  it.report();
+  it.report();
+  it.endpoints[2] = 1;
+  it.report();
+  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.endpoints, message.retired] : null));
+  assert.deepEqual(told, [
+    [[2, 5], []],
+    [[2, 6], [0]],
+    [[], []],
+    [[2, 1], []],
+  ]);
+  assert.deepEqual(it.forgotten, [0]);
 });

@@ -4,6 +4,7 @@
 import type { Shortages } from '../../engine/engine.ts';
 import { send, trySend } from '../../ipc/channel.ts';
 import { changesSince } from '../../ipc/counters.ts';
+import type { Counters } from './count.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
@@ -37,8 +38,11 @@ export interface Reports {
 
 /** What reports are made of. */
 interface Sources {
-  /** Absolute values; may be the same array each time. */
-  readonly values: () => Float64Array;
+  /** May be the same arrays each time. */
+  readonly values: () => Counters;
+  /** Endpoints whose last values these are; forget() is called when they are told. */
+  readonly unused: () => readonly number[];
+  readonly forget: (endpoints: readonly number[]) => void;
   /** Absolute counts. */
   readonly short: () => Shortages;
   /** Gives each news once. */
@@ -51,14 +55,18 @@ interface Channel {
 }
 
 /** `channel` is that of the process, or a test's. */
-export function createReports({ values, short, takeReached }: Sources, channel: Channel = { send, trySend }): Reports {
+export function createReports(
+  { values, short, takeReached, unused, forget }: Sources,
+  channel: Channel = { send, trySend },
+): Reports {
   let timer: NodeJS.Timeout | undefined;
-  let told = new Float64Array();
+  let told: Counters = { services: new Float64Array(), endpoints: new Float64Array() };
   let toldShort: Shortages = {};
 
   /** What has changed, through a channel that may not take it: then it is told with the next. */
   function tell(through: (message: ToPrimary) => boolean, id: number | null): void {
     const now = values();
+    const retired = unused();
     const nowShort = short();
     const more = Object.entries(nowShort).flatMap(([what, count]) => {
       const since = count - (toldShort[what] ?? 0);
@@ -67,14 +75,17 @@ export function createReports({ values, short, takeReached }: Sources, channel: 
     const isTaken = through({
       kind: 'counters',
       id,
-      changes: changesSince(told, now),
+      services: changesSince(told.services, now.services),
+      endpoints: changesSince(told.endpoints, now.endpoints),
       short: Object.fromEntries(more),
       rssBytes: rss(),
       reached: takeReached(),
+      retired,
     });
     if (!isTaken) return;
-    if (told.length === now.length) told.set(now);
-    else told = Float64Array.from(now);
+    // Both begin at zero again.
+    if (retired.length > 0) forget(retired);
+    told = { services: copyOf(now.services, told.services), endpoints: copyOf(now.endpoints, told.endpoints) };
     toldShort = nowShort;
   }
 
@@ -99,4 +110,11 @@ export function createReports({ values, short, takeReached }: Sources, channel: 
       tell(channel.send, null);
     },
   };
+}
+
+/** In the array of the last copy where it fits. */
+function copyOf(values: Float64Array, last: Float64Array): Float64Array {
+  if (last.length !== values.length) return Float64Array.from(values);
+  last.set(values);
+  return last;
 }

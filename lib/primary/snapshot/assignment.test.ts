@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordsAt } from './tables.ts';
+import { recordsAt } from './assignment.ts';
 
 test('no record is written that is below the log level', () => {
   const wanted = ['none', 'failed', 'all'] as const;

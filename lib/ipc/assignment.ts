@@ -1,0 +1,39 @@
+// What a worker is told once, before it begins: the services of its generation, and what never changes of them while it lives.
+// What changes is in the snapshots that follow. All ids are those of the primary's registry.
+
+import type { LogConnections, Method } from '../../config/plan.ts';
+
+export interface ServiceAssignment {
+  readonly id: number;
+  readonly name: string;
+  readonly method: Method;
+  readonly connectTimeoutMs: number;
+  readonly idleMs: number;
+  readonly keepaliveMs: number;
+  readonly halfClosedMs: number;
+  readonly drainMs: number;
+  /** 0: no limit. */
+  readonly reloadDrainMs: number;
+  /** How long a worker itself leaves an endpoint alone after a failed connect, until the primary says what is true. */
+  readonly cooldownMs: number;
+  /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
+  readonly start: number;
+  /** The service's own slot pool (see slots), or null when only the instance's pool 0 counts. */
+  readonly pool: number | null;
+}
+
+export interface Assignment {
+  readonly logConnections: LogConnections;
+  /** Connections that the descriptors of one worker carry; beyond them it refuses clients. Null: unknown. */
+  readonly carries: number | null;
+  readonly services: readonly ServiceAssignment[];
+}
+
+/** Comes with the bound handle: after a switch of addresses later than the rest. */
+export interface ListenerAssignment {
+  readonly id: number;
+  /** The service that its clients get. */
+  readonly service: number;
+  readonly backlog: number;
+  readonly keepaliveMs: number;
+}

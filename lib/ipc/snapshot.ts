@@ -1,0 +1,36 @@
+// What a worker is told of the endpoints, whenever something changes. The channel keeps the order and loses nothing, so the first
+// snapshot says all and each further one what is not as the one before it said: of 800 endpoints mostly one.
+
+/** A lower tier is tried first; within one tier the service's method decides. */
+export const TIER_USABLE = 0; // up, or not checked yet
+export const TIER_COOLING = 1; // up, but a connect failed a moment ago
+export const TIER_DOWN = 2; // down or unresolved: only when nothing else is left (fail open)
+
+export interface EndpointSnapshot {
+  /** Also the engine's target. */
+  readonly id: number;
+  readonly service: number;
+  /** `host:port` as configured, for records and logs. */
+  readonly name: string;
+  /** An IP literal, or null while the name has never resolved: then it cannot be tried. */
+  readonly ip: string | null;
+  readonly port: number;
+  readonly tier: number;
+  /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
+  readonly provenAt: number;
+}
+
+export interface ServiceSnapshot {
+  readonly id: number;
+  /** Protection mode is on: fewer retries for each client. */
+  readonly guarded: boolean;
+  /** Its endpoints in the order of the round. One that was there before and is not now is retired. */
+  readonly endpoints: readonly number[];
+}
+
+export interface Snapshot {
+  readonly services: readonly ServiceSnapshot[];
+  readonly endpoints: readonly EndpointSnapshot[];
+  /** Remote connections, those of all other workers, as last counted: endpoint and how many, in turn. */
+  readonly remote: readonly number[];
+}

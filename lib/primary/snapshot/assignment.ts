@@ -1,0 +1,49 @@
+// What the workers of a plan are told once.
+
+import { connectionsCarried } from '../../../config/advice.ts';
+import { thisMachine } from '../../../config/machine.ts';
+import type { LogConnections, LogLevel, Plan } from '../../../config/plan.ts';
+import type { Assignment } from '../../ipc/assignment.ts';
+import type { SlotBook } from '../limits/slot-book.ts';
+import type { Registry } from '../registry.ts';
+import type { Tally } from '../stats/tally.ts';
+import { serviceSum } from '../stats/totals.ts';
+
+/** Workers inherit the primary's limit. */
+const { descriptors } = thisMachine();
+
+export interface AssignmentSources {
+  readonly registry: Registry;
+  readonly slots: SlotBook;
+  readonly tally: Tally;
+}
+
+export function assignmentFor(plan: Plan, { registry, slots, tally }: AssignmentSources): Assignment {
+  return {
+    logConnections: recordsAt(plan.logLevel, plan.logConnections),
+    carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
+    services: plan.services.map((service) => {
+      const { name, method, runtime } = service;
+      return {
+        id: registry.service(name),
+        name,
+        method,
+        connectTimeoutMs: runtime.connectTimeoutMs,
+        idleMs: runtime.idleMs,
+        keepaliveMs: runtime.keepaliveMs,
+        halfClosedMs: runtime.halfClosedMs,
+        drainMs: runtime.drainMs,
+        reloadDrainMs: runtime.reloadDrainMs,
+        cooldownMs: runtime.cooldownMs,
+        start: serviceSum(tally.totals, name).clients.accepted_total,
+        pool: slots.poolOf(service),
+      };
+    }),
+  };
+}
+
+/** Those of failed connections are warnings, all others are information: a higher log level leaves them out. */
+export function recordsAt(level: LogLevel, wanted: LogConnections): LogConnections {
+  if (level === 'error') return 'none';
+  return level === 'warn' && wanted === 'all' ? 'failed' : wanted;
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { parseConfig } from '../../../config/load.ts';
+import type { Plan } from '../../../config/plan.ts';
+import { endpointAt } from '../../ipc/counters.ts';
+import type { ToWorker } from '../../ipc/messages.ts';
+import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
+import type { StandIn } from '../../testing/process-stand-in.ts';
+import { processStandIn } from '../../testing/process-stand-in.ts';
+import { createRegistry } from '../registry.ts';
+import { createTally } from '../stats/tally.ts';
+import type { Services } from '../upstream/services.ts';
+import { createPublisher } from './publisher.ts';
+
+function planOf(ports: readonly number[], method = 'round_robin'): Plan {
+  const backends = ports.map((port) => `{ host: 127.0.0.1, port: ${port} }`).join(', ');
+  return parseConfig(`port: 9\nmethod: ${method}\nbackends: [${backends}]\n`, '/config.yaml').plan ?? assert.fail();
+}
+
+/** A worker whose snapshots leave when the test says so. */
+interface Listener {
+  readonly process: StandIn;
+  readonly heard: Snapshot[];
+  /** What it was sent last is on its way until then. */
+  readonly arrive: () => void;
+  readonly take: () => Snapshot[];
+}
+
+function scene(t: TestContext, plans: Plan[]) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const registry = createRegistry();
+  const tally = createTally(registry);
+  const state = { guarded: false };
+  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'>>();
+  const services = {
+    endpoint: (_: string, address: string) => tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 },
+    guarded: () => state.guarded,
+  } as unknown as Services;
+  const workers: StandIn[] = [];
+  const publisher = createPublisher({
+    registry,
+    services,
+    tally,
+    planOf: (generation) => plans[generation] ?? null,
+    workers: () => workers,
+  });
+  function worker(pid: number, generation = 0): Listener {
+    const heard: Snapshot[] = [];
+    let done: (() => void) | undefined;
+    const process = {
+      ...processStandIn(pid),
+      generation,
+      send(message: ToWorker, sent?: () => void) {
+        assert.equal(message.kind, 'snapshot');
+        if (message.kind === 'snapshot') heard.push(message.snapshot);
+        done = sent;
+      },
+    };
+    workers.push(process);
+    tally.join(process);
+    const arrive = (): void => {
+      const sent = done;
+      done = undefined;
+      sent?.();
+    };
+    return { process, heard, arrive, take: () => heard.splice(0) };
+  }
+  const pass = (): void => t.mock.timers.tick(100);
+  return { registry, tally, tiers, state, publisher, worker, pass };
+}
+
+const idsOf = ({ endpoints }: Snapshot): number[] => endpoints.map(({ id }) => id);
+
+test('the first snapshot says all, each further one what has changed, and nothing is said when nothing has', (t) => {
+  const { tiers, state, publisher, worker, pass } = scene(t, [planOf([1, 2, 3])]);
+  const it = worker(1);
+  publisher.push(it.process);
+  const [first] = it.take();
+  assert.deepEqual(first?.services, [{ id: 0, guarded: false, endpoints: [0, 1, 2] }]);
+  assert.deepEqual(
+    first.endpoints.map(({ id, name }) => [id, name]),
+    [
+      [0, '127.0.0.1:1'],
+      [1, '127.0.0.1:2'],
+      [2, '127.0.0.1:3'],
+    ],
+  );
+  it.arrive();
+  publisher.changed();
+  pass();
+  assert.deepEqual(it.take(), []);
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 2, provenAt: 0 });
+  publisher.changed();
+  pass();
+  const [second] = it.take();
+  assert.deepEqual([second?.services, second?.endpoints.map(({ id, tier }) => [id, tier])], [[], [[1, 2]]]);
+  it.arrive();
+  state.guarded = true;
+  publisher.changed();
+  pass();
+  assert.deepEqual(
+    it.take().map(({ services, endpoints }) => [services[0]?.guarded, endpoints]),
+    [[true, []]],
+  );
+});
+
+test('what changes while a snapshot is on its way goes out once, afterwards, as it is then', (t) => {
+  const { tiers, publisher, worker, pass } = scene(t, [planOf([1, 2])]);
+  const it = worker(1);
+  publisher.push(it.process);
+  it.take();
+  for (const tier of [1, 2, 1, 0, 2]) {
+    tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier, provenAt: 0 });
+    publisher.changed();
+    pass();
+  }
+  assert.deepEqual(it.take(), []);
+  it.arrive();
+  assert.deepEqual(
+    it.take().map(({ endpoints }) => endpoints.map(({ id, tier }) => [id, tier])),
+    [[[0, 2]]],
+  );
+  it.arrive();
+  assert.deepEqual(it.take(), []);
+});
+
+test('workers of two plans hear of their own endpoints, and are not told again and again what the other has', (t) => {
+  const { publisher, worker, pass } = scene(t, [planOf([1, 2]), planOf([2, 3])]);
+  const [old, fresh] = [worker(1, 0), worker(2, 1)];
+  for (const { process } of [old, fresh]) publisher.push(process);
+  assert.deepEqual([old.take().map(idsOf), fresh.take().map(idsOf)], [[[0, 1]], [[1, 2]]]);
+  for (const { arrive } of [old, fresh]) arrive();
+  for (let i = 0; i < 3; i++) {
+    publisher.changed();
+    pass();
+  }
+  assert.deepEqual([old.take(), fresh.take()], [[], []]);
+});
+
+test('with least_connections each worker hears what the others hold, and only that', (t) => {
+  const plan = planOf([1, 2], 'least_connections');
+  const { registry, tally, publisher, worker, pass } = scene(t, [plan]);
+  const [a, b] = [worker(1), worker(2)];
+  for (const { process } of [a, b]) publisher.push(process);
+  for (const { take, arrive } of [a, b]) {
+    take();
+    arrive();
+  }
+  const second = registry.endpoint('default', '127.0.0.1:2');
+  const nothing = { id: null, services: [], short: {}, rssBytes: 0, reached: [], retired: [] };
+  tally.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 3] });
+  publisher.loadsChanged(plan);
+  pass();
+  assert.deepEqual([a.take(), b.take()], [[], [{ services: [], endpoints: [], remote: [second, 3] }]]);
+  publisher.loadsChanged(planOf([1]));
+  pass();
+  assert.deepEqual(b.take(), []);
+});
+
+test('an endpoint that a worker has retired is told anew where it came back', (t) => {
+  const plans = [planOf([1, 2])];
+  const { publisher, worker, pass } = scene(t, plans);
+  const it = worker(1);
+  publisher.push(it.process);
+  it.take();
+  it.arrive();
+  plans[0] = planOf([1]);
+  publisher.changed();
+  pass();
+  assert.deepEqual(
+    it.take().map(({ services }) => services[0]?.endpoints),
+    [[0]],
+  );
+  it.arrive();
+  assert.deepEqual([...publisher.inUse()], [0, 1], 'it may still have connections');
+  plans[0] = planOf([1, 2]);
+  publisher.changed();
+  pass();
+  it.take();
+  it.arrive();
+  publisher.retired(it.process, [1]);
+  pass();
+  assert.deepEqual(
+    it.take().map(({ services, endpoints }) => [services[0]?.endpoints, endpoints.map(({ id }) => id)]),
+    [[[0, 1], [1]]],
+  );
+});
+
+test('a worker that is gone is told nothing and uses nothing', (t) => {
+  const { publisher, worker, pass } = scene(t, [planOf([1])]);
+  const it = worker(1);
+  publisher.push(it.process);
+  it.process.state = 'gone';
+  publisher.forget(it.process);
+  publisher.changed();
+  pass();
+  assert.equal(it.heard.length, 1);
+  assert.deepEqual([...publisher.inUse()], []);
+});
+
+test('nothing is sent after cancel()', (t) => {
+  const { tiers, publisher, worker, pass } = scene(t, [planOf([1])]);
+  const it = worker(1);
+  publisher.push(it.process);
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 2, provenAt: 0 });
+  publisher.changed();
+  publisher.cancel();
+  pass();
+  it.arrive();
+  assert.equal(it.heard.length, 1);
+});

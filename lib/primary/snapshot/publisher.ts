@@ -1,0 +1,180 @@
+// When workers are told what is true of the endpoints. Owner of what each of them was told, and of the objects that say it.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
+import type { Registry } from '../registry.ts';
+import type { Tally } from '../stats/tally.ts';
+import { remoteConnections } from '../stats/totals.ts';
+import type { Services } from '../upstream/services.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
+import type { Told, Truth } from './difference.ts';
+import { difference, nothingTold } from './difference.ts';
+import { soon } from './soon.ts';
+
+export interface Publisher {
+  /** Tells the worker what it does not know yet, now. While a snapshot is on its way to it there is none; then what has changed meanwhile. */
+  push(worker: WorkerProcess): void;
+  /** A backend or a service is not what it was: all workers are told. */
+  changed(): void;
+  /** Connections came or went: workers of this plan are told where it matters to them. */
+  loadsChanged(plan: Plan): void;
+  /** The worker uses these endpoints no longer, and has forgotten them. */
+  retired(worker: WorkerProcess, endpoints: readonly number[]): void;
+  /** The worker is gone. */
+  forget(worker: WorkerProcess): void;
+  /** Endpoints that some worker may still use. */
+  inUse(): Iterable<number>;
+  /** Nothing is sent any more. */
+  cancel(): void;
+}
+
+export interface PublisherParts {
+  readonly registry: Registry;
+  readonly services: Services;
+  readonly tally: Tally;
+  /** Null when nobody knows it: then there is nothing to tell. */
+  planOf(generation: number): Plan | null;
+  /** All that live. */
+  workers(): readonly WorkerProcess[];
+}
+
+/** Changes that come within this time go out together. */
+const CHANGES_MS = 5;
+/** Loads change with every connection, and go to every worker: at most twenty rounds a second. */
+const LOADS_MS = 50;
+
+interface Line {
+  readonly told: Told;
+  /** A snapshot is on its way. */
+  isBusy: boolean;
+  /** Something has changed since. */
+  isStale: boolean;
+}
+
+export function createPublisher(parts: PublisherParts): Publisher {
+  const { registry, services, tally } = parts;
+  /** By pid. */
+  const lines = new Map<number, Line>();
+  const knownEndpoints = new Map<number, EndpointSnapshot>();
+  /** Two plans may have different endpoints for one service. */
+  const knownServices = new WeakMap<Plan, readonly ServiceSnapshot[]>();
+  let closed = false;
+
+  const round = soon(() => {
+    /** Workers of one plan hear the same. */
+    const truths = new Map<Plan, Truth>();
+    for (const worker of parts.workers()) {
+      const plan = worker.state === 'ready' ? parts.planOf(worker.generation) : null;
+      if (plan === null) continue;
+      const truth = truths.get(plan) ?? truthOf(plan);
+      truths.set(plan, truth);
+      publish(worker, plan, truth);
+    }
+  });
+
+  function truthOf(plan: Plan): Truth {
+    const endpoints: EndpointSnapshot[] = [];
+    const before = knownServices.get(plan) ?? [];
+    const all = plan.services.map(({ name, backends }, place) => {
+      const service = registry.service(name);
+      const own = backends.map(({ address, port }) => {
+        const id = registry.endpoint(name, address);
+        return endpointAsBefore({ id, service, name: address, port, ...services.endpoint(name, address) });
+      });
+      endpoints.push(...own);
+      const now = { id: service, guarded: services.guarded(name), endpoints: own.map(({ id }) => id) };
+      const known = before[place];
+      return known !== undefined && isSameService(known, now) ? known : now;
+    });
+    knownServices.set(plan, all);
+    return { services: all, endpoints };
+  }
+
+  function endpointAsBefore(now: EndpointSnapshot): EndpointSnapshot {
+    const before = knownEndpoints.get(now.id);
+    if (before !== undefined && isSameEndpoint(before, now)) return before;
+    knownEndpoints.set(now.id, now);
+    return now;
+  }
+
+  function publish(worker: WorkerProcess, plan: Plan, truth: Truth): void {
+    const line = lines.get(worker.pid) ?? { told: nothingTold(), isBusy: false, isStale: false };
+    lines.set(worker.pid, line);
+    if (line.isBusy) {
+      line.isStale = true;
+      return;
+    }
+    const byLoad = new Set(
+      plan.services.flatMap(({ name, method }) => (method === 'least_connections' ? [registry.service(name)] : [])),
+    );
+    const snapshot = difference(truth, line.told, ({ id, service }) =>
+      byLoad.has(service) ? remoteConnections(tally.totals, worker.pid, id) : null,
+    );
+    if (snapshot === null) return;
+    line.isBusy = true;
+    worker.send({ kind: 'snapshot', snapshot }, () => {
+      line.isBusy = false;
+      if (!line.isStale || closed) return;
+      line.isStale = false;
+      push(worker);
+    });
+  }
+
+  function push(worker: WorkerProcess): void {
+    const plan = parts.planOf(worker.generation);
+    if (plan !== null && worker.state !== 'gone') publish(worker, plan, truthOf(plan));
+  }
+
+  return {
+    push,
+    changed: () => round.within(CHANGES_MS),
+    loadsChanged(plan) {
+      if (plan.services.some(({ method }) => method === 'least_connections')) round.within(LOADS_MS);
+    },
+    retired(worker, endpoints) {
+      const told = lines.get(worker.pid)?.told;
+      for (const endpoint of endpoints) {
+        // Where it came back meanwhile all of it is told anew.
+        const service = told?.endpoints.get(endpoint)?.service;
+        if (service !== undefined) told?.services.delete(service);
+        told?.endpoints.delete(endpoint);
+        told?.remote.delete(endpoint);
+      }
+      if (endpoints.length > 0) round.within(CHANGES_MS);
+    },
+    forget(worker) {
+      lines.delete(worker.pid);
+      const used = new Set(inUse());
+      for (const id of knownEndpoints.keys()) if (!used.has(id)) knownEndpoints.delete(id);
+    },
+    inUse,
+    cancel() {
+      closed = true;
+      round.cancel();
+    },
+  };
+
+  function* inUse(): Generator<number> {
+    for (const { told } of lines.values()) yield* told.endpoints.keys();
+  }
+}
+
+function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
+  return (
+    a.name === b.name &&
+    a.service === b.service &&
+    a.ip === b.ip &&
+    a.port === b.port &&
+    a.tier === b.tier &&
+    a.provenAt === b.provenAt
+  );
+}
+
+function isSameService(a: ServiceSnapshot, b: ServiceSnapshot): boolean {
+  return (
+    a.id === b.id &&
+    a.guarded === b.guarded &&
+    a.endpoints.length === b.endpoints.length &&
+    a.endpoints.every((endpoint, i) => endpoint === b.endpoints[i])
+  );
+}

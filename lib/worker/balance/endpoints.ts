@@ -1,0 +1,90 @@
+// The endpoints that clients may get, as the snapshots say. Owner of the services' lists and of what is known of each endpoint;
+// read by the balancer on every connect, so both are plain objects found by their ids.
+
+import type { ServiceAssignment } from '../../ipc/assignment.ts';
+import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
+
+export interface Endpoint {
+  readonly id: number;
+  readonly name: string;
+  readonly ip: string | null;
+  readonly port: number;
+  readonly tier: number;
+  /** Live connections of all other workers to it, as last counted. */
+  readonly remote: number;
+}
+
+export interface Service extends ServiceAssignment {
+  readonly guarded: boolean;
+  /** In the order of the round. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** An endpoint that leads to an address that the engine does not know yet. */
+export interface Moved {
+  readonly id: number;
+  readonly service: number;
+  readonly ip: string;
+  readonly port: number;
+}
+
+export interface Endpoints {
+  /** Both by id, with holes. */
+  readonly services: readonly (Service | undefined)[];
+  readonly all: readonly (Endpoint | undefined)[];
+  /** Those that were retired by a snapshot; known until forget(). */
+  readonly retired: ReadonlySet<number>;
+  /** Returns what the engine has to be told: it asks the system about each address, and most snapshots change none. */
+  use(snapshot: Snapshot): readonly Moved[];
+  /** Nothing uses it any more. */
+  forget(endpoint: number): void;
+}
+
+export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoints {
+  const services: (Mutable<Service> | undefined)[] = [];
+  const all: (Mutable<Endpoint> | undefined)[] = [];
+  const retired = new Set<number>();
+  for (const service of assigned) services[service.id] = { ...service, guarded: false, endpoints: [] };
+
+  /** Returns whether it leads elsewhere now. */
+  function learn(it: EndpointSnapshot): boolean {
+    const known = all[it.id];
+    if (known === undefined) {
+      all[it.id] = { id: it.id, name: it.name, ip: it.ip, port: it.port, tier: it.tier, remote: 0 };
+      return it.ip !== null;
+    }
+    const isMoved = it.ip !== null && (known.ip !== it.ip || known.port !== it.port);
+    known.ip = it.ip;
+    known.port = it.port;
+    known.tier = it.tier;
+    return isMoved;
+  }
+
+  return {
+    services,
+    all,
+    retired,
+    use(snapshot) {
+      const moved = snapshot.endpoints.filter(learn);
+      for (const { id, guarded, endpoints } of snapshot.services) {
+        const service = services[id];
+        if (service === undefined) continue;
+        for (const before of service.endpoints) retired.add(before.id);
+        service.guarded = guarded;
+        service.endpoints = endpoints.flatMap((endpoint) => all[endpoint] ?? []);
+        for (const now of service.endpoints) retired.delete(now.id);
+      }
+      for (let i = 0; i + 1 < snapshot.remote.length; i += 2) {
+        const endpoint = all[snapshot.remote[i] ?? -1];
+        if (endpoint !== undefined) endpoint.remote = snapshot.remote[i + 1] ?? 0;
+      }
+      return moved.flatMap(({ id, service, ip, port }) => (ip === null ? [] : [{ id, service, ip, port }]));
+    },
+    forget(endpoint) {
+      all[endpoint] = undefined;
+      retired.delete(endpoint);
+    },
+  };
+}

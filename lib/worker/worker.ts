@@ -1,0 +1,140 @@
+// All of a worker that does not belong to its process, made from its assignment: admission, policy, engine and reports, and
+// what the primary's messages do to them.
+
+import type { BoundHandle, CreateEngine, Shortages } from '../engine/engine.ts';
+import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
+import { send, sendLast } from '../ipc/channel.ts';
+import type { ToWorker } from '../ipc/messages.ts';
+import type { Snapshot } from '../ipc/snapshot.ts';
+import { unreachable } from '../unreachable.ts';
+import { createAdmission } from './admission/admission.ts';
+import { giveMemoryBack } from './at-rest.ts';
+import { createEndpoints } from './balance/endpoints.ts';
+import { createDraining } from './draining.ts';
+import { createPolicy } from './policy.ts';
+import type { Records } from './report/records.ts';
+import { createReporter } from './report/reporter.ts';
+import { createReports } from './report/reports.ts';
+import { watchShortages } from './report/shortages.ts';
+import { createRouting } from './routing.ts';
+
+export interface WorkerParts {
+  /** 1 … workers. */
+  readonly id: number;
+  readonly create: CreateEngine;
+  readonly records: Records;
+}
+
+export interface Worker {
+  receive(message: Exclude<ToWorker, { kind: 'assignment' }>, handle: unknown): void;
+  /** See the message `drain`; also called again, to hurry. */
+  drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+}
+
+export function createWorker(assignment: Assignment, { id, create, records }: WorkerParts): Worker {
+  const { services, logConnections } = assignment;
+  const reporter = createReporter();
+  const routing = createRouting();
+  const admission = createAdmission(assignment, (connection, admitted) => {
+    engine.decide(connection, policy.decide(connection, admitted));
+  });
+  const policy = createPolicy({
+    worker: id,
+    logConnections,
+    routing,
+    endpoints: createEndpoints(services),
+    admission,
+    reporter,
+    records,
+    clientAddress: (connection) => engine.clientAddress(connection),
+  });
+  const engine = create(policy);
+  for (const service of services) engine.service(service.id, service);
+  const shortages = watchShortages(shortOf, reporter);
+  const reports = createReports({
+    values: () => policy.counters(engine.bytes),
+    short: shortOf,
+    takeReached: () => policy.takeReached(),
+    unused: () => policy.unused().filter((endpoint) => engine.unroute(endpoint)),
+    forget: (endpoints) => policy.forget(endpoints),
+  });
+  const draining = createDraining(engine, routing, finish, rest);
+  reports.begin(services.some(({ method }) => method === 'least_connections'));
+
+  /** Absolute counts by what was short. */
+  function shortOf(): Shortages {
+    const refused = admission.beyondDescriptors;
+    return { ...engine.shortages(), ...(refused > 0 && { descriptors: refused }) };
+  }
+
+  function use(snapshot: Snapshot): void {
+    for (const { id: endpoint, service, ip, port } of policy.use(snapshot)) engine.route(endpoint, service, ip, port);
+  }
+
+  function listen(listener: ListenerAssignment, handle: unknown): void {
+    if (!isBoundHandle(handle)) {
+      send({ kind: 'listen_failed', listener: listener.id, code: 'EINVAL' });
+      return;
+    }
+    routing.add(listener);
+    try {
+      engine.listen(listener.id, handle, listener);
+      send({ kind: 'listening', listener: listener.id });
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      send({ kind: 'listen_failed', listener: listener.id, code });
+    }
+  }
+
+  function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
+    engine.stopAccepting();
+    policy.cutFor(why);
+    admission.drain();
+    draining.told(services, timeoutMs, why);
+  }
+
+  /** Some connections stay for long: what was needed for new ones is given back. */
+  function rest(): void {
+    // Nobody waits for a slot any longer.
+    admission.close();
+    shortages.close();
+    reports.rest();
+    void giveMemoryBack();
+  }
+
+  function finish(cut: number): void {
+    shortages.close();
+    reporter.close();
+    reports.close();
+    admission.close();
+    engine.close();
+    // Not before pipe and channel have written it: the last records and counters are on them too.
+    records.close(() => sendLast({ kind: 'drained', cut }, () => process.exit(0)));
+  }
+
+  return {
+    drain,
+    receive(message, handle) {
+      switch (message.kind) {
+        case 'snapshot':
+          return use(message.snapshot);
+        case 'listen':
+          return listen(message.listener, handle);
+        case 'slots':
+          return admission.slots(message);
+        case 'recall':
+          return admission.recall(message.pool);
+        case 'report':
+          return reports.answer(message.id);
+        case 'drain':
+          return drain(message.timeoutMs, message.why);
+        default:
+          return unreachable(message);
+      }
+    },
+  };
+}
+
+function isBoundHandle(handle: unknown): handle is BoundHandle {
+  return typeof handle === 'object' && handle !== null && 'listen' in handle && 'fd' in handle;
+}
