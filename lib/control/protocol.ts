@@ -1,5 +1,4 @@
-// What the primary says over its control socket: JSON over HTTP on `bal.sock`. `Status` is also what `bal status --json`
-// prints, so its keys are a contract with users: never rename or remove one.
+// JSON over HTTP on `bal.sock`. `Status` is what `bal status --json` prints, a contract with users: no key ever goes.
 //
 //   GET  /status             → Status
 //   GET  /plan               → Plan, the configuration in use (config/plan.ts)

@@ -1,5 +1,5 @@
-// What engine.ts promises when nothing comes, when all is to end, how it is ended, when something runs short, and in disorder; held
-// against every engine that can run here.
+// What engine.ts promises when nothing comes, when all is to end, how it is ended, when something runs short, and in
+// disorder; held against every engine that can run here.
 
 import { hold } from '../testing/engine/engines.ts';
 import { halfClosedTests } from '../testing/engine/half-closed.ts';

@@ -1,8 +1,8 @@
 // The seam between what decides and what moves bytes. An engine accepts clients, asks the policy where each goes,
 // connects, relays, times out and closes; it never chooses a backend. Two engines stand behind this seam, js.ts and
 // native.ts, and contract.test.ts holds both to what is written here. All ids are small integers, so that the native
-// engine's calls carry numbers only. They come and go as the caller likes, but not every number at once: tables are as long
-// as the largest of them.
+// engine's calls carry numbers only. They come and go as the caller likes, but not every number at once: tables are as
+// long as the largest of them.
 //
 // Life of a connection, as the policy sees it:
 //
@@ -10,14 +10,14 @@
 //             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
 //             └─► REFUSE ─────────────────────────────────────────────────► ended
 //
-// A connection belongs to its listener from the beginning, and to the service of the target that was named last from the first
-// target on: the listener says what its socket inherits, the service how long to wait for what.
+// A connection belongs to its listener from the beginning, and to the service of the target that was named last from
+// the first target on: the listener says what its socket inherits, the service how long to wait for what.
 //
-// What the engine ends by itself (idle, cut) it ends well: both sides get a FIN after what was passed on so far, and what the
-// kernel has of it is delivered, also when this process is gone. Where bytes would be missing in the middle both get a reset,
-// so that nobody takes half an answer for a whole one: bytes that the engine holds or that lie unread, and when it is cut also
-// where more than 4 KiB have come from a side that has not ended, some within a second (js: two). Likewise a client without a
-// backend. The native engine first passes on what can be passed on at once.
+// What the engine ends by itself (idle, cut) it ends well: both sides get a FIN after what was passed on so far, and
+// what the kernel has of it is delivered, also when this process is gone. Where bytes would be missing in the middle
+// both get a reset, so that nobody takes half an answer for a whole one: bytes that the engine holds or that lie
+// unread, and when it is cut also where more than 4 KiB have come from a side that has not ended, some within a second
+// (js: two). Likewise a client without a backend. The native engine first passes on what can be passed on at once.
 //
 // Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection.
 
@@ -28,15 +28,15 @@ export const WAIT = -2;
 
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
-/** `local` is our own shortage (descriptors, ports, memory): never held against a backend. */
+/** `local` is our own exhaustion (descriptors, ports, memory): never held against a backend. */
 export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
 export type ConnectFailureCode = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** How a connection ended. The order is part of the native engine's protocol. */
 export const ENDS = [
   'client_closed', // both directions ended cleanly, the client's first
-  'backend_closed', // both directions ended cleanly, the backend's first; or the backend did, and the client was silent for halfClosedMs
-  'client_reset', // the client reset, its network failed or it vanished after the backend was connected; the backend gets a reset
+  'backend_closed', // … the backend's first; or the backend ended, and the client was silent for halfClosedMs
+  'client_reset', // the client, once it had a backend, reset, vanished or its network failed; the backend gets a reset
   'backend_reset', // the backend reset, its network failed or it vanished; the client gets a reset
   'idle', // nothing moved in either direction for idleMs
   'cut', // closed by cut() or close()
@@ -45,7 +45,10 @@ export const ENDS = [
 ] as const;
 export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
-/** The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for clientAddress(). */
+/**
+ * The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for
+ * clientAddress().
+ */
 export interface Policy {
   /** A client was accepted on `listener`. Returns a target, REFUSE or WAIT. */
   accepted(connection: number, listener: number): number;
@@ -53,7 +56,10 @@ export interface Policy {
   failed(connection: number, cause: ConnectFailureCode): number;
   /** The backend is connected; relaying begins. */
   connected(connection: number): void;
-  /** The connection is over and the id free. Bytes are what was relayed: `bytesIn` client → backend, `bytesOut` backend → client. */
+  /**
+   * The connection is over and the id free. Bytes are what was relayed: `bytesIn` client → backend, `bytesOut` backend
+   * → client.
+   */
   ended(connection: number, end: EndCode, bytesIn: number, bytesOut: number): void;
 }
 
@@ -69,21 +75,22 @@ export interface ServiceSettings {
   /** For one attempt. */
   readonly connectTimeoutMs: number;
   /**
-   * Counted from the last byte that moved in either direction, on a wire or through the engine: a reader that still takes what
-   * the kernel has for it is not idle, one that has stopped is. Precision: early never, late by at most a second or a tenth of
-   * it, whichever is more. (The js engine, on Linux only: see js/sweeper.ts.)
+   * Counted from the last byte that moved in either direction, on a wire or through the engine: a reader that still
+   * takes what the kernel has for it is not idle, one that has stopped is. Precision: early never, late by at most a
+   * second or a tenth of it, whichever is more. (The js engine, on Linux only: see js/sweeper.ts.)
    */
   readonly idleMs: number;
   /**
-   * Silence before TCP's first keepalive probe, towards the backend; 0: none are sent. Whole seconds count, at least one. A peer
-   * that does not answer has vanished after six more probes, 10 s apart (js: ten, 1 s apart); one that leaves bytes unanswered
-   * too, be it backend or client (js: only when TCP gives up, after a quarter of an hour). A connection younger than 5 s has no
-   * probes towards its backend.
+   * Silence before TCP's first keepalive probe, towards the backend; 0: none are sent. Whole seconds count, at least
+   * one. A peer that does not answer has vanished after six more probes, 10 s apart (js: ten, 1 s apart); one that
+   * leaves bytes unanswered too, be it backend or client (js: only when TCP gives up, after a quarter of an hour). A
+   * connection younger than 5 s has no probes towards its backend.
    */
   readonly keepaliveMs: number;
   /**
-   * How long a silent client is kept after its backend has ended its direction and it has been told: from then, or the last
-   * byte that moved after it. Bytes that wait for the backend are not those of a silent client. Precision as for idleMs.
+   * How long a silent client is kept after its backend has ended its direction and it has been told: from then, or the
+   * last byte that moved after it. Bytes that wait for the backend are not those of a silent client. Precision as for
+   * idleMs.
    */
   readonly halfClosedMs: number;
 }
@@ -97,7 +104,7 @@ export interface BoundHandle {
 }
 
 /** What the engine had to give up because this machine ran short, by errno name: `accept EMFILE` → count. */
-export type Shortages = Readonly<Record<string, number>>;
+export type Exhaustion = Readonly<Record<string, number>>;
 
 /** Connections: those that came over a listener, or those that lead to a target, or to one of a service's. */
 export type Whose = { readonly listener: number } | { readonly service: number } | { readonly target: number };
@@ -105,25 +112,26 @@ export type Whose = { readonly listener: number } | { readonly service: number }
 export interface Engine {
   readonly name: 'native' | 'js';
   /**
-   * Bytes relayed so far, live: [2 × target] client → backend, [2 × target + 1] backend → client, from 0 on when a target is
-   * routed that led nowhere. Written by the engine, read by whoever counts. To be taken from the engine each time: route() may
-   * put a longer array in its place, and only that one is written from then on. Beyond its end everything is 0.
+   * Bytes relayed so far, live: [2 × target] client → backend, [2 × target + 1] backend → client, from 0 on when a
+   * target is routed that led nowhere. Written by the engine, read by whoever counts. To be taken from the engine each
+   * time: route() may put a longer array in its place, and only that one is written from then on. Beyond its end
+   * everything is 0.
    */
   readonly bytes: Float64Array;
   /**
-   * Sets or replaces what holds for connections to the service's targets. Connections under way follow at once; keepalive
-   * probes that have begun stay as they are.
+   * Sets or replaces what holds for connections to the service's targets. Connections under way follow at once;
+   * keepalive probes that have begun stay as they are.
    */
   service(service: number, settings: ServiceSettings): void;
   /**
-   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. Throws when there is no
-   * such service, or when the target is another service's: a target keeps its service until it is retired.
+   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. Throws when
+   * there is no such service, or when the target is another service's: a target keeps its service until it is retired.
    */
   route(target: number, service: number, ip: string, port: number): void;
   /**
-   * Retires a target: who names it from now on has `failed` with 'other'. Returns whether it leads nowhere now; false, and nothing
-   * has changed, while a connection has it as its last one. So nobody counts bytes for a target that is gone, and its id may be
-   * routed anew.
+   * Retires a target: who names it from now on has `failed` with 'other'. Returns whether it leads nowhere now; false,
+   * and nothing has changed, while a connection has it as its last one. So nobody counts bytes for a target that is
+   * gone, and its id may be routed anew.
    */
   unroute(target: number): boolean;
   /**
@@ -136,15 +144,15 @@ export interface Engine {
   /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */
   stopAccepting(): void;
   /**
-   * Ends these connections and returns how many were cut by it; `ended` is called for each before it returns. One that has no
-   * target yet is its listener's only.
+   * Ends these connections and returns how many were cut by it; `ended` is called for each before it returns. One that
+   * has no target yet is its listener's only.
    */
   cut(whose: Whose): number;
   /** Connections between `accepted` and `ended`. */
   readonly active: number;
   /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;
-  shortages(): Shortages;
+  exhaustion(): Exhaustion;
   /** stopAccepting(), cut() all, free everything. The engine must not be used afterwards. */
   close(): void;
 }

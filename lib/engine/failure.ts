@@ -10,7 +10,7 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['EHOSTDOWN', 'unreachable'],
   ['ENETDOWN', 'unreachable'],
   ['ECONNRESET', 'reset'],
-  // Our own shortage: descriptors, memory, or no local port left to connect from.
+  // Our own exhaustion: descriptors, memory, or no local port left to connect from.
   ['EMFILE', 'local'],
   ['ENFILE', 'local'],
   ['ENOBUFS', 'local'],

@@ -1,6 +1,6 @@
 // Typed access to the parts of Node's TCP handles that its documentation does not name. They have been the same from
-// Node 20 to 26; everything taken from them is looked at before it is used, so that a Node which changes them says so at
-// start and not in the middle of traffic.
+// Node 20 to 26; everything taken from them is looked at before it is used, so that a Node which changes them says so
+// at start and not in the middle of traffic.
 
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
@@ -64,8 +64,8 @@ export type Bound =
 /**
  * Binds a TCP socket without listening on it. `ip` is a literal, `port` may be 0.
  *
- * `_createServerHandle` is not in Node's documentation, but exported and unchanged from Node 20 to 26: node:cluster itself binds
- * with it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
+ * `_createServerHandle` is not in Node's documentation, but exported and unchanged from Node 20 to 26: node:cluster
+ * itself binds with it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
  */
 export function bindTcp(ip: string, port: number): Bound {
   const create: unknown = Reflect.get(net, '_createServerHandle');

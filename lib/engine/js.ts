@@ -9,7 +9,7 @@ import type {
   ListenerSettings,
   Policy,
   ServiceSettings,
-  Shortages,
+  Exhaustion,
   Whose,
 } from './engine.ts';
 import { WAIT } from './engine.ts';
@@ -38,7 +38,7 @@ class JsEngine implements Engine, Core {
   readonly #listeners = new Set<Listener>();
   readonly #connections: (Connection | undefined)[] = [];
   readonly #freeIds: number[] = [];
-  readonly #shortages = new Map<string, number>();
+  readonly #exhausted = new Map<string, number>();
   #watched: Connection[] = [];
   readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
   readonly #sweeper = new Sweeper(this.#connections);
@@ -71,7 +71,7 @@ class JsEngine implements Engine, Core {
 
   #accept(listener: Listener, status: number, client: unknown): void {
     if (status !== 0) {
-      this.shortage(systemError('accept', status));
+      this.exhausted(systemError('accept', status));
       return;
     }
     const id = this.#freeIds.pop() ?? this.#connections.length;
@@ -117,13 +117,13 @@ class JsEngine implements Engine, Core {
     this.#freeIds.push(connection.id);
   }
 
-  shortage(error: NodeJS.ErrnoException): void {
+  exhausted(error: NodeJS.ErrnoException): void {
     const what = `${error.syscall} ${error.code}`;
-    this.#shortages.set(what, (this.#shortages.get(what) ?? 0) + 1);
+    this.#exhausted.set(what, (this.#exhausted.get(what) ?? 0) + 1);
   }
 
-  shortages(): Shortages {
-    return Object.fromEntries(this.#shortages);
+  exhaustion(): Exhaustion {
+    return Object.fromEntries(this.#exhausted);
   }
 
   clientAddress(id: number): string {

@@ -1,5 +1,5 @@
-// The native engine at its limit of descriptors: whom it accepts it serves, and a client that it cannot serve it leaves to
-// another worker.
+// The native engine at its limit of descriptors: whom it accepts it serves, and a client that it cannot serve it leaves
+// to another worker.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,8 +21,8 @@ async function asking(t: TestContext, port: number): Promise<Peer> {
 
 async function shortOnce(it: Hosted): Promise<void> {
   for (;;) {
-    const { shortages } = await it.report();
-    if (Object.keys(shortages).length > 0) return;
+    const { exhaustion } = await it.report();
+    if (Object.keys(exhaustion).length > 0) return;
   }
 }
 

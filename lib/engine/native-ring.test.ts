@@ -1,5 +1,5 @@
-// Messages sent together: that they are, and that it makes no difference to anybody. The engine is in a process of its own,
-// which is stopped while messages for it gather, so that it finds them all in one round.
+// Messages sent together: that they are, and that it makes no difference to anybody. The engine is in a process of its
+// own, which is stopped while messages for it gather, so that it finds them all in one round.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// What workers see of each other, with engines in processes of their own that share a listening socket and a scoreboard.
+// What workers see of each other, with engines in processes of their own that share a listening socket and a
+// scoreboard.
 
 import assert from 'node:assert/strict';
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
@@ -63,7 +64,8 @@ test('a rush of clients is dealt out evenly to those who listen', { skip }, asyn
   t.after(() => handle.close());
   const first = await host(t, [target], { handle, scoreboard, row: 1 });
   const second = await host(t, [target], { handle, scoreboard, row: 2 });
-  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up for it.
+  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up
+  // for it.
   let held = [0, 64];
   for (let rush = 1; rush <= 10; rush++) {
     await all(t, first.port, 64);

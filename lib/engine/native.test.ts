@@ -49,7 +49,9 @@ function linkOf(path: string): string {
   }
 }
 
-/** Runs one test file of .build/ by itself, started by `wrapper`, and returns what it printed when it failed, else ''. */
+/**
+ * Runs one test file of .build/ by itself, started by `wrapper`, and returns what it printed when it failed, else ''.
+ */
 async function run(
   file: string,
   env: NodeJS.ProcessEnv,
@@ -110,7 +112,7 @@ test('wrong arguments throw and change nothing', { skip }, (t) => {
   assert.throws(() => engine.clientAddress(-1), TypeError);
   engine.decide(4711, 0);
   assert.equal(engine.cut({ listener: 17 }), 0);
-  assert.deepEqual(engine.shortages(), {});
+  assert.deepEqual(engine.exhaustion(), {});
 });
 
 test('a closed engine throws instead of doing anything', { skip }, () => {
@@ -263,7 +265,8 @@ for (const lacking of ['splice', 'splice_out', 'exclusive,accept4', 'uring', 'ur
   });
 }
 
-// A network of its own in which every socket has the smallest buffers there are, so that hardly a message is sent whole.
+// A network of its own in which every socket has the smallest buffers there are, so that hardly a message is sent
+// whole.
 const SMALL_BUFFERS = `ip link set lo up && cd /proc/sys/net/ipv4 &&
   echo 4096 4096 4096 > tcp_wmem && echo 4096 4096 4096 > tcp_rmem && exec "$@"`;
 const small = ['unshare', '-rn', 'sh', '-c', SMALL_BUFFERS, 'sh'] as const;
@@ -301,14 +304,14 @@ test(
       (async () => {
         for (;;) {
           const report = await it.report();
-          if (Object.keys(report.shortages).length > 0) return report;
+          if (Object.keys(report.exhaustion).length > 0) return report;
         }
       })(),
-      'the shortage is counted',
+      'the exhaustion is counted',
     );
     assert.ok(served() < 40, 'not all fit');
     assert.deepEqual(short.ends, {}, 'nobody was turned away');
-    for (const name of Object.keys(short.shortages)) assert.match(name, /^(accept|socket|pipe) EMFILE$/);
+    for (const name of Object.keys(short.exhaustion)) assert.match(name, /^(accept|socket|pipe) EMFILE$/);
     // Established ones go on; the pause between two tries keeps the processor free.
     const first = peers[0];
     assert.ok(first !== undefined);

@@ -1,5 +1,5 @@
-// The native engine: finds the addon built from native/ and puts the seam over it. The addon asks with numbers and writes
-// what needs no answer into `records`, which are read here, in order, before the question that came with them.
+// The native engine: finds the addon built from native/ and puts the seam over it. The addon asks with numbers and
+// writes what needs no answer into `records`, which are read here, in order, before the question that came with them.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,12 +9,12 @@ import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy, Whose } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 8;
+const PROTOCOL = 9;
 
 /** What native/addon.c makes. */
 interface NativeEngine extends Pick<
   Engine,
-  'bytes' | 'route' | 'unroute' | 'decide' | 'stopAccepting' | 'clientAddress' | 'shortages' | 'close'
+  'bytes' | 'route' | 'unroute' | 'decide' | 'stopAccepting' | 'clientAddress' | 'exhaustion' | 'close'
 > {
   /** [end code or −1 for connected, connection] each. */
   readonly records: Int32Array;
@@ -46,7 +46,10 @@ export type NativeLoad =
   | {
       readonly ok: true;
       readonly create: CreateEngine;
-      /** Deals clients out by what the workers see of each other in the file `fd`, see scoreboard.ts. Throws an Error with `code`. */
+      /**
+       * Deals clients out by what the workers see of each other in the file `fd`, see scoreboard.ts. Throws an Error
+       * with `code`.
+       */
       readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
       readonly ringError: () => string | null;
@@ -190,7 +193,7 @@ function over(addon: Addon, policy: Policy): Engine {
     stopAccepting: () => native.stopAccepting(),
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
-    shortages: () => native.shortages(),
+    exhaustion: () => native.exhaustion(),
     close() {
       if (!closed) native.close();
       closed = true;

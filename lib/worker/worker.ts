@@ -1,7 +1,7 @@
 // All of a worker that does not belong to its process, made from its assignment: admission, policy, engine and reports, and
 // what the primary's messages do to them.
 
-import type { BoundHandle, CreateEngine, Shortages } from '../engine/engine.ts';
+import type { BoundHandle, CreateEngine, Exhaustion } from '../engine/engine.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
@@ -62,9 +62,9 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
   reports.begin(services.some(({ method }) => method === 'least_connections'));
 
   /** Absolute counts by what was short. */
-  function shortOf(): Shortages {
+  function shortOf(): Exhaustion {
     const refused = admission.beyondDescriptors;
-    return { ...engine.shortages(), ...(refused > 0 && { descriptors: refused }) };
+    return { ...engine.exhaustion(), ...(refused > 0 && { descriptors: refused }) };
   }
 
   function use(snapshot: Snapshot): void {

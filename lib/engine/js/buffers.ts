@@ -1,7 +1,8 @@
 // The memory that bytes pass through. Every socket of an engine starts out reading into one shared buffer, and what was
 // read is copied into the scratch buffer to be written from there. Nearly always the kernel takes it at once and the
-// scratch is free again; when it does not, the scratch stays with that write until the kernel has taken the rest, and the
-// engine goes on with another. So an idle connection holds no buffer at all, and a stalled one 64 KiB, or 256 KiB as a stream.
+// scratch is free again; when it does not, the scratch stays with that write until the kernel has taken the rest, and
+// the engine goes on with another. So an idle connection holds no buffer at all, and a stalled one 64 KiB, or 256 KiB
+// as a stream.
 //
 // A copy is cheap for messages and dear for streams (30 % of the CPU of a bulk transfer), so a socket that fills the
 // shared buffer gets one of its own to read into, as long as there are any, and keeps it while it needs as much. That

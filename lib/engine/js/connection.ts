@@ -159,7 +159,7 @@ export class Connection {
     if (this.stage === 'open') this.sideLost(side);
     else if (this.stage === 'connecting') {
       const cause = failureOf(error);
-      if (cause === 'local') this.core.shortage(error);
+      if (cause === 'local') this.core.exhausted(error);
       this.#failed(cause);
     }
   }
@@ -184,8 +184,8 @@ export class Connection {
   }
 
   /**
-   * Ends what nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. Unread bytes make the
-   * kernel reset the side that sent them, and the other one must not take that for a clean end: so both, or none.
+   * Ends what nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. Unread bytes make
+   * the kernel reset the side that sent them, and the other one must not take that for a clean end: so both, or none.
    */
   leave(how: 'idle' | 'cut', queues: ReadonlyMap<number, Queues> | null, now: number): void {
     this.#finish(END[how], isWhole(this, queues) && !(how === 'cut' && flows(this, now)));

@@ -13,6 +13,6 @@ export interface Core {
   lastReader: Side | null;
   /** Watches a connection that has no backend yet, for its deadline and its client's reset. */
   watch(connection: Connection): void;
-  shortage(error: NodeJS.ErrnoException): void;
+  exhausted(error: NodeJS.ErrnoException): void;
   over(connection: Connection, end: EndCode): void;
 }

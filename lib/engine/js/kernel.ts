@@ -1,6 +1,6 @@
-// What Linux's kernel says of sockets that are open here: how much it has still to deliver, and how much lies unread. Node
-// cannot ask one socket (SIOCOUTQ, TCP_INFO); the kernel's tables of all sockets tell it too, at the cost of reading them
-// whole, so many are asked about at once and only when one is to be judged.
+// What Linux's kernel says of sockets that are open here: how much it has still to deliver, and how much lies unread.
+// Node cannot ask one socket (SIOCOUTQ, TCP_INFO); the kernel's tables of all sockets tell it too, at the cost of
+// reading them whole, so many are asked about at once and only when one is to be judged.
 
 import { existsSync, fstatSync, readFileSync } from 'node:fs';
 
@@ -16,7 +16,10 @@ export interface Queues {
   readonly unread: number;
 }
 
-/** The queues of open sockets by descriptor; one that the peer has reset is missing. Null where the kernel does not tell. */
+/**
+ * The queues of open sockets by descriptor; one that the peer has reset is missing. Null where the kernel does not
+ * tell.
+ */
 export function queuesOf(fds: Iterable<number>): ReadonlyMap<number, Queues> | null {
   try {
     const byInode = new Map(Array.from(fds, (fd) => [String(fstatSync(fd).ino), fd]));

@@ -1,12 +1,12 @@
-// What is known of an open connection on which nothing moves: how long it may stay, and whether it can be closed without a
-// loss. What the kernel knows of it is asked by sweeper.ts.
+// What is known of an open connection on which nothing moves: how long it may stay, and whether it can be closed
+// without a loss. What the kernel knows of it is asked by sweeper.ts.
 
 import type { Connection } from './connection.ts';
 import type { Queues } from './kernel.ts';
 
 /**
- * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer, though
- * nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
+ * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer,
+ * though nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
  */
 const FLOWS_BYTES = 4096;
 const FLOWS_MS = 1000;

@@ -18,9 +18,9 @@ export function routeTo(ip: string, port: number): Route {
 }
 
 /**
- * True for a socket connected to itself. When nobody listens on a port of this machine's ephemeral range, the kernel may
- * pick that very port to connect from, and TCP's simultaneous open then succeeds: the backend would seem to be up, and
- * its port would be taken.
+ * True for a socket connected to itself. When nobody listens on a port of this machine's ephemeral range, the kernel
+ * may pick that very port to connect from, and TCP's simultaneous open then succeeds: the backend would seem to be up,
+ * and its port would be taken.
  */
 export function metItself(handle: TcpHandle): boolean {
   const own: Partial<SocketAddress> = {};

@@ -33,8 +33,8 @@ export class Side implements Receiver {
   /** Sends what the opposite side has just read. */
   send(from: Side, count: number): void {
     const buffers = this.#connection.core.buffers;
-    // Nagle holds back a small write only behind another one, so a short connection is spared this system call. Accepted
-    // sockets have the option from their listener.
+    // Nagle holds back a small write only behind another one, so a short connection is spared this system call.
+    // Accepted sockets have the option from their listener.
     if (this.#sends++ === 1 && this === this.#connection.backend) this.socket.handle?.setNoDelay(true);
     this.busy = !this.socket.send(buffers.read(from.#own, count));
     if (this.busy && from.#own === null) this.#lent = buffers.lend();
@@ -63,7 +63,10 @@ export class Side implements Receiver {
     return this.socket.handle?.fd ?? -1;
   }
 
-  /** Nothing is lost when this side is closed now, nor was it broken. `queues` of all sides, null when they are not known. */
+  /**
+   * Nothing is lost when this side is closed now, nor was it broken. `queues` of all sides, null when they are not
+   * known.
+   */
   isWhole(queues: ReadonlyMap<number, Queues> | null): boolean {
     if (this.busy || this.stalled || this.lost) return false;
     return queues === null || queues.get(this.fd)?.unread === 0;

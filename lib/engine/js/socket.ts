@@ -41,7 +41,10 @@ export class RelaySocket extends net.Socket {
   #resetLater = false;
   readonly #done: (error?: Error | null) => void;
 
-  /** Around an accepted handle, or without one to be connected. Reads from startReading() on, into what `buffer` returns. */
+  /**
+   * Around an accepted handle, or without one to be connected. Reads from startReading() on, into what `buffer`
+   * returns.
+   */
   constructor(to: Receiver, buffer: () => Uint8Array, handle: TcpHandle | null) {
     const onread = {
       buffer,

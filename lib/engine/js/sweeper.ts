@@ -1,9 +1,10 @@
-// Looks at all open connections every now and then: which were lost while nobody read from them, on which nothing moves any
-// more, which have been open long enough for keepalive probes. Owner of what a connection's last movement is.
+// Looks at all open connections every now and then: which were lost while nobody read from them, on which nothing moves
+// any more, which have been open long enough for keepalive probes. Owner of what a connection's last movement is.
 //
-// What was handed to the kernel may be on its way for long after: a slow reader empties a send buffer of megabytes. How much is
-// left tell the kernel's tables only (see kernel.ts), and they are long. So they are read when a connection has been quiet for a
-// while that has sent enough to keep a reader busy, for all of those together, and never for more than a twentieth of a processor.
+// What was handed to the kernel may be on its way for long after: a slow reader empties a send buffer of megabytes. How
+// much is left tell the kernel's tables only (see kernel.ts), and they are long. So they are read when a connection has
+// been quiet for a while that has sent enough to keep a reader busy, for all of those together, and never for more than
+// a twentieth of a processor.
 
 import type { Connection } from './connection.ts';
 import { queuesOf } from './kernel.ts';

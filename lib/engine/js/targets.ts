@@ -1,10 +1,13 @@
-// Where connections lead and what holds for them there: owner of the services, the targets, and the bytes relayed to each.
+// Where connections lead and what holds for them there: owner of the services, the targets, and the bytes relayed to
+// each.
 
 import type { ServiceSettings } from '../engine.ts';
 import { routeTo } from './route.ts';
 import type { Route } from './route.ts';
 
-/** Ids are small, see engine.ts; what is larger is a mistake of the caller's, and would take the memory of all below it. */
+/**
+ * Ids are small, see engine.ts; what is larger is a mistake of the caller's, and would take the memory of all below it.
+ */
 const MOST = 1 << 20;
 
 export interface Service {

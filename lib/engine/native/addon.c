@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 8 };
+enum { PROTOCOL = 9 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -58,8 +58,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
       napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&
-      napi_create_reference(env, self, 1, &engine->self) == napi_ok &&
-      define_methods(env, self)) {
+      napi_create_reference(env, self, 1, &engine->self) == napi_ok && define_methods(env, self)) {
     return self;
   }
   engine_release(engine);
@@ -86,9 +85,10 @@ static napi_value share_scoreboard(napi_env env, napi_callback_info info) {
 static napi_value ring_error(napi_env env, napi_callback_info info) {
   (void)info;
   struct loop *loop = loop_of(env);
-  int error = loop == NULL ? ENOMEM : loop->ring_error;
+  int error = loop == NULL ? ENOMEM : loop->batch.error;
   napi_value name;
-  return napi_create_string_utf8(env, error == 0 ? "" : uv_err_name(-error), NAPI_AUTO_LENGTH, &name) == napi_ok ? name : NULL;
+  const char *text = error == 0 ? "" : uv_err_name(-error);
+  return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &name) == napi_ok ? name : NULL;
 }
 
 NAPI_MODULE_INIT() {

@@ -8,7 +8,7 @@
 static const napi_type_tag ENGINE_TAG = {0x62616c2d656e6769, 0x6e652d6e61746976};
 
 /* arguments.c */
-/** The engine behind `this`, its arguments in `argv`; null after throwing. `inside`: allowed in the policy's callbacks. */
+/** The engine behind `this`, its arguments in `argv`; null after throwing. `inside`: also in the policy's callbacks. */
 struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_value *argv, bool inside);
 /** An integer between `low` and `high`; false after throwing. */
 bool integer(napi_env env, napi_value value, double low, double high, const char *name, int64_t *result);

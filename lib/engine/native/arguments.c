@@ -23,7 +23,7 @@ struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_v
     napi_throw_error(env, "ERR_INVALID_STATE", "Cannot use the engine: it is closed");
     return NULL;
   }
-  if (engine->loop->calling && !inside) {
+  if (engine->loop->js.calling && !inside) {
     napi_throw_error(env, "ERR_INVALID_STATE", "Cannot call the engine: a callback of the policy is running");
     return NULL;
   }
@@ -56,12 +56,13 @@ napi_value number(napi_env env, double value) {
 }
 
 bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
-                    napi_ref *ref) {
+             napi_ref *ref) {
   napi_value buffer, array;
   size_t size = type == napi_float64_array ? sizeof(double) : sizeof(int32_t);
   return napi_create_arraybuffer(env, length * size, memory, &buffer) == napi_ok &&
          napi_create_typedarray(env, type, length, buffer, 0, &array) == napi_ok &&
-         napi_set_named_property(env, self, name, array) == napi_ok && napi_create_reference(env, buffer, 1, ref) == napi_ok;
+         napi_set_named_property(env, self, name, array) == napi_ok &&
+         napi_create_reference(env, buffer, 1, ref) == napi_ok;
 }
 
 void throw_errno(napi_env env, int error, const char *what) {

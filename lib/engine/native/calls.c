@@ -1,36 +1,36 @@
-// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written down as
-// a record and handed over with the next question, or at the end of the round. So a short connection costs about one
+// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written down
+// as a record and handed over with the next question, or at the end of the round. So a short connection costs about one
 // call, and the policy still hears everything in order.
 #include "bal.h"
 
-bool js_enter(struct loop *loop) {
-  if (loop->inside) return true;
+static bool enter(struct loop *loop) {
+  if (loop->js.inside) return true;
   if (loop->closing) return false;
   napi_value resource;
-  if (napi_open_handle_scope(loop->env, &loop->handles) != napi_ok) return false;
-  if (napi_get_reference_value(loop->env, loop->resource, &resource) == napi_ok &&
-      napi_open_callback_scope(loop->env, resource, loop->context, &loop->callback) == napi_ok) {
-    loop->inside = true;
+  if (napi_open_handle_scope(loop->js.env, &loop->js.handles) != napi_ok) return false;
+  if (napi_get_reference_value(loop->js.env, loop->js.resource, &resource) == napi_ok &&
+      napi_open_callback_scope(loop->js.env, resource, loop->js.context, &loop->js.callback) == napi_ok) {
+    loop->js.inside = true;
     return true;
   }
-  napi_close_handle_scope(loop->env, loop->handles);
+  napi_close_handle_scope(loop->js.env, loop->js.handles);
   return false;
 }
 
-void js_leave(struct loop *loop) {
-  if (!loop->inside) return;
+void calls_leave(struct loop *loop) {
+  if (!loop->js.inside) return;
   // Still inside meanwhile: ticks and microtasks run now and may call the engine's methods.
-  napi_close_callback_scope(loop->env, loop->callback);
-  napi_close_handle_scope(loop->env, loop->handles);
-  loop->inside = false;
+  napi_close_callback_scope(loop->js.env, loop->js.callback);
+  napi_close_handle_scope(loop->js.env, loop->js.handles);
+  loop->js.inside = false;
 }
 
 /** native.ts catches what the policy throws; what arrives here all the same is as uncaught as in a timer. */
 static void report(struct loop *loop) {
   bool pending = false;
   napi_value error;
-  if (napi_is_exception_pending(loop->env, &pending) != napi_ok || !pending) return;
-  if (napi_get_and_clear_last_exception(loop->env, &error) == napi_ok) napi_fatal_exception(loop->env, error);
+  if (napi_is_exception_pending(loop->js.env, &pending) != napi_ok || !pending) return;
+  if (napi_get_and_clear_last_exception(loop->js.env, &error) == napi_ok) napi_fatal_exception(loop->js.env, error);
 }
 
 /** The slots of connections that the policy now knows to be over. */
@@ -45,19 +45,20 @@ static void free_told(struct engine *engine) {
 /** Calls with the number of waiting records and two more numbers. False when there is no result. */
 static bool call(struct engine *engine, napi_ref function, uint32_t first, int32_t second, int32_t *result) {
   struct loop *loop = engine->loop;
-  napi_env env = loop->env;
+  napi_env env = loop->js.env;
   napi_value callee, receiver, argv[3], value;
   uint32_t records = engine->recorded;
   engine->recorded = 0;
   bool called = false;
-  if (likely(js_enter(loop))) {
-    loop->called = true;
-    if (likely(napi_get_reference_value(env, function, &callee) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok &&
-               napi_create_uint32(env, records, &argv[0]) == napi_ok && napi_create_uint32(env, first, &argv[1]) == napi_ok &&
+  if (likely(enter(loop))) {
+    loop->js.called = true;
+    if (likely(napi_get_reference_value(env, function, &callee) == napi_ok &&
+               napi_get_undefined(env, &receiver) == napi_ok && napi_create_uint32(env, records, &argv[0]) == napi_ok &&
+               napi_create_uint32(env, first, &argv[1]) == napi_ok &&
                napi_create_int32(env, second, &argv[2]) == napi_ok)) {
-      loop->calling = true;
+      loop->js.calling = true;
       called = napi_call_function(env, receiver, callee, 3, argv, &value) == napi_ok;
-      loop->calling = false;
+      loop->js.calling = false;
       if (unlikely(!called)) report(loop);
       else if (result != NULL && napi_get_value_int32(env, value, result) != napi_ok) called = false;
     }
@@ -92,6 +93,10 @@ void js_ended(struct connection *c, enum end end) { record(c->listener->engine, 
 
 void js_flush(struct engine *engine) {
   if (engine->recorded > 0) call(engine, engine->told, 0, 0, NULL);
+}
+
+void calls_flush(struct loop *loop) {
+  for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) js_flush(engine);
 }
 
 void js_make_room(struct engine *engine) {

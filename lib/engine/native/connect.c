@@ -27,8 +27,8 @@ static bool worth_trying(int8_t score, uint8_t *since_probe) {
 
 static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
   // A connect to a port of this machine on which nobody listens can pick that very port as its own and so reach itself.
-  uint16_t port = ntohs(target->address.any.sa_family == AF_INET ? target->address.v4.sin_port : target->address.v6.sin6_port);
-  if (port < loop->first_ephemeral || port > loop->last_ephemeral) return false;
+  uint16_t port = ntohs(target->address.v6.sin6_port); // at the same place in both
+  if (port < loop->ports.first || port > loop->ports.last) return false;
   struct sockaddr_in6 own;
   socklen_t length = sizeof own;
   memset(&own, 0, sizeof own);
@@ -44,7 +44,7 @@ static int open_socket(struct loop *loop, struct engine *engine, int family) {
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (likely(fd >= 0)) return fd;
   int error = errno;
-  shortage(engine, AT_SOCKET, error);
+  exhausted(engine, AT_SOCKET, error);
   if (out_of_descriptors(error) && reserve_use(loop)) {
     fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     error = errno;
@@ -60,7 +60,7 @@ static enum attempt failed(struct connection *c, int error, enum cause *cause) {
   return FAILED;
 }
 
-/** Reads what the client has sent so far: bytes in the loop's shared buffer, 0 for none yet or its end, −1 when it is gone. */
+/** Reads what the client has sent so far into the shared room: 0 for none yet or its end, −1 when it is gone. */
 static ssize_t read_first(struct loop *loop, struct connection *c) {
   ssize_t got = recv(c->fd[CLIENT], shared_room(loop), MESSAGE_BYTES, 0);
   if (got > 0) {
@@ -88,7 +88,8 @@ static enum attempt send_first(struct loop *loop, struct connection *c, size_t l
     learn(&target->quick, put > 0);
   }
   size_t sent = put > 0 ? (size_t)put : 0;
-  if (unlikely(sent < length) && !hold_bytes(loop, c, CLIENT, shared_room(loop) + sent, length - sent)) return SHORT_OF_MEMORY;
+  bool is_whole = sent == length || hold_bytes(loop, c, CLIENT, shared_room(loop) + sent, length - sent);
+  if (unlikely(!is_whole)) return NO_MEMORY_LEFT;
   if (likely(sent > 0)) {
     c->side[BACKEND] |= SENT;
     relay_count(loop, c, CLIENT, sent);
@@ -117,19 +118,19 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   if (first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
   if (likely(fd >= 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
     error = errno;
-    shortage(engine, AT_CONNECT, error);
+    exhausted(engine, AT_CONNECT, error);
   }
   if (unlikely(error != 0)) {
-    if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), (size_t)first)) return SHORT_OF_MEMORY;
+    if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), (size_t)first)) return NO_MEMORY_LEFT;
     return failed(c, error, cause);
   }
   enum attempt attempt = first > 0 ? send_first(loop, c, (size_t)first, cause) : UNDER_WAY;
   if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
   error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
   if (likely(error == 0)) return attempt;
-  shortage(engine, AT_EPOLL, error);
+  exhausted(engine, AT_EPOLL, error);
   // With bytes sent there is no other backend to turn to.
-  return attempt == CONNECTED ? SHORT_OF_MEMORY : failed(c, error, cause);
+  return attempt == CONNECTED ? NO_MEMORY_LEFT : failed(c, error, cause);
 }
 
 enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t events, enum cause *cause) {

@@ -8,8 +8,6 @@
 
 /** Attempts that fail at once in a row, before others have their turn. */
 enum { ATTEMPTS_PER_TURN = 8 };
-/** Younger connections have no probes towards the backend: short ones are spared the system calls. */
-enum { PROBED_AFTER_MS = 5000 };
 
 static void finish(struct loop *loop, struct connection *c, enum end end, bool resets_client, bool resets_backend) {
   struct listener *listener = c->listener;
@@ -31,8 +29,9 @@ static void finish(struct loop *loop, struct connection *c, enum end end, bool r
   c->generation[CLIENT] = c->generation[BACKEND] = 0;
   listener->live--;
   loop->live--;
-  accept_ends(loop);
-  if (loop->resume_at != 0) loop->resume_at = loop->now; // two descriptors are free again
+  loop->needed--;
+  fairness_ends(loop);
+  accept_hurry(loop);
   // The id must not be used again before the policy knows that this connection is over.
   c->ready.next = engine->told_slots;
   engine->told_slots = c->index;
@@ -58,22 +57,15 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
     if (c->state == FREE) return false;
     whole = rest_is_whole(c);
   }
-  // What is in a send buffer the kernel delivers, also when this process is gone. Unread bytes make it reset the side that
-  // sent them, and the other one must not take that for a clean end: so both, or none.
+  // What is in a send buffer the kernel delivers, also when this process is gone. Unread bytes make it reset the side
+  // that sent them, and the other one must not take that for a clean end: so both, or none.
   finish(loop, c, end, !whole, !whole);
   return true;
 }
 
-static uint32_t less(uint32_t a, uint32_t b) { return a < b ? a : b; }
-
 static void connection_open(struct loop *loop, struct connection *c) {
-  const struct service *service = service_of(c);
-  uint32_t delay = service->idle_ms;
-  if (service->keepalive_ms > 0) delay = less(delay, less(service->keepalive_ms, PROBED_AFTER_MS));
   c->state = OPEN;
-  c->last = (uint32_t)loop->now;
-  wheel_remove(loop, c);
-  wheel_add(loop, c, c->last, delay);
+  deadline_open(loop, c);
   js_connected(c);
 }
 
@@ -98,13 +90,12 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
       connection_open(loop, c);
       return;
     case UNDER_WAY:
-      wheel_remove(loop, c);
-      wheel_add(loop, c, c->last, service_of(c)->connect_ms);
+      deadline_connect(loop, c);
       return;
     case CLIENT_LOST:
       connection_finish(loop, c, END_CLIENT_GONE);
       return;
-    case SHORT_OF_MEMORY:
+    case NO_MEMORY_LEFT:
       connection_finish(loop, c, END_CUT);
       return;
     case FAILED:
@@ -113,8 +104,7 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
   }
 }
 
-/** The current attempt failed. */
-static void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
+void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
   wheel_remove(loop, c);
   connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
 }
@@ -122,7 +112,7 @@ static void connection_failed(struct loop *loop, struct connection *c, enum caus
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {
   struct connection *c = slot_take(loop);
   if (unlikely(c == NULL)) {
-    shortage(listener->engine, AT_MEMORY, ENOMEM);
+    exhausted(listener->engine, AT_MEMORY, ENOMEM);
     system_reset(fd);
     return NULL;
   }
@@ -135,7 +125,8 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
   c->state = WAITING;
   listener->live++;
   loop->live++;
-  accept_begins(loop);
+  loop->needed++;
+  fairness_begins(loop);
   return c;
 }
 
@@ -147,7 +138,7 @@ void connection_decided(struct loop *loop, struct connection *c, int32_t answer)
   int error = watch(loop, c, CLIENT, 0);
   c->watched = true;
   if (unlikely(error != 0)) {
-    shortage(c->listener->engine, AT_EPOLL, error);
+    exhausted(c->listener->engine, AT_EPOLL, error);
     connection_finish(loop, c, END_CUT);
   } else if (c->state == OPEN && (c->held[CLIENT] != NULL || c->side[CLIENT] & READABLE)) {
     relay(loop, c);
@@ -181,69 +172,4 @@ void connection_ready(struct loop *loop, struct connection *c) {
   js_make_room(c->listener->engine);
   if (c->state == OPEN) relay(loop, c);
   else if (c->state == DECIDED) connection_route(loop, c, c->target);
-}
-
-void connection_half_closed(struct loop *loop, struct connection *c) {
-  c->last = (uint32_t)loop->now;
-  wheel_remove(loop, c);
-  wheel_add(loop, c, c->last, less(service_of(c)->half_closed_ms, service_of(c)->idle_ms));
-}
-
-/** The side has vanished: as if the kernel had said so. */
-static void connection_vanished(struct loop *loop, struct connection *c, int side) {
-  system_will_reset(c->fd[side]); // else the kernel would go on sending
-  c->side[side] |= BROKEN | READABLE;
-  relay(loop, c);
-}
-
-static bool was_silent_for(const struct loop *loop, const struct connection *c, uint32_t delay) {
-  return (uint32_t)loop->now - c->last >= delay + CLOCK_MS;
-}
-
-static void open_due(struct loop *loop, struct connection *c) {
-  const struct service *service = service_of(c);
-  uint32_t hope = UINT32_MAX, delay = service->idle_ms;
-  if (service->keepalive_ms > 0) {
-    if (!c->probed) rest_keep_alive(c->fd[BACKEND], service->keepalive_ms);
-    c->probed = true;
-    for (int side = 0; side < 2; side++) {
-      uint32_t left = rest_hope(c, side);
-      if (left == 0) {
-        connection_vanished(loop, c, side);
-        return;
-      }
-      hope = less(hope, left);
-    }
-  }
-  bool half_closed = c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
-  if (half_closed) delay = less(delay, service->half_closed_ms);
-  if (was_silent_for(loop, c, delay)) rest_ask(loop, c);
-  if (half_closed && was_silent_for(loop, c, service->half_closed_ms)) {
-    if (rest_is_whole(c)) {
-      connection_finish(loop, c, END_BACKEND_CLOSED);
-      return;
-    }
-    delay = service->idle_ms; // bytes for the backend wait here: its client is not silent
-  }
-  if (was_silent_for(loop, c, delay)) {
-    connection_leave(loop, c, END_IDLE);
-    return;
-  }
-  uint32_t silent = (uint32_t)loop->now - c->last;
-  wheel_add(loop, c, (uint32_t)loop->now, less(hope, silent < delay ? delay - silent : 0));
-}
-
-void connection_due(struct loop *loop, struct connection *c) {
-  js_make_room(c->listener->engine);
-  if (c->state == OPEN) {
-    open_due(loop, c);
-  } else if (c->state != CONNECTING) {
-    return;
-  } else if ((uint32_t)loop->now - c->last < service_of(c)->connect_ms + CLOCK_MS) {
-    wheel_add(loop, c, c->last, service_of(c)->connect_ms);
-  } else {
-    close(c->fd[BACKEND]);
-    c->fd[BACKEND] = -1;
-    connection_failed(loop, c, CAUSE_TIMEOUT);
-  }
 }

@@ -1,7 +1,7 @@
-// Bytes that were read and could not be written yet. Small ones are held in chunks of memory, those of streams in pipes
-// ("tubes") through which splice(2) moves them without copying. Both come from pools and go back as soon as they are
-// empty, so an idle connection holds none; a pool that nobody needed for a second is emptied. While a direction holds something its source is not read: that is the
-// back-pressure, and it bounds the memory.
+// Bytes that were read and could not be written yet. Small ones are held in buffers, those of streams in pipes, through
+// which splice(2) moves them without copying. Both come from pools and go back as soon as they are empty, so an idle
+// connection holds none; a pool that nobody needed for a second is emptied. While a direction holds something its
+// source is not read: that is the back-pressure, and it bounds the memory.
 #include "bal.h"
 
 #include <errno.h>
@@ -12,157 +12,157 @@
 #include <unistd.h>
 
 enum {
-  CHUNK_BYTES = MESSAGE_BYTES,
-  POOLED_CHUNKS = 16,
-  POOLED_TUBES = 16,
-  TUBES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
-  // The more a splice moves the cheaper is a byte, but what lies in a pipe is memory, and of pipes above 64 KiB a user may
-  // have 64 MiB in all. Few are in use at a time unless readers are slow, so a few large ones do most of the work.
-  LARGE_TUBES = 4,
-  LARGE_TUBE_BYTES = 1024 * 1024,
-  TUBE_BYTES = 256 * 1024,
+  BUFFER_BYTES = MESSAGE_BYTES,
+  POOLED_BUFFERS = 16,
+  POOLED_PIPES = 16,
+  PIPES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
+  // The more a splice moves the cheaper is a byte, but what lies in a pipe is memory, and of pipes above 64 KiB a user
+  // may have 64 MiB in all. Few are in use at a time unless readers are slow, so a few large ones do most of the work.
+  LARGE_PIPES = 4,
+  LARGE_PIPE_BYTES = 1024 * 1024,
+  PIPE_BYTES = 256 * 1024,
   KEPT_MS = 1000,
 };
 
-struct chunk {
-  struct chunk *next;
+struct buffer {
+  struct buffer *next;
   uint32_t from, to;
-  char bytes[CHUNK_BYTES];
+  char bytes[BUFFER_BYTES];
 };
 
-struct tube {
-  struct tube *next;
+struct pipe {
+  struct pipe *next;
   int in, out;
-  uint32_t length;     // bytes in the pipe
+  uint32_t length; // bytes in the pipe
   bool large;
-  struct chunk *front; // bytes taken out of it again because splicing out failed
+  struct buffer *front; // bytes taken out of it again because splicing out failed
 };
 
-static struct chunk *chunk_take(struct loop *loop) {
-  struct chunk *chunk = loop->chunks;
-  if (chunk == NULL) return malloc(sizeof *chunk);
-  loop->chunks = chunk->next;
-  loop->chunk_count--;
-  return chunk;
+static struct buffer *buffer_take(struct loop *loop) {
+  struct buffer *buffer = loop->pools.buffers;
+  if (buffer == NULL) return malloc(sizeof *buffer);
+  loop->pools.buffers = buffer->next;
+  loop->pools.buffer_count--;
+  return buffer;
 }
 
-static void chunk_give(struct loop *loop, struct chunk *chunk) {
-  if (loop->chunk_count == POOLED_CHUNKS) {
-    free(chunk);
+static void buffer_give(struct loop *loop, struct buffer *buffer) {
+  if (loop->pools.buffer_count == POOLED_BUFFERS) {
+    free(buffer);
     return;
   }
-  chunk->next = loop->chunks;
-  loop->chunks = chunk;
-  loop->chunk_count++;
-  loop->pools_until = loop->now + KEPT_MS;
+  buffer->next = loop->pools.buffers;
+  loop->pools.buffers = buffer;
+  loop->pools.buffer_count++;
+  loop->pools.until = loop->now + KEPT_MS;
 }
 
-static struct tube *tube_take(struct loop *loop, struct engine *engine) {
-  struct tube *tube = loop->tubes;
-  if (tube != NULL) {
-    loop->tubes = tube->next;
-    loop->tube_count--;
+static struct pipe *pipe_take(struct loop *loop, struct engine *engine) {
+  struct pipe *pipe = loop->pools.pipes;
+  if (pipe != NULL) {
+    loop->pools.pipes = pipe->next;
+    loop->pools.pipe_count--;
   } else {
-    if (loop->tubes_out == TUBES_AT_MOST || (tube = malloc(sizeof *tube)) == NULL) return NULL;
+    if (loop->pools.pipes_out == PIPES_AT_MOST || (pipe = malloc(sizeof *pipe)) == NULL) return NULL;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-      shortage(engine, AT_PIPE, errno);
-      free(tube);
+      exhausted(engine, AT_PIPE, errno);
+      free(pipe);
       return NULL;
     }
-    *tube = (struct tube){.in = ends[1], .out = ends[0], .large = loop->large_tubes < LARGE_TUBES};
-    loop->large_tubes += tube->large;
-    fcntl(tube->in, F_SETPIPE_SZ, tube->large ? LARGE_TUBE_BYTES : TUBE_BYTES); // may be refused: then it holds 64 KiB
+    *pipe = (struct pipe){.in = ends[1], .out = ends[0], .large = loop->pools.large_pipes < LARGE_PIPES};
+    loop->pools.large_pipes += pipe->large;
+    fcntl(pipe->in, F_SETPIPE_SZ, pipe->large ? LARGE_PIPE_BYTES : PIPE_BYTES); // may be refused: then it holds 64 KiB
   }
-  loop->tubes_out++;
-  return tube;
+  loop->pools.pipes_out++;
+  return pipe;
 }
 
-static void tube_free(struct loop *loop, struct tube *tube) {
-  loop->large_tubes -= tube->large;
-  close(tube->in);
-  close(tube->out);
-  free(tube);
+static void pipe_free(struct loop *loop, struct pipe *pipe) {
+  loop->pools.large_pipes -= pipe->large;
+  close(pipe->in);
+  close(pipe->out);
+  free(pipe);
 }
 
-static void tube_give(struct loop *loop, struct tube *tube) {
-  loop->tubes_out--;
-  if (tube->front != NULL) chunk_give(loop, tube->front);
-  tube->front = NULL;
-  if (tube->length > 0 || loop->tube_count == POOLED_TUBES) {
-    tube_free(loop, tube);
+static void pipe_give(struct loop *loop, struct pipe *pipe) {
+  loop->pools.pipes_out--;
+  if (pipe->front != NULL) buffer_give(loop, pipe->front);
+  pipe->front = NULL;
+  if (pipe->length > 0 || loop->pools.pipe_count == POOLED_PIPES) {
+    pipe_free(loop, pipe);
     return;
   }
   // Large ones first.
-  struct tube **at = &loop->tubes;
-  if (!tube->large && *at != NULL && (*at)->large) at = &(*at)->next;
-  tube->next = *at;
-  *at = tube;
-  loop->tube_count++;
-  loop->pools_until = loop->now + KEPT_MS;
+  struct pipe **at = &loop->pools.pipes;
+  if (!pipe->large && *at != NULL && (*at)->large) at = &(*at)->next;
+  pipe->next = *at;
+  *at = pipe;
+  loop->pools.pipe_count++;
+  loop->pools.until = loop->now + KEPT_MS;
 }
 
 bool hold_bytes(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length) {
-  struct chunk *chunk = chunk_take(loop);
-  if (chunk == NULL) {
-    shortage(c->listener->engine, AT_MEMORY, ENOMEM);
+  struct buffer *buffer = buffer_take(loop);
+  if (buffer == NULL) {
+    exhausted(c->listener->engine, AT_MEMORY, ENOMEM);
     return false;
   }
-  memcpy(chunk->bytes, bytes, length);
-  chunk->from = 0;
-  chunk->to = (uint32_t)length;
-  c->held[direction] = chunk;
-  c->direction[direction] &= (uint8_t)~IN_TUBE;
+  memcpy(buffer->bytes, bytes, length);
+  buffer->from = 0;
+  buffer->to = (uint32_t)length;
+  c->held[direction] = buffer;
+  c->direction[direction] &= (uint8_t)~IN_PIPE;
   return true;
 }
 
 ssize_t hold_spliced(struct loop *loop, struct connection *c, int direction) {
-  struct tube *tube = loop->can_splice ? tube_take(loop, c->listener->engine) : NULL;
-  if (tube == NULL) {
+  struct pipe *pipe = loop->can.splice ? pipe_take(loop, c->listener->engine) : NULL;
+  if (pipe == NULL) {
     errno = ENOSYS;
     return -1;
   }
-  ssize_t got = system_splice(loop, c->fd[direction], tube->in, 1 << 20, false);
+  ssize_t got = system_splice(loop, c->fd[direction], pipe->in, 1 << 20, false);
   if (got > 0) {
-    tube->length = (uint32_t)got;
-    c->held[direction] = tube;
-    c->direction[direction] |= IN_TUBE;
+    pipe->length = (uint32_t)got;
+    c->held[direction] = pipe;
+    c->direction[direction] |= IN_PIPE;
     return got;
   }
   int error = errno;
-  tube_give(loop, tube);
+  pipe_give(loop, pipe);
   if (got < 0 && system_is_missing(error)) {
-    loop->can_splice = false;
+    loop->can.splice = false;
     error = ENOSYS;
   }
   errno = error;
   return got;
 }
 
-/** Sends what is left of a chunk. */
-static enum flushed chunk_flush(struct loop *loop, struct connection *c, int direction, struct chunk *chunk) {
-  while (chunk->from < chunk->to) {
-    ssize_t put = send(c->fd[!direction], chunk->bytes + chunk->from, chunk->to - chunk->from, MSG_NOSIGNAL);
+/** Sends what is left of a buffer. */
+static enum flushed buffer_flush(struct loop *loop, struct connection *c, int direction, struct buffer *buffer) {
+  while (buffer->from < buffer->to) {
+    ssize_t put = send(c->fd[!direction], buffer->bytes + buffer->from, buffer->to - buffer->from, MSG_NOSIGNAL);
     if (put < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN ? STILL_HELD : SINK_FAILED;
     }
-    chunk->from += (uint32_t)put;
+    buffer->from += (uint32_t)put;
     relay_count(loop, c, direction, (size_t)put);
   }
   return EMPTY;
 }
 
-static enum flushed tube_flush(struct loop *loop, struct connection *c, int direction, struct tube *tube) {
+static enum flushed pipe_flush(struct loop *loop, struct connection *c, int direction, struct pipe *pipe) {
   for (;;) {
-    if (unlikely(tube->front != NULL)) {
-      enum flushed flushed = chunk_flush(loop, c, direction, tube->front);
+    if (unlikely(pipe->front != NULL)) {
+      enum flushed flushed = buffer_flush(loop, c, direction, pipe->front);
       if (flushed != EMPTY) return flushed;
     }
-    if (tube->length == 0) return EMPTY;
-    ssize_t put = system_splice(loop, tube->out, c->fd[!direction], tube->length, true);
+    if (pipe->length == 0) return EMPTY;
+    ssize_t put = system_splice(loop, pipe->out, c->fd[!direction], pipe->length, true);
     if (likely(put > 0)) {
-      tube->length -= (uint32_t)put;
+      pipe->length -= (uint32_t)put;
       relay_count(loop, c, direction, (size_t)put);
       continue;
     }
@@ -171,42 +171,48 @@ static enum flushed tube_flush(struct loop *loop, struct connection *c, int dire
     if (errno == EAGAIN) return STILL_HELD;
     if (!system_is_missing(errno)) return SINK_FAILED;
     // Splicing in works and out does not: take the bytes out again and send them.
-    loop->can_splice = loop->can_splice_out = false;
-    if (tube->front == NULL && (tube->front = chunk_take(loop)) == NULL) return SINK_FAILED;
-    tube->front->from = tube->front->to = 0;
-    ssize_t got = read(tube->out, tube->front->bytes, CHUNK_BYTES);
+    loop->can.splice = loop->can.splice_out = false;
+    if (pipe->front == NULL && (pipe->front = buffer_take(loop)) == NULL) return SINK_FAILED;
+    pipe->front->from = pipe->front->to = 0;
+    ssize_t got = read(pipe->out, pipe->front->bytes, BUFFER_BYTES);
     if (got <= 0) return SINK_FAILED;
-    tube->front->to = (uint32_t)got;
-    tube->length -= (uint32_t)got;
+    pipe->front->to = (uint32_t)got;
+    pipe->length -= (uint32_t)got;
   }
 }
 
 enum flushed hold_flush(struct loop *loop, struct connection *c, int direction) {
-  bool tube = c->direction[direction] & IN_TUBE;
-  enum flushed flushed = tube ? tube_flush(loop, c, direction, c->held[direction])
-                              : chunk_flush(loop, c, direction, c->held[direction]);
+  bool pipe = c->direction[direction] & IN_PIPE;
+  enum flushed flushed =
+      pipe ? pipe_flush(loop, c, direction, c->held[direction]) : buffer_flush(loop, c, direction, c->held[direction]);
   if (flushed == EMPTY) hold_drop(loop, c, direction);
   return flushed;
 }
 
 void hold_drop(struct loop *loop, struct connection *c, int direction) {
   if (c->held[direction] == NULL) return;
-  if (c->direction[direction] & IN_TUBE) tube_give(loop, c->held[direction]);
-  else chunk_give(loop, c->held[direction]);
+  if (c->direction[direction] & IN_PIPE) pipe_give(loop, c->held[direction]);
+  else buffer_give(loop, c->held[direction]);
   c->held[direction] = NULL;
 }
 
+void hold_turn(struct loop *loop) {
+  if (loop->pools.until != 0 && loop->now >= loop->pools.until) hold_free_pools(loop);
+}
+
+uint64_t hold_due(const struct loop *loop) { return loop->pools.until == 0 ? NEVER : loop->pools.until; }
+
 void hold_free_pools(struct loop *loop) {
-  while (loop->chunks != NULL) {
-    struct chunk *chunk = loop->chunks;
-    loop->chunks = chunk->next;
-    free(chunk);
+  while (loop->pools.buffers != NULL) {
+    struct buffer *buffer = loop->pools.buffers;
+    loop->pools.buffers = buffer->next;
+    free(buffer);
   }
-  while (loop->tubes != NULL) {
-    struct tube *tube = loop->tubes;
-    loop->tubes = tube->next;
-    tube_free(loop, tube);
+  while (loop->pools.pipes != NULL) {
+    struct pipe *pipe = loop->pools.pipes;
+    loop->pools.pipes = pipe->next;
+    pipe_free(loop, pipe);
   }
-  loop->chunk_count = loop->tube_count = 0;
-  loop->pools_until = 0;
+  loop->pools.buffer_count = loop->pools.pipe_count = 0;
+  loop->pools.until = 0;
 }

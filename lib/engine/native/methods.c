@@ -56,7 +56,7 @@ static napi_value decide(napi_env env, napi_callback_info info) {
 }
 
 static void stop_accepting_all(struct engine *engine) {
-  for (struct listener *listener = engine->loop->listeners; listener != NULL; listener = listener->next) {
+  for (struct listener *listener = engine->loop->accepting.listeners; listener != NULL; listener = listener->next) {
     if (listener->engine == engine) listener_stop(listener);
   }
 }
@@ -115,15 +115,15 @@ static napi_value cut(napi_env env, napi_callback_info info) {
       !integer(env, argv[1], INT32_MIN, INT32_MAX, "id", &id)) {
     return NULL;
   }
-  bool inside = engine->loop->inside;
-  engine->loop->inside = true; // JavaScript called, so it can be called
+  bool inside = engine->loop->js.inside;
+  engine->loop->js.inside = true; // JavaScript called, so it can be called
   uint32_t count = cut_connections(engine, (enum whose)whose, id);
-  engine->loop->inside = inside;
+  engine->loop->js.inside = inside;
   return number(env, count);
 }
 
 void engine_release(struct engine *engine) {
-  napi_env env = engine->loop->env;
+  napi_env env = engine->loop->js.env;
   napi_ref *refs[] = {&engine->self,      &engine->accepted,    &engine->failed,      &engine->told,
                       &engine->bytes_ref, &engine->records_ref, &engine->relayed_ref, &engine->clients_ref};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
@@ -143,11 +143,11 @@ static napi_value close_engine(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 0, NULL, false);
   if (engine == NULL) return NULL;
   struct loop *loop = engine->loop;
-  bool inside = loop->inside;
-  loop->inside = true;
+  bool inside = loop->js.inside;
+  loop->js.inside = true;
   stop_accepting_all(engine);
   cut_connections(engine, OF_ENGINE, 0);
-  loop->inside = inside;
+  loop->js.inside = inside;
   engine_release(engine);
   return undefined(env);
 }
@@ -164,17 +164,19 @@ static napi_value client_address(napi_env env, napi_callback_info info) {
   return napi_create_string_latin1(env, text, (size_t)(end - text), &result) == napi_ok ? result : NULL;
 }
 
-/** shortages() → { 'accept EMFILE': 3, … } */
-static napi_value shortages(napi_env env, napi_callback_info info) {
+/** exhaustion() → { 'accept EMFILE': 3, … } */
+static napi_value exhaustion(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 0, NULL, true);
   napi_value result;
   char name[48];
   if (engine == NULL || napi_create_object(env, &result) != napi_ok) return NULL;
-  for (int place = 0; place < SHORTAGE_PLACES; place++) {
-    for (int i = 0; i < SHORTAGE_ERRORS; i++) {
-      if (engine->shortages[place][i] == 0) continue;
-      snprintf(name, sizeof name, "%s %s", shortage_place_name((enum shortage_place)place), uv_err_name(-shortage_error(i)));
-      if (napi_set_named_property(env, result, name, number(env, (double)engine->shortages[place][i])) != napi_ok) return NULL;
+  for (int place = 0; place < EXHAUSTION_PLACES; place++) {
+    for (int i = 0; i < EXHAUSTION_ERRORS; i++) {
+      if (engine->exhausted[place][i] == 0) continue;
+      snprintf(name, sizeof name, "%s %s", exhaustion_place_name((enum exhaustion_place)place),
+               uv_err_name(-exhaustion_error(i)));
+      napi_value count = number(env, (double)engine->exhausted[place][i]);
+      if (napi_set_named_property(env, result, name, count) != napi_ok) return NULL;
     }
   }
   return result;
@@ -191,7 +193,7 @@ bool define_methods(napi_env env, napi_value engine) {
       {"cut", NULL, cut, NULL, NULL, NULL, napi_default_method, NULL},
       {"close", NULL, close_engine, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientAddress", NULL, client_address, NULL, NULL, NULL, napi_default_method, NULL},
-      {"shortages", NULL, shortages, NULL, NULL, NULL, napi_default_method, NULL},
+      {"exhaustion", NULL, exhaustion, NULL, NULL, NULL, napi_default_method, NULL},
   };
   return napi_define_properties(env, engine, sizeof methods / sizeof *methods, methods) == napi_ok;
 }

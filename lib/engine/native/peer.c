@@ -1,5 +1,5 @@
-// The address of a client as text. IPv4 by hand, because inet_ntop and snprintf take ten times as long, and a record of a
-// connection is mostly that.
+// The address of a client as text. IPv4 by hand, because inet_ntop and snprintf take ten times as long, and a record of
+// a connection is mostly that.
 #include "bal.h"
 
 #include <arpa/inet.h>

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 enum {
-  READS_PER_TURN = 8,      // of at most 32 KiB copied, or a tube full
-  STREAM_STOPS_AT = 4096,  // a splice that moves less than this was not worth its two calls
+  READS_PER_TURN = 8,     // of at most 32 KiB copied, or a pipe full
+  STREAM_STOPS_AT = 4096, // a splice that moves less than this was not worth its two calls
 };
 
 enum moved { BLOCKED, MORE, SOURCE_BROKEN, SINK_BROKEN, NO_MEMORY };
@@ -41,7 +41,7 @@ static enum moved sink_is_full(struct loop *loop, struct connection *c, int side
   if (c->side[side] & WATCHES_OUT) return BLOCKED;
   int error = watch_out(loop, c, side);
   if (error == 0) return BLOCKED;
-  shortage(c->listener->engine, AT_EPOLL, error);
+  exhausted(c->listener->engine, AT_EPOLL, error);
   return NO_MEMORY;
 }
 
@@ -50,7 +50,7 @@ static enum moved pass_end_on(struct loop *loop, struct connection *c, int direc
   c->direction[direction] |= PASSED_ON;
   // When the other direction is over too, closing both descriptors says the same without this call.
   if (c->direction[!direction] & PASSED_ON) return BLOCKED;
-  if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) connection_half_closed(loop, c);
+  if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) deadline_half_closed(loop, c);
   return shutdown(c->fd[!direction], SHUT_WR) == 0 ? BLOCKED : SINK_BROKEN;
 }
 
@@ -67,7 +67,8 @@ static enum moved keep(struct loop *loop, struct connection *c, int direction, c
 /** Both sides are sound, nothing is held, and nothing can be read: the message at hand is all there is to do. */
 static bool nothing_else_to_do(const struct connection *c) {
   return !((c->side[CLIENT] | c->side[BACKEND]) & (READABLE | HUNG_UP | BROKEN | URGENT)) &&
-         !((c->direction[CLIENT] | c->direction[BACKEND]) & ENDED) && c->held[CLIENT] == NULL && c->held[BACKEND] == NULL;
+         !((c->direction[CLIENT] | c->direction[BACKEND]) & ENDED) && c->held[CLIENT] == NULL &&
+         c->held[BACKEND] == NULL;
 }
 
 /** One read of at most a buffer full, written at once or put aside for the end of the round. */
@@ -93,7 +94,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     else *source &= (uint8_t)~READABLE;
   }
   about_to_send(c, !direction);
-  if (loop->gathers && (size_t)got <= ASIDE_EACH && nothing_else_to_do(c) && ring_has_room(loop)) {
+  if (loop->batch.gathers && (size_t)got <= ASIDE_EACH && nothing_else_to_do(c) && ring_has_room(loop)) {
     ring_add(loop, c, direction, (size_t)got);
     return BLOCKED;
   }
@@ -110,7 +111,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   return likely(put == got) ? MORE : keep(loop, c, direction, bytes + put, (size_t)(got - put));
 }
 
-/** One splice into a tube; flushing is the caller's next step. */
+/** One splice into a pipe; flushing is the caller's next step. */
 static enum moved splice_in(struct loop *loop, struct connection *c, int direction) {
   about_to_send(c, !direction);
   ssize_t got = hold_spliced(loop, c, direction);
@@ -145,13 +146,13 @@ static enum moved move(struct loop *loop, struct connection *c, int direction) {
     if (*state & ENDED) return *state & PASSED_ON ? BLOCKED : pass_end_on(loop, c, direction);
     if (!(*source & READABLE) || !(*sink & WRITABLE)) return BLOCKED;
     if (reads++ == READS_PER_TURN) return MORE;
-    bool splices = (*state & (STREAM | NO_SPLICE)) == STREAM && !(*source & URGENT) && loop->can_splice;
+    bool splices = (*state & (STREAM | NO_SPLICE)) == STREAM && !(*source & URGENT) && loop->can.splice;
     enum moved moved = splices ? splice_in(loop, c, direction) : copy(loop, c, direction);
     if (moved != MORE) return moved;
   }
 }
 
-/** One side is reset: the other gets a reset too, after the bytes that arrived before it, as far as they can be passed on. */
+/** One side is reset: the other gets a reset too, after the bytes that came before it, as far as they can be passed. */
 static void side_is_broken(struct loop *loop, struct connection *c, int side) {
   if (c->side[!side] & WRITABLE && !(c->side[!side] & BROKEN) && move(loop, c, side) == MORE) {
     ready_add(loop, c);
@@ -181,7 +182,8 @@ static bool settle(struct loop *loop, struct connection *c, int direction, enum 
   return false;
 }
 
-void relay_unsent(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length, bool broken) {
+void relay_unsent(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length,
+                  bool broken) {
   settle(loop, c, direction, broken ? SINK_BROKEN : keep(loop, c, direction, bytes, length));
 }
 

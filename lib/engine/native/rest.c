@@ -1,6 +1,6 @@
-// What the kernel knows of a connection that the engine has nothing to do for. A byte that was handed to the kernel may be
-// on its way for long: a slow reader empties a send buffer of megabytes while nothing is read or written here. So before a
-// connection is judged, the kernel is asked; only then, and so never while bytes flow.
+// What the kernel knows of a connection that the engine has nothing to do for. A byte that was handed to the kernel may
+// be on its way for long: a slow reader empties a send buffer of megabytes while nothing is read or written here. So
+// before a connection is judged, the kernel is asked; only then, and so never while bytes flow.
 #include "bal.h"
 
 #include <linux/sockios.h>
@@ -14,8 +14,8 @@ enum { PROBES = 6, PROBE_EVERY_S = 10, LONGEST_SILENCE_S = 32767 };
 /** So many retransmissions in a row are no loss that mends itself at once. */
 enum { RETRANSMITS = 3, SOON_MS = 1000 };
 /**
- * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer, though
- * nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
+ * A direction that has carried so much, and on which bytes came within this time, may be in the middle of an answer,
+ * though nothing lies here at this moment: of a stream that is read as fast as it comes nothing ever does.
  */
 enum { FLOWS_BYTES = 4096, FLOWS_MS = 1000 };
 

@@ -1,8 +1,9 @@
-// The messages of one round, sent by one system call instead of one each. While dispatch() hands events out, relay.c may
-// put a message aside in the loop's shared buffer; what is there goes through an io_uring at the end. Nothing is left under
-// way in it: each is sent at once and without waiting (MSG_DONTWAIT), within the io_uring_enter(2) that takes it, so that
-// the ring is no more than a sendmmsg(2) for many sockets. Where there is no io_uring (before Linux 6.1,
-// kernel.io_uring_disabled, a seccomp filter), each message is a send(2), and so is whatever the ring refuses.
+// The messages of one round, sent by one system call instead of one each. While events are handed out, relay.c
+// may put a message aside in the loop's shared buffer; what is there goes through an io_uring at the end. Nothing is
+// left under way in it: each is sent at once and without waiting (MSG_DONTWAIT), within the io_uring_enter(2) that
+// takes it, so that the ring is no more than a sendmmsg(2) for many sockets. Where there is no io_uring (before
+// Linux 6.1, kernel.io_uring_disabled, a seccomp filter), each message is a send(2), and so is whatever the ring
+// refuses.
 #include "bal.h"
 
 #include <errno.h>
@@ -19,11 +20,15 @@
 
 #if !defined(IORING_SETUP_DEFER_TASKRUN) || !defined(SYS_io_uring_setup)
 // The headers are older than the feature.
-int ring_open(struct loop *loop) { return loop->ring == NULL ? EOPNOTSUPP : 0; }
-bool ring_has_room(const struct loop *loop) { return loop->ring != NULL; }
-void ring_add(struct loop *loop, struct connection *c, int direction, size_t length) { (void)loop, (void)c, (void)direction, (void)length; }
+int ring_open(struct loop *loop) { return loop->batch.ring == NULL ? EOPNOTSUPP : 0; }
+bool ring_has_room(const struct loop *loop) { return loop->batch.ring != NULL; }
+void ring_add(struct loop *loop, struct connection *c, int direction, size_t length) {
+  (void)loop, (void)c, (void)direction, (void)length;
+}
 void ring_send(struct loop *loop) { (void)loop; }
 void ring_close(struct loop *loop) { (void)loop; }
+void ring_begin(struct loop *loop, int events) { (void)loop, (void)events; }
+void ring_end(struct loop *loop) { (void)loop; }
 #else
 
 /** One message by itself costs less by send(2). */
@@ -92,17 +97,18 @@ static int enlist(struct ring *ring) {
 }
 
 int ring_open(struct loop *loop) {
-  if (loop->ring != NULL) return 0;
+  if (loop->batch.ring != NULL) return 0;
   if (system_disabled("uring")) return EPERM;
   struct ring *ring = calloc(1, sizeof *ring);
   if (ring == NULL) return ENOMEM;
   ring->at_most = system_disabled("uring_short") ? 1 : UINT32_MAX;
-  // One thread only, which never has to be interrupted for a result; an entry that fails does not hold up the next ones.
-  struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL};
+  // One thread only, which never has to be interrupted for a result; one that fails does not hold up others.
+  struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                            IORING_SETUP_SUBMIT_ALL};
   ring->fd = (int)syscall(SYS_io_uring_setup, EVENTS, &params);
   int error = ring->fd < 0 ? errno : map(ring, &params) ? enlist(ring) : ENOMEM;
   if (error == 0) {
-    loop->ring = ring;
+    loop->batch.ring = ring;
     return 0;
   }
   unmap(ring);
@@ -112,10 +118,10 @@ int ring_open(struct loop *loop) {
 }
 
 void ring_close(struct loop *loop) {
-  struct ring *ring = loop->ring;
+  struct ring *ring = loop->batch.ring;
   if (ring == NULL) return;
-  loop->ring = NULL;
-  loop->aside = 0;
+  loop->batch.ring = NULL;
+  loop->batch.aside = 0;
   struct io_uring_rsrc_update own = {.offset = ring->number};
   syscall(SYS_io_uring_register, ring->fd, IORING_UNREGISTER_RING_FDS, &own, 1);
   unmap(ring);
@@ -123,19 +129,21 @@ void ring_close(struct loop *loop) {
   free(ring);
 }
 
-bool ring_has_room(const struct loop *loop) { return loop->aside + ASIDE_EACH <= ASIDE_BYTES && loop->ring->count < EVENTS; }
+bool ring_has_room(const struct loop *loop) {
+  return loop->batch.aside + ASIDE_EACH <= ASIDE_BYTES && loop->batch.ring->count < EVENTS;
+}
 
 void ring_add(struct loop *loop, struct connection *c, int direction, size_t length) {
-  struct ring *ring = loop->ring;
+  struct ring *ring = loop->batch.ring;
   ring->messages[ring->count++] = (struct message){
       .connection = c->index,
       .generation = c->generation[!direction],
-      .at = loop->aside,
+      .at = loop->batch.aside,
       .length = (uint32_t)length,
       .direction = direction,
       .result = -ECANCELED, // until the kernel says another thing
   };
-  loop->aside += (uint32_t)length;
+  loop->batch.aside += (uint32_t)length;
   c->aside = true;
 }
 
@@ -167,7 +175,7 @@ static void send_together(struct loop *loop, struct ring *ring) {
     memset(entry, 0, sizeof *entry);
     entry->opcode = IORING_OP_SEND;
     entry->fd = c->fd[!message->direction];
-    entry->addr = (uint64_t)(uintptr_t)(loop->shared + message->at);
+    entry->addr = (uint64_t)(uintptr_t)(loop->batch.shared + message->at);
     entry->len = message->length;
     entry->msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     entry->user_data = i;
@@ -191,7 +199,8 @@ static void send_together(struct loop *loop, struct ring *ring) {
 /** A send(2) of a message that the ring did not take, or for which it has an error: that may be of its own making. */
 static int32_t send_one(const struct loop *loop, const struct connection *c, const struct message *message) {
   ssize_t put;
-  do put = send(c->fd[!message->direction], loop->shared + message->at, message->length, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const char *bytes = loop->batch.shared + message->at;
+  do put = send(c->fd[!message->direction], bytes, message->length, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (unlikely(put < 0 && errno == EINTR));
   return put < 0 ? -errno : (int32_t)put;
 }
@@ -207,14 +216,14 @@ static void settle_rest(struct loop *loop, struct ring *ring) {
     c->aside = false;
     uint32_t sent = message->result > 0 ? (uint32_t)message->result : 0;
     bool broken = message->result < 0 && message->result != -EAGAIN;
-    relay_unsent(loop, c, message->direction, loop->shared + message->at + sent, message->length - sent, broken);
+    relay_unsent(loop, c, message->direction, loop->batch.shared + message->at + sent, message->length - sent, broken);
   }
 }
 
 void ring_send(struct loop *loop) {
-  struct ring *ring = loop->ring;
-  bool gathers = loop->gathers, whole = true;
-  loop->gathers = false; // what is read from here on is sent by itself
+  struct ring *ring = loop->batch.ring;
+  bool gathers = loop->batch.gathers, whole = true;
+  loop->batch.gathers = false; // what is read from here on is sent by itself
   if (ring->count >= WORTH_IT) send_together(loop, ring);
   for (uint32_t i = 0; i < ring->count; i++) {
     struct message *message = &ring->messages[i];
@@ -227,8 +236,15 @@ void ring_send(struct loop *loop) {
   }
   if (unlikely(!whole)) settle_rest(loop, ring);
   ring->count = 0;
-  loop->aside = 0;
+  loop->batch.aside = 0;
   if (unlikely(ring->failed)) ring_close(loop);
-  loop->gathers = gathers && loop->ring != NULL;
+  loop->batch.gathers = gathers && loop->batch.ring != NULL;
+}
+
+void ring_begin(struct loop *loop, int events) { loop->batch.gathers = events > 1 && loop->batch.ring != NULL; }
+
+void ring_end(struct loop *loop) {
+  loop->batch.gathers = false;
+  if (loop->batch.aside > 0) ring_send(loop);
 }
 #endif

@@ -1,5 +1,5 @@
-// What the workers see of each other: shared memory in which each writes how many clients it has and whether it accepts.
-// The primary makes it, gives each worker a row, and clears the row of one that is gone; see ../scoreboard.ts.
+// What the workers see of each other: shared memory in which each writes how many clients it has and whether it
+// accepts. The primary makes it, gives each worker a row, and clears the row of one that is gone; see ../scoreboard.ts.
 #include "bal.h"
 
 #include <errno.h>
@@ -31,15 +31,15 @@ static int catch_wake(struct loop *loop) {
   sigemptyset(&wake);
   sigaddset(&wake, WAKE);
   if (sigaction(WAKE, &action, NULL) != 0) return errno;
-  int error = pthread_sigmask(SIG_BLOCK, &wake, &loop->asleep);
-  sigdelset(&loop->asleep, WAKE);
+  int error = pthread_sigmask(SIG_BLOCK, &wake, &loop->scoreboard.asleep);
+  sigdelset(&loop->scoreboard.asleep, WAKE);
   return error;
 }
 
 int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows) {
   struct stat file;
   size_t size = rows * sizeof(struct row);
-  if (loop->scoreboard != NULL || row == 0 || row >= rows) return EINVAL;
+  if (loop->scoreboard.rows != NULL || row == 0 || row >= rows) return EINVAL;
   if (fstat(fd, &file) != 0) return errno;
   // Memory beyond the end of a file is a SIGBUS.
   if (!S_ISREG(file.st_mode) || file.st_size < (off_t)size) return EINVAL;
@@ -49,16 +49,17 @@ int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows) {
   if (scoreboard == MAP_FAILED) return errno;
   atomic_store(&scoreboard[row].process, getpid());
   atomic_store(&scoreboard[row].thread, (int32_t)syscall(SYS_gettid));
-  loop->scoreboard = scoreboard;
-  loop->row = row;
-  loop->rows = rows;
+  loop->scoreboard.rows = scoreboard;
+  loop->scoreboard.own = row;
+  loop->scoreboard.count = rows;
+  fairness_begin(loop);
   return 0;
 }
 
-void scoreboard_tell(const struct loop *loop) {
-  if (loop->scoreboard == NULL) return;
-  struct row *own = &loop->scoreboard[loop->row];
-  uint32_t accepts = loop->armed > 0 || loop->back_at != 0;
+void scoreboard_tell(struct loop *loop) {
+  if (loop->scoreboard.rows == NULL) return;
+  struct row *own = &loop->scoreboard.rows[loop->scoreboard.own];
+  uint32_t accepts = loop->accepting.armed > 0 || fairness_due(loop) != NEVER;
   // Written only when it changes: a write takes the line from all who read it.
   if (atomic_load_explicit(&own->clients, memory_order_relaxed) != loop->live) {
     atomic_store_explicit(&own->clients, loop->live, memory_order_relaxed);
@@ -70,16 +71,16 @@ void scoreboard_tell(const struct loop *loop) {
 
 uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *lightest) {
   uint32_t fewest = UINT32_MAX;
-  if (loop->scoreboard == NULL) return fewest;
-  uint32_t end = atomic_load_explicit(&loop->scoreboard->clients, memory_order_relaxed);
-  if (end > loop->rows) end = loop->rows;
+  if (loop->scoreboard.rows == NULL) return fewest;
+  uint32_t end = atomic_load_explicit(&loop->scoreboard.rows->clients, memory_order_relaxed);
+  if (end > loop->scoreboard.count) end = loop->scoreboard.count;
   // Those that follow one's own: of many workers not all look at the same.
-  uint32_t row = loop->row;
+  uint32_t row = loop->scoreboard.own;
   // Bounded by `end` too: one's own row may be beyond it when the primary could not write.
   for (uint32_t step = 1, looked_at = 0; step < end && looked_at < LOOKED_AT; step++) {
     row = row + 1 < end ? row + 1 : 1;
-    if (row == loop->row) break;
-    const struct row *other = &loop->scoreboard[row];
+    if (row == loop->scoreboard.own) break;
+    const struct row *other = &loop->scoreboard.rows[row];
     // Not counted: after some reloads with long drains there are more of these than of the others.
     if (atomic_load_explicit(&other->accepts, memory_order_relaxed) == 0) continue;
     looked_at++;
@@ -92,7 +93,7 @@ uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *lightest) {
 }
 
 bool scoreboard_call(const struct loop *loop, uint32_t row) {
-  struct row *other = &loop->scoreboard[row];
+  struct row *other = &loop->scoreboard.rows[row];
   // Who has been called already has not come to look since.
   if (atomic_exchange(&other->called, 1) != 0) return true;
   int32_t process = atomic_load(&other->process), thread = atomic_load(&other->thread);
@@ -101,20 +102,20 @@ bool scoreboard_call(const struct loop *loop, uint32_t row) {
   return false;
 }
 
-int scoreboard_wait(const struct loop *loop, struct epoll_event *events, int timeout_ms, bool *called) {
+int scoreboard_wait(struct loop *loop, int timeout_ms, bool *called) {
   *called = false;
-  if (loop->scoreboard == NULL) return epoll_wait(loop->epoll, events, EVENTS, timeout_ms);
-  struct row *own = &loop->scoreboard[loop->row];
-  int count = epoll_pwait(loop->epoll, events, EVENTS, timeout_ms, &loop->asleep);
+  if (loop->scoreboard.rows == NULL) return loop_wait(loop, timeout_ms);
+  struct row *own = &loop->scoreboard.rows[loop->scoreboard.own];
+  int count = epoll_pwait(loop->epoll, loop->events, EVENTS, timeout_ms, &loop->scoreboard.asleep);
   // Not only after a signal: one that is busy hears of it too.
-  if (unlikely(atomic_load_explicit(&own->called, memory_order_relaxed) != 0)) *called = atomic_exchange(&own->called, 0) != 0;
+  bool is_called = atomic_load_explicit(&own->called, memory_order_relaxed) != 0;
+  if (unlikely(is_called)) *called = atomic_exchange(&own->called, 0) != 0;
   return count;
 }
 
 void scoreboard_close(struct loop *loop) {
-  if (loop->scoreboard == NULL) return;
-  loop->armed = 0;
+  if (loop->scoreboard.rows == NULL) return;
   scoreboard_tell(loop);
-  munmap(loop->scoreboard, loop->rows * sizeof(struct row));
-  loop->scoreboard = NULL;
+  munmap(loop->scoreboard.rows, loop->scoreboard.count * sizeof(struct row));
+  loop->scoreboard.rows = NULL;
 }

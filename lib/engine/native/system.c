@@ -1,20 +1,22 @@
-// System calls that an old kernel or a seccomp filter may lack, with what to do instead; what an errno means to the
-// policy; and the counts of what this machine ran short of.
+// System calls that an old kernel or a seccomp filter may lack, with what to do instead.
 #include "bal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool system_is_missing(int error) { return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP; }
+bool system_is_missing(int error) {
+  return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP;
+}
 
-/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch,uring,uring_short makes these fail as if they were missing. */
+/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch,uring,uring_short: these fail as if they were missing.
+ */
 bool system_disabled(const char *word) {
   const char *list = getenv("BAL_NATIVE_DISABLE");
   size_t length = strlen(word);
@@ -25,27 +27,27 @@ bool system_disabled(const char *word) {
 }
 
 void system_probe(struct loop *loop) {
-  loop->can_splice = !system_disabled("splice");
-  loop->can_splice_out = !system_disabled("splice_out");
-  loop->can_exclusive = !system_disabled("exclusive");
-  loop->can_accept4 = !system_disabled("accept4");
-  loop->first_ephemeral = 1024;
-  loop->last_ephemeral = 65535;
+  loop->can.splice = !system_disabled("splice");
+  loop->can.splice_out = !system_disabled("splice_out");
+  loop->can.exclusive = !system_disabled("exclusive");
+  loop->can.accept4 = !system_disabled("accept4");
+  loop->ports.first = 1024;
+  loop->ports.last = 65535;
   FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
   if (file == NULL) return;
   unsigned first, last;
   if (fscanf(file, "%u %u", &first, &last) == 2 && first <= last && last <= 65535) {
-    loop->first_ephemeral = (uint16_t)first;
-    loop->last_ephemeral = (uint16_t)last;
+    loop->ports.first = (uint16_t)first;
+    loop->ports.last = (uint16_t)last;
   }
   fclose(file);
 }
 
 /**
- * SCHED_BATCH for this thread, if nobody has chosen another policy for it. Such a thread does not interrupt the one that
- * wakes it: a client or backend on the same processor goes on sending until it has nothing more to do or its time is up,
- * and then the worker finds several events at once, for one switch between processes instead of one an event. Its share
- * of the processor is the same.
+ * SCHED_BATCH for this thread, if nobody has chosen another policy for it. Such a thread does not interrupt the one
+ * that wakes it: a client or backend on the same processor goes on sending until it has nothing more to do or its time
+ * is up, and then the worker finds several events at once, for one switch between processes instead of one an event.
+ * Its share of the processor is the same.
  */
 void system_batch(void) {
   struct sched_param none = {0};
@@ -64,11 +66,11 @@ int system_accept(struct loop *loop, int fd, struct peer *peer) {
   struct sockaddr_in6 address = {0};
   socklen_t length = sizeof address;
   int client = -1;
-  if (likely(loop->can_accept4)) {
+  if (likely(loop->can.accept4)) {
     client = accept4(fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client < 0 && errno != ENOSYS && errno != EINVAL && errno != EPERM) return -1;
     // EPERM is a firewall's answer too and EINVAL that of a socket which does not listen: ask accept(2) as well.
-    if (client < 0 && errno == ENOSYS) loop->can_accept4 = false;
+    if (client < 0 && errno == ENOSYS) loop->can.accept4 = false;
   }
   if (client < 0) {
     client = accept(fd, (struct sockaddr *)&address, &length);
@@ -85,7 +87,7 @@ int system_accept(struct loop *loop, int fd, struct peer *peer) {
 }
 
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out) {
-  if (unlikely(out ? !loop->can_splice_out : !loop->can_splice)) {
+  if (unlikely(out ? !loop->can.splice_out : !loop->can.splice)) {
     errno = ENOSYS;
     return -1;
   }
@@ -94,11 +96,11 @@ ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool o
 
 int system_add_listener(struct loop *loop, struct listener *listener) {
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)(uintptr_t)listener | FOR_LISTENER};
-  if (loop->can_exclusive) {
+  if (loop->can.exclusive) {
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0) return 0;
     if (!system_is_missing(errno)) return errno;
-    loop->can_exclusive = false; // before Linux 4.5: every worker wakes for every client, and all still works
+    loop->can.exclusive = false; // before Linux 4.5: every worker wakes for every client, and all still works
     event.events = EPOLLIN;
   }
   return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0 ? 0 : errno;
@@ -113,47 +115,3 @@ void system_reset(int fd) {
   system_will_reset(fd);
   close(fd);
 }
-
-enum cause cause_of(int error) {
-  switch (error) {
-  case ECONNREFUSED:
-    return CAUSE_REFUSED;
-  case ETIMEDOUT:
-    return CAUSE_TIMEOUT;
-  case ENETUNREACH:
-  case EHOSTUNREACH:
-  case ENETDOWN:
-  case EHOSTDOWN:
-    return CAUSE_UNREACHABLE;
-  case ECONNRESET:
-  case ECONNABORTED:
-  case EPIPE:
-    return CAUSE_RESET;
-  default:
-    return is_shortage(error) ? CAUSE_LOCAL : CAUSE_OTHER;
-  }
-}
-
-static const int SHORT_OF[SHORTAGE_ERRORS] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, ENOSPC, EAGAIN};
-
-bool is_shortage(int error) {
-  for (int i = 0; i < SHORTAGE_ERRORS; i++) {
-    if (SHORT_OF[i] == error) return true;
-  }
-  return false;
-}
-
-bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE; }
-
-void shortage(struct engine *engine, enum shortage_place place, int error) {
-  for (int i = 0; i < SHORTAGE_ERRORS; i++) {
-    if (SHORT_OF[i] == error) engine->shortages[place][i]++;
-  }
-}
-
-const char *shortage_place_name(enum shortage_place place) {
-  static const char *const names[SHORTAGE_PLACES] = {"accept", "socket", "connect", "pipe", "epoll", "memory"};
-  return names[place];
-}
-
-int shortage_error(int column) { return SHORT_OF[column]; }

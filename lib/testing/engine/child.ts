@@ -1,9 +1,9 @@
-// An engine in a process of its own, for what cannot be tried inside the test's: run short of descriptors, or alone in a
-// network where one port is all there is. Started by process.ts with the engine's name, the port to listen on and the
+// An engine in a process of its own, for what cannot be tried inside the test's: run short of descriptors, or alone in
+// a network where one port is all there is. Started by process.ts with the engine's name, the port to listen on and the
 // port of the only backend; answers each message with a Report.
 
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
-import type { Shortages } from '../../engine/engine.ts';
+import type { Exhaustion } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { engineNamed } from './engines.ts';
 import { LISTENER, SERVICE } from './rig.ts';
@@ -14,7 +14,7 @@ export interface Report {
   readonly accepted: number;
   readonly ends: readonly string[];
   readonly failures: readonly string[];
-  readonly shortages: Shortages;
+  readonly exhaustion: Exhaustion;
   /** CPU time of the process so far. */
   readonly cpuMs: number;
 }
@@ -53,7 +53,7 @@ process.on('message', () => {
     accepted,
     ends,
     failures,
-    shortages: engine.shortages(),
+    exhaustion: engine.exhaustion(),
     cpuMs: (user + system) / 1000,
   };
   process.send?.(report);

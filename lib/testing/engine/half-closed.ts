@@ -80,7 +80,7 @@ export function halfClosedTests(create: CreateEngine): void {
     await open.other.bytes(1);
   });
 
-  test('bytes of the client that a backend which has ended does not read are not those of a silent client', async (t) => {
+  test('a client whose bytes a backend that has ended does not read is not silent', async (t) => {
     const { it, pair } = await scene(t, create, 5 * HALF_CLOSED_MS);
     const { peer, other } = await pair();
     other.socket.pause();

@@ -102,7 +102,7 @@ export function idleTests(create: CreateEngine): void {
     ['backend', 0],
     ['client', 1],
   ] as const) {
-    test(`a ${reader} that still reads what the kernel has for it is not idle; one that stops is, and misses nothing`, async (t) => {
+    test(`a ${reader} that still reads what the kernel has is not idle; one that stops is, and gets all`, async (t) => {
       const it = rig(t, create);
       const { port, peer: served } = await backend(t);
       it.engine.route(0, 0, '127.0.0.1', port);

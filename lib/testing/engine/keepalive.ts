@@ -13,7 +13,9 @@ import { until } from './wait.ts';
 const KEEPALIVE = '02';
 /** Of the unit that the table has. */
 const PER_SECOND = 100;
-/** After the silence that is set, or when that is over, after the pause between two probes; by default it is two hours. */
+/**
+ * After the silence that is set, or when that is over, after the pause between two probes; by default it is two hours.
+ */
 const SOON_S = 10;
 
 /** Seconds until the socket on `from` with its peer on `to` is probed; null: it never is. */

@@ -1,5 +1,5 @@
-// What the engine itself ends, idle or cut, it ends well: with a FIN where nothing is lost by it, and with a reset where
-// bytes would be missing in the middle.
+// What the engine itself ends, idle or cut, it ends well: with a FIN where nothing is lost by it, and with a reset
+// where bytes would be missing in the middle.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -60,7 +60,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
     for (const how of ['cut', 'idle'] as const) {
       for (const ended of [true, false]) {
         const after = ended ? 'the other side has ended' : 'nothing more has come';
-        test(`${how}: a ${reader} that has its last bytes yet to read when ${after} gets them, and an end`, async (t) => {
+        test(`${how}: a ${reader} that has bytes yet to read when ${after} gets them, and an end`, async (t) => {
           const made = await pair(t, create, how === 'idle' ? 500 : 60_000);
           const [from, to] = roles(made);
           to.socket.pause();

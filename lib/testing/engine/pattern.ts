@@ -19,7 +19,9 @@ function patternOf(stream: number): Buffer {
   return block;
 }
 
-/** Sends bytes `from` … `from + size` of a stream as fast as the socket takes them, then (unless told not to) ends it. */
+/**
+ * Sends bytes `from` … `from + size` of a stream as fast as the socket takes them, then (unless told not to) ends it.
+ */
 export function sendPattern(socket: net.Socket, stream: number, size: number, from = 0, end = true): void {
   const pattern = patternOf(stream);
   let sent = 0;

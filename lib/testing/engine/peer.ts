@@ -134,7 +134,9 @@ export function echo(peer: Peer): void {
   peer.socket.pipe(peer.socket);
 }
 
-/** A port that refuses connections for as long as the test runs: bound, so that nobody else gets it, but not listening. */
+/**
+ * A port that refuses connections for as long as the test runs: bound, so that nobody else gets it, but not listening.
+ */
 export function refusingPort(t: TestContext): number {
   const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());

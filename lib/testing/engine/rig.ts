@@ -1,5 +1,5 @@
-// An engine under test with one listener and one service, a scripted policy, and a record of every decision it was asked
-// for. The rig also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
+// An engine under test with one listener and one service, a scripted policy, and a record of every decision it was
+// asked for. The rig also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';

@@ -1,5 +1,5 @@
-// A process with a native engine in it, for tests that need one of its own: with few descriptors, under a sanitizer, with
-// an addon that lacks a system call, or to see how it exits. Forked; the parent sends HostOrder, gets HostAnswer.
+// A process with a native engine in it, for tests that need one of its own: with few descriptors, under a sanitizer,
+// with an addon that lacks a system call, or to see how it exits. Forked; the parent sends HostOrder, gets HostAnswer.
 
 import { readdirSync } from 'node:fs';
 import { ENDS, REFUSE, WAIT } from '../../engine/engine.ts';
@@ -31,7 +31,7 @@ export interface HostReport {
   readonly accepted: number;
   readonly active: number;
   readonly ends: Readonly<Record<string, number>>;
-  readonly shortages: Readonly<Record<string, number>>;
+  readonly exhaustion: Readonly<Record<string, number>>;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly descriptors: number;
@@ -105,7 +105,7 @@ function report(): HostReport {
     accepted,
     active: engine?.active ?? 0,
     ends,
-    shortages: engine?.shortages() ?? {},
+    exhaustion: engine?.exhaustion() ?? {},
     bytesIn,
     bytesOut,
     descriptors: countDescriptors(),

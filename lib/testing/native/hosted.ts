@@ -14,7 +14,9 @@ export interface Hosted {
   readonly process: ChildProcess;
   report(): Promise<HostReport>;
   cut(): void;
-  /** Closes the engine; the process has nothing left to do then and exits. Resolves to its exit code, or signal's name. */
+  /**
+   * Closes the engine; the process has nothing left to do then and exits. Resolves to its exit code, or signal's name.
+   */
   close(): Promise<number | string>;
   /** What it wrote to stderr. */
   readonly stderr: () => string;

@@ -1,5 +1,5 @@
-// A storm of clients that behave in every way a client can, against backends that do too: for leaks, for wrong bytes and
-// for sanitizers. Every byte is checked where it arrives; only how a connection ends is left to chance.
+// A storm of clients that behave in every way a client can, against backends that do too: for leaks, for wrong bytes
+// and for sanitizers. Every byte is checked where it arrives; only how a connection ends is left to chance.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -18,7 +18,9 @@ const PATTERN = Buffer.alloc(
   Uint8Array.from({ length: 251 }, (_, i) => (i * 7 + 3) % 256),
 );
 
-/** Is `chunk` what the pattern has at `offset`? A client's bytes come back as they were sent, so both check the same. */
+/**
+ * Is `chunk` what the pattern has at `offset`? A client's bytes come back as they were sent, so both check the same.
+ */
 function matches(chunk: Buffer, offset: number): boolean {
   return PATTERN.compare(chunk, 0, chunk.length, offset, offset + chunk.length) === 0;
 }

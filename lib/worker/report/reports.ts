@@ -1,7 +1,7 @@
 // A worker's counters on their way to the primary: twice a second by themselves (which is also the heartbeat), at once
 // when asked, and a last time at the end. A worker that only waits for its last connections sends them every two seconds.
 
-import type { Shortages } from '../../engine/engine.ts';
+import type { Exhaustion } from '../../engine/engine.ts';
 import { send, trySend } from '../../ipc/channel.ts';
 import { changesSince } from '../../ipc/counters.ts';
 import type { Counters } from './count.ts';
@@ -44,7 +44,7 @@ interface Sources {
   readonly unused: () => readonly number[];
   readonly forget: (endpoints: readonly number[]) => void;
   /** Absolute counts. */
-  readonly short: () => Shortages;
+  readonly short: () => Exhaustion;
   /** Gives each news once. */
   readonly takeReached: () => readonly number[];
 }
@@ -61,7 +61,7 @@ export function createReports(
 ): Reports {
   let timer: NodeJS.Timeout | undefined;
   let told: Counters = { services: new Float64Array(), endpoints: new Float64Array() };
-  let toldShort: Shortages = {};
+  let toldShort: Exhaustion = {};
 
   /** What has changed, through a channel that may not take it: then it is told with the next. */
   function tell(through: (message: ToPrimary) => boolean, id: number | null): void {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Shortages } from '../../engine/engine.ts';
+import type { Exhaustion } from '../../engine/engine.ts';
 import type { LogLine } from '../../ipc/messages.ts';
 import { watchShortages } from './shortages.ts';
 
 test('a shortage is told at once, those that follow together ten seconds later, and nothing when nothing is short', (t) => {
-  let counts: Shortages = {};
+  let counts: Exhaustion = {};
   const lines: LogLine[] = [];
   const watch = watchShortages(() => counts, { log: (line) => void lines.push(line) });
   t.after(() => watch.close());

@@ -1,7 +1,7 @@
 // What this worker had to give up because the machine ran short, told without flooding the log: the first at once, then
 // at most one line in ten seconds with what came since.
 
-import type { Shortages } from '../../engine/engine.ts';
+import type { Exhaustion } from '../../engine/engine.ts';
 import { createThrottle } from '../../throttle.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -14,8 +14,8 @@ export interface ShortageWatch {
 }
 
 /** `read` gives absolute counts by what was short: `accept EMFILE`, `descriptors`. */
-export function watchShortages(read: () => Shortages, reporter: Pick<Reporter, 'log'>): ShortageWatch {
-  let told: Shortages = {};
+export function watchShortages(read: () => Exhaustion, reporter: Pick<Reporter, 'log'>): ShortageWatch {
+  let told: Exhaustion = {};
   const throttle = createThrottle();
 
   function look(now: number): void {

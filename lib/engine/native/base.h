@@ -1,0 +1,38 @@
+// What every header needs.
+#ifndef BAL_BASE_H
+#define BAL_BASE_H
+
+#include <netinet/in.h>
+#include <node_api.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <uv.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/** No connection, end of a list. */
+#define NONE UINT32_MAX
+/** A time that does not come, in ms of the loop's clock. */
+#define NEVER UINT64_MAX
+
+struct connection;
+struct engine;
+struct listener;
+struct loop;
+struct peer;
+
+struct link {
+  uint32_t previous, next;
+};
+
+/** What is read at a time; what is put aside at most, of all connections and of each. */
+enum { MESSAGE_BYTES = 32 * 1024, ASIDE_BYTES = 32 * 1024, ASIDE_EACH = 4096 };
+/** Events of a round; clients asked about in one call. */
+enum { EVENTS = 128, CLIENTS = 8 };
+/** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
+enum { CLOCK_MS = 8 };
+
+#endif

@@ -1,0 +1,63 @@
+// What one policy decides about: its listeners' clients, its services and targets, and what it is told. Engines of one
+// JavaScript environment share a loop.
+#ifndef BAL_ENGINE_H
+#define BAL_ENGINE_H
+
+#include "connection.h"
+
+/** What holds for the connections to a service's targets. */
+struct service {
+  uint32_t connect_ms; // 0: this id is not in use
+  uint32_t idle_ms, half_closed_ms;
+  uint32_t keepalive_ms; // 0: backends are not probed
+};
+
+/** Where a target leads, and for whom. */
+struct target {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address;
+  uint32_t service;
+  uint32_t live;       // connections that lead there
+  uint8_t length;      // of the address; 0: it leads nowhere
+  int8_t quick;        // > 0: its connects complete within connect(2), as on loopback
+  uint8_t since_probe; // attempts since that was last tried
+};
+
+enum exhaustion_place { AT_ACCEPT, AT_SOCKET, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, EXHAUSTION_PLACES };
+enum { EXHAUSTION_ERRORS = 7 };
+
+struct engine {
+  struct loop *loop; // null once closed
+  struct engine *next;
+  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
+  struct target *targets;
+  struct service *services;
+  uint32_t target_room, service_room; // as many as fit in there
+  uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
+  uint32_t recorded;   // records waiting for JavaScript
+  int32_t *records;    // [end or RECORD_CONNECTED, connection] each
+  double *relayed;     // [bytes in, bytes out] of each record
+  int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
+  double *bytes;       // two numbers for each target that fits
+  uint64_t exhausted[EXHAUSTION_PLACES][EXHAUSTION_ERRORS];
+};
+
+/* routes.c */
+/** The connection leads to this target from now on, or with WAIT, REFUSE and NOWHERE to none. */
+void connection_target(struct connection *c, int32_t target);
+
+/* exhaustion.c */
+/** Something that this machine has run out of, in its entirety or for this process. */
+bool is_exhaustion(int error);
+bool out_of_descriptors(int error);
+/** Counts that something was given up for this errno, if it is one. */
+void exhausted(struct engine *engine, enum exhaustion_place place, int error);
+const char *exhaustion_place_name(enum exhaustion_place place);
+int exhaustion_error(int column);
+/** What an errno says to the policy about a backend that could not be connected. */
+enum cause cause_of(int error);
+
+#endif
