@@ -145,6 +145,7 @@ test('what unit tests share lies below the end-to-end tests', () => {
 const ROOMS = {
   'lib/primary/': [
     'registry.ts',
+    'phase.ts',
     'log',
     'workers',
     'listen',

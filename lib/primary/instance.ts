@@ -12,7 +12,8 @@ import { createFleet } from './workers/fleet.ts';
 import { createGenerations } from './reload/generations.ts';
 import type { Binding, BoundListener } from './listen/listening.ts';
 import { createListening } from './listen/listening.ts';
-import { createNews } from './news.ts';
+import { nextPhase } from './phase.ts';
+import { createRoute } from './route.ts';
 import type { RootLog } from './log/log.ts';
 import type { InstanceState } from './reload/reload.ts';
 import { reload } from './reload/reload.ts';
@@ -23,7 +24,7 @@ import type { EndpointName, Registry } from './registry.ts';
 import { createRegistry, endpointKey } from './registry.ts';
 import { assignmentFor } from './snapshot/assignment.ts';
 import { createPublisher } from './snapshot/publisher.ts';
-import { backendSum, instanceSum } from './stats/totals.ts';
+import { backendSum, instanceSum, workerSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
 import type { WorkerListener } from './workers/worker-process.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
@@ -54,9 +55,15 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   const listening = createListening();
   const registry = createRegistry();
+  const route = createRoute(log);
   const tally = createTally(registry);
-  const services = createServices(log.for('health'), () => publisher.changed());
+  const services = createServices(log.for('health'), route.emit);
   const slots = createSlotBook();
+  const fleet = createFleet({
+    log: log.for('fleet'),
+    emit: route.emit,
+    connectionsOf: ({ pid }) => workerSum(tally.totals, pid).clients.active,
+  });
   const publisher = createPublisher({
     registry,
     services,
@@ -64,21 +71,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     planOf: (number) => generations.planOf(number) ?? null,
     workers: () => fleet.all(),
   });
-  const news = createNews(log, { generations, registry, services, slots, tally, publisher, drained: forget });
-  const fleet = createFleet(log.for('fleet'), {
-    forked: (worker) => tally.join(worker),
-    news: (worker, message) => news.hear(worker, message),
-    ready: (worker) => publisher.push(worker),
-    draining: (worker) => slots.leaving(worker),
-    gone(worker) {
-      const lost = tally.leave(worker);
-      slots.forget(worker);
-      publisher.forget(worker);
-      if (lost > 0) publisher.loadsChanged(state.plan);
-      forget();
-      return lost;
-    },
-  });
+  route.connect({ generations, registry, services, slots, tally, publisher, forget });
 
   function generationOf(number: number, plan: Plan, binding: Binding): Generation {
     return {
@@ -97,7 +90,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   async function start(): Promise<StartResult> {
     const problem = await open(state.plan).catch(internalError);
     if (problem === null) {
-      state.phase = 'running';
+      state.phase = nextPhase(state.phase, 'started');
       return { ok: true };
     }
     if (state.phase === 'starting') {
@@ -134,7 +127,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     slots.close();
     await admin.close();
     publisher.cancel();
-    state.phase = 'stopped';
+    state.phase = nextPhase(state.phase, 'stopped');
     return cut;
   }
 
@@ -170,7 +163,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       return state.lastReload;
     },
     get linesDropped() {
-      return news.linesDropped;
+      return route.linesDropped;
     },
     get reloads() {
       return state.reloads;
@@ -192,7 +185,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       return result.promise;
     },
     async stop({ timeout_ms, now }, progress) {
-      state.phase = 'draining';
+      state.phase = nextPhase(state.phase, 'stop');
       let over = false;
       const tell = async (): Promise<void> => {
         await tally.refresh(fleet.all(), PROGRESS_MS);

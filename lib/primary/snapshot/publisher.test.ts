@@ -138,8 +138,8 @@ test('workers of two plans hear of their own endpoints, and are not told again a
 });
 
 test('with least_connections each worker hears what the others hold, and only that', (t) => {
-  const plan = planOf([1, 2], 'least_connections');
-  const { registry, tally, publisher, worker, pass } = scene(t, [plan]);
+  const plans = [planOf([1, 2], 'least_connections')];
+  const { registry, tally, publisher, worker, pass } = scene(t, plans);
   const [a, b] = [worker(1), worker(2)];
   for (const { process } of [a, b]) publisher.push(process);
   for (const { take, arrive } of [a, b]) {
@@ -149,12 +149,15 @@ test('with least_connections each worker hears what the others hold, and only th
   const second = registry.endpoint('default', '127.0.0.1:2');
   const nothing = { id: null, services: [], short: {}, rssBytes: 0, reached: [], retired: [] };
   tally.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 3] });
-  publisher.loadsChanged(plan);
+  publisher.loadsChanged();
   pass();
   assert.deepEqual([a.take(), b.take()], [[], [{ services: [], endpoints: [], remote: [second, 3] }]]);
-  publisher.loadsChanged(planOf([1]));
+  b.arrive();
+  tally.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 4] });
+  plans[0] = planOf([1, 2]);
+  publisher.loadsChanged();
   pass();
-  assert.deepEqual(b.take(), []);
+  assert.deepEqual(b.take(), [], 'nobody balances by it');
 });
 
 test('an endpoint that a worker has retired is told anew where it came back', (t) => {

@@ -16,8 +16,8 @@ export interface Publisher {
   push(worker: WorkerProcess): void;
   /** A backend or a service is not what it was: all workers are told. */
   changed(): void;
-  /** Connections came or went: workers of this plan are told where it matters to them. */
-  loadsChanged(plan: Plan): void;
+  /** Connections came or went: workers are told where it matters to them. */
+  loadsChanged(): void;
   /** The worker uses these endpoints no longer, and has forgotten them. */
   retired(worker: WorkerProcess, endpoints: readonly number[]): void;
   /** The worker is gone. */
@@ -128,8 +128,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
   return {
     push,
     changed: () => round.within(CHANGES_MS),
-    loadsChanged(plan) {
-      if (plan.services.some(({ method }) => method === 'least_connections')) round.within(LOADS_MS);
+    loadsChanged() {
+      const plans = new Set(parts.workers().map(({ generation }) => parts.planOf(generation)));
+      if ([...plans].some((plan) => plan !== null && balancesByLoad(plan))) round.within(LOADS_MS);
     },
     retired(worker, endpoints) {
       const told = lines.get(worker.pid)?.told;
@@ -157,6 +158,10 @@ export function createPublisher(parts: PublisherParts): Publisher {
   function* inUse(): Generator<number> {
     for (const { told } of lines.values()) yield* told.endpoints.keys();
   }
+}
+
+function balancesByLoad({ services }: Plan): boolean {
+  return services.some(({ method }) => method === 'least_connections');
 }
 
 function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {

@@ -53,8 +53,12 @@ const SETTLE_POLL_MS = 5;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** `changed` is called whenever workers are to be told. */
-export function createServices(log: Log, changed: () => void): Services {
+/** What workers are to be told has changed. */
+export interface ServicesEvent {
+  readonly kind: 'endpoints_changed';
+}
+
+export function createServices(log: Log, emit: (event: ServicesEvent) => void): Services {
   const services = new Map<string, Mutable<Service>>();
   const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, standing, isGuarded: guarded });
   const shortages = createThrottle();
@@ -120,7 +124,7 @@ export function createServices(log: Log, changed: () => void): Services {
 
   /** Has workers told now, and again when the next cool-down ends by itself. */
   function workersDiffer(): void {
-    changed();
+    emit({ kind: 'endpoints_changed' });
     if (coolDown !== null) clearTimeout(coolDown);
     coolDown = null;
     const now = performance.now();

@@ -1,7 +1,7 @@
 // What `status`, `why`, the metrics and readiness are made of. The instance is it; nobody who only looks needs to know more.
 
 import type { Plan } from '../../../config/plan.ts';
-import type { Phase } from '../reload/reload.ts';
+import type { Phase } from '../phase.ts';
 import type { Tally } from '../stats/tally.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet } from '../workers/fleet.ts';

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { monotonicClock } from '../../testing/monotonic.ts';
 import { deferred } from '../../deferred.ts';
-import { createFleet, type Fleet, type Generation } from './fleet.ts';
+import { createFleet, type Fleet, type FleetEvent, type Generation } from './fleet.ts';
 import type { Log } from '../log/log.ts';
 import { beyond } from '../reload/old-workers.ts';
 import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
@@ -139,23 +139,20 @@ class World {
     this.#t = t;
     this.workers = workers;
     monotonicClock(t, () => this.#clock);
-    const gone = ({ pid }: WorkerProcess): number => {
+    const emit = ({ kind, worker: { pid } }: FleetEvent): void => {
+      if (kind !== 'worker_gone') return;
       const told = this.#gone.has(pid);
       this.#hold(() => assert.ok(!told, 'an end is told once'));
       this.#gone.add(pid);
-      return CLIENTS;
     };
-    this.fleet = createFleet(
-      log,
-      { forked: silence, news: silence, ready: silence, draining: silence, gone },
-      (id, generation) => {
-        const { stopped } = this;
-        this.#hold(() => assert.equal(stopped, null, 'nobody is forked once bal is being stopped'));
-        const fake = new Fake(id, this.fakes.length + 1, generation, (who, timeoutMs) => this.#drained(who, timeoutMs));
-        this.fakes.push(fake);
-        return fake.process;
-      },
-    );
+    const startWorker = (id: number, generation: number): WorkerProcess => {
+      const { stopped } = this;
+      this.#hold(() => assert.equal(stopped, null, 'nobody is forked once bal is being stopped'));
+      const fake = new Fake(id, this.fakes.length + 1, generation, (who, timeoutMs) => this.#drained(who, timeoutMs));
+      this.fakes.push(fake);
+      return fake.process;
+    };
+    this.fleet = createFleet({ log, emit, connectionsOf: () => CLIENTS, startWorker });
   }
 
   async start(): Promise<void> {
@@ -335,12 +332,12 @@ test('who repeats a stop does not begin its time anew', async (t) => {
   let clock = 0;
   t.mock.method(performance, 'now', () => clock);
   const fakes: Fake[] = [];
-  const events = { forked: silence, news: silence, ready: silence, draining: silence, gone: () => CLIENTS };
-  const fleet = createFleet(log, events, (id, generation) => {
+  const startWorker = (id: number, generation: number): WorkerProcess => {
     const fake = new Fake(id, id, generation, silence);
     fakes.push(fake);
     return fake.process;
-  });
+  };
+  const fleet = createFleet({ log, emit: silence, connectionsOf: () => CLIENTS, startWorker });
   const started = fleet.start(generationOf(1, 2));
   for (const fake of fakes) fake.up();
   await started;
@@ -508,12 +505,12 @@ test('those that are hurried are gone in their time and are waited for, the othe
 /** A fleet of workers that serve, and of whom nothing is claimed. */
 function bare(workers: number, reloadDrainMs = DRAIN_MS): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
   const fakes: Fake[] = [];
-  const events = { forked: silence, news: silence, ready: silence, draining: silence, gone: () => CLIENTS };
-  const fleet = createFleet(log, events, (id, generation) => {
+  const startWorker = (id: number, generation: number): WorkerProcess => {
     const fake = new Fake(id, fakes.length + 1, generation, silence, reloadDrainMs);
     fakes.push(fake);
     return fake.process;
-  });
+  };
+  const fleet = createFleet({ log, emit: silence, connectionsOf: () => CLIENTS, startWorker });
   void fleet.start(generationOf(1, workers, reloadDrainMs));
   for (const fake of fakes) fake.up();
   return { fleet, fakes };

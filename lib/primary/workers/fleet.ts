@@ -15,17 +15,25 @@ import { tellDeath, tellEnd, tellLoop, tellReady } from './worker-log.ts';
 const ROLL_ATTEMPTS = 2;
 const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
 
-export interface FleetEvents {
+export type FleetEvent =
   /** A worker process exists; it does not serve yet. */
-  readonly forked: (worker: WorkerProcess) => void;
-  /** A message of a worker that is not about its own start and end. */
-  readonly news: (worker: WorkerProcess, message: WorkerNews) => void;
-  /** It serves: give it what is particular to it. */
-  readonly ready: (worker: WorkerProcess) => void;
+  | { readonly kind: 'worker_forked'; readonly worker: WorkerProcess }
+  /** It serves. */
+  | { readonly kind: 'worker_ready'; readonly worker: WorkerProcess }
+  /** A message of it that is not about its own start and end. */
+  | { readonly kind: 'worker_says'; readonly worker: WorkerProcess; readonly message: WorkerNews }
   /** It was told to take no more clients. */
-  readonly draining: (worker: WorkerProcess) => void;
-  /** Its process is gone; returns how many connections it had when it last reported. */
-  readonly gone: (worker: WorkerProcess) => number;
+  | { readonly kind: 'worker_draining'; readonly worker: WorkerProcess }
+  /** Its process is gone. */
+  | { readonly kind: 'worker_gone'; readonly worker: WorkerProcess };
+
+export interface FleetParts {
+  readonly log: Log;
+  readonly emit: (event: FleetEvent) => void;
+  /** How many connections a worker had when it last reported. */
+  readonly connectionsOf: (worker: WorkerProcess) => number;
+  /** forkWorker, or what stands in for it where there are to be no processes. */
+  readonly startWorker?: typeof forkWorker;
 }
 
 /** What all workers of one configuration share. */
@@ -67,8 +75,7 @@ export interface Fleet {
   readonly respawned: number;
 }
 
-/** `startWorker` is forkWorker, or what stands in for it where there are to be no processes. */
-export function createFleet(log: Log, events: FleetEvents, startWorker = forkWorker): Fleet {
+export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker }: FleetParts): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
   const deadlines = createDeadlines();
@@ -79,14 +86,16 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
 
   function fork(id: number, generation: Generation, standsBy = false): WorkerProcess {
     const setup = standsBy ? { ...generation, listeners: null } : generation;
-    const worker = startWorker(id, generation.number, setup, events.news);
+    const worker = startWorker(id, generation.number, setup, (from, message) =>
+      emit({ kind: 'worker_says', worker: from, message }),
+    );
     const startedAt = performance.now();
     live.add(worker);
-    events.forked(worker);
+    emit({ kind: 'worker_forked', worker });
     void worker.ready.then(({ ok }) => {
       if (!ok) return;
       tellReady(log, worker, performance.now() - startedAt);
-      events.ready(worker);
+      emit({ kind: 'worker_ready', worker });
     });
     void worker.exited.then((exit) => ended(worker, exit, startedAt));
     return worker;
@@ -95,7 +104,8 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
     deadlines.forget(worker);
-    const lost = events.gone(worker);
+    const lost = connectionsOf(worker);
+    emit({ kind: 'worker_gone', worker });
     // Without a last word it was killed, and its clients with it.
     const cut = exit.cut ?? lost;
     if (stopping) cutByStop += cut;
@@ -124,7 +134,7 @@ export function createFleet(log: Log, events: FleetEvents, startWorker = forkWor
     const why = stopping ? 'stopped' : 'drain';
     worker.drain(timeoutMs, why);
     deadlines.set(worker, timeoutMs, why);
-    events.draining(worker);
+    emit({ kind: 'worker_draining', worker });
   }
 
   /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */

@@ -1,0 +1,137 @@
+// What a reload changes, in order: the admin address, the listening sockets, what is known of the backends and the limits, the
+// workers, and last the plan that the instance has.
+
+import type { Plan } from '../../../config/plan.ts';
+import type { Triplet } from '../../control/protocol.ts';
+import type { AdminListener, AdminMove } from '../listen/admin-listener.ts';
+import type { Binding, Listening } from '../listen/listening.ts';
+import type { BindFailure } from '../listen/listeners.ts';
+import type { SlotBook } from '../limits/slot-book.ts';
+import type { Log } from '../log/log.ts';
+import type { Tally } from '../stats/tally.ts';
+import type { Services } from '../upstream/services.ts';
+import type { Fleet, Generation } from '../workers/fleet.ts';
+import type { Change } from './change.ts';
+import type { Generations } from './generations.ts';
+import type { Numbered } from './switch-over.ts';
+import { serveAgain, switchOver } from './switch-over.ts';
+import { cannotBind, workersFailed } from './verdict.ts';
+
+export interface ChangeParts {
+  readonly log: Log;
+  readonly listening: Listening;
+  readonly fleet: Pick<Fleet, 'roll' | 'standBy' | 'start' | 'retireAll' | 'all'>;
+  readonly services: Pick<Services, 'apply' | 'settled'>;
+  readonly slots: Pick<SlotBook, 'setPlan'>;
+  readonly tally: Pick<Tally, 'refresh'>;
+  readonly admin: Pick<AdminListener, 'move'>;
+  readonly generations: Pick<Generations, 'add'>;
+  generationOf(number: number, plan: Plan, binding: Binding): Generation;
+}
+
+/** Workers tell their counters within a millisecond or two, on a busy machine later; a hung one must not hold up the reload. */
+export const COUNTERS_MS = 1000;
+
+/** `serve` is called when all the rest is done: `next` is what the instance serves now. */
+export function changesFor(
+  from: Numbered,
+  next: Plan,
+  parts: ChangeParts,
+  serve: (next: Numbered) => void,
+): readonly Change[] {
+  const { log, listening, fleet, services, slots, tally, admin, generations } = parts;
+  const before = listening.addresses;
+  let pages: AdminMove | null = null;
+  let binding: Binding | BindFailure | null = null;
+  let to: Numbered | null = null;
+
+  /** Binds what the admin address moves to, where nothing of ours is in the way. */
+  const adminOpens: Change = {
+    name: 'the move of the admin address',
+    async prepare() {
+      const move = await admin.move(next, (failure) => listening.isOwnObstacle(failure, next));
+      if (!move.ok) return cannotBind(move);
+      pages = move;
+      return null;
+    },
+    async rollback() {
+      const undone = await pages?.undo();
+      if (undone === undefined || undone.ok) return;
+      const { address, code } = undone;
+      log.error('listener.lost', 'the admin address cannot be bound again', { address, code });
+    },
+  };
+
+  const listeners: Change = {
+    name: 'the binding of listeners',
+    async prepare() {
+      binding = await listening.bindFor(next);
+      if (!binding.ok && pages?.isInTheWayOf(binding) === true) {
+        await pages.giveUp();
+        binding = await listening.bindFor(next);
+      }
+      // What we give up ourselves is bound when the workers change.
+      if (binding.ok || (await listening.isOwnObstacle(binding, next))) return null;
+      return cannotBind(binding);
+    },
+    rollback() {
+      listening.keepOnly(before);
+      return Promise.resolve();
+    },
+  };
+
+  const upstream: Change = {
+    name: 'the change of backends and limits',
+    async prepare() {
+      to = { plan: next, number: generations.add(next) };
+      services.apply(next);
+      slots.setPlan(next);
+      // Where the round of each service goes on is read from the counters.
+      await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
+      return null;
+    },
+    rollback() {
+      services.apply(from.plan);
+      slots.setPlan(from.plan);
+      return Promise.resolve();
+    },
+  };
+
+  const workers: Change = {
+    name: 'the replacement of workers',
+    async commit() {
+      if (to === null || binding === null) return null;
+      return binding.ok ? roll(to, binding) : switchOver(from, to, parts);
+    },
+    async rollback(progress) {
+      if (progress === 'committed') await serveAgain(from, parts);
+    },
+  };
+
+  /** Binds what something of ours was in the way of, and gives the old address up. */
+  const adminMoves: Change = {
+    name: 'the end of the old admin address',
+    async commit() {
+      const opened = await pages?.finish();
+      return opened === undefined || opened.ok ? null : cannotBind(opened);
+    },
+  };
+
+  const plan: Change = {
+    name: 'the change of the plan',
+    commit() {
+      if (to !== null) serve(to);
+      return Promise.resolve(null);
+    },
+  };
+
+  /** Worker by worker. When it fails the old ones serve as before. */
+  async function roll({ plan: its, number }: Numbered, bound: Binding): Promise<Triplet | null> {
+    const rolled = await fleet.roll(parts.generationOf(number, its, bound));
+    if (!rolled.ok) return workersFailed(rolled.reason);
+    listening.keepOnly(bound.listeners.map(({ address }) => address));
+    return null;
+  }
+
+  return [adminOpens, listeners, upstream, workers, adminMoves, plan];
+}

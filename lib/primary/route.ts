@@ -1,0 +1,126 @@
+// Who hears of what: owners say what has happened to them and do not know who cares. Owner of how many log lines workers lost.
+
+import { fromMachine } from '../machine-clock.ts';
+import { unreachable } from '../unreachable.ts';
+import type { SlotBook } from './limits/slot-book.ts';
+import type { RootLog } from './log/log.ts';
+import type { Registry } from './registry.ts';
+import type { Generations } from './reload/generations.ts';
+import type { Publisher } from './snapshot/publisher.ts';
+import { createRefusals } from './stats/refusals.ts';
+import type { Tally } from './stats/tally.ts';
+import { serviceSum } from './stats/totals.ts';
+import type { Services, ServicesEvent } from './upstream/services.ts';
+import type { FleetEvent } from './workers/fleet.ts';
+import type { WorkerNews, WorkerProcess } from './workers/worker-process.ts';
+
+export type OwnerEvent = FleetEvent | ServicesEvent;
+
+export interface Route {
+  /** Before connect() nobody hears it. */
+  readonly emit: (event: OwnerEvent) => void;
+  /** Once, when all are there. */
+  connect(audience: Audience): void;
+  /** Log lines that workers could not send. */
+  readonly linesDropped: number;
+}
+
+export interface Audience {
+  readonly generations: Pick<Generations, 'planOf'>;
+  readonly registry: Pick<Registry, 'endpointOf'>;
+  readonly services: Pick<Services, 'connected' | 'reached' | 'connectFailed'>;
+  readonly slots: Pick<SlotBook, 'hear' | 'leaving' | 'forget'>;
+  readonly tally: Pick<Tally, 'totals' | 'join' | 'leave' | 'report'>;
+  readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
+  /** Connections or workers came to their end, maybe the last that used a plan, an id or a backend. */
+  forget(): void;
+}
+
+export function createRoute(log: RootLog): Route {
+  const refusals = createRefusals(log.for('clients'));
+  let audience: Audience | null = null;
+  let linesDropped = 0;
+
+  function route(event: OwnerEvent, to: Audience): void {
+    const { tally, slots, publisher } = to;
+    switch (event.kind) {
+      case 'endpoints_changed':
+        return publisher.changed();
+      case 'worker_forked':
+        return tally.join(event.worker);
+      case 'worker_ready':
+        return publisher.push(event.worker);
+      case 'worker_draining':
+        return slots.leaving(event.worker);
+      case 'worker_gone': {
+        const lost = tally.leave(event.worker);
+        slots.forget(event.worker);
+        publisher.forget(event.worker);
+        if (lost > 0) publisher.loadsChanged();
+        return to.forget();
+      }
+      case 'worker_says':
+        return routeMessage(event.worker, event.message, to);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  function routeMessage(worker: WorkerProcess, message: WorkerNews, to: Audience): void {
+    const { generations, registry, services, slots, tally, publisher } = to;
+    const plan = generations.planOf(worker.generation);
+    if (plan === undefined) return;
+    switch (message.kind) {
+      case 'counters': {
+        const fresh = tally.report(worker, message);
+        services.connected(fresh.connected);
+        for (let i = 0; i + 1 < message.reached.length; i += 2) {
+          const found = registry.endpointOf(message.reached[i] ?? -1);
+          if (found === undefined) continue;
+          services.reached(found.service, found.address, fromMachine(message.reached[i + 1] ?? 0));
+        }
+        publisher.retired(worker, message.retired);
+        for (const { name } of plan.services) {
+          refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
+        }
+        if (fresh.loadsChanged) publisher.loadsChanged();
+        if (fresh.loadsChanged && worker.state === 'draining') to.forget();
+        return;
+      }
+      case 'connect_failed': {
+        const found = registry.endpointOf(message.endpoint);
+        const { cause, count, began } = message;
+        if (found !== undefined) {
+          services.connectFailed(found.service, found.address, cause, count, fromMachine(began));
+        }
+        return;
+      }
+      case 'ask':
+      case 'returned':
+        return slots.hear(worker, message);
+      case 'log':
+        for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
+        linesDropped += message.dropped;
+        return;
+      case 'records':
+        return log.finished(message.lines);
+      case 'records_dropped':
+        linesDropped += message.count;
+        return;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  return {
+    emit(event) {
+      if (audience !== null) route(event, audience);
+    },
+    connect(to) {
+      audience = to;
+    },
+    get linesDropped() {
+      return linesDropped;
+    },
+  };
+}
