@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { ReloadVerdict, Status } from '../lib/control/protocol.ts';
 import { home as homeOf, type Home } from '../lib/paths.ts';
 import { cli, type CliResult, environment } from './harness/cli.ts';
-import { askStatus } from './harness/control.ts';
+import { askStatus, askStop } from './harness/control.ts';
 import type { EngineName } from './harness/engines.ts';
 import { atEnd, atExit, type Owner } from '../lib/testing/owner.ts';
 import { gone, isAlive, pidsOf, signal } from './harness/processes.ts';
@@ -115,7 +115,8 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
 
   atEnd(t, async () => {
     const pid = pidIn(home.pidFile);
-    if (pid !== null && isAlive(pid) && pidsOf(dir).includes(pid)) await cli(['stop', '--now'], { home: dir });
+    if (pid !== null && isAlive(pid) && pidsOf(dir).includes(pid) && !(await askStop(home.socket)))
+      await cli(['stop', '--now'], { home: dir });
     await until('every process of the instance is gone', () => pidsOf(dir).length === 0, { withinMs: 10_000 });
     if (crashed) return;
     assert.equal(existsSync(home.pidFile), false, 'no PID file is left');

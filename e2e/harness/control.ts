@@ -1,5 +1,6 @@
 // Asks the primary over its control socket, as `bal status` does, without the cost of a process for each look.
 import { request } from 'node:http';
+import { stream } from '../../lib/control/client.ts';
 import type { Status } from '../../lib/control/protocol.ts';
 
 export function askStatus(socketPath: string): Promise<Status> {
@@ -19,4 +20,10 @@ export function askStatus(socketPath: string): Promise<Status> {
     asking.on('error', reject);
     asking.end();
   });
+}
+
+/** Ends an instance at once, as `bal stop --now` does, if it answers in time. */
+export async function askStop(socketPath: string): Promise<boolean> {
+  const answer = await stream(socketPath, 'POST', '/stop', { now: true }, 10_000, () => undefined);
+  return answer.ok && answer.status === 200;
 }

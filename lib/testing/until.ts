@@ -3,6 +3,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const PATIENCE_MS = 20_000;
+/** Each look costs both who looks and who is looked at: what takes long is looked at after a tenth of the time waited so far. */
+const LOOKS = 10;
+const SELDOM_MS = 100;
 
 /** A condition's value once it holds. */
 type Held<T> = Exclude<T, false | null | undefined>;
@@ -13,14 +16,15 @@ function holds<T>(value: T): value is Held<T> {
 
 /**
  * Looks again and again until `condition` gives something other than false, null or undefined, and returns that.
- * A throw counts as "not yet"; the last one is the cause of the error when the deadline passes.
+ * A throw counts as "not yet"; the last one is the cause of the error when the deadline passes. `everyMs` is between the first looks.
  */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
   { withinMs = PATIENCE_MS, everyMs = 20 }: { withinMs?: number; everyMs?: number } = {},
 ): Promise<Held<T>> {
-  const deadline = performance.now() + withinMs;
+  const began = performance.now();
+  const deadline = began + withinMs;
   let last: unknown = null;
   do {
     try {
@@ -30,7 +34,7 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await pause(everyMs);
+    await pause(Math.max(everyMs, Math.min(SELDOM_MS, (performance.now() - began) / LOOKS)));
   } while (performance.now() < deadline);
   throw new Error(`Cannot see within ${withinMs} ms that ${what}${last instanceof Error ? `: ${last.message}` : ''}`, {
     cause: last,
