@@ -9,7 +9,7 @@ import { echo } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { type EngineName, forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { gone, pidsOf } from './harness/processes.ts';
@@ -168,7 +168,7 @@ test('readiness: not while it starts, not without a backend, not while it drains
   await assert.rejects(ask(admin, '/healthz'), /ECONNREFUSED/);
 });
 
-forEachEngine('the stream tells a flip as the log does, and status and readiness with it', async (t, engine) => {
+forEitherEngine('the stream tells a flip as the log does, and status and readiness with it', async (t, engine) => {
   const { admin, bal, target } = await scene(t, engine);
   const stream = await follow(t, admin);
   await stream.event('bal.started');
@@ -186,7 +186,7 @@ forEachEngine('the stream tells a flip as the log does, and status and readiness
   assert.equal(up.fields['backend'], target.address);
 });
 
-forEachEngine('a reload moves it, keeps it where the new place is taken, and takes it away', async (t, engine) => {
+forEitherEngine('a reload moves it, keeps it where the new place is taken, and takes it away', async (t, engine) => {
   const { admin, bal, config, target } = await scene(t, engine);
   const [next, six] = [await freePort(), await freePort()];
   const stream = await follow(t, admin);

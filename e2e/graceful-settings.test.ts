@@ -3,7 +3,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -27,7 +27,7 @@ forEachEngine('graceful changes the number of workers up and down under load', a
   assert.deepEqual(troubles(await load.stop()), {});
 });
 
-forEachEngine('graceful changes the log level in the primary and the workers', async (t, engine) => {
+forEitherEngine('graceful changes the log level in the primary and the workers', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { log_level: 'error' }) });
@@ -58,7 +58,7 @@ forEachEngine('graceful changes health interval, limit and idle time without a r
   await bal.statusWhen('checks come at the new interval', ({ backends }) => backends[0]?.last_check_time !== first);
 });
 
-forEachEngine(
+forEitherEngine(
   'a rejected config changes nothing, says why, and keeps being rejected until it is right',
   async (t, engine) => {
     const a = await backend(t, named('a'));
@@ -90,7 +90,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('graceful without a change succeeds, and without a bal it fails with 3', async (t, engine) => {
+forEitherEngine('graceful without a change succeeds, and without a bal it fails with 3', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });

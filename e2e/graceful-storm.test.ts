@@ -6,7 +6,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -27,7 +27,7 @@ forEachEngine('reloads in a row, some asked for while one is under way, lose not
   assert.deepEqual(troubles(await load.stop()), {});
 });
 
-forEachEngine('a new worker that cannot come up stops the roll, and the old one goes on', async (t, engine) => {
+forEitherEngine('a new worker that cannot come up stops the roll, and the old one goes on', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -49,7 +49,7 @@ forEachEngine('a new worker that cannot come up stops the roll, and the old one 
   assert.deepEqual(troubles(await load.stop()), {});
 });
 
-forEachEngine('a reload that fails in the middle of the roll has used its number up', async (t, engine) => {
+forEitherEngine('a reload that fails in the middle of the roll has used its number up', async (t, engine) => {
   const { program, repair } = ownProgram(t);
   const a = await backend(t, named('a'));
   const port = await freePort();

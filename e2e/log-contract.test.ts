@@ -4,7 +4,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEngine } from './harness/engines.ts';
+import { forEitherEngine, forEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -14,7 +14,7 @@ import { until } from '../lib/testing/until.ts';
 
 const KEYS = ['timestamp', 'level', 'message', 'module', 'event', 'fields'];
 
-forEachEngine(
+forEitherEngine(
   'a daemon logs one JSON object a line, six keys in their order, and an event for everything that happens',
   async (t, engine) => {
     const a = await backend(t, named('a'));
@@ -57,7 +57,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('in the foreground the log goes to stdout, and stderr stays empty', async (t, engine) => {
+forEitherEngine('in the foreground the log goes to stdout, and stderr stays empty', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -79,7 +79,7 @@ forEngine('native', 'the log says what the native engine has to do without', asy
   assert.match(String(fields['why']), /there is no io_uring \(EPERM: kernel\.io_uring_disabled or a seccomp filter/);
 });
 
-forEachEngine('flips are logged once, however often they are seen', async (t, engine) => {
+forEitherEngine('flips are logged once, however often they are seen', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { log_connections: 'none' }) });

@@ -5,7 +5,7 @@ import { type Bal, startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -17,7 +17,7 @@ async function say(bal: Bal): Promise<void> {
   assert.equal((await bal.graceful()).code, 0);
 }
 
-forEachEngine('files are rotated by size, every line stays whole, and only so many are kept', async (t, engine) => {
+forEitherEngine('files are rotated by size, every line stays whole, and only so many are kept', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, {
@@ -49,7 +49,7 @@ forEachEngine('files are rotated by size, every line stays whole, and only so ma
   }
 });
 
-forEachEngine('SIGUSR2 opens the log anew after somebody has moved it away', async (t, engine) => {
+forEitherEngine('SIGUSR2 opens the log anew after somebody has moved it away', async (t, engine) => {
   const a = await backend(t, named('a'));
   const bal = await startBal(t, { engine, daemon: true, config: configFor(await freePort(), [a], { workers: 1 }) });
   const [file] = logFiles(bal.home.logDir);
@@ -73,7 +73,7 @@ forEachEngine('SIGUSR2 opens the log anew after somebody has moved it away', asy
   assert.equal(readFileSync(`${file}.1`, 'utf8').length, old, 'the moved one is left alone');
 });
 
-forEachEngine(
+forEitherEngine(
   'the log folder is removed and becomes a file: traffic goes on, lines are counted, and it heals',
   async (t, engine) => {
     const a = await backend(t, named('a'));
@@ -102,7 +102,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('nobody reads stdout in the foreground any more: traffic goes on', async (t, engine) => {
+forEitherEngine('nobody reads stdout in the foreground any more: traffic goes on', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { log_level: 'debug' }) });

@@ -8,7 +8,7 @@ import { ask } from './harness/admin.ts';
 import { type Backend, backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { type EngineName, forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { countersIn, seriesIn, type Series } from './harness/exposition.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
@@ -36,7 +36,7 @@ async function scene(t: TestContext, engine: EngineName): Promise<Scene> {
 
 const noPromtool = lacking('promtool');
 
-forEachEngine(
+forEitherEngine(
   'promtool finds nothing to complain of',
   async (t, engine) => {
     const { port, backends, scrape } = await scene(t, engine);

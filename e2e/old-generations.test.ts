@@ -6,7 +6,7 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import type { Client } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { cutBy, lives, session } from './harness/session.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { pidsOf } from './harness/processes.ts';
@@ -22,7 +22,7 @@ async function reloaded(bal: Bal): Promise<DrainingStatus | null> {
   return draining;
 }
 
-forEachEngine(
+forEitherEngine(
   'at most 32 old generations live: the oldest one is told to end, and a stop ends all of them in its time',
   async (t, engine) => {
     const a = await backend(t, echo);

@@ -7,7 +7,7 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import type { Client } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
@@ -52,7 +52,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('how many connections go on in old workers, and until when, is told everywhere', async (t, engine) => {
+forEitherEngine('how many connections go on in old workers, and until when, is told everywhere', async (t, engine) => {
   const a = await backend(t, echo);
   const [port, admin] = [await freePort(), await freePort()];
   const plain = configFor(port, [a], { workers: 1, admin: `127.0.0.1:${admin}` });
@@ -116,7 +116,7 @@ forEachEngine('the primary is killed: workers of all generations end within drai
   await Promise.all(workers.map(gone));
 });
 
-forEachEngine(
+forEitherEngine(
   'an old worker that dies or hangs is told with what it had, and nobody takes its place',
   async (t, engine) => {
     const a = await backend(t, echo);

@@ -3,7 +3,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -14,7 +14,7 @@ const PROTECTION = {
   protection_stable_success_threshold: 3,
 };
 
-forEachEngine(
+forEitherEngine(
   'protection turns on when no backend is usable, says since when, why and until when, and ends without traffic',
   async (t, engine) => {
     const a = await backend(t, named('a'));
@@ -41,7 +41,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('a few failures among many successes do not turn protection on', async (t, engine) => {
+forEitherEngine('a few failures among many successes do not turn protection on', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, {

@@ -5,7 +5,7 @@ import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { echoes, names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -49,7 +49,7 @@ forEachEngine('Ctrl-C, which the whole process group gets, drains as well', asyn
   assert.equal(await bal.exited, 0);
 });
 
-forEachEngine('SIGHUP reloads like graceful, and a bad config changes nothing', async (t, engine) => {
+forEitherEngine('SIGHUP reloads like graceful, and a bad config changes nothing', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });

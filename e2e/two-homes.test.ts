@@ -3,12 +3,12 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-forEachEngine('two homes are two instances: each is asked, reloaded and stopped by itself', async (t, engine) => {
+forEitherEngine('two homes are two instances: each is asked, reloaded and stopped by itself', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const [pa, pb] = [await freePort(), await freePort()];
   const first = await startBal(t, { engine, daemon: true, config: configFor(pa, [a]) });

@@ -4,7 +4,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -51,7 +51,7 @@ forEachEngine('one that is not checked and dies is down for its clients, and bac
   assert.deepEqual(troubles(await load.stop()), {});
 });
 
-forEachEngine('a reload turns checks on and off, and says so', async (t, engine) => {
+forEitherEngine('a reload turns checks on and off, and says so', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], NONE) });

@@ -11,7 +11,7 @@ import { echo } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { askStatus } from './harness/control.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -36,7 +36,7 @@ function fullPipe(t: TestContext, home: string): number {
   }
 }
 
-forEachEngine(
+forEitherEngine(
   'a stdout that nobody reads keeps neither clients from their backends nor bal from ending',
   async (t, engine) => {
     const a = await backend(t, echo);
@@ -62,7 +62,7 @@ forEachEngine(
   },
 );
 
-forEachEngine(
+forEitherEngine(
   'a stdout on a full disk keeps neither clients from their backends nor bal from ending',
   async (t, engine) => {
     const a = await backend(t, echo);

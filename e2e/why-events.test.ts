@@ -9,7 +9,7 @@ import { type Backend, backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { cli, environment } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { type EngineName, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 import { atEnd } from '../lib/testing/owner.ts';
@@ -37,7 +37,7 @@ async function scene(t: TestContext, engine?: EngineName, runtime: Record<string
 
 const TRIPLET = /what_happened: \S.*\n +why_likely: \S.*\n +do_this_now: \S/;
 
-forEachEngine('why: all is well, one backend is out, all are, and all is well again', async (t, engine) => {
+forEitherEngine('why: all is well, one backend is out, all are, and all is well again', async (t, engine) => {
   const { bal, a, b, port } = await scene(t, engine);
   const why = async (...args: string[]): Promise<{ code: number | null; text: string }> => {
     const { code, stdout, stderr } = await bal.cli('why', ...args);
@@ -118,7 +118,7 @@ test('why: an unknown backend, and no bal at all', async (t) => {
   }
 });
 
-forEachEngine('events: each thing that happened is there once, in order, as text and as JSON', async (t, engine) => {
+forEitherEngine('events: each thing that happened is there once, in order, as text and as JSON', async (t, engine) => {
   const { bal, b, config } = await scene(t, engine);
   await b.die();
   await bal.logged('backend.down');

@@ -30,6 +30,21 @@ export function forEachEngine(
   for (const engine of ENGINES) forEngine(engine, title, body, lacking);
 }
 
+/**
+ * For what the primary does, whatever moves its workers' bytes: once, on the js engine or the native one as its title falls; on
+ * both with BAL_BOTH_ENGINES, as in `npm run e2e:soak`.
+ */
+export function forEitherEngine(
+  title: string,
+  body: (t: TestContext, engine: EngineName) => Promise<void>,
+  lacking: string | null = null,
+): void {
+  if (process.env['BAL_BOTH_ENGINES'] !== undefined) return forEachEngine(title, body, lacking);
+  const sum = Array.from(title).reduce((all, letter) => all + letter.charCodeAt(0), 0);
+  const engine = ENGINES[sum % ENGINES.length] ?? 'js';
+  forEngine(missing(engine) === null ? engine : 'js', title, body, lacking);
+}
+
 /** The same for one engine: for what the other does not promise. */
 export function forEngine(
   engine: EngineName,

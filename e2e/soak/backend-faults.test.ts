@@ -1,5 +1,5 @@
 // Backends that go wrong, each in its own way: what clients see, what bal says of it, and that it recovers.
-import { forEachEngine } from '../harness/engines.ts';
+import { forEachEngine, forEitherEngine } from '../harness/engines.ts';
 import { FAULTS } from './backend-faults/faults.ts';
 import { judge } from './backend-faults/judge.ts';
 import { runNamed } from './backend-faults/named.ts';
@@ -11,7 +11,7 @@ forEachEngine('backends that refuse, hang, reset, stay silent, half-close, are s
   judge(FAULTS, await runFaults(t, engine, FAULTS));
 });
 
-forEachEngine(
+forEitherEngine(
   'backends whose name resolves to nothing, to several addresses, or to another address',
   async (_t, engine) => {
     judge(NAME_FAULTS, await runNamed(engine));

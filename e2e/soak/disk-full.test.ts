@@ -7,7 +7,7 @@ import { newHome, startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { named } from '../harness/behaviours.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
 import { atEnd } from '../../lib/testing/owner.ts';
@@ -27,7 +27,7 @@ function fill(file: string): void {
   }
 }
 
-forEachEngine(
+forEitherEngine(
   'doctor tells of a full log disk, traffic does not notice it, and with room again bal logs again',
   async (t, engine) => {
     const home = newHome(t);
