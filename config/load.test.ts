@@ -10,6 +10,7 @@ import { ROOT } from '../lib/testing/root.ts';
 import { loadConfig, parseConfig, type Loaded } from './load.ts';
 import { formatProblem } from './problem.ts';
 import { decode } from './read.ts';
+import { anyText } from '../lib/testing/any-text.ts';
 
 const MINIMAL = 'port: 9295\nbackends:\n  - host: "127.0.0.1"\n    port: 9000\n';
 
@@ -171,7 +172,7 @@ test('no text makes it throw, and every reported place is in the file', () => {
   const text = fc.oneof(
     fc.array(words, { maxLength: 40 }).map((parts) => parts.join('')),
     fc.string({ maxLength: 200 }),
-    fc.string({ unit: 'binary', maxLength: 100 }),
+    anyText({ maxLength: 100 }),
   );
   fc.assert(
     fc.property(text, (text) => isSane(text, parseConfig(text, 'f'))),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { milliseconds, readArguments, type Options } from './arguments.ts';
 import { COMMANDS, FLAGS } from './commands.ts';
+import { anyText } from '../testing/any-text.ts';
 
 const NONE: Options = {
   json: false,
@@ -111,7 +112,7 @@ test('whatever the arguments are, they are understood or refused in one line wit
   const word = fc.oneof(
     fc.constantFrom(...Object.keys(COMMANDS), ...Object.keys(FLAGS).map((flag) => `--${flag}`), '-c', '-d', '--', '-'),
     fc.string(),
-    fc.string({ unit: 'binary' }),
+    anyText(),
   );
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), (argv) => {

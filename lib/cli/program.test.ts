@@ -15,6 +15,7 @@ import { version } from '../version.ts';
 import { COMMANDS } from './commands.ts';
 import { run } from './program.ts';
 import { terminal } from './terminal.ts';
+import { anyText } from '../testing/any-text.ts';
 
 const BAL = fileURLToPath(new URL('../../bin/bal.js', import.meta.url));
 
@@ -136,10 +137,7 @@ test('whatever the arguments are: an exit code, and where something is wrong one
   // `top` and `start` with a good configuration would go on for ever: here nothing runs, and no configuration is good.
   const lines = Object.keys(COMMANDS).map((command) => `${command} --config ${join(home, 'odd.yaml')}`);
   const more = ['--json', '--verbose', '--brief', '--strict', '--now', '--timeout', '5', '--help', '-d', '--follow'];
-  const word = fc.oneof(
-    fc.constantFrom(...more, '', '-', '--', '\0', '../..', '/dev/null'),
-    fc.string({ unit: 'binary' }),
-  );
+  const word = fc.oneof(fc.constantFrom(...more, '', '-', '--', '\0', '../..', '/dev/null'), anyText());
   const mutated = mutant(...lines).map((bytes) => bytes.toString().split(' '));
   const argv = fc.tuple(
     fc.oneof(

@@ -46,7 +46,8 @@ export async function stream(
   let broken = false;
   const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs }, (chunk, status) => {
     rest += chunk;
-    if (status !== 200) return rest.length;
+    // Looking for lines only where one ends: else a long one would be searched again with each part that comes.
+    if (status !== 200 || !chunk.includes('\n')) return rest.length;
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines.filter((candidate) => candidate !== '')) {

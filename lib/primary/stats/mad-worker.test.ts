@@ -14,6 +14,7 @@ import { createSlotBook } from '../limits/slot-book.ts';
 import { createTally } from './tally.ts';
 import { createRegistry } from '../registry.ts';
 import { instanceSum } from './totals.ts';
+import { anyText } from '../../testing/any-text.ts';
 
 const { plan } = parseConfig(
   'port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\nruntime: { max_concurrent_connections: 10 }\n',
@@ -153,7 +154,7 @@ test('log lines of whatever content stay one line each, and one too deep to be w
     for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
   };
   fc.assert(
-    fc.property(fc.object(), fc.string({ unit: 'binary' }), (fields, text) => {
+    fc.property(fc.object(), anyText(), (fields, text) => {
       // Over the channel comes what JSON can carry.
       say(JSON.parse(JSON.stringify(fields)), text);
       const line = lines.pop() ?? '';
