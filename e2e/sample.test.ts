@@ -14,7 +14,7 @@ interface Sample {
   readonly port: number;
   readonly control: number;
   /** Tells it how to behave and returns its answer, which comes once it is in effect. */
-  tell(words: string): Promise<Record<string, unknown>>;
+  order(words: string): Promise<Record<string, unknown>>;
 }
 
 async function sample(t: TestContext, ...flags: string[]): Promise<Sample> {
@@ -33,7 +33,7 @@ async function sample(t: TestContext, ...flags: string[]): Promise<Sample> {
     child,
     port: Number(ready['port']),
     control: Number(ready['control']),
-    tell: (words) => {
+    order: (words) => {
       child.stdin.write(`${words}\n`);
       return next();
     },
@@ -85,11 +85,11 @@ test('--echo sends every byte back and ends after the client has', async (t) => 
 test('refuse closes the listener, keeps open connections, and serve opens the same port again', async (t) => {
   const backend = await sample(t, '--echo');
   const early = await connected(t, backend.port);
-  assert.equal((await backend.tell('refuse'))['behaviour'], 'refuse');
+  assert.equal((await backend.order('refuse'))['behaviour'], 'refuse');
   assert.equal(await client(backend.port), 'ECONNREFUSED');
   early.write('still here');
   assert.equal(await firstData(early), 'still here');
-  await backend.tell('serve');
+  await backend.order('serve');
   const late = await connected(t, backend.port);
   late.write('back');
   assert.equal(await firstData(late), 'back');
@@ -101,7 +101,7 @@ test('reset resets open connections and new ones', async (t) => {
   socket.write('x');
   await firstData(socket);
   const broken = once(socket, 'error');
-  await backend.tell('reset');
+  await backend.order('reset');
   assert.match(String((await broken)[0]), /ECONNRESET/);
   const next = connect(backend.port, '127.0.0.1');
   assert.match(String((await once(next, 'error'))[0]), /ECONNRESET/);
@@ -116,10 +116,10 @@ test('stall answers nothing until serve, then what was held', async (t) => {
   // Two round trips to the backend over another way: it has had the chance to answer.
   const status = await fetch(`http://127.0.0.1:${backend.control}/`);
   assert.deepEqual(await status.json(), { behaviour: 'stall', count: 0, open: 1 });
-  await backend.tell('stall');
+  await backend.order('stall');
   assert.equal(answered, false);
   const answer = once(socket, 'data');
-  await backend.tell('serve');
+  await backend.order('serve');
   assert.match(String((await answer)[0]), /^HTTP\/1\.1 200/);
 });
 
@@ -139,7 +139,7 @@ for (const flags of [[], ['--echo']]) {
     const ended = once(socket, 'end');
     assert.match(await firstData(socket), /HTTP\/1\.1/);
     await ended;
-    const open = async (): Promise<unknown> => (await backend.tell('half-close'))['open'];
+    const open = async (): Promise<unknown> => (await backend.order('half-close'))['open'];
     assert.equal(await open(), 1);
     const closed = once(socket, 'close');
     socket.end();

@@ -10,7 +10,7 @@ const PATIENCE_MS = 60_000;
 
 export interface Talk {
   /** Writes a line to it. */
-  tell(line: string): void;
+  type(line: string): void;
   /** What it has said so far counts as heard. */
   skip(): void;
   /** Waits until it says this after what was heard before. Fails when it ends first, and tells how. */
@@ -37,7 +37,7 @@ export function talkTo(
   });
   const state: { said: string; heard: number; end: { code: number | null } | null } = { said: '', heard: 0, end: null };
   const waiting = new Set<() => void>();
-  const tellAll = (): void => {
+  const reportAll = (): void => {
     const all = [...waiting];
     waiting.clear();
     for (const wake of all) wake();
@@ -45,13 +45,13 @@ export function talkTo(
   for (const output of [child.stdout, child.stderr])
     output.setEncoding('utf8').on('data', (text: string) => {
       state.said += text;
-      tellAll();
+      reportAll();
     });
   child.stdin.on('error', () => undefined); // its end is told by `says`
   const closed = new Promise<void>((resolve) => {
     const over = (code: number | null): void => {
       state.end = { code };
-      tellAll();
+      reportAll();
       resolve();
     };
     child.once('error', (error) => {
@@ -72,7 +72,7 @@ export function talkTo(
     const time = { isUp: false };
     const timer = setTimeout(() => {
       time.isUp = true;
-      tellAll();
+      reportAll();
     }, withinMs);
     try {
       for (;;) {
@@ -90,7 +90,7 @@ export function talkTo(
     }
   };
   return {
-    tell: (line) => void child.stdin.write(`${line}\n`),
+    type: (line) => void child.stdin.write(`${line}\n`),
     said: () => state.said,
     interrupt: () => void child.kill('SIGINT'),
     skip: () => void (state.heard = state.said.length),

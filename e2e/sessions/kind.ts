@@ -52,7 +52,7 @@ export interface Kind {
 /** A client that is told `line` and answers with something like `answer`, whose first group is the same on one connection. */
 export async function asking(talk: Talk, line: string, answer: RegExp): Promise<Session> {
   const ask = async (): Promise<string | undefined> => {
-    talk.tell(line);
+    talk.type(line);
     return (await talk.says(answer))[1];
   };
   const first = await ask();

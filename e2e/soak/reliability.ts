@@ -116,7 +116,7 @@ ${ENGINES.map(stormLine).join('\n')}
 | very many idle connections beside traffic | \`e2e/soak/idle-crowd.test.ts\` |
 | clients that connect and say nothing; connections that never complete | \`e2e/soak/silent-clients.test.ts\`, \`e2e/soak/half-open.test.ts\` |
 | a wall clock that jumps by hours under traffic | \`e2e/soak/clock-step.test.ts\`, \`lib/primary/upstream/clock.test.ts\` |
-| a worker that says nonsense to the primary, or writes to its channel what is no message | \`e2e/soak/mad-worker.test.ts\`, \`lib/primary/stats/mad-worker.test.ts\`, \`lib/primary/workers/channel-guard.test.ts\`, \`lib/ipc/incoming.test.ts\` |
+| a worker that says nonsense to the primary, or writes to its channel what is no message | \`e2e/soak/rogue-worker.test.ts\`, \`lib/primary/stats/rogue-worker.test.ts\`, \`lib/primary/workers/channel-guard.test.ts\`, \`lib/ipc/incoming.test.ts\` |
 | never zero workers that listen, never more clients than the limit, one record for each connection, under any order of faults | \`lib/primary/workers/fleet.model.test.ts\`, \`lib/worker/policy.model.test.ts\`, \`lib/primary/limits/leases.network.test.ts\` |
 | a full log disk, room again, a stop on a full one | \`e2e/soak/disk-full.test.ts\`, \`lib/primary/log/log-file.test.ts\` |
 | hostile clients of the control socket; nothing that passes through is told | \`e2e/soak/hostile.test.ts\`, \`e2e/soak/secrets.test.ts\` |

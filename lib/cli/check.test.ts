@@ -39,7 +39,7 @@ test('the recommended minimal configuration passes --strict, with a note about a
   assert.ok(out.some((line) => line.startsWith('note: ') && line.includes('listens on all interfaces')));
 });
 
-test('errors go to stderr with file, line and column, then the triplet, and the exit code is 1', async () => {
+test('errors go to stderr with file, line and column, then the diagnosis, and the exit code is 1', async () => {
   const { code, out, err, config } = await run('backends:\n  - host: a\n    port: "abc"\nbackend: 1\n');
   assert.equal(code, 1);
   assert.deepEqual(out, []);
@@ -77,7 +77,7 @@ test('--json prints one document with every key of the contract, also for a brok
   }
 });
 
-test('warnings pass without --strict and fail with it, where the triplet says why', async () => {
+test('warnings pass without --strict and fail with it, where the diagnosis says why', async () => {
   const text = `${MINIMAL}mode: tcp\n`;
   const lax = await run(text);
   assert.equal(lax.code, 0);

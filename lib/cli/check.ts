@@ -2,10 +2,10 @@
 import type { Loaded } from '../../config/load.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { addressOf, type ServicePlan } from '../../config/plan.ts';
-import type { Triplet } from '../control/protocol.ts';
+import type { Diagnosis } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
-import { json, triplet } from './report.ts';
+import { json, printDiagnosis } from './report.ts';
 import { counted, listed } from '../units.ts';
 
 export interface CheckOptions {
@@ -61,8 +61,8 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
     const width = Math.max(...effective.map(({ path }) => path.length), 0);
     for (const { path, value, origin } of effective) io.out(`  ${path.padEnd(width)}  ${value}  (${origin})`);
   }
-  if (errors.length > 0) triplet(io, invalid(errors));
-  else if (strict && warnings.length > 0) triplet(io, tooStrict(warnings.length));
+  if (errors.length > 0) printDiagnosis(io, invalid(errors));
+  else if (strict && warnings.length > 0) printDiagnosis(io, tooStrict(warnings.length));
 }
 
 function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: ServicePlan): string {
@@ -70,7 +70,7 @@ function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: S
   return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${healthCheck.type === 'none' ? ', not checked' : ''})`;
 }
 
-function invalid(errors: readonly Problem[]): Triplet {
+function invalid(errors: readonly Problem[]): Diagnosis {
   const inFile = errors.some(({ line }) => line !== null);
   return {
     what_happened: inFile
@@ -85,7 +85,7 @@ function invalid(errors: readonly Problem[]): Triplet {
   };
 }
 
-function tooStrict(warnings: number): Triplet {
+function tooStrict(warnings: number): Diagnosis {
   return {
     what_happened: `the configuration is valid, with ${counted(warnings, 'warning')}`,
     why_likely: '--strict takes warnings for errors',

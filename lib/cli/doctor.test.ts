@@ -221,7 +221,7 @@ test('a removed PID file of a running instance is a warning', async (t) => {
   assert.match((await diagnose()).checks.get('pid_file') ?? '', /^warn: bal runs, but .* does not name it \(none\)$/);
 });
 
-test('for people: one line a check, the triplet for what is wrong, sound backends in one line', async (t) => {
+test('for people: one line a check, the diagnosis for what is wrong, sound backends in one line', async (t) => {
   const home = ownHome(t);
   mkdirSync(join(home, 'logs'));
   const [port, down] = [await freePort(), await freePort()];

@@ -15,7 +15,7 @@ import { checkListeners } from './doctor/listeners.ts';
 import { checkLogs } from './doctor/logs.ts';
 import { checkNode } from './doctor/node.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { json, table, triplet } from './report.ts';
+import { json, table, printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
 /** 0: all is well, or deserves a look; 1: something is critical. */
@@ -87,7 +87,7 @@ function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
   const explained = problems.slice(0, verbose ? problems.length : EXPLAINED);
   for (const { summary, why, hint } of explained) {
     io.err('');
-    triplet(io, { what_happened: summary, why_likely: why ?? '', do_this_now: hint ?? '' });
+    printDiagnosis(io, { what_happened: summary, why_likely: why ?? '', do_this_now: hint ?? '' });
   }
   const rest = problems.length - explained.length;
   if (rest > 0) io.err(`and ${counted(rest, 'more problem')}: run 'bal doctor --verbose'`);

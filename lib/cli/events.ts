@@ -8,7 +8,7 @@ import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, judge, reach } from './reach.ts';
 import { readPidFile } from '../pidfile.ts';
-import { json, paint, triplet } from './report.ts';
+import { json, paint, printDiagnosis } from './report.ts';
 
 /** The stream shows every five seconds that it is alive. */
 const SILENT_MS = 15_000;
@@ -22,7 +22,7 @@ async function list(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/events', PATIENCE_MS);
   if (reached.kind !== 'answered') {
     if (options.json) json(io, { events: [], problem: reached.problem });
-    else triplet(io, reached.problem);
+    else printDiagnosis(io, reached.problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
   const found = Array.isArray(reached.body) ? reached.body.filter(isEvent) : [];
@@ -41,7 +41,7 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
   if (answer.ok) return 0;
   const reached = judge(answer, readPidFile(at.pidFile), at);
   if (reached.kind === 'answered') return 0;
-  triplet(io, reached.problem);
+  printDiagnosis(io, reached.problem);
   return reached.kind === 'not_running' ? 3 : 1;
 }
 

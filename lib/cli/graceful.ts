@@ -6,7 +6,7 @@ import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
-import { json, triplet } from './report.ts';
+import { json, printDiagnosis } from './report.ts';
 import { counted, duration } from '../units.ts';
 
 /** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */
@@ -24,14 +24,14 @@ export async function graceful(options: Options, io: Io): Promise<ExitCode> {
   }
   const problem = reached.kind === 'answered' ? strange : reached.problem;
   if (options.json) json(io, { ...noVerdict, problem });
-  else triplet(io, problem);
+  else printDiagnosis(io, problem);
   return reached.kind === 'not_running' ? 3 : 1;
 }
 
 function refusal({ errors, problem }: ReloadVerdict, file: string, io: Io): void {
   for (const error of errors.filter(isProblem)) io.err(formatProblem(error, file));
   io.err('the reload is refused, nothing has changed');
-  if (problem !== null) triplet(io, problem);
+  if (problem !== null) printDiagnosis(io, problem);
 }
 
 function success(verdict: ReloadVerdict, io: Io): void {

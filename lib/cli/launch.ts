@@ -4,18 +4,18 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Problem } from '../../config/problem.ts';
-import type { Triplet } from '../control/protocol.ts';
+import type { Diagnosis } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
 import { duration } from '../units.ts';
 
 export type Outcome =
-  | { readonly kind: 'running'; readonly pid: number; readonly warning: Triplet | null }
-  | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
+  | { readonly kind: 'running'; readonly pid: number; readonly warning: Diagnosis | null }
+  | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
 /** What the daemon tells its launcher, once. */
 export type Startup =
-  | { readonly kind: 'ready'; readonly warning: Triplet | null }
-  | { readonly kind: 'failed'; readonly problem: Triplet; readonly errors: readonly Problem[] };
+  | { readonly kind: 'ready'; readonly warning: Diagnosis | null }
+  | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
 /** Set for the daemon by its launcher. */
 const MARK = 'BAL_DAEMON';
@@ -63,7 +63,7 @@ export async function launch(at: Home, config: string): Promise<Outcome> {
 
 function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promise<Outcome> {
   return new Promise((resolve) => {
-    let reason: Triplet | null = null;
+    let reason: Diagnosis | null = null;
     let told: Outcome | null = null;
     const settle = (outcome: Outcome) => {
       clearTimeout(late);
@@ -71,7 +71,7 @@ function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promis
       child.removeAllListeners();
       resolve(outcome);
     };
-    const end = (why: Triplet) => {
+    const end = (why: Diagnosis) => {
       reason = why;
       child.kill('SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
@@ -134,17 +134,17 @@ function lastLine({ fd, from }: ErrFile): string {
   return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '').trim();
 }
 
-function failed(problem: Triplet): Outcome {
+function failed(problem: Diagnosis): Outcome {
   return { kind: 'failed', problem, errors: [] };
 }
 
-const wasInterrupted: Triplet = {
+const wasInterrupted: Diagnosis = {
   what_happened: 'the start was interrupted, and the daemon ended',
   why_likely: 'Ctrl-C, or the terminal was closed, before bal was ready',
   do_this_now: "run 'bal start -d' again and let it finish",
 };
 
-function tooLate({ logDir }: Home): Triplet {
+function tooLate({ logDir }: Home): Diagnosis {
   return {
     what_happened: `bal was not ready within ${duration(START_MS)}, and was ended`,
     why_likely: 'the machine is overloaded, or a name server does not answer',
@@ -152,7 +152,7 @@ function tooLate({ logDir }: Home): Triplet {
   };
 }
 
-function cannotSpawn(error: Error): Triplet {
+function cannotSpawn(error: Error): Diagnosis {
   return {
     what_happened: `the daemon cannot be started: ${error.message}`,
     why_likely: 'no memory, or too many processes of this user',
@@ -160,7 +160,7 @@ function cannotSpawn(error: Error): Triplet {
   };
 }
 
-function ended(code: number | null, signal: string | null, words: string, { logDir }: Home): Triplet {
+function ended(code: number | null, signal: string | null, words: string, { logDir }: Home): Diagnosis {
   return {
     what_happened: `bal ended before it was ready (${signal ?? `exit code ${code ?? '?'}`})`,
     why_likely: words === '' ? 'it was killed, or out of memory' : words,

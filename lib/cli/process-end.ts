@@ -7,14 +7,14 @@ import { readPidFile } from '../pidfile.ts';
 import { isStillThere, lookUp } from '../process.ts';
 import { PATIENCE_MS, isStatus } from './reach.ts';
 
-export interface Suspect {
+export interface BalProcess {
   readonly pid: number;
   /** null: not known, so it must not be signalled. */
   readonly startTime: string | null;
 }
 
 /** By the PID file; where that is of no use, by what the instance says itself. null: no process that we can see. */
-export async function instanceProcess(at: Home): Promise<Suspect | null> {
+export async function instanceProcess(at: Home): Promise<BalProcess | null> {
   const file = readPidFile(at.pidFile);
   if (file.running) return { pid: file.pid, startTime: file.startTime };
   const answer = await request(at.socket, 'GET', '/status', undefined, PATIENCE_MS);
@@ -35,7 +35,7 @@ export async function silentWithin(at: Home, ms: number): Promise<boolean> {
 }
 
 /** Whether the process ends; one of unknown start time counts as there as long as its PID is in use. */
-export async function goneWithin({ pid, startTime }: Suspect, ms: number): Promise<boolean> {
+export async function goneWithin({ pid, startTime }: BalProcess, ms: number): Promise<boolean> {
   const giveUp = performance.now() + ms;
   while (isStillThere(pid, startTime)) {
     if (performance.now() > giveUp) return false;
@@ -47,7 +47,7 @@ export async function goneWithin({ pid, startTime }: Suspect, ms: number): Promi
 /** `denied`: it lives, and this user may not signal it, or nobody can tell whether it is the same process. */
 export type Signalled = 'sent' | 'gone' | 'denied';
 
-export function signalIfSame({ pid, startTime }: Suspect, signal: NodeJS.Signals): Signalled {
+export function signalIfSame({ pid, startTime }: BalProcess, signal: NodeJS.Signals): Signalled {
   const presence = lookUp(pid);
   if (presence.state === 'gone') return 'gone';
   if (startTime === null || presence.startTime === null) return 'denied';

@@ -48,7 +48,7 @@ test('--help names every command; that of a command every option, the exit codes
   }
 });
 
-test('a defect is a triplet, or JSON where that was asked for, and no trace unless BAL_DEBUG is set', async (t) => {
+test('a defect is a diagnosis, or JSON where that was asked for, and no trace unless BAL_DEBUG is set', async (t) => {
   ownHome(t);
   const broken = (lines: string[]) => ({
     ...capturedIo(),

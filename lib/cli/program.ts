@@ -1,6 +1,6 @@
 // `bal COMMAND …`: from the arguments to the command. Each command is loaded when it is asked for, so that `status` pays
 // for neither the schema nor the log.
-import { triplet, json } from './report.ts';
+import { printDiagnosis, json } from './report.ts';
 import { version } from '../version.ts';
 import { unreachable } from '../unreachable.ts';
 import { readArguments, type Options } from './arguments.ts';
@@ -67,7 +67,7 @@ function fatal(error: unknown, asJson: boolean, io: Io): ExitCode {
     do_this_now: "run it again with BAL_DEBUG=1 and report what it prints, with 'bal --version' and 'node --version'",
   };
   if (asJson) json(io, { problem });
-  else triplet(io, problem);
+  else printDiagnosis(io, problem);
   const debug = process.env['BAL_DEBUG'];
   if (debug !== undefined && debug !== '' && error instanceof Error) io.err(error.stack ?? '');
   return 1;

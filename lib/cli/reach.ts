@@ -2,16 +2,16 @@
 // difference decides what the operator has to do.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request, type Answer } from '../control/client.ts';
-import type { Status, Triplet } from '../control/protocol.ts';
+import type { Status, Diagnosis } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
 import { unreachable } from '../unreachable.ts';
 import { readPidFile, type PidFile } from '../pidfile.ts';
 
 export type Reached =
   | { readonly kind: 'answered'; readonly body: unknown }
-  | { readonly kind: 'not_running'; readonly problem: Triplet }
+  | { readonly kind: 'not_running'; readonly problem: Diagnosis }
   /** `pid` is null when the PID file does not tell it. */
-  | { readonly kind: 'unreachable'; readonly pid: number | null; readonly problem: Triplet };
+  | { readonly kind: 'unreachable'; readonly pid: number | null; readonly problem: Diagnosis };
 
 /** How long `status` and `doctor` wait for an answer, which takes milliseconds. */
 export const PATIENCE_MS = 2500;
@@ -44,12 +44,12 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
 const OTHER_VERSION = 'the running bal has another version than this command';
 
 /** Whoever answers says what this command does not understand; `what` is what it is not. */
-export function strangeAnswer(what: string, do_this_now = "restart bal ('bal stop', then 'bal start -d')"): Triplet {
+export function strangeAnswer(what: string, do_this_now = "restart bal ('bal stop', then 'bal start -d')"): Diagnosis {
   return { what_happened: `the answer of the control socket is no ${what}`, why_likely: OTHER_VERSION, do_this_now };
 }
 
 /** Nobody answers, and who should is not known either. */
-function unreadable({ pidFile, dir }: Home): Triplet {
+function unreadable({ pidFile, dir }: Home): Diagnosis {
   return {
     what_happened: `whether bal is running cannot be told: ${pidFile} cannot be read, and nobody answers`,
     why_likely: 'bal was started there by another user, or the disk has a fault',
@@ -57,7 +57,7 @@ function unreadable({ pidFile, dir }: Home): Triplet {
   };
 }
 
-function notRunning(pidFile: PidFile, at: Home): Triplet {
+function notRunning(pidFile: PidFile, at: Home): Diagnosis {
   const died = !pidFile.running && pidFile.reason === 'stale';
   return {
     what_happened: 'bal is not running',
@@ -70,7 +70,7 @@ function notRunning(pidFile: PidFile, at: Home): Triplet {
   };
 }
 
-function noAnswer(answer: Answer, pid: number | null, at: Home): Triplet {
+function noAnswer(answer: Answer, pid: number | null, at: Home): Diagnosis {
   const who = pid === null ? 'bal' : `bal (PID ${pid})`;
   if (answer.ok) {
     return {

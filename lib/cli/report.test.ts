@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { capturedIo } from '../testing/captured-io.ts';
-import { table, triplet } from './report.ts';
+import { table, printDiagnosis } from './report.ts';
 
 test('a table aligns its columns and ends no line with spaces', () => {
   const rows = [
@@ -14,6 +14,6 @@ test('a table aligns its columns and ends no line with spaces', () => {
 
 test('each of the three lines is one line, whatever is in a path or a message', () => {
   const io = capturedIo();
-  triplet(io, { what_happened: 'two\nlines', why_likely: 'a \u001b[2J', do_this_now: '홈 100%' });
+  printDiagnosis(io, { what_happened: 'two\nlines', why_likely: 'a \u001b[2J', do_this_now: '홈 100%' });
   assert.deepEqual(io.stderr, ['  what_happened: two\\nlines', '  why_likely: a \\x1b[2J', '  do_this_now: 홈 100%']);
 });

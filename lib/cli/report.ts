@@ -1,12 +1,12 @@
-// How commands put things: the triplet, tables, colours.
+// How commands put things: the diagnosis, tables, colours.
 import { styleText } from 'node:util';
-import type { Triplet } from '../control/protocol.ts';
+import type { Diagnosis } from '../control/protocol.ts';
 import type { Io } from './command.ts';
 
 export type Paint = Parameters<typeof styleText>[0];
 
 /** What the operator is told when something is wrong, on stderr. */
-export function triplet(io: Io, problem: Triplet): void {
+export function printDiagnosis(io: Io, problem: Diagnosis): void {
   io.err(`  what_happened: ${oneLine(problem.what_happened)}`);
   io.err(`  why_likely: ${oneLine(problem.why_likely)}`);
   io.err(`  do_this_now: ${oneLine(problem.do_this_now)}`);

@@ -3,7 +3,7 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { tooLongForSocket } from '../control/listen.ts';
-import type { Triplet } from '../control/protocol.ts';
+import type { Diagnosis } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { alreadyRunning, cannotServe } from '../primary/reload/verdict.ts';
@@ -11,7 +11,7 @@ import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { triplet } from './report.ts';
+import { printDiagnosis } from './report.ts';
 
 /** 0: started and, in the foreground, stopped again; 1: it cannot run, and says why. */
 export async function start(options: Options, io: Io): Promise<ExitCode> {
@@ -21,7 +21,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const problem = homeProblem(at) ?? (await runningProblem(at));
   if (problem !== null) return failure(problem, [], config, io);
   if (!isThere(config)) {
-    triplet(io, noConfig(config, options.config !== undefined));
+    printDiagnosis(io, noConfig(config, options.config !== undefined));
     if (options.config === undefined) for (const line of recipe(at, config)) io.err(line);
     return 1;
   }
@@ -29,27 +29,27 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const outcome = await launch(at, config);
   if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
   io.out(`bal is running, PID ${outcome.pid}; every worker accepts connections`);
-  if (outcome.warning !== null) triplet(io, outcome.warning);
+  if (outcome.warning !== null) printDiagnosis(io, outcome.warning);
   return 0;
 }
 
 /** Runs the instance in this process until it is over. */
 async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCode> {
-  const tell = asDaemon ? reportToLauncher() : null;
+  const report = asDaemon ? reportToLauncher() : null;
   try {
     const { supervise } = await import('../primary/supervisor.ts');
-    const onReady = (warning: Triplet | null) => tell?.({ kind: 'ready', warning });
+    const onReady = (warning: Diagnosis | null) => report?.({ kind: 'ready', warning });
     const result = await supervise({ configPath: config, foreground: !asDaemon, onReady });
     if (result.ok) {
       leaveSoon();
       return 0;
     }
-    if (tell === null) return failure(result.problem, result.errors, config, io);
-    tell({ kind: 'failed', problem: result.problem, errors: result.errors });
+    if (report === null) return failure(result.problem, result.errors, config, io);
+    report({ kind: 'failed', problem: result.problem, errors: result.errors });
   } catch (error) {
     const problem = cannotServe(error);
-    if (tell === null) return failure(problem, [], config, io);
-    tell({ kind: 'failed', problem, errors: [] });
+    if (report === null) return failure(problem, [], config, io);
+    report({ kind: 'failed', problem, errors: [] });
   }
   return 1;
 }
@@ -65,14 +65,14 @@ function leaveSoon(): void {
   setTimeout(() => process.kill(process.pid, 'SIGTERM'), LEAVE_MS).unref();
 }
 
-function failure(problem: Triplet, errors: readonly Problem[], config: string, io: Io): ExitCode {
+function failure(problem: Diagnosis, errors: readonly Problem[], config: string, io: Io): ExitCode {
   for (const error of errors) io.err(formatProblem(error, config));
-  triplet(io, problem);
+  printDiagnosis(io, problem);
   return 1;
 }
 
 /** Makes the home if there is none (for its owner only); null when it can be used. */
-function homeProblem({ dir, socket }: Home): Triplet | null {
+function homeProblem({ dir, socket }: Home): Diagnosis | null {
   const tooLong = tooLongForSocket(socket);
   if (tooLong !== null) {
     return {
@@ -101,7 +101,7 @@ function homeProblem({ dir, socket }: Home): Triplet | null {
 }
 
 /** Asked before anything is touched: a start that is refused leaves the PID file of the running instance alone. */
-async function runningProblem(at: Home): Promise<Triplet | null> {
+async function runningProblem(at: Home): Promise<Diagnosis | null> {
   const found = readPidFile(at.pidFile);
   if (found.running) return alreadyRunning(found.pid);
   if (found.reason !== 'unreadable' && !isThere(at.socket)) return null;
@@ -111,7 +111,7 @@ async function runningProblem(at: Home): Promise<Triplet | null> {
   return alreadyRunning(isStatus(reached.body) ? reached.body.pid : null);
 }
 
-function noConfig(config: string, named: boolean): Triplet {
+function noConfig(config: string, named: boolean): Diagnosis {
   return {
     what_happened: `there is no configuration: ${config} does not exist`,
     why_likely: named ? 'the path after --config is misspelt' : 'bal has not been set up for this user yet',

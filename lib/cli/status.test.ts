@@ -45,7 +45,7 @@ test('--brief is one line', async (t) => {
   assert.deepEqual(io.stdout, [`bal: running, pid ${fake.pid}, 127.0.0.1:9295, backends 1/2, active 6`]);
 });
 
-test('no reachable backend is exit 1 and the triplet, on stderr', async (t) => {
+test('no reachable backend is exit 1 and the diagnosis, on stderr', async (t) => {
   await fakeInOwnHome(t, 'degraded');
   const io = capturedIo();
   assert.equal(await run(['status'], io), 1);

@@ -1,11 +1,11 @@
 // `bal status`: what the running primary says about itself. Never probes a backend.
-import type { Status, Triplet } from '../control/protocol.ts';
+import type { Status, Diagnosis } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import { version } from '../version.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer, type Reached } from './reach.ts';
-import { json, triplet } from './report.ts';
+import { json, printDiagnosis } from './report.ts';
 import { briefStatus, statusLines } from './status-text.ts';
 
 /** 0: running, every service has a reachable backend; 1: running and degraded, or it does not answer; 3: not running. */
@@ -18,7 +18,7 @@ export async function status(options: Options, io: Io): Promise<ExitCode> {
   else if (options.brief) io.out(briefStatus(now, problem !== null));
   else {
     for (const line of statusLines(now, options.verbose, io)) io.out(line);
-    if (problem !== null) triplet(io, problem);
+    if (problem !== null) printDiagnosis(io, problem);
   }
   return problem === null ? 0 : 1;
 }
@@ -29,7 +29,7 @@ function withoutStatus(reached: Reached, options: Options, io: Io): ExitCode {
   const pid = reached.kind === 'unreachable' ? reached.pid : null;
   if (options.json) json(io, { ...unknownStatus(!isDown, pid), problem });
   else if (options.brief) io.out(isDown ? 'bal: not running' : `bal: ${problem.what_happened}`);
-  else triplet(io, problem);
+  else printDiagnosis(io, problem);
   return isDown ? 3 : 1;
 }
 
@@ -65,7 +65,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
 }
 
 /** Why a running instance is not in order; null when it is. */
-export function degradation(now: Status): Triplet | null {
+export function degradation(now: Status): Diagnosis | null {
   if (now.state === 'draining' || now.state === 'stopped') {
     return {
       what_happened: 'bal is stopping: it accepts no new connections',

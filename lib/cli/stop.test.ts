@@ -43,7 +43,7 @@ test('a second stop with --now ends a stop that drains', async (t) => {
   );
 });
 
-test('not running: exit 3 and the triplet', async (t) => {
+test('not running: exit 3 and the diagnosis', async (t) => {
   ownHome(t);
   const io = capturedIo();
   assert.equal(await run(['stop'], io), 3);

@@ -1,14 +1,14 @@
 // `bal stop`: ask, wait until the process is really gone, and force it if it does not go. Says which of these it was.
 import { stream, type Answer } from '../control/client.ts';
-import type { StopProgress, Triplet } from '../control/protocol.ts';
+import type { StopProgress, Diagnosis } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { lookUp } from '../process.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
-import { goneWithin, instanceProcess, signalIfSame, silentWithin, type Suspect } from './process-end.ts';
+import { goneWithin, instanceProcess, signalIfSame, silentWithin, type BalProcess } from './process-end.ts';
 import { judge } from './reach.ts';
-import { triplet } from './report.ts';
+import { printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
 /** A primary that drains says something each second. */
@@ -23,67 +23,67 @@ const HURRIED_MS = 3000;
 /** 0: it ran and is gone; 1: it could not be stopped; 3: it was not running. */
 export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
-  const suspect = await instanceProcess(at);
+  const found = await instanceProcess(at);
   const progress = progressTo(io);
   const asked = { timeout_ms: options.timeoutMs, now: options.now };
   const silence = options.now ? HURRIED_SILENCE_MS : SILENCE_MS;
   const answer = await stream(at.socket, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
-  if (answer.ok && answer.status === 200) return await finish(suspect, progress.cut(), at, io);
+  if (answer.ok && answer.status === 200) return await finish(found, progress.cut(), at, io);
   const reached = judge(answer, readPidFile(at.pidFile), at);
-  if (reached.kind === 'not_running' && suspect === null) {
-    triplet(io, reached.problem);
+  if (reached.kind === 'not_running' && found === null) {
+    printDiagnosis(io, reached.problem);
     return 3;
   }
   // It may have ended in the middle of its answer, or between two of our questions.
-  if (suspect !== null && suspect.startTime !== null && (await goneWithin(suspect, 500))) {
-    return stopped(suspect, progress.cut(), io);
+  if (found !== null && found.startTime !== null && (await goneWithin(found, 500))) {
+    return stopped(found, progress.cut(), io);
   }
-  if (suspect === null || suspect.startTime === null) {
-    if (reached.kind !== 'answered') triplet(io, reached.problem);
+  if (found === null || found.startTime === null) {
+    if (reached.kind !== 'answered') printDiagnosis(io, reached.problem);
     return 1;
   }
-  return await force(answer, suspect, options, io);
+  return await force(answer, found, options, io);
 }
 
 /** The primary has said goodbye; it is stopped when its process is no more. */
-async function finish(suspect: Suspect | null, cut: number | null, at: Home, io: Io): Promise<ExitCode> {
-  if (suspect === null || suspect.startTime === null) {
-    if (await silentWithin(at, EXIT_MS)) return stopped(suspect, cut, io);
-    return immortal(suspect, io);
+async function finish(found: BalProcess | null, cut: number | null, at: Home, io: Io): Promise<ExitCode> {
+  if (found === null || found.startTime === null) {
+    if (await silentWithin(at, EXIT_MS)) return stopped(found, cut, io);
+    return immortal(found, io);
   }
-  if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, cut, io);
-  io.err(`PID ${suspect.pid} has finished its work and does not end; sending SIGKILL`);
-  signalIfSame(suspect, 'SIGKILL');
-  return (await goneWithin(suspect, EXIT_MS)) ? stopped(suspect, cut, io) : immortal(suspect, io);
+  if (await goneWithin(found, EXIT_MS)) return stopped(found, cut, io);
+  io.err(`PID ${found.pid} has finished its work and does not end; sending SIGKILL`);
+  signalIfSame(found, 'SIGKILL');
+  return (await goneWithin(found, EXIT_MS)) ? stopped(found, cut, io) : immortal(found, io);
 }
 
 /** The control socket is no help: signals, and only to a process that is known to be the instance. */
-async function force(answer: Answer, suspect: Suspect, options: Options, io: Io): Promise<ExitCode> {
-  const { pid } = suspect;
-  const signalled = signalIfSame(suspect, 'SIGTERM');
-  if (signalled === 'gone') return stopped(suspect, null, io);
-  if (signalled === 'denied') return forbidden(suspect, io);
+async function force(answer: Answer, found: BalProcess, options: Options, io: Io): Promise<ExitCode> {
+  const { pid } = found;
+  const signalled = signalIfSame(found, 'SIGTERM');
+  if (signalled === 'gone') return stopped(found, null, io);
+  if (signalled === 'denied') return forbidden(found, io);
   const reason = answer.ok ? `the control socket answers ${answer.status}` : 'the control socket does not answer';
   io.err(`${reason}; sending SIGTERM to PID ${pid}`);
   if (options.now) {
     // The second SIGTERM means "at once". Signals that are pending together are delivered as one, so it is repeated.
     const giveUp = performance.now() + HURRIED_MS;
     while (performance.now() < giveUp) {
-      if (await goneWithin(suspect, 200)) return stopped(suspect, null, io);
-      signalIfSame(suspect, 'SIGTERM');
+      if (await goneWithin(found, 200)) return stopped(found, null, io);
+      signalIfSame(found, 'SIGTERM');
     }
     io.err(`PID ${pid} does not end; sending SIGKILL (its workers stop accepting and end by themselves)`);
-    signalIfSame(suspect, 'SIGKILL');
-    if (await goneWithin(suspect, EXIT_MS)) return stopped(suspect, null, io);
-    return immortal(suspect, io);
+    signalIfSame(found, 'SIGKILL');
+    if (await goneWithin(found, EXIT_MS)) return stopped(found, null, io);
+    return immortal(found, io);
   }
   const patience = options.timeoutMs === null ? SIGNALLED_MS : options.timeoutMs + EXIT_MS;
-  if (await goneWithin(suspect, patience)) return stopped(suspect, null, io);
-  return immortal(suspect, io);
+  if (await goneWithin(found, patience)) return stopped(found, null, io);
+  return immortal(found, io);
 }
 
-function stopped(suspect: Suspect | null, cut: number | null, io: Io): ExitCode {
-  const who = suspect === null ? 'bal' : `bal (PID ${suspect.pid})`;
+function stopped(found: BalProcess | null, cut: number | null, io: Io): ExitCode {
+  const who = found === null ? 'bal' : `bal (PID ${found.pid})`;
   const cost =
     cut === null
       ? 'how many connections were cut is not known'
@@ -95,25 +95,25 @@ function stopped(suspect: Suspect | null, cut: number | null, io: Io): ExitCode 
 }
 
 /** Neither the control socket nor the process takes anything from this user. */
-function forbidden({ pid }: Suspect, io: Io): ExitCode {
+function forbidden({ pid }: BalProcess, io: Io): ExitCode {
   const presence = lookUp(pid);
   const [owner] = presence.state === 'gone' ? [] : (presence.uids ?? []);
-  const problem: Triplet = {
+  const problem: Diagnosis = {
     what_happened: `bal (PID ${pid}) is still running: this user may not stop it`,
     why_likely: `it belongs to another user${owner === undefined ? '' : ` (uid ${owner})`}, and only that one and root may control it`,
     do_this_now: "run 'bal stop' as that user (sudo -u USER bal stop), or set BAL_HOME to your own instance",
   };
-  triplet(io, problem);
+  printDiagnosis(io, problem);
   return 1;
 }
 
-function immortal(suspect: Suspect | null, io: Io): ExitCode {
-  const problem: Triplet = {
-    what_happened: `bal${suspect === null ? '' : ` (PID ${suspect.pid})`} is still running`,
+function immortal(found: BalProcess | null, io: Io): ExitCode {
+  const problem: Diagnosis = {
+    what_happened: `bal${found === null ? '' : ` (PID ${found.pid})`} is still running`,
     why_likely: 'its primary hangs or is stopped (SIGSTOP), or its connections take longer to finish',
     do_this_now: "run 'bal stop --now'; if that does not help, look at the process with ps -o pid,stat,wchan,cmd",
   };
-  triplet(io, problem);
+  printDiagnosis(io, problem);
   return 1;
 }
 

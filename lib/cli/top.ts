@@ -8,7 +8,7 @@ import { home } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isEvent } from './events.ts';
 import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
-import { triplet } from './report.ts';
+import { printDiagnosis } from './report.ts';
 import { observe, type History } from '../control/rates.ts';
 import { keysIn, type Key } from './top/keys.ts';
 import { SORTS, furthest, screen, type Sort, type View } from './top/screen.ts';
@@ -24,7 +24,7 @@ const REST_OF_SCREEN = '\u001b[J';
 export async function top(io: Io): Promise<ExitCode> {
   const first = await look(null);
   if (first.history === null) {
-    if (first.reached.kind !== 'answered') triplet(io, first.reached.problem);
+    if (first.reached.kind !== 'answered') printDiagnosis(io, first.reached.problem);
     return first.reached.kind === 'not_running' ? 3 : 1;
   }
   return isScreen() ? live(first.history, io) : plain(first.history, io);

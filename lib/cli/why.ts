@@ -7,7 +7,7 @@ import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, reach, strangeAnswer } from './reach.ts';
-import { json, paint, triplet } from './report.ts';
+import { json, paint, printDiagnosis } from './report.ts';
 import { counted, duration } from '../units.ts';
 
 /** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
@@ -16,7 +16,7 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   if (reached.kind !== 'answered' || !isWhy(reached.body)) {
     const problem = reached.kind === 'answered' ? notWhy : reached.problem;
     if (options.json) json(io, { services: [], draining: null, problem });
-    else triplet(io, problem);
+    else printDiagnosis(io, problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
   const chosen = select(reached.body, options.argument);
@@ -51,7 +51,7 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
     do_this_now: `name one of: ${known.join(', ')}`,
   };
   if (options.json) json(io, { services: [], problem });
-  else triplet(io, problem);
+  else printDiagnosis(io, problem);
   return 1;
 }
 

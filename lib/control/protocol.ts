@@ -167,8 +167,8 @@ export interface ReloadVerdict {
   /** What goes on in old workers, those of earlier reloads included. */
   readonly draining: DrainingStatus | null;
   readonly duration_ms: number;
-  /** Why not, as the triplet; null when ok. */
-  readonly problem: Triplet | null;
+  /** Why not, as the diagnosis; null when ok. */
+  readonly problem: Diagnosis | null;
   /** Configuration problems as `check --json` has them; empty when ok. */
   readonly errors: readonly unknown[];
 }
@@ -186,7 +186,7 @@ export interface StopProgress {
 }
 
 /** What every problem tells the operator, in these words. */
-export interface Triplet {
+export interface Diagnosis {
   readonly what_happened: string;
   readonly why_likely: string;
   readonly do_this_now: string;
@@ -220,7 +220,7 @@ export interface BackendWhy {
   /** Whether new clients are sent there, and if not, why not. */
   readonly verdict: 'in_use' | 'cooling_down' | 'out' | 'draining';
   /** Null when all is well. */
-  readonly problem: Triplet | null;
+  readonly problem: Diagnosis | null;
   readonly recent: RecentStatus;
   /** Oldest first. */
   readonly evidence: readonly EvidenceStatus[];
@@ -233,7 +233,7 @@ export interface ServiceWhy {
   /** `none`: what clients meet is all that is known of the backends. */
   readonly health_check: string;
   readonly verdict: 'serving' | 'degraded' | 'failing_open';
-  readonly problem: Triplet | null;
+  readonly problem: Diagnosis | null;
   readonly protection: ProtectionStatus;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>>;

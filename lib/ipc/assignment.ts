@@ -18,7 +18,7 @@ export interface ServiceAssignment {
   readonly cooldownMs: number;
   /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
   readonly start: number;
-  /** The service's own slot pool (see slots), or null when only the instance's pool 0 counts. */
+  /** The service's own permit pool (see permits), or null when only the instance's pool 0 counts. */
   readonly pool: number | null;
 }
 

@@ -10,7 +10,7 @@ const good = [
   { kind: 'listening', listener: 0 },
   { kind: 'listen_failed', listener: 0, code: 'EADDRINUSE' },
   { kind: 'ask', pool: 0, wanted: 3 },
-  { kind: 'returned', pool: 0, slots: 3, recalled: true },
+  { kind: 'returned', pool: 0, permits: 3, recalled: true },
   {
     kind: 'counters',
     id: null,

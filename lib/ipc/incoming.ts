@@ -21,7 +21,7 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
     case 'ask':
       return isCount(message['pool']) && isCount(message['wanted']);
     case 'returned':
-      return isCount(message['pool']) && isCount(message['slots']) && typeof message['recalled'] === 'boolean';
+      return isCount(message['pool']) && isCount(message['permits']) && typeof message['recalled'] === 'boolean';
     case 'counters':
       return (
         (message['id'] === null || isCount(message['id'])) &&

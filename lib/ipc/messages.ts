@@ -4,7 +4,7 @@
 //   assignment, once                          hello   engine is chosen, ready to be told what to serve
 //   snapshot (first one: before any listen)
 //   listen  + bound handle                    listening | listen_failed, one for each listen
-//   slots, recall                             ask, returned
+//   permits, recall                             ask, returned
 //   report                                    counters (also twice a second by itself: the heartbeat)
 //   drain                                     connect_failed, log, records_dropped, drained (the last message)
 //
@@ -19,9 +19,9 @@ export type ToWorker =
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   /** Comes with the bound listening handle. */
   | { readonly kind: 'listen'; readonly listener: ListenerAssignment }
-  /** `granted` more slots of `pool` are the worker's (0: none to be had, stop asking until told). `thrifty`: give idle slots back at once. */
-  | { readonly kind: 'slots'; readonly pool: number; readonly granted: number; readonly thrifty: boolean }
-  /** Another worker has none left: give back all idle slots of `pool`, answer `returned` even when there are none, and be thrifty. */
+  /** `granted` more permits of `pool` are the worker's (0: none to be had, stop asking until told). `thrifty`: give idle permits back at once. */
+  | { readonly kind: 'permits'; readonly pool: number; readonly granted: number; readonly thrifty: boolean }
+  /** Another worker has none left: give back all idle permits of `pool`, answer `returned` even when there are none, and be thrifty. */
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
   /**
@@ -35,9 +35,9 @@ export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
   | { readonly kind: 'listening'; readonly listener: number }
   | { readonly kind: 'listen_failed'; readonly listener: number; readonly code: string }
-  /** `wanted` clients wait for a slot of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `slots`. */
+  /** `wanted` clients wait for a permit of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `permits`. */
   | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
-  | { readonly kind: 'returned'; readonly pool: number; readonly slots: number; readonly recalled: boolean }
+  | { readonly kind: 'returned'; readonly pool: number; readonly permits: number; readonly recalled: boolean }
   /**
    * `id` answers `report`, null when by itself. `services` and `endpoints`: absolute values since the worker began, of the
    * counters that have changed since its last report (counters.ts). `short`: what the machine was short of, by place and errno,

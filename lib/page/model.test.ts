@@ -123,7 +123,7 @@ test('events begin anew with each stream, because bal repeats those it remembers
   assert.equal(sawEvent(opened(before), event(1, 'bal.starting')).events.length, 1);
 });
 
-test('since when a backend is in its state is what its last flip says', () => {
+test('since when a backend is in its state is what its last transition says', () => {
   const fields = { service: 'default', backend: ADDRESS };
   const events = [
     event(1, 'backend.up', fields),

@@ -89,13 +89,13 @@ export function sawEvent(model: Model, event: EventRecord): Model {
 
 /** When the backend came into its state, in ms of the wall clock, as far as the events reach back. */
 export function stateSince(events: readonly EventRecord[], service: string, address: string): number | null {
-  const flip = events.findLast(
+  const transition = events.findLast(
     ({ event, fields }) =>
       (event === 'backend.up' || event === 'backend.down') &&
       fields['service'] === service &&
       fields['backend'] === address,
   );
-  return flip === undefined ? null : Date.parse(flip.timestamp);
+  return transition === undefined ? null : Date.parse(transition.timestamp);
 }
 
 type Point = { readonly [name in Exclude<keyof Timeline, 'at'>]: number | null };

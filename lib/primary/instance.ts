@@ -1,9 +1,9 @@
-// A running balancer inside the primary: plan, generation and phase, and how services, listeners, fleet, slot book and
+// A running balancer inside the primary: plan, generation and phase, and how services, listeners, fleet, permit book and
 // totals are put together. What belongs to the process itself (PID file, signals, control socket) is the
 // supervisor's.
 
 import type { Plan, ServicePlan } from '../../config/plan.ts';
-import type { ReloadVerdict, StopProgress, StopRequest, Triplet } from '../control/protocol.ts';
+import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
 import type { DrainLimits } from '../drain.ts';
 import type { AdminListener } from './listen/admin-listener.ts';
@@ -18,8 +18,8 @@ import type { RootLog } from './log/log.ts';
 import type { InstanceState } from './reload/reload.ts';
 import { reload } from './reload/reload.ts';
 import { createServices } from './upstream/services.ts';
-import { createSlotBook } from './limits/slot-book.ts';
-import { createTally } from './stats/tally.ts';
+import { createPermitBook } from './limits/permits.ts';
+import { createStatistics } from './stats/statistics.ts';
 import type { EndpointName, Registry } from './registry.ts';
 import { createRegistry, endpointKey } from './registry.ts';
 import { assignmentFor } from './snapshot/assignment.ts';
@@ -29,7 +29,7 @@ import type { Observed } from './views/observed.ts';
 import type { WorkerListener } from './workers/worker-process.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
-export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Triplet };
+export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis };
 
 export interface Instance extends Observed {
   start(): Promise<StartResult>;
@@ -56,22 +56,22 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   const listening = createListening();
   const registry = createRegistry();
   const route = createRoute(log);
-  const tally = createTally(registry);
+  const statistics = createStatistics(registry);
   const services = createServices(log.for('health'), route.emit);
-  const slots = createSlotBook();
+  const permits = createPermitBook();
   const fleet = createFleet({
     log: log.for('fleet'),
     emit: route.emit,
-    connectionsOf: ({ pid }) => workerSum(tally.totals, pid).clients.active,
+    connectionsOf: ({ pid }) => workerSum(statistics.totals, pid).clients.active,
   });
   const publisher = createPublisher({
     registry,
     services,
-    tally,
+    statistics,
     planOf: (number) => generations.planOf(number) ?? null,
     workers: () => fleet.all(),
   });
-  route.connect({ generations, registry, services, slots, tally, publisher, forget });
+  route.connect({ generations, registry, services, permits, statistics, publisher, forget });
 
   function generationOf(number: number, plan: Plan, binding: Binding): Generation {
     return {
@@ -81,7 +81,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
       ...longestDrain(plan),
       introduce(worker) {
-        worker.send({ kind: 'assignment', assignment: assignmentFor(plan, { registry, slots, tally }) });
+        worker.send({ kind: 'assignment', assignment: assignmentFor(plan, { registry, permits, statistics }) });
         publisher.push(worker);
       },
     };
@@ -104,13 +104,13 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   }
 
   /** Returns why it failed. */
-  async function open(plan: Plan): Promise<Triplet | null> {
+  async function open(plan: Plan): Promise<Diagnosis | null> {
     const binding = await listening.bindFor(plan);
     if (!binding.ok) return cannotBind(binding);
     const pages = await admin.move(plan, () => Promise.resolve(false));
     if (!pages.ok) return cannotBind(pages);
     await pages.finish();
-    slots.setPlan(plan);
+    permits.setPlan(plan);
     services.apply(plan);
     const result = await fleet.start(generationOf(state.generation, plan, binding));
     if (!result.ok) return workersFailed(result.reason);
@@ -124,7 +124,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     listening.keepOnly([]);
     services.close();
     const cut = await ended;
-    slots.close();
+    permits.close();
     await admin.close();
     publisher.cancel();
     state.phase = nextPhase(state.phase, 'stopped');
@@ -145,8 +145,11 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       listeners: listening.addresses,
     };
     registry.keepOnly(used);
-    tally.retain(used.services, new Set(used.endpoints.map(({ service, address }) => endpointKey(service, address))));
-    services.retain(state.plan, (service, address) => backendSum(tally.totals, service, address).active > 0);
+    statistics.retain(
+      used.services,
+      new Set(used.endpoints.map(({ service, address }) => endpointKey(service, address))),
+    );
+    services.retain(state.plan, (service, address) => backendSum(statistics.totals, service, address).active > 0);
   }
 
   return {
@@ -170,12 +173,12 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     },
     services,
     fleet,
-    tally,
+    statistics,
     start,
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const parts = { log, listening, services, slots, fleet, tally, admin, generations, generationOf };
+      const parts = { log, listening, services, permits, fleet, statistics, admin, generations, generationOf };
       nextReload = result.promise;
       reloading = reloading.then(async () => {
         nextReload = null;
@@ -187,12 +190,12 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     async stop({ timeout_ms, now }, progress) {
       state.phase = nextPhase(state.phase, 'stop');
       let over = false;
-      const tell = async (): Promise<void> => {
-        await tally.refresh(fleet.all(), PROGRESS_MS);
-        if (!over) progress({ remaining: instanceSum(tally.totals).clients.active });
+      const reportProgress = async (): Promise<void> => {
+        await statistics.refresh(fleet.all(), PROGRESS_MS);
+        if (!over) progress({ remaining: instanceSum(statistics.totals).clients.active });
       };
-      const tick = setInterval(() => void tell(), PROGRESS_MS);
-      void tell();
+      const tick = setInterval(() => void reportProgress(), PROGRESS_MS);
+      void reportProgress();
       const cut = await shut(now ? 0 : timeout_ms);
       clearInterval(tick);
       over = true;

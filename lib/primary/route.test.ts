@@ -8,8 +8,8 @@ import type { Log, RootLog } from './log/log.ts';
 import { createRegistry } from './registry.ts';
 import type { Audience } from './route.ts';
 import { createRoute } from './route.ts';
-import { createTally } from './stats/tally.ts';
-import type { WorkerNews } from './workers/worker-process.ts';
+import { createStatistics } from './stats/statistics.ts';
+import type { WorkerMessage } from './workers/worker-process.ts';
 
 const { plan } = parseConfig('port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\n', '/config.yaml');
 
@@ -26,7 +26,7 @@ function scene() {
   const registry = createRegistry();
   const web = registry.service('default');
   const endpoint = registry.endpoint('default', '127.0.0.1:1');
-  const tally = createTally(registry);
+  const statistics = createStatistics(registry);
   const audience: Audience = {
     generations: { planOf: (generation) => (generation === 1 ? (plan ?? undefined) : undefined) },
     registry,
@@ -35,8 +35,8 @@ function scene() {
       reached: hear('reached'),
       connectFailed: hear('failed'),
     },
-    slots: { hear: hear('slots'), leaving: hear('leaving'), forget: hear('slots forget') },
-    tally,
+    permits: { receive: hear('permits'), leaving: hear('leaving'), forget: hear('permits forget') },
+    statistics,
     publisher: {
       push: hear('push'),
       changed: hear('changed'),
@@ -48,8 +48,8 @@ function scene() {
   };
   const route = createRoute(rootLog);
   const worker = processStandIn(1);
-  const says = (message: WorkerNews): void => route.emit({ kind: 'worker_says', worker, message });
-  return { route, audience, worker, web, endpoint, tally, says, take: () => heard.splice(0) };
+  const says = (message: WorkerMessage): void => route.emit({ kind: 'worker_message', worker, message });
+  return { route, audience, worker, web, endpoint, statistics, says, take: () => heard.splice(0) };
 }
 
 const NOTHING = {
@@ -80,7 +80,7 @@ test('the life of a worker goes to those who keep books of it', () => {
   assert.deepEqual(take(), [
     ['push', worker],
     ['leaving', worker],
-    ['slots forget', worker],
+    ['permits forget', worker],
     ['publisher forgets', worker],
     ['forget'],
   ]);
@@ -97,7 +97,7 @@ test('what backends and loads do goes to the publisher', () => {
 });
 
 test('reports go to the totals and, by name, to health and protection', () => {
-  const { route, audience, worker, web, endpoint, tally, says, take } = scene();
+  const { route, audience, worker, web, endpoint, statistics, says, take } = scene();
   route.connect(audience);
   route.emit({ kind: 'worker_forked', worker });
   const began = toMachine(5);
@@ -109,7 +109,7 @@ test('reports go to the totals and, by name, to health and protection', () => {
   });
   says({ kind: 'connect_failed', endpoint, cause: 'refused', count: 3, began });
   says({ kind: 'connect_failed', endpoint: 77, cause: 'refused', count: 3, began });
-  assert.equal(tally.totals.instance.clients[1], 2);
+  assert.equal(statistics.totals.instance.clients[1], 2);
   const [connected, reached, failed, ...more] = take();
   assert.deepEqual(connected, ['connected', [['default', 2]]]);
   assert.deepEqual(reached?.slice(0, 3), ['reached', 'default', '127.0.0.1:1']);
@@ -130,14 +130,14 @@ test('a worker of a generation that nobody knows is not listened to', () => {
   const { route, audience, worker, take } = scene();
   route.connect(audience);
   route.emit({
-    kind: 'worker_says',
+    kind: 'worker_message',
     worker: { ...worker, generation: 7 },
     message: { kind: 'records_dropped', count: 1 },
   });
   assert.deepEqual([take(), route.linesDropped], [[], 0]);
 });
 
-test('lines go to the log, slots to their book, and what was lost is counted', () => {
+test('lines go to the log, permits to their book, and what was lost is counted', () => {
   const { route, audience, worker, says, take } = scene();
   route.connect(audience);
   const line = { level: 'warn', module: 'm', event: 'e', message: 'text', fields: {} } as const;
@@ -149,7 +149,7 @@ test('lines go to the log, slots to their book, and what was lost is counted', (
   assert.deepEqual(take(), [
     ['log', 'e', 'text', {}],
     ['finished', Buffer.from('x\n')],
-    ['slots', worker, ask],
+    ['permits', worker, ask],
   ]);
   assert.equal(route.linesDropped, 5);
 });

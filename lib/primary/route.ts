@@ -2,17 +2,17 @@
 
 import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
-import type { SlotBook } from './limits/slot-book.ts';
+import type { PermitBook } from './limits/permits.ts';
 import type { RootLog } from './log/log.ts';
 import type { Registry } from './registry.ts';
 import type { Generations } from './reload/generations.ts';
 import type { Publisher } from './snapshot/publisher.ts';
 import { createRefusals } from './stats/refusals.ts';
-import type { Tally } from './stats/tally.ts';
+import type { Statistics } from './stats/statistics.ts';
 import { serviceSum } from './stats/totals.ts';
 import type { Services, ServicesEvent } from './upstream/services.ts';
-import type { FleetEvent } from './workers/fleet.ts';
-import type { WorkerNews, WorkerProcess } from './workers/worker-process.ts';
+import type { FleetEvent } from './workers/fleet-event.ts';
+import type { WorkerMessage, WorkerProcess } from './workers/worker-process.ts';
 
 export type OwnerEvent = FleetEvent | ServicesEvent;
 
@@ -29,8 +29,8 @@ export interface Audience {
   readonly generations: Pick<Generations, 'planOf'>;
   readonly registry: Pick<Registry, 'endpointOf'>;
   readonly services: Pick<Services, 'connected' | 'reached' | 'connectFailed'>;
-  readonly slots: Pick<SlotBook, 'hear' | 'leaving' | 'forget'>;
-  readonly tally: Pick<Tally, 'totals' | 'join' | 'leave' | 'report'>;
+  readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
+  readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
   /** Connections or workers came to their end, maybe the last that used a plan, an id or a backend. */
   forget(): void;
@@ -42,37 +42,37 @@ export function createRoute(log: RootLog): Route {
   let linesDropped = 0;
 
   function route(event: OwnerEvent, to: Audience): void {
-    const { tally, slots, publisher } = to;
+    const { statistics, permits, publisher } = to;
     switch (event.kind) {
       case 'endpoints_changed':
         return publisher.changed();
       case 'worker_forked':
-        return tally.join(event.worker);
+        return statistics.join(event.worker);
       case 'worker_ready':
         return publisher.push(event.worker);
       case 'worker_draining':
-        return slots.leaving(event.worker);
+        return permits.leaving(event.worker);
       case 'worker_gone': {
-        const lost = tally.leave(event.worker);
-        slots.forget(event.worker);
+        const lost = statistics.leave(event.worker);
+        permits.forget(event.worker);
         publisher.forget(event.worker);
         if (lost > 0) publisher.loadsChanged();
         return to.forget();
       }
-      case 'worker_says':
+      case 'worker_message':
         return routeMessage(event.worker, event.message, to);
       default:
         return unreachable(event);
     }
   }
 
-  function routeMessage(worker: WorkerProcess, message: WorkerNews, to: Audience): void {
-    const { generations, registry, services, slots, tally, publisher } = to;
+  function routeMessage(worker: WorkerProcess, message: WorkerMessage, to: Audience): void {
+    const { generations, registry, services, permits, statistics, publisher } = to;
     const plan = generations.planOf(worker.generation);
     if (plan === undefined) return;
     switch (message.kind) {
       case 'counters': {
-        const fresh = tally.report(worker, message);
+        const fresh = statistics.report(worker, message);
         services.connected(fresh.connected);
         for (let i = 0; i + 1 < message.reached.length; i += 2) {
           const found = registry.endpointOf(message.reached[i] ?? -1);
@@ -81,7 +81,7 @@ export function createRoute(log: RootLog): Route {
         }
         publisher.retired(worker, message.retired);
         for (const { name } of plan.services) {
-          refusals.observe(name, serviceSum(tally.totals, name).clients, performance.now());
+          refusals.observe(name, serviceSum(statistics.totals, name).clients, performance.now());
         }
         if (fresh.loadsChanged) publisher.loadsChanged();
         if (fresh.loadsChanged && worker.state === 'draining') to.forget();
@@ -97,7 +97,7 @@ export function createRoute(log: RootLog): Route {
       }
       case 'ask':
       case 'returned':
-        return slots.hear(worker, message);
+        return permits.receive(worker, message);
       case 'log':
         for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
         linesDropped += message.dropped;

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { loadConfig } from '../../config/load.ts';
 import { addressOf, type Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
-import type { StopRequest, Triplet } from '../control/protocol.ts';
+import type { StopRequest, Diagnosis } from '../control/protocol.ts';
 import { serveAdmin } from '../control/admin.ts';
 import { serveControl } from '../control/server.ts';
 import { deferred } from '../deferred.ts';
@@ -36,11 +36,11 @@ export interface SuperviseOptions {
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
   /** Called once every worker accepts connections, and the first checks are through or take too long. `warning`: it has no log. */
-  onReady(warning: Triplet | null): void;
+  onReady(warning: Diagnosis | null): void;
 }
 
 export type SuperviseResult =
-  { readonly ok: true } | { readonly ok: false; readonly problem: Triplet; readonly errors: readonly Problem[] };
+  { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
 /** Runs a whole instance in this process; resolves when it is stopped, or at once with why it cannot run. */
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {

@@ -1,4 +1,4 @@
-// A worker without a process or sockets, for tests of what decides: the real policy, admission and slot pools over an
+// A worker without a process or sockets, for tests of what decides: the real policy, admission and permit pools over an
 // engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
 import assert from 'node:assert/strict';
 import { CONNECT_FAILURES, ENDS, REFUSE, WAIT, type ConnectFailureCode, type EndCode } from '../engine/engine.ts';
@@ -11,7 +11,7 @@ import { createEndpoints } from '../worker/balance/endpoints.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
 import { createRouting } from '../worker/routing.ts';
-import type { Send } from '../worker/admission/slots.ts';
+import type { Send } from '../worker/admission/permits.ts';
 import { assignedService, assignmentOf, endpoint } from './assignments.ts';
 
 export const SERVICES = ['web', 'db'] as const;
@@ -32,21 +32,21 @@ const ASSIGNMENT: Assignment = {
   logConnections: 'all',
 };
 
-/** `mood` chooses tiers, missing addresses and protection, so that every path of the choice is walked. */
-function snapshotFor(mood: number): Snapshot {
+/** `variant` chooses tiers, missing addresses and protection, so that every path of the choice is walked. */
+function snapshotFor(variant: number): Snapshot {
   const ids = Array.from({ length: SERVICES.length * ENDPOINTS }, (_, id) => id);
   return {
     services: SERVICES.map((_, service) => ({
       id: service,
-      guarded: mood % 3 === 0,
+      guarded: variant % 3 === 0,
       endpoints: ids.slice(service * ENDPOINTS, (service + 1) * ENDPOINTS),
     })),
     endpoints: ids.map((id) => {
       const [service, i] = [Math.floor(id / ENDPOINTS), id % ENDPOINTS];
-      const ip = (mood >> i) % 5 === 4 ? null : '127.0.0.1';
-      return endpoint(id, { service, name: `${SERVICES[service] ?? ''}-${i}`, ip, tier: (mood >> (2 * i)) % 3 });
+      const ip = (variant >> i) % 5 === 4 ? null : '127.0.0.1';
+      return endpoint(id, { service, name: `${SERVICES[service] ?? ''}-${i}`, ip, tier: (variant >> (2 * i)) % 3 });
     }),
-    remote: ids.flatMap((id) => [id, mood % ((id % ENDPOINTS) + 2)]),
+    remote: ids.flatMap((id) => [id, variant % ((id % ENDPOINTS) + 2)]),
   };
 }
 
@@ -55,7 +55,7 @@ interface Connection {
   readonly client: string;
   readonly service: number;
   state: 'waiting' | 'connecting' | 'open' | 'refused';
-  /** It was let in, so it holds its slots until it has ended. */
+  /** It was let in, so it holds its permits until it has ended. */
   admitted: boolean;
   tries: number;
   /** What was tried and failed, in order. */
@@ -63,13 +63,13 @@ interface Connection {
   target: number;
 }
 
-/** `db` has a slot pool of its own. */
+/** `db` has a permit pool of its own. */
 export function createModelWorker(id: number, send: Send) {
   const routing = createRouting();
   for (const service of SERVICES.keys()) routing.add({ id: service, service, backlog: 1, keepaliveMs: 0 });
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
-  const tally = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
+  const statistics = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
   let clients = 0;
   let draining = false;
 
@@ -116,14 +116,14 @@ export function createModelWorker(id: number, send: Send) {
   function end(number: number, code: EndCode): void {
     const connection = connections.get(number);
     const bytesOut = number % 2;
-    if (connection?.state === 'open' && ENDS[code] === 'backend_reset' && bytesOut === 0) tally.resets++;
+    if (connection?.state === 'open' && ENDS[code] === 'backend_reset' && bytesOut === 0) statistics.resets++;
     policy.ended(number, code, 1, bytesOut);
     connections.delete(number);
     const { tried = null, attempts = NaN, backend = null } = records.at(-1) ?? {};
     assert.deepEqual(tried ?? [], connection?.failed, 'a record names what was tried without success, in order');
     assert.equal(attempts, (tried?.length ?? 0) + (backend === null ? 0 : 1));
     const service = connection?.service ?? 0;
-    tally.ended[service] = (tally.ended[service] ?? 0) + 1;
+    statistics.ended[service] = (statistics.ended[service] ?? 0) + 1;
   }
 
   const nth = (states: readonly Connection['state'][], choice: number): [number, Connection] | undefined => {
@@ -136,7 +136,7 @@ export function createModelWorker(id: number, send: Send) {
     connections,
     admission,
     records,
-    snapshot: (mood: number) => void policy.use(snapshotFor(mood)),
+    snapshot: (variant: number) => void policy.use(snapshotFor(variant)),
     drain() {
       draining = true;
       admission.drain();
@@ -156,7 +156,7 @@ export function createModelWorker(id: number, send: Send) {
         target: 0,
       };
       connections.set(number, connection);
-      tally.accepted[service] = (tally.accepted[service] ?? 0) + 1;
+      statistics.accepted[service] = (statistics.accepted[service] ?? 0) + 1;
       const target = policy.accepted(number, service);
       if (target === WAIT) return;
       went(connection, target);
@@ -168,13 +168,13 @@ export function createModelWorker(id: number, send: Send) {
       if (found === undefined) return;
       policy.connected(found[0]);
       found[1].state = 'open';
-      tally.connected++;
+      statistics.connected++;
     },
     fail(choice: number, code: ConnectFailureCode) {
       const found = nth(['connecting'], choice);
       if (found === undefined) return;
-      if (CONNECT_FAILURES[code] === 'local') tally.local++;
-      else tally.failed++;
+      if (CONNECT_FAILURES[code] === 'local') statistics.local++;
+      else statistics.failed++;
       const [number, connection] = found;
       const backend = `${SERVICES[connection.service] ?? ''}-${connection.target % ENDPOINTS}`;
       connection.failed.push({ backend, cause: CONNECT_FAILURES[code] });
@@ -200,9 +200,9 @@ export function createModelWorker(id: number, send: Send) {
       for (const service of SERVICES.keys()) {
         const live = [...connections.values()].filter((connection) => connection.service === service).length;
         const ended = REASONS.reduce((sum, reason) => sum + at(serviceAt(service, `ended_${reason}_total`)), 0);
-        assert.equal(at(serviceAt(service, 'accepted_total')), tally.accepted[service]);
+        assert.equal(at(serviceAt(service, 'accepted_total')), statistics.accepted[service]);
         assert.equal(at(serviceAt(service, 'active')), live);
-        assert.equal(ended, tally.ended[service], 'accepted = ended + active');
+        assert.equal(ended, statistics.ended[service], 'accepted = ended + active');
       }
       const sum = (field: (typeof ENDPOINT_FIELDS)[number]): number =>
         Array.from(
@@ -211,14 +211,14 @@ export function createModelWorker(id: number, send: Send) {
         ).reduce((a, b) => a + b);
       const using = [...connections.values()].filter(({ state }) => state === 'open' || state === 'connecting').length;
       assert.equal(sum('active'), using, 'a backend is in use by those that connect or are connected to it');
-      assert.equal(sum('connections_total'), tally.connected);
+      assert.equal(sum('connections_total'), statistics.connected);
       const open = [...connections.values()].filter(({ state }) => state === 'open').length;
       const over = BACKEND_REASONS.reduce((all, reason) => all + sum(`ended_${reason}_total`), 0);
-      assert.equal(over, tally.connected - open, 'what was connected and is over has a reason at its backend');
-      assert.equal(sum('reset_early_total'), tally.resets, 'resets before the client had got a byte');
-      assert.equal(sum('local_total'), tally.local);
-      assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), tally.failed);
-      const total = (tally.ended[0] ?? 0) + (tally.ended[1] ?? 0);
+      assert.equal(over, statistics.connected - open, 'what was connected and is over has a reason at its backend');
+      assert.equal(sum('reset_early_total'), statistics.resets, 'resets before the client had got a byte');
+      assert.equal(sum('local_total'), statistics.local);
+      assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), statistics.failed);
+      const total = (statistics.ended[0] ?? 0) + (statistics.ended[1] ?? 0);
       assert.equal(records.length, total, 'every connection that ended has a record');
       assert.equal(new Set(records.map(({ client }) => client)).size, total, 'and exactly one');
       for (const { reason } of records.slice(-3)) assert.ok(REASONS.includes(reason));

@@ -1,5 +1,5 @@
-// Whole workers without their processes: the real policy, admission and slot pools over engines that are made up, the
-// primary's real slot book, and between them a network that delays, loses and kills.
+// Whole workers without their processes: the real policy, admission and permit pools over engines that are made up, the
+// primary's real permit book, and between them a network that delays, loses and kills.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
@@ -8,8 +8,8 @@ import { createModelWorker, type ModelWorker } from '../testing/model-worker.ts'
 import { monotonicClock } from '../testing/monotonic.ts';
 import { processStandIn, type StandIn } from '../testing/process-stand-in.ts';
 import type { ConnectFailureCode } from '../engine/engine.ts';
-import { createSlotBook } from '../primary/limits/slot-book.ts';
-import { REFUSE_MS } from './admission/slots.ts';
+import { createPermitBook } from '../primary/limits/permits.ts';
+import { REFUSE_MS } from './admission/permits.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 3000 : 40;
 const LONGEST_DELAY = 5;
@@ -61,7 +61,7 @@ function planFor(limit: number, own: number): Plan {
   };
 }
 
-/** The primary's slot book and workers that come and go. Time is the test's: nothing here waits. */
+/** The primary's permit book and workers that come and go. Time is the test's: nothing here waits. */
 class World {
   readonly workers: ModelWorker[] = [];
   limits: { readonly shared: number; readonly own: number };
@@ -70,7 +70,7 @@ class World {
   #seed: number;
   readonly #loss: number;
   readonly #t: TestContext;
-  readonly #book = createSlotBook();
+  readonly #book = createPermitBook();
   readonly #lines = new Map<number, StandIn>();
 
   constructor(t: TestContext, seed: number, loss: number, limit: number, own: number) {
@@ -86,16 +86,16 @@ class World {
     const id = this.#nextId++;
     const last = { up: 0, down: 0 };
     const line = processStandIn(id, (message) => {
-      if (message.kind !== 'slots' && message.kind !== 'recall') return;
+      if (message.kind !== 'permits' && message.kind !== 'recall') return;
       this.#post(last, 'down', () => {
         if (line.state === 'gone') return;
         if (message.kind === 'recall') worker.admission.recall(message.pool);
-        else worker.admission.slots(message);
+        else worker.admission.permits(message);
       });
     });
     this.#lines.set(id, line);
     const worker = createModelWorker(id, (message) => {
-      this.#post(last, 'up', () => this.#book.hear(line, message));
+      this.#post(last, 'up', () => this.#book.receive(line, message));
       return true;
     });
     this.workers.push(worker);
@@ -114,7 +114,7 @@ class World {
   }
 
   limit(shared: number, own: number): void {
-    // A lowered limit is reached as slots come back, which a lost message may put off: what never holds is more than
+    // A lowered limit is reached as permits come back, which a lost message may put off: what never holds is more than
     // the highest limit so far.
     this.limits = { shared: Math.max(shared, this.limits.shared), own: Math.max(own, this.limits.own) };
     this.#book.setPlan(planFor(shared, own));
@@ -219,21 +219,21 @@ function play(t: TestContext, { seed, limit, own, workers }: Setting, all: reado
   world.pass(QUIET_MS);
   for (const { connections } of world.workers) {
     const waiting = [...connections.values()].filter(({ state }) => state === 'waiting');
-    assert.equal(waiting.length, 0, 'nobody waits for ever for a slot');
+    assert.equal(waiting.length, 0, 'nobody waits for ever for a permit');
   }
   for (const worker of world.workers) for (const service of [0, 1]) worker.cut(service);
   world.pass(QUIET_MS);
   return world;
 }
 
-test('whatever happens, each client has one record, no counter lies, and all slots come back', (t) => {
+test('whatever happens, each client has one record, no counter lies, and all permits come back', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let refused = 0;
   fc.assert(
     fc.property(setting, ops, (how, all) => {
       const world = play(t, how, all, 0);
       refused += world.workers.flatMap(({ records }) => records).filter(({ reason }) => reason === 'overload').length;
-      // A worker that has not served yet finds every slot free, and not one more.
+      // A worker that has not served yet finds every permit free, and not one more.
       for (const worker of world.workers) worker.drain();
       world.limit(how.limit, how.own);
       world.spawn();

@@ -95,7 +95,7 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
 
   /** Some connections stay for long: what was needed for new ones is given back. */
   function rest(): void {
-    // Nobody waits for a slot any longer.
+    // Nobody waits for a permit any longer.
     admission.close();
     shortages.close();
     reports.rest();
@@ -120,8 +120,8 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
           return use(message.snapshot);
         case 'listen':
           return listen(message.listener, handle);
-        case 'slots':
-          return admission.slots(message);
+        case 'permits':
+          return admission.permits(message);
         case 'recall':
           return admission.recall(message.pool);
         case 'report':

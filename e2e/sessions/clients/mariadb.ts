@@ -51,7 +51,7 @@ export const mariadbLongQuery: Kind = {
   connections: 1,
   async open(place) {
     const talk = session(place);
-    talk.tell(`select 'begun'; select 'done', sleep(150);`);
+    talk.type(`select 'begun'; select 'done', sleep(150);`);
     await talk.says(/begun\n/);
     return { works: async () => void (await talk.says(/done\t0\n/)) };
   },

@@ -37,7 +37,7 @@ export const psqlInTransaction: Kind = {
   connections: 1,
   open(place) {
     const talk = session(place);
-    talk.tell('begin;');
+    talk.type('begin;');
     return asking(talk, `select 'transaction ' || txid_current();`, /transaction (\d+)\n/);
   },
 };
@@ -50,7 +50,7 @@ export const psqlLongQuery: Kind = {
   connections: 1,
   async open(place) {
     const talk = session(place);
-    talk.tell(`select 'begun'; select pg_sleep(150); select 'done';`);
+    talk.type(`select 'begun'; select pg_sleep(150); select 'done';`);
     await talk.says(/begun\n/);
     return { works: async () => void (await talk.says(/done\n/)) };
   },

@@ -77,10 +77,10 @@ function explain(
 async function probe({ host, port }: BackendPlan, names: Names, timeoutMs: number, mayAsk: boolean): Promise<Probe> {
   const found = names.get(host) ?? { ip: host };
   if ('code' in found) return { kind: 'unresolved', code: found.code };
-  return mayAsk ? await knock(found.ip, port, timeoutMs) : { kind: 'not checked' };
+  return mayAsk ? await probeGently(found.ip, port, timeoutMs) : { kind: 'not checked' };
 }
 
-function knock(ip: string, port: number, timeoutMs: number): Promise<Probe> {
+function probeGently(ip: string, port: number, timeoutMs: number): Promise<Probe> {
   return new Promise((settle) => {
     const from = performance.now();
     const socket = connect({ host: ip, port, timeout: timeoutMs });

@@ -18,20 +18,20 @@ const SILENT_MS = 5000;
 /** Follows for as long as the page is there. */
 export function follow(url: string, follower: Follower): void {
   let source: EventSource | null = null;
-  let heardAt = performance.now();
+  let lastMessageAt = performance.now();
 
   function open(): void {
     const current = new EventSource(url);
     source = current;
-    heardAt = performance.now();
+    lastMessageAt = performance.now();
     const on = <T>(name: string, isWanted: (value: unknown) => value is T, take: (value: T) => void): void =>
       current.addEventListener(name, ({ data }: MessageEvent<string>) => {
-        heardAt = performance.now();
+        lastMessageAt = performance.now();
         const value: unknown = JSON.parse(data);
         if (isWanted(value)) take(value);
       });
     current.addEventListener('open', () => {
-      heardAt = performance.now();
+      lastMessageAt = performance.now();
       follower.opened();
     });
     on('status', isStatus, (status) => follower.status(status));
@@ -49,7 +49,7 @@ export function follow(url: string, follower: Follower): void {
   }
 
   setInterval(() => {
-    if (performance.now() - heardAt > SILENT_MS) again();
+    if (performance.now() - lastMessageAt > SILENT_MS) again();
   }, 1000);
   open();
 }

@@ -1,27 +1,27 @@
-// Both halves of the slot protocol over a network that delays, loses and kills.
+// Both halves of the permit protocol over a network that delays, loses and kills.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 import {
   admit,
-  drainSlots,
+  drainPermits,
   expire,
   gaveUp,
   granted,
-  openSlots,
+  openPermits,
   recalled,
   REFUSE_MS,
   release,
-} from '../../worker/admission/slots.ts';
-import type { Slots, Verdict } from '../../worker/admission/slots.ts';
-import { createLeases, deadline, heldSlots, step, type LeaseEvent, type Leases, type Letter } from './leases.ts';
+} from '../../worker/admission/permits.ts';
+import type { Permits, Verdict } from '../../worker/admission/permits.ts';
+import { createLeases, deadline, heldPermits, step, type LeaseEvent, type Leases, type Letter } from './leases.ts';
 
 const DELAY = 5;
 
 interface Worker {
   readonly id: number;
-  readonly slots: Slots;
+  readonly permits: Permits;
   admitted: number;
   idleSince: number;
   /** Messages of one direction never overtake each other. */
@@ -52,22 +52,22 @@ class Network {
 
   spawn(): void {
     const id = this.#nextId++;
-    this.tell({ kind: 'joined', worker: id });
+    this.deliver({ kind: 'joined', worker: id });
     const lastAt = { up: 0, down: 0 };
     const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => {
-      if (this.#random() >= this.#loss) this.#post(lastAt, 'up', () => this.tell({ ...message, worker: id }));
+      if (this.#random() >= this.#loss) this.#post(lastAt, 'up', () => this.deliver({ ...message, worker: id }));
     };
-    this.workers.set(id, { id, slots: openSlots(0, send, this.now), admitted: 0, idleSince: Infinity, lastAt });
+    this.workers.set(id, { id, permits: openPermits(0, send, this.now), admitted: 0, idleSince: Infinity, lastAt });
   }
 
   /** The process is gone now; the primary learns it later. What it had sent may still arrive. */
   kill(worker: Worker): void {
     this.workers.delete(worker.id);
-    this.#post(worker.lastAt, 'up', () => this.tell({ kind: 'left', worker: worker.id }));
+    this.#post(worker.lastAt, 'up', () => this.deliver({ kind: 'left', worker: worker.id }));
   }
 
-  tell(event: LeaseEvent): void {
-    if (event.kind === 'limit') this.#bound = Math.max(event.limit, heldSlots(this.leases));
+  deliver(event: LeaseEvent): void {
+    if (event.kind === 'limit') this.#bound = Math.max(event.limit, heldPermits(this.leases));
     const queued = new Set(this.leases.queue.map(({ worker }) => worker));
     const { state, send } = step(this.leases, event, this.now);
     this.leases = state;
@@ -81,14 +81,14 @@ class Network {
   }
 
   connect(worker: Worker): void {
-    const answer = admit(worker.slots, this.now);
+    const answer = admit(worker.permits, this.now);
     if (answer === 'yes') worker.admitted++;
     if (answer === 'no') this.#refused(worker);
     this.check();
   }
 
   disconnect(worker: Worker): void {
-    if (worker.slots.used > 0) release(worker.slots);
+    if (worker.permits.used > 0) release(worker.permits);
     this.check();
   }
 
@@ -107,35 +107,35 @@ class Network {
         next.deliver();
         this.check();
       } else {
-        this.tell({ kind: 'tick' });
+        this.deliver({ kind: 'tick' });
       }
     }
     this.now = until;
-    for (const worker of this.workers.values()) this.#judge(worker, expire(worker.slots, this.now));
+    for (const worker of this.workers.values()) this.#judge(worker, expire(worker.permits, this.now));
   }
 
   /** What must hold at every instant. */
   check(): void {
     let real = 0;
     for (const worker of this.workers.values()) {
-      const { granted, used, waiting } = worker.slots;
+      const { granted, used, waiting } = worker.permits;
       assert.ok(used >= 0 && used <= granted, `worker ${worker.id} uses ${used} of ${granted}`);
-      assert.ok(waiting === 0 || granted === used, 'nobody waits beside an idle slot');
+      assert.ok(waiting === 0 || granted === used, 'nobody waits beside an idle permit');
       real += granted;
       if (granted === used) worker.idleSince = Infinity;
       else worker.idleSince = Math.min(worker.idleSince, this.now);
     }
-    const held = heldSlots(this.leases);
+    const held = heldPermits(this.leases);
     this.#bound = Math.max(this.leases.limit, Math.min(this.#bound, held));
     assert.ok(real <= held, `workers hold ${real}, the primary knows of ${held}`);
     assert.ok(held <= this.#bound, `${held} held, ${this.#bound} allowed`);
     this.#freeSince = held < this.leases.limit ? Math.min(this.#freeSince, this.now) : Infinity;
   }
 
-  #receive(worker: Worker, message: Extract<ToWorker, { kind: 'slots' | 'recall' }>): void {
+  #receive(worker: Worker, message: Extract<ToWorker, { kind: 'permits' | 'recall' }>): void {
     if (!this.workers.has(worker.id)) return;
-    if (message.kind === 'recall') recalled(worker.slots);
-    else this.#judge(worker, granted(worker.slots, message, this.now));
+    if (message.kind === 'recall') recalled(worker.permits);
+    else this.#judge(worker, granted(worker.permits, message, this.now));
   }
 
   #judge(worker: Worker, { admitted, refused }: Verdict): void {
@@ -143,12 +143,12 @@ class Network {
     for (let i = 0; i < refused; i++) this.#refused(worker);
   }
 
-  /** Exactness: no client is refused while a slot has been idle elsewhere for longer than asking for it takes. */
+  /** Exactness: no client is refused while a permit has been idle elsewhere for longer than asking for it takes. */
   #refused(worker: Worker): void {
     this.refusals++;
     if (this.#loss > 0) return;
     const late = REFUSE_MS + 8 * DELAY;
-    assert.ok(!(this.now - this.#freeSince > late), 'refused while the primary had free slots');
+    assert.ok(!(this.now - this.#freeSince > late), 'refused while the primary had free permits');
     for (const other of this.workers.values()) {
       if (other === worker) continue;
       const idleFor = this.now - other.idleSince;
@@ -164,7 +164,7 @@ class Network {
       const seen = this.#overtaken.get(worker) ?? new Set();
       this.#overtaken.set(worker, seen);
       for (const { worker: other, message } of send) {
-        if (message.kind !== 'slots' || message.granted === 0) continue;
+        if (message.kind !== 'permits' || message.granted === 0) continue;
         assert.ok(!seen.has(other), `worker ${other} was served twice while ${worker} was queued`);
         seen.add(other);
       }
@@ -200,11 +200,11 @@ function perform(network: Network, { what, worker: nth, times, pause }: Op): voi
     if (worker === undefined) break;
     if (what === 'connect') network.connect(worker);
     if (what === 'disconnect') network.disconnect(worker);
-    if (what === 'give up' && worker.slots.waiting > 0) gaveUp(worker.slots);
+    if (what === 'give up' && worker.permits.waiting > 0) gaveUp(worker.permits);
   }
   if (what === 'kill' && worker !== undefined) network.kill(worker);
   if (what === 'spawn' && network.workers.size < 6) network.spawn();
-  if (what === 'limit') network.tell({ kind: 'limit', limit: times * 2 });
+  if (what === 'limit') network.deliver({ kind: 'limit', limit: times * 2 });
   network.check();
   network.pass(pause);
 }
@@ -216,7 +216,7 @@ const size = fc.record({
 });
 const QUIET_MS = 5000;
 
-test('never more slots than the limit, nobody starves, nobody is refused for long beside an idle slot', () => {
+test('never more permits than the limit, nobody starves, nobody is refused for long beside an idle permit', () => {
   const ops = opsOf('connect', 'connect', 'connect', 'disconnect', 'disconnect', 'give up', 'kill', 'spawn', 'limit');
   let refusals = 0;
   fc.assert(
@@ -224,16 +224,16 @@ test('never more slots than the limit, nobody starves, nobody is refused for lon
       const network = new Network(limit, workers, seed);
       for (const op of all) perform(network, op);
       network.pass(QUIET_MS);
-      for (const { slots } of network.workers.values()) {
-        assert.deepEqual([slots.waiting, slots.asking], [0, 'no'], 'everybody has an answer');
+      for (const { permits } of network.workers.values()) {
+        assert.deepEqual([permits.waiting, permits.asking], [0, 'no'], 'everybody has an answer');
       }
       refusals += network.refusals;
       for (const worker of network.workers.values()) {
-        drainSlots(worker.slots);
-        while (worker.slots.used > 0) network.disconnect(worker);
+        drainPermits(worker.permits);
+        while (worker.permits.used > 0) network.disconnect(worker);
       }
       network.pass(QUIET_MS);
-      assert.equal(heldSlots(network.leases), 0, 'all slots are free in the end');
+      assert.equal(heldPermits(network.leases), 0, 'all permits are free in the end');
     }),
     { numRuns: 300 },
   );
@@ -247,13 +247,13 @@ test('lost messages never make it more than the limit, and leave nobody waiting'
       const network = new Network(limit, workers, seed, 0.2);
       for (const op of all) perform(network, op);
       for (let i = 0; i < 50; i++) network.pass(QUIET_MS);
-      for (const { slots } of network.workers.values()) assert.equal(slots.waiting, 0);
+      for (const { permits } of network.workers.values()) assert.equal(permits.waiting, 0);
     }),
     { numRuns: 100 },
   );
 });
 
-test('every client is admitted as long as there are slots, whichever worker it comes to', () => {
+test('every client is admitted as long as there are permits, whichever worker it comes to', () => {
   fc.assert(
     fc.property(size, fc.array(fc.nat(5), { minLength: 40 }), ({ limit, workers, seed }, order) => {
       const network = new Network(limit, workers, seed);
@@ -266,7 +266,7 @@ test('every client is admitted as long as there are slots, whichever worker it c
       network.pass(QUIET_MS);
       assert.equal(network.refusals, 0);
       assert.equal(
-        all.reduce((sum, { slots }) => sum + slots.used, 0),
+        all.reduce((sum, { permits }) => sum + permits.used, 0),
         limit,
       );
     }),
@@ -285,7 +285,7 @@ test('workers that are all overloaded get equal shares', () => {
       for (const worker of all) {
         network.connect(worker);
         // A connection lasts 20 ms on average.
-        for (let i = worker.slots.used; i > 0; i--)
+        for (let i = worker.permits.used; i > 0; i--)
           if ((ms * 7 + i * 13 + worker.id) % 20 === 0) network.disconnect(worker);
       }
       network.pass(1);

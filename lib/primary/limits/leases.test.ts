@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import {
   createLeases,
   deadline,
-  heldSlots,
+  heldPermits,
   RECALL_MS,
   step,
   type LeaseEvent,
@@ -11,7 +11,7 @@ import {
   type Letter,
 } from './leases.ts';
 
-/** `limit` slots for workers 1 … n. */
+/** `limit` permits for workers 1 … n. */
 function leasesFor(limit: number, workers: number): Leases {
   let leases = createLeases(0, limit);
   for (let worker = 1; worker <= workers; worker++) leases = step(leases, { kind: 'joined', worker }, 0).state;
@@ -36,13 +36,13 @@ function play(leases: Leases, events: readonly LeaseEvent[], now = 0): { leases:
 }
 
 const ask = (worker: number, wanted = 1): LeaseEvent => ({ kind: 'ask', worker, wanted });
-const back = (worker: number, slots: number): LeaseEvent => ({ kind: 'returned', worker, slots, recalled: false });
-const answer = (worker: number, slots: number): LeaseEvent => ({ kind: 'returned', worker, slots, recalled: true });
+const back = (worker: number, permits: number): LeaseEvent => ({ kind: 'returned', worker, permits, recalled: false });
+const answer = (worker: number, permits: number): LeaseEvent => ({ kind: 'returned', worker, permits, recalled: true });
 
-test('slots are dealt in batches, which shrink towards the limit', () => {
+test('permits are dealt in batches, which shrink towards the limit', () => {
   const { letters, leases } = play(leasesFor(4000, 2), [ask(1, 0), ask(1, 0), ask(2, 900), ask(1, 2000), ask(2, 700)]);
   assert.deepEqual(letters, ['1+250', '1+250', '2+900', '1+2000', '2+600!']);
-  assert.equal(heldSlots(leases), 4000);
+  assert.equal(heldPermits(leases), 4000);
 });
 
 test('when none is free the others are recalled, and what they give back is dealt', () => {
@@ -68,7 +68,7 @@ test('a worker that hangs delays the answer only until the deadline, and later a
   assert.deepEqual(play(told.leases, [answer(1, 1)], RECALL_MS + 60).letters, ['3+1!']);
 });
 
-test('workers that got none are served in turn when slots come back', () => {
+test('workers that got none are served in turn when permits come back', () => {
   const full = play(leasesFor(1, 4), [ask(1), ask(2), ask(3), ask(4), answer(1, 0)]);
   assert.deepEqual(full.letters, ['1+1!', '1?', '2+0', '3+0', '4+0']);
   const { letters } = play(full.leases, [back(1, 1), ask(1), answer(2, 0), back(2, 1), back(3, 1), back(4, 1)]);
@@ -90,7 +90,7 @@ test('a lowered limit recalls what is idle and grants nothing until it fits', ()
   assert.deepEqual(full.letters, ['1+6', '2+4!', '1?', '2?']);
   const later = play(full.leases, [answer(1, 2), answer(2, 2), ask(2), back(1, 1), back(1, 1)]);
   assert.deepEqual(later.letters, ['2+0', '2+1!']);
-  assert.equal(heldSlots(later.leases), 5);
+  assert.equal(heldPermits(later.leases), 5);
 });
 
 test('a raised limit serves those who were told that there is none', () => {
@@ -98,14 +98,14 @@ test('a raised limit serves those who were told that there is none', () => {
   assert.deepEqual(full.letters, ['1+1!', '1?', '2+0', '2+1!']);
 });
 
-test('a dead worker gives its slots back and leaves the queue', () => {
+test('a dead worker gives its permits back and leaves the queue', () => {
   const full = play(leasesFor(2, 3), [ask(1, 2), ask(2), ask(3), answer(1, 0)]);
   const { leases, letters } = play(full.leases, [
     { kind: 'left', worker: 2 },
     { kind: 'left', worker: 1 },
   ]);
   assert.deepEqual(letters, ['3+1']);
-  assert.equal(heldSlots(leases), 1);
+  assert.equal(heldPermits(leases), 1);
 });
 
 test('a mad worker cannot change what others hold', () => {
@@ -133,7 +133,7 @@ test('workers that leave hold what they use and make nobody else ask more often'
       leases = play(leases, [ask(worker), ...(theyLeave ? [{ kind: 'leaving', worker } as const] : [])]).leases;
       leases = play(leases, [back(worker, (leases.workers.get(worker)?.granted ?? 0) - 1)]).leases;
     }
-    assert.equal(heldSlots(leases), 64);
+    assert.equal(heldPermits(leases), 64);
     return play(leases, [ask(1)]).letters;
   });
   assert.deepEqual(shares, [['1+7'], ['1+250']]);

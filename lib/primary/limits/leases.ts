@@ -1,12 +1,12 @@
-// Who holds how many of the connection slots that all workers share: the primary's half (lib/worker/admission/slots.ts is the
+// Who holds how many of the connection permits that all workers share: the primary's half (lib/worker/admission/permits.ts is the
 // other) of one limit for the whole instance. Pure: messages in, messages out.
 //
-// A slot counts as granted from the moment it is sent until a `returned` has arrived or the worker is gone. So
+// A permit counts as granted from the moment it is sent until a `returned` has arrived or the worker is gone. So
 // whatever is delayed or lost on the way, the workers together never hold more than the limit.
 //
-// None free: every worker that may hold idle slots is asked to give them back, and who asked is answered when all of
+// None free: every worker that may hold idle permits is asked to give them back, and who asked is answered when all of
 // them have answered, are gone, or RECALL_MS is over. A worker that got none keeps its place in the queue and is
-// served when slots come back; nobody is served twice before it.
+// served when permits come back; nobody is served twice before it.
 
 import type { ToWorker } from '../../ipc/messages.ts';
 import { unreachable } from '../../unreachable.ts';
@@ -15,7 +15,7 @@ interface Lease {
   readonly granted: number;
   /** It takes no more clients, and has given back what was idle: it wants no share of what is free. */
   readonly leaving: boolean;
-  /** It may hold idle slots: it has been granted some since it was last recalled (a recalled worker keeps none idle). */
+  /** It may hold idle permits: it has been granted some since it was last recalled (a recalled worker keeps none idle). */
   readonly mayIdle: boolean;
   /** When the recall was sent that it has not answered yet. */
   readonly recalledAt: number | null;
@@ -43,20 +43,20 @@ export type LeaseEvent =
   /** Its process is gone, and its connections with it. */
   | { readonly kind: 'left'; readonly worker: number }
   | { readonly kind: 'ask'; readonly worker: number; readonly wanted: number }
-  | { readonly kind: 'returned'; readonly worker: number; readonly slots: number; readonly recalled: boolean }
+  | { readonly kind: 'returned'; readonly worker: number; readonly permits: number; readonly recalled: boolean }
   | { readonly kind: 'limit'; readonly limit: number }
   /** Due after deadline(). */
   | { readonly kind: 'tick' };
 
 export interface Letter {
   readonly worker: number;
-  readonly message: Extract<ToWorker, { kind: 'slots' | 'recall' }>;
+  readonly message: Extract<ToWorker, { kind: 'permits' | 'recall' }>;
 }
 
-/** How long an answer waits for a worker that does not give its slots back: it is busy for a moment, or hangs. */
+/** How long an answer waits for a worker that does not give its permits back: it is busy for a moment, or hangs. */
 export const RECALL_MS = 200;
 
-/** No worker, all slots free. */
+/** No worker, all permits free. */
 export function createLeases(pool: number, limit: number): Leases {
   return { pool, limit, workers: new Map(), queue: [] };
 }
@@ -71,8 +71,8 @@ export function step(leases: Leases, event: LeaseEvent, now: number): { state: L
   return { state: draft.state(), send: draft.send };
 }
 
-/** Slots that workers hold, as far as the primary knows: never fewer than they really do. */
-export function heldSlots(leases: Leases): number {
+/** Permits that workers hold, as far as the primary knows: never fewer than they really do. */
+export function heldPermits(leases: Leases): number {
   let sum = 0;
   for (const lease of leases.workers.values()) sum += lease.granted;
   return sum;
@@ -126,7 +126,7 @@ class Draft {
         this.#asked(event.worker, event.wanted, now);
         return;
       case 'returned':
-        this.#returned(event.worker, event.slots, event.recalled);
+        this.#returned(event.worker, event.permits, event.recalled);
         return;
       case 'limit':
         this.#limit = event.limit;
@@ -147,10 +147,10 @@ class Draft {
     }
   }
 
-  /** Asks for idle slots while somebody waits for one, or while more are out than a lowered limit allows. */
+  /** Asks for idle permits while somebody waits for one, or while more are out than a lowered limit allows. */
   recall(now: number): void {
     const over = this.#free() < 0;
-    // Who waits for an answer had no idle slot when it asked.
+    // Who waits for an answer had no idle permit when it asked.
     const waiting = new Set(this.#queue.filter((asker) => asker.since !== null).map((asker) => asker.worker));
     if (!over && waiting.size === 0) return;
     for (const [worker, lease] of this.#workers) {
@@ -167,7 +167,7 @@ class Draft {
     const hope = [...this.#workers.values()].some(open);
     this.#queue = this.#queue.map((asker) => {
       if (asker.since === null || (hope && now < asker.since + RECALL_MS)) return asker;
-      this.#tellNone(asker.worker);
+      this.#answerNone(asker.worker);
       return { ...asker, since: null };
     });
   }
@@ -178,7 +178,7 @@ class Draft {
     if (!(wanted >= 1)) {
       // Ahead of need: served only while there is plenty, never at another's expense.
       if (this.#queue.length === 0 && this.#free() > 0) this.#grant(worker, 1);
-      else this.#tellNone(worker);
+      else this.#answerNone(worker);
       return;
     }
     const asker = { worker, wanted: Math.min(Math.floor(wanted), this.#limit), since: now };
@@ -187,10 +187,10 @@ class Draft {
     else this.#queue[place] = asker;
   }
 
-  #returned(worker: number, slots: number, recalled: boolean): void {
+  #returned(worker: number, permits: number, recalled: boolean): void {
     const lease = this.#workers.get(worker);
     if (lease === undefined) return;
-    const given = slots >= 1 ? Math.min(Math.floor(slots), lease.granted) : 0;
+    const given = permits >= 1 ? Math.min(Math.floor(permits), lease.granted) : 0;
     const recalledAt = recalled ? null : lease.recalledAt;
     this.#workers.set(worker, { ...lease, granted: lease.granted - given, recalledAt });
   }
@@ -204,11 +204,11 @@ class Draft {
     const granted = Math.min(this.#free(), Math.max(wanted, batch, 1));
     this.#workers.set(worker, { ...lease, granted: lease.granted + granted, mayIdle: true });
     const thrifty = this.#queue.length > 0 || this.#free() < crowd;
-    this.send.push({ worker, message: { kind: 'slots', pool: this.#pool, granted, thrifty } });
+    this.send.push({ worker, message: { kind: 'permits', pool: this.#pool, granted, thrifty } });
   }
 
-  #tellNone(worker: number): void {
-    this.send.push({ worker, message: { kind: 'slots', pool: this.#pool, granted: 0, thrifty: true } });
+  #answerNone(worker: number): void {
+    this.send.push({ worker, message: { kind: 'permits', pool: this.#pool, granted: 0, thrifty: true } });
   }
 
   /** Those that share what is free; at least one, for who asks is not always known to leave. */

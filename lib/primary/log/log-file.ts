@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 
 import { pino } from 'pino';
 
-import { type Boom, isTaken, letGo, opened } from './boom.ts';
+import { type Destination, isTaken, letGo, opened } from './destination.ts';
 import type { Sink } from './log.ts';
 import { openRotated, type Rotated, sizeOf } from './rotation.ts';
 
@@ -38,16 +38,16 @@ export function openFiles(
 export function openStdout(): Promise<Sink> {
   return openSink(WATCH_MS, async () => {
     const options = { fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' } as const;
-    const boom = pino.destination(options) as unknown as Boom;
+    const destination = pino.destination(options) as unknown as Destination;
     // pino calls it when the process ends. It tries a full disk again and again, for ever; close() has done what can be done.
-    boom.flushSync = () => undefined;
-    return { boom: await opened(boom), turn: () => undefined, tidy: () => undefined, fault: null };
+    destination.flushSync = () => undefined;
+    return { destination: await opened(destination), turn: () => undefined, tidy: () => undefined, fault: null };
   });
 }
 
 async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<Sink> {
   let files: Rotated | null = null;
-  let boom: Boom | null = null;
+  let destination: Destination | null = null;
   let dropped = 0;
   let fault: string | null = null;
   /** A write is under way. */
@@ -63,13 +63,13 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
   async function attempt(): Promise<void> {
     try {
       files = await open();
-      const fresh = files.boom;
-      boom = fresh;
+      const fresh = files.destination;
+      destination = fresh;
       fault = null;
       // One that was given up has its last words unheard.
       const hear = (event: 'error' | 'drop' | 'write' | 'drain', heard: (argument: unknown) => void): void => {
         fresh.on(event, (argument) => {
-          if (boom === fresh) heard(argument);
+          if (destination === fresh) heard(argument);
         });
       };
       hear('error', failed);
@@ -96,16 +96,16 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
   async function watch(): Promise<void> {
     if (watching) return;
     watching = true;
-    const file = boom?.file ?? null;
-    if (boom === null) await attempt();
+    const file = destination?.file ?? null;
+    if (destination === null) await attempt();
     else if (file !== null && !(await isThere(file))) reopen();
-    else if (fault !== null) nudge(boom);
+    else if (fault !== null) flush(destination);
     else if (files !== null && files.fault !== null) files.tidy();
     watching = false;
   }
 
   /** sonic-boom tries again with the next line only, and with a full buffer it takes none: nothing, as a line, it takes. */
-  function nudge(stuck: Boom): void {
+  function flush(stuck: Destination): void {
     if (busy) return;
     busy = true;
     stuck.write(Buffer.alloc(0));
@@ -113,8 +113,8 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
 
   /** What waits is lost with it. */
   function giveUp(): void {
-    const last = boom;
-    boom = null;
+    const last = destination;
+    destination = null;
     busy = false;
     dropped += waiting;
     waiting = 0;
@@ -126,13 +126,13 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
    * first: a stream that cannot open its file goes on writing to the old one, which nobody can read any more.
    */
   function reopen(): void {
-    if (boom === null) return void watch();
-    const { file } = boom;
+    if (destination === null) return void watch();
+    const { file } = destination;
     if (file === null) return;
     try {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
       closeSync(openSync(file, 'a', 0o600));
-      boom.reopen();
+      destination.reopen();
     } catch (error) {
       failed(error);
       giveUp();
@@ -148,7 +148,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
       // Bytes, because most of what is written are records, which come as bytes.
       const bytes = typeof text === 'string' ? Buffer.from(text) : text;
       const lines = linesIn(bytes);
-      if (boom === null) {
+      if (destination === null) {
         dropped += lines;
         return;
       }
@@ -156,7 +156,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
         files?.turn();
         busy = true;
         waiting += lines;
-        boom.write(bytes);
+        destination.write(bytes);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1): start over with a new one.
         failed(error);
@@ -166,18 +166,18 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
     reopen,
     async close() {
       clearInterval(timer);
-      const last = boom;
-      boom = null;
+      const last = destination;
+      destination = null;
       if (last === null) return;
       // Not flushSync(): it tries a full disk again and again, for ever.
-      if (!busy && waiting > 0) nudge(last);
+      if (!busy && waiting > 0) flush(last);
       if (busy) await isTaken(last);
     },
     get dropped() {
       return dropped;
     },
     get file() {
-      return boom?.file ?? null;
+      return destination?.file ?? null;
     },
     get fault() {
       return fault ?? files?.fault ?? null;

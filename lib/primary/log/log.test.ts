@@ -52,7 +52,7 @@ test('what is below the level is neither a line nor, for debug, an event; the le
   log.debug('quiet.sample', 'm');
   assert.equal(lines.length, 0);
   log.setLevel('error');
-  log.warn('loud.flip', 'm');
+  log.warn('loud.transition', 'm');
   assert.equal(lines.length, 0);
   log.setLevel('debug');
   log.debug('loud.sample', 'm', { a: 1 });
@@ -62,6 +62,6 @@ test('what is below the level is neither a line nor, for debug, an event; the le
   );
   assert.deepEqual(
     events.recent().map(({ event }) => event),
-    ['loud.flip'],
+    ['loud.transition'],
   );
 });

@@ -22,7 +22,7 @@ function place(t: TestContext, name = 'logs'): Place {
     at: new Date(2026, 10, 27, 12),
     async open(bytes = 100, kept = 3) {
       const files = await openRotated(dir, { bytes, kept, waitingBytes: 1 << 20, now: () => here.at });
-      t.after(() => files.boom.end());
+      t.after(() => files.destination.end());
       return files;
     },
   };
@@ -32,10 +32,10 @@ function place(t: TestContext, name = 'logs'): Place {
 /** Writes a line and waits until it is in the current file, and counted. */
 async function say(files: Rotated, text: string): Promise<void> {
   files.turn();
-  const written = new Promise((resolve) => files.boom.once('drain', resolve));
-  files.boom.write(Buffer.from(`${text}\n`));
+  const written = new Promise((resolve) => files.destination.once('drain', resolve));
+  files.destination.write(Buffer.from(`${text}\n`));
   await written;
-  assert.ok(readFileSync(files.boom.file ?? '', 'utf8').endsWith(`${text}\n`));
+  assert.ok(readFileSync(files.destination.file ?? '', 'utf8').endsWith(`${text}\n`));
 }
 
 function contents(dir: string): string[] {
@@ -97,7 +97,7 @@ test('where the next file cannot be opened the old one goes on, and that is told
   mkdirSync(join(here.dir, 'bal.2026-11-27.2.log'));
   files.turn();
   assert.match(files.fault ?? '', /^the next file cannot be opened: EISDIR/);
-  files.boom.write(Buffer.from('a\n'));
+  files.destination.write(Buffer.from('a\n'));
   const first = join(here.dir, 'bal.2026-11-27.1.log');
   await until('it is in the old one', () => readFileSync(first, 'utf8') === `${LONG}\na\n`);
   rmdirSync(join(here.dir, 'bal.2026-11-27.2.log'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 import { pino } from 'pino';
 
-import { type Boom, opened } from './boom.ts';
+import { type Destination, opened } from './destination.ts';
 
 export interface Rotation {
   readonly bytes: number;
@@ -19,7 +19,7 @@ export interface Rotation {
 }
 
 export interface Rotated {
-  readonly boom: Boom;
+  readonly destination: Destination;
   /** Goes on to the next file when its time has come; to be called before each write. */
   turn(): void;
   /** Removes what is too old; also to be called now and then while there is a fault. */
@@ -46,24 +46,24 @@ export async function openRotated(
   let retryAt = 0;
   const faults: { next: string | null; old: string | null } = { next: null, old: null };
 
-  const boom = pino.destination({
+  const destination = pino.destination({
     dest: join(dir, nameOf(current)),
     mode: 0o600,
     sync: false,
     maxLength: waitingBytes,
     contentMode: 'buffer',
-  }) as unknown as Boom;
+  }) as unknown as Destination;
   // pino calls it when the process ends, and it tries a full disk again and again, for ever; close() has done what can be done.
-  boom.flushSync = () => undefined;
-  boom.on('ready', settle);
-  boom.on('write', (count) => {
+  destination.flushSync = () => undefined;
+  destination.on('ready', settle);
+  destination.on('write', (count) => {
     size += Number(count);
   });
-  await opened(boom);
+  await opened(destination);
 
   /** Also after logrotate and when the file was removed: it may be another one. */
   function settle(): void {
-    size = fstatSync(boom.fd).size;
+    size = fstatSync(destination.fd).size;
     tidy();
   }
 
@@ -81,7 +81,7 @@ export async function openRotated(
   }
 
   return {
-    boom,
+    destination,
     tidy,
     turn() {
       const at = now();
@@ -101,7 +101,7 @@ export async function openRotated(
       current = next;
       dayEnds = midnightAfter(at);
       size = 0;
-      boom.reopen(path);
+      destination.reopen(path);
     },
     get fault() {
       return faults.next ?? faults.old;

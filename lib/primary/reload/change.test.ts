@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import { carryOut, type Change } from './change.ts';
 
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -9,7 +9,7 @@ const NAMES = ['a', 'b', 'c', 'd'];
 function scene(broken: string | null, throws = false) {
   const done: string[] = [];
   const defects: string[] = [];
-  const act = (step: string): Promise<Triplet | null> => {
+  const act = (step: string): Promise<Diagnosis | null> => {
     done.push(step);
     if (step !== broken) return Promise.resolve(null);
     if (throws) return Promise.reject(new Error(step));

@@ -1,7 +1,7 @@
 // A reload is a list of changes, carried out in order: first all are prepared, which may fail and changes nothing that serves,
 // then all are committed. When one fails those before it are rolled back, the last one first.
 
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import { internalError } from './verdict.ts';
 
 /** How far a change has come that is to be rolled back. */
@@ -10,8 +10,8 @@ export type Progress = 'prepared' | 'committed';
 /** Each step returns null, or why it failed: then it has undone what it did itself. */
 export interface Change {
   readonly name: string;
-  prepare?(): Promise<Triplet | null>;
-  commit?(): Promise<Triplet | null>;
+  prepare?(): Promise<Diagnosis | null>;
+  commit?(): Promise<Diagnosis | null>;
   /** What cannot be undone either is the change's own to tell. */
   rollback?(from: Progress): Promise<void>;
 }
@@ -20,10 +20,10 @@ export interface Change {
 export async function carryOut(
   changes: readonly Change[],
   onDefect: (name: string, error: unknown) => void,
-): Promise<Triplet | null> {
+): Promise<Diagnosis | null> {
   const begun: { readonly change: Change; progress: Progress }[] = [];
 
-  async function step(name: string, act: () => Promise<Triplet | null> | undefined): Promise<Triplet | null> {
+  async function step(name: string, act: () => Promise<Diagnosis | null> | undefined): Promise<Diagnosis | null> {
     try {
       return (await act()) ?? null;
     } catch (error) {

@@ -65,8 +65,8 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
     },
     generations: { add: () => (done.push('number'), 2) },
     services: { apply: (plan) => void done.push(`apply ${which(plan)}`), settled: () => Promise.resolve() },
-    slots: { setPlan: (plan) => void done.push(`limits ${which(plan)}`) },
-    tally: { refresh: () => Promise.resolve() },
+    permits: { setPlan: (plan) => void done.push(`limits ${which(plan)}`) },
+    statistics: { refresh: () => Promise.resolve() },
     fleet: {
       all: () => [],
       roll: ({ number }) =>

@@ -2,19 +2,19 @@
 // workers, and last the plan that the instance has.
 
 import type { Plan } from '../../../config/plan.ts';
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import type { AdminListener, AdminMove } from '../listen/admin-listener.ts';
 import type { Binding, Listening } from '../listen/listening.ts';
 import type { BindFailure } from '../listen/listeners.ts';
-import type { SlotBook } from '../limits/slot-book.ts';
+import type { PermitBook } from '../limits/permits.ts';
 import type { Log } from '../log/log.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Change } from './change.ts';
 import type { Generations } from './generations.ts';
-import type { Numbered } from './switch-over.ts';
-import { serveAgain, switchOver } from './switch-over.ts';
+import type { Numbered } from './rebind.ts';
+import { serveAgain, rebind } from './rebind.ts';
 import { cannotBind, workersFailed } from './verdict.ts';
 
 export interface ChangeParts {
@@ -22,8 +22,8 @@ export interface ChangeParts {
   readonly listening: Listening;
   readonly fleet: Pick<Fleet, 'roll' | 'standBy' | 'start' | 'retireAll' | 'all'>;
   readonly services: Pick<Services, 'apply' | 'settled'>;
-  readonly slots: Pick<SlotBook, 'setPlan'>;
-  readonly tally: Pick<Tally, 'refresh'>;
+  readonly permits: Pick<PermitBook, 'setPlan'>;
+  readonly statistics: Pick<Statistics, 'refresh'>;
   readonly admin: Pick<AdminListener, 'move'>;
   readonly generations: Pick<Generations, 'add'>;
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
@@ -39,7 +39,7 @@ export function changesFor(
   parts: ChangeParts,
   serve: (next: Numbered) => void,
 ): readonly Change[] {
-  const { log, listening, fleet, services, slots, tally, admin, generations } = parts;
+  const { log, listening, fleet, services, permits, statistics, admin, generations } = parts;
   const before = listening.addresses;
   let pages: AdminMove | null = null;
   let binding: Binding | BindFailure | null = null;
@@ -85,14 +85,14 @@ export function changesFor(
     async prepare() {
       to = { plan: next, number: generations.add(next) };
       services.apply(next);
-      slots.setPlan(next);
+      permits.setPlan(next);
       // Where the round of each service goes on is read from the counters.
-      await Promise.all([services.settled(), tally.refresh(fleet.all(), COUNTERS_MS)]);
+      await Promise.all([services.settled(), statistics.refresh(fleet.all(), COUNTERS_MS)]);
       return null;
     },
     rollback() {
       services.apply(from.plan);
-      slots.setPlan(from.plan);
+      permits.setPlan(from.plan);
       return Promise.resolve();
     },
   };
@@ -101,7 +101,7 @@ export function changesFor(
     name: 'the replacement of workers',
     async commit() {
       if (to === null || binding === null) return null;
-      return binding.ok ? roll(to, binding) : switchOver(from, to, parts);
+      return binding.ok ? roll(to, binding) : rebind(from, to, parts);
     },
     async rollback(progress) {
       if (progress === 'committed') await serveAgain(from, parts);
@@ -126,7 +126,7 @@ export function changesFor(
   };
 
   /** Worker by worker. When it fails the old ones serve as before. */
-  async function roll({ plan: its, number }: Numbered, bound: Binding): Promise<Triplet | null> {
+  async function roll({ plan: its, number }: Numbered, bound: Binding): Promise<Diagnosis | null> {
     const rolled = await fleet.roll(parts.generationOf(number, its, bound));
     if (!rolled.ok) return workersFailed(rolled.reason);
     listening.keepOnly(bound.listeners.map(({ address }) => address));

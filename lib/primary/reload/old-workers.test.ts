@@ -5,7 +5,7 @@ import { serviceAt } from '../../ipc/counters.ts';
 import { createRegistry } from '../registry.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import { beyond, drainingStatus } from './old-workers.ts';
-import { createTally } from '../stats/tally.ts';
+import { createStatistics } from '../stats/statistics.ts';
 
 test('beyond() names all workers of the oldest generations, however many workers a generation has', () => {
   const workers = [7, 3, 3, 5, 7, 4].map((generation) => ({ generation }));
@@ -20,14 +20,15 @@ test('beyond() names all workers of the oldest generations, however many workers
 test('only old workers with connections are told, until the last of them is to end', () => {
   const registry = createRegistry();
   const web = registry.service('web');
-  const tally = createTally(registry);
+  const statistics = createStatistics(registry);
   const until = new Map<number, number>();
   const workers = [1, 2, 3, 4].map((pid) => ({ ...processStandIn(pid), generation: pid }));
   const fleet = { all: () => workers, drainsUntil: ({ pid }: { pid: number }) => until.get(pid) ?? Infinity };
-  const status = (): ReturnType<typeof drainingStatus> => drainingStatus({ fleet: fleet as unknown as Fleet, tally });
+  const status = (): ReturnType<typeof drainingStatus> =>
+    drainingStatus({ fleet: fleet as unknown as Fleet, statistics });
   for (const worker of workers) {
-    tally.join(worker);
-    tally.report(worker, {
+    statistics.join(worker);
+    statistics.report(worker, {
       kind: 'counters',
       id: null,
       services: [serviceAt(web, 'active'), worker.pid === 1 ? 0 : worker.pid],

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DrainingStatus } from '../../control/protocol.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import type { Log } from '../log/log.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import { workerSum } from '../stats/totals.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
@@ -22,13 +22,13 @@ const COUNTERS_MS = 1000;
 
 export interface OldWorkersParts {
   readonly fleet: Fleet;
-  readonly tally: Tally;
+  readonly statistics: Statistics;
 }
 
 /** Counted are those that had connections when they last reported. */
-export function drainingStatus({ fleet, tally }: OldWorkersParts): DrainingStatus {
+export function drainingStatus({ fleet, statistics }: OldWorkersParts): DrainingStatus {
   const old = drainingOf(fleet).flatMap((worker) => {
-    const connections = connectionsOf(tally, worker);
+    const connections = connectionsOf(statistics, worker);
     return connections === 0 ? [] : [{ connections, generation: worker.generation, until: fleet.drainsUntil(worker) }];
   });
   const until = old.length === 0 ? Infinity : Math.max(...old.map((worker) => worker.until));
@@ -42,7 +42,7 @@ export function drainingStatus({ fleet, tally }: OldWorkersParts): DrainingStatu
 
 /** Ends the oldest generations beyond `most`; resolves when they are gone. */
 export async function endOldest(
-  { fleet, tally }: OldWorkersParts,
+  { fleet, statistics }: OldWorkersParts,
   log: Log,
   most = MAX_OLD_GENERATIONS,
 ): Promise<void> {
@@ -50,13 +50,13 @@ export async function endOldest(
   while (beyond(drainingOf(fleet), most).length > 0 && performance.now() < giveUp) await pause(LOOK_MS);
   const ending = beyond(drainingOf(fleet), most);
   if (ending.length === 0) return;
-  await tally.refresh(ending, COUNTERS_MS);
+  await statistics.refresh(ending, COUNTERS_MS);
   for (const generation of new Set(ending.map((worker) => worker.generation))) {
     const workers = ending.filter((worker) => worker.generation === generation);
     log.warn('generation.ending', `generation ${generation} has to end: more than ${most} old ones have connections`, {
       generation,
       workers: workers.length,
-      connections: workers.reduce((sum, worker) => sum + connectionsOf(tally, worker), 0),
+      connections: workers.reduce((sum, worker) => sum + connectionsOf(statistics, worker), 0),
       cut_in_ms: ENDING_MS,
     });
   }
@@ -74,6 +74,6 @@ function drainingOf(fleet: Fleet): WorkerProcess[] {
   return fleet.all().filter(({ state }) => state === 'draining');
 }
 
-function connectionsOf({ totals }: Tally, { pid }: WorkerProcess): number {
+function connectionsOf({ totals }: Statistics, { pid }: WorkerProcess): number {
   return workerSum(totals, pid).clients.active;
 }

@@ -3,12 +3,12 @@
 import { planDifference } from '../../../config/diff.ts';
 import { loadConfig } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
-import type { DrainingStatus, ReloadVerdict, Triplet } from '../../control/protocol.ts';
+import type { DrainingStatus, ReloadVerdict, Diagnosis } from '../../control/protocol.ts';
 import { logWarnings } from '../log/config-warnings.ts';
 import type { Log, RootLog } from '../log/log.ts';
 import type { Phase } from '../phase.ts';
 import { nextPhase } from '../phase.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import { carryOut } from './change.ts';
 import type { ChangeParts } from './changes.ts';
@@ -29,7 +29,7 @@ export interface InstanceState {
 export interface ReloadParts extends ChangeParts {
   readonly log: RootLog;
   readonly fleet: Fleet;
-  readonly tally: Tally;
+  readonly statistics: Statistics;
 }
 
 /** A reload before the old workers are asked what they still have. */
@@ -47,18 +47,18 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   try {
     outcome = await attempt(state, parts, elapsed);
     await endOldest(parts, parts.log.for('fleet'));
-    await parts.tally.refresh(parts.fleet.all(), COUNTERS_MS);
+    await parts.statistics.refresh(parts.fleet.all(), COUNTERS_MS);
   } catch (error) {
     outcome = refusal(state, internalError(error), [], elapsed());
   }
   const draining = drainingStatus(parts);
   state.lastReload = outcome.ok;
   state.phase = nextPhase(state.phase, 'reload_ends');
-  tellOutcome(parts.log, outcome, draining);
+  logOutcome(parts.log, outcome, draining);
   return { ...outcome, draining };
 }
 
-function tellOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void {
+function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void {
   const { ok, problem, errors, generation, changed, duration_ms } = outcome;
   if (!ok) return log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
   log.info('config.reloaded', `generation ${generation} serves`, {
@@ -105,7 +105,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
 
 function refusal(
   { generation }: InstanceState,
-  problem: Triplet,
+  problem: Diagnosis,
   errors: ReloadVerdict['errors'],
   duration_ms: number,
 ): Outcome {

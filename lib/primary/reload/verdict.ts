@@ -1,11 +1,11 @@
 // The words for what can go wrong when bal starts or reloads: what happened, why, and what to do now.
 
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import { portOf } from '../listen/listeners.ts';
 
 /** `pid` is null when the instance answers without saying it. */
-export function alreadyRunning(pid: number | null): Triplet {
+export function alreadyRunning(pid: number | null): Diagnosis {
   return {
     what_happened: `bal is already running${pid === null ? '' : `, PID ${pid}`}`,
     why_likely: 'this home ($BAL_HOME or ~/.bal) has a running instance',
@@ -13,7 +13,7 @@ export function alreadyRunning(pid: number | null): Triplet {
   };
 }
 
-export function badConfig(configPath: string, errors: number): Triplet {
+export function badConfig(configPath: string, errors: number): Diagnosis {
   return {
     what_happened: `the configuration ${configPath} is not valid (${errors} ${errors === 1 ? 'error' : 'errors'})`,
     why_likely: 'a syntax error, a misspelt key or a value out of range',
@@ -21,7 +21,7 @@ export function badConfig(configPath: string, errors: number): Triplet {
   };
 }
 
-export function cannotBind({ address, code }: BindFailure): Triplet {
+export function cannotBind({ address, code }: BindFailure): Diagnosis {
   const what_happened = `cannot listen on ${address}: ${code}`;
   switch (code) {
     case 'EADDRINUSE':
@@ -58,7 +58,7 @@ export function cannotBind({ address, code }: BindFailure): Triplet {
   }
 }
 
-export function workersFailed(reason: string): Triplet {
+export function workersFailed(reason: string): Diagnosis {
   if (reason.endsWith('EADDRINUSE')) {
     // Two sockets may be bound to one address, and only one of them may listen: this came out late.
     return {
@@ -74,7 +74,7 @@ export function workersFailed(reason: string): Triplet {
   };
 }
 
-export function cannotServe(error: unknown): Triplet {
+export function cannotServe(error: unknown): Diagnosis {
   return {
     what_happened: `bal cannot run here: ${error instanceof Error ? error.message : String(error)}`,
     why_likely: 'its home directory is not writable, or belongs to somebody else',
@@ -83,7 +83,7 @@ export function cannotServe(error: unknown): Triplet {
 }
 
 /** No reason not to run: traffic does not need it. */
-export function noLog(dir: string, fault: string): Triplet {
+export function noLog(dir: string, fault: string): Diagnosis {
   return {
     what_happened: `bal has no log: ${fault}`,
     why_likely: `${dir} may not be written by this user, something else is in its place, or the disk is full`,
@@ -91,7 +91,7 @@ export function noLog(dir: string, fault: string): Triplet {
   };
 }
 
-export function internalError(error: unknown): Triplet {
+export function internalError(error: unknown): Diagnosis {
   return {
     what_happened: `internal error: ${error instanceof Error ? error.message : String(error)}`,
     why_likely: 'a defect in bal, or a broken installation',
@@ -99,7 +99,7 @@ export function internalError(error: unknown): Triplet {
   };
 }
 
-export const isStopping: Triplet = {
+export const isStopping: Diagnosis = {
   what_happened: 'bal is not in a state to reload',
   why_likely: 'it is being started or stopped',
   do_this_now: "run 'bal status' and try again when it is running",

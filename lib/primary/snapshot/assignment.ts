@@ -4,9 +4,9 @@ import { connectionsCarried } from '../../../config/advice.ts';
 import { thisMachine } from '../../../config/machine.ts';
 import type { LogConnections, LogLevel, Plan } from '../../../config/plan.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
-import type { SlotBook } from '../limits/slot-book.ts';
+import type { PermitBook } from '../limits/permits.ts';
 import type { Registry } from '../registry.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import { serviceSum } from '../stats/totals.ts';
 
 /** Workers inherit the primary's limit. */
@@ -14,11 +14,11 @@ const { descriptors } = thisMachine();
 
 export interface AssignmentSources {
   readonly registry: Registry;
-  readonly slots: SlotBook;
-  readonly tally: Tally;
+  readonly permits: PermitBook;
+  readonly statistics: Statistics;
 }
 
-export function assignmentFor(plan: Plan, { registry, slots, tally }: AssignmentSources): Assignment {
+export function assignmentFor(plan: Plan, { registry, permits, statistics }: AssignmentSources): Assignment {
   return {
     logConnections: recordsAt(plan.logLevel, plan.logConnections),
     carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
@@ -35,8 +35,8 @@ export function assignmentFor(plan: Plan, { registry, slots, tally }: Assignment
         drainMs: runtime.drainMs,
         reloadDrainMs: runtime.reloadDrainMs,
         cooldownMs: runtime.cooldownMs,
-        start: serviceSum(tally.totals, name).clients.accepted_total,
-        pool: slots.poolOf(service),
+        start: serviceSum(statistics.totals, name).clients.accepted_total,
+        pool: permits.poolOf(service),
       };
     }),
   };

@@ -8,7 +8,7 @@ import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
 import type { StandIn } from '../../testing/process-stand-in.ts';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import { createRegistry } from '../registry.ts';
-import { createTally } from '../stats/tally.ts';
+import { createStatistics } from '../stats/statistics.ts';
 import type { Services } from '../upstream/services.ts';
 import { createPublisher } from './publisher.ts';
 
@@ -29,7 +29,7 @@ interface Listener {
 function scene(t: TestContext, plans: Plan[]) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const registry = createRegistry();
-  const tally = createTally(registry);
+  const statistics = createStatistics(registry);
   const state = { guarded: false };
   const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'>>();
   const services = {
@@ -40,7 +40,7 @@ function scene(t: TestContext, plans: Plan[]) {
   const publisher = createPublisher({
     registry,
     services,
-    tally,
+    statistics,
     planOf: (generation) => plans[generation] ?? null,
     workers: () => workers,
   });
@@ -57,7 +57,7 @@ function scene(t: TestContext, plans: Plan[]) {
       },
     };
     workers.push(process);
-    tally.join(process);
+    statistics.join(process);
     const arrive = (): void => {
       const sent = done;
       done = undefined;
@@ -66,7 +66,7 @@ function scene(t: TestContext, plans: Plan[]) {
     return { process, heard, arrive, take: () => heard.splice(0) };
   }
   const pass = (): void => t.mock.timers.tick(100);
-  return { registry, tally, tiers, state, publisher, worker, pass };
+  return { registry, statistics, tiers, state, publisher, worker, pass };
 }
 
 const idsOf = ({ endpoints }: Snapshot): number[] => endpoints.map(({ id }) => id);
@@ -139,7 +139,7 @@ test('workers of two plans hear of their own endpoints, and are not told again a
 
 test('with least_connections each worker hears what the others hold, and only that', (t) => {
   const plans = [planOf([1, 2], 'least_connections')];
-  const { registry, tally, publisher, worker, pass } = scene(t, plans);
+  const { registry, statistics, publisher, worker, pass } = scene(t, plans);
   const [a, b] = [worker(1), worker(2)];
   for (const { process } of [a, b]) publisher.push(process);
   for (const { take, arrive } of [a, b]) {
@@ -148,12 +148,12 @@ test('with least_connections each worker hears what the others hold, and only th
   }
   const second = registry.endpoint('default', '127.0.0.1:2');
   const nothing = { id: null, services: [], short: {}, rssBytes: 0, reached: [], retired: [] };
-  tally.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 3] });
+  statistics.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 3] });
   publisher.loadsChanged();
   pass();
   assert.deepEqual([a.take(), b.take()], [[], [{ services: [], endpoints: [], remote: [second, 3] }]]);
   b.arrive();
-  tally.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 4] });
+  statistics.report(a.process, { kind: 'counters', ...nothing, endpoints: [endpointAt(second, 'active'), 4] });
   plans[0] = planOf([1, 2]);
   publisher.loadsChanged();
   pass();

@@ -1,20 +1,20 @@
-// When workers are told what is true of the endpoints. Owner of what each of them was told, and of the objects that say it.
+// When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import { remoteConnections } from '../stats/totals.ts';
 import type { Services } from '../upstream/services.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
-import type { Told, Truth } from './difference.ts';
-import { difference, nothingTold } from './difference.ts';
+import type { Sent, Truth } from './difference.ts';
+import { difference, nothingSent } from './difference.ts';
 import { soon } from './soon.ts';
 
 export interface Publisher {
   /** Tells the worker what it does not know yet, now. While a snapshot is on its way to it there is none; then what has changed meanwhile. */
   push(worker: WorkerProcess): void;
-  /** A backend or a service is not what it was: all workers are told. */
+  /** A backend or a service is not what it was: all workers are sent. */
   changed(): void;
   /** Connections came or went: workers are told where it matters to them. */
   loadsChanged(): void;
@@ -31,7 +31,7 @@ export interface Publisher {
 export interface PublisherParts {
   readonly registry: Registry;
   readonly services: Services;
-  readonly tally: Tally;
+  readonly statistics: Statistics;
   /** Null when nobody knows it: then there is nothing to tell. */
   planOf(generation: number): Plan | null;
   /** All that live. */
@@ -44,7 +44,7 @@ const CHANGES_MS = 5;
 const LOADS_MS = 50;
 
 interface Line {
-  readonly told: Told;
+  readonly sent: Sent;
   /** A snapshot is on its way. */
   isBusy: boolean;
   /** Something has changed since. */
@@ -52,7 +52,7 @@ interface Line {
 }
 
 export function createPublisher(parts: PublisherParts): Publisher {
-  const { registry, services, tally } = parts;
+  const { registry, services, statistics } = parts;
   /** By pid. */
   const lines = new Map<number, Line>();
   const knownEndpoints = new Map<number, EndpointSnapshot>();
@@ -98,7 +98,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 
   function publish(worker: WorkerProcess, plan: Plan, truth: Truth): void {
-    const line = lines.get(worker.pid) ?? { told: nothingTold(), isBusy: false, isStale: false };
+    const line = lines.get(worker.pid) ?? { sent: nothingSent(), isBusy: false, isStale: false };
     lines.set(worker.pid, line);
     if (line.isBusy) {
       line.isStale = true;
@@ -107,8 +107,8 @@ export function createPublisher(parts: PublisherParts): Publisher {
     const byLoad = new Set(
       plan.services.flatMap(({ name, method }) => (method === 'least_connections' ? [registry.service(name)] : [])),
     );
-    const snapshot = difference(truth, line.told, ({ id, service }) =>
-      byLoad.has(service) ? remoteConnections(tally.totals, worker.pid, id) : null,
+    const snapshot = difference(truth, line.sent, ({ id, service }) =>
+      byLoad.has(service) ? remoteConnections(statistics.totals, worker.pid, id) : null,
     );
     if (snapshot === null) return;
     line.isBusy = true;
@@ -133,13 +133,13 @@ export function createPublisher(parts: PublisherParts): Publisher {
       if ([...plans].some((plan) => plan !== null && balancesByLoad(plan))) round.within(LOADS_MS);
     },
     retired(worker, endpoints) {
-      const told = lines.get(worker.pid)?.told;
+      const sent = lines.get(worker.pid)?.sent;
       for (const endpoint of endpoints) {
         // Where it came back meanwhile all of it is told anew.
-        const service = told?.endpoints.get(endpoint)?.service;
-        if (service !== undefined) told?.services.delete(service);
-        told?.endpoints.delete(endpoint);
-        told?.remote.delete(endpoint);
+        const service = sent?.endpoints.get(endpoint)?.service;
+        if (service !== undefined) sent?.services.delete(service);
+        sent?.endpoints.delete(endpoint);
+        sent?.remote.delete(endpoint);
       }
       if (endpoints.length > 0) round.within(CHANGES_MS);
     },
@@ -156,7 +156,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   };
 
   function* inUse(): Generator<number> {
-    for (const { told } of lines.values()) yield* told.endpoints.keys();
+    for (const { sent } of lines.values()) yield* sent.endpoints.keys();
   }
 }
 

@@ -1,6 +1,6 @@
 // What came of the last clients: the memory behind "46 of the last 50". Covers the last minute, and where fewer than twenty
 // came in it as much more as holds twenty, at most ten minutes: a service that is seldom used has evidence, too. No I/O; time
-// is an argument and monotonic. One mutable Recent each for a service and a backend, owned by tally.ts, because reports come
+// is an argument and monotonic. One mutable Recent each for a service and a backend, owned by statistics.ts, because reports come
 // twice a second from every worker.
 
 import type { RecentStatus } from '../../control/protocol.ts';

@@ -1,7 +1,7 @@
 // Clients that bal had to refuse, told without flooding the log: the first of a kind at once, then at most one line
 // in ten seconds with the number since the last.
 
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import { createThrottle, type Throttle } from '../../throttle.ts';
 import type { Log } from '../log/log.ts';
 import type { ServiceCounts } from './totals.ts';
@@ -53,7 +53,7 @@ export function createRefusals(log: Log): Refusals {
         throttle.close(now);
         told.set(key, { count, throttle });
         const { event, ...advice } = KINDS[kind];
-        const problem: Triplet = { what_happened: `${more} clients of ${service} were refused: ${kind}`, ...advice };
+        const problem: Diagnosis = { what_happened: `${more} clients of ${service} were refused: ${kind}`, ...advice };
         log.warn(event, problem.what_happened, { service, count: more, total: count, ...problem });
       }
     },

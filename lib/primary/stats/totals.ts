@@ -1,5 +1,5 @@
 // What all workers together have done since bal started: their reports added up, by service name and backend address, so
-// that nothing falls when a worker is replaced or dies or an id becomes another's. No I/O; one mutable Totals, owned by tally.ts,
+// that nothing falls when a worker is replaced or dies or an id becomes another's. No I/O; one mutable Totals, owned by statistics.ts,
 // because reports come twice a second from every worker.
 
 import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt } from '../../ipc/counters.ts';
@@ -55,7 +55,7 @@ export function join(totals: Totals, worker: number): void {
 }
 
 /** What is new in a report. */
-export interface News {
+export interface Growth {
   /** The growth of `connections_total` by service, for protection. */
   readonly connected: ReadonlyMap<string, number>;
   /** Ends and failed connects, each kind for itself. */
@@ -72,27 +72,27 @@ export function report(
   totals: Totals,
   worker: number,
   changes: { readonly services: readonly number[]; readonly endpoints: readonly number[] },
-): News {
-  const news = { connected: new Map<string, number>(), outcomes: [] as Outcome[], loadsChanged: false };
+): Growth {
+  const fresh = { connected: new Map<string, number>(), outcomes: [] as Outcome[], loadsChanged: false };
   const known = totals.workers.get(worker);
-  if (known === undefined) return news;
+  if (known === undefined) return fresh;
   const { services, endpoints } = changes;
   for (let i = 0; i + 1 < services.length; i += 2) {
-    serviceChanged(totals, known, services[i] ?? -1, services[i + 1] ?? 0, news);
+    serviceChanged(totals, known, services[i] ?? -1, services[i + 1] ?? 0, fresh);
   }
   for (let i = 0; i + 1 < endpoints.length; i += 2) {
-    endpointChanged(totals, known, endpoints[i] ?? -1, endpoints[i + 1] ?? 0, news);
+    endpointChanged(totals, known, endpoints[i] ?? -1, endpoints[i + 1] ?? 0, fresh);
   }
-  return news;
+  return fresh;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-interface Gathered extends Mutable<News> {
+interface Gathered extends Mutable<Growth> {
   readonly connected: Map<string, number>;
   readonly outcomes: Outcome[];
 }
 
-function serviceChanged(totals: Totals, worker: Worker, at: number, value: number, news: Gathered): void {
+function serviceChanged(totals: Totals, worker: Worker, at: number, value: number, fresh: Gathered): void {
   if (!isPlace(at)) return;
   const field = at % SERVICE_FIELDS.length;
   const service = totals.names.serviceOf((at - field) / SERVICE_FIELDS.length);
@@ -102,10 +102,10 @@ function serviceChanged(totals: Totals, worker: Worker, at: number, value: numbe
   addAt(totals.instance.clients, field, growth);
   addAt(partOf(totals, service).clients, field, growth);
   const what = SERVICE_OUTCOMES[field] ?? null;
-  if (what !== null) news.outcomes.push({ service, address: null, what, count: growth });
+  if (what !== null) fresh.outcomes.push({ service, address: null, what, count: growth });
 }
 
-function endpointChanged(totals: Totals, worker: Worker, at: number, value: number, news: Gathered): void {
+function endpointChanged(totals: Totals, worker: Worker, at: number, value: number, fresh: Gathered): void {
   if (!isPlace(at)) return;
   const field = at % ENDPOINT_FIELDS.length;
   const endpoint = totals.names.endpointOf((at - field) / ENDPOINT_FIELDS.length);
@@ -117,10 +117,10 @@ function endpointChanged(totals: Totals, worker: Worker, at: number, value: numb
   addAt(partOf(totals, service).backends, field, growth);
   addAt(backendOf(totals, service, address), field, growth);
   const what = ENDPOINT_OUTCOMES[field] ?? null;
-  if (what !== null) news.outcomes.push({ service, address, what, count: growth });
-  else if (ENDPOINT_FIELDS[field] === 'active') news.loadsChanged = true;
+  if (what !== null) fresh.outcomes.push({ service, address, what, count: growth });
+  else if (ENDPOINT_FIELDS[field] === 'active') fresh.loadsChanged = true;
   else if (ENDPOINT_FIELDS[field] === 'connections_total')
-    news.connected.set(service, (news.connected.get(service) ?? 0) + growth);
+    fresh.connected.set(service, (fresh.connected.get(service) ?? 0) + growth);
 }
 
 /** The worker has forgotten these endpoints: what they counted stays in the totals, and it begins at zero with their ids. */

@@ -9,8 +9,8 @@ import { isIP } from 'node:net';
 import type { BackendPlan, Runtime } from '../../../config/plan.ts';
 import { backoff } from '../../backoff.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
-import type { ConnectFailure } from '../../engine/engine.ts';
 import { unreachable } from '../../unreachable.ts';
+import type { BackendEvent } from './backend-event.ts';
 import type { Cause, Evidence, Standing } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';
 
@@ -59,38 +59,6 @@ export interface Backend {
   /** Oldest first, bounded. */
   readonly evidence: readonly Evidence[];
 }
-
-/** `wall` is Date.now() when it was heard of, `began` when its attempt began, monotonic. */
-export type BackendEvent =
-  | {
-      readonly kind: 'passed';
-      readonly backend: number;
-      /** A client's connect counts as a check. */
-      readonly source: Evidence['source'];
-      /** null: where clients are sent already. */
-      readonly ip: string | null;
-      readonly began: number;
-      readonly wall: number;
-    }
-  | {
-      readonly kind: 'failed';
-      readonly backend: number;
-      readonly cause: Cause;
-      readonly began: number;
-      readonly wall: number;
-    }
-  /** A worker's report: `count` failures of one cause at about the same instant. */
-  | {
-      readonly kind: 'connect_failed';
-      readonly backend: number;
-      readonly cause: ConnectFailure;
-      readonly count: number;
-      readonly guarded: boolean;
-      /** Of the latest of them. */
-      readonly began: number;
-      readonly wall: number;
-    }
-  | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number };
 
 /** What is left of the cool-down, 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {

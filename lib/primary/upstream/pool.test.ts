@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { addressOf, type BackendPlan } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
-import { cooldownLeft, stateOf, type BackendEvent, type Cause, type Health, type PoolSettings } from './backend.ts';
+import { cooldownLeft, stateOf, type Cause, type Health, type PoolSettings } from './backend.ts';
+import type { BackendEvent } from './backend-event.ts';
 import {
   carryOver,
   createPool,
@@ -13,7 +14,7 @@ import {
   tier,
   step as stepPool,
   upCount,
-  type Flip,
+  type Transition,
   type Pool,
   type Step,
 } from './pool.ts';
@@ -53,14 +54,14 @@ function run(
   pool: Pool,
   events: readonly BackendEvent[],
   now = latest(pool),
-): { pool: Pool; flips: Flip[]; now: number } {
-  const flips: Flip[] = [];
+): { pool: Pool; transitions: Transition[]; now: number } {
+  const transitions: Transition[] = [];
   for (const event of events) {
     const result = step(pool, event, ++now);
     pool = result.pool;
-    flips.push(...result.flips);
+    transitions.push(...result.transitions);
   }
-  return { pool, flips, now };
+  return { pool, transitions, now };
 }
 
 function latest({ backends }: Pool): number {
@@ -89,11 +90,11 @@ test('a backend that nobody has checked is unknown and may be used, unless its n
 
 test('the first check counts at once, whatever the thresholds', () => {
   assert.deepEqual(
-    run(one(), [pass()]).flips.map(({ from, to }) => [from, to]),
+    run(one(), [pass()]).transitions.map(({ from, to }) => [from, to]),
     [['unknown', 'up']],
   );
   assert.deepEqual(
-    run(one(), [fail()]).flips.map(({ from, to }) => [from, to]),
+    run(one(), [fail()]).transitions.map(({ from, to }) => [from, to]),
     [['unknown', 'down']],
   );
   assert.equal(stateOf(only(run(one(), [broken(), broken(), pass()]).pool)), 'up');
@@ -109,9 +110,9 @@ test('a backend goes down after `fall` failures in a row and comes up after `ris
   assert.deepEqual(states, ['up', 'up', 'up', 'down', 'down', 'down', 'down', 'up']);
 });
 
-test('a flip carries the evidence that caused it', () => {
-  const { flips } = run(up(), [fail('timeout'), { ...fail('timeout'), wall: 77 }]);
-  assert.deepEqual(flips, [
+test('a transition carries the evidence that caused it', () => {
+  const { transitions } = run(up(), [fail('timeout'), { ...fail('timeout'), wall: 77 }]);
+  assert.deepEqual(transitions, [
     {
       backend: 0,
       address: '127.0.0.1:9000',
@@ -188,9 +189,9 @@ test('a name that stops resolving is a failed check, and the last good addresses
   assert.equal(only(start).ip, '10.0.0.1');
   const checked = run(start, [pass(0, '10.0.0.2')]).pool;
   assert.equal(only(checked).ip, '10.0.0.2');
-  const { pool, flips } = run(checked, [lost, lost]);
+  const { pool, transitions } = run(checked, [lost, lost]);
   assert.deepEqual(
-    flips.map(({ to, evidence }) => [to, evidence.cause]),
+    transitions.map(({ to, evidence }) => [to, evidence.cause]),
     [['down', 'dns']],
   );
   assert.deepEqual(only(pool).ips, ['10.0.0.1', '10.0.0.2']);
@@ -272,8 +273,8 @@ test('a backend that left and comes back long after is unknown: nobody has check
 test('a failure that began before the backend was seen to work is counted, and changes nothing else', () => {
   const checked = run(up(), [pass(0, LITERAL, 900)], 1000).pool;
   const old = [broken('refused', 20, false, 890), fail('timeout', 0, 899), broken('refused', 3, false, 900)];
-  const { pool, flips, now } = run(checked, old, 1000);
-  assert.deepEqual([flips, tier(pool, 0, now), only(pool).evidence], [[], TIER_USABLE, only(checked).evidence]);
+  const { pool, transitions, now } = run(checked, old, 1000);
+  assert.deepEqual([transitions, tier(pool, 0, now), only(pool).evidence], [[], TIER_USABLE, only(checked).evidence]);
   assert.deepEqual(only(pool).counters, { refused: 23, timeout: 1, other: 0 });
   const late = run(pool, [broken('refused', 1, false, 901)], now);
   assert.equal(tier(late.pool, 0, late.now), TIER_COOLING, 'one that began after it does');
@@ -311,9 +312,9 @@ test("a client's connect counts as a check, also where clients had nowhere else 
   const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 5 };
   assert.equal(only(run(one(), [reached]).pool).health, 'up');
   const down = run(up(), [fail(), fail()]).pool;
-  const { pool, flips } = run(down, [reached, reached]);
+  const { pool, transitions } = run(down, [reached, reached]);
   assert.deepEqual(
-    flips.map(({ to, evidence }) => [to, evidence.source, evidence.cause, evidence.count]),
+    transitions.map(({ to, evidence }) => [to, evidence.source, evidence.cause, evidence.count]),
     [['up', 'connect', null, 2]],
   );
   assert.deepEqual([only(pool).ip, only(pool).lastCheck?.wall], [LITERAL, 5]);
@@ -412,7 +413,7 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
   }),
 );
 
-test('whatever happens: flips tell every change of health, counters never fall, memory is bounded', () => {
+test('whatever happens: transitions tell every change of health, counters never fall, memory is bounded', () => {
   const steps = fc.array(fc.tuple(anyEvent, fc.nat(1000)), { maxLength: 60 });
   fc.assert(
     fc.property(steps, fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), (events, fall, rise) => {
@@ -425,7 +426,7 @@ test('whatever happens: flips tell every change of health, counters never fall, 
         pool = result.pool;
         const after = pool.backends[event.backend];
         assert.ok(before !== undefined && after !== undefined);
-        assert.equal(result.flips.length, before.health === after.health ? 0 : 1);
+        assert.equal(result.transitions.length, before.health === after.health ? 0 : 1);
         for (const key of ['timeout', 'refused', 'other'] as const) {
           assert.ok(after.counters[key] >= before.counters[key]);
         }

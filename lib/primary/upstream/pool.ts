@@ -1,19 +1,22 @@
-// All backends of one service as the primary sees them: events in, flips for the log out, tiers for the snapshots. Pure;
+// All backends of one service as the primary sees them: events in, transitions for the log out, tiers for the snapshots. Pure;
 // the owner is the supervisor, which keeps the latest Pool.
 
 import type { BackendPlan } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { isReachable, newBackend, next } from './backend.ts';
-import type { Backend, BackendEvent, Evidence, Health, PoolSettings } from './backend.ts';
+import type { Backend, Evidence, Health, PoolSettings } from './backend.ts';
+import type { BackendEvent } from './backend-event.ts';
 
 export interface Pool {
   readonly settings: PoolSettings;
   /** In the plan's order, then those that drain. Events name a backend by its index here. */
   readonly backends: readonly Backend[];
+  /** Where each address is in `backends`: there may be a thousand. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
 /** A change of health, for the log: the facts that caused it are `evidence`. */
-export interface Flip {
+export interface Transition {
   readonly backend: number;
   readonly address: string;
   readonly from: Health;
@@ -23,13 +26,13 @@ export interface Flip {
 
 /** A pool whose backends have not been checked yet. */
 export function createPool(backends: readonly BackendPlan[], settings: PoolSettings): Pool {
-  return { settings, backends: backends.map(newBackend) };
+  return poolOf(settings, backends.map(newBackend));
 }
 
 export interface Step {
   /** The same object when nothing changed. */
   readonly pool: Pool;
-  readonly flips: readonly Flip[];
+  readonly transitions: readonly Transition[];
   /** The backend's address, its tier or the proof that it works is another now: workers are to be told. Most checks change none. */
   readonly routed: boolean;
 }
@@ -38,12 +41,12 @@ export interface Step {
 export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const before = pool.backends[event.backend];
   const after = before === undefined ? undefined : next(before, event, pool.settings, now);
-  if (before === undefined || after === undefined || after === before) return { pool, flips: [], routed: false };
+  if (before === undefined || after === undefined || after === before) return { pool, transitions: [], routed: false };
   const stepped = { ...pool, backends: pool.backends.with(event.backend, after) };
-  const flips: Flip[] = [];
+  const transitions: Transition[] = [];
   const evidence = after.evidence.at(-1);
   if (after.health !== before.health && evidence !== undefined) {
-    flips.push({
+    transitions.push({
       backend: event.backend,
       address: after.address,
       from: before.health,
@@ -55,7 +58,7 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
   // Nobody chooses one that is down for being proven to work.
   const isProven = before.provenAt !== after.provenAt && tierAfter !== TIER_DOWN;
   const routed = before.ip !== after.ip || tierBefore !== tierAfter || isProven;
-  return { pool: stepped, flips, routed };
+  return { pool: stepped, transitions, routed };
 }
 
 /**
@@ -72,12 +75,19 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
     return backend.draining || isNewlyChecked ? returned(backend, settings, now) : backend;
   });
   const leaving = [...known.values()].map(draining);
-  return { settings, backends: [...staying, ...leaving] };
+  return poolOf(settings, [...staying, ...leaving]);
 }
 
 /** Drops the backends that drain and are not used any longer. Indices of those that stay in the plan are the same. */
 export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean): Pool {
-  return { ...pool, backends: pool.backends.filter(({ draining, address }) => !draining || isUsed(address)) };
+  return poolOf(
+    pool.settings,
+    pool.backends.filter(({ draining: isLeaving, address }) => !isLeaving || isUsed(address)),
+  );
+}
+
+function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
+  return { settings, backends, places: new Map(backends.map(({ address }, place) => [address, place])) };
 }
 
 /** In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. */

@@ -28,32 +28,35 @@ const failed: ProtectionEvent = { kind: 'checked', ok: false, inUse: true };
 const failedDown: ProtectionEvent = { kind: 'checked', ok: false, inUse: false };
 const tick: ProtectionEvent = { kind: 'tick' };
 
-/** Runs `[when, event]` pairs from a service with three backends up; answers the flips as `on@when`. */
-function play(script: readonly (readonly [number, ProtectionEvent])[]): { protection: Protection; flips: string[] } {
+/** Runs `[when, event]` pairs from a service with three backends up; answers the transitions as `on@when`. */
+function play(script: readonly (readonly [number, ProtectionEvent])[]): {
+  protection: Protection;
+  transitions: string[];
+} {
   let protection = step(createProtection(SETTINGS), backends(3), 0, 0).protection;
-  const flips: string[] = [];
+  const transitions: string[] = [];
   for (const [now, event] of script) {
     const result = step(protection, event, now, 1_000_000 + now);
     protection = result.protection;
-    if (result.flip !== null) flips.push(`${result.flip}@${now}`);
+    if (result.transition !== null) transitions.push(`${result.transition}@${now}`);
   }
-  return { protection, flips };
+  return { protection, transitions };
 }
 
 test('it turns on when refused connects reach the trigger within the window', () => {
-  assert.deepEqual(play([[0, refused(9)]]).flips, []);
+  assert.deepEqual(play([[0, refused(9)]]).transitions, []);
   assert.deepEqual(
     play([
       [0, refused(9)],
       [29_999, refused(1)],
-    ]).flips,
+    ]).transitions,
     ['on@29999'],
   );
   assert.deepEqual(
     play([
       [0, refused(9)],
       [33_000, refused(1)],
-    ]).flips,
+    ]).transitions,
     [],
   );
 });
@@ -63,19 +66,19 @@ test('it stays off while the failures are few among many connects', () => {
     [0, connected(91)],
     [0, refused(10)],
   ]);
-  assert.deepEqual(busy.flips, []);
+  assert.deepEqual(busy.transitions, []);
   assert.deepEqual(
     play([
       [0, connected(90)],
       [0, refused(10)],
-    ]).flips,
+    ]).transitions,
     ['on@0'],
   );
 });
 
 test('resets, unreachable networks and our own shortage are no storm of refusals', () => {
   for (const cause of ['reset', 'unreachable', 'other', 'local'] as const) {
-    assert.deepEqual(play([[0, { kind: 'connect_failed', cause, count: 100, inUse: true }]]).flips, []);
+    assert.deepEqual(play([[0, { kind: 'connect_failed', cause, count: 100, inUse: true }]]).transitions, []);
   }
 });
 
@@ -84,34 +87,37 @@ test('it turns on when no backend is left, but not before each has had its first
     play([
       [1, backends(0, false)],
       [2, backends(0)],
-    ]).flips,
+    ]).transitions,
     ['on@2'],
   );
-  assert.deepEqual(play([[1, { kind: 'backends', up: 0, total: 0, settled: true }]]).flips, []);
+  assert.deepEqual(play([[1, { kind: 'backends', up: 0, total: 0, settled: true }]]).transitions, []);
 });
 
 test('it turns off after a run of successes, a minimum time, and with a backend up', () => {
   const calm = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map((ms) => [ms, passed] as const);
   const on = [0, backends(0)] as const;
   const back = [1, backends(1)] as const;
-  assert.deepEqual(play([on, back, ...calm, [6000, failedDown], [6001, tick]]).flips, ['on@0']);
-  assert.deepEqual(play([on, back, ...calm, [6000, passed]]).flips, ['on@0', 'off@6000']);
-  assert.deepEqual(play([on, back, ...calm, [4999, passed], [5000, tick]]).flips, ['on@0', 'off@5000']);
-  assert.deepEqual(play([on, back, ...calm, [5000, failed], [6000, passed]]).flips, ['on@0']);
-  assert.deepEqual(play([on, back, ...calm, [5000, refused(1)], [6000, passed]]).flips, ['on@0']);
-  assert.deepEqual(play([on, back, ...calm, [5000, refused(1, false)], [6000, passed]]).flips, ['on@0', 'off@6000']);
-  assert.deepEqual(play([on, ...calm, [6000, passed], [7000, back[1]]]).flips, ['on@0', 'off@7000']);
-  assert.deepEqual(play([on, back, [6000, connected(12)]]).flips, ['on@0', 'off@6000']);
+  assert.deepEqual(play([on, back, ...calm, [6000, failedDown], [6001, tick]]).transitions, ['on@0']);
+  assert.deepEqual(play([on, back, ...calm, [6000, passed]]).transitions, ['on@0', 'off@6000']);
+  assert.deepEqual(play([on, back, ...calm, [4999, passed], [5000, tick]]).transitions, ['on@0', 'off@5000']);
+  assert.deepEqual(play([on, back, ...calm, [5000, failed], [6000, passed]]).transitions, ['on@0']);
+  assert.deepEqual(play([on, back, ...calm, [5000, refused(1)], [6000, passed]]).transitions, ['on@0']);
+  assert.deepEqual(play([on, back, ...calm, [5000, refused(1, false)], [6000, passed]]).transitions, [
+    'on@0',
+    'off@6000',
+  ]);
+  assert.deepEqual(play([on, ...calm, [6000, passed], [7000, back[1]]]).transitions, ['on@0', 'off@7000']);
+  assert.deepEqual(play([on, back, [6000, connected(12)]]).transitions, ['on@0', 'off@6000']);
 });
 
 test('old failures do not turn it on again', () => {
-  const { flips, protection } = play([
+  const { transitions, protection } = play([
     [0, refused(10)],
     [6000, connected(12)],
     [6001, refused(9)],
   ]);
-  assert.deepEqual(flips, ['on@0', 'off@6000']);
-  assert.equal(step(protection, refused(1), 6002, 0).flip, 'on');
+  assert.deepEqual(transitions, ['on@0', 'off@6000']);
+  assert.equal(step(protection, refused(1), 6002, 0).transition, 'on');
 });
 
 test('an operator is told since when, why, and what will end it', () => {
@@ -145,7 +151,7 @@ test('a reload keeps the mode', () => {
   const on = play([[0, refused(10)]]).protection;
   const reloaded = reconfigure(on, { ...SETTINGS, protectionStable: 3 });
   assert.equal(isGuarded(reloaded), true);
-  assert.equal(step(reloaded, connected(3), 9000, 0).flip, 'off');
+  assert.equal(step(reloaded, connected(3), 9000, 0).transition, 'off');
 });
 
 const anyEvent: fc.Arbitrary<ProtectionEvent> = fc.oneof(
@@ -200,11 +206,11 @@ test('whatever happens: it never turns on without cause nor off before its time,
         protection = result.protection;
         assert.ok(protection.spans.length <= 12);
         const { up, settled } = protection.backends;
-        if (result.flip === 'on') {
+        if (result.transition === 'on') {
           assert.ok((settled && up === 0) || isStorm(log, now));
           onSince = now;
         }
-        if (result.flip === 'off') {
+        if (result.transition === 'off') {
           assert.ok(now - onSince >= MIN_DWELL_MS && up > 0);
           log = [];
         }

@@ -1,6 +1,7 @@
 // Protection mode of one service: on while failures are a storm or no backend is left, off after a run of successes.
 // Pure; the owner is services.ts, which keeps the latest Protection and puts `guarded` into the snapshots.
 
+import type { ProtectionStatus } from '../../control/protocol.ts';
 import type { Runtime } from '../../../config/plan.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
 import { unreachable } from '../../unreachable.ts';
@@ -79,23 +80,23 @@ export function createProtection(settings: ProtectionSettings): Protection {
   return { settings, spans: [], mode: { kind: 'normal' }, backends: { up: 0, total: 0, settled: false } };
 }
 
-/** One event's effect; `wall` is Date.now(). `flip` tells when the mode changed. */
+/** One event's effect; `wall` is Date.now(). `transition` tells when the mode changed. */
 export function step(
   before: Protection,
   event: ProtectionEvent,
   now: number,
   wall: number,
-): { protection: Protection; flip: 'on' | 'off' | null } {
+): { protection: Protection; transition: 'on' | 'off' | null } {
   const after = observe(before, event, now);
   if (after.mode.kind === 'guarded') {
-    if (!isOver(after, after.mode, now)) return { protection: after, flip: null };
+    if (!isOver(after, after.mode, now)) return { protection: after, transition: null };
     // A new window: the old failures have had their effect and would turn it on again at once.
-    return { protection: { ...after, spans: [], mode: { kind: 'normal' } }, flip: 'off' };
+    return { protection: { ...after, spans: [], mode: { kind: 'normal' } }, transition: 'off' };
   }
   const reason = reasonFor(after, now);
-  if (reason === null) return { protection: after, flip: null };
+  if (reason === null) return { protection: after, transition: null };
   const mode: Mode = { kind: 'guarded', since: now, sinceWall: wall, reason, run: 0 };
-  return { protection: { ...after, mode }, flip: 'on' };
+  return { protection: { ...after, mode }, transition: 'on' };
 }
 
 /** After a reload: the mode and the window stay, the settings are new. */
@@ -117,6 +118,14 @@ export function describe({ mode, settings, backends }: Protection, now: number):
     backends.up > 0 ? `a backend up (${backends.up} of ${backends.total} now)` : 'a backend up (none now)',
   ];
   return { enabled: true, reason: mode.reason, since: mode.sinceWall, exitCondition: conditions.join(', ') };
+}
+
+/** As `status` shows it; null: there is no such service. */
+export function protectionStatus(protection: Protection | null, now: number): ProtectionStatus {
+  if (protection === null) return { enabled: false, reason: null, since: null, exit_condition: null };
+  const { enabled, reason, since, exitCondition } = describe(protection, now);
+  const sinceText = since === null ? null : new Date(since).toISOString();
+  return { enabled, reason, since: sinceText, exit_condition: exitCondition };
 }
 
 function observe(protection: Protection, event: ProtectionEvent, now: number): Protection {

@@ -1,6 +1,6 @@
 // What the primary knows of every service: its backends' health and cool-downs, and whether it is protected. Owner of
 // the pools and protection states, which are pure: feeds them with checks, DNS answers and workers' reports, logs the
-// flips, and says when workers are to be told.
+// transitions, and says when workers are to be told.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
@@ -9,16 +9,25 @@ import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_DOWN } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
 import { createThrottle } from '../../throttle.ts';
-import type { BackendEvent, PoolSettings } from './backend.ts';
+import type { PoolSettings } from './backend.ts';
+import type { BackendEvent } from './backend-event.ts';
 import { isOvertaken, standingOf } from './backend.ts';
 import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
+import { logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
-import type { Flip, Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 import { carryOver, createPool, forgetDraining, isSettled, nextChange, step, tier, upCount } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
-import { createProtection, describe, isGuarded, reconfigure, step as stepProtection } from './protection.ts';
+import {
+  createProtection,
+  describe,
+  isGuarded,
+  protectionStatus,
+  reconfigure,
+  step as stepProtection,
+} from './protection.ts';
 
 export interface Service {
   readonly plan: ServicePlan;
@@ -65,16 +74,8 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
-  /** Where the backends of each service are in its pool: it may have a thousand. */
-  const places = new WeakMap<Service, ReadonlyMap<string, number>>();
-
-  function indexOf(service: Service, address: string): number {
-    return places.get(service)?.get(address) ?? -1;
-  }
-
-  /** To be called when backends came or went. */
-  function index(service: Service): void {
-    places.set(service, new Map(service.pool.backends.map(({ address: its }, place) => [its, place])));
+  function indexOf({ pool }: Service, address: string): number {
+    return pool.places.get(address) ?? -1;
   }
 
   function standing(name: string, address: string): Standing {
@@ -90,11 +91,11 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
 
   /** Lets the pool know, and the workers where it matters to them. */
   function feed(service: Mutable<Service>, event: BackendEvent): void {
-    const { pool, flips, routed } = step(service.pool, event, performance.now());
+    const { pool, transitions, routed } = step(service.pool, event, performance.now());
     if (pool === service.pool) return;
     service.pool = pool;
-    for (const flip of flips) tell(service, flip);
-    if (flips.length > 0) protectCount(service);
+    for (const transition of transitions) logTransition(log, service.plan.name, transition);
+    if (transitions.length > 0) protectCount(service);
     if (routed) workersDiffer();
   }
 
@@ -105,21 +106,11 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
   }
 
   function protect(service: Mutable<Service>, event: ProtectionEvent): void {
-    const { protection, flip } = stepProtection(service.protection, event, performance.now(), Date.now());
+    const { protection, transition } = stepProtection(service.protection, event, performance.now(), Date.now());
     service.protection = protection;
-    if (flip === null) return;
-    const { reason, exitCondition } = describe(protection, performance.now());
-    const fields = { service: service.plan.name, reason, exit_condition: exitCondition };
-    if (flip === 'on') log.warn('protection.on', 'protection mode is on: fewer retries, longer cool-downs', fields);
-    else log.info('protection.off', 'protection mode is off', { service: service.plan.name });
+    if (transition === null) return;
+    logProtection(log, service.plan.name, transition, describe(protection, performance.now()));
     workersDiffer();
-  }
-
-  function tell(service: Service, flip: Flip): void {
-    const { source, cause, count } = flip.evidence;
-    const fields = { service: service.plan.name, backend: flip.address, from: flip.from, source, cause, count };
-    if (flip.to === 'down') log.warn('backend.down', `backend ${flip.address} is down`, fields);
-    else log.info('backend.up', `backend ${flip.address} is up`, fields);
   }
 
   /** Has workers told now, and again when the next cool-down ends by itself. */
@@ -172,14 +163,11 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
         const service = services.get(next.name);
         if (service === undefined) {
           const pool = createPool(next.backends, settingsOf(next));
-          const fresh = { plan: next, pool, protection: createProtection(next.runtime) };
-          services.set(next.name, fresh);
-          index(fresh);
+          services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
         } else {
           service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
           service.protection = reconfigure(service.protection, next.runtime);
           service.plan = next;
-          index(service);
           protectCount(service);
         }
       }
@@ -199,7 +187,6 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
       for (const [name, service] of services) {
         service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
-        index(service);
       }
     },
     endpoint(name, address) {
@@ -211,13 +198,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       return { ip: it.ip, tier: tier(service.pool, backend, performance.now()), provenAt };
     },
     guarded,
-    protection(name) {
-      const service = services.get(name);
-      if (service === undefined) return { enabled: false, reason: null, since: null, exit_condition: null };
-      const { enabled, reason, since, exitCondition } = describe(service.protection, performance.now());
-      const sinceText = since === null ? null : new Date(since).toISOString();
-      return { enabled, reason, since: sinceText, exit_condition: exitCondition };
-    },
+    protection: (name) => protectionStatus(services.get(name)?.protection ?? null, performance.now()),
     connectFailed(name, address, cause, count, attempted) {
       const service = services.get(name);
       if (service === undefined) return;

@@ -1,58 +1,202 @@
-// The Prometheus text format (0.0.4): metric families and how they are written. Pure.
+// Which metrics bal has, and from what they are made. Names, labels and units are a contract with dashboards and alerts:
+// never rename one. Few labels: listener (the service's name), backend, reason, worker states.
 
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-  /** Appended to the family's name, for the parts of a histogram. */
-  readonly suffix?: '_bucket' | '_sum' | '_count';
+import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../../ipc/histogram.ts';
+import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
+import { version } from '../../version.ts';
+import { cooldownLeft, isReachable } from '../upstream/backend.ts';
+import type { Observed } from './observed.ts';
+import { drainingStatus } from '../reload/old-workers.ts';
+import type { Family, Sample } from './prometheus.ts';
+import { histogram } from './prometheus.ts';
+import type { Service } from '../upstream/services.ts';
+import { backendSum, serviceSum } from '../stats/totals.ts';
+
+/** `startedAt` in performance.now() terms; `dropped` log lines. */
+export function metricFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
+  return [
+    ...processFamilies(instance, startedAt, dropped),
+    ...listenerFamilies(instance),
+    ...backendFamilies(instance),
+  ];
 }
 
-export interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly samples: readonly Sample[];
+function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
+  const { fleet, plan, reloads, lastReload } = instance;
+  const draining = drainingStatus(instance);
+  const workers = fleet.all();
+  const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
+  // Not from the clock of now: it is set and slewed, and a start that moves looks like a restart.
+  const since = (performance.timeOrigin + startedAt) / 1000;
+  return [
+    gauge('bal_info', 'Always 1; the labels tell what runs.', [
+      { labels: { version, engine, node: process.versions.node }, value: 1 },
+    ]),
+    gauge('bal_start_time_seconds', 'When bal was started, in seconds since 1970.', one(Math.round(since))),
+    gauge(
+      'bal_workers',
+      'Worker processes by state.',
+      (['forked', 'ready', 'draining'] as const).map((state) => ({
+        labels: { state },
+        value: workers.filter((worker) => worker.state === state).length,
+      })),
+    ),
+    gauge('bal_draining_connections', 'Clients of old workers, from before a reload.', one(draining.connections)),
+    gauge('bal_draining_generations', 'Generations of old workers that have clients.', one(draining.generations)),
+    counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(fleet.respawned)),
+    counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
+    gauge('bal_config_last_reload_successful', '1 unless the last reload was refused.', one(lastReload ? 1 : 0)),
+    gauge('bal_max_connections', 'The limit for the whole instance.', one(plan.maxConnections)),
+    counter('bal_log_lines_dropped_total', 'Log lines and records that could not be kept.', one(dropped)),
+  ];
 }
 
-/** Families without samples are left out. */
-export function exposition(families: readonly Family[]): string {
-  return families
-    .filter(({ samples }) => samples.length > 0)
-    .map(
-      ({ name, help, type, samples }) =>
-        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n` +
-        samples
-          .map(({ labels, value, suffix = '' }) => `${name}${suffix}${braces(labels)} ${number(value)}\n`)
-          .join(''),
-    )
-    .join('');
+function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
+  const listeners = plan.services.map(({ name }) => ({
+    labels: { listener: name },
+    sum: serviceSum(statistics.totals, name),
+  }));
+  const buckets = (
+    name: 'connect_seconds' | 'duration_seconds',
+    bounds: typeof CONNECT_BOUNDS | typeof DURATION_BOUNDS,
+  ): Sample[] =>
+    listeners.flatMap(({ labels, sum: { clients } }) => {
+      const counts = Object.entries(clients).flatMap(([field, value]) =>
+        field.startsWith(`${name}_le_`) ? [value] : [],
+      );
+      return histogram(labels, bounds, counts, clients[`${name}_sum`]);
+    });
+  return [
+    counter(
+      'bal_listener_connections_total',
+      'Clients accepted, also those refused afterwards.',
+      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.accepted_total })),
+    ),
+    gauge(
+      'bal_listener_connections_active',
+      'Clients connected now.',
+      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.active })),
+    ),
+    counter(
+      'bal_connections_ended_total',
+      'Connections by the reason of their end.',
+      listeners.flatMap(({ labels, sum }) =>
+        REASONS.map((reason) => ({ labels: { ...labels, reason }, value: sum.clients[`ended_${reason}_total`] })),
+      ),
+    ),
+    counter(
+      'bal_rejected_connections_total',
+      'Clients that bal itself refused.',
+      listeners.flatMap(({ labels, sum }) =>
+        (['overload', 'no_backend', 'connect_failed'] as const).map((reason) => ({
+          labels: { ...labels, reason },
+          value: sum.clients[`ended_${reason}_total`],
+        })),
+      ),
+    ),
+    counter(
+      'bal_bytes_total',
+      'Bytes relayed; in: from clients to backends.',
+      listeners.flatMap(({ labels, sum }) => [
+        { labels: { ...labels, direction: 'in' }, value: sum.backends.bytes_in },
+        { labels: { ...labels, direction: 'out' }, value: sum.backends.bytes_out },
+      ]),
+    ),
+    {
+      name: 'bal_backend_connect_duration_seconds',
+      help: 'From the first attempt until a backend was connected.',
+      type: 'histogram',
+      samples: buckets('connect_seconds', CONNECT_BOUNDS),
+    },
+    {
+      name: 'bal_connection_duration_seconds',
+      help: 'From accepting a client until its end.',
+      type: 'histogram',
+      samples: buckets('duration_seconds', DURATION_BOUNDS),
+    },
+    gauge(
+      'bal_protection_enabled',
+      '1 while protection mode is on.',
+      listeners.map(({ labels }) => ({ labels, value: services.guarded(labels.listener) ? 1 : 0 })),
+    ),
+  ];
 }
 
-/** A histogram's samples from the counts of its buckets (not cumulative, the last one is above all bounds) and its sum. */
-export function histogram(
-  labels: Readonly<Record<string, string>>,
-  bounds: readonly number[],
-  counts: readonly number[],
-  sum: number,
-): Sample[] {
-  let count = 0;
-  const buckets = [...bounds.map(String), '+Inf'].map((le, i): Sample => {
-    count += counts[i] ?? 0;
-    return { suffix: '_bucket', labels: { ...labels, le }, value: count };
+function backendFamilies({ plan, services, statistics }: Observed): Family[] {
+  const now = performance.now();
+  const backends = plan.services.flatMap(({ name }) => {
+    const service: Service | undefined = services.get(name);
+    if (service === undefined) return [];
+    const { settings } = service.pool;
+    return service.pool.backends
+      .filter(({ draining }) => !draining)
+      .map((backend) => ({
+        labels: { listener: name, backend: backend.address },
+        backend,
+        settings,
+        sum: backendSum(statistics.totals, name, backend.address),
+      }));
   });
-  return [...buckets, { suffix: '_sum', labels, value: sum }, { suffix: '_count', labels, value: count }];
+  type Row = (typeof backends)[number];
+  const each = (value: (row: Row) => number): Sample[] =>
+    backends.map((row) => ({ labels: row.labels, value: value(row) }));
+  return [
+    gauge(
+      'bal_backend_up',
+      '1 while the backend is up; one that is not checked counts as up until clients cannot reach it.',
+      each(({ backend, settings }) => (isReachable(backend, settings) ? 1 : 0)),
+    ),
+    gauge(
+      'bal_backend_cooldown_seconds',
+      'What is left of a cool-down.',
+      each(({ backend }) => cooldownLeft(backend, now) / 1000),
+    ),
+    gauge(
+      'bal_backend_connections_active',
+      'Connections to the backend now.',
+      each(({ sum }) => sum.active),
+    ),
+    counter(
+      'bal_backend_connections_total',
+      'Connections made to the backend.',
+      each(({ sum }) => sum.connections_total),
+    ),
+    counter(
+      'bal_backend_connect_errors_total',
+      'Failed connects of clients.',
+      backends.flatMap(({ labels, sum }) =>
+        (['refused', 'timeout', 'other', 'local'] as const).map((reason) => ({
+          labels: { ...labels, reason },
+          value: sum[`${reason}_total`],
+        })),
+      ),
+    ),
+    counter(
+      'bal_backend_connections_ended_total',
+      'Connections made to the backend by the reason of their end.',
+      backends.flatMap(({ labels, sum }) =>
+        BACKEND_REASONS.map((reason) => ({ labels: { ...labels, reason }, value: sum[`ended_${reason}_total`] })),
+      ),
+    ),
+    counter(
+      'bal_backend_bytes_total',
+      'Bytes relayed; in: from clients to the backend.',
+      backends.flatMap(({ labels, sum }) => [
+        { labels: { ...labels, direction: 'in' }, value: sum.bytes_in },
+        { labels: { ...labels, direction: 'out' }, value: sum.bytes_out },
+      ]),
+    ),
+  ];
 }
 
-function braces(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+function one(value: number): Sample[] {
+  return [{ labels: {}, value }];
 }
 
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+function gauge(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name, help, type: 'gauge', samples };
 }
 
-function number(value: number): string {
-  if (value === Infinity) return '+Inf';
-  return value === -Infinity ? '-Inf' : String(value);
+function counter(name: string, help: string, samples: readonly Sample[]): Family {
+  return { name, help, type: 'counter', samples };
 }

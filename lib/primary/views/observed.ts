@@ -2,7 +2,7 @@
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Phase } from '../phase.ts';
-import type { Tally } from '../stats/tally.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet } from '../workers/fleet.ts';
 
@@ -17,5 +17,5 @@ export interface Observed {
   readonly linesDropped: number;
   readonly services: Services;
   readonly fleet: Fleet;
-  readonly tally: Tally;
+  readonly statistics: Statistics;
 }

@@ -5,12 +5,12 @@ import type { ServicePlan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
-import { familiesOf } from './families.ts';
+import { metricFamilies } from './metrics.ts';
 import type { Observed } from './observed.ts';
 import type { Sink } from '../log/log.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
-import { exposition } from './metrics.ts';
-import type { Tally } from '../stats/tally.ts';
+import { exposition } from './prometheus.ts';
+import type { Statistics } from '../stats/statistics.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.ts';
 import { endsOf } from './why.ts';
@@ -21,11 +21,11 @@ const REFRESH_MS = 250;
 
 /** `startedAt` in performance.now() terms. */
 export async function statusOf(instance: Observed, sink: Sink, startedAt: number): Promise<Status> {
-  const { fleet, tally, plan } = instance;
-  await tally.refresh(fleet.all(), REFRESH_MS);
+  const { fleet, statistics, plan } = instance;
+  await statistics.refresh(fleet.all(), REFRESH_MS);
   const services = plan.services.map((service) => serviceStatus(instance, service));
   const [first] = services;
-  const { clients, backends: relayed } = instanceSum(tally.totals);
+  const { clients, backends: relayed } = instanceSum(statistics.totals);
   return {
     running: true,
     pid: process.pid,
@@ -66,16 +66,16 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
 
 /** The answer to `GET /metrics`. */
 export async function metricsOf(instance: Observed, sink: Sink, startedAt: number): Promise<string> {
-  await instance.tally.refresh(instance.fleet.all(), REFRESH_MS);
-  return exposition(familiesOf(instance, startedAt, sink.dropped + instance.linesDropped));
+  await instance.statistics.refresh(instance.fleet.all(), REFRESH_MS);
+  return exposition(metricFamilies(instance, startedAt, sink.dropped + instance.linesDropped));
 }
 
-function serviceStatus({ services, tally }: Observed, plan: ServicePlan): ServiceStatus {
+function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): ServiceStatus {
   const service = services.get(plan.name);
   const pool = service?.pool.backends ?? [];
   const staying = pool.filter((backend) => !backend.draining);
   const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
-  const { clients } = serviceSum(tally.totals, plan.name);
+  const { clients } = serviceSum(statistics.totals, plan.name);
   return {
     name: plan.name,
     bind_address: plan.bindAddress,
@@ -83,18 +83,18 @@ function serviceStatus({ services, tally }: Observed, plan: ServicePlan): Servic
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,
-    backends: pool.map((backend) => backendStatus(tally, plan.name, backend, reaches(backend))),
+    backends: pool.map((backend) => backendStatus(statistics, plan.name, backend, reaches(backend))),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
     ends: endsOf(clients),
-    recent: tally.recent(plan.name, null),
+    recent: statistics.recent(plan.name, null),
   };
 }
 
-function backendStatus(tally: Tally, service: string, backend: Backend, reachable: boolean): BackendStatus {
-  const counted = backendSum(tally.totals, service, backend.address);
+function backendStatus(statistics: Statistics, service: string, backend: Backend, reachable: boolean): BackendStatus {
+  const counted = backendSum(statistics.totals, service, backend.address);
   return {
     address: backend.address,
     reachable,
@@ -106,7 +106,7 @@ function backendStatus(tally: Tally, service: string, backend: Backend, reachabl
     bytes_in: counted.bytes_in,
     bytes_out: counted.bytes_out,
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
-    recent: tally.recent(service, backend.address),
+    recent: statistics.recent(service, backend.address),
   };
 }
 
@@ -114,9 +114,9 @@ function byService(one: WorkerProcess, other: WorkerProcess): number {
   return Number(one.state === 'draining') - Number(other.state === 'draining');
 }
 
-function workerStatus({ tally }: Observed, worker: WorkerProcess): WorkerStatus[] {
+function workerStatus({ statistics }: Observed, worker: WorkerProcess): WorkerStatus[] {
   if (worker.state === 'gone') return [];
-  const { clients, backends } = workerSum(tally.totals, worker.pid);
+  const { clients, backends } = workerSum(statistics.totals, worker.pid);
   return [
     {
       id: worker.id,
@@ -128,7 +128,7 @@ function workerStatus({ tally }: Observed, worker: WorkerProcess): WorkerStatus[
       bytes_in: backends.bytes_in,
       bytes_out: backends.bytes_out,
       rejected_total: clients.ended_overload_total,
-      rss_bytes: tally.rssBytes(worker),
+      rss_bytes: statistics.rssBytes(worker),
     },
   ];
 }

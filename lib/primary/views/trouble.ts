@@ -1,7 +1,7 @@
 // What is said of a service or a backend whose clients fail though its health is well: what its last clients met, why that
 // is likely, what to do.
 
-import type { RecentStatus, Triplet } from '../../control/protocol.ts';
+import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import { listed } from '../../units.ts';
 
 /** What this machine was short of, by system call and errno. */
@@ -13,7 +13,7 @@ export function clientsTrouble(
   recent: RecentStatus,
   resetting: readonly string[],
   short: Short,
-): Triplet {
+): Diagnosis {
   const reason = most(recent.by_reason, ['backend_reset', 'connect_failed', 'no_backend', 'overload']);
   const clients = (count: number): string => `${count} of the last ${recent.ended} clients of ${name}`;
   const since = sinceOf(recent);
@@ -51,7 +51,7 @@ export function clientsTrouble(
   }
 }
 
-export function backendTrouble(address: string, recent: RecentStatus, short: Short): Triplet {
+export function backendTrouble(address: string, recent: RecentStatus, short: Short): Diagnosis {
   const reason = most(recent.by_reason, ['backend_reset', 'local']);
   const count = `${recent.by_reason[reason] ?? 0} of the last ${recent.ended}`;
   const since = sinceOf(recent);
@@ -75,7 +75,7 @@ const RESETS = {
   do_this_now: "read the service's own log for the time shown; a health check only sees that it accepts",
 };
 
-function shortageAdvice(short: Short): Omit<Triplet, 'what_happened'> {
+function shortageAdvice(short: Short): Omit<Diagnosis, 'what_happened'> {
   const [worst = ''] = Object.entries(short).sort(([, a], [, b]) => b - a)[0] ?? [];
   if (worst.endsWith('EADDRNOTAVAIL')) {
     return {

@@ -1,6 +1,6 @@
 // Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
 
-import type { BackendWhy, RecentStatus, ServiceWhy, Triplet, Why } from '../../control/protocol.ts';
+import type { BackendWhy, RecentStatus, ServiceWhy, Diagnosis, Why } from '../../control/protocol.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
 import { REASONS } from '../../ipc/reasons.ts';
 import { listed } from '../../units.ts';
@@ -15,8 +15,8 @@ import { backendTrouble, clientsTrouble } from './trouble.ts';
 import type { Short } from './trouble.ts';
 
 export function whyOf(instance: Observed): Why {
-  const { plan, services, tally } = instance;
-  const shortages = tally.short();
+  const { plan, services, statistics } = instance;
+  const shortages = statistics.short();
   return {
     shortages,
     draining: drainingStatus(instance),
@@ -26,8 +26,8 @@ export function whyOf(instance: Observed): Why {
       return [
         serviceWhy(service, {
           protection: services.protection(name),
-          ends: endsOf(serviceSum(tally.totals, name).clients),
-          recent: (address) => tally.recent(name, address),
+          ends: endsOf(serviceSum(statistics.totals, name).clients),
+          recent: (address) => statistics.recent(name, address),
           shortages,
         }),
       ];
@@ -87,7 +87,7 @@ function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentO
   };
 }
 
-function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Triplet | null {
+function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Diagnosis | null {
   switch (verdict) {
     case 'serving':
       return null;
@@ -156,7 +156,7 @@ function trial({ ip }: Backend, left: number): string {
   return `a client is connected; the next is tried ${left > 0 ? `in ${Math.ceil(left)} ms` : 'now'}`;
 }
 
-function backendProblem({ address, evidence }: Backend): Triplet {
+function backendProblem({ address, evidence }: Backend): Diagnosis {
   const last = evidence.findLast(({ cause }) => cause !== null);
   const cause: Cause = last?.cause ?? 'other';
   return { what_happened: whatHappened(address, cause, last), ...ADVICE[cause] };
@@ -169,7 +169,7 @@ function whatHappened(address: string, cause: Cause, last: Evidence | undefined)
   return `${address}: ${times} failed: ${cause}`;
 }
 
-const ADVICE: Readonly<Record<Cause, Omit<Triplet, 'what_happened'>>> = {
+const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
   refused: {
     why_likely: 'nothing listens on that port: the service is stopped, restarting, or on another port',
     do_this_now: 'start the service there, or correct host and port in the configuration and run bal graceful',

@@ -6,7 +6,8 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { monotonicClock } from '../../testing/monotonic.ts';
 import { deferred } from '../../deferred.ts';
-import { createFleet, type Fleet, type FleetEvent, type Generation } from './fleet.ts';
+import { createFleet, type Fleet, type Generation } from './fleet.ts';
+import type { FleetEvent } from './fleet-event.ts';
 import type { Log } from '../log/log.ts';
 import { beyond } from '../reload/old-workers.ts';
 import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
@@ -54,9 +55,9 @@ class Fake {
     this.pid = pid;
     this.generation = generation;
     this.#deadline = setTimeout(() => this.end(null), READY_DEADLINE_MS);
-    let heardAt = performance.now();
+    let lastMessageAt = performance.now();
     const state = (): WorkerState => this.state;
-    const heard = (): number => (heardAt = this.hung ? heardAt : performance.now());
+    const heard = (): number => (lastMessageAt = this.hung ? lastMessageAt : performance.now());
     this.process = {
       id,
       pid,
@@ -68,7 +69,7 @@ class Fake {
       get state() {
         return state();
       },
-      get heardAt() {
+      get lastMessageAt() {
         return heard();
       },
       up: this.#up.promise,

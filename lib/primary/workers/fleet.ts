@@ -1,31 +1,20 @@
 // The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
 // slots; all else about a worker is its WorkerProcess.
 
-import { createDeadlines } from './deadlines.ts';
-import { watchForHung } from './hung.ts';
+import { createDrainDeadlines } from './drain-deadlines.ts';
+import { watchForHung } from './watchdog.ts';
 import type { Log } from '../log/log.ts';
+import type { FleetEvent } from './fleet-event.ts';
 import { LOOP_CRASHES, respawnDelay, STABLE_MS } from './respawn.ts';
 import type { StandBy } from './stand-by.ts';
 import { allUp, firstFailure } from './stand-by.ts';
-import type { Exit, ReadyResult, WorkerListener, WorkerNews, WorkerProcess, WorkerSetup } from './worker-process.ts';
+import type { Exit, ReadyResult, WorkerListener, WorkerProcess, WorkerSetup } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
-import { tellDeath, tellEnd, tellLoop, tellReady } from './worker-log.ts';
+import { logDeath, logEnd, logCrashLoop, logReady } from './worker-log.ts';
 
 /** A worker that does not come up during a roll is tried so often. */
 const ROLL_ATTEMPTS = 2;
 const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
-
-export type FleetEvent =
-  /** A worker process exists; it does not serve yet. */
-  | { readonly kind: 'worker_forked'; readonly worker: WorkerProcess }
-  /** It serves. */
-  | { readonly kind: 'worker_ready'; readonly worker: WorkerProcess }
-  /** A message of it that is not about its own start and end. */
-  | { readonly kind: 'worker_says'; readonly worker: WorkerProcess; readonly message: WorkerNews }
-  /** It was told to take no more clients. */
-  | { readonly kind: 'worker_draining'; readonly worker: WorkerProcess }
-  /** Its process is gone. */
-  | { readonly kind: 'worker_gone'; readonly worker: WorkerProcess };
 
 export interface FleetParts {
   readonly log: Log;
@@ -78,7 +67,7 @@ export interface Fleet {
 export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker }: FleetParts): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
-  const deadlines = createDeadlines();
+  const deadlines = createDrainDeadlines();
   let active: Generation | null = null;
   let stopping = false;
   let respawned = 0;
@@ -87,14 +76,14 @@ export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker
   function fork(id: number, generation: Generation, standsBy = false): WorkerProcess {
     const setup = standsBy ? { ...generation, listeners: null } : generation;
     const worker = startWorker(id, generation.number, setup, (from, message) =>
-      emit({ kind: 'worker_says', worker: from, message }),
+      emit({ kind: 'worker_message', worker: from, message }),
     );
     const startedAt = performance.now();
     live.add(worker);
     emit({ kind: 'worker_forked', worker });
     void worker.ready.then(({ ok }) => {
       if (!ok) return;
-      tellReady(log, worker, performance.now() - startedAt);
+      logReady(log, worker, performance.now() - startedAt);
       emit({ kind: 'worker_ready', worker });
     });
     void worker.exited.then((exit) => ended(worker, exit, startedAt));
@@ -110,13 +99,13 @@ export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker
     const cut = exit.cut ?? lost;
     if (stopping) cutByStop += cut;
     const slot = slots.get(worker.id);
-    if (slot?.worker !== worker || stopping) return tellEnd(log, worker, exit, cut);
+    if (slot?.worker !== worker || stopping) return logEnd(log, worker, exit, cut);
     slot.worker = null;
     slot.crashes = performance.now() - startedAt > STABLE_MS ? 0 : slot.crashes + 1;
     const others = [...slots.values()].some((other) => other.worker !== null);
     const delayMs = respawnDelay(slot.crashes, others);
-    tellDeath(log, worker, exit, lost, delayMs);
-    if (slot.crashes === LOOP_CRASHES) tellLoop(log, worker, exit);
+    logDeath(log, worker, exit, lost, delayMs);
+    if (slot.crashes === LOOP_CRASHES) logCrashLoop(log, worker, exit);
     scheduleRespawn(slot, delayMs);
   }
 

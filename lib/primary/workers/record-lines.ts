@@ -13,8 +13,8 @@ export interface RecordLines {
   end(): Promise<void>;
 }
 
-/** `tell` gets one line or more, each with its line feed. What a worker wrote of a line when it died is left out. */
-export function readRecords(pipe: Readable, tell: (lines: Buffer) => void): RecordLines {
+/** `onLines` gets one line or more, each with its line feed. What a worker wrote of a line when it died is left out. */
+export function readRecords(pipe: Readable, onLines: (lines: Buffer) => void): RecordLines {
   /** The beginning of a line that is not complete. */
   let rest: Buffer = Buffer.alloc(0);
   /** The line is longer than any record: nothing of it is kept. */
@@ -27,7 +27,7 @@ export function readRecords(pipe: Readable, tell: (lines: Buffer) => void): Reco
     skipping = false;
     const whole = chunk.subarray(begin, last + 1);
     const lines = rest.length === 0 ? whole : Buffer.concat([rest, whole]);
-    if (lines.length > 0) tell(lines);
+    if (lines.length > 0) onLines(lines);
     // Copied: a view would hold the whole chunk.
     keep(Buffer.from(chunk.subarray(last + 1)));
   }

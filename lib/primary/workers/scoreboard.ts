@@ -31,7 +31,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
     }
   }
 
-  function tellEnd(): void {
+  function logEnd(): void {
     const end = Buffer.alloc(4);
     const number = taken.size === 0 ? 0 : Math.max(...taken) + 1;
     if (endianness() === 'LE') end.writeUInt32LE(number);
@@ -48,13 +48,13 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
       while (taken.has(row)) row++;
       if (row >= ROWS) return 0;
       taken.add(row);
-      tellEnd();
+      logEnd();
       return row;
     },
     free(row) {
       if (!taken.delete(row)) return;
       write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
-      tellEnd();
+      logEnd();
     },
   };
 }

@@ -4,26 +4,26 @@ import type { Log } from '../log/log.ts';
 import { LOOP_CRASHES } from './respawn.ts';
 import type { Exit, WorkerProcess } from './worker-process.ts';
 
-export function tellReady(log: Log, worker: WorkerProcess, readyMs: number): void {
+export function logReady(log: Log, worker: WorkerProcess, readyMs: number): void {
   const { id, pid, generation, engine } = worker;
   const fields = { worker: id, pid, generation, engine, ready_ms: Math.round(readyMs) };
   log.info('worker.ready', `worker ${id} serves`, fields);
 }
 
 /** One that took no more clients is gone: `cut` of those it had were cut, or lost with it. */
-export function tellEnd(log: Log, worker: WorkerProcess, exit: Exit, cut: number): void {
+export function logEnd(log: Log, worker: WorkerProcess, exit: Exit, cut: number): void {
   const fields = { ...whoEnded(worker, exit), cut };
   if (cut === 0) log.info('worker.exited', `worker ${worker.id} is gone`, fields);
   else log.warn('worker.exited', `worker ${worker.id} is gone, and connections were cut`, fields);
 }
 
 /** One that served is gone, and its clients with it. */
-export function tellDeath(log: Log, worker: WorkerProcess, exit: Exit, lost: number, delayMs: number): void {
+export function logDeath(log: Log, worker: WorkerProcess, exit: Exit, lost: number, delayMs: number): void {
   const fields = { ...whoEnded(worker, exit), lost, respawn_in_ms: delayMs };
   log.error('worker.exited', `worker ${worker.id} died`, fields);
 }
 
-export function tellLoop(log: Log, worker: WorkerProcess, { reason }: Exit): void {
+export function logCrashLoop(log: Log, worker: WorkerProcess, { reason }: Exit): void {
   log.error('worker.crash_loop', `worker ${worker.id} keeps dying`, {
     worker: worker.id,
     what_happened: `worker ${worker.id} died ${LOOP_CRASHES} times in a row (${reason})`,
@@ -32,7 +32,7 @@ export function tellLoop(log: Log, worker: WorkerProcess, { reason }: Exit): voi
   });
 }
 
-export function tellHung(log: Log, worker: WorkerProcess, silentMs: number): void {
+export function logHung(log: Log, worker: WorkerProcess, silentMs: number): void {
   const { id, pid, generation, state } = worker;
   const what = state === 'ready' ? 'is replaced' : 'is killed, and its last connections with it';
   const fields = { worker: id, pid, generation, silent_ms: Math.round(silentMs) };

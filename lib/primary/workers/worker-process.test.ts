@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { until } from '../../testing/until.ts';
 import { boundTcp } from '../../testing/bound.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
-import { forkWorker, type WorkerNews } from './worker-process.ts';
+import { forkWorker, type WorkerMessage } from './worker-process.ts';
 
 // ENOENT comes as an event after the fork, ENOTDIR is thrown by it: as EAGAIN and ENOMEM do, which a test cannot have.
 for (const [code, program] of [
@@ -89,7 +89,7 @@ test('a mad worker that says hello again gets no listening socket a second time,
     handle: bound(t),
   }));
   let introduced = 0;
-  const heard: WorkerNews[] = [];
+  const heard: WorkerMessage[] = [];
   const worker = forkWorker(
     1,
     1,

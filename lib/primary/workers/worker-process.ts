@@ -34,7 +34,7 @@ export interface WorkerSetup extends DrainLimits {
 export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
 
 /** What a worker has to say beyond its own start and end. */
-export type WorkerNews =
+export type WorkerMessage =
   | Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>
   /** Finished log lines, one for each connection that ended. */
   | { readonly kind: 'records'; readonly lines: Buffer };
@@ -56,7 +56,7 @@ export interface WorkerProcess extends DrainLimits {
   readonly engine: 'native' | 'js' | null;
   readonly engineNote: string | null;
   /** performance.now() of the last message. */
-  readonly heardAt: number;
+  readonly lastMessageAt: number;
   /** Resolves once it has started and knows what it serves, or with the reason why it never will. */
   readonly up: Promise<ReadyResult>;
   /** Resolves once all listeners are served, or with the reason why it never will. */
@@ -73,25 +73,25 @@ export interface WorkerProcess extends DrainLimits {
 
 const READY_DEADLINE_MS = 10_000;
 
-/** `news` is called for every message that is not about the worker's own start and end. */
+/** `onMessage` is called for every message that is not about the worker's own start and end. */
 export function forkWorker(
   id: number,
   generation: number,
   setup: WorkerSetup,
-  news: (worker: WorkerProcess, message: WorkerNews) => void,
+  onMessage: (worker: WorkerProcess, message: WorkerMessage) => void,
 ): WorkerProcess {
   const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: setup.engine });
   const child = forked instanceof Error ? null : forked;
   const pipe = child?.process.stdio?.[RECORDS_FD];
   const records =
-    pipe instanceof Readable ? readRecords(pipe, (lines) => news(worker, { kind: 'records', lines })) : null;
+    pipe instanceof Readable ? readRecords(pipe, (lines) => onMessage(worker, { kind: 'records', lines })) : null;
   let state: WorkerState = 'forked';
   let engine: 'native' | 'js' | null = null;
   let engineNote: string | null = null;
-  let heardAt = performance.now();
+  let lastMessageAt = performance.now();
   let cut: number | null = null;
   /** What it did for which it was killed. */
-  let madness: string | null = null;
+  let misconduct: string | null = null;
   const listening = new Set<number>();
 
   let { listeners } = setup;
@@ -133,8 +133,8 @@ export function forkWorker(
     return listeners?.find(({ assignment }) => assignment.id === id);
   }
 
-  function hear(message: ToPrimary): void {
-    heardAt = performance.now();
+  function receive(message: ToPrimary): void {
+    lastMessageAt = performance.now();
     switch (message.kind) {
       case 'hello':
         // Once: a second one would get the listening sockets a second time.
@@ -166,7 +166,7 @@ export function forkWorker(
       case 'connect_failed':
       case 'log':
       case 'records_dropped':
-        news(worker, message);
+        onMessage(worker, message);
         return;
       default:
         unreachable(message);
@@ -188,8 +188,8 @@ export function forkWorker(
     get engineNote() {
       return engineNote;
     },
-    get heardAt() {
-      return heardAt;
+    get lastMessageAt() {
+      return lastMessageAt;
     },
     up: up.promise,
     ready: ready.promise,
@@ -225,20 +225,20 @@ export function forkWorker(
   if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);
   if (child !== null) {
     guardChannel(child.process, (reason) => {
-      madness = reason;
+      misconduct = reason;
       kill();
     });
   }
   child?.on('message', (message: unknown) => {
     const checked = toPrimary(message);
-    if (checked !== null) hear(checked);
+    if (checked !== null) receive(checked);
   });
   // A fork that failed has an error, no pid and no exit; an error later is a send to the dying.
   child?.on('error', (error) => {
     if (child.process.pid === undefined) gone(`cannot be forked: ${error.message}`);
   });
   child?.once('exit', (code: number | null, signal: string | null) =>
-    gone(madness ?? (signal === null ? `exited with code ${code}` : `was killed by ${signal}`)),
+    gone(misconduct ?? (signal === null ? `exited with code ${code}` : `was killed by ${signal}`)),
   );
   return worker;
 }

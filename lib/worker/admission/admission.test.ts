@@ -13,7 +13,8 @@ function admissionFor(carries: number | null) {
     (connection, admitted) => void settled.push([connection, admitted]),
     (message) => void sent.push(message),
   );
-  const grant = (count: number): void => admission.slots({ kind: 'slots', pool: 0, granted: count, thrifty: false });
+  const grant = (count: number): void =>
+    admission.permits({ kind: 'permits', pool: 0, granted: count, thrifty: false });
   return { admission, settled, sent, grant };
 }
 
@@ -29,7 +30,7 @@ test('a burst of clients that comes faster than the primary answers is held, not
   assert.equal(settled.filter(([, admitted]) => admitted).length, 1990);
 });
 
-test('beyond what the descriptors carry clients are refused and counted although there are slots, until others have gone', (t) => {
+test('beyond what the descriptors carry clients are refused and counted although there are permits, until others have gone', (t) => {
   const { admission, grant } = admissionFor(3);
   t.after(() => admission.close());
   grant(2);
@@ -48,14 +49,14 @@ test('beyond what the descriptors carry clients are refused and counted although
   assert.equal(admission.beyondDescriptors, 3);
 });
 
-test('a client that was held and got no slot leaves its place among those inside', (t) => {
+test('a client that was held and got no permit leaves its place among those inside', (t) => {
   const { admission, settled } = admissionFor(1);
   t.after(() => admission.close());
-  admission.slots({ kind: 'slots', pool: 0, granted: 0, thrifty: true });
+  admission.permits({ kind: 'permits', pool: 0, granted: 0, thrifty: true });
   for (let connection = 0; connection < 5; connection++) {
     const answer = admission.admit(connection, 0, 0);
     if (answer === 'wait') {
-      admission.slots({ kind: 'slots', pool: 0, granted: 0, thrifty: true });
+      admission.permits({ kind: 'permits', pool: 0, granted: 0, thrifty: true });
       assert.deepEqual(settled.pop(), [connection, false]);
     }
     admission.release(connection, 0);

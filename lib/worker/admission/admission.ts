@@ -1,19 +1,19 @@
-// Whether a client may come in: it needs a slot of its service's pool, where that has one, and one of the instance's.
-// Owner of this worker's Slots and of the clients that are held until a slot is found.
+// Whether a client may come in: it needs a permit of its service's pool, where that has one, and one of the instance's.
+// Owner of this worker's Permits and of the clients that are held until a permit is found.
 
 import { performance } from 'node:perf_hooks';
 
 import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
-import type { Send, Slots, Verdict } from './slots.ts';
-import { admit, drainSlots, expire, gaveUp, granted, openSlots, recalled, release } from './slots.ts';
+import type { Send, Permits, Verdict } from './permits.ts';
+import { admit, drainPermits, expire, gaveUp, granted, openPermits, recalled, release } from './permits.ts';
 
 const INSTANCE = 0;
 const EXPIRE_MS = 500;
-/** Clients that may be held for a slot at once: what a long listening queue delivers in one go. */
+/** Clients that may be held for a permit at once: what a long listening queue delivers in one go. */
 const MAX_WAITING = 4096;
-/** Bits of `held`: which slots a connection has, and whether it counts among those inside. */
+/** Bits of `held`: which permits a connection has, and whether it counts among those inside. */
 const OWN = 1;
 const SHARED = 2;
 const INSIDE = 4;
@@ -24,16 +24,16 @@ export interface Admission {
   /** The connection is over: gives back what it holds. */
   release(connection: number, service: number): void;
   /** The primary's answers. */
-  slots(message: Extract<ToWorker, { kind: 'slots' }>): void;
+  permits(message: Extract<ToWorker, { kind: 'permits' }>): void;
   recall(pool: number): void;
   drain(): void;
   close(): void;
-  /** Clients refused because this worker's descriptors carry no more, although there may have been a slot. */
+  /** Clients refused because this worker's descriptors carry no more, although there may have been a permit. */
   readonly beyondDescriptors: number;
 }
 
 interface Pool {
-  readonly slots: Slots;
+  readonly permits: Permits;
   /** Connections held for this pool, longest wait first. */
   readonly waiting: number[];
 }
@@ -50,7 +50,7 @@ export function createAdmission(
   /** By their ids, which are small. */
   const pools: (Pool | undefined)[] = [];
   for (const pool of new Set([INSTANCE, ...assigned.flatMap(({ pool }) => pool ?? [])])) {
-    pools[pool] = { slots: openSlots(pool, send, performance.now(), MAX_WAITING), waiting: [] };
+    pools[pool] = { permits: openPermits(pool, send, performance.now(), MAX_WAITING), waiting: [] };
   }
   const held: number[] = [];
   const carries = most ?? Infinity;
@@ -63,7 +63,7 @@ export function createAdmission(
   function enter(id: number, connection: number, now: number): 'yes' | 'no' | 'wait' {
     const pool = pools[id];
     if (pool === undefined) return 'no';
-    const answer = admit(pool.slots, now);
+    const answer = admit(pool.permits, now);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
     if (answer === 'wait') pool.waiting.push(connection);
     return answer;
@@ -74,17 +74,17 @@ export function createAdmission(
     if ((has & (OWN | SHARED)) === 0) return;
     held[connection] = has & INSIDE;
     const own = poolOf[service] ?? null;
-    if ((has & OWN) !== 0 && own !== null) release(slotsOf(own));
-    if ((has & SHARED) !== 0) release(slotsOf(INSTANCE));
+    if ((has & OWN) !== 0 && own !== null) release(permitsOf(own));
+    if ((has & SHARED) !== 0) release(permitsOf(INSTANCE));
   }
 
-  function slotsOf(id: number): Slots {
+  function permitsOf(id: number): Permits {
     const pool = pools[id];
-    if (pool === undefined) throw new Error(`Cannot use slot pool ${id}: this worker has none of that number`);
-    return pool.slots;
+    if (pool === undefined) throw new Error(`Cannot use permit pool ${id}: this worker has none of that number`);
+    return pool.permits;
   }
 
-  /** The own pool first: it is the smaller one, so the instance's slots are not taken for clients that it refuses. */
+  /** The own pool first: it is the smaller one, so the instance's permits are not taken for clients that it refuses. */
   function request(connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
     const own = poolOf[service] ?? null;
     if (own !== null && ((held[connection] ?? 0) & OWN) === 0) {
@@ -118,7 +118,7 @@ export function createAdmission(
 
   const timer = setInterval(() => {
     const now = performance.now();
-    pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.slots, now)));
+    pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.permits, now)));
   }, EXPIRE_MS);
   timer.unref();
 
@@ -143,23 +143,23 @@ export function createAdmission(
           const place = pool.waiting.indexOf(connection);
           if (place === -1) continue;
           pool.waiting.splice(place, 1);
-          gaveUp(pool.slots);
+          gaveUp(pool.permits);
         }
       }
       giveBack(connection, service);
       if (((held[connection] ?? 0) & INSIDE) !== 0) inside--;
       held[connection] = 0;
     },
-    slots(message) {
+    permits(message) {
       const pool = pools[message.pool];
-      if (pool !== undefined) settle(message.pool, granted(pool.slots, message, performance.now()));
+      if (pool !== undefined) settle(message.pool, granted(pool.permits, message, performance.now()));
     },
     recall(id) {
       const pool = pools[id];
-      if (pool !== undefined) recalled(pool.slots);
+      if (pool !== undefined) recalled(pool.permits);
     },
     drain() {
-      for (const pool of pools) if (pool !== undefined) drainSlots(pool.slots);
+      for (const pool of pools) if (pool !== undefined) drainPermits(pool.permits);
     },
     close() {
       clearInterval(timer);

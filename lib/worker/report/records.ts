@@ -18,8 +18,8 @@ export interface Records {
   close(done: () => void): void;
 }
 
-/** `tell` says to the primary how many were dropped; false when it cannot be told now. */
-export function createRecords(pipe: RecordPipe, tell: (dropped: number) => boolean): Records {
+/** `reportDropped` says to the primary how many were dropped; false when it cannot be told now. */
+export function createRecords(pipe: RecordPipe, reportDropped: (dropped: number) => boolean): Records {
   const buffer = createRecordBuffer();
   let dropped = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -29,7 +29,7 @@ export function createRecords(pipe: RecordPipe, tell: (dropped: number) => boole
   function flush(): void {
     const { count } = buffer;
     if (count > 0 && !pipe.write(buffer.take())) dropped += count;
-    if (dropped > 0 && tell(dropped)) dropped = 0;
+    if (dropped > 0 && reportDropped(dropped)) dropped = 0;
   }
 
   function schedule(): void {

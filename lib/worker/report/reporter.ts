@@ -33,7 +33,7 @@ export function createReporter(): Reporter {
 
   function flush(): void {
     for (const pending of failures.values()) {
-      if (pending.count > 0) tell(pending);
+      if (pending.count > 0) sendFailure(pending);
     }
     failures.clear();
     if (lines.length === 0 && dropped === 0) return;
@@ -42,7 +42,7 @@ export function createReporter(): Reporter {
     lines = [];
   }
 
-  function tell({ endpoint, cause, count, began }: Pending): void {
+  function sendFailure({ endpoint, cause, count, began }: Pending): void {
     send({ kind: 'connect_failed', endpoint, cause, count, began: toMachine(began) });
   }
 
@@ -63,7 +63,7 @@ export function createReporter(): Reporter {
         pending.began = Math.max(pending.began, began);
         return;
       }
-      tell({ endpoint, cause, count: 1, began });
+      sendFailure({ endpoint, cause, count: 1, began });
       // Count 0: those that follow within the window are sent together at its end.
       failures.set(key, { endpoint, cause, count: 0, began });
       schedule();

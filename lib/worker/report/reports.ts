@@ -64,7 +64,7 @@ export function createReports(
   let toldShort: Exhaustion = {};
 
   /** What has changed, through a channel that may not take it: then it is told with the next. */
-  function tell(through: (message: ToPrimary) => boolean, id: number | null): void {
+  function sendReport(through: (message: ToPrimary) => boolean, id: number | null): void {
     const now = values();
     const retired = unused();
     const nowShort = short();
@@ -93,21 +93,21 @@ export function createReports(
     begin(balancing) {
       const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
       timer ??= setInterval(() => {
-        tell(channel.trySend, null);
+        sendReport(channel.trySend, null);
       }, interval).unref();
     },
     rest() {
       clearInterval(timer);
       timer = setInterval(() => {
-        tell(channel.trySend, null);
+        sendReport(channel.trySend, null);
       }, AT_REST_MS).unref();
     },
     answer(id) {
-      tell(channel.send, id);
+      sendReport(channel.send, id);
     },
     close() {
       clearInterval(timer);
-      tell(channel.send, null);
+      sendReport(channel.send, null);
     },
   };
 }

@@ -1,17 +1,17 @@
-// The books of all slot pools: 0 is the instance's, each service with a limit of its own has one more. Owner of the
+// The books of all permit pools: 0 is the instance's, each service with a limit of its own has one more. Owner of the
 // Leases, which are pure: feeds them with the workers' messages and sends what they answer.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { Leases, LeaseEvent } from './leases.ts';
-import { createLeases, deadline, heldSlots, step } from './leases.ts';
-import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
+import { createLeases, deadline, heldPermits, step } from './leases.ts';
+import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
-export interface SlotBook {
+export interface PermitBook {
   /** Sets the limits; those of pools that exist change at once. */
   setPlan(plan: Plan): void;
   /** The service's pool, null when it has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
-  hear(worker: WorkerProcess, message: Extract<WorkerNews, { kind: 'ask' | 'returned' }>): void;
+  receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' }>): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
   /** The worker is gone, and its connections with it. */
@@ -19,7 +19,7 @@ export interface SlotBook {
   close(): void;
 }
 
-export function createSlotBook(): SlotBook {
+export function createPermitBook(): PermitBook {
   const books = new Map<number, Leases>();
   /** By pid: a replacement has the same id as the worker it replaces, while both are alive. */
   const workers = new Map<number, WorkerProcess>();
@@ -72,12 +72,12 @@ export function createSlotBook(): SlotBook {
         wanted.add(pool);
         setLimit(pool, service.ownLimit);
       });
-      for (const [pool, book] of books) if (!wanted.has(pool) && heldSlots(book) === 0) books.delete(pool);
+      for (const [pool, book] of books) if (!wanted.has(pool) && heldPermits(book) === 0) books.delete(pool);
       schedule();
     },
     poolOf,
-    hear(worker, message) {
-      // What it said before it died may still arrive; slots granted to the dead would be lost.
+    receive(worker, message) {
+      // What it said before it died may still arrive; permits granted to the dead would be lost.
       if (worker.state === 'gone') return;
       workers.set(worker.pid, worker);
       apply(message.pool, { kind: 'joined', worker: worker.pid });
@@ -86,7 +86,7 @@ export function createSlotBook(): SlotBook {
         message.pool,
         message.kind === 'ask'
           ? { kind: 'ask', worker: worker.pid, wanted: message.wanted }
-          : { kind: 'returned', worker: worker.pid, slots: message.slots, recalled: message.recalled },
+          : { kind: 'returned', worker: worker.pid, permits: message.permits, recalled: message.recalled },
       );
       schedule();
     },

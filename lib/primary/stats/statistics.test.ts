@@ -2,26 +2,26 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import { createRegistry } from '../registry.ts';
-import { createTally } from './tally.ts';
+import { createStatistics } from './statistics.ts';
 
 /** Two workers, asked for their counters; no time passes, so a refresh that waits for its deadline does not end. */
 function refreshing(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const tally = createTally(createRegistry());
+  const statistics = createStatistics(createRegistry());
   const workers = [processStandIn(1), processStandIn(2)] as const;
-  for (const worker of workers) tally.join(worker);
+  for (const worker of workers) statistics.join(worker);
   let over = false;
-  const refreshed = tally.refresh(workers, 1000).then(() => (over = true));
+  const refreshed = statistics.refresh(workers, 1000).then(() => (over = true));
   const answer = (worker: (typeof workers)[number]): void => {
     const nothing = { services: [], endpoints: [], short: {}, rssBytes: 0, reached: [], retired: [] };
-    tally.report(worker, { kind: 'counters', id: 1, ...nothing });
+    statistics.report(worker, { kind: 'counters', id: 1, ...nothing });
   };
   const isOver = async (): Promise<boolean> => {
     await Promise.resolve();
     await Promise.resolve();
     return over;
   };
-  return { tally, workers, refreshed, answer, isOver };
+  return { statistics, workers, refreshed, answer, isOver };
 }
 
 test('a refresh ends with the answer of the last worker, and two answers of one are one', async (t) => {
@@ -35,9 +35,9 @@ test('a refresh ends with the answer of the last worker, and two answers of one 
 });
 
 test('a refresh does not wait for a worker that is gone', async (t) => {
-  const { tally, workers, refreshed, answer } = refreshing(t);
+  const { statistics, workers, refreshed, answer } = refreshing(t);
   const [a, b] = workers;
   answer(a);
-  tally.leave(b);
+  statistics.leave(b);
   await refreshed;
 });

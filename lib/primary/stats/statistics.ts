@@ -6,16 +6,16 @@ import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
-import type { News, Totals } from './totals.ts';
+import type { Growth, Totals } from './totals.ts';
 import { createTotals, join, leave, report, retain, retire, workerSum } from './totals.ts';
-import type { WorkerNews, WorkerProcess } from '../workers/worker-process.ts';
+import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
-export interface Tally {
+export interface Statistics {
   /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
   readonly totals: Totals;
   join(worker: WorkerProcess): void;
   /** Takes a worker's report; returns what has changed since its last one. */
-  report(worker: WorkerProcess, counters: Extract<WorkerNews, { kind: 'counters' }>): News;
+  report(worker: WorkerProcess, counters: Extract<WorkerMessage, { kind: 'counters' }>): Growth;
   /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
   leave(worker: WorkerProcess): number;
   /** Forgets all other services and backends. */
@@ -30,7 +30,7 @@ export interface Tally {
   rssBytes(worker: WorkerProcess): number;
 }
 
-export function createTally(registry: Registry): Tally {
+export function createStatistics(registry: Registry): Statistics {
   const totals = createTotals(registry);
   const rss = new Map<number, number>();
   /** Refreshes under way: whose answers each still waits for. */
@@ -47,7 +47,7 @@ export function createTally(registry: Registry): Tally {
     note(own, what, count, performance.now(), Date.now());
   }
 
-  function rememberAll({ outcomes }: News, short: Readonly<Record<string, number>>): void {
+  function rememberAll({ outcomes }: Growth, short: Readonly<Record<string, number>>): void {
     for (const { service, address, what, count } of outcomes) {
       remember(service, address, what, count);
       // Only backends count these, and they say as much about the service.
@@ -69,11 +69,11 @@ export function createTally(registry: Registry): Tally {
     report(worker, counters) {
       const { id, short, rssBytes, retired } = counters;
       if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
-      const news = report(totals, worker.pid, counters);
+      const fresh = report(totals, worker.pid, counters);
       if (retired.length > 0) retire(totals, worker.pid, retired);
-      rememberAll(news, short);
+      rememberAll(fresh, short);
       if (id !== null) answered(id, worker.pid);
-      return news;
+      return fresh;
     },
     leave(worker) {
       const { active } = workerSum(totals, worker.pid).clients;

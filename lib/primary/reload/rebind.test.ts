@@ -7,7 +7,7 @@ import type { BoundHandle } from '../../engine/engine.ts';
 import { processStandIn, type StandIn } from '../../testing/process-stand-in.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import type { Log } from '../log/log.ts';
-import { serveAgain, switchOver, type Numbered, type SwitchParts } from './switch-over.ts';
+import { serveAgain, rebind, type Numbered, type RebindParts } from './rebind.ts';
 
 function numbered(number: number, bindAddress: string): Numbered {
   const { plan } = parseConfig(
@@ -34,7 +34,7 @@ function scene(...broken: readonly string[]) {
     done.push(step);
     return broken.includes(step);
   };
-  const parts: SwitchParts = {
+  const parts: RebindParts = {
     log,
     generationOf: (number, plan, binding) => ({
       number,
@@ -90,31 +90,31 @@ const BACK = ['retire all', 'keep 127.0.0.1:9', 'bind 1', 'start 1'];
 
 test('new workers stand by before the old ones close, and get the new sockets at once', async () => {
   const { parts, done } = scene();
-  assert.equal(await switchOver(FROM, TO, parts), null);
+  assert.equal(await rebind(FROM, TO, parts), null);
   assert.deepEqual(done, [...SWITCH, 'start 2']);
 });
 
 test('when the new workers do not come up nothing has happened to the old ones', async () => {
   const { parts, done } = scene('stand by 2');
-  assert.equal((await switchOver(FROM, TO, parts))?.what_happened, 'the workers did not come up: no memory');
+  assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'the workers did not come up: no memory');
   assert.deepEqual(done, ['stand by 2']);
 });
 
 test('when the new address cannot be bound those that stand by are ended, and the old one is served again', async () => {
   const { parts, done } = scene('bind 2');
-  assert.equal((await switchOver(FROM, TO, parts))?.what_happened, 'cannot listen on 0.0.0.0:9: EADDRINUSE');
+  assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'cannot listen on 0.0.0.0:9: EADDRINUSE');
   assert.deepEqual(done, [...SWITCH, 'kill 21', 'kill 22', ...BACK]);
 });
 
 test('when the new workers do not start with the new sockets the old address is served again', async () => {
   const { parts, done } = scene('start 2');
-  assert.match((await switchOver(FROM, TO, parts))?.what_happened ?? '', /did not start with the new address/);
+  assert.match((await rebind(FROM, TO, parts))?.what_happened ?? '', /did not start with the new address/);
   assert.deepEqual(done, [...SWITCH, 'start 2', ...BACK]);
 });
 
 test('when the old address cannot be bound again either, that is told as an error', async () => {
   const { parts, done } = scene('bind 2', 'bind 1');
-  assert.equal((await switchOver(FROM, TO, parts))?.what_happened, 'cannot listen on 0.0.0.0:9: EADDRINUSE');
+  assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'cannot listen on 0.0.0.0:9: EADDRINUSE');
   assert.deepEqual(done, [...SWITCH, 'kill 21', 'kill 22', ...BACK.slice(0, 3), 'listener.lost']);
 });
 

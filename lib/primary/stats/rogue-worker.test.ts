@@ -10,8 +10,8 @@ import type { ToWorker } from '../../ipc/messages.ts';
 import { createEvents } from '../log/events.ts';
 import { createLog, type Log, type Sink } from '../log/log.ts';
 import { createServices } from '../upstream/services.ts';
-import { createSlotBook } from '../limits/slot-book.ts';
-import { createTally } from './tally.ts';
+import { createPermitBook } from '../limits/permits.ts';
+import { createStatistics } from './statistics.ts';
 import { createRegistry } from '../registry.ts';
 import { instanceSum } from './totals.ts';
 import { anyText } from '../../testing/any-text.ts';
@@ -28,7 +28,7 @@ const count = fc.oneof(
 const silence = (): void => undefined;
 const quiet: Log = { debug: silence, info: silence, warn: silence, error: silence, for: () => quiet };
 
-test('no pool, no wish and no return is so large that more slots are out than there are', () => {
+test('no pool, no wish and no return is so large that more permits are out than there are', () => {
   assert.ok(plan !== null);
   const messages = fc.array(
     fc.oneof(
@@ -36,7 +36,7 @@ test('no pool, no wish and no return is so large that more slots are out than th
       fc.record({
         kind: fc.constant('returned'),
         pool: fc.oneof(fc.constant(0), count),
-        slots: count,
+        permits: count,
         recalled: fc.boolean(),
       }),
     ),
@@ -44,26 +44,26 @@ test('no pool, no wish and no return is so large that more slots are out than th
   );
   fc.assert(
     fc.property(messages, (all) => {
-      const book = createSlotBook();
+      const book = createPermitBook();
       book.setPlan(plan);
       let granted = 0;
       const mad = processStandIn(1, (message: ToWorker) => {
-        if (message.kind === 'slots') granted += message.granted;
+        if (message.kind === 'permits') granted += message.granted;
       });
       let sane = 0;
       const other = processStandIn(2, (message) => {
-        if (message.kind === 'slots') sane += message.granted;
+        if (message.kind === 'permits') sane += message.granted;
       });
       for (const message of all) {
         const checked = toPrimary(message);
         assert.ok(checked !== null && (checked.kind === 'ask' || checked.kind === 'returned'));
-        book.hear(mad, checked);
+        book.receive(mad, checked);
       }
       assert.ok(Number.isSafeInteger(granted) && granted >= 0);
       // The mad one dies: all that it had is free again, for one who is well.
       mad.state = 'gone';
       book.forget(mad);
-      for (let i = 0; i < 20; i++) book.hear(other, { kind: 'ask', pool: 0, wanted: 10 });
+      for (let i = 0; i < 20; i++) book.receive(other, { kind: 'ask', pool: 0, wanted: 10 });
       assert.equal(sane, 10, 'exactly the limit');
       book.close();
     }),
@@ -88,19 +88,19 @@ test('no counters make the totals fall, negative or infinite', () => {
       const registry = createRegistry();
       registry.service('default');
       registry.endpoint('default', '127.0.0.1:1');
-      const tally = createTally(registry);
+      const statistics = createStatistics(registry);
       const mad = processStandIn(1);
-      tally.join(mad);
-      let before = instanceSum(tally.totals).clients.accepted_total;
+      statistics.join(mad);
+      let before = instanceSum(statistics.totals).clients.accepted_total;
       for (const each of reports) {
-        tally.report(mad, { kind: 'counters', ...each });
-        const after = instanceSum(tally.totals).clients.accepted_total;
+        statistics.report(mad, { kind: 'counters', ...each });
+        const after = instanceSum(statistics.totals).clients.accepted_total;
         assert.ok(after >= before && Number.isFinite(after));
-        assert.ok(Number.isFinite(tally.rssBytes(mad)));
+        assert.ok(Number.isFinite(statistics.rssBytes(mad)));
         before = after;
       }
-      assert.ok(Number.isFinite(tally.leave(mad)));
-      assert.equal(instanceSum(tally.totals).clients.active, 0, 'what a mad worker had open goes with it');
+      assert.ok(Number.isFinite(statistics.leave(mad)));
+      assert.equal(instanceSum(statistics.totals).clients.active, 0, 'what a mad worker had open goes with it');
     }),
   );
 });

@@ -22,7 +22,7 @@ interface Deadline {
   readonly timer: NodeJS.Timeout | undefined;
 }
 
-export function createDeadlines(): Deadlines {
+export function createDrainDeadlines(): Deadlines {
   const deadlines = new Map<WorkerProcess, Deadline>();
   return {
     set(worker, timeoutMs, why) {

@@ -3,7 +3,7 @@
 // are up before it begins and wait for nothing but their sockets; established connections go on all the same.
 
 import type { Plan } from '../../../config/plan.ts';
-import type { Triplet } from '../../control/protocol.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Binding, Listening } from '../listen/listening.ts';
 import type { Log } from '../log/log.ts';
@@ -15,7 +15,7 @@ export interface Numbered {
   readonly number: number;
 }
 
-export interface SwitchParts {
+export interface RebindParts {
   readonly log: Log;
   readonly listening: Pick<Listening, 'wantedBy' | 'keepOnly' | 'bindFor'>;
   readonly fleet: Pick<Fleet, 'standBy' | 'start' | 'retireAll'>;
@@ -26,7 +26,7 @@ export interface SwitchParts {
 const RELEASE_MS = 3000;
 
 /** Returns why it failed; the old listeners then serve as before, or again. */
-export async function switchOver(from: Numbered, to: Numbered, parts: SwitchParts): Promise<Triplet | null> {
+export async function rebind(from: Numbered, to: Numbered, parts: RebindParts): Promise<Diagnosis | null> {
   const { listening, fleet, log } = parts;
   const unbound: Binding = { ok: true, listeners: [] };
   const standing = await fleet.standBy(parts.generationOf(to.number, to.plan, unbound));
@@ -47,7 +47,7 @@ export async function switchOver(from: Numbered, to: Numbered, parts: SwitchPart
 }
 
 /** Whoever serves now gives way to new workers of a plan that was served before. */
-export async function serveAgain({ plan, number }: Numbered, parts: SwitchParts): Promise<void> {
+export async function serveAgain({ plan, number }: Numbered, parts: RebindParts): Promise<void> {
   const { listening, fleet, log } = parts;
   fleet.retireAll();
   listening.keepOnly(await listening.wantedBy(plan));

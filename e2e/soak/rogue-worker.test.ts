@@ -20,8 +20,8 @@ const MADNESS = `
   const values = [null, undefined, -1, 0, 1, 0.5, 2 ** 53, -(2 ** 53), 1e308, '', 'x', '__proto__', 'toString', [], {}, [[]],
     { length: 1e9 }, true, 'a'.repeat(10_000), Array(500).fill(1e300), Array(500).fill(-1)];
   const kinds = ['hello', 'listening', 'listen_failed', 'ask', 'returned', 'counters', 'connect_failed', 'log',
-    'records_dropped', 'table', 'slots', 'nonsense', '__proto__', null];
-  const keys = ['engine', 'note', 'service', 'code', 'pool', 'wanted', 'slots', 'recalled', 'id', 'values', 'rssBytes', 'backend',
+    'records_dropped', 'snapshot', 'permits', 'nonsense', '__proto__', null];
+  const keys = ['engine', 'note', 'service', 'code', 'pool', 'wanted', 'permits', 'recalled', 'id', 'services', 'endpoints', 'retired', 'listener', 'rssBytes', 'endpoint',
     'count', 'cause', 'lines', 'dropped', 'began', 'reached'];
   let state = process.pid;
   const random = (of) => of[(state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % of.length];

@@ -3,7 +3,7 @@
 /** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
 const CLOSE_MS = 1000;
 
-export interface Boom {
+export interface Destination {
   readonly file: string | null;
   readonly fd: number;
   write(lines: Buffer): boolean;
@@ -17,10 +17,10 @@ export interface Boom {
 }
 
 /** Resolves once it has its file. */
-export function opened(boom: Boom): Promise<Boom> {
+export function opened(destination: Destination): Promise<Destination> {
   return new Promise((resolve, reject) => {
-    boom.once('ready', () => resolve(boom));
-    boom.once('error', reject);
+    destination.once('ready', () => resolve(destination));
+    destination.once('error', reject);
   });
 }
 
@@ -28,24 +28,24 @@ export function opened(boom: Boom): Promise<Boom> {
  * Ends one that is given up. Not by destroy() alone: with a write under way and more behind it sonic-boom would throw where
  * nobody can catch it.
  */
-export function letGo(boom: Boom): void {
-  boom.once('error', () => boom.destroy());
+export function letGo(destination: Destination): void {
+  destination.once('error', () => destination.destroy());
   try {
-    boom.end();
+    destination.end();
   } catch {
     // It is destroyed already.
   }
 }
 
 /** Settles when all that waits is written, cannot be written, or its time is over. */
-export function isTaken(boom: Boom): Promise<void> {
+export function isTaken(destination: Destination): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, CLOSE_MS);
     const end = (): void => {
       clearTimeout(late);
       resolve();
     };
-    boom.once('drain', end);
-    boom.once('error', end);
+    destination.once('drain', end);
+    destination.once('error', end);
   });
 }

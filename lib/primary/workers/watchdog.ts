@@ -2,7 +2,7 @@
 // away. Those that drain are watched as well: their connections are dead with them, and nothing else might ever end them.
 
 import type { Log } from '../log/log.ts';
-import { tellHung } from './worker-log.ts';
+import { logHung } from './worker-log.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** Silent for so long, a worker hangs. */
@@ -19,9 +19,9 @@ export function watchForHung(log: Log, workers: () => readonly WorkerProcess[]):
     // When this process was itself stopped or starved, the workers' messages are still unread.
     if (late) return;
     for (const worker of workers()) {
-      const { state, heardAt } = worker;
-      if ((state !== 'ready' && state !== 'draining') || now - heardAt < HEARTBEAT_LOST_MS) continue;
-      tellHung(log, worker, now - heardAt);
+      const { state, lastMessageAt } = worker;
+      if ((state !== 'ready' && state !== 'draining') || now - lastMessageAt < HEARTBEAT_LOST_MS) continue;
+      logHung(log, worker, now - lastMessageAt);
       worker.kill();
     }
   }, WATCH_MS);

@@ -1,0 +1,36 @@
+// What happens to a backend: probes, workers' reports and DNS.
+
+import type { ConnectFailure } from '../../engine/engine.ts';
+import type { Cause, Evidence } from './health/evidence.ts';
+
+/** `wall` is Date.now() when it was heard of, `began` when its attempt began, monotonic. */
+export type BackendEvent =
+  | {
+      readonly kind: 'passed';
+      readonly backend: number;
+      /** A client's connect counts as a check. */
+      readonly source: Evidence['source'];
+      /** null: where clients are sent already. */
+      readonly ip: string | null;
+      readonly began: number;
+      readonly wall: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly backend: number;
+      readonly cause: Cause;
+      readonly began: number;
+      readonly wall: number;
+    }
+  /** A worker's report: `count` failures of one cause at about the same instant. */
+  | {
+      readonly kind: 'connect_failed';
+      readonly backend: number;
+      readonly cause: ConnectFailure;
+      readonly count: number;
+      readonly guarded: boolean;
+      /** Of the latest of them. */
+      readonly began: number;
+      readonly wall: number;
+    }
+  | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number };
