@@ -62,7 +62,8 @@ test('under sanitizers the contract holds and a storm does no harm', { skip, tim
   if (!leaks) t.diagnostic('LeakSanitizer cannot trace here: leaks are not looked for');
 
   for (const [file, parts] of [
-    ['contract', 'relay|close|decide|pressure'],
+    ['contract', 'relay|close|decide|pressure|targets'],
+    ['contract-first', 'inspect|preamble'],
     ['contract-trouble', 'idle|half-closed|keepalive|leave|stop'],
   ]) {
     await t.test(`${file}: ${parts}`, async () => {

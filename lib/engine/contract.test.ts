@@ -1,5 +1,5 @@
 // What engine.ts promises, held against every engine that can run here: bytes, ends and decisions. The rest is in
-// contract-trouble.test.ts, because the two together take longer than one file should.
+// contract-first.test.ts and contract-trouble.test.ts, because together they take longer than one file should.
 
 import { closeTests } from '../testing/engine/close.ts';
 import { decideTests } from '../testing/engine/decide.ts';
@@ -8,4 +8,10 @@ import { pressureTests } from '../testing/engine/pressure.ts';
 import { relayTests } from '../testing/engine/relay.ts';
 import { targetsTests } from '../testing/engine/targets.ts';
 
-hold({ relay: relayTests, close: closeTests, decide: decideTests, pressure: pressureTests, targets: targetsTests });
+hold({
+  relay: relayTests,
+  close: closeTests,
+  decide: decideTests,
+  pressure: pressureTests,
+  targets: targetsTests,
+});

@@ -7,6 +7,7 @@
 // Life of a connection, as the policy sees it:
 //
 //   accepted ─┬─► target ≥ 0 ──► (failed ──► target ≥ 0)* ──► connected ──► ended
+//             ├─► INSPECT ──► (inspected ──► MORE)* ──► inspected ──► target, WAIT or REFUSE     (as from `accepted`)
 //             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
 //             └─► REFUSE ─────────────────────────────────────────────────► ended
 //
@@ -23,8 +24,23 @@
 
 /** Instead of a target: close this client at once (with a reset, so that it cannot take it for a clean end). */
 export const REFUSE = -1;
-/** Instead of a target, from `accepted` only: hold the client, unread, until `decide` is called. */
+/** Instead of a target, from `accepted` and `inspected` only: hold the client, unread, until `decide` is called. */
 export const WAIT = -2;
+/** Instead of a target, from `accepted` only, of a listener that has `inspect`: show the client's first bytes. */
+export const INSPECT = -3;
+/** Instead of a target, from `inspected` only: show the first bytes again, when there are more. */
+export const MORE = -4;
+
+/** What the policy is shown of a client's first bytes. The order is part of the native engine's protocol. */
+export const INSPECTIONS = [
+  'bytes', // so many so far
+  'full', // as many as the listener allows: MORE would be REFUSE, unless some are taken
+  'ended', // the client has ended: MORE would be REFUSE, unless some are taken
+  'late', // the listener's time is over, also without a byte: MORE would be REFUSE, unless some are taken
+] as const;
+export type InspectionCode = 0 | 1 | 2 | 3;
+/** Of first bytes that are inspected, and of a preamble. */
+export const FIRST_BYTES_AT_MOST = 32 * 1024;
 
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
@@ -47,15 +63,27 @@ export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /**
  * The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for
- * clientAddress().
+ * clientAddress() and, within `inspected`, take().
  */
 export interface Policy {
-  /** A client was accepted on `listener`. Returns a target, REFUSE or WAIT. */
+  /** A client was accepted on `listener`. Returns a target, REFUSE, WAIT or INSPECT. */
   accepted(connection: number, listener: number): number;
+  /**
+   * The first bytes that a client has sent: all that have come, again with each that come. They stay the client's, to
+   * be relayed like any other, but for those that are taken. `bytes` is valid during the call only. Returns a target,
+   * REFUSE, WAIT or MORE. Without it INSPECT is REFUSE.
+   */
+  inspected?(connection: number, bytes: Uint8Array, inspection: InspectionCode): number;
   /** Connecting to the target last named failed. Returns the next target, or REFUSE to give up. */
   failed(connection: number, cause: ConnectFailureCode): number;
   /** The backend is connected; relaying begins. */
   connected(connection: number): void;
+  /**
+   * Of a service that has `preamble`, right after `connected`: what the backend is sent before the client's first byte,
+   * and though the client never sends one. Not counted as relayed. Null: nothing. The connection is cut when it is
+   * longer than FIRST_BYTES_AT_MOST, for the backend would take the client's bytes for it.
+   */
+  preamble?(connection: number): Uint8Array | null;
   /**
    * The connection is over and the id free. Bytes are what was relayed: `bytesIn` client → backend, `bytesOut` backend
    * → client.
@@ -68,6 +96,11 @@ export interface ListenerSettings {
   readonly backlog: number;
   /** As of ServiceSettings, towards clients: the sockets of a listener's clients inherit it. */
   readonly keepaliveMs: number;
+  /**
+   * How many of a client's first bytes the policy may be shown, at most FIRST_BYTES_AT_MOST, and how long after it was
+   * accepted it is asked a last time. Precision: early never, late by at most a second.
+   */
+  readonly inspect?: { readonly bytes: number; readonly ms: number };
 }
 
 /** What holds for a connection from its first target on, for as long as it leads to one of the service's. */
@@ -93,6 +126,8 @@ export interface ServiceSettings {
    * idleMs.
    */
   readonly halfClosedMs: number;
+  /** The policy is asked for a preamble; see there. */
+  readonly preamble?: boolean;
 }
 
 /** A bound, not yet closed listening socket as node:cluster hands it over: libuv's TCP handle. */
@@ -139,6 +174,11 @@ export interface Engine {
    * fails; the handle is then closed. `listener` is any small integer not in use.
    */
   listen(listener: number, handle: BoundHandle, settings: ListenerSettings): void;
+  /**
+   * Within `inspected`, of the connection that it is about: takes away the first of the bytes that it was shown. They
+   * are not relayed and not counted. Throws when there are not so many.
+   */
+  take(connection: number, bytes: number): void;
   /** Answers WAIT: a target or REFUSE. Must be called outside the policy's callbacks. */
   decide(connection: number, target: number): void;
   /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */

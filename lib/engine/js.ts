@@ -12,11 +12,12 @@ import type {
   Exhaustion,
   Whose,
 } from './engine.ts';
-import { WAIT } from './engine.ts';
+import { INSPECT, WAIT } from './engine.ts';
 import { peerText, systemError, tcpHandle } from './handles.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
 import type { Core } from './js/core.ts';
+import { inspect } from './js/first.ts';
 import { queuesOf } from './js/kernel.ts';
 import { listen } from './js/listener.ts';
 import type { Listener } from './js/listener.ts';
@@ -81,7 +82,14 @@ class JsEngine implements Engine, Core {
     this.#sweeper.start();
     const target = this.policy.accepted(id, listener.id);
     if (target === WAIT) this.watch(connection);
+    else if (target === INSPECT) inspect(connection);
     else connection.decided(target);
+  }
+
+  take(id: number, bytes: number): void {
+    const connection = this.#connections[id];
+    if (!connection?.first) throw new Error('Cannot take bytes: not so many are being inspected');
+    connection.first.take(bytes);
   }
 
   decide(id: number, target: number): void {
@@ -104,7 +112,7 @@ class JsEngine implements Engine, Core {
       if (connection.stage === 'open' || connection.stage === 'over') continue;
       // Nothing is read from a client without a backend; that its peer's name is gone is how its reset shows.
       if (connection.handle.getpeername({}) !== 0) connection.clientGone();
-      else if (connection.stage === 'connecting' && punctual && connection.isLate(now)) connection.timedOut();
+      else if (connection.stage !== 'waiting' && punctual && connection.isLate(now)) connection.timedOut();
       else this.watch(connection);
     }
     return this.#watched.length > 0;

@@ -280,6 +280,9 @@ test(
   async () => {
     const args = ['--test-name-pattern=^native: (relay|close)', '--test-reporter=tap'];
     assert.equal(await run('./contract.test.js', {}, args, small), '');
+    // A preamble is sent whole by one call anywhere else.
+    const first = ['--test-name-pattern=^native: (inspect|preamble)', '--test-reporter=tap'];
+    assert.equal(await run('./contract-first.test.js', {}, first, small), '');
     // This file, for its storm alone: in thousands of rounds several messages go in part, or not at all, by one call.
     const alone = ['--test-name-pattern=^a storm', '--test-reporter=tap'];
     assert.equal(await run('./native.test.js', {}, alone, small), '');

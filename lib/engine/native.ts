@@ -1,46 +1,10 @@
-// The native engine: finds the addon built from native/ and puts the seam over it. The addon asks with numbers and
+// The native engine: puts the seam over the addon. The addon asks with numbers and
 // writes what needs no answer into `records`, which are read here, in order, before the question that came with them.
-import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { CONNECT_FAILURES, ENDS, REFUSE } from './engine.ts';
-import type { ConnectFailureCode, CreateEngine, EndCode, Engine, Policy, Whose } from './engine.ts';
-
-/** PROTOCOL in native/addon.c. */
-const PROTOCOL = 9;
-
-/** What native/addon.c makes. */
-interface NativeEngine extends Pick<
-  Engine,
-  'bytes' | 'route' | 'unroute' | 'decide' | 'stopAccepting' | 'clientAddress' | 'exhaustion' | 'close'
-> {
-  /** [end code or −1 for connected, connection] each. */
-  readonly records: Int32Array;
-  /** [bytes in, bytes out] of each record. */
-  readonly relayed: Float64Array;
-  /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
-  readonly clients: Int32Array;
-  service(service: number, connectTimeoutMs: number, idleMs: number, keepaliveMs: number, halfClosedMs: number): void;
-  listen(listener: number, fd: number, backlog: number, keepaliveMs: number): void;
-  /** `whose`: 0 a listener's, 1 a service's, 2 a target's. */
-  cut(whose: number, id: number): number;
-}
-
-interface Addon {
-  readonly protocol: number;
-  shareScoreboard(fd: number, row: number, rows: number): void;
-  ringError(): string;
-  create(
-    accepted: (records: number, count: number) => void,
-    failed: (records: number, connection: number, cause: number) => number,
-    told: (records: number) => void,
-  ): NativeEngine;
-}
-
-/** By file, each loaded once: every load has a loop of its own, and of two in one thread neither would sleep. */
-const addons = new Map<string, Addon>();
+import { loadAddon } from './addon.ts';
+import type { Addon, NativeEngine } from './addon.ts';
+import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
+import type { ConnectFailureCode, CreateEngine, EndCode, Engine, InspectionCode, Policy, Whose } from './engine.ts';
 
 export type NativeLoad =
   | {
@@ -56,49 +20,17 @@ export type NativeLoad =
     }
   | { readonly ok: false; readonly reason: string };
 
-/** Loads the addon. `reason` completes "the native engine is not used: …". */
+/** `reason` completes "the native engine is not used: …". */
 export function loadNativeEngine(): NativeLoad {
-  if (process.platform !== 'linux') return { ok: false, reason: `it is for Linux, this is ${process.platform}` };
-  const file = find();
-  if (file === null) {
-    return { ok: false, reason: `there is no addon for linux-${process.arch}; 'npm run build:native' builds it` };
-  }
-  let addon: unknown = addons.get(file);
-  try {
-    addon ??= open(file);
-  } catch (error) {
-    return { ok: false, reason: `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` };
-  }
-  if (!isAddon(addon)) {
-    return { ok: false, reason: `${file} belongs to another version; 'npm run build:native' builds it anew` };
-  }
-  addons.set(file, addon);
+  const loaded = loadAddon();
+  if (!loaded.ok) return loaded;
+  const { addon } = loaded;
   return {
     ok: true,
     create: (policy) => over(addon, policy),
     shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
     ringError: () => addon.ringError() || null,
   };
-}
-
-function open(file: string): unknown {
-  const module: { exports: unknown } = { exports: {} };
-  process.dlopen(module, file, constants.dlopen.RTLD_NOW);
-  return module.exports;
-}
-
-/** BAL_NATIVE_ADDON, else beside the bundle (dist/), else where the unbundled tests (.build/) or sources run. */
-function find(): string | null {
-  const named = process.env['BAL_NATIVE_ADDON'];
-  if (named !== undefined && named !== '') return named;
-  const here = dirname(fileURLToPath(import.meta.url));
-  const name = `bal-linux-${process.arch}.node`;
-  const places = ['native', '../../../dist/native', '../../dist/native'];
-  return places.map((place) => join(here, place, name)).find((path) => existsSync(path)) ?? null;
-}
-
-function isAddon(value: unknown): value is Addon {
-  return typeof value === 'object' && value !== null && 'protocol' in value && value.protocol === PROTOCOL;
 }
 
 /** A policy must not throw; if it does, the engine goes on and the error is as uncaught as in a timer. */
@@ -114,6 +46,10 @@ function isEnd(code: number | undefined): code is EndCode {
 
 function isFailure(code: number): code is ConnectFailureCode {
   return code >= 0 && code < CONNECT_FAILURES.length;
+}
+
+function isInspection(code: number): code is InspectionCode {
+  return code >= 0 && code < INSPECTIONS.length;
 }
 
 function cut(native: NativeEngine, whose: Whose): number {
@@ -167,7 +103,34 @@ function over(addon: Addon, policy: Policy): Engine {
     }
   }
 
-  const native = addon.create(accepted, failed, read);
+  /** `bytes`: 4 × how many, + which of INSPECTIONS. */
+  function inspected(count: number, connection: number, bytes: number): number {
+    if (count > 0) read(count);
+    const inspection = bytes % 4;
+    try {
+      const shown = native.scratch.subarray(0, (bytes - inspection) / 4);
+      return policy.inspected?.(connection, shown, isInspection(inspection) ? inspection : 0) ?? REFUSE;
+    } catch (error) {
+      report(error);
+      return REFUSE;
+    }
+  }
+
+  function preamble(count: number, connection: number): number {
+    if (count > 0) read(count);
+    try {
+      const bytes = policy.preamble?.(connection) ?? null;
+      if (bytes === null) return 0;
+      if (bytes.length > FIRST_BYTES_AT_MOST) return -1;
+      native.scratch.set(bytes);
+      return bytes.length;
+    } catch (error) {
+      report(error);
+      return -1;
+    }
+  }
+
+  const native = addon.create(accepted, failed, read, inspected, preamble);
   const { records, relayed, clients } = native;
   return {
     name: 'native',
@@ -177,18 +140,19 @@ function over(addon: Addon, policy: Policy): Engine {
     get active() {
       return active;
     },
-    service(service, { connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs }) {
-      native.service(service, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs);
+    service(service, { connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, preamble: asks = false }) {
+      native.service(service, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, asks ? 1 : 0);
     },
     route: (target, service, ip, port) => native.route(target, service, ip, port),
     unroute: (target) => native.unroute(target),
-    listen(listener, handle, { backlog, keepaliveMs }) {
+    listen(listener, handle, { backlog, keepaliveMs, inspect }) {
       try {
-        native.listen(listener, handle.fd, backlog, keepaliveMs);
+        native.listen(listener, handle.fd, backlog, keepaliveMs, inspect?.bytes ?? 0, inspect?.ms ?? 0);
       } finally {
         handle.close(); // the addon has its own descriptor of the same socket
       }
     },
+    take: (connection, bytes) => native.take(connection, bytes),
     decide: (connection, target) => native.decide(connection, target),
     stopAccepting: () => native.stopAccepting(),
     cut: (whose) => cut(native, whose),

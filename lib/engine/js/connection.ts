@@ -7,6 +7,8 @@ import { peerOf } from '../handles.ts';
 import { END, FAILURE } from './codes.ts';
 import type { Core } from './core.ts';
 import { failureOf } from '../failure.ts';
+import { look, sendFirst } from './first.ts';
+import type { FirstBytes } from './first.ts';
 import type { Queues } from './kernel.ts';
 import type { Listener } from './listener.ts';
 import { flows, isHalfClosed, isWhole } from './rest.ts';
@@ -16,7 +18,7 @@ import { Side } from './side.ts';
 import { NOWHERE } from './targets.ts';
 import type { Target } from './targets.ts';
 
-type Stage = 'waiting' | 'connecting' | 'open' | 'over';
+type Stage = 'inspecting' | 'waiting' | 'connecting' | 'open' | 'over';
 
 export class Connection {
   readonly core: Core;
@@ -31,7 +33,7 @@ export class Connection {
   backend: Side | null = null;
   bytesIn = 0;
   bytesOut = 0;
-  /** When the attempt to connect began. */
+  /** When the attempt to connect began, or before it the inspection. */
   attemptedAt = 0;
   /** Is in the list of watched connections. */
   watched = false;
@@ -49,6 +51,8 @@ export class Connection {
   /** The one named last. */
   target = NOWHERE;
   #route: Route | null = null;
+  /** The client's, while they are inspected and until they are relayed. */
+  first: FirstBytes | null = null;
 
   constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
     this.core = core;
@@ -96,27 +100,32 @@ export class Connection {
       return;
     }
     this.stage = 'open';
-    this.client = new Side(this, this.handle);
+    this.client ??= new Side(this, this.handle);
     this.core.policy.connected(this.id);
-    this.client.socket.startReading();
+    if (!sendFirst(this, this.client, backend)) {
+      this.#finish(END.cut);
+      return;
+    }
+    if (!this.client.quiet) this.client.socket.startReading();
     backend.socket.startReading();
+  }
+
+  count(way: 'in' | 'out', count: number): void {
+    if (way === 'in') this.bytesIn += count;
+    else this.bytesOut += count;
+    this.core.targets.count(this.target, way, count);
   }
 
   /** Passes on what was just read; false when `from` is to stop reading. */
   relay(from: Side, count: number): boolean {
     const { client, backend, core } = this;
-    if (client === null || backend === null) return false;
-    let to = client;
-    let counter = 2 * this.target.id;
-    if (from === client) {
-      to = backend;
-      this.bytesIn += count;
-    } else {
-      this.bytesOut += count;
-      counter++;
+    if (this.stage === 'inspecting') {
+      this.first?.add(core.buffers.read(null, count));
+      return look(this, false);
     }
-    const { bytes } = core.targets;
-    bytes[counter] = (bytes[counter] ?? 0) + count;
+    if (client === null || backend === null) return false;
+    const to = from === client ? backend : client;
+    this.count(from === client ? 'in' : 'out', count);
     this.moved = true;
     core.lastReader = from;
     to.send(from, count);
@@ -130,7 +139,7 @@ export class Connection {
     this.moved = true;
     if (from === null) return;
     from.stalled = false;
-    from.socket.startReading();
+    if (!from.over) from.socket.startReading();
   }
 
   /** The side has sent its FIN. All that came before it is written, for a side is not read from while it is stalled. */
@@ -147,6 +156,10 @@ export class Connection {
       return;
     }
     side.over = true;
+    if (this.stage === 'inspecting') {
+      look(this, false);
+      return;
+    }
     const to = this.#opposite(side);
     if (to === null) return;
     this.moved = true;
@@ -156,7 +169,7 @@ export class Connection {
   }
 
   sideBroke(side: Side, error: NodeJS.ErrnoException): void {
-    if (this.stage === 'open') this.sideLost(side);
+    if (this.stage === 'open' || this.stage === 'inspecting') this.sideLost(side);
     else if (this.stage === 'connecting') {
       const cause = failureOf(error);
       if (cause === 'local') this.core.exhausted(error);
@@ -166,17 +179,23 @@ export class Connection {
 
   /** The side was reset, or its network failed. */
   sideLost(side: Side): void {
-    this.#finish(side === this.client ? END.client_reset : END.backend_reset);
+    if (this.stage === 'inspecting') this.clientGone();
+    else this.#finish(side === this.client ? END.client_reset : END.backend_reset);
   }
 
-  /** The time for connecting to the backend is over. */
+  /** The time for connecting to the backend, or for the inspection, is over. */
   timedOut(): void {
-    this.backend?.socket.close();
-    this.#failed('timeout');
+    if (this.stage === 'inspecting') look(this, true);
+    else {
+      this.backend?.socket.close();
+      this.#failed('timeout');
+    }
   }
 
   isLate(now: number): boolean {
-    return now - this.attemptedAt >= this.target.service.settings.connectTimeoutMs;
+    const { inspect } = this.listener.settings;
+    const { connectTimeoutMs } = this.target.service.settings;
+    return now - this.attemptedAt >= (this.stage === 'inspecting' && inspect ? inspect.ms : connectTimeoutMs);
   }
 
   clientGone(): void {
@@ -215,14 +234,8 @@ export class Connection {
     const { client, backend } = this;
     this.stage = 'over';
     if (client === null) this.handle.reset(ignore);
-    else if (clean) client.socket.close();
-    else client.socket.reset();
-    if (backend !== null) {
-      if (clean) backend.socket.close();
-      else backend.socket.reset();
-      backend.release();
-    }
-    client?.release();
+    else client.close(clean);
+    backend?.close(clean);
     this.#leadTo(NOWHERE);
     this.core.over(this, how);
   }

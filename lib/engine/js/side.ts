@@ -40,6 +40,12 @@ export class Side implements Receiver {
     if (this.busy && from.#own === null) this.#lent = buffers.lend();
   }
 
+  /** Sends what no side has read just now. */
+  sendFirst(bytes: Uint8Array): void {
+    this.#sends++;
+    this.busy = !this.socket.send(bytes);
+  }
+
   /** Passes the opposite side's FIN on. */
   finish(): void {
     this.finished = true;
@@ -105,8 +111,10 @@ export class Side implements Receiver {
     this.#connection.sideWritten(this);
   }
 
-  /** Hands all buffers back, once the socket is closed. */
-  release(): void {
+  /** With a FIN or with a reset; hands all buffers back. */
+  close(clean: boolean): void {
+    if (clean) this.socket.close();
+    else this.socket.reset();
     this.#returnLent();
     if (this.#own !== null) this.#connection.core.buffers.disown(this.#own);
     this.#own = null;

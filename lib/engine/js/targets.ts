@@ -72,6 +72,11 @@ export class Targets {
     return true;
   }
 
+  count({ id }: Target, way: 'in' | 'out', count: number): void {
+    const at = way === 'in' ? 2 * id : 2 * id + 1;
+    this.bytes[at] = (this.bytes[at] ?? 0) + count;
+  }
+
   #makeRoom(id: number): void {
     let length = this.bytes.length;
     while (length <= 2 * id + 1) length *= 2;

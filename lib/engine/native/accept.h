@@ -9,10 +9,11 @@ struct listener {
   struct listener *next;
   int fd; // -1: no longer accepting
   int32_t id;
-  uint32_t keepalive_ms; // 0: clients are not probed
-  uint32_t live;         // its connections
-  uint32_t accepted;     // since it last moved to the end of the kernel's queue of waiters
-  int8_t talks_first;    // > 0: clients have mostly sent something by the time they are accepted
+  uint32_t keepalive_ms;              // 0: clients are not probed
+  uint32_t inspect_bytes, inspect_ms; // 0: the policy does not see first bytes
+  uint32_t live;                      // its connections
+  uint32_t accepted;                  // since it last moved to the end of the kernel's queue of waiters
+  int8_t talks_first;                 // > 0: clients have mostly sent something by the time they are accepted
   uint8_t since_probe;
   uint8_t burst;       // clients to accept in one go
   uint32_t last_round; // in which it was due

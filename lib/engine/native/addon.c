@@ -1,12 +1,15 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
-//   shareScoreboard(fd, row, rows)               the other workers are seen from now on; `fd` stays the caller's
+//   shareScoreboard(fd, row, rows)            the other workers are seen from now on; `fd` stays the caller's
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
-//   create(accepted, failed, told) → engine { bytes, records, relayed, clients, service, route, … }
+//   create(accepted, failed, told, inspected, preamble) → engine { bytes, records, relayed, clients, service, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
 //     failed(records, connection, cause)      → target | REFUSE
 //     told(records)
+//     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × how many are in
+//                                             `engine.scratch`, + which of INSPECTIONS it is
+//     preamble(records, connection)           → how many bytes for the backend are in `engine.scratch` now, or −1
 //   where `records` is how many records of `engine.records` and `engine.relayed` are to be read first.
 #include "addon.h"
 
@@ -15,7 +18,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 9 };
+enum { PROTOCOL = 10 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -27,10 +30,10 @@ static void engine_finalize(napi_env env, void *data, void *hint) {
 }
 
 static napi_value create(napi_env env, napi_callback_info info) {
-  napi_value argv[3], self;
-  size_t given = 3;
+  napi_value argv[5], self;
+  size_t given = 5;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < 5; i++) {
     napi_valuetype type = napi_undefined;
     if (i < given) napi_typeof(env, argv[i], &type);
     if (type == napi_function) continue;
@@ -47,7 +50,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
     return NULL;
   }
   // From here on the object owns the memory.
-  engine->told_slots = NONE;
+  engine->told_slots = engine->inspected = NONE;
   engine->loop = loop;
   engine->next = loop->engines;
   loop->engines = engine;
@@ -58,6 +61,8 @@ static napi_value create(napi_env env, napi_callback_info info) {
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
       napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&
+      napi_create_reference(env, argv[3], 1, &engine->look) == napi_ok &&
+      napi_create_reference(env, argv[4], 1, &engine->preamble) == napi_ok &&
       napi_create_reference(env, self, 1, &engine->self) == napi_ok && define_methods(env, self)) {
     return self;
   }

@@ -17,11 +17,13 @@ napi_value number(napi_env env, double value);
 /** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
 bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
              napi_ref *ref);
+/** The engine's scratch is there; false after throwing. */
+bool scratch(napi_env env, struct engine *engine);
 /** Throws an Error with the errno's name as its code. */
 void throw_errno(napi_env env, int error, const char *what);
 
 /* routes.c */
-/** service(id, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs) */
+/** service(id, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, preamble) */
 napi_value set_service(napi_env env, napi_callback_info info);
 /** route(target, service, ip, port) */
 napi_value set_route(napi_env env, napi_callback_info info);

@@ -1,6 +1,7 @@
 // What JavaScript hands over, checked, and what is handed back or thrown.
 #include "addon.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_value *argv, bool inside) {
@@ -58,11 +59,22 @@ napi_value number(napi_env env, double value) {
 bool numbers(napi_env env, napi_value self, const char *name, napi_typedarray_type type, size_t length, void *memory,
              napi_ref *ref) {
   napi_value buffer, array;
-  size_t size = type == napi_float64_array ? sizeof(double) : sizeof(int32_t);
+  size_t size = type == napi_float64_array ? sizeof(double) : type == napi_int32_array ? sizeof(int32_t) : 1;
   return napi_create_arraybuffer(env, length * size, memory, &buffer) == napi_ok &&
          napi_create_typedarray(env, type, length, buffer, 0, &array) == napi_ok &&
          napi_set_named_property(env, self, name, array) == napi_ok &&
          napi_create_reference(env, buffer, 1, ref) == napi_ok;
+}
+
+bool scratch(napi_env env, struct engine *engine) {
+  napi_value self;
+  if (engine->scratch != NULL) return true;
+  if (napi_get_reference_value(env, engine->self, &self) == napi_ok &&
+      numbers(env, self, "scratch", napi_uint8_array, FIRST_AT_MOST, &engine->scratch, &engine->scratch_ref)) {
+    return true;
+  }
+  throw_errno(env, ENOMEM, "make room for first bytes");
+  return false;
 }
 
 void throw_errno(napi_env env, int error, const char *what) {

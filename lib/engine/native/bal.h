@@ -15,6 +15,7 @@
 //   wheel.c      connect, idle and half-closed timeouts
 //   connection.c  the life of a connection: accepted, routed, open, over
 //   deadline.c   when its time is over
+//   first.c      first bytes that are inspected, and bytes of the policy's own
 //   connect.c    one attempt to reach a backend
 //   relay.c      bytes from one side to the other
 //   ring.c       the messages of a round sent together

@@ -30,6 +30,8 @@ struct link {
 
 /** What is read at a time; what is put aside at most, of all connections and of each. */
 enum { MESSAGE_BYTES = 32 * 1024, ASIDE_BYTES = 32 * 1024, ASIDE_EACH = 4096 };
+/** FIRST_BYTES_AT_MOST of engine.ts. */
+enum { FIRST_AT_MOST = 32 * 1024 };
 /** Events of a round; clients asked about in one call. */
 enum { EVENTS = 128, CLIENTS = 8 };
 /** libuv's clock may be late by a jiffy; a timeout must not be early for that. */

@@ -77,6 +77,21 @@ int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause) 
   return call(engine, engine->failed, connection, (int32_t)cause, &answer) ? answer : REFUSE;
 }
 
+int32_t js_inspected(struct engine *engine, const struct connection *c, uint32_t bytes, enum inspection why) {
+  int32_t answer;
+  engine->inspected = c->index;
+  engine->peeked = bytes;
+  bool answered = call(engine, engine->look, c->index, (int32_t)(bytes * 4 + why), &answer);
+  engine->inspected = NONE;
+  return answered ? answer : REFUSE;
+}
+
+int32_t js_preamble(struct engine *engine, uint32_t connection) {
+  int32_t bytes;
+  bool answered = call(engine, engine->preamble, connection, 0, &bytes);
+  return answered && bytes <= FIRST_AT_MOST ? bytes : -1;
+}
+
 /** Appends a record: two integers for JavaScript to read without making garbage, and the bytes as doubles. */
 static void record(struct engine *engine, int32_t kind, const struct connection *c) {
   if (unlikely(engine->loop->closing || engine->recorded == RECORDS)) return; // the latter cannot be: js_make_room()

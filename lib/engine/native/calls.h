@@ -25,6 +25,10 @@ void calls_leave(struct loop *loop);
 /** Asks where `count` clients go: engine->clients has [connection, listener] of each, answers replace connections. */
 void js_accepted(struct engine *engine, int count);
 int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause);
+/** Shows the policy what is in the scratch: a target, REFUSE, WAIT or MORE. */
+int32_t js_inspected(struct engine *engine, const struct connection *c, uint32_t bytes, enum inspection why);
+/** So many bytes for the backend are in the scratch now; < 0: the policy has failed. */
+int32_t js_preamble(struct engine *engine, uint32_t connection);
 void js_connected(struct connection *c);
 void js_ended(struct connection *c, enum end end);
 /** Room for the two records that one event can cause. Frees no slot of a live connection. */

@@ -103,7 +103,8 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
   ssize_t first = 0;
-  if (!c->watched && c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) &&
+  // A preamble comes before the client's bytes, and it is asked for once the backend is connected.
+  if (!c->watched && !service_of(c)->preamble && c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) &&
       worth_trying(target->quick, &target->since_probe) &&
       worth_trying(c->listener->talks_first, &c->listener->since_probe)) {
     first = read_first(loop, c);

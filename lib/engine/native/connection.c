@@ -67,6 +67,7 @@ static void connection_open(struct loop *loop, struct connection *c) {
   c->state = OPEN;
   deadline_open(loop, c);
   js_connected(c);
+  if (unlikely(service_of(c)->preamble) && !first_preamble(loop, c)) connection_finish(loop, c, END_CUT);
 }
 
 /** Goes where the policy says until an attempt is under way or the connection is over. */
@@ -104,6 +105,15 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
   }
 }
 
+void connection_inspect(struct loop *loop, struct connection *c, bool late) {
+  int32_t answer = first_inspect(c, late);
+  if (answer == MORE) return;
+  wheel_remove(loop, c);
+  c->state = WAITING;
+  if (answer == GONE) connection_finish(loop, c, END_CLIENT_GONE);
+  else if (answer != WAIT) connection_route(loop, c, answer);
+}
+
 void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
   wheel_remove(loop, c);
   connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
@@ -132,7 +142,13 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
 
 void connection_decided(struct loop *loop, struct connection *c, int32_t answer) {
   js_make_room(c->listener->engine);
-  if (answer != WAIT) connection_route(loop, c, answer);
+  if (unlikely(answer == INSPECT)) {
+    c->state = INSPECTED;
+    deadline_inspect(loop, c);
+    connection_inspect(loop, c, false);
+  } else if (answer != WAIT) {
+    connection_route(loop, c, answer);
+  }
   if (c->state == FREE) return;
   // Only now, so that the bytes that connect_start() has read do not raise an event.
   int error = watch(loop, c, CLIENT, 0);
@@ -165,7 +181,8 @@ void connection_event(struct loop *loop, struct connection *c, int side, uint32_
   if (events & EPOLLPRI) *flags |= URGENT;
   if (c->state == OPEN) relay(loop, c);
   // A client that only half-closed still waits for its answer; one that reset does not.
-  else if (events & (EPOLLERR | EPOLLHUP)) connection_finish(loop, c, END_CLIENT_GONE);
+  else if (events & (EPOLLERR | EPOLLHUP) && c->state != FREE) connection_finish(loop, c, END_CLIENT_GONE);
+  else if (c->state == INSPECTED) connection_inspect(loop, c, false);
 }
 
 void connection_ready(struct loop *loop, struct connection *c) {

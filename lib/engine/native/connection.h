@@ -8,9 +8,12 @@
 enum { CLIENT = 0, BACKEND = 1 };
 
 /** Answers of the policy instead of a target; see engine.ts. */
-enum { REFUSE = -1, WAIT = -2 };
-/** Instead of a target that the policy named and that leads nowhere. */
-enum { NOWHERE = INT32_MIN };
+enum { REFUSE = -1, WAIT = -2, INSPECT = -3, MORE = -4 };
+/** Instead of a target that the policy named and that leads nowhere; instead of an answer: the client is gone. */
+enum { NOWHERE = INT32_MIN, GONE = INT32_MIN + 1 };
+
+/** INSPECTIONS of engine.ts, in its order. */
+enum inspection { FIRST_BYTES, FULL, AT_ITS_END, LATE };
 
 /** CONNECT_FAILURES of engine.ts, in its order. */
 enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_UNREACHABLE, CAUSE_RESET, CAUSE_LOCAL, CAUSE_OTHER };
@@ -29,6 +32,7 @@ enum end {
 
 enum state {
   FREE,       // the slot holds no connection
+  INSPECTED,  // the client's first bytes are looked at, and more are to come
   WAITING,    // the policy is being asked, or said WAIT
   DECIDED,    // decide() named a target, or many attempts in a row failed at once: goes on from the ready list
   CONNECTING, // an attempt is under way
@@ -109,6 +113,8 @@ void connection_event(struct loop *loop, struct connection *c, int side, uint32_
 void connection_ready(struct loop *loop, struct connection *c);
 /** The attempt under way has failed. */
 void connection_failed(struct loop *loop, struct connection *c, enum cause cause);
+/** More of the client's first bytes have come, or it is `late`. */
+void connection_inspect(struct loop *loop, struct connection *c, bool late);
 /** Ends a connection at once. Whatever `end` is not clean resets both sides. */
 void connection_finish(struct loop *loop, struct connection *c, enum end end);
 /**
@@ -118,6 +124,8 @@ void connection_finish(struct loop *loop, struct connection *c, enum end end);
 bool connection_leave(struct loop *loop, struct connection *c, enum end end);
 
 /* deadline.c */
+/** First bytes are waited for. */
+void deadline_inspect(struct loop *loop, struct connection *c);
 /** An attempt to connect is under way. */
 void deadline_connect(struct loop *loop, struct connection *c);
 /** It is open: nothing has moved yet. */

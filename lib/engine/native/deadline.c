@@ -14,6 +14,8 @@ static void put(struct loop *loop, struct connection *c, uint32_t delay) {
   wheel_add(loop, c, c->last, delay);
 }
 
+void deadline_inspect(struct loop *loop, struct connection *c) { put(loop, c, c->listener->inspect_ms); }
+
 void deadline_connect(struct loop *loop, struct connection *c) { put(loop, c, service_of(c)->connect_ms); }
 
 void deadline_open(struct loop *loop, struct connection *c) {
@@ -77,6 +79,9 @@ void deadline_due(struct loop *loop, struct connection *c) {
   js_make_room(c->listener->engine);
   if (c->state == OPEN) {
     open_due(loop, c);
+  } else if (c->state == INSPECTED) {
+    if (was_silent_for(loop, c, c->listener->inspect_ms)) connection_inspect(loop, c, true);
+    else deadline_inspect(loop, c);
   } else if (c->state != CONNECTING) {
     return;
   } else if ((uint32_t)loop->now - c->last < service_of(c)->connect_ms + CLOCK_MS) {

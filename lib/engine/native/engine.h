@@ -10,6 +10,7 @@ struct service {
   uint32_t connect_ms; // 0: this id is not in use
   uint32_t idle_ms, half_closed_ms;
   uint32_t keepalive_ms; // 0: backends are not probed
+  bool preamble;         // the policy has bytes for the backend, before the client's
 };
 
 /** Where a target leads, and for whom. */
@@ -33,6 +34,7 @@ struct engine {
   struct loop *loop; // null once closed
   struct engine *next;
   napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
+  napi_ref look, preamble, scratch_ref;
   struct target *targets;
   struct service *services;
   uint32_t target_room, service_room; // as many as fit in there
@@ -41,6 +43,9 @@ struct engine {
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] of each record
   int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
+  uint8_t *scratch;    // FIRST_AT_MOST bytes that are inspected or a preamble; null until they are needed
+  uint32_t inspected;  // the connection that the policy is asked about, or NONE
+  uint32_t peeked;     // bytes of it in the scratch that are still in the socket
   double *bytes;       // two numbers for each target that fits
   uint64_t exhausted[EXHAUSTION_PLACES][EXHAUSTION_ERRORS];
 };

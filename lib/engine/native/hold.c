@@ -25,8 +25,9 @@ enum {
 };
 
 struct buffer {
-  struct buffer *next;
+  struct buffer *next; // in the pool, or held behind this one
   uint32_t from, to;
+  bool uncounted; // bytes of ours, not relayed
   char bytes[BUFFER_BYTES];
 };
 
@@ -109,10 +110,21 @@ bool hold_bytes(struct loop *loop, struct connection *c, int direction, const ch
     return false;
   }
   memcpy(buffer->bytes, bytes, length);
+  buffer->next = NULL;
   buffer->from = 0;
   buffer->to = (uint32_t)length;
+  buffer->uncounted = false;
   c->held[direction] = buffer;
   c->direction[direction] &= (uint8_t)~IN_PIPE;
+  return true;
+}
+
+bool hold_in_front(struct loop *loop, struct connection *c, const char *bytes, size_t length) {
+  struct buffer *behind = c->held[CLIENT]; // no pipe: nothing has been relayed yet
+  if (!hold_bytes(loop, c, CLIENT, bytes, length)) return false;
+  struct buffer *front = c->held[CLIENT];
+  front->next = behind;
+  front->uncounted = true;
   return true;
 }
 
@@ -148,7 +160,7 @@ static enum flushed buffer_flush(struct loop *loop, struct connection *c, int di
       return errno == EAGAIN ? STILL_HELD : SINK_FAILED;
     }
     buffer->from += (uint32_t)put;
-    relay_count(loop, c, direction, (size_t)put);
+    if (likely(!buffer->uncounted)) relay_count(loop, c, direction, (size_t)put);
   }
   return EMPTY;
 }
@@ -174,6 +186,7 @@ static enum flushed pipe_flush(struct loop *loop, struct connection *c, int dire
     loop->can.splice = loop->can.splice_out = false;
     if (pipe->front == NULL && (pipe->front = buffer_take(loop)) == NULL) return SINK_FAILED;
     pipe->front->from = pipe->front->to = 0;
+    pipe->front->uncounted = false;
     ssize_t got = read(pipe->out, pipe->front->bytes, BUFFER_BYTES);
     if (got <= 0) return SINK_FAILED;
     pipe->front->to = (uint32_t)got;
@@ -181,19 +194,30 @@ static enum flushed pipe_flush(struct loop *loop, struct connection *c, int dire
   }
 }
 
+static void drop_first(struct loop *loop, struct connection *c, int direction) {
+  void *first = c->held[direction];
+  c->held[direction] = NULL;
+  if (c->direction[direction] & IN_PIPE) {
+    pipe_give(loop, first);
+    return;
+  }
+  c->held[direction] = ((struct buffer *)first)->next;
+  buffer_give(loop, first);
+}
+
 enum flushed hold_flush(struct loop *loop, struct connection *c, int direction) {
-  bool pipe = c->direction[direction] & IN_PIPE;
-  enum flushed flushed =
-      pipe ? pipe_flush(loop, c, direction, c->held[direction]) : buffer_flush(loop, c, direction, c->held[direction]);
-  if (flushed == EMPTY) hold_drop(loop, c, direction);
-  return flushed;
+  while (c->held[direction] != NULL) {
+    bool pipe = c->direction[direction] & IN_PIPE;
+    enum flushed flushed = pipe ? pipe_flush(loop, c, direction, c->held[direction])
+                                : buffer_flush(loop, c, direction, c->held[direction]);
+    if (flushed != EMPTY) return flushed;
+    drop_first(loop, c, direction);
+  }
+  return EMPTY;
 }
 
 void hold_drop(struct loop *loop, struct connection *c, int direction) {
-  if (c->held[direction] == NULL) return;
-  if (c->direction[direction] & IN_PIPE) pipe_give(loop, c->held[direction]);
-  else buffer_give(loop, c->held[direction]);
-  c->held[direction] = NULL;
+  while (c->held[direction] != NULL) drop_first(loop, c, direction);
 }
 
 void hold_turn(struct loop *loop) {

@@ -23,6 +23,8 @@ uint64_t hold_due(const struct loop *loop);
 void hold_free_pools(struct loop *loop);
 /** Keeps bytes that could not be written; false when there is no memory. */
 bool hold_bytes(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length);
+/** Keeps bytes of ours for the backend, before what is held for it. They are not counted. */
+bool hold_in_front(struct loop *loop, struct connection *c, const char *bytes, size_t length);
 /** Splices from the source into a pipe; as splice(2), or -1 with ENOSYS when copying has to do. */
 ssize_t hold_spliced(struct loop *loop, struct connection *c, int direction);
 enum flushed hold_flush(struct loop *loop, struct connection *c, int direction);

@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/** listen(listener, fd, backlog, keepaliveMs): `fd` stays the caller's. */
+/** listen(listener, fd, backlog, keepaliveMs, inspectBytes, inspectMs): `fd` stays the caller's. */
 static napi_value listen_on(napi_env env, napi_callback_info info) {
-  napi_value argv[4];
-  struct engine *engine = enter(env, info, 4, argv, false);
-  int64_t id, fd, backlog, keepalive_ms;
+  napi_value argv[6];
+  struct engine *engine = enter(env, info, 6, argv, false);
+  int64_t id, fd, backlog, keepalive_ms, inspect_bytes, inspect_ms;
   if (engine == NULL || !integer(env, argv[0], INT32_MIN, INT32_MAX, "listener", &id) ||
       !integer(env, argv[1], 0, INT32_MAX, "fd", &fd) || !integer(env, argv[2], 0, INT32_MAX, "backlog", &backlog) ||
-      !integer(env, argv[3], 0, 1 << 30, "keepaliveMs", &keepalive_ms)) {
+      !integer(env, argv[3], 0, 1 << 30, "keepaliveMs", &keepalive_ms) ||
+      !integer(env, argv[4], 0, FIRST_AT_MOST, "inspectBytes", &inspect_bytes) ||
+      !integer(env, argv[5], 0, 1 << 30, "inspectMs", &inspect_ms) || (inspect_bytes > 0 && !scratch(env, engine))) {
     return NULL;
   }
   int own = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
@@ -28,6 +30,8 @@ static napi_value listen_on(napi_env env, napi_callback_info info) {
     listener->engine = engine;
     listener->id = (int32_t)id;
     listener->keepalive_ms = (uint32_t)keepalive_ms;
+    listener->inspect_bytes = (uint32_t)inspect_bytes;
+    listener->inspect_ms = (uint32_t)inspect_ms;
     error = listener_start(listener, own, (int)backlog);
   }
   if (error == 0) return undefined(env);
@@ -53,6 +57,20 @@ static napi_value decide(napi_env env, napi_callback_info info) {
     ready_add(engine->loop, c);
   }
   return undefined(env);
+}
+
+/** take(connection, bytes): of those that the policy is being shown. */
+static napi_value take(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  struct engine *engine = enter(env, info, 2, argv, true);
+  int64_t id, bytes;
+  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id) ||
+      !integer(env, argv[1], 0, FIRST_AT_MOST, "bytes", &bytes)) {
+    return NULL;
+  }
+  if (engine->inspected == id && first_take(engine, (uint32_t)bytes)) return undefined(env);
+  napi_throw_error(env, "ERR_INVALID_STATE", "Cannot take bytes: not so many are being inspected");
+  return NULL;
 }
 
 static void stop_accepting_all(struct engine *engine) {
@@ -124,8 +142,9 @@ static napi_value cut(napi_env env, napi_callback_info info) {
 
 void engine_release(struct engine *engine) {
   napi_env env = engine->loop->js.env;
-  napi_ref *refs[] = {&engine->self,      &engine->accepted,    &engine->failed,      &engine->told,
-                      &engine->bytes_ref, &engine->records_ref, &engine->relayed_ref, &engine->clients_ref};
+  napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,     &engine->told,
+                      &engine->bytes_ref,   &engine->records_ref, &engine->look,       &engine->preamble,
+                      &engine->relayed_ref, &engine->clients_ref, &engine->scratch_ref};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;
@@ -188,6 +207,7 @@ bool define_methods(napi_env env, napi_value engine) {
       {"route", NULL, set_route, NULL, NULL, NULL, napi_default_method, NULL},
       {"unroute", NULL, unset_route, NULL, NULL, NULL, napi_default_method, NULL},
       {"listen", NULL, listen_on, NULL, NULL, NULL, napi_default_method, NULL},
+      {"take", NULL, take, NULL, NULL, NULL, napi_default_method, NULL},
       {"decide", NULL, decide, NULL, NULL, NULL, napi_default_method, NULL},
       {"stopAccepting", NULL, stop_accepting, NULL, NULL, NULL, napi_default_method, NULL},
       {"cut", NULL, cut, NULL, NULL, NULL, napi_default_method, NULL},

@@ -12,7 +12,7 @@ enum {
   STREAM_STOPS_AT = 4096, // a splice that moves less than this was not worth its two calls
 };
 
-enum moved { BLOCKED, MORE, SOURCE_BROKEN, SINK_BROKEN, NO_MEMORY };
+enum moved { BLOCKED, GOES_ON, SOURCE_BROKEN, SINK_BROKEN, NO_MEMORY };
 
 void relay_count(struct loop *loop, struct connection *c, int direction, size_t bytes) {
   struct engine *engine = c->listener->engine;
@@ -77,7 +77,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   char *bytes = shared_room(loop);
   ssize_t got = recv(c->fd[direction], bytes, MESSAGE_BYTES, 0);
   if (got < 0) {
-    if (errno == EINTR) return MORE;
+    if (errno == EINTR) return GOES_ON;
     if (errno != EAGAIN) return SOURCE_BROKEN;
     *source &= (uint8_t)~READABLE;
     return BLOCKED;
@@ -85,7 +85,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   if (got == 0) {
     if (*source & BROKEN) return SOURCE_BROKEN; // the error itself was taken by an earlier call
     source_ended(c, direction);
-    return MORE;
+    return GOES_ON;
   }
   if ((size_t)got == MESSAGE_BYTES) c->direction[direction] |= STREAM;
   else if (likely(!(*source & (URGENT | BROKEN)))) {
@@ -108,7 +108,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     put = 0;
   }
   if (put > 0) relay_count(loop, c, direction, (size_t)put);
-  return likely(put == got) ? MORE : keep(loop, c, direction, bytes + put, (size_t)(got - put));
+  return likely(put == got) ? GOES_ON : keep(loop, c, direction, bytes + put, (size_t)(got - put));
 }
 
 /** One splice into a pipe; flushing is the caller's next step. */
@@ -117,14 +117,14 @@ static enum moved splice_in(struct loop *loop, struct connection *c, int directi
   ssize_t got = hold_spliced(loop, c, direction);
   if (got > 0) {
     if (got < STREAM_STOPS_AT) c->direction[direction] &= (uint8_t)~STREAM;
-    return MORE;
+    return GOES_ON;
   }
   if (got < 0) {
     if (errno == EAGAIN) {
       c->side[direction] &= (uint8_t)~READABLE;
       return BLOCKED;
     }
-    if (errno == EINTR) return MORE;
+    if (errno == EINTR) return GOES_ON;
     return errno == ENOSYS ? copy(loop, c, direction) : SOURCE_BROKEN;
   }
   // The end, or urgent data at the head of the queue, which splice(2) reports alike: a read tells.
@@ -145,16 +145,16 @@ static enum moved move(struct loop *loop, struct connection *c, int direction) {
     }
     if (*state & ENDED) return *state & PASSED_ON ? BLOCKED : pass_end_on(loop, c, direction);
     if (!(*source & READABLE) || !(*sink & WRITABLE)) return BLOCKED;
-    if (reads++ == READS_PER_TURN) return MORE;
+    if (reads++ == READS_PER_TURN) return GOES_ON;
     bool splices = (*state & (STREAM | NO_SPLICE)) == STREAM && !(*source & URGENT) && loop->can.splice;
     enum moved moved = splices ? splice_in(loop, c, direction) : copy(loop, c, direction);
-    if (moved != MORE) return moved;
+    if (moved != GOES_ON) return moved;
   }
 }
 
 /** One side is reset: the other gets a reset too, after the bytes that came before it, as far as they can be passed. */
 static void side_is_broken(struct loop *loop, struct connection *c, int side) {
-  if (c->side[!side] & WRITABLE && !(c->side[!side] & BROKEN) && move(loop, c, side) == MORE) {
+  if (c->side[!side] & WRITABLE && !(c->side[!side] & BROKEN) && move(loop, c, side) == GOES_ON) {
     ready_add(loop, c);
     return;
   }
@@ -165,7 +165,7 @@ static void side_is_broken(struct loop *loop, struct connection *c, int side) {
 static bool settle(struct loop *loop, struct connection *c, int direction, enum moved moved) {
   switch (moved) {
   case BLOCKED:
-  case MORE:
+  case GOES_ON:
     return true;
   case SOURCE_BROKEN:
     connection_finish(loop, c, direction == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
@@ -199,7 +199,7 @@ void relay(struct loop *loop, struct connection *c) {
     if (c->side[!direction] & BROKEN) continue;
     enum moved moved = move(loop, c, direction);
     if (unlikely(!settle(loop, c, direction, moved))) return;
-    more |= moved == MORE;
+    more |= moved == GOES_ON;
   }
   if (c->direction[CLIENT] & c->direction[BACKEND] & PASSED_ON) {
     connection_finish(loop, c, c->backend_first ? END_BACKEND_CLOSED : END_CLIENT_CLOSED);

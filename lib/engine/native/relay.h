@@ -9,6 +9,14 @@ enum attempt { CONNECTED, UNDER_WAY, FAILED, CLIENT_LOST, NO_MEMORY_LEFT };
 enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *cause);
 enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t events, enum cause *cause);
 
+/* first.c */
+/** Asks the policy what to do by the client's first bytes: its answer, MORE before there are any, or GONE. */
+int32_t first_inspect(struct connection *c, bool late);
+/** Forgets bytes that the policy has just been shown; false when there are not so many. */
+bool first_take(struct engine *engine, uint32_t bytes);
+/** Sends what the policy has for the backend that has just been connected; false when the connection cannot go on. */
+bool first_preamble(struct loop *loop, struct connection *c);
+
 /* relay.c */
 /** Moves what can be moved in both directions, a bounded amount. May end the connection. */
 void relay(struct loop *loop, struct connection *c);

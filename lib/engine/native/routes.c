@@ -74,14 +74,15 @@ static void ask_again(struct engine *engine, uint32_t service) {
 }
 
 napi_value set_service(napi_env env, napi_callback_info info) {
-  napi_value argv[5];
-  struct engine *engine = enter(env, info, 5, argv, false);
-  int64_t id, connect_ms, idle_ms, keepalive_ms, half_closed_ms;
+  napi_value argv[6];
+  struct engine *engine = enter(env, info, 6, argv, false);
+  int64_t id, connect_ms, idle_ms, keepalive_ms, half_closed_ms, preamble;
   if (engine == NULL || !integer(env, argv[0], 0, SERVICES_AT_MOST - 1, "service", &id) ||
       !integer(env, argv[1], 1, 1 << 30, "connectTimeoutMs", &connect_ms) ||
       !integer(env, argv[2], 1, 1 << 30, "idleMs", &idle_ms) ||
       !integer(env, argv[3], 0, 1 << 30, "keepaliveMs", &keepalive_ms) ||
-      !integer(env, argv[4], 1, 1 << 30, "halfClosedMs", &half_closed_ms)) {
+      !integer(env, argv[4], 1, 1 << 30, "halfClosedMs", &half_closed_ms) ||
+      !integer(env, argv[5], 0, 1, "preamble", &preamble) || (preamble && !scratch(env, engine))) {
     return NULL;
   }
   if (!services_grow(engine, id)) {
@@ -94,6 +95,7 @@ napi_value set_service(napi_env env, napi_callback_info info) {
       .idle_ms = (uint32_t)idle_ms,
       .half_closed_ms = (uint32_t)half_closed_ms,
       .keepalive_ms = (uint32_t)keepalive_ms,
+      .preamble = preamble,
   };
   if (!is_new) ask_again(engine, (uint32_t)id);
   return undefined(env);

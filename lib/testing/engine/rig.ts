@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
+import { CONNECT_FAILURES, ENDS, INSPECT, INSPECTIONS, MORE, REFUSE } from '../../engine/engine.ts';
 import type {
   ConnectFailure,
   CreateEngine,
@@ -16,6 +16,7 @@ import type {
 import { boundTcp, localPort } from '../bound.ts';
 import { until } from './wait.ts';
 
+export type Inspection = (typeof INSPECTIONS)[number];
 export type End = (typeof ENDS)[number];
 
 export interface Ended {
@@ -31,6 +32,8 @@ export interface Ended {
 export interface Script {
   readonly accepted?: (connection: number, listener: number) => number;
   readonly failed?: (connection: number, cause: ConnectFailure) => number;
+  readonly inspected?: (connection: number, bytes: Buffer, inspection: Inspection) => number;
+  readonly preamble?: (connection: number) => Uint8Array | null;
 }
 
 export const LISTENER: ListenerSettings = { backlog: 511, keepaliveMs: 0 };
@@ -43,12 +46,13 @@ export const SERVICE: ServiceSettings = {
 };
 
 /** The states of a connection between calls; absent: no such connection. */
-type Stage = 'connecting' | 'open' | 'deciding';
+type Stage = 'inspecting' | 'connecting' | 'open' | 'deciding';
 
 export class Rig {
   readonly engine: Engine;
   readonly accepted: number[] = [];
   readonly connected: number[] = [];
+  readonly inspections: Inspection[] = [];
   readonly failures: ConnectFailure[] = [];
   readonly ended: Ended[] = [];
   /** Calls that engine.ts does not allow. Collected, because a policy must not throw. */
@@ -66,7 +70,21 @@ export class Rig {
         this.#stages.set(connection, 'deciding');
         const answer = this.#script.accepted?.(connection, listener) ?? 0;
         if (answer >= 0) this.#stages.set(connection, 'connecting');
+        else if (answer === INSPECT) this.#stages.set(connection, 'inspecting');
         return answer;
+      },
+      inspected: (connection, bytes, inspection) => {
+        this.#check(connection, 'inspecting');
+        const kind = INSPECTIONS[inspection];
+        this.inspections.push(kind);
+        const answer = this.#script.inspected?.(connection, Buffer.from(bytes), kind) ?? 0;
+        if (answer >= 0) this.#stages.set(connection, 'connecting');
+        else if (answer !== MORE) this.#stages.set(connection, 'deciding');
+        return answer;
+      },
+      preamble: (connection) => {
+        this.#check(connection, 'open');
+        return this.#script.preamble?.(connection) ?? null;
       },
       failed: (connection, cause) => {
         this.#check(connection, 'connecting');
@@ -116,9 +134,13 @@ export class Rig {
   listen(listener = 0, settings: Partial<ListenerSettings & ServiceSettings> = {}, host = '127.0.0.1'): number {
     const handle = boundTcp(host, 0);
     const port = localPort(handle);
-    const { backlog = LISTENER.backlog, ...shared } = settings;
+    const { backlog, inspect, ...shared } = { ...LISTENER, ...settings };
     this.engine.service(0, { ...SERVICE, ...shared });
-    this.engine.listen(listener, handle, { backlog, keepaliveMs: shared.keepaliveMs ?? LISTENER.keepaliveMs });
+    this.engine.listen(listener, handle, {
+      backlog,
+      keepaliveMs: shared.keepaliveMs,
+      ...(inspect === undefined ? {} : { inspect }),
+    });
     return port;
   }
 

@@ -1,0 +1,101 @@
+// The native engine's addon: where it is, what it offers, and whether it belongs to this version.
+
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Engine } from './engine.ts';
+
+/** PROTOCOL in native/addon.c. */
+const PROTOCOL = 10;
+
+/** What native/addon.c makes. */
+export interface NativeEngine extends Pick<
+  Engine,
+  'bytes' | 'route' | 'unroute' | 'take' | 'decide' | 'stopAccepting' | 'clientAddress' | 'exhaustion' | 'close'
+> {
+  /** [end code or −1 for connected, connection] each. */
+  readonly records: Int32Array;
+  /** [bytes in, bytes out] of each record. */
+  readonly relayed: Float64Array;
+  /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
+  readonly clients: Int32Array;
+  /** FIRST_BYTES_AT_MOST that are inspected, or a preamble; there when a listener or service needs it. */
+  readonly scratch: Uint8Array;
+  service(
+    service: number,
+    connectTimeoutMs: number,
+    idleMs: number,
+    keepaliveMs: number,
+    halfClosedMs: number,
+    preamble: number,
+  ): void;
+  listen(
+    listener: number,
+    fd: number,
+    backlog: number,
+    keepaliveMs: number,
+    inspectBytes: number,
+    inspectMs: number,
+  ): void;
+  /** `whose`: 0 a listener's, 1 a service's, 2 a target's. */
+  cut(whose: number, id: number): number;
+}
+
+export interface Addon {
+  readonly protocol: number;
+  shareScoreboard(fd: number, row: number, rows: number): void;
+  ringError(): string;
+  create(
+    accepted: (records: number, count: number) => void,
+    failed: (records: number, connection: number, cause: number) => number,
+    told: (records: number) => void,
+    inspected: (records: number, connection: number, bytes: number) => number,
+    preamble: (records: number, connection: number) => number,
+  ): NativeEngine;
+}
+
+/** By file, each loaded once: every load has a loop of its own, and of two in one thread neither would sleep. */
+const addons = new Map<string, Addon>();
+
+type AddonLoad = { readonly ok: true; readonly addon: Addon } | { readonly ok: false; readonly reason: string };
+
+/** `reason` completes "the native engine is not used: …". */
+export function loadAddon(): AddonLoad {
+  if (process.platform !== 'linux') return { ok: false, reason: `it is for Linux, this is ${process.platform}` };
+  const file = find();
+  if (file === null) {
+    return { ok: false, reason: `there is no addon for linux-${process.arch}; 'npm run build:native' builds it` };
+  }
+  let addon: unknown = addons.get(file);
+  try {
+    addon ??= open(file);
+  } catch (error) {
+    return { ok: false, reason: `${file} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  if (!isAddon(addon)) {
+    return { ok: false, reason: `${file} belongs to another version; 'npm run build:native' builds it anew` };
+  }
+  addons.set(file, addon);
+  return { ok: true, addon };
+}
+
+function open(file: string): unknown {
+  const module: { exports: unknown } = { exports: {} };
+  process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+  return module.exports;
+}
+
+/** BAL_NATIVE_ADDON, else beside the bundle (dist/), else where the unbundled tests (.build/) or sources run. */
+function find(): string | null {
+  const named = process.env['BAL_NATIVE_ADDON'];
+  if (named !== undefined && named !== '') return named;
+  const here = dirname(fileURLToPath(import.meta.url));
+  const name = `bal-linux-${process.arch}.node`;
+  const places = ['native', '../../../dist/native', '../../dist/native'];
+  return places.map((place) => join(here, place, name)).find((path) => existsSync(path)) ?? null;
+}
+
+function isAddon(value: unknown): value is Addon {
+  return typeof value === 'object' && value !== null && 'protocol' in value && value.protocol === PROTOCOL;
+}

@@ -1,0 +1,7 @@
+// What engine.ts promises of what comes before anything is relayed; held against every engine that can run here.
+
+import { hold } from '../testing/engine/engines.ts';
+import { inspectTests } from '../testing/engine/inspect.ts';
+import { preambleTests } from '../testing/engine/preamble.ts';
+
+hold({ inspect: inspectTests, preamble: preambleTests });

@@ -1,0 +1,57 @@
+// What comes before anything is relayed: the client's first bytes, which the policy may look at before it names a
+// target, and the policy's own bytes for the backend. The former stay in the socket and are only peeked at, so that
+// what follows is the same as without.
+#include "bal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static ssize_t peek(struct connection *c) {
+  ssize_t got;
+  do got = recv(c->fd[CLIENT], c->listener->engine->scratch, c->listener->inspect_bytes, MSG_PEEK);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+int32_t first_inspect(struct connection *c, bool late) {
+  struct engine *engine = c->listener->engine;
+  if (c->listener->inspect_bytes == 0) return REFUSE; // this listener's clients are not inspected
+  for (;;) {
+    ssize_t got = peek(c);
+    if (got < 0 && errno != EAGAIN) return GONE;
+    if (got < 0 && !late) return MORE;
+    uint32_t bytes = got < 0 ? 0 : (uint32_t)got;
+    bool ended = got == 0 || c->side[CLIENT] & HUNG_UP;
+    enum inspection why = bytes == c->listener->inspect_bytes ? FULL : ended ? AT_ITS_END : late ? LATE : FIRST_BYTES;
+    int32_t answer = js_inspected(engine, c, bytes, why);
+    if (answer != MORE) return answer;
+    // What is left behind bytes that were taken raises no event.
+    if (engine->peeked < bytes) continue;
+    return why == FIRST_BYTES ? MORE : REFUSE;
+  }
+}
+
+bool first_take(struct engine *engine, uint32_t bytes) {
+  const struct connection *c = slot_find(engine->loop, engine->inspected);
+  if (c == NULL || bytes > engine->peeked) return false;
+  engine->peeked -= bytes;
+  // Without a buffer TCP only drops them; they were there a moment ago, so it is no less.
+  return bytes == 0 || recv(c->fd[CLIENT], NULL, bytes, MSG_TRUNC) == (ssize_t)bytes;
+}
+
+bool first_preamble(struct loop *loop, struct connection *c) {
+  struct engine *engine = c->listener->engine;
+  int32_t length = js_preamble(engine, c->index);
+  if (length <= 0) return length == 0;
+  const char *bytes = (const char *)engine->scratch;
+  ssize_t put;
+  do put = send(c->fd[BACKEND], bytes, (size_t)length, MSG_NOSIGNAL);
+  while (put < 0 && errno == EINTR);
+  c->side[BACKEND] |= SENT;
+  if (put < 0 && errno != EAGAIN) {
+    c->side[BACKEND] |= BROKEN | READABLE;
+    return true;
+  }
+  if (put < 0) put = 0;
+  return put == length || hold_in_front(loop, c, bytes + put, (size_t)(length - put));
+}

@@ -1,0 +1,144 @@
+// A preamble: bytes of the policy's own, before the client's.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FIRST_BYTES_AT_MOST, INSPECT } from '../../engine/engine.ts';
+import type { CreateEngine } from '../../engine/engine.ts';
+import { backend, client, refusingPort } from './peer.ts';
+import { rig, SERVICE } from './rig.ts';
+
+const hello = (): Buffer => Buffer.from('PROXY ');
+
+export function preambleTests(create: CreateEngine): void {
+  test("the backend is sent it before the client's first byte, and it is not counted", async (t) => {
+    const it = rig(t, create, { preamble: hello });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const at = it.listen(0, { preamble: true });
+    for (const turn of [0, 1]) {
+      const peer = await client(t, at);
+      peer.send('from the client');
+      const other = await served(turn);
+      assert.equal(await other.bytes(21), 'PROXY from the client');
+      other.send('answer').end();
+      assert.equal(await peer.bytes(6), 'answer');
+      peer.end();
+      const { end, bytesIn, bytesOut } = (await it.ends(turn + 1))[turn] ?? {};
+      assert.deepEqual([end, bytesIn, bytesOut], ['backend_closed', 15, 6]);
+    }
+    assert.deepEqual(Array.from(it.engine.bytes.subarray(0, 2)), [30, 12]);
+  });
+
+  test('it is sent though the client never sends a byte, and when it only ends', async (t) => {
+    const it = rig(t, create, { preamble: hello });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { preamble: true }));
+    const other = await served();
+    assert.equal(await other.bytes(6), 'PROXY ');
+    peer.end();
+    assert.equal(await other.finish(), 'end');
+    assert.equal(other.received, 6);
+    other.end();
+    assert.equal(await it.end(), 'client_closed');
+    assert.equal(it.ended[0]?.bytesIn, 0);
+  });
+
+  test('only services that have it are asked, and null is nothing', async (t) => {
+    let asked = 0;
+    const it = rig(t, create, {
+      accepted: () => it.accepted.length - 1,
+      preamble: () => {
+        asked++;
+        return null;
+      },
+    });
+    const { port, peer: served } = await backend(t);
+    const at = it.listen();
+    it.engine.service(1, { ...SERVICE, preamble: true });
+    it.engine.route(0, 0, '127.0.0.1', port);
+    it.engine.route(1, 1, '127.0.0.1', port);
+    for (const turn of [0, 1]) {
+      const peer = await client(t, at);
+      peer.send('plain');
+      assert.equal(await (await served(turn)).bytes(5), 'plain');
+      assert.equal(asked, turn);
+    }
+  });
+
+  test('it goes to the backend that is reached, once, before what an earlier attempt has read', async (t) => {
+    const it = rig(t, create, { preamble: hello, failed: () => 1 });
+    const { port, peer: served } = await backend(t);
+    const at = it.listen();
+    it.engine.service(1, { ...SERVICE, preamble: true });
+    it.engine.route(0, 0, '127.0.0.1', refusingPort(t));
+    it.engine.route(1, 1, '127.0.0.1', port);
+    for (let turn = 0; turn < 5; turn++) {
+      const peer = await client(t, at);
+      peer.send('data').end();
+      const other = await served(turn);
+      assert.equal(await other.finish(), 'end');
+      assert.equal(other.text, 'PROXY data');
+      other.end();
+      await it.ends(turn + 1);
+    }
+    assert.ok(it.ended.every(({ bytesIn }) => bytesIn === 4));
+  });
+
+  test("one of 32 KiB arrives whole before the client's megabytes", async (t) => {
+    const preamble = Buffer.alloc(32 * 1024, 'p');
+    const it = rig(t, create, { preamble: () => preamble });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { preamble: true }));
+    peer.send('c'.repeat(2_000_000)).end();
+    const other = await served();
+    const text = await other.bytes(2_000_000 + preamble.length);
+    assert.equal(text.lastIndexOf('p'), preamble.length - 1);
+    assert.equal(text.indexOf('c'), preamble.length);
+    other.end();
+    await it.end();
+    assert.equal(it.ended[0]?.bytesIn, 2_000_000);
+  });
+
+  test('inspection and preamble go together: one header is taken, another put in its place', async (t) => {
+    const it = rig(t, create, {
+      accepted: () => INSPECT,
+      inspected: (connection) => {
+        it.engine.take(connection, 4);
+        return 0;
+      },
+      preamble: () => Buffer.from('new '),
+    });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { preamble: true, inspect: { bytes: 100, ms: 60_000 } }));
+    peer.send('old data').end();
+    const other = await served();
+    assert.equal(await other.finish(), 'end');
+    assert.equal(other.text, 'new data');
+    other.end();
+    await it.end();
+    assert.equal(it.ended[0]?.bytesIn, 4);
+  });
+
+  test('one that is too long cuts the connection, and no byte of it or of the client is sent', async (t) => {
+    const it = rig(t, create, { preamble: () => Buffer.alloc(FIRST_BYTES_AT_MOST + 1) });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { preamble: true }));
+    peer.send('data');
+    const other = await served();
+    assert.deepEqual([await peer.finish(), await other.finish(), other.received], ['reset', 'reset', 0]);
+    assert.equal(await it.end(), 'cut');
+  });
+
+  test("a backend that resets when it has it is a backend's reset", async (t) => {
+    const it = rig(t, create, { preamble: hello });
+    const { port } = await backend(t, (peer) => void peer.socket.once('data', () => peer.reset()));
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen(0, { preamble: true }));
+    assert.equal(await peer.finish(), 'reset');
+    assert.equal(await it.end(), 'backend_reset');
+  });
+}
