@@ -1,6 +1,6 @@
 // The native engine built with AddressSanitizer and UndefinedBehaviorSanitizer: the contract, and a storm of clients and
 // backends that misbehave, without a bad access, undefined behaviour or leaked memory. Needs a C compiler with its
-// sanitizers. BAL_STORM says how many connections the storm has: 5,000, and 100,000 before a release.
+// sanitizers. BAL_STORM says how many connections the storm has: 2,000, and 100,000 before a release.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { host } from '../lib/testing/native/hosted.ts';
 import { storm, stormBackends } from '../lib/testing/native/storm.ts';
 import { ROOT } from '../lib/testing/root.ts';
 
-const CONNECTIONS = Number(process.env['BAL_STORM'] ?? 5000);
+const CONNECTIONS = Number(process.env['BAL_STORM'] ?? 2000);
 const ADDON = join(ROOT, '.build', 'native', `bal-linux-${process.arch}.sanitize.node`);
 
 /** Where the compiler keeps AddressSanitizer's library, or null. */

@@ -1,5 +1,6 @@
 // Clients in a closed loop: each makes a visit, and begins again. What went wrong is counted by kind, so that a test can
 // say "none of these" and, when it fails, which.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Exchange, type Outcome, visit } from './exchange.ts';
 import { atEnd, type Owner } from '../../lib/testing/owner.ts';
 import { until } from '../../lib/testing/until.ts';
@@ -17,7 +18,15 @@ export interface LoadOptions {
   readonly host?: string;
   /** How long one visit may take. */
   readonly patienceMs?: number;
+  /** Between two visits of a client. */
+  readonly pauseMs?: number;
 }
+
+/**
+ * A load that goes on beside something else has a client come every few ms: what happens meets clients at every stage, and the machine
+ * has time for it. As fast as they can, which takes all processors there are, they come with BAL_SOAK=long.
+ */
+const PAUSE_MS = process.env['BAL_SOAK'] === 'long' ? 0 : 20;
 
 export interface Load {
   readonly counts: Readonly<Counts>;
@@ -34,7 +43,7 @@ export interface Load {
 
 /** Runs until stopped, or until `visits` are made. */
 function loop(port: number, exchange: Exchange, visits: number, options: LoadOptions) {
-  const { clients = 8, host = '127.0.0.1', patienceMs = 15_000 } = options;
+  const { clients = 8, host = '127.0.0.1', patienceMs = 15_000, pauseMs = 0 } = options;
   const counts: Counts = {
     ok: 0,
     refused: 0,
@@ -59,19 +68,25 @@ function loop(port: number, exchange: Exchange, visits: number, options: LoadOpt
       const { outcome, answer } = await visit(port, host, exchange, patienceMs);
       state.under--;
       counts[outcome]++;
-      if (outcome !== 'ok') continue;
-      counts.sent += exchange.request?.length ?? 0;
-      counts.received += answer.length;
-      if (exchange.length !== null) continue;
-      const said = answer.toString();
-      counts.answers[said] = (counts.answers[said] ?? 0) + 1;
+      if (outcome === 'ok') keep(answer);
+      if (pauseMs > 0 && state.left > 0) await pause(pauseMs);
     }
+  };
+  const keep = (answer: Buffer): void => {
+    counts.sent += exchange.request?.length ?? 0;
+    counts.received += answer.length;
+    if (exchange.length !== null) return;
+    const said = answer.toString();
+    counts.answers[said] = (counts.answers[said] ?? 0) + 1;
   };
   return { counts, state, over: Promise.all(Array.from({ length: clients }, client)) };
 }
 
 export function startLoad(t: Owner, port: number, exchange: Exchange, options: LoadOptions = {}): Load {
-  const { counts, state, over } = loop(port, exchange, Number.MAX_SAFE_INTEGER, options);
+  const { counts, state, over } = loop(port, exchange, Number.MAX_SAFE_INTEGER, {
+    pauseMs: PAUSE_MS,
+    ...options,
+  });
   const stop = async (): Promise<Counts> => {
     state.left = 0;
     await over;
