@@ -65,7 +65,7 @@ const WRONG: Record<string, [text: string, says: RegExp]> = {
   'more than 1 MiB': [`# ${'x'.repeat(1024 * 1024)}\n${BACKENDS}`, /config\.yaml/],
 };
 
-/** Both ways to start, and `check`, for a few; the rest take the longest way, through the launcher of a daemon. */
+/** Both ways to start, and `check`, for a few; the rest are about what is said, and a start in the foreground says it. */
 const THOROUGHLY = new Set([
   'not YAML',
   'an unknown key',
@@ -78,7 +78,7 @@ describe('a configuration that is wrong', { concurrency: 3 }, () => {
     test(`${what}: it says where, and nothing is started`, async (t) => {
       const home = newHome(t);
       writeFileSync(join(home, 'config.yaml'), text);
-      for (const args of [['start', '-d'], ...(THOROUGHLY.has(what) ? [['start'], ['check']] : [])]) {
+      for (const args of [['start'], ...(THOROUGHLY.has(what) ? [['start', '-d'], ['check']] : [])]) {
         const result = await cli(args, { home });
         const said = result.stderr + result.stdout;
         assert.equal(result.code, 1, said);
