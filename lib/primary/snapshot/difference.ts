@@ -2,42 +2,56 @@
 
 import type { EndpointSnapshot, ServiceSnapshot, Snapshot } from '../../ipc/snapshot.ts';
 
-/** All that is true of the services of one plan. An object stays the same as long as what it says does. */
-export interface Truth {
-  readonly services: readonly ServiceSnapshot[];
+/** All that is true of a service of one plan. The objects stay the same as long as what they say does. */
+export interface ServiceTruth {
+  readonly service: ServiceSnapshot;
+  /** In the order of the round. */
   readonly endpoints: readonly EndpointSnapshot[];
+  /** Workers choose by how many connections the others have. */
+  readonly byLoad: boolean;
 }
 
 /** What a worker was sent last, by id. */
 export interface Sent {
+  /** What it knows all of, by service: most changes concern one of them. */
+  readonly truths: Map<number, ServiceTruth>;
   readonly services: Map<number, ServiceSnapshot>;
   readonly endpoints: Map<number, EndpointSnapshot>;
   readonly remote: Map<number, number>;
 }
 
 export function nothingSent(): Sent {
-  return { services: new Map(), endpoints: new Map(), remote: new Map() };
+  return { truths: new Map(), services: new Map(), endpoints: new Map(), remote: new Map() };
 }
 
 /**
- * `remoteOf`: connections of all other workers to an endpoint, or null where nobody balances by them. Null: there is nothing to
- * tell. An endpoint that is retired stays sent until the worker says that it uses it no longer.
+ * `remoteOf`: connections of all other workers to an endpoint. Null: there is nothing to tell. An endpoint that is retired stays
+ * sent until the worker says that it uses it no longer.
  */
 export function difference(
-  truth: Truth,
+  truths: readonly ServiceTruth[],
   sent: Sent,
-  remoteOf: (endpoint: EndpointSnapshot) => number | null,
+  remoteOf: (endpoint: number) => number,
 ): Snapshot | null {
-  const endpoints = truth.endpoints.filter((endpoint) => sent.endpoints.get(endpoint.id) !== endpoint);
-  for (const endpoint of endpoints) sent.endpoints.set(endpoint.id, endpoint);
-  const services = truth.services.filter((service) => sent.services.get(service.id) !== service);
-  for (const service of services) sent.services.set(service.id, service);
+  const services: ServiceSnapshot[] = [];
+  const endpoints: EndpointSnapshot[] = [];
   const remote: number[] = [];
-  for (const endpoint of truth.endpoints) {
-    const count = remoteOf(endpoint);
-    if (count === null || count === (sent.remote.get(endpoint.id) ?? 0)) continue;
-    sent.remote.set(endpoint.id, count);
-    remote.push(endpoint.id, count);
+  for (const truth of truths) {
+    const { service, byLoad } = truth;
+    if (sent.truths.get(service.id) !== truth) {
+      sent.truths.set(service.id, truth);
+      const changed = truth.endpoints.filter((endpoint) => sent.endpoints.get(endpoint.id) !== endpoint);
+      for (const endpoint of changed) sent.endpoints.set(endpoint.id, endpoint);
+      endpoints.push(...changed);
+      if (sent.services.get(service.id) !== service) services.push(service);
+      sent.services.set(service.id, service);
+    }
+    for (const { id } of byLoad ? truth.endpoints : []) {
+      const count = remoteOf(id);
+      if (count === (sent.remote.get(id) ?? 0)) continue;
+      sent.remote.set(id, count);
+      remote.push(id, count);
+    }
   }
   return endpoints.length + services.length + remote.length === 0 ? null : { services, endpoints, remote };
 }

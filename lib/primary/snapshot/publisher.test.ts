@@ -9,6 +9,7 @@ import type { StandIn } from '../../testing/process-stand-in.ts';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import { createRegistry } from '../registry.ts';
 import { createStatistics } from '../stats/statistics.ts';
+import { createPool, step, tier } from '../upstream/pool.ts';
 import type { Services } from '../upstream/services.ts';
 import { createPublisher } from './publisher.ts';
 
@@ -35,6 +36,7 @@ function scene(t: TestContext, plans: Plan[]) {
   const services = {
     endpoint: (_: string, address: string) => tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 },
     guarded: () => state.guarded,
+    get: () => undefined,
   } as unknown as Services;
   const workers: StandIn[] = [];
   const publisher = createPublisher({
@@ -211,4 +213,60 @@ test('nothing is sent after cancel()', (t) => {
   pass();
   it.arrive();
   assert.equal(it.heard.length, 1);
+});
+
+test('a service of which nothing has changed is not looked at again, until its pool is another or a cool-down ends', (t) => {
+  const plan = planOf([1, 2]);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let clock = 1000;
+  t.mock.method(performance, 'now', () => clock);
+  const backends = plan.services[0]?.backends ?? [];
+  const settings = { fall: 2, rise: 1, cooldownMs: 500, backoffInitialMs: 1, backoffMaxMs: 1, healthUpIntervalMs: 1 };
+  let pool = createPool(backends, { ...settings, isChecked: true });
+  let looks = 0;
+  const services = {
+    endpoint(_: string, address: string) {
+      looks++;
+      const place = pool.places.get(address) ?? -1;
+      return { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0 };
+    },
+    guarded: () => false,
+    get: () => ({ pool }),
+  } as unknown as Services;
+  const registry = createRegistry();
+  const statistics = createStatistics(registry);
+  const heard: Snapshot[] = [];
+  const worker = {
+    ...processStandIn(1),
+    send(message: ToWorker, sent?: () => void) {
+      if (message.kind === 'snapshot') heard.push(message.snapshot);
+      sent?.();
+    },
+  };
+  const publisher = createPublisher({ registry, services, statistics, planOf: () => plan, workers: () => [worker] });
+  const round = (): unknown => {
+    publisher.changed();
+    t.mock.timers.tick(100);
+    return heard.splice(0).flatMap(({ endpoints }) => endpoints.map((endpoint) => [endpoint.id, endpoint.tier]));
+  };
+  assert.deepEqual(round(), [
+    [0, 0],
+    [1, 0],
+  ]);
+  assert.deepEqual([round(), round(), looks], [[], [], 2]);
+  const failed = {
+    kind: 'connect_failed',
+    backend: 1,
+    cause: 'refused',
+    count: 1,
+    guarded: false,
+    began: 1,
+    wall: 0,
+  } as const;
+  pool = step(pool, failed, clock).pool;
+  assert.deepEqual([round(), looks], [[[1, 1]], 4]);
+  assert.deepEqual([round(), looks], [[], 6], 'it cools down: time alone changes something');
+  clock += 1000;
+  assert.deepEqual([round(), looks], [[[1, 0]], 8]);
+  assert.deepEqual([round(), looks], [[], 8]);
 });

@@ -1,13 +1,15 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
-import type { Plan } from '../../../config/plan.ts';
+import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { remoteConnections } from '../stats/totals.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { nextChange } from '../upstream/pool.ts';
 import type { Services } from '../upstream/services.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
-import type { Sent, Truth } from './difference.ts';
+import type { Sent, ServiceTruth } from './difference.ts';
 import { difference, nothingSent } from './difference.ts';
 import { soon } from './soon.ts';
 
@@ -43,6 +45,12 @@ const CHANGES_MS = 5;
 /** Loads change with every connection, and go to every worker: at most twenty rounds a second. */
 const LOADS_MS = 50;
 
+interface KnownTruth {
+  readonly truth: ServiceTruth;
+  /** It holds as long as this is the service's pool; null: only for now. */
+  readonly pool: Pool | null;
+}
+
 interface Line {
   readonly sent: Sent;
   /** A snapshot is on its way. */
@@ -57,37 +65,48 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const lines = new Map<number, Line>();
   const knownEndpoints = new Map<number, EndpointSnapshot>();
   /** Two plans may have different endpoints for one service. */
-  const knownServices = new WeakMap<Plan, readonly ServiceSnapshot[]>();
+  const known = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
   const round = soon(() => {
     /** Workers of one plan hear the same. */
-    const truths = new Map<Plan, Truth>();
+    const truths = new Map<Plan, readonly ServiceTruth[]>();
     for (const worker of parts.workers()) {
       const plan = worker.state === 'ready' ? parts.planOf(worker.generation) : null;
       if (plan === null) continue;
       const truth = truths.get(plan) ?? truthOf(plan);
       truths.set(plan, truth);
-      publish(worker, plan, truth);
+      publish(worker, truth);
     }
   });
 
-  function truthOf(plan: Plan): Truth {
-    const endpoints: EndpointSnapshot[] = [];
-    const before = knownServices.get(plan) ?? [];
-    const all = plan.services.map(({ name, backends }, place) => {
-      const service = registry.service(name);
-      const own = backends.map(({ address, port }) => {
-        const id = registry.endpoint(name, address);
-        return endpointAsBefore({ id, service, name: address, port, ...services.endpoint(name, address) });
-      });
-      endpoints.push(...own);
-      const now = { id: service, guarded: services.guarded(name), endpoints: own.map(({ id }) => id) };
-      const known = before[place];
-      return known !== undefined && isSameService(known, now) ? known : now;
-    });
-    knownServices.set(plan, all);
-    return { services: all, endpoints };
+  function truthOf(plan: Plan): readonly ServiceTruth[] {
+    const before = known.get(plan) ?? [];
+    const now = plan.services.map((service, place) => serviceTruth(service, before[place]));
+    known.set(plan, now);
+    return now.map(({ truth }) => truth);
+  }
+
+  function serviceTruth({ name, method, backends }: ServicePlan, before: KnownTruth | undefined): KnownTruth {
+    const guarded = services.guarded(name);
+    const pool = services.get(name)?.pool ?? null;
+    // A thousand endpoints of which nothing has changed cost one look at them together.
+    if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
+    const id = registry.service(name);
+    const endpoints = backends.map(({ address, port }) =>
+      endpointAsBefore({
+        id: registry.endpoint(name, address),
+        service: id,
+        name: address,
+        port,
+        ...services.endpoint(name, address),
+      }),
+    );
+    const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
+    const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
+    // While somebody cools down time alone changes something.
+    const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
+    return { truth: { service, endpoints, byLoad: method === 'least_connections' }, pool: isSettled ? pool : null };
   }
 
   function endpointAsBefore(now: EndpointSnapshot): EndpointSnapshot {
@@ -97,19 +116,14 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return now;
   }
 
-  function publish(worker: WorkerProcess, plan: Plan, truth: Truth): void {
+  function publish(worker: WorkerProcess, truth: readonly ServiceTruth[]): void {
     const line = lines.get(worker.pid) ?? { sent: nothingSent(), isBusy: false, isStale: false };
     lines.set(worker.pid, line);
     if (line.isBusy) {
       line.isStale = true;
       return;
     }
-    const byLoad = new Set(
-      plan.services.flatMap(({ name, method }) => (method === 'least_connections' ? [registry.service(name)] : [])),
-    );
-    const snapshot = difference(truth, line.sent, ({ id, service }) =>
-      byLoad.has(service) ? remoteConnections(statistics.totals, worker.pid, id) : null,
-    );
+    const snapshot = difference(truth, line.sent, (id) => remoteConnections(statistics.totals, worker.pid, id));
     if (snapshot === null) return;
     line.isBusy = true;
     worker.send({ kind: 'snapshot', snapshot }, () => {
@@ -122,7 +136,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
 
   function push(worker: WorkerProcess): void {
     const plan = parts.planOf(worker.generation);
-    if (plan !== null && worker.state !== 'gone') publish(worker, plan, truthOf(plan));
+    if (plan !== null && worker.state !== 'gone') publish(worker, truthOf(plan));
   }
 
   return {
@@ -137,7 +151,10 @@ export function createPublisher(parts: PublisherParts): Publisher {
       for (const endpoint of endpoints) {
         // Where it came back meanwhile all of it is told anew.
         const service = sent?.endpoints.get(endpoint)?.service;
-        if (service !== undefined) sent?.services.delete(service);
+        if (service !== undefined) {
+          sent?.services.delete(service);
+          sent?.truths.delete(service);
+        }
         sent?.endpoints.delete(endpoint);
         sent?.remote.delete(endpoint);
       }
