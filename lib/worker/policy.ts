@@ -70,11 +70,6 @@ export interface PolicyParts {
   clientAddress(connection: number): string;
 }
 
-function hasLocal(tried: ReadonlyMap<number, ConnectFailure>): boolean {
-  for (const cause of tried.values()) if (cause === 'local') return true;
-  return false;
-}
-
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
   const { worker, logConnections, routing, endpoints, admission, reporter, records } = parts;
   const { services } = endpoints;
@@ -139,7 +134,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     const endpoint = connections.endpoint[connection] ?? NONE;
     const tried = connections.tried[connection];
     count.ended(service, reason, durationMs, connectedAt === 0 ? null : endpoint, bytesOut === 0);
-    if (tried !== undefined && reason === 'connect_failed' && hasLocal(tried)) count.failedLocally(service);
+    if (tried !== undefined && reason === 'connect_failed' && [...tried.values()].includes('local'))
+      count.failedLocally(service);
     if (logConnections === 'none' || (logConnections === 'failed' && !FAILED.has(reason))) return;
     records.add({
       client: parts.clientAddress(connection),
