@@ -151,7 +151,7 @@ test('a clone is built first; a build that fails changes nothing', async (t) => 
   const clone = unpack(site.tarball(), join(place.home, 'clone'));
   cpSync(join(clone, 'dist'), join(clone, 'built'), { recursive: true });
   rmSync(join(clone, 'dist'), { recursive: true });
-  mkdirSync(join(clone, 'bin'));
+  mkdirSync(join(clone, 'bin', 'dev'), { recursive: true });
   const setup = join(clone, 'bin', 'dev', 'setup.mjs');
   writeFileSync(setup, 'process.exit(3)');
   assertTriplet(await place.install([], {}, join(clone, 'install.sh')), /cannot be built/);
