@@ -22,6 +22,21 @@ test('the same backend twice in a service is an error, in two services it is not
   assert.deepEqual(errorsOf('backends: [{host: a, port: 1}]\nservices: {x: {port: 1}, y: {port: 2}}\n'), []);
 });
 
+test('somebody must be there to serve: not all may have weight 0, and not all be backups', () => {
+  const list = (...more: string[]): string =>
+    `backends:\n${more.map((its, i) => `  - {host: a, port: ${i + 1}, ${its}}\n`).join('')}`;
+  assert.deepEqual(errorsOf(list('weight: 0', 'weight: 0')), [
+    'f:2:6 backends: every backend has weight 0; give at least one a weight from 1 on',
+  ]);
+  assert.deepEqual(errorsOf(list('backup: true')), [
+    'f:2:6 backends: every backend is a backup; take "backup" away from those to use first',
+  ]);
+  assert.deepEqual(errorsOf(list('weight: 0', 'weight: 256')), []);
+  assert.deepEqual(errorsOf(list('backup: true', 'weight: 0')), []);
+  for (const wrong of ['weight: 257', 'weight: -1', 'weight: 1.5', 'weight: heavy', 'backup: maybe'])
+    assert.equal(errorsOf(list(wrong, 'weight: 1')).length, 1, wrong);
+});
+
 test('a first back-off above the maximum is a contradiction, also with a value that nobody wrote', () => {
   const head = 'backends: [{host: a, port: 1}]\nruntime:\n';
   assert.deepEqual(errorsOf(`${head}  failover_backoff_initial_ms: 300\n  failover_backoff_max_ms: 200\n`), [

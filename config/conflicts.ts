@@ -14,6 +14,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
     ...draft.services.flatMap((service) => [
       ...backendCount(service, draft),
       ...duplicateBackends(service),
+      ...nobodyToServe(service),
       ...contradictions(service),
       ...limits(service, draft),
     ]),
@@ -53,6 +54,22 @@ function duplicateBackends({ backends }: ServiceDraft): Problem[] {
     const line = first.host.mark?.line ?? 0;
     return [problemAt(backend.host.mark, backend.path, `duplicate backend ${key}`, `it is already on line ${line}`)];
   });
+}
+
+/** Each may have its reason; all of them leave nobody. */
+function nobodyToServe({ backends, backendsSound, path, mark }: ServiceDraft): Problem[] {
+  const isSound = backendsSound && backends.length > 0;
+  if (!isSound || backends.some(({ sound, weight, backup }) => !sound || !weight.sound || !backup.sound)) return [];
+  const [first] = backends;
+  const place = [...path, 'backends'];
+  const at = first?.host.mark ?? mark;
+  if (backends.every(({ weight }) => weight.value === 0)) {
+    return [problemAt(at, place, 'every backend has weight 0', 'give at least one a weight from 1 on')];
+  }
+  if (backends.every(({ backup }) => backup.value)) {
+    return [problemAt(at, place, 'every backend is a backup', 'take "backup" away from those to use first')];
+  }
+  return [];
 }
 
 function contradictions({ path, runtime }: ServiceDraft): Problem[] {

@@ -20,6 +20,13 @@ test('a plan does not differ from itself', () => {
   assert.deepEqual(planDifference(planOf(BASE), planOf(BASE)), { changed: [], unchangeable: [] });
 });
 
+test('a weight and a backup are told with their backend, what is as usual is not', () => {
+  const next = 'backends: [{host: a, port: 1, weight: 3}, {host: b, port: 1, backup: true}]\n';
+  assert.deepEqual(planDifference(planOf(BASE), planOf(next)).changed, [
+    { what: 'default.backends', from: 'a:1', to: 'a:1 weight 3, b:1 backup' },
+  ]);
+});
+
 test('every key that a file can change is told by its name', () => {
   for (const [line, what, from, to] of [
     ['log_level: warn', 'log_level', 'info', 'warn'],

@@ -1,6 +1,6 @@
 // What a reload changes: one Plan against another, in the words of the file. Pure, and free of typebox.
 import { RUNTIME_FIELDS } from './names.ts';
-import { addressOf, type Plan, type Runtime, type ServicePlan } from './plan.ts';
+import { addressOf, type BackendPlan, type Plan, type Runtime, type ServicePlan } from './plan.ts';
 
 export interface Change {
   /** `default.backends`, `log_level`, … */
@@ -73,7 +73,12 @@ function value(service: ServicePlan, field: keyof Runtime): string | number {
 }
 
 function backends(service: ServicePlan): string {
-  return service.backends.map(({ address }) => address).join(', ');
+  return service.backends.map(backendText).join(', ');
+}
+
+/** As people read it: what is as usual is left out. */
+export function backendText({ address, weight, backup }: BackendPlan): string {
+  return `${address}${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
 }
 
 function summary(service: ServicePlan | undefined): string | null {

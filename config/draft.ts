@@ -12,6 +12,8 @@ export interface BackendDraft {
   readonly path: Path;
   readonly host: Setting<string>;
   readonly port: Setting<number>;
+  readonly weight: Setting<number>;
+  readonly backup: Setting<boolean>;
   /** The host in its one spelling (host.ts). */
   readonly canonical: string;
   /** Both host and port are. */
@@ -69,6 +71,8 @@ export interface Written {
 type ServiceBlock = Pruned<
   Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'backends' | 'health_check' | 'runtime'>
 >;
+
+type BackendBlock = Pruned<NonNullable<ConfigFile['backends']>[number]>;
 
 export function draftOf(written: Written, machine: Machine): Draft {
   const { file, marks } = written;
@@ -144,11 +148,7 @@ function healthCheckOf(blocks: readonly Block<ServiceBlock>[], written: Written)
   return { type: settle('type', own, DEFAULTS['health_check.type'], 'default') };
 }
 
-function backendOf(
-  entry: { readonly host?: string; readonly port?: number },
-  path: Path,
-  written: Written,
-): BackendDraft {
+function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDraft {
   const blocks = [blockOf(entry, path, written)];
   const host = settle('host', blocks, '', 'default');
   const port = settle('port', blocks, 0, 'default');
@@ -157,6 +157,8 @@ function backendOf(
     path,
     host: { ...host, value: withoutBrackets(host.value), sound: hasHost },
     port: { ...port, sound: hasPort },
+    weight: settle('weight', blocks, DEFAULTS['backends.weight'], 'default'),
+    backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
     canonical: canonicalHost(host.value),
     sound: hasHost && hasPort,
   };

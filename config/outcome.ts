@@ -1,5 +1,5 @@
 // A draft without mistakes → the Plan, and the list of all values with their origins.
-import type { Draft, ServiceDraft } from './draft.ts';
+import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { splitAddress } from './host.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
@@ -8,7 +8,7 @@ import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
 export interface Effective {
   /** `services.web.runtime.tcp_backlog`, also where the value comes from elsewhere. */
   readonly path: string;
-  readonly value: string | number;
+  readonly value: string | number | boolean;
   /** `default`, `auto-tuned` or `file:LINE`. */
   readonly origin: string;
 }
@@ -33,21 +33,27 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     bindAddress: draft.bindAddress.value,
     port: draft.port.value,
     method: draft.method.value,
-    backends: draft.backends.map(({ host, port }) => backendOf(host.value, port.value)),
+    backends: draft.backends.map(backendOf),
     healthCheck: { type: draft.healthCheck.type.value },
     runtime: toRuntime(draft.runtime),
     ownLimit: limit < instanceLimit ? limit : null,
   };
 }
 
-function backendOf(host: string, port: number): BackendPlan {
-  return { host, port, address: addressOf(host, port) };
+function backendOf({ host, port, weight, backup }: BackendDraft): BackendPlan {
+  return {
+    host: host.value,
+    port: port.value,
+    address: addressOf(host.value, port.value),
+    weight: weight.value,
+    backup: backup.value,
+  };
 }
 
 /** Every value that counts, in the order of the file; those that are wrong are left out. */
 export function effectiveOf(draft: Draft): Effective[] {
   const list: Effective[] = [];
-  const add = (path: readonly (string | number)[], { value, origin, sound }: Setting<string | number>) => {
+  const add = (path: readonly (string | number)[], { value, origin, sound }: Setting<string | number | boolean>) => {
     if (sound) list.push({ path: showPath(path), value, origin });
   };
   add(['log_level'], draft.logLevel);
@@ -63,6 +69,8 @@ export function effectiveOf(draft: Draft): Effective[] {
     for (const [i, backend] of backends.entries()) {
       add([...path, 'backends', i, 'host'], backend.host);
       add([...path, 'backends', i, 'port'], backend.port);
+      if (backend.weight.path !== null) add([...path, 'backends', i, 'weight'], backend.weight);
+      if (backend.backup.path !== null) add([...path, 'backends', i, 'backup'], backend.backup);
     }
     add([...path, 'health_check', 'type'], healthCheck.type);
     for (const key of RUNTIME_KEYS) {

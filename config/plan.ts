@@ -45,6 +45,10 @@ export interface BackendPlan {
   readonly port: number;
   /** `host:port`, or `[host]:port` for an IPv6 literal; unique within its service. */
   readonly address: string;
+  /** Its share of the connections; 0: no new ones. */
+  readonly weight: number;
+  /** Used only while no other backend of the service is usable. */
+  readonly backup: boolean;
 }
 
 export interface ServicePlan {

@@ -27,6 +27,8 @@ test('the reference has one row for every key, in both languages', () => {
       ...Object.keys(ROOT.properties ?? {}),
       'backends[].host',
       'backends[].port',
+      'backends[].weight',
+      'backends[].backup',
       'health_check.type',
       ...RUNTIME_KEYS,
     ];

@@ -8,6 +8,7 @@ import { RuntimeSchema } from './runtime.ts';
 const MAX_SERVICES = 64;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
+const MAX_WEIGHT = 256;
 
 /** Of the keys that have one for every machine and number of backends. */
 export const DEFAULTS = {
@@ -18,6 +19,8 @@ export const DEFAULTS = {
   engine: 'auto',
   log_connections: 'failed',
   'health_check.type': 'tcp',
+  'backends.weight': 1,
+  'backends.backup': false,
 } as const;
 
 const port = { minimum: 1, maximum: 65_535 } as const;
@@ -26,6 +29,26 @@ const BackendSchema = Type.Object(
   {
     host: judged(judgePeer, words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름')),
     port: Type.Integer({ ...port, ...words('TCP port of the backend', '백엔드의 TCP 포트') }),
+    weight: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_WEIGHT,
+        default: DEFAULTS['backends.weight'],
+        ...words(
+          'its share of the connections, in proportion to the others; 0: no new ones',
+          '다른 백엔드에 대한 연결 비율; 0: 새 연결 없음',
+        ),
+      }),
+    ),
+    backup: Type.Optional(
+      Type.Boolean({
+        default: DEFAULTS['backends.backup'],
+        ...words(
+          'used only while no other backend of the service is usable',
+          '서비스의 다른 백엔드를 하나도 쓸 수 없을 때만 사용',
+        ),
+      }),
+    ),
   },
   CLOSED,
 );

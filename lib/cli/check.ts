@@ -1,6 +1,7 @@
 // `bal check`: is the configuration right? Static: reads the file and facts of this machine, no network, no names looked up.
 import type { Loaded } from '../../config/load.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { backendText } from '../../config/diff.ts';
 import { addressOf, type ServicePlan } from '../../config/plan.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
@@ -66,7 +67,7 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
 }
 
 function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: ServicePlan): string {
-  const to = listed(backends.map(({ address }) => address));
+  const to = listed(backends.map(backendText));
   return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${healthCheck.type === 'none' ? ', not checked' : ''})`;
 }
 

@@ -62,9 +62,9 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
 }
 
 function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
-  const { address, state, active_connections, connections_total, bytes_in, bytes_out, counters } = backend;
+  const { state, active_connections, connections_total, bytes_in, bytes_out, counters } = backend;
   const row: Cell[] = [
-    address,
+    withShare(backend),
     { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
     String(active_connections ?? '-'),
     String(connections_total ?? '-'),
@@ -79,6 +79,12 @@ function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
     ...[counters?.refused, counters?.timeout, counters?.other].map((count) => String(count ?? '-')),
     cooling > 0 ? duration(cooling) : '-',
   ];
+}
+
+/** What is as usual is left out. */
+function withShare({ address, weight, backup }: BackendStatus): string {
+  const share = (weight ?? 1) === 1 ? '' : ` weight ${weight}`;
+  return `${address}${share}${backup === true ? ' backup' : ''}`;
 }
 
 function protectionLine(mode: ProtectionStatus, io: Io): string[] {

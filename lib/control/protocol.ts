@@ -52,6 +52,9 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** What is left of the cool-down. */
   readonly cooldown_ms: number | null;
+  /** As configured; null where it has left the configuration. */
+  readonly weight: number | null;
+  readonly backup: boolean | null;
   readonly recent: RecentStatus | null;
 }
 

@@ -17,6 +17,8 @@ function status(connections: number, bytes: number): Status {
     bytes_in: bytes,
     bytes_out: 0,
     cooldown_ms: 0,
+    weight: 1,
+    backup: false,
     recent: null,
   };
   const none = unknownStatus(true, 1);

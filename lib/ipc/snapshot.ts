@@ -3,8 +3,10 @@
 
 /** A lower tier is tried first; within one tier the service's method decides. */
 export const TIER_USABLE = 0; // up, or not checked yet
-export const TIER_COOLING = 1; // up, but a connect failed a moment ago
-export const TIER_DOWN = 2; // down or unresolved: only when nothing else is left (fail open)
+export const TIER_COOLING = 2; // up, but a connect failed a moment ago
+export const TIER_DOWN = 4; // down or unresolved: only when nothing else is left (fail open)
+/** Added for a backup: it comes after the others of its kind, and before those that are less well. */
+export const TIER_BACKUP = 1;
 
 export interface EndpointSnapshot {
   /** Also the engine's target. */
@@ -16,6 +18,8 @@ export interface EndpointSnapshot {
   readonly ip: string | null;
   readonly port: number;
   readonly tier: number;
+  /** Its share; 0: it is not chosen. */
+  readonly weight: number;
   /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
   readonly provenAt: number;
 }

@@ -44,6 +44,8 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     bytes_in: 0,
     bytes_out: 0,
     cooldown_ms: 0,
+    weight: 1,
+    backup: false,
     recent: null,
   };
   const service = {

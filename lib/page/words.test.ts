@@ -16,6 +16,8 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     bytes_in: 0,
     bytes_out: 0,
     cooldown_ms: null,
+    weight: 1,
+    backup: false,
     recent: null,
   };
 }

@@ -33,6 +33,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     ip: '127.0.0.1',
     port: 9000 + id,
     tier: 0,
+    weight: 1,
     provenAt: 0,
     ...its,
   };

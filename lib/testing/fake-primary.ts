@@ -73,6 +73,8 @@ export function fakeStatus(reachable: number): Status {
       bytes_in: 1536,
       bytes_out: 3 << 20,
       cooldown_ms: 0,
+      weight: 1,
+      backup: false,
       recent: null,
     })),
     active_connections: 6,

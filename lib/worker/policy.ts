@@ -105,7 +105,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   /** The next endpoint for the connection, or REFUSE when none is left. */
   function next(connection: number, service: Service, tried: Tried | null, now: number): number {
     const chosen = choose(service, positions[service.id] ?? 0, tried, own, evidence.skipUntil, now);
-    const endpoint = service.endpoints[chosen];
+    const endpoint = service.candidates[chosen];
     if (endpoint === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
     positions[service.id] = chosen + 1;
     connections.attemptAt[connection] = now;
@@ -193,7 +193,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       const tried = (connections.tried[connection] ??= new Map());
       tried.set(endpoint, cause);
       const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.connectTimeoutMs;
-      if (late || tried.size > retriesAllowed(service.endpoints.length, service.guarded)) {
+      if (late || tried.size > retriesAllowed(service.choices, service.guarded)) {
         return refuse(connection, 'connect_failed');
       }
       return next(connection, service, tried, now);
@@ -227,8 +227,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       evidence.learn(snapshot.endpoints);
       for (const { id } of snapshot.services) {
         const service = services[id];
-        if (service === undefined || service.endpoints.length === 0) continue;
-        positions[id] ??= firstPosition(worker, service.start, service.endpoints.length);
+        if (service === undefined || service.candidates.length === 0) continue;
+        positions[id] ??= firstPosition(worker, service.start, service.candidates.length);
       }
       return moved;
     },

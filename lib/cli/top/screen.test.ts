@@ -43,6 +43,8 @@ function crowd(): View['history'] {
     bytes_in: 0,
     bytes_out: 0,
     cooldown_ms: null,
+    weight: 1,
+    backup: false,
     recent: null,
   }));
   const service = {

@@ -264,7 +264,7 @@ test('a service of which nothing has changed is not looked at again, until its p
     wall: 0,
   } as const;
   pool = step(pool, failed, clock).pool;
-  assert.deepEqual([round(), looks], [[[1, 1]], 4]);
+  assert.deepEqual([round(), looks], [[[1, 2]], 4]);
   assert.deepEqual([round(), looks], [[], 6], 'it cools down: time alone changes something');
   clock += 1000;
   assert.deepEqual([round(), looks], [[[1, 0]], 8]);

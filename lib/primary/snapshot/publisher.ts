@@ -1,7 +1,8 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
-import type { Plan, ServicePlan } from '../../../config/plan.ts';
+import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
 import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
+import { TIER_BACKUP } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { remoteConnections } from '../stats/totals.ts';
@@ -63,8 +64,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const { registry, services, statistics } = parts;
   /** By pid. */
   const lines = new Map<number, Line>();
-  const knownEndpoints = new Map<number, EndpointSnapshot>();
-  /** Two plans may have different endpoints for one service. */
+  /** By plan: two may have different endpoints for one service. */
   const known = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
@@ -93,15 +93,11 @@ export function createPublisher(parts: PublisherParts): Publisher {
     // A thousand endpoints of which nothing has changed cost one look at them together.
     if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
     const id = registry.service(name);
-    const endpoints = backends.map(({ address, port }) =>
-      endpointAsBefore({
-        id: registry.endpoint(name, address),
-        service: id,
-        name: address,
-        port,
-        ...services.endpoint(name, address),
-      }),
-    );
+    const endpoints = backends.map((backend, place) => {
+      const known = before?.truth.endpoints[place];
+      const now = endpointOf(name, backend);
+      return known !== undefined && isSameEndpoint(known, now) ? known : now;
+    });
     const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
     // While somebody cools down time alone changes something.
@@ -109,11 +105,18 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return { truth: { service, endpoints, byLoad: method === 'least_connections' }, pool: isSettled ? pool : null };
   }
 
-  function endpointAsBefore(now: EndpointSnapshot): EndpointSnapshot {
-    const before = knownEndpoints.get(now.id);
-    if (before !== undefined && isSameEndpoint(before, now)) return before;
-    knownEndpoints.set(now.id, now);
-    return now;
+  function endpointOf(name: string, { address, port, weight, backup }: BackendPlan): EndpointSnapshot {
+    const { ip, tier, provenAt } = services.endpoint(name, address);
+    return {
+      id: registry.endpoint(name, address),
+      service: registry.service(name),
+      name: address,
+      ip,
+      port,
+      tier: tier + (backup ? TIER_BACKUP : 0),
+      weight,
+      provenAt,
+    };
   }
 
   function publish(worker: WorkerProcess, truth: readonly ServiceTruth[]): void {
@@ -162,8 +165,6 @@ export function createPublisher(parts: PublisherParts): Publisher {
     },
     forget(worker) {
       lines.delete(worker.pid);
-      const used = new Set(inUse());
-      for (const id of knownEndpoints.keys()) if (!used.has(id)) knownEndpoints.delete(id);
     },
     inUse,
     cancel() {
@@ -183,6 +184,8 @@ function balancesByLoad({ services }: Plan): boolean {
 
 function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
   return (
+    a.id === b.id &&
+    a.weight === b.weight &&
     a.name === b.name &&
     a.service === b.service &&
     a.ip === b.ip &&

@@ -86,7 +86,7 @@ export function stateOf(backend: Backend): BackendStateName {
 }
 
 /** A backend that nobody has checked yet. */
-export function newBackend({ address, host, port }: BackendPlan): Backend {
+export function newBackend({ address, host, port }: Pick<BackendPlan, 'address' | 'host' | 'port'>): Backend {
   const ips = isIP(host) === 0 ? [] : [host];
   return {
     address,

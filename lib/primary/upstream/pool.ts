@@ -91,7 +91,11 @@ function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
 }
 
 /** In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. */
-export function tier(pool: Pool, backend: number, now: number): 0 | 1 | 2 {
+export function tier(
+  pool: Pool,
+  backend: number,
+  now: number,
+): typeof TIER_USABLE | typeof TIER_COOLING | typeof TIER_DOWN {
   const it = pool.backends[backend];
   if (it === undefined || it.draining || it.ip === null) return TIER_DOWN;
   const isCooling = now < it.cooldownUntil;

@@ -124,16 +124,18 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
 
 function backendFamilies({ plan, services, statistics }: Observed): Family[] {
   const now = performance.now();
-  const backends = plan.services.flatMap(({ name }) => {
+  const backends = plan.services.flatMap(({ name, backends: planned }) => {
     const service: Service | undefined = services.get(name);
     if (service === undefined) return [];
     const { settings } = service.pool;
+    const weights = new Map(planned.map(({ address, weight }) => [address, weight]));
     return service.pool.backends
       .filter(({ draining }) => !draining)
       .map((backend) => ({
         labels: { listener: name, backend: backend.address },
         backend,
         settings,
+        weight: weights.get(backend.address) ?? 0,
         sum: backendSum(statistics.totals, name, backend.address),
       }));
   });
@@ -145,6 +147,11 @@ function backendFamilies({ plan, services, statistics }: Observed): Family[] {
       'bal_backend_up',
       '1 while the backend is up; one that is not checked counts as up until clients cannot reach it.',
       each(({ backend, settings }) => (isReachable(backend, settings) ? 1 : 0)),
+    ),
+    gauge(
+      'bal_backend_weight',
+      'Its configured share of the connections.',
+      each(({ weight }) => weight),
     ),
     gauge(
       'bal_backend_cooldown_seconds',

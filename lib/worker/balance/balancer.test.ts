@@ -5,13 +5,12 @@ import type { Method } from '../../../config/plan.ts';
 import { assignedService, endpoint } from '../../testing/assignments.ts';
 import { choose, firstPosition, retriesAllowed } from './balancer.ts';
 import type { Endpoint, Service } from './endpoints.ts';
+import { roundOf } from './round.ts';
 
 function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin'): Service {
-  return {
-    ...assignedService(0, { method }),
-    guarded: false,
-    endpoints: endpoints.map((its, id) => ({ ...endpoint(id), remote: 0, ...its })),
-  };
+  const all = endpoints.map((its, id) => ({ ...endpoint(id), remote: 0, ...its }));
+  const candidates = method === 'round_robin' ? roundOf(all) : all.filter(({ weight }) => weight > 0);
+  return { ...assignedService(0, { method }), guarded: false, endpoints: all, candidates, choices: all.length };
 }
 
 /** The endpoints that `times` connections in a row get. */
@@ -26,7 +25,7 @@ function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0):
 
 const anyEndpoint = fc.record({
   ip: fc.constantFrom('127.0.0.1', null),
-  tier: fc.constantFrom(0, 1, 2),
+  tier: fc.constantFrom(0, 1, 2, 3, 4, 5),
   remote: fc.nat(5),
 });
 const anyService = fc
@@ -38,18 +37,18 @@ test('round_robin takes the backends in turn', () => {
 });
 
 test('round_robin shares what a missing backend leaves evenly among the others', () => {
-  assert.deepEqual(inTurn(service([{}, { tier: 2 }, {}, { ip: null }]), 6), [0, 2, 0, 2, 0, 2]);
+  assert.deepEqual(inTurn(service([{}, { tier: 4 }, {}, { ip: null }]), 6), [0, 2, 0, 2, 0, 2]);
 });
 
 test('a backend that this worker could not reach a moment ago comes after the usable and before the down ones', () => {
-  const web = service([{ tier: 2 }, {}, {}]);
+  const web = service([{ tier: 4 }, {}, {}]);
   assert.deepEqual(inTurn(web, 2, [0, 50, 0], 49), [2, 2]);
   assert.deepEqual(inTurn(web, 2, [0, 50, 50], 49), [1, 2]);
   assert.deepEqual(inTurn(web, 2, [0, 50, 0], 50), [1, 2]);
 });
 
 test('if everything is down, everything is tried', () => {
-  assert.deepEqual(inTurn(service([{ tier: 2 }, { tier: 2 }]), 4), [0, 1, 0, 1]);
+  assert.deepEqual(inTurn(service([{ tier: 4 }, { tier: 4 }]), 4), [0, 1, 0, 1]);
 });
 
 test('least_connections counts what the other workers hold, and takes turns on a draw', () => {
@@ -61,7 +60,7 @@ test('least_connections counts what the other workers hold, and takes turns on a
 });
 
 test('least_connections prefers a busy usable backend to an idle one that is down', () => {
-  const web = service([{ remote: 9 }, { tier: 2 }], 'least_connections');
+  const web = service([{ remote: 9 }, { tier: 4 }], 'least_connections');
   assert.equal(choose(web, 1, null, [], [], 0), 0);
 });
 
@@ -81,10 +80,10 @@ test('one connection tries every endpoint that has an address exactly once, bett
       for (;;) {
         const index = choose(web, position, tried, [], skipUntil, now);
         if (index === -1) break;
-        const it = web.endpoints[index];
+        const it = web.candidates[index];
         assert.ok(it !== undefined && it.ip !== null && !tried.has(it.id));
         tried.add(it.id);
-        tiers.push(it.tier === 0 && (skipUntil[it.id] ?? 0) > now ? 1 : it.tier);
+        tiers.push(it.tier < 2 && (skipUntil[it.id] ?? 0) > now ? it.tier + 2 : it.tier);
         position = index + 1;
       }
       assert.equal(tried.size, web.endpoints.filter((it) => it.ip !== null).length);
@@ -158,4 +157,49 @@ test('a client may try all backends, in protection mode two', () => {
     [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, true)),
     [0, 0, 1, 1],
   );
+});
+
+/** How many of so many connections each gets. */
+function sharesOf(web: Service, connections: number): number[] {
+  const shares = web.endpoints.map(() => 0);
+  for (const i of inTurn(web, connections)) {
+    const id = web.candidates[i]?.id ?? -1;
+    shares[id] = (shares[id] ?? 0) + 1;
+  }
+  return shares;
+}
+
+test('round_robin gives each backend its weight of every round, and none to one without', () => {
+  assert.deepEqual(
+    sharesOf(service([{ weight: 5 }, { weight: 1 }, { weight: 0 }, { weight: 4 }]), 100),
+    [50, 10, 0, 40],
+  );
+  fc.assert(
+    fc.property(fc.array(fc.nat(20), { minLength: 1, maxLength: 8 }), (weights) => {
+      const total = weights.reduce((a, b) => a + b);
+      const web = service(weights.map((weight) => ({ weight })));
+      assert.deepEqual(
+        sharesOf(web, total * 3),
+        weights.map((weight) => weight * 3),
+      );
+    }),
+  );
+});
+
+test('what a heavy backend leaves when it is down goes to the others', () => {
+  assert.deepEqual(sharesOf(service([{ weight: 8, tier: 4 }, {}, {}]), 100), [0, 50, 50]);
+});
+
+test('least_connections counts connections for their weight', () => {
+  const web = service([{ weight: 3 }, { weight: 1 }], 'least_connections');
+  assert.equal(choose(web, 0, null, [2, 1], [], 0), 0);
+  assert.equal(choose(web, 0, null, [3, 0], [], 0), 1);
+  assert.equal(choose(web, 0, null, [4, 1], [], 0), 1);
+});
+
+test('a backup is used before a backend that is less than well, and not before', () => {
+  assert.deepEqual(inTurn(service([{}, { tier: 1 }]), 2), [0, 0]);
+  assert.deepEqual(inTurn(service([{ tier: 2 }, { tier: 1 }, { tier: 4 }]), 2), [1, 1]);
+  assert.deepEqual(inTurn(service([{}, { tier: 1 }]), 1, [50, 0], 49), [1], 'this worker could not reach the other');
+  assert.deepEqual(inTurn(service([{ tier: 4 }, { tier: 5 }]), 2), [0, 0], 'all are down');
 });

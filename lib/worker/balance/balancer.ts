@@ -9,10 +9,10 @@ export interface Tried {
 }
 
 /**
- * Where a connection's next attempt goes, as an index into `service.endpoints`; -1 when nothing is left to try.
+ * Where a connection's next attempt goes, as an index into `service.candidates`; -1 when nothing is left to try.
  *
  * The lowest tier with an untried endpoint wins; within it round_robin takes the first from `position` on, and
- * least_connections the one with the fewest live connections, `position` deciding a draw. The caller keeps one
+ * least_connections the one with the fewest live connections for its weight, `position` deciding a draw. The caller keeps one
  * `position` a service and sets it to the answer + 1 after every choice, also after a retry: else the neighbour of
  * a failing endpoint would get its share on top of its own.
  *
@@ -21,27 +21,27 @@ export interface Tried {
  * endpoint alone because a connect has just failed.
  */
 export function choose(
-  service: Pick<Service, 'method' | 'endpoints'>,
+  service: Pick<Service, 'method' | 'candidates'>,
   position: number,
   tried: Tried | null,
   own: ArrayLike<number>,
   skipUntil: ArrayLike<number>,
   now: number,
 ): number {
-  const { endpoints } = service;
+  const { candidates } = service;
   const byLoad = service.method === 'least_connections';
   let best = -1;
   let bestTier = Infinity;
   let bestLoad = Infinity;
   // Not `%`: one compare is cheaper than a division, and the position may be one past the end.
-  for (let i = position < endpoints.length ? position : 0, left = endpoints.length; left > 0; left--, i++) {
-    if (i === endpoints.length) i = 0;
-    const endpoint = endpoints[i];
+  for (let i = position < candidates.length ? position : 0, left = candidates.length; left > 0; left--, i++) {
+    if (i === candidates.length) i = 0;
+    const endpoint = candidates[i];
     if (endpoint === undefined || endpoint.ip === null || tried?.has(endpoint.id) === true) continue;
-    const skipped = endpoint.tier === TIER_USABLE && (skipUntil[endpoint.id] ?? 0) > now;
-    const tier = skipped ? TIER_COOLING : endpoint.tier;
+    const skipped = endpoint.tier < TIER_COOLING && (skipUntil[endpoint.id] ?? 0) > now;
+    const tier = skipped ? endpoint.tier + TIER_COOLING : endpoint.tier;
     if (tier > bestTier) continue;
-    const load = byLoad ? endpoint.remote + (own[endpoint.id] ?? 0) : 0;
+    const load = byLoad ? (endpoint.remote + (own[endpoint.id] ?? 0)) / endpoint.weight : 0;
     if (tier === bestTier && load >= bestLoad) continue;
     if (tier === TIER_USABLE && !byLoad) return i;
     best = i;

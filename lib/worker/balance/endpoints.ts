@@ -3,6 +3,8 @@
 
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
+import { TIER_USABLE } from '../../ipc/snapshot.ts';
+import { roundOf } from './round.ts';
 
 export interface Endpoint {
   readonly id: number;
@@ -10,14 +12,19 @@ export interface Endpoint {
   readonly ip: string | null;
   readonly port: number;
   readonly tier: number;
+  readonly weight: number;
   /** Live connections of all other workers to it, as last counted. */
   readonly remote: number;
 }
 
 export interface Service extends ServiceAssignment {
   readonly guarded: boolean;
-  /** In the order of the round. */
+  /** In the order of the configuration. */
   readonly endpoints: readonly Endpoint[];
+  /** Those that clients may get: as often as their weights say where turns are taken, else each once. */
+  readonly candidates: readonly Endpoint[];
+  /** How many different ones these are. */
+  readonly choices: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -46,20 +53,34 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
   const services: (Mutable<Service> | undefined)[] = [];
   const all: (Mutable<Endpoint> | undefined)[] = [];
   const retired = new Set<number>();
-  for (const service of assigned) services[service.id] = { ...service, guarded: false, endpoints: [] };
+  for (const service of assigned)
+    services[service.id] = { ...service, guarded: false, endpoints: [], candidates: [], choices: 0 };
 
   /** Returns whether it leads elsewhere now. */
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
-      all[it.id] = { id: it.id, name: it.name, ip: it.ip, port: it.port, tier: it.tier, remote: 0 };
+      all[it.id] = { id: it.id, name: it.name, ip: it.ip, port: it.port, tier: it.tier, weight: it.weight, remote: 0 };
       return it.ip !== null;
     }
     const isMoved = it.ip !== null && (known.ip !== it.ip || known.port !== it.port);
     known.ip = it.ip;
     known.port = it.port;
     known.tier = it.tier;
+    known.weight = it.weight;
     return isMoved;
+  }
+
+  function isTouched({ id }: Service, snapshot: Snapshot): boolean {
+    return snapshot.services.some((it) => it.id === id) || snapshot.endpoints.some(({ service }) => service === id);
+  }
+
+  /** A round is long where weights differ much: while nobody is usable, and all are looked at, each is there once. */
+  function arrange(service: Mutable<Service>): void {
+    const taking = service.endpoints.filter(({ weight }) => weight > 0);
+    const isUsable = taking.some(({ tier, ip }) => tier === TIER_USABLE && ip !== null);
+    service.choices = taking.length;
+    service.candidates = service.method === 'round_robin' && isUsable ? roundOf(taking) : taking;
   }
 
   return {
@@ -76,6 +97,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
         service.endpoints = endpoints.flatMap((endpoint) => all[endpoint] ?? []);
         for (const now of service.endpoints) retired.delete(now.id);
       }
+      for (const service of services) if (service !== undefined && isTouched(service, snapshot)) arrange(service);
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2) {
         const endpoint = all[snapshot.remote[i] ?? -1];
         if (endpoint !== undefined) endpoint.remote = snapshot.remote[i + 1] ?? 0;

@@ -1,0 +1,103 @@
+// Who gets how much: weights and backups, through failures and reloads.
+import assert from 'node:assert/strict';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo, named } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine } from './harness/engines.ts';
+import { names } from './harness/exchange.ts';
+import { troubles, visits } from './harness/load.ts';
+
+type Share = { readonly weight?: number; readonly backup?: boolean };
+
+/** The same as configFor(), with what each backend has besides. */
+function sharing(
+  port: number,
+  backends: readonly { readonly host: string; readonly port: number }[],
+  shares: readonly Share[],
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    ...configFor(port, backends, more),
+    backends: backends.map(({ host, port: at }, i) => ({ host, port: at, ...shares[i] })),
+  };
+}
+
+forEachEngine('round_robin gives each backend its weight, exactly with one worker', async (t, engine) => {
+  const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
+  const port = await freePort();
+  const config = sharing(port, [a, b, c], [{ weight: 5 }, {}, { weight: 0 }], { workers: 1 });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  const counts = await visits(port, names('a', 'b', 'c'), 60);
+  assert.deepEqual([troubles(counts), counts.answers], [{}, { a: 50, b: 10 }]);
+  const { backends } = await bal.status();
+  assert.deepEqual(
+    backends.map(({ weight, backup }) => [weight, backup]),
+    [
+      [5, false],
+      [1, false],
+      [0, false],
+    ],
+  );
+});
+
+forEachEngine('over several workers each has its weight within a turn of every worker', async (t, engine) => {
+  const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: sharing(port, [a, b], [{ weight: 3 }], { workers: 2 }) });
+  await bal.checked();
+  const { answers } = await visits(port, names('a', 'b'), 200);
+  assert.ok(Math.abs(Number(answers['a']) - 150) <= 2 * 2, JSON.stringify(answers));
+});
+
+forEachEngine('least_connections fills backends up in proportion to their weights', async (t, engine) => {
+  const [a, b] = [await backend(t, echo), await backend(t, echo)];
+  const port = await freePort();
+  const config = sharing(port, [a, b], [{ weight: 3 }], { method: 'least_connections', workers: 1 });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  for (let i = 0; i < 12; i++) {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+  }
+  await bal.statusWhen('9 and 3 are open', ({ backends }) => {
+    const [first, second] = backends.map(({ active_connections }) => active_connections);
+    return first === 9 && second === 3;
+  });
+});
+
+forEachEngine('a backup serves while nobody else can, and no longer', async (t, engine) => {
+  const [a, spare] = [await backend(t, named('a')), await backend(t, named('spare'))];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: sharing(port, [a, spare], [{}, { backup: true }]) });
+  await bal.checked();
+  assert.deepEqual((await visits(port, names('a', 'spare'), 20)).answers, { a: 20 });
+  await a.refuse();
+  const outage = await visits(port, names('a', 'spare'), 20);
+  assert.deepEqual([troubles(outage), outage.answers], [{}, { spare: 20 }]);
+  await bal.logged('backend.down');
+  await a.recover();
+  await bal.statusWhen(
+    'it is up again',
+    ({ backends }) => backends[0]?.state === 'up' && backends[0].cooldown_ms === 0,
+  );
+  await bal.logged('backend.up');
+  await until('the workers know', async () => (await visits(port, names('a', 'spare'), 4)).answers['a'] === 4);
+});
+
+forEachEngine('a reload changes weights, and says so', async (t, engine) => {
+  const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: sharing(port, [a, b], [], { workers: 1 }) });
+  await bal.checked();
+  assert.deepEqual((await visits(port, names('a', 'b'), 8)).answers, { a: 4, b: 4 });
+  bal.configure(sharing(port, [a, b], [{ weight: 0 }, { weight: 2 }], { workers: 1 }));
+  const { verdict } = await bal.graceful();
+  assert.match(verdict.changed[0]?.to ?? '', /^127\.0\.0\.1:\d+ weight 0, 127\.0\.0\.1:\d+ weight 2$/);
+  assert.deepEqual((await visits(port, names('a', 'b'), 8)).answers, { b: 8 });
+});
