@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { ServiceStatus, ServiceWhy, Status, Why } from '../lib/control/protocol.ts';
+import type { ServiceStatus, Status } from '../lib/control/protocol.ts';
+import type { ServiceWhy, Why } from '../lib/control/why.ts';
 import type { FewPorts } from './few-ports-main.ts';
 import { type Bal, startBal } from './harness.ts';
 import { ask } from './harness/admin.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { Why } from '../lib/control/protocol.ts';
+import type { Why } from '../lib/control/why.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
-import type { EventRecord, Why } from '../lib/control/protocol.ts';
+import type { EventRecord } from '../lib/control/protocol.ts';
+import type { Why } from '../lib/control/why.ts';
 import { type Bal, newHome, startBal } from './harness.ts';
 import { type Backend, backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';

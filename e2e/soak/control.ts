@@ -1,6 +1,7 @@
 // Asks the primary over its control socket, as the commands do, without a process for each question.
 import { request } from 'node:http';
-import type { ReloadVerdict, Why } from '../../lib/control/protocol.ts';
+import type { ReloadVerdict } from '../../lib/control/protocol.ts';
+import type { Why } from '../../lib/control/why.ts';
 
 function ask(socketPath: string, method: 'GET' | 'POST', path: string): Promise<string> {
   return new Promise((resolve, reject) => {

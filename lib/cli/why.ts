@@ -1,7 +1,8 @@
 // `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
 
 import { drainingText } from '../control/facts.ts';
-import type { BackendWhy, EvidenceStatus, RecentStatus, ServiceWhy, Why } from '../control/protocol.ts';
+import type { RecentStatus } from '../control/protocol.ts';
+import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/why.ts';
 import { failuresText } from '../control/recent.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';

@@ -6,7 +6,8 @@ import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Plan } from '../../config/plan.ts';
 import { listenPrivately } from './listen.ts';
-import type { ReloadVerdict, Status, StopProgress, StopRequest, Why } from './protocol.ts';
+import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
+import type { Why } from './why.ts';
 import { MAX_BODY, answer, sendError, sendJson, type Route } from './router.ts';
 
 export interface ControlHandlers {

@@ -1,6 +1,7 @@
 // Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
 
-import type { BackendWhy, RecentStatus, ServiceWhy, Diagnosis, Why } from '../../control/protocol.ts';
+import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
+import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
 import { REASONS } from '../../ipc/reasons.ts';
 import { listed } from '../../units.ts';

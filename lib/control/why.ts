@@ -1,0 +1,48 @@
+// The answer to `why`: what is true of each service and backend, and what speaks for it.
+
+import type { BackendStateName, RecentStatus, ProtectionStatus, Diagnosis, DrainingStatus } from './protocol.ts';
+
+/** Equal results in a row. */
+export interface EvidenceStatus {
+  readonly source: 'check' | 'connect';
+  /** Null: it worked. */
+  readonly cause: string | null;
+  readonly count: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+export interface BackendWhy {
+  readonly address: string;
+  readonly state: BackendStateName;
+  /** Whether new clients are sent there, and if not, why not. */
+  readonly verdict: 'in_use' | 'cooling_down' | 'out' | 'draining';
+  /** Null when all is well. */
+  readonly problem: Diagnosis | null;
+  readonly recent: RecentStatus;
+  /** Oldest first. */
+  readonly evidence: readonly EvidenceStatus[];
+  /** What will bring it back; null when it is in use. */
+  readonly ends_when: string | null;
+}
+
+export interface ServiceWhy {
+  readonly name: string;
+  /** `none`: what clients meet is all that is known of the backends. */
+  readonly health_check: string;
+  readonly verdict: 'serving' | 'degraded' | 'failing_open';
+  readonly problem: Diagnosis | null;
+  readonly protection: ProtectionStatus;
+  /** Connections by the reason of their end, since start. */
+  readonly ends: Readonly<Record<string, number>>;
+  readonly recent: RecentStatus;
+  readonly backends: readonly BackendWhy[];
+}
+
+/** The current verdicts with their evidence: the answer of `GET /why`. */
+export interface Why {
+  /** What this machine ran short of lately, by system call and errno. */
+  readonly shortages: Readonly<Record<string, number>>;
+  readonly services: readonly ServiceWhy[];
+  readonly draining: DrainingStatus | null;
+}
