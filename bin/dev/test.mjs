@@ -28,6 +28,14 @@ if (chosen.length === 0) {
   console.error(`no test is called ${only.join(' or ')}`);
   process.exit(1);
 }
+// These wait for a minute or more and need hardly a processor: apart from each other they wait beside tests that need one.
+const WAITING = ['sessions/idle', 'sessions/ssh-checks', 'soak/vanished', 'sessions/reload'].map((name) =>
+  join(build, 'e2e', `${name}.test.js`),
+);
+const waiting = WAITING.filter((file) => chosen.includes(file));
+const ordered = chosen.filter((file) => !WAITING.includes(file));
+const gap = Math.ceil(chosen.length / (waiting.length + 1));
+waiting.forEach((file, i) => ordered.splice(i * gap, 0, file));
 // Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers. What is
 // to run long is also to be measured, so it runs alone.
 const isLong = process.env.BAL_SOAK === 'long';
@@ -38,7 +46,7 @@ const run = spawnSync(
     '--test',
     `--test-concurrency=${isLong ? 1 : 3}`,
     `--test-timeout=${isLong ? 3_600_000 : 300_000}`,
-    ...chosen,
+    ...ordered,
   ],
   {
     stdio: 'inherit',
