@@ -148,3 +148,11 @@ test('when it is to stop, destroying its sockets ends it and nothing more is ope
   assert.deepEqual(opened, ['10.0.0.1']);
   assert.equal(open.size, 0);
 });
+
+test('a connection that was reset before anybody looked had been made; one that was refused had not', async () => {
+  const never: Connect = () => assert.fail();
+  const reset = await probe(['127.0.0.1'], 1, LONG, sockets(), scripted({ '127.0.0.1': 'ECONNRESET' }, never));
+  assert.deepEqual(reset, { ok: true, ip: '127.0.0.1' });
+  const refused = await probe(['127.0.0.1'], 1, LONG, sockets(), scripted({ '127.0.0.1': 'ECONNREFUSED' }, never));
+  assert.deepEqual(refused, { ok: false, cause: 'refused' });
+});

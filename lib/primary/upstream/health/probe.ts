@@ -63,7 +63,9 @@ export function probe(
         open.delete(socket);
         if (pending.delete(socket)) tryNext();
       });
-      socket.on('error', (error) => {
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        // It was connected, and has reset before this process looked: a busy machine must not make another result of that.
+        if (error.code === 'ECONNRESET' && pending.delete(socket)) finish({ ip });
         if (pending.has(socket)) causes.push(causeOf(error, ip));
       });
       socket.once('connect', () => {
