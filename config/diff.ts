@@ -76,7 +76,6 @@ function backends(service: ServicePlan): string {
   return service.backends.map(backendText).join(', ');
 }
 
-/** As people read it: what is as usual is left out. */
 export function backendText({ address, weight, backup }: BackendPlan): string {
   return `${address}${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
 }

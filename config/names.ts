@@ -10,6 +10,7 @@ export const RUNTIME_FIELDS = {
   health_check_fail_threshold: 'fall',
   health_check_success_threshold: 'rise',
   backend_connect_timeout_ms: 'connectTimeoutMs',
+  max_connect_attempts: 'maxAttempts',
   failover_backoff_initial_ms: 'backoffInitialMs',
   failover_backoff_max_ms: 'backoffMaxMs',
   backend_cooldown_ms: 'cooldownMs',

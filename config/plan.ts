@@ -20,6 +20,8 @@ export interface Runtime {
   /** Passed checks in a row that bring it up again. */
   readonly rise: number;
   readonly connectTimeoutMs: number;
+  /** Backends that are tried for one client; 0: each once. */
+  readonly maxAttempts: number;
   readonly backoffInitialMs: number;
   readonly backoffMaxMs: number;
   readonly cooldownMs: number;

@@ -56,6 +56,13 @@ export const RuntimeSchema = Type.Object(
       'for one attempt to connect a client to a backend',
       '클라이언트를 백엔드에 연결하는 시도 한 번의 제한 시간',
     ),
+    max_connect_attempts: tuned(
+      0,
+      1024,
+      [0, 0, 0],
+      'backends that are tried for one client; 0: each once',
+      '클라이언트 하나를 위해 시도할 백엔드 수; 0이면 모두 한 번씩',
+    ),
     failover_backoff_initial_ms: tuned(
       1,
       10 * MINUTE,

@@ -1,4 +1,4 @@
-// Who gets how much: weights and backups, through failures and reloads.
+// Who gets how much, and how many are tried: weights, backups and attempts, through failures and reloads.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
@@ -77,6 +77,8 @@ forEachEngine('a backup serves while nobody else can, and no longer', async (t, 
   const bal = await startBal(t, { engine, config: sharing(port, [a, spare], [{}, { backup: true }]) });
   await bal.checked();
   assert.deepEqual((await visits(port, names('a', 'spare'), 20)).answers, { a: 20 });
+  const { stdout } = await bal.cli('why');
+  assert.match(stdout, /is up, spare/);
   await a.refuse();
   const outage = await visits(port, names('a', 'spare'), 20);
   assert.deepEqual([troubles(outage), outage.answers], [{}, { spare: 20 }]);
@@ -100,4 +102,17 @@ forEachEngine('a reload changes weights, and says so', async (t, engine) => {
   const { verdict } = await bal.graceful();
   assert.match(verdict.changed[0]?.to ?? '', /^127\.0\.0\.1:\d+ weight 0, 127\.0\.0\.1:\d+ weight 2$/);
   assert.deepEqual((await visits(port, names('a', 'b'), 8)).answers, { b: 8 });
+});
+
+forEachEngine('no more backends are tried for one client than max_connect_attempts says', async (t, engine) => {
+  const dead = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
+  for (const each of dead) await each.refuse();
+  const port = await freePort();
+  const runtime = { max_connect_attempts: 2, health_check_interval_ms: 60_000, protection_trigger_threshold: 1000 };
+  const config = { ...configFor(port, dead, { runtime, workers: 1 }), log_connections: 'failed' };
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  await visits(port, names('a', 'b', 'c'), 1);
+  const record = await bal.logged('connection.ended');
+  assert.deepEqual([record.fields['reason'], record.fields['attempts']], ['connect_failed', 2]);
 });

@@ -1,4 +1,5 @@
 // A status as a person reads it.
+import { addressWithShare } from '../control/share.ts';
 import { addressOf } from '../../config/plan.ts';
 import { drainingText } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
@@ -64,7 +65,7 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
 function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
   const { state, active_connections, connections_total, bytes_in, bytes_out, counters } = backend;
   const row: Cell[] = [
-    withShare(backend),
+    addressWithShare(backend),
     { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
     String(active_connections ?? '-'),
     String(connections_total ?? '-'),
@@ -79,12 +80,6 @@ function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
     ...[counters?.refused, counters?.timeout, counters?.other].map((count) => String(count ?? '-')),
     cooling > 0 ? duration(cooling) : '-',
   ];
-}
-
-/** What is as usual is left out. */
-function withShare({ address, weight, backup }: BackendStatus): string {
-  const share = (weight ?? 1) === 1 ? '' : ` weight ${weight}`;
-  return `${address}${share}${backup === true ? ' backup' : ''}`;
 }
 
 function protectionLine(mode: ProtectionStatus, io: Io): string[] {

@@ -81,7 +81,7 @@ function serviceLines(
 }
 
 function backendLines({ address, state, verdict, problem, recent, evidence, ends_when }: BackendWhy, io: Io): string[] {
-  const colour = verdict === 'in_use' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
+  const colour = verdict === 'in_use' || verdict === 'spare' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
   return [
     `  ${address} is ${state}, ${paint(io, colour, verdict.replaceAll('_', ' '))}`,
     ...evidence.map((item) => `    ${evidenceText(item)}`),

@@ -1,21 +1,14 @@
 // What a worker is told once, before it begins: the services of its generation, and what never changes of them while it lives.
 // What changes is in the snapshots that follow. All ids are those of the primary's registry.
 
-import type { LogConnections, Method } from '../../config/plan.ts';
+import type { LogConnections, Method, Runtime } from '../../config/plan.ts';
 
 export interface ServiceAssignment {
   readonly id: number;
   readonly name: string;
   readonly method: Method;
-  readonly connectTimeoutMs: number;
-  readonly idleMs: number;
-  readonly keepaliveMs: number;
-  readonly halfClosedMs: number;
-  readonly drainMs: number;
-  /** 0: no limit. */
-  readonly reloadDrainMs: number;
-  /** How long a worker itself leaves an endpoint alone after a failed connect, until the primary says what is true. */
-  readonly cooldownMs: number;
+  /** Whole: a new key that workers need is there by itself. */
+  readonly runtime: Runtime;
   /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
   readonly start: number;
   /** The service's own permit pool (see permits), or null when only the instance's pool 0 counts. */

@@ -1,19 +1,20 @@
 // What a worker is told, for tests that care for a part of it.
+import type { Runtime } from '../../config/plan.ts';
+import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
 import type { Assignment, ServiceAssignment } from '../ipc/assignment.ts';
 import type { EndpointSnapshot } from '../ipc/snapshot.ts';
 
-export function assignedService(id: number, its: Partial<ServiceAssignment> = {}): ServiceAssignment {
+/** With the runtime of a file that sets nothing but these. */
+export function assignedService(
+  id: number,
+  its: Partial<Omit<ServiceAssignment, 'runtime'>> = {},
+  runtime: Partial<Runtime> = {},
+): ServiceAssignment {
   return {
     id,
     name: `service${id}`,
     method: 'round_robin',
-    connectTimeoutMs: 1000,
-    idleMs: 1000,
-    keepaliveMs: 0,
-    halfClosedMs: 1000,
-    drainMs: 1000,
-    reloadDrainMs: 0,
-    cooldownMs: 1000,
+    runtime: { ...toRuntime(overlay(profileFor(1), [])), ...runtime },
     start: 0,
     pool: null,
     ...its,

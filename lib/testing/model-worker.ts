@@ -20,13 +20,16 @@ const ENDPOINTS = 3;
 const ASSIGNMENT: Assignment = {
   ...assignmentOf(
     ...SERVICES.map((name, id) =>
-      assignedService(id, {
-        name,
-        method: id === 0 ? 'round_robin' : 'least_connections',
-        cooldownMs: 50,
-        start: id,
-        pool: name === 'db' ? 1 : null,
-      }),
+      assignedService(
+        id,
+        {
+          name,
+          method: id === 0 ? 'round_robin' : 'least_connections',
+          start: id,
+          pool: name === 'db' ? 1 : null,
+        },
+        { cooldownMs: 50, connectTimeoutMs: 1000 },
+      ),
     ),
   ),
   logConnections: 'all',

@@ -35,7 +35,9 @@ function scene(t: TestContext) {
     (cut) => seen.over.push(cut),
     () => seen.rests++,
   );
-  const services = [0, 3_600_000].map((reloadDrainMs, id) => assignedService(id, { drainMs: 30_000, reloadDrainMs }));
+  const services = [0, 3_600_000].map((reloadDrainMs, id) =>
+    assignedService(id, {}, { drainMs: 30_000, reloadDrainMs }),
+  );
   const pass = (ms: number, step = 20): void => {
     for (let left = ms; left > 0; left -= step) {
       clock += step;

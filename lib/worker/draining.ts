@@ -65,7 +65,7 @@ export function createDraining(
       for (const service of services) {
         const before = drains.get(service.id);
         clearTimeout(before?.timer);
-        const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, service, now);
+        const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, service.runtime, now);
         drains.set(service.id, { drain, timer: timerAt(drainUntil(drain), now, () => end(service.id)) });
       }
       // Whoever stops bal waits for the end, and whoever gives it a time looks at the clock.

@@ -33,6 +33,7 @@ function planFor(limit: number, own: number): Plan {
       fall: 2,
       rise: 1,
       connectTimeoutMs: 800,
+      maxAttempts: 0,
       backoffInitialMs: 200,
       backoffMaxMs: 5000,
       cooldownMs: 500,

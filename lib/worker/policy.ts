@@ -188,12 +188,12 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       count.failed(endpoint, FAILURE_FIELD[cause]);
       // This worker stays away at once; the primary's next snapshot says what is true. A shortage of our own says nothing
       // about the endpoint.
-      if (cause !== 'local') evidence.failed(endpoint, began, now + service.cooldownMs);
+      if (cause !== 'local') evidence.failed(endpoint, began, now + service.runtime.cooldownMs);
       reporter.connectFailed(endpoint, cause, began);
       const tried = (connections.tried[connection] ??= new Map());
       tried.set(endpoint, cause);
-      const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.connectTimeoutMs;
-      if (late || tried.size > retriesAllowed(service.choices, service.guarded)) {
+      const late = now - (connections.startedAt[connection] ?? 0) > BUDGET_TIMEOUTS * service.runtime.connectTimeoutMs;
+      if (late || tried.size > retriesAllowed(service.choices, service.guarded, service.runtime.maxAttempts)) {
         return refuse(connection, 'connect_failed');
       }
       return next(connection, service, tried, now);

@@ -49,7 +49,7 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
     clientAddress: (connection) => engine.clientAddress(connection),
   });
   const engine = create(policy);
-  for (const service of services) engine.service(service.id, service);
+  for (const service of services) engine.service(service.id, service.runtime);
   const shortages = watchShortages(shortOf, reporter);
   const reports = createReports({
     values: () => policy.counters(engine.bytes),

@@ -1,5 +1,6 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
+import { addressWithShare } from '../../control/share.ts';
 import { addressOf } from '../../../config/plan.ts';
 import type { BackendStatus, EventRecord, RecentStatus, ServiceStatus } from '../../control/protocol.ts';
 import { failedShare } from '../../control/recent.ts';
@@ -111,7 +112,7 @@ function backendRow(history: History, service: ServiceStatus, backend: BackendSt
   const errors = (counters?.refused ?? 0) + (counters?.timeout ?? 0) + (counters?.other ?? 0);
   return [
     '',
-    address,
+    addressWithShare(backend),
     { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
     String(active_connections ?? 0),
     shortRate(rates?.connections ?? 0),

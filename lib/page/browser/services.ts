@@ -1,6 +1,7 @@
 // One part for each service: what it is, what is unusual, and its backends.
 
 import { addressOf } from '../../../config/plan.ts';
+import { addressWithShare } from '../../control/share.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
 import { failedShare } from '../../control/recent.ts';
 import type { Rates } from '../../control/rates.ts';
@@ -23,7 +24,7 @@ interface Row {
 }
 
 const COLUMNS: readonly Column<Row>[] = [
-  { title: 'Backend', text: ({ backend }) => backend.address },
+  { title: 'Backend', text: ({ backend }) => addressWithShare(backend) },
   { title: 'State', cell: badge(({ backend, forMs }) => ({ text: stateText(backend, forMs), tone: toneOf(backend) })) },
   { title: 'Open', numeric: true, text: ({ backend }) => String(backend.active_connections ?? '-') },
   { title: 'Connections/s', numeric: true, text: ({ rates }) => rate(rates?.connections ?? 0) },

@@ -22,23 +22,14 @@ export function assignmentFor(plan: Plan, { registry, permits, statistics }: Ass
   return {
     logConnections: recordsAt(plan.logLevel, plan.logConnections),
     carries: descriptors === null ? null : connectionsCarried(descriptors, plan.services.length),
-    services: plan.services.map((service) => {
-      const { name, method, runtime } = service;
-      return {
-        id: registry.service(name),
-        name,
-        method,
-        connectTimeoutMs: runtime.connectTimeoutMs,
-        idleMs: runtime.idleMs,
-        keepaliveMs: runtime.keepaliveMs,
-        halfClosedMs: runtime.halfClosedMs,
-        drainMs: runtime.drainMs,
-        reloadDrainMs: runtime.reloadDrainMs,
-        cooldownMs: runtime.cooldownMs,
-        start: serviceSum(statistics.totals, name).clients.accepted_total,
-        pool: permits.poolOf(service),
-      };
-    }),
+    services: plan.services.map((service) => ({
+      id: registry.service(service.name),
+      name: service.name,
+      method: service.method,
+      runtime: service.runtime,
+      start: serviceSum(statistics.totals, service.name).clients.accepted_total,
+      pool: permits.poolOf(service),
+    })),
   };
 }
 

@@ -50,14 +50,15 @@ interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
 function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentOf, shortages }: Facts): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
-  const backends = pool.backends.map((backend) => {
+  const judgedByHealth = pool.backends.map((backend) => {
     const own = recentOf(backend.address);
     const judged = backendWhy(backend, own, plan, now);
     // Where health has something to say, that comes first.
     const isUnseen = own.failing && judged.verdict === 'in_use';
     return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
   });
-  const live = backends.filter(({ verdict }) => verdict !== 'draining');
+  const backends = judgedByShare(judgedByHealth, plan);
+  const live = backends.filter(({ verdict }) => verdict !== 'draining' && verdict !== 'no_weight');
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
     live.length > 0 && out.length === live.length
@@ -86,6 +87,22 @@ function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentO
     recent,
     backends,
   };
+}
+
+/** Those that are well and get no clients all the same: they have no weight, or are backups that nobody needs. */
+function judgedByShare(backends: readonly BackendWhy[], { backends: planned }: ServicePlan): BackendWhy[] {
+  const plans = new Map(planned.map((backend) => [backend.address, backend]));
+  const isNeeded = !backends.some(({ address, verdict }) => {
+    const plan = plans.get(address);
+    return verdict === 'in_use' && plan !== undefined && !plan.backup && plan.weight > 0;
+  });
+  return backends.map((backend) => {
+    const plan = plans.get(backend.address);
+    if (backend.verdict !== 'in_use' || plan === undefined) return backend;
+    if (plan.weight === 0) return { ...backend, verdict: 'no_weight', ends_when: 'it gets a weight above 0' };
+    if (plan.backup && !isNeeded) return { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' };
+    return backend;
+  });
 }
 
 function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Diagnosis | null {

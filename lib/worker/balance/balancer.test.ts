@@ -150,12 +150,23 @@ test('after a reload the first worker goes on where the last generation was', ()
 
 test('a client may try all backends, in protection mode two', () => {
   assert.deepEqual(
-    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, false)),
+    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, false, 0)),
     [0, 0, 1, 4],
   );
   assert.deepEqual(
-    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, true)),
+    [0, 1, 2, 5].map((endpoints) => retriesAllowed(endpoints, true, 0)),
     [0, 0, 1, 1],
+  );
+});
+
+test('a client may try no more backends than the configuration allows', () => {
+  assert.deepEqual(
+    [1, 2, 3, 9].map((most) => retriesAllowed(4, false, most)),
+    [0, 1, 2, 3],
+  );
+  assert.deepEqual(
+    [1, 2, 3].map((most) => retriesAllowed(4, true, most)),
+    [0, 1, 1],
   );
 });
 

@@ -59,7 +59,11 @@ export function firstPosition(id: number, start: number, endpoints: number): num
   return endpoints === 0 ? 0 : (id - 1 + start) % endpoints;
 }
 
-/** How many more endpoints one client may try after its first attempt failed: all others once, but only one while guarded. */
-export function retriesAllowed(endpoints: number, guarded: boolean): number {
-  return Math.max(0, guarded ? Math.min(1, endpoints - 1) : endpoints - 1);
+/**
+ * How many more endpoints one client may try after its first attempt failed: all others once, but only one while guarded, and no
+ * more than make `maxAttempts` in all, unless that is 0.
+ */
+export function retriesAllowed(endpoints: number, guarded: boolean, maxAttempts: number): number {
+  const most = maxAttempts === 0 ? endpoints : Math.min(endpoints, maxAttempts);
+  return Math.max(0, guarded ? Math.min(1, most - 1) : most - 1);
 }

@@ -12,6 +12,7 @@ const RUNTIME: Runtime = {
   fall: 2,
   rise: 1,
   connectTimeoutMs: 800,
+  maxAttempts: 0,
   backoffInitialMs: 200,
   backoffMaxMs: 5000,
   cooldownMs: 500,
