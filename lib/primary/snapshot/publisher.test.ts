@@ -221,14 +221,18 @@ test('a service of which nothing has changed is not looked at again, until its p
   let clock = 1000;
   t.mock.method(performance, 'now', () => clock);
   const backends = plan.services[0]?.backends ?? [];
-  const settings = { fall: 2, rise: 1, cooldownMs: 500, backoffInitialMs: 1, backoffMaxMs: 1, healthUpIntervalMs: 1 };
+  const settings = { fall: 20, rise: 1, cooldownMs: 500, backoffInitialMs: 1, backoffMaxMs: 1, healthUpIntervalMs: 1 };
   let pool = createPool(backends, { ...settings, isChecked: true });
   let looks = 0;
+  /** How long it takes to look at one, in ms. */
+  let passes = 0;
   const services = {
     endpoint(_: string, address: string) {
       looks++;
       const place = pool.places.get(address) ?? -1;
-      return { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0 };
+      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0 };
+      if (place === 1) clock += passes;
+      return seen;
     },
     guarded: () => false,
     get: () => ({ pool }),
@@ -269,4 +273,10 @@ test('a service of which nothing has changed is not looked at again, until its p
   clock += 1000;
   assert.deepEqual([round(), looks], [[[1, 0]], 8]);
   assert.deepEqual([round(), looks], [[], 8]);
+  // It fails again, and its cool-down ends while the others are looked at: then it is looked at once more.
+  pool = step(pool, { ...failed, began: 1500 }, clock).pool;
+  clock += 499;
+  passes = 1;
+  assert.deepEqual(round(), [[1, 2]]);
+  assert.deepEqual(round(), [[1, 0]]);
 });

@@ -92,6 +92,8 @@ export function createPublisher(parts: PublisherParts): Publisher {
     const pool = services.get(name)?.pool ?? null;
     // A thousand endpoints of which nothing has changed cost one look at them together.
     if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
+    // While somebody cools down time alone changes something. Asked before the tiers are read: what is over by then is in them.
+    const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
     const id = registry.service(name);
     const endpoints = backends.map((backend, place) => {
       const known = before?.truth.endpoints[place];
@@ -100,8 +102,6 @@ export function createPublisher(parts: PublisherParts): Publisher {
     });
     const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
-    // While somebody cools down time alone changes something.
-    const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
     return { truth: { service, endpoints, byLoad: method === 'least_connections' }, pool: isSettled ? pool : null };
   }
 

@@ -80,10 +80,8 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
 
 /** Drops the backends that drain and are not used any longer. Indices of those that stay in the plan are the same. */
 export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean): Pool {
-  return poolOf(
-    pool.settings,
-    pool.backends.filter(({ draining: isLeaving, address }) => !isLeaving || isUsed(address)),
-  );
+  const kept = pool.backends.filter(({ draining: isLeaving, address }) => !isLeaving || isUsed(address));
+  return kept.length === pool.backends.length ? pool : poolOf(pool.settings, kept);
 }
 
 function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {

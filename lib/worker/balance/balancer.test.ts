@@ -9,8 +9,16 @@ import { roundOf } from './round.ts';
 
 function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin'): Service {
   const all = endpoints.map((its, id) => ({ ...endpoint(id), remote: 0, ...its }));
+  const bestTier = Math.min(...all.flatMap(({ ip, weight, tier }) => (ip !== null && weight > 0 ? [tier] : [])));
   const candidates = method === 'round_robin' ? roundOf(all) : all.filter(({ weight }) => weight > 0);
-  return { ...assignedService(0, { method }), guarded: false, endpoints: all, candidates, choices: all.length };
+  return {
+    ...assignedService(0, { method }),
+    guarded: false,
+    endpoints: all,
+    candidates,
+    bestTier,
+    choices: all.length,
+  };
 }
 
 /** The endpoints that `times` connections in a row get. */
@@ -199,13 +207,16 @@ test('round_robin gives each backend its weight of every round, and none to one 
 
 test('what a heavy backend leaves when it is down goes to the others', () => {
   assert.deepEqual(sharesOf(service([{ weight: 8, tier: 4 }, {}, {}]), 100), [0, 50, 50]);
+  const outage = service([{ weight: 3, tier: 4 }, { tier: 4 }]);
+  assert.deepEqual(sharesOf(outage, 100), [75, 25], 'and where all are down each has its weight');
 });
 
 test('least_connections counts connections for their weight', () => {
   const web = service([{ weight: 3 }, { weight: 1 }], 'least_connections');
   assert.equal(choose(web, 0, null, [2, 1], [], 0), 0);
   assert.equal(choose(web, 0, null, [3, 0], [], 0), 1);
-  assert.equal(choose(web, 0, null, [4, 1], [], 0), 1);
+  assert.equal(choose(web, 1, null, [4, 1], [], 0), 0, 'with this one each has its weight');
+  assert.equal(choose(web, 1, null, [0, 0], [], 0), 0, 'also where all are idle');
 });
 
 test('a backup is used before a backend that is less than well, and not before', () => {

@@ -1,6 +1,6 @@
 // Which endpoint a connection goes to. Pure and on the hot path: one pass over the endpoints, nothing allocated.
 
-import { TIER_COOLING, TIER_USABLE } from '../../ipc/snapshot.ts';
+import { TIER_COOLING } from '../../ipc/snapshot.ts';
 import type { Service } from './endpoints.ts';
 
 /** Endpoint ids; all that the choice asks of it. */
@@ -12,7 +12,7 @@ export interface Tried {
  * Where a connection's next attempt goes, as an index into `service.candidates`; -1 when nothing is left to try.
  *
  * The lowest tier with an untried endpoint wins; within it round_robin takes the first from `position` on, and
- * least_connections the one with the fewest live connections for its weight, `position` deciding a draw. The caller keeps one
+ * least_connections the one that would have the fewest live connections for its weight with this one, `position` deciding a draw. The caller keeps one
  * `position` a service and sets it to the answer + 1 after every choice, also after a retry: else the neighbour of
  * a failing endpoint would get its share on top of its own.
  *
@@ -21,14 +21,14 @@ export interface Tried {
  * endpoint alone because a connect has just failed.
  */
 export function choose(
-  service: Pick<Service, 'method' | 'candidates'>,
+  service: Pick<Service, 'method' | 'candidates' | 'bestTier'>,
   position: number,
   tried: Tried | null,
   own: ArrayLike<number>,
   skipUntil: ArrayLike<number>,
   now: number,
 ): number {
-  const { candidates } = service;
+  const { candidates, bestTier: lowest } = service;
   const byLoad = service.method === 'least_connections';
   let best = -1;
   let bestTier = Infinity;
@@ -41,9 +41,9 @@ export function choose(
     const skipped = endpoint.tier < TIER_COOLING && (skipUntil[endpoint.id] ?? 0) > now;
     const tier = skipped ? endpoint.tier + TIER_COOLING : endpoint.tier;
     if (tier > bestTier) continue;
-    const load = byLoad ? (endpoint.remote + (own[endpoint.id] ?? 0)) / endpoint.weight : 0;
+    const load = byLoad ? (endpoint.remote + (own[endpoint.id] ?? 0) + 1) / endpoint.weight : 0;
     if (tier === bestTier && load >= bestLoad) continue;
-    if (tier === TIER_USABLE && !byLoad) return i;
+    if (tier === lowest && !byLoad) return i;
     best = i;
     bestTier = tier;
     bestLoad = load;

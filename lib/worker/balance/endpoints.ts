@@ -3,7 +3,6 @@
 
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
-import { TIER_USABLE } from '../../ipc/snapshot.ts';
 import { roundOf } from './round.ts';
 
 export interface Endpoint {
@@ -23,6 +22,8 @@ export interface Service extends ServiceAssignment {
   readonly endpoints: readonly Endpoint[];
   /** Those that clients may get: as often as their weights say where turns are taken, else each once. */
   readonly candidates: readonly Endpoint[];
+  /** The lowest tier among them. */
+  readonly bestTier: number;
   /** How many different ones these are. */
   readonly choices: number;
 }
@@ -54,7 +55,14 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
   const all: (Mutable<Endpoint> | undefined)[] = [];
   const retired = new Set<number>();
   for (const service of assigned)
-    services[service.id] = { ...service, guarded: false, endpoints: [], candidates: [], choices: 0 };
+    services[service.id] = {
+      ...service,
+      guarded: false,
+      endpoints: [],
+      candidates: [],
+      bestTier: Infinity,
+      choices: 0,
+    };
 
   /** Returns whether it leads elsewhere now. */
   function learn(it: EndpointSnapshot): boolean {
@@ -63,7 +71,8 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
       all[it.id] = { id: it.id, name: it.name, ip: it.ip, port: it.port, tier: it.tier, weight: it.weight, remote: 0 };
       return it.ip !== null;
     }
-    const isMoved = it.ip !== null && (known.ip !== it.ip || known.port !== it.port);
+    // The engine may have been told already that nothing leads to one that was retired.
+    const isMoved = it.ip !== null && (known.ip !== it.ip || known.port !== it.port || retired.has(it.id));
     known.ip = it.ip;
     known.port = it.port;
     known.tier = it.tier;
@@ -71,16 +80,16 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
     return isMoved;
   }
 
-  function isTouched({ id }: Service, snapshot: Snapshot): boolean {
-    return snapshot.services.some((it) => it.id === id) || snapshot.endpoints.some(({ service }) => service === id);
-  }
-
-  /** A round is long where weights differ much: while nobody is usable, and all are looked at, each is there once. */
+  /** A round with weights may be long: it is made when somebody comes or goes or has another weight, and not for each tier. */
   function arrange(service: Mutable<Service>): void {
     const taking = service.endpoints.filter(({ weight }) => weight > 0);
-    const isUsable = taking.some(({ tier, ip }) => tier === TIER_USABLE && ip !== null);
     service.choices = taking.length;
-    service.candidates = service.method === 'round_robin' && isUsable ? roundOf(taking) : taking;
+    service.candidates = service.method === 'round_robin' ? roundOf(taking) : taking;
+  }
+
+  function judge(service: Mutable<Service>): void {
+    const tiers = service.endpoints.flatMap(({ weight, ip, tier }) => (weight > 0 && ip !== null ? [tier] : []));
+    service.bestTier = Math.min(...tiers);
   }
 
   return {
@@ -88,6 +97,9 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
     all,
     retired,
     use(snapshot) {
+      const reweighed = new Set(
+        snapshot.endpoints.flatMap(({ id, service, weight }) => (all[id]?.weight === weight ? [] : [service])),
+      );
       const moved = snapshot.endpoints.filter(learn);
       for (const { id, guarded, endpoints } of snapshot.services) {
         const service = services[id];
@@ -96,8 +108,13 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
         service.guarded = guarded;
         service.endpoints = endpoints.flatMap((endpoint) => all[endpoint] ?? []);
         for (const now of service.endpoints) retired.delete(now.id);
+        reweighed.add(id);
       }
-      for (const service of services) if (service !== undefined && isTouched(service, snapshot)) arrange(service);
+      for (const service of services) {
+        if (service === undefined) continue;
+        if (reweighed.has(service.id)) arrange(service);
+        judge(service);
+      }
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2) {
         const endpoint = all[snapshot.remote[i] ?? -1];
         if (endpoint !== undefined) endpoint.remote = snapshot.remote[i + 1] ?? 0;
