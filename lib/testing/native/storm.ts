@@ -9,8 +9,8 @@ export interface StormResult {
   readonly clients: number;
   /** Connections whose whole exchange was seen and right. */
   readonly whole: number;
-  /** Connections on which a byte was wrong: none, ever. */
-  readonly wrong: number;
+  /** Connections on which a byte was wrong, each with where and what it was: none, ever. */
+  readonly wrong: readonly string[];
 }
 
 const PATTERN = Buffer.alloc(
@@ -23,6 +23,14 @@ const PATTERN = Buffer.alloc(
  */
 function matches(chunk: Buffer, offset: number): boolean {
   return PATTERN.compare(chunk, 0, chunk.length, offset, offset + chunk.length) === 0;
+}
+
+/** Where the first wrong byte of `chunk` is, and what stands there: of elsewhere in the pattern, or of nowhere in it. */
+function described(chunk: Buffer, offset: number, size: number): string {
+  const at = chunk.findIndex((byte, i) => byte !== PATTERN[offset + i]);
+  const from = chunk.subarray(at, at + 16);
+  const instead = `${from.toString('hex')}, which is at ${PATTERN.indexOf(from)} of the pattern`;
+  return `byte ${offset + at} of ${size}, the ${at + 1}. of a chunk of ${chunk.length}: ${instead}`;
 }
 
 const SIZES = [0, 1, 64, 1000, 16_384, 32_768, 40_000, 300_000];
@@ -72,16 +80,16 @@ export async function stormBackends(t: TestContext): Promise<readonly number[]> 
   return [echo, moody, typeof address === 'object' && address !== null ? address.port : 1];
 }
 
-/** One client. Resolves when it is over, in whichever way, to whether all came back and whether a byte was wrong. */
-async function client(port: number): Promise<'whole' | 'broken' | 'wrong'> {
+/** One client. Resolves when it is over, in whichever way, to whether all came back, or to what came wrong. */
+async function client(port: number): Promise<'whole' | 'broken' | { readonly wrong: string }> {
   const size = any(SIZES, 64);
   const manner = Math.random();
   return new Promise((resolve) => {
     const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true });
     let received = 0;
-    let wrong = false;
+    let wrong: string | null = null;
     socket.on('data', (chunk) => {
-      wrong ||= !matches(chunk, received);
+      if (wrong === null && !matches(chunk, received)) wrong = described(chunk, received, size);
       received += chunk.length;
       // A slow reader now and then: back-pressure.
       if (manner < 0.05) {
@@ -94,7 +102,7 @@ async function client(port: number): Promise<'whole' | 'broken' | 'wrong'> {
     socket.on('end', () => socket.end());
     socket.on('error', () => undefined);
     socket.setTimeout(20_000, () => socket.destroy());
-    socket.on('close', () => resolve(wrong ? 'wrong' : received === size ? 'whole' : 'broken'));
+    socket.on('close', () => resolve(wrong !== null ? { wrong } : received === size ? 'whole' : 'broken'));
     if (manner < 0.02) {
       socket.on('connect', () => abandon(socket));
       return;
@@ -108,10 +116,15 @@ async function client(port: number): Promise<'whole' | 'broken' | 'wrong'> {
 /** `clients` of them, `atOnce` at a time. */
 export async function storm(port: number, clients: number, atOnce = 100): Promise<StormResult> {
   let started = 0;
-  const counts = { whole: 0, broken: 0, wrong: 0 };
+  let whole = 0;
+  const wrong: string[] = [];
   const one = async (): Promise<void> => {
-    while (started++ < clients) counts[await client(port)]++;
+    while (started++ < clients) {
+      const end = await client(port);
+      if (end === 'whole') whole++;
+      else if (end !== 'broken') wrong.push(end.wrong);
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, one));
-  return { clients, whole: counts.whole, wrong: counts.wrong };
+  return { clients, whole, wrong };
 }
