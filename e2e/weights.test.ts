@@ -92,6 +92,26 @@ forEachEngine('a backup serves while nobody else can, and no longer', async (t, 
   await until('the workers know', async () => (await visits(port, names('a', 'spare'), 4)).answers['a'] === 4);
 });
 
+forEachEngine(
+  'a backend without weight helps nobody: without the others the service has no backend',
+  async (t, engine) => {
+    const [a, idle] = [await backend(t, named('a')), await backend(t, named('idle'))];
+    const port = await freePort();
+    const bal = await startBal(t, { engine, config: sharing(port, [a, idle], [{}, { weight: 0 }]) });
+    await bal.checked();
+    await idle.refuse();
+    await bal.logged('backend.down', ({ fields }) => String(fields['backend']).endsWith(`:${idle.port}`));
+    const well = await bal.cli('why');
+    assert.deepEqual([well.code, /is down, no weight/.test(well.stdout)], [0, true], well.stdout);
+    await idle.recover();
+    await bal.statusWhen('it is up again', ({ backends }) => backends[1]?.state === 'up');
+    await a.refuse();
+    await bal.statusWhen('nobody who takes clients is up', ({ protection_mode }) => protection_mode.enabled === true);
+    assert.match((await bal.cli('why')).stdout, /failing open/);
+    assert.equal((await visits(port, names('a', 'idle'), 4)).answers['idle'], undefined);
+  },
+);
+
 forEachEngine('a reload changes weights, and says so', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();

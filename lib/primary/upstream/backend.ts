@@ -30,6 +30,9 @@ export interface Backend {
   readonly address: string;
   readonly host: string;
   readonly port: number;
+  /** As configured; 0: clients are not sent there, whatever its health. */
+  readonly weight: number;
+  readonly backup: boolean;
   /** The last good answer of the resolver; kept when the name stops resolving. */
   readonly ips: readonly string[];
   /** Where clients are sent: the address that answered the last check, else the first; null before the name resolved. */
@@ -86,12 +89,14 @@ export function stateOf(backend: Backend): BackendStateName {
 }
 
 /** A backend that nobody has checked yet. */
-export function newBackend({ address, host, port }: Pick<BackendPlan, 'address' | 'host' | 'port'>): Backend {
+export function newBackend({ address, host, port, weight, backup }: BackendPlan): Backend {
   const ips = isIP(host) === 0 ? [] : [host];
   return {
     address,
     host,
     port,
+    weight,
+    backup,
     ips,
     ip: ips[0] ?? null,
     health: 'unknown',

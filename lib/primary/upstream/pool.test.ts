@@ -13,7 +13,7 @@ import {
   nextChange,
   tier,
   step as stepPool,
-  upCount,
+  countBackends,
   type Transition,
   type Pool,
   type Step,
@@ -145,7 +145,7 @@ test('a failed connect starts a cool-down, and nextChange() tells its end', () =
   const { pool, now } = run(up(), [broken()]);
   assert.equal(tier(pool, 0, now), TIER_COOLING);
   assert.equal(usable(pool, now), 0);
-  assert.equal(upCount(pool), 1);
+  assert.equal(countBackends(pool).up, 1);
   assert.equal(nextChange(pool, now), 500);
   assert.equal(nextChange(pool, now + 499), 1);
   assert.equal(tier(pool, 0, now + 500), TIER_USABLE);
@@ -226,6 +226,14 @@ test('workers are told once that a failure of theirs was overtaken, and of no ot
   assert.deepEqual(told, [false, true, false, false, false]);
 });
 
+test('a backend without weight is none that can serve, until a reload gives it one', () => {
+  const [a, b] = [plan('10.0.0.1'), { ...plan('10.0.0.2'), weight: 0 }];
+  const pool = run(createPool([a, b], SETTINGS), [pass(0), pass(1), fail('refused', 0), fail('refused', 0)]).pool;
+  assert.deepEqual(countBackends(pool), { total: 1, up: 0 });
+  const weighed = carryOver(pool, [a, { ...b, weight: 2 }], SETTINGS, 2000);
+  assert.deepEqual(countBackends(weighed), { total: 2, up: 1 });
+});
+
 test('an unknown backend index changes nothing', () => {
   const pool = one();
   assert.equal(run(pool, [pass(7)]).pool, pool);
@@ -244,7 +252,7 @@ test('a reload keeps what is known of the backends that stay, and shows the othe
     ],
   );
   assert.equal(usable(pool, 0), 1);
-  assert.equal(upCount(pool), 0);
+  assert.equal(countBackends(pool).up, 0);
   assert.deepEqual(
     forgetDraining(pool, (address) => address === b.address).backends.map(({ host }) => host),
     ['10.0.0.3', '10.0.0.1', '10.0.0.2'],
@@ -341,11 +349,11 @@ test('one that is not checked counts as reachable until clients cannot reach it,
   const pool = createPool([plan(LITERAL), plan('db.example')], UNCHECKED);
   assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'unknown']);
   assert.deepEqual([tier(pool, 0, 0), tier(pool, 1, 0)], [TIER_USABLE, TIER_DOWN]);
-  assert.deepEqual([upCount(pool), isSettled(pool)], [1, false]);
+  assert.deepEqual([countBackends(pool).up, isSettled(pool)], [1, false]);
   const lost = run(pool, [fail('dns', 1)]).pool;
   assert.deepEqual([lost.backends.map(stateOf), isSettled(lost)], [['unknown', 'down'], true]);
   const found = run(lost, [{ kind: 'resolved', backend: 1, ips: ['10.0.0.1'], wall: 0 }]);
-  assert.deepEqual([upCount(found.pool), tier(found.pool, 1, found.now)], [2, TIER_USABLE]);
+  assert.deepEqual([countBackends(found.pool).up, tier(found.pool, 1, found.now)], [2, TIER_USABLE]);
 });
 
 test('one that is not checked and fails its clients is down, and tried again after each cool-down', () => {
@@ -362,7 +370,7 @@ test('one that is not checked and fails its clients is down, and tried again aft
     assert.equal(nextChange(pool, now), null);
   }
   assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000]);
-  assert.deepEqual([only(pool).health, upCount(pool)], ['down', 0]);
+  assert.deepEqual([only(pool).health, countBackends(pool).up], ['down', 0]);
   const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 0 };
   assert.equal(only(run(pool, [reached, reached], now).pool).health, 'up');
 });

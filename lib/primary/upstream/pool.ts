@@ -71,8 +71,9 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
     const backend = known.get(plan.address);
     known.delete(plan.address);
     if (backend === undefined) return newBackend(plan);
+    const planned = { ...backend, weight: plan.weight, backup: plan.backup };
     const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
-    return backend.draining || isNewlyChecked ? returned(backend, settings, now) : backend;
+    return backend.draining || isNewlyChecked ? returned(planned, settings, now) : planned;
   });
   const leaving = [...known.values()].map(draining);
   return poolOf(settings, [...staying, ...leaving]);
@@ -102,9 +103,10 @@ export function tier(
   return isCooling ? TIER_COOLING : TIER_USABLE;
 }
 
-/** How many backends are reachable, cooling down or not: what protection and readiness ask. */
-export function upCount(pool: Pool): number {
-  return pool.backends.filter((backend) => !backend.draining && isReachable(backend, pool.settings)).length;
+/** What protection and readiness ask: how many backends take clients, and how many of these are reachable, cooling down or not. */
+export function countBackends({ backends, settings }: Pool): { readonly total: number; readonly up: number } {
+  const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
+  return { total: taking.length, up: taking.filter((backend) => isReachable(backend, settings)).length };
 }
 
 /** Every backend has had a first result; where none comes, its name has an address. */

@@ -18,7 +18,7 @@ import { logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
 import type { Pool } from './pool.ts';
-import { carryOver, createPool, forgetDraining, isSettled, nextChange, step, tier, upCount } from './pool.ts';
+import { carryOver, countBackends, createPool, forgetDraining, isSettled, nextChange, step, tier } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
 import {
   createProtection,
@@ -101,8 +101,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
 
   /** Tells the protection how many backends there are and how many are up. */
   function protectCount(service: Mutable<Service>): void {
-    const total = service.pool.backends.filter((backend) => !backend.draining).length;
-    protect(service, { kind: 'backends', up: upCount(service.pool), total, settled: isSettled(service.pool) });
+    protect(service, { kind: 'backends', ...countBackends(service.pool), settled: isSettled(service.pool) });
   }
 
   function protect(service: Mutable<Service>, event: ProtectionEvent): void {

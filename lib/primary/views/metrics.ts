@@ -124,18 +124,16 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
 
 function backendFamilies({ plan, services, statistics }: Observed): Family[] {
   const now = performance.now();
-  const backends = plan.services.flatMap(({ name, backends: planned }) => {
+  const backends = plan.services.flatMap(({ name }) => {
     const service: Service | undefined = services.get(name);
     if (service === undefined) return [];
     const { settings } = service.pool;
-    const weights = new Map(planned.map(({ address, weight }) => [address, weight]));
     return service.pool.backends
       .filter(({ draining }) => !draining)
       .map((backend) => ({
         labels: { listener: name, backend: backend.address },
         backend,
         settings,
-        weight: weights.get(backend.address) ?? 0,
         sum: backendSum(statistics.totals, name, backend.address),
       }));
   });
@@ -151,7 +149,7 @@ function backendFamilies({ plan, services, statistics }: Observed): Family[] {
     gauge(
       'bal_backend_weight',
       'Its configured share of the connections.',
-      each(({ weight }) => weight),
+      each(({ backend }) => backend.weight),
     ),
     gauge(
       'bal_backend_cooldown_seconds',

@@ -2,14 +2,15 @@
 
 import type { Readiness } from '../../control/protocol.ts';
 import type { Observed } from './observed.ts';
-import { upCount } from '../upstream/pool.ts';
+import { countBackends } from '../upstream/pool.ts';
 
 export function readinessOf({ phase, plan, services }: Observed): Readiness {
   const reasons: string[] = [];
   if (phase !== 'running' && phase !== 'reloading') reasons.push(`bal is ${phase}`);
   for (const { name } of plan.services) {
     const service = services.get(name);
-    if (service === undefined || upCount(service.pool) === 0) reasons.push(`service ${name} has no backend that is up`);
+    const up = service === undefined ? 0 : countBackends(service.pool).up;
+    if (up === 0) reasons.push(`service ${name} has no backend that is up`);
   }
   return { ready: reasons.length === 0, reasons };
 }

@@ -1,7 +1,7 @@
 // The answer to `bal status`: put together from what the services, workers and totals know at this moment.
 
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
-import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
+import type { ServicePlan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
@@ -73,7 +73,6 @@ export async function metricsOf(instance: Observed, sink: Sink, startedAt: numbe
 function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): ServiceStatus {
   const service = services.get(plan.name);
   const pool = service?.pool.backends ?? [];
-  const plans = new Map(plan.backends.map((backend) => [backend.address, backend]));
   const staying = pool.filter((backend) => !backend.draining);
   const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
   const { clients } = serviceSum(statistics.totals, plan.name);
@@ -84,10 +83,7 @@ function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): S
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,
-    backends: pool.map((backend) => ({
-      ...backendStatus(statistics, plan.name, backend, reaches(backend)),
-      ...configured(plans.get(backend.draining ? '' : backend.address)),
-    })),
+    backends: pool.map((backend) => backendStatus(statistics, plan.name, backend, reaches(backend))),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
@@ -97,16 +93,7 @@ function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): S
   };
 }
 
-function configured(plan: BackendPlan | undefined): Pick<BackendStatus, 'weight' | 'backup'> {
-  return { weight: plan?.weight ?? null, backup: plan?.backup ?? null };
-}
-
-function backendStatus(
-  statistics: Statistics,
-  service: string,
-  backend: Backend,
-  reachable: boolean,
-): Omit<BackendStatus, 'weight' | 'backup'> {
+function backendStatus(statistics: Statistics, service: string, backend: Backend, reachable: boolean): BackendStatus {
   const counted = backendSum(statistics.totals, service, backend.address);
   return {
     address: backend.address,
@@ -119,6 +106,8 @@ function backendStatus(
     bytes_in: counted.bytes_in,
     bytes_out: counted.bytes_out,
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
+    weight: backend.draining ? null : backend.weight,
+    backup: backend.draining ? null : backend.backup,
     recent: statistics.recent(service, backend.address),
   };
 }

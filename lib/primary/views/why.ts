@@ -9,6 +9,7 @@ import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
+import type { Pool } from '../upstream/pool.ts';
 import type { Service } from '../upstream/services.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { serviceSum } from '../stats/totals.ts';
@@ -57,7 +58,7 @@ function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentO
     const isUnseen = own.failing && judged.verdict === 'in_use';
     return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
   });
-  const backends = judgedByShare(judgedByHealth, plan);
+  const backends = judgedByShare(judgedByHealth, pool);
   const live = backends.filter(({ verdict }) => verdict !== 'draining' && verdict !== 'no_weight');
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
@@ -89,19 +90,19 @@ function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentO
   };
 }
 
-/** Those that are well and get no clients all the same: they have no weight, or are backups that nobody needs. */
-function judgedByShare(backends: readonly BackendWhy[], { backends: planned }: ServicePlan): BackendWhy[] {
-  const plans = new Map(planned.map((backend) => [backend.address, backend]));
-  const isNeeded = !backends.some(({ address, verdict }) => {
-    const plan = plans.get(address);
-    return verdict === 'in_use' && plan !== undefined && !plan.backup && plan.weight > 0;
-  });
-  return backends.map((backend) => {
-    const plan = plans.get(backend.address);
-    if (backend.verdict !== 'in_use' || plan === undefined) return backend;
-    if (plan.weight === 0) return { ...backend, verdict: 'no_weight', ends_when: 'it gets a weight above 0' };
-    if (plan.backup && !isNeeded) return { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' };
-    return backend;
+/** Who gets no clients whatever its health: it has no weight, or is a backup that nobody needs. */
+function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
+  const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
+  const isNeeded = !judged.some(
+    ({ verdict }, place) => verdict === 'in_use' && taking(place) && backends[place]?.backup === false,
+  );
+  return judged.map((backend, place) => {
+    if (backend.verdict === 'draining') return backend;
+    if (!taking(place)) {
+      return { ...backend, verdict: 'no_weight', problem: null, ends_when: 'it gets a weight above 0' };
+    }
+    const isSpare = backend.verdict === 'in_use' && backends[place]?.backup === true && !isNeeded;
+    return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
   });
 }
 
