@@ -71,7 +71,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     planOf: (number) => generations.planOf(number) ?? null,
     workers: () => fleet.all(),
   });
-  route.connect({ generations, registry, services, permits, statistics, publisher, forget });
+  route.connect({ generations, registry, services, permits, statistics, publisher, forget, forgetBackends });
 
   function generationOf(number: number, plan: Plan, binding: Binding): Generation {
     return {
@@ -149,6 +149,12 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       used.services,
       new Set(used.endpoints.map(({ service, address }) => endpointKey(service, address))),
     );
+    forgetBackends();
+  }
+
+  /** Those that left the plan and have no connection any more. Cheap: workers that drain have it done twice a second each. */
+  function forgetBackends(): void {
+    if (state.phase === 'reloading') return;
     services.retain(state.plan, (service, address) => backendSum(statistics.totals, service, address).active > 0);
   }
 

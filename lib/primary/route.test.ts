@@ -45,6 +45,7 @@ function scene() {
       forget: hear('publisher forgets'),
     },
     forget: hear('forget'),
+    forgetBackends: hear('forget backends'),
   };
   const route = createRoute(rootLog);
   const worker = processStandIn(1);
@@ -93,7 +94,7 @@ test('what backends and loads do goes to the publisher', () => {
   route.emit({ kind: 'endpoints_changed' });
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
   says({ ...NOTHING, retired: [endpoint] });
-  assert.deepEqual(take(), [['changed'], ['loads'], ['retired', endpoint]]);
+  assert.deepEqual(take(), [['changed'], ['loads'], ['retired', endpoint], ['forget']]);
 });
 
 test('reports go to the totals and, by name, to health and protection', () => {
@@ -123,7 +124,7 @@ test('a draining worker whose connections end may be the last that used somethin
   route.emit({ kind: 'worker_forked', worker });
   worker.state = 'draining';
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
-  assert.deepEqual(take(), [['loads'], ['forget']]);
+  assert.deepEqual(take(), [['loads'], ['forget backends']]);
 });
 
 test('a worker of a generation that nobody knows is not listened to', () => {

@@ -32,7 +32,9 @@ export interface Audience {
   readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
-  /** Connections or workers came to their end, maybe the last that used a plan, an id or a backend. */
+  /** Connections of a draining worker ended, maybe the last ones of a backend. */
+  forgetBackends(): void;
+  /** A worker or an endpoint of one came to its end, maybe the last that used a plan, an id or a backend. */
   forget(): void;
 }
 
@@ -79,12 +81,15 @@ export function createRoute(log: RootLog): Route {
           if (found === undefined) continue;
           services.reached(found.service, found.address, fromMachine(message.reached[i + 1] ?? 0));
         }
-        publisher.retired(worker, message.retired);
+        if (message.retired.length > 0) {
+          publisher.retired(worker, message.retired);
+          to.forget();
+        }
         for (const { name } of plan.services) {
           refusals.observe(name, serviceSum(statistics.totals, name).clients, performance.now());
         }
         if (fresh.loadsChanged) publisher.loadsChanged();
-        if (fresh.loadsChanged && worker.state === 'draining') to.forget();
+        if (fresh.loadsChanged && worker.state === 'draining') to.forgetBackends();
         return;
       }
       case 'connect_failed': {
