@@ -181,6 +181,17 @@ test('when finish() cannot bind, it says why, and undo() serves the old address 
   assert.deepEqual(served, ['127.0.0.1:10']);
 });
 
+test('undo() also helps after a move that was finished', async (t) => {
+  const { serve, move } = scene(t);
+  const [from, to] = [await freePort(), await freePort()];
+  await serve(at(from));
+  const moved = await move(at(to));
+  assert.deepEqual(await moved.finish(), { ok: true });
+  assert.deepEqual(await served(from, to), [false, true]);
+  assert.deepEqual(await moved.undo(), { ok: true });
+  assert.deepEqual(await served(from, to), [true, false]);
+});
+
 test('after close() nothing is served any more, whatever was under way', async (t) => {
   const { admin, serve, move } = scene(t);
   const [from, to] = [await freePort(), await freePort()];

@@ -97,6 +97,7 @@ export function createAdminListener(serve: (host: string, port: number) => Promi
         },
         async undo() {
           await fresh?.server.close();
+          if (current === fresh) current = null;
           if (from === null || current !== null || closed) return { ok: true };
           const opened = await open(from, RELEASE_MS);
           if (!opened.ok) return opened;

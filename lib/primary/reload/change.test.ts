@@ -40,10 +40,11 @@ for (const [i, name] of NAMES.entries()) {
   for (const throws of [false, true]) {
     const how = throws ? 'throws' : 'fails';
 
-    test(`when preparing ${name} ${how} nothing is committed, and those before it are rolled back, the last one first`, async () => {
+    test(`when preparing ${name} ${how} nothing is committed, and what was begun is rolled back, the last one first`, async () => {
       const { result, done, defects } = scene(`prepare ${name}`, throws);
       assert.match((await result)?.what_happened ?? '', new RegExp(`prepare ${name}`));
-      const back = NAMES.slice(0, i).toReversed();
+      // One that threw has not undone itself.
+      const back = NAMES.slice(0, throws ? i + 1 : i).toReversed();
       assert.deepEqual(done, [...prepared(i + 1), ...back.map((each) => `rollback ${each} prepared`)]);
       assert.deepEqual(defects, throws ? [name] : []);
     });
@@ -52,7 +53,7 @@ for (const [i, name] of NAMES.entries()) {
       const { result, done, defects } = scene(`commit ${name}`, throws);
       assert.match((await result)?.what_happened ?? '', new RegExp(`commit ${name}`));
       const back = NAMES.toReversed().map((each, j) => {
-        const isCommitted = NAMES.length - 1 - j < i;
+        const isCommitted = NAMES.length - 1 - j < (throws ? i + 1 : i);
         return `rollback ${each} ${isCommitted ? 'committed' : 'prepared'}`;
       });
       assert.deepEqual(done, [...prepared(4), ...committed(i + 1), ...back]);

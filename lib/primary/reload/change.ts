@@ -12,50 +12,62 @@ export interface Change {
   readonly name: string;
   prepare?(): Promise<Diagnosis | null>;
   commit?(): Promise<Diagnosis | null>;
-  /** What cannot be undone either is the change's own to tell. */
+  /** Also after a step that threw half-way, as if it had been done. What cannot be undone is the change's own to tell. */
   rollback?(from: Progress): Promise<void>;
 }
 
-/** Returns null when all is committed, else why not: then everything is as it was. Never rejects; what a step throws is a defect that it has not undone. */
+/** Returns null when all is committed, else why not: then everything is as it was. Never rejects: what is thrown is a defect, which is told. */
 export async function carryOut(
   changes: readonly Change[],
   onDefect: (name: string, error: unknown) => void,
 ): Promise<Diagnosis | null> {
   const begun: { readonly change: Change; progress: Progress }[] = [];
 
-  async function step(name: string, act: () => Promise<Diagnosis | null> | undefined): Promise<Diagnosis | null> {
-    try {
-      return (await act()) ?? null;
-    } catch (error) {
-      onDefect(name, error);
-      return internalError(error);
+  async function rollBack(): Promise<void> {
+    for (const { change, progress } of begun.toReversed()) {
+      try {
+        await change.rollback?.(progress);
+      } catch (error) {
+        onDefect(change.name, error);
+      }
     }
   }
 
-  async function rollBack(): Promise<void> {
-    for (const { change, progress } of begun.toReversed()) {
-      await step(change.name, async () => {
-        await change.rollback?.(progress);
-        return null;
-      });
+  /** `undone`: the step has undone itself where it says that it failed. */
+  async function attempt(
+    { name }: Change,
+    act: () => Promise<Diagnosis | null> | undefined,
+    undone: () => void,
+  ): Promise<Diagnosis | null> {
+    let problem: Diagnosis | null;
+    try {
+      problem = (await act()) ?? null;
+      if (problem !== null) undone();
+    } catch (error) {
+      onDefect(name, error);
+      problem = internalError(error);
     }
+    if (problem !== null) await rollBack();
+    return problem;
   }
 
   for (const change of changes) {
-    const problem = await step(change.name, () => change.prepare?.());
-    if (problem !== null) {
-      await rollBack();
-      return problem;
-    }
     begun.push({ change, progress: 'prepared' });
+    const problem = await attempt(
+      change,
+      () => change.prepare?.(),
+      () => void begun.pop(),
+    );
+    if (problem !== null) return problem;
   }
   for (const it of begun) {
-    const problem = await step(it.change.name, () => it.change.commit?.());
-    if (problem !== null) {
-      await rollBack();
-      return problem;
-    }
     it.progress = 'committed';
+    const problem = await attempt(
+      it.change,
+      () => it.change.commit?.(),
+      () => (it.progress = 'prepared'),
+    );
+    if (problem !== null) return problem;
   }
   return null;
 }
