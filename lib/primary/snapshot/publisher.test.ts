@@ -191,6 +191,24 @@ test('an endpoint that a worker has retired is told anew where it came back', (t
   );
 });
 
+test('a worker that stands by hears of changes once it was told, and not before', (t) => {
+  const { tiers, publisher, worker, pass } = scene(t, [planOf([1])]);
+  const it = worker(1);
+  it.process.state = 'forked';
+  publisher.changed();
+  pass();
+  assert.equal(it.heard.length, 0);
+  publisher.push(it.process);
+  it.arrive();
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 4, provenAt: 0 });
+  publisher.changed();
+  pass();
+  assert.deepEqual(
+    it.heard.at(-1)?.endpoints.map(({ tier }) => tier),
+    [4],
+  );
+});
+
 test('a worker that is gone is told nothing and uses nothing', (t) => {
   const { publisher, worker, pass } = scene(t, [planOf([1])]);
   const it = worker(1);

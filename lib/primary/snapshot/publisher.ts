@@ -17,7 +17,7 @@ import { soon } from './soon.ts';
 export interface Publisher {
   /** Tells the worker what it does not know yet, now. While a snapshot is on its way to it there is none; then what has changed meanwhile. */
   push(worker: WorkerProcess): void;
-  /** A backend or a service is not what it was: all workers are sent. */
+  /** A backend or a service is not what it was: all workers are told. */
   changed(): void;
   /** Connections came or went: workers are told where it matters to them. */
   loadsChanged(): void;
@@ -72,7 +72,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
     /** Workers of one plan hear the same. */
     const truths = new Map<Plan, readonly ServiceTruth[]>();
     for (const worker of parts.workers()) {
-      const plan = worker.state === 'ready' ? parts.planOf(worker.generation) : null;
+      // One that stands by was told already, and takes clients the moment it gets its sockets.
+      const isTold = worker.state === 'ready' || (worker.state === 'forked' && lines.has(worker.pid));
+      const plan = isTold ? parts.planOf(worker.generation) : null;
       if (plan === null) continue;
       const truth = truths.get(plan) ?? truthOf(plan);
       truths.set(plan, truth);
