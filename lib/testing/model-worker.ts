@@ -83,7 +83,7 @@ export function createModelWorker(id: number, send: Send) {
     routing,
     endpoints: createEndpoints(ASSIGNMENT.services),
     admission,
-    reporter: { connectFailed: () => undefined, log: () => undefined, close: () => undefined },
+    reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: (connection) => {
       const client = connections.get(connection)?.client;

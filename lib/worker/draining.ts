@@ -53,7 +53,7 @@ export function createDraining(
 
   function end(service: number): void {
     cut += engine.cut({ service });
-    // Those that wait for a slot have no endpoint yet: they are their listener's.
+    // Those that wait for a permit have no endpoint yet: they are their listener's.
     for (const listener of routing.listenersOf(service)) cut += engine.cut({ listener });
     soonUntil = Infinity;
     lookSoon();

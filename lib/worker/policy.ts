@@ -7,7 +7,6 @@ import { performance } from 'node:perf_hooks';
 
 import type { ConnectFailure, ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
-import type { EndpointField } from '../ipc/counters.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
@@ -31,25 +30,16 @@ import type { Routing } from './routing.ts';
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
-const FAILURE_FIELD: Readonly<Record<ConnectFailure, EndpointField>> = {
-  refused: 'refused_total',
-  timeout: 'timeout_total',
-  unreachable: 'other_total',
-  reset: 'other_total',
-  local: 'local_total',
-  other: 'other_total',
-};
-
 export interface WorkerPolicy extends Policy {
   /** Returns what the engine has to be told, before anything is decided by it. */
   use(snapshot: Snapshot): readonly Moved[];
-  /** For a client that was held for a slot: where it goes now that it got one, or did not. */
+  /** For a client that was held for a permit: where it goes now that it got one, or did not. */
   decide(connection: number, admitted: boolean): number;
   /** Connections cut from now on are counted as this. */
   cutFor(cause: 'drain' | 'stopped'): void;
   /** See Count.values(). */
   counters(bytes: Float64Array): Counters;
-  /** Retired endpoints that no connection uses any more. */
+  /** Retired endpoints that no connection uses or has tried. */
   unused(): number[];
   /** Their ids may be other endpoints' next. */
   forget(endpoints: readonly number[]): void;
@@ -151,6 +141,11 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     });
   }
 
+  /** A live connection will name it in its record. */
+  function isTried(endpoint: number): boolean {
+    return connections.tried.some((tried) => tried?.has(endpoint) === true);
+  }
+
   /** As a record names them, which names only the first of very many. */
   function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
     return [...tried]
@@ -185,7 +180,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       const now = performance.now();
       const cause = CONNECT_FAILURES[code];
       const began = connections.attemptAt[connection] ?? 0;
-      count.failed(endpoint, FAILURE_FIELD[cause]);
+      count.failed(endpoint, cause);
       // This worker stays away at once; the primary's next snapshot says what is true. A shortage of our own says nothing
       // about the endpoint.
       if (cause !== 'local') evidence.failed(endpoint, began, now + service.runtime.cooldownMs);
@@ -236,7 +231,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       cutCause = cause;
     },
     counters: (bytes) => count.values(bytes),
-    unused: () => [...endpoints.retired].filter((endpoint) => (own[endpoint] ?? 0) === 0),
+    unused: () => [...endpoints.retired].filter((endpoint) => (own[endpoint] ?? 0) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
         endpoints.forget(endpoint);

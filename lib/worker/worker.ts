@@ -55,7 +55,12 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
     values: () => policy.counters(engine.bytes),
     short: shortOf,
     takeReached: () => policy.takeReached(),
-    unused: () => policy.unused().filter((endpoint) => engine.unroute(endpoint)),
+    unused() {
+      const unused = policy.unused().filter((endpoint) => engine.unroute(endpoint));
+      // What is told of them comes before they are retired.
+      if (unused.length > 0) reporter.flush();
+      return unused;
+    },
     forget: (endpoints) => policy.forget(endpoints),
   });
   const draining = createDraining(engine, routing, finish, rest);

@@ -1,6 +1,7 @@
 // A worker's counters in memory: the arrays that ipc/counters.ts lays out, with the offsets computed once, because the
 // hot path only adds.
 
+import type { ConnectFailure } from '../../engine/engine.ts';
 import type { EndpointField } from '../../ipc/counters.ts';
 import { ENDPOINT_FIELDS, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import { CONNECT_BOUNDS, DURATION_BOUNDS, bucketOf } from '../../ipc/histogram.ts';
@@ -25,6 +26,15 @@ const E_ENDED = new Map<Reason, number>(
 );
 const E_RESET_EARLY = endpointAt(0, 'reset_early_total');
 
+const FAILURE_FIELD: Readonly<Record<ConnectFailure, EndpointField>> = {
+  refused: 'refused_total',
+  timeout: 'timeout_total',
+  unreachable: 'other_total',
+  reset: 'other_total',
+  local: 'local_total',
+  other: 'other_total',
+};
+
 /** Absolute values; the arrays are the worker's own, to be read at once. */
 export interface Counters {
   readonly services: Float64Array;
@@ -41,7 +51,7 @@ export interface Count {
   /** A client was refused after an attempt for which this machine was short of something. */
   failedLocally(service: number): void;
   connected(service: number, endpoint: number, connectMs: number): void;
-  failed(endpoint: number, field: EndpointField): void;
+  failed(endpoint: number, cause: ConnectFailure): void;
   /** A connection begins (+1) or ceases (−1) to use an endpoint. */
   using(endpoint: number, change: 1 | -1): void;
   /** Begins at zero again. */
@@ -96,8 +106,8 @@ export function createCount(): Count {
       add(services, at + CONNECT_SUM, seconds);
       add(endpoints, endpoint * endpointFields + E_CONNECTIONS, 1);
     },
-    failed(endpoint, field) {
-      add(endpoints, endpointAt(endpoint, field), 1);
+    failed(endpoint, cause) {
+      add(endpoints, endpointAt(endpoint, FAILURE_FIELD[cause]), 1);
     },
     using(endpoint, change) {
       add(endpoints, endpoint * endpointFields + E_ACTIVE, change);

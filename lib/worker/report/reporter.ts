@@ -21,6 +21,8 @@ export interface Reporter {
   /** `began`: performance.now() when the attempt began. */
   connectFailed(endpoint: number, cause: ConnectFailure, began: number): void;
   log(line: LogLine): void;
+  /** Sends what is waiting. */
+  flush(): void;
   /** Sends what is waiting and stops the timer. */
   close(): void;
 }
@@ -73,6 +75,7 @@ export function createReporter(): Reporter {
       else lines.push(line);
       schedule();
     },
+    flush,
     close() {
       if (timer !== null) clearTimeout(timer);
       timer = null;

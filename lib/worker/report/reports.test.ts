@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import * as fc from 'fast-check';
 
 import type { ToPrimary } from '../../ipc/messages.ts';
@@ -131,4 +131,30 @@ test('the last values of an endpoint are told with its retirement, once, and the
     [[2, 1], []],
   ]);
   assert.deepEqual(it.forgotten, [0]);
+});
+
+test('what must not be lost goes over the channel that loses nothing', () => {
+  const sent: string[] = [];
+  let retired: number[] = [];
+  const values = { services: new Float64Array(), endpoints: new Float64Array() };
+  const reports = createReports(
+    {
+      values: () => values,
+      short: () => ({}),
+      takeReached: () => [],
+      unused: () => retired,
+      forget: () => {
+        retired = [];
+      },
+    },
+    { send: () => sent.push('send') > 0, trySend: () => sent.push('trySend') > 0 },
+  );
+  mock.timers.enable({ apis: ['setInterval'] });
+  reports.begin(false);
+  mock.timers.tick(500);
+  retired = [3];
+  mock.timers.tick(500);
+  mock.timers.tick(500);
+  mock.timers.reset();
+  assert.deepEqual(sent, ['trySend', 'send', 'trySend']);
 });

@@ -72,7 +72,8 @@ export function createReports(
       const since = count - (toldShort[what] ?? 0);
       return since > 0 ? [[what, since] as const] : [];
     });
-    const isTaken = through({
+    // The last values of an endpoint must not be lost: its id may be another's next.
+    const isTaken = (retired.length > 0 ? channel.send : through)({
       kind: 'counters',
       id,
       services: changesSince(told.services, now.services),

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Snapshot } from '../ipc/snapshot.ts';
+import { assignedService, endpoint } from '../testing/assignments.ts';
+import type { Admission } from './admission/admission.ts';
+import { createEndpoints } from './balance/endpoints.ts';
+import { createPolicy } from './policy.ts';
+import type { Ended } from './report/record-buffer.ts';
+import { createRouting } from './routing.ts';
+
+const [REFUSED, CLIENT_CLOSED] = [0, 0] as const;
+
+function snapshot(...ids: number[]): Snapshot {
+  return {
+    services: [{ id: 0, guarded: false, endpoints: ids }],
+    endpoints: ids.map((id) => endpoint(id)),
+    remote: [],
+  };
+}
+
+/** One service, everybody is admitted. */
+function scene() {
+  const records: Ended[] = [];
+  const routing = createRouting();
+  routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
+  const policy = createPolicy({
+    worker: 1,
+    logConnections: 'all',
+    routing,
+    endpoints: createEndpoints([assignedService(0)]),
+    admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
+    reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
+    records: { add: (record) => void records.push(record), close: () => undefined },
+    clientAddress: () => '127.0.0.1:1',
+  });
+  return { policy, records };
+}
+
+test('a retired endpoint is in use as long as a connection has it, and is known to its record', () => {
+  const { policy, records } = scene();
+  policy.use(snapshot(0, 1));
+  assert.equal(policy.accepted(7, 0), 0);
+  policy.connected(7);
+  policy.use(snapshot(1));
+  assert.deepEqual(policy.unused(), []);
+  assert.equal(policy.accepted(8, 0), 1, 'nobody new gets it');
+  policy.ended(7, CLIENT_CLOSED, 1, 1);
+  assert.equal(records[0]?.backend, '127.0.0.1:9000');
+  assert.deepEqual(policy.unused(), [0]);
+});
+
+test('a retired endpoint that a live connection has tried is still named in its record', () => {
+  const { policy, records } = scene();
+  policy.use(snapshot(0, 1));
+  assert.equal(policy.accepted(7, 0), 0);
+  assert.equal(policy.failed(7, REFUSED), 1);
+  policy.connected(7);
+  policy.use(snapshot(1));
+  assert.deepEqual(policy.unused(), []);
+  policy.ended(7, CLIENT_CLOSED, 1, 1);
+  assert.deepEqual(records[0]?.tried, [{ backend: '127.0.0.1:9000', cause: 'refused' }]);
+  assert.deepEqual(policy.unused(), [0]);
+});
+
+test('with the id of a forgotten endpoint another one begins at zero, and is tried again', () => {
+  const { policy } = scene();
+  policy.use(snapshot(0));
+  policy.accepted(7, 0);
+  policy.failed(7, REFUSED);
+  policy.ended(7, 7, 0, 0);
+  policy.use(snapshot());
+  assert.ok(policy.counters(new Float64Array(2)).endpoints.some((value) => value > 0));
+  policy.forget(policy.unused());
+  policy.use(snapshot(0));
+  assert.ok(policy.counters(new Float64Array(2)).endpoints.every((value) => value === 0));
+  assert.equal(policy.accepted(8, 0), 0);
+});
