@@ -35,6 +35,9 @@ test('somebody must be there to serve: not all may have weight 0, and not all be
   assert.deepEqual(errorsOf(list('backup: true', 'weight: 0')), []);
   for (const wrong of ['weight: 257', 'weight: -1', 'weight: 1.5', 'weight: heavy', 'backup: maybe'])
     assert.equal(errorsOf(list(wrong, 'weight: 1')).length, 1, wrong);
+  assert.deepEqual(errorsOf(list('backup: yes', 'weight: 1')), [
+    'f:2:24 backends[0].backup: expected true or false, got "yes"',
+  ]);
 });
 
 test('a first back-off above the maximum is a contradiction, also with a value that nobody wrote', () => {

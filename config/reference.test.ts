@@ -41,6 +41,7 @@ test('the reference is a well-formed table with bounds and defaults', () => {
   const lines = renderReference('en').split('\n');
   assert.ok(lines.includes('| `workers` | 1–256 | one per available core | worker processes |'));
   assert.ok(lines.some((line) => line.startsWith('| `tcp_backlog` | 1–65535 | 4096 | 4096 | 4096 | ')));
+  assert.ok(lines.some((line) => line.startsWith('| `backends[].backup` | `false`, `true` | `false` | ')));
   for (const line of lines.filter((line) => line.startsWith('|'))) {
     assert.ok([4, 6].includes(line.split(/(?<!\\)\|/).length - 2), line);
   }

@@ -61,6 +61,7 @@ function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
 
 function typeOf(shape: Shape, language: Language): string {
   if (shape.enum !== undefined) return shape.enum.map((value) => code(String(value))).join(', ');
+  if (shape.type === 'boolean') return [false, true].map((value) => code(String(value))).join(', ');
   if (shape.type === 'integer') return `${shape.minimum ?? ''}–${shape.maximum ?? ''}`;
   if (shape.type === 'array') return `${TEXTS[language].list} (${shape.minItems ?? 0}–${shape.maxItems ?? ''})`;
   if (freeValue(shape) !== undefined) {
@@ -74,7 +75,7 @@ function fallbackOf(shape: Shape, isRequired: boolean, language: Language): stri
   if (isRequired) return TEXTS[language].required;
   if (shape.defaultText !== undefined) return shape.defaultText[language];
   const fallback = shape.default;
-  return typeof fallback === 'string' || typeof fallback === 'number' ? code(String(fallback)) : TEXTS[language].none;
+  return ['string', 'number', 'boolean'].includes(typeof fallback) ? code(String(fallback)) : TEXTS[language].none;
 }
 
 function meaningOf(shape: Shape, language: Language): string {

@@ -65,6 +65,7 @@ export function expectation(shape: Shape): string {
   if (shape.enum?.length === 1) return `expected ${String(shape.enum[0])}`;
   if (shape.enum !== undefined) return `expected one of ${shape.enum.join(', ')}`;
   const { type, minimum = '', maximum = '' } = shape;
+  if (type === 'boolean') return 'expected true or false';
   if (type === 'integer') return `expected integer ${minimum}..${maximum}`;
   if (type === 'array') return `expected a list of ${shape.minItems ?? 0}..${shape.maxItems ?? ''} entries`;
   if (type === 'string') return shape.judge?.('')?.expected ?? 'expected text';
