@@ -4,7 +4,7 @@ import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { blackHole } from '../lib/testing/black-hole.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { forEachEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -119,7 +119,7 @@ forEachEngine('all backends down and back: refused with a reset meanwhile, no er
   assert.equal((await bal.cli('status')).code, 0);
 });
 
-forEitherEngine(
+forEachEngine(
   'a backend that comes and goes costs no client anything, and is not logged more often than it flips',
   async (t, engine) => {
     const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];

@@ -116,7 +116,7 @@ forEachEngine('the primary is killed: workers of all generations end within drai
   await Promise.all(workers.map(gone));
 });
 
-forEitherEngine(
+forEachEngine(
   'an old worker that dies or hangs is told with what it had, and nobody takes its place',
   async (t, engine) => {
     const a = await backend(t, echo);

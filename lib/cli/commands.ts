@@ -90,7 +90,7 @@ export const COMMANDS = {
     examples: ['bal why', 'bal why 10.0.0.7:5432', 'bal why --json'],
   },
   events: {
-    about: 'Show what happened: transitions, reloads, protection, workers, refused clients',
+    about: 'Show what happened: backends up and down, reloads, protection, workers, refused clients',
     flags: ['follow', 'json'],
     argument: null,
     exit: '0 shown; 1 no answer; 3 not running',

@@ -4,7 +4,11 @@ import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
 import type { Assignment, ServiceAssignment } from '../ipc/assignment.ts';
 import type { EndpointSnapshot } from '../ipc/snapshot.ts';
 
-/** With the runtime of a file that sets nothing but these. */
+/** The runtime of a file that sets nothing but this. */
+export function runtimeWith(its: Partial<Runtime>): Runtime {
+  return { ...toRuntime(overlay(profileFor(1), [])), ...its };
+}
+
 export function assignedService(
   id: number,
   its: Partial<Omit<ServiceAssignment, 'runtime'>> = {},
@@ -14,7 +18,7 @@ export function assignedService(
     id,
     name: `service${id}`,
     method: 'round_robin',
-    runtime: { ...toRuntime(overlay(profileFor(1), [])), ...runtime },
+    runtime: runtimeWith(runtime),
     start: 0,
     pool: null,
     ...its,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
+import { runtimeWith } from '../testing/assignments.ts';
 import type { Plan } from '../../config/plan.ts';
 import { createModelWorker, type ModelWorker } from '../testing/model-worker.ts';
 import { monotonicClock } from '../testing/monotonic.ts';
@@ -26,29 +27,7 @@ function planFor(limit: number, own: number): Plan {
     backends: [],
     healthCheck: { type: 'tcp' },
     ownLimit,
-    runtime: {
-      healthIntervalMs: 500,
-      healthUpIntervalMs: 500,
-      healthTimeoutMs: 800,
-      fall: 2,
-      rise: 1,
-      connectTimeoutMs: 800,
-      maxAttempts: 0,
-      backoffInitialMs: 200,
-      backoffMaxMs: 5000,
-      cooldownMs: 500,
-      protectionTrigger: 10,
-      protectionWindowMs: 30_000,
-      protectionStable: 12,
-      maxConnections: limit,
-      idleMs: 120_000,
-      keepaliveMs: 60_000,
-      halfClosedMs: 60_000,
-      overloadPolicy: 'reject',
-      backlog: 4096,
-      drainMs: 30_000,
-      reloadDrainMs: 0,
-    },
+    runtime: runtimeWith({ maxConnections: limit }),
   });
   return {
     configPath: '/config.yaml',

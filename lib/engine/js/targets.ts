@@ -1,6 +1,7 @@
 // Where connections lead and what holds for them there: owner of the services, the targets, and the bytes relayed to
 // each.
 
+import { grown } from '../../grown.ts';
 import type { ServiceSettings } from '../engine.ts';
 import { routeTo } from './route.ts';
 import type { Route } from './route.ts';
@@ -57,7 +58,7 @@ export class Targets {
     const route = routeTo(ip, port);
     const known = this.#targets[id];
     if (known === undefined) {
-      this.#makeRoom(id);
+      this.bytes = grown(this.bytes, 2 * id + 1);
       this.bytes.fill(0, 2 * id, 2 * id + 2);
       this.#targets[id] = { id, service, route, live: 0 };
     } else if (known.service === service) known.route = route;
@@ -75,15 +76,6 @@ export class Targets {
   count({ id }: Target, way: 'in' | 'out', count: number): void {
     const at = way === 'in' ? 2 * id : 2 * id + 1;
     this.bytes[at] = (this.bytes[at] ?? 0) + count;
-  }
-
-  #makeRoom(id: number): void {
-    let length = this.bytes.length;
-    while (length <= 2 * id + 1) length *= 2;
-    if (length === this.bytes.length) return;
-    const longer = new Float64Array(length);
-    longer.set(this.bytes);
-    this.bytes = longer;
   }
 }
 

@@ -1,33 +1,12 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import type { Runtime, ServicePlan } from '../../../../config/plan.ts';
+import type { ServicePlan } from '../../../../config/plan.ts';
+import { runtimeWith } from '../../../testing/assignments.ts';
 import { createHealthChecks } from './health.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
-const RUNTIME: Runtime = {
-  healthIntervalMs: 20_000,
-  healthUpIntervalMs: 20_000,
-  healthTimeoutMs: 20_000,
-  fall: 2,
-  rise: 1,
-  connectTimeoutMs: 800,
-  maxAttempts: 0,
-  backoffInitialMs: 200,
-  backoffMaxMs: 5000,
-  cooldownMs: 500,
-  protectionTrigger: 10,
-  protectionWindowMs: 30_000,
-  protectionStable: 12,
-  maxConnections: 4000,
-  idleMs: 120_000,
-  keepaliveMs: 60_000,
-  halfClosedMs: 60_000,
-  overloadPolicy: 'reject',
-  backlog: 4096,
-  drainMs: 30_000,
-  reloadDrainMs: 0,
-};
+const RUNTIME = runtimeWith({ healthIntervalMs: 20_000, healthUpIntervalMs: 20_000, healthTimeoutMs: 20_000 });
 
 function service(name: string, ...ports: number[]): ServicePlan {
   return {
