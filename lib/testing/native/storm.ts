@@ -18,14 +18,12 @@ const PATTERN = Buffer.alloc(
   Uint8Array.from({ length: 251 }, (_, i) => (i * 7 + 3) % 256),
 );
 
-/**
- * Is `chunk` what the pattern has at `offset`? A client's bytes come back as they were sent, so both check the same.
- */
+/** Whether `chunk` is what the pattern has at `offset`: bytes come back as sent, so both ends check the same. */
 function matches(chunk: Buffer, offset: number): boolean {
   return PATTERN.compare(chunk, 0, chunk.length, offset, offset + chunk.length) === 0;
 }
 
-/** Where the first wrong byte of `chunk` is, and what stands there: of elsewhere in the pattern, or of nowhere in it. */
+/** Whether `chunk` is what the pattern has at `offset`: bytes come back as sent, so both ends check alike. */
 function described(chunk: Buffer, offset: number, size: number): string {
   const at = chunk.findIndex((byte, i) => byte !== PATTERN[offset + i]);
   const from = chunk.subarray(at, at + 16);
