@@ -76,8 +76,9 @@ function backends(service: ServicePlan): string {
   return service.backends.map(backendText).join(', ');
 }
 
-export function backendText({ address, weight, backup }: BackendPlan): string {
-  return `${address}${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
+export function backendText({ address, weight, backup, maxConnections }: BackendPlan): string {
+  const share = `${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
+  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}`;
 }
 
 function summary(service: ServicePlan | undefined): string | null {

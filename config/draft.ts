@@ -14,6 +14,7 @@ export interface BackendDraft {
   readonly port: Setting<number>;
   readonly weight: Setting<number>;
   readonly backup: Setting<boolean>;
+  readonly maxConnections: Setting<number>;
   /** The host in its one spelling (host.ts). */
   readonly canonical: string;
   /** Both host and port are. */
@@ -159,6 +160,7 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
     port: { ...port, sound: hasPort },
     weight: settle('weight', blocks, DEFAULTS['backends.weight'], 'default'),
     backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
+    maxConnections: settle('max_connections', blocks, DEFAULTS['backends.max_connections'], 'default'),
     canonical: canonicalHost(host.value),
     sound: hasHost && hasPort,
   };

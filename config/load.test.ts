@@ -28,7 +28,7 @@ test('the minimal configuration is complete', () => {
   const [service] = plan.services;
   assert.deepEqual([service?.name, service?.bindAddress, service?.port], ['default', '0.0.0.0', 9295]);
   assert.deepEqual(service?.backends, [
-    { host: '127.0.0.1', port: 9000, address: '127.0.0.1:9000', weight: 1, backup: false },
+    { host: '127.0.0.1', port: 9000, address: '127.0.0.1:9000', weight: 1, backup: false, maxConnections: 0 },
   ]);
   assert.deepEqual([service.runtime.maxConnections, service.ownLimit], [4000, null]);
 });
@@ -92,7 +92,9 @@ test('a service takes from the top level what it does not have, and keeps the or
   const [zebra, ten, ...more] = plan?.services ?? [];
   assert.deepEqual(more, []);
   assert.deepEqual([zebra?.name, zebra?.port, zebra?.method], ['zebra', 20, 'least_connections']);
-  assert.deepEqual(zebra?.backends, [{ host: '::1', port: 1, address: '[::1]:1', weight: 1, backup: false }]);
+  assert.deepEqual(zebra?.backends, [
+    { host: '::1', port: 1, address: '[::1]:1', weight: 1, backup: false, maxConnections: 0 },
+  ]);
   assert.deepEqual([zebra.runtime.drainMs, zebra.runtime.backlog, zebra.runtime.healthIntervalMs], [1, 2, 500]);
   assert.deepEqual([ten?.name, ten?.port, ten?.method], ['10', 10, 'round_robin']);
   assert.deepEqual([ten?.runtime.drainMs, ten?.runtime.backlog, ten?.runtime.healthIntervalMs], [1, 3, 700]);

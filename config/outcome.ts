@@ -40,13 +40,14 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
   };
 }
 
-function backendOf({ host, port, weight, backup }: BackendDraft): BackendPlan {
+function backendOf({ host, port, weight, backup, maxConnections }: BackendDraft): BackendPlan {
   return {
     host: host.value,
     port: port.value,
     address: addressOf(host.value, port.value),
     weight: weight.value,
     backup: backup.value,
+    maxConnections: maxConnections.value,
   };
 }
 
@@ -71,6 +72,9 @@ export function effectiveOf(draft: Draft): Effective[] {
       add([...path, 'backends', i, 'port'], backend.port);
       if (backend.weight.path !== null) add([...path, 'backends', i, 'weight'], backend.weight);
       if (backend.backup.path !== null) add([...path, 'backends', i, 'backup'], backend.backup);
+      if (backend.maxConnections.path !== null) {
+        add([...path, 'backends', i, 'max_connections'], backend.maxConnections);
+      }
     }
     add([...path, 'health_check', 'type'], healthCheck.type);
     for (const key of RUNTIME_KEYS) {

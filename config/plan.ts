@@ -51,6 +51,8 @@ export interface BackendPlan {
   readonly weight: number;
   /** Used only while no other backend of the service is usable. */
   readonly backup: boolean;
+  /** Connections that it may have, of all workers together; 0: any number. */
+  readonly maxConnections: number;
 }
 
 export interface ServicePlan {

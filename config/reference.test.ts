@@ -29,6 +29,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].port',
       'backends[].weight',
       'backends[].backup',
+      'backends[].max_connections',
       'health_check.type',
       ...RUNTIME_KEYS,
     ];

@@ -21,6 +21,7 @@ export const DEFAULTS = {
   'health_check.type': 'tcp',
   'backends.weight': 1,
   'backends.backup': false,
+  'backends.max_connections': 0,
 } as const;
 
 const port = { minimum: 1, maximum: 65_535 } as const;
@@ -46,6 +47,17 @@ const BackendSchema = Type.Object(
         ...words(
           'used only while no other backend of the service is usable',
           '서비스의 다른 백엔드를 하나도 쓸 수 없을 때만 사용',
+        ),
+      }),
+    ),
+    max_connections: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000,
+        default: DEFAULTS['backends.max_connections'],
+        ...words(
+          'connections that it may have, over all workers; who comes beyond gets another one; 0: any number',
+          '모든 워커를 합친 최대 연결 수; 넘으면 다른 백엔드로 보냄; 0: 제한 없음',
         ),
       }),
     ),

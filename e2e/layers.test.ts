@@ -147,6 +147,8 @@ const ROOMS = {
     'registry.ts',
     'phase.ts',
     'log',
+    'scoreboard',
+
     'workers',
     'listen',
     'limits',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 10;
+const PROTOCOL = 11;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -45,6 +45,8 @@ export interface NativeEngine extends Pick<
 export interface Addon {
   readonly protocol: number;
   shareScoreboard(fd: number, row: number, rows: number): void;
+  callWorker(row: number): void;
+  mapShared(fd: number, offset: number, bytes: number): ArrayBuffer;
   ringError(): string;
   create(
     accepted: (records: number, count: number) => void,
@@ -52,6 +54,7 @@ export interface Addon {
     told: (records: number) => void,
     inspected: (records: number, connection: number, bytes: number) => number,
     preamble: (records: number, connection: number) => number,
+    called?: (records: number) => void,
   ): NativeEngine;
 }
 

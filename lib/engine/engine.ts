@@ -84,6 +84,8 @@ export interface Policy {
    * longer than FIRST_BYTES_AT_MOST, for the backend would take the client's bytes for it.
    */
   preamble?(connection: number): Uint8Array | null;
+  /** Native engine only, see scoreboard.ts: another worker has called this one, once or more since the last time. */
+  called?(): void;
   /**
    * The connection is over and the id free. Bytes are what was relayed: `bytesIn` client → backend, `bytesOut` backend
    * → client.

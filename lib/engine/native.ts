@@ -3,6 +3,8 @@
 
 import { loadAddon } from './addon.ts';
 import type { Addon, NativeEngine } from './addon.ts';
+import type { Board } from './scoreboard.ts';
+import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, InspectionCode, Policy, Whose } from './engine.ts';
 
@@ -15,6 +17,8 @@ export type NativeLoad =
        * with `code`.
        */
       readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
+      /** What lies behind the rows; afterwards. Throws likewise. */
+      readonly openBoard: (fd: number, row: number) => Board;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
       readonly ringError: () => string | null;
     }
@@ -29,7 +33,18 @@ export function loadNativeEngine(): NativeLoad {
     ok: true,
     create: (policy) => over(addon, policy),
     shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
+    openBoard: (fd, row) => boardOf(addon, fd, row),
     ringError: () => addon.ringError() || null,
+  };
+}
+
+function boardOf(addon: Addon, fd: number, row: number): Board {
+  const { at, bytes } = partOf(row);
+  return {
+    row,
+    all: new Int32Array(addon.mapShared(fd, SHARED_AT, SHARED_BYTES)),
+    own: new Int32Array(addon.mapShared(fd, at, bytes)),
+    call: (other) => addon.callWorker(other),
   };
 }
 
@@ -130,7 +145,23 @@ function over(addon: Addon, policy: Policy): Engine {
     }
   }
 
-  const native = addon.create(accepted, failed, read, inspected, preamble);
+  function called(count: number): void {
+    if (count > 0) read(count);
+    try {
+      policy.called?.();
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  const native = addon.create(
+    accepted,
+    failed,
+    read,
+    inspected,
+    preamble,
+    policy.called === undefined ? undefined : called,
+  );
   const { records, relayed, clients } = native;
   return {
     name: 'native',

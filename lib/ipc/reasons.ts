@@ -12,7 +12,7 @@ export const REASONS = [
   'client_gone', // the client went away before a backend was connected
   'connect_failed', // every backend that was tried refused or timed out
   'no_backend', // there was nothing to try
-  'overload', // max_concurrent_connections reached, or what this worker's descriptors carry
+  'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
 ] as const;

@@ -20,6 +20,8 @@ export interface EndpointSnapshot {
   readonly tier: number;
   /** Its share; 0: it is not chosen. */
   readonly weight: number;
+  /** Connections that it may have of all workers together; 0: any number. */
+  readonly maxConnections: number;
   /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
   readonly provenAt: number;
 }

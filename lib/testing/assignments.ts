@@ -39,6 +39,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     port: 9000 + id,
     tier: 0,
     weight: 1,
+    maxConnections: 0,
     provenAt: 0,
     ...its,
   };

@@ -7,6 +7,7 @@ import { ENDPOINT_FIELDS, endpointAt, serviceAt } from '../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { createAdmission } from '../worker/admission/admission.ts';
+import { createLoads } from '../worker/balance/loads.ts';
 import { createEndpoints } from '../worker/balance/endpoints.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
@@ -82,6 +83,7 @@ export function createModelWorker(id: number, send: Send) {
     logConnections: ASSIGNMENT.logConnections,
     routing,
     endpoints: createEndpoints(ASSIGNMENT.services),
+    loads: createLoads(null),
     admission,
     reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },

@@ -1,11 +1,20 @@
 // Which engine a worker runs: native where it was built and loads, else js, unless the configuration insists.
 
 import type { CreateEngine } from '../engine/engine.ts';
+import type { NativeLoad } from '../engine/native.ts';
+import type { Board } from '../engine/scoreboard.ts';
 import { ROWS } from '../engine/scoreboard.ts';
 import { SCOREBOARD_FD } from '../ipc/scoreboard.ts';
 
 export type EngineLoad =
-  | { readonly ok: true; readonly name: 'native' | 'js'; readonly create: CreateEngine; readonly note: string | null }
+  | {
+      readonly ok: true;
+      readonly name: 'native' | 'js';
+      readonly create: CreateEngine;
+      /** Null: workers hear of each other from the primary only. */
+      readonly board: Board | null;
+      readonly note: string | null;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /**
@@ -17,24 +26,26 @@ export async function loadEngine(choice: string, row: number): Promise<EngineLoa
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
   if (native.ok) {
-    const lacks = [takeRow(native.shareScoreboard, row), withoutRing(native.ringError())].filter(
-      (text) => text !== null,
-    );
-    return { ok: true, name: 'native', create: native.create, note: lacks.length > 0 ? lacks.join('; ') : null };
+    const { board, lack } = takeRow(native, row);
+    const lacks = [lack, withoutRing(native.ringError())].filter((text) => text !== null);
+    return { ok: true, name: 'native', create: native.create, board, note: lacks.length > 0 ? lacks.join('; ') : null };
   }
   if (choice === 'native') return { ok: false, reason: `engine: native cannot be loaded: ${native.reason}` };
   return jsEngine(native.reason);
 }
 
-/** Returns null, or why the kernel deals the clients out instead: the worker serves as well. */
-function takeRow(shareScoreboard: (fd: number, row: number, rows: number) => void, row: number): string | null {
+/** `lack`: null, or why the kernel deals the clients out instead: the worker serves as well. */
+function takeRow(
+  native: Extract<NativeLoad, { ok: true }>,
+  row: number,
+): { readonly board: Board | null; readonly lack: string | null } {
   const less = 'clients may be dealt out unevenly to the workers: ';
-  if (row === 0) return `${less}there is no memory in /dev/shm for them to share`;
+  if (row === 0) return { board: null, lack: `${less}there is no memory in /dev/shm for them to share` };
   try {
-    shareScoreboard(SCOREBOARD_FD, row, ROWS);
-    return null;
+    native.shareScoreboard(SCOREBOARD_FD, row, ROWS);
+    return { board: native.openBoard(SCOREBOARD_FD, row), lack: null };
   } catch (error) {
-    return `${less}${error instanceof Error ? error.message : String(error)}`;
+    return { board: null, lack: `${less}${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
@@ -54,5 +65,5 @@ function withoutRing(error: string | null): string | null {
 
 async function jsEngine(note: string | null): Promise<EngineLoad> {
   const { createJsEngine } = await import('../engine/js.ts');
-  return { ok: true, name: 'js', create: createJsEngine, note };
+  return { ok: true, name: 'js', create: createJsEngine, board: null, note };
 }

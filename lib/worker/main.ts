@@ -20,13 +20,14 @@ if (!engine.ok) {
   process.stderr.write(`bal worker: ${engine.reason}\n`);
   process.exit(1);
 }
-const { create, name, note } = engine;
+const { create, name, board, note } = engine;
 
 let worker: Worker | null = null;
 
 process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.kind === 'assignment') {
-    worker ??= createWorker(message.assignment, { id: Number(process.env['BAL_WORKER'] ?? 1), create, records });
+    const id = Number(process.env['BAL_WORKER'] ?? 1);
+    worker ??= createWorker(message.assignment, { id, create, board, records });
   } else if (worker !== null) {
     worker.receive(message, handle);
   } else if (message.kind === 'drain') {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedService, endpoint } from '../testing/assignments.ts';
 import type { Admission } from './admission/admission.ts';
+import { createLoads } from './balance/loads.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createPolicy } from './policy.ts';
 import type { Ended } from './report/record-buffer.ts';
@@ -28,6 +29,7 @@ function scene() {
     logConnections: 'all',
     routing,
     endpoints: createEndpoints([assignedService(0)]),
+    loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },

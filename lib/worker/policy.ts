@@ -13,10 +13,10 @@ import type { Snapshot } from '../ipc/snapshot.ts';
 import type { LogConnections } from '../../config/plan.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Tried } from './balance/balancer.ts';
-import { choose, firstPosition, retriesAllowed } from './balance/balancer.ts';
+import { choose, firstPosition, FULL, retriesAllowed } from './balance/balancer.ts';
 import type { Endpoints, Moved, Service } from './balance/endpoints.ts';
+import type { Loads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
-import { grown } from '../grown.ts';
 import type { Counters } from './report/count.ts';
 import { createCount } from './report/count.ts';
 import { createEvidence } from './report/evidence.ts';
@@ -53,6 +53,7 @@ export interface PolicyParts {
   readonly logConnections: LogConnections;
   readonly routing: Routing;
   readonly endpoints: Endpoints;
+  readonly loads: Loads;
   readonly admission: Admission;
   readonly reporter: Reporter;
   readonly records: Records;
@@ -61,46 +62,46 @@ export interface PolicyParts {
 }
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { worker, logConnections, routing, endpoints, admission, reporter, records } = parts;
+  const { worker, logConnections, routing, endpoints, loads, admission, reporter, records } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const count = createCount();
   const connections = createConnections();
   const evidence = createEvidence();
-  /** Live connections of this worker, by endpoint. */
-  let own = new Int32Array();
   /** Where each service's round is; nowhere before it has endpoints. */
   const positions: (number | undefined)[] = [];
   services.forEach((service) => service !== undefined && count.reserveService(service.id));
 
-  function setEndpoint(connection: number, endpoint: number): void {
-    const before = connections.endpoint[connection] ?? NONE;
-    if (before === endpoint) return;
-    if (before !== NONE) {
-      own[before] = (own[before] ?? 0) - 1;
-      count.using(before, -1);
-    }
-    connections.endpoint[connection] = endpoint;
+  function leaveEndpoint(connection: number): void {
+    const endpoint = connections.endpoint[connection] ?? NONE;
     if (endpoint === NONE) return;
-    own[endpoint] = (own[endpoint] ?? 0) + 1;
-    count.using(endpoint, 1);
+    connections.endpoint[connection] = NONE;
+    loads.release(endpoint);
+    count.using(endpoint, -1);
   }
 
   function refuse(connection: number, cause: Cause): number {
-    setEndpoint(connection, NONE);
+    leaveEndpoint(connection);
     connections.refusal[connection] = cause;
     return REFUSE;
   }
 
   /** The next endpoint for the connection, or REFUSE when none is left. */
   function next(connection: number, service: Service, tried: Tried | null, now: number): number {
-    const chosen = choose(service, positions[service.id] ?? 0, tried, own, evidence.skipUntil, now);
-    const endpoint = service.candidates[chosen];
-    if (endpoint === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
-    positions[service.id] = chosen + 1;
-    connections.attemptAt[connection] = now;
-    setEndpoint(connection, endpoint.id);
-    return endpoint.id;
+    leaveEndpoint(connection);
+    for (;;) {
+      const chosen = choose(service, positions[service.id] ?? 0, tried, loads, evidence.skipUntil, now);
+      if (chosen === FULL) return refuse(connection, tried === null ? 'overload' : 'connect_failed');
+      const endpoint = service.candidates[chosen];
+      if (endpoint === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
+      positions[service.id] = chosen + 1;
+      // Another worker may have got the last connection that it may have.
+      if (!loads.take(endpoint.id, endpoint.maxConnections)) continue;
+      connections.attemptAt[connection] = now;
+      connections.endpoint[connection] = endpoint.id;
+      count.using(endpoint.id, 1);
+      return endpoint.id;
+    }
   }
 
   function begin(connection: number, id: number, now: number): number {
@@ -206,7 +207,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     ended(connection, end: EndCode, bytesIn, bytesOut) {
       const service = connections.service[connection] ?? NONE;
       record(connection, service, end, performance.now(), bytesIn, bytesOut);
-      setEndpoint(connection, NONE);
+      leaveEndpoint(connection);
       if (connections.tried[connection] !== undefined) connections.tried[connection] = undefined;
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       admission.release(connection, service);
@@ -215,10 +216,12 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     use(snapshot) {
       const moved = endpoints.use(snapshot);
       for (const { id } of snapshot.endpoints) {
-        own = grown(own, id);
+        loads.reserve(id);
         count.reserveEndpoint(id);
         evidence.reserve(id);
       }
+      for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
+        loads.heard(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
       evidence.learn(snapshot.endpoints);
       for (const { id } of snapshot.services) {
         const service = services[id];
@@ -231,7 +234,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       cutCause = cause;
     },
     counters: (bytes) => count.values(bytes),
-    unused: () => [...endpoints.retired].filter((endpoint) => (own[endpoint] ?? 0) === 0 && !isTried(endpoint)),
+    unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
         endpoints.forget(endpoint);

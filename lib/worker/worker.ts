@@ -2,6 +2,7 @@
 // what the primary's messages do to them.
 
 import type { BoundHandle, CreateEngine, Exhaustion } from '../engine/engine.ts';
+import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
@@ -10,6 +11,7 @@ import { unreachable } from '../unreachable.ts';
 import { createAdmission } from './admission/admission.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import { createEndpoints } from './balance/endpoints.ts';
+import { createLoads } from './balance/loads.ts';
 import { createDraining } from './draining.ts';
 import { createPolicy } from './policy.ts';
 import type { Records } from './report/records.ts';
@@ -22,6 +24,7 @@ export interface WorkerParts {
   /** 1 … workers. */
   readonly id: number;
   readonly create: CreateEngine;
+  readonly board: Board | null;
   readonly records: Records;
 }
 
@@ -31,7 +34,7 @@ export interface Worker {
   drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
 }
 
-export function createWorker(assignment: Assignment, { id, create, records }: WorkerParts): Worker {
+export function createWorker(assignment: Assignment, { id, create, board, records }: WorkerParts): Worker {
   const { services, logConnections } = assignment;
   const reporter = createReporter();
   const routing = createRouting();
@@ -43,6 +46,7 @@ export function createWorker(assignment: Assignment, { id, create, records }: Wo
     logConnections,
     routing,
     endpoints: createEndpoints(services),
+    loads: createLoads(board),
     admission,
     reporter,
     records,

@@ -1,8 +1,10 @@
 // The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
 //
 //   shareScoreboard(fd, row, rows)            the other workers are seen from now on; `fd` stays the caller's
+//   callWorker(row)                           that worker's `called` is called soon, if it is there and its loop runs
+//   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
-//   create(accepted, failed, told, inspected, preamble) → engine { bytes, records, relayed, clients, service, … }
+//   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
 //     failed(records, connection, cause)      → target | REFUSE
@@ -10,6 +12,7 @@
 //     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × how many are in
 //                                             `engine.scratch`, + which of INSPECTIONS it is
 //     preamble(records, connection)           → how many bytes for the backend are in `engine.scratch` now, or −1
+//     called(records)                         another worker has called this one, once or more; may be left out
 //   where `records` is how many records of `engine.records` and `engine.relayed` are to be read first.
 #include "addon.h"
 
@@ -18,7 +21,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 10 };
+enum { PROTOCOL = 11, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -30,16 +33,18 @@ static void engine_finalize(napi_env env, void *data, void *hint) {
 }
 
 static napi_value create(napi_env env, napi_callback_info info) {
-  napi_value argv[5], self;
-  size_t given = 5;
+  napi_value argv[CALLBACKS + 1], self;
+  size_t given = CALLBACKS + 1;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
-  for (size_t i = 0; i < 5; i++) {
+  for (size_t i = 0; i < CALLBACKS; i++) {
     napi_valuetype type = napi_undefined;
     if (i < given) napi_typeof(env, argv[i], &type);
     if (type == napi_function) continue;
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "Cannot create the engine: a callback is not a function");
     return NULL;
   }
+  napi_valuetype called = napi_undefined;
+  if (given > CALLBACKS) napi_typeof(env, argv[CALLBACKS], &called);
   struct loop *loop = loop_of(env);
   struct engine *engine = calloc(1, sizeof *engine);
   if (loop == NULL || engine == NULL || napi_create_object(env, &self) != napi_ok ||
@@ -63,6 +68,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
       napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&
       napi_create_reference(env, argv[3], 1, &engine->look) == napi_ok &&
       napi_create_reference(env, argv[4], 1, &engine->preamble) == napi_ok &&
+      (called != napi_function || napi_create_reference(env, argv[CALLBACKS], 1, &engine->called) == napi_ok) &&
       napi_create_reference(env, self, 1, &engine->self) == napi_ok && define_methods(env, self)) {
     return self;
   }
@@ -87,6 +93,18 @@ static napi_value share_scoreboard(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+static napi_value call_worker(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  size_t given = 1;
+  int64_t row;
+  if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
+  if (given < 1) argv[0] = undefined(env);
+  if (!integer(env, argv[0], 1, 1 << 16, "row", &row)) return NULL;
+  struct loop *loop = loop_of(env);
+  if (loop != NULL && scoreboard_has(loop, (uint32_t)row)) scoreboard_call(loop, (uint32_t)row);
+  return undefined(env);
+}
+
 static napi_value ring_error(napi_env env, napi_callback_info info) {
   (void)info;
   struct loop *loop = loop_of(env);
@@ -103,6 +121,8 @@ NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
+      {.utf8name = "callWorker", .method = call_worker, .attributes = napi_enumerable},
+      {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };
   if (napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions) != napi_ok ||

@@ -32,6 +32,10 @@ napi_value unset_route(napi_env env, napi_callback_info info);
 /** Makes room for the target, in `bytes` too; false when there is no memory. */
 bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t target);
 
+/* shared.c */
+/** mapShared(fd, offset, bytes): a part of a file of zeros or more, as memory that others who map it share */
+napi_value map_shared(napi_env env, napi_callback_info info);
+
 /* methods.c */
 bool define_methods(napi_env env, napi_value engine);
 /** Forgets all that JavaScript gave; the engine is closed then. */

@@ -114,6 +114,14 @@ void calls_flush(struct loop *loop) {
   for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) js_flush(engine);
 }
 
+void calls_called(struct loop *loop) {
+  if (likely(!loop->scoreboard.called)) return;
+  loop->scoreboard.called = false;
+  for (struct engine *engine = loop->engines; engine != NULL; engine = engine->next) {
+    if (engine->called != NULL) call(engine, engine->called, 0, 0, NULL);
+  }
+}
+
 void js_make_room(struct engine *engine) {
   if (unlikely(engine->recorded + 2 > RECORDS)) js_flush(engine);
 }

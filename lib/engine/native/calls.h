@@ -20,6 +20,8 @@ enum { RECORDS = 64, RECORD_CONNECTED = -1 };
 
 /** Hands over what waits of all engines, at the end of each round … */
 void calls_flush(struct loop *loop);
+/** Tells those who want to know that another worker has called. */
+void calls_called(struct loop *loop);
 /** … and lets microtasks and ticks run, which may call anything. */
 void calls_leave(struct loop *loop);
 /** Asks where `count` clients go: engine->clients has [connection, listener] of each, answers replace connections. */

@@ -35,6 +35,7 @@ struct engine {
   struct engine *next;
   napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
   napi_ref look, preamble, scratch_ref;
+  napi_ref called; // null: nobody wants to know
   struct target *targets;
   struct service *services;
   uint32_t target_room, service_room; // as many as fit in there

@@ -142,9 +142,9 @@ static napi_value cut(napi_env env, napi_callback_info info) {
 
 void engine_release(struct engine *engine) {
   napi_env env = engine->loop->js.env;
-  napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,     &engine->told,
-                      &engine->bytes_ref,   &engine->records_ref, &engine->look,       &engine->preamble,
-                      &engine->relayed_ref, &engine->clients_ref, &engine->scratch_ref};
+  napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,      &engine->told,
+                      &engine->bytes_ref,   &engine->records_ref, &engine->look,        &engine->preamble,
+                      &engine->relayed_ref, &engine->clients_ref, &engine->scratch_ref, &engine->called};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;

@@ -15,7 +15,7 @@ struct row {
   _Atomic uint32_t clients; // of the first, which is nobody's: all rows in use are below this one
   _Atomic uint32_t accepts;
   _Atomic int32_t process, thread; // where it sleeps
-  _Atomic uint32_t called;         // clients are left to it
+  _Atomic uint32_t called;         // clients are left to it, or what its clients wait for may be there
   char rest[64 - 5 * sizeof(uint32_t)];
 };
 
@@ -92,6 +92,10 @@ uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *lightest) {
   return fewest;
 }
 
+bool scoreboard_has(const struct loop *loop, uint32_t row) {
+  return loop->scoreboard.rows != NULL && row > 0 && row < loop->scoreboard.count;
+}
+
 bool scoreboard_call(const struct loop *loop, uint32_t row) {
   struct row *other = &loop->scoreboard.rows[row];
   // Who has been called already has not come to look since.
@@ -110,6 +114,7 @@ int scoreboard_wait(struct loop *loop, int timeout_ms, bool *called) {
   // Not only after a signal: one that is busy hears of it too.
   bool is_called = atomic_load_explicit(&own->called, memory_order_relaxed) != 0;
   if (unlikely(is_called)) *called = atomic_exchange(&own->called, 0) != 0;
+  loop->scoreboard.called |= *called;
   return count;
 }
 

@@ -107,7 +107,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return { truth: { service, endpoints, byLoad: method === 'least_connections' }, pool: isSettled ? pool : null };
   }
 
-  function endpointOf(name: string, { address, port, weight, backup }: BackendPlan): EndpointSnapshot {
+  function endpointOf(name: string, { address, port, weight, backup, maxConnections }: BackendPlan): EndpointSnapshot {
     const { ip, tier, provenAt } = services.endpoint(name, address);
     return {
       id: registry.endpoint(name, address),
@@ -117,6 +117,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       port,
       tier: tier + (backup ? TIER_BACKUP : 0),
       weight,
+      maxConnections,
       provenAt,
     };
   }
@@ -188,6 +189,7 @@ function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
   return (
     a.id === b.id &&
     a.weight === b.weight &&
+    a.maxConnections === b.maxConnections &&
     a.name === b.name &&
     a.service === b.service &&
     a.ip === b.ip &&

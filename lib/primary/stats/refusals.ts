@@ -9,9 +9,10 @@ import type { ServiceCounts } from './totals.ts';
 const KINDS = {
   overload: {
     event: 'client.overload',
-    why_likely: 'more clients than max_concurrent_connections, or the limit of file descriptors, allows',
+    why_likely:
+      'more clients than max_concurrent_connections, max_connections of all backends that work, or the limit of file descriptors allows',
     do_this_now:
-      "raise runtime.max_concurrent_connections (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
+      "run 'bal why' to see which backends are full; raise the limit that is reached (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
   },
   no_backend: {
     event: 'client.no_backend',

@@ -33,6 +33,8 @@ export interface Backend {
   /** As configured; 0: clients are not sent there, whatever its health. */
   readonly weight: number;
   readonly backup: boolean;
+  /** Connections that it may have; 0: any number. */
+  readonly maxConnections: number;
   /** The last good answer of the resolver; kept when the name stops resolving. */
   readonly ips: readonly string[];
   /** Where clients are sent: the address that answered the last check, else the first; null before the name resolved. */
@@ -89,7 +91,7 @@ export function stateOf(backend: Backend): BackendStateName {
 }
 
 /** A backend that nobody has checked yet. */
-export function newBackend({ address, host, port, weight, backup }: BackendPlan): Backend {
+export function newBackend({ address, host, port, weight, backup, maxConnections }: BackendPlan): Backend {
   const ips = isIP(host) === 0 ? [] : [host];
   return {
     address,
@@ -97,6 +99,7 @@ export function newBackend({ address, host, port, weight, backup }: BackendPlan)
     port,
     weight,
     backup,
+    maxConnections,
     ips,
     ip: ips[0] ?? null,
     health: 'unknown',

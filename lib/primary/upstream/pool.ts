@@ -71,7 +71,8 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
     const backend = known.get(plan.address);
     known.delete(plan.address);
     if (backend === undefined) return newBackend(plan);
-    const planned = { ...backend, weight: plan.weight, backup: plan.backup };
+    const { weight, backup, maxConnections } = plan;
+    const planned = { ...backend, weight, backup, maxConnections };
     const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
     return backend.draining || isNewlyChecked ? returned(planned, settings, now) : planned;
   });

@@ -4,8 +4,8 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
-import type { Scoreboard } from './scoreboard.ts';
-import { createScoreboard } from './scoreboard.ts';
+import type { Scoreboard } from '../scoreboard/scoreboard.ts';
+import { createScoreboard } from '../scoreboard/scoreboard.ts';
 
 /**
  * There is a worker for each core, so V8 needs no four threads beside it for compiling and collecting: one does as well,

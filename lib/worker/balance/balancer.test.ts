@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Method } from '../../../config/plan.ts';
 import { assignedService, endpoint } from '../../testing/assignments.ts';
-import { choose, firstPosition, retriesAllowed } from './balancer.ts';
+import { choose, firstPosition, FULL, NOTHING, retriesAllowed } from './balancer.ts';
 import type { Endpoint, Service } from './endpoints.ts';
+import { createLoads, type Loads } from './loads.ts';
 import { roundOf } from './round.ts';
 
 function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin'): Service {
-  const all = endpoints.map((its, id) => ({ ...endpoint(id), remote: 0, ...its }));
+  const all = endpoints.map((its, id) => ({ ...endpoint(id), ...its }));
   const bestTier = Math.min(...all.flatMap(({ ip, weight, tier }) => (ip !== null && weight > 0 ? [tier] : [])));
   const candidates = method === 'round_robin' ? roundOf(all) : all.filter(({ weight }) => weight > 0);
   return {
@@ -21,11 +22,22 @@ function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'roun
   };
 }
 
+/** As many connections, this worker's `own` and those of the others. */
+function held(own: readonly number[], others: readonly number[] = []): Loads {
+  const loads = createLoads(null);
+  loads.reserve(Math.max(own.length, others.length));
+  own.forEach((count, id) => Array.from({ length: count }, () => loads.take(id, 0)));
+  others.forEach((count, id) => loads.heard(id, count));
+  return loads;
+}
+
+const idle = held([]);
+
 /** The endpoints that `times` connections in a row get. */
 function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0): number[] {
   let position = 0;
   return Array.from({ length: times }, () => {
-    const it = choose(web, position, null, [], skipUntil, now);
+    const it = choose(web, position, null, idle, skipUntil, now);
     position = it + 1;
     return it;
   });
@@ -34,8 +46,8 @@ function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0):
 const anyEndpoint = fc.record({
   ip: fc.constantFrom('127.0.0.1', null),
   tier: fc.constantFrom(0, 1, 2, 3, 4, 5),
-  remote: fc.nat(5),
 });
+const anyCounts = fc.array(fc.nat(5), { minLength: 12, maxLength: 12 });
 const anyService = fc
   .tuple(fc.array(anyEndpoint, { maxLength: 12 }), fc.constantFrom<Method>('round_robin', 'least_connections'))
   .map(([endpoints, method]) => service(endpoints, method));
@@ -60,22 +72,23 @@ test('if everything is down, everything is tried', () => {
 });
 
 test('least_connections counts what the other workers hold, and takes turns on a draw', () => {
-  const web = service([{ remote: 3 }, { remote: 1 }, { remote: 0 }], 'least_connections');
-  assert.equal(choose(web, 0, null, [0, 0, 2], [], 0), 1);
-  assert.equal(choose(web, 0, null, [0, 2, 3], [], 0), 0);
-  assert.equal(choose(web, 1, null, [0, 2, 3], [], 0), 1);
-  assert.equal(choose(web, 2, null, [0, 2, 3], [], 0), 2);
+  const web = service([{}, {}, {}], 'least_connections');
+  const others = [3, 1, 0];
+  assert.equal(choose(web, 0, null, held([0, 0, 2], others), [], 0), 1);
+  assert.equal(choose(web, 0, null, held([0, 2, 3], others), [], 0), 0);
+  assert.equal(choose(web, 1, null, held([0, 2, 3], others), [], 0), 1);
+  assert.equal(choose(web, 2, null, held([0, 2, 3], others), [], 0), 2);
 });
 
 test('least_connections prefers a busy usable backend to an idle one that is down', () => {
-  const web = service([{ remote: 9 }, { tier: 4 }], 'least_connections');
-  assert.equal(choose(web, 1, null, [], [], 0), 0);
+  const web = service([{}, { tier: 4 }], 'least_connections');
+  assert.equal(choose(web, 1, null, held([9]), [], 0), 0);
 });
 
 test('nothing is chosen when there is nothing to choose', () => {
-  assert.equal(choose(service([]), 0, null, [], [], 0), -1);
-  assert.equal(choose(service([{ ip: null }]), 0, null, [], [], 0), -1);
-  assert.equal(choose(service([{}]), 0, new Set([0]), [], [], 0), -1);
+  assert.equal(choose(service([]), 0, null, idle, [], 0), NOTHING);
+  assert.equal(choose(service([{ ip: null }]), 0, null, idle, [], 0), NOTHING);
+  assert.equal(choose(service([{}]), 0, new Set([0]), idle, [], 0), NOTHING);
 });
 
 test('one connection tries every endpoint that has an address exactly once, better tiers first', () => {
@@ -86,8 +99,8 @@ test('one connection tries every endpoint that has an address exactly once, bett
       const tiers: number[] = [];
       let position = start;
       for (;;) {
-        const index = choose(web, position, tried, [], skipUntil, now);
-        if (index === -1) break;
+        const index = choose(web, position, tried, idle, skipUntil, now);
+        if (index === NOTHING) break;
         const it = web.candidates[index];
         assert.ok(it !== undefined && it.ip !== null && !tried.has(it.id));
         tried.add(it.id);
@@ -129,15 +142,22 @@ test('round_robin gives the backends of the best tier shares that differ by one 
 
 test('least_connections never chooses a backend while one of the same tier has fewer connections', () => {
   fc.assert(
-    fc.property(fc.array(anyEndpoint, { maxLength: 12 }), fc.array(fc.nat(5)), fc.nat(12), (endpoints, own, start) => {
-      const web = service(endpoints, 'least_connections');
-      const chosen = web.endpoints[choose(web, start, null, own, [], 0)];
-      if (chosen === undefined) return;
-      const load = (it: Endpoint) => it.remote + (own[it.id] ?? 0);
-      for (const it of web.endpoints) {
-        if (it.ip !== null && it.tier === chosen.tier) assert.ok(load(it) >= load(chosen));
-      }
-    }),
+    fc.property(
+      fc.array(anyEndpoint, { maxLength: 12 }),
+      anyCounts,
+      anyCounts,
+      fc.nat(12),
+      (endpoints, own, others, start) => {
+        const web = service(endpoints, 'least_connections');
+        const loads = held(own, others);
+        const chosen = web.endpoints[choose(web, start, null, loads, [], 0)];
+        if (chosen === undefined) return;
+        const load = (it: Endpoint) => (own[it.id] ?? 0) + (others[it.id] ?? 0);
+        for (const it of web.endpoints) {
+          if (it.ip !== null && it.tier === chosen.tier) assert.ok(load(it) >= load(chosen));
+        }
+      },
+    ),
   );
 });
 
@@ -213,10 +233,10 @@ test('what a heavy backend leaves when it is down goes to the others', () => {
 
 test('least_connections counts connections for their weight', () => {
   const web = service([{ weight: 3 }, { weight: 1 }], 'least_connections');
-  assert.equal(choose(web, 0, null, [2, 1], [], 0), 0);
-  assert.equal(choose(web, 0, null, [3, 0], [], 0), 1);
-  assert.equal(choose(web, 1, null, [4, 1], [], 0), 0, 'with this one each has its weight');
-  assert.equal(choose(web, 1, null, [0, 0], [], 0), 0, 'also where all are idle');
+  assert.equal(choose(web, 0, null, held([2, 1]), [], 0), 0);
+  assert.equal(choose(web, 0, null, held([3, 0]), [], 0), 1);
+  assert.equal(choose(web, 1, null, held([4, 1]), [], 0), 0, 'with this one each has its weight');
+  assert.equal(choose(web, 1, null, held([0, 0]), [], 0), 0, 'also where all are idle');
 });
 
 test('a backup is used before a backend that is less than well, and not before', () => {
@@ -224,4 +244,32 @@ test('a backup is used before a backend that is less than well, and not before',
   assert.deepEqual(inTurn(service([{ tier: 2 }, { tier: 1 }, { tier: 4 }]), 2), [1, 1]);
   assert.deepEqual(inTurn(service([{}, { tier: 1 }]), 1, [50, 0], 49), [1], 'this worker could not reach the other');
   assert.deepEqual(inTurn(service([{ tier: 4 }, { tier: 5 }]), 2), [0, 0], 'all are down');
+});
+
+test('one that is full is passed over, and its turn goes to the next', () => {
+  const web = service([{ maxConnections: 2 }, {}, { maxConnections: 1 }]);
+  const loads = held([1, 5, 1], [1]);
+  let position = 0;
+  const chosen = Array.from({ length: 3 }, () => (position = choose(web, position, null, loads, [], 0) + 1));
+  assert.deepEqual(chosen, [2, 2, 2]);
+  loads.release(2);
+  assert.equal(choose(web, 2, null, loads, [], 0), 2);
+});
+
+test('where all that work are full a backup serves, but not one that has failed', () => {
+  const full = { maxConnections: 1 };
+  for (const method of ['round_robin', 'least_connections'] as const) {
+    const at = (...endpoints: Partial<Endpoint>[]): number =>
+      choose(service(endpoints, method), 0, null, held([1, 1, 1]), [], 0);
+    assert.equal(at(full, full, {}), 2);
+    assert.equal(at(full, full, { tier: 1 }), 2, method);
+    assert.equal(at(full, { tier: 2 }, { tier: 4 }), FULL, method);
+    assert.equal(at(full, full), FULL, method);
+    assert.equal(
+      at({ ...full, tier: 4 }, { ...full, tier: 4 }),
+      NOTHING,
+      'who does not work does not make anybody wait',
+    );
+    assert.equal(at({ ...full, tier: 4 }, { tier: 4 }), 1);
+  }
 });

@@ -8,31 +8,42 @@ export interface Tried {
   has(endpoint: number): boolean;
 }
 
+/** Nothing is left to try. */
+export const NOTHING = -1;
+/** What is left to try and works has all the connections that it may have. */
+export const FULL = -2;
+
+/** Connections of all workers by endpoint; all that the choice asks of it. */
+interface Counts {
+  of(endpoint: number): number;
+}
+
 /**
- * Where a connection's next attempt goes, as an index into `service.candidates`; -1 when nothing is left to try.
+ * Where a connection's next attempt goes, as an index into `service.candidates`; NOTHING or FULL when nowhere.
  *
- * The lowest tier with an untried endpoint wins; within it round_robin takes the first from `position` on, and
- * least_connections the one that would have the fewest live connections for its weight with this one, `position` deciding a draw. The caller keeps one
- * `position` a service and sets it to the answer + 1 after every choice, also after a retry: else the neighbour of
- * a failing endpoint would get its share on top of its own.
+ * The lowest tier with an untried endpoint that is not full wins; within it round_robin takes the first from `position` on, and
+ * least_connections the one that would have the fewest live connections for its weight with this one, `position` deciding a draw.
+ * One that is full is passed over, but nobody is sent to one that has failed because those that work are full. The caller keeps
+ * one `position` a service and sets it to the answer + 1 after every choice, also after a retry: else the neighbour of a failing
+ * endpoint would get its share on top of its own.
  *
- * `tried` holds the endpoints that this connection has tried, null before the first failure. `own` and `skipUntil` are
- * indexed by endpoint: this worker's live connections, and until when (same clock as `now`) it leaves an
- * endpoint alone because a connect has just failed.
+ * `tried` holds the endpoints that this connection has tried, null before the first failure. `skipUntil` is indexed by endpoint:
+ * until when (same clock as `now`) this worker leaves an endpoint alone because a connect has just failed.
  */
 export function choose(
   service: Pick<Service, 'method' | 'candidates' | 'bestTier'>,
   position: number,
   tried: Tried | null,
-  own: ArrayLike<number>,
+  loads: Counts,
   skipUntil: ArrayLike<number>,
   now: number,
 ): number {
   const { candidates, bestTier: lowest } = service;
   const byLoad = service.method === 'least_connections';
-  let best = -1;
+  let best = NOTHING;
   let bestTier = Infinity;
   let bestLoad = Infinity;
+  let isFull = false;
   // Not `%`: one compare is cheaper than a division, and the position may be one past the end.
   for (let i = position < candidates.length ? position : 0, left = candidates.length; left > 0; left--, i++) {
     if (i === candidates.length) i = 0;
@@ -41,14 +52,18 @@ export function choose(
     const skipped = endpoint.tier < TIER_COOLING && (skipUntil[endpoint.id] ?? 0) > now;
     const tier = skipped ? endpoint.tier + TIER_COOLING : endpoint.tier;
     if (tier > bestTier) continue;
-    const load = byLoad ? (endpoint.remote + (own[endpoint.id] ?? 0) + 1) / endpoint.weight : 0;
+    if (endpoint.maxConnections > 0 && loads.of(endpoint.id) >= endpoint.maxConnections) {
+      isFull ||= tier < TIER_COOLING;
+      continue;
+    }
+    const load = byLoad ? (loads.of(endpoint.id) + 1) / endpoint.weight : 0;
     if (tier === bestTier && load >= bestLoad) continue;
     if (tier === lowest && !byLoad) return i;
     best = i;
     bestTier = tier;
     bestLoad = load;
   }
-  return best;
+  return isFull && bestTier >= TIER_COOLING ? FULL : best;
 }
 
 /**

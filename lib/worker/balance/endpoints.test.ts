@@ -44,11 +44,8 @@ test('the first snapshot has a target for each endpoint that has an address', ()
     { id: 4, service: DB, ip: '::1', port: 9004 },
   ]);
   assert.deepEqual(
-    it.services[WEB]?.endpoints.map(({ id, remote }) => [id, remote]),
-    [
-      [7, 0],
-      [3, 12],
-    ],
+    it.services[WEB]?.endpoints.map(({ id }) => id),
+    [7, 3],
   );
   assert.deepEqual([it.services[WEB]?.guarded, it.services[DB]?.guarded], [false, true]);
 });
@@ -58,11 +55,8 @@ test('a snapshot with other loads and tiers moves no endpoint', () => {
   it.use(snapshot(endpoint(0), endpoint(1)));
   assert.deepEqual(it.use({ ...news(endpoint(1, { service: WEB, tier: 2 })), remote: [0, 7] }), []);
   assert.deepEqual(
-    it.services[WEB]?.endpoints.map(({ tier, remote }) => [tier, remote]),
-    [
-      [0, 7],
-      [2, 0],
-    ],
+    it.services[WEB]?.endpoints.map(({ tier }) => tier),
+    [0, 2],
   );
 });
 

@@ -12,8 +12,8 @@ export interface Endpoint {
   readonly port: number;
   readonly tier: number;
   readonly weight: number;
-  /** Live connections of all other workers to it, as last counted. */
-  readonly remote: number;
+  /** Connections that it may have of all workers together; 0: any number. */
+  readonly maxConnections: number;
 }
 
 export interface Service extends ServiceAssignment {
@@ -68,7 +68,8 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
-      all[it.id] = { id: it.id, name: it.name, ip: it.ip, port: it.port, tier: it.tier, weight: it.weight, remote: 0 };
+      const { id, name, ip, port, tier, weight, maxConnections } = it;
+      all[id] = { id, name, ip, port, tier, weight, maxConnections };
       return it.ip !== null;
     }
     // The engine may have been told already that nothing leads to one that was retired.
@@ -77,6 +78,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
     known.port = it.port;
     known.tier = it.tier;
     known.weight = it.weight;
+    known.maxConnections = it.maxConnections;
     return isMoved;
   }
 
@@ -114,10 +116,6 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
         if (service === undefined) continue;
         if (reweighed.has(service.id)) arrange(service);
         judge(service);
-      }
-      for (let i = 0; i + 1 < snapshot.remote.length; i += 2) {
-        const endpoint = all[snapshot.remote[i] ?? -1];
-        if (endpoint !== undefined) endpoint.remote = snapshot.remote[i + 1] ?? 0;
       }
       return moved.flatMap(({ id, service, ip, port }) => (ip === null ? [] : [{ id, service, ip, port }]));
     },

@@ -396,7 +396,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   for (const backends of [1, 5, 100]) {
     const runtime = toRuntime(overlay(profileFor(backends), []));
-    const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1', weight: 1, backup: false };
+    const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1', weight: 1, backup: false, maxConnections: 0 };
     let pool = createPool([plan], { ...runtime, isChecked: true });
     const backend = () => pool.backends[0] ?? assert.fail();
     let alive = true;

@@ -20,6 +20,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       address: `127.0.0.1:${port}`,
       weight: 1,
       backup: false,
+      maxConnections: 0,
     })),
     runtime: RUNTIME,
     healthCheck: { type: 'tcp' },

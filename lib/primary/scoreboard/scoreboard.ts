@@ -1,12 +1,13 @@
 // The owner of the scoreboard on which the workers see how many clients each of them has: makes it, gives each its row, and
-// clears the rows of those that are gone.
+// clears the rows of those that are gone and what else they leave there.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 
-import { ROW_BYTES, ROWS } from '../../engine/scoreboard.ts';
+import { partOf, ROW_BYTES, ROWS, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import { createSharedLoads } from './shared-loads.ts';
 
 export interface Scoreboard {
   /** To be inherited by the workers. Null: it could not be made, and they do without. */
@@ -21,22 +22,34 @@ export interface Scoreboard {
 export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   const fd = make(folder);
   const taken = new Set<number>();
+  let end = ROWS * ROW_BYTES + SHARED_BYTES;
+  const loads = createSharedLoads(fd);
 
-  function write(bytes: Uint8Array, at: number): void {
-    if (fd === null) return;
+  /** Returns whether all of it is there. */
+  function write(bytes: Uint8Array, at: number): boolean {
+    if (fd === null) return false;
     try {
-      writeSync(fd, bytes, 0, bytes.length, at);
+      return writeSync(fd, bytes, 0, bytes.length, at) === bytes.length;
     } catch {
       // Clients are dealt out less evenly then, which is no reason for the primary to end.
+      return false;
     }
   }
 
+  /** Zeros instead of a hole, as for the rows; what a worker leaves behind is taken back. */
+  function hasPartOf(row: number): boolean {
+    const { at, bytes } = partOf(row);
+    if (end < at + bytes && !write(new Uint8Array(at + bytes - end), end)) return false;
+    end = Math.max(end, at + bytes);
+    return true;
+  }
+
   function logEnd(): void {
-    const end = Buffer.alloc(4);
+    const bytes = Buffer.alloc(4);
     const number = taken.size === 0 ? 0 : Math.max(...taken) + 1;
-    if (endianness() === 'LE') end.writeUInt32LE(number);
-    else end.writeUInt32BE(number);
-    write(end, 0);
+    if (endianness() === 'LE') bytes.writeUInt32LE(number);
+    else bytes.writeUInt32BE(number);
+    write(bytes, 0);
   }
 
   return {
@@ -47,13 +60,16 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
       let row = 1;
       while (taken.has(row)) row++;
       if (row >= ROWS) return 0;
+      if (!hasPartOf(row)) return 0;
       taken.add(row);
+      loads.join(row);
       logEnd();
       return row;
     },
     free(row) {
       if (!taken.delete(row)) return;
       write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
+      loads.leave(row);
       logEnd();
     },
   };
@@ -62,7 +78,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
 /** A file without a name: it is gone with the last process that has it open. */
 function make(folder: string): number | null {
   const path = join(folder, `bal-scoreboard-${randomUUID()}`);
-  const size = ROWS * ROW_BYTES;
+  const size = ROWS * ROW_BYTES + SHARED_BYTES;
   let fd: number | null = null;
   try {
     fd = openSync(path, 'wx+', 0o600);

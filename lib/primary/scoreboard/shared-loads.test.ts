@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { loadNativeEngine } from '../../engine/native.ts';
+import type { Board } from '../../engine/scoreboard.ts';
+import { until } from '../../testing/until.ts';
+import { createLoads } from '../../worker/balance/loads.ts';
+import { createScoreboard } from './scoreboard.ts';
+
+const native = loadNativeEngine();
+const skip = native.ok ? false : native.reason;
+const CAP = 7;
+
+function shared(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-loads-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const scoreboard = createScoreboard(folder);
+  const { fd } = scoreboard;
+  assert.ok(fd !== null && native.ok);
+  t.after(() => closeSync(fd));
+  const board = (row: number): Board => native.openBoard(fd, row);
+  return { scoreboard, fd, board };
+}
+
+// Run as a process of its own: takes and releases for ever, and tells of the moments in which it held more than there may be.
+if (process.argv[2] === 'worker' && native.ok) {
+  const loads = createLoads(native.openBoard(3, Number(process.argv[3])));
+  loads.reserve(0);
+  process.send?.('ready');
+  for (;;) {
+    for (let i = 0; i < 3; i++) loads.take(0, CAP);
+    if (loads.of(0) > CAP) process.stderr.write(`${loads.of(0)}\n`);
+    while (loads.own(0) > 0) loads.release(0);
+  }
+}
+
+test(
+  'workers that take and release at the same time never have more than they may, and the dead leave nothing',
+  { skip },
+  async (t) => {
+    const { scoreboard, fd, board } = shared(t);
+    const own = scoreboard.take();
+    const loads = createLoads(board(own));
+    let errors = '';
+    for (let round = 0; round < 3; round++) {
+      const rows = [scoreboard.take(), scoreboard.take(), scoreboard.take()];
+      const workers = rows.map((row) =>
+        fork(fileURLToPath(import.meta.url), ['worker', String(row)], {
+          stdio: ['ignore', 'ignore', 'pipe', fd, 'ipc'],
+        }),
+      );
+      t.after(() => workers.forEach((worker) => worker.kill('SIGKILL')));
+      for (const worker of workers) worker.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+      await Promise.all(workers.map((worker) => once(worker, 'message')));
+      const highest = Math.max(...Array.from({ length: 100_000 }, () => loads.of(0)));
+      assert.ok(highest <= CAP, String(highest));
+      await Promise.all(
+        workers.map(async (worker) => {
+          worker.kill('SIGKILL');
+          await once(worker, 'close');
+        }),
+      );
+      for (const row of rows) scoreboard.free(row);
+      // Who was killed between two steps has left one that is found later.
+      await until('nothing is left', () => Promise.resolve(loads.of(0) === 0));
+    }
+    assert.equal(errors, '');
+  },
+);
+
+test(
+  'what is counted among all and in no part is taken back, and what is counted in both is not',
+  { skip },
+  async (t) => {
+    const { scoreboard, board } = shared(t);
+    const [own, other] = [scoreboard.take(), scoreboard.take()];
+    const mine = board(own);
+    const loads = createLoads(mine);
+    loads.reserve(5);
+    for (let i = 0; i < 4; i++) assert.ok(loads.take(5, 4));
+    assert.equal(loads.take(5, 4), false);
+    Atomics.add(mine.all, 5, 1);
+    scoreboard.free(other);
+    await until('one is taken back', () => Promise.resolve(loads.of(5) === 4));
+    assert.equal(loads.own(5), 4);
+  },
+);
+
+test('what other workers are said to have counts where no memory is shared, and nowhere else', { skip }, (t) => {
+  const { scoreboard, board } = shared(t);
+  for (const [loads, expected] of [
+    [createLoads(null), 5],
+    [createLoads(board(scoreboard.take())), 2],
+  ] as const) {
+    loads.reserve(1);
+    loads.heard(1, 3);
+    assert.deepEqual([loads.take(1, 0), loads.take(1, 0)], [true, true]);
+    assert.equal(loads.of(1), expected);
+    assert.equal(loads.take(1, 5), expected === 2);
+  }
+});
