@@ -63,7 +63,7 @@ export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /**
  * The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for
- * clientAddress() and, within `inspected`, take().
+ * clientAddress() and, within `inspected`, take(); within `idle` anything.
  */
 export interface Policy {
   /** A client was accepted on `listener`. Returns a target, REFUSE, WAIT or INSPECT. */
@@ -91,6 +91,11 @@ export interface Policy {
    * → client.
    */
   ended(connection: number, end: EndCode, bytesIn: number, bytesOut: number): void;
+  /**
+   * After stopAccepting(): no connection is left, or there was none, and none will come. Called once, after the last
+   * `ended` and all that was going on then; not once the engine is closed. Whoever waits for the end need not ask.
+   */
+  idle?(): void;
 }
 
 export interface ListenerSettings {

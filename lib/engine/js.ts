@@ -14,6 +14,7 @@ import type {
 } from './engine.ts';
 import { INSPECT, WAIT } from './engine.ts';
 import { peerText, systemError, tcpHandle } from './handles.ts';
+import { IdleEvent } from './idle-event.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
 import type { Core } from './js/core.ts';
@@ -43,9 +44,11 @@ class JsEngine implements Engine, Core {
   #watched: Connection[] = [];
   readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
   readonly #sweeper = new Sweeper(this.#connections);
+  readonly #idle: IdleEvent;
 
   constructor(policy: Policy) {
     this.policy = policy;
+    this.#idle = new IdleEvent(policy, () => this.active);
   }
 
   get bytes(): Float64Array {
@@ -68,6 +71,7 @@ class JsEngine implements Engine, Core {
   listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {
     const accept = this.#accept.bind(this);
     this.#listeners.add(listen(id, tcpHandle(handle), settings, accept));
+    this.#idle.accepting();
   }
 
   #accept(listener: Listener, status: number, client: unknown): void {
@@ -123,6 +127,7 @@ class JsEngine implements Engine, Core {
     this.policy.ended(connection.id, end, connection.bytesIn, connection.bytesOut);
     this.#connections[connection.id] = undefined;
     this.#freeIds.push(connection.id);
+    if (this.active === 0) this.#idle.look();
   }
 
   exhausted(error: NodeJS.ErrnoException): void {
@@ -142,6 +147,7 @@ class JsEngine implements Engine, Core {
   stopAccepting(): void {
     for (const { handle } of this.#listeners) handle.close();
     this.#listeners.clear();
+    this.#idle.stopped();
   }
 
   cut(whose: Whose): number {
@@ -158,6 +164,7 @@ class JsEngine implements Engine, Core {
   }
 
   close(): void {
+    this.#idle.closed();
     this.stopAccepting();
     this.#cut(this.#connections);
     this.#watcher.stop();

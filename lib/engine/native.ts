@@ -6,6 +6,7 @@ import type { Addon, NativeEngine } from './addon.ts';
 import type { Board } from './scoreboard.ts';
 import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
+import { IdleEvent } from './idle-event.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, InspectionCode, Policy, Whose } from './engine.ts';
 
 export type NativeLoad =
@@ -75,6 +76,7 @@ function cut(native: NativeEngine, whose: Whose): number {
 function over(addon: Addon, policy: Policy): Engine {
   let active = 0;
   let closed = false;
+  const idle = new IdleEvent(policy, () => active);
 
   function read(count: number): void {
     for (let at = 0; at < 2 * count; at += 2) {
@@ -91,6 +93,7 @@ function over(addon: Addon, policy: Policy): Engine {
         report(error);
       }
     }
+    if (active === 0) idle.look();
   }
 
   function decide(connection: number, listener: number): number {
@@ -179,17 +182,22 @@ function over(addon: Addon, policy: Policy): Engine {
     listen(listener, handle, { backlog, keepaliveMs, inspect }) {
       try {
         native.listen(listener, handle.fd, backlog, keepaliveMs, inspect?.bytes ?? 0, inspect?.ms ?? 0);
+        idle.accepting();
       } finally {
         handle.close(); // the addon has its own descriptor of the same socket
       }
     },
     take: (connection, bytes) => native.take(connection, bytes),
     decide: (connection, target) => native.decide(connection, target),
-    stopAccepting: () => native.stopAccepting(),
+    stopAccepting() {
+      native.stopAccepting();
+      idle.stopped();
+    },
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
     exhaustion: () => native.exhaustion(),
     close() {
+      idle.closed();
       if (!closed) native.close();
       closed = true;
     },

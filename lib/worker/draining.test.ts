@@ -12,23 +12,32 @@ function scene(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let clock = 0;
   monotonicClock(t, () => clock);
-  const seen = { over: [] as number[], rests: 0, looks: 0 };
+  const seen = { over: [] as number[], rests: 0 };
   const live = [3, 2];
   /** Those that have no backend yet, by listener. */
   const waiting = [0, 0];
   const engine = {
-    get active() {
-      seen.looks++;
-      return [...live, ...waiting].reduce((a, b) => a + b);
-    },
     cut: (whose: Whose): number => {
       const [of, id] =
         'listener' in whose ? [waiting, whose.listener] : [live, 'service' in whose ? whose.service : NaN];
       const count = of[id] ?? 0;
       of[id] = 0;
+      if (count > 0) look();
       return count;
     },
   };
+  /** As the engine: not before the caller has returned. */
+  const pending: (() => void)[] = [];
+  function look(): void {
+    if ([...live, ...waiting].every((count) => count === 0)) pending.push(() => draining.idle());
+  }
+  /** The last connections of a service end by themselves. */
+  const leave = (service: number): void => {
+    live[service] = 0;
+    look();
+    settle();
+  };
+  const settle = (): void => pending.splice(0).forEach((idle) => idle());
   const draining = createDraining(
     engine,
     { listenersOf: (service) => [service] },
@@ -42,14 +51,15 @@ function scene(t: TestContext) {
     for (let left = ms; left > 0; left -= step) {
       clock += step;
       t.mock.timers.tick(step);
+      settle();
     }
   };
   const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
-  return { seen, live, waiting, pass, told };
+  return { seen, live, waiting, pass, told, leave };
 }
 
 test('after a reload connections stay until they end, but for those of a service with a limit', (t) => {
-  const { seen, live, pass, told } = scene(t);
+  const { seen, live, pass, told, leave } = scene(t);
   told(null, 'drain');
   pass(3_599_000, 1000);
   assert.deepEqual(live, [3, 2]);
@@ -57,24 +67,41 @@ test('after a reload connections stay until they end, but for those of a service
   assert.deepEqual(live, [3, 0]);
   pass(DAY_MS, 1000);
   assert.deepEqual([live, seen.over], [[3, 0], []]);
-  live[0] = 0;
-  pass(2000);
+  leave(0);
   assert.deepEqual(seen.over, [2]);
 });
 
-test('it rests once, when connections stay, and looks for their end every two seconds from then on', (t) => {
-  const { seen, pass, told } = scene(t);
+test('it rests once, when connections stay, and sees their end at once all the same', (t) => {
+  const { seen, pass, told, leave } = scene(t);
   told(null, 'drain');
   pass(2900);
-  assert.deepEqual([seen.rests, seen.looks > 100], [0, true]);
+  assert.equal(seen.rests, 0);
   pass(200);
   assert.equal(seen.rests, 1);
-  seen.looks = 0;
   pass(10_000);
-  assert.ok(seen.looks <= 5, `${seen.looks} looks in 10 s`);
   told(null, 'drain');
   pass(10_000);
   assert.equal(seen.rests, 1);
+  leave(0);
+  assert.deepEqual(seen.over, []);
+  leave(1);
+  assert.deepEqual(seen.over, [0]);
+});
+
+test('it does not rest when its end is near or has come', (t) => {
+  for (const how of ['stopped', 'a time', 'over'] as const) {
+    const { seen, pass, told, leave } = scene(t);
+    told(null, 'drain');
+    if (how === 'stopped') told(null, 'stopped');
+    else if (how === 'a time') told(20_000, 'drain');
+    else [0, 1].forEach((service) => leave(service));
+    pass(10_000);
+    told(null, how === 'stopped' ? 'stopped' : 'drain');
+    pass(2900);
+    assert.equal(seen.rests, 0, how);
+    t.mock.timers.reset();
+    t.mock.restoreAll();
+  }
 });
 
 test('a stop wakes it: what is left is cut in the time of a stop, and its end is seen at once', (t) => {
@@ -89,7 +116,7 @@ test('a stop wakes it: what is left is cut in the time of a stop, and its end is
 });
 
 test('clients that wait for a backend are cut with the connections of their service', (t) => {
-  const { seen, live, waiting, pass, told } = scene(t);
+  const { seen, live, waiting, pass, told, leave } = scene(t);
   waiting[1] = 4;
   told(null, 'drain');
   pass(3_600_100, 1000);
@@ -100,7 +127,6 @@ test('clients that wait for a backend are cut with the connections of their serv
       [0, 0],
     ],
   );
-  live[0] = 0;
-  pass(2000);
+  leave(0);
   assert.deepEqual(seen.over, [6]);
 });

@@ -52,7 +52,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     records,
     clientAddress: (connection) => engine.clientAddress(connection),
   });
-  const engine = create(policy);
+  const engine = create({ ...policy, idle: () => draining.idle() });
   for (const service of services) engine.service(service.id, service.runtime);
   const shortages = watchShortages(shortOf, reporter);
   const reports = createReports({
@@ -68,6 +68,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     forget: (endpoints) => policy.forget(endpoints),
   });
   const draining = createDraining(engine, routing, finish, rest);
+  let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
 
   /** Absolute counts by what was short. */
@@ -96,6 +97,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   }
 
   function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
+    if (finished) return;
     engine.stopAccepting();
     policy.cutFor(why);
     admission.drain();
@@ -112,6 +114,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   }
 
   function finish(cut: number): void {
+    finished = true;
     shortages.close();
     reporter.close();
     reports.close();
@@ -124,6 +127,8 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   return {
     drain,
     receive(message, handle) {
+      // It only waits for its last words to be written.
+      if (finished) return;
       switch (message.kind) {
         case 'snapshot':
           return use(message.snapshot);

@@ -34,6 +34,7 @@ export interface Script {
   readonly failed?: (connection: number, cause: ConnectFailure) => number;
   readonly inspected?: (connection: number, bytes: Buffer, inspection: Inspection) => number;
   readonly preamble?: (connection: number) => Uint8Array | null;
+  readonly idle?: () => void;
 }
 
 export const LISTENER: ListenerSettings = { backlog: 511, keepaliveMs: 0 };
@@ -55,6 +56,8 @@ export class Rig {
   readonly inspections: Inspection[] = [];
   readonly failures: ConnectFailure[] = [];
   readonly ended: Ended[] = [];
+  /** How often it was said that nothing is left. */
+  idles = 0;
   /** Calls that engine.ts does not allow. Collected, because a policy must not throw. */
   readonly violations: string[] = [];
   readonly #stages = new Map<number, Stage>();
@@ -99,6 +102,12 @@ export class Rig {
         this.#stages.set(connection, 'open');
       },
       ended: (connection, end, bytesIn, bytesOut) => this.#ended(connection, end, bytesIn, bytesOut),
+      idle: () => {
+        if (this.#stages.size > 0 || this.engine.active > 0 || this.#closed)
+          this.violations.push('idle() too early or late');
+        this.idles++;
+        this.#script.idle?.();
+      },
     };
     this.engine = create(policy);
     this.engine.service(0, SERVICE);

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { WAIT } from '../../engine/engine.ts';
 import type { CreateEngine } from '../../engine/engine.ts';
 import { boundTcp, localPort } from '../bound.ts';
@@ -71,6 +72,63 @@ export function stopTests(create: CreateEngine): void {
     assert.equal(await peer.send('2').bytes(2), '12');
     peer.end();
     assert.equal(await it.end(), 'client_closed');
+  });
+
+  test('once it accepts no more, the end of the last connection is told, after its `ended` and once', async (t) => {
+    const it = rig(t, create, { idle: () => it.close() });
+    const { port } = await backend(t, echo);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const at = it.listen();
+    const [first, second, third] = [await client(t, at), await client(t, at), await client(t, at)];
+    for (const peer of [first, second, third]) await peer.send('.').bytes(1);
+    first.end();
+    await it.ends(1);
+    it.engine.stopAccepting();
+    it.engine.stopAccepting();
+    second.end();
+    await it.ends(2);
+    await immediate();
+    assert.equal(it.idles, 0);
+    third.end();
+    await until(() => it.idles > 0, 'its end is told');
+    assert.deepEqual([it.ended.length, await third.finish()], [3, 'end']);
+    await immediate();
+    assert.equal(it.idles, 1);
+  });
+
+  test('that nothing is left is told when there was nothing, after a cut, and not while it accepts', async (t) => {
+    const none = rig(t, create);
+    none.listen();
+    await immediate();
+    assert.equal(none.idles, 0);
+    none.engine.stopAccepting();
+    assert.equal(none.idles, 0, 'in a call of its own');
+    await immediate();
+    assert.equal(none.idles, 1);
+    none.engine.stopAccepting();
+    await immediate();
+    assert.equal(none.idles, 1);
+
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const at = it.listen();
+    await (await client(t, at)).send('.').bytes(1);
+    assert.equal(it.engine.cut({ service: 0 }), 1);
+    await immediate();
+    assert.equal(it.idles, 0);
+    await (await client(t, at)).send('.').bytes(1);
+    it.engine.stopAccepting();
+    assert.equal(it.engine.cut({ service: 0 }), 1);
+    assert.equal(it.idles, 0, 'in a call of its own');
+    await immediate();
+    assert.equal(it.idles, 1);
+    const again = it.listen(1);
+    await (await client(t, again)).send('.').bytes(1);
+    it.engine.stopAccepting();
+    it.close();
+    await immediate();
+    assert.equal(it.idles, 1, 'not of a closed engine');
   });
 
   test('a copy of the listening socket in another process keeps the port and its queue', async (t) => {
