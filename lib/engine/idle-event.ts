@@ -1,5 +1,5 @@
-// Tells the policy that nothing is left of an engine that no longer accepts. In a call of its own, because whoever hears
-// of it is likely to close the engine, which the policy's other callbacks must not.
+// Tells the policy that nothing is left of an engine that no longer accepts. In a call of its own, because whoever
+// hears of it is likely to close the engine, which the policy's other callbacks must not.
 
 import type { Policy } from './engine.ts';
 

@@ -103,8 +103,9 @@ export class Rig {
       },
       ended: (connection, end, bytesIn, bytesOut) => this.#ended(connection, end, bytesIn, bytesOut),
       idle: () => {
-        if (this.#stages.size > 0 || this.engine.active > 0 || this.#closed)
-          this.violations.push('idle() too early or late');
+        const { size } = this.#stages;
+        const isEarly = size > 0 || this.engine.active > 0;
+        if (isEarly || this.#closed) this.violations.push(`idle() with ${size} connections`);
         this.idles++;
         this.#script.idle?.();
       },
