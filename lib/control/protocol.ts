@@ -55,6 +55,8 @@ export interface BackendStatus {
   /** As configured; null where it has left the configuration. */
   readonly weight: number | null;
   readonly backup: boolean | null;
+  /** 0: any number. */
+  readonly max_connections: number | null;
   readonly recent: RecentStatus | null;
 }
 

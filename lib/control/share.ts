@@ -2,12 +2,14 @@
 
 import type { BackendStatus } from './protocol.ts';
 
-/** `10.0.0.1:80`, `10.0.0.1:80 weight 3`, `10.0.0.1:80 backup`. */
+/** `10.0.0.1:80`, `10.0.0.1:80 weight 3`, `10.0.0.1:80 backup`, `10.0.0.1:80 at most 200`. */
 export function addressWithShare({
   address,
   weight,
   backup,
-}: Pick<BackendStatus, 'address' | 'weight' | 'backup'>): string {
+  max_connections: most,
+}: Pick<BackendStatus, 'address' | 'weight' | 'backup' | 'max_connections'>): string {
   const share = (weight ?? 1) === 1 ? '' : ` weight ${weight}`;
-  return `${address}${share}${backup === true ? ' backup' : ''}`;
+  const limit = (most ?? 0) === 0 ? '' : ` at most ${most}`;
+  return `${address}${share}${backup === true ? ' backup' : ''}${limit}`;
 }

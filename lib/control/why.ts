@@ -16,7 +16,7 @@ export interface BackendWhy {
   readonly address: string;
   readonly state: BackendStateName;
   /** Whether new clients are sent there, and if not, why not. */
-  readonly verdict: 'in_use' | 'spare' | 'no_weight' | 'cooling_down' | 'out' | 'draining';
+  readonly verdict: 'in_use' | 'full' | 'spare' | 'no_weight' | 'cooling_down' | 'out' | 'draining';
   /** Null when all is well. */
   readonly problem: Diagnosis | null;
   readonly recent: RecentStatus;

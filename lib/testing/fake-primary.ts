@@ -74,6 +74,7 @@ export function fakeStatus(reachable: number): Status {
       bytes_out: 3 << 20,
       cooldown_ms: 0,
       weight: 1,
+      max_connections: 0,
       backup: false,
       recent: null,
     })),

@@ -152,6 +152,11 @@ function backendFamilies({ plan, services, statistics }: Observed): Family[] {
       each(({ backend }) => backend.weight),
     ),
     gauge(
+      'bal_backend_max_connections',
+      'Connections that it may have; 0: any number.',
+      each(({ backend }) => backend.maxConnections),
+    ),
+    gauge(
       'bal_backend_cooldown_seconds',
       'What is left of a cool-down.',
       each(({ backend }) => cooldownLeft(backend, now) / 1000),

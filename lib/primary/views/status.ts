@@ -108,6 +108,7 @@ function backendStatus(statistics: Statistics, service: string, backend: Backend
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
     weight: backend.draining ? null : backend.weight,
     backup: backend.draining ? null : backend.backup,
+    max_connections: backend.draining ? null : backend.maxConnections,
     recent: statistics.recent(service, backend.address),
   };
 }

@@ -44,9 +44,10 @@ export function clientsTrouble(
     case 'overload':
       return {
         what_happened: `${clients(count)} were refused for overload, ${since}`,
-        why_likely: 'more clients than max_concurrent_connections, or the limit of file descriptors, allows',
+        why_likely:
+          'more clients than max_concurrent_connections, max_connections of all backends that work, or the limit of file descriptors allows',
         do_this_now:
-          "raise runtime.max_concurrent_connections (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
+          "see below which backends are full; raise the limit that is reached (and the descriptors, if 'bal doctor' says so), or find out who connects so often",
       };
   }
 }

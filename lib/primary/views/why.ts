@@ -12,7 +12,7 @@ import { drainingStatus } from '../reload/old-workers.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { Service } from '../upstream/services.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
-import { serviceSum } from '../stats/totals.ts';
+import { backendSum, serviceSum } from '../stats/totals.ts';
 import { backendTrouble, clientsTrouble } from './trouble.ts';
 import type { Short } from './trouble.ts';
 
@@ -30,6 +30,7 @@ export function whyOf(instance: Observed): Why {
           protection: services.protection(name),
           ends: endsOf(serviceSum(statistics.totals, name).clients),
           recent: (address) => statistics.recent(name, address),
+          connections: (address) => backendSum(statistics.totals, name, address).active,
           shortages,
         }),
       ];
@@ -45,10 +46,15 @@ export function endsOf(clients: ServiceCounts): Record<string, number> {
 interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
   /** Of one of its backends, null: of its clients. */
   readonly recent: (address: string | null) => RecentStatus;
+  /** Those that one of its backends has. */
+  readonly connections: (address: string) => number;
   readonly shortages: Short;
 }
 
-function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentOf, shortages }: Facts): ServiceWhy {
+function serviceWhy(
+  { plan, pool }: Service,
+  { protection, ends, recent: recentOf, connections, shortages }: Facts,
+): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
   const judgedByHealth = pool.backends.map((backend) => {
@@ -58,7 +64,10 @@ function serviceWhy({ plan, pool }: Service, { protection, ends, recent: recentO
     const isUnseen = own.failing && judged.verdict === 'in_use';
     return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
   });
-  const backends = judgedByShare(judgedByHealth, pool);
+  const backends = judgedByShare(judgedByHealth, pool).map((backend, place) => {
+    const most = pool.backends[place]?.maxConnections ?? 0;
+    return most > 0 && connections(backend.address) >= most ? judgedFull(backend, most) : backend;
+  });
   const live = backends.filter(({ verdict }) => verdict !== 'draining' && verdict !== 'no_weight');
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
@@ -104,6 +113,12 @@ function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): Backe
     const isSpare = backend.verdict === 'in_use' && backends[place]?.backup === true && !isNeeded;
     return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
   });
+}
+
+/** It works, and has all the connections that it may have. */
+function judgedFull(backend: BackendWhy, most: number): BackendWhy {
+  if (backend.verdict !== 'in_use') return backend;
+  return { ...backend, verdict: 'full', ends_when: `one of its ${most} connections ends` };
 }
 
 function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Diagnosis | null {

@@ -1,0 +1,93 @@
+// Backends that may have so many connections and no more, over all workers.
+import assert from 'node:assert/strict';
+import { freePort } from '../lib/testing/ports.ts';
+import { startBal } from './harness.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo, named } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine, forEngine } from './harness/engines.ts';
+import { names } from './harness/exchange.ts';
+import { visits } from './harness/load.ts';
+
+/** As configFor(), each backend with its limit. */
+function limited(
+  port: number,
+  backends: readonly { readonly host: string; readonly port: number }[],
+  limits: readonly number[],
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    ...configFor(port, backends, more),
+    backends: backends.map(({ host, port: at }, i) => ({ host, port: at, max_connections: limits[i] ?? 0 })),
+  };
+}
+
+/** Says who it is after a moment, and knows the most connections that it had at once. */
+function crowded(name: string): { readonly behaviour: Behaviour; most: number } {
+  let live = 0;
+  const its = {
+    most: 0,
+    behaviour(socket: Parameters<Behaviour>[0]) {
+      its.most = Math.max(its.most, ++live);
+      socket.resume();
+      setTimeout(() => {
+        live--;
+        socket.end(name);
+      }, 20);
+    },
+  };
+  return its;
+}
+
+forEachEngine('a backend that is full is passed over, and when all are full clients are refused', async (t, engine) => {
+  const [a, b] = [await backend(t, echo), await backend(t, echo)];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: limited(port, [a, b], [2, 4], { workers: 1 }) });
+  await bal.checked();
+  const clients = [];
+  for (let i = 0; i < 6; i++) {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+    clients.push(client);
+  }
+  const refused = await connectTo(t, port);
+  assert.equal((await refused.over).how, 'reset');
+  const { backends } = await bal.statusWhen('all are counted', ({ totals }) => totals?.rejected_total === 1);
+  assert.deepEqual(
+    backends.map(({ active_connections, max_connections }) => [active_connections, max_connections]),
+    [
+      [2, 2],
+      [4, 4],
+    ],
+  );
+  assert.match((await bal.cli('why')).stdout, /is up, full/);
+  clients[0]?.end();
+  await bal.statusWhen('one has gone', ({ totals }) => totals?.active_connections === 5);
+  const next = await connectTo(t, port);
+  await next.send('x');
+  await next.reads(1);
+});
+
+forEngine('native', 'never one more, whatever storms in and whichever worker dies', async (t, engine) => {
+  const [first, second] = [crowded('a'), crowded('b')];
+  const [a, b] = [await backend(t, first.behaviour), await backend(t, second.behaviour)];
+  const spare = await backend(t, named('spare'));
+  const port = await freePort();
+  const config = {
+    ...limited(port, [a, b, spare], [3, 5, 0], { workers: 8, health_check: { type: 'none' } }),
+  };
+  const bal = await startBal(t, { engine, config });
+  const storm = visits(port, names('a', 'b', 'spare'), 3000, { clients: 64 });
+  const { workers } = await bal.status();
+  for (const { pid } of workers.slice(0, 2)) process.kill(pid, 'SIGKILL');
+  await storm;
+  assert.deepEqual([first.most, second.most], [3, 5]);
+  // What the dead had is free again.
+  await bal.statusWhen('all are there again', ({ workers: now }) => now.length === 8);
+  await bal.statusWhen('nobody is connected', ({ totals }) => totals?.active_connections === 0);
+  const again = await visits(port, names('a', 'b', 'spare'), 400, { clients: 32 });
+  assert.ok((again.answers['a'] ?? 0) > 0 && (again.answers['b'] ?? 0) > 0, JSON.stringify(again.answers));
+  assert.deepEqual([first.most, second.most], [3, 5]);
+});
