@@ -35,6 +35,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
     ...draft.services.flatMap((service, i) => [
       ...lowPort(service, machine),
       ...backlog(service, machine),
+      ...idleQueue(service),
       ...likelyDuplicates(service),
       ...likelySharedListener(service, draft.services.slice(0, i)),
     ]),
@@ -43,6 +44,21 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 
 export function notesFor({ services }: Draft): Problem[] {
   return [...openListeners(services), ...services.flatMap(strayCancels)];
+}
+
+/** What only matters to clients that wait, where none does. */
+function idleQueue({ runtime }: ServiceDraft): Problem[] {
+  if (runtime.overload_policy.value === 'queue') return [];
+  return (['queue_timeout_ms', 'queue_max'] as const).flatMap((key) => {
+    const { path, mark } = runtime[key];
+    if (path === null) return [];
+    return problemAt(
+      mark,
+      path,
+      'has no effect: nobody waits with overload_policy reject',
+      'add "overload_policy: queue", or remove it',
+    );
+  });
 }
 
 function openListeners(services: readonly ServiceDraft[]): Problem[] {

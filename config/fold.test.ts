@@ -49,7 +49,7 @@ test('a wrong value: what was expected, and what was found', () => {
       'services: {"a b": {}}',
       `services["a b"]: expected a name of at most 63 letters, digits, '-' and '_' that begins with a letter or digit`,
     ],
-    ['runtime: {overload_policy: queue}', 'runtime.overload_policy: expected reject, got "queue"'],
+    ['runtime: {overload_policy: drop}', 'runtime.overload_policy: expected one of reject, queue, got "drop"'],
   ] as const) {
     assert.equal(about(line), expected);
   }

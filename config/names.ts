@@ -22,6 +22,8 @@ export const RUNTIME_FIELDS = {
   tcp_keepalive_ms: 'keepaliveMs',
   half_closed_timeout_ms: 'halfClosedMs',
   overload_policy: 'overloadPolicy',
+  queue_timeout_ms: 'queueTimeoutMs',
+  queue_max: 'queueMax',
   tcp_backlog: 'backlog',
   drain_timeout_ms: 'drainMs',
   reload_drain_timeout_ms: 'reloadDrainMs',

@@ -34,7 +34,10 @@ export interface Runtime {
   readonly keepaliveMs: number;
   /** How long a silent client is kept after its backend has ended its direction. */
   readonly halfClosedMs: number;
-  readonly overloadPolicy: 'reject';
+  readonly overloadPolicy: 'reject' | 'queue';
+  /** With `queue`: how long a client waits, and how many of a service may. */
+  readonly queueTimeoutMs: number;
+  readonly queueMax: number;
   readonly backlog: number;
   /** On stop. */
   readonly drainMs: number;

@@ -128,10 +128,27 @@ export const RuntimeSchema = Type.Object(
       '백엔드가 먼저 끝낸 뒤 조용한 클라이언트를 붙잡아 두는 최대 시간',
     ),
     overload_policy: Type.Optional(
-      Type.Enum(['reject'], {
+      Type.Enum(['reject', 'queue'], {
         tuned: ['reject', 'reject', 'reject'],
-        ...words('new clients beyond the limit are closed at once', '한도를 넘은 새 클라이언트는 즉시 닫음'),
+        ...words(
+          'new clients beyond the limit, or when every backend is full: `reject` closes them at once, `queue` lets them wait unread, first come, first served',
+          '한도를 넘거나 모든 백엔드가 가득 찼을 때의 새 클라이언트: `reject`는 즉시 닫고, `queue`는 데이터를 읽지 않은 채 온 순서대로 기다리게 함',
+        ),
       }),
+    ),
+    queue_timeout_ms: tuned(
+      1,
+      HOUR,
+      [5000, 5000, 5000],
+      'with `overload_policy: queue`: who has waited for so long is closed',
+      '`overload_policy: queue`일 때: 이 시간 동안 기다린 클라이언트는 닫음',
+    ),
+    queue_max: tuned(
+      1,
+      1_000_000,
+      [1000, 1000, 1000],
+      'with `overload_policy: queue`: clients of a service that may wait at once; who comes beyond is closed',
+      '`overload_policy: queue`일 때: 한 서비스에서 동시에 기다릴 수 있는 클라이언트 수; 넘으면 닫음',
     ),
     tcp_backlog: tuned(
       1,

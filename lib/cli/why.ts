@@ -57,7 +57,7 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
 }
 
 function serviceLines(
-  { name, health_check, verdict, problem, protection, ends, recent, backends }: ServiceWhy,
+  { name, health_check, verdict, problem, protection, waiting, ends, recent, backends }: ServiceWhy,
   io: Io,
 ): string[] {
   const colour = verdict === 'serving' ? 'green' : verdict === 'degraded' ? 'yellow' : 'red';
@@ -70,6 +70,11 @@ function serviceLines(
           `  protection mode is on since ${protection.since ?? '?'}: ${protection.reason ?? '?'}; ends ${protection.exit_condition ?? '?'}`,
         ]
       : []),
+    ...(waiting === 0
+      ? []
+      : [
+          `  ${counted(waiting, 'client')} ${waiting === 1 ? 'waits' : 'wait'} for a connection to end: the limit is reached, or every backend that works is full`,
+        ]),
     ...(reasons.length === 0
       ? []
       : [`  connections ended: ${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')}`]),

@@ -80,6 +80,10 @@ export interface ServiceStatus {
   readonly protection_mode: ProtectionStatus;
   /** `none`: nobody asks the backends, so they count as reachable until clients cannot reach them. */
   readonly health_check: string;
+  /** Clients that wait because the limit is reached or every backend is full; only with overload_policy queue. */
+  readonly waiting: number | null;
+  /** Those that ever have. */
+  readonly waited_total: number | null;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>> | null;
   readonly recent: RecentStatus | null;

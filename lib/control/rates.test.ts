@@ -35,6 +35,8 @@ function status(connections: number, bytes: number): Status {
     active_connections: 0,
     last_check_time: null,
     protection_mode: none.protection_mode,
+    waiting: 0,
+    waited_total: 0,
     ends: null,
     recent: null,
   };

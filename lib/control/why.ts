@@ -33,6 +33,8 @@ export interface ServiceWhy {
   readonly verdict: 'serving' | 'degraded' | 'failing_open';
   readonly problem: Diagnosis | null;
   readonly protection: ProtectionStatus;
+  /** Clients that wait because the limit is reached or every backend is full. */
+  readonly waiting: number;
   /** Connections by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>>;
   readonly recent: RecentStatus;

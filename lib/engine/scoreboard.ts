@@ -18,7 +18,8 @@ export const SHARED_AT = ROWS * ROW_BYTES;
 export const SHARED_ENDPOINTS = 4096;
 export const SHARED_SERVICES = 64;
 export const WAITING_ROWS = 128;
-/** For all, and in each row's part: connections by endpoint, then clients of each service that wait for one. */
+/** For all, and in each row's part: connections by endpoint, then clients of each service that wait. */
+export const CONNECTIONS_AT = 0;
 export const WAITING_AT = SHARED_ENDPOINTS;
 /** For all: the number that the last of them has got; then for each service and row that of its first one, 0: none. */
 export const TICKETS_AT = WAITING_AT + SHARED_SERVICES;

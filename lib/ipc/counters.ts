@@ -13,6 +13,8 @@ export const SERVICE_FIELDS = [
   'active', // connections between accepted and ended (a gauge: falls)
   'accepted_total', // every client, also those refused
   ...REASONS.map((reason) => `ended_${reason}_total` as const),
+  'waiting', // that wait for a backend or a permit with overload_policy queue (a gauge)
+  'waited_total', // that ever did
   'failed_local_total', // of those that ended with connect_failed: this machine ran short at one of the attempts at least
   ...histogramFields('connect_seconds', CONNECT_BOUNDS),
   ...histogramFields('duration_seconds', DURATION_BOUNDS),
@@ -35,7 +37,7 @@ export type ServiceField = (typeof SERVICE_FIELDS)[number];
 export type EndpointField = (typeof ENDPOINT_FIELDS)[number];
 
 /** Fields that may fall; all others never do. */
-export const GAUGES: ReadonlySet<string> = new Set(['active']);
+export const GAUGES: ReadonlySet<string> = new Set(['active', 'waiting']);
 
 /** Which of `values` are not as in `sent`, as a report has them. */
 export function changesSince(sent: Float64Array, values: Float64Array): number[] {

@@ -61,6 +61,8 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     active_connections: 3,
     last_check_time: null,
     protection_mode: { ...none.protection_mode, enabled: guarded },
+    waiting: 0,
+    waited_total: 0,
     ends: {},
     recent: null,
   };

@@ -81,6 +81,8 @@ export function fakeStatus(reachable: number): Status {
     active_connections: 6,
     last_check_time: '2026-01-01T00:00:00.000Z',
     protection_mode: { enabled: false, reason: null, since: null, exit_condition: null },
+    waiting: 0,
+    waited_total: 0,
     ends: { client_closed: 130, idle: 4, refused: 0 },
     recent: null,
   };

@@ -7,6 +7,7 @@ import { ENDPOINT_FIELDS, endpointAt, serviceAt } from '../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { createAdmission } from '../worker/admission/admission.ts';
+import { createWaiting } from '../worker/admission/waiting.ts';
 import { createLoads } from '../worker/balance/loads.ts';
 import { createEndpoints } from '../worker/balance/endpoints.ts';
 import { createPolicy } from '../worker/policy.ts';
@@ -77,7 +78,8 @@ export function createModelWorker(id: number, send: Send) {
   let clients = 0;
   let draining = false;
 
-  const admission = createAdmission(ASSIGNMENT, settled, send);
+  const waiting = createWaiting(ASSIGNMENT.services, null);
+  const admission = createAdmission(ASSIGNMENT, waiting, settled, send);
   const policy = createPolicy({
     worker: id,
     logConnections: ASSIGNMENT.logConnections,
@@ -85,6 +87,7 @@ export function createModelWorker(id: number, send: Send) {
     endpoints: createEndpoints(ASSIGNMENT.services),
     loads: createLoads(null),
     admission,
+    queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: (connection) => {
@@ -140,6 +143,7 @@ export function createModelWorker(id: number, send: Send) {
     id,
     connections,
     admission,
+    queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     records,
     snapshot: (variant: number) => void policy.use(snapshotFor(variant)),
     drain() {

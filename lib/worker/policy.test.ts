@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedService, endpoint } from '../testing/assignments.ts';
 import type { Admission } from './admission/admission.ts';
+import { createWaiting } from './admission/waiting.ts';
 import { createLoads } from './balance/loads.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createPolicy } from './policy.ts';
@@ -31,6 +32,7 @@ function scene() {
     endpoints: createEndpoints([assignedService(0)]),
     loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
+    queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
     reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: () => '127.0.0.1:1',

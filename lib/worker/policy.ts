@@ -5,23 +5,23 @@
 // The binding of a module, not the global: that is looked up anew in every call.
 import { performance } from 'node:perf_hooks';
 
-import type { ConnectFailure, ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
+import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
-import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import type { LogConnections } from '../../config/plan.ts';
 import type { Admission } from './admission/admission.ts';
+import type { QueueParts } from './admission/queue.ts';
+import { createQueue } from './admission/queue.ts';
 import type { Tried } from './balance/balancer.ts';
-import { choose, firstPosition, FULL, retriesAllowed } from './balance/balancer.ts';
+import { choose, firstPosition, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
 import type { Endpoints, Moved, Service } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
+import { createEnding } from './ending.ts';
 import type { Counters } from './report/count.ts';
 import { createCount } from './report/count.ts';
 import { createEvidence } from './report/evidence.ts';
-import type { FailedTry } from './report/record-buffer.ts';
-import { MAX_TRIED } from './report/record-buffer.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
 import type { Routing } from './routing.ts';
@@ -45,6 +45,7 @@ export interface WorkerPolicy extends Policy {
   forget(endpoints: readonly number[]): void;
   /** See Evidence.takeReached(). */
   takeReached(): number[];
+  close(): void;
 }
 
 export interface PolicyParts {
@@ -55,6 +56,7 @@ export interface PolicyParts {
   readonly endpoints: Endpoints;
   readonly loads: Loads;
   readonly admission: Admission;
+  readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;
   readonly records: Records;
   /** The engine's; called for records only. */
@@ -62,12 +64,19 @@ export interface PolicyParts {
 }
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { worker, logConnections, routing, endpoints, loads, admission, reporter, records } = parts;
+  const { worker, routing, endpoints, loads, admission, reporter } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const count = createCount();
   const connections = createConnections();
+  const ended = createEnding({ ...parts, count, connections });
   const evidence = createEvidence();
+  const queue = createQueue({
+    ...parts.queue,
+    place,
+    hasRoom: (id) => services[id] !== undefined && hasRoom(services[id], loads),
+    late: (connection) => refuse(connection, 'overload'),
+  });
   /** Where each service's round is; nowhere before it has endpoints. */
   const positions: (number | undefined)[] = [];
   services.forEach((service) => service !== undefined && count.reserveService(service.id));
@@ -78,6 +87,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     connections.endpoint[connection] = NONE;
     loads.release(endpoint);
     count.using(endpoint, -1);
+    queue.room(connections.service[connection] ?? NONE);
   }
 
   function refuse(connection: number, cause: Cause): number {
@@ -86,14 +96,12 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return REFUSE;
   }
 
-  /** The next endpoint for the connection, or REFUSE when none is left. */
-  function next(connection: number, service: Service, tried: Tried | null, now: number): number {
-    leaveEndpoint(connection);
+  /** The next endpoint for the connection, which has none, or what choose() says instead. */
+  function pick(connection: number, service: Service, tried: Tried | null, now: number): number {
     for (;;) {
       const chosen = choose(service, positions[service.id] ?? 0, tried, loads, evidence.skipUntil, now);
-      if (chosen === FULL) return refuse(connection, tried === null ? 'overload' : 'connect_failed');
       const endpoint = service.candidates[chosen];
-      if (endpoint === undefined) return refuse(connection, tried === null ? 'no_backend' : 'connect_failed');
+      if (endpoint === undefined) return chosen;
       positions[service.id] = chosen + 1;
       // Another worker may have got the last connection that it may have.
       if (!loads.take(endpoint.id, endpoint.maxConnections)) continue;
@@ -107,51 +115,30 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   function begin(connection: number, id: number, now: number): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
-    connections.startedAt[connection] = now;
-    return next(connection, service, null, now);
+    const picked = queue.isWaitedFor(id) ? FULL : pick(connection, service, null, now);
+    if (picked === FULL && queue.join(connection, id, connections.acceptedAt[connection] ?? now)) return WAIT;
+    return began(connection, picked, now);
   }
 
-  function record(
-    connection: number,
-    service: number,
-    end: EndCode,
-    now: number,
-    bytesIn: number,
-    bytesOut: number,
-  ): void {
-    const reason = reasonOf(end, connections.refusal[connection] ?? cutCause);
-    const durationMs = now - (connections.acceptedAt[connection] ?? now);
-    const connectedAt = connections.connectedAt[connection] ?? 0;
-    const endpoint = connections.endpoint[connection] ?? NONE;
-    const tried = connections.tried[connection];
-    count.ended(service, reason, durationMs, connectedAt === 0 ? null : endpoint, bytesOut === 0);
-    if (tried !== undefined && reason === 'connect_failed' && [...tried.values()].includes('local'))
-      count.failedLocally(service);
-    if (logConnections === 'none' || (logConnections === 'failed' && !FAILED.has(reason))) return;
-    records.add({
-      client: parts.clientAddress(connection),
-      service: services[service]?.name ?? '',
-      backend: endpoints.all[endpoint]?.name ?? null,
-      attempts: (tried?.size ?? 0) + (endpoint === NONE ? 0 : 1),
-      tried: tried === undefined ? null : failedTries(tried),
-      connectMs: connectedAt === 0 ? null : connectedAt - (connections.startedAt[connection] ?? connectedAt),
-      durationMs,
-      bytesIn,
-      bytesOut,
-      reason,
-    });
+  /** Its first attempt, or nothing. */
+  function began(connection: number, picked: number, now: number): number {
+    if (picked < 0) return refuse(connection, picked === FULL ? 'overload' : 'no_backend');
+    connections.startedAt[connection] = now;
+    return picked;
+  }
+
+  /** Where one goes that has waited for room. */
+  function place(connection: number, id: number): number {
+    const service = services[id];
+    if (service === undefined) return refuse(connection, 'no_backend');
+    const now = performance.now();
+    const picked = pick(connection, service, null, now);
+    return picked === FULL ? WAIT : began(connection, picked, now);
   }
 
   /** A live connection will name it in its record. */
   function isTried(endpoint: number): boolean {
     return connections.tried.some((tried) => tried?.has(endpoint) === true);
-  }
-
-  /** As a record names them, which names only the first of very many. */
-  function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
-    return [...tried]
-      .slice(0, MAX_TRIED)
-      .map(([endpoint, cause]) => ({ backend: endpoints.all[endpoint]?.name ?? '', cause }));
   }
 
   return {
@@ -192,7 +179,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       if (late || tried.size > retriesAllowed(service.choices, service.guarded, service.runtime.maxAttempts)) {
         return refuse(connection, 'connect_failed');
       }
-      return next(connection, service, tried, now);
+      leaveEndpoint(connection);
+      const picked = pick(connection, service, tried, now);
+      return picked < 0 ? refuse(connection, 'connect_failed') : picked;
     },
 
     connected(connection) {
@@ -206,8 +195,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
 
     ended(connection, end: EndCode, bytesIn, bytesOut) {
       const service = connections.service[connection] ?? NONE;
-      record(connection, service, end, performance.now(), bytesIn, bytesOut);
+      ended(connection, service, end, cutCause, bytesIn, bytesOut);
       leaveEndpoint(connection);
+      queue.leave(connection, service);
       if (connections.tried[connection] !== undefined) connections.tried[connection] = undefined;
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       admission.release(connection, service);
@@ -228,12 +218,17 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
         if (service === undefined || service.candidates.length === 0) continue;
         positions[id] ??= firstPosition(worker, service.start, service.candidates.length);
       }
+      // One may have come up, or have less to do than before.
+      services.forEach((service) => service !== undefined && queue.room(service.id));
       return moved;
     },
     cutFor(cause) {
       cutCause = cause;
     },
-    counters: (bytes) => count.values(bytes),
+    counters(bytes) {
+      for (const { service, now, total } of parts.queue.waiting.counts()) count.waiting(service, now, total);
+      return count.values(bytes);
+    },
     unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
@@ -243,5 +238,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       }
     },
     takeReached: () => evidence.takeReached(),
+    called: () => queue.called(),
+    close: () => queue.close(),
   };
 }

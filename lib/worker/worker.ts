@@ -1,6 +1,7 @@
 // All of a worker that does not belong to its process, made from its assignment: admission, policy, engine and reports, and
 // what the primary's messages do to them.
 
+import { WAIT } from '../engine/engine.ts';
 import type { BoundHandle, CreateEngine, Exhaustion } from '../engine/engine.ts';
 import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
@@ -9,6 +10,7 @@ import type { ToWorker } from '../ipc/messages.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { unreachable } from '../unreachable.ts';
 import { createAdmission } from './admission/admission.ts';
+import { createWaiting } from './admission/waiting.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createLoads } from './balance/loads.ts';
@@ -38,8 +40,9 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const { services, logConnections } = assignment;
   const reporter = createReporter();
   const routing = createRouting();
-  const admission = createAdmission(assignment, (connection, admitted) => {
-    engine.decide(connection, policy.decide(connection, admitted));
+  const waiting = createWaiting(services, board);
+  const admission = createAdmission(assignment, waiting, (connection, admitted) => {
+    settled(connection, policy.decide(connection, admitted));
   });
   const policy = createPolicy({
     worker: id,
@@ -48,6 +51,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     endpoints: createEndpoints(services),
     loads: createLoads(board),
     admission,
+    queue: { board, waiting, settled },
     reporter,
     records,
     clientAddress: (connection) => engine.clientAddress(connection),
@@ -70,6 +74,11 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const draining = createDraining(engine, routing, finish, rest);
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
+
+  /** Where a client goes that was held; it may have to wait for something else. */
+  function settled(connection: number, target: number): void {
+    if (target !== WAIT) engine.decide(connection, target);
+  }
 
   /** Absolute counts by what was short. */
   function shortOf(): Exhaustion {
@@ -106,8 +115,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
 
   /** Some connections stay for long: what was needed for new ones is given back. */
   function rest(): void {
-    // Nobody waits for a permit any longer.
-    admission.close();
+    admission.rest();
     shortages.close();
     reports.rest();
     void giveMemoryBack();
@@ -119,6 +127,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     reporter.close();
     reports.close();
     admission.close();
+    policy.close();
     engine.close();
     // Not before pipe and channel have written it: the last records and counters are on them too.
     records.close(() => sendLast({ kind: 'drained', cut }, () => process.exit(0)));

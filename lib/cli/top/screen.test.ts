@@ -59,6 +59,8 @@ function crowd(): View['history'] {
     backend_total: BACKENDS,
     backend_reachable: BACKENDS - 1,
     active_connections: 0,
+    waiting: 0,
+    waited_total: 0,
     ends: null,
     recent: null,
   };

@@ -77,6 +77,16 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
       'Clients connected now.',
       listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.active })),
     ),
+    gauge(
+      'bal_listener_waiting',
+      'Clients that wait because the limit is reached or every backend is full.',
+      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.waiting })),
+    ),
+    counter(
+      'bal_listener_waited_total',
+      'Clients that had to wait.',
+      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.waited_total })),
+    ),
     counter(
       'bal_connections_ended_total',
       'Connections by the reason of their end.',

@@ -88,6 +88,8 @@ function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): S
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
+    waiting: clients.waiting,
+    waited_total: clients.waited_total,
     ends: endsOf(clients),
     recent: statistics.recent(plan.name, null),
   };

@@ -28,6 +28,7 @@ export function whyOf(instance: Observed): Why {
       return [
         serviceWhy(service, {
           protection: services.protection(name),
+          waiting: serviceSum(statistics.totals, name).clients.waiting,
           ends: endsOf(serviceSum(statistics.totals, name).clients),
           recent: (address) => statistics.recent(name, address),
           connections: (address) => backendSum(statistics.totals, name, address).active,
@@ -43,7 +44,7 @@ export function endsOf(clients: ServiceCounts): Record<string, number> {
   return Object.fromEntries(REASONS.map((reason) => [reason, clients[`ended_${reason}_total`]]));
 }
 
-interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
+interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {
   /** Of one of its backends, null: of its clients. */
   readonly recent: (address: string | null) => RecentStatus;
   /** Those that one of its backends has. */
@@ -53,7 +54,7 @@ interface Facts extends Pick<ServiceWhy, 'protection' | 'ends'> {
 
 function serviceWhy(
   { plan, pool }: Service,
-  { protection, ends, recent: recentOf, connections, shortages }: Facts,
+  { protection, waiting, ends, recent: recentOf, connections, shortages }: Facts,
 ): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
@@ -93,6 +94,7 @@ function serviceWhy(
           )
         : serviceProblem(verdict, out, live.length),
     protection,
+    waiting,
     ends,
     recent,
     backends,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { ToPrimary } from '../../ipc/messages.ts';
 import { assignedService, assignmentOf } from '../../testing/assignments.ts';
 import { createAdmission } from './admission.ts';
+import { createWaiting } from './waiting.ts';
 
 function admissionFor(carries: number | null) {
   const assignment = { ...assignmentOf(assignedService(0)), carries };
@@ -10,6 +11,7 @@ function admissionFor(carries: number | null) {
   const sent: Extract<ToPrimary, { kind: 'ask' | 'returned' }>[] = [];
   const admission = createAdmission(
     assignment,
+    createWaiting(assignment.services, null),
     (connection, admitted) => void settled.push([connection, admitted]),
     (message) => void sent.push(message),
   );
@@ -62,4 +64,74 @@ test('a client that was held and got no permit leaves its place among those insi
     admission.release(connection, 0);
   }
   assert.equal(admission.beyondDescriptors, 0);
+});
+
+test('with a queue a client for whom there is no permit waits on, and is let go when its time is over', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const patience = { overloadPolicy: 'queue', queueTimeoutMs: 3000, queueMax: 3 } as const;
+  const services = [assignedService(0, {}, patience), assignedService(1)];
+  const settled: [number, boolean][] = [];
+  const sent: string[] = [];
+  const waiting = createWaiting(services, null);
+  const admission = createAdmission(
+    assignmentOf(...services),
+    waiting,
+    (connection, admitted) => void settled.push([connection, admitted]),
+    (message) => void sent.push(message.kind === 'ask' ? `?${message.wanted}` : `-${message.permits}`),
+  );
+  t.after(() => admission.close());
+  const grant = (granted: number): void => admission.permits({ kind: 'permits', pool: 0, granted, thrifty: true });
+  const pass = (ms: number): void => {
+    now += ms;
+    t.mock.timers.tick(ms);
+  };
+  grant(0);
+  assert.deepEqual(
+    [admission.admit(1, 0, now), admission.admit(2, 1, now), admission.admit(3, 0, now)],
+    ['wait', 'wait', 'wait'],
+  );
+  grant(0);
+  assert.deepEqual(settled, [[2, false]], 'nobody waits for the other service');
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: 2, now: 2 }]);
+  assert.equal(admission.admit(4, 1, now), 'no');
+  assert.deepEqual([admission.admit(5, 0, now), admission.admit(6, 0, now)], ['wait', 'no'], 'three may wait');
+  grant(1);
+  assert.deepEqual(settled.splice(0), [
+    [2, false],
+    [1, true],
+  ]);
+  admission.release(3, 0);
+  pass(500);
+  assert.deepEqual(settled, []);
+  pass(2500);
+  assert.deepEqual(settled.splice(0), [[5, false]]);
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: 3, now: 0 }]);
+  // Nobody is left whom a grant could go to by mistake.
+  sent.length = 0;
+  grant(1);
+  assert.deepEqual([settled, admission.admit(7, 1, now)], [[], 'yes']);
+});
+
+test('a client that ends while those before it are settled does not take its permit with it', (t) => {
+  const assignment = assignmentOf(assignedService(0));
+  const returned: number[] = [];
+  const settled: number[] = [];
+  const admission = createAdmission(
+    assignment,
+    createWaiting(assignment.services, null),
+    (connection) => {
+      settled.push(connection);
+      if (connection === 1) admission.release(2, 0);
+    },
+    (message) => void (message.kind === 'returned' && returned.push(message.permits)),
+  );
+  t.after(() => admission.close());
+  assert.deepEqual(
+    [admission.admit(1, 0, 0), admission.admit(2, 0, 0), admission.admit(3, 0, 0)],
+    ['wait', 'wait', 'wait'],
+  );
+  admission.permits({ kind: 'permits', pool: 0, granted: 3, thrifty: true });
+  assert.deepEqual([settled, returned], [[1, 3], [1]]);
 });

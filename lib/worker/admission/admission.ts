@@ -1,5 +1,6 @@
 // Whether a client may come in: it needs a permit of its service's pool, where that has one, and one of the instance's.
-// Owner of this worker's Permits and of the clients that are held until a permit is found.
+// Owner of this worker's Permits and of the clients that are held until a permit is found; with `overload_policy: queue` until there
+// is one again, or their time is over.
 
 import { performance } from 'node:perf_hooks';
 
@@ -7,7 +8,8 @@ import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
-import { admit, drainPermits, expire, gaveUp, granted, openPermits, recalled, release } from './permits.ts';
+import { admit, drainPermits, expire, gaveUp, granted, openPermits, recalled, release, wasPatient } from './permits.ts';
+import type { Waiting } from './waiting.ts';
 
 const INSTANCE = 0;
 const EXPIRE_MS = 500;
@@ -27,6 +29,8 @@ export interface Admission {
   permits(message: Extract<ToWorker, { kind: 'permits' }>): void;
   recall(pool: number): void;
   drain(): void;
+  /** Nobody new comes: the timer ends with the last that waits. */
+  rest(): void;
   close(): void;
   /** Clients refused because this worker's descriptors carry no more, although there may have been a permit. */
   readonly beyondDescriptors: number;
@@ -35,12 +39,13 @@ export interface Admission {
 interface Pool {
   readonly permits: Permits;
   /** Connections held for this pool, longest wait first. */
-  readonly waiting: number[];
+  waiting: number[];
 }
 
 /** `settled(connection, admitted)` is called, never from within admit() or release(), for each client that was held. */
 export function createAdmission(
   { services: assigned, carries: most }: Assignment,
+  waiting: Waiting,
   settled: (connection: number, admitted: boolean) => void,
   send: Send = sendToPrimary,
 ): Admission {
@@ -59,14 +64,44 @@ export function createAdmission(
   let beyondDescriptors = 0;
   /** The service of each connection that waits. */
   const services = new Map<number, number>();
+  /** Until when each of those waits that are not refused because there is no permit. */
+  const patient = new Map<number, number>();
+  let rests = false;
 
-  function enter(id: number, connection: number, now: number): 'yes' | 'no' | 'wait' {
+  function enter(id: number, connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
     const pool = pools[id];
     if (pool === undefined) return 'no';
-    const answer = admit(pool.permits, now);
+    const patience = waiting.patience(service);
+    const answer = admit(pool.permits, now, patience > 0);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
-    if (answer === 'wait') pool.waiting.push(connection);
+    if (answer !== 'wait') return answer;
+    if (patience > 0 && !patient.has(connection)) {
+      if (!waiting.enter(service)) {
+        gaveUp(pool.permits, true);
+        return 'no';
+      }
+      patient.set(connection, now + patience);
+    }
+    pool.waiting.push(connection);
     return answer;
+  }
+
+  /** It waits no longer. */
+  function forget(connection: number): void {
+    const service = services.get(connection);
+    services.delete(connection);
+    if (patient.delete(connection) && service !== undefined) waiting.leave(service);
+  }
+
+  /** It has gone, or has waited long enough. */
+  function giveUp(connection: number): void {
+    for (const pool of pools) {
+      const place = pool?.waiting.indexOf(connection) ?? -1;
+      if (pool === undefined || place === -1) continue;
+      pool.waiting.splice(place, 1);
+      gaveUp(pool.permits, patient.has(connection));
+    }
+    forget(connection);
   }
 
   function giveBack(connection: number, service: number): void {
@@ -88,10 +123,10 @@ export function createAdmission(
   function request(connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
     const own = poolOf[service] ?? null;
     if (own !== null && ((held[connection] ?? 0) & OWN) === 0) {
-      const answer = enter(own, connection, now);
+      const answer = enter(own, connection, service, now);
       if (answer !== 'yes') return answer;
     }
-    const answer = enter(INSTANCE, connection, now);
+    const answer = enter(INSTANCE, connection, service, now);
     if (answer === 'no') giveBack(connection, service);
     return answer;
   }
@@ -99,26 +134,45 @@ export function createAdmission(
   function settle(id: number, { admitted, refused }: Verdict): void {
     const pool = pools[id];
     if (pool === undefined) return;
-    for (let i = 0; i < admitted + refused; i++) {
-      const connection = pool.waiting.shift();
-      if (connection === undefined) return;
-      const service = services.get(connection) ?? 0;
-      let answer: 'yes' | 'no' | 'wait' = 'no';
-      if (i < admitted) {
-        held[connection] = (held[connection] ?? 0) | bit(id);
-        answer = id === INSTANCE ? 'yes' : request(connection, service, performance.now());
-      } else {
-        giveBack(connection, service);
+    const lucky = pool.waiting.splice(0, admitted);
+    for (const connection of lucky) if (patient.has(connection)) wasPatient(pool.permits);
+    for (const connection of lucky) {
+      const service = services.get(connection);
+      if (service === undefined) {
+        // It was over by the time that those before it were settled.
+        release(pool.permits);
+        continue;
       }
+      held[connection] = (held[connection] ?? 0) | bit(id);
+      const answer = id === INSTANCE ? 'yes' : request(connection, service, performance.now());
       if (answer === 'wait') continue;
-      services.delete(connection);
+      forget(connection);
       settled(connection, answer === 'yes');
     }
+    if (refused === 0) return;
+    const impatient = pool.waiting.filter((connection) => !patient.has(connection));
+    pool.waiting = pool.waiting.filter((connection) => patient.has(connection));
+    for (const connection of impatient) refuse(connection);
+  }
+
+  function refuse(connection: number): void {
+    const service = services.get(connection) ?? 0;
+    forget(connection);
+    giveBack(connection, service);
+    settled(connection, false);
   }
 
   const timer = setInterval(() => {
     const now = performance.now();
     pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.permits, now)));
+    for (const [connection, until] of patient) {
+      if (until > now) continue;
+      const service = services.get(connection) ?? 0;
+      giveUp(connection);
+      giveBack(connection, service);
+      settled(connection, false);
+    }
+    if (rests && services.size === 0) clearInterval(timer);
   }, EXPIRE_MS);
   timer.unref();
 
@@ -137,15 +191,7 @@ export function createAdmission(
     },
     release(connection, service) {
       // Nobody waits, as a rule: the check saves a look-up for every connection.
-      if (services.size > 0 && services.delete(connection)) {
-        for (const pool of pools) {
-          if (pool === undefined) continue;
-          const place = pool.waiting.indexOf(connection);
-          if (place === -1) continue;
-          pool.waiting.splice(place, 1);
-          gaveUp(pool.permits);
-        }
-      }
+      if (services.size > 0 && services.has(connection)) giveUp(connection);
       giveBack(connection, service);
       if (((held[connection] ?? 0) & INSIDE) !== 0) inside--;
       held[connection] = 0;
@@ -160,6 +206,9 @@ export function createAdmission(
     },
     drain() {
       for (const pool of pools) if (pool !== undefined) drainPermits(pool.permits);
+    },
+    rest() {
+      rests = true;
     },
     close() {
       clearInterval(timer);

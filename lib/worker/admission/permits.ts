@@ -17,8 +17,10 @@ export interface Permits {
   granted: number;
   /** Of those granted. */
   used: number;
-  /** Clients held until the ask under way is answered. */
+  /** Clients held until the ask under way is answered … */
   waiting: number;
+  /** … and of these those that wait on when the answer is that there is none. */
+  patient: number;
   /** `early`: ahead of need, `needed`: a client waits. */
   asking: 'no' | 'early' | 'needed';
   askedAt: number;
@@ -29,7 +31,10 @@ export interface Permits {
   draining: boolean;
 }
 
-/** What to do with the clients held for this pool, longest wait first: `admitted` have their permit, then `refused` get none. */
+/**
+ * What to do with the clients held for this pool, longest wait first: `admitted` have their permit, then of those that are not
+ * patient `refused` get none. Whoever knows which are patient says so of those admitted with wasPatient().
+ */
 export interface Verdict {
   readonly admitted: number;
   readonly refused: number;
@@ -51,6 +56,7 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
     granted: 0,
     used: 0,
     waiting: 0,
+    patient: 0,
     asking: 'no',
     askedAt: 0,
     lastGrant: 0,
@@ -62,16 +68,21 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
   return permits;
 }
 
-/** A client is here: `yes` takes a permit (give it back with release()), `wait` holds the client until a Verdict counts it. */
-export function admit(permits: Permits, now: number): 'yes' | 'no' | 'wait' {
+/**
+ * A client is here: `yes` takes a permit (give it back with release()), `wait` holds the client until a Verdict counts it. One that is
+ * patient is not refused because there is none: the primary has noted that this worker wants one, and grants it when there is.
+ */
+export function admit(permits: Permits, now: number, patient = false): 'yes' | 'no' | 'wait' {
   if (permits.granted > permits.used) {
     permits.used++;
     const plenty = permits.granted - permits.used > permits.lastGrant >> 1;
     if (!plenty && permits.asking === 'no' && !permits.thrifty && !permits.draining) ask(permits, now);
     return 'yes';
   }
-  if (permits.waiting >= permits.maxWaiting || (permits.asking === 'no' && now < permits.refuseUntil)) return 'no';
+  if (permits.waiting >= permits.maxWaiting) return 'no';
+  if (!patient && permits.asking === 'no' && now < permits.refuseUntil) return 'no';
   permits.waiting++;
+  if (patient) permits.patient++;
   // Else a permit freed meanwhile would lie idle here, where the primary does not look for it.
   permits.thrifty = true;
   if (permits.asking === 'no') ask(permits, now);
@@ -84,9 +95,10 @@ export function release(permits: Permits): void {
   if (permits.thrifty || permits.draining) giveBack(permits, 1, false);
 }
 
-/** A client that was told `wait` has gone by itself. */
-export function gaveUp(permits: Permits): void {
+/** A client that was told `wait` waits no longer: it has gone by itself, or has waited long enough. */
+export function gaveUp(permits: Permits, patient = false): void {
   permits.waiting--;
+  if (patient) permits.patient--;
 }
 
 /** The primary's `permits`. */
@@ -120,11 +132,17 @@ export function drainPermits(permits: Permits): void {
   giveBack(permits, permits.granted - permits.used, false);
 }
 
-/** To be called about once a second: gives up an ask that the primary does not answer. */
+/** One of those admitted was patient. */
+export function wasPatient(permits: Permits): void {
+  permits.patient--;
+}
+
+/** To be called about once a second: gives up an ask that the primary does not answer, and asks again for those who are patient. */
 export function expire(permits: Permits, now: number): Verdict {
-  if (permits.asking === 'no' || now < permits.askedAt + ASK_MS) return NOBODY;
+  if (now < permits.askedAt + ASK_MS) return NOBODY;
+  const verdict = permits.asking === 'no' ? NOBODY : refuseAll(permits, now);
   permits.asking = 'no';
-  return refuseAll(permits, now);
+  return permits.patient > 0 ? askFor(permits, verdict, now) : verdict;
 }
 
 function ask(permits: Permits, now: number): void {
@@ -143,8 +161,8 @@ function askFor(permits: Permits, verdict: Verdict, now: number): Verdict {
 }
 
 function refuseAll(permits: Permits, now: number): Verdict {
-  const refused = permits.waiting;
-  permits.waiting = 0;
+  const refused = permits.waiting - permits.patient;
+  permits.waiting = permits.patient;
   permits.refuseUntil = now + REFUSE_MS;
   return { admitted: 0, refused };
 }

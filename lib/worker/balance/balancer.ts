@@ -66,6 +66,14 @@ export function choose(
   return isFull && bestTier >= TIER_COOLING ? FULL : best;
 }
 
+/** Some endpoint that works has room for one more. */
+export function hasRoom({ endpoints }: Pick<Service, 'endpoints'>, loads: Counts): boolean {
+  return endpoints.some(
+    ({ id, ip, weight, tier, maxConnections }) =>
+      ip !== null && weight > 0 && tier < TIER_COOLING && (maxConnections === 0 || loads.of(id) < maxConnections),
+  );
+}
+
 /**
  * Where worker `id` begins its round; ids begin at 1. The first one begins at `start`, which is the first endpoint until clients
  * have come, and each further one at the next one, so that not all begin with the same.

@@ -11,6 +11,8 @@ import { grown } from '../../grown.ts';
 
 const ACTIVE = serviceAt(0, 'active');
 const ACCEPTED = serviceAt(0, 'accepted_total');
+const WAITING = serviceAt(0, 'waiting');
+const WAITED = serviceAt(0, 'waited_total');
 const CONNECT = serviceAt(0, `connect_seconds_le_${CONNECT_BOUNDS[0]}`);
 const CONNECT_SUM = serviceAt(0, 'connect_seconds_sum');
 const DURATION = serviceAt(0, `duration_seconds_le_${DURATION_BOUNDS[0]}`);
@@ -54,6 +56,8 @@ export interface Count {
   failed(endpoint: number, cause: ConnectFailure): void;
   /** A connection begins (+1) or ceases (−1) to use an endpoint. */
   using(endpoint: number, change: 1 | -1): void;
+  /** Of a service: clients that wait now, and all that ever did. */
+  waiting(service: number, now: number, total: number): void;
   /** Begins at zero again. */
   forget(endpoint: number): void;
   /** All values as they are now; `bytes` is the engine's. */
@@ -111,6 +115,10 @@ export function createCount(): Count {
     },
     using(endpoint, change) {
       add(endpoints, endpoint * endpointFields + E_ACTIVE, change);
+    },
+    waiting(service, now, total) {
+      services[service * serviceFields + WAITING] = now;
+      services[service * serviceFields + WAITED] = total;
     },
     forget(endpoint) {
       live.delete(endpoint);

@@ -1,0 +1,139 @@
+// With overload_policy queue clients wait, unread, for a connection to end: first come, first served, so long and so many.
+import assert from 'node:assert/strict';
+import { freePort } from '../lib/testing/ports.ts';
+import { startBal } from './harness.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine, forEngine } from './harness/engines.ts';
+import { names } from './harness/exchange.ts';
+import { troubles, visits } from './harness/load.ts';
+
+const QUEUE = { overload_policy: 'queue' };
+
+/** As configFor(), each backend with the same limit. */
+function limited(
+  port: number,
+  backends: readonly { readonly host: string; readonly port: number }[],
+  limit: number,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    ...configFor(port, backends, more),
+    backends: backends.map(({ host, port: at }) => ({ host, port: at, max_connections: limit })),
+  };
+}
+
+/** Serves one at a time, which takes a moment, and knows the most that it had at once. */
+function clerk(): { readonly behaviour: Behaviour; most: number } {
+  let live = 0;
+  const its = {
+    most: 0,
+    behaviour(socket: Parameters<Behaviour>[0]) {
+      its.most = Math.max(its.most, ++live);
+      socket.resume();
+      setTimeout(() => {
+        live--;
+        socket.end('served');
+      }, 2);
+    },
+  };
+  return its;
+}
+
+forEachEngine('who finds every backend full waits for the first connection that ends', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: limited(port, [a], 1, { workers: 1, runtime: QUEUE }) });
+  await bal.checked();
+  const first = await connectTo(t, port);
+  await first.send('1');
+  await first.reads(1);
+  const waiting = [];
+  for (const said of ['2', '3', '4']) {
+    const client = await connectTo(t, port);
+    await client.send(said);
+    waiting.push(client);
+    await bal.statusWhen(`${said} waits`, ({ services }) => services?.[0]?.waiting === waiting.length);
+  }
+  const why = await bal.cli('why');
+  assert.match(why.stdout, /3 clients wait for a connection to end/);
+  assert.match(why.stdout, /is up, full/);
+  // The second one in the line goes away and the others are not harmed.
+  waiting[1]?.reset();
+  await bal.statusWhen('it has left', ({ services }) => services?.[0]?.waiting === 2);
+  first.end();
+  assert.equal((await waiting[0]?.reads(1))?.toString(), '2');
+  waiting[0]?.end();
+  assert.equal((await waiting[2]?.reads(1))?.toString(), '4');
+  waiting[2]?.end();
+  const { services } = await bal.statusWhen('all have gone', ({ totals }) => totals?.active_connections === 0);
+  assert.deepEqual([services?.[0]?.waiting, services?.[0]?.waited_total], [0, 3]);
+});
+
+forEachEngine('who waits too long, or comes when too many wait, is reset and counted', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const runtime = { ...QUEUE, queue_timeout_ms: 300, queue_max: 1 };
+  const bal = await startBal(t, { engine, config: limited(port, [a], 1, { workers: 1, runtime }) });
+  await bal.checked();
+  const first = await connectTo(t, port);
+  await first.send('1');
+  await first.reads(1);
+  const patient = await connectTo(t, port);
+  await patient.send('2');
+  await bal.statusWhen('it waits', ({ services }) => services?.[0]?.waiting === 1);
+  const late = await connectTo(t, port);
+  assert.equal((await late.over).how, 'reset');
+  assert.equal((await patient.over).how, 'reset');
+  const { services } = await bal.statusWhen('both are counted', ({ totals }) => totals?.rejected_total === 2);
+  assert.equal(services?.[0]?.waiting, 0);
+  await bal.logged('client.overload');
+});
+
+forEachEngine(
+  'beyond max_concurrent_connections clients wait as well, and survive a reload there',
+  async (t, engine) => {
+    const a = await backend(t, echo);
+    const port = await freePort();
+    const config = configFor(port, [a], {
+      workers: 2,
+      runtime: { ...QUEUE, max_concurrent_connections: 2, queue_timeout_ms: 60_000 },
+    });
+    const bal = await startBal(t, { engine, config });
+    await bal.checked();
+    const inside = [await connectTo(t, port), await connectTo(t, port)];
+    for (const client of inside) {
+      await client.send('1');
+      await client.reads(1);
+    }
+    const waiting = await connectTo(t, port);
+    await waiting.send('2');
+    await bal.statusWhen('it waits', ({ services }) => services?.[0]?.waiting === 1);
+    assert.equal((await bal.cli('graceful')).code, 0);
+    inside[0]?.end();
+    assert.equal((await waiting.reads(1)).toString(), '2');
+  },
+);
+
+forEngine(
+  'native',
+  'a storm through a queue: all are served, never one more than may be, over all workers',
+  async (t, engine) => {
+    const clerks = [clerk(), clerk()];
+    const backends = await Promise.all(clerks.map(({ behaviour }) => backend(t, behaviour)));
+    const port = await freePort();
+    const runtime = { ...QUEUE, queue_timeout_ms: 30_000 };
+    const config = limited(port, backends, 2, { workers: 4, runtime, health_check: { type: 'none' } });
+    const bal = await startBal(t, { engine, config });
+    const counts = await visits(port, names('served'), 2000, { clients: 100 });
+    assert.deepEqual([troubles(counts), counts.ok], [{}, 2000]);
+    assert.deepEqual(
+      clerks.map(({ most }) => most),
+      [2, 2],
+    );
+    const { services } = await bal.statusWhen('nobody waits', ({ services: now }) => now?.[0]?.waiting === 0);
+    assert.ok((services?.[0]?.waited_total ?? 0) > 0);
+  },
+);

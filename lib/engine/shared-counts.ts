@@ -1,0 +1,80 @@
+// How many connections lead to each endpoint, and how many clients of each service wait. Where the workers share memory
+// these are the numbers of all workers, exact; else this worker's own and what was last heard of the others.
+//
+// In shared memory one more is first counted among all and then in this worker's part, and taken back the other way
+// round: whoever dies in between leaves one too many and never one too few, which the primary finds
+// (lib/primary/scoreboard/shared-loads.ts).
+
+import { grown } from '../grown.ts';
+import type { Board } from './scoreboard.ts';
+
+/** By small ids. */
+export interface SharedCounts {
+  /** Those of all workers. */
+  of(id: number): number;
+  /** This worker's. */
+  own(id: number): number;
+  /** Makes room for it. */
+  reserve(id: number): void;
+  /** One more of this worker's; false, and nothing has changed, where all together have `most` already. 0: any number. */
+  take(id: number, most: number): boolean;
+  release(id: number): void;
+  /** What the others have, as last counted. */
+  heard(id: number, others: number): void;
+}
+
+/** In shared memory they are `size` numbers from `at` on; ids beyond are counted as without it. */
+export function createSharedCounts(board: Board | null, at: number, size: number): SharedCounts {
+  const all = board?.all ?? new Int32Array();
+  const part = board?.own ?? new Int32Array();
+  const shared = board === null ? 0 : size;
+  let own = new Int32Array();
+  let others = new Int32Array();
+
+  function of(id: number): number {
+    return id < shared ? (all[at + id] ?? 0) : (own[id] ?? 0) + (others[id] ?? 0);
+  }
+
+  /** Among all; two workers may want the last one at once. */
+  function takeShared(id: number, most: number): boolean {
+    if (most === 0) {
+      Atomics.add(all, at + id, 1);
+    } else {
+      for (let count = Atomics.load(all, at + id); ;) {
+        if (count >= most) return false;
+        const before = Atomics.compareExchange(all, at + id, count, count + 1);
+        if (before === count) break;
+        count = before;
+      }
+    }
+    Atomics.add(part, at + id, 1);
+    return true;
+  }
+
+  return {
+    of,
+    own: (id) => own[id] ?? 0,
+    reserve(id) {
+      own = grown(own, id);
+      others = grown(others, id);
+    },
+    take(id, most) {
+      if (id < shared) {
+        if (!takeShared(id, most)) return false;
+      } else if (most > 0 && of(id) >= most) {
+        return false;
+      }
+      own[id] = (own[id] ?? 0) + 1;
+      return true;
+    },
+    release(id) {
+      own[id] = (own[id] ?? 0) - 1;
+      if (id >= shared) return;
+      Atomics.sub(part, at + id, 1);
+      Atomics.sub(all, at + id, 1);
+    },
+    heard(id, count) {
+      if (id < others.length) others[id] = count;
+    },
+  };
+}

@@ -1,0 +1,72 @@
+// What is counted and written down when a connection is over.
+
+// The binding of a module, not the global: that is looked up anew in every call.
+import { performance } from 'node:perf_hooks';
+
+import type { LogConnections } from '../../config/plan.ts';
+import type { ConnectFailure, EndCode } from '../engine/engine.ts';
+import type { Cause } from '../ipc/reasons.ts';
+import { FAILED, reasonOf } from '../ipc/reasons.ts';
+import type { Endpoints } from './balance/endpoints.ts';
+import type { Connections } from './connections.ts';
+import type { Count } from './report/count.ts';
+import type { FailedTry } from './report/record-buffer.ts';
+import { MAX_TRIED } from './report/record-buffer.ts';
+import type { Records } from './report/records.ts';
+
+const NONE = -1;
+
+interface EndingParts {
+  readonly logConnections: LogConnections;
+  readonly connections: Connections;
+  readonly endpoints: Endpoints;
+  readonly count: Count;
+  readonly records: Records;
+  clientAddress(connection: number): string;
+}
+
+/** To be called while the connection is still known as it was; `cutCause`: what a cut is counted as. */
+type Ended = (
+  connection: number,
+  service: number,
+  end: EndCode,
+  cutCause: Cause,
+  bytesIn: number,
+  bytesOut: number,
+) => void;
+
+export function createEnding(parts: EndingParts): Ended {
+  const { logConnections, connections, endpoints, count, records } = parts;
+
+  /** As a record names them, which names only the first of very many. */
+  function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
+    return [...tried]
+      .slice(0, MAX_TRIED)
+      .map(([endpoint, cause]) => ({ backend: endpoints.all[endpoint]?.name ?? '', cause }));
+  }
+
+  return (connection, service, end, cutCause, bytesIn, bytesOut) => {
+    const now = performance.now();
+    const reason = reasonOf(end, connections.refusal[connection] ?? cutCause);
+    const durationMs = now - (connections.acceptedAt[connection] ?? now);
+    const connectedAt = connections.connectedAt[connection] ?? 0;
+    const endpoint = connections.endpoint[connection] ?? NONE;
+    const tried = connections.tried[connection];
+    count.ended(service, reason, durationMs, connectedAt === 0 ? null : endpoint, bytesOut === 0);
+    if (tried !== undefined && reason === 'connect_failed' && [...tried.values()].includes('local'))
+      count.failedLocally(service);
+    if (logConnections === 'none' || (logConnections === 'failed' && !FAILED.has(reason))) return;
+    records.add({
+      client: parts.clientAddress(connection),
+      service: endpoints.services[service]?.name ?? '',
+      backend: endpoints.all[endpoint]?.name ?? null,
+      attempts: (tried?.size ?? 0) + (endpoint === NONE ? 0 : 1),
+      tried: tried === undefined ? null : failedTries(tried),
+      connectMs: connectedAt === 0 ? null : connectedAt - (connections.startedAt[connection] ?? connectedAt),
+      durationMs,
+      bytesIn,
+      bytesOut,
+      reason,
+    });
+  };
+}
