@@ -16,7 +16,7 @@ export interface SharedCounts {
   own(id: number): number;
   /** Makes room for it. */
   reserve(id: number): void;
-  /** One more of this worker's; false, and nothing has changed, where all together have `most` already. 0: any number. */
+  /** One more of this worker's; false, and nothing has changed, where all have `most` already. 0: any number. */
   take(id: number, most: number): boolean;
   release(id: number): void;
   /** What the others have, as last counted. */
