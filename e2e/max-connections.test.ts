@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
-import { backend, type Behaviour } from './harness/backend.ts';
+import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
+import { clerk } from './harness/clerk.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine, forEngine } from './harness/engines.ts';
@@ -21,23 +22,6 @@ function limited(
     ...configFor(port, backends, more),
     backends: backends.map(({ host, port: at }, i) => ({ host, port: at, max_connections: limits[i] ?? 0 })),
   };
-}
-
-/** Says who it is after a moment, and knows the most connections that it had at once. */
-function crowded(name: string): { readonly behaviour: Behaviour; most: number } {
-  let live = 0;
-  const its = {
-    most: 0,
-    behaviour(socket: Parameters<Behaviour>[0]) {
-      its.most = Math.max(its.most, ++live);
-      socket.resume();
-      setTimeout(() => {
-        live--;
-        socket.end(name);
-      }, 20);
-    },
-  };
-  return its;
 }
 
 forEachEngine('a backend that is full is passed over, and when all are full clients are refused', async (t, engine) => {
@@ -71,7 +55,7 @@ forEachEngine('a backend that is full is passed over, and when all are full clie
 });
 
 forEngine('native', 'never one more, whatever storms in and whichever worker dies', async (t, engine) => {
-  const [first, second] = [crowded('a'), crowded('b')];
+  const [first, second] = [clerk('a', 20), clerk('b', 20)];
   const [a, b] = [await backend(t, first.behaviour), await backend(t, second.behaviour)];
   const spare = await backend(t, named('spare'));
   const port = await freePort();

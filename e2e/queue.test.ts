@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
-import { backend, type Behaviour } from './harness/backend.ts';
+import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
+import { clerk } from './harness/clerk.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine, forEngine } from './harness/engines.ts';
@@ -23,23 +24,6 @@ function limited(
     ...configFor(port, backends, more),
     backends: backends.map(({ host, port: at }) => ({ host, port: at, max_connections: limit })),
   };
-}
-
-/** Serves one at a time, which takes a moment, and knows the most that it had at once. */
-function clerk(): { readonly behaviour: Behaviour; most: number } {
-  let live = 0;
-  const its = {
-    most: 0,
-    behaviour(socket: Parameters<Behaviour>[0]) {
-      its.most = Math.max(its.most, ++live);
-      socket.resume();
-      setTimeout(() => {
-        live--;
-        socket.end('served');
-      }, 2);
-    },
-  };
-  return its;
 }
 
 forEachEngine('who finds every backend full waits for the first connection that ends', async (t, engine) => {
@@ -121,7 +105,7 @@ forEngine(
   'native',
   'a storm through a queue: all are served, never one more than may be, over all workers',
   async (t, engine) => {
-    const clerks = [clerk(), clerk()];
+    const clerks = [clerk('served', 2), clerk('served', 2)];
     const backends = await Promise.all(clerks.map(({ behaviour }) => backend(t, behaviour)));
     const port = await freePort();
     const runtime = { ...QUEUE, queue_timeout_ms: 30_000 };
