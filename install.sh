@@ -331,7 +331,7 @@ uninstall() {
   if [ -d "$home/logs" ] && [ ! -r "$home/logs" ]; then
     fail "the logs in $home/logs cannot be removed" "$not_ours" "$as_owner"
   fi
-  rm -f "$home/config.yaml" "$home/bal.pid" "$home/bal.sock" "$home"/logs/bal*.log "$home/logs/bal.err" ||
+  rm -f "$home/config.yaml" "$home/bal.pid" "$home/bal.sock" "$home/backends.json" "$home/backends.json.aside" "$home"/logs/bal*.log "$home/logs/bal.err" ||
     fail "not all of the configuration and logs in $home can be removed" "$not_ours" "$as_owner"
   rmdir "$home/logs" 2>/dev/null || true
   if [ ! -d "$home" ] || rmdir "$home" 2>/dev/null; then

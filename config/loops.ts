@@ -2,22 +2,35 @@
 // connection goes round until the limit is reached.
 import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
-import { isLoopback, isWildcard } from './host.ts';
+import { canonicalHost, isLoopback, isWildcard } from './host.ts';
 import type { Machine } from './machine.ts';
-import { addressOf } from './plan.ts';
+import { addressOf, type BackendPlan, type ServicePlan } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 
+/** Where a service listens, and where its backends are. */
+interface Stop<S, B> {
+  readonly service: S;
+  readonly listens: Place | null;
+  readonly backends: readonly (Place & { readonly backend: B })[];
+}
+
+interface Place {
+  /** The host in its one spelling (host.ts). */
+  readonly canonical: string;
+  readonly port: number;
+}
+
 /** A backend that is a service of this bal. */
-interface Link {
-  readonly from: ServiceDraft;
-  readonly backend: BackendDraft;
-  readonly to: ServiceDraft;
+interface Link<S, B> {
+  readonly from: S;
+  readonly backend: B;
+  readonly to: S;
 }
 
 /** Each loop once, at the first of its backends in the file; the message names all of them. */
 export function loopsIn({ services }: Draft, machine: Machine): Problem[] {
-  const links = new Map(services.map((from) => [from, linksOf(from, services, machine)]));
-  const told = new Set<Link>();
+  const links = linksIn(services.map(stopOf), machine);
+  const told = new Set<DraftLink>();
   return [...links.values()].flat().flatMap((link) => {
     const loop = told.has(link) ? null : loopThrough(link, links);
     if (loop === null) return [];
@@ -26,22 +39,52 @@ export function loopsIn({ services }: Draft, machine: Machine): Problem[] {
   });
 }
 
-function linksOf(from: ServiceDraft, services: readonly ServiceDraft[], machine: Machine): Link[] {
-  const listening = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
-  return from.backends
-    .filter(({ sound }) => sound)
-    .flatMap((backend) => {
-      const to = listening.find(
-        ({ port, canonical }) => port.value === backend.port.value && reaches(backend.canonical, canonical, machine),
-      );
-      return to === undefined ? [] : [{ from, backend, to }];
+/** The services that one leads through, back to itself, when this backend is added to it; null: it does not. */
+export function loopBy(
+  added: BackendPlan,
+  to: string,
+  services: readonly ServicePlan[],
+  machine: Machine,
+): readonly string[] | null {
+  const stops = services.map((service) => ({
+    service: service.name,
+    listens: { canonical: canonicalHost(service.bindAddress), port: service.port },
+    backends: [...service.backends, ...(service.name === to ? [added] : [])].map((backend) => ({
+      backend,
+      canonical: canonicalHost(backend.host),
+      port: backend.port,
+    })),
+  }));
+  const links = linksIn(stops, machine);
+  const link = links.get(to)?.find(({ backend }) => backend === added);
+  const loop = link === undefined ? null : loopThrough(link, links);
+  return loop === null ? null : [to, ...loop.map((part) => part.to)];
+}
+
+function stopOf(service: ServiceDraft): Stop<ServiceDraft, BackendDraft> {
+  const { port, bindAddress, canonical, backends } = service;
+  return {
+    service,
+    listens: port.sound && bindAddress.sound ? { canonical, port: port.value } : null,
+    backends: backends
+      .filter(({ sound }) => sound)
+      .map((backend) => ({ backend, canonical: backend.canonical, port: backend.port.value })),
+  };
+}
+
+function linksIn<S, B>(stops: readonly Stop<S, B>[], machine: Machine): Map<S, readonly Link<S, B>[]> {
+  const linksOf = ({ service: from, backends }: Stop<S, B>): Link<S, B>[] =>
+    backends.flatMap(({ backend, canonical, port }) => {
+      const to = stops.find(({ listens }) => listens?.port === port && reaches(canonical, listens.canonical, machine));
+      return to === undefined ? [] : [{ from, backend, to: to.service }];
     });
+  return new Map(stops.map((stop) => [stop.service, linksOf(stop)]));
 }
 
 /** The shortest way from the link back to its own service, the link first; null when there is none. */
-function loopThrough(link: Link, links: ReadonlyMap<ServiceDraft, readonly Link[]>): Link[] | null {
-  const seen = new Set<ServiceDraft>([link.to]);
-  let ways: Link[][] = [[link]];
+function loopThrough<S, B>(link: Link<S, B>, links: ReadonlyMap<S, readonly Link<S, B>[]>): Link<S, B>[] | null {
+  const seen = new Set<S>([link.to]);
+  let ways: Link<S, B>[][] = [[link]];
   while (ways.length > 0) {
     const back = ways.find((way) => way.at(-1)?.to === link.from);
     if (back !== undefined) return back;
@@ -56,7 +99,9 @@ function loopThrough(link: Link, links: ReadonlyMap<ServiceDraft, readonly Link[
   return null;
 }
 
-function problemOf({ from, backend, to }: Link, loop: readonly Link[]): Problem {
+type DraftLink = Link<ServiceDraft, BackendDraft>;
+
+function problemOf({ from, backend, to }: DraftLink, loop: readonly DraftLink[]): Problem {
   const { mark } = backend.host;
   if (loop.length === 1) {
     const message = `a loop: ${textOf(backend)} is where bal itself listens`;

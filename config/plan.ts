@@ -58,6 +58,11 @@ export interface BackendPlan {
   readonly maxConnections: number;
 }
 
+/** One of which nothing else is written. */
+export function plainBackend(host: string, port: number): BackendPlan {
+  return { host, port, address: addressOf(host, port), weight: 1, backup: false, maxConnections: 0 };
+}
+
 export interface ServicePlan {
   readonly name: string;
   /** As written: an IPv4 or IPv6 literal, or a name that the primary resolves before it binds. */

@@ -8,7 +8,7 @@ import { RuntimeSchema } from './runtime.ts';
 const MAX_SERVICES = 64;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
-const MAX_WEIGHT = 256;
+export const MAX_WEIGHT = 256;
 
 /** Of the keys that have one for every machine and number of backends. */
 export const DEFAULTS = {

@@ -17,11 +17,11 @@ import { at, hasKeys, type Json, onlyJson, textAt, words } from '../lib/testing/
 const STATUS = words(`
   running pid config_path bind_address port method backend_total backend_reachable backends
   active_connections last_check_time protection_mode version engine uptime_ms generation services
-  workers totals log
+  workers totals log live_changes
 `);
 const BACKEND = words(`
   address reachable state active_connections last_check_time counters connections_total bytes_in
-  bytes_out cooldown_ms weight backup max_connections
+  bytes_out cooldown_ms weight backup max_connections administrative administrative_since
 `);
 const SERVICE = words(`
   name bind_address port method backend_total backend_reachable backends active_connections
@@ -149,7 +149,17 @@ test('graceful --json and its failure without a bal', async (t) => {
   const a = await backend(t, echo);
   const bal = await startBal(t, { config: configFor(await freePort(), [a]) });
   const done = onlyJson((await bal.cli('graceful', '--json')).stdout);
-  const keys = ['ok', 'generation', 'changed', 'unchangeable', 'workers_replaced', 'duration_ms', 'problem', 'errors'];
+  const keys = [
+    'ok',
+    'generation',
+    'changed',
+    'unchangeable',
+    'live_changes',
+    'workers_replaced',
+    'duration_ms',
+    'problem',
+    'errors',
+  ];
   hasKeys(done, keys, 'graceful');
   await bal.stop();
   const none = await bal.cli('graceful', '--json');

@@ -157,6 +157,7 @@ const ROOMS = {
     'upstream/health',
     'upstream',
     'snapshot',
+    'live',
     'reload',
     'views',
     '.',

@@ -64,12 +64,12 @@ test('the table of commands has every command with its options', () => {
   });
   const written = Object.fromEntries(rows);
   const spelled = Object.fromEntries(
-    Object.entries(COMMANDS).map(([name, { flags, argument }]) => {
+    Object.entries(COMMANDS).map(([name, { flags, words }]) => {
       const options = flags.map((flag) => {
         const { short, value } = FLAGS[flag];
         return `${short === null ? '' : `-${short}/`}--${flag}${value === null ? '' : ` ${value.toUpperCase()}`}`;
       });
-      return [name, argument === null ? options : [`[${argument.toUpperCase()}]`, ...options]];
+      return [name, [...words.map((word) => `[${word.toUpperCase()}]`), ...options]];
     }),
   );
   assert.deepEqual(written, spelled);
@@ -138,6 +138,7 @@ test('the keys of the JSON documents and the metrics are those that a running ba
   const bal = await startBal(t, { config });
   const json = async (...args: string[]): Promise<unknown> => JSON.parse((await bal.cli(...args)).stdout);
   await bal.checked();
+  assertKeys('`backend --json`', await json('backend', 'weight', target.address, '2', '--json'));
   assertKeys('`status --json`', await json('status', '--json'));
   assertKeys('`why --json`', await json('why', '--json'));
   assertKeys('`events --json`', await json('events', '--json'));
@@ -192,6 +193,7 @@ test('the table of paths is that of the admin listener, and the one of files tha
     config: configFor(await freePort(), [target], { admin: `127.0.0.1:${admin}` }),
     daemon: true,
   });
+  await bal.cli('backend', 'drain', target.address);
   const { error }: { error: string } = JSON.parse(await (await fetch(`http://127.0.0.1:${admin}/nothing`)).text());
   const known = /; try (.*)$/.exec(error)?.[1]?.split(', ') ?? [];
   assert.deepEqual(new Set(namesIn(WATCHING, 'Admin listener')), new Set(known));

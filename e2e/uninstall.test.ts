@@ -22,13 +22,13 @@ test('--uninstall removes the program and keeps configuration and logs; --purge 
   const place = await installed(t);
   const own = join(place.home, '.bal');
   mkdirSync(join(own, 'logs'), { recursive: true });
-  for (const file of ['config.yaml', 'logs/bal.1.log', 'logs/bal.err', 'notes.txt'])
+  for (const file of ['config.yaml', 'backends.json', 'logs/bal.1.log', 'logs/bal.err', 'notes.txt'])
     writeFileSync(join(own, file), file);
   const kept = await place.install(['--uninstall']);
   assert.equal(kept.code, 0, kept.stderr);
   assert.ok(kept.stdout.includes(`Configuration and logs stay in ${own}`));
   assert.ok(!existsSync(place.lib) && !existsSync(place.link));
-  assert.deepEqual(readdirSync(own).sort(), ['config.yaml', 'logs', 'notes.txt']);
+  assert.deepEqual(readdirSync(own).sort(), ['backends.json', 'config.yaml', 'logs', 'notes.txt']);
 
   const purged = await place.install(['--uninstall', '--purge']);
   assert.equal(purged.code, 0, purged.stderr);

@@ -8,13 +8,21 @@ export interface Home {
   readonly pidFile: string;
   readonly socket: string;
   readonly logDir: string;
+  /** What `bal backend` has changed in the running instance. */
+  readonly backendsFile: string;
 }
 
 /** `$BAL_HOME`, else `~/.bal`; always absolute, so that it survives a change of directory. */
 export function home(environment: NodeJS.ProcessEnv = process.env): Home {
   const configured = environment['BAL_HOME'];
   const dir = resolve(configured === undefined || configured === '' ? join(homedir(), '.bal') : configured);
-  return { dir, pidFile: join(dir, 'bal.pid'), socket: join(dir, 'bal.sock'), logDir: join(dir, 'logs') };
+  return {
+    dir,
+    pidFile: join(dir, 'bal.pid'),
+    socket: join(dir, 'bal.sock'),
+    logDir: join(dir, 'logs'),
+    backendsFile: join(dir, 'backends.json'),
+  };
 }
 
 /**

@@ -13,7 +13,9 @@ const NONE: Options = {
   daemon: false,
   now: false,
   follow: false,
-  argument: null,
+  wait: false,
+  service: null,
+  words: [],
   timeoutMs: null,
 };
 
@@ -32,8 +34,11 @@ const right: readonly (readonly [line: string, command: string, options: Partial
   ['stop --timeout 10', 'stop', { timeoutMs: 10_000 }],
   ['stop --timeout=1.5m', 'stop', { timeoutMs: 90_000 }],
   ['graceful --json', 'graceful', { json: true }],
-  ['why 10.0.0.7:5432', 'why', { argument: '10.0.0.7:5432' }],
+  ['why 10.0.0.7:5432', 'why', { words: ['10.0.0.7:5432'] }],
   ['events -f', 'events', { follow: true }],
+  ['backend', 'backend', {}],
+  ['backend drain a:1 --wait --timeout 5s', 'backend', { words: ['drain', 'a:1'], wait: true, timeoutMs: 5000 }],
+  ['backend weight a:1 5 --service db', 'backend', { words: ['weight', 'a:1', '5'], service: 'db' }],
 ];
 for (const [line, command, options] of right) {
   test(`bal ${line}`, () => {

@@ -15,8 +15,10 @@ export interface Options {
   daemon: boolean;
   now: boolean;
   follow: boolean;
-  /** The word after the command, where it takes one. */
-  argument: string | null;
+  wait: boolean;
+  service: string | null;
+  /** The words after the command, no more than it takes. */
+  words: readonly string[];
   /** null: as configured. */
   timeoutMs: number | null;
 }
@@ -41,7 +43,8 @@ export function readArguments(argv: readonly string[]): Request {
     if (fault !== null) return wrong(fault);
     seen.set(name, value);
   }
-  const [argument, extra] = command !== null && COMMANDS[command].argument !== null ? rest : [undefined, ...rest];
+  const most = command === null ? 0 : COMMANDS[command].words.length;
+  const extra = rest[most];
   if (extra !== undefined)
     return wrong(`unexpected argument ${quote(extra)}; 'bal ${word} --help' tells what it takes`);
   if (seen.has('help')) return { kind: 'help', command };
@@ -49,13 +52,13 @@ export function readArguments(argv: readonly string[]): Request {
   if (command === null) {
     return wrong(`no command; one of ${Object.keys(COMMANDS).join(', ')} (see 'bal --help')`);
   }
-  return withOptions(command, seen, argument ?? null);
+  return withOptions(command, seen, rest);
 }
 
 function withOptions(
   command: CommandName,
   seen: ReadonlyMap<string, string | undefined>,
-  argument: string | null,
+  rest: readonly string[],
 ): Request {
   const timeout = seen.get('timeout');
   const timeoutMs = timeout === undefined ? null : milliseconds(timeout);
@@ -73,7 +76,9 @@ function withOptions(
     daemon: seen.has('daemon'),
     now: seen.has('now'),
     follow: seen.has('follow'),
-    argument,
+    wait: seen.has('wait'),
+    service: seen.get('service') ?? null,
+    words: rest,
     timeoutMs,
     ...(config !== undefined && { config }),
   };

@@ -17,9 +17,12 @@ export const FLAGS = {
   timeout: {
     short: null,
     value: 'duration',
-    about: 'How long connections may take to finish: 10 or 10s, 500ms, 2m (default: drain_timeout_ms)',
+    about:
+      'How long connections may take to finish: 10 or 10s, 500ms, 2m (stop: else drain_timeout_ms; drain: else as long as they like)',
   },
   now: { short: null, value: null, about: 'Cut all connections at once' },
+  service: { short: null, value: 'name', about: 'Which service is meant, where several have that backend' },
+  wait: { short: null, value: null, about: 'With drain: return when it has no connection any more' },
   follow: { short: 'f', value: null, about: 'Stay, and show each event as it happens' },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -28,8 +31,8 @@ export type FlagName = keyof typeof FLAGS;
 export interface CommandInfo {
   readonly about: string;
   readonly flags: readonly FlagName[];
-  /** What an argument that is no option stands for; null when the command takes none. */
-  readonly argument: string | null;
+  /** What the arguments stand for that are no options. */
+  readonly words: readonly string[];
   /** Exit codes in words. */
   readonly exit: string;
   readonly examples: readonly string[];
@@ -39,7 +42,7 @@ export const COMMANDS = {
   check: {
     about: 'Check the configuration; touches no network',
     flags: ['config', 'json', 'verbose', 'strict'],
-    argument: null,
+    words: [],
     exit: '0 valid; 1 errors, or warnings with --strict',
     examples: [
       'bal check',
@@ -50,56 +53,70 @@ export const COMMANDS = {
   doctor: {
     about: 'Check what bal needs at run time: port, limits, backends, disk, the running instance',
     flags: ['config', 'json', 'verbose', 'brief'],
-    argument: null,
+    words: [],
     exit: '0 ok or warnings; 1 something critical',
     examples: ['bal doctor', 'bal doctor --verbose', 'bal doctor --json'],
   },
   status: {
     about: 'Show the running instance: backends, connections, workers',
     flags: ['config', 'json', 'verbose', 'brief'],
-    argument: null,
+    words: [],
     exit: '0 every service has a reachable backend; 1 degraded; 3 not running',
     examples: ['bal status', 'bal status --json', 'bal status --brief'],
   },
   start: {
     about: 'Start in the foreground, or as a daemon',
     flags: ['config', 'daemon'],
-    argument: null,
+    words: [],
     exit: '0 started (in the foreground: stopped again); 1 cannot start',
     examples: ['bal start', 'bal start -d', 'bal start -d --config /etc/bal/config.yaml'],
   },
   stop: {
     about: 'Stop: no new connections, let those that are open finish, wait until it is over',
     flags: ['timeout', 'now'],
-    argument: null,
+    words: [],
     exit: '0 stopped; 1 could not be stopped; 3 not running',
     examples: ['bal stop', 'bal stop --timeout 5s', 'bal stop --now'],
   },
   graceful: {
     about: 'Reload the configuration; no connection is refused or cut',
     flags: ['json'],
-    argument: null,
+    words: [],
     exit: '0 reloaded; 1 refused, nothing has changed; 3 not running',
     examples: ['bal graceful', 'bal graceful --json'],
   },
   why: {
     about: 'Say why: the verdict on every service and backend, its evidence, and what will end it',
     flags: ['json'],
-    argument: 'backend',
+    words: ['backend'],
     exit: '0 all is well; 1 something is not; 3 not running',
     examples: ['bal why', 'bal why 10.0.0.7:5432', 'bal why --json'],
   },
   events: {
     about: 'Show what happened: backends up and down, reloads, protection, workers, refused clients',
     flags: ['follow', 'json'],
-    argument: null,
+    words: [],
     exit: '0 shown; 1 no answer; 3 not running',
     examples: ['bal events', 'bal events -f', 'bal events --json'],
+  },
+  backend: {
+    about: 'List backends; drain, weigh and reset them while bal runs, and take them back',
+    flags: ['service', 'timeout', 'wait', 'json'],
+    words: ['action', 'address', 'weight'],
+    exit: '0 done, or so already; 1 refused, nothing has changed; 3 not running',
+    examples: [
+      'bal backend',
+      'bal backend drain 10.0.0.7:5432 --wait   # no new connections; returns when the last one has ended',
+      'bal backend drain 10.0.0.7:5432 --timeout 10m',
+      'bal backend ready 10.0.0.7:5432',
+      'bal backend weight 10.0.0.7:5432 5',
+      'bal backend reset 10.0.0.7:5432   # ends what is open',
+    ],
   },
   top: {
     about: 'Watch services, backends and workers live; q quits, s sorts, arrows scroll',
     flags: [],
-    argument: null,
+    words: [],
     exit: '0 ended by the operator; 1 no answer; 3 not running',
     examples: ['bal top', 'bal top | head -20   # plain text when it is no terminal'],
   },

@@ -1,6 +1,7 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { formatProblem, type Problem } from '../../config/problem.ts';
-import { changeText, drainingText } from '../control/facts.ts';
+import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
+import type { LiveChanges } from '../control/backends.ts';
 import type { ReloadVerdict } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -41,6 +42,13 @@ function success(verdict: ReloadVerdict, io: Io): void {
   if (verdict.changed.length === 0) io.out('  the configuration is the same as before');
   if (verdict.unchangeable.length > 0) io.out('not changed, because that needs a restart:');
   for (const change of verdict.unchangeable) io.out(`  ${changeText(change)}`);
+  const changes: LiveChanges | undefined = verdict.live_changes;
+  const kept = liveChangeLines(changes?.kept);
+  if (kept.length > 0) io.out("kept beside the file, by 'bal backend':");
+  for (const line of kept) io.out(`  ${line}`);
+  const dropped = liveChangeLines(changes?.dropped);
+  if (dropped.length > 0) io.out("not kept, by 'bal backend':");
+  for (const [i, line] of dropped.entries()) io.out(`  ${line}: ${changes?.dropped[i]?.why ?? ''}`);
   const old = drainingText(verdict.draining);
   if (old !== null) io.out(old);
 }
@@ -63,6 +71,7 @@ const noVerdict = {
   generation: null,
   changed: [],
   unchangeable: [],
+  live_changes: { kept: [], dropped: [] },
   workers_replaced: 0,
   draining: null,
   duration_ms: 0,

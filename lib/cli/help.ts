@@ -6,8 +6,8 @@ import { COMMANDS, FLAGS, type CommandName, type Flag } from './commands.ts';
 /** Prints to stdout. */
 export function printHelp(command: CommandName | null): void {
   const cli = cac('bal');
-  for (const [name, { about, flags, argument, exit, examples }] of Object.entries(COMMANDS)) {
-    const added = cli.command(name, about).usage(`${name}${argument === null ? '' : ` [${argument}]`} [options]`);
+  for (const [name, { about, flags, words, exit, examples }] of Object.entries(COMMANDS)) {
+    const added = cli.command(name, about).usage(`${[name, ...words.map((word) => `[${word}]`)].join(' ')} [options]`);
     for (const flag of flags) added.option(spelling(flag, FLAGS[flag]), FLAGS[flag].about);
     for (const example of [...examples, '', `Exit code: ${exit}`]) added.example(example === '' ? '' : `  ${example}`);
   }

@@ -18,10 +18,16 @@ export const PATIENCE_MS = 2500;
 /** An instance that starts or ends has a PID file without a socket for a moment. */
 const MOMENT_MS = 1000;
 
-export async function reach(at: Home, method: 'GET' | 'POST', path: string, timeoutMs: number): Promise<Reached> {
+export async function reach(
+  at: Home,
+  method: 'GET' | 'POST',
+  path: string,
+  timeoutMs: number,
+  body?: unknown,
+): Promise<Reached> {
   const giveUp = performance.now() + MOMENT_MS;
   for (;;) {
-    const answer = await request(at.socket, method, path, undefined, timeoutMs);
+    const answer = await request(at.socket, method, path, body, timeoutMs);
     const found = judge(answer, readPidFile(at.pidFile), at);
     const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
     if (!maybeBetween || performance.now() > giveUp) return found;

@@ -1,7 +1,7 @@
 // A status as a person reads it.
 import { addressWithShare } from '../control/share.ts';
 import { addressOf } from '../../config/plan.ts';
-import { drainingText } from '../control/facts.ts';
+import { drainingText, liveChangeLines } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import { failuresText } from '../control/recent.ts';
 import type { Io } from './command.ts';
@@ -40,6 +40,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     '',
     ...totals(now),
     ...drainingLine(now),
+    ...changedLive(now, io),
     ...(verbose ? ['', ...workerLines(now.workers, io)] : []),
   ];
 }
@@ -130,6 +131,12 @@ function totals({ totals, max_connections }: Status): string[] {
 function drainingLine({ draining }: Status): string[] {
   const text = drainingText(draining);
   return text === null ? [] : [`draining: ${text}`];
+}
+
+function changedLive({ live_changes }: Status, io: Io): string[] {
+  const lines = liveChangeLines(live_changes);
+  if (lines.length === 0) return [];
+  return [paint(io, 'yellow', "changed by 'bal backend', and not in the file:"), ...lines.map((line) => `  ${line}`)];
 }
 
 function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {

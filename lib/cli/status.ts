@@ -61,6 +61,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     draining: null,
     totals: null,
     log: null,
+    live_changes: [],
   };
 }
 

@@ -1,6 +1,6 @@
 // `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
 
-import { drainingText } from '../control/facts.ts';
+import { drainingText, sinceText } from '../control/facts.ts';
 import type { RecentStatus } from '../control/protocol.ts';
 import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/why.ts';
 import { failuresText } from '../control/recent.ts';
@@ -20,12 +20,13 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
     else printDiagnosis(io, problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
-  const chosen = select(reached.body, options.argument);
+  const [backend = null] = options.words;
+  const chosen = select(reached.body, backend);
   if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
   if (options.json) json(io, chosen);
-  else for (const line of lines(chosen, options.argument === null, io)) io.out(line);
+  else for (const line of lines(chosen, backend === null, io)) io.out(line);
   const isWell = ({ problem, backends }: ServiceWhy): boolean =>
-    backends.every((backend) => backend.problem === null) && (options.argument !== null || problem === null);
+    backends.every((backend) => backend.problem === null) && (backend !== null || problem === null);
   return chosen.services.every(isWell) ? 0 : 1;
 }
 
@@ -47,7 +48,7 @@ function lines({ services, draining }: Why, whole: boolean, io: Io): string[] {
 function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
   const known = all.services.flatMap(({ backends }) => backends.map(({ address }) => address));
   const problem = {
-    what_happened: `no service has a backend ${options.argument ?? ''}`,
+    what_happened: `no service has a backend ${options.words[0] ?? ''}`,
     why_likely: 'it is misspelt, or the running configuration is an older one',
     do_this_now: `name one of: ${known.join(', ')}`,
   };
@@ -85,10 +86,12 @@ function serviceLines(
   ];
 }
 
-function backendLines({ address, state, verdict, problem, recent, evidence, ends_when }: BackendWhy, io: Io): string[] {
+function backendLines(backend: BackendWhy, io: Io): string[] {
+  const { address, state, verdict, problem, recent, evidence, ends_when, live_changes } = backend;
   const colour = verdict === 'in_use' || verdict === 'spare' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
   return [
     `  ${address} is ${state}, ${paint(io, colour, verdict.replaceAll('_', ' '))}`,
+    ...(live_changes ?? []).map((change) => `    ${sinceText(change)}, by 'bal backend'`),
     ...evidence.map((item) => `    ${evidenceText(item)}`),
     ...recentLines(recent, 'connection', '    '),
     ...(problem === null ? [] : tripletLines(problem, '    ')),

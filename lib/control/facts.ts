@@ -1,7 +1,8 @@
 // Facts as they fit on a line, for every place that shows them. Pure, and fit for a browser.
 
 import type { Change } from '../../config/diff.ts';
-import { counted } from '../units.ts';
+import { counted, duration } from '../units.ts';
+import type { LiveChange } from './backends.ts';
 import type { DrainingStatus, EventRecord } from './protocol.ts';
 
 /** `key=value` for plain values, and what a reload has changed. */
@@ -25,6 +26,21 @@ export function drainingText(draining: DrainingStatus | null | undefined): strin
   const where = `in ${counted(workers, 'old worker')}${generations > 1 ? ` of ${generations} generations` : ''}`;
   const end = `until ${connections === 1 ? 'it ends' : 'they end'}`;
   return `${what} ${where}, ${until === null ? end : `${end}, and no longer than ${until}`}`;
+}
+
+/** `drained since 2026-01-01T00:00:00.000Z (5 min ago)`. */
+export function sinceText({ text, since }: Pick<LiveChange, 'text' | 'since'>, now = Date.now()): string {
+  return `${text} since ${since} (${duration(Math.max(0, now - Date.parse(since)))} ago)`;
+}
+
+/** With the backend that it is about. */
+function liveChangeText(change: LiveChange): string {
+  return `${change.service} ${change.address}: ${sinceText(change)}`;
+}
+
+/** One line each; a bal of another version does not say. */
+export function liveChangeLines(changes: readonly LiveChange[] | undefined): string[] {
+  return (changes ?? []).map((change) => liveChangeText(change));
 }
 
 function isChange(value: unknown): value is Change {

@@ -6,9 +6,11 @@
 //   GET  /events             → EventRecord[], oldest first
 //   GET  /events/follow      → the same as lines (NDJSON), then each new one
 //   POST /reload             → ReloadVerdict
+//   POST /backends BackendRequest → BackendVerdict (backends.ts)
 //   POST /stop   StopRequest → lines of StopProgress (NDJSON) until the primary is about to exit
 
 import type { Change } from '../../config/diff.ts';
+import type { Administrative, LiveChange, LiveChanges } from './backends.ts';
 
 export interface CheckCounters {
   readonly timeout: number;
@@ -52,11 +54,14 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** What is left of the cool-down. */
   readonly cooldown_ms: number | null;
-  /** As configured; null where it has left the configuration. */
+  /** As configured, or as `bal backend weight` has set it; null where it has left the configuration. */
   readonly weight: number | null;
   readonly backup: boolean | null;
   /** 0: any number. */
   readonly max_connections: number | null;
+  /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as the file says. */
+  readonly administrative: Administrative;
+  readonly administrative_since: string | null;
   readonly recent: RecentStatus | null;
 }
 
@@ -157,6 +162,8 @@ export interface Status {
   readonly draining: DrainingStatus | null;
   readonly totals: TotalsStatus | null;
   readonly log: LogStatus | null;
+  /** What `bal backend` has changed and the file does not say. */
+  readonly live_changes: readonly LiveChange[];
 }
 
 /** Whether clients should be sent here: the answer of `/readyz`. */
@@ -173,6 +180,8 @@ export interface ReloadVerdict {
   /** What differs in the file but needs a restart. */
   readonly unchangeable: readonly Change[];
   readonly workers_replaced: number;
+  /** What `bal backend` had changed: what holds beside the file, and what does not any more. */
+  readonly live_changes: LiveChanges;
   /** What goes on in old workers, those of earlier reloads included. */
   readonly draining: DrainingStatus | null;
   readonly duration_ms: number;

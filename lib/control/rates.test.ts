@@ -20,6 +20,8 @@ function status(connections: number, bytes: number): Status {
     weight: 1,
     max_connections: 0,
     backup: false,
+    administrative: 'ready' as const,
+    administrative_since: null,
     recent: null,
   };
   const none = unknownStatus(true, 1);

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Plan } from '../../config/plan.ts';
+import { backendRequest, type BackendRequest, type BackendVerdict } from './backends.ts';
 import { listenPrivately } from './listen.ts';
 import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
 import type { Why } from './why.ts';
@@ -15,6 +16,7 @@ export interface ControlHandlers {
   /** The configuration in use. */
   plan(): Promise<Plan>;
   reload(): Promise<ReloadVerdict>;
+  backends(request: BackendRequest): Promise<BackendVerdict>;
   why(): Promise<Why>;
   readonly events: EventSource;
   /** `progress` may be called any number of times until the promise settles; the primary exits afterwards. */
@@ -22,6 +24,7 @@ export interface ControlHandlers {
 }
 
 const MAX_CLIENTS = 64;
+const BACKEND_REQUEST = '{"action": …, "address": …}, for "weight" also "weight"';
 const SEND_MS = 5000;
 const CLOSE_MS = 1000;
 /** How often a stop that drains shows that it is alive: an empty line, which the client ignores. */
@@ -103,6 +106,15 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
       method: 'POST',
       path: '/reload',
       handle: async (_body, response) => sendJson(response, 200, await handlers.reload()),
+    },
+    {
+      method: 'POST',
+      path: '/backends',
+      handle: async (body, response) => {
+        const request = backendRequest(body);
+        if (request === null) return sendError(response, 400, `expected ${BACKEND_REQUEST}`);
+        return sendJson(response, 200, await handlers.backends(request));
+      },
     },
     {
       method: 'POST',

@@ -2,14 +2,16 @@
 
 import type { BackendStatus } from './protocol.ts';
 
-/** `10.0.0.1:80`, `10.0.0.1:80 weight 3`, `10.0.0.1:80 backup`, `10.0.0.1:80 at most 200`. */
+/** `10.0.0.1:80`, `10.0.0.1:80 weight 3`, `10.0.0.1:80 backup`, `10.0.0.1:80 at most 200`, `10.0.0.1:80 drained`. */
 export function addressWithShare({
   address,
   weight,
   backup,
   max_connections: most,
-}: Pick<BackendStatus, 'address' | 'weight' | 'backup' | 'max_connections'>): string {
+  administrative,
+}: Pick<BackendStatus, 'address' | 'weight' | 'backup' | 'max_connections' | 'administrative'>): string {
   const share = (weight ?? 1) === 1 ? '' : ` weight ${weight}`;
   const limit = (most ?? 0) === 0 ? '' : ` at most ${most}`;
-  return `${address}${share}${backup === true ? ' backup' : ''}${limit}`;
+  const taken = administrative === 'drained' ? ' drained' : '';
+  return `${address}${share}${backup === true ? ' backup' : ''}${limit}${taken}`;
 }

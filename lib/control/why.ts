@@ -1,5 +1,6 @@
 // The answer to `why`: what is true of each service and backend, and what speaks for it.
 
+import type { LiveChange } from './backends.ts';
 import type { BackendStateName, RecentStatus, ProtectionStatus, Diagnosis, DrainingStatus } from './protocol.ts';
 
 /** Equal results in a row. */
@@ -16,7 +17,7 @@ export interface BackendWhy {
   readonly address: string;
   readonly state: BackendStateName;
   /** Whether new clients are sent there, and if not, why not. */
-  readonly verdict: 'in_use' | 'full' | 'spare' | 'no_weight' | 'cooling_down' | 'out' | 'draining';
+  readonly verdict: 'in_use' | 'full' | 'spare' | 'drained' | 'no_weight' | 'cooling_down' | 'out' | 'draining';
   /** Null when all is well. */
   readonly problem: Diagnosis | null;
   readonly recent: RecentStatus;
@@ -24,6 +25,8 @@ export interface BackendWhy {
   readonly evidence: readonly EvidenceStatus[];
   /** What will bring it back; null when it is in use. */
   readonly ends_when: string | null;
+  /** What `bal backend` has changed of it and the file does not say. */
+  readonly live_changes: readonly LiveChange[];
 }
 
 export interface ServiceWhy {

@@ -5,7 +5,7 @@
 //   snapshot (first one: before any listen)
 //   listen  + bound handle                    listening | listen_failed, one for each listen
 //   permits, recall                             ask, returned
-//   report                                    counters (also twice a second by itself: the heartbeat)
+//   report, reset                             counters (also twice a second by itself: the heartbeat)
 //   drain                                     connect_failed, log, records_dropped, drained (the last message)
 //
 // Records of connections are no messages: they go over a pipe (records.ts).
@@ -24,6 +24,8 @@ export type ToWorker =
   /** Another worker has none left: give back all idle permits of `pool`, answer `returned` even when there are none, and be thrifty. */
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
+  /** Cut what leads to this endpoint, also while draining. */
+  | { readonly kind: 'reset'; readonly endpoint: number }
   /**
    * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs for a stop, its reloadDrainMs
    * for a reload, 0: cut at once), send `drained`, exit. May come again; lib/drain.ts says which time counts then. `why` is

@@ -15,6 +15,7 @@ export const REASONS = [
   'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
+  'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -28,6 +29,7 @@ export const BACKEND_REASONS = [
   'idle',
   'drain',
   'stopped',
+  'operator',
 ] as const satisfies readonly Reason[];
 
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
@@ -39,10 +41,11 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'overload',
   'drain',
   'stopped',
+  'operator',
 ]);
 
 /** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
-export type Cause = Extract<Reason, 'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped'>;
+export type Cause = Extract<Reason, 'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator'>;
 
 /** `cause` is what the policy knows of a refusal or a cut. */
 export function reasonOf(end: EndCode, cause: Cause): Reason {

@@ -47,6 +47,8 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     weight: 1,
     max_connections: 0,
     backup: false,
+    administrative: 'ready' as const,
+    administrative_since: null,
     recent: null,
   };
   const service = {

@@ -19,6 +19,8 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     weight: 1,
     max_connections: 0,
     backup: false,
+    administrative: 'ready' as const,
+    administrative_since: null,
     recent: null,
   };
 }

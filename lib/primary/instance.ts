@@ -2,16 +2,19 @@
 // totals are put together. What belongs to the process itself (PID file, signals, control socket) is the
 // supervisor's.
 
+import { thisMachine } from '../../config/machine.ts';
 import type { Plan, ServicePlan } from '../../config/plan.ts';
+import type { BackendRequest, BackendVerdict } from '../control/backends.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
-import type { DrainLimits } from '../drain.ts';
 import type { AdminListener } from './listen/admin-listener.ts';
-import type { Generation } from './workers/fleet.ts';
 import { createFleet } from './workers/fleet.ts';
 import { createGenerations } from './reload/generations.ts';
-import type { Binding, BoundListener } from './listen/listening.ts';
 import { createListening } from './listen/listening.ts';
+import { generationsOf } from './generation.ts';
+import { createLive } from './live/live.ts';
+import { effectivePlan, settle } from './live/overrides.ts';
+import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
 import { createRoute } from './route.ts';
 import type { RootLog } from './log/log.ts';
@@ -20,13 +23,11 @@ import { reload } from './reload/reload.ts';
 import { createServices } from './upstream/services.ts';
 import { createPermitBook } from './limits/permits.ts';
 import { createStatistics } from './stats/statistics.ts';
-import type { EndpointName, Registry } from './registry.ts';
+import type { EndpointName } from './registry.ts';
 import { createRegistry, endpointKey } from './registry.ts';
-import { assignmentFor } from './snapshot/assignment.ts';
 import { createPublisher } from './snapshot/publisher.ts';
 import { backendSum, instanceSum, workerSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
-import type { WorkerListener } from './workers/worker-process.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis };
@@ -35,17 +36,22 @@ export interface Instance extends Observed {
   start(): Promise<StartResult>;
   /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
   reload(): Promise<ReloadVerdict>;
+  /** What `bal backend` asks for. Reloads and changes take turns. */
+  change(request: BackendRequest): Promise<BackendVerdict>;
   /** Resolves when the last worker is gone, with the connections that were cut. Again, with less time, to hurry. */
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }
 
 const PROGRESS_MS = 200;
 
-export function createInstance(first: Plan, log: RootLog, admin: AdminListener): Instance {
+export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: AdminListener): Instance {
+  const settled = settle(file, kept.overrides, thisMachine());
+  const first = effectivePlan(file, settled.kept);
   const generations = createGenerations();
   const state: InstanceState = {
     phase: 'starting',
     plan: first,
+    filePlan: file,
     generation: generations.add(first),
     reloads: 0,
     lastReload: true,
@@ -73,23 +79,34 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   });
   route.connect({ generations, registry, services, permits, statistics, publisher, forget, forgetBackends });
 
-  function generationOf(number: number, plan: Plan, binding: Binding): Generation {
-    return {
-      number,
-      workers: plan.workers,
-      engine: plan.engine,
-      listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
-      ...longestDrain(plan),
-      introduce(worker) {
-        worker.send({ kind: 'assignment', assignment: assignmentFor(plan, { registry, permits, statistics }) });
-        publisher.push(worker);
-      },
-    };
+  const generationOf = generationsOf({ registry, permits, statistics, publisher });
+  const live = createLive(settled.kept, {
+    log: log.for('backends'),
+    store: kept.store,
+    registry,
+    services,
+    statistics,
+    fleet,
+    publisher,
+    instance: state,
+    serve(plan) {
+      state.plan = plan;
+      generations.replace(state.generation, plan);
+    },
+    inTurn,
+  });
+
+  /** Reloads and changes of backends, one at a time. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = reloading.then(act);
+    reloading = result.catch(() => undefined);
+    return result;
   }
 
   async function start(): Promise<StartResult> {
     const problem = await open(state.plan).catch(internalError);
     if (problem === null) {
+      if (kept.overrides.length > 0) await live.adopt(settled);
       state.phase = nextPhase(state.phase, 'started');
       return { ok: true };
     }
@@ -121,6 +138,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   async function shut(timeoutMs: number | null): Promise<number> {
     const ended = fleet.stop(timeoutMs);
+    live.close();
     listening.keepOnly([]);
     services.close();
     const cut = await ended;
@@ -134,7 +152,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
   /** What only workers that are gone have used: their plans, ids, and backends that are in no plan any more. */
   function forget(): void {
     // It may go either way.
-    if (state.phase === 'reloading') return;
+    if (state.phase === 'reloading' || live.isChanging) return;
     const workers = fleet.all();
     generations.keepOnly(new Set([state.generation, ...workers.map((worker) => worker.generation)]));
     const plans = [...generations.plans()].flatMap((plan) => plan.services);
@@ -154,7 +172,7 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
 
   /** Those that left the plan and have no connection any more. Cheap: workers that drain have it done twice a second each. */
   function forgetBackends(): void {
-    if (state.phase === 'reloading') return;
+    if (state.phase === 'reloading' || live.isChanging) return;
     services.retain(state.plan, (service, address) => backendSum(statistics.totals, service, address).active > 0);
   }
 
@@ -164,6 +182,12 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     },
     get plan() {
       return state.plan;
+    },
+    get filePlan() {
+      return state.filePlan;
+    },
+    get overrides() {
+      return live.overrides;
     },
     get generation() {
       return state.generation;
@@ -184,14 +208,19 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const parts = { log, listening, services, permits, fleet, statistics, admin, generations, generationOf };
+      const parts = { log, listening, services, permits, fleet, statistics, admin, generations, live, generationOf };
       nextReload = result.promise;
-      reloading = reloading.then(async () => {
+      void inTurn(async () => {
         nextReload = null;
         result.resolve(await reload(state, parts));
         forget();
       });
       return result.promise;
+    },
+    async change(request) {
+      const verdict = await live.change(request);
+      forget();
+      return verdict;
     },
     async stop({ timeout_ms, now }, progress) {
       state.phase = nextPhase(state.phase, 'stop');
@@ -209,21 +238,6 @@ export function createInstance(first: Plan, log: RootLog, admin: AdminListener):
       return cut;
     },
   };
-}
-
-/** The longest time that a service gives; 0, no limit, is longer than any. */
-function longestDrain({ services }: Plan): DrainLimits {
-  const reloads = services.map(({ runtime }) => runtime.reloadDrainMs);
-  return {
-    drainMs: Math.max(...services.map(({ runtime }) => runtime.drainMs)),
-    reloadDrainMs: reloads.includes(0) ? 0 : Math.max(...reloads),
-  };
-}
-
-function listenerFor({ address, handle, plan }: BoundListener, registry: Registry): WorkerListener {
-  const { backlog, keepaliveMs, services } = plan;
-  const service = registry.service(services[0] ?? '');
-  return { address, handle, assignment: { id: registry.listener(address), service, backlog, keepaliveMs } };
 }
 
 function endpointsOf({ name, backends }: ServicePlan): EndpointName[] {

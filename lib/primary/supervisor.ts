@@ -16,6 +16,7 @@ import { version } from '../version.ts';
 import { createInstance } from './instance.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
 import { adminPage } from './views/admin-page.ts';
+import { createStore, readStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
 import { openFiles, openStdout } from './log/log-file.ts';
@@ -106,7 +107,14 @@ async function run(
       events,
     }),
   );
-  const instance = createInstance(plan, log, admin);
+  const stored = await readStore(at.backendsFile, plan.configPath);
+  if (stored.fault !== null) {
+    log.warn('backends.set_aside', `what was changed of the backends is not used: ${stored.fault}`, {
+      file: at.backendsFile,
+    });
+  }
+  const store = createStore(at.backendsFile, plan.configPath);
+  const instance = createInstance(plan, { store, overrides: stored.overrides }, log, admin);
   let stopping: Promise<unknown> | null = null;
 
   async function stop(
@@ -135,7 +143,9 @@ async function run(
 
   const control = await serveControl(at.socket, {
     status: () => statusOf(instance, sink, startedAt),
-    plan: () => Promise.resolve(instance.plan),
+    // What the file said: doctor compares it with what it says now.
+    plan: () => Promise.resolve(instance.filePlan),
+    backends: (request) => instance.change(request),
     reload: () => instance.reload(),
     why: () => Promise.resolve(whyOf(instance)),
     events,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Plan } from '../../config/plan.ts';
 import { request } from '../control/client.ts';
+import type { BackendVerdict } from '../control/backends.ts';
 import type { ReloadVerdict, Status } from '../control/protocol.ts';
 import { type ControlHandlers, serveControl } from '../control/server.ts';
 
@@ -34,6 +35,7 @@ export const STATUS: Status = {
   draining: null,
   totals: null,
   log: null,
+  live_changes: [],
 };
 export const PLAN: Plan = {
   configPath: '/c',
@@ -50,6 +52,7 @@ export const VERDICT: ReloadVerdict = {
   generation: 2,
   changed: [],
   unchangeable: [],
+  live_changes: { kept: [], dropped: [] },
   workers_replaced: 2,
   draining: null,
   duration_ms: 3,
@@ -57,11 +60,28 @@ export const VERDICT: ReloadVerdict = {
   errors: [],
 };
 
+export const CHANGED: BackendVerdict = {
+  ok: true,
+  action: 'drain',
+  service: 'default',
+  address: '127.0.0.1:9000',
+  changed: true,
+  saved: false,
+  live_changes: [],
+  active_connections: 0,
+  cut: null,
+  workers_told: 2,
+  warnings: [],
+  duration_ms: 3,
+  problem: null,
+};
+
 export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
   return {
     status: () => Promise.resolve(STATUS),
     plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
+    backends: ({ action, address }) => Promise.resolve({ ...CHANGED, action, address }),
     why: () => Promise.resolve({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, ServiceStatus, Status } from '../control/protocol.ts';
 import { type ControlHandlers, serveControl } from '../control/server.ts';
+import { CHANGED } from './control-server.ts';
 import { home } from '../paths.ts';
 import { claimPidFile } from '../pidfile.ts';
 
@@ -76,6 +77,8 @@ export function fakeStatus(reachable: number): Status {
       weight: 1,
       max_connections: 0,
       backup: false,
+      administrative: 'ready',
+      administrative_since: null,
       recent: null,
     })),
     active_connections: 6,
@@ -99,6 +102,7 @@ export function fakeStatus(reachable: number): Status {
     state: 'running',
     max_connections: 4000,
     services: [service],
+    live_changes: [],
     workers: [1, 2].map((id) => ({
       id,
       pid: 1000 + id,
@@ -140,7 +144,7 @@ const PLAN: Plan = {
 
 function verdict(ok: boolean): ReloadVerdict {
   const draining = { connections: 3, workers: 2, generations: 1, until: null };
-  const common = { unchangeable: [], draining, duration_ms: 250 };
+  const common = { unchangeable: [], live_changes: { kept: [], dropped: [] }, draining, duration_ms: 250 };
   const changed = [
     { what: 'log_level', from: 'info', to: 'debug' },
     { what: 'web', from: null, to: '0.0.0.0:80 to 10.0.0.1:80' },
@@ -177,6 +181,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     status: () => answer(fakeStatus(behaviour === 'degraded' ? 0 : 1)),
     plan: () => answer(PLAN),
     reload: () => answer(verdict(behaviour !== 'refuses')),
+    backends: ({ action, address }) => answer({ ...CHANGED, action, address }),
     why: () => answer({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {

@@ -35,8 +35,8 @@ export interface WorkerPolicy extends Policy {
   use(snapshot: Snapshot): readonly Moved[];
   /** For a client that was held for a permit: where it goes now that it got one, or did not. */
   decide(connection: number, admitted: boolean): number;
-  /** Connections cut from now on are counted as this. */
-  cutFor(cause: 'drain' | 'stopped'): void;
+  /** Connections cut from now on are counted as this. Returns what it was before. */
+  cutFor(cause: Cause): Cause;
   /** See Count.values(). */
   counters(bytes: Float64Array): Counters;
   /** Retired endpoints that no connection uses or has tried. */
@@ -223,7 +223,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       return moved;
     },
     cutFor(cause) {
+      const before = cutCause;
       cutCause = cause;
+      return before;
     },
     counters(bytes) {
       for (const { service, now, total } of parts.queue.waiting.counts()) count.waiting(service, now, total);

@@ -113,6 +113,12 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     draining.told(services, timeoutMs, why);
   }
 
+  function reset(endpoint: number): void {
+    const before = policy.cutFor('operator');
+    engine.cut({ target: endpoint });
+    policy.cutFor(before);
+  }
+
   /** Some connections stay for long: what was needed for new ones is given back. */
   function rest(): void {
     admission.rest();
@@ -149,6 +155,8 @@ export function createWorker(assignment: Assignment, { id, create, board, record
           return admission.recall(message.pool);
         case 'report':
           return reports.answer(message.id);
+        case 'reset':
+          return reset(message.endpoint);
         case 'drain':
           return drain(message.timeoutMs, message.why);
         default:

@@ -1,10 +1,10 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
-import { drainingText } from '../../control/facts.ts';
+import { drainingText, liveChangeLines } from '../../control/facts.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 import { failuresText } from '../../control/recent.ts';
-import { counted, duration } from '../../units.ts';
+import { counted, duration, listed } from '../../units.ts';
 
 export function checkInstance(patient: Patient): Finding[] {
   const { status } = patient;
@@ -15,7 +15,7 @@ export function checkInstance(patient: Patient): Finding[] {
     pidFile(patient),
     controlSocket(patient),
     ...inside,
-    ...(status === null ? [] : [...protection(status), ...clients(status)]),
+    ...(status === null ? [] : [...protection(status), ...clients(status), liveChanges(status)]),
   ];
 }
 
@@ -138,6 +138,19 @@ function protection({ services }: Status): Finding[] {
       'connects to its backends fail, or failed a moment ago',
       `fix the backends; it ends by itself: ${exit_condition ?? '?'}`,
     ),
+  );
+}
+
+/** Somebody wanted them; what may be forgotten is that they are there. */
+function liveChanges({ live_changes }: Status): Finding {
+  const name = 'live_changes';
+  const changes = liveChangeLines(live_changes);
+  if (changes.length === 0) return ok(name, 'no backend is other than the file says');
+  return warn(
+    name,
+    `${counted(changes.length, 'change')} by 'bal backend' and not in the file: ${listed(changes)}`,
+    'somebody drained, weighed, added or removed a backend while bal runs; it stays so over reloads and restarts',
+    "run 'bal backend list'; 'bal backend ready' or 'weight' take it back",
   );
 }
 

@@ -46,6 +46,8 @@ function crowd(): View['history'] {
     weight: 1,
     max_connections: 0,
     backup: false,
+    administrative: 'ready' as const,
+    administrative_since: null,
     recent: null,
   }));
   const service = {

@@ -66,7 +66,7 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
     generations: { add: () => (done.push('number'), 2) },
     services: { apply: (plan) => void done.push(`apply ${which(plan)}`), settled: () => Promise.resolve() },
     permits: { setPlan: (plan) => void done.push(`limits ${which(plan)}`) },
-    statistics: { refresh: () => Promise.resolve() },
+    statistics: { refresh: () => Promise.resolve(0) },
     fleet: {
       all: () => [],
       roll: ({ number }) =>

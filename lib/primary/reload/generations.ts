@@ -6,6 +6,8 @@ import type { Plan } from '../../../config/plan.ts';
 export interface Generations {
   /** The number of a plan that is to get workers. */
   add(plan: Plan): number;
+  /** Its workers are to serve another plan, which differs in the backends only. */
+  replace(number: number, plan: Plan): void;
   planOf(number: number): Plan | undefined;
   /** All that are kept. */
   plans(): Iterable<Plan>;
@@ -21,6 +23,7 @@ export function createGenerations(): Generations {
       plans.set(++last, plan);
       return last;
     },
+    replace: (number, plan) => void plans.set(number, plan),
     planOf: (number) => plans.get(number),
     plans: () => plans.values(),
     keepOnly(numbers) {

@@ -4,6 +4,9 @@ import { planDifference } from '../../../config/diff.ts';
 import { loadConfig } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
 import type { DrainingStatus, ReloadVerdict, Diagnosis } from '../../control/protocol.ts';
+import type { Live } from '../live/live.ts';
+import { settledChanges } from '../live/live-changes.ts';
+import { effectivePlan } from '../live/overrides.ts';
 import { logWarnings } from '../log/config-warnings.ts';
 import type { Log, RootLog } from '../log/log.ts';
 import type { Phase } from '../phase.ts';
@@ -19,7 +22,9 @@ import { badConfig, internalError, isStopping } from './verdict.ts';
 /** What changes with a reload. Owned by the instance. */
 export interface InstanceState {
   phase: Phase;
+  /** What is served: `filePlan`, with what an operator has changed since. */
   plan: Plan;
+  filePlan: Plan;
   generation: number;
   reloads: number;
   /** False after a reload that was refused. */
@@ -30,6 +35,7 @@ export interface ReloadParts extends ChangeParts {
   readonly log: RootLog;
   readonly fleet: Fleet;
   readonly statistics: Statistics;
+  readonly live: Pick<Live, 'settle' | 'adopt'>;
 }
 
 /** A reload before the old workers are asked what they still have. */
@@ -73,15 +79,18 @@ function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void 
 
 async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<Outcome> {
   const { log } = parts;
-  const previous = state.plan;
+  const previous = state.filePlan;
   const loaded = await loadConfig(previous.configPath);
-  const next = loaded.plan;
-  if (next === null) {
+  const file = loaded.plan;
+  if (file === null) {
     return refusal(state, badConfig(previous.configPath, loaded.errors.length), loaded.errors, elapsed());
   }
-  const changes = changesFor({ plan: previous, number: state.generation }, next, parts, ({ plan, number }) => {
+  const settled = parts.live.settle(file);
+  const next = effectivePlan(file, settled.kept);
+  const changes = changesFor({ plan: state.plan, number: state.generation }, next, parts, ({ plan, number }) => {
     state.generation = number;
     state.plan = plan;
+    state.filePlan = file;
     state.reloads++;
     log.setLevel(plan.logLevel);
   });
@@ -90,12 +99,14 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   });
   if (problem !== null) return refusal(state, problem, [], elapsed());
   logWarnings(log, loaded.warnings, next.configPath);
-  const { changed, unchangeable } = planDifference(previous, next);
+  await parts.live.adopt(settled);
+  const { changed, unchangeable } = planDifference(previous, file);
   return {
     ok: true,
     generation: state.generation,
     changed,
     unchangeable,
+    live_changes: settledChanges(previous, file, settled),
     workers_replaced: next.workers,
     duration_ms: elapsed(),
     problem: null,
@@ -109,5 +120,15 @@ function refusal(
   errors: ReloadVerdict['errors'],
   duration_ms: number,
 ): Outcome {
-  return { ok: false, generation, changed: [], unchangeable: [], workers_replaced: 0, duration_ms, problem, errors };
+  return {
+    ok: false,
+    generation,
+    changed: [],
+    unchangeable: [],
+    live_changes: { kept: [], dropped: [] },
+    workers_replaced: 0,
+    duration_ms,
+    problem,
+    errors,
+  };
 }

@@ -19,6 +19,8 @@ export interface Publisher {
   push(worker: WorkerProcess): void;
   /** A backend or a service is not what it was: all workers are told. */
   changed(): void;
+  /** As changed(), now, and without waiting for what is on its way: who asks the workers next hears from them that know it. */
+  flush(): void;
   /** Connections came or went: workers are told where it matters to them. */
   loadsChanged(): void;
   /** The worker uses these endpoints no longer, and has forgotten them. */
@@ -68,7 +70,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const known = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
-  const round = soon(() => {
+  const round = soon(() => tellAll(false));
+
+  function tellAll(isUrgent: boolean): void {
     /** Workers of one plan hear the same. */
     const truths = new Map<Plan, readonly ServiceTruth[]>();
     for (const worker of parts.workers()) {
@@ -78,9 +82,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
       if (plan === null) continue;
       const truth = truths.get(plan) ?? truthOf(plan);
       truths.set(plan, truth);
-      publish(worker, truth);
+      publish(worker, truth, isUrgent);
     }
-  });
+  }
 
   function truthOf(plan: Plan): readonly ServiceTruth[] {
     const before = known.get(plan) ?? [];
@@ -122,10 +126,10 @@ export function createPublisher(parts: PublisherParts): Publisher {
     };
   }
 
-  function publish(worker: WorkerProcess, truth: readonly ServiceTruth[]): void {
+  function publish(worker: WorkerProcess, truth: readonly ServiceTruth[], isUrgent: boolean): void {
     const line = lines.get(worker.pid) ?? { sent: nothingSent(), isBusy: false, isStale: false };
     lines.set(worker.pid, line);
-    if (line.isBusy) {
+    if (line.isBusy && !isUrgent) {
       line.isStale = true;
       return;
     }
@@ -142,12 +146,13 @@ export function createPublisher(parts: PublisherParts): Publisher {
 
   function push(worker: WorkerProcess): void {
     const plan = parts.planOf(worker.generation);
-    if (plan !== null && worker.state !== 'gone') publish(worker, truthOf(plan));
+    if (plan !== null && worker.state !== 'gone') publish(worker, truthOf(plan), false);
   }
 
   return {
     push,
     changed: () => round.within(CHANGES_MS),
+    flush: () => tellAll(true),
     loadsChanged() {
       const plans = new Set(parts.workers().map(({ generation }) => parts.planOf(generation)));
       if ([...plans].some((plan) => plan !== null && balancesByLoad(plan))) round.within(LOADS_MS);

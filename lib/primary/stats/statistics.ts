@@ -20,8 +20,11 @@ export interface Statistics {
   leave(worker: WorkerProcess): number;
   /** Forgets all other services and backends. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
-  /** Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`. */
-  refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<void>;
+  /**
+   * Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`, with how many
+   * have not.
+   */
+  refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<number>;
   /** What came of the last clients of a service, or of the last connects and connections to one of its backends. */
   recent(service: string, address: string | null): RecentStatus;
   /** What this machine was short of lately, by place and errno. */
@@ -90,15 +93,17 @@ export function createStatistics(registry: Registry): Statistics {
     },
     async refresh(workers, deadlineMs) {
       const asking = workers.filter((worker) => worker.state === 'ready' || worker.state === 'draining');
-      if (asking.length === 0) return;
+      if (asking.length === 0) return 0;
       const id = ++asked;
       const all = deferred<void>();
-      waiting.set(id, { missing: new Set(asking.map(({ pid }) => pid)), done: () => all.resolve() });
+      const missing = new Set(asking.map(({ pid }) => pid));
+      waiting.set(id, { missing, done: () => all.resolve() });
       const deadline = setTimeout(() => all.resolve(), deadlineMs);
       for (const worker of asking) worker.send({ kind: 'report', id });
       await all.promise;
       clearTimeout(deadline);
       waiting.delete(id);
+      return missing.size;
     },
     recent: (service, address) =>
       recentStatus(recent.get(keyOf(service, address)) ?? createRecent(), performance.now()),

@@ -5,6 +5,7 @@ import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../../ipc/histogram.ts';
 import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
 import { cooldownLeft, isReachable } from '../upstream/backend.ts';
+import { liveChanges } from '../live/live-changes.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Family, Sample } from './prometheus.ts';
@@ -22,7 +23,7 @@ export function metricFamilies(instance: Observed, startedAt: number, dropped: n
 }
 
 function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
-  const { fleet, plan, reloads, lastReload } = instance;
+  const { fleet, plan, filePlan, overrides, reloads, lastReload } = instance;
   const draining = drainingStatus(instance);
   const workers = fleet.all();
   const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
@@ -46,6 +47,11 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
     counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(fleet.respawned)),
     counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
     gauge('bal_config_last_reload_successful', '1 unless the last reload was refused.', one(lastReload ? 1 : 0)),
+    gauge(
+      'bal_live_changes',
+      'What `bal backend` has changed and the file does not say.',
+      one(liveChanges(filePlan, overrides).length),
+    ),
     gauge('bal_max_connections', 'The limit for the whole instance.', one(plan.maxConnections)),
     counter('bal_log_lines_dropped_total', 'Log lines and records that could not be kept.', one(dropped)),
   ];

@@ -1,6 +1,7 @@
 // What `status`, `why`, the metrics and readiness are made of. The instance is it; nobody who only looks needs to know more.
 
 import type { Plan } from '../../../config/plan.ts';
+import type { Overrides } from '../live/overrides.ts';
 import type { Phase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import type { Services } from '../upstream/services.ts';
@@ -8,7 +9,11 @@ import type { Fleet } from '../workers/fleet.ts';
 
 export interface Observed {
   readonly phase: Phase;
+  /** What is served: the file's, with what an operator has changed since. */
   readonly plan: Plan;
+  /** What the file says. */
+  readonly filePlan: Plan;
+  readonly overrides: Overrides;
   readonly generation: number;
   readonly reloads: number;
   /** False after a reload that was refused. */

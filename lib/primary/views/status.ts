@@ -5,12 +5,12 @@ import type { ServicePlan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
+import { administrationOf, liveChanges } from '../live/live-changes.ts';
 import { metricFamilies } from './metrics.ts';
 import type { Observed } from './observed.ts';
 import type { Sink } from '../log/log.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import { exposition } from './prometheus.ts';
-import type { Statistics } from '../stats/statistics.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.ts';
 import { endsOf } from './why.ts';
@@ -61,6 +61,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
     },
     log: { file: sink.file, fault: sink.fault },
+    live_changes: liveChanges(instance.filePlan, instance.overrides),
   };
 }
 
@@ -70,7 +71,8 @@ export async function metricsOf(instance: Observed, sink: Sink, startedAt: numbe
   return exposition(metricFamilies(instance, startedAt, sink.dropped + instance.linesDropped));
 }
 
-function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): ServiceStatus {
+function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
+  const { services, statistics } = instance;
   const service = services.get(plan.name);
   const pool = service?.pool.backends ?? [];
   const staying = pool.filter((backend) => !backend.draining);
@@ -83,7 +85,7 @@ function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): S
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,
-    backends: pool.map((backend) => backendStatus(statistics, plan.name, backend, reaches(backend))),
+    backends: pool.map((backend) => backendStatus(instance, plan.name, backend, reaches(backend))),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
@@ -95,7 +97,13 @@ function serviceStatus({ services, statistics }: Observed, plan: ServicePlan): S
   };
 }
 
-function backendStatus(statistics: Statistics, service: string, backend: Backend, reachable: boolean): BackendStatus {
+function backendStatus(
+  { statistics, filePlan, overrides }: Observed,
+  service: string,
+  backend: Backend,
+  reachable: boolean,
+): BackendStatus {
+  const administration = administrationOf(filePlan, overrides, service, backend.address);
   const counted = backendSum(statistics.totals, service, backend.address);
   return {
     address: backend.address,
@@ -108,9 +116,9 @@ function backendStatus(statistics: Statistics, service: string, backend: Backend
     bytes_in: counted.bytes_in,
     bytes_out: counted.bytes_out,
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
-    weight: backend.draining ? null : backend.weight,
     backup: backend.draining ? null : backend.backup,
     max_connections: backend.draining ? null : backend.maxConnections,
+    ...administration,
     recent: statistics.recent(service, backend.address),
   };
 }

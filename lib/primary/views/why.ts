@@ -1,23 +1,26 @@
 // Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
 
 import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
+import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
 import { REASONS } from '../../ipc/reasons.ts';
 import { listed } from '../../units.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
+import { liveChanges } from '../live/live-changes.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
-import type { Pool } from '../upstream/pool.ts';
 import type { Service } from '../upstream/services.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
+import { asChanged, GETS_NOBODY, judgedByShare, nobodyToServe } from './shares.ts';
 import { backendTrouble, clientsTrouble } from './trouble.ts';
 import type { Short } from './trouble.ts';
 
 export function whyOf(instance: Observed): Why {
-  const { plan, services, statistics } = instance;
+  const { plan, filePlan, overrides, services, statistics } = instance;
+  const changes = liveChanges(filePlan, overrides);
   const shortages = statistics.short();
   return {
     shortages,
@@ -32,6 +35,7 @@ export function whyOf(instance: Observed): Why {
           ends: endsOf(serviceSum(statistics.totals, name).clients),
           recent: (address) => statistics.recent(name, address),
           connections: (address) => backendSum(statistics.totals, name, address).active,
+          changes: changes.filter(({ service: its }) => its === name),
           shortages,
         }),
       ];
@@ -50,11 +54,13 @@ interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {
   /** Those that one of its backends has. */
   readonly connections: (address: string) => number;
   readonly shortages: Short;
+  /** What an operator has changed of its backends. */
+  readonly changes: readonly LiveChange[];
 }
 
 function serviceWhy(
   { plan, pool }: Service,
-  { protection, waiting, ends, recent: recentOf, connections, shortages }: Facts,
+  { protection, waiting, ends, recent: recentOf, connections, shortages, changes }: Facts,
 ): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
@@ -67,9 +73,10 @@ function serviceWhy(
   });
   const backends = judgedByShare(judgedByHealth, pool).map((backend, place) => {
     const most = pool.backends[place]?.maxConnections ?? 0;
-    return most > 0 && connections(backend.address) >= most ? judgedFull(backend, most) : backend;
+    const isFull = most > 0 && connections(backend.address) >= most;
+    return asChanged(isFull ? judgedFull(backend, most) : backend, changes);
   });
-  const live = backends.filter(({ verdict }) => verdict !== 'draining' && verdict !== 'no_weight');
+  const live = backends.filter(({ verdict }) => !GETS_NOBODY.has(verdict));
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
     live.length > 0 && out.length === live.length
@@ -92,29 +99,13 @@ function serviceWhy(
             resetting.map(({ address }) => address),
             shortages,
           )
-        : serviceProblem(verdict, out, live.length),
+        : (nobodyToServe(plan.name, backends, live.length) ?? serviceProblem(verdict, out, live.length)),
     protection,
     waiting,
     ends,
     recent,
     backends,
   };
-}
-
-/** Who gets no clients whatever its health: it has no weight, or is a backup that nobody needs. */
-function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
-  const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
-  const isNeeded = !judged.some(
-    ({ verdict }, place) => verdict === 'in_use' && taking(place) && backends[place]?.backup === false,
-  );
-  return judged.map((backend, place) => {
-    if (backend.verdict === 'draining') return backend;
-    if (!taking(place)) {
-      return { ...backend, verdict: 'no_weight', problem: null, ends_when: 'it gets a weight above 0' };
-    }
-    const isSpare = backend.verdict === 'in_use' && backends[place]?.backup === true && !isNeeded;
-    return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
-  });
 }
 
 /** It works, and has all the connections that it may have. */
@@ -155,7 +146,7 @@ function backendWhy(
     first: new Date(firstWall).toISOString(),
     last: new Date(lastWall).toISOString(),
   }));
-  const common = { address: backend.address, state: stateOf(backend), recent, evidence };
+  const common = { address: backend.address, state: stateOf(backend), recent, evidence, live_changes: [] };
   const left = cooldownLeft(backend, now);
   if (backend.draining) {
     return {

@@ -1,0 +1,46 @@
+// What a plan asks of its workers, and what they are told before they begin.
+
+import type { Plan } from '../../config/plan.ts';
+import type { DrainLimits } from '../drain.ts';
+import type { Binding, BoundListener } from './listen/listening.ts';
+import type { Registry } from './registry.ts';
+import type { AssignmentSources } from './snapshot/assignment.ts';
+import { assignmentFor } from './snapshot/assignment.ts';
+import type { Publisher } from './snapshot/publisher.ts';
+import type { Generation } from './workers/fleet.ts';
+import type { WorkerListener } from './workers/worker-process.ts';
+
+export interface GenerationParts extends AssignmentSources {
+  readonly publisher: Pick<Publisher, 'push'>;
+}
+
+/** Makes generations: a plan with its number and its bound sockets. */
+export function generationsOf(parts: GenerationParts): (number: number, plan: Plan, binding: Binding) => Generation {
+  const { registry, publisher } = parts;
+  return (number, plan, binding) => ({
+    number,
+    workers: plan.workers,
+    engine: plan.engine,
+    listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
+    ...longestDrain(plan),
+    introduce(worker) {
+      worker.send({ kind: 'assignment', assignment: assignmentFor(plan, parts) });
+      publisher.push(worker);
+    },
+  });
+}
+
+/** The longest time that a service gives; 0, no limit, is longer than any. */
+function longestDrain({ services }: Plan): DrainLimits {
+  const reloads = services.map(({ runtime }) => runtime.reloadDrainMs);
+  return {
+    drainMs: Math.max(...services.map(({ runtime }) => runtime.drainMs)),
+    reloadDrainMs: reloads.includes(0) ? 0 : Math.max(...reloads),
+  };
+}
+
+function listenerFor({ address, handle, plan }: BoundListener, registry: Registry): WorkerListener {
+  const { backlog, keepaliveMs, services } = plan;
+  const service = registry.service(services[0] ?? '');
+  return { address, handle, assignment: { id: registry.listener(address), service, backlog, keepaliveMs } };
+}

@@ -1,0 +1,223 @@
+// Backends that an operator drains, weighs, adds and removes while bal runs. Owner of the overrides and of the timer that ends
+// drains: decides (decide.ts), keeps what was decided (store.ts), and has it take effect in all workers, none of which is
+// replaced. Changes and reloads take turns, which is the instance's to see to.
+
+import { thisMachine } from '../../../config/machine.ts';
+import type { Plan } from '../../../config/plan.ts';
+import type { BackendRequest, BackendVerdict } from '../../control/backends.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
+import type { Phase } from '../phase.ts';
+import type { Publisher } from '../snapshot/publisher.ts';
+import { backendSum } from '../stats/totals.ts';
+import { isReachable } from '../upstream/backend.ts';
+import type { Services } from '../upstream/services.ts';
+import { decide, type Situation } from './decide.ts';
+import { liveChanges } from './live-changes.ts';
+import type { Overrides, Settled } from './overrides.ts';
+import { effectivePlan, settle, withOverride } from './overrides.ts';
+import { cannotKeep, notNow } from './refusals.ts';
+import type { ResetParts } from './reset.ts';
+import { ANSWER_MS, resetBackend } from './reset.ts';
+import type { Store } from './store.ts';
+
+export interface Live {
+  readonly overrides: Overrides;
+  /** A change is under way, so what is used no longer cannot be told: workers may not have heard of it, and not been heard. */
+  readonly isChanging: boolean;
+  /** What would be left of the overrides beside this file. */
+  settle(file: Plan): Settled;
+  /** The instance serves another file, and so much of the overrides is left. Never rejects. */
+  adopt(settled: Settled): Promise<void>;
+  /** Resolves when all workers that take clients have it. */
+  change(request: BackendRequest): Promise<BackendVerdict>;
+  close(): void;
+}
+
+export interface LiveParts extends ResetParts {
+  readonly store: Store;
+  readonly services: Pick<Services, 'apply' | 'settled' | 'get'>;
+  readonly publisher: Pick<Publisher, 'flush'>;
+  /** The instance as it is at the moment. */
+  readonly instance: { readonly phase: Phase; readonly filePlan: Plan };
+  /** The workers that serve are to serve this plan from now on. */
+  serve(plan: Plan): void;
+  /** When no reload and no other change is under way. */
+  inTurn<T>(act: () => Promise<T>): Promise<T>;
+}
+
+export function createLive(kept: Overrides, parts: LiveParts): Live {
+  const { log, store, services, statistics, fleet, publisher, instance } = parts;
+  let overrides = kept;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let isChanging = false;
+  schedule();
+
+  function situation(): Situation {
+    const leaving = instance.filePlan.services.flatMap(({ name }) =>
+      (services.get(name)?.pool.backends ?? [])
+        .filter(({ draining }) => draining)
+        .map(({ address }) => ({ service: name, address })),
+    );
+    return {
+      file: instance.filePlan,
+      overrides,
+      leaving,
+      isReachable(service, address) {
+        const pool = services.get(service)?.pool;
+        const backend = pool?.backends.find((it) => it.address === address);
+        return pool !== undefined && backend !== undefined && isReachable(backend, pool.settings);
+      },
+      machine: thisMachine(),
+      now: Date.now(),
+    };
+  }
+
+  async function change(request: BackendRequest): Promise<BackendVerdict> {
+    const startedAt = performance.now();
+    const { action, address } = request;
+    const refusal = (problem: Diagnosis, service = request.service): BackendVerdict => ({
+      ...nothing,
+      action,
+      service,
+      address,
+      problem,
+      duration_ms: Math.round(performance.now() - startedAt),
+    });
+    if (instance.phase !== 'running') return refusal(notNow(instance.phase));
+    const decision = decide(request, situation());
+    if (!decision.ok) return refusal(decision.problem);
+    const { service, changed } = decision;
+    if (changed) {
+      try {
+        await store.write(decision.overrides);
+      } catch (error) {
+        return refusal(cannotKeep(store.path, error), service);
+      }
+      overrides = decision.overrides;
+      await takeEffect(action === 'add');
+      schedule();
+    }
+    const serving = fleet.all().filter(({ state }) => state === 'ready');
+    const silent = await statistics.refresh(serving, ANSWER_MS);
+    const cut = action === 'reset' ? await resetBackend(parts, service, decision.address, 'reset') : null;
+    const changes = liveChanges(instance.filePlan, overrides).filter(
+      (it) => it.service === service && it.address === decision.address,
+    );
+    if (changed) {
+      const now = changes.map(({ text }) => text).join(', ') || 'as the file says';
+      log.info('backend.changed', `${action} ${decision.address}`, { service, backend: decision.address, action, now });
+    }
+    return {
+      ok: true,
+      action,
+      service,
+      address: decision.address,
+      changed,
+      saved: false,
+      live_changes: changes,
+      active_connections: backendSum(statistics.totals, service, decision.address).active,
+      cut,
+      workers_told: serving.length - silent,
+      warnings: [
+        ...decision.warnings,
+        ...(silent > 0 ? [`${silent} of ${serving.length} workers did not answer`] : []),
+      ],
+      duration_ms: Math.round(performance.now() - startedAt),
+      problem: null,
+    };
+  }
+
+  async function takeEffect(isAddition: boolean): Promise<void> {
+    const plan = effectivePlan(instance.filePlan, overrides);
+    services.apply(plan);
+    // A new one gets no clients before it was looked at.
+    if (isAddition) await services.settled();
+    parts.serve(plan);
+    publisher.flush();
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    const times = overrides.flatMap(({ drained }) => drained?.cutAt ?? []);
+    if (times.length === 0 || closed) return;
+    timer = setTimeout(() => void parts.inTurn(expire), Math.max(0, Math.min(...times) - Date.now()));
+  }
+
+  /** The time of a drain is over. */
+  async function expire(): Promise<void> {
+    const now = Date.now();
+    const due = overrides.filter(({ drained }) => drained !== null && drained.cutAt !== null && drained.cutAt <= now);
+    for (const { service, address, drained, ...rest } of due) {
+      if (instance.phase !== 'running') return;
+      await resetBackend(parts, service, address, 'drain_timeout');
+      const over = drained === null ? null : { since: drained.since, cutAt: null };
+      overrides = withOverride(overrides, { service, address, ...rest, drained: over });
+    }
+    await keep();
+    schedule();
+  }
+
+  async function keep(): Promise<void> {
+    try {
+      await store.write(overrides);
+    } catch (error) {
+      log.warn('backends.not_kept', 'what was changed of the backends is lost with this process', {
+        file: store.path,
+        error: String(error),
+      });
+    }
+  }
+
+  return {
+    get overrides() {
+      return overrides;
+    },
+    get isChanging() {
+      return isChanging;
+    },
+    settle: (file) => settle(file, overrides, thisMachine()),
+    async adopt({ kept: left, dropped }) {
+      overrides = left;
+      for (const { override, why } of dropped) {
+        const { service, address } = override;
+        log.warn('backends.dropped', `what was changed of ${address} is dropped: ${why}`, {
+          service,
+          backend: address,
+          why,
+        });
+      }
+      if (left.length > 0) {
+        const changes = liveChanges(instance.filePlan, left).map(({ address, text }) => `${address} ${text}`);
+        log.info('backends.kept', 'what was changed of the backends holds beside the file', { changes });
+      }
+      await keep();
+      schedule();
+    },
+    change: (request) =>
+      parts.inTurn(async () => {
+        isChanging = true;
+        try {
+          return await change(request);
+        } finally {
+          isChanging = false;
+        }
+      }),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A verdict on what was refused. */
+const nothing = {
+  ok: false,
+  changed: false,
+  saved: false,
+  live_changes: [],
+  active_connections: null,
+  cut: null,
+  workers_told: 0,
+  warnings: [],
+} as const;

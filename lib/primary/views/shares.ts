@@ -1,0 +1,55 @@
+// Who gets no clients though nothing is wrong with it: drained, without weight, or a backup that nobody needs.
+
+import type { LiveChange } from '../../control/backends.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
+import type { BackendWhy } from '../../control/why.ts';
+import type { Pool } from '../upstream/pool.ts';
+
+export const GETS_NOBODY: ReadonlySet<BackendWhy['verdict']> = new Set(['draining', 'drained', 'no_weight']);
+
+/** With what an operator has made of it. */
+export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): BackendWhy {
+  const live_changes = changes.filter(({ address }) => address === backend.address);
+  const drain = live_changes.find(({ kind }) => kind === 'drained');
+  if (backend.verdict === 'draining' && live_changes.some(({ kind }) => kind === 'removed')) {
+    return {
+      ...backend,
+      live_changes,
+      ends_when: "its last connection ends: it was taken out by 'bal backend remove'",
+    };
+  }
+  if (backend.verdict !== 'no_weight' || drain === undefined) return { ...backend, live_changes };
+  const rest = drain.until === null ? '' : `; what is left of its connections is cut at ${drain.until}`;
+  const ends_when = `'bal backend ready ${backend.address}' takes it back${rest}`;
+  return { ...backend, live_changes, verdict: 'drained', problem: null, ends_when };
+}
+
+/** Nothing is wrong with them: somebody has taken all of them out. */
+export function nobodyToServe(name: string, backends: readonly BackendWhy[], live: number): Diagnosis | null {
+  if (live > 0) return null;
+  const drained = backends.find(({ verdict }) => verdict === 'drained');
+  return {
+    what_happened: `no backend of ${name} takes clients; new ones are turned away`,
+    why_likely: 'all of them were drained or removed, or have weight 0',
+    do_this_now:
+      drained === undefined
+        ? "run 'bal backend list', and give one a weight or add one"
+        : `run 'bal backend ready ${drained.address}'`,
+  };
+}
+
+/** Who gets no clients whatever its health: it has no weight, or is a backup that nobody needs. */
+export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
+  const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
+  const isNeeded = !judged.some(
+    ({ verdict }, place) => verdict === 'in_use' && taking(place) && backends[place]?.backup === false,
+  );
+  return judged.map((backend, place) => {
+    if (backend.verdict === 'draining') return backend;
+    if (!taking(place)) {
+      return { ...backend, verdict: 'no_weight', problem: null, ends_when: 'it gets a weight above 0' };
+    }
+    const isSpare = backend.verdict === 'in_use' && backends[place]?.backup === true && !isNeeded;
+    return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
+  });
+}
