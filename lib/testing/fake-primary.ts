@@ -89,7 +89,8 @@ export function fakeStatus(reachable: number): Status {
     ends: { client_closed: 130, idle: 4, refused: 0 },
     recent: null,
   };
-  const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...first } = service;
+  const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...rest } = service;
+  const { waiting: _waiting, waited_total: _waited, ...first } = rest;
   return {
     running: true,
     pid: process.pid,
