@@ -33,7 +33,7 @@ test('a wrong value: what was expected, and what was found', () => {
     ['port: 8_080', 'port: expected integer 1..65535, got "8_080"; write the number without quotes and separators'],
     [
       'method: least_conn',
-      'method: expected one of round_robin, least_connections, got "least_conn"; did you mean "least_connections"?',
+      'method: expected one of round_robin, least_connections, random, source_hash, got "least_conn"; did you mean "least_connections"?',
     ],
     ['log_level: INFO', 'log_level: expected one of debug, info, warn, error, got "INFO"; did you mean "info"?'],
     ['log_level: yes', 'log_level: expected one of debug, info, warn, error, got "yes"'],

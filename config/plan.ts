@@ -1,6 +1,6 @@
 // What a configuration means once it is valid: every value known, units in the names. Made by load.ts, read by all.
 
-export type Method = 'round_robin' | 'least_connections';
+export type Method = 'round_robin' | 'least_connections' | 'random' | 'source_hash';
 /** `none`: backends are never asked. */
 export type HealthCheckType = 'tcp' | 'none';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

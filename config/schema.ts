@@ -99,9 +99,12 @@ const serviceKeys = {
     }),
   ),
   method: Type.Optional(
-    Type.Enum(['round_robin', 'least_connections'], {
+    Type.Enum(['round_robin', 'least_connections', 'random', 'source_hash'], {
       default: DEFAULTS.method,
-      ...words('how a backend is chosen', '백엔드 선택 방법'),
+      ...words(
+        "how a backend is chosen, each by weight: in turn; the fewest connections; the better of two drawn; by the client's address, so that it gets the same one again",
+        '백엔드 선택 방법(모두 가중치를 따름): 차례대로; 연결이 가장 적은 곳; 무작위로 뽑은 둘 중 나은 곳; 클라이언트 주소에 따라 늘 같은 곳',
+      ),
     }),
   ),
   backends: Type.Optional(

@@ -162,7 +162,7 @@ const ROOMS = {
     'views',
     '.',
   ],
-  'lib/worker/': ['admission', 'balance', 'report', '.'],
+  'lib/worker/': ['admission', 'balance/methods', 'balance', 'report', '.'],
 };
 
 for (const [house, rooms] of Object.entries(ROOMS)) {

@@ -81,10 +81,9 @@ export function createModelWorker(id: number, send: Send) {
   const waiting = createWaiting(ASSIGNMENT.services, null);
   const admission = createAdmission(ASSIGNMENT, waiting, settled, send);
   const policy = createPolicy({
-    worker: id,
     logConnections: ASSIGNMENT.logConnections,
     routing,
-    endpoints: createEndpoints(ASSIGNMENT.services),
+    endpoints: createEndpoints(ASSIGNMENT.services, id),
     loads: createLoads(null),
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },

@@ -26,10 +26,9 @@ function scene() {
   const routing = createRouting();
   routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
   const policy = createPolicy({
-    worker: 1,
     logConnections: 'all',
     routing,
-    endpoints: createEndpoints([assignedService(0)]),
+    endpoints: createEndpoints([assignedService(0)], 1),
     loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },

@@ -13,8 +13,8 @@ import type { LogConnections } from '../../config/plan.ts';
 import type { Admission } from './admission/admission.ts';
 import type { QueueParts } from './admission/queue.ts';
 import { createQueue } from './admission/queue.ts';
-import type { Tried } from './balance/balancer.ts';
-import { choose, firstPosition, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
+import type { Ask, Tried } from './balance/balancer.ts';
+import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
 import type { Endpoints, Moved, Service } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
@@ -49,8 +49,6 @@ export interface WorkerPolicy extends Policy {
 }
 
 export interface PolicyParts {
-  /** The worker's id: workers begin their rounds at different endpoints. */
-  readonly worker: number;
   readonly logConnections: LogConnections;
   readonly routing: Routing;
   readonly endpoints: Endpoints;
@@ -59,12 +57,12 @@ export interface PolicyParts {
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;
   readonly records: Records;
-  /** The engine's; called for records only. */
+  /** The engine's; called for records, and where the client's address decides where it goes. */
   clientAddress(connection: number): string;
 }
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { worker, routing, endpoints, loads, admission, reporter } = parts;
+  const { routing, endpoints, loads, admission, reporter } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const count = createCount();
@@ -77,8 +75,14 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     hasRoom: (id) => services[id] !== undefined && hasRoom(services[id], loads),
     late: (connection) => refuse(connection, 'overload'),
   });
-  /** Where each service's round is; nowhere before it has endpoints. */
-  const positions: (number | undefined)[] = [];
+  const ask: Ask = {
+    connection: NONE,
+    tried: null,
+    now: 0,
+    loads,
+    evidence,
+    clientAddress: (connection) => parts.clientAddress(connection),
+  };
   services.forEach((service) => service !== undefined && count.reserveService(service.id));
 
   function leaveEndpoint(connection: number): void {
@@ -98,11 +102,13 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
 
   /** The next endpoint for the connection, which has none, or what choose() says instead. */
   function pick(connection: number, service: Service, tried: Tried | null, now: number): number {
+    ask.connection = connection;
+    ask.tried = tried;
+    ask.now = now;
     for (;;) {
-      const chosen = choose(service, positions[service.id] ?? 0, tried, loads, evidence.skipUntil, now);
-      const endpoint = service.candidates[chosen];
+      const chosen = choose(service, ask);
+      const endpoint = service.endpoints[chosen];
       if (endpoint === undefined) return chosen;
-      positions[service.id] = chosen + 1;
       // Another worker may have got the last connection that it may have.
       if (!loads.take(endpoint.id, endpoint.maxConnections)) continue;
       connections.attemptAt[connection] = now;
@@ -213,11 +219,6 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
         loads.heard(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
       evidence.learn(snapshot.endpoints);
-      for (const { id } of snapshot.services) {
-        const service = services[id];
-        if (service === undefined || service.candidates.length === 0) continue;
-        positions[id] ??= firstPosition(worker, service.start, service.candidates.length);
-      }
       // One may have come up, or have less to do than before.
       services.forEach((service) => service !== undefined && queue.room(service.id));
       return moved;

@@ -45,10 +45,9 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     settled(connection, policy.decide(connection, admitted));
   });
   const policy = createPolicy({
-    worker: id,
     logConnections,
     routing,
-    endpoints: createEndpoints(services),
+    endpoints: createEndpoints(services, id),
     loads: createLoads(board),
     admission,
     queue: { board, waiting, settled },

@@ -3,23 +3,37 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Method } from '../../../config/plan.ts';
 import { assignedService, endpoint } from '../../testing/assignments.ts';
-import { choose, firstPosition, FULL, NOTHING, retriesAllowed } from './balancer.ts';
+import { choose as chooseNext, firstPosition, FULL, NOTHING, retriesAllowed, type Tried } from './balancer.ts';
 import type { Endpoint, Service } from './endpoints.ts';
 import { createLoads, type Loads } from './loads.ts';
-import { roundOf } from './round.ts';
+import { createPicker } from './methods/method.ts';
 
-function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin'): Service {
+const METHODS: readonly Method[] = ['round_robin', 'least_connections', 'random', 'source_hash'];
+
+/** Its round begins at `position`. */
+function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin', position = 0): Service {
   const all = endpoints.map((its, id) => ({ ...endpoint(id), ...its }));
-  const bestTier = Math.min(...all.flatMap(({ ip, weight, tier }) => (ip !== null && weight > 0 ? [tier] : [])));
-  const candidates = method === 'round_robin' ? roundOf(all) : all.filter(({ weight }) => weight > 0);
-  return {
-    ...assignedService(0, { method }),
-    guarded: false,
-    endpoints: all,
-    candidates,
-    bestTier,
-    choices: all.length,
-  };
+  const picker = createPicker(method, () => position);
+  picker.use(all, Math.min(...all.flatMap(({ ip, weight, tier }) => (ip !== null && weight > 0 ? [tier] : []))));
+  return { ...assignedService(0, { method }), guarded: false, endpoints: all, picker, choices: all.length };
+}
+
+/** The next choice, of a service that goes on where it is. */
+function next(web: Service, tried: Tried | null, loads: Loads, skipUntil: number[], now: number): number {
+  const clientAddress = (): string => '10.0.0.1:1';
+  return chooseNext(web, { connection: 0, tried, now, loads, evidence: { skipUntil }, clientAddress });
+}
+
+/** The choice of one whose round is at `position`. */
+function choose(
+  { endpoints, method }: Service,
+  position: number,
+  tried: Tried | null,
+  loads: Loads,
+  skipUntil: number[],
+  now: number,
+): number {
+  return next(service(endpoints, method, position), tried, loads, skipUntil, now);
 }
 
 /** As many connections, this worker's `own` and those of the others. */
@@ -35,12 +49,7 @@ const idle = held([]);
 
 /** The endpoints that `times` connections in a row get. */
 function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0): number[] {
-  let position = 0;
-  return Array.from({ length: times }, () => {
-    const it = choose(web, position, null, idle, skipUntil, now);
-    position = it + 1;
-    return it;
-  });
+  return Array.from({ length: times }, () => next(web, null, idle, skipUntil, now));
 }
 
 const anyEndpoint = fc.record({
@@ -49,8 +58,8 @@ const anyEndpoint = fc.record({
 });
 const anyCounts = fc.array(fc.nat(5), { minLength: 12, maxLength: 12 });
 const anyService = fc
-  .tuple(fc.array(anyEndpoint, { maxLength: 12 }), fc.constantFrom<Method>('round_robin', 'least_connections'))
-  .map(([endpoints, method]) => service(endpoints, method));
+  .tuple(fc.array(anyEndpoint, { maxLength: 12 }), fc.constantFrom(...METHODS), fc.nat(12))
+  .map(([endpoints, method, position]) => service(endpoints, method, position));
 
 test('round_robin takes the backends in turn', () => {
   assert.deepEqual(inTurn(service([{}, {}, {}]), 7), [0, 1, 2, 0, 1, 2, 0]);
@@ -93,19 +102,17 @@ test('nothing is chosen when there is nothing to choose', () => {
 
 test('one connection tries every endpoint that has an address exactly once, better tiers first', () => {
   fc.assert(
-    fc.property(anyService, fc.nat(12), fc.array(fc.nat(20)), (web, start, skipUntil) => {
+    fc.property(anyService, fc.array(fc.nat(20)), (web, skipUntil) => {
       const now = 10;
       const tried = new Set<number>();
       const tiers: number[] = [];
-      let position = start;
       for (;;) {
-        const index = choose(web, position, tried, idle, skipUntil, now);
+        const index = next(web, tried, idle, skipUntil, now);
         if (index === NOTHING) break;
-        const it = web.candidates[index];
+        const it = web.endpoints[index];
         assert.ok(it !== undefined && it.ip !== null && !tried.has(it.id));
         tried.add(it.id);
         tiers.push(it.tier < 2 && (skipUntil[it.id] ?? 0) > now ? it.tier + 2 : it.tier);
-        position = index + 1;
       }
       assert.equal(tried.size, web.endpoints.filter((it) => it.ip !== null).length);
       assert.deepEqual(
@@ -202,7 +209,7 @@ test('a client may try no more backends than the configuration allows', () => {
 function sharesOf(web: Service, connections: number): number[] {
   const shares = web.endpoints.map(() => 0);
   for (const i of inTurn(web, connections)) {
-    const id = web.candidates[i]?.id ?? -1;
+    const id = web.endpoints[i]?.id ?? -1;
     shares[id] = (shares[id] ?? 0) + 1;
   }
   return shares;
@@ -249,8 +256,7 @@ test('a backup is used before a backend that is less than well, and not before',
 test('one that is full is passed over, and its turn goes to the next', () => {
   const web = service([{ maxConnections: 2 }, {}, { maxConnections: 1 }]);
   const loads = held([1, 5, 1], [1]);
-  let position = 0;
-  const chosen = Array.from({ length: 3 }, () => (position = choose(web, position, null, loads, [], 0) + 1));
+  const chosen = Array.from({ length: 3 }, () => next(web, null, loads, [], 0) + 1);
   assert.deepEqual(chosen, [2, 2, 2]);
   loads.release(2);
   assert.equal(choose(web, 2, null, loads, [], 0), 2);
@@ -258,7 +264,7 @@ test('one that is full is passed over, and its turn goes to the next', () => {
 
 test('where all that work are full a backup serves, but not one that has failed', () => {
   const full = { maxConnections: 1 };
-  for (const method of ['round_robin', 'least_connections'] as const) {
+  for (const method of METHODS) {
     const at = (...endpoints: Partial<Endpoint>[]): number =>
       choose(service(endpoints, method), 0, null, held([1, 1, 1]), [], 0);
     assert.equal(at(full, full, {}), 2);

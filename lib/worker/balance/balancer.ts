@@ -1,54 +1,42 @@
-// Which endpoint a connection goes to. Pure and on the hot path: one pass over the endpoints, nothing allocated.
+// Which endpoint a connection goes to. On the hot path: nothing is allocated, and the list is walked only where the method's
+// picker has no answer (methods/picker.ts).
 
 import { TIER_COOLING } from '../../ipc/snapshot.ts';
 import type { Service } from './endpoints.ts';
+import type { Ask, Counts } from './methods/picker.ts';
 
-/** Endpoint ids; all that the choice asks of it. */
-export interface Tried {
-  has(endpoint: number): boolean;
-}
+export type { Ask, Tried } from './methods/picker.ts';
 
 /** Nothing is left to try. */
 export const NOTHING = -1;
 /** What is left to try and works has all the connections that it may have. */
 export const FULL = -2;
 
-/** Connections of all workers by endpoint; all that the choice asks of it. */
-interface Counts {
-  of(endpoint: number): number;
+/**
+ * Where a connection's next attempt goes, as an index into `service.endpoints`; NOTHING or FULL when nowhere.
+ *
+ * The lowest tier with an untried endpoint that is not full wins; within it the service's method decides. One that is full is
+ * passed over, but nobody is sent to one that has failed because those that work are full. The picker takes note of every
+ * choice, also of a retry: else the neighbour of a failing endpoint would get its share on top of its own.
+ */
+export function choose({ endpoints, picker }: Pick<Service, 'endpoints' | 'picker'>, ask: Ask): number {
+  const picked = picker.pick(ask);
+  return picked >= 0 ? picked : search(endpoints, picker, ask);
 }
 
-/**
- * Where a connection's next attempt goes, as an index into `service.candidates`; NOTHING or FULL when nowhere.
- *
- * The lowest tier with an untried endpoint that is not full wins; within it round_robin takes the first from `position` on, and
- * least_connections the one that would have the fewest live connections for its weight with this one, `position` deciding a draw.
- * One that is full is passed over, but nobody is sent to one that has failed because those that work are full. The caller keeps
- * one `position` a service and sets it to the answer + 1 after every choice, also after a retry: else the neighbour of a failing
- * endpoint would get its share on top of its own.
- *
- * `tried` holds the endpoints that this connection has tried, null before the first failure. `skipUntil` is indexed by endpoint:
- * until when (same clock as `now`) this worker leaves an endpoint alone because a connect has just failed.
- */
-export function choose(
-  service: Pick<Service, 'method' | 'candidates' | 'bestTier'>,
-  position: number,
-  tried: Tried | null,
-  loads: Counts,
-  skipUntil: ArrayLike<number>,
-  now: number,
-): number {
-  const { candidates, bestTier: lowest } = service;
-  const byLoad = service.method === 'least_connections';
+/** Looks at all that are left, those that are not first in line too. */
+function search(endpoints: Service['endpoints'], picker: Service['picker'], ask: Ask): number {
+  const { tried, now, loads } = ask;
+  const { skipUntil } = ask.evidence;
   let best = NOTHING;
   let bestTier = Infinity;
-  let bestLoad = Infinity;
+  let bestRank = Infinity;
   let isFull = false;
-  // Not `%`: one compare is cheaper than a division, and the position may be one past the end.
-  for (let i = position < candidates.length ? position : 0, left = candidates.length; left > 0; left--, i++) {
-    if (i === candidates.length) i = 0;
-    const endpoint = candidates[i];
-    if (endpoint === undefined || endpoint.ip === null || tried?.has(endpoint.id) === true) continue;
+  for (let i = picker.from, left = endpoints.length; left > 0; left--, i++) {
+    if (i >= endpoints.length) i = 0;
+    const endpoint = endpoints[i];
+    if (endpoint === undefined || endpoint.ip === null || endpoint.weight === 0) continue;
+    if (tried?.has(endpoint.id) === true) continue;
     const skipped = endpoint.tier < TIER_COOLING && (skipUntil[endpoint.id] ?? 0) > now;
     const tier = skipped ? endpoint.tier + TIER_COOLING : endpoint.tier;
     if (tier > bestTier) continue;
@@ -56,14 +44,15 @@ export function choose(
       isFull ||= tier < TIER_COOLING;
       continue;
     }
-    const load = byLoad ? (loads.of(endpoint.id) + 1) / endpoint.weight : 0;
-    if (tier === bestTier && load >= bestLoad) continue;
-    if (tier === lowest && !byLoad) return i;
+    const rank = picker.rank(i, ask);
+    if (tier === bestTier && rank >= bestRank) continue;
     best = i;
     bestTier = tier;
-    bestLoad = load;
+    bestRank = rank;
   }
-  return isFull && bestTier >= TIER_COOLING ? FULL : best;
+  if (isFull && bestTier >= TIER_COOLING) return FULL;
+  if (best >= 0) picker.chose(best);
+  return best;
 }
 
 /** Some endpoint that works has room for one more. */

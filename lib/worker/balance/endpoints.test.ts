@@ -8,7 +8,7 @@ const WEB = 2;
 const DB = 5;
 
 function created() {
-  return createEndpoints([assignedService(WEB), assignedService(DB)]);
+  return createEndpoints([assignedService(WEB), assignedService(DB)], 1);
 }
 
 /** The endpoints are WEB's, in this order. */

@@ -3,28 +3,21 @@
 
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
-import { roundOf } from './round.ts';
+import { firstPosition } from './balancer.ts';
+import { createPicker } from './methods/method.ts';
+import type { Candidate, Picker } from './methods/picker.ts';
 
-export interface Endpoint {
-  readonly id: number;
-  readonly name: string;
-  readonly ip: string | null;
+export interface Endpoint extends Candidate {
   readonly port: number;
-  readonly tier: number;
-  readonly weight: number;
-  /** Connections that it may have of all workers together; 0: any number. */
-  readonly maxConnections: number;
 }
 
 export interface Service extends ServiceAssignment {
   readonly guarded: boolean;
   /** In the order of the configuration. */
   readonly endpoints: readonly Endpoint[];
-  /** Those that clients may get: as often as their weights say where turns are taken, else each once. */
-  readonly candidates: readonly Endpoint[];
-  /** The lowest tier among them. */
-  readonly bestTier: number;
-  /** How many different ones these are. */
+  /** Chooses among them by the service's method. */
+  readonly picker: Picker;
+  /** How many of them clients may get. */
   readonly choices: number;
 }
 
@@ -50,7 +43,8 @@ export interface Endpoints {
   forget(endpoint: number): void;
 }
 
-export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoints {
+/** `worker`: its id, see firstPosition(). */
+export function createEndpoints(assigned: readonly ServiceAssignment[], worker: number): Endpoints {
   const services: (Mutable<Service> | undefined)[] = [];
   const all: (Mutable<Endpoint> | undefined)[] = [];
   const retired = new Set<number>();
@@ -59,8 +53,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
       ...service,
       guarded: false,
       endpoints: [],
-      candidates: [],
-      bestTier: Infinity,
+      picker: createPicker(service.method, (length) => firstPosition(worker, service.start, length)),
       choices: 0,
     };
 
@@ -82,16 +75,10 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
     return isMoved;
   }
 
-  /** A round with weights may be long: it is made when somebody comes or goes or has another weight, and not for each tier. */
   function arrange(service: Mutable<Service>): void {
     const taking = service.endpoints.filter(({ weight }) => weight > 0);
     service.choices = taking.length;
-    service.candidates = service.method === 'round_robin' ? roundOf(taking) : taking;
-  }
-
-  function judge(service: Mutable<Service>): void {
-    const tiers = service.endpoints.flatMap(({ weight, ip, tier }) => (weight > 0 && ip !== null ? [tier] : []));
-    service.bestTier = Math.min(...tiers);
+    service.picker.use(service.endpoints, Math.min(...taking.flatMap(({ ip, tier }) => (ip === null ? [] : [tier]))));
   }
 
   return {
@@ -99,9 +86,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
     all,
     retired,
     use(snapshot) {
-      const reweighed = new Set(
-        snapshot.endpoints.flatMap(({ id, service, weight }) => (all[id]?.weight === weight ? [] : [service])),
-      );
+      const touched = new Set(snapshot.endpoints.map(({ service }) => service));
       const moved = snapshot.endpoints.filter(learn);
       for (const { id, guarded, endpoints } of snapshot.services) {
         const service = services[id];
@@ -110,13 +95,9 @@ export function createEndpoints(assigned: readonly ServiceAssignment[]): Endpoin
         service.guarded = guarded;
         service.endpoints = endpoints.flatMap((endpoint) => all[endpoint] ?? []);
         for (const now of service.endpoints) retired.delete(now.id);
-        reweighed.add(id);
+        touched.add(id);
       }
-      for (const service of services) {
-        if (service === undefined) continue;
-        if (reweighed.has(service.id)) arrange(service);
-        judge(service);
-      }
+      for (const id of touched) if (services[id] !== undefined) arrange(services[id]);
       return moved.flatMap(({ id, service, ip, port }) => (ip === null ? [] : [{ id, service, ip, port }]));
     },
     forget(endpoint) {

@@ -1,0 +1,85 @@
+// Methods that draw and that hash: who gets whom, over workers, instances, failures and reloads.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { named } from './harness/behaviours.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine } from './harness/engines.ts';
+import { names } from './harness/exchange.ts';
+import { troubles, visits } from './harness/load.ts';
+
+const CLIENTS = Array.from({ length: 48 }, (_, i) => `127.0.0.${i + 2}`);
+
+/** The name of the backend that a client from this address gets; empty when it gets none. */
+function nameFor(port: number, localAddress: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    socket.on('error', () => undefined).on('close', () => resolve(answer));
+  });
+}
+
+async function namesFor(port: number): Promise<string[]> {
+  return Promise.all(CLIENTS.map((client) => nameFor(port, client)));
+}
+
+forEachEngine(
+  'source_hash sends a client to the same backend, whichever worker and instance it comes to, and back to it after an outage',
+  async (t, engine) => {
+    const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
+    const [port, other] = [await freePort(), await freePort()];
+    const more = { method: 'source_hash', workers: 2 };
+    const bal = await startBal(t, { engine, config: configFor(port, [a, b, c], more) });
+    await bal.checked();
+    const first = await namesFor(port);
+    assert.deepEqual(new Set(first), new Set(['a', 'b', 'c']));
+    for (let i = 0; i < 3; i++) assert.deepEqual(await namesFor(port), first);
+    assert.match((await bal.cli('status')).stdout, /source_hash/);
+
+    const second = await startBal(t, { engine, config: configFor(other, [c, a, b], more) });
+    await second.checked();
+    assert.deepEqual(await namesFor(other), first, 'another instance, in which the backends stand in another order');
+
+    await c.refuse();
+    const outage = await namesFor(port);
+    assert.deepEqual(
+      outage.map((name, i) => (first[i] === 'c' ? 'c' : name)),
+      first,
+      'nobody else moves',
+    );
+    const moved = outage.filter((_, i) => first[i] === 'c');
+    assert.deepEqual(new Set(moved), new Set(['a', 'b']), 'its clients spread over the others');
+    await bal.logged('backend.down');
+    assert.deepEqual(await namesFor(port), outage, 'the same whether a worker has found out or was told');
+    await c.recover();
+    await until('all are back', async () => (await namesFor(port)).join() === first.join());
+
+    bal.configure(configFor(port, [b, a], more));
+    await bal.graceful();
+    const left = await namesFor(port);
+    assert.ok(left.every((name, i) => name === first[i] || first[i] === 'c'));
+  },
+);
+
+forEachEngine('random gives each backend its weight, and nothing to one that refuses', async (t, engine) => {
+  const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
+  const port = await freePort();
+  const config = configFor(port, [a, b, c], { method: 'random', workers: 2 });
+  const weights = [3, 1, 4];
+  const backends = [a, b, c].map(({ host, port: at }, i) => ({ host, port: at, weight: weights[i] }));
+  const bal = await startBal(t, { engine, config: { ...config, backends } });
+  await bal.checked();
+  const counts = await visits(port, names('a', 'b', 'c'), 800);
+  assert.deepEqual(troubles(counts), {});
+  for (const [i, name] of ['a', 'b', 'c'].entries()) {
+    const share = Number(counts.answers[name]) / 800;
+    assert.ok(Math.abs(share - (weights[i] ?? 0) / 8) <= 0.06, JSON.stringify(counts.answers));
+  }
+  await c.refuse();
+  const outage = await visits(port, names('a', 'b', 'c'), 80);
+  assert.deepEqual([troubles(outage), outage.answers['c']], [{}, undefined]);
+});

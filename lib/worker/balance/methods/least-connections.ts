@@ -1,0 +1,69 @@
+// The one that would have the fewest connections for its weight with this one; on a draw those after the last one come first.
+// The counts are all workers' and change under our hands, so no order of them can be kept: they are looked at anew for each
+// choice, in flat arrays, and no further than to the first that could not be better.
+
+import type { Candidate, Picker } from './picker.ts';
+import { isFirstInLine, isFree } from './picker.ts';
+
+/** `startOf`: with which of so many it begins. */
+export function createLeastConnections(startOf: (length: number) => number): Picker {
+  let endpoints: readonly Candidate[] = [];
+  /** Those first in line: places, ids and weights. */
+  let places = new Int32Array();
+  let ids = new Int32Array();
+  let weights = new Float64Array();
+  /** The load of one without connections that has the highest weight: nobody has less. */
+  let least = 0;
+  /** Where among those the next search begins. */
+  let begin = 0;
+  let hasBegun = false;
+
+  const picker = {
+    from: 0,
+    use(list: readonly Candidate[], tier: number) {
+      endpoints = list;
+      if (!hasBegun && list.length > 0) {
+        hasBegun = true;
+        picker.from = startOf(list.length);
+      }
+      const inLine = [...list.keys()].filter((place) => list[place] !== undefined && isFirstInLine(list[place], tier));
+      places = Int32Array.from(inLine);
+      ids = Int32Array.from(inLine, (place) => list[place]?.id ?? 0);
+      weights = Float64Array.from(inLine, (place) => list[place]?.weight ?? 0);
+      least = 1 / weights.reduce((most, weight) => Math.max(most, weight), 0);
+      begin = Math.max(
+        0,
+        inLine.findIndex((place) => place >= picker.from),
+      );
+    },
+    pick(ask: Parameters<Picker['pick']>[0]) {
+      const { loads } = ask;
+      const { length } = ids;
+      let best = -1;
+      let bestLoad = Infinity;
+      for (let i = begin, left = length; left > 0; left--, i++) {
+        if (i === length) i = 0;
+        const load = (loads.of(ids[i] ?? 0) + 1) / (weights[i] ?? 1);
+        if (load >= bestLoad) continue;
+        const endpoint = endpoints[places[i] ?? 0];
+        if (endpoint === undefined || !isFree(endpoint, ask)) continue;
+        best = i;
+        bestLoad = load;
+        if (load <= least) break;
+      }
+      if (best < 0) return -1;
+      begin = best + 1 === length ? 0 : best + 1;
+      const place = places[best] ?? 0;
+      picker.from = place + 1;
+      return place;
+    },
+    rank(place: number, { loads }: Parameters<Picker['rank']>[1]) {
+      const endpoint = endpoints[place];
+      return endpoint === undefined ? Infinity : (loads.of(endpoint.id) + 1) / endpoint.weight;
+    },
+    chose(place: number) {
+      picker.from = place + 1;
+    },
+  };
+  return picker;
+}

@@ -1,0 +1,25 @@
+// The picker of each method.
+
+import type { Method } from '../../../../config/plan.ts';
+import { unreachable } from '../../../unreachable.ts';
+import { createLeastConnections } from './least-connections.ts';
+import type { Picker } from './picker.ts';
+import { createRandom } from './random.ts';
+import { createRoundRobin } from './round-robin.ts';
+import { createSourceHash } from './source-hash.ts';
+
+/** `startOf`: with which of so many turns it begins, where there are turns. */
+export function createPicker(method: Method, startOf: (length: number) => number): Picker {
+  switch (method) {
+    case 'round_robin':
+      return createRoundRobin(startOf);
+    case 'least_connections':
+      return createLeastConnections(startOf);
+    case 'random':
+      return createRandom();
+    case 'source_hash':
+      return createSourceHash();
+    default:
+      return unreachable(method);
+  }
+}
