@@ -14,6 +14,7 @@ export const RUNTIME_FIELDS = {
   failover_backoff_initial_ms: 'backoffInitialMs',
   failover_backoff_max_ms: 'backoffMaxMs',
   backend_cooldown_ms: 'cooldownMs',
+  early_failure_threshold: 'earlyFailures',
   protection_trigger_threshold: 'protectionTrigger',
   protection_window_ms: 'protectionWindowMs',
   protection_stable_success_threshold: 'protectionStable',

@@ -25,6 +25,8 @@ export interface Runtime {
   readonly backoffInitialMs: number;
   readonly backoffMaxMs: number;
   readonly cooldownMs: number;
+  /** Clients in a row that got nothing from a backend which took what they sent; 0: nobody counts them. */
+  readonly earlyFailures: number;
   readonly protectionTrigger: number;
   readonly protectionWindowMs: number;
   readonly protectionStable: number;

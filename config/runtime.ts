@@ -78,6 +78,13 @@ export const RuntimeSchema = Type.Object(
       'how long a backend is left alone at least after a failed connect; a passed check ends it',
       '연결 실패 후 백엔드를 쉬게 하는 최소 시간; 검사에 성공하면 바로 끝',
     ),
+    early_failure_threshold: tuned(
+      0,
+      1000,
+      [5, 5, 5],
+      'clients in a row that a backend accepts and lets go of without a byte, though they had sent something and others answer: then it is left alone for a while; 0: off',
+      '백엔드가 연결을 받고도 요청에 한 바이트도 답하지 않고 끊은 클라이언트가 연달아 이 수에 이르면(다른 백엔드는 답하는 동안) 잠시 쉬게 함; 0: 끔',
+    ),
     protection_trigger_threshold: tuned(
       1,
       1_000_000,

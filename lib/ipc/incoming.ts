@@ -40,6 +40,8 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
         Number.isFinite(message['began']) &&
         CONNECT_FAILURES.some((cause) => cause === message['cause'])
       );
+    case 'early_failures':
+      return isCount(message['endpoint']) && Number.isFinite(message['began']);
     case 'log':
       return isListOf(message['lines'], isLogLine) && isCount(message['dropped']);
     case 'records_dropped':

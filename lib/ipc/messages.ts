@@ -6,7 +6,7 @@
 //   listen  + bound handle                    listening | listen_failed, one for each listen
 //   permits, recall                             ask, returned
 //   report, reset                             counters (also twice a second by itself: the heartbeat)
-//   drain                                     connect_failed, log, records_dropped, drained (the last message)
+//   drain                                     connect_failed, early_failures, log, records_dropped, drained (the last message)
 //
 // Records of connections are no messages: they go over a pipe (records.ts).
 
@@ -66,6 +66,8 @@ export type ToPrimary =
       /** When the latest of these attempts began (machine-clock.ts). */
       readonly began: number;
     }
+  /** It accepts clients and lets them go without a byte, the threshold's number of them in a row; `began`: the latest attempt. */
+  | { readonly kind: 'early_failures'; readonly endpoint: number; readonly began: number }
   | { readonly kind: 'log'; readonly lines: readonly LogLine[]; readonly dropped: number }
   /** Records of connections that could not be kept. */
   | { readonly kind: 'records_dropped'; readonly count: number }

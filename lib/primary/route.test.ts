@@ -34,6 +34,7 @@ function scene() {
       connected: (counts) => counts.size > 0 && hear('connected')([...counts]),
       reached: hear('reached'),
       connectFailed: hear('failed'),
+      earlyFailures: hear('early'),
     },
     permits: { receive: hear('permits'), leaving: hear('leaving'), forget: hear('permits forget') },
     statistics,
@@ -95,6 +96,18 @@ test('what backends and loads do goes to the publisher', () => {
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
   says({ ...NOTHING, retired: [endpoint] });
   assert.deepEqual(take(), [['changed'], ['loads'], ['retired', endpoint], ['forget']]);
+});
+
+test('early failures go, by name, to health, and those of nobody nowhere', () => {
+  const { route, audience, worker, endpoint, says, take } = scene();
+  route.connect(audience);
+  route.emit({ kind: 'worker_forked', worker });
+  const began = toMachine(5);
+  says({ kind: 'early_failures', endpoint, began });
+  says({ kind: 'early_failures', endpoint: 77, began });
+  const [heard, ...more] = take();
+  assert.deepEqual([heard?.slice(0, 3), more], [['early', 'default', '127.0.0.1:1'], []]);
+  assert.ok(Math.abs(Number(heard?.[3]) - 5) < 0.01);
 });
 
 test('reports go to the totals and, by name, to health and protection', () => {

@@ -28,7 +28,7 @@ export interface Route {
 export interface Audience {
   readonly generations: Pick<Generations, 'planOf'>;
   readonly registry: Pick<Registry, 'endpointOf'>;
-  readonly services: Pick<Services, 'connected' | 'reached' | 'connectFailed'>;
+  readonly services: Pick<Services, 'connected' | 'reached' | 'connectFailed' | 'earlyFailures'>;
   readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
@@ -98,6 +98,11 @@ export function createRoute(log: RootLog): Route {
         if (found !== undefined) {
           services.connectFailed(found.service, found.address, cause, count, fromMachine(began));
         }
+        return;
+      }
+      case 'early_failures': {
+        const found = registry.endpointOf(message.endpoint);
+        if (found !== undefined) services.earlyFailures(found.service, found.address, fromMachine(message.began));
         return;
       }
       case 'ask':

@@ -87,7 +87,13 @@ export function createModelWorker(id: number, send: Send) {
     loads: createLoads(null),
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
-    reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
+    reporter: {
+      connectFailed: () => undefined,
+      earlyFailures: () => undefined,
+      log: () => undefined,
+      flush: () => undefined,
+      close: () => undefined,
+    },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: (connection) => {
       const client = connections.get(connection)?.client;

@@ -5,14 +5,17 @@ import { performance } from 'node:perf_hooks';
 
 import type { LogConnections } from '../../config/plan.ts';
 import type { ConnectFailure, EndCode } from '../engine/engine.ts';
-import type { Cause } from '../ipc/reasons.ts';
+import type { Cause, Reason } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { Endpoints } from './balance/endpoints.ts';
 import type { Connections } from './connections.ts';
 import type { Count } from './report/count.ts';
 import type { FailedTry } from './report/record-buffer.ts';
 import { MAX_TRIED } from './report/record-buffer.ts';
+import type { EarlyFailures } from './report/early-failures.ts';
+import type { Evidence } from './report/evidence.ts';
 import type { Records } from './report/records.ts';
+import type { Reporter } from './report/reporter.ts';
 
 const NONE = -1;
 
@@ -21,6 +24,9 @@ interface EndingParts {
   readonly connections: Connections;
   readonly endpoints: Endpoints;
   readonly count: Count;
+  readonly early: EarlyFailures;
+  readonly evidence: Pick<Evidence, 'leaveAlone' | 'isLeftAlone'>;
+  readonly reporter: Reporter;
   readonly records: Records;
   clientAddress(connection: number): string;
 }
@@ -36,13 +42,34 @@ type Ended = (
 ) => void;
 
 export function createEnding(parts: EndingParts): Ended {
-  const { logConnections, connections, endpoints, count, records } = parts;
+  const { logConnections, connections, endpoints, count, early, evidence, reporter, records } = parts;
 
   /** As a record names them, which names only the first of very many. */
   function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
     return [...tried]
       .slice(0, MAX_TRIED)
       .map(([endpoint, cause]) => ({ backend: endpoints.all[endpoint]?.name ?? '', cause }));
+  }
+
+  /** Whether the backend answered, or let go of a client that had sent something. */
+  function judge(
+    endpoint: number,
+    id: number,
+    connection: number,
+    reason: Reason,
+    now: number,
+    bytesIn: number,
+    bytesOut: number,
+  ): void {
+    if (bytesOut > 0) return early.answered(endpoint, now);
+    const service = endpoints.services[id];
+    if (service === undefined || bytesIn === 0 || (reason !== 'backend_reset' && reason !== 'backend_closed')) return;
+    if (!early.failed(endpoint, service.runtime.earlyFailures, service.endpoints, now)) return;
+    reporter.earlyFailures(endpoint, connections.attemptAt[connection] ?? now);
+    // The primary tells all, in a moment in which many may come. Never more than half of them, as there.
+    const alone = service.endpoints.filter(({ id: other }) => other !== endpoint && evidence.isLeftAlone(other, now));
+    if (2 * (alone.length + 1) > service.endpoints.length) return;
+    evidence.leaveAlone(endpoint, now + service.runtime.cooldownMs);
   }
 
   return (connection, service, end, cutCause, bytesIn, bytesOut) => {
@@ -53,6 +80,7 @@ export function createEnding(parts: EndingParts): Ended {
     const endpoint = connections.endpoint[connection] ?? NONE;
     const tried = connections.tried[connection];
     count.ended(service, reason, durationMs, connectedAt === 0 ? null : endpoint, bytesOut === 0);
+    if (connectedAt !== 0) judge(endpoint, service, connection, reason, now, bytesIn, bytesOut);
     if (tried !== undefined && reason === 'connect_failed' && [...tried.values()].includes('local'))
       count.failedLocally(service);
     if (logConnections === 'none' || (logConnections === 'failed' && !FAILED.has(reason))) return;

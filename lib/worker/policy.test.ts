@@ -32,7 +32,13 @@ function scene() {
     loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
-    reporter: { connectFailed: () => undefined, log: () => undefined, flush: () => undefined, close: () => undefined },
+    reporter: {
+      connectFailed: () => undefined,
+      earlyFailures: () => undefined,
+      log: () => undefined,
+      flush: () => undefined,
+      close: () => undefined,
+    },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: () => '127.0.0.1:1',
   });

@@ -21,6 +21,7 @@ import { createConnections } from './connections.ts';
 import { createEnding } from './ending.ts';
 import type { Counters } from './report/count.ts';
 import { createCount } from './report/count.ts';
+import { createEarlyFailures } from './report/early-failures.ts';
 import { createEvidence } from './report/evidence.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
@@ -67,8 +68,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   let cutCause: Cause = 'drain';
   const count = createCount();
   const connections = createConnections();
-  const ended = createEnding({ ...parts, count, connections });
   const evidence = createEvidence();
+  const early = createEarlyFailures();
+  const ended = createEnding({ ...parts, count, connections, early, evidence });
   const queue = createQueue({
     ...parts.queue,
     place,
@@ -214,6 +216,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       for (const { id } of snapshot.endpoints) {
         loads.reserve(id);
         count.reserveEndpoint(id);
+        early.reserve(id);
         evidence.reserve(id);
       }
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
@@ -237,6 +240,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       for (const endpoint of ids) {
         endpoints.forget(endpoint);
         count.forget(endpoint);
+        early.forget(endpoint);
         evidence.forget(endpoint);
       }
     },

@@ -33,4 +33,6 @@ export type BackendEvent =
       readonly began: number;
       readonly wall: number;
     }
+  /** A worker's report: clients in a row got nothing from it. `began`: the latest of their attempts. */
+  | { readonly kind: 'early_failures'; readonly backend: number; readonly began: number; readonly wall: number }
   | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number };

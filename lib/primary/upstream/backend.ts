@@ -11,6 +11,8 @@ import { backoff } from '../../backoff.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
 import { unreachable } from '../../unreachable.ts';
 import type { BackendEvent } from './backend-event.ts';
+import type { Early } from './early.ts';
+import { failedEarly, NOT_EARLY } from './early.ts';
 import type { Cause, Evidence, Standing } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';
 
@@ -26,15 +28,7 @@ export interface PoolSettings extends Pick<
   readonly isChecked: boolean;
 }
 
-export interface Backend {
-  readonly address: string;
-  readonly host: string;
-  readonly port: number;
-  /** As configured; 0: clients are not sent there, whatever its health. */
-  readonly weight: number;
-  readonly backup: boolean;
-  /** Connections that it may have; 0: any number. */
-  readonly maxConnections: number;
+export interface Backend extends BackendPlan {
   /** The last good answer of the resolver; kept when the name stops resolving. */
   readonly ips: readonly string[];
   /** Where clients are sent: the address that answered the last check, else the first; null before the name resolved. */
@@ -57,6 +51,7 @@ export interface Backend {
   readonly provenAt: number;
   /** Monotonic; no cool-down when it is past. */
   readonly cooldownUntil: number;
+  readonly early: Early;
   /** Cool-downs in a row without a passed check between them. */
   readonly connectFailures: number;
   /** Failed checks and connects since start. */
@@ -67,7 +62,12 @@ export interface Backend {
 
 /** What is left of the cool-down, 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {
-  return Math.max(0, backend.cooldownUntil - now);
+  return Math.max(0, leftAloneUntil(backend) - now);
+}
+
+/** Monotonic; it is not cooling down when that is past. */
+export function leftAloneUntil({ cooldownUntil, early }: Backend): number {
+  return Math.max(cooldownUntil, early.until);
 }
 
 export function standingOf({ health, fails, connectFailures }: Backend): Standing {
@@ -91,15 +91,10 @@ export function stateOf(backend: Backend): BackendStateName {
 }
 
 /** A backend that nobody has checked yet. */
-export function newBackend({ address, host, port, weight, backup, maxConnections }: BackendPlan): Backend {
-  const ips = isIP(host) === 0 ? [] : [host];
+export function newBackend(plan: BackendPlan): Backend {
+  const ips = isIP(plan.host) === 0 ? [] : [plan.host];
   return {
-    address,
-    host,
-    port,
-    weight,
-    backup,
-    maxConnections,
+    ...plan,
     ips,
     ip: ips[0] ?? null,
     health: 'unknown',
@@ -112,6 +107,7 @@ export function newBackend({ address, host, port, weight, backup, maxConnections
     contestedAt: -Infinity,
     provenAt: -Infinity,
     cooldownUntil: -Infinity,
+    early: NOT_EARLY,
     connectFailures: 0,
     counters: { timeout: 0, refused: 0, other: 0 },
     evidence: [],
@@ -129,9 +125,15 @@ export function next(backend: Backend, event: BackendEvent, settings: PoolSettin
       return resolved(backend, event.ips, settings);
     case 'connect_failed':
       return connectFailed(backend, event, settings, now);
+    case 'early_failures':
+      return withEarly(backend, failedEarly(backend.early, event, settings, now));
     default:
       return unreachable(event);
   }
+}
+
+function withEarly(backend: Backend, early: Early): Backend {
+  return early === backend.early ? backend : { ...backend, early };
 }
 
 function passed(

@@ -1,6 +1,8 @@
 // What the log says of backends and of protection.
 
+import { createThrottle } from '../../throttle.ts';
 import type { Log } from '../log/log.ts';
+import type { Backend } from './backend.ts';
 import type { Transition } from './pool.ts';
 import type { ProtectionView } from './protection.ts';
 
@@ -9,6 +11,24 @@ export function logTransition(log: Log, service: string, { address, from, to, ev
   const fields = { service, backend: address, from, source, cause, count };
   if (to === 'down') log.warn('backend.down', `backend ${address} is down`, fields);
   else log.info('backend.up', `backend ${address} is up`, fields);
+}
+
+/** Once for each time that it is left alone: the pauses grow. */
+export function logEarlyFailures(log: Log, service: string, { address, early }: Backend, threshold: number): void {
+  const { times, since, until } = early;
+  const pause = Math.round(until - performance.now());
+  log.warn(
+    'backend.early_failures',
+    `backend ${address} accepts clients and lets them go without a byte: left alone for ${pause} ms`,
+    {
+      service,
+      backend: address,
+      threshold,
+      times,
+      since: new Date(since).toISOString(),
+      pause_ms: pause,
+    },
+  );
 }
 
 export function logProtection(
@@ -20,4 +40,18 @@ export function logProtection(
   const fields = { service, reason, exit_condition: exitCondition };
   if (to === 'on') log.warn('protection.on', 'protection mode is on: fewer retries, longer cool-downs', fields);
   else log.info('protection.off', 'protection mode is off', { service });
+}
+
+/** Now and then: a machine that is short of something is so at each check. */
+export function createShortageLog(log: Log): (service: string, backend: string) => void {
+  const throttle = createThrottle();
+  return (service, backend) => {
+    const now = performance.now();
+    if (!throttle.isOpen(now)) return;
+    throttle.close(now);
+    log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
+      service,
+      backend,
+    });
+  };
 }

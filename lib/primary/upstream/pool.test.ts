@@ -476,3 +476,65 @@ test('`fall` failed checks in a row always leave a backend down, `rise` passed o
     ),
   );
 });
+
+test('a backend that fails early is behind the others for a time that grows, whatever its checks say', () => {
+  const early = (began = NOW): BackendEvent => ({ kind: 'early_failures', backend: 0, began, wall: 7 });
+  const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+  let { pool } = run(
+    createPool(
+      hosts.map((host) => plan(host)),
+      SETTINGS,
+    ),
+    [pass(0), pass(1), pass(2)],
+  );
+  let now = 10_000;
+  const heard = step(pool, early(), now);
+  ({ pool } = heard);
+  assert.deepEqual(
+    [heard.routed, heard.transitions, tier(pool, 0, now), nextChange(pool, now)],
+    [true, [], TIER_COOLING, 500],
+  );
+  ({ pool } = step(pool, pass(0), now + 10));
+  assert.equal(tier(pool, 0, now + 499), TIER_COOLING);
+  assert.equal(tier(pool, 0, now + 500), TIER_USABLE);
+  // What began before it was left alone says nothing new.
+  assert.equal(step(pool, early(now - 1), now + 600).pool, pool);
+  assert.equal(step(pool, early(now - 1), now + 100).pool, pool);
+  const pauses: (number | null)[] = [];
+  for (let i = 0; i < 6; i++) {
+    now += 6000;
+    ({ pool } = step(pool, early(), now));
+    pauses.push(nextChange(pool, now));
+    now += nextChange(pool, now) ?? 0;
+  }
+  assert.deepEqual(pauses, [500, 500, 500, 500, 500, 500], 'it was well for longer than the longest pause each time');
+  pauses.length = 0;
+  for (let i = 0; i < 6; i++) {
+    ({ pool } = step(pool, early(), now + 1));
+    const pause = nextChange(pool, now + 1) ?? 0;
+    pauses.push(pause);
+    now += 1 + pause;
+  }
+  assert.deepEqual(pauses, [500, 800, 1600, 3200, 5000, 5000]);
+});
+
+test('never more than half of the backends are left alone for early failures', () => {
+  for (const [total, expected] of [
+    [1, 0],
+    [2, 1],
+    [3, 1],
+    [4, 2],
+  ] as const) {
+    const hosts = Array.from({ length: total }, (_, i) => `127.0.0.${i + 1}`);
+    let { pool } = run(
+      createPool(
+        hosts.map((host) => plan(host)),
+        SETTINGS,
+      ),
+      hosts.map((host, i) => pass(i, host)),
+    );
+    for (const i of hosts.keys())
+      ({ pool } = step(pool, { kind: 'early_failures', backend: i, began: NOW, wall: 0 }, 20_000));
+    assert.equal(usable(pool, 20_001), total - expected);
+  }
+});

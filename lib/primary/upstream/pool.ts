@@ -3,9 +3,10 @@
 
 import type { BackendPlan } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
-import { isReachable, newBackend, next } from './backend.ts';
+import { isReachable, leftAloneUntil, newBackend, next } from './backend.ts';
 import type { Backend, Evidence, Health, PoolSettings } from './backend.ts';
 import type { BackendEvent } from './backend-event.ts';
+import { failsEarly } from './early.ts';
 
 export interface Pool {
   readonly settings: PoolSettings;
@@ -41,6 +42,7 @@ export interface Step {
 export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const before = pool.backends[event.backend];
   const after = before === undefined ? undefined : next(before, event, pool.settings, now);
+  if (event.kind === 'early_failures' && isHalfLeftAlone(pool, now)) return { pool, transitions: [], routed: false };
   if (before === undefined || after === undefined || after === before) return { pool, transitions: [], routed: false };
   const stepped = { ...pool, backends: pool.backends.with(event.backend, after) };
   const transitions: Transition[] = [];
@@ -61,6 +63,12 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
   return { pool: stepped, transitions, routed };
 }
 
+/** One more that is left alone for early failures would be more than half: it may be the clients' fault. */
+function isHalfLeftAlone({ backends }: Pool, now: number): boolean {
+  const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
+  return 2 * (taking.filter((backend) => failsEarly(backend, now)).length + 1) > taking.length;
+}
+
 /**
  * The pool after a reload: `backends` in their new order with all that is known about those that stay (same address),
  * then the others as draining, until forgetDraining().
@@ -71,8 +79,7 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
     const backend = known.get(plan.address);
     known.delete(plan.address);
     if (backend === undefined) return newBackend(plan);
-    const { weight, backup, maxConnections } = plan;
-    const planned = { ...backend, weight, backup, maxConnections };
+    const planned = { ...backend, ...plan };
     const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
     return backend.draining || isNewlyChecked ? returned(planned, settings, now) : planned;
   });
@@ -98,7 +105,7 @@ export function tier(
 ): typeof TIER_USABLE | typeof TIER_COOLING | typeof TIER_DOWN {
   const it = pool.backends[backend];
   if (it === undefined || it.draining || it.ip === null) return TIER_DOWN;
-  const isCooling = now < it.cooldownUntil;
+  const isCooling = now < leftAloneUntil(it);
   // Where nobody checks only clients can find out that it is back.
   if (it.health === 'down') return pool.settings.isChecked || isCooling ? TIER_DOWN : TIER_USABLE;
   return isCooling ? TIER_COOLING : TIER_USABLE;
@@ -121,8 +128,8 @@ export function isSettled({ backends, settings }: Pool): boolean {
 export function nextChange(pool: Pool, now: number): number | null {
   let soonest = Infinity;
   for (const [i, backend] of pool.backends.entries()) {
-    if (tier(pool, i, now) !== tier(pool, i, Math.max(now, backend.cooldownUntil)))
-      soonest = Math.min(soonest, backend.cooldownUntil - now);
+    if (tier(pool, i, now) !== tier(pool, i, Math.max(now, leftAloneUntil(backend))))
+      soonest = Math.min(soonest, leftAloneUntil(backend) - now);
   }
   return soonest === Infinity ? null : soonest;
 }

@@ -8,13 +8,12 @@ import type { ConnectFailure } from '../../engine/engine.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_DOWN } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
-import { createThrottle } from '../../throttle.ts';
 import type { PoolSettings } from './backend.ts';
 import type { BackendEvent } from './backend-event.ts';
 import { isOvertaken, standingOf } from './backend.ts';
 import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
-import { logProtection, logTransition } from './health-log.ts';
+import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
 import type { Pool } from './pool.ts';
@@ -48,6 +47,8 @@ export interface Services {
   protection(service: string): ProtectionStatus;
   /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
   connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
+  /** A worker's report: clients in a row got nothing from a backend; `began`: their latest attempt. */
+  earlyFailures(service: string, address: string, began: number): void;
   /** A worker's report: a client was connected to a backend, by an attempt that began then. */
   reached(service: string, address: string, began: number): void;
   /** So many more connects of each service succeeded. */
@@ -69,8 +70,11 @@ export interface ServicesEvent {
 
 export function createServices(log: Log, emit: (event: ServicesEvent) => void): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked, { onShortage: shortage, standing, isGuarded: guarded });
-  const shortages = createThrottle();
+  const checks: HealthChecks = createHealthChecks(checked, {
+    onShortage: createShortageLog(log),
+    standing,
+    isGuarded: guarded,
+  });
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
@@ -140,16 +144,6 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     }
   }
 
-  function shortage(service: string, backend: string): void {
-    const now = performance.now();
-    if (!shortages.isOpen(now)) return;
-    shortages.close(now);
-    log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
-      service,
-      backend,
-    });
-  }
-
   const ticker = setInterval(() => {
     for (const service of services.values()) if (isGuarded(service.protection)) protect(service, { kind: 'tick' });
   }, TICK_MS);
@@ -211,6 +205,16 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       feed(service, { kind: 'connect_failed', backend, cause, count, guarded, began, wall: Date.now() });
       protect(service, { kind: 'connect_failed', cause, count, inUse });
       if (cause !== 'local' && !isHistory) checks.checkNow(name, address);
+    },
+    earlyFailures(name, address, attempted) {
+      const service = services.get(name);
+      if (service === undefined) return;
+      const backend = indexOf(service, address);
+      const before = service.pool.backends[backend]?.early;
+      const began = Math.min(attempted, performance.now());
+      feed(service, { kind: 'early_failures', backend, began, wall: Date.now() });
+      const it = service.pool.backends[backend];
+      if (it !== undefined && before !== it.early) logEarlyFailures(log, name, it, service.plan.runtime.earlyFailures);
     },
     reached(name, address, attempted) {
       const service = services.get(name);

@@ -8,6 +8,7 @@ import { REASONS } from '../../ipc/reasons.ts';
 import { listed } from '../../units.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
+import { failsEarly } from '../upstream/early.ts';
 import { liveChanges } from '../live/live-changes.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
@@ -161,6 +162,10 @@ function backendWhy(
     const ends_when = isChecked ? recovery(backend, runtime) : trial(backend, left);
     return { ...common, verdict: 'out', problem: backendProblem(backend), ends_when };
   }
+  if (failsEarly(backend, now)) {
+    const ends_when = `${Math.ceil(left)} ms are over`;
+    return { ...common, verdict: 'cooling_down', problem: earlyProblem(backend, runtime), ends_when };
+  }
   if (left > 0 && !isChecked) {
     const ends_when = `a client is connected, or ${Math.ceil(left)} ms are over`;
     return { ...common, verdict: 'cooling_down', problem: backendProblem(backend), ends_when };
@@ -187,6 +192,15 @@ function backendProblem({ address, evidence }: Backend): Diagnosis {
   const last = evidence.findLast(({ cause }) => cause !== null);
   const cause: Cause = last?.cause ?? 'other';
   return { what_happened: whatHappened(address, cause, last), ...ADVICE[cause] };
+}
+
+function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): Diagnosis {
+  return {
+    what_happened: `${address} accepts clients and lets them go without a byte: ${earlyFailures} or more in a row, since ${new Date(early.since).toISOString()}`,
+    why_likely:
+      'the service is up as far as a connect can tell, and fails or is refused what it needs; the others answer',
+    do_this_now: "look at that service's own log",
+  };
 }
 
 function whatHappened(address: string, cause: Cause, last: Evidence | undefined): string {

@@ -164,6 +164,7 @@ export function forkWorker(
       case 'returned':
       case 'counters':
       case 'connect_failed':
+      case 'early_failures':
       case 'log':
       case 'records_dropped':
         onMessage(worker, message);

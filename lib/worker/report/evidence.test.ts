@@ -68,3 +68,21 @@ test("what was known of an endpoint goes with it: its id may be the next one's",
   evidence.failed(0, 499, LATER);
   assert.deepEqual([evidence.skipUntil[0], evidence.takeReached()], [LATER, []]);
 });
+
+test('who is left alone for early failures stays so, however often it can be connected to', () => {
+  const evidence = createEvidence();
+  evidence.reserve(3);
+  evidence.leaveAlone(3, 500);
+  evidence.connected(3, 100);
+  assert.deepEqual(
+    [evidence.skipUntil[3], evidence.isLeftAlone(3, 499), evidence.isLeftAlone(3, 500)],
+    [500, true, false],
+  );
+  evidence.failed(3, 200, 900);
+  evidence.leaveAlone(3, 700);
+  assert.equal(evidence.skipUntil[3], 900);
+  evidence.connected(3, 300);
+  assert.equal(evidence.skipUntil[3], 700);
+  evidence.forget(3);
+  assert.deepEqual([evidence.skipUntil[3], evidence.isLeftAlone(3, 1)], [0, false]);
+});

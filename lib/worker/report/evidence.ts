@@ -14,6 +14,10 @@ export interface Evidence {
   /** An attempt that began then failed: the endpoint is left alone, unless later evidence says that it works. */
   failed(endpoint: number, began: number, until: number): void;
   connected(endpoint: number, began: number): void;
+  /** It is left alone until then, though it can be connected to. */
+  leaveAlone(endpoint: number, until: number): void;
+  /** Whether it is, for that. */
+  isLeftAlone(endpoint: number, now: number): boolean;
   /** The primary's checks, and what other workers' clients met. */
   learn(endpoints: readonly EndpointSnapshot[]): void;
   /** The id may be another endpoint's next. */
@@ -24,6 +28,7 @@ export interface Evidence {
 
 export function createEvidence(): Evidence {
   let failedAt = new Float64Array();
+  let aloneUntil = new Float64Array();
   /** Of the latest attempt known to have succeeded, a check included. */
   let provenAt = new Float64Array();
   let connectedAt = new Float64Array();
@@ -32,7 +37,7 @@ export function createEvidence(): Evidence {
   function prove(endpoint: number, began: number): void {
     if (began <= (provenAt[endpoint] ?? 0)) return;
     provenAt[endpoint] = began;
-    if (began >= (failedAt[endpoint] ?? 0)) evidence.skipUntil[endpoint] = 0;
+    if (began >= (failedAt[endpoint] ?? 0)) evidence.skipUntil[endpoint] = aloneUntil[endpoint] ?? 0;
   }
 
   const evidence = {
@@ -40,6 +45,7 @@ export function createEvidence(): Evidence {
     reserve(endpoint: number) {
       evidence.skipUntil = grown(evidence.skipUntil, endpoint);
       failedAt = grown(failedAt, endpoint);
+      aloneUntil = grown(aloneUntil, endpoint);
       provenAt = grown(provenAt, endpoint);
       connectedAt = grown(connectedAt, endpoint);
       toldAt = grown(toldAt, endpoint);
@@ -53,11 +59,17 @@ export function createEvidence(): Evidence {
       if (began > (connectedAt[endpoint] ?? 0)) connectedAt[endpoint] = began;
       prove(endpoint, began);
     },
+    leaveAlone(endpoint: number, until: number) {
+      aloneUntil[endpoint] = until;
+      evidence.skipUntil[endpoint] = Math.max(until, evidence.skipUntil[endpoint] ?? 0);
+    },
+    isLeftAlone: (endpoint: number, now: number) => (aloneUntil[endpoint] ?? 0) > now,
     learn(endpoints: readonly EndpointSnapshot[]) {
       for (const { id, provenAt: at } of endpoints) if (at > 0) prove(id, fromMachine(at));
     },
     forget(endpoint: number) {
-      for (const times of [evidence.skipUntil, failedAt, provenAt, connectedAt, toldAt]) times[endpoint] = 0;
+      for (const times of [evidence.skipUntil, aloneUntil, failedAt, provenAt, connectedAt, toldAt])
+        times[endpoint] = 0;
     },
     takeReached() {
       const reached: number[] = [];

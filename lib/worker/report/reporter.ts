@@ -20,6 +20,8 @@ interface Pending {
 export interface Reporter {
   /** `began`: performance.now() when the attempt began. */
   connectFailed(endpoint: number, cause: ConnectFailure, began: number): void;
+  /** Likewise; the caller does not call often. */
+  earlyFailures(endpoint: number, began: number): void;
   log(line: LogLine): void;
   /** Sends what is waiting. */
   flush(): void;
@@ -70,6 +72,7 @@ export function createReporter(): Reporter {
       failures.set(key, { endpoint, cause, count: 0, began });
       schedule();
     },
+    earlyFailures: (endpoint, began) => send({ kind: 'early_failures', endpoint, began: toMachine(began) }),
     log(line) {
       if (lines.length >= MAX_LINES) dropped++;
       else lines.push(line);

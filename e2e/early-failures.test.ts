@@ -1,0 +1,55 @@
+// A backend that accepts and lets go of its clients at once looks well to a check, and idle to least_connections.
+import assert from 'node:assert/strict';
+import { freePort } from '../lib/testing/ports.ts';
+import { startBal } from './harness.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { configFor } from './harness/config.ts';
+import { forEachEngine } from './harness/engines.ts';
+import { echoes } from './harness/exchange.ts';
+import { visits } from './harness/load.ts';
+
+/** Takes what the client sends, and resets. */
+const breaks: Behaviour = (socket) => {
+  socket.once('data', () => socket.resetAndDestroy());
+  socket.resume();
+};
+
+forEachEngine('a backend that fails fast does not draw all clients to itself, and is told', async (t, engine) => {
+  const all = [await backend(t, echo), await backend(t, echo), await backend(t, echo)];
+  const [bad] = all;
+  const port = await freePort();
+  const config = configFor(port, all, { method: 'least_connections', workers: 2 });
+  const bal = await startBal(t, { engine, config });
+  await bal.checked();
+  assert.equal((await visits(port, echoes(), 60, { clients: 6 })).ok, 60);
+  bad?.behave(breaks);
+  const counts = await visits(port, echoes(), 3000, { clients: 16 });
+  const failed = counts.reset + counts.short;
+  assert.equal(counts.ok + failed, 3000);
+  // Without it two of three and more fail, for whoever fails fast has the fewest connections.
+  assert.ok(failed >= 5 && failed < 300, JSON.stringify(counts));
+  await bal.logged('backend.early_failures');
+  const { stdout } = await bal.cli('why');
+  assert.match(stdout, /lets? (them )?go without a byte|resets?/);
+  bad?.behave(echo);
+  await bal.statusWhen('it is used again', ({ backends }) => backends[0]?.cooldown_ms === 0);
+  const after = await visits(port, echoes(), 300, { clients: 6 });
+  assert.equal(after.ok, 300);
+});
+
+forEachEngine('where clients only send, or the only backend fails, nobody is left alone', async (t, engine) => {
+  const ends: Behaviour = (socket) => {
+    socket.once('data', () => socket.end());
+    socket.resume();
+  };
+  const all = [await backend(t, ends), await backend(t, ends)];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, all, { workers: 1 }) });
+  await bal.checked();
+  const counts = await visits(port, echoes(), 60);
+  assert.equal(counts.short, 60);
+  const accepted = all.map(({ accepted: count }) => count);
+  assert.ok(Math.min(...accepted) >= 30, String(accepted));
+  assert.ok(!bal.logs().some(({ event }) => event === 'backend.early_failures'));
+});
