@@ -14,6 +14,7 @@ const NONE: Options = {
   now: false,
   follow: false,
   wait: false,
+  save: false,
   service: null,
   words: [],
   timeoutMs: null,
@@ -37,6 +38,7 @@ const right: readonly (readonly [line: string, command: string, options: Partial
   ['why 10.0.0.7:5432', 'why', { words: ['10.0.0.7:5432'] }],
   ['events -f', 'events', { follow: true }],
   ['backend', 'backend', {}],
+  ['backend ready a:1 --save', 'backend', { words: ['ready', 'a:1'], save: true }],
   ['backend drain a:1 --wait --timeout 5s', 'backend', { words: ['drain', 'a:1'], wait: true, timeoutMs: 5000 }],
   ['backend weight a:1 5 --service db', 'backend', { words: ['weight', 'a:1', '5'], service: 'db' }],
 ];

@@ -16,6 +16,7 @@ export interface Options {
   now: boolean;
   follow: boolean;
   wait: boolean;
+  save: boolean;
   service: string | null;
   /** The words after the command, no more than it takes. */
   words: readonly string[];
@@ -77,6 +78,7 @@ function withOptions(
     now: seen.has('now'),
     follow: seen.has('follow'),
     wait: seen.has('wait'),
+    save: seen.has('save'),
     service: seen.get('service') ?? null,
     words: rest,
     timeoutMs,

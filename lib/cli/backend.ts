@@ -45,10 +45,12 @@ function unknownAction(word: string): string {
 }
 
 /** What goes with one action only. */
-function faultOf(word: string, number: string | undefined, { wait, timeoutMs, service }: Options): string | null {
+function faultOf(word: string, number: string | undefined, { wait, save, timeoutMs, service }: Options): string | null {
   if (number !== undefined && word !== 'weight') return `unexpected argument ${quote(number)}`;
   if (wait && word !== 'drain') return '--wait goes with drain only';
   if (timeoutMs !== null && word !== 'drain') return '--timeout goes with drain only';
+  if (save && (word === 'list' || word === 'reset')) return `there is nothing to save of ${word}`;
+  if (save && timeoutMs !== null) return '--save and --timeout exclude each other';
   if (service === '') return '--service needs a name';
   return null;
 }
@@ -65,7 +67,7 @@ interface Wanted {
 
 async function change(wanted: Wanted, options: Options, io: Io): Promise<ExitCode> {
   const at = home();
-  const asked = { ...wanted, service: options.service, timeout_ms: options.timeoutMs, save: false };
+  const asked = { ...wanted, service: options.service, timeout_ms: options.timeoutMs, save: options.save };
   const reached = await reach(at, 'POST', '/backends', CHANGE_MS, asked);
   if (reached.kind !== 'answered' || !isVerdict(reached.body)) {
     const problem = reached.kind === 'answered' ? strange : reached.problem;
@@ -111,8 +113,12 @@ function verdictLines({
   const open = active_connections === null ? '' : `, ${counted(active_connections, 'connection')}`;
   if (action === 'reset') return [`${address}: ${counted(cut ?? 0, 'connection')} cut`];
   const now = live_changes.map((it) => sinceText(it)).join('; ') || 'as the file says';
-  const effect = `in effect in ${counted(workers_told, 'worker')} after ${duration(duration_ms)}`;
-  return [`${address}: ${now}${changed ? '' : ' (as before)'}${open}`, ...(changed ? [`  ${effect}`] : [])];
+  const saved = rest.saved ? ', and saved' : '';
+  const effect = `in effect in ${counted(workers_told, 'worker')} after ${duration(duration_ms)}${saved}`;
+  return [
+    `${address}: ${now}${changed ? '' : ' (as before)'}${open}`,
+    ...(changed || rest.saved ? [`  ${effect}`] : []),
+  ];
 }
 
 const strange = strangeAnswer('verdict on a change of a backend');

@@ -23,6 +23,7 @@ export const FLAGS = {
   now: { short: null, value: null, about: 'Cut all connections at once' },
   service: { short: null, value: 'name', about: 'Which service is meant, where several have that backend' },
   wait: { short: null, value: null, about: 'With drain: return when it has no connection any more' },
+  save: { short: null, value: null, about: 'Write the change into the configuration file, too' },
   follow: { short: 'f', value: null, about: 'Stay, and show each event as it happens' },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -100,8 +101,8 @@ export const COMMANDS = {
     examples: ['bal events', 'bal events -f', 'bal events --json'],
   },
   backend: {
-    about: 'List backends; drain, weigh and reset them while bal runs, and take them back',
-    flags: ['service', 'timeout', 'wait', 'json'],
+    about: 'List backends; drain, ready, weight, reset, add and remove them while bal runs',
+    flags: ['service', 'timeout', 'wait', 'save', 'json'],
     words: ['action', 'address', 'weight'],
     exit: '0 done, or so already; 1 refused, nothing has changed; 3 not running',
     examples: [
@@ -109,8 +110,10 @@ export const COMMANDS = {
       'bal backend drain 10.0.0.7:5432 --wait   # no new connections; returns when the last one has ended',
       'bal backend drain 10.0.0.7:5432 --timeout 10m',
       'bal backend ready 10.0.0.7:5432',
-      'bal backend weight 10.0.0.7:5432 5',
+      'bal backend weight 10.0.0.7:5432 5 --save   # in the configuration file, too',
       'bal backend reset 10.0.0.7:5432   # ends what is open',
+      'bal backend add 10.0.0.9:5432 --service db',
+      'bal backend remove 10.0.0.9:5432',
     ],
   },
   top: {

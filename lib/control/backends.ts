@@ -82,5 +82,7 @@ export function backendRequest(body: unknown): BackendRequest | null {
   if (weight !== null && !Number.isInteger(weight)) return null;
   if ((weight === null) === (known === 'weight')) return null;
   if (timeout_ms !== null && !(known === 'drain' && timeout_ms >= 0 && timeout_ms <= MAX_TIMEOUT_MS)) return null;
+  // A reset is nothing that a file could say, and a drain that is saved is no drain any more.
+  if (save && (known === 'reset' || timeout_ms !== null)) return null;
   return { action: known, address, service, weight, timeout_ms, save };
 }

@@ -89,7 +89,8 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     fleet,
     publisher,
     instance: state,
-    serve(plan) {
+    serve(filePlan, plan) {
+      state.filePlan = filePlan;
       state.plan = plan;
       generations.replace(state.generation, plan);
     },

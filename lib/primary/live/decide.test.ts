@@ -65,6 +65,13 @@ test('what is so already changes nothing, and keeps its time', () => {
   assert.ok(idle.ok && !idle.changed);
 });
 
+test('ready says when it helps nobody', () => {
+  const idle = planOf('backends:\n  - {host: a, port: 1, weight: 0}\n  - {host: b, port: 2}\n');
+  const decision = decide(asking('ready', 'a:1'), situation(idle));
+  assert.ok(decision.ok);
+  assert.match(decision.warnings[0] ?? '', /its weight is 0: 'bal backend weight a:1 N' gives it one/);
+});
+
 test('a weight as in the file is no override', () => {
   assert.deepEqual(after(ONE, asking('weight', 'b:2', { weight: 9 }))[0]?.weight, { value: 9, since: 1000 });
   assert.deepEqual(after(ONE, asking('weight', 'b:2', { weight: 9 }), asking('weight', 'b:2', { weight: 3 })), []);
@@ -159,6 +166,8 @@ test('a request is read strictly', () => {
     { ...good, service: 7 },
     { ...good, sevrice: 'web' },
     { ...good, save: 'yes' },
+    { ...good, action: 'reset', save: true },
+    { ...good, timeout_ms: 5, save: true },
     { ...good, weight: 3 },
     { ...good, timeout_ms: -1 },
     { ...good, timeout_ms: 'x' },

@@ -37,17 +37,17 @@ export interface Situation {
   readonly now: number;
 }
 
-export type Decision =
-  | {
-      readonly ok: true;
-      readonly service: string;
-      readonly address: string;
-      readonly overrides: Overrides;
-      readonly changed: boolean;
-      /** Of what is done all the same. */
-      readonly warnings: readonly string[];
-    }
-  | { readonly ok: false; readonly problem: Diagnosis };
+export interface Accepted {
+  readonly ok: true;
+  readonly service: string;
+  readonly address: string;
+  readonly overrides: Overrides;
+  readonly changed: boolean;
+  /** Of what is done all the same. */
+  readonly warnings: readonly string[];
+}
+
+export type Decision = Accepted | { readonly ok: false; readonly problem: Diagnosis };
 
 export function decide(request: BackendRequest, situation: Situation): Decision {
   const { file, overrides } = situation;
@@ -64,7 +64,10 @@ export function decide(request: BackendRequest, situation: Situation): Decision 
   if ('problem' in target) return refused(target.problem);
   const before = overrideOf(overrides, target.service, target.address);
   const after = changed(before, request, situation);
-  return outcome(before, after, serving, situation);
+  const decision = outcome(before, after, serving, situation);
+  const isIdle = request.action === 'ready' && plannedWeight(after, effectivePlan(file, decision.overrides)) === 0;
+  const idle = `its weight is 0: 'bal backend weight ${target.address} N' gives it one`;
+  return isIdle ? { ...decision, warnings: [...decision.warnings, idle] } : decision;
 }
 
 /** The backend that is meant. */
@@ -155,7 +158,7 @@ function addition({ address, service }: BackendRequest, serving: Plan, situation
   return outcome(before, { ...before, presence }, serving, situation);
 }
 
-function outcome(before: Override, after: Override, serving: Plan, situation: Situation): Decision {
+function outcome(before: Override, after: Override, serving: Plan, situation: Situation): Accepted {
   const { file, overrides } = situation;
   const { service, address } = after;
   const isChanged = JSON.stringify(before) !== JSON.stringify(after);

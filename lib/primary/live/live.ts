@@ -9,15 +9,17 @@ import type { Diagnosis } from '../../control/protocol.ts';
 import type { Phase } from '../phase.ts';
 import type { Publisher } from '../snapshot/publisher.ts';
 import { backendSum } from '../stats/totals.ts';
-import { isReachable } from '../upstream/backend.ts';
 import type { Services } from '../upstream/services.ts';
-import { decide, type Situation } from './decide.ts';
+import { decide } from './decide.ts';
 import { liveChanges } from './live-changes.ts';
 import type { Overrides, Settled } from './overrides.ts';
-import { effectivePlan, settle, withOverride } from './overrides.ts';
+import { effectivePlan, overrideOf, settle, withOverride } from './overrides.ts';
 import { cannotKeep, notNow } from './refusals.ts';
 import type { ResetParts } from './reset.ts';
 import { ANSWER_MS, resetBackend } from './reset.ts';
+import type { Saving } from './save.ts';
+import { prepareSave } from './save.ts';
+import { situationOf } from './situation.ts';
 import type { Store } from './store.ts';
 
 export interface Live {
@@ -38,9 +40,9 @@ export interface LiveParts extends ResetParts {
   readonly services: Pick<Services, 'apply' | 'settled' | 'get'>;
   readonly publisher: Pick<Publisher, 'flush'>;
   /** The instance as it is at the moment. */
-  readonly instance: { readonly phase: Phase; readonly filePlan: Plan };
-  /** The workers that serve are to serve this plan from now on. */
-  serve(plan: Plan): void;
+  readonly instance: { readonly phase: Phase; readonly filePlan: Plan; readonly plan: Plan };
+  /** The workers that serve are to serve this plan from now on, of a file that says this. */
+  serve(file: Plan, plan: Plan): void;
   /** When no reload and no other change is under way. */
   inTurn<T>(act: () => Promise<T>): Promise<T>;
 }
@@ -52,26 +54,6 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
   let closed = false;
   let isChanging = false;
   schedule();
-
-  function situation(): Situation {
-    const leaving = instance.filePlan.services.flatMap(({ name }) =>
-      (services.get(name)?.pool.backends ?? [])
-        .filter(({ draining }) => draining)
-        .map(({ address }) => ({ service: name, address })),
-    );
-    return {
-      file: instance.filePlan,
-      overrides,
-      leaving,
-      isReachable(service, address) {
-        const pool = services.get(service)?.pool;
-        const backend = pool?.backends.find((it) => it.address === address);
-        return pool !== undefined && backend !== undefined && isReachable(backend, pool.settings);
-      },
-      machine: thisMachine(),
-      now: Date.now(),
-    };
-  }
 
   async function change(request: BackendRequest): Promise<BackendVerdict> {
     const startedAt = performance.now();
@@ -85,16 +67,18 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       duration_ms: Math.round(performance.now() - startedAt),
     });
     if (instance.phase !== 'running') return refusal(notNow(instance.phase));
-    const decision = decide(request, situation());
+    const decision = decide(request, situationOf(instance.filePlan, overrides, services));
     if (!decision.ok) return refusal(decision.problem);
     const { service, changed } = decision;
-    if (changed) {
-      try {
-        await store.write(decision.overrides);
-      } catch (error) {
-        return refusal(cannotKeep(store.path, error), service);
-      }
-      overrides = decision.overrides;
+    let saving: Saving | null = null;
+    if (request.save) {
+      const prepared = await prepareSave(instance.filePlan, overrideOf(decision.overrides, service, decision.address));
+      if (!prepared.ok) return refusal(prepared.problem, service);
+      saving = prepared.saving;
+    }
+    if (changed || saving !== null) {
+      const problem = await keepAs(decision.overrides, saving);
+      if (problem !== null) return refusal(problem, service);
       await takeEffect(action === 'add');
       schedule();
     }
@@ -104,9 +88,15 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     const changes = liveChanges(instance.filePlan, overrides).filter(
       (it) => it.service === service && it.address === decision.address,
     );
-    if (changed) {
+    if (changed || saving !== null) {
       const now = changes.map(({ text }) => text).join(', ') || 'as the file says';
-      log.info('backend.changed', `${action} ${decision.address}`, { service, backend: decision.address, action, now });
+      log.info('backend.changed', `${action} ${decision.address}`, {
+        service,
+        backend: decision.address,
+        action,
+        now,
+        saved: saving !== null,
+      });
     }
     return {
       ok: true,
@@ -114,13 +104,14 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       service,
       address: decision.address,
       changed,
-      saved: false,
+      saved: saving !== null,
       live_changes: changes,
       active_connections: backendSum(statistics.totals, service, decision.address).active,
       cut,
       workers_told: serving.length - silent,
       warnings: [
         ...decision.warnings,
+        ...(saving?.warnings ?? []),
         ...(silent > 0 ? [`${silent} of ${serving.length} workers did not answer`] : []),
       ],
       duration_ms: Math.round(performance.now() - startedAt),
@@ -128,12 +119,30 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     };
   }
 
+  /** In the home first, so that whatever happens then a change that was told is not lost. Returns why it could not be. */
+  async function keepAs(next: Overrides, saving: Saving | null): Promise<Diagnosis | null> {
+    const before = overrides;
+    try {
+      await store.write(next);
+    } catch (error) {
+      await saving?.abandon();
+      return cannotKeep(store.path, error);
+    }
+    overrides = next;
+    if (saving === null) return null;
+    const problem = await saving.commit();
+    if (problem === null) parts.serve(saving.file, instance.plan);
+    overrides = problem === null ? withOverride(next, saving.saved) : before;
+    await keep();
+    return problem;
+  }
+
   async function takeEffect(isAddition: boolean): Promise<void> {
     const plan = effectivePlan(instance.filePlan, overrides);
     services.apply(plan);
     // A new one gets no clients before it was looked at.
     if (isAddition) await services.settled();
-    parts.serve(plan);
+    parts.serve(instance.filePlan, plan);
     publisher.flush();
   }
 

@@ -99,6 +99,31 @@ export function badWeight(weight: number): Diagnosis {
   };
 }
 
+export function cannotSave(file: string, why: string): Diagnosis {
+  return {
+    what_happened: `the change cannot be saved: ${why}`,
+    why_likely: `${file} is written or kept in a way that bal does not change by itself`,
+    do_this_now: "nothing has changed: edit the file and run 'bal graceful', or leave --save out",
+  };
+}
+
+export function fileHasChanged(file: string): Diagnosis {
+  return {
+    what_happened: `the change cannot be saved: the backends in ${file} are not those that bal has loaded`,
+    why_likely: 'the file was edited after the last start or reload, or is not valid at the moment',
+    do_this_now: "run 'bal check', then 'bal graceful', then the same again; nothing has changed",
+  };
+}
+
+export function cannotWrite(file: string, error: unknown): Diagnosis {
+  return {
+    what_happened: `the change cannot be saved: ${error instanceof Error ? error.message : String(error)}`,
+    why_likely: `the user that bal runs as may not replace ${file} or write beside it, or the disk is full`,
+    do_this_now:
+      "nothing has changed: give it the right to, edit the file by hand and run 'bal graceful', or leave --save out",
+  };
+}
+
 export function cannotKeep(file: string, error: unknown): Diagnosis {
   return {
     what_happened: `the change cannot be kept: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,0 +1,198 @@
+// One backend of a configuration's text set, added or taken out, and not one byte else changed: comments, order and style stay as
+// somebody wrote them. The text is valid. What comes out is to be read again by the caller, who knows what it is to mean.
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document,
+  type Pair,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
+import { withoutBrackets } from './host.ts';
+import { addressOf } from './plan.ts';
+import { atEndOfLine, headOf, isBlank, lineEnd, separatorBefore } from './text.ts';
+
+/** What is to be written of a backend. */
+export interface WrittenBackend {
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
+}
+
+export type Edited = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
+
+/** `wanted` null: it is not to be there. */
+export function editBackend(text: string, service: string, address: string, wanted: WrittenBackend | null): Edited {
+  const bom = text.startsWith('\ufeff') ? '\ufeff' : '';
+  const bare = text.slice(bom.length);
+  const edited = edit(bare, service, address, wanted);
+  return edited.ok ? { ok: true, text: bom + edited.text } : edited;
+}
+
+function edit(text: string, service: string, address: string, wanted: WrittenBackend | null): Edited {
+  const document = parseDocument(text, { uniqueKeys: false, merge: false, logLevel: 'silent' });
+  const list = listOf(document, service);
+  if (typeof list === 'string') return failed(list);
+  const place = list.items.findIndex((item) => addressIn(item, document) === address);
+  const item = list.items[place];
+  if (wanted === null) return item === undefined ? { ok: true, text } : takeOut(text, list, place);
+  if (item === undefined) return append(text, list, wanted);
+  if (!isMap(item)) return failed('the backend is written as an alias, and what it stands for is used elsewhere, too');
+  return weigh(text, item, wanted.weight);
+}
+
+/** The list that the service's backends are in, or why it cannot be edited. */
+function listOf({ contents }: Document, service: string): YAMLSeq | string {
+  const services = valueIn(contents, 'services');
+  const own = valueIn(valueIn(services, service), 'backends');
+  const list = own ?? valueIn(contents, 'backends');
+  if (own === undefined && isMap(services)) {
+    const sharing = services.items.filter(({ value }) => valueIn(value, 'backends') === undefined);
+    if (sharing.length > 1) return `the list of backends at the top level is that of ${sharing.length} services`;
+  }
+  if (isSeq(list) && list.range !== undefined && list.items.length > 0) return list;
+  return isAlias(list)
+    ? 'the list of backends is written as an alias'
+    : 'the list of backends is not where it is expected';
+}
+
+function pairIn(map: unknown, key: string): Pair | undefined {
+  if (!isMap(map)) return undefined;
+  return map.items.find((pair) => isScalar(pair.key) && (pair.key.source ?? String(pair.key.value)) === key);
+}
+
+function valueIn(map: unknown, key: string): unknown {
+  return pairIn(map, key)?.value ?? undefined;
+}
+
+function addressIn(item: unknown, document: Document): string | null {
+  const map = isAlias(item) ? item.resolve(document) : item;
+  const resolved = (key: string): unknown => {
+    const value = valueIn(map, key);
+    const scalar = isAlias(value) ? value.resolve(document) : value;
+    return isScalar(scalar) ? scalar.value : null;
+  };
+  const [host, port] = [resolved('host'), resolved('port')];
+  return typeof host === 'string' && typeof port === 'number' ? addressOf(withoutBrackets(host), port) : null;
+}
+
+function weigh(text: string, item: YAMLMap, weight: number): Edited {
+  const given = rangeOf(valueIn(item, 'weight'));
+  if (given !== null) return replaced(text, given.from, given.to, String(weight));
+  if (weight === 1) return { ok: true, text };
+  const pairs = item.items.flatMap(({ key, value }) => {
+    const [name, its] = [rangeOf(key), rangeOf(value)];
+    return name === null || its === null ? [] : [{ key: name, value: its, quoted: isScalar(key) && isQuoted(key) }];
+  });
+  const last = pairs.at(-1);
+  if (last === undefined || pairs.length !== item.items.length) return failed(ODD);
+  const name = last.quoted ? '"weight"' : 'weight';
+  const colon = text.slice(last.key.to, last.value.from);
+  const written = `${name}${/^\s*:\s*$/.test(colon) ? colon : ': '}${weight}`;
+  if (item.flow === true) {
+    const separator = separatorBefore(text, last.key.from, pairs.at(-2)?.value.to ?? 0);
+    return replaced(text, last.value.to, last.value.to, `${separator}${written}`);
+  }
+  const head = headOf(text, last.key.from);
+  const end = lineEnd(text, last.value.to);
+  if (!isBlank(head) || !atEndOfLine(text, last.value.to)) return failed(ODD);
+  return inserted(text, end, `${head}${written}`);
+}
+
+function takeOut(text: string, list: YAMLSeq, place: number): Edited {
+  if (list.items.length === 1) return failed('it is the only one in its list, and a service needs one');
+  const it = spanOf(list.items[place]);
+  if (it === null) return failed(ODD);
+  if (list.flow === true) {
+    const [before, after] = [spanOf(list.items[place - 1]), spanOf(list.items[place + 1])];
+    if (after !== null) return replaced(text, it.from, after.from, left(text.slice(it.to, after.from)));
+    if (before !== null) return replaced(text, before.to, it.to, left(text.slice(before.to, it.from)));
+    return failed(ODD);
+  }
+  const head = headOf(text, it.from);
+  if (!/^\s*- +(&\S+ +)?$/.test(head) || !atEndOfLine(text, it.to)) return failed(ODD);
+  return replaced(text, it.from - head.length, lineEnd(text, it.to), '');
+}
+
+/** Of what stands between two parts in brackets: comments may be about the one that stays. */
+function left(between: string): string {
+  return between.includes('#') ? between.replace(',', '') : '';
+}
+
+function append(text: string, list: YAMLSeq, wanted: WrittenBackend): Edited {
+  const last = list.items.at(-1);
+  const it = spanOf(last);
+  if (it === null) return failed(ODD);
+  const head = headOf(text, it.from);
+  const quoted = isMap(last) && last.items.some(({ key }) => isScalar(key) && isQuoted(key));
+  const host = isMap(last) ? valueIn(last, 'host') : undefined;
+  const fields = fieldsOf(wanted, quoted, isScalar(host) && isQuoted(host));
+  const inBraces = `{${fields.join(', ')}}`;
+  if (list.flow === true) {
+    const before = spanOf(list.items.at(-2));
+    const separator =
+      before === null && isBlank(head) ? `,${eolOf(text)}${head}` : separatorBefore(text, it.from, before?.to ?? 0);
+    return replaced(text, it.to, it.to, `${separator}${inBraces}`);
+  }
+  const dash = /^\s*- +/.exec(head)?.[0];
+  if (dash === undefined || !atEndOfLine(text, it.to)) return failed(ODD);
+  const isInBraces = isMap(last) && last.flow === true;
+  const indent = ' '.repeat(dash.length);
+  const lines = isInBraces ? `${dash}${inBraces}` : `${dash}${fields.join(`${eolOf(text)}${indent}`)}`;
+  return inserted(text, lineEnd(text, it.to), lines);
+}
+
+function fieldsOf({ host, port, weight }: WrittenBackend, quotedKeys: boolean, quotedHost: boolean): string[] {
+  const isPlain = /^([a-z][a-z0-9.-]*|\d+\.\d+\.\d+\.\d+)$/i.test(host) && !/^(true|false|null)$/i.test(host);
+  const name = (key: string): string => (quotedKeys ? `"${key}"` : key);
+  const value = isPlain && !quotedHost && !quotedKeys ? host : JSON.stringify(host);
+  const share = weight === 1 ? [] : [`${name('weight')}: ${weight}`];
+  return [`${name('host')}: ${value}`, `${name('port')}: ${port}`, ...share];
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+function rangeOf(node: unknown): Span | null {
+  const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : null;
+  return range === null || range === undefined ? null : { from: range[0], to: range[1] };
+}
+
+/** Of an item without what follows it: the range of a block map goes on over comments until the next one. */
+function spanOf(item: unknown): Span | null {
+  const whole = rangeOf(item);
+  if (whole === null || !isMap(item) || item.flow === true) return whole;
+  const end = rangeOf(item.items.at(-1)?.value);
+  return end === null ? null : { from: whole.from, to: end.to };
+}
+
+function isQuoted({ type }: Scalar): boolean {
+  return type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE';
+}
+
+function replaced(text: string, from: number, to: number, by: string): Edited {
+  return { ok: true, text: text.slice(0, from) + by + text.slice(to) };
+}
+
+/** A line of its own at the end of a line; the last one may have none. */
+function inserted(text: string, at: number, line: string): Edited {
+  const eol = eolOf(text);
+  const isOpen = at === text.length && !text.endsWith('\n');
+  return replaced(text, at, at, isOpen ? `${eol}${line}` : `${line}${eol}`);
+}
+
+function eolOf(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n';
+}
+
+const ODD = 'the list of backends is written in a way that is not edited here';
+
+function failed(why: string): Edited {
+  return { ok: false, why };
+}

@@ -1,0 +1,168 @@
+// What holds beside the file for one backend, written into the file, comments, order and style kept; or nothing is changed, with why.
+// The edited text is read again before it is written: it has to mean what it is to mean, and nothing else.
+
+import type { Stats } from 'node:fs';
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { editBackend, type WrittenBackend } from '../../../config/edit.ts';
+import { backendText, planDifference } from '../../../config/diff.ts';
+import { parseConfig } from '../../../config/load.ts';
+import { thisMachine } from '../../../config/machine.ts';
+import type { BackendPlan, Plan } from '../../../config/plan.ts';
+import { plainBackend } from '../../../config/plan.ts';
+import { MAX_BYTES } from '../../../config/read.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
+import type { Override } from './overrides.ts';
+import { weightOf } from './overrides.ts';
+import { cannotSave, cannotWrite, fileHasChanged } from './refusals.ts';
+
+export interface Saving {
+  /** What the file says then. */
+  readonly file: Plan;
+  /** What still holds beside it: nothing. */
+  readonly saved: Override;
+  readonly warnings: readonly string[];
+  /** Puts the new text in the place of the old one. Returns why it could not; then nothing has changed. */
+  commit(): Promise<Diagnosis | null>;
+  abandon(): Promise<void>;
+}
+
+export type Prepared =
+  { readonly ok: true; readonly saving: Saving } | { readonly ok: false; readonly problem: Diagnosis };
+
+/** `running`: what the file said when it was loaded. */
+export async function prepareSave(running: Plan, override: Override): Promise<Prepared> {
+  const { configPath } = running;
+  const { service, address } = override;
+  let target: string;
+  let before: Buffer;
+  let owner: Stats;
+  try {
+    // Where a link leads the file is, and stays.
+    target = await realpath(configPath);
+    owner = await stat(target);
+    if (!owner.isFile() || owner.size > MAX_BYTES) return refused(fileHasChanged(configPath));
+    before = await readFile(target);
+  } catch (error) {
+    return refused(cannotWrite(configPath, error));
+  }
+  const text = before.toString('utf8');
+  const now = Buffer.from(text).equals(before) ? parseConfig(text, configPath, thisMachine()).plan : null;
+  const backends = backendsOf(running, service);
+  if (now === null || !isSame(backendsOf(now, service), backends)) return refused(fileHasChanged(configPath));
+
+  const wanted = wantedOf(override, backends);
+  const edited = editBackend(text, service, address, wanted);
+  if (!edited.ok) return refused(cannotSave(configPath, edited.why));
+  const list = listWith(backends, address, wanted);
+  const read = parseConfig(edited.text, configPath, thisMachine());
+  if (read.plan === null) return refused(cannotSave(configPath, read.errors[0]?.message ?? 'it would not be valid'));
+  const differences = planDifference(withBackends(now, service, list), read.plan).changed;
+  const other = differences.find(({ what }) => list.length === backends.length || !isTuned(what));
+  if (other !== undefined) return refused(cannotSave(configPath, `it would change ${other.what}, too`));
+
+  const file = withBackends(running, service, list);
+  const saving = {
+    file,
+    saved: { service, address, drained: null, weight: null, presence: null },
+    warnings: warningsOf(override, backends, differences.length > 0),
+  };
+  if (edited.text === text) {
+    return { ok: true, saving: { ...saving, commit: () => Promise.resolve(null), abandon: () => Promise.resolve() } };
+  }
+  const draft = `${target}.bal-${process.pid}`;
+  try {
+    await writeDraft(draft, edited.text, owner);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    return refused(cannotWrite(configPath, error));
+  }
+  const abandon = (): Promise<void> => rm(draft, { force: true }).catch(() => undefined);
+  return {
+    ok: true,
+    saving: {
+      ...saving,
+      abandon,
+      async commit() {
+        try {
+          if (!(await readFile(target)).equals(before)) {
+            await abandon();
+            return fileHasChanged(configPath);
+          }
+          await rename(draft, target);
+        } catch (error) {
+          await abandon();
+          return cannotWrite(configPath, error);
+        }
+        const folder = await open(dirname(target)).catch(() => null);
+        await folder?.sync().catch(() => undefined);
+        await folder?.close().catch(() => undefined);
+        return null;
+      },
+    },
+  };
+}
+
+/** With the mode and the owner of what it is to replace. */
+async function writeDraft(path: string, text: string, { mode, uid, gid }: Stats): Promise<void> {
+  await rm(path, { force: true });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    const own = await file.stat();
+    if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid);
+    await file.chmod(mode & 0o7777);
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the file is to say of the backend. A drained one has weight 0 there: it has no other word for it. */
+function wantedOf(override: Override, backends: readonly BackendPlan[]): WrittenBackend | null {
+  const { address, presence, drained } = override;
+  const inFile = backends.find((backend) => backend.address === address);
+  const its = presence?.kind === 'added' ? plainBackend(presence.host, presence.port) : inFile;
+  if (its === undefined || presence?.kind === 'removed') return null;
+  return { host: its.host, port: its.port, weight: drained === null ? weightOf(its, override) : 0 };
+}
+
+function listWith(backends: readonly BackendPlan[], address: string, wanted: WrittenBackend | null): BackendPlan[] {
+  if (wanted === null) return backends.filter((backend) => backend.address !== address);
+  const { host, port, weight } = wanted;
+  const isThere = backends.some((backend) => backend.address === address);
+  if (!isThere) return [...backends, { ...plainBackend(host, port), weight }];
+  return backends.map((backend) => (backend.address === address ? { ...backend, weight } : backend));
+}
+
+function backendsOf({ services }: Plan, service: string): readonly BackendPlan[] {
+  return services.find(({ name }) => name === service)?.backends ?? [];
+}
+
+function withBackends(plan: Plan, service: string, backends: readonly BackendPlan[]): Plan {
+  return { ...plan, services: plan.services.map((it) => (it.name === service ? { ...it, backends } : it)) };
+}
+
+/** Follows from the number of backends. */
+function isTuned(what: string): boolean {
+  return what === 'max_concurrent_connections' || what.includes('.runtime.');
+}
+
+function warningsOf(
+  { address, drained }: Override,
+  backends: readonly BackendPlan[],
+  isOtherwiseTuned: boolean,
+): string[] {
+  const weight = backends.find((backend) => backend.address === address)?.weight ?? 1;
+  const weightless = `the file says weight 0 now: 'bal backend weight ${address} ${weight} --save' takes it back`;
+  const tuned = "with another number of backends other defaults hold: 'bal graceful' applies them";
+  return [...(drained === null ? [] : [weightless]), ...(isOtherwiseTuned ? [tuned] : [])];
+}
+
+function isSame(a: readonly BackendPlan[], b: readonly BackendPlan[]): boolean {
+  return a.map(backendText).join() === b.map(backendText).join();
+}
+
+function refused(problem: Diagnosis): Prepared {
+  return { ok: false, problem };
+}
