@@ -1,5 +1,6 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
+import { healthCheckConflicts } from './health-check-draft.ts';
 import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
 import { loopsIn } from './loops.ts';
 import type { Machine } from './machine.ts';
@@ -16,6 +17,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...duplicateBackends(service),
       ...nobodyToServe(service),
       ...contradictions(service),
+      ...healthCheckConflicts(service.healthCheck),
       ...limits(service, draft),
     ]),
     ...loopsIn(draft, machine),

@@ -1,4 +1,5 @@
 // What a reload changes: one Plan against another, in the words of the file. Pure, and free of typebox.
+import { healthCheckValues } from './health-check.ts';
 import { RUNTIME_FIELDS } from './names.ts';
 import { addressOf, type BackendPlan, type Plan, type Runtime, type ServicePlan } from './plan.ts';
 
@@ -51,9 +52,17 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.port`, from.port, to.port),
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.backends`, backends(from), backends(to)),
-    ...change(`${name}.health_check.type`, from.healthCheck.type, to.healthCheck.type),
+    ...healthCheck(from, to),
     ...runtime(from, to),
   ];
+}
+
+function healthCheck({ healthCheck: from }: ServicePlan, { name, healthCheck: to }: ServicePlan): Change[] {
+  const [before, after] = [healthCheckValues(from), healthCheckValues(to)];
+  const isKey = (key: string): key is keyof typeof before => key in before || key in after;
+  return Object.keys({ ...before, ...after })
+    .filter(isKey)
+    .flatMap((key) => change(`${name}.health_check.${key}`, before[key] ?? null, after[key] ?? null));
 }
 
 /**

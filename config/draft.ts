@@ -1,8 +1,9 @@
 // What each service ends up with, and where every value comes from: the file's blocks laid over each other. A draft also
 // exists of a file with mistakes, so that what remains of it can be checked.
+import { healthCheckDraft, type HealthCheckDraft } from './health-check-draft.ts';
 import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
-import type { EngineChoice, HealthCheckType, LogConnections, LogLevel, Method } from './plan.ts';
+import type { EngineChoice, LogConnections, LogLevel, Method } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
 import { DEFAULTS, type ConfigFile } from './schema.ts';
 import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
@@ -34,7 +35,7 @@ export interface ServiceDraft {
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
   readonly backendsSound: boolean;
-  readonly healthCheck: { readonly type: Setting<HealthCheckType> };
+  readonly healthCheck: HealthCheckDraft;
   readonly runtime: TunedRuntime;
   /** What its own block sets; null in the flat form, where the instance's limit is the only one. */
   readonly ownLimit: Setting<number> | null;
@@ -143,10 +144,9 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
 }
 
 /** Not laid over each other key by key: keys of one type would get among those of another. */
-function healthCheckOf(blocks: readonly Block<ServiceBlock>[], written: Written): ServiceDraft['healthCheck'] {
+function healthCheckOf(blocks: readonly Block<ServiceBlock>[], written: Written): HealthCheckDraft {
   const block = settle('health_check', blocks, {}, 'default');
-  const own = block.path === null ? [] : [blockOf(block.value, block.path, written)];
-  return { type: settle('type', own, DEFAULTS['health_check.type'], 'default') };
+  return healthCheckDraft(block.path === null ? [] : [blockOf(block.value, block.path, written)]);
 }
 
 function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDraft {

@@ -1,5 +1,6 @@
 // A draft without mistakes → the Plan, and the list of all values with their origins.
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
+import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
 import { splitAddress } from './host.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
@@ -34,7 +35,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     port: draft.port.value,
     method: draft.method.value,
     backends: draft.backends.map(backendOf),
-    healthCheck: { type: draft.healthCheck.type.value },
+    healthCheck: healthCheckPlan(draft.healthCheck),
     runtime: toRuntime(draft.runtime),
     ownLimit: limit < instanceLimit ? limit : null,
   };
@@ -76,7 +77,7 @@ export function effectiveOf(draft: Draft): Effective[] {
         add([...path, 'backends', i, 'max_connections'], backend.maxConnections);
       }
     }
-    add([...path, 'health_check', 'type'], healthCheck.type);
+    for (const [key, value] of healthCheckSettings(healthCheck)) add([...path, 'health_check', key], value);
     for (const key of RUNTIME_KEYS) {
       const isGuess = runtime[key].origin === 'auto-tuned' && !backendsSound; // for how many backends?
       if (!isGuess) add([...path, 'runtime', key], runtime[key]);

@@ -1,8 +1,8 @@
 // What a configuration means once it is valid: every value known, units in the names. Made by load.ts, read by all.
 
+import type { HealthCheckPlan } from './health-check.ts';
+
 export type Method = 'round_robin' | 'least_connections' | 'random' | 'source_hash';
-/** `none`: backends are never asked. */
-export type HealthCheckType = 'tcp' | 'none';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Which ended connections are written to the log, one record each. */
 export type LogConnections = 'none' | 'failed' | 'all';
@@ -72,7 +72,7 @@ export interface ServicePlan {
   readonly port: number;
   readonly method: Method;
   readonly backends: readonly BackendPlan[];
-  readonly healthCheck: { readonly type: HealthCheckType };
+  readonly healthCheck: HealthCheckPlan;
   readonly runtime: Runtime;
   /** The service's own cap on connections where its block sets one, below the instance's; else null. */
   readonly ownLimit: number | null;

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HealthCheckSchema } from './health-check-schema.ts';
 import { renderReference } from './reference.ts';
 import { levels, ROOT, shapeAt, type Shape } from './shape.ts';
 import { RUNTIME_KEYS } from './tune.ts';
+
+const HEALTH_CHECK_KEYS = Object.keys(HealthCheckSchema.properties);
 
 test('every key of the schema has a description in both languages', () => {
   const missing: string[] = [];
@@ -30,7 +33,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].weight',
       'backends[].backup',
       'backends[].max_connections',
-      'health_check.type',
+      ...HEALTH_CHECK_KEYS.map((key) => `health_check.${key}`),
       ...RUNTIME_KEYS,
     ];
     assert.deepEqual(new Set(rows), new Set(expected));

@@ -1,6 +1,7 @@
-// Every key of the configuration: type, bounds, default, what it means. A new key is added here (in runtime.ts for those
-// of a `runtime:` block); the error messages, the reference and the test of the sample with every key follow from it.
+// Every key of the configuration: type, bounds, default, what it means. A new key is added here (in runtime.ts and
+// health-check-schema.ts for those of such a block); the error messages, the reference and the test of the sample with every key follow from it.
 import * as Type from 'typebox';
+import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost, judgePeer } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { RuntimeSchema } from './runtime.ts';
@@ -18,7 +19,6 @@ export const DEFAULTS = {
   log_level: 'info',
   engine: 'auto',
   log_connections: 'failed',
-  'health_check.type': 'tcp',
   'backends.weight': 1,
   'backends.backup': false,
   'backends.max_connections': 0,
@@ -63,27 +63,6 @@ const BackendSchema = Type.Object(
     ),
   },
   CLOSED,
-);
-
-const HealthCheckSchema = Type.Object(
-  {
-    type: Type.Optional(
-      Type.Enum(['tcp', 'none'], {
-        default: DEFAULTS['health_check.type'],
-        ...words(
-          '`tcp`: a connect; `none`: the backends are never asked, what clients meet is all that is known',
-          '`tcp`: 연결 시도; `none`: 백엔드를 검사하지 않고 클라이언트가 겪은 것으로만 판단',
-        ),
-      }),
-    ),
-  },
-  {
-    ...CLOSED,
-    ...words(
-      "how the backends are checked; a service's block replaces the top level's as a whole",
-      '백엔드 검사 방법; 서비스의 블록은 최상위 블록을 통째로 대신함',
-    ),
-  },
 );
 
 /** The keys that a service has, and that at the top level are the defaults of every service. */

@@ -68,7 +68,8 @@ export function expectation(shape: Shape): string {
   if (type === 'boolean') return 'expected true or false';
   if (type === 'integer') return `expected integer ${minimum}..${maximum}`;
   if (type === 'array') return `expected a list of ${shape.minItems ?? 0}..${shape.maxItems ?? ''} entries`;
-  if (type === 'string') return shape.judge?.('')?.expected ?? 'expected text';
+  const judged = shape.judge?.('')?.expected;
+  if (type === 'string' || judged !== undefined) return judged ?? 'expected text';
   if (shape.maxProperties === undefined) return 'expected a map of keys';
   return `expected a map of ${shape.minProperties ?? 0}..${shape.maxProperties} entries`;
 }

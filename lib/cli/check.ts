@@ -2,6 +2,7 @@
 import type { Loaded } from '../../config/load.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { backendText } from '../../config/diff.ts';
+import type { HealthCheckPlan } from '../../config/health-check.ts';
 import { addressOf, type ServicePlan } from '../../config/plan.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
@@ -68,7 +69,14 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
 
 function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: ServicePlan): string {
   const to = listed(backends.map(backendText));
-  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${healthCheck.type === 'none' ? ', not checked' : ''})`;
+  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${checkText(healthCheck)})`;
+}
+
+/** Nothing of a mere connect to the backend itself. */
+function checkText(check: HealthCheckPlan): string {
+  if (check.type === 'none') return ', not checked';
+  const at = check.port === null ? '' : ` at port ${check.port}`;
+  return check.type === 'tcp' && at === '' ? '' : `, ${check.type} check${at}`;
 }
 
 function invalid(errors: readonly Problem[]): Diagnosis {

@@ -47,7 +47,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
 
 function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
   const { name, bind_address, port, method, backend_total, backend_reachable, backends } = service;
-  const checked = service.health_check === 'none' ? '  not checked' : '';
+  const checked = checkText(service.health_check);
   const title = `${paint(io, 'bold', name)}  ${addressOf(bind_address, port)}  ${method}${checked}`;
   const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
   const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
@@ -61,6 +61,12 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
     ...lines,
     ...(verbose ? endsLine(service.ends) : []),
   ];
+}
+
+/** Nothing of a mere connect, as ever. */
+function checkText(type: string): string {
+  if (type === 'tcp') return '';
+  return type === 'none' ? '  not checked' : `  ${type} check`;
 }
 
 function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {

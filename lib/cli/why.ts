@@ -107,9 +107,9 @@ function recentLines(recent: RecentStatus | undefined, whose: 'client' | 'connec
   return [indent + (failuresText(recent, `${whose}s`) ?? well)];
 }
 
-function evidenceText({ source, cause, count, first, last }: EvidenceStatus): string {
+function evidenceText({ source, cause, fact, count, first, last }: EvidenceStatus): string {
   const checks = counted(count, 'health check');
-  const failed = `${source === 'check' ? checks : counted(count, "client's connect")} failed: ${cause}`;
+  const failed = `${source === 'check' ? checks : counted(count, "client's connect")} failed: ${fact ?? cause}`;
   const passed = source === 'check' ? `${checks} passed` : `clients' connects stood for ${checks}`;
   const what = cause === null ? passed : failed;
   const span = count === 1 ? last : `${first} to ${last}`;

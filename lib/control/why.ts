@@ -8,6 +8,8 @@ export interface EvidenceStatus {
   readonly source: 'check' | 'connect';
   /** Null: it worked. */
   readonly cause: string | null;
+  /** What was wrong with the answer to a check; null where the cause says it all. */
+  readonly fact: string | null;
   readonly count: number;
   readonly first: string;
   readonly last: string;

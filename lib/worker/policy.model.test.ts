@@ -25,7 +25,7 @@ function planFor(limit: number, own: number): Plan {
     port: 1,
     method: 'round_robin',
     backends: [],
-    healthCheck: { type: 'tcp' },
+    healthCheck: { type: 'tcp', port: null },
     ownLimit,
     runtime: runtimeWith({ maxConnections: limit }),
   });

@@ -240,7 +240,12 @@ test('a service of which nothing has changed is not looked at again, until its p
   t.mock.method(performance, 'now', () => clock);
   const backends = plan.services[0]?.backends ?? [];
   const settings = { fall: 20, rise: 1, cooldownMs: 500, backoffInitialMs: 1, backoffMaxMs: 1, healthUpIntervalMs: 1 };
-  let pool = createPool(backends, { ...settings, isChecked: true });
+  let pool = createPool(backends, {
+    ...settings,
+    isChecked: true,
+    connectStandsForCheck: true,
+    checkStandsForConnect: true,
+  });
   let looks = 0;
   /** How long it takes to look at one, in ms. */
   let passes = 0;

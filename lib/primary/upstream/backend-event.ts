@@ -19,6 +19,8 @@ export type BackendEvent =
       readonly kind: 'failed';
       readonly backend: number;
       readonly cause: Cause;
+      /** As in Evidence. */
+      readonly fact: string | null;
       readonly began: number;
       readonly wall: number;
     }

@@ -4,16 +4,20 @@
 // Evidence has a time: when its attempt began. Reports are coalesced, checks take as long as they take, so what is heard
 // later may be older. A failure counts only if it began after the latest attempt that succeeded had begun, and a success proves
 // nothing against a failure that began later. So it does not matter in which order the two are heard.
+//
+// Checks and clients' connects prove the same where a check is a connect to the same port. Where it asks for more, a connect
+// refutes no failed check; where it looks at another port, a passed check refutes no failed connect either.
 
 import { isIP } from 'node:net';
-import type { BackendPlan, Runtime } from '../../../config/plan.ts';
-import { backoff } from '../../backoff.ts';
+import { checkStandsForConnect, connectStandsForCheck } from '../../../config/health-check.ts';
+import type { BackendPlan, Runtime, ServicePlan } from '../../../config/plan.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
 import { unreachable } from '../../unreachable.ts';
 import type { BackendEvent } from './backend-event.ts';
+import { connected, connectFailed, countFailure, reached } from './connects.ts';
 import type { Early } from './early.ts';
 import { failedEarly, NOT_EARLY } from './early.ts';
-import type { Cause, Evidence, Standing } from './health/evidence.ts';
+import type { Evidence, Standing } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';
 
 export type { Cause, Evidence } from './health/evidence.ts';
@@ -26,6 +30,10 @@ export interface PoolSettings extends Pick<
 > {
   /** False: nobody asks the backends. One counts as reachable until clients' connects fail, and when it is down clients try it again after each cool-down. */
   readonly isChecked: boolean;
+  /** A client's connect counts as a passed check. False: the check asks for more, or looks at another port. */
+  readonly connectStandsForCheck: boolean;
+  /** A passed check says that clients can connect. False: it looks at another port. */
+  readonly checkStandsForConnect: boolean;
 }
 
 export interface Backend extends BackendPlan {
@@ -43,6 +51,8 @@ export interface Backend extends BackendPlan {
   /** Monotonic: when the latest attempt began that succeeded, and that failed; -Infinity: none. */
   readonly passedAt: number;
   readonly failedAt: number;
+  /** Monotonic: when the latest attempt began that says that clients can connect: theirs, or a check's. */
+  readonly connectedAt: number;
   /**
    * Monotonic: when the latest of clients' attempts began that failed, also where that was overtaken; and when an attempt began
    * that refutes it, because it was later and succeeded. Workers leave a backend alone that failed them, until they are told.
@@ -60,6 +70,16 @@ export interface Backend extends BackendPlan {
   readonly evidence: readonly Evidence[];
 }
 
+export function settingsOf({ runtime, healthCheck }: ServicePlan): PoolSettings {
+  const isChecked = healthCheck.type !== 'none';
+  return {
+    ...runtime,
+    isChecked,
+    connectStandsForCheck: connectStandsForCheck(healthCheck),
+    checkStandsForConnect: checkStandsForConnect(healthCheck),
+  };
+}
+
 /** What is left of the cool-down, 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {
   return Math.max(0, leftAloneUntil(backend) - now);
@@ -70,19 +90,25 @@ export function leftAloneUntil({ cooldownUntil, early }: Backend): number {
   return Math.max(cooldownUntil, early.until);
 }
 
-export function standingOf({ health, fails, connectFailures }: Backend): Standing {
+export function standingOf(
+  { health, fails, connectFailures }: Backend,
+  { checkStandsForConnect }: Pick<PoolSettings, 'checkStandsForConnect'>,
+): Standing {
   if (health !== 'up') return 'not_up';
-  return fails === 0 && connectFailures === 0 ? 'steady' : 'in_doubt';
+  // Checks of another port cannot dispel that doubt, however many there are.
+  const isDoubted = checkStandsForConnect && connectFailures > 0;
+  return fails === 0 && !isDoubted ? 'steady' : 'in_doubt';
+}
+
+/** A client's connect that succeeds says nothing new of it. */
+export function isUndoubted(backend: Backend, settings: PoolSettings): boolean {
+  if (backend.connectFailures > 0) return false;
+  return !settings.connectStandsForCheck || standingOf(backend, settings) === 'steady';
 }
 
 /** Clients are expected to reach it. */
 export function isReachable({ health, ip }: Backend, { isChecked }: PoolSettings): boolean {
   return health === 'up' || (!isChecked && health === 'unknown' && ip !== null);
-}
-
-/** A failure that began then says nothing any more: an attempt that began later has succeeded. */
-export function isOvertaken({ passedAt }: Backend, began: number): boolean {
-  return began <= passedAt;
 }
 
 /** The state as `status` names it. */
@@ -104,6 +130,7 @@ export function newBackend(plan: BackendPlan): Backend {
     lastCheck: null,
     passedAt: -Infinity,
     failedAt: -Infinity,
+    connectedAt: -Infinity,
     contestedAt: -Infinity,
     provenAt: -Infinity,
     cooldownUntil: -Infinity,
@@ -118,7 +145,9 @@ export function newBackend(plan: BackendPlan): Backend {
 export function next(backend: Backend, event: BackendEvent, settings: PoolSettings, now: number): Backend {
   switch (event.kind) {
     case 'passed':
-      return passed(backend, event, settings, now);
+      return event.source === 'connect' && !settings.connectStandsForCheck
+        ? reached(backend, event.began)
+        : passed(backend, event, settings, now);
     case 'failed':
       return failed(backend, event, settings, now);
     case 'resolved':
@@ -139,15 +168,17 @@ function withEarly(backend: Backend, early: Early): Backend {
 function passed(
   backend: Backend,
   { source, ip, began, wall }: Pick<Extract<BackendEvent, { kind: 'passed' }>, 'source' | 'ip' | 'began' | 'wall'>,
-  { rise }: PoolSettings,
+  { rise, checkStandsForConnect }: PoolSettings,
   now: number,
 ): Backend {
   if (began <= backend.passedAt) return backend;
+  const proves = source === 'connect' || checkStandsForConnect;
   const heard = {
-    ...contest({ ...backend, passedAt: began }, backend.contestedAt),
+    ...(proves ? connected(backend, began) : backend),
+    passedAt: began,
     ip: ip ?? backend.ip,
     lastCheck: { at: now, wall },
-    evidence: remember(backend.evidence, source, null, 1, wall, now),
+    evidence: remember(backend.evidence, source, null, null, 1, wall, now),
   };
   if (began < backend.failedAt) return { ...heard, health: backend.health === 'unknown' ? 'up' : backend.health };
   const passes = backend.passes + 1;
@@ -157,20 +188,19 @@ function passed(
     health: first || backend.health === 'up' || passes >= rise ? 'up' : backend.health,
     passes,
     fails: 0,
-    cooldownUntil: -Infinity,
-    connectFailures: 0,
+    ...(proves ? { cooldownUntil: -Infinity, connectFailures: 0 } : {}),
   };
 }
 
 function failed(
   backend: Backend,
-  { cause, began, wall }: Pick<Extract<BackendEvent, { kind: 'failed' }>, 'cause' | 'began' | 'wall'>,
+  { cause, fact, began, wall }: Omit<Extract<BackendEvent, { kind: 'failed' }>, 'kind' | 'backend'>,
   { fall }: PoolSettings,
   now: number,
 ): Backend {
   if (cause === 'local') return backend;
-  const counters = count(backend.counters, cause, 1);
-  if (isOvertaken(backend, began)) return { ...backend, counters };
+  const counters = countFailure(backend.counters, cause, 1);
+  if (began <= backend.passedAt) return { ...backend, counters };
   const fails = backend.fails + 1;
   const first = backend.lastCheck === null;
   return {
@@ -181,44 +211,8 @@ function failed(
     failedAt: Math.max(backend.failedAt, began),
     lastCheck: { at: now, wall },
     counters,
-    evidence: remember(backend.evidence, 'check', cause, 1, wall, now),
+    evidence: remember(backend.evidence, 'check', cause, fact, 1, wall, now),
   };
-}
-
-function connectFailed(
-  backend: Backend,
-  { cause, count: times, guarded, began, wall }: Extract<BackendEvent, { kind: 'connect_failed' }>,
-  settings: PoolSettings,
-  now: number,
-): Backend {
-  if (cause === 'local' || !(times >= 1)) return backend;
-  const counters = count(backend.counters, cause, times);
-  if (isOvertaken(backend, began)) return contest({ ...backend, counters }, began);
-  // `other` says that we do not know what went wrong, so only a check may take the backend down for it.
-  const fails = cause === 'other' ? backend.fails : backend.fails + 1;
-  // A failure while cooling was begun before, or by another worker: it belongs to the same outage and does not lengthen it.
-  const cooling = now < backend.cooldownUntil;
-  const connectFailures = cooling ? backend.connectFailures : backend.connectFailures + 1;
-  const { cooldownMs, backoffInitialMs, backoffMaxMs } = settings;
-  const pause = Math.max(cooldownMs, backoff(backoffInitialMs, backoffMaxMs, connectFailures)) * (guarded ? 2 : 1);
-  return {
-    ...contest(backend, began),
-    health: fails >= settings.fall ? 'down' : backend.health,
-    passes: cause === 'other' ? backend.passes : 0,
-    fails,
-    cooldownUntil: cooling ? backend.cooldownUntil : now + pause,
-    connectFailures,
-    failedAt: Math.max(backend.failedAt, began),
-    counters,
-    evidence: remember(backend.evidence, 'connect', cause, times, wall, now),
-  };
-}
-
-/** A client's attempt that began then has failed: is it refuted? */
-function contest(backend: Backend, began: number): Backend {
-  const contestedAt = Math.max(backend.contestedAt, began);
-  const isRefuted = backend.provenAt < contestedAt && backend.passedAt >= contestedAt;
-  return { ...backend, contestedAt, provenAt: isRefuted ? backend.passedAt : backend.provenAt };
 }
 
 function resolved(backend: Backend, ips: readonly string[], { isChecked }: PoolSettings): Backend {
@@ -230,9 +224,4 @@ function resolved(backend: Backend, ips: readonly string[], { isChecked }: PoolS
   if (same) return backend;
   const ip = backend.ip !== null && ips.includes(backend.ip) ? backend.ip : (ips[0] ?? null);
   return { ...backend, ips, ip };
-}
-
-function count(counters: Backend['counters'], cause: Cause, times: number): Backend['counters'] {
-  const key = cause === 'timeout' || cause === 'refused' ? cause : 'other';
-  return { ...counters, [key]: counters[key] + times };
 }

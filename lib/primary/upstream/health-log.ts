@@ -7,8 +7,8 @@ import type { Transition } from './pool.ts';
 import type { ProtectionView } from './protection.ts';
 
 export function logTransition(log: Log, service: string, { address, from, to, evidence }: Transition): void {
-  const { source, cause, count } = evidence;
-  const fields = { service, backend: address, from, source, cause, count };
+  const { source, cause, fact, count } = evidence;
+  const fields = { service, backend: address, from, source, cause, ...(fact === null ? {} : { fact }), count };
   if (to === 'down') log.warn('backend.down', `backend ${address} is down`, fields);
   else log.info('backend.up', `backend ${address} is up`, fields);
 }

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { addressOf, type BackendPlan } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { cooldownLeft, stateOf, type Cause, type Health, type PoolSettings } from './backend.ts';
+import type { ConnectFailure } from '../../engine/engine.ts';
 import type { BackendEvent } from './backend-event.ts';
 import {
   carryOver,
@@ -27,6 +28,8 @@ const SETTINGS: PoolSettings = {
   backoffMaxMs: 5000,
   healthUpIntervalMs: 2000,
   isChecked: true,
+  connectStandsForCheck: true,
+  checkStandsForConnect: true,
 };
 const LITERAL = '127.0.0.1';
 
@@ -40,9 +43,9 @@ function pass(backend = 0, ip: string | null = LITERAL, began = NOW): BackendEve
   return { kind: 'passed', backend, source: 'check', ip, began, wall: 0 };
 }
 function fail(cause: Cause = 'refused', backend = 0, began = NOW): BackendEvent {
-  return { kind: 'failed', backend, cause, began, wall: 0 };
+  return { kind: 'failed', backend, cause, fact: null, began, wall: 0 };
 }
-function broken(cause: Exclude<Cause, 'dns'> = 'refused', count = 1, guarded = false, began = NOW): BackendEvent {
+function broken(cause: ConnectFailure = 'refused', count = 1, guarded = false, began = NOW): BackendEvent {
   return { kind: 'connect_failed', backend: 0, cause, count, guarded, began, wall: 0 };
 }
 function step(pool: Pool, event: BackendEvent, now: number): Step {
@@ -118,7 +121,7 @@ test('a transition carries the evidence that caused it', () => {
       address: '127.0.0.1:9000',
       from: 'up',
       to: 'down',
-      evidence: { source: 'check', cause: 'timeout', count: 2, firstWall: 0, lastWall: 77, at: 1002 },
+      evidence: { source: 'check', cause: 'timeout', fact: null, count: 2, firstWall: 0, lastWall: 77, at: 1002 },
     },
   ]);
 });
@@ -400,7 +403,8 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
   fc.record({
     kind: fc.constant('failed'),
     backend: fc.nat(2),
-    cause: fc.constantFrom<Cause>('refused', 'timeout', 'local', 'other', 'dns'),
+    cause: fc.constantFrom<Cause>('refused', 'timeout', 'local', 'other', 'dns', 'bad_answer'),
+    fact: fc.constantFrom(null, 'HTTP status 503'),
     began,
     wall: fc.nat(),
   }),

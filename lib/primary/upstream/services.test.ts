@@ -84,3 +84,72 @@ test('reports of a steady backend change nothing until a check would be due', as
   services.reached('default', addresses[0] ?? '', performance.now());
   assert.equal(services.get('default')?.pool, pool);
 });
+
+/** The one backend, whose check is `check`, in a service that is applied anew. */
+async function checkedBy(t: TestContext, check: string, answer: () => string) {
+  const server = createServer((socket) => socket.once('data', () => socket.end(answer()))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return setUp(t, 1, `health_check: ${check.replace('PORT', String(address.port))}\n${QUICK}`);
+}
+
+test("a client's connect does not speak for an application that answers its checks wrongly", async (t) => {
+  let status = 503;
+  const answer = () => `HTTP/1.1 ${status} X\r\n\r\n`;
+  const { services, addresses, backend, told } = await checkedBy(t, '{type: http, port: PORT}', answer);
+  await until('it is down', () => backend().health === 'down');
+  const [address = ''] = addresses;
+  services.reached('default', address, performance.now());
+  assert.equal(backend().health, 'down');
+  status = 200;
+  await until('it is up', () => backend().health === 'up');
+  status = 500;
+  told.length = 0;
+  // Clients go on being connected all the time, the latest of them after every check.
+  await until('it is down again', () => {
+    services.reached('default', address, performance.now());
+    return backend().health === 'down';
+  });
+  assert.deepEqual(told, ['backend.down']);
+  const last = backend().evidence.at(-1);
+  assert.deepEqual(
+    [last?.source, last?.cause, last?.fact],
+    ['check', 'bad_answer', 'HTTP status 500, expected 200-399'],
+  );
+});
+
+test('what checks find at another port does not speak for the one that clients are refused at', async (t) => {
+  const { services, addresses, backend } = await checkedBy(
+    t,
+    '{type: http, port: PORT}',
+    () => 'HTTP/1.1 200 OK\r\n\r\n',
+  );
+  const [address = ''] = addresses;
+  await until('it is up', () => backend().health === 'up');
+  const failedAt = performance.now();
+  services.connectFailed('default', address, 'refused', 1, failedAt);
+  const { passedAt } = backend();
+  await until('a later check has passed', () => backend().passedAt > Math.max(passedAt, failedAt));
+  assert.ok(cooldownLeft(backend(), performance.now()) > 0);
+  assert.equal(services.endpoint('default', address).provenAt, 0);
+  services.reached('default', address, performance.now());
+  assert.equal(cooldownLeft(backend(), performance.now()), 0, 'a later client that was connected does');
+  assert.ok(services.endpoint('default', address).provenAt > toMachine(failedAt));
+});
+
+test('another check after a reload is made at once, and its result counts', async (t) => {
+  const { services, backend, ports } = await setUp(t, 1, 'runtime: { health_check_interval_ms: 3600000 }\n');
+  await until('it is down', () => backend().health === 'down');
+  const server = createServer((socket) => socket.end('+OK\r\n')).listen(ports[0], '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { plan } = parseConfig(
+    `port: 9\nbackends: [{ host: 127.0.0.1, port: ${ports[0]} }]\nhealth_check: {type: expect, expect: "+OK"}\n`,
+    '/config.yaml',
+  );
+  assert.ok(plan !== null);
+  services.apply(plan);
+  await until('it is up', () => backend().health === 'up');
+});

@@ -8,9 +8,9 @@ import type { ConnectFailure } from '../../engine/engine.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_DOWN } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
-import type { PoolSettings } from './backend.ts';
 import type { BackendEvent } from './backend-event.ts';
-import { isOvertaken, standingOf } from './backend.ts';
+import { isUndoubted, settingsOf, standingOf } from './backend.ts';
+import { isOvertaken } from './connects.ts';
 import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
@@ -85,7 +85,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
   function standing(name: string, address: string): Standing {
     const service = services.get(name);
     const backend = service?.pool.backends[indexOf(service, address)];
-    return backend === undefined ? 'not_up' : standingOf(backend);
+    return service === undefined || backend === undefined ? 'not_up' : standingOf(backend, service.pool.settings);
   }
 
   function guarded(name: string): boolean {
@@ -223,9 +223,9 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       const it = service.pool.backends[backend];
       if (it === undefined) return;
       const began = Math.min(attempted, performance.now());
-      checks.reached(name, address, began);
+      if (service.pool.settings.connectStandsForCheck) checks.reached(name, address, began);
       // Of one that is steady the checker tells, when a check would be due: a pool of 1,024 is not stepped for each report.
-      if (standingOf(it) === 'steady') return;
+      if (isUndoubted(it, service.pool.settings)) return;
       feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
     },
     connected(counts) {
@@ -242,8 +242,4 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       checks.close();
     },
   };
-}
-
-function settingsOf({ runtime, healthCheck }: ServicePlan): PoolSettings {
-  return { ...runtime, isChecked: healthCheck.type !== 'none' };
 }

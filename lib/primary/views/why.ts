@@ -140,9 +140,10 @@ function backendWhy(
   { runtime, healthCheck }: ServicePlan,
   now: number,
 ): BackendWhy {
-  const evidence = backend.evidence.map(({ source, cause, count, firstWall, lastWall }) => ({
+  const evidence = backend.evidence.map(({ source, cause, fact, count, firstWall, lastWall }) => ({
     source,
     cause,
+    fact,
     count,
     first: new Date(firstWall).toISOString(),
     last: new Date(lastWall).toISOString(),
@@ -207,7 +208,7 @@ function whatHappened(address: string, cause: Cause, last: Evidence | undefined)
   if (last === undefined) return `${address} has not been reached yet`;
   const what = last.source === 'check' ? 'health check' : "client's connect";
   const times = last.count === 1 ? `the last ${what}` : `the last ${last.count} ${what}s`;
-  return `${address}: ${times} failed: ${cause}`;
+  return `${address}: ${times} failed: ${last.fact ?? cause}`;
 }
 
 const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
@@ -230,6 +231,12 @@ const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
   dns: {
     why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
     do_this_now: 'try: getent hosts NAME; correct the name or DNS',
+  },
+  bad_answer: {
+    why_likely:
+      'it accepts connections and does not answer as health_check wants: it is starting, overloaded or faulty, or health_check asks for the wrong thing',
+    do_this_now:
+      "read the service's own log for the time shown, and compare its answer with health_check in the configuration",
   },
   local: {
     why_likely: 'this machine ran short of descriptors, ports or memory',

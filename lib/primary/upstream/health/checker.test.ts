@@ -16,6 +16,8 @@ function target(changes: Partial<Target> = {}): Target {
   return {
     host: '127.0.0.1',
     port: 1,
+    question: null,
+    check: 'tcp',
     isChecked: true,
     intervalMs: LONG,
     upIntervalMs: LONG,
@@ -367,7 +369,7 @@ test('one that is not checked is never connected to, but what clients reach is t
         : ({ ok: false, code: 'ENOTFOUND', ips, ageMs: null } as const),
     );
   const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
-  const first = target({ host: 'db', isChecked: false, intervalMs: 500, upIntervalMs: 2000 });
+  const first = target({ host: 'db', check: 'none', isChecked: false, intervalMs: 500, upIntervalMs: 2000 });
   const { checker, said } = check(t, first, { ...options, resolver });
   await pass(0);
   assert.deepEqual(said, ['dns'], 'without an address it cannot be reached');
@@ -388,7 +390,7 @@ test('one that is not checked is never connected to, but what clients reach is t
   assert.deepEqual(said.slice(4), [], 'the address stays');
   assert.equal(await pass(0), 0);
   ips = ['10.0.0.2'];
-  checker.retarget({ ...first, isChecked: true });
+  checker.retarget({ ...first, isChecked: true, check: 'tcp' });
   assert.equal(await pass(0), 1, 'a reload that wants checks gets one at once');
 });
 
@@ -397,7 +399,8 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
   for (const backends of [1, 5, 100]) {
     const runtime = toRuntime(overlay(profileFor(backends), []));
     const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1', weight: 1, backup: false, maxConnections: 0 };
-    let pool = createPool([plan], { ...runtime, isChecked: true });
+    const settings = { ...runtime, isChecked: true, connectStandsForCheck: true, checkStandsForConnect: true };
+    let pool = createPool([plan], settings);
     const backend = () => pool.backends[0] ?? assert.fail();
     let alive = true;
     const connect: Connect = () => {
@@ -411,7 +414,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
       now: () => Date.now(),
       // The longest that jitter makes it.
       random: () => 1,
-      standing: () => standingOf(backend()),
+      standing: () => standingOf(backend(), settings),
       onResult(result) {
         if (result.kind === 'passed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;
         if (result.kind === 'failed') pool = step(pool, { ...result, backend: 0 }, Date.now()).pool;

@@ -6,6 +6,7 @@ import { isIP, type Socket } from 'node:net';
 import { jitter } from '../../../backoff.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
 import { probe, type Connect } from './probe.ts';
+import type { Question } from './question.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 /** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
@@ -25,6 +26,8 @@ export type CheckResult =
   | {
       readonly kind: 'failed';
       readonly cause: Exclude<Cause, 'local'>;
+      /** As in Evidence. */
+      readonly fact: string | null;
       readonly began: number;
       readonly durationMs: number;
       readonly wall: number;
@@ -32,7 +35,12 @@ export type CheckResult =
 
 export interface Target {
   readonly host: string;
+  /** That is checked. */
   readonly port: number;
+  /** What is asked there; null: a connect is enough. */
+  readonly question: Question | null;
+  /** Says which check this is: one that is another now is made at once. */
+  readonly check: string;
   /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
   readonly isChecked: boolean;
   /** While it is not up; no check is repeated sooner. */
@@ -152,13 +160,17 @@ export function startChecker(
     }
     // One that is not checked goes on with the addresses that it has.
     if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
-    if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns' };
+    if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns', fact: null };
     const asked = ips;
-    const probed = await probe(lastGoodFirst(asked, lastGood), target.port, target.timeoutMs, sockets, connect);
+    const { check } = target;
+    const probed = await probe(lastGoodFirst(asked, lastGood), target, sockets, connect);
     const over = { began, durationMs: now() - startedAt, wall: Date.now() };
-    // The name has moved meanwhile, and is checked again at once.
-    if (ips !== asked) return 'nothing';
-    if (!probed.ok) return probed.cause === 'local' ? 'local' : { ...over, kind: 'failed', cause: probed.cause };
+    // The name has moved meanwhile, or another check is wanted, and that is made at once.
+    if (ips !== asked || target.check !== check) return 'nothing';
+    if (!probed.ok) {
+      const { cause, fact } = probed;
+      return cause === 'local' ? 'local' : { ...over, kind: 'failed', cause, fact };
+    }
     lastGood = probed.ip;
     return { ...over, kind: 'passed', source: 'check', ip: probed.ip };
   }
@@ -201,10 +213,11 @@ export function startChecker(
   if (isIP(target.host) === 0) void followName();
   return {
     retarget(next) {
-      if (next.isChecked && !target.isChecked) dueAt = now();
+      const isOther = next.isChecked && next.check !== target.check;
       target = next;
       // A check that is far off by the old interval must not outlast the new one.
-      dueAt = Math.min(dueAt, now() + interval());
+      dueAt = isOther ? now() : Math.min(dueAt, now() + interval());
+      if (isOther) [extraWanted, reachedAt] = [true, -Infinity];
       plan();
     },
     checkNow,

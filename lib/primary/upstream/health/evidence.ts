@@ -2,14 +2,16 @@
 
 import type { ConnectFailure } from '../../../engine/engine.ts';
 
-/** Why a check or a connect failed. */
-export type Cause = ConnectFailure | 'dns';
+/** Why a check or a connect failed. `bad_answer`: a check was connected, and was not answered as it should be. */
+export type Cause = ConnectFailure | 'dns' | 'bad_answer';
 
 /** Equal results while nothing said otherwise, folded into one: what `why` shows. `wall` times are ms since 1970, for display only. */
 export interface Evidence {
   readonly source: 'check' | 'connect';
   /** null: it worked. */
   readonly cause: Cause | null;
+  /** What was wrong with the answer, for people; null where the cause says it all. */
+  readonly fact: string | null;
   readonly count: number;
   readonly firstWall: number;
   readonly lastWall: number;
@@ -27,17 +29,20 @@ export function remember(
   evidence: readonly Evidence[],
   source: Evidence['source'],
   cause: Cause | null,
+  fact: string | null,
   times: number,
   wall: number,
   now: number,
 ): readonly Evidence[] {
   // Checks and clients' connects take turns; as long as both agree neither pushes out what was before.
   const since = evidence.findLastIndex((past) => (past.cause === null) !== (cause === null));
-  const place = evidence.findIndex((past, i) => i > since && past.source === source && past.cause === cause);
+  const place = evidence.findIndex(
+    (past, i) => i > since && past.source === source && past.cause === cause && past.fact === fact,
+  );
   const same = evidence[place];
   if (same !== undefined) {
     return [...evidence.toSpliced(place, 1), { ...same, count: same.count + times, lastWall: wall, at: now }];
   }
-  const latest = { source, cause, count: times, firstWall: wall, lastWall: wall, at: now };
+  const latest = { source, cause, fact, count: times, firstWall: wall, lastWall: wall, at: now };
   return [...evidence.slice(-(EVIDENCE_KEPT - 1)), latest];
 }

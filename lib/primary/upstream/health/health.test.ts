@@ -23,7 +23,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       maxConnections: 0,
     })),
     runtime: RUNTIME,
-    healthCheck: { type: 'tcp' },
+    healthCheck: { type: 'tcp', port: null },
     ownLimit: null,
   };
 }

@@ -5,6 +5,7 @@ import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
 import type { Standing } from './evidence.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
 import type { Connect } from './probe.ts';
+import { questionFor } from './question.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
 
 export type { CheckResult } from './checker.ts';
@@ -84,10 +85,12 @@ export function createHealthChecks(
   };
 }
 
-function targetOf({ healthCheck, runtime }: ServicePlan, { host, port }: BackendPlan): Target {
+function targetOf({ healthCheck, runtime }: ServicePlan, backend: BackendPlan): Target {
   return {
-    host,
-    port,
+    host: backend.host,
+    port: healthCheck.type === 'none' ? backend.port : (healthCheck.port ?? backend.port),
+    question: questionFor(healthCheck, backend),
+    check: JSON.stringify(healthCheck),
     isChecked: healthCheck.type !== 'none',
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,

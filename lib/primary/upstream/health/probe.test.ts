@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, Socket, type AddressInfo, type Server } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { probe, type Connect } from './probe.ts';
+import { probe, type Connect, type ProbeOptions } from './probe.ts';
 
 const LONG = 20_000;
 
@@ -45,6 +45,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+function at(port: number, timeoutMs: number): ProbeOptions {
+  return { port, timeoutMs, question: null };
+}
+
 function sockets() {
   return { open: new Set<Socket>(), signal: new AbortController().signal };
 }
@@ -65,7 +69,7 @@ const real: Connect = (options) => new Socket().connect(options);
 test('a backend that accepts is up, and is told goodbye cleanly', async (t) => {
   const { port, ends, ended } = await serve(t);
   const all = sockets();
-  assert.deepEqual(await probe(['127.0.0.1'], port, LONG, all), { ok: true, ip: '127.0.0.1' });
+  assert.deepEqual(await probe(['127.0.0.1'], at(port, LONG), all), { ok: true, ip: '127.0.0.1' });
   await Promise.all([ended, ...Array.from(all.open, (socket) => once(socket, 'close'))]);
   assert.deepEqual(ends, ['end']);
   assert.equal(all.open.size, 0);
@@ -73,7 +77,7 @@ test('a backend that accepts is up, and is told goodbye cleanly', async (t) => {
 
 test('a backend that speaks first sees no reset either', async (t) => {
   const { port, ends, ended } = await serve(t, 'SSH-2.0-sample\r\n');
-  assert.equal((await probe(['127.0.0.1'], port, LONG, sockets())).ok, true);
+  assert.equal((await probe(['127.0.0.1'], at(port, LONG), sockets())).ok, true);
   await ended;
   assert.deepEqual(ends, ['end']);
 });
@@ -83,7 +87,7 @@ test('a backend that does not close keeps no socket of ours for long', async (t)
   const held: Socket[] = [];
   server.on('connection', (socket) => held.push(socket));
   const all = sockets();
-  await probe(['127.0.0.1'], port, LONG, all);
+  await probe(['127.0.0.1'], at(port, LONG), all);
   const [socket] = all.open;
   assert.ok(socket !== undefined);
   await once(socket, 'close');
@@ -92,26 +96,31 @@ test('a backend that does not close keeps no socket of ours for long', async (t)
 });
 
 test('a port that nobody listens on refuses', async () => {
-  assert.deepEqual(await probe(['127.0.0.1'], await freePort(), LONG, sockets()), { ok: false, cause: 'refused' });
+  assert.deepEqual(await probe(['127.0.0.1'], at(await freePort(), LONG), sockets()), {
+    ok: false,
+    cause: 'refused',
+    fact: null,
+  });
 });
 
 test('silence is a timeout', async () => {
   const all = sockets();
   const connect = scripted({ '10.0.0.1': 'silent' }, real);
-  assert.deepEqual(await probe(['10.0.0.1'], 1, 20, all, connect), { ok: false, cause: 'timeout' });
+  assert.deepEqual(await probe(['10.0.0.1'], at(1, 20), all, connect), { ok: false, cause: 'timeout', fact: null });
   assert.ok([...all.open].every((socket) => socket.destroyed));
 });
 
 test('addresses are tried in order until one answers', async (t) => {
   const { port } = await serve(t);
   const connect = scripted({ '10.0.0.1': 'ECONNREFUSED', '10.0.0.2': 'EHOSTUNREACH' }, real);
-  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2', '127.0.0.1'], port, LONG, sockets(), connect), {
+  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2', '127.0.0.1'], at(port, LONG), sockets(), connect), {
     ok: true,
     ip: '127.0.0.1',
   });
-  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], port, LONG, sockets(), connect), {
+  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(port, LONG), sockets(), connect), {
     ok: false,
     cause: 'unreachable',
+    fact: null,
   });
 });
 
@@ -119,7 +128,7 @@ test('an address that is silent leaves time for the others', async (t) => {
   const { port } = await serve(t);
   const all = sockets();
   const connect = scripted({ '10.0.0.1': 'silent' }, real);
-  const result = await probe(['10.0.0.1', '127.0.0.1'], port, 400, all, connect);
+  const result = await probe(['10.0.0.1', '127.0.0.1'], at(port, 400), all, connect);
   assert.deepEqual(result, { ok: true, ip: '127.0.0.1' });
   assert.equal([...all.open].filter((socket) => !socket.destroyed).length <= 1, true, 'the silent one is given up');
 });
@@ -127,8 +136,16 @@ test('an address that is silent leaves time for the others', async (t) => {
 test('our own shortage is told apart, also when another address refuses', async () => {
   for (const code of ['EMFILE', 'ENOBUFS', 'EADDRNOTAVAIL']) {
     const connect = scripted({ '10.0.0.1': code, '10.0.0.2': 'ECONNREFUSED' }, real);
-    assert.deepEqual(await probe(['10.0.0.1'], 1, LONG, sockets(), connect), { ok: false, cause: 'local' });
-    assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], 1, LONG, sockets(), connect), { ok: false, cause: 'local' });
+    assert.deepEqual(await probe(['10.0.0.1'], at(1, LONG), sockets(), connect), {
+      ok: false,
+      cause: 'local',
+      fact: null,
+    });
+    assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), sockets(), connect), {
+      ok: false,
+      cause: 'local',
+      fact: null,
+    });
   }
 });
 
@@ -141,7 +158,7 @@ test('when it is to stop, destroying its sockets ends it and nothing more is ope
     opened.push(options.host);
     return silent(options);
   };
-  const result = probe(['10.0.0.1', '10.0.0.2'], 1, LONG, { open, signal: stopping.signal }, connect);
+  const result = probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), { open, signal: stopping.signal }, connect);
   stopping.abort();
   for (const socket of open) socket.destroy();
   assert.equal((await result).ok, false);
@@ -151,8 +168,8 @@ test('when it is to stop, destroying its sockets ends it and nothing more is ope
 
 test('a connection that was reset before anybody looked had been made; one that was refused had not', async () => {
   const never: Connect = () => assert.fail();
-  const reset = await probe(['127.0.0.1'], 1, LONG, sockets(), scripted({ '127.0.0.1': 'ECONNRESET' }, never));
+  const reset = await probe(['127.0.0.1'], at(1, LONG), sockets(), scripted({ '127.0.0.1': 'ECONNRESET' }, never));
   assert.deepEqual(reset, { ok: true, ip: '127.0.0.1' });
-  const refused = await probe(['127.0.0.1'], 1, LONG, sockets(), scripted({ '127.0.0.1': 'ECONNREFUSED' }, never));
-  assert.deepEqual(refused, { ok: false, cause: 'refused' });
+  const refused = await probe(['127.0.0.1'], at(1, LONG), sockets(), scripted({ '127.0.0.1': 'ECONNREFUSED' }, never));
+  assert.deepEqual(refused, { ok: false, cause: 'refused', fact: null });
 });

@@ -1,15 +1,23 @@
-// One health check of one backend: can a TCP connection be opened to any of its addresses in time?
+// One health check of one backend: does any of its addresses accept a connection in time, and answer as it should?
 
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
+import { ask } from './dialogue.ts';
+import type { Question } from './question.ts';
 
 export type Connect = (options: { host: string; port: number }) => Socket;
 
-export type Probed =
-  { readonly ok: true; readonly ip: string } | { readonly ok: false; readonly cause: ConnectFailure };
+interface Failure {
+  /** `bad_answer`: it was connected. */
+  readonly cause: ConnectFailure | 'bad_answer';
+  /** More than the cause says, for people; null: there is no more. */
+  readonly fact: string | null;
+}
+
+export type Probed = { readonly ok: true; readonly ip: string } | ({ readonly ok: false } & Failure);
 
 /** Of a name with more addresses only so many are tried: each costs a descriptor until the check is over. */
 const MAX_ADDRESSES = 8;
@@ -20,14 +28,21 @@ export interface Sockets {
   readonly signal: AbortSignal;
 }
 
+export interface ProbeOptions {
+  readonly port: number;
+  /** For everything: connects, question and answer. */
+  readonly timeoutMs: number;
+  /** null: a connect is enough. */
+  readonly question: Question | null;
+}
+
 /**
  * Tries `ips` in order, the next one when the one before failed or its share of `timeoutMs` is over; the first that answers
- * wins.
+ * as it should wins.
  */
 export function probe(
   ips: readonly string[],
-  port: number,
-  timeoutMs: number,
+  { port, timeoutMs, question }: ProbeOptions,
   { open, signal }: Sockets,
   connect: Connect = connectTcp,
 ): Promise<Probed> {
@@ -35,25 +50,40 @@ export function probe(
   const share = timeoutMs / todo.length;
   return new Promise((resolve) => {
     const pending = new Set<Socket>();
-    const causes: ConnectFailure[] = [];
+    const failures: Failure[] = [];
     let nextTry: NodeJS.Timeout | undefined;
-    const deadline = setTimeout(() => finish('timeout'), timeoutMs);
+    const deadline = setTimeout(() => finish(lateness()), timeoutMs);
 
-    function finish(result: ConnectFailure | { ip: string }): void {
+    function finish(result: Failure | { ip: string }): void {
       clearTimeout(deadline);
       clearTimeout(nextTry);
       for (const socket of pending) socket.destroy();
       pending.clear();
-      if (typeof result === 'object') resolve({ ok: true, ip: result.ip });
+      if ('ip' in result) return resolve({ ok: true, ip: result.ip });
       // An address that we could not even try may be the good one.
-      else resolve({ ok: false, cause: causes.includes('local') ? 'local' : result });
+      const local = failures.find(({ cause }) => cause === 'local');
+      resolve({ ok: false, ...(local ?? result) });
+    }
+
+    /** Time is up: connecting, or waiting for an answer? */
+    function lateness(): Failure {
+      const connected = [...pending].filter(({ connecting, pending: isUnconnected }) => !connecting && !isUnconnected);
+      if (connected.length === 0) return { cause: 'timeout', fact: null };
+      const what = connected.some(({ bytesRead }) => bytesRead > 0) ? 'no complete answer' : 'no answer';
+      return { cause: 'bad_answer', fact: `${what} within ${timeoutMs} ms` };
+    }
+
+    function fail(socket: Socket, failure: Failure): void {
+      if (!pending.delete(socket)) return;
+      failures.push(failure);
+      tryNext();
     }
 
     function tryNext(): void {
       clearTimeout(nextTry);
       const ip = signal.aborted ? undefined : todo.shift();
       if (ip === undefined) {
-        if (pending.size === 0) finish(causes.at(-1) ?? 'other');
+        if (pending.size === 0) finish(failures.at(-1) ?? { cause: 'other', fact: null });
         return;
       }
       const socket = connect({ host: ip, port });
@@ -61,19 +91,28 @@ export function probe(
       open.add(socket);
       socket.once('close', () => {
         open.delete(socket);
-        if (pending.delete(socket)) tryNext();
+        fail(socket, { cause: 'other', fact: null });
       });
       socket.on('error', (error: NodeJS.ErrnoException) => {
         // It was connected, and has reset before this process looked: a busy machine must not make another result of that.
-        if (error.code === 'ECONNRESET' && pending.delete(socket)) finish({ ip });
-        if (pending.has(socket)) causes.push(causeOf(error, ip));
+        if (error.code === 'ECONNRESET' && question === null && pending.delete(socket)) finish({ ip });
+        fail(socket, { cause: causeOf(error, ip), fact: null });
       });
       socket.once('connect', () => {
-        if (!pending.delete(socket)) return;
+        if (!pending.has(socket)) return;
+        if (question !== null) return converse(socket, question, ip);
+        pending.delete(socket);
         hangUp(socket);
         finish({ ip });
       });
       if (todo.length > 0) nextTry = setTimeout(tryNext, share);
+    }
+
+    function converse(socket: Socket, asked: Question, ip: string): void {
+      ask(socket, asked, (verdict) => {
+        if (!verdict.ok) fail(socket, { cause: 'bad_answer', fact: verdict.fact });
+        else if (pending.delete(socket)) finish({ ip });
+      });
     }
 
     tryNext();

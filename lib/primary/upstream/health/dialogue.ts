@@ -1,0 +1,48 @@
+// One question to a connected backend, and its answer.
+
+import type { Socket } from 'node:net';
+import { hangUp } from '../../../hang-up.ts';
+import type { Question, Verdict } from './question.ts';
+
+/**
+ * Calls `done` at most once. Not when the connection breaks: its owner sees that himself. Then it says goodbye: what the
+ * backend has still to say is read for a while and thrown away, so that it sees no reset.
+ */
+export function ask(socket: Socket, question: Question, done: (verdict: Verdict) => void): void {
+  const { tls } = question;
+  if (tls === null) return converse(socket, question, done);
+  let isOver = false;
+  const finish = (verdict: Verdict): void => {
+    if (!isOver) done(verdict);
+    isOver = true;
+  };
+  // Most checks do without, and it takes a megabyte.
+  void import('./tls.ts').then(({ secure }) => {
+    if (socket.destroyed) return;
+    const ready = (secured: Socket): void => converse(secured, question, finish);
+    secure(socket, tls, ready, (fact) => finish({ ok: false, fact }));
+  });
+}
+
+function converse(socket: Socket, { send, judge }: Question, done: (verdict: Verdict) => void): void {
+  const answer = judge();
+  socket.on('data', read);
+  socket.once('end', end);
+  if (send !== null) socket.write(send);
+
+  function read(bytes: Buffer): void {
+    const verdict = answer.read(bytes);
+    if (verdict !== null) finish(verdict);
+  }
+
+  function end(): void {
+    finish(answer.end());
+  }
+
+  function finish(verdict: Verdict): void {
+    socket.off('data', read);
+    socket.off('end', end);
+    hangUp(socket);
+    done(verdict);
+  }
+}

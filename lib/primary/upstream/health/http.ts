@@ -1,0 +1,50 @@
+// A check of type `http`: a GET request, of whose answer the status line is read and no more.
+
+import { showBytes } from '../../../../config/bytes.ts';
+import type { HealthCheckPlan } from '../../../../config/health-check.ts';
+import { showStatus } from '../../../../config/health-check.ts';
+import { addressOf, type BackendPlan } from '../../../../config/plan.ts';
+import type { Judge, Verdict, Words } from './question.ts';
+import { MAX_STATUS_LINE, readStatusLine } from './status-line.ts';
+
+type HttpCheck = Extract<HealthCheckPlan, { type: 'http' }>;
+
+const SHOWN = 40;
+
+export function httpQuestion({ path, host, port, expectStatus }: HttpCheck, backend: BackendPlan): Words {
+  // 1.1, because some servers refuse 1.0. The server is to close: nothing else is asked on this connection.
+  const request = [
+    `GET ${path} HTTP/1.1`,
+    `Host: ${host ?? addressOf(backend.host, port ?? backend.port)}`,
+    'User-Agent: bal-health-check',
+    'Accept: */*',
+    'Connection: close',
+  ];
+  const send = Buffer.from(`${request.join('\r\n')}\r\n\r\n`, 'latin1');
+  return { send, judge: () => judgeStatus(expectStatus) };
+}
+
+function judgeStatus(expected: HttpCheck['expectStatus']): Judge {
+  let line: Buffer = Buffer.alloc(0);
+  const wrong = (fact: string): Verdict => ({ ok: false, fact });
+  return {
+    read(bytes) {
+      // What comes behind the longest line that is read changes nothing.
+      const next = bytes.subarray(0, MAX_STATUS_LINE - line.length);
+      line = line.length === 0 ? next : Buffer.concat([line, next]);
+      const status = readStatusLine(line);
+      switch (status.kind) {
+        case 'more':
+          return null;
+        case 'wrong':
+          return wrong(`the answer "${showBytes(line, SHOWN)}" ${status.what}`);
+        case 'status': {
+          const { code } = status;
+          if (expected.some(({ from, to }) => code >= from && code <= to)) return { ok: true };
+          return wrong(`HTTP status ${code}, expected ${showStatus(expected)}`);
+        }
+      }
+    },
+    end: () => wrong(line.length === 0 ? 'closed without an answer' : `closed after "${showBytes(line, SHOWN)}"`),
+  };
+}
