@@ -238,10 +238,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
-        endpoints.forget(endpoint);
-        count.forget(endpoint);
-        early.forget(endpoint);
-        evidence.forget(endpoint);
+        for (const owner of [endpoints, count, early, evidence]) owner.forget(endpoint);
       }
     },
     takeReached: () => evidence.takeReached(),
