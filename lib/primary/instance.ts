@@ -90,6 +90,7 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     publisher,
     instance: state,
     serve(filePlan, plan) {
+      publisher.succeed(state.plan, plan);
       state.filePlan = filePlan;
       state.plan = plan;
       generations.replace(state.generation, plan);

@@ -139,6 +139,29 @@ test('workers of two plans hear of their own endpoints, and are not told again a
   assert.deepEqual([old.take(), fresh.take()], [[], []]);
 });
 
+test('of a plan that takes the place of another only what differs is told, and at once where it is urgent', (t) => {
+  const plans = [planOf([1, 2, 3])];
+  const { publisher, worker } = scene(t, plans);
+  const it = worker(1);
+  const replace = (plan: Plan): void => {
+    publisher.succeed(plans[0] ?? plan, plan);
+    plans[0] = plan;
+  };
+  publisher.push(it.process);
+  assert.deepEqual(it.take().map(idsOf), [[0, 1, 2]]);
+  // The first one is still on its way.
+  replace(planOf([1, 2, 3, 4]));
+  publisher.flush();
+  const [added] = it.take();
+  assert.deepEqual([added?.endpoints.map(({ id }) => id), added?.services[0]?.endpoints], [[3], [0, 1, 2, 3]]);
+  replace(planOf([2, 3, 4]));
+  publisher.flush();
+  const [removed] = it.take();
+  assert.deepEqual([removed?.endpoints, removed?.services[0]?.endpoints], [[], [1, 2, 3]]);
+  publisher.flush();
+  assert.deepEqual(it.take(), []);
+});
+
 test('with least_connections each worker hears what the others hold, and only that', (t) => {
   const plans = [planOf([1, 2], 'least_connections')];
   const { registry, statistics, publisher, worker, pass } = scene(t, plans);

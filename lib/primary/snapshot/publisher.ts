@@ -19,6 +19,8 @@ export interface Publisher {
   push(worker: WorkerProcess): void;
   /** A backend or a service is not what it was: all workers are told. */
   changed(): void;
+  /** A plan takes the place of another, for the same workers: of what is the same in both they are not told again. */
+  succeed(from: Plan, to: Plan): void;
   /** As changed(), now, and without waiting for what is on its way: who asks the workers next hears from them that know it. */
   flush(): void;
   /** Connections came or went: workers are told where it matters to them. */
@@ -101,9 +103,11 @@ export function createPublisher(parts: PublisherParts): Publisher {
     // While somebody cools down time alone changes something. Asked before the tiers are read: what is over by then is in them.
     const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
     const id = registry.service(name);
+    const earlier = before?.truth.endpoints ?? [];
+    const byId = earlier.length === backends.length ? null : new Map(earlier.map((it) => [it.id, it]));
     const endpoints = backends.map((backend, place) => {
-      const known = before?.truth.endpoints[place];
       const now = endpointOf(name, backend);
+      const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
     const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
@@ -152,6 +156,11 @@ export function createPublisher(parts: PublisherParts): Publisher {
   return {
     push,
     changed: () => round.within(CHANGES_MS),
+    succeed(from, to) {
+      // It may have been looked at with this pool already, by the old plan.
+      const before = known.get(from)?.map((it) => ({ ...it, pool: null }));
+      if (before !== undefined) known.set(to, before);
+    },
     flush: () => tellAll(true),
     loadsChanged() {
       const plans = new Set(parts.workers().map(({ generation }) => parts.planOf(generation)));
