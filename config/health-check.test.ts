@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bytesOf } from './bytes.ts';
 import { planDifference } from './diff.ts';
 import { statusRangeOf } from './health-check.ts';
 import { parseConfig } from './load.ts';
@@ -168,4 +171,18 @@ test('a reload tells each key that is another now', () => {
     'expect: a → null',
     'match: begins → null',
   ]);
+});
+
+test('every check that the pages recommend is one', () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'lib', 'BEHAVIOUR.md'), 'utf8'); // from .build/config
+  const inline = Array.from(page.matchAll(/`(\{type: [^`]*\})`/g), ([, check = '']) => check);
+  assert.ok(inline.length >= 6, String(inline.length));
+  for (const check of inline) assert.deepEqual(errorsOf(check), [], check);
+  const [, block = ''] = /```yaml\n(health_check:[^]*?)```/.exec(page) ?? [];
+  const { plan } = parseConfig(BACKEND + block, 'f');
+  const check = plan?.services[0]?.healthCheck;
+  assert.ok(check?.type === 'expect' && check.send !== null);
+  const login = bytesOf(check.send);
+  assert.equal(login[0], 0x25);
+  assert.equal(login.length, 4 + 0x25 + 5, 'a packet of the length that it says, and a goodbye');
 });

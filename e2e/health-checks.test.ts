@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { freePort } from '../lib/testing/ports.ts';
-import { lacking, workFolder } from '../lib/testing/program.ts';
+import { lacking, run, workFolder } from '../lib/testing/program.ts';
+import { words } from '../lib/testing/shape.ts';
 import { startBal } from './harness.ts';
 import { QUICK } from './harness/config.ts';
 import { forEitherEngine } from './harness/engines.ts';
@@ -115,16 +116,28 @@ forEitherEngine(
 );
 
 forEitherEngine(
-  'PostgreSQL and MariaDB are asked what they are without logging in',
+  'PostgreSQL and MariaDB are asked in their own words, and MariaDB counts no failed login',
   async (t, engine) => {
     const [postgres, mariadb] = await Promise.all([startPostgres(t), mariadbAtPrompt.server.start(t)]);
-    const greeting = { type: 'expect', expect: 'mysql_native_password', match: 'contains' };
+    // The answer of a user without password or rights to the greeting, and its goodbye; expected is the server's OK.
+    const login = {
+      type: 'expect',
+      send: String.raw`%\x00\x00\x01\x01\x82\x00\x00\x00\x00\x00\x01!${'\\x00'.repeat(23)}bal\x00\x00\x01\x00\x00\x00\x01`,
+      expect: String.raw`\x07\x00\x00\x02\x00\x00\x00\x02`,
+      match: 'contains',
+    };
+    const aborted = async (): Promise<string> => {
+      const where = words(`--no-defaults -h 127.0.0.1 -P ${mariadb.port} --protocol=tcp -u bal -N -e`);
+      const { code, stdout, stderr } = await run('mariadb', [...where, "show global status like 'Aborted_connects'"]);
+      assert.equal(code, 0, stderr);
+      return stdout.toString();
+    };
+    const before = await aborted();
     const sslRequest = { type: 'expect', send: String.raw`\x00\x00\x00\x08\x04\xd2\x16/` };
     const config = await servicesOf({
       postgres: [postgres, { ...sslRequest, expect: 'N' }],
-      mariadb: [mariadb.port, greeting],
+      mariadb: [mariadb.port, login],
       secure: [postgres, { ...sslRequest, expect: 'S' }],
-      wrong: [mariadb.port, { type: 'expect', expect: 'SSH-' }],
     });
     const bal = await startBal(t, { engine, config });
     const { services } = await bal.status();
@@ -134,12 +147,13 @@ forEitherEngine(
         ['postgres', 'up'],
         ['mariadb', 'up'],
         ['secure', 'down'],
-        ['wrong', 'down'],
       ],
     );
-    const { stdout } = await bal.cli('why');
+    const { stdout } = await bal.cli('why', `127.0.0.1:${postgres}`);
     assert.match(stdout, /failed: the answer "N" does not begin with "S"/);
-    assert.match(stdout, /failed: the answer ".*MariaDB.*" does not begin with "SSH-"/);
+    const from = (await bal.status()).services[1]?.last_check_time ?? '';
+    await bal.statusWhen('it is checked again', ({ services }) => (services[1]?.last_check_time ?? '') > from);
+    assert.equal(await aborted(), before, 'MariaDB counts no check as a login that failed');
   },
   lacking(...POSTGRES_PROGRAMS) ?? mariadbAtPrompt.server.lacks,
 );

@@ -112,6 +112,38 @@ test('one of two backends down is a warning, both is critical', async (t) => {
   assert.equal(dark.checks.get(`backend:default/127.0.0.1:${down}`), `critical: 127.0.0.1:${down} refuses connections`);
 });
 
+test('a backend is asked what its health check asks, and what is wrong with the answer is told', async (t) => {
+  const home = ownHome(t);
+  let [status, connects] = [200, 0];
+  const server = createServer((socket) => {
+    connects++;
+    socket.once('data', () => socket.end(`HTTP/1.1 ${status} X\r\n\r\n`));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port: web } = server.address() as AddressInfo;
+  const [port, other, silent] = [await freePort(), await listening(t), await freePort()];
+  const http = { type: 'http', path: '/health' };
+  const config = { port, backends: backends(web), health_check: http };
+  configure(home, config);
+  const well = (await diagnose()).checks.get(`backend:default/127.0.0.1:${web}`) ?? '';
+  assert.match(
+    well,
+    new RegExp(`^ok: 127\\.0\\.0\\.1:${web} accepts connections and passes its http check \\(\\d+ ms\\)$`),
+  );
+  assert.equal(connects, 1, 'some servers count each');
+  status = 503;
+  const ill = (await diagnose()).checks.get(`backend:default/127.0.0.1:${web}`) ?? '';
+  assert.match(ill, /^critical: .* accepts connections, but its http check fails: HTTP status 503, expected 200-399$/);
+  configure(home, { ...config, backends: backends(other), health_check: { ...http, port: web } });
+  const aside = (await diagnose()).checks.get(`backend:default/127.0.0.1:${other}`) ?? '';
+  assert.match(aside, new RegExp(`accepts connections, but its http check at port ${web} fails: HTTP status 503`));
+  configure(home, { ...config, backends: backends(silent), health_check: { ...http, port: web } });
+  const gone = (await diagnose()).checks.get(`backend:default/127.0.0.1:${silent}`) ?? '';
+  assert.match(gone, /^critical: .* refuses connections$/, 'clients come to its own port');
+});
+
 test('a backend that drops packets is found after the configured timeout, all at once', async (t) => {
   const home = ownHome(t);
   const hole = await blackHole(t);

@@ -1,15 +1,14 @@
 // Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
-import { connect, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import type { HealthCheckPlan } from '../../../config/health-check.ts';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
-import { hangUp } from '../../hang-up.ts';
 import { lookUpAside, type Found } from '../../lookup.ts';
+import { lookGently, type Looked } from './look.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
-type Probe =
+type Look =
   /** The configuration wants no connects but clients'. */
-  | { readonly kind: 'not checked' }
-  | { readonly kind: 'connected'; readonly ms: number; readonly ip: string }
-  | { readonly kind: 'unresolved' | 'failed'; readonly code: string };
+  { readonly kind: 'not checked' } | Looked | { readonly kind: 'unresolved'; readonly code: string };
 
 /** What each name leads to. */
 type Names = ReadonlyMap<string, Found>;
@@ -23,26 +22,40 @@ export async function checkBackends({ disk, running }: Patient): Promise<Finding
 
 async function checkService(service: ServicePlan, names: Names): Promise<Finding[]> {
   const { backends, runtime, healthCheck } = service;
-  const mayAsk = healthCheck.type !== 'none';
-  const probes = await Promise.all(backends.map((backend) => probe(backend, names, runtime.healthTimeoutMs, mayAsk)));
+  const looks = await Promise.all(backends.map((backend) => look(service, backend, names)));
   // One of several that is down costs nobody anything yet; the last one does.
-  const judge = probes.some(({ kind }) => kind === 'connected' || kind === 'not checked') ? warn : critical;
+  const judge = looks.some(({ kind }) => kind === 'connected' || kind === 'not checked') ? warn : critical;
   return backends.map((backend, i) => {
     const name = `backend:${service.name}/${backend.address}`;
-    const found = probes[i];
+    const found = looks[i];
     if (found?.kind === 'connected') {
       const via = found.ip === backend.host ? '' : ` at ${found.ip}`;
-      return ok(name, `${backend.address} accepts connections${via} (${found.ms} ms)`);
+      const passes = healthCheck.type === 'tcp' ? '' : ` and passes its ${healthCheck.type} check`;
+      return ok(name, `${backend.address} accepts connections${via}${passes} (${found.ms} ms)`);
     }
+    if (found?.kind === 'answered wrongly') return judge(name, ...wrongAnswer(backend, healthCheck, found.fact));
     if (found?.kind === 'not checked') return ok(name, `${backend.address} is not checked (health_check: none)`);
     return judge(name, ...explain(backend, found ?? { kind: 'failed', code: '?' }, runtime.healthTimeoutMs));
   });
 }
 
+function wrongAnswer(
+  { address }: BackendPlan,
+  check: HealthCheckPlan,
+  fact: string,
+): [summary: string, why: string, hint: string] {
+  const at = check.type === 'none' || check.port === null ? '' : ` at port ${check.port}`;
+  return [
+    `${address} accepts connections, but its ${check.type} check${at} fails: ${fact}`,
+    'the service is starting, overloaded or faulty, or health_check asks for the wrong thing',
+    "read the service's own log, and compare its answer with health_check in the configuration",
+  ];
+}
+
 /** What happened, why, and what to do. */
 function explain(
   { host, port, address }: BackendPlan,
-  { kind, code }: Extract<Probe, { kind: 'unresolved' | 'failed' }>,
+  { kind, code }: Extract<Look, { kind: 'unresolved' | 'failed' }>,
   ms: number,
 ): [summary: string, why: string, hint: string] {
   if (kind === 'unresolved') {
@@ -74,28 +87,10 @@ function explain(
   }
 }
 
-async function probe({ host, port }: BackendPlan, names: Names, timeoutMs: number, mayAsk: boolean): Promise<Probe> {
-  const found = names.get(host) ?? { ip: host };
+async function look(service: ServicePlan, backend: BackendPlan, names: Names): Promise<Look> {
+  const { healthCheck, runtime } = service;
+  const found = names.get(backend.host) ?? { ip: backend.host };
   if ('code' in found) return { kind: 'unresolved', code: found.code };
-  return mayAsk ? await probeGently(found.ip, port, timeoutMs) : { kind: 'not checked' };
-}
-
-function probeGently(ip: string, port: number, timeoutMs: number): Promise<Probe> {
-  return new Promise((settle) => {
-    const from = performance.now();
-    const socket = connect({ host: ip, port, timeout: timeoutMs });
-    socket.once('connect', () => {
-      settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
-      socket.setTimeout(0);
-      hangUp(socket);
-    });
-    socket.once('timeout', () => {
-      settle({ kind: 'failed', code: 'ETIMEDOUT' });
-      socket.destroy();
-    });
-    // Also when the backend resets a connection that is already said goodbye to: then it was connected.
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      settle({ kind: 'failed', code: error.code ?? error.message });
-    });
-  });
+  if (healthCheck.type === 'none') return { kind: 'not checked' };
+  return await lookGently(found.ip, backend, healthCheck, runtime.healthTimeoutMs);
 }

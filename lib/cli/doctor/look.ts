@@ -1,0 +1,67 @@
+// One look at one backend, as its health check would take it.
+import { connect, type Socket } from 'node:net';
+import { checkStandsForConnect, type HealthCheckPlan } from '../../../config/health-check.ts';
+import type { BackendPlan } from '../../../config/plan.ts';
+import { hangUp } from '../../hang-up.ts';
+import { probe } from '../../primary/upstream/health/probe.ts';
+import { questionFor } from '../../primary/upstream/health/question.ts';
+
+interface Connected {
+  readonly kind: 'connected';
+  readonly ms: number;
+  readonly ip: string;
+}
+
+interface CannotConnect {
+  readonly kind: 'failed';
+  readonly code: string;
+}
+
+export type Looked = Connected | CannotConnect | { readonly kind: 'answered wrongly'; readonly fact: string };
+
+/**
+ * Connects once where the check is a connect, or asks at the backend's own port: some servers count each. Clients come to
+ * its own port, so that one has a connect as well where another is checked.
+ */
+export async function lookGently(
+  ip: string,
+  backend: BackendPlan,
+  check: HealthCheckPlan,
+  timeoutMs: number,
+): Promise<Looked> {
+  const isAtOwnPort = checkStandsForConnect(check);
+  const question = questionFor(check, backend);
+  if (question === null || !isAtOwnPort) {
+    const connected = await connectGently(ip, backend.port, timeoutMs);
+    if (connected.kind !== 'connected' || isAtOwnPort) return connected;
+  }
+  const from = performance.now();
+  const port = check.type === 'none' ? backend.port : (check.port ?? backend.port);
+  const sockets = { open: new Set<Socket>(), signal: new AbortController().signal };
+  const probed = await probe([ip], { port, timeoutMs, question }, sockets);
+  if (probed.ok) return { kind: 'connected', ip, ms: Math.ceil(performance.now() - from) };
+  if (probed.cause === 'bad_answer') return { kind: 'answered wrongly', fact: probed.fact ?? probed.cause };
+  if (!isAtOwnPort) return { kind: 'answered wrongly', fact: probed.cause };
+  const again = await connectGently(ip, port, timeoutMs);
+  return again.kind === 'connected' ? { kind: 'answered wrongly', fact: probed.cause } : again;
+}
+
+function connectGently(ip: string, port: number, timeoutMs: number): Promise<Connected | CannotConnect> {
+  return new Promise((settle) => {
+    const from = performance.now();
+    const socket = connect({ host: ip, port, timeout: timeoutMs });
+    socket.once('connect', () => {
+      settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
+      socket.setTimeout(0);
+      hangUp(socket);
+    });
+    socket.once('timeout', () => {
+      settle({ kind: 'failed', code: 'ETIMEDOUT' });
+      socket.destroy();
+    });
+    // Also when the backend resets a connection that is already said goodbye to: then it was connected.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      settle({ kind: 'failed', code: error.code ?? error.message });
+    });
+  });
+}
