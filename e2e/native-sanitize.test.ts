@@ -65,6 +65,7 @@ test('under sanitizers the contract holds and a storm does no harm', { skip, tim
     ['contract', 'relay|close|decide|pressure|targets'],
     ['contract-first', 'inspect|preamble'],
     ['contract-trouble', 'idle|half-closed|keepalive|leave|stop'],
+    ['contract-handover', 'handover'],
   ]) {
     await t.test(`${file}: ${parts}`, async () => {
       const contract = join(ROOT, '.build', 'lib', 'engine', `${file}.test.js`);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 11;
+const PROTOCOL = 12;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -38,6 +38,10 @@ export interface NativeEngine extends Pick<
     inspectBytes: number,
     inspectMs: number,
   ): void;
+  /** The record, and up to six descriptors in the array, −1 behind them; or −1 − which of HANDOVER_REFUSALS. */
+  release(connection: number, descriptors: Int32Array): Uint8Array | number;
+  /** The connection, or −1 − which of HANDOVER_REFUSALS. */
+  adopt(record: Uint8Array, descriptors: Int32Array, listener: number | undefined, target: number | undefined): number;
   /** `whose`: 0 a listener's, 1 a service's, 2 a target's. */
   cut(whose: number, id: number): number;
 }

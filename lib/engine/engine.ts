@@ -20,7 +20,10 @@
 // unread, and when it is cut also where more than 4 KiB have come from a side that has not ended, some within a second
 // (js: two). Likewise a client without a backend. The native engine first passes on what can be passed on at once.
 //
-// Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection.
+// Every `accepted` is followed by exactly one `ended`, after which the id may be used for another connection; unless
+// the connection was released. Then the engine that adopts it calls `ended`.
+
+import type { AdoptedFor, Adoption, Release, ReleasedConnection } from './handover.ts';
 
 /** Instead of a target: close this client at once (with a reset, so that it cannot take it for a clean end). */
 export const REFUSE = -1;
@@ -195,7 +198,20 @@ export interface Engine {
    * has no target yet is its listener's only.
    */
   cut(whose: Whose): number;
-  /** Connections between `accepted` and `ended`. */
+  /**
+   * Gives up a connection that is connected, as it is in this moment and without a byte lost: both descriptors and all
+   * that is known of it are the caller's, its id is free, and `ended` is not called for it: the policy has to be told
+   * by whoever asked. What it moved so far stays in `bytes`. Must be called outside the policy's callbacks.
+   */
+  release(connection: number): Release;
+  /**
+   * Goes on with a connection that was released, under a new id: what is held first, times and ends as they were, and
+   * then exactly one `ended`, with the bytes of its whole life; `bytes` counts what is moved here. The target must lead
+   * somewhere; the listener need not exist. When it is refused the descriptors are still the caller's, else they are
+   * the engine's. The policy is not asked. Must be called outside the policy's callbacks.
+   */
+  adopt(released: ReleasedConnection, as?: AdoptedFor): Adoption;
+  /** Connections between `accepted`, or adopt(), and `ended`, or release(). */
   readonly active: number;
   /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;

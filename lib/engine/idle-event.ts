@@ -30,6 +30,11 @@ export class IdleEvent {
     if (this.#isIdle()) queueMicrotask(() => this.#tell());
   }
 
+  /** A connection has come that was not accepted. */
+  begun(): void {
+    if (this.#state === 'told') this.#state = 'stopped';
+  }
+
   closed(): void {
     this.#state = 'closed';
   }

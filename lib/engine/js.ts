@@ -14,6 +14,7 @@ import type {
 } from './engine.ts';
 import { INSPECT, WAIT } from './engine.ts';
 import { peerText, systemError, tcpHandle } from './handles.ts';
+import type { Adoption, Release } from './handover.ts';
 import { IdleEvent } from './idle-event.ts';
 import { Buffers } from './js/buffers.ts';
 import { Connection } from './js/connection.ts';
@@ -161,6 +162,15 @@ class JsEngine implements Engine, Core {
     const now = performance.now();
     for (const connection of connections) connection?.leave('cut', queues, now);
     return connections.length;
+  }
+
+  /** node:net does not give its descriptors away. */
+  release(): Release {
+    return { ok: false, why: 'unsupported' };
+  }
+
+  adopt(): Adoption {
+    return { ok: false, why: 'unsupported' };
   }
 
   close(): void {

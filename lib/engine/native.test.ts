@@ -2,7 +2,6 @@
 // and descriptors that run out.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,7 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
@@ -20,6 +18,7 @@ import { until, within } from '../testing/engine/wait.ts';
 import { boundTcp, localPort } from '../testing/bound.ts';
 import { loadNativeEngine } from './native.ts';
 import { host, type Hosted } from '../testing/native/hosted.ts';
+import { noSmallBuffers, rerun, small } from '../testing/native/rerun.ts';
 import { storm, stormBackends } from '../testing/native/storm.ts';
 
 const loaded = loadNativeEngine();
@@ -49,27 +48,8 @@ function linkOf(path: string): string {
   }
 }
 
-/**
- * Runs one test file of .build/ by itself, started by `wrapper`, and returns what it printed when it failed, else ''.
- */
-async function run(
-  file: string,
-  env: NodeJS.ProcessEnv,
-  args: readonly string[] = [],
-  wrapper: readonly string[] = [],
-): Promise<string> {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  // NODE_TEST_CONTEXT makes a test file report to a parent test runner in a way of its own.
-  const [command, ...rest] = [...wrapper, process.execPath, ...args, path];
-  const child = spawn(command, rest, {
-    env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [code]: unknown[] = await once(child, 'close');
-  return code === 0 && /^# pass [1-9]/m.test(output) ? '' : output;
+async function run(file: string, env: NodeJS.ProcessEnv, ...more: readonly (readonly string[])[]): Promise<string> {
+  return rerun(new URL(file, import.meta.url), env, ...more);
 }
 
 // The first one: once this process has an engine, its children begin with the policy too.
@@ -265,17 +245,10 @@ for (const lacking of ['splice', 'splice_out', 'exclusive,accept4', 'uring', 'ur
   });
 }
 
-// A network of its own in which every socket has the smallest buffers there are, so that hardly a message is sent
-// whole.
-const SMALL_BUFFERS = `ip link set lo up && cd /proc/sys/net/ipv4 &&
-  echo 4096 4096 4096 > tcp_wmem && echo 4096 4096 4096 > tcp_rmem && exec "$@"`;
-const small = ['unshare', '-rn', 'sh', '-c', SMALL_BUFFERS, 'sh'] as const;
-const noRight = spawnSync(small[0], [...small.slice(1), 'true']).status !== 0;
-
 test(
   'through the smallest buffers the contract holds and a storm does no harm all the same',
   {
-    skip: skip || (noRight && 'no right to make a network namespace here'),
+    skip: skip || noSmallBuffers(),
   },
   async () => {
     const args = ['--test-name-pattern=^native: (relay|close)', '--test-reporter=tap'];

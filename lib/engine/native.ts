@@ -6,6 +6,8 @@ import type { Addon, NativeEngine } from './addon.ts';
 import type { Board } from './scoreboard.ts';
 import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
+import { HANDOVER_REFUSALS } from './handover.ts';
+import type { HandoverRefusal } from './handover.ts';
 import { IdleEvent } from './idle-event.ts';
 import type { ConnectFailureCode, CreateEngine, EndCode, Engine, InspectionCode, Policy, Whose } from './engine.ts';
 
@@ -68,6 +70,11 @@ function isInspection(code: number): code is InspectionCode {
   return code >= 0 && code < INSPECTIONS.length;
 }
 
+/** What a negative number of the addon's says. */
+function refusal(code: number): { ok: false; why: HandoverRefusal } {
+  return { ok: false, why: HANDOVER_REFUSALS[-1 - code] ?? 'malformed' };
+}
+
 function cut(native: NativeEngine, whose: Whose): number {
   if ('listener' in whose) return native.cut(0, whose.listener);
   return 'service' in whose ? native.cut(1, whose.service) : native.cut(2, whose.target);
@@ -76,6 +83,8 @@ function cut(native: NativeEngine, whose: Whose): number {
 function over(addon: Addon, policy: Policy): Engine {
   let active = 0;
   let closed = false;
+  /** Of the connection that is released just now: two, and two of each pipe. */
+  const descriptors = new Int32Array(6);
   const idle = new IdleEvent(policy, () => active);
 
   function read(count: number): void {
@@ -196,6 +205,20 @@ function over(addon: Addon, policy: Policy): Engine {
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
     exhaustion: () => native.exhaustion(),
+    release(connection) {
+      const record = native.release(connection, descriptors);
+      if (typeof record === 'number') return refusal(record);
+      active--;
+      if (active === 0) idle.look();
+      return { ok: true, released: { record, descriptors: [...descriptors].filter((fd) => fd >= 0) } };
+    },
+    adopt({ record, descriptors: given }, { listener, target } = {}) {
+      const connection = native.adopt(record, Int32Array.from(given), listener, target);
+      if (connection < 0) return refusal(connection);
+      active++;
+      idle.begun();
+      return { ok: true, connection };
+    },
     close() {
       idle.closed();
       if (!closed) native.close();

@@ -56,6 +56,19 @@ int listener_start(struct listener *listener, int fd, int backlog) {
   return 0;
 }
 
+struct listener *listener_of(struct engine *engine, int32_t id) {
+  struct loop *loop = engine->loop;
+  struct listener *listener = loop->accepting.listeners;
+  while (listener != NULL && (listener->engine != engine || listener->id != id)) listener = listener->next;
+  if (listener != NULL || (listener = calloc(1, sizeof *listener)) == NULL) return listener;
+  listener->engine = engine;
+  listener->id = id;
+  listener->fd = -1;
+  listener->next = loop->accepting.listeners;
+  loop->accepting.listeners = listener;
+  return listener;
+}
+
 void listener_stop(struct listener *listener) {
   if (listener->fd < 0) return;
   struct loop *loop = listener->engine->loop;

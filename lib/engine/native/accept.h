@@ -41,6 +41,11 @@ uint64_t accept_due(const struct loop *loop);
 void accept_close(struct loop *loop);
 /** Begins to accept; returns 0 or an errno, and then `fd` is still the caller's. */
 int listener_start(struct listener *listener, int fd, int backlog);
+/**
+ * The listener with this id, or one that does not accept and is freed when it has no connections; null when there is no
+ * memory.
+ */
+struct listener *listener_of(struct engine *engine, int32_t id);
 void listener_stop(struct listener *listener);
 /** Puts it into the epoll set. Returns 0 or an errno. */
 int listener_arm(struct loop *loop, struct listener *listener);

@@ -1,4 +1,5 @@
-// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c and routes.c.
+// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c, routes.c, release.c and
+// adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -12,6 +13,9 @@ static const napi_type_tag ENGINE_TAG = {0x62616c2d656e6769, 0x6e652d6e61746976}
 struct engine *enter(napi_env env, napi_callback_info info, size_t count, napi_value *argv, bool inside);
 /** An integer between `low` and `high`; false after throwing. */
 bool integer(napi_env env, napi_value value, double low, double high, const char *name, int64_t *result);
+/** An Int32Array of at least so many, or a Uint8Array: its memory until JavaScript runs; false after throwing. */
+bool integers(napi_env env, napi_value value, size_t least, const char *name, int32_t **values, size_t *count);
+bool octets(napi_env env, napi_value value, const char *name, void **bytes, size_t *count);
 napi_value undefined(napi_env env);
 napi_value number(napi_env env, double value);
 /** A typed array of `length` zeros as a property of `self`, its memory, and a reference that keeps it. */
@@ -35,6 +39,14 @@ bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t 
 /* shared.c */
 /** mapShared(fd, offset, bytes): a part of a file of zeros or more, as memory that others who map it share */
 napi_value map_shared(napi_env env, napi_callback_info info);
+
+/* release.c */
+/** release(connection, descriptors) → the record, as a Buffer, with the descriptors in the array, or a refusal */
+napi_value release_connection(napi_env env, napi_callback_info info);
+
+/* adopt.c */
+/** adopt(record, descriptors, listener, target) → the connection, or a refusal; without ids those of the record */
+napi_value adopt_connection(napi_env env, napi_callback_info info);
 
 /* methods.c */
 bool define_methods(napi_env env, napi_value engine);

@@ -77,6 +77,32 @@ bool scratch(napi_env env, struct engine *engine) {
   return false;
 }
 
+static bool array(napi_env env, napi_value value, napi_typedarray_type wanted, size_t least, const char *name,
+                  void **values, size_t *count) {
+  char text[96];
+  bool is_array = false;
+  napi_typedarray_type type = napi_float64_array;
+  if (napi_is_typedarray(env, value, &is_array) == napi_ok && is_array &&
+      napi_get_typedarray_info(env, value, &type, count, values, NULL, NULL) == napi_ok && type == wanted &&
+      *count >= least) {
+    return true;
+  }
+  snprintf(text, sizeof text, "Cannot use %s: it is not the typed array that is wanted", name);
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", text);
+  return false;
+}
+
+bool integers(napi_env env, napi_value value, size_t least, const char *name, int32_t **values, size_t *count) {
+  void *memory = NULL;
+  bool is_array = array(env, value, napi_int32_array, least, name, &memory, count);
+  *values = memory;
+  return is_array;
+}
+
+bool octets(napi_env env, napi_value value, const char *name, void **bytes, size_t *count) {
+  return array(env, value, napi_uint8_array, 0, name, bytes, count);
+}
+
 void throw_errno(napi_env env, int error, const char *what) {
   char text[160];
   napi_value code, message, thrown;

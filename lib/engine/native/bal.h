@@ -19,7 +19,9 @@
 //   connect.c    one attempt to reach a backend
 //   relay.c      bytes from one side to the other
 //   ring.c       the messages of a round sent together
-//   hold.c       bytes that could not be passed on yet: buffers and pipes
+//   hold.c       bytes that could not be passed on yet
+//   pools.c      buffers and pipes for them
+//   release.c    gives a connection up to another engine; adopt.c takes one
 //   rest.c       what the kernel knows of a connection at rest
 //   slots.c      where connections are kept
 //   peer.c       a client's address as text

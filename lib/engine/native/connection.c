@@ -9,12 +9,35 @@
 /** Attempts that fail at once in a row, before others have their turn. */
 enum { ATTEMPTS_PER_TURN = 8 };
 
-static void finish(struct loop *loop, struct connection *c, enum end end, bool resets_client, bool resets_backend) {
-  struct listener *listener = c->listener;
-  struct engine *engine = listener->engine;
-  c->aside = false;
+struct connection *connection_new(struct loop *loop, struct listener *listener) {
+  struct connection *c = slot_take(loop);
+  if (unlikely(c == NULL)) {
+    exhausted(listener->engine, AT_MEMORY, ENOMEM);
+    return NULL;
+  }
+  c->listener = listener;
+  c->target = WAIT;
+  listener->live++;
+  loop->live++;
+  loop->needed++;
+  return c;
+}
+
+void connection_forget(struct loop *loop, struct connection *c) {
   wheel_remove(loop, c);
   ready_remove(loop, c);
+  c->fd[CLIENT] = c->fd[BACKEND] = -1;
+  connection_target(c, WAIT);
+  c->state = FREE;
+  c->generation[CLIENT] = c->generation[BACKEND] = 0;
+  c->listener->live--;
+  loop->live--;
+  loop->needed--;
+}
+
+static void finish(struct loop *loop, struct connection *c, enum end end, bool resets_client, bool resets_backend) {
+  struct engine *engine = c->listener->engine;
+  c->aside = false;
   hold_drop(loop, c, CLIENT);
   hold_drop(loop, c, BACKEND);
   if (c->fd[BACKEND] >= 0) {
@@ -23,13 +46,7 @@ static void finish(struct loop *loop, struct connection *c, enum end end, bool r
   }
   if (resets_client) system_reset(c->fd[CLIENT]);
   else close(c->fd[CLIENT]);
-  c->fd[CLIENT] = c->fd[BACKEND] = -1;
-  connection_target(c, WAIT);
-  c->state = FREE;
-  c->generation[CLIENT] = c->generation[BACKEND] = 0;
-  listener->live--;
-  loop->live--;
-  loop->needed--;
+  connection_forget(loop, c);
   fairness_ends(loop);
   accept_hurry(loop);
   // The id must not be used again before the policy knows that this connection is over.
@@ -120,22 +137,16 @@ void connection_failed(struct loop *loop, struct connection *c, enum cause cause
 }
 
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {
-  struct connection *c = slot_take(loop);
+  struct connection *c = connection_new(loop, listener);
   if (unlikely(c == NULL)) {
-    exhausted(listener->engine, AT_MEMORY, ENOMEM);
     system_reset(fd);
     return NULL;
   }
   c->fd[CLIENT] = fd;
   c->peer = *peer;
   c->side[CLIENT] = WRITABLE;
-  c->listener = listener;
-  c->target = WAIT;
   c->last = (uint32_t)loop->now;
   c->state = WAITING;
-  listener->live++;
-  loop->live++;
-  loop->needed++;
   fairness_begins(loop);
   return c;
 }

@@ -100,10 +100,16 @@ void events_side(struct loop *loop, const struct epoll_event *event);
 void events_close(struct loop *loop);
 /** Registers one side of a connection. Returns 0 or an errno. */
 int watch(struct loop *loop, struct connection *c, int side, uint32_t events);
+/** Takes one side out again, whose descriptor goes on living elsewhere. */
+void unwatch(struct loop *loop, struct connection *c, int side);
 /** Adds EPOLLOUT to what a side is registered for. Returns 0 or an errno. */
 int watch_out(struct loop *loop, struct connection *c, int side);
 
 /* connection.c */
+/** A slot for a connection of this listener, counted as one; null when there is no memory. */
+struct connection *connection_new(struct loop *loop, struct listener *listener);
+/** It is over here. Its slot is still to be freed, and its descriptors are whoever's. */
+void connection_forget(struct loop *loop, struct connection *c);
 /** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
 /** The policy's answer: a target, REFUSE or WAIT. */
@@ -128,6 +134,8 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end);
 void deadline_inspect(struct loop *loop, struct connection *c);
 /** An attempt to connect is under way. */
 void deadline_connect(struct loop *loop, struct connection *c);
+/** It is open, as it was elsewhere. */
+void deadline_adopted(struct loop *loop, struct connection *c);
 /** It is open: nothing has moved yet. */
 void deadline_open(struct loop *loop, struct connection *c);
 /** The backend's end has been passed on to a client that has not ended. */

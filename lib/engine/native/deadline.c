@@ -18,12 +18,22 @@ void deadline_inspect(struct loop *loop, struct connection *c) { put(loop, c, c-
 
 void deadline_connect(struct loop *loop, struct connection *c) { put(loop, c, service_of(c)->connect_ms); }
 
-void deadline_open(struct loop *loop, struct connection *c) {
+/** The client is the only one who may still say something. */
+static bool is_half_closed(const struct connection *c) {
+  return c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
+}
+
+void deadline_adopted(struct loop *loop, struct connection *c) {
   const struct service *service = service_of(c);
   uint32_t delay = service->idle_ms;
-  if (service->keepalive_ms > 0) delay = less(delay, less(service->keepalive_ms, PROBED_AFTER_MS));
-  c->last = (uint32_t)loop->now;
+  if (service->keepalive_ms > 0 && !c->probed) delay = less(delay, less(service->keepalive_ms, PROBED_AFTER_MS));
+  if (is_half_closed(c)) delay = less(delay, service->half_closed_ms);
   put(loop, c, delay);
+}
+
+void deadline_open(struct loop *loop, struct connection *c) {
+  c->last = (uint32_t)loop->now;
+  deadline_adopted(loop, c);
 }
 
 void deadline_half_closed(struct loop *loop, struct connection *c) {
@@ -57,7 +67,7 @@ static void open_due(struct loop *loop, struct connection *c) {
       hope = less(hope, left);
     }
   }
-  bool half_closed = c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
+  bool half_closed = is_half_closed(c);
   if (half_closed) delay = less(delay, service->half_closed_ms);
   if (was_silent_for(loop, c, delay)) rest_ask(loop, c);
   if (half_closed && was_silent_for(loop, c, service->half_closed_ms)) {

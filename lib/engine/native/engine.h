@@ -52,6 +52,8 @@ struct engine {
 };
 
 /* routes.c */
+/** There is such a target, and it leads somewhere. */
+bool target_leads(const struct engine *engine, int64_t target);
 /** The connection leads to this target from now on, or with WAIT, REFUSE and NOWHERE to none. */
 void connection_target(struct connection *c, int32_t target);
 

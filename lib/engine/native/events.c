@@ -18,6 +18,11 @@ int watch(struct loop *loop, struct connection *c, int side, uint32_t events) {
   return control(loop, c, side, EPOLL_CTL_ADD, events);
 }
 
+void unwatch(struct loop *loop, struct connection *c, int side) {
+  epoll_ctl(loop->epoll, EPOLL_CTL_DEL, c->fd[side], NULL);
+  c->generation[side] = 0;
+}
+
 int watch_out(struct loop *loop, struct connection *c, int side) {
   return control(loop, c, side, EPOLL_CTL_MOD, EPOLLOUT);
 }

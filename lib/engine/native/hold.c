@@ -1,107 +1,12 @@
 // Bytes that were read and could not be written yet. Small ones are held in buffers, those of streams in pipes, through
-// which splice(2) moves them without copying. Both come from pools and go back as soon as they are empty, so an idle
-// connection holds none; a pool that nobody needed for a second is emptied. While a direction holds something its
-// source is not read: that is the back-pressure, and it bounds the memory.
+// which splice(2) moves them without copying; both come from pools.c. While a direction holds something its source is
+// not read: that is the back-pressure, and it bounds the memory.
 #include "bal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum {
-  BUFFER_BYTES = MESSAGE_BYTES,
-  POOLED_BUFFERS = 16,
-  POOLED_PIPES = 16,
-  PIPES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
-  // The more a splice moves the cheaper is a byte, but what lies in a pipe is memory, and of pipes above 64 KiB a user
-  // may have 64 MiB in all. Few are in use at a time unless readers are slow, so a few large ones do most of the work.
-  LARGE_PIPES = 4,
-  LARGE_PIPE_BYTES = 1024 * 1024,
-  PIPE_BYTES = 256 * 1024,
-  KEPT_MS = 1000,
-};
-
-struct buffer {
-  struct buffer *next; // in the pool, or held behind this one
-  uint32_t from, to;
-  bool uncounted; // bytes of ours, not relayed
-  char bytes[BUFFER_BYTES];
-};
-
-struct pipe {
-  struct pipe *next;
-  int in, out;
-  uint32_t length; // bytes in the pipe
-  bool large;
-  struct buffer *front; // bytes taken out of it again because splicing out failed
-};
-
-static struct buffer *buffer_take(struct loop *loop) {
-  struct buffer *buffer = loop->pools.buffers;
-  if (buffer == NULL) return malloc(sizeof *buffer);
-  loop->pools.buffers = buffer->next;
-  loop->pools.buffer_count--;
-  return buffer;
-}
-
-static void buffer_give(struct loop *loop, struct buffer *buffer) {
-  if (loop->pools.buffer_count == POOLED_BUFFERS) {
-    free(buffer);
-    return;
-  }
-  buffer->next = loop->pools.buffers;
-  loop->pools.buffers = buffer;
-  loop->pools.buffer_count++;
-  loop->pools.until = loop->now + KEPT_MS;
-}
-
-static struct pipe *pipe_take(struct loop *loop, struct engine *engine) {
-  struct pipe *pipe = loop->pools.pipes;
-  if (pipe != NULL) {
-    loop->pools.pipes = pipe->next;
-    loop->pools.pipe_count--;
-  } else {
-    if (loop->pools.pipes_out == PIPES_AT_MOST || (pipe = malloc(sizeof *pipe)) == NULL) return NULL;
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-      exhausted(engine, AT_PIPE, errno);
-      free(pipe);
-      return NULL;
-    }
-    *pipe = (struct pipe){.in = ends[1], .out = ends[0], .large = loop->pools.large_pipes < LARGE_PIPES};
-    loop->pools.large_pipes += pipe->large;
-    fcntl(pipe->in, F_SETPIPE_SZ, pipe->large ? LARGE_PIPE_BYTES : PIPE_BYTES); // may be refused: then it holds 64 KiB
-  }
-  loop->pools.pipes_out++;
-  return pipe;
-}
-
-static void pipe_free(struct loop *loop, struct pipe *pipe) {
-  loop->pools.large_pipes -= pipe->large;
-  close(pipe->in);
-  close(pipe->out);
-  free(pipe);
-}
-
-static void pipe_give(struct loop *loop, struct pipe *pipe) {
-  loop->pools.pipes_out--;
-  if (pipe->front != NULL) buffer_give(loop, pipe->front);
-  pipe->front = NULL;
-  if (pipe->length > 0 || loop->pools.pipe_count == POOLED_PIPES) {
-    pipe_free(loop, pipe);
-    return;
-  }
-  // Large ones first.
-  struct pipe **at = &loop->pools.pipes;
-  if (!pipe->large && *at != NULL && (*at)->large) at = &(*at)->next;
-  pipe->next = *at;
-  *at = pipe;
-  loop->pools.pipe_count++;
-  loop->pools.until = loop->now + KEPT_MS;
-}
 
 bool hold_bytes(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length) {
   struct buffer *buffer = buffer_take(loop);
@@ -220,23 +125,37 @@ void hold_drop(struct loop *loop, struct connection *c, int direction) {
   while (c->held[direction] != NULL) drop_first(loop, c, direction);
 }
 
-void hold_turn(struct loop *loop) {
-  if (loop->pools.until != 0 && loop->now >= loop->pools.until) hold_free_pools(loop);
+bool hold_view(const struct connection *c, int direction, struct holding *held) {
+  *held = (struct holding){.out = -1, .in = -1};
+  const struct buffer *buffer = c->held[direction];
+  if (buffer != NULL && c->direction[direction] & IN_PIPE) {
+    const struct pipe *pipe = c->held[direction];
+    if (pipe->length > 0) *held = (struct holding){.out = pipe->out, .in = pipe->in, .piped = pipe->length};
+    buffer = pipe->front;
+  }
+  if (buffer == NULL) return true;
+  held->bytes = buffer->bytes + buffer->from;
+  held->length = buffer->to - buffer->from;
+  return !buffer->uncounted;
 }
 
-uint64_t hold_due(const struct loop *loop) { return loop->pools.until == 0 ? NEVER : loop->pools.until; }
+void hold_release(struct loop *loop, struct connection *c, int direction) {
+  struct pipe *pipe = c->held[direction];
+  if (pipe != NULL && c->direction[direction] & IN_PIPE && pipe->length > 0) {
+    c->held[direction] = NULL;
+    if (pipe->front != NULL) buffer_give(loop, pipe->front);
+    pipe_release(loop, pipe);
+  }
+  hold_drop(loop, c, direction);
+}
 
-void hold_free_pools(struct loop *loop) {
-  while (loop->pools.buffers != NULL) {
-    struct buffer *buffer = loop->pools.buffers;
-    loop->pools.buffers = buffer->next;
-    free(buffer);
-  }
-  while (loop->pools.pipes != NULL) {
-    struct pipe *pipe = loop->pools.pipes;
-    loop->pools.pipes = pipe->next;
-    pipe_free(loop, pipe);
-  }
-  loop->pools.buffer_count = loop->pools.pipe_count = 0;
-  loop->pools.until = 0;
+bool hold_adopt(struct loop *loop, struct connection *c, int direction, const struct holding *held) {
+  if (held->length > 0 && !hold_bytes(loop, c, direction, held->bytes, held->length)) return false;
+  if (held->piped == 0) return true;
+  struct pipe *pipe = pipe_adopt(loop, held->out, held->in, held->piped);
+  if (pipe == NULL) return false;
+  pipe->front = c->held[direction];
+  c->held[direction] = pipe;
+  c->direction[direction] |= IN_PIPE;
+  return true;
 }

@@ -4,23 +4,16 @@
 
 #include "base.h"
 
-struct buffer;
-struct pipe;
-
-struct pools {
-  struct buffer *buffers; // unused ones
-  struct pipe *pipes;     // unused ones
-  uint32_t buffer_count, pipe_count, pipes_out, large_pipes;
-  uint64_t until; // they are emptied then; 0: they are empty
-};
-
 enum flushed { EMPTY, STILL_HELD, SINK_FAILED };
 
-/** Empties the pools, when nobody has needed them for a while … */
-void hold_turn(struct loop *loop);
-uint64_t hold_due(const struct loop *loop);
-/** … or at once. */
-void hold_free_pools(struct loop *loop);
+/** What is held in a direction: bytes, and after them those in a pipe. */
+struct holding {
+  const char *bytes;
+  uint32_t length;
+  uint32_t piped; // 0: there is no pipe
+  int out, in;    // its ends
+};
+
 /** Keeps bytes that could not be written; false when there is no memory. */
 bool hold_bytes(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length);
 /** Keeps bytes of ours for the backend, before what is held for it. They are not counted. */
@@ -29,5 +22,11 @@ bool hold_in_front(struct loop *loop, struct connection *c, const char *bytes, s
 ssize_t hold_spliced(struct loop *loop, struct connection *c, int direction);
 enum flushed hold_flush(struct loop *loop, struct connection *c, int direction);
 void hold_drop(struct loop *loop, struct connection *c, int direction);
+/** False when there are bytes of ours among them. */
+bool hold_view(const struct connection *c, int direction, struct holding *held);
+/** What was viewed is somebody else's from now on: forgotten, and a pipe with bytes in it stays open. */
+void hold_release(struct loop *loop, struct connection *c, int direction);
+/** Holds what was somebody else's; false when there is no memory, and then the pipe stays open and is not ours. */
+bool hold_adopt(struct loop *loop, struct connection *c, int direction, const struct holding *held);
 
 #endif

@@ -39,7 +39,7 @@ static int sleep_time(const struct loop *loop, uint64_t until) {
 
 int loop_wait(struct loop *loop, int timeout_ms) { return epoll_wait(loop->epoll, loop->events, EVENTS, timeout_ms); }
 
-static void look_at_clock(struct loop *loop) {
+void loop_look_at_clock(struct loop *loop) {
   uv_update_time(loop->uv);
   loop->now = uv_now(loop->uv);
 }
@@ -54,11 +54,11 @@ static void on_idle(uv_idle_t *handle) { (void)handle; }
 static void on_prepare(uv_prepare_t *handle) {
   struct loop *loop = handle->data;
   uv_idle_stop(&loop->idle);
-  look_at_clock(loop);
+  loop_look_at_clock(loop);
   uint64_t until = libuv_wants(loop);
   for (int round = 0; round < ROUNDS_AT_MOST && loop->running; round++) {
     int count = loop->wait(loop, sleep_time(loop, until));
-    look_at_clock(loop);
+    loop_look_at_clock(loop);
     loop->js.called = false;
     loop->round++;
     bool libuv = hand_out(loop, count < 0 ? 0 : count);
@@ -74,7 +74,7 @@ void loop_adjust(struct loop *loop) {
   if (wanted == loop->running) return;
   loop->running = wanted;
   if (wanted) {
-    look_at_clock(loop);
+    loop_look_at_clock(loop);
     wheel_skip(loop);
     uv_prepare_start(&loop->prepare, on_prepare);
   } else {

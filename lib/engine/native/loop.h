@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "fairness.h"
 #include "hold.h"
+#include "pools.h"
 #include "ready.h"
 #include "reserve.h"
 #include "ring.h"
@@ -72,6 +73,8 @@ struct loop *loop_make(uv_loop_t *uv, const struct hooks *hooks);
 void loop_begin(struct loop *loop);
 /** epoll_wait(2) into the loop's events. */
 int loop_wait(struct loop *loop, int timeout_ms);
+/** What time it is now, and not only once a round. */
+void loop_look_at_clock(struct loop *loop);
 /** Starts or stops waiting, as there is something to wait for or not. */
 void loop_adjust(struct loop *loop);
 /** The environment ends: calls the closing hooks, and `closed` when libuv has let go, which may free the loop. */

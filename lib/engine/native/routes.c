@@ -11,14 +11,14 @@
 
 enum { TARGETS_AT_MOST = 1 << 20, SERVICES_AT_MOST = 1 << 16, FIRST_ROOM = 16 };
 
-static bool is_target(const struct engine *engine, int64_t target) {
+bool target_leads(const struct engine *engine, int64_t target) {
   return target >= 0 && target < engine->target_room && engine->targets[target].length > 0;
 }
 
 void connection_target(struct connection *c, int32_t target) {
   struct engine *engine = c->listener->engine;
   if (c->target >= 0) engine->targets[c->target].live--;
-  if (likely(is_target(engine, target))) engine->targets[target].live++;
+  if (likely(target_leads(engine, target))) engine->targets[target].live++;
   else if (target >= 0) target = NOWHERE;
   c->target = target;
 }
@@ -168,7 +168,7 @@ napi_value unset_route(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 1, argv, true);
   int64_t target;
   if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target)) return NULL;
-  bool is_known = is_target(engine, target);
+  bool is_known = target_leads(engine, target);
   bool is_used = is_known && engine->targets[target].live > 0;
   if (is_known && !is_used) engine->targets[target].length = 0;
   napi_value gone;

@@ -8,7 +8,11 @@ import { within } from './wait.ts';
 const PERIOD = 65_521;
 const PIECE = 256 * 1024;
 
+const patterns = new Map<number, Buffer>();
+
 function patternOf(stream: number): Buffer {
+  const known = patterns.get(stream);
+  if (known !== undefined) return known;
   const block = Buffer.alloc(PERIOD + PIECE);
   let state = (stream + 1) * 2_654_435_761;
   for (let i = 0; i < PERIOD; i++) {
@@ -16,6 +20,7 @@ function patternOf(stream: number): Buffer {
     block[i] = state >>> 24;
   }
   for (let i = PERIOD; i < block.length; i += PERIOD) block.copyWithin(i, 0, Math.min(PERIOD, block.length - i));
+  patterns.set(stream, block);
   return block;
 }
 

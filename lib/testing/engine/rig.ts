@@ -13,6 +13,7 @@ import type {
   Policy,
   ServiceSettings,
 } from '../../engine/engine.ts';
+import type { AdoptedFor, ReleasedConnection } from '../../engine/handover.ts';
 import { boundTcp, localPort } from '../bound.ts';
 import { until } from './wait.ts';
 
@@ -62,6 +63,8 @@ export class Rig {
   readonly violations: string[] = [];
   readonly #stages = new Map<number, Stage>();
   readonly #script: Script;
+  /** Adopted, less those released. */
+  #moved = 0;
   #closed = false;
 
   constructor(create: CreateEngine, script: Script) {
@@ -129,6 +132,11 @@ export class Rig {
     if (stage !== expected) this.violations.push(`call for connection ${connection}: it is ${stage}, not ${expected}`);
   }
 
+  /** Connections that are being relayed. */
+  get open(): number[] {
+    return [...this.#stages].flatMap(([connection, stage]) => (stage === 'open' ? [connection] : []));
+  }
+
   /** True while the policy owes this connection a decision. */
   isDeciding(connection: number): boolean {
     return this.#stages.get(connection) === 'deciding';
@@ -138,6 +146,26 @@ export class Rig {
   decide(connection: number, target: number): void {
     if (target >= 0) this.#stages.set(connection, 'connecting');
     this.engine.decide(connection, target);
+  }
+
+  /** Takes a connection out of the engine, which has to let it go. */
+  release(connection: number): ReleasedConnection {
+    const release = this.engine.release(connection);
+    if (!release.ok) throw new Error(`Cannot release connection ${connection}: ${release.why}`);
+    this.#check(connection, 'open');
+    this.#stages.delete(connection);
+    this.#moved--;
+    return release.released;
+  }
+
+  /** Puts a connection into the engine, which has to take it; returns its id there. */
+  adopt(released: ReleasedConnection, as?: AdoptedFor): number {
+    const adoption = this.engine.adopt(released, as);
+    if (!adoption.ok) throw new Error(`Cannot adopt a connection: ${adoption.why}`);
+    this.#check(adoption.connection, undefined);
+    this.#stages.set(adoption.connection, 'open');
+    this.#moved++;
+    return adoption.connection;
   }
 
   /** Starts one more listener and returns its port. Settings of a service are those of service 0 from now on. */
@@ -173,7 +201,7 @@ export class Rig {
     this.#closed = true;
     this.engine.close();
     assert.deepEqual(this.violations, []);
-    assert.equal(this.ended.length, this.accepted.length, 'every accepted has one ended');
+    assert.equal(this.ended.length, this.accepted.length + this.#moved, 'every accepted has one ended');
   }
 }
 
