@@ -94,6 +94,11 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     const released = from.release(connection);
     assert.ok(holdsBytes(released));
     const { record, descriptors } = released;
+    // A connection that is with the engine already: what it has cannot be another's too.
+    const lives = await pair();
+    const taken = from.release(lives.connection);
+    to.adopt(taken);
+    const [liveClient = -1, liveBackend = -1] = taken.descriptors;
 
     for (const length of [0, 1, 3, 4, 5, 40, RECORD_BYTES - 1]) {
       assert.equal(refusal(to.engine, { record: record.subarray(0, length), descriptors }), 'malformed', `${length}`);
@@ -117,6 +122,8 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
       [file, two, ...pipes],
       [one, file, ...pipes],
       [one, 1 << 20, ...pipes],
+      [liveClient, two, ...pipes],
+      [one, liveBackend, ...pipes],
     ];
     const reversed =
       pipes.length === 0
@@ -132,7 +139,7 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     assert.deepEqual(to.engine.adopt(released, { target: 5 }), { ok: false, why: 'unknown' });
     assert.throws(() => to.engine.adopt(released, { target: 0.5 }));
     assert.throws(() => to.engine.adopt({ record, descriptors: [one, Number.NaN] }).ok || assert.fail());
-    assert.deepEqual([to.engine.active, to.ended], [0, []]);
+    assert.deepEqual([to.engine.active, to.ended], [1, []]);
 
     // With any other byte in any place: refused, or a connection that can be given back.
     const next = random(1);
@@ -143,9 +150,12 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
         else assert.match(adoption.why, /^(malformed|version|unknown)$/);
       }
     }
-    assert.deepEqual([to.engine.active, to.ended], [0, []]);
+    assert.deepEqual([to.engine.active, to.ended], [1, []]);
 
     to.adopt(released);
+    assert.equal(refusal(to.engine, released), 'malformed', 'it is there already');
+    lives.peer.send('.');
+    assert.equal(await lives.other.bytes(1), '.');
     assert.equal(await receivePattern(other.socket.resume(), 1), SIZE);
     other.end();
     assert.equal(await to.end(), 'client_closed');
