@@ -73,9 +73,9 @@ log_level: info         # see logs/
     assert.equal(existsSync(bal.home.backendsFile), false, 'nothing is left beside the file');
     assert.deepEqual(await bal.workerPids(), workers);
     const { answers } = await visits(port, all, 36);
-  assert.deepEqual(Object.keys(answers).sort(), ['c', 'd']);
-  // 5 to 4, within a turn of every worker.
-  assert.ok(Math.abs(Number(answers['c']) - 20) <= 2 * 2, JSON.stringify(answers));
+    assert.deepEqual(Object.keys(answers).sort(), ['c', 'd']);
+    // 5 to 4, within a turn of every worker.
+    assert.ok(Math.abs(Number(answers['c']) - 20) <= 2 * 2, JSON.stringify(answers));
     assert.match((await bal.cli('doctor')).stdout, /ok\s+config_drift/);
     const { verdict } = await bal.graceful();
     assert.deepEqual(
