@@ -89,6 +89,18 @@ test('over TLS the answer counts, and the certificate unless it is not to', { sk
   assert.deepEqual(await check(port, trusting, { plan: ping }), UP);
   assert.deepEqual(ends, Array(4).fill('end'), 'each is told goodbye');
 
+  // One that never closes, and one that never stops: neither keeps a socket of ours (check() waits for that).
+  const holding = createServer({ key, cert, allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined).write('HTTP/1.1 200 OK\r\n\r\n');
+    socket.resume();
+  });
+  assert.deepEqual(await check(await listening(t, holding), trusting), UP);
+  const endless = createServer({ key, cert, allowHalfOpen: true }, (socket) => {
+    const more = (): void => void (socket.writable && socket.write(Buffer.alloc(16 * 1024, 'a'), more));
+    socket.on('error', () => undefined).write('HTTP/1.1 200 OK\r\n\r\n', more);
+  });
+  assert.deepEqual(await check(await listening(t, endless), trusting), UP);
+
   assert.match(factOf(await check(port, { serverName: null, verify: true })), /^TLS: self-signed certificate$/);
 });
 
