@@ -79,6 +79,15 @@ test('`mode` of old files is accepted, whatever it holds', () => {
   }
 });
 
+test('a slow start where the client decides is told to have no effect', () => {
+  const of = (method: string, ms: number) =>
+    warningsOf(`${MINIMAL}method: ${method}\nruntime: {slow_start_ms: ${ms}}\n`);
+  assert.deepEqual(of('source_hash', 5), [
+    'f:6:11 runtime.slow_start_ms: has no effect with method source_hash, which sends clients by the weights of the configuration; remove it, or choose another method',
+  ]);
+  assert.deepEqual([of('source_hash', 0), of('random', 5)], [[], []]);
+});
+
 test('localhost beside an address that it stands for is one backend with twice the share', () => {
   const pair = (a: string, b: string) =>
     warningsOf(`backends:\n  - {host: "${a}", port: 1}\n  - {host: "${b}", port: 1}\n`);

@@ -36,6 +36,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
       ...lowPort(service, machine),
       ...backlog(service, machine),
       ...idleQueue(service),
+      ...uselessSlowStart(service),
       ...likelyDuplicates(service),
       ...likelySharedListener(service, draft.services.slice(0, i)),
     ]),
@@ -44,6 +45,13 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 
 export function notesFor({ services }: Draft): Problem[] {
   return [...openListeners(services), ...services.flatMap(strayCancels)];
+}
+
+/** Another weight would send clients of other backends elsewhere. */
+function uselessSlowStart({ method, runtime: { slow_start_ms: time } }: ServiceDraft): Problem[] {
+  if (method.value !== 'source_hash' || time.path === null || time.value === 0) return [];
+  const message = 'has no effect with method source_hash, which sends clients by the weights of the configuration';
+  return [problemAt(time.mark, time.path, message, 'remove it, or choose another method')];
 }
 
 /** What only matters to clients that wait, where none does. */

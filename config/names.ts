@@ -15,6 +15,7 @@ export const RUNTIME_FIELDS = {
   failover_backoff_max_ms: 'backoffMaxMs',
   backend_cooldown_ms: 'cooldownMs',
   early_failure_threshold: 'earlyFailures',
+  slow_start_ms: 'slowStartMs',
   protection_trigger_threshold: 'protectionTrigger',
   protection_window_ms: 'protectionWindowMs',
   protection_stable_success_threshold: 'protectionStable',

@@ -27,6 +27,8 @@ export interface Runtime {
   readonly cooldownMs: number;
   /** Clients in a row that got nothing from a backend which took what they sent; 0: nobody counts them. */
   readonly earlyFailures: number;
+  /** From a tenth of its weight to all of it, for a backend that comes up again; 0: at once. */
+  readonly slowStartMs: number;
   readonly protectionTrigger: number;
   readonly protectionWindowMs: number;
   readonly protectionStable: number;

@@ -85,6 +85,13 @@ export const RuntimeSchema = Type.Object(
       'clients in a row that a backend accepts and lets go of without a byte, though they had sent something and others answer: then it is left alone for a while; 0: off',
       '백엔드가 연결을 받고도 요청에 한 바이트도 답하지 않고 끊은 클라이언트가 연달아 이 수에 이르면(다른 백엔드는 답하는 동안) 잠시 쉬게 함; 0: 끔',
     ),
+    slow_start_ms: tuned(
+      0,
+      HOUR,
+      [0, 0, 0],
+      'a backend that comes up again works its way from a tenth of its weight to all of it in this time; 0: at once',
+      '다시 up이 된 백엔드의 가중치를 이 시간 동안 10분의 1에서 전부로 늘림; 0이면 바로 전부',
+    ),
     protection_trigger_threshold: tuned(
       1,
       1_000_000,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
-import { startBal } from './harness.ts';
+import { startBal, type Bal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
@@ -23,6 +23,12 @@ function nameFor(port: number, localAddress: string): Promise<string> {
   });
 }
 
+/** What the records say of backends that were tried in vain. */
+function triedIn(bal: Bal): string {
+  const records = bal.logs().filter(({ event, fields }) => event === 'connection.ended' && 'tried' in fields);
+  return records.map(({ fields }) => JSON.stringify([fields['backend'], fields['tried']])).join(' ');
+}
+
 async function namesFor(port: number): Promise<string[]> {
   return Promise.all(CLIENTS.map((client) => nameFor(port, client)));
 }
@@ -32,7 +38,7 @@ forEachEngine(
   async (t, engine) => {
     const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
     const [port, other] = [await freePort(), await freePort()];
-    const more = { method: 'source_hash', workers: 2 };
+    const more = { method: 'source_hash', workers: 2, log_connections: 'all' };
     const bal = await startBal(t, { engine, config: configFor(port, [a, b, c], more) });
     await bal.checked();
     const first = await namesFor(port);
@@ -52,7 +58,11 @@ forEachEngine(
       'nobody else moves',
     );
     const moved = outage.filter((_, i) => first[i] === 'c');
-    assert.deepEqual(new Set(moved), new Set(['a', 'b']), 'its clients spread over the others');
+    assert.deepEqual(
+      new Set(moved),
+      new Set(['a', 'b']),
+      `its clients spread over the others: ${first.join('')} ${outage.join('')} ${triedIn(bal)}`,
+    );
     await bal.logged('backend.down');
     assert.deepEqual(await namesFor(port), outage, 'the same whether a worker has found out or was told');
     await c.recover();
@@ -61,7 +71,8 @@ forEachEngine(
     bal.configure(configFor(port, [b, a], more));
     await bal.graceful();
     const left = await namesFor(port);
-    assert.ok(left.every((name, i) => name === first[i] || first[i] === 'c'));
+    const gone = left.filter((name, i) => name !== first[i] && first[i] !== 'c');
+    assert.ok(gone.length <= 3, `hardly anybody else moves: ${first.join('')} ${left.join('')}`);
   },
 );
 
@@ -82,4 +93,57 @@ forEachEngine('random gives each backend its weight, and nothing to one that ref
   await c.refuse();
   const outage = await visits(port, names('a', 'b', 'c'), 80);
   assert.deepEqual([troubles(outage), outage.answers['c']], [{}, undefined]);
+});
+
+forEachEngine('a backend that comes up again gets its share little by little, and why says so', async (t, engine) => {
+  const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
+  const port = await freePort();
+  // Long enough that it is still at its first tenth however slow the machine is.
+  const config = (slow_start_ms: number) =>
+    configFor(port, [a, b], { workers: 1, log_connections: 'all', runtime: { slow_start_ms } });
+  const bal = await startBal(t, { engine, config: config(3_600_000) });
+  await bal.checked();
+  assert.deepEqual((await visits(port, names('a', 'b'), 20)).answers, { a: 10, b: 10 }, 'not after a start');
+  await b.refuse();
+  await bal.logged('backend.down');
+  await b.recover();
+  await bal.statusWhen('it begins slowly', (now) => now.backends[1]?.slow_start?.percent === 10);
+  await until('the worker knows', async () => (await visits(port, names('a', 'b'), 11)).answers['b'] === 1);
+  const { answers } = await visits(port, names('a', 'b'), 110);
+  assert.ok(Math.abs(Number(answers['b']) - 10) <= 1, `${JSON.stringify(answers)} ${triedIn(bal)}`);
+  const { backends } = await bal.status();
+  assert.deepEqual(
+    backends.map(({ slow_start, weight }) => [slow_start?.percent ?? null, weight]),
+    [
+      [null, 1],
+      [10, 1],
+    ],
+  );
+  assert.match((await bal.cli('status')).stdout, /:\d+ at 10 %/);
+  assert.match((await bal.cli('why')).stdout, /taking clients at 10 % of its weight, since \d{4}-/);
+
+  // Where all come up again at once nobody is refused for it.
+  await a.refuse();
+  await b.refuse();
+  await bal.statusWhen('both are down', (now) => now.backends.every(({ state }) => state === 'down'));
+  await a.recover();
+  await b.recover();
+  await bal.statusWhen('both are up', (now) => now.backends.every(({ state }) => state === 'up'));
+  await until('a round is well', async () => (await visits(port, names('a', 'b'), 4)).ok === 4);
+  const both = await visits(port, names('a', 'b'), 20);
+  assert.deepEqual([troubles(both), both.answers], [{}, { a: 10, b: 10 }]);
+
+  await b.refuse();
+  await bal.statusWhen('b is down', (now) => now.backends[1]?.state === 'down');
+  bal.configure(config(1000));
+  await bal.graceful();
+  await b.recover();
+  await bal.statusWhen(
+    'it has all',
+    (now) => now.backends[1]?.state === 'up' && now.backends.every(({ slow_start }) => slow_start === null),
+  );
+  await until('its share is whole', async () => {
+    const shares = (await visits(port, names('a', 'b'), 20)).answers;
+    return shares['a'] === 10 && shares['b'] === 10;
+  });
 });

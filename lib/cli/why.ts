@@ -87,16 +87,22 @@ function serviceLines(
 }
 
 function backendLines(backend: BackendWhy, io: Io): string[] {
-  const { address, state, verdict, problem, recent, evidence, ends_when, live_changes } = backend;
+  const { address, state, verdict, problem, recent, evidence, ends_when, live_changes, slow_start } = backend;
   const colour = verdict === 'in_use' || verdict === 'spare' ? 'green' : verdict === 'out' ? 'red' : 'yellow';
   return [
     `  ${address} is ${state}, ${paint(io, colour, verdict.replaceAll('_', ' '))}`,
     ...(live_changes ?? []).map((change) => `    ${sinceText(change)}, by 'bal backend'`),
+    ...slowStartLines(slow_start),
     ...evidence.map((item) => `    ${evidenceText(item)}`),
     ...recentLines(recent, 'connection', '    '),
     ...(problem === null ? [] : tripletLines(problem, '    ')),
     ...(ends_when === null ? [] : [`    ends when ${ends_when}`]),
   ];
+}
+
+function slowStartLines(slowStart: BackendWhy['slow_start'] | undefined): string[] {
+  if (slowStart === undefined || slowStart === null) return [];
+  return [`    taking clients at ${slowStart.percent} % of its weight, since ${slowStart.since}`];
 }
 
 function recentLines(recent: RecentStatus | undefined, whose: 'client' | 'connection', indent: string): string[] {

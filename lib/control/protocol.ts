@@ -40,6 +40,12 @@ export interface RecentStatus {
 
 export type BackendStateName = 'up' | 'down' | 'unknown' | 'draining';
 
+/** It has so much of its weight, and works its way to all of it; see `runtime.slow_start_ms`. RFC 3339 UTC. */
+export interface SlowStart {
+  readonly percent: number;
+  readonly since: string;
+}
+
 export interface BackendStatus {
   readonly address: string;
   readonly reachable: boolean | null;
@@ -56,6 +62,8 @@ export interface BackendStatus {
   readonly cooldown_ms: number | null;
   /** As configured, or as `bal backend weight` has set it; null where it has left the configuration. */
   readonly weight: number | null;
+  /** Null: it has all of its weight. */
+  readonly slow_start: SlowStart | null;
   readonly backup: boolean | null;
   /** 0: any number. */
   readonly max_connections: number | null;

@@ -18,6 +18,7 @@ function status(connections: number, bytes: number): Status {
     bytes_out: 0,
     cooldown_ms: 0,
     weight: 1,
+    slow_start: null,
     max_connections: 0,
     backup: false,
     administrative: 'ready' as const,

@@ -1,7 +1,14 @@
 // The answer to `why`: what is true of each service and backend, and what speaks for it.
 
 import type { LiveChange } from './backends.ts';
-import type { BackendStateName, RecentStatus, ProtectionStatus, Diagnosis, DrainingStatus } from './protocol.ts';
+import type {
+  BackendStateName,
+  RecentStatus,
+  ProtectionStatus,
+  Diagnosis,
+  DrainingStatus,
+  SlowStart,
+} from './protocol.ts';
 
 /** Equal results in a row. */
 export interface EvidenceStatus {
@@ -27,6 +34,8 @@ export interface BackendWhy {
   readonly evidence: readonly EvidenceStatus[];
   /** What will bring it back; null when it is in use. */
   readonly ends_when: string | null;
+  /** Null: it has all of its weight. */
+  readonly slow_start: SlowStart | null;
   /** What `bal backend` has changed of it and the file does not say. */
   readonly live_changes: readonly LiveChange[];
 }

@@ -18,7 +18,7 @@ export interface EndpointSnapshot {
   readonly ip: string | null;
   readonly port: number;
   readonly tier: number;
-  /** Its share; 0: it is not chosen. */
+  /** Its share, not always a whole number; 0: it is not chosen. */
   readonly weight: number;
   /** Connections that it may have of all workers together; 0: any number. */
   readonly maxConnections: number;

@@ -45,6 +45,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     bytes_out: 0,
     cooldown_ms: 0,
     weight: 1,
+    slow_start: null,
     max_connections: 0,
     backup: false,
     administrative: 'ready' as const,

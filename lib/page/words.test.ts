@@ -17,6 +17,7 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     bytes_out: 0,
     cooldown_ms: null,
     weight: 1,
+    slow_start: null,
     max_connections: 0,
     backup: false,
     administrative: 'ready' as const,

@@ -75,6 +75,7 @@ export function fakeStatus(reachable: number): Status {
       bytes_out: 3 << 20,
       cooldown_ms: 0,
       weight: 1,
+      slow_start: null,
       max_connections: 0,
       backup: false,
       administrative: 'ready',

@@ -44,6 +44,7 @@ function crowd(): View['history'] {
     bytes_out: 0,
     cooldown_ms: null,
     weight: 1,
+    slow_start: null,
     max_connections: 0,
     backup: false,
     administrative: 'ready' as const,

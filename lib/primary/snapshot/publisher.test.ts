@@ -32,9 +32,12 @@ function scene(t: TestContext, plans: Plan[]) {
   const registry = createRegistry();
   const statistics = createStatistics(registry);
   const state = { guarded: false };
-  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'>>();
+  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'> & { readonly tenths?: number }>();
   const services = {
-    endpoint: (_: string, address: string) => tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 },
+    endpoint: (_: string, address: string) => ({
+      tenths: 10,
+      ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 }),
+    }),
     guarded: () => state.guarded,
     get: () => undefined,
   } as unknown as Services;
@@ -262,7 +265,15 @@ test('a service of which nothing has changed is not looked at again, until its p
   let clock = 1000;
   t.mock.method(performance, 'now', () => clock);
   const backends = plan.services[0]?.backends ?? [];
-  const settings = { fall: 20, rise: 1, cooldownMs: 500, backoffInitialMs: 1, backoffMaxMs: 1, healthUpIntervalMs: 1 };
+  const settings = {
+    fall: 20,
+    rise: 1,
+    cooldownMs: 500,
+    backoffInitialMs: 1,
+    backoffMaxMs: 1,
+    healthUpIntervalMs: 1,
+    slowStartMs: 0,
+  };
   let pool = createPool(backends, {
     ...settings,
     isChecked: true,
@@ -276,7 +287,7 @@ test('a service of which nothing has changed is not looked at again, until its p
     endpoint(_: string, address: string) {
       looks++;
       const place = pool.places.get(address) ?? -1;
-      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0 };
+      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0, tenths: 10 };
       if (place === 1) clock += passes;
       return seen;
     },

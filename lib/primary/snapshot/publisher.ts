@@ -116,7 +116,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 
   function endpointOf(name: string, { address, port, weight, backup, maxConnections }: BackendPlan): EndpointSnapshot {
-    const { ip, tier, provenAt } = services.endpoint(name, address);
+    const { ip, tier, provenAt, tenths } = services.endpoint(name, address);
     return {
       id: registry.endpoint(name, address),
       service: registry.service(name),
@@ -124,7 +124,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       ip,
       port,
       tier: tier + (backup ? TIER_BACKUP : 0),
-      weight,
+      weight: (weight * tenths) / 10,
       maxConnections,
       provenAt,
     };

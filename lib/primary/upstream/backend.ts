@@ -26,7 +26,7 @@ export type Health = 'unknown' | 'up' | 'down';
 
 export interface PoolSettings extends Pick<
   Runtime,
-  'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs'
+  'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs' | 'slowStartMs'
 > {
   /** False: nobody asks the backends. One counts as reachable until clients' connects fail, and when it is down clients try it again after each cool-down. */
   readonly isChecked: boolean;
@@ -59,6 +59,8 @@ export interface Backend extends BackendPlan {
    */
   readonly contestedAt: number;
   readonly provenAt: number;
+  /** Monotonic: when it came up or got its weight while the service ran; -Infinity: it has been there from the start. */
+  readonly cameUpAt: number;
   /** Monotonic; no cool-down when it is past. */
   readonly cooldownUntil: number;
   readonly early: Early;
@@ -70,10 +72,12 @@ export interface Backend extends BackendPlan {
   readonly evidence: readonly Evidence[];
 }
 
-export function settingsOf({ runtime, healthCheck }: ServicePlan): PoolSettings {
+export function settingsOf({ method, runtime, healthCheck }: ServicePlan): PoolSettings {
   const isChecked = healthCheck.type !== 'none';
   return {
     ...runtime,
+    // Where the client's address decides, another weight would move clients of other backends.
+    slowStartMs: method === 'source_hash' ? 0 : runtime.slowStartMs,
     isChecked,
     connectStandsForCheck: connectStandsForCheck(healthCheck),
     checkStandsForConnect: checkStandsForConnect(healthCheck),
@@ -133,6 +137,7 @@ export function newBackend(plan: BackendPlan): Backend {
     connectedAt: -Infinity,
     contestedAt: -Infinity,
     provenAt: -Infinity,
+    cameUpAt: -Infinity,
     cooldownUntil: -Infinity,
     early: NOT_EARLY,
     connectFailures: 0,
@@ -143,6 +148,11 @@ export function newBackend(plan: BackendPlan): Backend {
 
 /** One event's effect on the backend it names; the same object when nothing changed. */
 export function next(backend: Backend, event: BackendEvent, settings: PoolSettings, now: number): Backend {
+  const after = effect(backend, event, settings, now);
+  return backend.health === 'down' && after.health === 'up' ? { ...after, cameUpAt: now } : after;
+}
+
+function effect(backend: Backend, event: BackendEvent, settings: PoolSettings, now: number): Backend {
   switch (event.kind) {
     case 'passed':
       return event.source === 'connect' && !settings.connectStandsForCheck

@@ -27,6 +27,7 @@ const SETTINGS: PoolSettings = {
   backoffInitialMs: 200,
   backoffMaxMs: 5000,
   healthUpIntervalMs: 2000,
+  slowStartMs: 0,
   isChecked: true,
   connectStandsForCheck: true,
   checkStandsForConnect: true,

@@ -2,8 +2,11 @@
 // the owner is the supervisor, which keeps the latest Pool.
 
 import type { BackendPlan } from '../../../config/plan.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
+import { toMachine } from '../../machine-clock.ts';
 import { isReachable, leftAloneUntil, newBackend, next } from './backend.ts';
+import { nextTenth, tenthsOf } from './slow-start.ts';
 import type { Backend, Evidence, Health, PoolSettings } from './backend.ts';
 import type { BackendEvent } from './backend-event.ts';
 import { failsEarly } from './early.ts';
@@ -59,7 +62,8 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const [tierBefore, tierAfter] = [tier(pool, event.backend, now), tier(stepped, event.backend, now)];
   // Nobody chooses one that is down for being proven to work.
   const isProven = before.provenAt !== after.provenAt && tierAfter !== TIER_DOWN;
-  const routed = before.ip !== after.ip || tierBefore !== tierAfter || isProven;
+  const isReweighed = before.cameUpAt !== after.cameUpAt && pool.settings.slowStartMs > 0;
+  const routed = before.ip !== after.ip || tierBefore !== tierAfter || isProven || isReweighed;
   return { pool: stepped, transitions, routed };
 }
 
@@ -78,8 +82,10 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
   const staying = backends.map((plan) => {
     const backend = known.get(plan.address);
     known.delete(plan.address);
-    if (backend === undefined) return newBackend(plan);
-    const planned = { ...backend, ...plan };
+    // Whoever joins those that serve is not flooded.
+    if (backend === undefined) return { ...newBackend(plan), cameUpAt: now };
+    const isBack = backend.draining || (backend.weight === 0 && plan.weight > 0);
+    const planned = { ...backend, ...plan, cameUpAt: isBack ? now : backend.cameUpAt };
     const isNewlyChecked = settings.isChecked && !old.settings.isChecked;
     return backend.draining || isNewlyChecked ? returned(planned, settings, now) : planned;
   });
@@ -111,6 +117,20 @@ export function tier(
   return isCooling ? TIER_COOLING : TIER_USABLE;
 }
 
+/** What workers are told of a backend. */
+export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'> {
+  /** So many of its weight. */
+  readonly tenths: number;
+}
+
+export function routeOf(pool: Pool | undefined, address: string, now: number): Route {
+  const place = pool?.places.get(address) ?? -1;
+  const it = pool?.backends[place];
+  if (pool === undefined || it === undefined) return { ip: null, tier: TIER_DOWN, provenAt: 0, tenths: 10 };
+  const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
+  return { ip: it.ip, tier: tier(pool, place, now), provenAt, tenths: tenthsOf(it, pool.settings, now) };
+}
+
 /** What protection and readiness ask: how many backends take clients, and how many of these are reachable, cooling down or not. */
 export function countBackends({ backends, settings }: Pool): { readonly total: number; readonly up: number } {
   const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
@@ -124,12 +144,13 @@ export function isSettled({ backends, settings }: Pool): boolean {
   );
 }
 
-/** Ms until the next cool-down ends and a tier changes by itself; null when none will. */
+/** Ms until the next cool-down ends and a tier changes by itself, or a backend has more of its weight; null when nothing will. */
 export function nextChange(pool: Pool, now: number): number | null {
   let soonest = Infinity;
   for (const [i, backend] of pool.backends.entries()) {
     if (tier(pool, i, now) !== tier(pool, i, Math.max(now, leftAloneUntil(backend))))
       soonest = Math.min(soonest, leftAloneUntil(backend) - now);
+    soonest = Math.min(soonest, nextTenth(backend, pool.settings, now) ?? Infinity);
   }
   return soonest === Infinity ? null : soonest;
 }

@@ -5,9 +5,6 @@
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
-import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
-import { TIER_DOWN } from '../../ipc/snapshot.ts';
-import { toMachine } from '../../machine-clock.ts';
 import type { BackendEvent } from './backend-event.ts';
 import { isUndoubted, settingsOf, standingOf } from './backend.ts';
 import { isOvertaken } from './connects.ts';
@@ -16,8 +13,8 @@ import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import type { Log } from '../log/log.ts';
-import type { Pool } from './pool.ts';
-import { carryOver, countBackends, createPool, forgetDraining, isSettled, nextChange, step, tier } from './pool.ts';
+import type { Pool, Route } from './pool.ts';
+import { carryOver, countBackends, createPool, forgetDraining, isSettled, nextChange, routeOf, step } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
 import {
   createProtection,
@@ -42,7 +39,7 @@ export interface Services {
   /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
   retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
   /** What workers are told of a backend. */
-  endpoint(service: string, address: string): Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'>;
+  endpoint(service: string, address: string): Route;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
   /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
@@ -182,14 +179,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
         service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
       }
     },
-    endpoint(name, address) {
-      const service = services.get(name);
-      const backend = service === undefined ? -1 : indexOf(service, address);
-      const it = service?.pool.backends[backend];
-      if (service === undefined || it === undefined) return { ip: null, tier: TIER_DOWN, provenAt: 0 };
-      const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
-      return { ip: it.ip, tier: tier(service.pool, backend, performance.now()), provenAt };
-    },
+    endpoint: (name, address) => routeOf(services.get(name)?.pool, address, performance.now()),
     guarded,
     protection: (name) => protectionStatus(services.get(name)?.protection ?? null, performance.now()),
     connectFailed(name, address, cause, count, attempted) {

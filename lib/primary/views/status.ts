@@ -10,6 +10,7 @@ import { metricFamilies } from './metrics.ts';
 import type { Observed } from './observed.ts';
 import type { Sink } from '../log/log.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
+import { slowStartOf } from '../upstream/slow-start.ts';
 import { exposition } from './prometheus.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.ts';
@@ -85,7 +86,11 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,
-    backends: pool.map((backend) => backendStatus(instance, plan.name, backend, reaches(backend))),
+    backends: pool.map((backend) => {
+      const now = performance.now();
+      const slowStart = service === undefined ? null : slowStartOf(backend, service.pool.settings, now);
+      return { ...backendStatus(instance, plan.name, backend, reaches(backend)), slow_start: slowStart };
+    }),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
     last_check_time: latest(staying),
@@ -102,7 +107,7 @@ function backendStatus(
   service: string,
   backend: Backend,
   reachable: boolean,
-): BackendStatus {
+): Omit<BackendStatus, 'slow_start'> {
   const administration = administrationOf(filePlan, overrides, service, backend.address);
   const counted = backendSum(statistics.totals, service, backend.address);
   return {

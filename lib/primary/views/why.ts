@@ -13,6 +13,7 @@ import { liveChanges } from '../live/live-changes.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Service } from '../upstream/services.ts';
+import { slowStartOf } from '../upstream/slow-start.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 import { asChanged, GETS_NOBODY, judgedByShare, nobodyToServe } from './shares.ts';
@@ -67,7 +68,7 @@ function serviceWhy(
   const recent = recentOf(null);
   const judgedByHealth = pool.backends.map((backend) => {
     const own = recentOf(backend.address);
-    const judged = backendWhy(backend, own, plan, now);
+    const judged = { ...backendWhy(backend, own, plan, now), slow_start: slowStartOf(backend, pool.settings, now) };
     // Where health has something to say, that comes first.
     const isUnseen = own.failing && judged.verdict === 'in_use';
     return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
@@ -139,7 +140,7 @@ function backendWhy(
   recent: RecentStatus,
   { runtime, healthCheck }: ServicePlan,
   now: number,
-): BackendWhy {
+): Omit<BackendWhy, 'slow_start'> {
   const evidence = backend.evidence.map(({ source, cause, fact, count, firstWall, lastWall }) => ({
     source,
     cause,
