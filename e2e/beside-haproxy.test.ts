@@ -12,7 +12,7 @@ import { clerk } from './harness/clerk.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import type { EngineName } from './harness/engines.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 
@@ -78,7 +78,7 @@ function bal(owner: Parameters<typeof startBal>[0], engine: EngineName): Balance
   };
 }
 
-forEachEngine(
+forEitherEngine(
   'weights, limits and a queue: bal and HAProxy serve the same',
   async (t, engine) => {
     for (const balancer of [haproxy(t), bal(t, engine)]) {

@@ -5,7 +5,7 @@ import { startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 
@@ -47,7 +47,7 @@ forEachEngine('a backend that fails fast does not draw all clients to itself, an
   assert.equal(after.ok, 300);
 });
 
-forEachEngine('where clients only send, or the only backend fails, nobody is left alone', async (t, engine) => {
+forEitherEngine('where clients only send, or the only backend fails, nobody is left alone', async (t, engine) => {
   const ends: Behaviour = (socket) => {
     socket.once('data', () => socket.end());
     socket.resume();

@@ -41,7 +41,12 @@ async function scene(
   const [port, admin] = [await freePort(), await freePort()];
   const bal = await startBal(t, {
     engine,
-    config: configFor(port, backends, { workers, admin: `127.0.0.1:${admin}` }),
+    config: configFor(port, backends, {
+      workers,
+      admin: `127.0.0.1:${admin}`,
+      // Each backend gets its turn, whatever it does to its clients.
+      runtime: { early_failure_threshold: 0 },
+    }),
   });
   await bal.checked();
   return {

@@ -4,7 +4,7 @@ import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -80,7 +80,7 @@ forEachEngine('a connection that outlives reload_drain_timeout_ms is ended', asy
   assert.equal(isAlive(old), false);
 });
 
-forEachEngine('health and counters of a backend that stays are carried over a graceful', async (t, engine) => {
+forEitherEngine('health and counters of a backend that stays are carried over a graceful', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   await b.die();
   const port = await freePort();

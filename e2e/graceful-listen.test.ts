@@ -38,7 +38,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('a changed bind address is served after graceful, the old one no more', async (t, engine) => {
+forEitherEngine('a changed bind address is served after graceful, the old one no more', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -72,7 +72,7 @@ forEachEngine(
   },
 );
 
-forEachEngine(
+forEitherEngine(
   'an overlapping address with workers that do not come up is refused before the old one is given up',
   async (t, engine) => {
     const { program, breakWorkers } = ownProgram(t);
@@ -124,7 +124,7 @@ forEitherEngine('a port that cannot be bound: graceful is refused and nothing ch
   assert.deepEqual(troubles(await visits(port, names('b'), 5)), {});
 });
 
-forEachEngine('a service added and one removed by graceful', async (t, engine) => {
+forEitherEngine('a service added and one removed by graceful', async (t, engine) => {
   const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
   const [pa, pb, pc] = [await freePort(), await freePort(), await freePort()];
   const service = (port: number, { host, port: at }: { host: string; port: number }): object => ({

@@ -3,13 +3,13 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
 
-forEachEngine('graceful changes the number of workers up and down under load', async (t, engine) => {
+forEitherEngine('graceful changes the number of workers up and down under load', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
@@ -43,7 +43,7 @@ forEitherEngine('graceful changes the log level in the primary and the workers',
   await until('samples are logged at debug', () => bal.logs().some(({ level }) => level === 'DEBUG'));
 });
 
-forEachEngine('graceful changes health interval, limit and idle time without a restart', async (t, engine) => {
+forEitherEngine('graceful changes health interval, limit and idle time without a restart', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, {

@@ -4,7 +4,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -59,7 +59,7 @@ forEachEngine('totals never fall and lose nothing when workers are replaced by g
   assert.equal(backends[0]?.connections_total, done);
 });
 
-forEachEngine('totals never fall when workers are killed', async (t, engine) => {
+forEitherEngine('totals never fall when workers are killed', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });

@@ -7,7 +7,7 @@ import { backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 
@@ -26,7 +26,7 @@ function sharing(
   };
 }
 
-forEachEngine('round_robin gives each backend its weight, exactly with one worker', async (t, engine) => {
+forEitherEngine('round_robin gives each backend its weight, exactly with one worker', async (t, engine) => {
   const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
   const port = await freePort();
   const config = sharing(port, [a, b, c], [{ weight: 5 }, {}, { weight: 0 }], { workers: 1 });
@@ -54,7 +54,7 @@ forEachEngine('over several workers each has its weight within a turn of every w
   assert.ok(Math.abs(Number(answers['a']) - 150) <= 2 * 2, JSON.stringify(answers));
 });
 
-forEachEngine('least_connections fills backends up in proportion to their weights', async (t, engine) => {
+forEitherEngine('least_connections fills backends up in proportion to their weights', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];
   const port = await freePort();
   const config = sharing(port, [a, b], [{ weight: 3 }], { method: 'least_connections', workers: 1 });
@@ -71,7 +71,7 @@ forEachEngine('least_connections fills backends up in proportion to their weight
   });
 });
 
-forEachEngine('a backup serves while nobody else can, and no longer', async (t, engine) => {
+forEitherEngine('a backup serves while nobody else can, and no longer', async (t, engine) => {
   const [a, spare] = [await backend(t, named('a')), await backend(t, named('spare'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: sharing(port, [a, spare], [{}, { backup: true }]) });
@@ -92,7 +92,7 @@ forEachEngine('a backup serves while nobody else can, and no longer', async (t, 
   await until('the workers know', async () => (await visits(port, names('a', 'spare'), 4)).answers['a'] === 4);
 });
 
-forEachEngine(
+forEitherEngine(
   'a backend without weight helps nobody: without the others the service has no backend',
   async (t, engine) => {
     const [a, idle] = [await backend(t, named('a')), await backend(t, named('idle'))];
@@ -112,7 +112,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('a reload changes weights, and says so', async (t, engine) => {
+forEitherEngine('a reload changes weights, and says so', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: sharing(port, [a, b], [], { workers: 1 }) });
@@ -124,7 +124,7 @@ forEachEngine('a reload changes weights, and says so', async (t, engine) => {
   assert.deepEqual((await visits(port, names('a', 'b'), 8)).answers, { b: 8 });
 });
 
-forEachEngine('no more backends are tried for one client than max_connect_attempts says', async (t, engine) => {
+forEitherEngine('no more backends are tried for one client than max_connect_attempts says', async (t, engine) => {
   const dead = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
   for (const each of dead) await each.refuse();
   const port = await freePort();

@@ -12,6 +12,8 @@ import type { Board } from './scoreboard.ts';
 export interface SharedCounts {
   /** Those of all workers. */
   of(id: number): number;
+  /** The same by id, as far as it goes, for who looks at many. To be taken anew each time. */
+  readonly all: Int32Array;
   /** This worker's. */
   own(id: number): number;
   /** Makes room for it. */
@@ -28,11 +30,14 @@ export function createSharedCounts(board: Board | null, at: number, size: number
   const all = board?.all ?? new Int32Array();
   const part = board?.own ?? new Int32Array();
   const shared = board === null ? 0 : size;
+  const seen = all.subarray(at, at + shared);
   let own = new Int32Array();
   let others = new Int32Array();
+  /** What is not shared: own and others. */
+  let sums = new Int32Array();
 
   function of(id: number): number {
-    return id < shared ? (all[at + id] ?? 0) : (own[id] ?? 0) + (others[id] ?? 0);
+    return id < shared ? (seen[id] ?? 0) : (sums[id] ?? 0);
   }
 
   /** Among all; two workers may want the last one at once. */
@@ -53,10 +58,14 @@ export function createSharedCounts(board: Board | null, at: number, size: number
 
   return {
     of,
+    get all() {
+      return shared > 0 ? seen : sums;
+    },
     own: (id) => own[id] ?? 0,
     reserve(id) {
       own = grown(own, id);
       others = grown(others, id);
+      sums = grown(sums, id);
     },
     take(id, most) {
       if (id < shared) {
@@ -65,16 +74,20 @@ export function createSharedCounts(board: Board | null, at: number, size: number
         return false;
       }
       own[id] = (own[id] ?? 0) + 1;
+      sums[id] = (sums[id] ?? 0) + 1;
       return true;
     },
     release(id) {
       own[id] = (own[id] ?? 0) - 1;
+      sums[id] = (sums[id] ?? 0) - 1;
       if (id >= shared) return;
       Atomics.sub(part, at + id, 1);
       Atomics.sub(all, at + id, 1);
     },
     heard(id, count) {
-      if (id < others.length) others[id] = count;
+      if (id >= others.length) return;
+      others[id] = count;
+      sums[id] = (own[id] ?? 0) + count;
     },
   };
 }

@@ -49,7 +49,7 @@ test(
     const own = scoreboard.take();
     const loads = createLoads(board(own));
     let errors = '';
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const rows = [scoreboard.take(), scoreboard.take(), scoreboard.take()];
       const workers = rows.map((row) =>
         fork(fileURLToPath(import.meta.url), ['worker', String(row)], {
@@ -59,7 +59,7 @@ test(
       t.after(() => workers.forEach((worker) => worker.kill('SIGKILL')));
       for (const worker of workers) worker.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
       await Promise.all(workers.map((worker) => once(worker, 'message')));
-      const highest = Math.max(...Array.from({ length: 100_000 }, () => loads.of(0)));
+      const highest = Math.max(...Array.from({ length: 20_000 }, () => loads.of(0)));
       assert.ok(highest <= CAP, String(highest));
       await Promise.all(
         workers.map(async (worker) => {

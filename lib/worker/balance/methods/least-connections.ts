@@ -8,10 +8,10 @@ import { isFirstInLine, isFree } from './picker.ts';
 /** `startOf`: with which of so many it begins. */
 export function createLeastConnections(startOf: (length: number) => number): Picker {
   let endpoints: readonly Candidate[] = [];
-  /** Those first in line: places, ids and weights. */
+  /** Those first in line: places, ids and what a connection weighs there. */
   let places = new Int32Array();
   let ids = new Int32Array();
-  let weights = new Float64Array();
+  let loadsEach = new Float64Array();
   /** The load of one without connections that has the highest weight: nobody has less. */
   let least = 0;
   /** Where among those the next search begins. */
@@ -29,8 +29,8 @@ export function createLeastConnections(startOf: (length: number) => number): Pic
       const inLine = [...list.keys()].filter((place) => list[place] !== undefined && isFirstInLine(list[place], tier));
       places = Int32Array.from(inLine);
       ids = Int32Array.from(inLine, (place) => list[place]?.id ?? 0);
-      weights = Float64Array.from(inLine, (place) => list[place]?.weight ?? 0);
-      least = 1 / weights.reduce((most, weight) => Math.max(most, weight), 0);
+      loadsEach = Float64Array.from(inLine, (place) => 1 / (list[place]?.weight ?? 1));
+      least = loadsEach.reduce((lowest, each) => Math.min(lowest, each), Infinity);
       begin = Math.max(
         0,
         inLine.findIndex((place) => place >= picker.from),
@@ -38,12 +38,14 @@ export function createLeastConnections(startOf: (length: number) => number): Pic
     },
     pick(ask: Parameters<Picker['pick']>[0]) {
       const { loads } = ask;
+      const counts = loads.all;
       const { length } = ids;
       let best = -1;
       let bestLoad = Infinity;
       for (let i = begin, left = length; left > 0; left--, i++) {
         if (i === length) i = 0;
-        const load = (loads.of(ids[i] ?? 0) + 1) / (weights[i] ?? 1);
+        const id = ids[i] ?? 0;
+        const load = ((id < counts.length ? (counts[id] ?? 0) : loads.of(id)) + 1) * (loadsEach[i] ?? 1);
         if (load >= bestLoad) continue;
         const endpoint = endpoints[places[i] ?? 0];
         if (endpoint === undefined || !isFree(endpoint, ask)) continue;

@@ -24,6 +24,8 @@ export interface Tried {
 /** Connections of all workers by endpoint. */
 export interface Counts {
   of(endpoint: number): number;
+  /** The same as far as it goes. */
+  readonly all: Int32Array;
 }
 
 /** For whom an endpoint is chosen, and what is true at this moment. One object for all choices of a worker. */

@@ -19,7 +19,7 @@ function askWith(loads: readonly number[], its: Partial<Ask> = {}): Ask {
     connection: 0,
     tried: null,
     now: 0,
-    loads: { of: (id) => loads[id] ?? 0 },
+    loads: { of: (id) => loads[id] ?? 0, all: new Int32Array() },
     evidence: { skipUntil: [] },
     clientAddress: () => '',
     ...its,

@@ -35,7 +35,7 @@ function chosen(picker: Picker, list: readonly Candidate[], clients: readonly st
       connection: 0,
       tried: null,
       now: 0,
-      loads: { of: (id) => loads[id] ?? 0 },
+      loads: { of: (id) => loads[id] ?? 0, all: new Int32Array() },
       evidence: { skipUntil: [] },
       clientAddress: () => client,
     };
