@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -40,7 +40,7 @@ test('at rest a backend is asked about every two seconds while it is up, and mor
   await bal.logged('backend.up');
 });
 
-forEachEngine(
+forEitherEngine(
   'while clients come a backend sees nobody else, and is known to be up all the same',
   async (t, engine) => {
     const a = await backend(t, named('a'));

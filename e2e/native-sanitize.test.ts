@@ -1,6 +1,6 @@
 // The native engine built with AddressSanitizer and UndefinedBehaviorSanitizer: the contract, and a storm of clients and
 // backends that misbehave, without a bad access, undefined behaviour or leaked memory. Needs a C compiler with its
-// sanitizers. BAL_STORM says how many connections the storm has: 2,000, and 100,000 before a release; BAL_HANDOVERS how
+// sanitizers. BAL_STORM says how many connections the storm has: 2,000, and 100,000 before a release; HANDOVER_ROUNDS how
 // often each of 226 is handed over: 25, and 100 then.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -34,7 +34,7 @@ function environment(leaks: boolean): NodeJS.ProcessEnv {
     UBSAN_OPTIONS: 'print_stacktrace=1',
     BAL_NATIVE_ADDON: ADDON,
     NODE_TEST_CONTEXT: undefined,
-    BAL_HANDOVERS: process.env['BAL_HANDOVERS'] ?? '25',
+    HANDOVER_ROUNDS: process.env['HANDOVER_ROUNDS'] ?? '25',
   };
 }
 

@@ -4,14 +4,14 @@ import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { gone, isAlive, pidsOf } from './harness/processes.ts';
 import { until } from '../lib/testing/until.ts';
 
-forEachEngine('the primary is killed: workers stop listening, finish what they have, and exit', async (t, engine) => {
+forEitherEngine('the primary is killed: workers stop listening, finish what they have, and exit', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const config = configFor(port, [a], { runtime: { drain_timeout_ms: 20_000 } });
@@ -42,7 +42,7 @@ forEachEngine('the primary is killed: workers stop listening, finish what they h
   assert.deepEqual(pidsOf(bal.home.dir), []);
 });
 
-forEachEngine('workers of a killed primary cut what outlives the drain time', async (t, engine) => {
+forEitherEngine('workers of a killed primary cut what outlives the drain time', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { runtime: { drain_timeout_ms: 1000 } }) });

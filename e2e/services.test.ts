@@ -4,12 +4,12 @@ import { backend, type Backend } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { QUICK } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-forEachEngine(
+forEitherEngine(
   'several services: each its own port and backends, one that is down does not touch the others',
   async (t, engine) => {
     const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
@@ -58,40 +58,43 @@ forEachEngine(
   },
 );
 
-forEachEngine("a service's own limit binds it below the instance's, and leaves the others alone", async (t, engine) => {
-  const a = await backend(t, echo);
-  const [small, large] = [await freePort(), await freePort()];
-  const backends = [{ host: a.host, port: a.port }];
-  await startBal(t, {
-    engine,
-    config: {
-      bind_address: '127.0.0.1',
-      workers: 2,
-      runtime: QUICK,
-      services: {
-        small: { port: small, backends, runtime: { max_concurrent_connections: 4 } },
-        large: { port: large, backends },
+forEitherEngine(
+  "a service's own limit binds it below the instance's, and leaves the others alone",
+  async (t, engine) => {
+    const a = await backend(t, echo);
+    const [small, large] = [await freePort(), await freePort()];
+    const backends = [{ host: a.host, port: a.port }];
+    await startBal(t, {
+      engine,
+      config: {
+        bind_address: '127.0.0.1',
+        workers: 2,
+        runtime: QUICK,
+        services: {
+          small: { port: small, backends, runtime: { max_concurrent_connections: 4 } },
+          large: { port: large, backends },
+        },
       },
-    },
-  });
-  const served = async (port: number, count: number): Promise<number> => {
-    const clients = await Promise.all(Array.from({ length: count }, () => connectTo(t, port)));
-    const answers = clients.map((client) =>
-      client
-        .send('?')
-        .then(() => client.reads(1))
-        .then(
-          () => 1,
-          () => 0,
-        ),
-    );
-    return (await Promise.all(answers)).reduce((sum: number, one) => sum + one, 0);
-  };
-  assert.equal(await served(small, 12), 4);
-  assert.equal(await served(large, 12), 12);
-});
+    });
+    const served = async (port: number, count: number): Promise<number> => {
+      const clients = await Promise.all(Array.from({ length: count }, () => connectTo(t, port)));
+      const answers = clients.map((client) =>
+        client
+          .send('?')
+          .then(() => client.reads(1))
+          .then(
+            () => 1,
+            () => 0,
+          ),
+      );
+      return (await Promise.all(answers)).reduce((sum: number, one) => sum + one, 0);
+    };
+    assert.equal(await served(small, 12), 4);
+    assert.equal(await served(large, 12), 12);
+  },
+);
 
-forEachEngine(
+forEitherEngine(
   'a service whose backend is another service: the chain ends outside, and each counts',
   async (t, engine) => {
     const a = await backend(t, named('a'));

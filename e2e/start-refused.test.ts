@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { newHome, writeConfig } from './harness.ts';
 import { cli, type CliResult } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { type EngineName, forEachEngine } from './harness/engines.ts';
+import { type EngineName, forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 import { atEnd } from '../lib/testing/owner.ts';
@@ -46,12 +46,12 @@ async function isRefused(
 
 const somewhere = [{ host: '127.0.0.1', port: 1 }];
 
-forEachEngine('a port that another program has is named, and start fails', async (t, engine) => {
+forEitherEngine('a port that another program has is named, and start fails', async (t, engine) => {
   const port = await occupied(t);
   await isRefused(t, engine, configFor(port, somewhere), new RegExp(`127\\.0\\.0\\.1:${port}`));
 });
 
-forEachEngine('one port of several in use: none is served', async (t, engine) => {
+forEitherEngine('one port of several in use: none is served', async (t, engine) => {
   const [free, taken] = [await freePort(), await occupied(t)];
   const service = (port: number): object => ({ port, bind_address: '127.0.0.1', backends: somewhere });
   await isRefused(
@@ -63,13 +63,13 @@ forEachEngine('one port of several in use: none is served', async (t, engine) =>
   assert.equal((await visits(free, names('x'), 1)).refused, 1);
 });
 
-forEachEngine('an address that this machine does not have is named, and start fails', async (t, engine) => {
+forEitherEngine('an address that this machine does not have is named, and start fails', async (t, engine) => {
   // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
   const config = configFor(await freePort(), somewhere, { bind_address: '192.0.2.1' });
   await isRefused(t, engine, config, /192\.0\.2\.1/);
 });
 
-forEachEngine('a name to listen on that does not resolve is named, and start fails', async (t, engine) => {
+forEitherEngine('a name to listen on that does not resolve is named, and start fails', async (t, engine) => {
   // .invalid never resolves (RFC 6761).
   const config = configFor(await freePort(), somewhere, { bind_address: 'nowhere.invalid' });
   await isRefused(t, engine, config, /nowhere\.invalid/);

@@ -7,7 +7,7 @@ import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { cli } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { heldBack } from './harness/held-back.ts';
 import { troubles, visits } from './harness/load.ts';
@@ -16,7 +16,7 @@ import { isAlive, pidsOf } from './harness/processes.ts';
 import { recordsBelow } from './harness/records.ts';
 import { until } from '../lib/testing/until.ts';
 
-forEachEngine('in the foreground bal serves, stop ends it with exit 0 and nothing is left', async (t, engine) => {
+forEitherEngine('in the foreground bal serves, stop ends it with exit 0 and nothing is left', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -32,7 +32,7 @@ forEachEngine('in the foreground bal serves, stop ends it with exit 0 and nothin
   assert.ok('refused' in troubles(await visits(port, names('a'), 1)), 'nobody listens any more');
 });
 
-forEachEngine('as a daemon bal serves once start has returned, and is gone once stop has', async (t, engine) => {
+forEitherEngine('as a daemon bal serves once start has returned, and is gone once stop has', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, daemon: true, config: configFor(port, [a]) });
@@ -48,7 +48,7 @@ forEachEngine('as a daemon bal serves once start has returned, and is gone once 
   assert.match(again.stderr, /bal is not running/);
 });
 
-forEachEngine('a second start in the same home is refused, names the PID and disturbs nothing', async (t, engine) => {
+forEitherEngine('a second start in the same home is refused, names the PID and disturbs nothing', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -63,7 +63,7 @@ forEachEngine('a second start in the same home is refused, names the PID and dis
   assert.equal((await bal.status()).pid, bal.pid);
 });
 
-forEachEngine('a relative config path is that of where start was called, also for a daemon', async (t, engine) => {
+forEitherEngine('a relative config path is that of where start was called, also for a daemon', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const home = newHome(t);

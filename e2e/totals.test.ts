@@ -4,7 +4,7 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -14,7 +14,7 @@ function sum(values: readonly (number | null)[]): number {
   return values.reduce((all: number, value) => all + Number(value), 0);
 }
 
-forEachEngine('status counts what the clients counted, and the parts make up the whole', async (t, engine) => {
+forEitherEngine('status counts what the clients counted, and the parts make up the whole', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a, b]) });
@@ -37,7 +37,7 @@ forEachEngine('status counts what the clients counted, and the parts make up the
   }
 });
 
-forEachEngine('totals never fall and lose nothing when workers are replaced by graceful', async (t, engine) => {
+forEitherEngine('totals never fall and lose nothing when workers are replaced by graceful', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });

@@ -4,14 +4,14 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { startLoad, troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
 const NONE = { health_check: { type: 'none' } };
 
-forEachEngine('a backend that is not checked sees clients only, from bal and from doctor', async (t, engine) => {
+forEitherEngine('a backend that is not checked sees clients only, from bal and from doctor', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], NONE) });
@@ -29,7 +29,7 @@ forEachEngine('a backend that is not checked sees clients only, from bal and fro
   assert.equal(a.accepted, 10);
 });
 
-forEachEngine('one that is not checked and dies is down for its clients, and back when it is', async (t, engine) => {
+forEitherEngine('one that is not checked and dies is down for its clients, and back when it is', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a, b], NONE) });

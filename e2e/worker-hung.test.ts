@@ -3,14 +3,14 @@ import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { named } from './harness/behaviours.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine } from './harness/engines.ts';
+import { forEitherEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { isAlive, signal } from './harness/processes.ts';
 import { until } from '../lib/testing/until.ts';
 
-forEachEngine(
+forEitherEngine(
   'a worker that stands still: status answers without it, it is replaced, and all are served',
   async (t, engine) => {
     const a = await backend(t, named('a'));

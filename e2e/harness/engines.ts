@@ -32,14 +32,15 @@ export function forEachEngine(
 
 /**
  * For what the primary does, whatever moves its workers' bytes: once, on the js engine or the native one as its title falls; on
- * both with BAL_BOTH_ENGINES, as in `npm run e2e:soak`.
+ * both with BAL_BOTH_ENGINES or in the long runs, as in `npm run e2e:soak`.
  */
 export function forEitherEngine(
   title: string,
   body: (t: TestContext, engine: EngineName) => Promise<void>,
   lacking: string | null = null,
 ): void {
-  if (process.env['BAL_BOTH_ENGINES'] !== undefined) return forEachEngine(title, body, lacking);
+  const isLong = process.env['BAL_SOAK'] === 'long';
+  if (isLong || process.env['BAL_BOTH_ENGINES'] !== undefined) return forEachEngine(title, body, lacking);
   const sum = Array.from(title).reduce((all, letter) => all + letter.charCodeAt(0), 0);
   const engine = ENGINES[sum % ENGINES.length] ?? 'js';
   forEngine(missing(engine) === null ? engine : 'js', title, body, lacking);

@@ -1,5 +1,5 @@
 // Backends that go wrong, each in its own way: what clients see, what bal says of it, and that it recovers.
-import { forEachEngine, forEitherEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { FAULTS } from './backend-faults/faults.ts';
 import { judge } from './backend-faults/judge.ts';
 import { runNamed } from './backend-faults/named.ts';
@@ -7,7 +7,7 @@ import { NAME_FAULTS } from './backend-faults/name-faults.ts';
 import { runFaults } from './backend-faults/run.ts';
 import { lackingNamespace } from './namespace.ts';
 
-forEachEngine('backends that refuse, hang, reset, stay silent, half-close, are slow, or flap', async (t, engine) => {
+forEitherEngine('backends that refuse, hang, reset, stay silent, half-close, are slow, or flap', async (t, engine) => {
   judge(FAULTS, await runFaults(t, engine, FAULTS));
 });
 

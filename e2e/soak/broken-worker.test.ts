@@ -7,7 +7,7 @@ import { backend } from '../harness/backend.ts';
 import { named } from '../harness/behaviours.ts';
 import { cli } from '../harness/cli.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -16,7 +16,7 @@ import { until } from '../../lib/testing/until.ts';
 import { ownProgram } from './own-program.ts';
 
 describe('workers that crash at start', { concurrency: 2 }, () => {
-  forEachEngine('start says that they do not come up, and leaves no process', async (t, engine) => {
+  forEitherEngine('start says that they do not come up, and leaves no process', async (t, engine) => {
     const { program, breakWorkers } = ownProgram(t);
     const home = newHome(t);
     writeConfig(home, configFor(await freePort(), [{ host: '127.0.0.1', port: 1 }]), engine);
@@ -27,7 +27,7 @@ describe('workers that crash at start', { concurrency: 2 }, () => {
     await until('no process is left', () => pidsOf(home).length === 0);
   });
 
-  forEachEngine(
+  forEitherEngine(
     'a reload is refused and the old workers go on; a crash loop backs off, is told, and heals',
     async (t, engine) => {
       const { program, breakWorkers, repair } = ownProgram(t);

@@ -5,7 +5,7 @@ import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { echo } from '../harness/behaviours.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -15,7 +15,7 @@ import { finishAll, openStream, type Stream } from './streams.ts';
 
 // Half of this test is waiting for five seconds to pass, so the engines wait together.
 describe('a hung worker', { concurrency: 2 }, () => {
-  forEachEngine('is replaced, its clients are counted, and the others notice nothing', async (t, engine) => {
+  forEitherEngine('is replaced, its clients are counted, and the others notice nothing', async (t, engine) => {
     const a = await backend(t, echo);
     const port = await freePort();
     const bal = await startBal(t, { engine, config: configFor(port, [a]) });

@@ -5,7 +5,7 @@ import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { echo } from '../harness/behaviours.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -20,7 +20,7 @@ const CLIENTS = 4;
 const RECOVERY_MS = 1000;
 const NEVER_FALL = ['connections_total', 'bytes_in', 'bytes_out', 'rejected_total', 'failed_total'] as const;
 
-forEachEngine(`workers are killed ${ROUNDS} times, every third time all of them`, async (t, engine) => {
+forEitherEngine(`workers are killed ${ROUNDS} times, every third time all of them`, async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -67,7 +67,7 @@ forEachEngine(`workers are killed ${ROUNDS} times, every third time all of them`
   if (LONG) assert.ok(median < RECOVERY_MS, `replaced after ${replaced.map((ms) => ms.toFixed(0)).join(', ')} ms`);
 });
 
-forEachEngine(
+forEitherEngine(
   "of many streams exactly the killed worker's end, and no byte of the others is wrong",
   async (t, engine) => {
     const a = await backend(t, echo);

@@ -6,7 +6,7 @@ import { backend } from '../harness/backend.ts';
 import { echo, endsFirst, named } from '../harness/behaviours.ts';
 import { connectTo } from '../harness/client.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { echoes, names } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -15,7 +15,7 @@ import { until } from '../../lib/testing/until.ts';
 import { askReload } from './control.ts';
 import { openStream } from './streams.ts';
 
-forEachEngine(
+forEitherEngine(
   'a new worker dies while the others are still replaced: none of the old generation comes back',
   async (t, engine) => {
     const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
@@ -43,7 +43,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('a worker dies and a reload begins before it is replaced', async (t, engine) => {
+forEitherEngine('a worker dies and a reload begins before it is replaced', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -62,7 +62,7 @@ forEachEngine('a worker dies and a reload begins before it is replaced', async (
   assert.deepEqual((await visits(port, names('a', 'b'), 10)).answers, { b: 10 });
 });
 
-forEachEngine('forty wishes to reload at once are met by a few reloads, and nobody is cut', async (t, engine) => {
+forEitherEngine('forty wishes to reload at once are met by a few reloads, and nobody is cut', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -80,7 +80,7 @@ forEachEngine('forty wishes to reload at once are met by a few reloads, and nobo
   assert.deepEqual((await visits(port, names('a', 'b'), 10)).answers, { b: 10 });
 });
 
-forEachEngine(
+forEitherEngine(
   'stop during a reload stops; a reload during a stop is refused and the stop goes on',
   async (t, engine) => {
     const a = await backend(t, echo);
@@ -101,7 +101,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('stop while the listening address is switched leaves nothing behind', async (t, engine) => {
+forEitherEngine('stop while the listening address is switched leaves nothing behind', async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
@@ -113,7 +113,7 @@ forEachEngine('stop while the listening address is switched leaves nothing behin
   assert.equal(await bal.exited, 0);
 });
 
-forEachEngine('connections that are half closed survive a reload in both directions', async (t, engine) => {
+forEitherEngine('connections that are half closed survive a reload in both directions', async (t, engine) => {
   const held: Socket[] = [];
   const late = await backend(t, (socket) => {
     held.push(socket);

@@ -4,7 +4,7 @@ import { startBal } from '../harness.ts';
 import { backend, type Backend } from '../harness/backend.ts';
 import { echo } from '../harness/behaviours.ts';
 import { QUICK } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -64,7 +64,7 @@ const CHANGES: readonly (readonly string[])[] = [
   ['main.backends'],
 ];
 
-forEachEngine(
+forEitherEngine(
   `${RELOADS} reloads under load: nobody refused, nobody cut, no byte wrong, nothing left`,
   async (t, engine) => {
     const backends = [await backend(t, echo), await backend(t, echo), await backend(t, echo)] as const;
@@ -152,7 +152,7 @@ forEachEngine(
   },
 );
 
-forEachEngine(
+forEitherEngine(
   'after a reload, only what outlives reload_drain_timeout_ms is cut, and it is counted',
   async (t, engine) => {
     const a = await backend(t, echo);

@@ -6,7 +6,7 @@ import { backend } from '../harness/backend.ts';
 import { echo, resets } from '../harness/behaviours.ts';
 import { connectTo } from '../harness/client.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { logFiles } from '../harness/records.ts';
 import { until } from '../../lib/testing/until.ts';
@@ -15,7 +15,7 @@ const PAYLOAD = 'payload-that-nobody-may-read';
 const VALUE = 'value-of-a-variable-that-nobody-may-read';
 const ROUNDS = 6;
 
-forEachEngine(
+forEitherEngine(
   'neither bytes that pass through nor values of the environment are in any log or answer',
   async (t, engine) => {
     const [a, b] = [await backend(t, echo), await backend(t, resets)];

@@ -5,7 +5,7 @@ import { backend } from '../harness/backend.ts';
 import { echo, silent } from '../harness/behaviours.ts';
 import { connectTo } from '../harness/client.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -19,7 +19,7 @@ const IDLE_MS = 2000;
 /** Others must have tried before it is over, on a busy machine, too. */
 const LONG_IDLE_MS = 8000;
 
-forEachEngine(
+forEitherEngine(
   `${SILENT} clients that connect and say nothing are served beside others, and go when their idle time is over`,
   async (t, engine) => {
     const a = await backend(t, echo);
@@ -41,7 +41,7 @@ forEachEngine(
   },
 );
 
-forEachEngine(
+forEitherEngine(
   'silent clients that take every place keep the others out only until their idle time is over',
   async (t, engine) => {
     const a = await backend(t, silent);

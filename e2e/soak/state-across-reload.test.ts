@@ -4,7 +4,7 @@ import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { named } from '../harness/behaviours.ts';
 import { configFor } from '../harness/config.ts';
-import { forEachEngine } from '../harness/engines.ts';
+import { forEitherEngine } from '../harness/engines.ts';
 import { names } from '../harness/exchange.ts';
 import { troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -12,7 +12,7 @@ import { freePort } from '../../lib/testing/ports.ts';
 /** No check but the first one, so that nothing but what is remembered decides. */
 const NO_CHECKS = { health_check_interval_ms: 60_000 };
 
-forEachEngine(
+forEitherEngine(
   'a backend known to be down gets no client after a reload before a check has passed',
   async (t, engine) => {
     const [a, down] = [await backend(t, named('a')), await backend(t, named('down'))];
@@ -39,7 +39,7 @@ forEachEngine(
   },
 );
 
-forEachEngine('a backend added by a reload is checked before it gets a client', async (t, engine) => {
+forEitherEngine('a backend added by a reload is checked before it gets a client', async (t, engine) => {
   const [a, dead] = [await backend(t, named('a')), await backend(t, named('dead'))];
   await dead.refuse();
   const port = await freePort();
@@ -57,7 +57,7 @@ forEachEngine('a backend added by a reload is checked before it gets a client', 
   );
 });
 
-forEachEngine('a cool-down, protection mode and every counter go on through a reload', async (t, engine) => {
+forEitherEngine('a cool-down, protection mode and every counter go on through a reload', async (t, engine) => {
   const [a, flaky] = [await backend(t, named('a')), await backend(t, named('flaky'))];
   const port = await freePort();
   const runtime = {
@@ -101,7 +101,7 @@ forEachEngine('a cool-down, protection mode and every counter go on through a re
   assert.equal(flaky.accepted, checks);
 });
 
-forEachEngine('the round goes on where it was, reload after reload', async (t, engine) => {
+forEitherEngine('the round goes on where it was, reload after reload', async (t, engine) => {
   const order = ['a', 'b', 'c'];
   const backends = await Promise.all(order.map((name) => backend(t, named(name))));
   const port = await freePort();

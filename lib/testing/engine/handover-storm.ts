@@ -19,7 +19,7 @@ import type { Rig } from './rig.ts';
 import { until } from './wait.ts';
 
 /** Under sanitizers each costs ten times as much. */
-const ROUNDS = Number(process.env['BAL_HANDOVERS'] ?? 100);
+const ROUNDS = Number(process.env['HANDOVER_ROUNDS'] ?? 100);
 const MB = 1024 * 1024;
 /** More than the kernel takes. */
 const TOO_MUCH = 16 * MB;
