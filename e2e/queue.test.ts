@@ -56,23 +56,45 @@ forEachEngine('who finds every backend full waits for the first connection that 
   assert.deepEqual([services?.[0]?.waiting, services?.[0]?.waited_total], [0, 3]);
 });
 
-forEachEngine('who waits too long, or comes when too many wait, is reset and counted', async (t, engine) => {
-  const a = await backend(t, echo);
-  const port = await freePort();
-  const runtime = { ...QUEUE, queue_timeout_ms: 300, queue_max: 1 };
-  const bal = await startBal(t, { engine, config: limited(port, [a], 1, { workers: 1, runtime }) });
+forEachEngine('who comes when too many wait is reset, and who waits too long as well', async (t, engine) => {
+  const [a, b] = [await backend(t, echo), await backend(t, echo)];
+  const [crowded, slow] = [await freePort(), await freePort()];
+  const { port: _port, backends: _backends, ...common } = configFor(crowded, [], { workers: 1 });
+  const config = {
+    ...common,
+    services: {
+      crowded: {
+        port: crowded,
+        backends: [{ host: '127.0.0.1', port: a.port, max_connections: 1 }],
+        runtime: { ...QUEUE, queue_timeout_ms: 600_000, queue_max: 1 },
+      },
+      slow: {
+        port: slow,
+        backends: [{ host: '127.0.0.1', port: b.port, max_connections: 1 }],
+        runtime: { ...QUEUE, queue_timeout_ms: 300 },
+      },
+    },
+  };
+  const bal = await startBal(t, { engine, config });
   await bal.checked();
-  const first = await connectTo(t, port);
-  await first.send('1');
-  await first.reads(1);
-  const patient = await connectTo(t, port);
+  for (const port of [crowded, slow]) {
+    const first = await connectTo(t, port);
+    await first.send('1');
+    await first.reads(1);
+  }
+  const patient = await connectTo(t, crowded);
   await patient.send('2');
   await bal.statusWhen('it waits', ({ services }) => services?.[0]?.waiting === 1);
-  const late = await connectTo(t, port);
-  assert.equal((await late.over).how, 'reset');
-  assert.equal((await patient.over).how, 'reset');
+  assert.equal((await (await connectTo(t, crowded)).over).how, 'reset');
+  assert.equal((await (await connectTo(t, slow)).over).how, 'reset');
   const { services } = await bal.statusWhen('both are counted', ({ totals }) => totals?.rejected_total === 2);
-  assert.equal(services?.[0]?.waiting, 0);
+  assert.deepEqual(
+    services?.map(({ waiting, waited_total }) => [waiting, waited_total]),
+    [
+      [1, 1],
+      [0, 1],
+    ],
+  );
   await bal.logged('client.overload');
 });
 

@@ -6,17 +6,26 @@ export interface Clerk {
   readonly most: number;
 }
 
-/** Says `name` after so many ms, and ends. */
+/** Says `name` after so many ms, and ends; one that has gone before is not there any more. */
 export function clerk(name: string, ms: number): Clerk {
   let [live, most] = [0, 0];
   return {
     behaviour(socket) {
+      let isThere = true;
+      const leave = (): void => {
+        if (isThere) live--;
+        isThere = false;
+      };
       most = Math.max(most, ++live);
       socket.resume();
-      setTimeout(() => {
-        live--;
+      const timer = setTimeout(() => {
+        leave();
         socket.end(name);
       }, ms);
+      socket.once('close', () => {
+        clearTimeout(timer);
+        leave();
+      });
     },
     get most() {
       return most;

@@ -23,6 +23,8 @@ export interface SharedCounts {
   release(id: number): void;
   /** What the others have, as last counted. */
   heard(id: number, others: number): void;
+  /** Its id may be another one's next. */
+  forget(id: number): void;
 }
 
 /** In shared memory they are `size` numbers from `at` on; ids beyond are counted as without it. */
@@ -88,6 +90,10 @@ export function createSharedCounts(board: Board | null, at: number, size: number
       if (id >= others.length) return;
       others[id] = count;
       sums[id] = (own[id] ?? 0) + count;
+    },
+    forget(id) {
+      others[id] = 0;
+      sums[id] = own[id] ?? 0;
     },
   };
 }

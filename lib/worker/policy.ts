@@ -124,8 +124,10 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
     const picked = queue.isWaitedFor(id) ? FULL : pick(connection, service, null, now);
-    if (picked === FULL && queue.join(connection, id, connections.acceptedAt[connection] ?? now)) return WAIT;
-    return began(connection, picked, now);
+    if (picked !== FULL) return began(connection, picked, now);
+    if (queue.join(connection, id, connections.acceptedAt[connection] ?? now)) return WAIT;
+    // Whoever may not wait is not refused for somebody who does not come for the room that there is.
+    return began(connection, pick(connection, service, null, now), now);
   }
 
   /** Its first attempt, or nothing. */
@@ -238,7 +240,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
-        for (const owner of [endpoints, count, early, evidence]) owner.forget(endpoint);
+        for (const owner of [endpoints, loads, count, early, evidence]) owner.forget(endpoint);
       }
     },
     takeReached: () => evidence.takeReached(),

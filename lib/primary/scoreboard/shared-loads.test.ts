@@ -106,3 +106,12 @@ test('what other workers are said to have counts where no memory is shared, and 
     assert.equal(loads.take(1, 5), expected === 2);
   }
 });
+
+test('what others had of an id is forgotten with it', () => {
+  const loads = createLoads(null);
+  loads.reserve(1);
+  loads.heard(1, 3);
+  assert.equal(loads.take(1, 3), false);
+  loads.forget(1);
+  assert.deepEqual([loads.of(1), loads.take(1, 3), loads.of(1)], [0, true, 1]);
+});

@@ -1,6 +1,6 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
-import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
+import type { BackendPlan, Method, Plan, ServicePlan } from '../../../config/plan.ts';
 import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_BACKUP } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
@@ -112,7 +112,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     });
     const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
-    return { truth: { service, endpoints, byLoad: method === 'least_connections' }, pool: isSettled ? pool : null };
+    return { truth: { service, endpoints, byLoad: countsLoads(method, backends) }, pool: isSettled ? pool : null };
   }
 
   function endpointOf(name: string, { address, port, weight, backup, maxConnections }: BackendPlan): EndpointSnapshot {
@@ -195,8 +195,15 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 }
 
+/** Workers that share no memory have to hear of the others' connections. */
+function countsLoads(method: Method, backends: readonly BackendPlan[]): boolean {
+  return (
+    method === 'least_connections' || method === 'random' || backends.some(({ maxConnections }) => maxConnections > 0)
+  );
+}
+
 function balancesByLoad({ services }: Plan): boolean {
-  return services.some(({ method }) => method === 'least_connections');
+  return services.some(({ method, backends }) => countsLoads(method, backends));
 }
 
 function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {

@@ -13,7 +13,7 @@ import type { Log } from '../log/log.ts';
 import { createServices } from './services.ts';
 
 async function listen(t: TestContext, port: number): Promise<Server> {
-  const server = createServer((socket) => socket.resume()).listen(port, '127.0.0.1');
+  const server = createServer((socket) => socket.on('error', () => undefined).resume()).listen(port, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   return server;
@@ -87,7 +87,9 @@ test('reports of a steady backend change nothing until a check would be due', as
 
 /** The one backend, whose check is `check`, in a service that is applied anew. */
 async function checkedBy(t: TestContext, check: string, answer: () => string) {
-  const server = createServer((socket) => socket.once('data', () => socket.end(answer()))).listen(0, '127.0.0.1');
+  const server = createServer((socket) =>
+    socket.on('error', () => undefined).once('data', () => socket.end(answer())),
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
   const address = server.address();
@@ -142,7 +144,10 @@ test('what checks find at another port does not speak for the one that clients a
 test('another check after a reload is made at once, and its result counts', async (t) => {
   const { services, backend, ports } = await setUp(t, 1, 'runtime: { health_check_interval_ms: 3600000 }\n');
   await until('it is down', () => backend().health === 'down');
-  const server = createServer((socket) => socket.end('+OK\r\n')).listen(ports[0], '127.0.0.1');
+  const server = createServer((socket) => socket.on('error', () => undefined).end('+OK\r\n')).listen(
+    ports[0],
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   t.after(() => server.close());
   const { plan } = parseConfig(

@@ -227,7 +227,9 @@ test('a wrong answer of one address leaves the others to try', async (t) => {
     const isGood = socket.localAddress === '127.0.0.2';
     socket.once('data', () => socket.end(`HTTP/1.1 ${isGood ? 200 : 500} X\r\n\r\n`));
   });
-  const second = createServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n')));
+  const second = createServer((socket) =>
+    socket.on('error', () => undefined).once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n')),
+  );
   second.listen(port, '127.0.0.2');
   await once(second, 'listening');
   t.after(() => second.close());
