@@ -48,10 +48,10 @@ const files = chosen.filter((file) => !WAITING.includes(file));
 const gap = Math.ceil(chosen.length / (waiting.length + 1));
 waiting.forEach((file, i) => files.splice(i * gap, 0, file));
 
-// Most of an e2e test is waiting; four files at a time keep two cores busy without starving the real servers. What is
+// Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers. What is
 // to run long is also to be measured, so it runs alone.
 const isLong = process.env.BAL_SOAK === 'long';
-const tests = run({ files, concurrency: isLong ? 1 : 4, timeout: isLong ? 3_600_000 : 300_000 });
+const tests = run({ files, concurrency: isLong ? 1 : 3, timeout: isLong ? 3_600_000 : 300_000 });
 tests.on('test:fail', ({ todo }) => {
   if (todo === undefined || todo === false) process.exitCode = 1;
 });

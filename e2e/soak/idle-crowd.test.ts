@@ -39,7 +39,9 @@ function crowdProcess(t: Owner): (task: CrowdTask) => Promise<CrowdReport> {
 forEachEngine(`${IDLE} idle connections stay, and traffic beside them is served`, async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
-  const config = configFor(port, [a], { runtime: { max_concurrent_connections: IDLE + 100 } });
+  // The backend takes them one after the other, in a process that does other things too.
+  const runtime = { max_concurrent_connections: IDLE + 100, backend_connect_timeout_ms: PATIENCE_MS };
+  const config = configFor(port, [a], { runtime });
   const bal = await startBal(t, { engine, config });
   await bal.checked();
   const held = async (): Promise<number> =>
