@@ -115,7 +115,8 @@ test('what is no regular file at all is put aside, too', async (t) => {
   assert.deepEqual((await readStore(target, CONFIG)).overrides, SOME, 'nobody touched what the link led to');
 });
 
-test('a file that may not be read is no reason not to start', { skip: process.getuid?.() === 0 }, async (t) => {
+const isRoot = process.getuid?.() === 0 ? ' (skipped: root may read everything)' : '';
+test(`a file that may not be read is no reason not to start${isRoot}`, { skip: isRoot !== '' }, async (t) => {
   const path = join(folder(t), 'backends.json');
   await createStore(path, CONFIG).write(SOME);
   chmodSync(path, 0);
