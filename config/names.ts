@@ -23,6 +23,7 @@ export const RUNTIME_FIELDS = {
   connection_idle_timeout_ms: 'idleMs',
   tcp_keepalive_ms: 'keepaliveMs',
   half_closed_timeout_ms: 'halfClosedMs',
+  on_backend_down: 'onBackendDown',
   overload_policy: 'overloadPolicy',
   queue_timeout_ms: 'queueTimeoutMs',
   queue_max: 'queueMax',

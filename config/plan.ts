@@ -38,6 +38,8 @@ export interface Runtime {
   readonly keepaliveMs: number;
   /** How long a silent client is kept after its backend has ended its direction. */
   readonly halfClosedMs: number;
+  /** What becomes of the connections of a backend that goes down. */
+  readonly onBackendDown: 'keep' | 'reset';
   readonly overloadPolicy: 'reject' | 'queue';
   /** With `queue`: how long a client waits, and how many of a service may. */
   readonly queueTimeoutMs: number;

@@ -141,6 +141,15 @@ export const RuntimeSchema = Type.Object(
       'how long a silent client is kept after its backend has ended',
       '백엔드가 먼저 끝낸 뒤 조용한 클라이언트를 붙잡아 두는 최대 시간',
     ),
+    on_backend_down: Type.Optional(
+      Type.Enum(['keep', 'reset'], {
+        tuned: ['keep', 'keep', 'keep'],
+        ...words(
+          'open connections of a backend that goes down: `keep` lets them go on as long as they can, `reset` cuts them at once, so that clients come again and get another one',
+          'down이 된 백엔드의 열린 연결: `keep`은 가능한 한 유지하고, `reset`은 바로 끊어 클라이언트가 다시 연결해 다른 백엔드를 쓰게 함',
+        ),
+      }),
+    ),
     overload_policy: Type.Optional(
       Type.Enum(['reject', 'queue'], {
         tuned: ['reject', 'reject', 'reject'],

@@ -32,7 +32,7 @@ test('every field of the plan has exactly one key', () => {
   assert.deepEqual(Object.keys(RUNTIME_FIELDS).sort(), [...RUNTIME_KEYS].sort());
 });
 
-const numbers = RUNTIME_KEYS.filter((key) => key !== 'overload_policy');
+const numbers = RUNTIME_KEYS.filter((key) => key !== 'overload_policy' && key !== 'on_backend_down');
 const values = fc.dictionary(fc.constantFrom(...numbers), fc.nat()).map((entries): Partial<RuntimeValues> => entries);
 
 test('the overlay keeps the profile for every key that no block sets, and the last block wins for the others', () => {

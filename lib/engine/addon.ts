@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 12;
+const PROTOCOL = 13;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -42,7 +42,7 @@ export interface NativeEngine extends Pick<
   release(connection: number, descriptors: Int32Array): Uint8Array | number;
   /** The connection, or −1 − which of HANDOVER_REFUSALS. */
   adopt(record: Uint8Array, descriptors: Int32Array, listener: number | undefined, target: number | undefined): number;
-  /** `whose`: 0 a listener's, 1 a service's, 2 a target's. */
+  /** `whose`: 0 a listener's, 1 a service's, 2 a target's, 3 the one with this id. */
   cut(whose: number, id: number): number;
 }
 

@@ -151,8 +151,12 @@ export interface BoundHandle {
 /** What the engine had to give up because this machine ran short, by errno name: `accept EMFILE` → count. */
 export type Exhaustion = Readonly<Record<string, number>>;
 
-/** Connections: those that came over a listener, or those that lead to a target, or to one of a service's. */
-export type Whose = { readonly listener: number } | { readonly service: number } | { readonly target: number };
+/** Connections: those that came over a listener, or those that lead to a target, or to one of a service's; or these. */
+export type Whose =
+  | { readonly listener: number }
+  | { readonly service: number }
+  | { readonly target: number }
+  | { readonly connections: readonly number[] };
 
 export interface Engine {
   readonly name: 'native' | 'js';

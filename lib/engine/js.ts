@@ -152,7 +152,12 @@ class JsEngine implements Engine, Core {
   }
 
   cut(whose: Whose): number {
-    return this.#cut(this.#connections.filter((connection) => connection !== undefined && belongs(connection, whose)));
+    const among = 'connections' in whose ? this.#these(whose.connections) : this.#connections;
+    return this.#cut(among.filter((connection) => connection !== undefined && belongs(connection, whose)));
+  }
+
+  #these(ids: readonly number[]): (Connection | undefined)[] {
+    return Array.from(new Set(ids), (id) => this.#connections[id]);
   }
 
   /** The kernel is asked about all of them at once. */
@@ -183,6 +188,7 @@ class JsEngine implements Engine, Core {
 }
 
 function belongs({ listener, target }: Connection, whose: Whose): boolean {
+  if ('connections' in whose) return true;
   if ('listener' in whose) return listener.id === whose.listener;
   return 'service' in whose ? target.service.id === whose.service : target.id === whose.target;
 }

@@ -77,6 +77,7 @@ function refusal(code: number): { ok: false; why: HandoverRefusal } {
 
 function cut(native: NativeEngine, whose: Whose): number {
   if ('listener' in whose) return native.cut(0, whose.listener);
+  if ('connections' in whose) return whose.connections.reduce((sum, id) => sum + native.cut(3, id), 0);
   return 'service' in whose ? native.cut(1, whose.service) : native.cut(2, whose.target);
 }
 

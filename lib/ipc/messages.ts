@@ -24,8 +24,8 @@ export type ToWorker =
   /** Another worker has none left: give back all idle permits of `pool`, answer `returned` even when there are none, and be thrifty. */
   | { readonly kind: 'recall'; readonly pool: number }
   | { readonly kind: 'report'; readonly id: number }
-  /** Cut what leads to this endpoint, also while draining. */
-  | { readonly kind: 'reset'; readonly endpoint: number }
+  /** Cut what leads to this endpoint, also while draining; one that is down: what is connected to it. */
+  | { readonly kind: 'reset'; readonly endpoint: number; readonly why: 'operator' | 'backend_down' }
   /**
    * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs for a stop, its reloadDrainMs
    * for a reload, 0: cut at once), send `drained`, exit. May come again; lib/drain.ts says which time counts then. `why` is

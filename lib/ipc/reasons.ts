@@ -16,6 +16,7 @@ export const REASONS = [
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
   'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
+  'backend_down', // cut because the backend went down, with on_backend_down reset
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -30,6 +31,7 @@ export const BACKEND_REASONS = [
   'drain',
   'stopped',
   'operator',
+  'backend_down',
 ] as const satisfies readonly Reason[];
 
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
@@ -42,10 +44,14 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'drain',
   'stopped',
   'operator',
+  'backend_down',
 ]);
 
 /** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
-export type Cause = Extract<Reason, 'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator'>;
+export type Cause = Extract<
+  Reason,
+  'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator' | 'backend_down'
+>;
 
 /** `cause` is what the policy knows of a refusal or a cut. */
 export function reasonOf(end: EndCode, cause: Cause): Reason {

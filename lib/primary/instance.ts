@@ -13,6 +13,7 @@ import { createGenerations } from './reload/generations.ts';
 import { createListening } from './listen/listening.ts';
 import { generationsOf } from './generation.ts';
 import { createLive } from './live/live.ts';
+import { resetDown as resetBackendDown } from './live/reset.ts';
 import { effectivePlan, settle } from './live/overrides.ts';
 import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
@@ -77,16 +78,15 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     planOf: (number) => generations.planOf(number) ?? null,
     workers: () => fleet.all(),
   });
-  route.connect({ generations, registry, services, permits, statistics, publisher, forget, forgetBackends });
+  const resets = { log: log.for('backends'), registry, statistics, fleet };
+  const resetDown = (service: string, address: string): void => void resetBackendDown(resets, service, address);
+  route.connect({ generations, registry, services, permits, statistics, publisher, forget, forgetBackends, resetDown });
 
   const generationOf = generationsOf({ registry, permits, statistics, publisher });
   const live = createLive(settled.kept, {
-    log: log.for('backends'),
+    ...resets,
     store: kept.store,
-    registry,
     services,
-    statistics,
-    fleet,
     publisher,
     instance: state,
     serve(filePlan, plan) {

@@ -47,6 +47,7 @@ function scene() {
     },
     forget: hear('forget'),
     forgetBackends: hear('forget backends'),
+    resetDown: hear('reset down'),
   };
   const route = createRoute(rootLog);
   const worker = processStandIn(1);

@@ -32,6 +32,8 @@ export interface Audience {
   readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
+  /** Connections to a backend that is down are to end. */
+  resetDown(service: string, address: string): void;
   /** Connections of a draining worker ended, maybe the last ones of a backend. */
   forgetBackends(): void;
   /** A worker or an endpoint of one came to its end, maybe the last that used a plan, an id or a backend. */
@@ -48,6 +50,8 @@ export function createRoute(log: RootLog): Route {
     switch (event.kind) {
       case 'endpoints_changed':
         return publisher.changed();
+      case 'backend_down':
+        return to.resetDown(event.service, event.address);
       case 'worker_forked':
         return statistics.join(event.worker);
       case 'worker_ready':

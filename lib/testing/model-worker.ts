@@ -10,6 +10,7 @@ import { createAdmission } from '../worker/admission/admission.ts';
 import { createWaiting } from '../worker/admission/waiting.ts';
 import { createLoads } from '../worker/balance/loads.ts';
 import { createEndpoints } from '../worker/balance/endpoints.ts';
+import { createConnections } from '../worker/connections.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
 import { createRouting } from '../worker/routing.ts';
@@ -83,6 +84,7 @@ export function createModelWorker(id: number, send: Send) {
   const policy = createPolicy({
     logConnections: ASSIGNMENT.logConnections,
     routing,
+    connections: createConnections(),
     endpoints: createEndpoints(ASSIGNMENT.services, id),
     loads: createLoads(null),
     admission,

@@ -1,11 +1,12 @@
 // What the policy remembers of each connection, in flat arrays by the engine's connection id: ids are small and reused,
-// so nothing is allocated for a connection unless a connect fails. Owner of these arrays: the policy.
+// so nothing is allocated for a connection unless a connect fails. Written by the policy only.
 
 import type { ConnectFailure } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import { grown } from '../grown.ts';
 
 const INITIAL = 1024;
+const NONE = -1;
 
 export interface Connections {
   /** The service that it gets. */
@@ -22,6 +23,8 @@ export interface Connections {
   readonly tried: (Map<number, ConnectFailure> | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
   readonly refusal: (Cause | undefined)[];
+  /** Those that this endpoint serves. */
+  connectedTo(endpoint: number): number[];
   /** Makes room for id `connection`. */
   reserve(connection: number): void;
 }
@@ -29,13 +32,20 @@ export interface Connections {
 export function createConnections(): Connections {
   const connections: Connections = {
     service: new Int32Array(INITIAL),
-    endpoint: new Int32Array(INITIAL),
+    endpoint: new Int32Array(INITIAL).fill(NONE),
     acceptedAt: new Float64Array(INITIAL),
     startedAt: new Float64Array(INITIAL),
     connectedAt: new Float64Array(INITIAL),
     attemptAt: new Float64Array(INITIAL),
     tried: [],
     refusal: [],
+    connectedTo(endpoint) {
+      const found: number[] = [];
+      connections.endpoint.forEach((other, connection) => {
+        if (other === endpoint && connections.connectedAt[connection] !== 0) found.push(connection);
+      });
+      return found;
+    },
     reserve(connection) {
       if (connection < connections.service.length) return;
       connections.service = grown(connections.service, connection);

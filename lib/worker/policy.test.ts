@@ -6,6 +6,7 @@ import type { Admission } from './admission/admission.ts';
 import { createWaiting } from './admission/waiting.ts';
 import { createLoads } from './balance/loads.ts';
 import { createEndpoints } from './balance/endpoints.ts';
+import { createConnections } from './connections.ts';
 import { createPolicy } from './policy.ts';
 import type { Ended } from './report/record-buffer.ts';
 import { createRouting } from './routing.ts';
@@ -28,6 +29,7 @@ function scene() {
   const policy = createPolicy({
     logConnections: 'all',
     routing,
+    connections: createConnections(),
     endpoints: createEndpoints([assignedService(0)], 1),
     loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,

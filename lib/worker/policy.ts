@@ -17,7 +17,7 @@ import type { Ask, Tried } from './balance/balancer.ts';
 import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
 import type { Endpoints, Moved, Service } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
-import { createConnections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { createEnding } from './ending.ts';
 import type { Counters } from './report/count.ts';
 import { createCount } from './report/count.ts';
@@ -52,6 +52,7 @@ export interface WorkerPolicy extends Policy {
 export interface PolicyParts {
   readonly logConnections: LogConnections;
   readonly routing: Routing;
+  readonly connections: Connections;
   readonly endpoints: Endpoints;
   readonly loads: Loads;
   readonly admission: Admission;
@@ -63,14 +64,13 @@ export interface PolicyParts {
 }
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { routing, endpoints, loads, admission, reporter } = parts;
+  const { routing, connections, endpoints, loads, admission, reporter } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const count = createCount();
-  const connections = createConnections();
   const evidence = createEvidence();
   const early = createEarlyFailures();
-  const ended = createEnding({ ...parts, count, connections, early, evidence });
+  const ended = createEnding({ ...parts, count, early, evidence });
   const queue = createQueue({
     ...parts.queue,
     place,

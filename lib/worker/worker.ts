@@ -2,11 +2,12 @@
 // what the primary's messages do to them.
 
 import { WAIT } from '../engine/engine.ts';
-import type { BoundHandle, CreateEngine, Exhaustion } from '../engine/engine.ts';
+import type { BoundHandle, CreateEngine, Exhaustion, Whose } from '../engine/engine.ts';
 import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
+import type { Cause } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { unreachable } from '../unreachable.ts';
 import { createAdmission } from './admission/admission.ts';
@@ -14,6 +15,7 @@ import { createWaiting } from './admission/waiting.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createLoads } from './balance/loads.ts';
+import { createConnections } from './connections.ts';
 import { createDraining } from './draining.ts';
 import { createPolicy } from './policy.ts';
 import type { Records } from './report/records.ts';
@@ -40,6 +42,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const { services, logConnections } = assignment;
   const reporter = createReporter();
   const routing = createRouting();
+  const connections = createConnections();
   const waiting = createWaiting(services, board);
   const admission = createAdmission(assignment, waiting, (connection, admitted) => {
     settled(connection, policy.decide(connection, admitted));
@@ -47,6 +50,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const policy = createPolicy({
     logConnections,
     routing,
+    connections,
     endpoints: createEndpoints(services, id),
     loads: createLoads(board),
     admission,
@@ -112,10 +116,15 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     draining.told(services, timeoutMs, why);
   }
 
-  function reset(endpoint: number): void {
-    const before = policy.cutFor('operator');
-    engine.cut({ target: endpoint });
+  function cut(whose: Whose, why: Cause): void {
+    const before = policy.cutFor(why);
+    engine.cut(whose);
     policy.cutFor(before);
+  }
+
+  /** Whoever is only on the way to a backend that is down may get another one. */
+  function reset(endpoint: number, why: 'operator' | 'backend_down'): void {
+    cut(why === 'operator' ? { target: endpoint } : { connections: connections.connectedTo(endpoint) }, why);
   }
 
   /** Some connections stay for long: what was needed for new ones is given back. */
@@ -155,7 +164,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
         case 'report':
           return reports.answer(message.id);
         case 'reset':
-          return reset(message.endpoint);
+          return reset(message.endpoint, message.why);
         case 'drain':
           return drain(message.timeoutMs, message.why);
         default:

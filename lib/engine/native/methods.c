@@ -80,7 +80,7 @@ static void stop_accepting_all(struct engine *engine) {
 }
 
 /** Of what connections are cut: the order is native.ts's. */
-enum whose { OF_LISTENER, OF_SERVICE, OF_TARGET, OF_ENGINE };
+enum whose { OF_LISTENER, OF_SERVICE, OF_TARGET, ONE, OF_ENGINE };
 
 static bool belongs(const struct connection *c, enum whose whose, int64_t id) {
   const struct engine *engine = c->listener->engine;
@@ -91,6 +91,8 @@ static bool belongs(const struct connection *c, enum whose whose, int64_t id) {
     return c->target >= 0 && engine->targets[c->target].service == id;
   case OF_TARGET:
     return c->target >= 0 && c->target == id;
+  case ONE:
+    return c->index == id;
   case OF_ENGINE:
     return true;
   }
@@ -100,9 +102,14 @@ static bool belongs(const struct connection *c, enum whose whose, int64_t id) {
 /** Cuts connections and counts them. Some may end by themselves just now: those are not counted. */
 static uint32_t cut_connections(struct engine *engine, enum whose whose, int64_t id) {
   struct loop *loop = engine->loop;
-  uint32_t count = 0;
+  uint32_t count = 0, first = 0, limit = slot_limit(loop);
   // The policy must not call back, so no connection can appear meanwhile; slabs may go away as they empty.
-  for (uint32_t i = 0; i < slot_limit(loop); i++) {
+  if (whose == ONE) {
+    if (id < 0 || id >= limit) return 0;
+    first = (uint32_t)id;
+    limit = first + 1;
+  }
+  for (uint32_t i = first; i < limit && i < slot_limit(loop); i++) {
     struct connection *c = slot_find(loop, i);
     if (c == NULL || c->listener->engine != engine || !belongs(c, whose, id)) continue;
     js_make_room(engine);
@@ -129,7 +136,7 @@ static napi_value cut(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   struct engine *engine = enter(env, info, 2, argv, false);
   int64_t whose, id;
-  if (engine == NULL || !integer(env, argv[0], OF_LISTENER, OF_TARGET, "whose", &whose) ||
+  if (engine == NULL || !integer(env, argv[0], OF_LISTENER, ONE, "whose", &whose) ||
       !integer(env, argv[1], INT32_MIN, INT32_MAX, "id", &id)) {
     return NULL;
   }

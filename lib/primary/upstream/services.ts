@@ -60,10 +60,11 @@ const SETTLE_POLL_MS = 5;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What workers are to be told has changed. */
-export interface ServicesEvent {
-  readonly kind: 'endpoints_changed';
-}
+export type ServicesEvent =
+  /** Workers are to be told. */
+  | { readonly kind: 'endpoints_changed' }
+  /** And its connections are not to go on. */
+  | { readonly kind: 'backend_down'; readonly service: string; readonly address: string };
 
 export function createServices(log: Log, emit: (event: ServicesEvent) => void): Services {
   const services = new Map<string, Mutable<Service>>();
@@ -98,6 +99,10 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     for (const transition of transitions) logTransition(log, service.plan.name, transition);
     if (transitions.length > 0) protectCount(service);
     if (routed) workersDiffer();
+    if (service.plan.runtime.onBackendDown === 'keep') return;
+    for (const { to, address } of transitions) {
+      if (to === 'down') emit({ kind: 'backend_down', service: service.plan.name, address });
+    }
   }
 
   /** Tells the protection how many backends there are and how many are up. */

@@ -184,6 +184,26 @@ export function stopTests(create: CreateEngine): void {
     assert.equal(await kept.send('.').bytes(2), '..');
   });
 
+  test('cut() ends the connections that it is given, once, and passes over what is none', async (t) => {
+    const it = rig(t, create);
+    const { port } = await backend(t, echo);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const at = it.listen();
+    const peers = await Promise.all(Array.from({ length: 4 }, async () => client(t, at)));
+    await Promise.all(peers.map(async (peer) => peer.send('.').bytes(1)));
+    const [first = -1, second = -1] = it.open;
+    assert.equal(it.engine.cut({ connections: [] }), 0);
+    assert.equal(it.engine.cut({ connections: [first, 70_000, second, -1, first] }), 2);
+    assert.deepEqual(
+      it.ended.map(({ connection, end }) => [connection, end]),
+      [
+        [first, 'cut'],
+        [second, 'cut'],
+      ],
+    );
+    assert.equal(it.engine.active, 2);
+  });
+
   test('cut() takes connections that have just passed an end on', async (t) => {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
