@@ -21,6 +21,7 @@ export const RUNTIME_FIELDS = {
   protection_stable_success_threshold: 'protectionStable',
   max_concurrent_connections: 'maxConnections',
   connection_idle_timeout_ms: 'idleMs',
+  connection_max_age_ms: 'maxAgeMs',
   tcp_keepalive_ms: 'keepaliveMs',
   half_closed_timeout_ms: 'halfClosedMs',
   on_backend_down: 'onBackendDown',

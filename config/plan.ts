@@ -34,6 +34,8 @@ export interface Runtime {
   readonly protectionStable: number;
   readonly maxConnections: number;
   readonly idleMs: number;
+  /** From when it was connected, give or take a tenth; 0: no matter how old. */
+  readonly maxAgeMs: number;
   /** Silence before TCP's first keepalive probe, on both sides; 0: none are sent. */
   readonly keepaliveMs: number;
   /** How long a silent client is kept after its backend has ended its direction. */

@@ -127,6 +127,13 @@ export const RuntimeSchema = Type.Object(
       'a connection on which nothing moves in either direction for this long is closed',
       '양방향으로 이 시간 동안 아무것도 움직이지 않으면 연결을 닫음',
     ),
+    connection_max_age_ms: tuned(
+      0,
+      7 * 24 * HOUR,
+      [0, 0, 0],
+      'a connection that is older than this, give or take a tenth, is closed, so that load spreads again; 0: never',
+      '연결이 이보다 오래되면(±10분의 1) 닫아 부하가 다시 퍼지게 함; 0이면 끔',
+    ),
     tcp_keepalive_ms: tuned(
       0,
       7 * HOUR,

@@ -97,10 +97,26 @@ forEachEngine('a backend that ends first, and one that resets', async (t, engine
   assert.equal((await broken.record('backend_reset'))['backend'], broken.address);
 });
 
-forEachEngine('idle, drain and stop', async (t, engine) => {
+forEachEngine('idle, too old, drain and stop', async (t, engine) => {
   const idle = await scene(t, engine, echo, { connection_idle_timeout_ms: 200, drain_timeout_ms: 100 });
   await idle.connected();
   assert.deepEqual([(await idle.record('idle'))['bytes_in'], (await idle.record('idle'))['bytes_out']], [1, 1]);
+
+  const runtime = { connection_max_age_ms: 2000, health_check_interval_ms: 60_000 };
+  const backends = (await idle.bal.status()).backends.map(({ address }) => Number(address.split(':')[1]));
+  const aging = configFor(
+    idle.port,
+    backends.map((port) => ({ host: '127.0.0.1', port })),
+    { workers: 1, log_connections: 'all', runtime },
+  );
+  idle.bal.configure(aging);
+  assert.equal((await idle.bal.graceful()).code, 0);
+  const aged = await idle.connected();
+  idle.bal.configure({ ...aging, log_level: 'debug' });
+  assert.equal((await idle.bal.graceful()).code, 0, 'it is in an old worker now');
+  assert.equal((await aged.over).how, 'fin');
+  const old = await idle.record('max_age');
+  assert.ok(Number(old['duration_ms']) >= 1800, JSON.stringify(old));
 
   const draining = await scene(t, engine, echo, { reload_drain_timeout_ms: 100 });
   await draining.connected();

@@ -17,6 +17,7 @@ export const REASONS = [
   'stopped', // cut when bal was stopped
   'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
   'backend_down', // cut because the backend went down, with on_backend_down reset
+  'max_age', // older than connection_max_age_ms
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
@@ -32,6 +33,7 @@ export const BACKEND_REASONS = [
   'stopped',
   'operator',
   'backend_down',
+  'max_age',
 ] as const satisfies readonly Reason[];
 
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
@@ -45,12 +47,13 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'stopped',
   'operator',
   'backend_down',
+  'max_age',
 ]);
 
 /** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
 export type Cause = Extract<
   Reason,
-  'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator' | 'backend_down'
+  'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator' | 'backend_down' | 'max_age'
 >;
 
 /** `cause` is what the policy knows of a refusal or a cut. */

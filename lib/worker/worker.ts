@@ -12,6 +12,7 @@ import type { Snapshot } from '../ipc/snapshot.ts';
 import { unreachable } from '../unreachable.ts';
 import { createAdmission } from './admission/admission.ts';
 import { createWaiting } from './admission/waiting.ts';
+import { watchAges } from './ages.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createLoads } from './balance/loads.ts';
@@ -74,6 +75,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     },
     forget: (endpoints) => policy.forget(endpoints),
   });
+  const ages = watchAges(services, connections, (old) => cut({ connections: old }, 'max_age'));
   const draining = createDraining(engine, routing, finish, rest);
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
@@ -137,6 +139,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
 
   function finish(cut: number): void {
     finished = true;
+    ages.close();
     shortages.close();
     reporter.close();
     reports.close();

@@ -1,0 +1,60 @@
+// When connections have become too old for their service (runtime.connection_max_age_ms), so that load spreads again over
+// backends that came back. Owner of the timer that looks; there is none where no service has such an age. Nothing is kept
+// for a connection: how old one may become follows from its id and when it was connected, so that those that came
+// together do not go together. Looking at 100,000 takes 1 ms.
+
+import type { ServiceAssignment } from '../ipc/assignment.ts';
+import type { Connections } from './connections.ts';
+
+/** Of the age, in which way ever. */
+const SPREAD = 0.1;
+/** How often it is looked, at most and at least; in between, 50 times in the shortest age. */
+const LOOK_MS = { most: 100, least: 1000 };
+const LOOKS = 50;
+
+export interface Ages {
+  close(): void;
+}
+
+/** `tooOld` is called with those whose time is over, from a timer, when there are some. */
+export function watchAges(
+  services: readonly ServiceAssignment[],
+  connections: Connections,
+  tooOld: (ids: readonly number[]) => void,
+): Ages {
+  /** By service. */
+  const ages: number[] = [];
+  for (const { id, runtime } of services) ages[id] = runtime.maxAgeMs;
+  const limited = ages.filter((age) => age > 0);
+  if (limited.length === 0) return { close: () => undefined };
+  const period = Math.min(LOOK_MS.least, Math.max(LOOK_MS.most, Math.min(...limited) / LOOKS));
+  const timer = setInterval(() => {
+    const found = olderThan(ages, connections, performance.now());
+    if (found.length > 0) tooOld(found);
+  }, period);
+  timer.unref();
+  return { close: () => clearInterval(timer) };
+}
+
+/** Those that are connected for longer than their service's age in `ages`, give or take a tenth of it. */
+export function olderThan(ages: readonly number[], connections: Connections, now: number): number[] {
+  const { service, endpoint, connectedAt } = connections;
+  const found: number[] = [];
+  for (let id = 0; id < endpoint.length; id++) {
+    const at = connectedAt[id] ?? 0;
+    if (at === 0 || (endpoint[id] ?? -1) < 0) continue;
+    const age = ages[service[id] ?? -1] ?? 0;
+    const ran = now - at;
+    if (age === 0 || ran < age * (1 - SPREAD)) continue;
+    if (ran >= age * (1 - SPREAD + 2 * SPREAD * chance(id, at))) found.push(id);
+  }
+  return found;
+}
+
+/** 0 to 1, always the same for a connection. */
+function chance(id: number, connectedAt: number): number {
+  let bits = Math.imul(id + 1, 0x9e3779b1) ^ Math.imul(Math.trunc(connectedAt * 1000), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x7feb352d);
+  bits = Math.imul(bits ^ (bits >>> 15), 0x846ca68b);
+  return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
+}
