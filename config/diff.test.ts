@@ -21,9 +21,9 @@ test('a plan does not differ from itself', () => {
 });
 
 test('a weight and a backup are told with their backend, what is as usual is not', () => {
-  const next = 'backends: [{host: a, port: 1, weight: 3}, {host: b, port: 1, backup: true}]\n';
+  const next = 'backends: [{host: a, port: 1, weight: 3}, {host: b, port: 1, backup: true, send_proxy_protocol: v1}]\n';
   assert.deepEqual(planDifference(planOf(BASE), planOf(next)).changed, [
-    { what: 'default.backends', from: 'a:1', to: 'a:1 weight 3, b:1 backup' },
+    { what: 'default.backends', from: 'a:1', to: 'a:1 weight 3, b:1 backup send_proxy_protocol v1' },
   ]);
 });
 
@@ -37,6 +37,7 @@ test('every key that a file can change is told by its name', () => {
     ['bind_address: "::1"', 'default.bind_address', '0.0.0.0', '::1'],
     ['health_check: {type: none}', 'default.health_check.type', 'tcp', 'none'],
     ['method: least_connections', 'default.method', 'round_robin', 'least_connections'],
+    ['send_proxy_protocol: v2', 'default.send_proxy_protocol', 'none', 'v2'],
     ['runtime: {tcp_backlog: 7}', 'default.runtime.tcp_backlog', '4096', '7'],
     ['runtime: {max_concurrent_connections: 7}', 'max_concurrent_connections', '4000', '7'],
   ] as const) {

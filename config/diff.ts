@@ -51,6 +51,7 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.bind_address`, from.bindAddress, to.bindAddress),
     ...change(`${name}.port`, from.port, to.port),
     ...change(`${name}.method`, from.method, to.method),
+    ...change(`${name}.send_proxy_protocol`, from.sendProxy, to.sendProxy),
     ...change(`${name}.backends`, backends(from), backends(to)),
     ...healthCheck(from, to),
     ...runtime(from, to),
@@ -85,9 +86,10 @@ function backends(service: ServicePlan): string {
   return service.backends.map(backendText).join(', ');
 }
 
-export function backendText({ address, weight, backup, maxConnections }: BackendPlan): string {
+export function backendText({ address, weight, backup, maxConnections, sendProxy }: BackendPlan): string {
   const share = `${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
-  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}`;
+  const proxy = sendProxy === null ? '' : ` send_proxy_protocol ${sendProxy}`;
+  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}${proxy}`;
 }
 
 function summary(service: ServicePlan | undefined): string | null {

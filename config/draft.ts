@@ -3,7 +3,7 @@
 import { healthCheckDraft, type HealthCheckDraft } from './health-check-draft.ts';
 import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
-import type { EngineChoice, LogConnections, LogLevel, Method } from './plan.ts';
+import type { EngineChoice, LogConnections, LogLevel, Method, SendProxy } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
 import { DEFAULTS, type ConfigFile } from './schema.ts';
 import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
@@ -16,6 +16,8 @@ export interface BackendDraft {
   readonly weight: Setting<number>;
   readonly backup: Setting<boolean>;
   readonly maxConnections: Setting<number>;
+  /** Counts where it is written. */
+  readonly sendProxy: Setting<SendProxy>;
   /** The host in its one spelling (host.ts). */
   readonly canonical: string;
   /** Both host and port are. */
@@ -32,6 +34,7 @@ export interface ServiceDraft {
   /** The bind address in its one spelling. */
   readonly canonical: string;
   readonly method: Setting<Method>;
+  readonly sendProxy: Setting<SendProxy>;
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
   readonly backendsSound: boolean;
@@ -71,7 +74,7 @@ export interface Written {
 }
 
 type ServiceBlock = Pruned<
-  Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'backends' | 'health_check' | 'runtime'>
+  Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'send_proxy_protocol' | 'backends' | 'health_check' | 'runtime'>
 >;
 
 type BackendBlock = Pruned<NonNullable<ConfigFile['backends']>[number]>;
@@ -135,6 +138,7 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     bindAddress: { ...bind, value: withoutBrackets(bind.value) },
     canonical: canonicalHost(bind.value),
     method: settle('method', blocks, DEFAULTS.method, 'default'),
+    sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
     backends,
     backendsSound: list.sound,
     healthCheck: healthCheckOf(blocks, written),
@@ -161,6 +165,7 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
     weight: settle('weight', blocks, DEFAULTS['backends.weight'], 'default'),
     backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
     maxConnections: settle('max_connections', blocks, DEFAULTS['backends.max_connections'], 'default'),
+    sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
     canonical: canonicalHost(host.value),
     sound: hasHost && hasPort,
   };

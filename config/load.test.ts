@@ -8,6 +8,7 @@ import * as fc from 'fast-check';
 import { mutant } from '../lib/testing/mutant.ts';
 import { ROOT } from '../lib/testing/root.ts';
 import { loadConfig, parseConfig, type Loaded } from './load.ts';
+import { plainBackend, sendProxyOf } from './plan.ts';
 import { formatProblem } from './problem.ts';
 import { decode } from './read.ts';
 import { anyText } from '../lib/testing/any-text.ts';
@@ -27,9 +28,7 @@ test('the minimal configuration is complete', () => {
   assert.equal(plan.services.length, 1);
   const [service] = plan.services;
   assert.deepEqual([service?.name, service?.bindAddress, service?.port], ['default', '0.0.0.0', 9295]);
-  assert.deepEqual(service?.backends, [
-    { host: '127.0.0.1', port: 9000, address: '127.0.0.1:9000', weight: 1, backup: false, maxConnections: 0 },
-  ]);
+  assert.deepEqual(service?.backends, [plainBackend('127.0.0.1', 9000)]);
   assert.deepEqual([service.runtime.maxConnections, service.ownLimit], [4000, null]);
 });
 
@@ -67,6 +66,7 @@ test('with errors, the values that could be told are listed, and no profile for 
       'engine=auto',
       'bind_address=0.0.0.0',
       'method=round_robin',
+      'send_proxy_protocol=none',
       'health_check.type=tcp',
       'runtime.tcp_backlog=5',
     ],
@@ -92,12 +92,37 @@ test('a service takes from the top level what it does not have, and keeps the or
   const [zebra, ten, ...more] = plan?.services ?? [];
   assert.deepEqual(more, []);
   assert.deepEqual([zebra?.name, zebra?.port, zebra?.method], ['zebra', 20, 'least_connections']);
-  assert.deepEqual(zebra?.backends, [
-    { host: '::1', port: 1, address: '[::1]:1', weight: 1, backup: false, maxConnections: 0 },
-  ]);
+  assert.deepEqual(zebra?.backends, [plainBackend('::1', 1)]);
   assert.deepEqual([zebra.runtime.drainMs, zebra.runtime.backlog, zebra.runtime.healthIntervalMs], [1, 2, 500]);
   assert.deepEqual([ten?.name, ten?.port, ten?.method], ['10', 10, 'round_robin']);
   assert.deepEqual([ten?.runtime.drainMs, ten?.runtime.backlog, ten?.runtime.healthIntervalMs], [1, 3, 700]);
+});
+
+test("what backends are told of their clients is the service's word, unless they have one of their own", () => {
+  const backends = '[{host: a, port: 1}, {host: b, port: 1, send_proxy_protocol: none}]';
+  const { plan, effective } = parseConfig(
+    `send_proxy_protocol: v1\nbackends: ${backends}\nservices:\n  x: {port: 1}\n  y: {port: 2, send_proxy_protocol: v2}\n`,
+    'c.yaml',
+  );
+  assert.deepEqual(
+    plan?.services.map((service) => service.backends.map((backend) => sendProxyOf(service, backend))),
+    [
+      ['v1', 'none'],
+      ['v2', 'none'],
+    ],
+  );
+  assert.deepEqual(
+    effective.flatMap(({ path, value, origin }) => (path.endsWith('proxy_protocol') ? [[path, value, origin]] : [])),
+    [
+      ['services.x.send_proxy_protocol', 'v1', 'file:1'],
+      ['services.x.backends[1].send_proxy_protocol', 'none', 'file:2'],
+      ['services.y.send_proxy_protocol', 'v2', 'file:5'],
+      ['services.y.backends[1].send_proxy_protocol', 'none', 'file:2'],
+    ],
+  );
+  assert.deepEqual(errorsOf(`${MINIMAL}send_proxy_protocol: v3\n`), [
+    'config.yaml:5:1 send_proxy_protocol: expected one of none, v1, v2, got "v3"; did you mean "v1"?',
+  ]);
 });
 
 test("the instance's limit is the top level's or that of all backends together; a service's own is below it", () => {

@@ -34,6 +34,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     bindAddress: draft.bindAddress.value,
     port: draft.port.value,
     method: draft.method.value,
+    sendProxy: draft.sendProxy.value,
     backends: draft.backends.map(backendOf),
     healthCheck: healthCheckPlan(draft.healthCheck),
     runtime: toRuntime(draft.runtime),
@@ -41,7 +42,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
   };
 }
 
-function backendOf({ host, port, weight, backup, maxConnections }: BackendDraft): BackendPlan {
+function backendOf({ host, port, weight, backup, maxConnections, sendProxy }: BackendDraft): BackendPlan {
   return {
     host: host.value,
     port: port.value,
@@ -49,6 +50,7 @@ function backendOf({ host, port, weight, backup, maxConnections }: BackendDraft)
     weight: weight.value,
     backup: backup.value,
     maxConnections: maxConnections.value,
+    sendProxy: sendProxy.path === null ? null : sendProxy.value,
   };
 }
 
@@ -64,17 +66,22 @@ export function effectiveOf(draft: Draft): Effective[] {
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
-  for (const { path, port, bindAddress, method, backends, backendsSound, healthCheck, runtime } of draft.services) {
-    add([...path, 'bind_address'], bindAddress);
-    add([...path, 'port'], port);
-    add([...path, 'method'], method);
+  for (const service of draft.services) {
+    const { path, backends, backendsSound, healthCheck, runtime } = service;
+    add([...path, 'bind_address'], service.bindAddress);
+    add([...path, 'port'], service.port);
+    add([...path, 'method'], service.method);
+    add([...path, 'send_proxy_protocol'], service.sendProxy);
     for (const [i, backend] of backends.entries()) {
       add([...path, 'backends', i, 'host'], backend.host);
       add([...path, 'backends', i, 'port'], backend.port);
-      if (backend.weight.path !== null) add([...path, 'backends', i, 'weight'], backend.weight);
-      if (backend.backup.path !== null) add([...path, 'backends', i, 'backup'], backend.backup);
-      if (backend.maxConnections.path !== null) {
-        add([...path, 'backends', i, 'max_connections'], backend.maxConnections);
+      for (const [key, setting] of [
+        ['weight', backend.weight],
+        ['backup', backend.backup],
+        ['max_connections', backend.maxConnections],
+        ['send_proxy_protocol', backend.sendProxy],
+      ] as const) {
+        if (setting.path !== null) add([...path, 'backends', i, key], setting);
       }
     }
     for (const [key, value] of healthCheckSettings(healthCheck)) add([...path, 'health_check', key], value);

@@ -6,6 +6,8 @@ export type Method = 'round_robin' | 'least_connections' | 'random' | 'source_ha
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Which ended connections are written to the log, one record each. */
 export type LogConnections = 'none' | 'failed' | 'all';
+/** The version of the PROXY protocol in which a backend is told who its client is. */
+export type SendProxy = 'none' | 'v1' | 'v2';
 export type EngineChoice = 'auto' | 'native' | 'js';
 
 /** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
@@ -64,11 +66,21 @@ export interface BackendPlan {
   readonly backup: boolean;
   /** Connections that it may have, of all workers together; 0: any number. */
   readonly maxConnections: number;
+  /** Null: as its service. */
+  readonly sendProxy: SendProxy | null;
 }
 
 /** One of which nothing else is written. */
 export function plainBackend(host: string, port: number): BackendPlan {
-  return { host, port, address: addressOf(host, port), weight: 1, backup: false, maxConnections: 0 };
+  return { host, port, address: addressOf(host, port), weight: 1, backup: false, maxConnections: 0, sendProxy: null };
+}
+
+/** What counts for a backend of the service. */
+export function sendProxyOf(
+  service: Pick<ServicePlan, 'sendProxy'>,
+  backend: Pick<BackendPlan, 'sendProxy'>,
+): SendProxy {
+  return backend.sendProxy ?? service.sendProxy;
 }
 
 export interface ServicePlan {
@@ -77,6 +89,7 @@ export interface ServicePlan {
   readonly bindAddress: string;
   readonly port: number;
   readonly method: Method;
+  readonly sendProxy: SendProxy;
   readonly backends: readonly BackendPlan[];
   readonly healthCheck: HealthCheckPlan;
   readonly runtime: Runtime;

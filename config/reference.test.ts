@@ -33,6 +33,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].weight',
       'backends[].backup',
       'backends[].max_connections',
+      'backends[].send_proxy_protocol',
       ...HEALTH_CHECK_KEYS.map((key) => `health_check.${key}`),
       ...RUNTIME_KEYS,
     ];

@@ -21,10 +21,13 @@ export const DEFAULTS = {
   log_connections: 'failed',
   'backends.weight': 1,
   'backends.backup': false,
+  send_proxy_protocol: 'none',
   'backends.max_connections': 0,
 } as const;
 
 const port = { minimum: 1, maximum: 65_535 } as const;
+
+const SEND_PROXY_PROTOCOL = ['none', 'v1', 'v2'] as const;
 
 const BackendSchema = Type.Object(
   {
@@ -61,6 +64,12 @@ const BackendSchema = Type.Object(
         ),
       }),
     ),
+    send_proxy_protocol: Type.Optional(
+      Type.Enum([...SEND_PROXY_PROTOCOL], {
+        defaultText: { en: "the service's", ko: '서비스의 값' },
+        ...words('the same for this backend', '이 백엔드에 대한 같은 설정'),
+      }),
+    ),
   },
   CLOSED,
 );
@@ -83,6 +92,15 @@ const serviceKeys = {
       ...words(
         "how a backend is chosen, each by weight: in turn; the fewest connections; the better of two drawn; by the client's address, so that it gets the same one again",
         '백엔드 선택 방법(모두 가중치를 따름): 차례대로; 연결이 가장 적은 곳; 무작위로 뽑은 둘 중 나은 곳; 클라이언트 주소에 따라 늘 같은 곳',
+      ),
+    }),
+  ),
+  send_proxy_protocol: Type.Optional(
+    Type.Enum([...SEND_PROXY_PROTOCOL], {
+      default: DEFAULTS.send_proxy_protocol,
+      ...words(
+        "each backend is told the client's address before anything else, in this version of the PROXY protocol, which it has to be set up for; so do checks of the backend's own port",
+        '백엔드에 무엇보다 먼저 이 버전의 PROXY 프로토콜로 클라이언트 주소를 알림 (백엔드도 그렇게 설정해야 함); 백엔드 포트의 검사도 마찬가지',
       ),
     }),
   ),

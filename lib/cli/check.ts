@@ -67,9 +67,10 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
   else if (strict && warnings.length > 0) printDiagnosis(io, tooStrict(warnings.length));
 }
 
-function summaryOf({ name, bindAddress, port, method, backends, healthCheck }: ServicePlan): string {
+function summaryOf({ name, bindAddress, port, method, sendProxy, backends, healthCheck }: ServicePlan): string {
   const to = listed(backends.map(backendText));
-  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${checkText(healthCheck)})`;
+  const told = sendProxy === 'none' ? '' : `, send_proxy_protocol ${sendProxy}`;
+  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${told}${checkText(healthCheck)})`;
 }
 
 /** Nothing of a mere connect to the backend itself. */

@@ -67,6 +67,8 @@ export interface BackendStatus {
   readonly backup: boolean | null;
   /** 0: any number. */
   readonly max_connections: number | null;
+  /** `v1` or `v2`: it is told who its clients are. Null where it has left the configuration. */
+  readonly send_proxy_protocol: 'none' | 'v1' | 'v2' | null;
   /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as the file says. */
   readonly administrative: Administrative;
   readonly administrative_since: string | null;

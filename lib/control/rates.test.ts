@@ -20,6 +20,7 @@ function status(connections: number, bytes: number): Status {
     weight: 1,
     slow_start: null,
     max_connections: 0,
+    send_proxy_protocol: 'none' as const,
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

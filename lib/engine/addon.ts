@@ -7,12 +7,22 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 13;
+const PROTOCOL = 14;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
   Engine,
-  'bytes' | 'route' | 'unroute' | 'take' | 'decide' | 'stopAccepting' | 'clientAddress' | 'exhaustion' | 'close'
+  | 'bytes'
+  | 'route'
+  | 'unroute'
+  | 'take'
+  | 'setClient'
+  | 'decide'
+  | 'stopAccepting'
+  | 'clientAddress'
+  | 'localAddress'
+  | 'exhaustion'
+  | 'close'
 > {
   /** [end code or −1 for connected, connection] each. */
   readonly records: Int32Array;

@@ -8,7 +8,7 @@
 //
 //   accepted ─┬─► target ≥ 0 ──► (failed ──► target ≥ 0)* ──► connected ──► ended
 //             ├─► INSPECT ──► (inspected ──► MORE)* ──► inspected ──► target, WAIT or REFUSE     (as from `accepted`)
-//             ├─► WAIT … decide(connection, target or REFUSE)     (as from `accepted`)
+//             ├─► WAIT … decide(connection, target, REFUSE or INSPECT)     (as from `accepted`)
 //             └─► REFUSE ─────────────────────────────────────────────────► ended
 //
 // A connection belongs to its listener from the beginning, and to the service of the target that was named last from
@@ -29,7 +29,7 @@ import type { AdoptedFor, Adoption, Release, ReleasedConnection } from './handov
 export const REFUSE = -1;
 /** Instead of a target, from `accepted` and `inspected` only: hold the client, unread, until `decide` is called. */
 export const WAIT = -2;
-/** Instead of a target, from `accepted` only, of a listener that has `inspect`: show the client's first bytes. */
+/** Instead of a target, from `accepted` or as WAIT's answer, of a listener with `inspect`: show the first bytes. */
 export const INSPECT = -3;
 /** Instead of a target, from `inspected` only: show the first bytes again, when there are more. */
 export const MORE = -4;
@@ -66,7 +66,7 @@ export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /**
  * The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for
- * clientAddress() and, within `inspected`, take(); within `idle` anything.
+ * clientAddress(), localAddress() and, within `inspected`, take() and setClient(); within `idle` anything.
  */
 export interface Policy {
   /** A client was accepted on `listener`. Returns a target, REFUSE, WAIT or INSPECT. */
@@ -82,9 +82,11 @@ export interface Policy {
   /** The backend is connected; relaying begins. */
   connected(connection: number): void;
   /**
-   * Of a service that has `preamble`, right after `connected`: what the backend is sent before the client's first byte,
-   * and though the client never sends one. Not counted as relayed. Null: nothing. The connection is cut when it is
-   * longer than FIRST_BYTES_AT_MOST, for the backend would take the client's bytes for it.
+   * Of a service that has `preamble`: what the backend is sent before the client's first byte, and though the client
+   * never sends one. Asked for the target last named, when it can be sent: right after `connected`, or a moment
+   * earlier, and again for the next target, or when that was too early. The bytes are read before anything else is
+   * asked. Not counted as relayed. Null: nothing. The connection is cut when it is longer than FIRST_BYTES_AT_MOST, for
+   * the backend would take the client's bytes for it.
    */
   preamble?(connection: number): Uint8Array | null;
   /** Native engine only, see scoreboard.ts: another worker has called this one, once or more since the last time. */
@@ -107,8 +109,8 @@ export interface ListenerSettings {
   /** As of ServiceSettings, towards clients: the sockets of a listener's clients inherit it. */
   readonly keepaliveMs: number;
   /**
-   * How many of a client's first bytes the policy may be shown, at most FIRST_BYTES_AT_MOST, and how long after it was
-   * accepted it is asked a last time. Precision: early never, late by at most a second.
+   * How many of a client's first bytes the policy may be shown, at most FIRST_BYTES_AT_MOST, and how long after INSPECT
+   * it is asked a last time. Precision: early never, late by at most a second.
    */
   readonly inspect?: { readonly bytes: number; readonly ms: number };
 }
@@ -193,7 +195,12 @@ export interface Engine {
    * are not relayed and not counted. Throws when there are not so many.
    */
   take(connection: number, bytes: number): void;
-  /** Answers WAIT: a target or REFUSE. Must be called outside the policy's callbacks. */
+  /**
+   * Within `inspected`, of the connection that it is about: from now on clientAddress() says this, which is also handed
+   * over. For a proxy that says whom it stands for. Throws when `ip` is no literal.
+   */
+  setClient(connection: number, ip: string, port: number): void;
+  /** Answers WAIT: a target, REFUSE or INSPECT. Must be called outside the policy's callbacks. */
   decide(connection: number, target: number): void;
   /** Stops accepting on all listeners and closes this process's copies of their sockets; connections go on. */
   stopAccepting(): void;
@@ -219,6 +226,8 @@ export interface Engine {
   readonly active: number;
   /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;
+  /** Likewise, of the address that the client has connected to, while the connection lives: asked of the system. */
+  localAddress(connection: number): string;
   exhaustion(): Exhaustion;
   /** stopAccepting(), cut() all, free everything. The engine must not be used afterwards. */
   close(): void;

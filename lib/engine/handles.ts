@@ -93,6 +93,13 @@ export function peerOf(handle: TcpHandle): Partial<SocketAddress> {
   return out;
 }
 
+/** The own end; empty when it is gone. */
+export function localOf(handle: TcpHandle): Partial<SocketAddress> {
+  const out: Partial<SocketAddress> = {};
+  handle.getsockname(out);
+  return out;
+}
+
 /** `ip:port` or `[ip]:port`; '' when the peer was gone before it was asked. */
 export function peerText(out: Partial<SocketAddress>): string {
   if (out.address === undefined) return '';

@@ -1,6 +1,7 @@
 // The engine on node:net alone: runs wherever Node does, and serves where the native one was not built. Owns the
 // connections' ids and the two timers; a connection's own life is in js/connection.ts.
 
+import { isIP } from 'node:net';
 import type {
   BoundHandle,
   CreateEngine,
@@ -13,7 +14,7 @@ import type {
   Whose,
 } from './engine.ts';
 import { INSPECT, WAIT } from './engine.ts';
-import { peerText, systemError, tcpHandle } from './handles.ts';
+import { localOf, peerText, systemError, tcpHandle } from './handles.ts';
 import type { Adoption, Release } from './handover.ts';
 import { IdleEvent } from './idle-event.ts';
 import { Buffers } from './js/buffers.ts';
@@ -99,7 +100,9 @@ class JsEngine implements Engine, Core {
 
   decide(id: number, target: number): void {
     const connection = this.#connections[id];
-    if (connection?.stage === 'waiting') connection.decided(target);
+    if (connection?.stage !== 'waiting') return;
+    if (target === INSPECT) inspect(connection);
+    else connection.decided(target);
   }
 
   watch(connection: Connection): void {
@@ -143,6 +146,21 @@ class JsEngine implements Engine, Core {
   clientAddress(id: number): string {
     const connection = this.#connections[id];
     return connection === undefined ? '' : peerText(connection.peer);
+  }
+
+  localAddress(id: number): string {
+    const connection = this.#connections[id];
+    return connection === undefined ? '' : peerText(localOf(connection.handle));
+  }
+
+  setClient(id: number, ip: string, port: number): void {
+    const family = isIP(ip);
+    if (family === 0 || ip.includes('%')) throw new TypeError('Cannot use ip: it is not an IPv4 or IPv6 address');
+    const connection = this.#connections[id];
+    if (connection?.first?.isShown !== true) {
+      throw new Error("Cannot set the client's address: it is not being inspected");
+    }
+    connection.peer = { address: ip, port, family: `IPv${family}` };
   }
 
   stopAccepting(): void {

@@ -205,6 +205,8 @@ function over(addon: Addon, policy: Policy): Engine {
     },
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
+    localAddress: (connection) => native.localAddress(connection),
+    setClient: (connection, ip, port) => native.setClient(connection, ip, port),
     exhaustion: () => native.exhaustion(),
     release(connection) {
       const record = native.release(connection, descriptors);

@@ -9,6 +9,8 @@ export interface ServiceAssignment {
   readonly method: Method;
   /** Whole: a new key that workers need is there by itself. */
   readonly runtime: Runtime;
+  /** Some backends are told who their client is before its first byte. */
+  readonly preamble: boolean;
   /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
   readonly start: number;
   /** The service's own permit pool (see permits), or null when only the instance's pool 0 counts. */

@@ -1,6 +1,8 @@
 // What a worker is told of the endpoints, whenever something changes. The channel keeps the order and loses nothing, so the first
 // snapshot says all and each further one what is not as the one before it said: of 800 endpoints mostly one.
 
+import type { SendProxy } from '../../config/plan.ts';
+
 /** A lower tier is tried first; within one tier the service's method decides. */
 export const TIER_USABLE = 0; // up, or not checked yet
 export const TIER_COOLING = 2; // up, but a connect failed a moment ago
@@ -22,6 +24,8 @@ export interface EndpointSnapshot {
   readonly weight: number;
   /** Connections that it may have of all workers together; 0: any number. */
   readonly maxConnections: number;
+  /** How it is told who its client is. */
+  readonly sendProxy: SendProxy;
   /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
   readonly provenAt: number;
 }

@@ -47,6 +47,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     weight: 1,
     slow_start: null,
     max_connections: 0,
+    send_proxy_protocol: 'none' as const,
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

@@ -19,6 +19,7 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     weight: 1,
     slow_start: null,
     max_connections: 0,
+    send_proxy_protocol: 'none' as const,
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

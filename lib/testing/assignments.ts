@@ -19,6 +19,7 @@ export function assignedService(
     name: `service${id}`,
     method: 'round_robin',
     runtime: runtimeWith(runtime),
+    preamble: false,
     start: 0,
     pool: null,
     ...its,
@@ -40,6 +41,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     tier: 0,
     weight: 1,
     maxConnections: 0,
+    sendProxy: 'none',
     provenAt: 0,
     ...its,
   };

@@ -77,6 +77,7 @@ export function fakeStatus(reachable: number): Status {
       weight: 1,
       slow_start: null,
       max_connections: 0,
+      send_proxy_protocol: 'none',
       backup: false,
       administrative: 'ready',
       administrative_since: null,

@@ -102,6 +102,7 @@ export function createModelWorker(id: number, send: Send) {
       assert.ok(client !== undefined, 'the engine still knows the client while `ended` is called');
       return client;
     },
+    localAddress: () => assert.fail('no backend is told of its client'),
   });
 
   policy.use(snapshotFor(id));

@@ -9,6 +9,7 @@ import type { Cause, Reason } from '../ipc/reasons.ts';
 import { FAILED, reasonOf } from '../ipc/reasons.ts';
 import type { Endpoints } from './balance/endpoints.ts';
 import type { Connections } from './connections.ts';
+import type { Preambles } from './preamble.ts';
 import type { Count } from './report/count.ts';
 import type { FailedTry } from './report/record-buffer.ts';
 import { MAX_TRIED } from './report/record-buffer.ts';
@@ -26,6 +27,7 @@ interface EndingParts {
   readonly count: Count;
   readonly early: EarlyFailures;
   readonly evidence: Pick<Evidence, 'leaveAlone' | 'isLeftAlone'>;
+  readonly preambles: Pick<Preambles, 'nameOf'>;
   readonly reporter: Reporter;
   readonly records: Records;
   clientAddress(connection: number): string;
@@ -42,7 +44,7 @@ type Ended = (
 ) => void;
 
 export function createEnding(parts: EndingParts): Ended {
-  const { logConnections, connections, endpoints, count, early, evidence, reporter, records } = parts;
+  const { logConnections, connections, endpoints, count, early, evidence, preambles, reporter, records } = parts;
 
   /** As a record names them, which names only the first of very many. */
   function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
@@ -90,6 +92,7 @@ export function createEnding(parts: EndingParts): Ended {
       backend: endpoints.all[endpoint]?.name ?? null,
       attempts: (tried?.size ?? 0) + (endpoint === NONE ? 0 : 1),
       tried: tried === undefined ? null : failedTries(tried),
+      uniqueId: preambles.nameOf(connection),
       connectMs: connectedAt === 0 ? null : connectedAt - (connections.startedAt[connection] ?? connectedAt),
       durationMs,
       bytesIn,

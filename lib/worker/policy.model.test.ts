@@ -24,6 +24,7 @@ function planFor(limit: number, own: number): Plan {
     bindAddress: '127.0.0.1',
     port: 1,
     method: 'round_robin',
+    sendProxy: 'none',
     backends: [],
     healthCheck: { type: 'tcp', port: null },
     ownLimit,

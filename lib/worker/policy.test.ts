@@ -43,6 +43,7 @@ function scene() {
     },
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: () => '127.0.0.1:1',
+    localAddress: () => '127.0.0.1:2',
   });
   return { policy, records };
 }

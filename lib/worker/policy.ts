@@ -5,63 +5,23 @@
 // The binding of a module, not the global: that is looked up anew in every call.
 import { performance } from 'node:perf_hooks';
 
-import type { ConnectFailureCode, EndCode, Policy } from '../engine/engine.ts';
+import type { ConnectFailureCode, EndCode } from '../engine/engine.ts';
 import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
-import type { Snapshot } from '../ipc/snapshot.ts';
-import type { LogConnections } from '../../config/plan.ts';
-import type { Admission } from './admission/admission.ts';
-import type { QueueParts } from './admission/queue.ts';
 import { createQueue } from './admission/queue.ts';
 import type { Ask, Tried } from './balance/balancer.ts';
 import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
-import type { Endpoints, Moved, Service } from './balance/endpoints.ts';
-import type { Loads } from './balance/loads.ts';
-import type { Connections } from './connections.ts';
+import type { Service } from './balance/endpoints.ts';
 import { createEnding } from './ending.ts';
-import type { Counters } from './report/count.ts';
 import { createCount } from './report/count.ts';
 import { createEarlyFailures } from './report/early-failures.ts';
 import { createEvidence } from './report/evidence.ts';
-import type { Records } from './report/records.ts';
-import type { Reporter } from './report/reporter.ts';
-import type { Routing } from './routing.ts';
+import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
+import { createPreambles } from './preamble.ts';
 
 /** Beyond the first attempt, a client waits for further ones at most so many connect timeouts. */
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
-
-export interface WorkerPolicy extends Policy {
-  /** Returns what the engine has to be told, before anything is decided by it. */
-  use(snapshot: Snapshot): readonly Moved[];
-  /** For a client that was held for a permit: where it goes now that it got one, or did not. */
-  decide(connection: number, admitted: boolean): number;
-  /** Connections cut from now on are counted as this. Returns what it was before. */
-  cutFor(cause: Cause): Cause;
-  /** See Count.values(). */
-  counters(bytes: Float64Array): Counters;
-  /** Retired endpoints that no connection uses or has tried. */
-  unused(): number[];
-  /** Their ids may be other endpoints' next. */
-  forget(endpoints: readonly number[]): void;
-  /** See Evidence.takeReached(). */
-  takeReached(): number[];
-  close(): void;
-}
-
-export interface PolicyParts {
-  readonly logConnections: LogConnections;
-  readonly routing: Routing;
-  readonly connections: Connections;
-  readonly endpoints: Endpoints;
-  readonly loads: Loads;
-  readonly admission: Admission;
-  readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
-  readonly reporter: Reporter;
-  readonly records: Records;
-  /** The engine's; called for records, and where the client's address decides where it goes. */
-  clientAddress(connection: number): string;
-}
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
   const { routing, connections, endpoints, loads, admission, reporter } = parts;
@@ -70,7 +30,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   const count = createCount();
   const evidence = createEvidence();
   const early = createEarlyFailures();
-  const ended = createEnding({ ...parts, count, early, evidence });
+  const preambles = createPreambles(parts);
+  const ended = createEnding({ ...parts, count, early, evidence, preambles });
   const queue = createQueue({
     ...parts.queue,
     place,
@@ -203,6 +164,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       evidence.connected(endpoint, connections.attemptAt[connection] ?? 0);
     },
 
+    preamble: (connection) => preambles.of(connection, endpoints.all[connections.endpoint[connection] ?? NONE]),
+
     ended(connection, end: EndCode, bytesIn, bytesOut) {
       const service = connections.service[connection] ?? NONE;
       ended(connection, service, end, cutCause, bytesIn, bytesOut);
@@ -210,6 +173,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       queue.leave(connection, service);
       if (connections.tried[connection] !== undefined) connections.tried[connection] = undefined;
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
+      preambles.forget(connection);
       admission.release(connection, service);
     },
 

@@ -59,9 +59,10 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     reporter,
     records,
     clientAddress: (connection) => engine.clientAddress(connection),
+    localAddress: (connection) => engine.localAddress(connection),
   });
   const engine = create({ ...policy, idle: () => draining.idle() });
-  for (const service of services) engine.service(service.id, service.runtime);
+  for (const service of services) engine.service(service.id, { ...service.runtime, preamble: service.preamble });
   const shortages = watchShortages(shortOf, reporter);
   const reports = createReports({
     values: () => policy.counters(engine.bytes),

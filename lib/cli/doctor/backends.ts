@@ -92,5 +92,5 @@ async function look(service: ServicePlan, backend: BackendPlan, names: Names): P
   const found = names.get(backend.host) ?? { ip: backend.host };
   if ('code' in found) return { kind: 'unresolved', code: found.code };
   if (healthCheck.type === 'none') return { kind: 'not checked' };
-  return await lookGently(found.ip, backend, healthCheck, runtime.healthTimeoutMs);
+  return await lookGently(found.ip, backend, service, runtime.healthTimeoutMs);
 }

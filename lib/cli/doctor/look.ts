@@ -1,10 +1,11 @@
 // One look at one backend, as its health check would take it.
 import { connect, type Socket } from 'node:net';
-import { checkStandsForConnect, type HealthCheckPlan } from '../../../config/health-check.ts';
-import type { BackendPlan } from '../../../config/plan.ts';
+import { checkStandsForConnect } from '../../../config/health-check.ts';
+import { sendProxyOf, type BackendPlan, type ServicePlan } from '../../../config/plan.ts';
 import { hangUp } from '../../hang-up.ts';
 import { probe } from '../../primary/upstream/health/probe.ts';
-import { questionFor } from '../../primary/upstream/health/question.ts';
+import { preambleFor, questionFor } from '../../primary/upstream/health/question.ts';
+import { ownHeader } from '../../proxy-protocol/header.ts';
 
 interface Connected {
   readonly kind: 'connected';
@@ -26,33 +27,42 @@ export type Looked = Connected | CannotConnect | { readonly kind: 'answered wron
 export async function lookGently(
   ip: string,
   backend: BackendPlan,
-  check: HealthCheckPlan,
+  service: Pick<ServicePlan, 'healthCheck' | 'sendProxy'>,
   timeoutMs: number,
 ): Promise<Looked> {
+  const { healthCheck: check } = service;
+  const version = sendProxyOf(service, backend);
+  const hello = version === 'none' ? null : ownHeader(version);
   const isAtOwnPort = checkStandsForConnect(check);
   const question = questionFor(check, backend);
   if (question === null || !isAtOwnPort) {
-    const connected = await connectGently(ip, backend.port, timeoutMs);
+    const connected = await connectGently(ip, backend.port, hello, timeoutMs);
     if (connected.kind !== 'connected' || isAtOwnPort) return connected;
   }
   const from = performance.now();
   const port = check.type === 'none' ? backend.port : (check.port ?? backend.port);
   const sockets = { open: new Set<Socket>(), signal: new AbortController().signal };
-  const probed = await probe([ip], { port, timeoutMs, question }, sockets);
+  const probed = await probe([ip], { port, timeoutMs, preamble: preambleFor(service, backend), question }, sockets);
   if (probed.ok) return { kind: 'connected', ip, ms: Math.ceil(performance.now() - from) };
   if (probed.cause === 'bad_answer') return { kind: 'answered wrongly', fact: probed.fact ?? probed.cause };
   if (!isAtOwnPort) return { kind: 'answered wrongly', fact: probed.cause };
-  const again = await connectGently(ip, port, timeoutMs);
+  const again = await connectGently(ip, port, hello, timeoutMs);
   return again.kind === 'connected' ? { kind: 'answered wrongly', fact: probed.cause } : again;
 }
 
-function connectGently(ip: string, port: number, timeoutMs: number): Promise<Connected | CannotConnect> {
+function connectGently(
+  ip: string,
+  port: number,
+  hello: Uint8Array | null,
+  timeoutMs: number,
+): Promise<Connected | CannotConnect> {
   return new Promise((settle) => {
     const from = performance.now();
     const socket = connect({ host: ip, port, timeout: timeoutMs });
     socket.once('connect', () => {
       settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
       socket.setTimeout(0);
+      if (hello !== null) socket.write(hello);
       hangUp(socket);
     });
     socket.once('timeout', () => {

@@ -46,6 +46,7 @@ function crowd(): View['history'] {
     weight: 1,
     slow_start: null,
     max_connections: 0,
+    send_proxy_protocol: 'none' as const,
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

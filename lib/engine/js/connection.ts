@@ -26,8 +26,8 @@ export class Connection {
   readonly listener: Listener;
   /** The client's, as it was accepted. */
   readonly handle: TcpHandle;
-  /** The client, asked at once: a socket that was reset no longer tells. */
-  readonly peer: Partial<SocketAddress>;
+  /** The client, asked at once: a socket that was reset no longer tells. Or who it says that it stands for. */
+  peer: Partial<SocketAddress>;
   stage: Stage = 'waiting';
   client: Side | null = null;
   backend: Side | null = null;

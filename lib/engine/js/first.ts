@@ -20,6 +20,8 @@ export class FirstBytes {
   #bytes = NOTHING;
   /** So many of them the policy is being shown, and may take. */
   #shown = 0;
+  /** The policy is being asked. */
+  isShown = false;
 
   /** `most`: of them the policy may be shown. */
   constructor(connection: number, policy: Policy, most: number) {
@@ -40,7 +42,9 @@ export class FirstBytes {
       if (length === 0 && inspection === CODE.bytes) return MORE;
       this.#shown = Math.min(length, this.#most);
       const shown = this.#bytes.subarray(0, this.#shown);
+      this.isShown = true;
       const answer = this.#policy.inspected?.(this.#connection, shown, inspection) ?? REFUSE;
+      this.isShown = false;
       this.#shown = 0;
       if (answer !== MORE) return answer;
       if (this.#bytes.length < length) continue; // some were taken: what is left is to be looked at

@@ -1,5 +1,5 @@
-// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c, routes.c, release.c and
-// adopt.c.
+// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c, routes.c, addresses.c,
+// release.c and adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -47,6 +47,14 @@ napi_value release_connection(napi_env env, napi_callback_info info);
 /* adopt.c */
 /** adopt(record, descriptors, listener, target) → the connection, or a refusal; without ids those of the record */
 napi_value adopt_connection(napi_env env, napi_callback_info info);
+
+/* addresses.c */
+/** clientAddress(connection) → `ip:port`, `[ip]:port`, '' */
+napi_value client_address(napi_env env, napi_callback_info info);
+/** localAddress(connection): likewise, asked of the kernel each time, for few want to know */
+napi_value local_address(napi_env env, napi_callback_info info);
+/** setClient(connection, ip, port): of the one that the policy is being shown */
+napi_value set_client(napi_env env, napi_callback_info info);
 
 /* methods.c */
 bool define_methods(napi_env env, napi_value engine);

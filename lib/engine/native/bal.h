@@ -2,6 +2,7 @@
 // beside this file tells the story.
 //
 //   addon.c      the surface towards JavaScript: makes engines; arguments.c checks, methods.c does what is asked
+//   addresses.c  who a client is, for JavaScript
 //   routes.c     services and targets
 //   calls.c      calls from here into JavaScript
 //   environment.c  the loop of a JavaScript environment: made of the parts below, and ended

@@ -77,55 +77,81 @@ static ssize_t read_first(struct loop *loop, struct connection *c) {
   return 0;
 }
 
-/** Sends the client's first bytes into a socket that is probably connected; what it does not take is held. */
-static enum attempt send_first(struct loop *loop, struct connection *c, size_t length, enum cause *cause) {
-  struct target *target = &c->listener->engine->targets[c->target];
+/**
+ * Sends a preamble and the client's first bytes into a socket that is probably connected; what it does not take is
+ * held. A preamble of which nothing was taken is asked for again.
+ */
+static enum attempt send_first(struct loop *loop, struct connection *c, size_t preamble, size_t length,
+                               enum cause *cause) {
+  struct engine *engine = c->listener->engine;
+  struct target *target = &engine->targets[c->target];
   int error = ECONNREFUSED;
   ssize_t put = -1;
   if (likely(!names_itself(loop, c, target))) {
-    put = send(c->fd[BACKEND], shared_room(loop), length, MSG_NOSIGNAL);
+    put = first_send(loop, c, preamble, length);
     error = errno;
     learn(&target->quick, put > 0);
   }
-  size_t sent = put > 0 ? (size_t)put : 0;
+  size_t taken = put > 0 ? (size_t)put : 0, sent = taken > preamble ? taken - preamble : 0;
   bool is_whole = sent == length || hold_bytes(loop, c, CLIENT, shared_room(loop) + sent, length - sent);
+  if (unlikely(taken > 0 && taken < preamble)) {
+    is_whole = is_whole && hold_in_front(loop, c, (char *)engine->scratch + taken, preamble - taken);
+  }
   if (unlikely(!is_whole)) return NO_MEMORY_LEFT;
-  if (likely(sent > 0)) {
+  if (likely(taken > 0)) {
     c->side[BACKEND] |= SENT;
-    relay_count(loop, c, CLIENT, sent);
+    if (likely(sent > 0)) relay_count(loop, c, CLIENT, sent);
     return CONNECTED;
   }
   return error == EAGAIN || error == EINTR ? UNDER_WAY : failed(c, error, cause);
+}
+
+/**
+ * What can be sent right behind the connect: a preamble in the scratch, the client's first bytes in the shared room.
+ * False, and the attempt ends as in `end`: the client is gone, or the policy has failed.
+ */
+static bool gather(struct loop *loop, struct connection *c, size_t *preamble, size_t *first, enum attempt *end) {
+  struct engine *engine = c->listener->engine;
+  struct target *target = &engine->targets[c->target];
+  *preamble = *first = 0;
+  if (c->watched || c->held[CLIENT] != NULL || c->direction[CLIENT] & ENDED) return true;
+  if (!worth_trying(target->quick, &target->since_probe)) return true;
+  if (unlikely(service_of(c)->preamble)) {
+    int32_t length = js_preamble(engine, c->index);
+    *end = NO_MEMORY_LEFT;
+    if (length < 0) return false;
+    *preamble = (size_t)length;
+  }
+  if (!worth_trying(c->listener->talks_first, &c->listener->since_probe)) return true;
+  ssize_t got = read_first(loop, c);
+  *end = CLIENT_LOST;
+  *first = got > 0 ? (size_t)got : 0;
+  return got >= 0;
 }
 
 enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *cause) {
   if (unlikely(c->target == NOWHERE)) return failed(c, 0, cause);
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
-  ssize_t first = 0;
-  // A preamble comes before the client's bytes, and it is asked for once the backend is connected.
-  if (!c->watched && !service_of(c)->preamble && c->held[CLIENT] == NULL && !(c->direction[CLIENT] & ENDED) &&
-      worth_trying(target->quick, &target->since_probe) &&
-      worth_trying(c->listener->talks_first, &c->listener->since_probe)) {
-    first = read_first(loop, c);
-    if (first < 0) return CLIENT_LOST;
-  }
+  size_t preamble, first;
+  enum attempt attempt;
+  if (unlikely(!gather(loop, c, &preamble, &first, &attempt))) return attempt;
   int fd = open_socket(loop, engine, target->address.any.sa_family);
   int error = fd < 0 ? errno : 0;
   c->fd[BACKEND] = fd;
   c->side[BACKEND] = WRITABLE;
   c->last = (uint32_t)loop->now;
   // With bytes at hand the handshake's last ACK may wait and travel with them: a packet less.
-  if (first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
+  if (preamble + first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
   if (likely(fd >= 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
     error = errno;
     exhausted(engine, AT_CONNECT, error);
   }
   if (unlikely(error != 0)) {
-    if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), (size_t)first)) return NO_MEMORY_LEFT;
+    if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), first)) return NO_MEMORY_LEFT;
     return failed(c, error, cause);
   }
-  enum attempt attempt = first > 0 ? send_first(loop, c, (size_t)first, cause) : UNDER_WAY;
+  attempt = preamble + first > 0 ? send_first(loop, c, preamble, first, cause) : UNDER_WAY;
   if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
   error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
   if (likely(error == 0)) return attempt;

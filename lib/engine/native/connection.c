@@ -84,7 +84,9 @@ static void connection_open(struct loop *loop, struct connection *c) {
   c->state = OPEN;
   deadline_open(loop, c);
   js_connected(c);
-  if (unlikely(service_of(c)->preamble) && !first_preamble(loop, c)) connection_finish(loop, c, END_CUT);
+  // One that went right behind the connect is sent.
+  if (likely(!service_of(c)->preamble || c->side[BACKEND] & SENT)) return;
+  if (!first_preamble(loop, c)) connection_finish(loop, c, END_CUT);
 }
 
 /** Goes where the policy says until an attempt is under way or the connection is over. */
@@ -122,6 +124,14 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
   }
 }
 
+static void inspection_begins(struct loop *loop, struct connection *c) {
+  c->target = WAIT;
+  c->state = INSPECTED;
+  c->last = (uint32_t)loop->now;
+  deadline_inspect(loop, c);
+  connection_inspect(loop, c, false);
+}
+
 void connection_inspect(struct loop *loop, struct connection *c, bool late) {
   int32_t answer = first_inspect(c, late);
   if (answer == MORE) return;
@@ -154,9 +164,7 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
 void connection_decided(struct loop *loop, struct connection *c, int32_t answer) {
   js_make_room(c->listener->engine);
   if (unlikely(answer == INSPECT)) {
-    c->state = INSPECTED;
-    deadline_inspect(loop, c);
-    connection_inspect(loop, c, false);
+    inspection_begins(loop, c);
   } else if (answer != WAIT) {
     connection_route(loop, c, answer);
   }
@@ -199,5 +207,6 @@ void connection_event(struct loop *loop, struct connection *c, int side, uint32_
 void connection_ready(struct loop *loop, struct connection *c) {
   js_make_room(c->listener->engine);
   if (c->state == OPEN) relay(loop, c);
+  else if (c->state == DECIDED && unlikely(c->target == INSPECT)) inspection_begins(loop, c);
   else if (c->state == DECIDED) connection_route(loop, c, c->target);
 }

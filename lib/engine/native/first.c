@@ -40,10 +40,9 @@ bool first_take(struct engine *engine, uint32_t bytes) {
 }
 
 bool first_preamble(struct loop *loop, struct connection *c) {
-  struct engine *engine = c->listener->engine;
-  int32_t length = js_preamble(engine, c->index);
+  int32_t length = js_preamble(c->listener->engine, c->index);
   if (length <= 0) return length == 0;
-  const char *bytes = (const char *)engine->scratch;
+  const char *bytes = (const char *)c->listener->engine->scratch;
   ssize_t put;
   do put = send(c->fd[BACKEND], bytes, (size_t)length, MSG_NOSIGNAL);
   while (put < 0 && errno == EINTR);
@@ -54,4 +53,12 @@ bool first_preamble(struct loop *loop, struct connection *c) {
   }
   if (put < 0) put = 0;
   return put == length || hold_in_front(loop, c, bytes + put, (size_t)(length - put));
+}
+
+ssize_t first_send(struct loop *loop, struct connection *c, size_t preamble, size_t length) {
+  char *ahead = (char *)c->listener->engine->scratch, *bytes = shared_room(loop);
+  if (preamble == 0) return send(c->fd[BACKEND], bytes, length, MSG_NOSIGNAL);
+  if (length == 0) return send(c->fd[BACKEND], ahead, preamble, MSG_NOSIGNAL);
+  struct iovec parts[] = {{.iov_base = ahead, .iov_len = preamble}, {.iov_base = bytes, .iov_len = length}};
+  return sendmsg(c->fd[BACKEND], &(struct msghdr){.msg_iov = parts, .msg_iovlen = 2}, MSG_NOSIGNAL);
 }

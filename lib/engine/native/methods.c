@@ -47,7 +47,7 @@ static napi_value decide(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 2, argv, false);
   int64_t id, target;
   if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id) ||
-      !integer(env, argv[1], REFUSE, INT32_MAX, "target", &target)) {
+      !integer(env, argv[1], INSPECT, INT32_MAX, "target", &target)) {
     return NULL;
   }
   struct connection *c = slot_find(engine->loop, (uint32_t)id);
@@ -178,18 +178,6 @@ static napi_value close_engine(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/** clientAddress(connection) → `ip:port`, `[ip]:port`, '' */
-static napi_value client_address(napi_env env, napi_callback_info info) {
-  napi_value argv[1], result = NULL;
-  struct engine *engine = enter(env, info, 1, argv, true);
-  int64_t id;
-  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
-  const struct peer *peer = slot_peer(engine->loop, (uint32_t)id);
-  char text[PEER_TEXT];
-  const char *end = peer_write(peer, text);
-  return napi_create_string_latin1(env, text, (size_t)(end - text), &result) == napi_ok ? result : NULL;
-}
-
 /** exhaustion() → { 'accept EMFILE': 3, … } */
 static napi_value exhaustion(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 0, NULL, true);
@@ -222,6 +210,8 @@ bool define_methods(napi_env env, napi_value engine) {
       {"adopt", NULL, adopt_connection, NULL, NULL, NULL, napi_default_method, NULL},
       {"close", NULL, close_engine, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientAddress", NULL, client_address, NULL, NULL, NULL, napi_default_method, NULL},
+      {"localAddress", NULL, local_address, NULL, NULL, NULL, napi_default_method, NULL},
+      {"setClient", NULL, set_client, NULL, NULL, NULL, napi_default_method, NULL},
       {"exhaustion", NULL, exhaustion, NULL, NULL, NULL, napi_default_method, NULL},
   };
   return napi_define_properties(env, engine, sizeof methods / sizeof *methods, methods) == napi_ok;

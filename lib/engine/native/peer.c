@@ -16,6 +16,13 @@ static char *write_number(char *at, unsigned value) {
   return at;
 }
 
+bool peer_read(struct peer *peer, const char *ip, uint16_t port) {
+  *peer = (struct peer){.port = htons(port)};
+  if (inet_pton(AF_INET, ip, peer->ip) == 1) peer->family = AF_INET;
+  else if (inet_pton(AF_INET6, ip, peer->ip) == 1) peer->family = AF_INET6;
+  return peer->family != 0;
+}
+
 char *peer_write(const struct peer *peer, char *at) {
   if (peer == NULL) return at;
   if (peer->family == AF_INET) {

@@ -16,6 +16,8 @@ int32_t first_inspect(struct connection *c, bool late);
 bool first_take(struct engine *engine, uint32_t bytes);
 /** Sends what the policy has for the backend that has just been connected; false when the connection cannot go on. */
 bool first_preamble(struct loop *loop, struct connection *c);
+/** Sends so many bytes of a preamble in the scratch, and behind them of the client's in the shared room; as send(2). */
+ssize_t first_send(struct loop *loop, struct connection *c, size_t preamble, size_t length);
 
 /* relay.c */
 /** Moves what can be moved in both directions, a bounded amount. May end the connection. */
@@ -45,6 +47,8 @@ uint32_t rest_hope(const struct connection *c, int side);
 
 /* peer.c */
 enum { PEER_TEXT = 64 };
+/** What is written so: false when `ip` is no address. */
+bool peer_read(struct peer *peer, const char *ip, uint16_t port);
 /** Writes `ip:port`, `[ip]:port` or, where nothing is known, nothing into PEER_TEXT bytes; returns their end. */
 char *peer_write(const struct peer *peer, char *at);
 

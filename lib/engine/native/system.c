@@ -62,6 +62,15 @@ static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
   else memcpy(peer->ip, &address->sin6_addr, sizeof address->sin6_addr);
 }
 
+bool system_local(int fd, struct peer *local) {
+  struct sockaddr_in6 address = {0};
+  socklen_t length = sizeof address;
+  *local = (struct peer){0};
+  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return false;
+  remember(local, &address);
+  return true;
+}
+
 int system_accept(struct loop *loop, int fd, struct peer *peer) {
   struct sockaddr_in6 address = {0};
   socklen_t length = sizeof address;

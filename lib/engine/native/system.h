@@ -18,6 +18,8 @@ void system_probe(struct loop *loop);
 /** From here on whoever this thread wakes need not be interrupted by it in turn; see there. */
 void system_batch(void);
 int system_accept(struct loop *loop, int fd, struct peer *peer);
+/** The socket's own end; false when it has none. */
+bool system_local(int fd, struct peer *local);
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out);
 int system_add_listener(struct loop *loop, struct listener *listener);
 void system_reset(int fd);

@@ -1,6 +1,7 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
 import type { BackendPlan, Method, Plan, ServicePlan } from '../../../config/plan.ts';
+import { sendProxyOf } from '../../../config/plan.ts';
 import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_BACKUP } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
@@ -95,7 +96,8 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return now.map(({ truth }) => truth);
   }
 
-  function serviceTruth({ name, method, backends }: ServicePlan, before: KnownTruth | undefined): KnownTruth {
+  function serviceTruth(plan: ServicePlan, before: KnownTruth | undefined): KnownTruth {
+    const { name, method, backends } = plan;
     const guarded = services.guarded(name);
     const pool = services.get(name)?.pool ?? null;
     // A thousand endpoints of which nothing has changed cost one look at them together.
@@ -106,7 +108,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     const earlier = before?.truth.endpoints ?? [];
     const byId = earlier.length === backends.length ? null : new Map(earlier.map((it) => [it.id, it]));
     const endpoints = backends.map((backend, place) => {
-      const now = endpointOf(name, backend);
+      const now = endpointOf(plan, backend);
       const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
@@ -115,7 +117,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return { truth: { service, endpoints, byLoad: countsLoads(method, backends) }, pool: isSettled ? pool : null };
   }
 
-  function endpointOf(name: string, { address, port, weight, backup, maxConnections }: BackendPlan): EndpointSnapshot {
+  function endpointOf(plan: ServicePlan, backend: BackendPlan): EndpointSnapshot {
+    const { name } = plan;
+    const { address, port, weight, backup, maxConnections } = backend;
     const { ip, tier, provenAt, tenths } = services.endpoint(name, address);
     return {
       id: registry.endpoint(name, address),
@@ -126,6 +130,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       tier: tier + (backup ? TIER_BACKUP : 0),
       weight: (weight * tenths) / 10,
       maxConnections,
+      sendProxy: sendProxyOf(plan, backend),
       provenAt,
     };
   }
@@ -211,6 +216,7 @@ function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
     a.id === b.id &&
     a.weight === b.weight &&
     a.maxConnections === b.maxConnections &&
+    a.sendProxy === b.sendProxy &&
     a.name === b.name &&
     a.service === b.service &&
     a.ip === b.ip &&

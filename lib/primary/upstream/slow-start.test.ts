@@ -21,6 +21,7 @@ const A: BackendPlan = {
   weight: 3,
   backup: false,
   maxConnections: 0,
+  sendProxy: null,
 };
 const B: BackendPlan = { ...A, port: 2, address: '127.0.0.1:2' };
 

@@ -1,7 +1,7 @@
 // The answer to `bal status`: put together from what the services, workers and totals know at this moment.
 
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
-import type { ServicePlan } from '../../../config/plan.ts';
+import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
@@ -79,6 +79,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
   const staying = pool.filter((backend) => !backend.draining);
   const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
   const { clients } = serviceSum(statistics.totals, plan.name);
+  const told = new Map(plan.backends.map((backend) => [backend.address, sendProxyOf(plan, backend)]));
   return {
     name: plan.name,
     bind_address: plan.bindAddress,
@@ -89,7 +90,11 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
     backends: pool.map((backend) => {
       const now = performance.now();
       const slowStart = service === undefined ? null : slowStartOf(backend, service.pool.settings, now);
-      return { ...backendStatus(instance, plan.name, backend, reaches(backend)), slow_start: slowStart };
+      return {
+        ...backendStatus(instance, plan.name, backend, reaches(backend)),
+        slow_start: slowStart,
+        send_proxy_protocol: backend.draining ? null : (told.get(backend.address) ?? null),
+      };
     }),
     health_check: plan.healthCheck.type,
     active_connections: clients.active,
@@ -107,7 +112,7 @@ function backendStatus(
   service: string,
   backend: Backend,
   reachable: boolean,
-): Omit<BackendStatus, 'slow_start'> {
+): Omit<BackendStatus, 'slow_start' | 'send_proxy_protocol'> {
   const administration = administrationOf(filePlan, overrides, service, backend.address);
   const counted = backendSum(statistics.totals, service, backend.address);
   return {

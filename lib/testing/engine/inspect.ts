@@ -21,7 +21,7 @@ interface Scene {
 }
 
 /** Every client is inspected, and goes where `inspected` says; failing that, to target 0, which echoes. */
-async function scene(
+export async function scene(
   t: TestContext,
   create: CreateEngine,
   inspected: NonNullable<Script['inspected']>,

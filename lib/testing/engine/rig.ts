@@ -89,7 +89,7 @@ export class Rig {
         return answer;
       },
       preamble: (connection) => {
-        this.#check(connection, 'open');
+        if (this.#stages.get(connection) !== 'connecting') this.#check(connection, 'open');
         return this.#script.preamble?.(connection) ?? null;
       },
       failed: (connection, cause) => {
@@ -145,6 +145,7 @@ export class Rig {
   /** Answers WAIT as the policy would. */
   decide(connection: number, target: number): void {
     if (target >= 0) this.#stages.set(connection, 'connecting');
+    else if (target === INSPECT) this.#stages.set(connection, 'inspecting');
     this.engine.decide(connection, target);
   }
 

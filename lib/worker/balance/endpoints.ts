@@ -1,6 +1,7 @@
 // The endpoints that clients may get, as the snapshots say. Owner of the services' lists and of what is known of each endpoint;
 // read by the balancer on every connect, so both are plain objects found by their ids.
 
+import type { SendProxy } from '../../../config/plan.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
 import { firstPosition } from './balancer.ts';
@@ -9,6 +10,7 @@ import type { Candidate, Picker } from './methods/picker.ts';
 
 export interface Endpoint extends Candidate {
   readonly port: number;
+  readonly sendProxy: SendProxy;
 }
 
 export interface Service extends ServiceAssignment {
@@ -61,8 +63,8 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
-      const { id, name, ip, port, tier, weight, maxConnections } = it;
-      all[id] = { id, name, ip, port, tier, weight, maxConnections };
+      const { id, name, ip, port, tier, weight, maxConnections, sendProxy } = it;
+      all[id] = { id, name, ip, port, tier, weight, maxConnections, sendProxy };
       return it.ip !== null;
     }
     // The engine may have been told already that nothing leads to one that was retired.
@@ -72,6 +74,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
     known.tier = it.tier;
     known.weight = it.weight;
     known.maxConnections = it.maxConnections;
+    known.sendProxy = it.sendProxy;
     return isMoved;
   }
 

@@ -25,6 +25,8 @@ export interface Ended {
   readonly attempts: number;
   /** Those of the attempts that failed, in order, at most MAX_TRIED; null when none did. */
   readonly tried: readonly FailedTry[] | null;
+  /** What the backend was told that the connection is called; null: nothing. */
+  readonly uniqueId: string | null;
   readonly connectMs: number | null;
   readonly durationMs: number;
   readonly bytesIn: number;
@@ -158,6 +160,7 @@ export function createRecordBuffer(): RecordBuffer {
       piece(namesOf(it.service, it.backend));
       digits(it.attempts);
       if (it.tried !== null) failedTries(it.tried, it.attempts - (it.backend === null ? 0 : 1));
+      if (it.uniqueId !== null) ascii(`,"unique_id":"${it.uniqueId}"`);
       piece(CONNECT_MS);
       if (it.connectMs === null) piece(NULL);
       else milliseconds(it.connectMs);

@@ -13,6 +13,7 @@ function ended(reason: Reason = 'client_closed'): Ended {
     backend: '127.0.0.1:2',
     attempts: 1,
     tried: null,
+    uniqueId: null,
     connectMs: 0.1,
     durationMs: 1,
     bytesIn: 1,

@@ -16,6 +16,7 @@ function target(changes: Partial<Target> = {}): Target {
   return {
     host: '127.0.0.1',
     port: 1,
+    preamble: null,
     question: null,
     check: 'tcp',
     isChecked: true,
@@ -398,7 +399,15 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   for (const backends of [1, 5, 100]) {
     const runtime = toRuntime(overlay(profileFor(backends), []));
-    const plan = { host: '127.0.0.1', port: 1, address: '127.0.0.1:1', weight: 1, backup: false, maxConnections: 0 };
+    const plan = {
+      host: '127.0.0.1',
+      port: 1,
+      address: '127.0.0.1:1',
+      weight: 1,
+      backup: false,
+      maxConnections: 0,
+      sendProxy: null,
+    };
     const settings = { ...runtime, isChecked: true, connectStandsForCheck: true, checkStandsForConnect: true };
     let pool = createPool([plan], settings);
     const backend = () => pool.backends[0] ?? assert.fail();

@@ -5,8 +5,7 @@
 import { isIP, type Socket } from 'node:net';
 import { jitter } from '../../../backoff.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
-import { probe, type Connect } from './probe.ts';
-import type { Question } from './question.ts';
+import { probe, type Connect, type ProbeOptions } from './probe.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 /** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
@@ -33,12 +32,8 @@ export type CheckResult =
       readonly wall: number;
     };
 
-export interface Target {
+export interface Target extends ProbeOptions {
   readonly host: string;
-  /** That is checked. */
-  readonly port: number;
-  /** What is asked there; null: a connect is enough. */
-  readonly question: Question | null;
   /** Says which check this is: one that is another now is made at once. */
   readonly check: string;
   /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
@@ -46,8 +41,6 @@ export interface Target {
   /** While it is not up; no check is repeated sooner. */
   readonly intervalMs: number;
   readonly upIntervalMs: number;
-  /** For the connect; resolving has its own limit. */
-  readonly timeoutMs: number;
 }
 
 export interface CheckerOptions {

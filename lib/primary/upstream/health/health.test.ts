@@ -14,6 +14,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     bindAddress: '127.0.0.1',
     port: 1,
     method: 'round_robin',
+    sendProxy: 'none',
     backends: ports.map((port) => ({
       host: '127.0.0.1',
       port,
@@ -21,6 +22,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       weight: 1,
       backup: false,
       maxConnections: 0,
+      sendProxy: null,
     })),
     runtime: RUNTIME,
     healthCheck: { type: 'tcp', port: null },

@@ -2,10 +2,11 @@
 // business. Owner of the checkers and of the resolver that they share.
 
 import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
+import { sendProxyOf } from '../../../../config/plan.ts';
 import type { Standing } from './evidence.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
 import type { Connect } from './probe.ts';
-import { questionFor } from './question.ts';
+import { preambleFor, questionFor } from './question.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
 
 export type { CheckResult } from './checker.ts';
@@ -85,12 +86,14 @@ export function createHealthChecks(
   };
 }
 
-function targetOf({ healthCheck, runtime }: ServicePlan, backend: BackendPlan): Target {
+function targetOf(service: ServicePlan, backend: BackendPlan): Target {
+  const { healthCheck, runtime } = service;
   return {
     host: backend.host,
     port: healthCheck.type === 'none' ? backend.port : (healthCheck.port ?? backend.port),
+    preamble: preambleFor(service, backend),
     question: questionFor(healthCheck, backend),
-    check: JSON.stringify(healthCheck),
+    check: JSON.stringify([healthCheck, sendProxyOf(service, backend)]),
     isChecked: healthCheck.type !== 'none',
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,

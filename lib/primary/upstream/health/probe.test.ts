@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
 }
 
 function at(port: number, timeoutMs: number): ProbeOptions {
-  return { port, timeoutMs, question: null };
+  return { port, timeoutMs, preamble: null, question: null };
 }
 
 function sockets() {

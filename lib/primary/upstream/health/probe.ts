@@ -30,8 +30,10 @@ export interface Sockets {
 
 export interface ProbeOptions {
   readonly port: number;
-  /** For everything: connects, question and answer. */
+  /** For everything but resolving: connects, question and answer. */
   readonly timeoutMs: number;
+  /** What is said before anything else; null: nothing. */
+  readonly preamble: Uint8Array | null;
   /** null: a connect is enough. */
   readonly question: Question | null;
 }
@@ -42,7 +44,7 @@ export interface ProbeOptions {
  */
 export function probe(
   ips: readonly string[],
-  { port, timeoutMs, question }: ProbeOptions,
+  { port, timeoutMs, preamble, question }: ProbeOptions,
   { open, signal }: Sockets,
   connect: Connect = connectTcp,
 ): Promise<Probed> {
@@ -100,6 +102,7 @@ export function probe(
       });
       socket.once('connect', () => {
         if (!pending.has(socket)) return;
+        if (preamble !== null) socket.write(preamble);
         if (question !== null) return converse(socket, question, ip);
         pending.delete(socket);
         hangUp(socket);

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import type { HealthCheckPlan } from '../../../../config/health-check.ts';
+import type { SendProxy } from '../../../../config/plan.ts';
 import { probe, type Probed } from './probe.ts';
-import { questionFor } from './question.ts';
+import { preambleFor, questionFor } from './question.ts';
 
 const LONG = 20_000;
 
@@ -66,10 +67,25 @@ async function peer(t: TestContext, behave: (socket: Socket) => void): Promise<P
   return { port: address.port, heard: () => heard, ends, gone: once(server, 'gone') };
 }
 
-async function check(what: HealthCheckPlan, port: number, timeoutMs = LONG, ips = ['127.0.0.1']): Promise<Probed> {
-  const backend = { host: 'db.internal', port, address: '', weight: 1, backup: false, maxConnections: 0 };
+async function check(
+  what: HealthCheckPlan,
+  port: number,
+  timeoutMs = LONG,
+  ips = ['127.0.0.1'],
+  sendProxy: SendProxy = 'none',
+): Promise<Probed> {
+  const backend = {
+    host: 'db.internal',
+    port,
+    address: '',
+    weight: 1,
+    backup: false,
+    maxConnections: 0,
+    sendProxy: null,
+  };
   const open = new Set<Socket>();
-  const options = { port, timeoutMs, question: questionFor(what, backend) };
+  const preamble = preambleFor({ healthCheck: what, sendProxy }, backend);
+  const options = { port, timeoutMs, preamble, question: questionFor(what, backend) };
   const result = await probe(ips, options, { open, signal: new AbortController().signal });
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
   return result;
@@ -94,6 +110,27 @@ function drip(text: string): (socket: Socket) => void {
     next();
   };
 }
+
+test('a backend that is told of clients is told that a check is none, before all else, and is left without a reset', async (t) => {
+  const hellos = { v1: 'PROXY UNKNOWN\r\n', v2: '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0' } as const;
+  for (const version of ['v1', 'v2'] as const) {
+    for (const [plan, asked, answer] of [
+      [{ type: 'tcp', port: null }, '', ''],
+      [PING, 'PING\r\n', '+PONG'],
+    ] as const) {
+      const { port, heard, ends, gone } = await peer(t, (socket) => {
+        socket.on('data', () => answer !== '' && heard().endsWith(asked) && socket.end(answer));
+      });
+      assert.deepEqual(await check(plan, port, LONG, ['127.0.0.1'], version), UP);
+      await gone;
+      assert.deepEqual([heard(), ends], [hellos[version] + asked, ['end']]);
+    }
+  }
+  const elsewhere = await peer(t, (socket) => socket.once('data', () => socket.end('+PONG')));
+  const { port } = elsewhere;
+  assert.deepEqual(await check({ ...PING, port }, port, LONG, ['127.0.0.1'], 'v2'), UP);
+  assert.equal(elsewhere.heard(), 'PING\r\n', 'a port of its own does not expect it');
+});
 
 test('http: a GET request with the host is sent, and the status decides', async (t) => {
   const { port, heard, ends, gone } = await peer(t, (socket) =>

@@ -1,8 +1,10 @@
 // What a check asks a backend once it is connected, and what the answer means. A bare connect has no question.
 
 import { isIP } from 'node:net';
-import type { BackendPlan } from '../../../../config/plan.ts';
-import type { HealthCheckPlan, TlsPlan } from '../../../../config/health-check.ts';
+import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
+import { sendProxyOf } from '../../../../config/plan.ts';
+import { checkStandsForConnect, type HealthCheckPlan, type TlsPlan } from '../../../../config/health-check.ts';
+import { ownHeader } from '../../../proxy-protocol/header.ts';
 import { expectQuestion } from './expect.ts';
 import { httpQuestion } from './http.ts';
 import type { Secured } from './tls.ts';
@@ -40,6 +42,18 @@ export function questionFor(check: HealthCheckPlan, backend: BackendPlan): Quest
     case 'expect':
       return { ...expectQuestion(check), tls: securedFor(check.tls, backend) };
   }
+}
+
+/**
+ * What is said before anything else: at the port that clients are sent to, that this connection stands for none of them. What
+ * listens elsewhere for checks does not expect it.
+ */
+export function preambleFor(
+  service: Pick<ServicePlan, 'healthCheck' | 'sendProxy'>,
+  backend: BackendPlan,
+): Uint8Array | null {
+  const version = sendProxyOf(service, backend);
+  return version === 'none' || !checkStandsForConnect(service.healthCheck) ? null : ownHeader(version);
 }
 
 function securedFor(tls: TlsPlan | null, { host }: BackendPlan): Secured | null {
