@@ -1,8 +1,9 @@
 // Runs the compiled tests with node:test: `unit` are the x.test.js beside their files, `e2e` those in e2e/. Words after
 // that choose the files whose path has one of them.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec as Spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -39,20 +40,75 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
-// These wait for a minute or more and need hardly a processor: apart from each other they wait beside tests that need one.
-const WAITING = ['sessions/idle', 'sessions/ssh-checks', 'soak/vanished', 'sessions/reload'].map((name) =>
-  join(build, 'e2e', `${name}.test.js`),
-);
-const waiting = WAITING.filter((file) => chosen.includes(file));
-const files = chosen.filter((file) => !WAITING.includes(file));
-const gap = Math.ceil(chosen.length / (waiting.length + 1));
-waiting.forEach((file, i) => files.splice(i * gap, 0, file));
+// These mostly wait: two at a time they hardly need a processor, beside the tests that do. The longest first.
+const WAITING = [
+  'e2e/sessions/idle',
+  'lib/engine/contract-trouble',
+  'e2e/soak/vanished',
+  'e2e/sessions/ssh-checks',
+  'lib/cli/stop',
+  'e2e/drain',
+  'e2e/slow-drain',
+  'e2e/check-intervals',
+  'e2e/keepalived-pair',
+  'e2e/soak/silent-clients',
+  'e2e/hanging-lookup',
+  'e2e/idle',
+].map((name) => join(build, `${name}.test.js`));
 
-// Most of an e2e test is waiting; three files at a time keep two cores busy without starving the real servers. What is
-// to run long is also to be measured, so it runs alone.
+// What a unit test does to its process, if anything; those that do nothing of it share one, because each process costs
+// a tenth of a second and loads the schema anew: 82 files in one take 11 s of CPU, one by one 28 s.
+const NEEDS_A_PROCESS =
+  /child_process|worker_threads|process\.(env|chdir|exit|on|once|kill|umask|title)|mock\.|testing\/engine|createEngine|spawn|fork\(/;
+
+/** One file instead of those that can share a process; each test still tells its own file. */
+function inOneProcess(paths) {
+  const shared = paths.filter((file) => !isE2e(file) && !NEEDS_A_PROCESS.test(readFileSync(file, 'utf8')));
+  if (shared.length < 2) return paths;
+  const together = join(build, 'together.js');
+  writeFileSync(together, shared.map((file) => `import './${relative(build, file)}';\n`).join(''));
+  return [together, ...paths.filter((file) => !shared.includes(file))];
+}
+
+const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
+
+/** The events of several runs as those of one, in order: the later ones are held until the earlier ones are over. */
+async function* inTurn(runs) {
+  const began = performance.now();
+  const sums = new Map();
+  let [count, before] = [0, 0];
+  for (const events of runs) {
+    for await (const event of events) {
+      const { type, data } = event;
+      const [, key, value] = (type === 'test:diagnostic' && data.nesting === 0 && SUMMARY.exec(data.message)) || [];
+      if (type === 'test:plan' && data.nesting === 0 && data.file === undefined) count += data.count;
+      else if (key !== undefined && data.file === undefined) sums.set(key, (sums.get(key) ?? 0) + Number(value));
+      else if ((type === 'test:pass' || type === 'test:fail') && data.nesting === 0)
+        yield { type, data: { ...data, testNumber: before + data.testNumber } };
+      else yield event;
+    }
+    before = count;
+  }
+  sums.set('duration_ms', performance.now() - began);
+  yield { type: 'test:plan', data: { nesting: 0, count } };
+  for (const [key, sum] of sums) yield { type: 'test:diagnostic', data: { nesting: 0, message: `${key} ${sum}` } };
+}
+
+// What is to run long is also to be measured, so it runs alone. Else three files at a time keep two cores busy without
+// starving the real servers.
 const isLong = process.env.BAL_SOAK === 'long';
-const tests = run({ files, concurrency: isLong ? 1 : 3, timeout: isLong ? 3_600_000 : 300_000 });
-tests.on('test:fail', ({ todo }) => {
-  if (todo === undefined || todo === false) process.exitCode = 1;
-});
-tests.compose(process.stdout.isTTY ? new Spec() : tap).pipe(process.stdout);
+const busy = chosen.filter((file) => isLong || !WAITING.includes(file));
+const waiting = WAITING.filter((file) => chosen.includes(file) && !busy.includes(file));
+const lanes = [
+  { files: only.length === 0 ? inOneProcess(busy) : busy, concurrency: isLong ? 1 : 3 },
+  { files: waiting, concurrency: 2 },
+].filter(({ files }) => files.length > 0);
+const runs = lanes.map((lane) => run({ ...lane, timeout: isLong ? 3_600_000 : 300_000 }));
+for (const tests of runs) {
+  tests.on('test:fail', ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
+  });
+}
+Readable.from(inTurn(runs))
+  .compose(process.stdout.isTTY ? new Spec() : tap)
+  .pipe(process.stdout);
