@@ -88,6 +88,14 @@ test('a slow start where the client decides is told to have no effect', () => {
   assert.deepEqual([of('source_hash', 0), of('random', 5)], [[], []]);
 });
 
+test('a source that this machine has not is told, where its addresses are known', () => {
+  const of = (own: string[]) => warningsOf('backends: [{host: a, port: 1, source: [127.0.0.9, 10.0.0.1]}]\n', { own });
+  assert.deepEqual([of([]), of(['10.0.0.1'])], [[], []]);
+  assert.deepEqual(of(['10.0.0.2']), [
+    'f:1:31 backends[0].source: this machine has no address 10.0.0.1; until it has, connects from there fail: correct it, or add it to an interface',
+  ]);
+});
+
 test('localhost beside an address that it stands for is one backend with twice the share', () => {
   const pair = (a: string, b: string) =>
     warningsOf(`backends:\n  - {host: "${a}", port: 1}\n  - {host: "${b}", port: 1}\n`);

@@ -4,6 +4,7 @@ import { canonicalHost, isLoopback, isWildcard, maybeSame, splitAddress } from '
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
+import { sourcesOf } from './source.ts';
 
 /** A client's socket and the backend's. */
 const DESCRIPTORS_PER_CONNECTION = 2;
@@ -37,6 +38,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
       ...backlog(service, machine),
       ...idleQueue(service),
       ...uselessSlowStart(service),
+      ...service.backends.flatMap((backend) => foreignSources(backend, machine)),
       ...likelyDuplicates(service),
       ...likelySharedListener(service, draft.services.slice(0, i)),
     ]),
@@ -140,6 +142,16 @@ function backlog({ runtime: { tcp_backlog: value } }: ServiceDraft, { somaxconn 
   if (value.path === null || !value.sound || somaxconn === null || value.value <= somaxconn) return [];
   const message = `the kernel caps it at ${somaxconn} (net.core.somaxconn)`;
   return [problemAt(value.mark, value.path, message, `sysctl -w net.core.somaxconn=${value.value}`)];
+}
+
+/** It may come later, as a virtual address does. */
+function foreignSources({ source, path }: BackendDraft, { own }: Machine): Problem[] {
+  if (!source.sound || own.length === 0) return [];
+  const foreign = sourcesOf(source.value).filter((it) => !isLoopback(it) && !own.includes(it));
+  const hint = 'until it has, connects from there fail: correct it, or add it to an interface';
+  return foreign.map((it) =>
+    problemAt(source.mark, source.path ?? [...path, 'source'], `this machine has no address ${it}`, hint),
+  );
 }
 
 function likelyDuplicates({ backends }: ServiceDraft): Problem[] {

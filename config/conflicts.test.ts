@@ -40,6 +40,23 @@ test('somebody must be there to serve: not all may have weight 0, and not all be
   ]);
 });
 
+test('sources are addresses of the family of the backend, each once', () => {
+  const of = (host: string, source: string) => errorsOf(`backends: [{host: "${host}", port: 1, source: ${source}}]\n`);
+  for (const source of ['127.0.0.2', '[10.0.0.1, 10.0.0.2]', '["10.0.0.1"]'])
+    assert.deepEqual(of('127.0.0.1', source), []);
+  assert.deepEqual(of('db.internal', '[10.0.0.1, "fd00::1"]'), [], 'a name may have both');
+  assert.deepEqual(of('10.0.0.7', '"fd00::1"'), [
+    'f:1:40 backends[0].source: fd00::1 is an IPv6 address, and 10.0.0.7 an IPv4 one; both must be of one family; leave "source" out to let the system choose',
+  ]);
+  assert.match(of('::1', '["::2", 10.0.0.1]')[0] ?? '', /10\.0\.0\.1 is an IPv4 address, and ::1 an IPv6 one/);
+  for (const wrong of ['eth0', '0.0.0.0', '224.0.0.1', '[]', '[10.0.0.1, 7]', '{}', '7', '"10.0.0.1:80"']) {
+    assert.match(of('a', wrong).join(), /^f:1:\d+ backends\[0\]\.source: expected an IPv4 or IPv6 address of/, wrong);
+  }
+  assert.match(of('a', '[10.0.0.1, eth0]').join(), /got a list; "eth0" is none$/);
+  assert.match(of('a', '["fd00::1", "FD00:0::1"]').join(), /each once, got/);
+  assert.match(of('a', `[${Array.from({ length: 65 }, (_, i) => `10.0.0.${i}`).join()}]`).join(), /up to 64/);
+});
+
 test('a first back-off above the maximum is a contradiction, also with a value that nobody wrote', () => {
   const head = 'backends: [{host: a, port: 1}]\nruntime:\n';
   assert.deepEqual(errorsOf(`${head}  failover_backoff_initial_ms: 300\n  failover_backoff_max_ms: 200\n`), [

@@ -1,4 +1,5 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
+import { isIP } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckConflicts } from './health-check-draft.ts';
 import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
@@ -8,6 +9,7 @@ import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 import type { RuntimeKey } from './runtime.ts';
 import { MAX_BACKENDS } from './schema.ts';
+import { sourcesOf } from './source.ts';
 import type { Setting } from './tune.ts';
 
 export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
@@ -19,6 +21,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...contradictions(service),
       ...healthCheckConflicts(service.healthCheck),
       ...limits(service, draft),
+      ...service.backends.flatMap(strayFamilies),
     ]),
     ...loopsIn(draft, machine),
     ...sharedListeners(draft),
@@ -72,6 +75,16 @@ function nobodyToServe({ backends, backendsSound, path, mark }: ServiceDraft): P
     return [problemAt(at, place, 'every backend is a backup', 'take "backup" away from those to use first')];
   }
   return [];
+}
+
+/** No connection can come from an IPv4 address and lead to an IPv6 one. */
+function strayFamilies({ host, canonical, source, path }: BackendDraft): Problem[] {
+  const family = isIP(canonical);
+  const stray = source.sound ? sourcesOf(source.value).find((it) => isIP(it) !== family) : undefined;
+  if (family === 0 || stray === undefined) return [];
+  const message = `${stray} is an IPv${isIP(stray)} address, and ${host.value} an IPv${family} one`;
+  const hint = 'both must be of one family; leave "source" out to let the system choose';
+  return [problemAt(source.mark, source.path ?? [...path, 'source'], message, hint)];
 }
 
 function contradictions({ path, runtime }: ServiceDraft): Problem[] {

@@ -86,10 +86,11 @@ function backends(service: ServicePlan): string {
   return service.backends.map(backendText).join(', ');
 }
 
-export function backendText({ address, weight, backup, maxConnections, sendProxy }: BackendPlan): string {
+export function backendText({ address, weight, backup, maxConnections, sendProxy, sources }: BackendPlan): string {
   const share = `${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
   const proxy = sendProxy === null ? '' : ` send_proxy_protocol ${sendProxy}`;
-  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}${proxy}`;
+  const from = sources.length === 0 ? '' : ` source ${sources.join(' and ')}`;
+  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}${proxy}${from}`;
 }
 
 function summary(service: ServicePlan | undefined): string | null {

@@ -18,6 +18,8 @@ export interface BackendDraft {
   readonly maxConnections: Setting<number>;
   /** Counts where it is written. */
   readonly sendProxy: Setting<SendProxy>;
+  /** An address or a list of them; '' for none. */
+  readonly source: Setting<unknown>;
   /** The host in its one spelling (host.ts). */
   readonly canonical: string;
   /** Both host and port are. */
@@ -166,6 +168,7 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
     backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
     maxConnections: settle('max_connections', blocks, DEFAULTS['backends.max_connections'], 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
+    source: settle('source', blocks, '', 'default'),
     canonical: canonicalHost(host.value),
     sound: hasHost && hasPort,
   };

@@ -59,7 +59,8 @@ function missingKeys(error: SchemaError): readonly string[] {
 function wrongValue(path: Path, source: Source): Problem {
   const value = valueAt(path, source.data);
   const shape = shapeAt(path) ?? {};
-  const complaint = typeof value === 'string' ? (shape.judge?.(value) ?? null) : null;
+  const complaint =
+    (Array.isArray(value) ? shape.judgeList?.(value) : typeof value === 'string' ? shape.judge?.(value) : null) ?? null;
   const message = `${complaint?.expected ?? expectation(shape)}, got ${found(value, shape)}`;
   return problemAt(markAbove(path, source), path, message, complaint?.hint ?? hintFor(value, shape));
 }

@@ -3,8 +3,10 @@
 //   tuned        the default for ≤ 2, ≤ 5 and more backends; overlaid in tune.ts
 //   defaultText  a default that is computed, in words
 //   judge        a closer look at a text, with a message of its own
+//   judgeList    the same for a list, where a text and a list may stand
 //   obsolete     accepted, without effect
 //   names        what the names of a free map look like, in words
+//   typeText     what kind of value it is, where the schema does not say
 import * as Type from 'typebox';
 import type { Complaint } from './host.ts';
 

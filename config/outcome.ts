@@ -4,6 +4,7 @@ import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
 import { splitAddress } from './host.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
+import { sourcesOf } from './source.ts';
 import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
 
 export interface Effective {
@@ -42,7 +43,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
   };
 }
 
-function backendOf({ host, port, weight, backup, maxConnections, sendProxy }: BackendDraft): BackendPlan {
+function backendOf({ host, port, weight, backup, maxConnections, sendProxy, source }: BackendDraft): BackendPlan {
   return {
     host: host.value,
     port: port.value,
@@ -51,6 +52,7 @@ function backendOf({ host, port, weight, backup, maxConnections, sendProxy }: Ba
     backup: backup.value,
     maxConnections: maxConnections.value,
     sendProxy: sendProxy.path === null ? null : sendProxy.value,
+    sources: sourcesOf(source.value),
   };
 }
 
@@ -82,6 +84,10 @@ export function effectiveOf(draft: Draft): Effective[] {
         ['send_proxy_protocol', backend.sendProxy],
       ] as const) {
         if (setting.path !== null) add([...path, 'backends', i, key], setting);
+      }
+      const { source } = backend;
+      if (source.path !== null) {
+        add([...path, 'backends', i, 'source'], { ...source, value: sourcesOf(source.value).join(', ') });
       }
     }
     for (const [key, value] of healthCheckSettings(healthCheck)) add([...path, 'health_check', key], value);

@@ -68,11 +68,22 @@ export interface BackendPlan {
   readonly maxConnections: number;
   /** Null: as its service. */
   readonly sendProxy: SendProxy | null;
+  /** Addresses of this machine from which it is connected to, in turn; none: the system chooses. */
+  readonly sources: readonly string[];
 }
 
 /** One of which nothing else is written. */
 export function plainBackend(host: string, port: number): BackendPlan {
-  return { host, port, address: addressOf(host, port), weight: 1, backup: false, maxConnections: 0, sendProxy: null };
+  return {
+    host,
+    port,
+    address: addressOf(host, port),
+    weight: 1,
+    backup: false,
+    maxConnections: 0,
+    sendProxy: null,
+    sources: [],
+  };
 }
 
 /** What counts for a backend of the service. */

@@ -34,6 +34,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].backup',
       'backends[].max_connections',
       'backends[].send_proxy_protocol',
+      'backends[].source',
       ...HEALTH_CHECK_KEYS.map((key) => `health_check.${key}`),
       ...RUNTIME_KEYS,
     ];
@@ -46,6 +47,9 @@ test('the reference is a well-formed table with bounds and defaults', () => {
   const lines = renderReference('en').split('\n');
   assert.ok(lines.includes('| `workers` | 1–256 | one per available core | worker processes |'));
   assert.ok(lines.some((line) => line.startsWith('| `tcp_backlog` | 1–65535 | 4096 | 4096 | 4096 | ')));
+  assert.ok(
+    lines.some((line) => line.startsWith("| `backends[].source` | text, or list of texts | the system's choice | ")),
+  );
   assert.ok(lines.some((line) => line.startsWith('| `backends[].backup` | `false`, `true` | `false` | ')));
   for (const line of lines.filter((line) => line.startsWith('|'))) {
     assert.ok([4, 6].includes(line.split(/(?<!\\)\|/).length - 2), line);

@@ -60,6 +60,7 @@ function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
 }
 
 function typeOf(shape: Shape, language: Language): string {
+  if (shape.typeText !== undefined) return shape.typeText[language];
   if (shape.enum !== undefined) return shape.enum.map((value) => code(String(value))).join(', ');
   if (shape.type === 'boolean') return [false, true].map((value) => code(String(value))).join(', ');
   if (shape.type === 'integer') return `${shape.minimum ?? ''}–${shape.maximum ?? ''}`;

@@ -5,6 +5,7 @@ import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost, judgePeer } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { RuntimeSchema } from './runtime.ts';
+import { judgeSource } from './source.ts';
 
 const MAX_SERVICES = 64;
 /** Over all services. */
@@ -69,6 +70,21 @@ const BackendSchema = Type.Object(
         defaultText: { en: "the service's", ko: '서비스의 값' },
         ...words('the same for this backend', '이 백엔드에 대한 같은 설정'),
       }),
+    ),
+    source: Type.Optional(
+      Type.Refine(
+        Type.Unknown({
+          judge: judgeSource,
+          judgeList: judgeSource,
+          typeText: { en: 'text, or list of texts', ko: '문자열 또는 문자열 목록' },
+          defaultText: { en: "the system's choice", ko: '시스템이 선택' },
+          ...words(
+            'address of this machine from which bal connects to it, also for checks; of a list they take turns, so that more than the 28,000 connections of one address are possible',
+            '이 백엔드에 연결할 때(검사 포함) 쓰는 이 머신의 주소; 목록이면 번갈아 써서 주소 하나의 한계인 28,000개보다 많이 연결할 수 있음',
+          ),
+        }),
+        (value) => judgeSource(value) === null,
+      ),
     ),
   },
   CLOSED,

@@ -21,9 +21,12 @@ export interface Shape {
   readonly tuned?: readonly unknown[];
   readonly defaultText?: { readonly en: string; readonly ko: string };
   readonly names?: string;
+  readonly typeText?: { readonly en: string; readonly ko: string };
   readonly obsolete?: boolean;
   readonly description?: string;
   readonly ko?: string;
+  /** As `judge`, of a value that may be a list. */
+  readonly judgeList?: (list: readonly unknown[]) => { readonly expected: string; readonly hint: string | null } | null;
   readonly judge?: (text: string) => { readonly expected: string; readonly hint: string | null } | null;
 }
 

@@ -58,6 +58,35 @@ forEachEngine('the default bind address serves every IPv4 address of the machine
     assert.deepEqual(troubles(await visits(port, names('a'), 3, { host })), {});
 });
 
+forEachEngine('connections and checks come from the sources of a backend, in turn', async (t, engine) => {
+  const from: (string | undefined)[] = [];
+  const a = await backend(t, (socket) => {
+    from.push(socket.remoteAddress);
+    named('a')(socket);
+  });
+  const port = await freePort();
+  const config = (source: unknown): object => ({
+    ...configFor(port, [a], { workers: 1, runtime: { health_check_interval_ms: 60_000 } }),
+    backends: [{ host: a.host, port: a.port, source }],
+  });
+  const bal = await startBal(t, { engine, config: { ...config(['127.0.0.2', '127.0.0.3']) } });
+  await bal.checked();
+  assert.deepEqual(troubles(await visits(port, names('a'), 4)), {});
+  assert.deepEqual(new Set(from), new Set(['127.0.0.2', '127.0.0.3']));
+  const [last, ...before] = from.slice(-4).toReversed();
+  assert.deepEqual([before[1] === last, before[0] === last, before[0] === before[2]], [true, false, true]);
+  assert.deepEqual((await bal.status()).backends[0]?.source, ['127.0.0.2', '127.0.0.3']);
+
+  // Nobody's address (RFC 5737): a shortage of this machine, which takes no backend down.
+  bal.configure({ ...config('192.0.2.1') });
+  const { verdict } = await bal.graceful();
+  assert.match(JSON.stringify(verdict), /source 127\.0\.0\.2 and 127\.0\.0\.3.*source 192\.0\.2\.1/);
+  assert.equal((await visits(port, names('a'), 3)).ok, 0);
+  const { backends } = await bal.status();
+  assert.equal(backends[0]?.state, 'up');
+  assert.match(JSON.stringify((await bal.logged('worker.short')).fields), /bind EADDRNOTAVAIL/);
+});
+
 forEachEngine('a backend and a listener given by name are resolved', async (t, engine) => {
   const a = await backend(t, named('a'));
   const port = await freePort();

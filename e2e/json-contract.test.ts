@@ -21,7 +21,7 @@ const STATUS = words(`
 `);
 const BACKEND = words(`
   address reachable state active_connections last_check_time counters connections_total bytes_in
-  bytes_out cooldown_ms weight slow_start backup max_connections send_proxy_protocol administrative administrative_since
+  bytes_out cooldown_ms weight slow_start backup max_connections send_proxy_protocol source administrative administrative_since
 `);
 const SERVICE = words(`
   name bind_address port method backend_total backend_reachable backends active_connections

@@ -69,6 +69,8 @@ export interface BackendStatus {
   readonly max_connections: number | null;
   /** `v1` or `v2`: it is told who its clients are. Null where it has left the configuration. */
   readonly send_proxy_protocol: 'none' | 'v1' | 'v2' | null;
+  /** Addresses of this machine from which it is connected to, in turn; none: the system chooses. */
+  readonly source: readonly string[];
   /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as the file says. */
   readonly administrative: Administrative;
   readonly administrative_since: string | null;

@@ -21,6 +21,7 @@ function status(connections: number, bytes: number): Status {
     slow_start: null,
     max_connections: 0,
     send_proxy_protocol: 'none' as const,
+    source: [],
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

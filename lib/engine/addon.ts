@@ -7,13 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 14;
+const PROTOCOL = 15;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
   Engine,
   | 'bytes'
-  | 'route'
   | 'unroute'
   | 'take'
   | 'setClient'
@@ -32,6 +31,8 @@ export interface NativeEngine extends Pick<
   readonly clients: Int32Array;
   /** FIRST_BYTES_AT_MOST that are inspected, or a preamble; there when a listener or service needs it. */
   readonly scratch: Uint8Array;
+  /** `sources` separated by commas. */
+  route(target: number, service: number, ip: string, port: number, sources: string): void;
   service(
     service: number,
     connectTimeoutMs: number,

@@ -45,6 +45,9 @@ export type InspectionCode = 0 | 1 | 2 | 3;
 /** Of first bytes that are inspected, and of a preamble. */
 export const FIRST_BYTES_AT_MOST = 32 * 1024;
 
+/** See Engine.route(). */
+export const SOURCES_AT_MOST = 64;
+
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
 /** `local` is our own exhaustion (descriptors, ports, memory): never held against a backend. */
@@ -175,10 +178,13 @@ export interface Engine {
    */
   service(service: number, settings: ServiceSettings): void;
   /**
-   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. Throws when
-   * there is no such service, or when the target is another service's: a target keeps its service until it is retired.
+   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. `sources` are
+   * literals too, at most SOURCES_AT_MOST: addresses of this machine that are connected from, in turn; of those of
+   * another family none is. Where none is left, or this machine has not got it, the attempt fails with 'local'. Throws
+   * when there is no such service, or when the target is another service's: a target keeps its service until it is
+   * retired.
    */
-  route(target: number, service: number, ip: string, port: number): void;
+  route(target: number, service: number, ip: string, port: number, sources?: readonly string[]): void;
   /**
    * Retires a target: who names it from now on has `failed` with 'other'. Returns whether it leads nowhere now; false,
    * and nothing has changed, while a connection has it as its last one. So nobody counts bytes for a target that is

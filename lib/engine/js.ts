@@ -62,8 +62,8 @@ class JsEngine implements Engine, Core {
     this.targets.setService(service, settings);
   }
 
-  route(target: number, service: number, ip: string, port: number): void {
-    this.targets.route(target, service, ip, port);
+  route(target: number, service: number, ip: string, port: number, sources: readonly string[] = []): void {
+    this.targets.route(target, service, ip, port, sources);
   }
 
   unroute(target: number): boolean {

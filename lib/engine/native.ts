@@ -187,7 +187,9 @@ function over(addon: Addon, policy: Policy): Engine {
     service(service, { connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, preamble: asks = false }) {
       native.service(service, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, asks ? 1 : 0);
     },
-    route: (target, service, ip, port) => native.route(target, service, ip, port),
+    route(target, service, ip, port, sources = []) {
+      native.route(target, service, ip, port, sources.join(','));
+    },
     unroute: (target) => native.unroute(target),
     listen(listener, handle, { backlog, keepaliveMs, inspect }) {
       try {

@@ -19,6 +19,8 @@ export interface EndpointSnapshot {
   /** An IP literal, or null while the name has never resolved: then it cannot be tried. */
   readonly ip: string | null;
   readonly port: number;
+  /** As in BackendPlan. */
+  readonly sources: readonly string[];
   readonly tier: number;
   /** Its share, not always a whole number; 0: it is not chosen. */
   readonly weight: number;

@@ -48,6 +48,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     slow_start: null,
     max_connections: 0,
     send_proxy_protocol: 'none' as const,
+    source: [],
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

@@ -20,6 +20,7 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     slow_start: null,
     max_connections: 0,
     send_proxy_protocol: 'none' as const,
+    source: [],
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

@@ -42,6 +42,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     weight: 1,
     maxConnections: 0,
     sendProxy: 'none',
+    sources: [],
     provenAt: 0,
     ...its,
   };

@@ -78,6 +78,7 @@ export function fakeStatus(reachable: number): Status {
       slow_start: null,
       max_connections: 0,
       send_proxy_protocol: 'none',
+      source: [],
       backup: false,
       administrative: 'ready',
       administrative_since: null,

@@ -93,7 +93,9 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   }
 
   function use(snapshot: Snapshot): void {
-    for (const { id: endpoint, service, ip, port } of policy.use(snapshot)) engine.route(endpoint, service, ip, port);
+    for (const { id: endpoint, service, ip, port, sources } of policy.use(snapshot)) {
+      engine.route(endpoint, service, ip, port, sources);
+    }
   }
 
   function listen(listener: ListenerAssignment, handle: unknown): void {

@@ -54,7 +54,7 @@ function wrongAnswer(
 
 /** What happened, why, and what to do. */
 function explain(
-  { host, port, address }: BackendPlan,
+  { host, port, address, sources }: BackendPlan,
   { kind, code }: Extract<Look, { kind: 'unresolved' | 'failed' }>,
   ms: number,
 ): [summary: string, why: string, hint: string] {
@@ -78,13 +78,19 @@ function explain(
         'a firewall drops the packets, the host is down, or the network path is broken',
         `try: ping ${host}, then check the firewall and the route between the two machines`,
       ];
-    default:
+    case 'EADDRNOTAVAIL':
+      if (sources.length === 0) break;
       return [
-        `${address} cannot be reached (${code})`,
-        'no route to the host, or this machine is short of ports or descriptors',
-        `check address and network: ip route get ${host}`,
+        `${address} cannot be connected to from ${sources.join(' and ')} (${code})`,
+        'this machine has not that address, or it is of another family, or its ports are used up',
+        "correct the backend's source, or add the address to an interface: ip address",
       ];
   }
+  return [
+    `${address} cannot be reached (${code})`,
+    'no route to the host, or this machine is short of ports or descriptors',
+    `check address and network: ip route get ${host}`,
+  ];
 }
 
 async function look(service: ServicePlan, backend: BackendPlan, names: Names): Promise<Look> {

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { checkStandsForConnect } from '../../../config/health-check.ts';
 import { sendProxyOf, type BackendPlan, type ServicePlan } from '../../../config/plan.ts';
+import { takeTurns } from '../../engine/source.ts';
 import { hangUp } from '../../hang-up.ts';
 import { probe } from '../../primary/upstream/health/probe.ts';
 import { preambleFor, questionFor } from '../../primary/upstream/health/question.ts';
@@ -36,29 +37,35 @@ export async function lookGently(
   const isAtOwnPort = checkStandsForConnect(check);
   const question = questionFor(check, backend);
   if (question === null || !isAtOwnPort) {
-    const connected = await connectGently(ip, backend.port, hello, timeoutMs);
+    const connected = await connectGently(ip, backend, backend.port, hello, timeoutMs);
     if (connected.kind !== 'connected' || isAtOwnPort) return connected;
   }
   const from = performance.now();
   const port = check.type === 'none' ? backend.port : (check.port ?? backend.port);
   const sockets = { open: new Set<Socket>(), signal: new AbortController().signal };
-  const probed = await probe([ip], { port, timeoutMs, preamble: preambleFor(service, backend), question }, sockets);
+  const source = takeTurns(backend.sources);
+  const preamble = preambleFor(service, backend);
+  const probed = await probe([ip], { port, timeoutMs, preamble, question, source }, sockets);
   if (probed.ok) return { kind: 'connected', ip, ms: Math.ceil(performance.now() - from) };
   if (probed.cause === 'bad_answer') return { kind: 'answered wrongly', fact: probed.fact ?? probed.cause };
   if (!isAtOwnPort) return { kind: 'answered wrongly', fact: probed.cause };
-  const again = await connectGently(ip, port, hello, timeoutMs);
+  const again = await connectGently(ip, backend, port, hello, timeoutMs);
   return again.kind === 'connected' ? { kind: 'answered wrongly', fact: probed.cause } : again;
 }
 
 function connectGently(
   ip: string,
+  { sources }: Pick<BackendPlan, 'sources'>,
   port: number,
   hello: Uint8Array | null,
   timeoutMs: number,
 ): Promise<Connected | CannotConnect> {
+  const localAddress = takeTurns(sources)(ip);
+  if (localAddress === null) return Promise.resolve({ kind: 'failed', code: 'EADDRNOTAVAIL' });
   return new Promise((settle) => {
     const from = performance.now();
-    const socket = connect({ host: ip, port, timeout: timeoutMs });
+    const own = localAddress === undefined ? {} : { localAddress };
+    const socket = connect({ host: ip, port, timeout: timeoutMs, ...own });
     socket.once('connect', () => {
       settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
       socket.setTimeout(0);

@@ -47,6 +47,7 @@ function crowd(): View['history'] {
     slow_start: null,
     max_connections: 0,
     send_proxy_protocol: 'none' as const,
+    source: [],
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

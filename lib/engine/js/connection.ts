@@ -14,6 +14,7 @@ import type { Listener } from './listener.ts';
 import { flows, isHalfClosed, isWhole } from './rest.ts';
 import type { Route } from './route.ts';
 import { metItself } from './route.ts';
+import { noSource } from '../source.ts';
 import { Side } from './side.ts';
 import { NOWHERE } from './targets.ts';
 import type { Target } from './targets.ts';
@@ -71,15 +72,17 @@ export class Connection {
     this.#leadTo(this.core.targets.at(target));
     const { route } = this.target;
     this.#route = route;
-    if (route === null) {
-      this.#failed('other');
+    const address = route?.address() ?? null;
+    if (address === null) {
+      if (route !== null) this.core.exhausted(noSource());
+      this.#failed(route === null ? 'other' : 'local');
       return;
     }
     this.stage = 'connecting';
     this.attemptedAt = performance.now();
     this.backend = new Side(this, null);
     this.core.watch(this);
-    this.backend.socket.connectTo(route.address);
+    this.backend.socket.connectTo(address);
   }
 
   #leadTo(target: Target): void {

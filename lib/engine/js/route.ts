@@ -5,16 +5,27 @@ import { isIPv6 } from 'node:net';
 import type { TcpSocketConnectOpts } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { SocketAddress, TcpHandle } from '../handles.ts';
+import { takeTurns } from '../source.ts';
 
 export interface Route {
-  readonly address: TcpSocketConnectOpts;
+  /** Where the next connection leads, and from where; null: no source fits. */
+  address(): TcpSocketConnectOpts | null;
   /** A connect may end up connected to itself: see metItself(). */
   readonly mayMeetItself: boolean;
 }
 
-export function routeTo(ip: string, port: number): Route {
+export function routeTo(ip: string, port: number, sources: readonly string[]): Route {
   const address = { host: ip, port, family: isIPv6(ip) ? 6 : 4 };
-  return { address, mayMeetItself: port >= lowestEphemeralPort() && isOwn(ip) };
+  const mayMeetItself = port >= lowestEphemeralPort() && isOwn(ip);
+  if (sources.length === 0) return { address: () => address, mayMeetItself };
+  const next = takeTurns(sources);
+  return {
+    address() {
+      const localAddress = next(ip) ?? null;
+      return localAddress === null ? null : { ...address, localAddress };
+    },
+    mayMeetItself,
+  };
 }
 
 /**

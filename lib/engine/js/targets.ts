@@ -51,11 +51,11 @@ export class Targets {
     else known.settings = settings;
   }
 
-  route(id: number, serviceId: number, ip: string, port: number): void {
+  route(id: number, serviceId: number, ip: string, port: number, sources: readonly string[]): void {
     check('target', id);
     const service = this.#services[serviceId];
     if (service === undefined) throw new Error(`Cannot route target ${id}: its service is not known`);
-    const route = routeTo(ip, port);
+    const route = routeTo(ip, port, sources);
     const known = this.#targets[id];
     if (known === undefined) {
       this.bytes = grown(this.bytes, 2 * id + 1);

@@ -21,12 +21,13 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 14, CALLBACKS = 5 };
+enum { PROTOCOL = 15, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
   struct engine *engine = data;
+  for (uint32_t i = 0; i < engine->target_room; i++) free(engine->targets[i].sources);
   free(engine->targets);
   free(engine->services);
   free(engine);

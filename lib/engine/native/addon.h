@@ -29,7 +29,7 @@ void throw_errno(napi_env env, int error, const char *what);
 /* routes.c */
 /** service(id, connectTimeoutMs, idleMs, keepaliveMs, halfClosedMs, preamble) */
 napi_value set_service(napi_env env, napi_callback_info info);
-/** route(target, service, ip, port) */
+/** route(target, service, ip, port, sources): these separated by commas, '' for none */
 napi_value set_route(napi_env env, napi_callback_info info);
 /** unroute(target) */
 napi_value unset_route(napi_env env, napi_callback_info info);

@@ -17,7 +17,7 @@
 //   connection.c  the life of a connection: accepted, routed, open, over
 //   deadline.c   when its time is over
 //   first.c      first bytes that are inspected, and bytes of the policy's own
-//   connect.c    one attempt to reach a backend
+//   connect.c    one attempt to reach a backend; source.c the address that it comes from
 //   relay.c      bytes from one side to the other
 //   ring.c       the messages of a round sent together
 //   hold.c       bytes that could not be passed on yet

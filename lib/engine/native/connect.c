@@ -143,7 +143,11 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   c->last = (uint32_t)loop->now;
   // With bytes at hand the handshake's last ACK may wait and travel with them: a packet less.
   if (preamble + first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
-  if (likely(fd >= 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
+  if (unlikely(target->sources != NULL) && fd >= 0) {
+    error = sources_bind(target->sources, fd);
+    exhausted(engine, AT_BIND, error);
+  }
+  if (likely(error == 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
     error = errno;
     exhausted(engine, AT_CONNECT, error);
   }

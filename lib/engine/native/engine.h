@@ -20,6 +20,7 @@ struct target {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
   } address;
+  struct sources *sources; // null: the system chooses
   uint32_t service;
   uint32_t live;       // connections that lead there
   uint8_t length;      // of the address; 0: it leads nowhere
@@ -27,7 +28,7 @@ struct target {
   uint8_t since_probe; // attempts since that was last tried
 };
 
-enum exhaustion_place { AT_ACCEPT, AT_SOCKET, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, EXHAUSTION_PLACES };
+enum exhaustion_place { AT_ACCEPT, AT_SOCKET, AT_BIND, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, EXHAUSTION_PLACES };
 enum { EXHAUSTION_ERRORS = 7 };
 
 struct engine {
@@ -56,6 +57,12 @@ struct engine {
 bool target_leads(const struct engine *engine, int64_t target);
 /** The connection leads to this target from now on, or with WAIT, REFUSE and NOWHERE to none. */
 void connection_target(struct connection *c, int32_t target);
+
+/* source.c */
+/** Those of the family in a text such as `127.0.0.2,127.0.0.3`; null when there is no memory, or one is no address. */
+struct sources *sources_read(const char *text, int family);
+/** Binds a socket to the next one. Returns 0 or an errno. */
+int sources_bind(struct sources *sources, int fd);
 
 /* exhaustion.c */
 /** Something that this machine has run out of, in its entirety or for this process. */

@@ -41,7 +41,8 @@ void exhausted(struct engine *engine, enum exhaustion_place place, int error) {
 }
 
 const char *exhaustion_place_name(enum exhaustion_place place) {
-  static const char *const names[EXHAUSTION_PLACES] = {"accept", "socket", "connect", "pipe", "epoll", "memory"};
+  static const char *const names[EXHAUSTION_PLACES] = {"accept", "socket", "bind",  "connect",
+                                                       "pipe",   "epoll",  "memory"};
   return names[place];
 }
 

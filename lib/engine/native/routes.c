@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TARGETS_AT_MOST = 1 << 20, SERVICES_AT_MOST = 1 << 16, FIRST_ROOM = 16 };
+enum { TARGETS_AT_MOST = 1 << 20, SERVICES_AT_MOST = 1 << 16, FIRST_ROOM = 16, SOURCES_AT_MOST = 64 };
 
 bool target_leads(const struct engine *engine, int64_t target) {
   return target >= 0 && target < engine->target_room && engine->targets[target].length > 0;
@@ -129,18 +129,20 @@ static napi_value refuse(napi_env env, int64_t target, const char *why) {
 }
 
 napi_value set_route(napi_env env, napi_callback_info info) {
-  napi_value argv[4], self;
-  struct engine *engine = enter(env, info, 4, argv, true);
+  napi_value argv[5], self;
+  struct engine *engine = enter(env, info, 5, argv, true);
   int64_t target, service, port;
   char ip[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  char sources[SOURCES_AT_MOST * INET6_ADDRSTRLEN];
   size_t length;
   if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target) ||
       !integer(env, argv[1], 0, SERVICES_AT_MOST - 1, "service", &service) ||
       !integer(env, argv[3], 1, 65535, "port", &port)) {
     return NULL;
   }
-  if (napi_get_value_string_utf8(env, argv[2], ip, sizeof ip, &length) != napi_ok) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "Cannot use ip: it is not a string");
+  if (napi_get_value_string_utf8(env, argv[2], ip, sizeof ip, &length) != napi_ok ||
+      napi_get_value_string_utf8(env, argv[4], sources, sizeof sources, &length) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "Cannot use ip or sources: it is not a string");
     return NULL;
   }
   if (service >= engine->service_room || engine->services[service].connect_ms == 0) {
@@ -158,7 +160,12 @@ napi_value set_route(napi_env env, napi_callback_info info) {
   const struct target *before = &engine->targets[target];
   if (before->length == 0) engine->bytes[2 * target] = engine->bytes[2 * target + 1] = 0;
   else if (before->service != fresh.service) return refuse(env, target, "it belongs to another service");
+  if (sources[0] != '\0' && (fresh.sources = sources_read(sources, fresh.address.any.sa_family)) == NULL) {
+    throw_errno(env, errno, "use the sources");
+    return NULL;
+  }
   fresh.live = before->live;
+  free(before->sources);
   engine->targets[target] = fresh;
   return undefined(env);
 }
@@ -170,7 +177,11 @@ napi_value unset_route(napi_env env, napi_callback_info info) {
   if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target)) return NULL;
   bool is_known = target_leads(engine, target);
   bool is_used = is_known && engine->targets[target].live > 0;
-  if (is_known && !is_used) engine->targets[target].length = 0;
+  if (is_known && !is_used) {
+    engine->targets[target].length = 0;
+    free(engine->targets[target].sources);
+    engine->targets[target].sources = NULL;
+  }
   napi_value gone;
   return napi_get_boolean(env, !is_used, &gone) == napi_ok ? gone : NULL;
 }

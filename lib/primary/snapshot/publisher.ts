@@ -119,7 +119,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
 
   function endpointOf(plan: ServicePlan, backend: BackendPlan): EndpointSnapshot {
     const { name } = plan;
-    const { address, port, weight, backup, maxConnections } = backend;
+    const { address, port, sources, weight, backup, maxConnections } = backend;
     const { ip, tier, provenAt, tenths } = services.endpoint(name, address);
     return {
       id: registry.endpoint(name, address),
@@ -127,6 +127,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       name: address,
       ip,
       port,
+      sources,
       tier: tier + (backup ? TIER_BACKUP : 0),
       weight: (weight * tenths) / 10,
       maxConnections,
@@ -221,6 +222,7 @@ function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
     a.service === b.service &&
     a.ip === b.ip &&
     a.port === b.port &&
+    a.sources.join() === b.sources.join() &&
     a.tier === b.tier &&
     a.provenAt === b.provenAt
   );

@@ -49,9 +49,13 @@ export function createShortageLog(log: Log): (service: string, backend: string) 
     const now = performance.now();
     if (!throttle.isOpen(now)) return;
     throttle.close(now);
-    log.warn('check.impossible', 'this machine is short of descriptors, ports or memory for a health check', {
-      service,
-      backend,
-    });
+    log.warn(
+      'check.impossible',
+      'this machine is short of descriptors, ports or memory for a health check, or has not its source address',
+      {
+        service,
+        backend,
+      },
+    );
   };
 }

@@ -35,7 +35,16 @@ const SETTINGS: PoolSettings = {
 const LITERAL = '127.0.0.1';
 
 function plan(host: string, port = 9000): BackendPlan {
-  return { host, port, address: addressOf(host, port), weight: 1, backup: false, maxConnections: 0, sendProxy: null };
+  return {
+    host,
+    port,
+    address: addressOf(host, port),
+    weight: 1,
+    backup: false,
+    maxConnections: 0,
+    sendProxy: null,
+    sources: [],
+  };
 }
 
 /** Its attempt begins when it is heard of, unless it says when. */

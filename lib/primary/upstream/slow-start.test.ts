@@ -22,6 +22,7 @@ const A: BackendPlan = {
   backup: false,
   maxConnections: 0,
   sendProxy: null,
+  sources: [],
 };
 const B: BackendPlan = { ...A, port: 2, address: '127.0.0.1:2' };
 

@@ -128,6 +128,7 @@ function backendStatus(
     cooldown_ms: Math.round(cooldownLeft(backend, performance.now())),
     backup: backend.draining ? null : backend.backup,
     max_connections: backend.draining ? null : backend.maxConnections,
+    source: backend.sources,
     ...administration,
     recent: statistics.recent(service, backend.address),
   };

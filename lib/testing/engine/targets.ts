@@ -1,6 +1,7 @@
 // Targets and services: they come, move and go while the engine runs, and decide what holds for a connection.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import { WAIT } from '../../engine/engine.ts';
@@ -31,6 +32,40 @@ export function targetsTests(create: CreateEngine): void {
       bytes.reduce((sum, count) => sum + count, 0),
       2 * (1 + 2 + 3 + 4 + 5 + 6),
     );
+  });
+
+  test('connections come from the sources of their target in turn, of those of its family', async (t) => {
+    const it = rig(t, create);
+    const from: (string | undefined)[] = [];
+    const server = net.createServer((socket) => {
+      from.push(socket.remoteAddress);
+      socket.pipe(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const at = it.listen();
+    for (const sources of [['127.0.0.2', '::1', '127.0.0.3'], [], ['127.0.0.9']]) {
+      it.engine.route(0, 0, '127.0.0.1', port, sources);
+      for (let i = 0; i < 3; i++) await (await client(t, at)).send('x').bytes(1);
+    }
+    const turns = ['127.0.0.2', '127.0.0.3', '127.0.0.2'];
+    assert.deepEqual(from, [...turns, '127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.9', '127.0.0.9', '127.0.0.9']);
+    assert.deepEqual(it.engine.exhaustion(), {});
+  });
+
+  test('a source that this machine has not, or none of the family, is a shortage of ours', async (t) => {
+    const it = rig(t, create, { failed: () => (it.failures.length % 2 === 1 ? 1 : -1) });
+    const { port } = await backend(t, echo);
+    const at = it.listen();
+    // 192.0.2.0/24 and 2001:db8::/32 are nobody's (RFC 5737, RFC 3849).
+    it.engine.route(0, 0, '127.0.0.1', port, ['192.0.2.1']);
+    it.engine.route(1, 0, '127.0.0.1', port, ['2001:db8::1']);
+    assert.equal(await new Peer(net.connect(at, '127.0.0.1')).finish(), 'reset');
+    await it.ends(1);
+    assert.deepEqual(it.failures, ['local', 'local']);
+    assert.deepEqual(it.engine.exhaustion(), { 'bind EADDRNOTAVAIL': 2 });
   });
 
   test('a target is retired when no connection has it, leads nowhere then, and may be routed anew', async (t) => {

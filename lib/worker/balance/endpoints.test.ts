@@ -40,8 +40,8 @@ test('the first snapshot has a target for each endpoint that has an address', ()
     remote: [3, 12],
   };
   assert.deepEqual(it.use(first), [
-    { id: 7, service: WEB, ip: '127.0.0.1', port: 9007 },
-    { id: 4, service: DB, ip: '::1', port: 9004 },
+    { id: 7, service: WEB, ip: '127.0.0.1', port: 9007, sources: [] },
+    { id: 4, service: DB, ip: '::1', port: 9004, sources: [] },
   ]);
   assert.deepEqual(
     it.services[WEB]?.endpoints.map(({ id }) => id),

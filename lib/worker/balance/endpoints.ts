@@ -11,6 +11,7 @@ import type { Candidate, Picker } from './methods/picker.ts';
 export interface Endpoint extends Candidate {
   readonly port: number;
   readonly sendProxy: SendProxy;
+  readonly sources: readonly string[];
 }
 
 export interface Service extends ServiceAssignment {
@@ -31,6 +32,7 @@ export interface Moved {
   readonly service: number;
   readonly ip: string;
   readonly port: number;
+  readonly sources: readonly string[];
 }
 
 export interface Endpoints {
@@ -63,14 +65,16 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
-      const { id, name, ip, port, tier, weight, maxConnections, sendProxy } = it;
-      all[id] = { id, name, ip, port, tier, weight, maxConnections, sendProxy };
+      const { id, name, ip, port, sources, tier, weight, maxConnections, sendProxy } = it;
+      all[id] = { id, name, ip, port, sources, tier, weight, maxConnections, sendProxy };
       return it.ip !== null;
     }
     // The engine may have been told already that nothing leads to one that was retired.
-    const isMoved = it.ip !== null && (known.ip !== it.ip || known.port !== it.port || retired.has(it.id));
+    const leads = known.ip === it.ip && known.port === it.port && known.sources.join() === it.sources.join();
+    const isMoved = it.ip !== null && (!leads || retired.has(it.id));
     known.ip = it.ip;
     known.port = it.port;
+    known.sources = it.sources;
     known.tier = it.tier;
     known.weight = it.weight;
     known.maxConnections = it.maxConnections;
@@ -101,7 +105,9 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
         touched.add(id);
       }
       for (const id of touched) if (services[id] !== undefined) arrange(services[id]);
-      return moved.flatMap(({ id, service, ip, port }) => (ip === null ? [] : [{ id, service, ip, port }]));
+      return moved.flatMap(({ id, service, ip, port, sources }) =>
+        ip === null ? [] : [{ id, service, ip, port, sources }],
+      );
     },
     forget(endpoint) {
       all[endpoint] = undefined;

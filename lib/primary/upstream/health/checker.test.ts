@@ -18,6 +18,7 @@ function target(changes: Partial<Target> = {}): Target {
     port: 1,
     preamble: null,
     question: null,
+    source: () => undefined,
     check: 'tcp',
     isChecked: true,
     intervalMs: LONG,
@@ -407,6 +408,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
       backup: false,
       maxConnections: 0,
       sendProxy: null,
+      sources: [],
     };
     const settings = { ...runtime, isChecked: true, connectStandsForCheck: true, checkStandsForConnect: true };
     let pool = createPool([plan], settings);

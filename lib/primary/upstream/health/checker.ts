@@ -4,6 +4,7 @@
 
 import { isIP, type Socket } from 'node:net';
 import { jitter } from '../../../backoff.ts';
+import { fitting } from '../../../engine/source.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
 import { probe, type Connect, type ProbeOptions } from './probe.ts';
 import type { Resolver } from '../discovery/resolver.ts';
@@ -25,7 +26,6 @@ export type CheckResult =
   | {
       readonly kind: 'failed';
       readonly cause: Exclude<Cause, 'local'>;
-      /** As in Evidence. */
       readonly fact: string | null;
       readonly began: number;
       readonly durationMs: number;
@@ -71,9 +71,9 @@ export interface Checker {
 export const EXTRA_MS = 100;
 
 /**
- * A backend that is up and in doubt is checked this often, or after this part of the interval where that is longer, so that three failures in a row take it down within 3 s at
- * rest: 2.2 s until the first of them, 0.33 s to each of the others. Servers that count connects as logins see no more of them: a
- * failed check is none, and the first one that passes ends the doubt.
+ * A backend that is up and in doubt is checked this often, or after this part of the interval where that is longer, so that three
+ * failures in a row take it down within 3 s: 2.2 s until the first of them, 0.33 s to each of the others. Servers that count connects
+ * as logins see no more of them: a failed check is none, and the first one that passes ends the doubt.
  */
 const DOUBT_MS = 300;
 const DOUBT_PART = 0.3;
@@ -142,7 +142,7 @@ export function startChecker(
   /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
   async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local' | 'nothing'> {
     const resolution = await resolver.resolve(target.host);
-    if (resolution.ok) take(resolution.ips);
+    if (resolution.ok) take(fitting(resolution.ips, target.source));
     // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
@@ -183,7 +183,7 @@ export function startChecker(
   async function followName(): Promise<void> {
     const { host } = target;
     const resolution = await resolver.fresh(host);
-    if (resolution.ok && take(resolution.ips)) checkNow();
+    if (resolution.ok && take(fitting(resolution.ips, target.source))) checkNow();
     const ms = await resolver.lifeLeft(host);
     if (!stopping.signal.aborted) nameTimer = setTimeout(() => void followName(), ms);
   }

@@ -23,6 +23,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       backup: false,
       maxConnections: 0,
       sendProxy: null,
+      sources: [],
     })),
     runtime: RUNTIME,
     healthCheck: { type: 'tcp', port: null },

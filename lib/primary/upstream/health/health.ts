@@ -3,6 +3,7 @@
 
 import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
 import { sendProxyOf } from '../../../../config/plan.ts';
+import { takeTurns } from '../../../engine/source.ts';
 import type { Standing } from './evidence.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
 import type { Connect } from './probe.ts';
@@ -93,7 +94,8 @@ function targetOf(service: ServicePlan, backend: BackendPlan): Target {
     port: healthCheck.type === 'none' ? backend.port : (healthCheck.port ?? backend.port),
     preamble: preambleFor(service, backend),
     question: questionFor(healthCheck, backend),
-    check: JSON.stringify([healthCheck, sendProxyOf(service, backend)]),
+    source: takeTurns(backend.sources),
+    check: JSON.stringify([healthCheck, sendProxyOf(service, backend), backend.sources]),
     isChecked: healthCheck.type !== 'none',
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,

@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
 }
 
 function at(port: number, timeoutMs: number): ProbeOptions {
-  return { port, timeoutMs, preamble: null, question: null };
+  return { port, timeoutMs, preamble: null, question: null, source: () => undefined };
 }
 
 function sockets() {

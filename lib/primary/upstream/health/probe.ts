@@ -5,10 +5,11 @@ import { networkInterfaces } from 'node:os';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
+import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './dialogue.ts';
 import type { Question } from './question.ts';
 
-export type Connect = (options: { host: string; port: number }) => Socket;
+export type Connect = (options: { host: string; port: number; localAddress?: string }) => Socket;
 
 interface Failure {
   /** `bad_answer`: it was connected. */
@@ -36,6 +37,8 @@ export interface ProbeOptions {
   readonly preamble: Uint8Array | null;
   /** null: a connect is enough. */
   readonly question: Question | null;
+  /** The address that it comes from. */
+  readonly source: NextSource;
 }
 
 /**
@@ -44,7 +47,7 @@ export interface ProbeOptions {
  */
 export function probe(
   ips: readonly string[],
-  { port, timeoutMs, preamble, question }: ProbeOptions,
+  { port, timeoutMs, preamble, question, source }: ProbeOptions,
   { open, signal }: Sockets,
   connect: Connect = connectTcp,
 ): Promise<Probed> {
@@ -88,7 +91,12 @@ export function probe(
         if (pending.size === 0) finish(failures.at(-1) ?? { cause: 'other', fact: null });
         return;
       }
-      const socket = connect({ host: ip, port });
+      const localAddress = source(ip);
+      if (localAddress === null) {
+        failures.push({ cause: 'local', fact: null });
+        return tryNext();
+      }
+      const socket = connect({ host: ip, port, ...(localAddress === undefined ? {} : { localAddress }) });
       pending.add(socket);
       open.add(socket);
       socket.once('close', () => {

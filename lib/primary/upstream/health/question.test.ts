@@ -82,10 +82,11 @@ async function check(
     backup: false,
     maxConnections: 0,
     sendProxy: null,
+    sources: [],
   };
   const open = new Set<Socket>();
   const preamble = preambleFor({ healthCheck: what, sendProxy }, backend);
-  const options = { port, timeoutMs, preamble, question: questionFor(what, backend) };
+  const options = { port, timeoutMs, preamble, question: questionFor(what, backend), source: () => undefined };
   const result = await probe(ips, options, { open, signal: new AbortController().signal });
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
   return result;

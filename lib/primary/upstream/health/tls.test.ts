@@ -36,9 +36,18 @@ async function check(
   what: Partial<{ host: string; timeoutMs: number; plan: HealthCheckPlan }> = {},
 ): Promise<Probed> {
   const { host = '127.0.0.1', timeoutMs = LONG, plan = { ...HTTP, tls } } = what;
-  const backend = { host, port, address: '', weight: 1, backup: false, maxConnections: 0, sendProxy: null };
+  const backend = {
+    host,
+    port,
+    address: '',
+    weight: 1,
+    backup: false,
+    maxConnections: 0,
+    sendProxy: null,
+    sources: [],
+  };
   const open = new Set<Socket>();
-  const options = { port, timeoutMs, preamble: null, question: questionFor(plan, backend) };
+  const options = { port, timeoutMs, preamble: null, question: questionFor(plan, backend), source: () => undefined };
   const result = await probe(['127.0.0.1'], options, { open, signal: new AbortController().signal });
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
   return result;

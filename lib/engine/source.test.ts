@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { takeTurns } from './source.ts';
+
+test('sources take turns among those of the family that is asked for', () => {
+  const next = takeTurns(['127.0.0.2', '::2', '127.0.0.3']);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => next('127.0.0.1')),
+    ['127.0.0.2', '127.0.0.3', '127.0.0.2', '127.0.0.3'],
+  );
+  assert.deepEqual([next('::1'), next('::1')], ['::2', '::2']);
+});
+
+test('without sources the system chooses; where none fits there is none', () => {
+  assert.equal(takeTurns([])('127.0.0.1'), undefined);
+  assert.equal(takeTurns(['::2'])('127.0.0.1'), null);
+});
