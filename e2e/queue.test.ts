@@ -123,6 +123,29 @@ forEachEngine(
   },
 );
 
+forEachEngine('a limit raised by a reload holds for those who wait with the old workers', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const config = { workers: 1, runtime: { ...QUEUE, queue_timeout_ms: 60_000 } };
+  const bal = await startBal(t, { engine, config: limited(port, [a], 1, config) });
+  await bal.checked();
+  const clients = [];
+  for (const said of ['1', '2', '3']) {
+    const client = await connectTo(t, port);
+    await client.send(said);
+    if (said === '1') await client.reads(1);
+    clients.push(client);
+    await bal.statusWhen(`${said} is there`, ({ services }) => services?.[0]?.waiting === clients.length - 1);
+  }
+  bal.configure(limited(port, [a], 2, config));
+  assert.equal((await bal.graceful()).code, 0);
+  assert.equal((await clients[1]?.reads(1))?.toString(), '2');
+  const { services } = await bal.statusWhen('one waits on', ({ services: now }) => now?.[0]?.waiting === 1);
+  assert.equal(services?.[0]?.backends?.[0]?.active_connections, 2);
+  clients[0]?.end();
+  assert.equal((await clients[2]?.reads(1))?.toString(), '3');
+});
+
 forEngine(
   'native',
   'a storm through a queue: all are served, never one more than may be, over all workers',

@@ -138,7 +138,7 @@ test('a draining worker whose connections end may be the last that used somethin
   route.emit({ kind: 'worker_forked', worker });
   worker.state = 'draining';
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
-  assert.deepEqual(take(), [['loads'], ['forget backends']]);
+  assert.deepEqual(take(), [['loads'], ['push', worker], ['forget backends']]);
 });
 
 test('a worker of a generation that nobody knows is not listened to', () => {
@@ -167,4 +167,16 @@ test('lines go to the log, permits to their book, and what was lost is counted',
     ['permits', worker, ask],
   ]);
   assert.equal(route.linesDropped, 5);
+});
+
+test('a worker that drains may be told more with each of its reports, one that serves is told by changes', () => {
+  const { route, audience, worker, says, take } = scene();
+  route.connect(audience);
+  route.emit({ kind: 'worker_forked', worker });
+  take();
+  says(NOTHING);
+  assert.deepEqual(take(), []);
+  worker.state = 'draining';
+  says(NOTHING);
+  assert.deepEqual(take(), [['push', worker]]);
 });

@@ -93,7 +93,10 @@ export function createRoute(log: RootLog): Route {
           refusals.observe(name, serviceSum(statistics.totals, name).clients, performance.now());
         }
         if (fresh.loadsChanged) publisher.loadsChanged();
-        if (fresh.loadsChanged && worker.state === 'draining') to.forgetBackends();
+        if (worker.state !== 'draining') return;
+        // Nothing may have changed since clients wait with it.
+        publisher.push(worker);
+        if (fresh.loadsChanged) to.forgetBackends();
         return;
       }
       case 'connect_failed': {

@@ -22,7 +22,7 @@ function snapshot(...ids: number[]): Snapshot {
 }
 
 /** One service, everybody is admitted. */
-function scene() {
+function scene(service = assignedService(0)) {
   const records: Ended[] = [];
   const routing = createRouting();
   routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
@@ -30,7 +30,7 @@ function scene() {
     logConnections: 'all',
     routing,
     connections: createConnections(),
-    endpoints: createEndpoints([assignedService(0)], 1),
+    endpoints: createEndpoints([service], 1),
     loads: createLoads(null),
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
@@ -86,4 +86,9 @@ test('with the id of a forgotten endpoint another one begins at zero, and is tri
   policy.use(snapshot(0));
   assert.ok(policy.counters(new Float64Array(2)).endpoints.every((value) => value === 0));
   assert.equal(policy.accepted(8, 0), 0);
+});
+
+test('the engine is to tell of calls by other workers only where clients may wait for an endpoint', () => {
+  assert.ok(!('called' in scene().policy));
+  assert.ok('called' in scene(assignedService(0, {}, { overloadPolicy: 'queue' })).policy);
 });

@@ -208,7 +208,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       }
     },
     takeReached: () => evidence.takeReached(),
-    called: () => queue.called(),
+    ...(services.some((service) => service?.runtime.overloadPolicy === 'queue') && { called: () => queue.called() }),
     close: () => queue.close(),
   };
 }

@@ -60,9 +60,8 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
       let row = 1;
       while (taken.has(row)) row++;
       if (row >= ROWS) return 0;
-      if (!hasPartOf(row)) return 0;
+      if (!hasPartOf(row) || !loads.join(row)) return 0;
       taken.add(row);
-      loads.join(row);
       logEnd();
       return row;
     },

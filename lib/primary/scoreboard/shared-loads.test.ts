@@ -93,6 +93,51 @@ test(
   },
 );
 
+test(
+  'a surplus that comes late is found too, and what is looked at ends when nothing is amiss',
+  { skip },
+  async (t) => {
+    const { scoreboard, board } = shared(t);
+    const [own, other] = [scoreboard.take(), scoreboard.take()];
+    const { all } = board(own);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const pass = (looks: number): void => {
+      for (let i = 0; i < looks; i++) {
+        now += 100;
+        t.mock.timers.tick(100);
+      }
+    };
+    scoreboard.free(other);
+    // It changes from look to look until after the time in which is looked in any case.
+    for (let i = 0; i < 110; i++) {
+      Atomics.add(all, 5, 1);
+      pass(1);
+    }
+    assert.equal(Atomics.load(all, 5), 110);
+    pass(20);
+    assert.equal(Atomics.load(all, 5), 0);
+    Atomics.add(all, 5, 1);
+    pass(50);
+    assert.equal(Atomics.load(all, 5), 1, 'nobody has died since');
+  },
+);
+
+test('without an addon no worker gets a row, and one that is there later is used', { skip }, (t) => {
+  const { scoreboard } = shared(t);
+  const before = process.env['BAL_NATIVE_ADDON'];
+  t.after(() => {
+    if (before === undefined) delete process.env['BAL_NATIVE_ADDON'];
+    else process.env['BAL_NATIVE_ADDON'] = before;
+  });
+  process.env['BAL_NATIVE_ADDON'] = '/nowhere/bal.node';
+  assert.equal(scoreboard.take(), 0);
+  if (before === undefined) delete process.env['BAL_NATIVE_ADDON'];
+  else process.env['BAL_NATIVE_ADDON'] = before;
+  assert.equal(scoreboard.take(), 1);
+});
+
 test('what other workers are said to have counts where no memory is shared, and nowhere else', { skip }, (t) => {
   const { scoreboard, board } = shared(t);
   for (const [loads, expected] of [

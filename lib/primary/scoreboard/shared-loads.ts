@@ -13,8 +13,8 @@ import {
 } from '../../engine/scoreboard.ts';
 
 export interface SharedLoads {
-  /** A worker is about to get that row; its part is there. */
-  join(row: number): void;
+  /** A worker is about to get that row; its part is there. False: what it leaves could not be taken back, so it must share nothing. */
+  join(row: number): boolean;
   /** It is gone. */
   leave(row: number): void;
 }
@@ -27,19 +27,28 @@ const LOOKS = 10;
 /** Who died in the middle of a change may have done so on a machine that is too busy to look often. */
 const LOOKING_MS = 10_000;
 
+/** What all share, among the parts of the rows. */
+const ALL = 0;
+
 /** `fd`: the scoreboard; null: there is none. */
 export function createSharedLoads(fd: number | null): SharedLoads {
-  const parts = new Map<number, Int32Array>();
-  const all = open(fd, SHARED_AT, SHARED_BYTES);
+  /** By row; opened for the first worker that needs it, for an addon may be built while bal runs. */
+  const opened = new Map<number, Int32Array>();
   /** By place: how many more there are among all than in the parts together, and in how many looks in a row. */
   let amiss = new Map<number, { readonly surplus: number; readonly looks: number }>();
   let lookUntil = 0;
   let timer: NodeJS.Timeout | null = null;
 
+  function isOpen(row: number, at: number, bytes: number): boolean {
+    const part = opened.get(row) ?? open(fd, at, bytes);
+    if (part !== null) opened.set(row, part);
+    return part !== null;
+  }
+
   function surplusAt(shared: Int32Array, place: number): number {
-    let sum = 0;
-    for (const part of parts.values()) sum += Atomics.load(part, place);
-    return Atomics.load(shared, place) - sum;
+    let surplus = Atomics.load(shared, place);
+    for (const part of opened.values()) if (part !== shared) surplus -= Atomics.load(part, place);
+    return surplus;
   }
 
   /** Whoever was killed between two steps has left one too many, which no part tells of. */
@@ -54,19 +63,20 @@ export function createSharedLoads(fd: number | null): SharedLoads {
       if (looks < LOOKS) amiss.set(place, { surplus, looks });
       else Atomics.sub(shared, place, surplus);
     }
-    if (performance.now() < lookUntil) timer = setTimeout(look, LOOK_MS, shared).unref();
+    // As long as something is amiss, too: it goes away by itself or by the tenth look.
+    if (performance.now() < lookUntil || amiss.size > 0) timer = setTimeout(look, LOOK_MS, shared).unref();
     else timer = null;
   }
 
   return {
     join(row) {
       const { at, bytes } = partOf(row);
-      const part = all === null ? null : open(fd, at, bytes);
-      if (part !== null) parts.set(row, part);
+      return isOpen(ALL, SHARED_AT, SHARED_BYTES) && isOpen(row, at, bytes);
     },
     leave(row) {
-      const part = parts.get(row);
-      if (part === undefined || all === null) return;
+      const all = opened.get(ALL);
+      const part = opened.get(row);
+      if (all === undefined || part === undefined) return;
       for (let place = 0; place < COUNTED; place++) {
         const left = Atomics.exchange(part, place, 0);
         if (left !== 0) Atomics.sub(all, place, left);
@@ -74,7 +84,6 @@ export function createSharedLoads(fd: number | null): SharedLoads {
       for (let service = 0; service < SHARED_SERVICES && row < WAITING_ROWS; service++) {
         Atomics.store(all, HEADS_AT + service * WAITING_ROWS + row, 0);
       }
-      parts.delete(row);
       lookUntil = performance.now() + LOOKING_MS;
       timer ??= setTimeout(look, LOOK_MS, all).unref();
     },

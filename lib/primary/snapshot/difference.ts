@@ -55,3 +55,28 @@ export function difference(
   }
   return endpoints.length + services.length + remote.length === 0 ? null : { services, endpoints, remote };
 }
+
+export function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
+  return (
+    a.id === b.id &&
+    a.weight === b.weight &&
+    a.maxConnections === b.maxConnections &&
+    a.sendProxy === b.sendProxy &&
+    a.name === b.name &&
+    a.service === b.service &&
+    a.ip === b.ip &&
+    a.port === b.port &&
+    a.sources.join() === b.sources.join() &&
+    a.tier === b.tier &&
+    a.provenAt === b.provenAt
+  );
+}
+
+export function isSameService(a: ServiceSnapshot, b: ServiceSnapshot): boolean {
+  return (
+    a.id === b.id &&
+    a.guarded === b.guarded &&
+    a.endpoints.length === b.endpoints.length &&
+    a.endpoints.every((endpoint, i) => endpoint === b.endpoints[i])
+  );
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
-import { endpointAt } from '../../ipc/counters.ts';
+import { endpointAt, serviceAt } from '../../ipc/counters.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { EndpointSnapshot, Snapshot } from '../../ipc/snapshot.ts';
 import type { StandIn } from '../../testing/process-stand-in.ts';
@@ -31,7 +31,7 @@ function scene(t: TestContext, plans: Plan[]) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const registry = createRegistry();
   const statistics = createStatistics(registry);
-  const state = { guarded: false };
+  const state = { guarded: false, now: null as Plan | null };
   const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'> & { readonly tenths?: number }>();
   const services = {
     endpoint: (_: string, address: string) => ({
@@ -39,7 +39,10 @@ function scene(t: TestContext, plans: Plan[]) {
       ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 }),
     }),
     guarded: () => state.guarded,
-    get: () => undefined,
+    get: (name: string) => {
+      const plan = state.now?.services.find((service) => service.name === name);
+      return plan === undefined ? undefined : { plan, pool: null };
+    },
   } as unknown as Services;
   const workers: StandIn[] = [];
   const publisher = createPublisher({
@@ -186,6 +189,55 @@ test('with least_connections each worker hears what the others hold, and only th
   publisher.loadsChanged();
   pass();
   assert.deepEqual(b.take(), [], 'nobody balances by it');
+});
+
+test('a worker that drains hears what holds now as long as clients wait with it', (t) => {
+  const plans = [planOf([1, 2]), planOf([2, 3, 4])];
+  const { registry, statistics, tiers, state, publisher, worker, pass } = scene(t, plans);
+  const [old, idle] = [worker(1, 0), worker(2, 0)];
+  for (const { process, arrive, take } of [old, idle]) {
+    publisher.push(process);
+    take();
+    arrive();
+    process.state = 'draining';
+  }
+  const waiting = (count: number): void => {
+    const at = serviceAt(registry.service('default'), 'waiting');
+    const nothing = { id: null, endpoints: [], short: {}, rssBytes: 0, reached: [], retired: [] };
+    statistics.report(old.process, { kind: 'counters', ...nothing, services: [at, count] });
+  };
+  state.now = plans[1] ?? null;
+  publisher.changed();
+  pass();
+  assert.deepEqual(old.take(), [], 'nobody waits');
+  waiting(2);
+  publisher.push(old.process);
+  const [told] = old.take();
+  assert.deepEqual(
+    [told?.services[0]?.endpoints, told?.endpoints.map(({ id }) => id)],
+    [
+      [1, 2, 3],
+      [2, 3],
+    ],
+  );
+  old.arrive();
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 4, provenAt: 0 });
+  publisher.changed();
+  pass();
+  assert.deepEqual(
+    old.take().map(({ endpoints }) => endpoints.map(({ id, tier }) => [id, tier])),
+    [[[1, 4]]],
+  );
+  old.arrive();
+  // Its service is gone, and nobody knows of the backends any more: they stay what they were.
+  state.now = null;
+  tiers.set('127.0.0.1:2', { ip: null, tier: 4, provenAt: 0 });
+  publisher.flush();
+  assert.deepEqual(old.take(), []);
+  state.now = plans[1] ?? null;
+  waiting(0);
+  publisher.flush();
+  assert.deepEqual([old.take(), idle.take()], [[], []]);
 });
 
 test('an endpoint that a worker has retired is told anew where it came back', (t) => {

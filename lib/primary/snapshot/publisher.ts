@@ -2,21 +2,24 @@
 
 import type { BackendPlan, Method, Plan, ServicePlan } from '../../../config/plan.ts';
 import { sendProxyOf } from '../../../config/plan.ts';
-import type { EndpointSnapshot, ServiceSnapshot } from '../../ipc/snapshot.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_BACKUP } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
-import { remoteConnections } from '../stats/totals.ts';
+import { remoteConnections, waitingWith } from '../stats/totals.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { nextChange } from '../upstream/pool.ts';
 import type { Services } from '../upstream/services.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 import type { Sent, ServiceTruth } from './difference.ts';
-import { difference, nothingSent } from './difference.ts';
+import { difference, isSameEndpoint, isSameService, nothingSent } from './difference.ts';
 import { soon } from './soon.ts';
 
 export interface Publisher {
-  /** Tells the worker what it does not know yet, now. While a snapshot is on its way to it there is none; then what has changed meanwhile. */
+  /**
+   * Tells the worker what it does not know yet, now; one that drains only while clients wait with it. While a snapshot is on its way
+   * to it there is none; then what has changed meanwhile.
+   */
   push(worker: WorkerProcess): void;
   /** A backend or a service is not what it was: all workers are told. */
   changed(): void;
@@ -71,28 +74,53 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const lines = new Map<number, Line>();
   /** By plan: two may have different endpoints for one service. */
   const known = new WeakMap<Plan, readonly KnownTruth[]>();
+  /** The same for those that hear what holds for clients who wait with old workers. */
+  const knownNow = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
   const round = soon(() => tellAll(false));
 
   function tellAll(isUrgent: boolean): void {
     /** Workers of one plan hear the same. */
-    const truths = new Map<Plan, readonly ServiceTruth[]>();
+    const truths = { own: new Map<Plan, readonly ServiceTruth[]>(), now: new Map<Plan, readonly ServiceTruth[]>() };
     for (const worker of parts.workers()) {
       // One that stands by was told already, and takes clients the moment it gets its sockets.
-      const isTold = worker.state === 'ready' || (worker.state === 'forked' && lines.has(worker.pid));
-      const plan = isTold ? parts.planOf(worker.generation) : null;
-      if (plan === null) continue;
-      const truth = truths.get(plan) ?? truthOf(plan);
-      truths.set(plan, truth);
+      if (worker.state === 'forked' && !lines.has(worker.pid)) continue;
+      const plan = parts.planOf(worker.generation);
+      if (plan === null || !isTold(worker)) continue;
+      const known = worker.state === 'draining' ? truths.now : truths.own;
+      const truth = known.get(plan) ?? truthFor(worker, plan);
+      known.set(plan, truth);
       publish(worker, truth, isUrgent);
     }
+  }
+
+  /** One that drains chooses for those who wait with it, and for nobody else. */
+  function isTold({ state, pid }: WorkerProcess): boolean {
+    return state === 'draining' ? waitingWith(statistics.totals, pid) > 0 : state !== 'gone';
+  }
+
+  function truthFor({ state }: WorkerProcess, plan: Plan): readonly ServiceTruth[] {
+    return state === 'draining' ? truthNow(plan) : truthOf(plan);
   }
 
   function truthOf(plan: Plan): readonly ServiceTruth[] {
     const before = known.get(plan) ?? [];
     const now = plan.services.map((service, place) => serviceTruth(service, before[place]));
     known.set(plan, now);
+    return now.map(({ truth }) => truth);
+  }
+
+  /** Of an old plan's services, with the backends that they have now; a service that is gone stays as it was. */
+  function truthNow(plan: Plan): readonly ServiceTruth[] {
+    // With the same pool its own plan may have been looked at.
+    const before = knownNow.get(plan) ?? known.get(plan)?.map((it) => ({ ...it, pool: null })) ?? [];
+    const now = plan.services.map((service, place) => {
+      const current = services.get(service.name)?.plan;
+      if (current === undefined) return before[place] ?? serviceTruth(service, undefined);
+      return serviceTruth({ ...current, method: service.method }, before[place]);
+    });
+    knownNow.set(plan, now);
     return now.map(({ truth }) => truth);
   }
 
@@ -156,7 +184,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
 
   function push(worker: WorkerProcess): void {
     const plan = parts.planOf(worker.generation);
-    if (plan !== null && worker.state !== 'gone') publish(worker, truthOf(plan), false);
+    if (plan !== null && isTold(worker)) publish(worker, truthFor(worker, plan), false);
   }
 
   return {
@@ -210,29 +238,4 @@ function countsLoads(method: Method, backends: readonly BackendPlan[]): boolean 
 
 function balancesByLoad({ services }: Plan): boolean {
   return services.some(({ method, backends }) => countsLoads(method, backends));
-}
-
-function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolean {
-  return (
-    a.id === b.id &&
-    a.weight === b.weight &&
-    a.maxConnections === b.maxConnections &&
-    a.sendProxy === b.sendProxy &&
-    a.name === b.name &&
-    a.service === b.service &&
-    a.ip === b.ip &&
-    a.port === b.port &&
-    a.sources.join() === b.sources.join() &&
-    a.tier === b.tier &&
-    a.provenAt === b.provenAt
-  );
-}
-
-function isSameService(a: ServiceSnapshot, b: ServiceSnapshot): boolean {
-  return (
-    a.id === b.id &&
-    a.guarded === b.guarded &&
-    a.endpoints.length === b.endpoints.length &&
-    a.endpoints.every((endpoint, i) => endpoint === b.endpoints[i])
-  );
 }

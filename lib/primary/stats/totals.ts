@@ -2,7 +2,7 @@
 // that nothing falls when a worker is replaced or dies or an id becomes another's. No I/O; one mutable Totals, owned by statistics.ts,
 // because reports come twice a second from every worker.
 
-import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt } from '../../ipc/counters.ts';
+import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import type { EndpointField, ServiceField } from '../../ipc/counters.ts';
 import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
@@ -10,6 +10,7 @@ import { ENDPOINT_OUTCOMES, SERVICE_OUTCOMES } from './outcomes.ts';
 import type { Outcome } from './outcomes.ts';
 
 const SERVICE_GAUGES = SERVICE_FIELDS.map((field) => GAUGES.has(field));
+const WAITING = serviceAt(0, 'waiting');
 const ENDPOINT_GAUGES = ENDPOINT_FIELDS.map((field) => GAUGES.has(field));
 
 export type ServiceCounts = Readonly<Record<ServiceField, number>>;
@@ -166,6 +167,15 @@ export function workerSum(totals: Totals, worker: number): Sum {
   known?.services.forEach((value, at) => addAt(part.clients, at % SERVICE_FIELDS.length, value));
   known?.endpoints.forEach((value, at) => addAt(part.backends, at % ENDPOINT_FIELDS.length, value));
   return sumOf(part);
+}
+
+/** Clients that wait with one worker for a backend or a permit, as it last said. */
+export function waitingWith(totals: Totals, worker: number): number {
+  const known = totals.workers.get(worker);
+  let sum = 0;
+  for (let at = WAITING; at < (known?.services.length ?? 0); at += SERVICE_FIELDS.length)
+    sum += known?.services[at] ?? 0;
+  return sum;
 }
 
 /** Live connections that other workers than `worker`, also of other generations, hold to an endpoint. */

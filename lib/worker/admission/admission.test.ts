@@ -111,7 +111,7 @@ test('with a queue a client for whom there is no permit waits on, and is let go 
   // Nobody is left whom a grant could go to by mistake.
   sent.length = 0;
   grant(1);
-  assert.deepEqual([settled, admission.admit(7, 1, now)], [[], 'yes']);
+  assert.deepEqual([settled, sent], [[], ['-1']]);
 });
 
 test('a client that ends while those before it are settled does not take its permit with it', (t) => {
@@ -134,4 +134,27 @@ test('a client that ends while those before it are settled does not take its per
   );
   admission.permits({ kind: 'permits', pool: 0, granted: 3, thrifty: true });
   assert.deepEqual([settled, returned], [[1, 3], [1]]);
+});
+
+test('who may not wait because too many do asks for no permit', (t) => {
+  const services = [assignedService(0, {}, { overloadPolicy: 'queue', queueMax: 1 })];
+  const waiting = createWaiting(services, null);
+  const asked: number[] = [];
+  const admission = createAdmission(
+    assignmentOf(...services),
+    waiting,
+    () => undefined,
+    (message) => void (message.kind === 'ask' && asked.push(message.wanted)),
+  );
+  t.after(() => admission.close());
+  admission.permits({ kind: 'permits', pool: 0, granted: 0, thrifty: true });
+  asked.length = 0;
+  assert.equal(admission.admit(1, 0, 0), 'wait');
+  admission.permits({ kind: 'permits', pool: 0, granted: 0, thrifty: true });
+  asked.length = 0;
+  assert.deepEqual([admission.admit(2, 0, 0), asked], ['no', []]);
+  admission.release(2, 0);
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: 1, now: 1 }]);
+  admission.release(1, 0);
+  assert.deepEqual([admission.admit(3, 0, 0), waiting.counts()], ['wait', [{ service: 0, total: 2, now: 1 }]]);
 });

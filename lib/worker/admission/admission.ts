@@ -8,7 +8,18 @@ import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
-import { admit, drainPermits, expire, gaveUp, granted, openPermits, recalled, release, wasPatient } from './permits.ts';
+import {
+  admit,
+  drainPermits,
+  expire,
+  gaveUp,
+  granted,
+  hasIdle,
+  openPermits,
+  recalled,
+  release,
+  wasPatient,
+} from './permits.ts';
 import type { Waiting } from './waiting.ts';
 
 const INSTANCE = 0;
@@ -55,7 +66,8 @@ export function createAdmission(
   /** By their ids, which are small. */
   const pools: (Pool | undefined)[] = [];
   for (const pool of new Set([INSTANCE, ...assigned.flatMap(({ pool }) => pool ?? [])])) {
-    pools[pool] = { permits: openPermits(pool, send, performance.now(), MAX_WAITING), waiting: [] };
+    const queues = assigned.some((it) => (pool === INSTANCE || it.pool === pool) && waiting.patience(it.id) > 0);
+    pools[pool] = { permits: openPermits(pool, send, performance.now(), MAX_WAITING, queues), waiting: [] };
   }
   const held: number[] = [];
   const carries = most ?? Infinity;
@@ -72,17 +84,14 @@ export function createAdmission(
     const pool = pools[id];
     if (pool === undefined) return 'no';
     const patience = waiting.patience(service);
+    const enters = patience > 0 && !hasIdle(pool.permits) && !patient.has(connection);
+    // Whoever may not wait asks for nothing: a permit would come for nobody.
+    if (enters && !waiting.enter(service)) return 'no';
     const answer = admit(pool.permits, now, patience > 0);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
-    if (answer !== 'wait') return answer;
-    if (patience > 0 && !patient.has(connection)) {
-      if (!waiting.enter(service)) {
-        gaveUp(pool.permits, true);
-        return 'no';
-      }
-      patient.set(connection, now + patience);
-    }
-    pool.waiting.push(connection);
+    else if (answer === 'wait') pool.waiting.push(connection);
+    if (enters && answer === 'wait') patient.set(connection, now + patience);
+    else if (enters) waiting.leave(service);
     return answer;
   }
 

@@ -16,12 +16,12 @@ import {
 } from './permits.ts';
 
 /** A pool and what it has sent since one last looked: `?3` asks for three, `-2` gives two back, `-0r` as recalled. */
-function open(maxWaiting?: number): { permits: Permits; sent: () => string[] } {
+function open(maxWaiting?: number, queues = false): { permits: Permits; sent: () => string[] } {
   let sent: string[] = [];
   const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => {
     sent.push(message.kind === 'ask' ? `?${message.wanted}` : `-${message.permits}${message.recalled ? 'r' : ''}`);
   };
-  const permits = openPermits(0, send, 0, maxWaiting);
+  const permits = openPermits(0, send, 0, maxWaiting, queues);
   return {
     permits,
     sent() {
@@ -141,4 +141,20 @@ test('an ask that is never answered is given up', () => {
   assert.deepEqual(expire(permits, ASK_MS), { admitted: 0, refused: 1 });
   grant(permits, 2);
   assert.equal(admit(permits, ASK_MS), 'yes');
+});
+
+test('where clients may wait a permit that nobody here takes goes back while permits are short', () => {
+  for (const queues of [true, false]) {
+    const { permits, sent } = open(undefined, queues);
+    grant(permits, 0, true);
+    assert.deepEqual([admit(permits, 0, true), admit(permits, 0, true)], ['wait', 'wait']);
+    grant(permits, 0, true);
+    sent();
+    gaveUp(permits, true);
+    grant(permits, 2, true);
+    assert.deepEqual([permits.used, sent()], [1, queues ? ['-1'] : []]);
+  }
+  const { permits, sent } = open(undefined, true);
+  grant(permits, 3);
+  assert.deepEqual([sent(), permits.granted], [['?0'], 3], 'there is plenty');
 });

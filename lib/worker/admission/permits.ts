@@ -14,6 +14,8 @@ export interface Permits {
   readonly send: Send;
   /** Clients that may be held at once; each costs a file descriptor. */
   readonly maxWaiting: number;
+  /** Some who use it are patient: a permit that nobody here takes at once may be what another worker's client waits for. */
+  readonly queues: boolean;
   granted: number;
   /** Of those granted. */
   used: number;
@@ -48,11 +50,12 @@ export const ASK_MS = 2000;
 const NOBODY: Verdict = { admitted: 0, refused: 0 };
 
 /** Opens a pool and asks for a first batch. */
-export function openPermits(pool: number, send: Send, now: number, maxWaiting = 1024): Permits {
+export function openPermits(pool: number, send: Send, now: number, maxWaiting = 1024, queues = false): Permits {
   const permits: Permits = {
     pool,
     send,
     maxWaiting,
+    queues,
     granted: 0,
     used: 0,
     waiting: 0,
@@ -73,7 +76,7 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
  * patient is not refused because there is none: the primary has noted that this worker wants one, and grants it when there is.
  */
 export function admit(permits: Permits, now: number, patient = false): 'yes' | 'no' | 'wait' {
-  if (permits.granted > permits.used) {
+  if (hasIdle(permits)) {
     permits.used++;
     const plenty = permits.granted - permits.used > permits.lastGrant >> 1;
     if (!plenty && permits.asking === 'no' && !permits.thrifty && !permits.draining) ask(permits, now);
@@ -87,6 +90,11 @@ export function admit(permits: Permits, now: number, patient = false): 'yes' | '
   permits.thrifty = true;
   if (permits.asking === 'no') ask(permits, now);
   return 'wait';
+}
+
+/** The next client gets one at once. */
+export function hasIdle(permits: Permits): boolean {
+  return permits.granted > permits.used;
 }
 
 /** An admitted client is gone. */
@@ -116,7 +124,9 @@ export function granted(permits: Permits, message: Extract<ToWorker, { kind: 'pe
   const admitted = Math.min(permits.waiting, permits.granted - permits.used);
   permits.waiting -= admitted;
   permits.used += admitted;
-  if (permits.draining) giveBack(permits, permits.granted - permits.used, false);
+  // Whoever it was for may have gone, and the primary does not look for one here while those who wait elsewhere do not ask again.
+  const isUnclaimed = permits.queues && permits.thrifty;
+  if (isUnclaimed || permits.draining) giveBack(permits, permits.granted - permits.used, false);
   return askFor(permits, { admitted, refused: 0 }, now);
 }
 

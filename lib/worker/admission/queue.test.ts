@@ -111,6 +111,32 @@ test('a worker that does not come for its client is passed over until it does', 
   assert.deepEqual(served, ['2:1', '1:1']);
 });
 
+test('a worker that does not come is passed over for all of its clients, for a while, and holds nobody up', async (t) => {
+  const { worker, served, free, pass } = scene(t);
+  const [a, b] = [worker(1, false), worker(2)];
+  for (const connection of [1, 2, 3]) a.queue.join(connection, WEB, 0);
+  b.queue.join(1, WEB, 0);
+  await settle();
+  a.queue.close();
+  await free(b.queue, 1);
+  pass(150);
+  await settle();
+  assert.deepEqual(served, ['2:1']);
+  assert.equal(b.queue.isWaitedFor(WEB), false, 'who comes now takes the room that there is');
+  // The first one of its clients goes: the next one is not waited for either.
+  a.queue.leave(1, WEB);
+  b.queue.join(2, WEB, 0);
+  await free(b.queue, 1);
+  assert.deepEqual(served, ['2:1', '2:2']);
+  pass(1000);
+  assert.equal(b.queue.isWaitedFor(WEB), true);
+  b.queue.join(3, WEB, 1000);
+  await free(b.queue, 1);
+  assert.deepEqual(served, ['2:1', '2:2'], 'it has another chance');
+  await free(a.queue, 0);
+  assert.deepEqual(served, ['2:1', '2:2', '1:2']);
+});
+
 test('who has waited long enough is let go, and who has gone by itself is forgotten', async (t) => {
   const { worker, served, free, pass, all } = scene(t, { queueTimeoutMs: 200 });
   const { queue, waiting } = worker(1);

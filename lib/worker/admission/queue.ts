@@ -9,6 +9,8 @@ import type { Waiting } from './waiting.ts';
 
 /** Also how often is looked, in case nobody has called, for clients that have waited long enough and for room. */
 const LOOK_MS = 50;
+/** Who did not come for a client of theirs though there was room is not waited for, for any of their clients, for so long. */
+const PASS_OVER_MS = 1000;
 
 export interface Queue {
   /** The client waits, of all its patience from `since` on (performance.now()); false: it may not. */
@@ -46,10 +48,13 @@ interface Line {
   readonly service: number;
   /** By connection, longest wait first. */
   readonly clients: Map<number, Client>;
-  /** The number that was first in turn at the last tick, with another worker that did not come for it though there was room … */
+  /** The number that was first in turn at the last tick, with another worker that did not come for it though there was room; 0: none. */
   seen: number;
-  /** … and again at this one: that worker is stopped, or dead for a moment. 0: none. */
-  passedOver: number;
+  /**
+   * Rows of workers that had not come at the tick after that either, each until when (performance.now()): they are stopped or dead for
+   * a moment, or do not see the room.
+   */
+  readonly passedOver: Map<number, number>;
 }
 
 export function createQueue({ waiting, board, place, hasRoom, late, settled }: QueueParts): Queue {
@@ -80,16 +85,30 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     Atomics.store(board.all, HEADS_AT + service * WAITING_ROWS + row, first?.ticket ?? 0);
   }
 
+  function lineOf(service: number): Line {
+    return (lines[service] ??= { service, clients: new Map(), seen: 0, passedOver: new Map() });
+  }
+
+  function isPassedOver(line: Line | undefined, row: number): boolean {
+    // Nobody is, as a rule.
+    if (line === undefined || line.passedOver.size === 0) return false;
+    const until = line.passedOver.get(row) ?? 0;
+    if (until > performance.now()) return true;
+    line.passedOver.delete(row);
+    return false;
+  }
+
   /** The row of the worker whose client comes before that with `ticket`, null: before all; 0: nobody's. */
-  function before(service: number, ticket: number | null, passedOver: number): { row: number; ticket: number } {
+  function before(service: number, ticket: number | null): { row: number; ticket: number } {
     const first = { row: 0, ticket: ticket ?? 0 };
     if (board === null || service >= SHARED_SERVICES) return first;
     const at = HEADS_AT + service * WAITING_ROWS;
     for (let row = 1; row < WAITING_ROWS; row++) {
       const head = board.all[at + row] ?? 0;
-      if (head === 0 || row === board.row || head === passedOver) continue;
+      if (head === 0 || row === board.row) continue;
       // The numbers begin again some day.
       if (first.ticket !== 0 && ((head - first.ticket) | 0) > 0) continue;
+      if (isPassedOver(lines[service], row)) continue;
       first.row = row;
       first.ticket = head;
     }
@@ -105,7 +124,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   function serve(line: Line): void {
     for (;;) {
       const [first] = line.clients;
-      const other = before(line.service, first?.[1].ticket ?? null, line.passedOver);
+      const other = before(line.service, first?.[1].ticket ?? null);
       if (other.row !== 0) return board?.call(other.row);
       if (first === undefined) return;
       const target = place(first[0], line.service);
@@ -132,6 +151,14 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     queueMicrotask(look);
   }
 
+  /** Looks whether another worker leaves the turn that its client has, which comes before that with `ticket`, unused. */
+  function passOver(line: Line, ticket: number, now: number): void {
+    const other = before(line.service, ticket);
+    const stays = other.row !== 0 && hasRoom(line.service) ? other.ticket : 0;
+    if (stays !== 0 && stays === line.seen) line.passedOver.set(other.row, now + PASS_OVER_MS);
+    line.seen = stays;
+  }
+
   function tick(): void {
     const now = performance.now();
     let someWait = false;
@@ -145,10 +172,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
       const [first] = line.clients;
       if (first === undefined) continue;
       someWait = true;
-      const other = before(line.service, first[1].ticket, 0);
-      const stays = other.row !== 0 && hasRoom(line.service) ? other.ticket : 0;
-      line.passedOver = stays === line.seen ? stays : 0;
-      line.seen = stays;
+      passOver(line, first[1].ticket, now);
       serve(line);
     }
     timer = someWait ? setTimeout(tick, LOOK_MS) : null;
@@ -157,7 +181,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   return {
     join(connection, service, since) {
       if (!waiting.enter(service)) return false;
-      const line = (lines[service] ??= { service, clients: new Map(), seen: 0, passedOver: 0 });
+      const line = lineOf(service);
       line.clients.set(connection, { ticket: nextTicket(service), until: since + waiting.patience(service) });
       showHead(line);
       timer ??= setTimeout(tick, LOOK_MS);
@@ -171,11 +195,11 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     },
     isWaitedFor(service) {
       if (!waiting.any(service)) return false;
-      return (lines[service]?.clients.size ?? 0) > 0 || before(service, null, 0).row !== 0;
+      return (lines[service]?.clients.size ?? 0) > 0 || before(service, null).row !== 0;
     },
     room(service) {
       if (!waiting.any(service)) return;
-      lines[service] ??= { service, clients: new Map(), seen: 0, passedOver: 0 };
+      lineOf(service);
       schedule(service);
     },
     called() {
