@@ -1,4 +1,5 @@
 // What works but deserves a look: warnings, and notes that are no reason to stop.
+import { accessWarnings } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { canonicalHost, isLoopback, isWildcard, maybeSame, splitAddress } from './host.ts';
 import type { Machine } from './machine.ts';
@@ -36,6 +37,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
     ...draft.services.flatMap((service, i) => [
       ...lowPort(service, machine),
       ...backlog(service, machine),
+      ...accessWarnings(service),
       ...idleQueue(service),
       ...uselessSlowStart(service),
       ...service.backends.flatMap((backend) => foreignSources(backend, machine)),

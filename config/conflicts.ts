@@ -1,5 +1,6 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import { isIP } from 'node:net';
+import { accessConflicts } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckConflicts } from './health-check-draft.ts';
 import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
@@ -19,6 +20,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...duplicateBackends(service),
       ...nobodyToServe(service),
       ...contradictions(service),
+      ...accessConflicts(service),
       ...healthCheckConflicts(service.healthCheck),
       ...limits(service, draft),
       ...service.backends.flatMap(strayFamilies),

@@ -52,10 +52,39 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.port`, from.port, to.port),
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.send_proxy_protocol`, from.sendProxy, to.sendProxy),
+    ...access(from, to),
     ...change(`${name}.backends`, backends(from), backends(to)),
     ...healthCheck(from, to),
     ...runtime(from, to),
   ];
+}
+
+function access(from: ServicePlan, to: ServicePlan): Change[] {
+  return (['allow', 'deny'] as const).flatMap((key) => {
+    const [before, after] = [from.access?.[key] ?? null, to.access?.[key] ?? null];
+    return change(`${to.name}.access.${key}`, networks(before), networks(after)).flatMap(({ what }) => ({
+      what,
+      from: shortened(before, null),
+      to: shortened(after, before),
+    }));
+  });
+}
+
+function networks(list: readonly string[] | null): string | null {
+  return list === null || list.length === 0 ? null : list.join(' ');
+}
+
+const SHOWN = 3;
+
+/** All of a few networks; of many how many they are, and what is new and what is not there any more. */
+function shortened(list: readonly string[] | null, before: readonly string[] | null): string | null {
+  if (list === null || list.length <= SHOWN) return networks(list);
+  const [were, are] = [new Set(before ?? list), new Set(list)];
+  const news = list.filter((network) => !were.has(network)).map((network) => `+${network}`);
+  const gone = (before ?? []).filter((network) => !are.has(network)).map((network) => `-${network}`);
+  const differing = [...news.slice(0, SHOWN), ...gone.slice(0, SHOWN)].join(' ');
+  const more = news.length > SHOWN || gone.length > SHOWN ? ' …' : '';
+  return `${list.length} networks${differing === '' ? '' : ` (${differing}${more})`}`;
 }
 
 function healthCheck({ healthCheck: from }: ServicePlan, { name, healthCheck: to }: ServicePlan): Change[] {

@@ -1,5 +1,6 @@
 // What each service ends up with, and where every value comes from: the file's blocks laid over each other. A draft also
 // exists of a file with mistakes, so that what remains of it can be checked.
+import { accessDraft, type AccessDraft } from './access.ts';
 import { healthCheckDraft, type HealthCheckDraft } from './health-check-draft.ts';
 import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
@@ -37,6 +38,7 @@ export interface ServiceDraft {
   readonly canonical: string;
   readonly method: Setting<Method>;
   readonly sendProxy: Setting<SendProxy>;
+  readonly access: AccessDraft;
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
   readonly backendsSound: boolean;
@@ -76,7 +78,10 @@ export interface Written {
 }
 
 type ServiceBlock = Pruned<
-  Pick<ConfigFile, 'port' | 'bind_address' | 'method' | 'send_proxy_protocol' | 'backends' | 'health_check' | 'runtime'>
+  Pick<
+    ConfigFile,
+    'port' | 'bind_address' | 'method' | 'send_proxy_protocol' | 'access' | 'backends' | 'health_check' | 'runtime'
+  >
 >;
 
 type BackendBlock = Pruned<NonNullable<ConfigFile['backends']>[number]>;
@@ -141,6 +146,7 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     canonical: canonicalHost(bind.value),
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
+    access: accessDraft(settle('access', blocks, {}, 'default'), written),
     backends,
     backendsSound: list.sound,
     healthCheck: healthCheckOf(blocks, written),

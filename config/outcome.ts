@@ -1,4 +1,5 @@
 // A draft without mistakes → the Plan, and the list of all values with their origins.
+import { accessPlan } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
 import { splitAddress } from './host.ts';
@@ -36,6 +37,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     port: draft.port.value,
     method: draft.method.value,
     sendProxy: draft.sendProxy.value,
+    access: accessPlan(draft.access),
     backends: draft.backends.map(backendOf),
     healthCheck: healthCheckPlan(draft.healthCheck),
     runtime: toRuntime(draft.runtime),
@@ -74,6 +76,11 @@ export function effectiveOf(draft: Draft): Effective[] {
     add([...path, 'port'], service.port);
     add([...path, 'method'], service.method);
     add([...path, 'send_proxy_protocol'], service.sendProxy);
+    const { setting, allow, deny } = service.access;
+    for (const [key, list] of Object.entries({ allow, deny })) {
+      if (list !== null && service.access.sound)
+        add([...path, 'access', key], { ...setting, value: list.map(({ text }) => text).join(', ') });
+    }
     for (const [i, backend] of backends.entries()) {
       add([...path, 'backends', i, 'host'], backend.host);
       add([...path, 'backends', i, 'port'], backend.port);

@@ -94,6 +94,13 @@ export function sendProxyOf(
   return backend.sendProxy ?? service.sendProxy;
 }
 
+/** Who may come; the longest network that an address is in decides, and a denied one before an allowed one of its length. */
+export interface AccessPlan {
+  /** Networks or addresses; null: whoever is not denied. */
+  readonly allow: readonly string[] | null;
+  readonly deny: readonly string[];
+}
+
 export interface ServicePlan {
   readonly name: string;
   /** As written: an IPv4 or IPv6 literal, or a name that the primary resolves before it binds. */
@@ -101,6 +108,8 @@ export interface ServicePlan {
   readonly port: number;
   readonly method: Method;
   readonly sendProxy: SendProxy;
+  /** Null: everybody may come. */
+  readonly access: AccessPlan | null;
   readonly backends: readonly BackendPlan[];
   readonly healthCheck: HealthCheckPlan;
   readonly runtime: Runtime;

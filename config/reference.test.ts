@@ -28,6 +28,8 @@ test('the reference has one row for every key, in both languages', () => {
       .map((line) => line.split('`')[1]);
     const expected = [
       ...Object.keys(ROOT.properties ?? {}),
+      'access.allow',
+      'access.deny',
       'backends[].host',
       'backends[].port',
       'backends[].weight',
@@ -61,10 +63,12 @@ test('levels() knows every map of the file', () => {
     levels().map(({ trail }) => trail.join('.')),
     [
       '',
+      'access',
       'backends',
       'health_check',
       'runtime',
       'services',
+      'services.access',
       'services.backends',
       'services.health_check',
       'services.runtime',

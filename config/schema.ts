@@ -4,10 +4,13 @@ import * as Type from 'typebox';
 import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost, judgePeer } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
+import { judgeNetwork } from './networks.ts';
 import { RuntimeSchema } from './runtime.ts';
 import { judgeSource } from './source.ts';
 
 const MAX_SERVICES = 64;
+/** Of both lists of `access` together. */
+export const MAX_NETWORKS = 10_000;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
 export const MAX_WEIGHT = 256;
@@ -90,6 +93,37 @@ const BackendSchema = Type.Object(
   CLOSED,
 );
 
+function networks(description: string, ko: string) {
+  return Type.Optional(
+    Type.Array(judged(judgeNetwork, {}), {
+      maxItems: MAX_NETWORKS,
+      defaultText: { en: 'none', ko: '없음' },
+      ...words(description, ko),
+    }),
+  );
+}
+
+const AccessSchema = Type.Object(
+  {
+    allow: networks(
+      'networks and addresses whose clients may come (`10.0.0.0/8`, `fd00::/8`, `10.0.0.7`); all others are then refused',
+      '접속을 허용할 네트워크와 주소 (`10.0.0.0/8`, `fd00::/8`, `10.0.0.7`); 쓰면 나머지는 모두 거부',
+    ),
+    deny: networks(
+      'those whose clients are refused; of networks in each other the smaller one counts, of the same one in both lists this',
+      '접속을 거부할 네트워크와 주소; 서로 겹치면 더 작은 네트워크가, 두 목록에 똑같이 있으면 이것이 우선',
+    ),
+  },
+  {
+    ...CLOSED,
+    defaultText: { en: 'everybody may come', ko: '누구나 접속 가능' },
+    ...words(
+      'who may come, by address: `allow` and `deny`, at most 10,000 networks in both; a service takes its own as a whole',
+      '접속할 수 있는 주소: `allow`와 `deny`, 합쳐서 최대 10,000개; 서비스에 쓰면 통째로 대신함',
+    ),
+  },
+);
+
 /** The keys that a service has, and that at the top level are the defaults of every service. */
 const serviceKeys = {
   port: Type.Optional(Type.Integer({ ...port, default: DEFAULTS.port, ...words('port to listen on', '수신 포트') })),
@@ -120,6 +154,7 @@ const serviceKeys = {
       ),
     }),
   ),
+  access: Type.Optional(AccessSchema),
   backends: Type.Optional(
     Type.Array(BackendSchema, {
       minItems: 1,

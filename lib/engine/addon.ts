@@ -29,6 +29,9 @@ export interface NativeEngine extends Pick<
   readonly relayed: Float64Array;
   /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
   readonly clients: Int32Array;
+  /** Sixteen bytes, of the client that clientIp() has found last. */
+  readonly ip: Uint8Array;
+  clientIp(connection: number): boolean;
   /** FIRST_BYTES_AT_MOST that are inspected, or a preamble; there when a listener or service needs it. */
   readonly scratch: Uint8Array;
   /** `sources` separated by commas. */

@@ -69,7 +69,7 @@ export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /**
  * The decisions. Called synchronously from the engine; must not throw, must not call back into the engine but for
- * clientAddress(), localAddress() and, within `inspected`, take() and setClient(); within `idle` anything.
+ * clientAddress(), clientIp(), localAddress() and, within `inspected`, take() and setClient(); within `idle` anything.
  */
 export interface Policy {
   /** A client was accepted on `listener`. Returns a target, REFUSE, WAIT or INSPECT. */
@@ -232,6 +232,8 @@ export interface Engine {
   readonly active: number;
   /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;
+  /** The IP of the same: sixteen bytes, IPv4 as IPv4 in IPv6, valid until the next call; null: nothing is known. */
+  clientIp(connection: number): Uint8Array | null;
   /** Likewise, of the address that the client has connected to, while the connection lives: asked of the system. */
   localAddress(connection: number): string;
   exhaustion(): Exhaustion;

@@ -2,6 +2,7 @@
 // connections' ids and the two timers; a connection's own life is in js/connection.ts.
 
 import { isIP } from 'node:net';
+import { readIp } from '../../config/ip.ts';
 import type {
   BoundHandle,
   CreateEngine,
@@ -42,6 +43,7 @@ class JsEngine implements Engine, Core {
   readonly #listeners = new Set<Listener>();
   readonly #connections: (Connection | undefined)[] = [];
   readonly #freeIds: number[] = [];
+  readonly #ip = new Uint8Array(16);
   readonly #exhausted = new Map<string, number>();
   #watched: Connection[] = [];
   readonly #watcher = new Ticker(WATCH_MS, (now, punctual) => this.#watch(now, punctual));
@@ -146,6 +148,12 @@ class JsEngine implements Engine, Core {
   clientAddress(id: number): string {
     const connection = this.#connections[id];
     return connection === undefined ? '' : peerText(connection.peer);
+  }
+
+  clientIp(id: number): Uint8Array | null {
+    const text = this.#connections[id]?.peer.address ?? '';
+    const zone = text.indexOf('%');
+    return readIp(text, 0, zone === -1 ? text.length : zone, this.#ip, 0) ? this.#ip : null;
   }
 
   localAddress(id: number): string {

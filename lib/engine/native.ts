@@ -175,7 +175,7 @@ function over(addon: Addon, policy: Policy): Engine {
     preamble,
     policy.called === undefined ? undefined : called,
   );
-  const { records, relayed, clients } = native;
+  const { records, relayed, clients, ip } = native;
   return {
     name: 'native',
     get bytes() {
@@ -207,6 +207,7 @@ function over(addon: Addon, policy: Policy): Engine {
     },
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => native.clientAddress(connection),
+    clientIp: (connection) => (native.clientIp(connection) ? ip : null),
     localAddress: (connection) => native.localAddress(connection),
     setClient: (connection, ip, port) => native.setClient(connection, ip, port),
     exhaustion: () => native.exhaustion(),

@@ -1,7 +1,7 @@
 // What a worker is told once, before it begins: the services of its generation, and what never changes of them while it lives.
 // What changes is in the snapshots that follow. All ids are those of the primary's registry.
 
-import type { LogConnections, Method, Runtime } from '../../config/plan.ts';
+import type { AccessPlan, LogConnections, Method, Runtime } from '../../config/plan.ts';
 
 export interface ServiceAssignment {
   readonly id: number;
@@ -9,6 +9,7 @@ export interface ServiceAssignment {
   readonly method: Method;
   /** Whole: a new key that workers need is there by itself. */
   readonly runtime: Runtime;
+  readonly access: AccessPlan | null;
   /** Some backends are told who their client is before its first byte. */
   readonly preamble: boolean;
   /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */

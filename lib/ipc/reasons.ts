@@ -12,6 +12,7 @@ export const REASONS = [
   'client_gone', // the client went away before a backend was connected
   'connect_failed', // every backend that was tried refused or timed out
   'no_backend', // there was nothing to try
+  'access_denied', // the client's address may not come, by access
   'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
@@ -21,6 +22,9 @@ export const REASONS = [
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
+
+/** Whom bal turned away by its rules and limits, before a backend was looked for: nobody's failure. */
+export const TURNED_AWAY = ['access_denied', 'overload'] as const satisfies readonly Reason[];
 
 /** How a connection to a backend ends once it is made; for every other reason the client never got that far. */
 export const BACKEND_REASONS = [
@@ -42,6 +46,7 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'idle',
   'connect_failed',
   'no_backend',
+  'access_denied',
   'overload',
   'drain',
   'stopped',
@@ -53,7 +58,15 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
 /** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
 export type Cause = Extract<
   Reason,
-  'connect_failed' | 'no_backend' | 'overload' | 'drain' | 'stopped' | 'operator' | 'backend_down' | 'max_age'
+  | 'connect_failed'
+  | 'no_backend'
+  | 'access_denied'
+  | 'overload'
+  | 'drain'
+  | 'stopped'
+  | 'operator'
+  | 'backend_down'
+  | 'max_age'
 >;
 
 /** `cause` is what the policy knows of a refusal or a cut. */

@@ -19,6 +19,7 @@ export function assignedService(
     name: `service${id}`,
     method: 'round_robin',
     runtime: runtimeWith(runtime),
+    access: null,
     preamble: false,
     start: 0,
     pool: null,

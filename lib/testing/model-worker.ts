@@ -87,6 +87,7 @@ export function createModelWorker(id: number, send: Send) {
     connections: createConnections(),
     endpoints: createEndpoints(ASSIGNMENT.services, id),
     loads: createLoads(null),
+    access: { allows: () => true },
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     reporter: {

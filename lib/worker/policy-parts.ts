@@ -4,6 +4,7 @@ import type { LogConnections } from '../../config/plan.ts';
 import type { Policy } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
+import type { Access } from './admission/access.ts';
 import type { Admission } from './admission/admission.ts';
 import type { QueueParts } from './admission/queue.ts';
 import type { Endpoints, Moved } from './balance/endpoints.ts';
@@ -38,6 +39,7 @@ export interface PolicyParts {
   readonly connections: Connections;
   readonly endpoints: Endpoints;
   readonly loads: Loads;
+  readonly access: Access;
   readonly admission: Admission;
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;

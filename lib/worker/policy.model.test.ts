@@ -25,6 +25,7 @@ function planFor(limit: number, own: number): Plan {
     port: 1,
     method: 'round_robin',
     sendProxy: 'none',
+    access: null,
     backends: [],
     healthCheck: { type: 'tcp', port: null },
     ownLimit,

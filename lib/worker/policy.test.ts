@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ENDS, REFUSE, type EndCode } from '../engine/engine.ts';
+import { serviceAt } from '../ipc/counters.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedService, endpoint } from '../testing/assignments.ts';
 import type { Admission } from './admission/admission.ts';
@@ -24,6 +26,7 @@ function snapshot(...ids: number[]): Snapshot {
 /** One service, everybody is admitted. */
 function scene(service = assignedService(0)) {
   const records: Ended[] = [];
+  const deniedTo = new Set<number>();
   const routing = createRouting();
   routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
   const policy = createPolicy({
@@ -32,6 +35,7 @@ function scene(service = assignedService(0)) {
     connections: createConnections(),
     endpoints: createEndpoints([service], 1),
     loads: createLoads(null),
+    access: { allows: (connection) => !deniedTo.has(connection) },
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
     reporter: {
@@ -45,7 +49,7 @@ function scene(service = assignedService(0)) {
     clientAddress: () => '127.0.0.1:1',
     localAddress: () => '127.0.0.1:2',
   });
-  return { policy, records };
+  return { policy, records, deniedTo };
 }
 
 test('a retired endpoint is in use as long as a connection has it, and is known to its record', () => {
@@ -91,4 +95,21 @@ test('with the id of a forgotten endpoint another one begins at zero, and is tri
 test('the engine is to tell of calls by other workers only where clients may wait for an endpoint', () => {
   assert.ok(!('called' in scene().policy));
   assert.ok('called' in scene(assignedService(0, {}, { overloadPolicy: 'queue' })).policy);
+});
+
+test('whoever may not come is refused before anything else, counted, and recorded with the reason', () => {
+  const { policy, records, deniedTo } = scene();
+  policy.use(snapshot(0));
+  deniedTo.add(7);
+  assert.equal(policy.accepted(7, 0), REFUSE);
+  policy.ended(7, ENDS.indexOf('refused') as EndCode, 0, 0);
+  assert.deepEqual(
+    records.map(({ reason, backend, attempts }) => [reason, backend, attempts]),
+    [['access_denied', null, 0]],
+  );
+  const { services } = policy.counters(new Float64Array(2));
+  assert.equal(services[serviceAt(0, 'ended_access_denied_total')], 1);
+  assert.equal(services[serviceAt(0, 'active')], 0);
+  deniedTo.delete(7);
+  assert.equal(policy.accepted(7, 0), 0);
 });

@@ -24,7 +24,7 @@ const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { routing, connections, endpoints, loads, admission, reporter } = parts;
+  const { routing, connections, endpoints, loads, access, admission, reporter } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const count = createCount();
@@ -122,6 +122,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       connections.acceptedAt[connection] = now;
       connections.connectedAt[connection] = 0;
       count.accepted(service);
+      if (!access.allows(connection, service)) return refuse(connection, 'access_denied');
       const answer = admission.admit(connection, service, now);
       if (answer === 'yes') return begin(connection, service, now);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');

@@ -10,6 +10,7 @@ import type { ToWorker } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { unreachable } from '../unreachable.ts';
+import { createAccess } from './admission/access.ts';
 import { createAdmission } from './admission/admission.ts';
 import { createWaiting } from './admission/waiting.ts';
 import { watchAges } from './ages.ts';
@@ -54,6 +55,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     connections,
     endpoints: createEndpoints(services, id),
     loads: createLoads(board),
+    access: createAccess(services, (connection) => engine.clientIp(connection)),
     admission,
     queue: { board, waiting, settled },
     reporter,

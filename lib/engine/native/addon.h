@@ -51,6 +51,8 @@ napi_value adopt_connection(napi_env env, napi_callback_info info);
 /* addresses.c */
 /** clientAddress(connection) → `ip:port`, `[ip]:port`, '' */
 napi_value client_address(napi_env env, napi_callback_info info);
+/** clientIp(connection) → whether `engine.ip` has it now, an IPv4 address as IPv4 in IPv6 */
+napi_value client_ip(napi_env env, napi_callback_info info);
 /** localAddress(connection): likewise, asked of the kernel each time, for few want to know */
 napi_value local_address(napi_env env, napi_callback_info info);
 /** setClient(connection, ip, port): of the one that the policy is being shown */

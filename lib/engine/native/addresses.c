@@ -17,6 +17,15 @@ napi_value client_address(napi_env env, napi_callback_info info) {
   return address_text(env, slot_peer(engine->loop, (uint32_t)id));
 }
 
+napi_value client_ip(napi_env env, napi_callback_info info) {
+  napi_value argv[1], result;
+  struct engine *engine = enter(env, info, 1, argv, true);
+  int64_t id;
+  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
+  bool is_known = peer_bytes(slot_peer(engine->loop, (uint32_t)id), engine->ip);
+  return napi_get_boolean(env, is_known, &result) == napi_ok ? result : NULL;
+}
+
 napi_value local_address(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   struct engine *engine = enter(env, info, 1, argv, true);

@@ -34,7 +34,7 @@ enum { EXHAUSTION_ERRORS = 7 };
 struct engine {
   struct loop *loop; // null once closed
   struct engine *next;
-  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref;
+  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref, ip_ref;
   napi_ref look, preamble, scratch_ref;
   napi_ref called; // null: nobody wants to know
   struct target *targets;
@@ -44,6 +44,7 @@ struct engine {
   uint32_t recorded;   // records waiting for JavaScript
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] of each record
+  uint8_t *ip;         // sixteen bytes, of the client that clientIp() was asked for last
   int32_t *clients;    // [connection, listener] of each client to be decided on; the answer replaces the connection
   uint8_t *scratch;    // FIRST_AT_MOST bytes that are inspected or a preamble; null until they are needed
   uint32_t inspected;  // the connection that the policy is asked about, or NONE

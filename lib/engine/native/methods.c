@@ -151,7 +151,8 @@ void engine_release(struct engine *engine) {
   napi_env env = engine->loop->js.env;
   napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,      &engine->told,
                       &engine->bytes_ref,   &engine->records_ref, &engine->look,        &engine->preamble,
-                      &engine->relayed_ref, &engine->clients_ref, &engine->scratch_ref, &engine->called};
+                      &engine->relayed_ref, &engine->clients_ref, &engine->ip_ref,      &engine->scratch_ref,
+                      &engine->called};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;
@@ -209,6 +210,7 @@ bool define_methods(napi_env env, napi_value engine) {
       {"release", NULL, release_connection, NULL, NULL, NULL, napi_default_method, NULL},
       {"adopt", NULL, adopt_connection, NULL, NULL, NULL, napi_default_method, NULL},
       {"close", NULL, close_engine, NULL, NULL, NULL, napi_default_method, NULL},
+      {"clientIp", NULL, client_ip, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientAddress", NULL, client_address, NULL, NULL, NULL, napi_default_method, NULL},
       {"localAddress", NULL, local_address, NULL, NULL, NULL, napi_default_method, NULL},
       {"setClient", NULL, set_client, NULL, NULL, NULL, napi_default_method, NULL},

@@ -40,3 +40,15 @@ char *peer_write(const struct peer *peer, char *at) {
   }
   return write_number(at, ntohs(peer->port));
 }
+
+bool peer_bytes(const struct peer *peer, uint8_t *bytes) {
+  static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
+  if (peer == NULL || (peer->family != AF_INET && peer->family != AF_INET6)) return false;
+  if (peer->family == AF_INET6) {
+    memcpy(bytes, peer->ip, PEER_BYTES);
+    return true;
+  }
+  memcpy(bytes, MAPPED, sizeof MAPPED);
+  memcpy(bytes + sizeof MAPPED, peer->ip, PEER_BYTES - sizeof MAPPED);
+  return true;
+}

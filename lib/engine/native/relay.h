@@ -49,6 +49,9 @@ uint32_t rest_hope(const struct connection *c, int side);
 enum { PEER_TEXT = 64 };
 /** What is written so: false when `ip` is no address. */
 bool peer_read(struct peer *peer, const char *ip, uint16_t port);
+/** Its address as sixteen bytes, IPv4 as IPv4 in IPv6; false when nothing is known. */
+enum { PEER_BYTES = 16 };
+bool peer_bytes(const struct peer *peer, uint8_t *bytes);
 /** Writes `ip:port`, `[ip]:port` or, where nothing is known, nothing into PEER_TEXT bytes; returns their end. */
 char *peer_write(const struct peer *peer, char *at);
 

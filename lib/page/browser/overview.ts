@@ -52,7 +52,7 @@ const FIGURES: readonly Figure[] = [
     name: 'Refused since start',
     of: ({ history }) => {
       const { rejected_total = 0, failed_total = 0 } = history?.status.totals ?? {};
-      return `${rejected_total} for overload, ${failed_total} without a backend`;
+      return `${rejected_total} by rules and limits, ${failed_total} without a backend`;
     },
   },
   {

@@ -27,6 +27,7 @@ export function assignmentFor(plan: Plan, { registry, permits, statistics }: Ass
       name: service.name,
       method: service.method,
       runtime: service.runtime,
+      access: service.access,
       preamble: [service, ...service.backends].some(({ sendProxy }) => sendProxy !== null && sendProxy !== 'none'),
       start: serviceSum(statistics.totals, service.name).clients.accepted_total,
       pool: permits.poolOf(service),

@@ -21,8 +21,8 @@ const MIN_SHARE = 0.05;
 const FAILED: ReadonlySet<string> = new Set<OutcomeKind>(FAILURES);
 /** Checks and cool-downs see these connects of a backend, too, and see when they go well again: the verdict on it is theirs. */
 const SEEN_BY_CHECKS: ReadonlySet<string> = new Set<OutcomeKind>(['refused', 'timeout', 'other']);
-/** Say more about what is counted already. */
-const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>(['reset_early', 'local_clients']);
+/** Say more about what is counted already, or were not to come: many of those would hide that the others fare badly. */
+const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>(['reset_early', 'local_clients', 'access_denied']);
 const SHOWN = new Set<string>([...REASONS, ...FAILED]);
 
 interface Sums {

@@ -7,6 +7,11 @@ import type { Log } from '../log/log.ts';
 import type { ServiceCounts } from './totals.ts';
 
 const KINDS = {
+  access_denied: {
+    event: 'client.access_denied',
+    why_likely: "their addresses may not come, by the service's access lists",
+    do_this_now: 'nothing, if that is meant; else correct "access" and run bal graceful; records name the addresses',
+  },
   overload: {
     event: 'client.overload',
     why_likely:

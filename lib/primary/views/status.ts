@@ -2,6 +2,7 @@
 
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
 import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
+import { TURNED_AWAY } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
@@ -55,7 +56,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
       connections_total: admitted(clients),
       bytes_in: relayed.bytes_in,
       bytes_out: relayed.bytes_out,
-      rejected_total: clients.ended_overload_total,
+      rejected_total: turnedAway(clients),
       failed_total: clients.ended_no_backend_total + clients.ended_connect_failed_total,
       workers_respawned_total: fleet.respawned,
       reloads_total: instance.reloads,
@@ -151,15 +152,19 @@ function workerStatus({ statistics }: Observed, worker: WorkerProcess): WorkerSt
       connections_total: admitted(clients),
       bytes_in: backends.bytes_in,
       bytes_out: backends.bytes_out,
-      rejected_total: clients.ended_overload_total,
+      rejected_total: turnedAway(clients),
       rss_bytes: statistics.rssBytes(worker),
     },
   ];
 }
 
 /** Clients that were let in. */
-function admitted({ accepted_total, ended_overload_total }: ServiceCounts): number {
-  return accepted_total - ended_overload_total;
+function admitted(clients: ServiceCounts): number {
+  return clients.accepted_total - turnedAway(clients);
+}
+
+function turnedAway(clients: ServiceCounts): number {
+  return TURNED_AWAY.reduce((sum, reason) => sum + clients[`ended_${reason}_total`], 0);
 }
 
 function latest(backends: readonly Backend[]): string | null {

@@ -166,6 +166,8 @@ export function decideTests(create: CreateEngine): void {
     const peer = new Peer(socket);
     assert.equal(await peer.send('six').bytes(3), 'six');
     assert.equal(it.engine.clientAddress(it.accepted[0] ?? -1), `[::1]:${peer.port}`);
+    const ip = [...(it.engine.clientIp(it.accepted[0] ?? -1) ?? [])];
+    assert.deepEqual(ip, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   });
 
   test('clientAddress tells who a live connection is for', async (t) => {
@@ -176,6 +178,9 @@ export function decideTests(create: CreateEngine): void {
     await peer.send('.').bytes(1);
     assert.equal(it.engine.clientAddress(it.accepted[0] ?? -1), `127.0.0.1:${peer.port}`);
     assert.equal(it.engine.clientAddress(4711), '');
+    const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 127, 0, 0, 1];
+    assert.deepEqual([...(it.engine.clientIp(it.accepted[0] ?? -1) ?? [])], mapped);
+    assert.equal(it.engine.clientIp(4711), null);
   });
 
   test('clientAddress still tells within ended, also after a reset', async (t) => {

@@ -1,7 +1,7 @@
 // One record for each connection that ended, sent to the primary in batches: it only has to write them. What cannot be
 // sent is dropped and counted, because a record must never slow the traffic.
 
-import type { Reason } from '../../ipc/reasons.ts';
+import { TURNED_AWAY, type Reason } from '../../ipc/reasons.ts';
 import type { Ended } from './record-buffer.ts';
 import { createRecordBuffer } from './record-buffer.ts';
 import type { RecordPipe } from './record-pipe.ts';
@@ -10,7 +10,7 @@ import type { RecordPipe } from './record-pipe.ts';
 const SEND_MS = 250;
 /** Refusals can come as fast as clients can connect; of their records so many are kept in a second. */
 const REFUSALS_PER_SECOND = 100;
-const REFUSALS: ReadonlySet<Reason> = new Set<Reason>(['overload', 'no_backend', 'connect_failed']);
+const REFUSALS: ReadonlySet<Reason> = new Set<Reason>([...TURNED_AWAY, 'no_backend', 'connect_failed']);
 
 export interface Records {
   add(ended: Ended): void;

@@ -15,6 +15,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     port: 1,
     method: 'round_robin',
     sendProxy: 'none',
+    access: null,
     backends: ports.map((port) => ({
       host: '127.0.0.1',
       port,

@@ -1,0 +1,86 @@
+// Networks of IP addresses as a file has them (CIDR), and whether an address is in some of them. Free of typebox. An IPv4 address is
+// the same as that address in IPv6, so that it does not matter what a client has connected to.
+import type { Complaint } from './host.ts';
+import { isIpv4In, readIp, ipv4Text, ipv6Text } from './ip.ts';
+
+const EXPECTED = 'expected a network, such as "10.0.0.0/8" or "fd00::/8", or an address';
+
+export interface Network {
+  /** Sixteen, without what lies behind the prefix. */
+  readonly bytes: Uint8Array;
+  /** Of these sixteen bytes, so 96 and more for IPv4. */
+  readonly prefix: number;
+}
+
+/** Null when it is none. What lies behind the prefix is cut off. */
+export function networkOf(text: string): Network | null {
+  const slash = text.indexOf('/');
+  const end = slash === -1 ? text.length : slash;
+  const bytes = new Uint8Array(16);
+  if (!readIp(text, 0, end, bytes, 0)) return null;
+  const own = text.slice(0, end).includes(':') ? 128 : 32;
+  const written = slash === -1 ? String(own) : text.slice(slash + 1);
+  if (!/^(0|[1-9]\d{0,2})$/.test(written) || Number(written) > own) return null;
+  const prefix = Number(written) + 128 - own;
+  for (let i = 0; i < 16; i++) bytes[i] = (bytes[i] ?? 0) & maskAt(prefix, i);
+  return { bytes, prefix };
+}
+
+/** Of the byte at this place, the bits that are before the prefix's end. */
+function maskAt(prefix: number, place: number): number {
+  const bits = Math.min(8, Math.max(0, prefix - 8 * place));
+  return (0xff << (8 - bits)) & 0xff;
+}
+
+export function judgeNetwork(text: string): Complaint | null {
+  if (networkOf(text) !== null) return null;
+  const [address = '', prefix] = text.split('/');
+  if (networkOf(address) === null) return { expected: EXPECTED, hint: null };
+  const most = address.includes(':') ? 128 : 32;
+  return { expected: EXPECTED, hint: `"${prefix}" is no number of bits 0..${most}` };
+}
+
+/** How the network is written without what lies behind the prefix; null when it is written so. */
+export function betterSpelling(text: string): string | null {
+  const network = networkOf(text);
+  const [address = '', prefix] = text.split('/');
+  if (network === null || prefix === undefined) return null;
+  const { bytes } = network;
+  const whole = new Uint8Array(16);
+  readIp(address, 0, address.length, whole, 0);
+  if (whole.every((byte, i) => byte === bytes[i])) return null;
+  return `${isIpv4In(whole, 0) && !address.includes(':') ? ipv4Text(bytes, 12) : ipv6Text(bytes, 0)}/${prefix}`;
+}
+
+export interface Networks {
+  /** Of sixteen bytes, see readIp(). */
+  has(ip: Uint8Array): boolean;
+  /** Of `ip:port` or `[ip]:port`; false for anything else. A zone is passed over. */
+  hasPeer(address: string): boolean;
+}
+
+/** Of texts that judgeNetwork() has nothing to say of; it looks at one after the other, so they should be few. */
+export function networksOf(texts: readonly string[]): Networks {
+  const networks = texts.flatMap((text) => networkOf(text) ?? []);
+  const peer = new Uint8Array(16);
+
+  function has(ip: Uint8Array): boolean {
+    return networks.some((network) => isIn(network, ip));
+  }
+
+  return {
+    has,
+    hasPeer(address) {
+      const isBracketed = address.startsWith('[');
+      const zone = isBracketed ? address.indexOf('%') : -1;
+      const end = zone !== -1 ? zone : address.lastIndexOf(':') - (isBracketed ? 1 : 0);
+      return end > 0 && readIp(address, isBracketed ? 1 : 0, end, peer, 0) && has(peer);
+    },
+  };
+}
+
+function isIn({ bytes, prefix }: Network, ip: Uint8Array): boolean {
+  const whole = prefix >> 3;
+  for (let i = 0; i < whole; i++) if (bytes[i] !== ip[i]) return false;
+  return (prefix & 7) === 0 || bytes[whole] === ((ip[whole] ?? 0) & maskAt(prefix, whole));
+}
