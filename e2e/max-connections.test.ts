@@ -54,6 +54,23 @@ forEachEngine('a backend that is full is passed over, and when all are full clie
   await next.reads(1);
 });
 
+forEachEngine('a limit that a reload brings counts what the old workers have', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
+  await bal.checked();
+  const served = async () => {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+  };
+  for (let i = 0; i < 2; i++) await served();
+  bal.configure(limited(port, [a], [3], { workers: 1 }));
+  assert.equal((await bal.graceful()).code, 0);
+  await served();
+  assert.equal((await (await connectTo(t, port)).over).how, 'reset');
+});
+
 forEngine('native', 'never one more, whatever storms in and whichever worker dies', async (t, engine) => {
   const [first, second] = [clerk('a', 20), clerk('b', 20)];
   const [a, b] = [await backend(t, first.behaviour), await backend(t, second.behaviour)];

@@ -1,5 +1,7 @@
 // How many connections lead to each endpoint, and how many clients of each service wait. Where the workers share memory
-// these are the numbers of all workers, exact; else this worker's own and what was last heard of the others.
+// and somebody asks for it, these are the numbers of all workers, exact; else this worker's own and what was last heard of
+// the others. Nobody asks where no limit and no choice depends on them: to count for all costs a short connection four
+// atomic operations on lines of memory that all workers write.
 //
 // In shared memory one more is first counted among all and then in this worker's part, and taken back the other way
 // round: whoever dies in between leaves one too many and never one too few, which the primary finds
@@ -10,6 +12,8 @@ import type { Board } from './scoreboard.ts';
 
 /** By small ids. */
 export interface SharedCounts {
+  /** Counts in shared memory from now on, where there is any; what this worker has is added to it. */
+  share(): void;
   /** Those of all workers. */
   of(id: number): number;
   /** The same by id, as far as it goes, for who looks at many. To be taken anew each time. */
@@ -27,12 +31,13 @@ export interface SharedCounts {
   forget(id: number): void;
 }
 
-/** In shared memory they are `size` numbers from `at` on; ids beyond are counted as without it. */
+/** In shared memory, after share(), they are `size` numbers from `at` on; ids beyond are counted as without it. */
 export function createSharedCounts(board: Board | null, at: number, size: number): SharedCounts {
   const all = board?.all ?? new Int32Array();
   const part = board?.own ?? new Int32Array();
-  const shared = board === null ? 0 : size;
-  const seen = all.subarray(at, at + shared);
+  const seen = all.subarray(at, at + size);
+  /** Ids below are counted there. */
+  let shared = 0;
   let own = new Int32Array();
   let others = new Int32Array();
   /** What is not shared: own and others. */
@@ -59,6 +64,15 @@ export function createSharedCounts(board: Board | null, at: number, size: number
   }
 
   return {
+    share() {
+      if (board === null || shared > 0) return;
+      shared = size;
+      for (const [id, count] of own.subarray(0, shared).entries()) {
+        if (count === 0) continue;
+        Atomics.add(all, at + id, count);
+        Atomics.add(part, at + id, count);
+      }
+    },
     of,
     get all() {
       return shared > 0 ? seen : sums;

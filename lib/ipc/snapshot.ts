@@ -36,6 +36,8 @@ export interface ServiceSnapshot {
   readonly id: number;
   /** Protection mode is on: fewer retries for each client. */
   readonly guarded: boolean;
+  /** What its endpoints have of all workers together matters, to its method or a limit, in this plan or the one that comes. */
+  readonly byLoad: boolean;
   /** Its endpoints in the order of the round. One that was there before and is not now is retired. */
   readonly endpoints: readonly number[];
 }

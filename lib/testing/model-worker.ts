@@ -45,6 +45,7 @@ function snapshotFor(variant: number): Snapshot {
     services: SERVICES.map((_, service) => ({
       id: service,
       guarded: variant % 3 === 0,
+      byLoad: false,
       endpoints: ids.slice(service * ENDPOINTS, (service + 1) * ENDPOINTS),
     })),
     endpoints: ids.map((id) => {

@@ -17,7 +17,7 @@ const [REFUSED, CLIENT_CLOSED] = [0, 0] as const;
 
 function snapshot(...ids: number[]): Snapshot {
   return {
-    services: [{ id: 0, guarded: false, endpoints: ids }],
+    services: [{ id: 0, guarded: false, byLoad: false, endpoints: ids }],
     endpoints: ids.map((id) => endpoint(id)),
     remote: [],
   };

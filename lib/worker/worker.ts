@@ -45,6 +45,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const reporter = createReporter();
   const routing = createRouting();
   const connections = createConnections();
+  const loads = createLoads(board);
   const waiting = createWaiting(services, board);
   const admission = createAdmission(assignment, waiting, (connection, admitted) => {
     settled(connection, policy.decide(connection, admitted));
@@ -54,7 +55,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     routing,
     connections,
     endpoints: createEndpoints(services, id),
-    loads: createLoads(board),
+    loads,
     access: createAccess(services, (connection) => engine.clientIp(connection)),
     admission,
     queue: { board, waiting, settled },
@@ -95,6 +96,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   }
 
   function use(snapshot: Snapshot): void {
+    if (snapshot.services.some(({ byLoad }) => byLoad)) loads.share();
     for (const { id: endpoint, service, ip, port, sources } of policy.use(snapshot)) {
       engine.route(endpoint, service, ip, port, sources);
     }
@@ -118,6 +120,8 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
     if (finished) return;
     engine.stopAccepting();
+    // Those who come after it may count by what it has.
+    loads.share();
     policy.cutFor(why);
     admission.drain();
     draining.told(services, timeoutMs, why);

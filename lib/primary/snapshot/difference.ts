@@ -7,8 +7,6 @@ export interface ServiceTruth {
   readonly service: ServiceSnapshot;
   /** In the order of the round. */
   readonly endpoints: readonly EndpointSnapshot[];
-  /** Workers choose by how many connections the others have. */
-  readonly byLoad: boolean;
 }
 
 /** What a worker was sent last, by id. */
@@ -37,7 +35,7 @@ export function difference(
   const endpoints: EndpointSnapshot[] = [];
   const remote: number[] = [];
   for (const truth of truths) {
-    const { service, byLoad } = truth;
+    const { service } = truth;
     if (sent.truths.get(service.id) !== truth) {
       sent.truths.set(service.id, truth);
       const changed = truth.endpoints.filter((endpoint) => sent.endpoints.get(endpoint.id) !== endpoint);
@@ -46,7 +44,7 @@ export function difference(
       if (sent.services.get(service.id) !== service) services.push(service);
       sent.services.set(service.id, service);
     }
-    for (const { id } of byLoad ? truth.endpoints : []) {
+    for (const { id } of service.byLoad ? truth.endpoints : []) {
       const count = remoteOf(id);
       if (count === (sent.remote.get(id) ?? 0)) continue;
       sent.remote.set(id, count);
@@ -76,6 +74,7 @@ export function isSameService(a: ServiceSnapshot, b: ServiceSnapshot): boolean {
   return (
     a.id === b.id &&
     a.guarded === b.guarded &&
+    a.byLoad === b.byLoad &&
     a.endpoints.length === b.endpoints.length &&
     a.endpoints.every((endpoint, i) => endpoint === b.endpoints[i])
   );

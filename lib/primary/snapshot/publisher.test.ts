@@ -84,7 +84,7 @@ test('the first snapshot says all, each further one what has changed, and nothin
   const it = worker(1);
   publisher.push(it.process);
   const [first] = it.take();
-  assert.deepEqual(first?.services, [{ id: 0, guarded: false, endpoints: [0, 1, 2] }]);
+  assert.deepEqual(first?.services, [{ id: 0, guarded: false, byLoad: false, endpoints: [0, 1, 2] }]);
   assert.deepEqual(
     first.endpoints.map(({ id, name }) => [id, name]),
     [
@@ -240,6 +240,26 @@ test('a worker that drains hears what holds now as long as clients wait with it'
   assert.deepEqual([old.take(), idle.take()], [[], []]);
 });
 
+test('workers of the plan that serves count together before those come whose plan asks for it', (t) => {
+  const plans = [planOf([1, 2]), planOf([1, 2], 'random')];
+  const { state, publisher, worker, pass } = scene(t, plans);
+  const [old, fresh] = [worker(1, 0), worker(2, 1)];
+  fresh.process.state = 'forked';
+  publisher.push(old.process);
+  assert.deepEqual(
+    old.take().map(({ services }) => services[0]?.byLoad),
+    [false],
+  );
+  old.arrive();
+  state.now = plans[1] ?? null;
+  publisher.changed();
+  pass();
+  assert.deepEqual(
+    [old.take(), fresh.take()],
+    [[{ services: [{ id: 0, guarded: false, byLoad: true, endpoints: [0, 1] }], endpoints: [], remote: [] }], []],
+  );
+});
+
 test('an endpoint that a worker has retired is told anew where it came back', (t) => {
   const plans = [planOf([1, 2])];
   const { publisher, worker, pass } = scene(t, plans);
@@ -344,7 +364,7 @@ test('a service of which nothing has changed is not looked at again, until its p
       return seen;
     },
     guarded: () => false,
-    get: () => ({ pool }),
+    get: () => ({ pool, plan: plan.services[0] }),
   } as unknown as Services;
   const registry = createRegistry();
   const statistics = createStatistics(registry);

@@ -1,6 +1,6 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
-import type { BackendPlan, Method, Plan, ServicePlan } from '../../../config/plan.ts';
+import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
 import { sendProxyOf } from '../../../config/plan.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_BACKUP } from '../../ipc/snapshot.ts';
@@ -125,9 +125,10 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 
   function serviceTruth(plan: ServicePlan, before: KnownTruth | undefined): KnownTruth {
-    const { name, method, backends } = plan;
+    const { name, backends } = plan;
     const guarded = services.guarded(name);
-    const pool = services.get(name)?.pool ?? null;
+    const current = services.get(name);
+    const pool = current?.pool ?? null;
     // A thousand endpoints of which nothing has changed cost one look at them together.
     if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
     // While somebody cools down time alone changes something. Asked before the tiers are read: what is over by then is in them.
@@ -140,9 +141,11 @@ export function createPublisher(parts: PublisherParts): Publisher {
       const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
-    const fresh = { id, guarded, endpoints: endpoints.map((endpoint) => endpoint.id) };
+    // Workers of a plan that is about to go count together before those come that go by it.
+    const byLoad = countsLoads(plan) || (current !== undefined && countsLoads(current.plan));
+    const fresh = { id, guarded, byLoad, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
-    return { truth: { service, endpoints, byLoad: countsLoads(method, backends) }, pool: isSettled ? pool : null };
+    return { truth: { service, endpoints }, pool: isSettled ? pool : null };
   }
 
   function endpointOf(plan: ServicePlan, backend: BackendPlan): EndpointSnapshot {
@@ -229,13 +232,13 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 }
 
-/** Workers that share no memory have to hear of the others' connections. */
-function countsLoads(method: Method, backends: readonly BackendPlan[]): boolean {
+/** Workers have to know what the others have: in memory that they share, or because they hear of it. */
+function countsLoads({ method, backends }: Pick<ServicePlan, 'method' | 'backends'>): boolean {
   return (
     method === 'least_connections' || method === 'random' || backends.some(({ maxConnections }) => maxConnections > 0)
   );
 }
 
 function balancesByLoad({ services }: Plan): boolean {
-  return services.some(({ method, backends }) => countsLoads(method, backends));
+  return services.some(countsLoads);
 }

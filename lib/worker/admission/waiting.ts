@@ -32,6 +32,8 @@ export function createWaiting(services: readonly ServiceAssignment[], board: Boa
     counts.reserve(id);
     totals.set(id, 0);
   }
+  if (totals.size > 0) counts.share();
+
   return {
     patience: (service) => patience[service] ?? 0,
     enter(service) {

@@ -14,7 +14,7 @@ function created() {
 /** The endpoints are WEB's, in this order. */
 function snapshot(...endpoints: EndpointSnapshot[]): Snapshot {
   return {
-    services: [{ id: WEB, guarded: false, endpoints: endpoints.map(({ id }) => id) }],
+    services: [{ id: WEB, guarded: false, byLoad: false, endpoints: endpoints.map(({ id }) => id) }],
     endpoints: endpoints.map((each) => ({ ...each, service: WEB })),
     remote: [],
   };
@@ -29,8 +29,8 @@ test('the first snapshot has a target for each endpoint that has an address', ()
   const it = created();
   const first = {
     services: [
-      { id: WEB, guarded: false, endpoints: [7, 3] },
-      { id: DB, guarded: true, endpoints: [4] },
+      { id: WEB, guarded: false, byLoad: false, endpoints: [7, 3] },
+      { id: DB, guarded: true, byLoad: false, endpoints: [4] },
     ],
     endpoints: [
       endpoint(7, { service: WEB }),
@@ -100,7 +100,7 @@ test('an endpoint that comes back before it is forgotten is not retired; afterwa
 
 test('a service that the worker does not have, and an endpoint that nobody has described, are passed over', () => {
   const it = created();
-  it.use({ services: [{ id: 77, guarded: true, endpoints: [0] }], endpoints: [], remote: [9, 1] });
-  it.use({ services: [{ id: WEB, guarded: false, endpoints: [8] }], endpoints: [], remote: [] });
+  it.use({ services: [{ id: 77, guarded: true, byLoad: false, endpoints: [0] }], endpoints: [], remote: [9, 1] });
+  it.use({ services: [{ id: WEB, guarded: false, byLoad: false, endpoints: [8] }], endpoints: [], remote: [] });
   assert.deepEqual(it.services[WEB]?.endpoints, []);
 });
