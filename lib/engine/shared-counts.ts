@@ -1,7 +1,7 @@
 // How many connections lead to each endpoint, and how many clients of each service wait. Where the workers share memory
 // and somebody asks for it, these are the numbers of all workers, exact; else this worker's own and what was last heard
-// of the others. Nobody asks where no limit and no choice depends on them: to count for all costs a short connection four
-// atomic operations on lines of memory that all workers write.
+// of the others. Nobody asks where no limit and no choice depends on them: to count for all costs a short connection
+// four atomic operations on lines of memory that all workers write.
 //
 // In shared memory one more is first counted among all and then in this worker's part, and taken back the other way
 // round: whoever dies in between leaves one too many and never one too few, which the primary finds
