@@ -162,7 +162,7 @@ const ROOMS = {
     'views',
     '.',
   ],
-  'lib/worker/': ['admission', 'balance/methods', 'balance', 'report', '.'],
+  'lib/worker/': ['connections.ts', 'admission', 'balance/methods', 'balance', 'report', 'handover', '.'],
 };
 
 for (const [house, rooms] of Object.entries(ROOMS)) {

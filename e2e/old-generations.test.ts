@@ -28,7 +28,7 @@ forEitherEngine(
     const a = await backend(t, echo);
     const port = await freePort();
     const config = configFor(port, [a], { workers: 1, runtime: { drain_timeout_ms: 1000 } });
-    const bal = await startBal(t, { engine, daemon: true, config });
+    const bal = await startBal(t, { engine, daemon: true, env: { BAL_NATIVE_DISABLE: 'handover' }, config });
     const clients: Client[] = [];
     for (let i = 0; i < MOST; i++) {
       clients.push(await session(t, port));

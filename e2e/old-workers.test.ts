@@ -1,4 +1,5 @@
-// A reload cuts nobody: old workers live until their connections end, and who asks is told how many there are and until when.
+// A reload cuts nobody. Where connections cannot be handed over old workers live until theirs end, and who asks is told how many
+// there are and until when.
 import assert from 'node:assert/strict';
 import type { DrainingStatus } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -11,6 +12,9 @@ import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
+
+/** Their connections stay with them, as with the js engine. */
+const KEPT = { BAL_NATIVE_DISABLE: 'handover' };
 
 async function reloaded(bal: Bal): Promise<DrainingStatus | null> {
   const { code, verdict } = await bal.graceful();
@@ -33,7 +37,7 @@ forEachEngine(
         limited: { port: limited, backends, runtime: { reload_drain_timeout_ms: 600 } },
       },
     };
-    const bal = await startBal(t, { engine, config });
+    const bal = await startBal(t, { engine, env: KEPT, config });
     const [patient, hurried] = [await session(t, free), await session(t, limited)];
     assert.deepEqual(await reloaded(bal), { connections: 2, workers: 1, generations: 1, until: null });
     // Its end tells that three times the other time is over.
@@ -56,7 +60,7 @@ forEitherEngine('how many connections go on in old workers, and until when, is t
   const a = await backend(t, echo);
   const [port, admin] = [await freePort(), await freePort()];
   const plain = configFor(port, [a], { workers: 1, admin: `127.0.0.1:${admin}` });
-  const bal = await startBal(t, { engine, config: plain });
+  const bal = await startBal(t, { engine, env: KEPT, config: plain });
   const none = { connections: 0, workers: 0, generations: 0, until: null };
   assert.deepEqual((await bal.status()).draining, none);
   assert.match((await bal.cli('doctor')).stdout, /ok +old_workers +none/);
@@ -103,7 +107,7 @@ forEachEngine('the primary is killed: workers of all generations end within drai
   const a = await backend(t, echo);
   const port = await freePort();
   const config = configFor(port, [a], { workers: 1, runtime: { drain_timeout_ms: 1000 } });
-  const bal = await startBal(t, { engine, config });
+  const bal = await startBal(t, { engine, env: KEPT, config });
   const clients: Client[] = [];
   for (let i = 0; i < 3; i++) {
     clients.push(await session(t, port));
@@ -121,7 +125,7 @@ forEachEngine(
   async (t, engine) => {
     const a = await backend(t, echo);
     const port = await freePort();
-    const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
+    const bal = await startBal(t, { engine, env: KEPT, config: configFor(port, [a], { workers: 1 }) });
     const clients: Client[] = [];
     const pids: number[] = [];
     for (let i = 0; i < 3; i++) {
@@ -151,7 +155,7 @@ forEachEngine(
 forEachEngine('a backend that left the configuration is shown as long as it has connections', async (t, engine) => {
   const [a, b, c] = [await backend(t, echo), await backend(t, echo), await backend(t, echo)];
   const port = await freePort();
-  const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }) });
+  const bal = await startBal(t, { engine, env: KEPT, config: configFor(port, [a], { workers: 1 }) });
   const toA = await session(t, port);
   bal.configure(configFor(port, [b], { workers: 1 }));
   await reloaded(bal);

@@ -24,7 +24,7 @@ export const notDraining: Drain = { reload: Infinity, stop: Infinity };
  */
 export function told(
   before: Drain,
-  { timeoutMs, why }: Omit<Extract<ToWorker, { kind: 'drain' }>, 'kind'>,
+  { timeoutMs, why }: Pick<Extract<ToWorker, { kind: 'drain' }>, 'timeoutMs' | 'why'>,
   { drainMs, reloadDrainMs }: DrainLimits,
   now: number,
 ): Drain {

@@ -10,6 +10,8 @@ export interface Home {
   readonly logDir: string;
   /** What `bal backend` has changed in the running instance. */
   readonly backendsFile: string;
+  /** Where the worker with that pid offers its connections to another. */
+  handover(pid: number): string;
 }
 
 /** `$BAL_HOME`, else `~/.bal`; always absolute, so that it survives a change of directory. */
@@ -22,6 +24,7 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
     socket: join(dir, 'bal.sock'),
     logDir: join(dir, 'logs'),
     backendsFile: join(dir, 'backends.json'),
+    handover: (pid) => join(dir, `handover.${pid}`),
   };
 }
 

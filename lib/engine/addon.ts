@@ -60,11 +60,24 @@ export interface NativeEngine extends Pick<
   cut(whose: number, id: number): number;
 }
 
+/** What native/channel.c makes. */
+export interface NativeChannel {
+  /** Undefined: nobody is there, or it is not for us. */
+  accept(wake: () => void): NativeChannel | undefined;
+  /** 0: sent, 1: full, 2: over, 3: too long. */
+  send(bytes: Uint8Array, descriptors: Int32Array): number;
+  /** A length; 0: nothing is there, −1: it is over, −2: a message was torn. Up to six descriptors, −1 behind them. */
+  receive(bytes: Uint8Array, descriptors: Int32Array): number;
+  close(): void;
+}
+
 export interface Addon {
   readonly protocol: number;
   shareScoreboard(fd: number, row: number, rows: number): void;
   callWorker(row: number): void;
   mapShared(fd: number, offset: number, bytes: number): ArrayBuffer;
+  /** `listens`: 1, else 0. Throws an Error with `code`. */
+  openChannel(path: string, listens: number, wake: () => void): NativeChannel;
   ringError(): string;
   create(
     accepted: (records: number, count: number) => void,

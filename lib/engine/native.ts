@@ -3,6 +3,8 @@
 
 import { loadAddon } from './addon.ts';
 import type { Addon, NativeEngine } from './addon.ts';
+import type { Channels } from './channel.ts';
+import { channelsOf } from './channel.ts';
 import type { Board } from './scoreboard.ts';
 import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
@@ -22,6 +24,8 @@ export type NativeLoad =
       readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
       /** What lies behind the rows; afterwards. Throws likewise. */
       readonly openBoard: (fd: number, row: number) => Board;
+      /** Ways to other workers, for connections that are handed over. */
+      readonly channels: Channels;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
       readonly ringError: () => string | null;
     }
@@ -37,6 +41,7 @@ export function loadNativeEngine(): NativeLoad {
     create: (policy) => over(addon, policy),
     shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
     openBoard: (fd, row) => boardOf(addon, fd, row),
+    channels: channelsOf(addon),
     ringError: () => addon.ringError() || null,
   };
 }

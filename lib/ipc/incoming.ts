@@ -2,6 +2,7 @@
 // is looked at whole before anybody acts on it.
 
 import { CONNECT_FAILURES } from '../engine/engine.ts';
+import { isCatalog } from './handover.ts';
 import type { LogLine, ToPrimary } from './messages.ts';
 
 /** The message when it is one that a worker may send, with fields of the right types; else null. */
@@ -22,6 +23,21 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
       return isCount(message['pool']) && isCount(message['wanted']);
     case 'returned':
       return isCount(message['pool']) && isCount(message['permits']) && typeof message['recalled'] === 'boolean';
+    case 'took':
+      return isCount(message['pool']) && isCount(message['permits']);
+    case 'giving':
+      return isTextOrNull(message['error']);
+    case 'given':
+      return true;
+    case 'adopting':
+      return typeof message['path'] === 'string' && isCatalog(message['catalog']);
+    case 'adopted':
+      return (
+        typeof message['path'] === 'string' &&
+        isCount(message['connections']) &&
+        isCount(message['refused']) &&
+        isTextOrNull(message['why'])
+      );
     case 'counters':
       return (
         (message['id'] === null || isCount(message['id'])) &&

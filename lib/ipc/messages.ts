@@ -6,12 +6,14 @@
 //   listen  + bound handle                    listening | listen_failed, one for each listen
 //   permits, recall                             ask, returned
 //   report, reset                             counters (also twice a second by itself: the heartbeat)
+//   take, adopt                               giving, given, adopting, adopted, took: connections go from worker to worker
 //   drain                                     connect_failed, early_failures, log, records_dropped, drained (the last message)
 //
 // Records of connections are no messages: they go over a pipe (records.ts).
 
 import type { ConnectFailure } from '../engine/engine.ts';
 import type { Assignment, ListenerAssignment } from './assignment.ts';
+import type { Catalog, Known } from './handover.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export type ToWorker =
@@ -29,9 +31,18 @@ export type ToWorker =
   /**
    * Stop accepting, let connections finish for `timeoutMs` (null: each service's own drainMs for a stop, its reloadDrainMs
    * for a reload, 0: cut at once), send `drained`, exit. May come again; lib/drain.ts says which time counts then. `why` is
-   * the reason that connections cut by it get.
+   * the reason that connections cut by it get. `handover`: where it offers its connections to another worker, answered by `giving`.
    */
-  | { readonly kind: 'drain'; readonly timeoutMs: number | null; readonly why: 'drain' | 'stopped' };
+  | {
+      readonly kind: 'drain';
+      readonly timeoutMs: number | null;
+      readonly why: 'drain' | 'stopped';
+      readonly handover: string | null;
+    }
+  /** Take over the connections of the worker that offers them at this path; ends with `adopted`. */
+  | { readonly kind: 'take'; readonly path: string }
+  /** Answers `adopting`. */
+  | { readonly kind: 'adopt'; readonly path: string; readonly known: Known };
 
 export type ToPrimary =
   | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
@@ -40,6 +51,22 @@ export type ToPrimary =
   /** `wanted` clients wait for a permit of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `permits`. */
   | { readonly kind: 'ask'; readonly pool: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly pool: number; readonly permits: number; readonly recalled: boolean }
+  /** So many of its clients another worker has admitted, which gives their permits back after this. */
+  | { readonly kind: 'took'; readonly pool: number; readonly permits: number }
+  /** Its connections are offered at the path that `drain` named; `error`: they cannot be, by errno name, and stay. */
+  | { readonly kind: 'giving'; readonly error: string | null }
+  /** All that could go have gone; once. */
+  | { readonly kind: 'given' }
+  /** What the connections lead to that are offered at `path`. */
+  | { readonly kind: 'adopting'; readonly path: string; readonly catalog: Catalog }
+  /** So many were taken and not taken; `why`: the other did not simply end. */
+  | {
+      readonly kind: 'adopted';
+      readonly path: string;
+      readonly connections: number;
+      readonly refused: number;
+      readonly why: string | null;
+    }
   /**
    * `id` answers `report`, null when by itself. `services` and `endpoints`: absolute values since the worker began, of the
    * counters that have changed since its last report (counters.ts). `short`: what the machine was short of, by place and errno,

@@ -3,12 +3,13 @@
 // supervisor's.
 
 import { thisMachine } from '../../config/machine.ts';
-import type { Plan, ServicePlan } from '../../config/plan.ts';
+import type { Plan } from '../../config/plan.ts';
 import type { BackendRequest, BackendVerdict } from '../control/backends.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
 import type { AdminListener } from './listen/admin-listener.ts';
 import { createFleet } from './workers/fleet.ts';
+import { createHandovers } from './workers/handovers.ts';
 import { createGenerations } from './reload/generations.ts';
 import { createListening } from './listen/listening.ts';
 import { generationsOf } from './generation.ts';
@@ -24,10 +25,11 @@ import { reload } from './reload/reload.ts';
 import { createServices } from './upstream/services.ts';
 import { createPermitBook } from './limits/permits.ts';
 import { createStatistics } from './stats/statistics.ts';
-import type { EndpointName } from './registry.ts';
-import { createRegistry, endpointKey } from './registry.ts';
+import { createRegistry } from './registry.ts';
+import { createAdoption } from './adoption.ts';
+import { createForgetting } from './forgetting.ts';
 import { createPublisher } from './snapshot/publisher.ts';
-import { backendSum, instanceSum, workerSum } from './stats/totals.ts';
+import { instanceSum, workerSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
@@ -45,7 +47,15 @@ export interface Instance extends Observed {
 
 const PROGRESS_MS = 200;
 
-export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: AdminListener): Instance {
+export interface InstanceParts {
+  readonly kept: Kept;
+  readonly log: RootLog;
+  readonly admin: AdminListener;
+  /** Where a worker offers its connections, by pid. */
+  readonly handoverPath: (pid: number) => string;
+}
+
+export function createInstance(file: Plan, { kept, log, admin, handoverPath }: InstanceParts): Instance {
   const settled = settle(file, kept.overrides, thisMachine());
   const first = effectivePlan(file, settled.kept);
   const generations = createGenerations();
@@ -70,6 +80,14 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     log: log.for('fleet'),
     emit: route.emit,
     connectionsOf: ({ pid }) => workerSum(statistics.totals, pid).clients.active,
+    handoverPath: (worker) => handovers.pathFor(worker),
+  });
+  const handovers = createHandovers({
+    log: log.for('fleet'),
+    path: handoverPath,
+    workers: () => fleet.all(),
+    givesAll: ({ generation }) =>
+      generations.planOf(generation)?.services.every(({ runtime }) => runtime.reloadDrainMs === 0) ?? false,
   });
   const publisher = createPublisher({
     registry,
@@ -80,9 +98,16 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
   });
   const resets = { log: log.for('backends'), registry, statistics, fleet };
   const resetDown = (service: string, address: string): void => void resetBackendDown(resets, service, address);
-  route.connect({ generations, registry, services, permits, statistics, publisher, forget, forgetBackends, resetDown });
-
   const generationOf = generationsOf({ registry, permits, statistics, publisher });
+  const parts = { generations, registry, services, permits, statistics, publisher };
+  const forgetting = createForgetting({
+    ...parts,
+    state,
+    listening,
+    workers: () => fleet.all(),
+    isChanging: () => state.phase === 'reloading' || live.isChanging,
+  });
+  route.connect({ ...parts, handovers, adopting: createAdoption(parts), resetDown, ...forgetting });
   const live = createLive(settled.kept, {
     ...resets,
     store: kept.store,
@@ -151,33 +176,6 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     return cut;
   }
 
-  /** What only workers that are gone have used: their plans, ids, and backends that are in no plan any more. */
-  function forget(): void {
-    // It may go either way.
-    if (state.phase === 'reloading' || live.isChanging) return;
-    const workers = fleet.all();
-    generations.keepOnly(new Set([state.generation, ...workers.map((worker) => worker.generation)]));
-    const plans = [...generations.plans()].flatMap((plan) => plan.services);
-    const told = [...publisher.inUse()].flatMap((id) => registry.endpointOf(id) ?? []);
-    const used = {
-      services: new Set(plans.map(({ name }) => name)),
-      endpoints: [...plans.flatMap(endpointsOf), ...told],
-      listeners: listening.addresses,
-    };
-    registry.keepOnly(used);
-    statistics.retain(
-      used.services,
-      new Set(used.endpoints.map(({ service, address }) => endpointKey(service, address))),
-    );
-    forgetBackends();
-  }
-
-  /** Those that left the plan and have no connection any more. Cheap: workers that drain have it done twice a second each. */
-  function forgetBackends(): void {
-    if (state.phase === 'reloading' || live.isChanging) return;
-    services.retain(state.plan, (service, address) => backendSum(statistics.totals, service, address).active > 0);
-  }
-
   return {
     get phase() {
       return state.phase;
@@ -210,18 +208,19 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const parts = { log, listening, services, permits, fleet, statistics, admin, generations, live, generationOf };
+      const changing = { listening, services, permits, fleet, statistics, admin, generations, live, generationOf };
+      const reloading = { ...changing, log, handovers };
       nextReload = result.promise;
       void inTurn(async () => {
         nextReload = null;
-        result.resolve(await reload(state, parts));
-        forget();
+        result.resolve(await reload(state, reloading));
+        forgetting.forget();
       });
       return result.promise;
     },
     async change(request) {
       const verdict = await live.change(request);
-      forget();
+      forgetting.forget();
       return verdict;
     },
     async stop({ timeout_ms, now }, progress) {
@@ -240,8 +239,4 @@ export function createInstance(file: Plan, kept: Kept, log: RootLog, admin: Admi
       return cut;
     },
   };
-}
-
-function endpointsOf({ name, backends }: ServicePlan): EndpointName[] {
-  return backends.map(({ address }) => ({ service: name, address }));
 }

@@ -45,6 +45,8 @@ function scene() {
       retired: (_, endpoints) => endpoints.length > 0 && hear('retired')(...endpoints),
       forget: hear('publisher forgets'),
     },
+    handovers: { receive: hear('handovers'), ready: hear('can take'), gone: hear('handovers forget') },
+    adopting: hear('adopting'),
     forget: hear('forget'),
     forgetBackends: hear('forget backends'),
     resetDown: hear('reset down'),
@@ -82,9 +84,11 @@ test('the life of a worker goes to those who keep books of it', () => {
   route.emit({ kind: 'worker_gone', worker });
   assert.deepEqual(take(), [
     ['push', worker],
+    ['can take'],
     ['leaving', worker],
     ['permits forget', worker],
     ['publisher forgets', worker],
+    ['handovers forget', worker],
     ['forget'],
   ]);
 });

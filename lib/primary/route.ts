@@ -1,5 +1,6 @@
 // Who hears of what: owners say what has happened to them and do not know who cares. Owner of how many log lines workers lost.
 
+import type { Catalog } from '../ipc/handover.ts';
 import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
 import type { PermitBook } from './limits/permits.ts';
@@ -11,6 +12,7 @@ import { createRefusals } from './stats/refusals.ts';
 import type { Statistics } from './stats/statistics.ts';
 import { serviceSum } from './stats/totals.ts';
 import type { Services, ServicesEvent } from './upstream/services.ts';
+import type { Handovers } from './workers/handovers.ts';
 import type { FleetEvent } from './workers/fleet-event.ts';
 import type { WorkerMessage, WorkerProcess } from './workers/worker-process.ts';
 
@@ -34,6 +36,9 @@ export interface Audience {
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
   /** Connections to a backend that is down are to end. */
   resetDown(service: string, address: string): void;
+  readonly handovers: Pick<Handovers, 'receive' | 'ready' | 'gone'>;
+  /** A worker is to be told what the connections lead to that it takes over. */
+  adopting(worker: WorkerProcess, path: string, catalog: Catalog): void;
   /** Connections of a draining worker ended, maybe the last ones of a backend. */
   forgetBackends(): void;
   /** A worker or an endpoint of one came to its end, maybe the last that used a plan, an id or a backend. */
@@ -55,13 +60,15 @@ export function createRoute(log: RootLog): Route {
       case 'worker_forked':
         return statistics.join(event.worker);
       case 'worker_ready':
-        return publisher.push(event.worker);
+        publisher.push(event.worker);
+        return to.handovers.ready();
       case 'worker_draining':
         return permits.leaving(event.worker);
       case 'worker_gone': {
         const lost = statistics.leave(event.worker);
         permits.forget(event.worker);
         publisher.forget(event.worker);
+        to.handovers.gone(event.worker);
         if (lost > 0) publisher.loadsChanged();
         return to.forget();
       }
@@ -114,7 +121,14 @@ export function createRoute(log: RootLog): Route {
       }
       case 'ask':
       case 'returned':
+      case 'took':
         return permits.receive(worker, message);
+      case 'giving':
+      case 'given':
+      case 'adopted':
+        return to.handovers.receive(worker, message);
+      case 'adopting':
+        return to.adopting(worker, message.path, message.catalog);
       case 'log':
         for (const line of message.lines) log.for(line.module)[line.level](line.event, line.message, line.fields);
         linesDropped += message.dropped;

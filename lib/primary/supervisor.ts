@@ -114,7 +114,12 @@ async function run(
     });
   }
   const store = createStore(at.backendsFile, plan.configPath);
-  const instance = createInstance(plan, { store, overrides: stored.overrides }, log, admin);
+  const instance = createInstance(plan, {
+    kept: { store, overrides: stored.overrides },
+    log,
+    admin,
+    handoverPath: (pid) => at.handover(pid),
+  });
   let stopping: Promise<unknown> | null = null;
 
   async function stop(

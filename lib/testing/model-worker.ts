@@ -11,6 +11,7 @@ import { createWaiting } from '../worker/admission/waiting.ts';
 import { createLoads } from '../worker/balance/loads.ts';
 import { createEndpoints } from '../worker/balance/endpoints.ts';
 import { createConnections } from '../worker/connections.ts';
+import { createCount } from '../worker/report/count.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
 import { createRouting } from '../worker/routing.ts';
@@ -85,8 +86,9 @@ export function createModelWorker(id: number, send: Send) {
   const policy = createPolicy({
     logConnections: ASSIGNMENT.logConnections,
     routing,
-    connections: createConnections(),
     endpoints: createEndpoints(ASSIGNMENT.services, id),
+    connections: createConnections(),
+    count: createCount(),
     loads: createLoads(null),
     access: { allows: () => true },
     admission,

@@ -24,7 +24,7 @@ export function processStandIn(pid: number, heard: (message: ToWorker) => void =
       heard(message);
       done?.();
     },
-    drain: (timeoutMs, why) => heard({ kind: 'drain', timeoutMs, why }),
+    drain: (timeoutMs, why, handover = null) => heard({ kind: 'drain', timeoutMs, why, handover }),
     kill: () => undefined,
   };
 }

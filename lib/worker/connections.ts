@@ -21,6 +21,8 @@ export interface Connections {
   attemptAt: Float64Array;
   /** Endpoints tried without success, in order, and why; undefined until the first failure. */
   readonly tried: (Map<number, ConnectFailure> | undefined)[];
+  /** What it is called towards its backend; undefined: it has no name. */
+  readonly uniqueId: (string | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
   readonly refusal: (Cause | undefined)[];
   /** Those that this endpoint serves. */
@@ -38,6 +40,7 @@ export function createConnections(): Connections {
     connectedAt: new Float64Array(INITIAL),
     attemptAt: new Float64Array(INITIAL),
     tried: [],
+    uniqueId: [],
     refusal: [],
     connectedTo(endpoint) {
       const found: number[] = [];

@@ -1,5 +1,6 @@
 // Which engine a worker runs: native where it was built and loads, else js, unless the configuration insists.
 
+import type { Channels } from '../engine/channel.ts';
 import type { CreateEngine } from '../engine/engine.ts';
 import type { NativeLoad } from '../engine/native.ts';
 import type { Board } from '../engine/scoreboard.ts';
@@ -13,6 +14,8 @@ export type EngineLoad =
       readonly create: CreateEngine;
       /** Null: workers hear of each other from the primary only. */
       readonly board: Board | null;
+      /** Null: connections stay with this worker. */
+      readonly channels: Channels | null;
       readonly note: string | null;
     }
   | { readonly ok: false; readonly reason: string };
@@ -28,10 +31,17 @@ export async function loadEngine(choice: string, row: number): Promise<EngineLoa
   if (native.ok) {
     const { board, lack } = takeRow(native, row);
     const lacks = [lack, withoutRing(native.ringError())].filter((text) => text !== null);
-    return { ok: true, name: 'native', create: native.create, board, note: lacks.length > 0 ? lacks.join('; ') : null };
+    const note = lacks.length > 0 ? lacks.join('; ') : null;
+    return { ok: true, name: 'native', create: native.create, board, channels: channelsOf(native), note };
   }
   if (choice === 'native') return { ok: false, reason: `engine: native cannot be loaded: ${native.reason}` };
   return jsEngine(native.reason);
+}
+
+/** For tests they can be left out, like parts of the native engine. */
+function channelsOf({ channels }: Extract<NativeLoad, { ok: true }>): Channels | null {
+  const disabled = process.env['BAL_NATIVE_DISABLE']?.split(',') ?? [];
+  return disabled.includes('handover') ? null : channels;
 }
 
 /** `lack`: null, or why the kernel deals the clients out instead: the worker serves as well. */
@@ -65,5 +75,5 @@ function withoutRing(error: string | null): string | null {
 
 async function jsEngine(note: string | null): Promise<EngineLoad> {
   const { createJsEngine } = await import('../engine/js.ts');
-  return { ok: true, name: 'js', create: createJsEngine, board: null, note };
+  return { ok: true, name: 'js', create: createJsEngine, board: null, channels: null, note };
 }

@@ -20,14 +20,14 @@ if (!engine.ok) {
   process.stderr.write(`bal worker: ${engine.reason}\n`);
   process.exit(1);
 }
-const { create, name, board, note } = engine;
+const { create, name, board, channels, note } = engine;
 
 let worker: Worker | null = null;
 
 process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.kind === 'assignment') {
     const id = Number(process.env['BAL_WORKER'] ?? 1);
-    worker ??= createWorker(message.assignment, { id, create, board, records });
+    worker ??= createWorker(message.assignment, { id, create, board, channels, records });
   } else if (worker !== null) {
     worker.receive(message, handle);
   } else if (message.kind === 'drain') {
@@ -40,7 +40,7 @@ process.on('message', (message: ToWorker, handle: unknown) => {
 process.prependListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   if (worker === null) process.exit(0);
-  worker.drain(null, 'stopped');
+  worker.drain({ timeoutMs: null, why: 'stopped', handover: null });
 });
 
 send({ kind: 'hello', engine: name, note });

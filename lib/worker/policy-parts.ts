@@ -3,31 +3,25 @@
 import type { LogConnections } from '../../config/plan.ts';
 import type { Policy } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
-import type { Snapshot } from '../ipc/snapshot.ts';
 import type { Access } from './admission/access.ts';
 import type { Admission } from './admission/admission.ts';
 import type { QueueParts } from './admission/queue.ts';
-import type { Endpoints, Moved } from './balance/endpoints.ts';
+import type { Endpoints } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
 import type { Connections } from './connections.ts';
-import type { Counters } from './report/count.ts';
+import type { Count, Counters } from './report/count.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
 import type { Routing } from './routing.ts';
+import type { Targets } from './targets.ts';
 
-export interface WorkerPolicy extends Policy {
-  /** Returns what the engine has to be told, before anything is decided by it. */
-  use(snapshot: Snapshot): readonly Moved[];
+export interface WorkerPolicy extends Policy, Targets {
   /** For a client that was held for a permit: where it goes now that it got one, or did not. */
   decide(connection: number, admitted: boolean): number;
   /** Connections cut from now on are counted as this. Returns what it was before. */
   cutFor(cause: Cause): Cause;
   /** See Count.values(). */
   counters(bytes: Float64Array): Counters;
-  /** Retired endpoints that no connection uses or has tried. */
-  unused(): number[];
-  /** Their ids may be other endpoints' next. */
-  forget(endpoints: readonly number[]): void;
   /** See Evidence.takeReached(). */
   takeReached(): number[];
   close(): void;
@@ -38,6 +32,7 @@ export interface PolicyParts {
   readonly routing: Routing;
   readonly connections: Connections;
   readonly endpoints: Endpoints;
+  readonly count: Count;
   readonly loads: Loads;
   readonly access: Access;
   readonly admission: Admission;

@@ -9,6 +9,7 @@ import { createWaiting } from './admission/waiting.ts';
 import { createLoads } from './balance/loads.ts';
 import { createEndpoints } from './balance/endpoints.ts';
 import { createConnections } from './connections.ts';
+import { createCount } from './report/count.ts';
 import { createPolicy } from './policy.ts';
 import type { Ended } from './report/record-buffer.ts';
 import { createRouting } from './routing.ts';
@@ -32,8 +33,9 @@ function scene(service = assignedService(0)) {
   const policy = createPolicy({
     logConnections: 'all',
     routing,
-    connections: createConnections(),
     endpoints: createEndpoints([service], 1),
+    connections: createConnections(),
+    count: createCount(),
     loads: createLoads(null),
     access: { allows: (connection) => !deniedTo.has(connection) },
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,

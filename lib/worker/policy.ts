@@ -13,25 +13,25 @@ import type { Ask, Tried } from './balance/balancer.ts';
 import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
 import type { Service } from './balance/endpoints.ts';
 import { createEnding } from './ending.ts';
-import { createCount } from './report/count.ts';
 import { createEarlyFailures } from './report/early-failures.ts';
 import { createEvidence } from './report/evidence.ts';
 import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
 import { createPreambles } from './preamble.ts';
+import { createTargets } from './targets.ts';
 
 /** Beyond the first attempt, a client waits for further ones at most so many connect timeouts. */
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { routing, connections, endpoints, loads, access, admission, reporter } = parts;
+  const { routing, connections, endpoints, loads, access, admission, reporter, count } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
-  const count = createCount();
   const evidence = createEvidence();
   const early = createEarlyFailures();
+  const targets = createTargets({ ...parts, early, evidence });
   const preambles = createPreambles(parts);
-  const ended = createEnding({ ...parts, count, early, evidence, preambles });
+  const ended = createEnding({ ...parts, early, evidence, preambles });
   const queue = createQueue({
     ...parts.queue,
     place,
@@ -107,11 +107,6 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return picked === FULL ? WAIT : began(connection, picked, now);
   }
 
-  /** A live connection will name it in its record. */
-  function isTried(endpoint: number): boolean {
-    return connections.tried.some((tried) => tried?.has(endpoint) === true);
-  }
-
   return {
     accepted(connection, listener) {
       const now = performance.now();
@@ -178,17 +173,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       admission.release(connection, service);
     },
 
+    ...targets,
     use(snapshot) {
-      const moved = endpoints.use(snapshot);
-      for (const { id } of snapshot.endpoints) {
-        loads.reserve(id);
-        count.reserveEndpoint(id);
-        early.reserve(id);
-        evidence.reserve(id);
-      }
-      for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
-        loads.heard(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
-      evidence.learn(snapshot.endpoints);
+      const moved = targets.use(snapshot);
       // One may have come up, or have less to do than before.
       services.forEach((service) => service !== undefined && queue.room(service.id));
       return moved;
@@ -201,12 +188,6 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     counters(bytes) {
       for (const { service, now, total } of parts.queue.waiting.counts()) count.waiting(service, now, total);
       return count.values(bytes);
-    },
-    unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
-    forget(ids) {
-      for (const endpoint of ids) {
-        for (const owner of [endpoints, loads, count, early, evidence]) owner.forget(endpoint);
-      }
     },
     takeReached: () => evidence.takeReached(),
     ...(services.some((service) => service?.runtime.overloadPolicy === 'queue') && { called: () => queue.called() }),

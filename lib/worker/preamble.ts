@@ -1,10 +1,10 @@
-// What a backend is sent before a client's first byte: who the client is, in the version of the PROXY protocol that it wants. Owner
-// of what connections are called towards such backends.
+// What a backend is sent before a client's first byte: who the client is, in the version of the PROXY protocol that it wants.
 
 import { randomBytes } from 'node:crypto';
 import type { Version } from '../proxy-protocol/format.ts';
 import { createHeaderWriter, NOTHING_TOLD } from '../proxy-protocol/header.ts';
 import type { Endpoint } from './balance/endpoints.ts';
+import type { Connections } from './connections.ts';
 
 export interface Preambles {
   /** Null: this backend is told nothing. The bytes are valid until the next call. */
@@ -16,6 +16,7 @@ export interface Preambles {
 }
 
 interface PreambleParts {
+  readonly connections: Pick<Connections, 'uniqueId'>;
   /** Both the engine's. */
   clientAddress(connection: number): string;
   localAddress(connection: number): string;
@@ -26,8 +27,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
   /** No other worker's, nor one's of another instance. */
   const own = randomBytes(8).toString('hex');
   let count = 0;
-  /** By connection. */
-  const names: (string | undefined)[] = [];
+  const { uniqueId: names } = parts.connections;
 
   function write(version: Version, connection: number): Uint8Array {
     const from = parts.clientAddress(connection);

@@ -1,11 +1,13 @@
 // All of a worker that does not belong to its process, made from its assignment: admission, policy, engine and reports, and
 // what the primary's messages do to them.
 
+import type { Channels } from '../engine/channel.ts';
 import { WAIT } from '../engine/engine.ts';
 import type { BoundHandle, CreateEngine, Exhaustion, Whose } from '../engine/engine.ts';
 import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
+import type { Known } from '../ipc/handover.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
@@ -19,7 +21,10 @@ import { createEndpoints } from './balance/endpoints.ts';
 import { createLoads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
 import { createDraining } from './draining.ts';
+import { createHandover } from './handover/handover.ts';
+import { createParcels } from './handover/parcels.ts';
 import { createPolicy } from './policy.ts';
+import { createCount } from './report/count.ts';
 import type { Records } from './report/records.ts';
 import { createReporter } from './report/reporter.ts';
 import { createReports } from './report/reports.ts';
@@ -31,21 +36,26 @@ export interface WorkerParts {
   readonly id: number;
   readonly create: CreateEngine;
   readonly board: Board | null;
+  /** Null: connections stay with this worker. */
+  readonly channels: Channels | null;
   readonly records: Records;
 }
 
 export interface Worker {
   receive(message: Exclude<ToWorker, { kind: 'assignment' }>, handle: unknown): void;
   /** See the message `drain`; also called again, to hurry. */
-  drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  drain(order: Omit<Extract<ToWorker, { kind: 'drain' }>, 'kind'>): void;
 }
 
-export function createWorker(assignment: Assignment, { id, create, board, records }: WorkerParts): Worker {
-  const { services, logConnections } = assignment;
+export function createWorker(assignment: Assignment, { id, create, board, channels, records }: WorkerParts): Worker {
+  const { logConnections } = assignment;
+  const services = [...assignment.services];
+  const connections = createConnections();
+  const count = createCount();
+  const endpoints = createEndpoints(services, id);
+  const loads = createLoads(board);
   const reporter = createReporter();
   const routing = createRouting();
-  const connections = createConnections();
-  const loads = createLoads(board);
   const waiting = createWaiting(services, board);
   const admission = createAdmission(assignment, waiting, (connection, admitted) => {
     settled(connection, policy.decide(connection, admitted));
@@ -53,8 +63,9 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   const policy = createPolicy({
     logConnections,
     routing,
+    endpoints,
     connections,
-    endpoints: createEndpoints(services, id),
+    count,
     loads,
     access: createAccess(services, (connection) => engine.clientIp(connection)),
     admission,
@@ -64,7 +75,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     clientAddress: (connection) => engine.clientAddress(connection),
     localAddress: (connection) => engine.localAddress(connection),
   });
-  const engine = create({ ...policy, idle: () => draining.idle() });
+  const engine = create({ ...policy, idle: () => handover?.isBusy !== true && draining.idle() });
   for (const service of services) engine.service(service.id, { ...service.runtime, preamble: service.preamble });
   const shortages = watchShortages(shortOf, reporter);
   const reports = createReports({
@@ -72,7 +83,7 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     short: shortOf,
     takeReached: () => policy.takeReached(),
     unused() {
-      const unused = policy.unused().filter((endpoint) => engine.unroute(endpoint));
+      const unused = policy.unused().filter((endpoint) => handover?.expects !== true && engine.unroute(endpoint));
       // What is told of them comes before they are retired.
       if (unused.length > 0) reporter.flush();
       return unused;
@@ -80,6 +91,17 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     forget: (endpoints) => policy.forget(endpoints),
   });
   const ages = watchAges(services, connections, (old) => cut({ connections: old }, 'max_age'));
+  const handover =
+    channels === null
+      ? null
+      : createHandover({
+          channels,
+          engine,
+          endpoints,
+          parcels: createParcels({ connections, endpoints, loads, count, admission }),
+          learn,
+          empty: () => draining.idle(),
+        });
   const draining = createDraining(engine, routing, finish, rest);
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
@@ -102,6 +124,21 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     }
   }
 
+  /** What connections lead to that come from another worker. */
+  function learn({ services: its, endpoints: leadTo }: Known): void {
+    for (const { service } of its) {
+      if (services.some(({ id: known }) => known === service.id)) continue;
+      services.push(service);
+      engine.service(service.id, { ...service.runtime, preamble: service.preamble });
+    }
+    const moved = policy.adopt(
+      its.map(({ service }) => service),
+      leadTo.map(({ endpoint }) => endpoint),
+    );
+    for (const { id: endpoint, service, ip, port, sources } of moved)
+      engine.route(endpoint, service, ip, port, sources);
+  }
+
   function listen(listener: ListenerAssignment, handle: unknown): void {
     if (!isBoundHandle(handle)) {
       send({ kind: 'listen_failed', listener: listener.id, code: 'EINVAL' });
@@ -117,8 +154,10 @@ export function createWorker(assignment: Assignment, { id, create, board, record
     }
   }
 
-  function drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void {
+  function drain({ timeoutMs, why, handover: path }: Parameters<Worker['drain']>[0]): void {
     if (finished) return;
+    if (path !== null) send({ kind: 'giving', error: handover === null ? 'ENOTSUP' : handover.give(path) });
+    if (why === 'stopped') handover?.stop();
     engine.stopAccepting();
     // Those who come after it may count by what it has.
     loads.share();
@@ -147,8 +186,10 @@ export function createWorker(assignment: Assignment, { id, create, board, record
   }
 
   function finish(cut: number): void {
+    if (finished) return;
     finished = true;
     ages.close();
+    handover?.stop();
     shortages.close();
     reporter.close();
     reports.close();
@@ -178,7 +219,13 @@ export function createWorker(assignment: Assignment, { id, create, board, record
         case 'reset':
           return reset(message.endpoint, message.why);
         case 'drain':
-          return drain(message.timeoutMs, message.why);
+          return drain(message);
+        case 'take':
+          return handover === null
+            ? void send({ kind: 'adopted', path: message.path, connections: 0, refused: 0, why: 'ENOTSUP' })
+            : handover.take(message.path);
+        case 'adopt':
+          return handover?.know(message.path, message.known);
         default:
           return unreachable(message);
       }

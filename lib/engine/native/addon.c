@@ -3,6 +3,7 @@
 //   shareScoreboard(fd, row, rows)            the other workers are seen from now on; `fd` stays the caller's
 //   callWorker(row)                           that worker's `called` is called soon, if it is there and its loop runs
 //   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
+//   openChannel(path, listens, wake)          → a channel, see channel.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
@@ -124,6 +125,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
       {.utf8name = "callWorker", .method = call_worker, .attributes = napi_enumerable},
+      {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };

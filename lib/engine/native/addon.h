@@ -1,5 +1,5 @@
-// Between the files of the surface towards JavaScript: addon.c, arguments.c, methods.c, routes.c, addresses.c,
-// release.c and adopt.c.
+// Between the files of the surface towards JavaScript: addon.c, addresses.c, arguments.c, channel.c, methods.c,
+// routes.c, release.c and adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -39,6 +39,10 @@ bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t 
 /* shared.c */
 /** mapShared(fd, offset, bytes): a part of a file of zeros or more, as memory that others who map it share */
 napi_value map_shared(napi_env env, napi_callback_info info);
+
+/* channel.c */
+/** openChannel(path, listens, wake) → channel */
+napi_value open_channel(napi_env env, napi_callback_info info);
 
 /* release.c */
 /** release(connection, descriptors) → the record, as a Buffer, with the descriptors in the array, or a refusal */

@@ -54,7 +54,7 @@ class Network {
     const id = this.#nextId++;
     this.deliver({ kind: 'joined', worker: id });
     const lastAt = { up: 0, down: 0 };
-    const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => {
+    const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'took' }>) => {
       if (this.#random() >= this.#loss) this.#post(lastAt, 'up', () => this.deliver({ ...message, worker: id }));
     };
     this.workers.set(id, { id, permits: openPermits(0, send, this.now), admitted: 0, idleSince: Infinity, lastAt });

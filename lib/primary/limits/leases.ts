@@ -44,6 +44,8 @@ export type LeaseEvent =
   | { readonly kind: 'left'; readonly worker: number }
   | { readonly kind: 'ask'; readonly worker: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly worker: number; readonly permits: number; readonly recalled: boolean }
+  /** It has clients that another worker has admitted, which gives their permits back soon. */
+  | { readonly kind: 'took'; readonly worker: number; readonly permits: number }
   | { readonly kind: 'limit'; readonly limit: number }
   /** Due after deadline(). */
   | { readonly kind: 'tick' };
@@ -128,6 +130,9 @@ class Draft {
       case 'returned':
         this.#returned(event.worker, event.permits, event.recalled);
         return;
+      case 'took':
+        this.#took(event.worker, event.permits);
+        return;
       case 'limit':
         this.#limit = event.limit;
         return;
@@ -193,6 +198,14 @@ class Draft {
     const given = permits >= 1 ? Math.min(Math.floor(permits), lease.granted) : 0;
     const recalledAt = recalled ? null : lease.recalledAt;
     this.#workers.set(worker, { ...lease, granted: lease.granted - given, recalledAt });
+  }
+
+  /** Not asked for: they are in use, and until the other worker's come back they are out twice. */
+  #took(worker: number, permits: number): void {
+    const lease = this.#workers.get(worker);
+    if (lease === undefined || !(permits >= 1)) return;
+    const granted = lease.granted + Math.min(Math.floor(permits), this.#limit);
+    this.#workers.set(worker, { ...lease, granted, mayIdle: true });
   }
 
   #grant(worker: number, wanted: number): void {

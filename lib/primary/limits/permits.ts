@@ -11,7 +11,7 @@ export interface PermitBook {
   setPlan(plan: Plan): void;
   /** The service's pool, null when it has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
-  receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' }>): void;
+  receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
   /** The worker is gone, and its connections with it. */
@@ -82,12 +82,8 @@ export function createPermitBook(): PermitBook {
       workers.set(worker.pid, worker);
       apply(message.pool, { kind: 'joined', worker: worker.pid });
       if (worker.state === 'draining') apply(message.pool, { kind: 'leaving', worker: worker.pid });
-      apply(
-        message.pool,
-        message.kind === 'ask'
-          ? { kind: 'ask', worker: worker.pid, wanted: message.wanted }
-          : { kind: 'returned', worker: worker.pid, permits: message.permits, recalled: message.recalled },
-      );
+      const { pool, ...event } = message;
+      apply(pool, { ...event, worker: worker.pid });
       schedule();
     },
     leaving(worker) {

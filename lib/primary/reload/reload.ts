@@ -13,6 +13,7 @@ import type { Phase } from '../phase.ts';
 import { nextPhase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import type { Fleet } from '../workers/fleet.ts';
+import type { Handovers } from '../workers/handovers.ts';
 import { carryOut } from './change.ts';
 import type { ChangeParts } from './changes.ts';
 import { changesFor, COUNTERS_MS } from './changes.ts';
@@ -36,7 +37,11 @@ export interface ReloadParts extends ChangeParts {
   readonly fleet: Fleet;
   readonly statistics: Statistics;
   readonly live: Pick<Live, 'settle' | 'adopt'>;
+  readonly handovers: Pick<Handovers, 'settled'>;
 }
+
+/** Clients whose backend is being connected go on in the old workers until it is; whoever reloads does not wait for long. */
+const HANDOVER_MS = 2000;
 
 /** A reload before the old workers are asked what they still have. */
 type Outcome = Omit<ReloadVerdict, 'draining'>;
@@ -52,6 +57,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   let outcome: Outcome;
   try {
     outcome = await attempt(state, parts, elapsed);
+    await parts.handovers.settled(HANDOVER_MS);
     await endOldest(parts, parts.log.for('fleet'));
     await parts.statistics.refresh(parts.fleet.all(), COUNTERS_MS);
   } catch (error) {

@@ -4,6 +4,7 @@ import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
 import { sendProxyOf } from '../../../config/plan.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_BACKUP } from '../../ipc/snapshot.ts';
+import { balancesByLoad, countsLoads } from './by-load.ts';
 import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { remoteConnections, waitingWith } from '../stats/totals.ts';
@@ -31,10 +32,14 @@ export interface Publisher {
   loadsChanged(): void;
   /** The worker uses these endpoints no longer, and has forgotten them. */
   retired(worker: WorkerProcess, endpoints: readonly number[]): void;
+  /** The worker has connections to these, although its plan may not name them. */
+  adopted(worker: WorkerProcess, services: readonly string[], endpoints: readonly EndpointSnapshot[]): void;
   /** The worker is gone. */
   forget(worker: WorkerProcess): void;
   /** Endpoints that some worker may still use. */
   inUse(): Iterable<number>;
+  /** Services whose connections some worker has taken from another. */
+  servicesInUse(): Iterable<string>;
   /** Nothing is sent any more. */
   cancel(): void;
 }
@@ -62,6 +67,7 @@ interface KnownTruth {
 
 interface Line {
   readonly sent: Sent;
+  readonly adopted: Set<string>;
   /** A snapshot is on its way. */
   isBusy: boolean;
   /** Something has changed since. */
@@ -168,8 +174,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 
   function publish(worker: WorkerProcess, truth: readonly ServiceTruth[], isUrgent: boolean): void {
-    const line = lines.get(worker.pid) ?? { sent: nothingSent(), isBusy: false, isStale: false };
-    lines.set(worker.pid, line);
+    const line = lineOf(worker);
     if (line.isBusy && !isUrgent) {
       line.isStale = true;
       return;
@@ -183,6 +188,12 @@ export function createPublisher(parts: PublisherParts): Publisher {
       line.isStale = false;
       push(worker);
     });
+  }
+
+  function lineOf(worker: WorkerProcess): Line {
+    const line = lines.get(worker.pid) ?? { sent: nothingSent(), adopted: new Set(), isBusy: false, isStale: false };
+    lines.set(worker.pid, line);
+    return line;
   }
 
   function push(worker: WorkerProcess): void {
@@ -217,10 +228,16 @@ export function createPublisher(parts: PublisherParts): Publisher {
       }
       if (endpoints.length > 0) round.within(CHANGES_MS);
     },
+    adopted(worker, names, endpoints) {
+      const { sent, adopted } = lineOf(worker);
+      for (const name of names) adopted.add(name);
+      for (const endpoint of endpoints) if (!sent.endpoints.has(endpoint.id)) sent.endpoints.set(endpoint.id, endpoint);
+    },
     forget(worker) {
       lines.delete(worker.pid);
     },
     inUse,
+    servicesInUse: () => [...lines.values()].flatMap(({ adopted }) => [...adopted]),
     cancel() {
       closed = true;
       round.cancel();
@@ -230,15 +247,4 @@ export function createPublisher(parts: PublisherParts): Publisher {
   function* inUse(): Generator<number> {
     for (const { sent } of lines.values()) yield* sent.endpoints.keys();
   }
-}
-
-/** Workers have to know what the others have: in memory that they share, or because they hear of it. */
-function countsLoads({ method, backends }: Pick<ServicePlan, 'method' | 'backends'>): boolean {
-  return (
-    method === 'least_connections' || method === 'random' || backends.some(({ maxConnections }) => maxConnections > 0)
-  );
-}
-
-function balancesByLoad({ services }: Plan): boolean {
-  return services.some(countsLoads);
 }

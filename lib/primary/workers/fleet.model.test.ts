@@ -153,7 +153,7 @@ class World {
       this.fakes.push(fake);
       return fake.process;
     };
-    this.fleet = createFleet({ log, emit, connectionsOf: () => CLIENTS, startWorker });
+    this.fleet = createFleet({ log, emit, connectionsOf: () => CLIENTS, handoverPath: () => null, startWorker });
   }
 
   async start(): Promise<void> {
@@ -338,7 +338,13 @@ test('who repeats a stop does not begin its time anew', async (t) => {
     fakes.push(fake);
     return fake.process;
   };
-  const fleet = createFleet({ log, emit: silence, connectionsOf: () => CLIENTS, startWorker });
+  const fleet = createFleet({
+    log,
+    emit: silence,
+    connectionsOf: () => CLIENTS,
+    handoverPath: () => null,
+    startWorker,
+  });
   const started = fleet.start(generationOf(1, 2));
   for (const fake of fakes) fake.up();
   await started;
@@ -511,7 +517,13 @@ function bare(workers: number, reloadDrainMs = DRAIN_MS): { readonly fleet: Flee
     fakes.push(fake);
     return fake.process;
   };
-  const fleet = createFleet({ log, emit: silence, connectionsOf: () => CLIENTS, startWorker });
+  const fleet = createFleet({
+    log,
+    emit: silence,
+    connectionsOf: () => CLIENTS,
+    handoverPath: () => null,
+    startWorker,
+  });
   void fleet.start(generationOf(1, workers, reloadDrainMs));
   for (const fake of fakes) fake.up();
   return { fleet, fakes };

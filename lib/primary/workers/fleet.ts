@@ -21,6 +21,8 @@ export interface FleetParts {
   readonly emit: (event: FleetEvent) => void;
   /** How many connections a worker had when it last reported. */
   readonly connectionsOf: (worker: WorkerProcess) => number;
+  /** Where a worker that is replaced offers its connections; null: it keeps them. */
+  readonly handoverPath: (worker: WorkerProcess) => string | null;
   /** forkWorker, or what stands in for it where there are to be no processes. */
   readonly startWorker?: typeof forkWorker;
 }
@@ -64,7 +66,7 @@ export interface Fleet {
   readonly respawned: number;
 }
 
-export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker }: FleetParts): Fleet {
+export function createFleet({ log, emit, connectionsOf, handoverPath, startWorker = forkWorker }: FleetParts): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
   const deadlines = createDrainDeadlines();
@@ -121,7 +123,7 @@ export function createFleet({ log, emit, connectionsOf, startWorker = forkWorker
 
   function drain(worker: WorkerProcess, timeoutMs: number | null): void {
     const why = stopping ? 'stopped' : 'drain';
-    worker.drain(timeoutMs, why);
+    worker.drain(timeoutMs, why, why === 'drain' && timeoutMs === null ? handoverPath(worker) : null);
     deadlines.set(worker, timeoutMs, why);
     emit({ kind: 'worker_draining', worker });
   }

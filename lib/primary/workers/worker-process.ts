@@ -67,7 +67,7 @@ export interface WorkerProcess extends DrainLimits {
   /** `done` is called when it has left this process; never when it cannot. */
   send(message: ToWorker, done?: () => void): void;
   /** See the message `drain`. */
-  drain(timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  drain(timeoutMs: number | null, why: 'drain' | 'stopped', handover?: string | null): void;
   kill(): void;
 }
 
@@ -162,6 +162,11 @@ export function forkWorker(
         return;
       case 'ask':
       case 'returned':
+      case 'took':
+      case 'giving':
+      case 'given':
+      case 'adopting':
+      case 'adopted':
       case 'counters':
       case 'connect_failed':
       case 'early_failures':
@@ -197,7 +202,7 @@ export function forkWorker(
     exited: exited.promise,
     listen,
     send: (message, done) => send(message, done),
-    drain(timeoutMs, why) {
+    drain(timeoutMs, why, handover = null) {
       if (state === 'gone') return;
       state = 'draining';
       clearTimeout(deadline);
@@ -205,7 +210,7 @@ export function forkWorker(
       // Until it has said hello nobody there listens: node:cluster's own listener would take the message, and it would be lost.
       // It has no client either.
       if (engine === null) kill();
-      else send({ kind: 'drain', timeoutMs, why });
+      else send({ kind: 'drain', timeoutMs, why, handover });
     },
     kill,
   };

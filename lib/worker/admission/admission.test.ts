@@ -8,7 +8,7 @@ import { createWaiting } from './waiting.ts';
 function admissionFor(carries: number | null) {
   const assignment = { ...assignmentOf(assignedService(0)), carries };
   const settled: [number, boolean][] = [];
-  const sent: Extract<ToPrimary, { kind: 'ask' | 'returned' }>[] = [];
+  const sent: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'took' }>[] = [];
   const admission = createAdmission(
     assignment,
     createWaiting(assignment.services, null),

@@ -7,6 +7,8 @@ import { performance } from 'node:perf_hooks';
 import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
+import type { Moving } from './moving.ts';
+import { createMoving, INSIDE, INSTANCE, OWN, SHARED } from './moving.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
 import {
   admit,
@@ -22,16 +24,11 @@ import {
 } from './permits.ts';
 import type { Waiting } from './waiting.ts';
 
-const INSTANCE = 0;
 const EXPIRE_MS = 500;
 /** Clients that may be held for a permit at once: what a long listening queue delivers in one go. */
 const MAX_WAITING = 4096;
-/** Bits of `held`: which permits a connection has, and whether it counts among those inside. */
-const OWN = 1;
-const SHARED = 2;
-const INSIDE = 4;
 
-export interface Admission {
+export interface Admission extends Moving {
   /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
   admit(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
   /** The connection is over: gives back what it holds. */
@@ -185,7 +182,15 @@ export function createAdmission(
   }, EXPIRE_MS);
   timer.unref();
 
+  const moving = createMoving(
+    held,
+    poolOf,
+    (id) => pools[id]?.permits,
+    (change) => (inside += change),
+  );
+
   return {
+    ...moving,
     admit(connection, service, now) {
       if (inside >= carries) {
         beyondDescriptors++;

@@ -18,8 +18,9 @@ import {
 /** A pool and what it has sent since one last looked: `?3` asks for three, `-2` gives two back, `-0r` as recalled. */
 function open(maxWaiting?: number, queues = false): { permits: Permits; sent: () => string[] } {
   let sent: string[] = [];
-  const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => {
-    sent.push(message.kind === 'ask' ? `?${message.wanted}` : `-${message.permits}${message.recalled ? 'r' : ''}`);
+  const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'took' }>) => {
+    if (message.kind === 'took') sent.push(`+${message.permits}`);
+    else sent.push(message.kind === 'ask' ? `?${message.wanted}` : `-${message.permits}${message.recalled ? 'r' : ''}`);
   };
   const permits = openPermits(0, send, 0, maxWaiting, queues);
   return {

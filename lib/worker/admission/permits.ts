@@ -7,7 +7,7 @@
 
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 
-export type Send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' }>) => void;
+export type Send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'took' }>) => void;
 
 export interface Permits {
   readonly pool: number;
@@ -31,6 +31,8 @@ export interface Permits {
   /** The primary has none: clients are refused without asking until then (same clock as `now`). */
   refuseUntil: number;
   draining: boolean;
+  /** Clients that have come from another worker, of which the primary does not know yet. */
+  untold: number;
 }
 
 /**
@@ -66,6 +68,7 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
     thrifty: false,
     refuseUntil: -Infinity,
     draining: false,
+    untold: 0,
   };
   ask(permits, now);
   return permits;
@@ -97,10 +100,23 @@ export function hasIdle(permits: Permits): boolean {
   return permits.granted > permits.used;
 }
 
-/** An admitted client is gone. */
-export function release(permits: Permits): void {
-  permits.used--;
-  if (permits.thrifty || permits.draining) giveBack(permits, 1, false);
+/** Admitted clients are gone. */
+export function release(permits: Permits, clients = 1): void {
+  permits.used -= clients;
+  if (permits.thrifty || permits.draining) giveBack(permits, clients, false);
+}
+
+/** A client is here that another worker has admitted: it has its permit, however many there are. */
+export function arrived(permits: Permits): void {
+  permits.granted++;
+  permits.used++;
+  permits.untold++;
+}
+
+/** Says how many have arrived since the last time. */
+export function tellArrived(permits: Permits): void {
+  if (permits.untold > 0) permits.send({ kind: 'took', pool: permits.pool, permits: permits.untold });
+  permits.untold = 0;
 }
 
 /** A client that was told `wait` waits no longer: it has gone by itself, or has waited long enough. */

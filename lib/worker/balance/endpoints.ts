@@ -9,6 +9,7 @@ import { createPicker } from './methods/method.ts';
 import type { Candidate, Picker } from './methods/picker.ts';
 
 export interface Endpoint extends Candidate {
+  readonly service: number;
   readonly port: number;
   readonly sendProxy: SendProxy;
   readonly sources: readonly string[];
@@ -23,6 +24,9 @@ export interface Service extends ServiceAssignment {
   /** How many of them clients may get. */
   readonly choices: number;
 }
+
+/** For an endpoint that never had an address: its connections are there, and it gets no others. */
+const NOWHERE = '0.0.0.0';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -43,6 +47,8 @@ export interface Endpoints {
   readonly retired: ReadonlySet<number>;
   /** Returns what the engine has to be told: it asks the system about each address, and most snapshots change none. */
   use(snapshot: Snapshot): readonly Moved[];
+  /** What connections of another worker lead to, and this one may not know: nobody new gets it. Returns as use() does. */
+  adopt(services: readonly ServiceAssignment[], endpoints: readonly EndpointSnapshot[]): readonly Moved[];
   /** Nothing uses it any more. */
   forget(endpoint: number): void;
 }
@@ -52,7 +58,9 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
   const services: (Mutable<Service> | undefined)[] = [];
   const all: (Mutable<Endpoint> | undefined)[] = [];
   const retired = new Set<number>();
-  for (const service of assigned)
+  assigned.forEach(add);
+
+  function add(service: ServiceAssignment): void {
     services[service.id] = {
       ...service,
       guarded: false,
@@ -60,13 +68,14 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
       picker: createPicker(service.method, (length) => firstPosition(worker, service.start, length)),
       choices: 0,
     };
+  }
 
   /** Returns whether it leads elsewhere now. */
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
-      const { id, name, ip, port, sources, tier, weight, maxConnections, sendProxy } = it;
-      all[id] = { id, name, ip, port, sources, tier, weight, maxConnections, sendProxy };
+      const { id, service, name, ip, port, sources, tier, weight, maxConnections, sendProxy } = it;
+      all[id] = { id, service, name, ip, port, sources, tier, weight, maxConnections, sendProxy };
       return it.ip !== null;
     }
     // The engine may have been told already that nothing leads to one that was retired.
@@ -108,6 +117,21 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
       return moved.flatMap(({ id, service, ip, port, sources }) =>
         ip === null ? [] : [{ id, service, ip, port, sources }],
       );
+    },
+    adopt(unknown, leadTo) {
+      for (const service of unknown) if (services[service.id] === undefined) add(service);
+      const moved: Moved[] = [];
+      for (const it of leadTo) {
+        const known = all[it.id];
+        // The engine knows those that clients may get, and has to be told again of those that were retired.
+        if (known !== undefined && known.ip !== null && !retired.has(it.id)) continue;
+        if (known === undefined) {
+          learn(it);
+          retired.add(it.id);
+        }
+        moved.push({ id: it.id, service: it.service, ip: it.ip ?? NOWHERE, port: it.port, sources: [] });
+      }
+      return moved;
     },
     forget(endpoint) {
       all[endpoint] = undefined;

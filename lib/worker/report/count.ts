@@ -56,6 +56,8 @@ export interface Count {
   failed(endpoint: number, cause: ConnectFailure): void;
   /** A connection begins (+1) or ceases (−1) to use an endpoint. */
   using(endpoint: number, change: 1 | -1): void;
+  /** A connection comes from another worker (+1) or goes to one (−1). */
+  moved(service: number, endpoint: number, change: 1 | -1): void;
   /** Of a service: clients that wait now, and all that ever did. */
   waiting(service: number, now: number, total: number): void;
   /** Begins at zero again. */
@@ -114,6 +116,10 @@ export function createCount(): Count {
       add(endpoints, endpointAt(endpoint, FAILURE_FIELD[cause]), 1);
     },
     using(endpoint, change) {
+      add(endpoints, endpoint * endpointFields + E_ACTIVE, change);
+    },
+    moved(service, endpoint, change) {
+      add(services, service * serviceFields + ACTIVE, change);
       add(endpoints, endpoint * endpointFields + E_ACTIVE, change);
     },
     waiting(service, now, total) {

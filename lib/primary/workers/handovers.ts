@@ -1,0 +1,126 @@
+// Which worker takes the connections of one that is replaced. Owner of who gives to whom; the connections themselves go from worker
+// to worker over a socket in the home, and never through here.
+
+import { rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { Log } from '../log/log.ts';
+import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
+
+/** A taker that could not is followed by another so often; each may have its own reason. */
+const ATTEMPTS = 3;
+const LOOK_MS = 10;
+
+export interface Handovers {
+  /** Where a worker is to offer its connections; null: it keeps them. */
+  pathFor(worker: WorkerProcess): string | null;
+  receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'giving' | 'given' | 'adopted' }>): void;
+  /** A worker serves: it can take. */
+  ready(): void;
+  gone(worker: WorkerProcess): void;
+  /** Resolves when all that could go have gone, and those have ended that have none left; at the latest after `deadlineMs`. */
+  settled(deadlineMs: number): Promise<void>;
+}
+
+export interface HandoversParts {
+  readonly log: Log;
+  /** A socket's path, by pid. */
+  readonly path: (pid: number) => string;
+  /** All that live. */
+  readonly workers: () => readonly WorkerProcess[];
+  /** None of its connections has to stay with it. */
+  readonly givesAll: (worker: WorkerProcess) => boolean;
+}
+
+interface Giver {
+  readonly worker: WorkerProcess;
+  readonly path: string;
+  /** It listens. */
+  offers: boolean;
+  /** What is left with it cannot go. */
+  isThrough: boolean;
+  taker: WorkerProcess | null;
+  attempts: number;
+}
+
+export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
+  /** By the paths. */
+  const givers = new Map<string, Giver>();
+
+  /** The worker in its place if there is one, else each in turn. */
+  function takerFor({ worker: { id, pid } }: Giver): WorkerProcess | undefined {
+    const able = workers().filter((it) => it.state === 'ready' && it.engine === 'native' && it.pid !== pid);
+    return able.find((it) => it.id === id) ?? able[(id - 1) % able.length];
+  }
+
+  function send(giver: Giver): void {
+    if (!giver.offers || giver.taker !== null || giver.attempts >= ATTEMPTS) return;
+    const taker = takerFor(giver);
+    if (taker === undefined) return;
+    giver.attempts++;
+    giver.taker = taker;
+    taker.send({ kind: 'take', path: giver.path });
+  }
+
+  function adopted(taker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'adopted' }>): void {
+    const { connections, refused, why } = message;
+    const giver = givers.get(message.path);
+    const fields = { worker: taker.id, pid: taker.pid, from: giver?.worker.pid ?? null, connections, refused, why };
+    const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
+    if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
+    if (refused > 0 || (why !== null && giver !== undefined)) {
+      log.warn('handover.incomplete', 'connections stay with the worker that has them', fields);
+    }
+    if (giver?.taker !== taker) return;
+    giver.taker = null;
+    if (why !== null) send(giver);
+  }
+
+  return {
+    pathFor(worker) {
+      if (worker.engine !== 'native') return null;
+      const its = path(worker.pid);
+      if (!givers.has(its))
+        givers.set(its, { worker, path: its, offers: false, isThrough: false, taker: null, attempts: 0 });
+      return its;
+    },
+    receive(worker, message) {
+      if (message.kind === 'adopted') return adopted(worker, message);
+      const giver = givers.get(path(worker.pid));
+      if (giver?.worker !== worker) return;
+      if (message.kind === 'given') {
+        giver.isThrough = true;
+        return;
+      }
+      if (message.error === null) {
+        giver.offers = true;
+        send(giver);
+        return;
+      }
+      givers.delete(giver.path);
+      const { id, pid } = worker;
+      log.warn('handover.incomplete', `worker ${id} keeps its connections: ${message.error}`, {
+        worker: id,
+        pid,
+        error: message.error,
+      });
+    },
+    ready() {
+      for (const giver of givers.values()) send(giver);
+    },
+    gone(worker) {
+      const its = path(worker.pid);
+      if (givers.delete(its)) rmSync(its, { force: true });
+      for (const giver of givers.values()) {
+        if (giver.taker !== worker) continue;
+        giver.taker = null;
+        send(giver);
+      }
+    },
+    async settled(deadlineMs) {
+      const until = performance.now() + deadlineMs;
+      const open = (): boolean => [...givers.values()].some((it) => !it.isThrough || givesAll(it.worker));
+      while (open() && performance.now() < until) await pause(LOOK_MS);
+    },
+  };
+}

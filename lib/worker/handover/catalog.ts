@@ -1,0 +1,35 @@
+// What the connections of a worker lead to, for a worker that does not know it: said in parts, put together again.
+
+import type { Catalog } from '../../ipc/handover.ts';
+import { CATALOG_AT_MOST } from '../../ipc/handover.ts';
+import type { Endpoints } from '../balance/endpoints.ts';
+import type { Word } from './words.ts';
+
+/** Services and endpoints of one part. */
+const PART = 64;
+
+/** At least one, the last one marked. */
+export function catalogParts({ services, all }: Pick<Endpoints, 'services' | 'all'>): Word[] {
+  const its: Catalog = {
+    services: services.flatMap((it) => (it === undefined ? [] : [{ id: it.id, name: it.name, runtime: it.runtime }])),
+    endpoints: all.flatMap((it) => {
+      if (it === undefined) return [];
+      const { id, service, name, ip, port } = it;
+      return [{ id, service, name, ip, port }];
+    }),
+  };
+  const parts = Math.max(1, Math.ceil(Math.max(its.services.length, its.endpoints.length) / PART));
+  return Array.from({ length: parts }, (_, part) => ({
+    kind: 'catalog',
+    last: part === parts - 1,
+    services: its.services.slice(part * PART, (part + 1) * PART),
+    endpoints: its.endpoints.slice(part * PART, (part + 1) * PART),
+  }));
+}
+
+/** Null: that is more than any worker has. */
+export function joinCatalog(a: Catalog, b: Catalog): Catalog | null {
+  const services = [...a.services, ...b.services];
+  const endpoints = [...a.endpoints, ...b.endpoints];
+  return services.length > CATALOG_AT_MOST || endpoints.length > CATALOG_AT_MOST ? null : { services, endpoints };
+}

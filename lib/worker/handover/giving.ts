@@ -1,0 +1,241 @@
+// Gives a draining worker's connections to another worker, one that asks for them over a channel. Owner of those that are offered:
+// each is this worker's until the other has said that it has it, and comes back when the other is gone. A few are under way
+// at a time, so that none stands still for long.
+
+import type { Channel, ChannelListener, Channels } from '../../engine/channel.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Endpoints } from '../balance/endpoints.ts';
+import type { Packed, Parcels } from './parcels.ts';
+import type { Offer } from './comeback.ts';
+import { createComeback } from './comeback.ts';
+import { catalogParts } from './catalog.ts';
+import type { Word } from './words.ts';
+import { hear, say, WORDS_VERSION } from './words.ts';
+
+/** Offered at a time. */
+const MOST_OFFERED = 32;
+/** Connections that cannot go yet are looked at again after so long, and if there are still some ever less often. */
+const AGAIN_MS = 10;
+const AGAIN_AT_MOST_MS = 1000;
+
+export interface Giving {
+  /** From now on whoever comes to `path` is offered what is there. Returns why that cannot be, by errno name, or null. */
+  begin(path: string): string | null;
+  /** Connections are offered: neither the engine's nor over. */
+  readonly isBusy: boolean;
+  /** Offers nothing more. What is offered is waited for. */
+  stop(): void;
+}
+
+export interface GivingParts {
+  readonly channels: Channels;
+  readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
+  readonly endpoints: Pick<Endpoints, 'services' | 'all'>;
+  readonly parcels: Parcels;
+  /** All that could go have gone, for now. */
+  readonly through: () => void;
+  /** Neither the engine nor anybody's offer has a connection of this worker. */
+  readonly empty: () => void;
+}
+
+/** The worker at the other end. */
+interface Taker {
+  readonly channel: Channel;
+  readonly parts: readonly Word[];
+  /** Of those, so many were sent. */
+  told: number;
+  /** It is ready for offers. */
+  isReady: boolean;
+  /** What it has refused. */
+  readonly refused: Set<number>;
+}
+
+export function createGiving({ channels, engine, endpoints, parcels, through, empty }: GivingParts): Giving {
+  let listener: ChannelListener | null = null;
+  let taker: Taker | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const comeback = createComeback(engine, parcels);
+  /** By the ids that they had here. */
+  const offers = new Map<number, Offer>();
+  /** Released, and too much for what the channel has room for: the next one to be offered. */
+  let held: Offer | null = null;
+  /** Goes on where it found the last one. */
+  let scan: Generator<number> | null = null;
+  let againMs = AGAIN_MS;
+
+  function came(): void {
+    const channel = listener?.accept(() => receive()) ?? null;
+    if (channel === null) return;
+    // While one is there, nobody else: it may have what is offered.
+    if (taker !== null) return channel.close();
+    taker = { channel, parts: catalogParts(endpoints), told: 0, isReady: false, refused: new Set() };
+  }
+
+  /** The other worker is gone, or has given up: what it did not say that it has is ours. */
+  function left(): void {
+    taker?.channel.close();
+    taker = null;
+    pause();
+    for (const id of offers.keys()) comeBack(id);
+    if (held !== null) goOn(held);
+    held = null;
+    // Another may have waited for its turn.
+    came();
+  }
+
+  function pause(): void {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    scan = null;
+    againMs = AGAIN_MS;
+  }
+
+  function comeBack(id: number): void {
+    const offer = offers.get(id);
+    offers.delete(id);
+    if (offer !== undefined) goOn(offer);
+  }
+
+  function goOn({ packed, released }: Offer): void {
+    const connection = comeback.goOn({ packed, released });
+    // Under its new id it is what was refused.
+    if (connection !== null && taker?.refused.delete(packed.parcel.id) === true) taker.refused.add(connection);
+  }
+
+  function taken(ids: readonly number[]): void {
+    const gone: Packed[] = [];
+    for (const id of ids) {
+      const offer = offers.get(id);
+      if (offer === undefined) continue;
+      offers.delete(id);
+      gone.push(offer.packed);
+      channels.discard(offer.released.descriptors);
+    }
+    parcels.gone(gone);
+    offerMore();
+    finishIfEmpty();
+  }
+
+  function finishIfEmpty(): void {
+    if (offers.size === 0 && held === null && !comeback.isOwed && engine.active === 0) empty();
+  }
+
+  function offerMore(): void {
+    if (taker?.isReady !== true || listener === null) return;
+    const { refused } = taker;
+    if (held !== null && !offer(held)) return;
+    held = null;
+    if (timer !== null) return;
+    scan ??= parcels.ready();
+    while (offers.size < MOST_OFFERED) {
+      const next = scan.next();
+      if (next.done === true) return lookAgainLater();
+      if (refused.has(next.value)) continue;
+      const release = engine.release(next.value);
+      // It is not connected yet, or its preamble waits.
+      if (!release.ok) continue;
+      againMs = AGAIN_MS;
+      held = { packed: parcels.pack(next.value), released: release.released };
+      if (!offer(held)) return;
+      held = null;
+    }
+  }
+
+  /** What is left cannot go yet. */
+  function lookAgainLater(): void {
+    scan = null;
+    if (offers.size === 0 && !parcels.isConnecting) through();
+    if (engine.active === 0) return;
+    timer = setTimeout(() => {
+      timer = null;
+      offerMore();
+    }, againMs);
+    againMs = Math.min(2 * againMs, AGAIN_AT_MOST_MS);
+  }
+
+  /** False: the channel has no room for it now. */
+  function offer(next: Offer): boolean {
+    if (taker === null) return false;
+    const { record, descriptors } = next.released;
+    switch (taker.channel.send(say({ kind: 'offer', ...next.packed.parcel }, record), descriptors)) {
+      case 'sent':
+        offers.set(next.packed.parcel.id, next);
+        return true;
+      case 'full':
+        return false;
+      // That it is over is heard of, in its turn.
+      case 'over':
+        offers.set(next.packed.parcel.id, next);
+        return true;
+      case 'too_long':
+        taker.refused.add(next.packed.parcel.id);
+        goOn(next);
+
+        return true;
+    }
+  }
+
+  function receive(): void {
+    while (taker !== null) {
+      const message = taker.channel.receive();
+      if (message === 'nothing') return;
+      if (typeof message === 'string') return left();
+      channels.discard(message.descriptors);
+      const heard = hear(message.bytes);
+      if (heard === null || !understand(taker, heard.word)) return left();
+    }
+  }
+
+  /** False: that is nothing for it to say. */
+  function understand(it: Taker, word: Word): boolean {
+    switch (word.kind) {
+      case 'hello':
+        return word.version === WORDS_VERSION && it.told === 0 && tell(it);
+      case 'more':
+        return it.told > 0 && tell(it);
+      case 'go':
+        it.isReady = it.told === it.parts.length;
+        offerMore();
+        return it.isReady;
+      case 'have':
+        taken(word.ids);
+        return true;
+      case 'refuse':
+        it.refused.add(word.id);
+        comeBack(word.id);
+        offerMore();
+        return true;
+      case 'catalog':
+      case 'offer':
+        return false;
+    }
+  }
+
+  /** The next part of the catalog. */
+  function tell(it: Taker): boolean {
+    const part = it.parts[it.told++];
+    return part !== undefined && it.channel.send(say(part)) === 'sent';
+  }
+
+  return {
+    begin(path) {
+      try {
+        listener ??= channels.listen(path, came);
+        return null;
+      } catch (error) {
+        return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      }
+    },
+    get isBusy() {
+      return offers.size > 0 || held !== null || comeback.isOwed;
+    },
+    stop() {
+      listener?.close();
+      listener = null;
+      pause();
+      if (held !== null) goOn(held);
+      held = null;
+      if (offers.size === 0) left();
+    },
+  };
+}

@@ -1,0 +1,336 @@
+// Two workers of which one gives its connections to the other, over channels that deliver when the test says so, and that die when
+// the test says so: whatever happens in which order, no connection is ever in two engines, and none is lost but with the process
+// that had it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { array, assert as check, constantFrom, integer, property } from 'fast-check';
+
+import type { Channel, Channels, Received } from '../../engine/channel.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Known } from '../../ipc/handover.ts';
+import { assignedService, endpoint } from '../../testing/assignments.ts';
+import { createGiving } from './giving.ts';
+import type { Packed, Parcels } from './parcels.ts';
+import { createTaking } from './taking.ts';
+import type { Parcel } from './words.ts';
+
+const RUNS = process.env['BAL_SOAK'] === 'long' ? 20_000 : 500;
+const PATH = 'giver';
+/** Of a channel in one direction; a giver has more under way than that. */
+const ROOM = 12;
+
+/** Descriptors are numbers that only one process has; each leads to a connection. */
+class Machine {
+  readonly leadsTo = new Map<number, string>();
+  readonly owner = new Map<number, Process>();
+  #next = 100;
+
+  open(process: Process, connection: string): number {
+    const fd = this.#next++;
+    this.leadsTo.set(fd, connection);
+    this.owner.set(fd, process);
+    return fd;
+  }
+
+  close(process: Process, fd: number): void {
+    assert.equal(this.owner.get(fd), process, 'a process closes only what it has, and once');
+    this.owner.delete(fd);
+    this.leadsTo.delete(fd);
+  }
+}
+
+class End {
+  readonly inbox: Received[] = [];
+  peer: End | null = null;
+  closed = false;
+  readonly process: Process;
+  readonly wake: () => void;
+
+  constructor(process: Process, wake: () => void) {
+    this.process = process;
+    this.wake = wake;
+  }
+}
+
+class Process {
+  alive = true;
+  /** What the engine has, by id. */
+  readonly connections = new Map<number, { readonly name: string; readonly fds: readonly number[] }>();
+  readonly counted = new Set<string>();
+  readonly ends: End[] = [];
+  /** Whoever listens, and who has connected and waits to be accepted. */
+  listener: { readonly wake: () => void; readonly waiting: End[] } | null = null;
+  readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
+  readonly parcels: Parcels;
+  /** The engine has no memory just now. */
+  isShort = false;
+  readonly machine: Machine;
+  readonly others: () => readonly Process[];
+  #next = 1;
+
+  constructor(machine: Machine, others: () => readonly Process[]) {
+    this.machine = machine;
+    this.others = others;
+    const { connections, counted } = this;
+    const active = (): number => connections.size;
+    this.engine = {
+      get active() {
+        return active();
+      },
+      release: (id) => {
+        const it = connections.get(id);
+        if (it === undefined) return { ok: false, why: 'unknown' };
+        connections.delete(id);
+        return { ok: true, released: { record: Buffer.from(it.name), descriptors: it.fds } };
+      },
+      adopt: ({ record, descriptors }) => {
+        if (this.isShort) return { ok: false, why: 'exhausted' };
+        const name = Buffer.from(record).toString();
+        for (const other of this.others()) {
+          for (const it of other.connections.values())
+            assert.notEqual(it.name, name, 'no connection is in two engines');
+        }
+        assert.deepEqual(new Set(descriptors.map((fd) => machine.leadsTo.get(fd))), new Set([name]));
+        const id = this.#next++;
+        connections.set(id, { name, fds: [...descriptors] });
+        return { ok: true, connection: id };
+      },
+    };
+    this.parcels = {
+      *ready() {
+        for (const id of Array.from(connections.keys())) yield id;
+      },
+      pack: (connection) => ({ parcel: parcelOf(connection), held: 0 }),
+      unpack: () => undefined,
+      gone: (packed: readonly Packed[]) => packed.forEach(({ parcel }) => counted.delete(String(parcel.endpoint))),
+      isConnecting: false,
+      arrived: () => undefined,
+      settled: () => undefined,
+    };
+  }
+
+  accept(name: string): void {
+    this.connections.set(this.#next++, {
+      name,
+      fds: [this.machine.open(this, name), this.machine.open(this, name)],
+    });
+  }
+
+  get channels(): Channels {
+    return {
+      discard: (descriptors) => descriptors.forEach((fd) => this.machine.close(this, fd)),
+      connect: (_, wake) => {
+        const giver = this.others().find(({ listener, alive }) => alive && listener !== null);
+        if (giver?.listener === null || giver === undefined)
+          throw Object.assign(new Error('nobody'), { code: 'ECONNREFUSED' });
+        const [own, its] = [new End(this, wake), new End(giver, () => undefined)];
+        [own.peer, its.peer] = [its, own];
+        giver.listener.waiting.push(its);
+        return this.#channel(own);
+      },
+      listen: (_, wake) => {
+        this.listener = { wake, waiting: [] };
+        return {
+          accept: (wakePeer) => {
+            const end = this.listener?.waiting.shift();
+            if (end === undefined) return null;
+            const own = new End(this, wakePeer);
+            own.peer = end.peer;
+            if (own.peer !== null) own.peer.peer = own;
+            own.inbox.push(...end.inbox);
+            return this.#channel(own);
+          },
+          close: () => {
+            this.listener = null;
+          },
+        };
+      },
+    };
+  }
+
+  #channel(end: End): Channel {
+    this.ends.push(end);
+    return {
+      send: (bytes, descriptors = []) => {
+        const { peer } = end;
+        if (end.closed || peer === null || peer.closed || !peer.process.alive) return 'over';
+        if (descriptors.length > 0 && peer.inbox.length >= ROOM) return 'full';
+        const copies = descriptors.map((fd) => this.machine.open(peer.process, this.machine.leadsTo.get(fd) ?? ''));
+        peer.inbox.push({ bytes, descriptors: copies });
+        return 'sent';
+      },
+      receive: () => {
+        const next = end.inbox.shift();
+        if (next !== undefined) return next;
+        return end.peer === null || end.peer.closed || !end.peer.process.alive ? 'over' : 'nothing';
+      },
+      close: () => {
+        end.closed = true;
+        this.#drop(end);
+      },
+    };
+  }
+
+  /** What nobody has received is closed by the kernel. */
+  #drop(end: End): void {
+    for (const { descriptors } of end.inbox.splice(0)) descriptors.forEach((fd) => this.machine.close(end.process, fd));
+  }
+
+  die(): void {
+    this.alive = false;
+    this.connections.clear();
+    for (const [fd, owner] of this.machine.owner) if (owner === this) this.machine.close(this, fd);
+    this.ends.forEach((end) => end.inbox.splice(0));
+    this.listener = null;
+  }
+
+  /** Whether there was something to hear. */
+  hear(): boolean {
+    if (!this.alive) return false;
+    if ((this.listener?.waiting.length ?? 0) > 0) this.listener?.wake();
+    const heard = this.ends.filter(
+      (end) => !end.closed && (end.inbox.length > 0 || end.peer === null || end.peer.closed || !end.peer.process.alive),
+    );
+    heard.forEach((end) => end.wake());
+    return heard.length > 0;
+  }
+}
+
+function parcelOf(id: number): Parcel {
+  return {
+    id,
+    service: 0,
+    endpoint: 0,
+    acceptedAt: 1,
+    startedAt: 1,
+    connectedAt: 1,
+    attemptAt: 1,
+    tried: [],
+    uniqueId: null,
+  };
+}
+
+function scene(count: number) {
+  const machine = new Machine();
+  const processes: Process[] = [];
+  const others = (of: () => Process) => () => processes.filter((it) => it !== of() && it.alive);
+  const from: Process = new Process(
+    machine,
+    others(() => from),
+  );
+  const to: Process = new Process(
+    machine,
+    others(() => to),
+  );
+  processes.push(from, to);
+  const names = Array.from({ length: count }, (_, i) => `c${i}`);
+  names.forEach((name) => from.accept(name));
+  let empty = 0;
+  const services = [{ ...assignedService(0), endpoints: [], guarded: false, choices: 0 }] as never;
+  const giving = createGiving({
+    channels: from.channels,
+    engine: from.engine,
+    endpoints: { services, all: [{ ...endpoint(0) }] },
+    parcels: from.parcels,
+    through: () => undefined,
+    empty: () => empty++,
+  });
+  const known: Known = {
+    services: [{ theirs: 0, service: assignedService(0) }],
+    endpoints: [{ theirs: 0, endpoint: endpoint(0) }],
+  };
+  const taking = createTaking({
+    channels: to.channels,
+    engine: to.engine,
+    parcels: to.parcels,
+    learn: () => undefined,
+    send: (message) => {
+      if (message.kind === 'adopting') taking.know(message.path, known);
+    },
+  });
+  const namesOf = (process: Process): string[] => [...process.connections.values()].map(({ name }) => name).sort();
+  function settle(): void {
+    for (let i = 0; i < 10_000; i++) if (![from.hear(), to.hear()].includes(true)) return;
+    assert.fail('they never come to rest');
+  }
+  return { machine, from, to, names: [...names].sort(), giving, taking, namesOf, settle, emptied: () => empty };
+}
+
+test('all go to the other worker, and the first is told once that it has none', () => {
+  const { from, to, names, giving, taking, namesOf, settle, emptied, machine } = scene(100);
+  assert.equal(giving.begin(PATH), null);
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from), namesOf(to), giving.isBusy, emptied()], [[], names, false, 1]);
+  assert.equal(machine.owner.size, 200, 'two descriptors of each are open, in one process');
+});
+
+test('what is not taken goes on where it was, and the next one who comes may take it', () => {
+  const { from, to, names, giving, taking, namesOf, settle } = scene(40);
+  giving.begin(PATH);
+  to.isShort = true;
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from), namesOf(to), giving.isBusy], [names, [], false]);
+  taking.close();
+  settle();
+  to.isShort = false;
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from), namesOf(to)], [[], names]);
+  giving.stop();
+});
+
+const STEP = constantFrom(
+  'from hears',
+  'to hears',
+  'to closes',
+  'to begins',
+  'from stops',
+  'to is short',
+  'to is well',
+);
+
+test('whoever dies or gives up when: no connection has two owners, and none is lost but with its owner', () => {
+  check(
+    property(
+      integer({ min: 1, max: 60 }),
+      array(STEP, { maxLength: 60 }),
+      constantFrom('nobody', 'from', 'to'),
+      (count, steps, dies) => {
+        const { from, to, names, giving, taking, namesOf, settle, machine } = scene(count);
+        giving.begin(PATH);
+        taking.begin(PATH);
+        for (const step of steps) {
+          if (step === 'from hears') from.hear();
+          else if (step === 'to hears') to.hear();
+          else if (step === 'to closes') taking.close();
+          else if (step === 'to begins') taking.begin(PATH);
+          else if (step === 'from stops') giving.stop();
+          else to.isShort = step === 'to is short';
+        }
+        const lost = new Set<string>();
+        if (dies !== 'nobody') {
+          const dying = dies === 'from' ? from : to;
+          for (const name of namesOf(dying)) lost.add(name);
+          // What it has offered, and nobody has received yet, the other may still get.
+          dying.die();
+        }
+        settle();
+        const there = [...namesOf(from), ...namesOf(to)].sort();
+        const wanted = names.filter((name) => !lost.has(name));
+        assert.deepEqual(there, [...new Set(there)], 'nobody is there twice');
+        if (dies === 'from') {
+          // What was offered and not received dies with its owner, unless the other had it on its way.
+          assert.ok(there.every((name) => wanted.includes(name)));
+        } else {
+          assert.deepEqual(there, wanted);
+        }
+        assert.equal(machine.owner.size, 2 * there.length, 'no descriptor is left behind');
+        if (from.alive) giving.stop();
+        if (to.alive) taking.close();
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});

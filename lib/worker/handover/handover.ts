@@ -1,0 +1,64 @@
+// A worker's connections on their way to another worker, or from one. Each direction has its file; this is both as one.
+
+import { unlinkSync } from 'node:fs';
+
+import type { Known } from '../../ipc/handover.ts';
+import { send } from '../../ipc/channel.ts';
+import type { GivingParts } from './giving.ts';
+import { createGiving } from './giving.ts';
+import type { TakingParts } from './taking.ts';
+import { createTaking } from './taking.ts';
+
+export interface Handover {
+  /** See Giving.begin(). */
+  give(path: string): string | null;
+  take(path: string): void;
+  know(path: string, known: Known): void;
+  /** Connections are offered: neither the engine's nor over. */
+  readonly isBusy: boolean;
+  /** Connections may come that lead to what nothing leads to yet. */
+  readonly expects: boolean;
+  /** Neither gives nor takes any more, but for what is offered. */
+  stop(): void;
+}
+
+export type HandoverParts = Omit<GivingParts, 'through'> & Omit<TakingParts, 'send'>;
+
+export function createHandover(parts: HandoverParts): Handover {
+  let isThrough = false;
+  const giving = createGiving({
+    ...parts,
+    through() {
+      if (!isThrough) send({ kind: 'given' });
+      isThrough = true;
+    },
+  });
+  const taking = createTaking({ ...parts, send });
+  let file: string | null = null;
+  return {
+    give(path) {
+      const error = giving.begin(path);
+      if (error === null) file = path;
+      return error;
+    },
+    take: (path) => taking.begin(path),
+    know: (path, known) => taking.know(path, known),
+    get isBusy() {
+      return giving.isBusy;
+    },
+    get expects() {
+      return taking.isOpen;
+    },
+    stop() {
+      giving.stop();
+      taking.close();
+      if (file === null) return;
+      try {
+        unlinkSync(file);
+      } catch {
+        // The primary, too, removes what those leave that are gone.
+      }
+      file = null;
+    },
+  };
+}

@@ -1,0 +1,183 @@
+// Takes the connections of another worker, which listens for whoever takes them at a path of the home. What they lead to the
+// primary has to say first: it has the ids. From `have` on they are this worker's, and not before anything has moved in them.
+
+import type { Channel, Channels, Received } from '../../engine/channel.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Adoption } from '../../engine/handover.ts';
+import type { Catalog, Known } from '../../ipc/handover.ts';
+import type { ToPrimary } from '../../ipc/messages.ts';
+import { joinCatalog } from './catalog.ts';
+import type { Parcels } from './parcels.ts';
+import type { Parcel, Word } from './words.ts';
+import { hear, say, WORDS_VERSION } from './words.ts';
+
+/** Taken before the other is told: it holds on to their descriptors until then. */
+const AT_A_TIME = 16;
+
+export interface Taking {
+  /** Begins to take what is offered at `path`. */
+  begin(path: string): void;
+  /** The primary's answer to `adopting`. */
+  know(path: string, known: Known): void;
+  /** Somebody's connections may come. */
+  readonly isOpen: boolean;
+  /** Takes nothing more: what was not taken stays with its worker. */
+  close(): void;
+}
+
+export interface TakingParts {
+  readonly channels: Channels;
+  readonly engine: Pick<Engine, 'adopt' | 'release'>;
+  readonly parcels: Parcels;
+  /** The engine, and all else here, is to know what the connections lead to. */
+  readonly learn: (known: Known) => void;
+  readonly send: (message: Extract<ToPrimary, { kind: 'adopting' | 'adopted' }>) => void;
+}
+
+/** A worker that gives. */
+interface Giver {
+  readonly path: string;
+  readonly channel: Channel;
+  catalog: Catalog;
+  /** Its ids → ours; null: the primary has not answered yet. */
+  ids: { readonly services: ReadonlyMap<number, number>; readonly endpoints: ReadonlyMap<number, number> } | null;
+  adopted: number;
+  refused: number;
+}
+
+interface Taken {
+  readonly theirs: number;
+  readonly connection: number;
+}
+
+export function createTaking({ channels, engine, parcels, learn, send }: TakingParts): Taking {
+  const givers = new Map<string, Giver>();
+
+  function end(giver: Giver, why: string | null): void {
+    if (givers.get(giver.path) !== giver) return;
+    givers.delete(giver.path);
+    giver.channel.close();
+    const { path, adopted, refused } = giver;
+    send({ kind: 'adopted', path, connections: adopted, refused, why });
+  }
+
+  function receive(giver: Giver): void {
+    const taken: Taken[] = [];
+    while (taken.length < AT_A_TIME) {
+      const message = giver.channel.receive();
+      if (message === 'nothing') break;
+      // What has come before the end is taken: nobody else has it.
+      if (typeof message === 'string') {
+        confirm(giver, taken);
+        return end(giver, message === 'over' ? null : 'it sent more than a connection');
+      }
+      if (!understand(giver, message, taken)) {
+        confirm(giver, taken);
+        return end(giver, 'it said what is not understood');
+      }
+    }
+    // What is left is received in the next turn of the loop: others have their turn first.
+    confirm(giver, taken);
+  }
+
+  /** From here on they are ours. */
+  function confirm(giver: Giver, taken: readonly Taken[]): void {
+    if (taken.length === 0) return;
+    parcels.settled();
+    const told = giver.channel.send(say({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
+    giver.adopted += taken.length;
+    // Whoever gave them may be gone: then nobody else has them.
+    if (told === 'sent' || told === 'over') return;
+    // This cannot be for want of room, which its offers leave; so there is no memory. Nothing has moved yet.
+    giver.adopted -= taken.length;
+    taken.forEach(({ connection }) => leave(connection));
+    end(giver, 'it could not be told');
+  }
+
+  function leave(connection: number): void {
+    const release = engine.release(connection);
+    if (!release.ok) return;
+    channels.discard(release.released.descriptors);
+    parcels.gone([parcels.pack(connection)]);
+  }
+
+  function understand(giver: Giver, { bytes, descriptors }: Received, taken: Taken[]): boolean {
+    const heard = hear(bytes);
+    if (heard?.word.kind !== 'offer') {
+      channels.discard(descriptors);
+      if (heard?.word.kind !== 'catalog' || giver.ids !== null) return false;
+      study(giver, heard.word);
+      return true;
+    }
+    const { word, record } = heard;
+    const adoption = adopt(giver, word, record, descriptors);
+    if (adoption.ok) {
+      taken.push({ theirs: word.id, connection: adoption.connection });
+      return true;
+    }
+    channels.discard(descriptors);
+    giver.refused++;
+    return giver.channel.send(say({ kind: 'refuse', id: word.id, why: adoption.why })) === 'sent';
+  }
+
+  function adopt({ ids }: Giver, parcel: Parcel, record: Uint8Array, descriptors: readonly number[]): Adoption {
+    const service = ids?.services.get(parcel.service);
+    const endpoint = ids?.endpoints.get(parcel.endpoint);
+    if (ids === null || service === undefined || endpoint === undefined) return { ok: false, why: 'unknown' };
+    const adoption = engine.adopt({ record, descriptors }, { target: endpoint });
+    if (!adoption.ok) return adoption;
+    const tried = parcel.tried.flatMap(([id, why]) => {
+      const here = ids.endpoints.get(id);
+      return here === undefined ? [] : [[here, why] as const];
+    });
+    parcels.arrived(adoption.connection, { ...parcel, service, endpoint, tried });
+    return adoption;
+  }
+
+  function study(giver: Giver, word: Extract<Word, { kind: 'catalog' }>): void {
+    const catalog = joinCatalog(giver.catalog, word);
+    if (catalog === null) return end(giver, 'its catalog has no end');
+    giver.catalog = catalog;
+    if (word.last) send({ kind: 'adopting', path: giver.path, catalog });
+    else giver.channel.send(say({ kind: 'more' }));
+  }
+
+  return {
+    begin(path) {
+      if (givers.has(path)) return;
+      let channel: Channel;
+      try {
+        channel = channels.connect(path, () => receive(giver));
+      } catch (error) {
+        const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+        return send({ kind: 'adopted', path, connections: 0, refused: 0, why });
+      }
+      const giver: Giver = {
+        path,
+        channel,
+        catalog: { services: [], endpoints: [] },
+        ids: null,
+        adopted: 0,
+        refused: 0,
+      };
+      givers.set(path, giver);
+      channel.send(say({ kind: 'hello', version: WORDS_VERSION }));
+    },
+    know(path, known) {
+      const giver = givers.get(path);
+      if (giver === undefined) return;
+      learn(known);
+      giver.ids = {
+        services: new Map(known.services.map(({ theirs, service }) => [theirs, service.id])),
+        endpoints: new Map(known.endpoints.map(({ theirs, endpoint }) => [theirs, endpoint.id])),
+      };
+      giver.channel.send(say({ kind: 'go' }));
+    },
+    get isOpen() {
+      return givers.size > 0;
+    },
+    close() {
+      for (const giver of givers.values()) end(giver, 'this worker takes nothing more');
+    },
+  };
+}

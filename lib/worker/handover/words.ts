@@ -1,0 +1,124 @@
+// What two workers say to each other over a channel when one hands its connections to the other. Each message is a text with, for
+// a connection, the engine's record behind it. It comes from another process: what is not understood is no word.
+//
+//   taker                         giver
+//   hello                    →
+//                            ←    a part of the catalog; the last one says so
+//   more                     →    … until that has come
+//   go                       →
+//                            ←    offer + record + descriptors, for each connection
+//   have | refuse, by ids    →
+//
+// An offered connection is the giver's, who holds on to it, until the taker has said `have`. From then on it is the taker's. The
+// giver never closes the channel while something is offered; so whoever finds it closed without a `have` knows that the
+// other process is gone, and that nobody else has what was offered.
+
+import type { ConnectFailure } from '../../engine/engine.ts';
+import { CONNECT_FAILURES } from '../../engine/engine.ts';
+import type { Catalog } from '../../ipc/handover.ts';
+import { isCatalog } from '../../ipc/handover.ts';
+
+/** Changes with anything below, and with what a parcel means. */
+export const WORDS_VERSION = 1;
+
+/** What the policy knows of a connection. Times are the machine's clock (machine-clock.ts), ids the giver's. */
+export interface Parcel {
+  readonly id: number;
+  readonly service: number;
+  readonly endpoint: number;
+  readonly acceptedAt: number;
+  readonly startedAt: number;
+  readonly connectedAt: number;
+  readonly attemptAt: number;
+  /** Endpoints tried before without success, and why. */
+  readonly tried: readonly (readonly [endpoint: number, why: ConnectFailure])[];
+  /** What it is called towards its backend; null: it has no name. */
+  readonly uniqueId: string | null;
+}
+
+export type Word =
+  | { readonly kind: 'hello'; readonly version: number }
+  | ({ readonly kind: 'catalog'; readonly last: boolean } & Catalog)
+  | { readonly kind: 'more' }
+  | { readonly kind: 'go' }
+  | ({ readonly kind: 'offer' } & Parcel)
+  | { readonly kind: 'have'; readonly ids: readonly number[] }
+  | { readonly kind: 'refuse'; readonly id: number; readonly why: string };
+
+export interface Heard {
+  readonly word: Word;
+  /** What is behind it; empty but for an offer. */
+  readonly record: Uint8Array;
+}
+
+const LENGTH_BYTES = 4;
+const NO_BYTES = new Uint8Array();
+
+export function say(word: Word, record: Uint8Array = NO_BYTES): Uint8Array {
+  const text = Buffer.from(JSON.stringify(word));
+  const message = Buffer.allocUnsafe(LENGTH_BYTES + text.length + record.length);
+  message.writeUInt32LE(text.length);
+  text.copy(message, LENGTH_BYTES);
+  message.set(record, LENGTH_BYTES + text.length);
+  return message;
+}
+
+/** Null: it is no word of this version. */
+export function hear(bytes: Uint8Array): Heard | null {
+  const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (message.length < LENGTH_BYTES) return null;
+  const end = LENGTH_BYTES + message.readUInt32LE();
+  if (end > message.length) return null;
+  let word: unknown;
+  try {
+    word = JSON.parse(message.toString('utf8', LENGTH_BYTES, end));
+  } catch {
+    return null;
+  }
+  return isRecord(word) && isWord(word) ? { word: word as unknown as Word, record: message.subarray(end) } : null;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isWord(word: Fields): boolean {
+  switch (word['kind']) {
+    case 'hello':
+      return isId(word['version']);
+    case 'catalog':
+      return typeof word['last'] === 'boolean' && isCatalog(word);
+    case 'more':
+    case 'go':
+      return true;
+    case 'offer':
+      return (
+        ['id', 'service', 'endpoint'].every((name) => isId(word[name])) &&
+        ['acceptedAt', 'startedAt', 'connectedAt', 'attemptAt'].every((name) => Number.isFinite(word[name])) &&
+        isListOf(word['tried'], isTry) &&
+        (word['uniqueId'] === null || typeof word['uniqueId'] === 'string')
+      );
+    case 'have':
+      return isListOf(word['ids'], isId);
+    case 'refuse':
+      return isId(word['id']) && typeof word['why'] === 'string';
+    default:
+      return false;
+  }
+}
+
+function isTry(value: unknown): boolean {
+  return (
+    Array.isArray(value) && value.length === 2 && isId(value[0]) && CONNECT_FAILURES.some((why) => why === value[1])
+  );
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isElement);
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
