@@ -57,6 +57,41 @@ test('sources are addresses of the family of the backend, each once', () => {
   assert.match(of('a', `[${Array.from({ length: 65 }, (_, i) => `10.0.0.${i}`).join()}]`).join(), /up to 64/);
 });
 
+test('a backend has a host and a port, or the path of a Unix socket', () => {
+  const of = (entry: string, more = '') => errorsOf(`backends: [{${entry}}]\n${more}`);
+  assert.deepEqual([of('unix: /run/app.sock, weight: 2'), of('unix: "/run/a b:1.sock"')], [[], []]);
+  assert.deepEqual(of('weight: 1'), [
+    'f:1:12 backends[0].host: missing, expected an IPv4 or IPv6 address or a host name',
+    'f:1:12 backends[0].port: missing, expected integer 1..65535',
+  ]);
+  assert.deepEqual(of('unix: /run/app.sock, host: a, port: 1, source: 127.0.0.1'), [
+    'f:1:34 backends[0].host: a Unix socket has none; remove it, or "unix"',
+    'f:1:43 backends[0].port: a Unix socket has none; remove it, or "unix"',
+    'f:1:52 backends[0].source: a Unix socket has none; remove it, or "unix"',
+  ]);
+  for (const [path, hint] of [
+    ['run/app.sock', ''],
+    ['~/app.sock', '; ~ is not expanded: write the whole path'],
+    ['unix:/run/app.sock', '; leave out "unix:"'],
+    ['/run/', ''],
+    [`/${'x'.repeat(107)}`, ''],
+    [`/${'é'.repeat(54)}`, ''],
+  ] as const) {
+    assert.deepEqual(of(`unix: "${path}"`), [
+      `f:1:13 backends[0].unix: expected an absolute path of at most 107 bytes, got "${path.length > 60 ? `${path.slice(0, 57)}…` : path}"${hint}`,
+    ]);
+  }
+  assert.equal(of('unix: "/run/\\n"').length, 1);
+  assert.match(
+    errorsOf('backends: [{unix: /a}, {unix: /b}, {unix: /a}]\n')[0] ?? '',
+    /duplicate backend unix:\/a; it is already/,
+  );
+  assert.deepEqual(errorsOf('backends: [{unix: /a}, {unix: /A}]\n'), []);
+  assert.deepEqual(of('unix: /a', 'health_check: {port: 80}\n'), [
+    'f:2:16 health_check.port: /a is a Unix socket, which has no port to check; remove it, or give such backends a service of their own',
+  ]);
+});
+
 test('a first back-off above the maximum is a contradiction, also with a value that nobody wrote', () => {
   const head = 'backends: [{host: a, port: 1}]\nruntime:\n';
   assert.deepEqual(errorsOf(`${head}  failover_backoff_initial_ms: 300\n  failover_backoff_max_ms: 200\n`), [

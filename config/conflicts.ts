@@ -10,6 +10,7 @@ import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 import type { RuntimeKey } from './runtime.ts';
 import { MAX_BACKENDS } from './schema.ts';
+import { expectation, shapeAt } from './shape.ts';
 import { sourcesOf } from './source.ts';
 import type { Setting } from './tune.ts';
 
@@ -23,7 +24,12 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...accessConflicts(service),
       ...healthCheckConflicts(service.healthCheck),
       ...limits(service, draft),
-      ...service.backends.flatMap(strayFamilies),
+      ...service.backends.flatMap((backend) => [
+        ...incomplete(backend),
+        ...besidePath(backend),
+        ...strayFamilies(backend),
+      ]),
+      ...checkedElsewhere(service),
     ]),
     ...loopsIn(draft, machine),
     ...sharedListeners(draft),
@@ -77,6 +83,33 @@ function nobodyToServe({ backends, backendsSound, path, mark }: ServiceDraft): P
     return [problemAt(at, place, 'every backend is a backup', 'take "backup" away from those to use first')];
   }
   return [];
+}
+
+function incomplete({ path, mark, unix, tcp }: BackendDraft): Problem[] {
+  if (unix.path !== null) return [];
+  return (['host', 'port'] as const).flatMap((key) => {
+    if (tcp[key].path !== null) return [];
+    const place = [...path, key];
+    return [problemAt(mark, place, `missing, ${expectation(shapeAt(place) ?? {})}`)];
+  });
+}
+
+function besidePath({ unix, tcp, source, path }: BackendDraft): Problem[] {
+  if (unix.mark === null) return [];
+  return Object.entries({ ...tcp, source }).flatMap(([key, { path: written, mark }]) =>
+    written === null || mark === null
+      ? []
+      : [problemAt(mark, [...path, key], 'a Unix socket has none', 'remove it, or "unix"')],
+  );
+}
+
+/** Beside a Unix socket there is no other port. */
+function checkedElsewhere({ backends, healthCheck }: ServiceDraft): Problem[] {
+  const { port } = healthCheck;
+  const first = backends.find(({ unix, sound }) => sound && unix.path !== null);
+  if (first === undefined || port.path === null || !port.sound) return [];
+  const message = `${first.host.value} is a Unix socket, which has no port to check`;
+  return [problemAt(port.mark, port.path, message, 'remove it, or give such backends a service of their own')];
 }
 
 /** No connection can come from an IPv4 address and lead to an IPv6 one. */

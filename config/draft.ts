@@ -12,6 +12,8 @@ import { keyOf } from './yaml.ts';
 
 export interface BackendDraft {
   readonly path: Path;
+  readonly mark: Mark | null;
+  /** Of a Unix socket the path is its host, and 0 its port. */
   readonly host: Setting<string>;
   readonly port: Setting<number>;
   readonly weight: Setting<number>;
@@ -21,6 +23,9 @@ export interface BackendDraft {
   readonly sendProxy: Setting<SendProxy>;
   /** An address or a list of them; '' for none. */
   readonly source: Setting<unknown>;
+  /** As it is written; the path is null where it is not. */
+  readonly unix: Setting<string>;
+  readonly tcp: { readonly host: Setting<string>; readonly port: Setting<number> };
   /** The host in its one spelling (host.ts). */
   readonly canonical: string;
   /** Both host and port are. */
@@ -165,18 +170,24 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
   const blocks = [blockOf(entry, path, written)];
   const host = settle('host', blocks, '', 'default');
   const port = settle('port', blocks, 0, 'default');
-  const [hasHost, hasPort] = [host.value !== '', port.value !== 0]; // neither is ever valid: they stand for "missing"
+  const unix = settle('unix', blocks, '', 'default');
+  // None of the three is ever valid: they stand for "missing".
+  const [hasHost, hasPort, hasPath] = [host.value !== '', port.value !== 0, unix.value !== ''];
+  const isUnix = unix.path !== null;
   return {
     path,
-    host: { ...host, value: withoutBrackets(host.value), sound: hasHost },
-    port: { ...port, sound: hasPort },
+    mark: written.marks.get(keyOf(path)) ?? null,
+    host: isUnix ? { ...unix, sound: hasPath } : { ...host, value: withoutBrackets(host.value), sound: hasHost },
+    port: isUnix ? { ...unix, value: 0, sound: hasPath } : { ...port, sound: hasPort },
+    unix,
+    tcp: { host, port },
     weight: settle('weight', blocks, DEFAULTS['backends.weight'], 'default'),
     backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
     maxConnections: settle('max_connections', blocks, DEFAULTS['backends.max_connections'], 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
     source: settle('source', blocks, '', 'default'),
-    canonical: canonicalHost(host.value),
-    sound: hasHost && hasPort,
+    canonical: canonicalHost(isUnix ? unix.value : host.value),
+    sound: isUnix ? hasPath : hasHost && hasPort,
   };
 }
 

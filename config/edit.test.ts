@@ -51,6 +51,20 @@ test('a weight that is there is replaced, and nothing else', () => {
   assert.equal(edited(braces, 'a:1', at('a', 1)), braces.replace('7', '1'));
 });
 
+test('a backend at a Unix socket is found by its path, and written with it', () => {
+  const text = 'backends:\n  - unix: /run/a.sock\n  - {host: b, port: 2}\n';
+  const added = edited(text, 'unix:/run/c.sock', at('/run/c.sock', 0, 2));
+  assert.equal(added, `${text}  - {unix: /run/c.sock, weight: 2}\n`);
+  assert.deepEqual(meaning(added), ['unix:/run/a.sock, b:2, unix:/run/c.sock weight 2']);
+  assert.equal(edited(added, 'unix:/run/c.sock', null), text);
+  assert.equal(
+    edited(text, 'unix:/run/a.sock', at('/run/a.sock', 0, 3)),
+    text.replace('a.sock', 'a.sock\n    weight: 3'),
+  );
+  const odd = edited(text, 'unix:/run/a: b', at('/run/a: b', 0));
+  assert.deepEqual(meaning(odd), ['unix:/run/a.sock, b:2, unix:/run/a: b']);
+});
+
 test('a weight that is not there gets a line of its own, in braces a place', () => {
   const first = edited(BLOCK, '10.0.0.1:5432', at('10.0.0.1', 5432, 3));
   assert.equal(

@@ -14,10 +14,12 @@ import {
 } from 'yaml';
 import { withoutBrackets } from './host.ts';
 import { addressOf } from './plan.ts';
+import { isPath } from './unix.ts';
 import { atEndOfLine, headOf, isBlank, lineEnd, separatorBefore } from './text.ts';
 
 /** What is to be written of a backend. */
 export interface WrittenBackend {
+  /** Or the path of a Unix socket. */
   readonly host: string;
   readonly port: number;
   readonly weight: number;
@@ -76,7 +78,8 @@ function addressIn(item: unknown, document: Document): string | null {
     const scalar = isAlias(value) ? value.resolve(document) : value;
     return isScalar(scalar) ? scalar.value : null;
   };
-  const [host, port] = [resolved('host'), resolved('port')];
+  const [host, port, unix] = [resolved('host'), resolved('port'), resolved('unix')];
+  if (typeof unix === 'string') return addressOf(unix, 0);
   return typeof host === 'string' && typeof port === 'number' ? addressOf(withoutBrackets(host), port) : null;
 }
 
@@ -99,8 +102,10 @@ function weigh(text: string, item: YAMLMap, weight: number): Edited {
   }
   const head = headOf(text, last.key.from);
   const end = lineEnd(text, last.value.to);
-  if (!isBlank(head) || !atEndOfLine(text, last.value.to)) return failed(ODD);
-  return inserted(text, end, `${head}${written}`);
+  // The only key stands behind the dash.
+  const indent = /^\s*(- +)?$/.test(head) ? ' '.repeat(head.length) : null;
+  if (indent === null || !atEndOfLine(text, last.value.to)) return failed(ODD);
+  return inserted(text, end, `${isBlank(head) ? head : indent}${written}`);
 }
 
 function takeOut(text: string, list: YAMLSeq, place: number): Edited {
@@ -129,7 +134,7 @@ function append(text: string, list: YAMLSeq, wanted: WrittenBackend): Edited {
   if (it === null) return failed(ODD);
   const head = headOf(text, it.from);
   const quoted = isMap(last) && last.items.some(({ key }) => isScalar(key) && isQuoted(key));
-  const host = isMap(last) ? valueIn(last, 'host') : undefined;
+  const host = isMap(last) ? (valueIn(last, 'host') ?? valueIn(last, 'unix')) : undefined;
   const fields = fieldsOf(wanted, quoted, isScalar(host) && isQuoted(host));
   const inBraces = `{${fields.join(', ')}}`;
   if (list.flow === true) {
@@ -147,10 +152,12 @@ function append(text: string, list: YAMLSeq, wanted: WrittenBackend): Edited {
 }
 
 function fieldsOf({ host, port, weight }: WrittenBackend, quotedKeys: boolean, quotedHost: boolean): string[] {
-  const isPlain = /^([a-z][a-z0-9.-]*|\d+\.\d+\.\d+\.\d+)$/i.test(host) && !/^(true|false|null)$/i.test(host);
+  const isPlain =
+    /^(\/[\w./-]+|[a-z][a-z0-9.-]*|\d+\.\d+\.\d+\.\d+)$/i.test(host) && !/^(true|false|null)$/i.test(host);
   const name = (key: string): string => (quotedKeys ? `"${key}"` : key);
   const value = isPlain && !quotedHost && !quotedKeys ? host : JSON.stringify(host);
   const share = weight === 1 ? [] : [`${name('weight')}: ${weight}`];
+  if (isPath(host)) return [`${name('unix')}: ${value}`, ...share];
   return [`${name('host')}: ${value}`, `${name('port')}: ${port}`, ...share];
 }
 

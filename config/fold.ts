@@ -86,7 +86,8 @@ function hintFor(value: unknown, shape: Shape): string | null {
   if (Array.isArray(value) && shape.type === 'string') return 'an IPv6 address needs quotes, not brackets: "::1"';
   if (value === null && shape.type === 'object') return 'remove the line, or put indented keys below it';
   if (shape.type === 'array' && value !== null && !Array.isArray(value)) return 'begin each entry with "- "';
-  if (shape.required !== undefined) return `write ${shape.required.map((key) => `"${key}: …"`).join(' and ')}`;
+  const least = shape.required ?? shape.least;
+  if (least !== undefined) return `write ${least.map((key) => `"${key}: …"`).join(' and ')}`;
   return null;
 }
 

@@ -61,8 +61,9 @@ function judgeName(host: string): Complaint | null {
   return ok ? null : { expected: EXPECTED, hint: null };
 }
 
-/** One spelling for each host: lower case, no brackets, no final dot, IPv6 shortened, IPv4 in IPv6 as IPv4. */
+/** One spelling for each host: lower case, no brackets, no final dot, IPv6 shortened, IPv4 in IPv6 as IPv4; a path as it is. */
 export function canonicalHost(host: string): string {
+  if (host.startsWith('/')) return host;
   const bare = withoutBrackets(host).toLowerCase();
   if (!isIPv6(bare) || bare.includes('%')) return bare.replace(/\.$/, '');
   const address = new SocketAddress({ address: bare, family: 'ipv6' }).address;

@@ -4,6 +4,7 @@
 //   defaultText  a default that is computed, in words
 //   judge        a closer look at a text, with a message of its own
 //   judgeList    the same for a list, where a text and a list may stand
+//   least        keys of which an entry has to have some, for a hint
 //   obsolete     accepted, without effect
 //   names        what the names of a free map look like, in words
 //   typeText     what kind of value it is, where the schema does not say

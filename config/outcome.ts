@@ -82,8 +82,9 @@ export function effectiveOf(draft: Draft): Effective[] {
         add([...path, 'access', key], { ...setting, value: list.map(({ text }) => text).join(', ') });
     }
     for (const [i, backend] of backends.entries()) {
-      add([...path, 'backends', i, 'host'], backend.host);
-      add([...path, 'backends', i, 'port'], backend.port);
+      const isUnix = backend.unix.path !== null;
+      add([...path, 'backends', i, isUnix ? 'unix' : 'host'], backend.host);
+      if (!isUnix) add([...path, 'backends', i, 'port'], backend.port);
       for (const [key, setting] of [
         ['weight', backend.weight],
         ['backup', backend.backup],

@@ -56,9 +56,10 @@ export interface Runtime {
 }
 
 export interface BackendPlan {
+  /** The path, for one at a Unix socket; its port is 0. */
   readonly host: string;
   readonly port: number;
-  /** `host:port`, or `[host]:port` for an IPv6 literal; unique within its service. */
+  /** `host:port`, `[host]:port` for an IPv6 literal, or `unix:/path`; unique within its service. */
   readonly address: string;
   /** Its share of the connections; 0: no new ones. */
   readonly weight: number;
@@ -166,7 +167,8 @@ export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[
   });
 }
 
-/** `host:port` as an operator writes it, with brackets around an IPv6 literal. */
+/** `host:port` as an operator writes it, with brackets around an IPv6 literal; of a path `unix:/path`. */
 export function addressOf(host: string, port: number): string {
+  if (host.startsWith('/')) return `unix:${host}`;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

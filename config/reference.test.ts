@@ -32,6 +32,7 @@ test('the reference has one row for every key, in both languages', () => {
       'access.deny',
       'backends[].host',
       'backends[].port',
+      'backends[].unix',
       'backends[].weight',
       'backends[].backup',
       'backends[].max_connections',

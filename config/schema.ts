@@ -7,6 +7,7 @@ import { CLOSED, judged, words } from './keywords.ts';
 import { judgeNetwork } from './networks.ts';
 import { RuntimeSchema } from './runtime.ts';
 import { judgeSource } from './source.ts';
+import { judgeUnix } from './unix.ts';
 
 const MAX_SERVICES = 64;
 /** Of both lists of `access` together. */
@@ -35,8 +36,24 @@ const SEND_PROXY_PROTOCOL = ['none', 'v1', 'v2'] as const;
 
 const BackendSchema = Type.Object(
   {
-    host: judged(judgePeer, words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름')),
-    port: Type.Integer({ ...port, ...words('TCP port of the backend', '백엔드의 TCP 포트') }),
+    host: Type.Optional(
+      judged(judgePeer, {
+        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
+        ...words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름'),
+      }),
+    ),
+    port: Type.Optional(
+      Type.Integer({
+        ...port,
+        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
+        ...words('TCP port of the backend', '백엔드의 TCP 포트'),
+      }),
+    ),
+    unix: Type.Optional(
+      judged(judgeUnix, {
+        ...words('path of a Unix socket, instead of host and port', '`host`와 `port` 대신 쓰는 유닉스 소켓의 경로'),
+      }),
+    ),
     weight: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -90,7 +107,7 @@ const BackendSchema = Type.Object(
       ),
     ),
   },
-  CLOSED,
+  { ...CLOSED, least: ['host', 'port'] },
 );
 
 function networks(description: string, ko: string) {

@@ -21,6 +21,7 @@ export interface Shape {
   readonly tuned?: readonly unknown[];
   readonly defaultText?: { readonly en: string; readonly ko: string };
   readonly names?: string;
+  readonly least?: readonly string[];
   readonly typeText?: { readonly en: string; readonly ko: string };
   readonly obsolete?: boolean;
   readonly description?: string;

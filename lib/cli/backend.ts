@@ -30,7 +30,8 @@ export async function backend(options: Options, io: Io): Promise<ExitCode> {
   if (action === undefined) {
     return address === undefined ? listBackends(options, io) : wrong("'bal backend list' takes no address");
   }
-  if (address === undefined) return wrong(`'bal backend ${action}' needs the address of a backend, host:port`);
+  if (address === undefined)
+    return wrong(`'bal backend ${action}' needs the address of a backend, host:port or the path of its Unix socket`);
   const weight = action === 'weight' ? numberIn(number) : null;
   if (action === 'weight' && weight === null) {
     return wrong(`'bal backend weight' needs a whole number after the address, from 0 to 256`);

@@ -1,5 +1,7 @@
 // `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
 
+import { addressOf } from '../../config/plan.ts';
+import { pathIn } from '../../config/unix.ts';
 import { drainingText, sinceText } from '../control/facts.ts';
 import type { RecentStatus } from '../control/protocol.ts';
 import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/why.ts';
@@ -33,8 +35,10 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
 /** Only the backend called `address`; all when it is null. */
 function select(all: Why, address: string | null): Why {
   if (address === null) return all;
+  const path = pathIn(address);
+  const wanted = path === null ? address : addressOf(path, 0);
   const services = all.services.flatMap((service) => {
-    const backends = service.backends.filter((backend) => backend.address === address);
+    const backends = service.backends.filter((backend) => backend.address === wanted);
     return backends.length === 0 ? [] : [{ ...service, backends }];
   });
   return { ...all, services };

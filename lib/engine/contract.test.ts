@@ -7,6 +7,7 @@ import { hold } from '../testing/engine/engines.ts';
 import { pressureTests } from '../testing/engine/pressure.ts';
 import { relayTests } from '../testing/engine/relay.ts';
 import { targetsTests } from '../testing/engine/targets.ts';
+import { unixTests } from '../testing/engine/unix.ts';
 
 hold({
   relay: relayTests,
@@ -14,4 +15,5 @@ hold({
   decide: decideTests,
   pressure: pressureTests,
   targets: targetsTests,
+  unix: unixTests,
 });

@@ -178,7 +178,8 @@ export interface Engine {
    */
   service(service: number, settings: ServiceSettings): void;
   /**
-   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal. `sources` are
+   * Sets or replaces where `target` leads. Connections under way stay where they are. `ip` is a literal, or the path
+   * of a Unix socket, whose port is 0. `sources` are
    * literals too, at most SOURCES_AT_MOST: addresses of this machine that are connected from, in turn; of those of
    * another family none is. Where none is left, or this machine has not got it, the attempt fails with 'local'. Throws
    * when there is no such service, or when the target is another service's: a target keeps its service until it is

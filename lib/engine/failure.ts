@@ -10,6 +10,8 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['EHOSTDOWN', 'unreachable'],
   ['ENETDOWN', 'unreachable'],
   ['ECONNRESET', 'reset'],
+  // Nobody has made the Unix socket.
+  ['ENOENT', 'refused'],
   // Our own exhaustion: descriptors, memory, or no local port left to connect from.
   ['EMFILE', 'local'],
   ['ENFILE', 'local'],
@@ -20,5 +22,7 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
 ]);
 
 export function failureOf(error: NodeJS.ErrnoException): ConnectFailure {
+  // A Unix socket whose queue of clients is full says so; for TCP it is us who have run short.
+  if (error.code === 'EAGAIN' && 'address' in error && String(error.address).startsWith('/')) return 'refused';
   return FAILURES.get(error.code ?? '') ?? 'other';
 }

@@ -23,6 +23,8 @@ export interface TcpHandle extends BoundHandle {
   reset(callback: () => void): number;
   /** Bytes handed to libuv that the kernel has not taken yet. */
   readonly writeQueueSize: number;
+  /** It is a Unix socket's: it has no name to be asked for, and no reset. */
+  readonly isUnix?: true;
 }
 
 const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive', 'reset'] as const;
@@ -47,7 +49,74 @@ export function tcpHandle(value: unknown): TcpHandle {
 
 /** The handle below a socket that has one; throws like tcpHandle(). */
 export function handleOf(socket: net.Socket): TcpHandle {
-  return tcpHandle(Reflect.get(socket, '_handle'));
+  return handleOn(Reflect.get(socket, '_handle'));
+}
+
+/** A handle of TCP, or of a Unix socket as if it were one. */
+export function handleOn(value: unknown): TcpHandle {
+  return isPipeHandle(value) ? new PipeHandle(value) : tcpHandle(value);
+}
+
+type Pipe = Pick<TcpHandle, 'fd' | 'onconnection' | 'listen' | 'close' | 'writeQueueSize'>;
+
+/** libuv's handle of a Unix socket. */
+function isPipeHandle(value: unknown): value is Pipe {
+  return typeof value === 'object' && value !== null && value.constructor.name === 'Pipe' && 'fd' in value;
+}
+
+/** What TCP has and a Unix socket has not comes to nothing; a reset is a close. */
+class PipeHandle implements TcpHandle {
+  readonly isUnix = true;
+  readonly #pipe: Pipe;
+
+  constructor(pipe: Pipe) {
+    this.#pipe = pipe;
+  }
+
+  get fd(): number {
+    return this.#pipe.fd;
+  }
+
+  get writeQueueSize(): number {
+    return this.#pipe.writeQueueSize;
+  }
+
+  get onconnection(): Pipe['onconnection'] {
+    return this.#pipe.onconnection;
+  }
+
+  set onconnection(to: Pipe['onconnection']) {
+    this.#pipe.onconnection = to;
+  }
+
+  listen(backlog: number): number {
+    return this.#pipe.listen(backlog);
+  }
+
+  close(callback?: () => void): void {
+    this.#pipe.close(callback);
+  }
+
+  getsockname(): number {
+    return 0;
+  }
+
+  getpeername(): number {
+    return 0;
+  }
+
+  setNoDelay(): number {
+    return 0;
+  }
+
+  setKeepAlive(): number {
+    return 0;
+  }
+
+  reset(callback: () => void): number {
+    this.#pipe.close(callback);
+    return 0;
+  }
 }
 
 /** An Error like those of node:net: `code` is the errno's name. */

@@ -1,5 +1,5 @@
 // Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
-import { isIP } from 'node:net';
+import { isLiteral, isPath } from '../../../config/unix.ts';
 import type { HealthCheckPlan } from '../../../config/health-check.ts';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
 import { lookUpAside, type Found } from '../../lookup.ts';
@@ -16,7 +16,7 @@ type Names = ReadonlyMap<string, Found>;
 export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
   const services = (disk.plan ?? running)?.services ?? [];
   const hosts = services.flatMap(({ backends }) => backends.map(({ host }) => host));
-  const names = await lookUpAside(hosts.filter((host) => isIP(host) === 0));
+  const names = await lookUpAside(hosts.filter((host) => !isLiteral(host)));
   return (await Promise.all(services.map((service) => checkService(service, names)))).flat();
 }
 
@@ -65,6 +65,7 @@ function explain(
       `try: getent hosts ${host}; correct the name, /etc/hosts or the resolver`,
     ];
   }
+  if (isPath(host)) return explainPath(host, address, code, ms);
   switch (code) {
     case 'ECONNREFUSED':
       return [
@@ -91,6 +92,37 @@ function explain(
     'no route to the host, or this machine is short of ports or descriptors',
     `check address and network: ip route get ${host}`,
   ];
+}
+
+function explainPath(
+  path: string,
+  address: string,
+  code: string,
+  ms: number,
+): [summary: string, why: string, hint: string] {
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return [
+        `${address} refuses connections (${code})`,
+        code === 'ENOENT'
+          ? 'there is no such file: the backend is not started, or has its socket elsewhere'
+          : 'nobody listens on that socket: the backend has ended',
+        `start the backend, or correct the path: ls -l ${path}`,
+      ];
+    case 'EACCES':
+      return [
+        `${address} may not be connected to (${code})`,
+        'connecting needs the right to write to the socket, and to enter its folders',
+        `let the user that runs bal write to it: ls -l ${path}`,
+      ];
+    default:
+      return [
+        `${address} cannot be connected to (${code}, within ${ms} ms)`,
+        'its queue of clients is full, or it is no stream socket',
+        `look at it: ss -lx src ${path}`,
+      ];
+  }
 }
 
 async function look(service: ServicePlan, backend: BackendPlan, names: Names): Promise<Look> {

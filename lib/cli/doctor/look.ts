@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { checkStandsForConnect } from '../../../config/health-check.ts';
 import { sendProxyOf, type BackendPlan, type ServicePlan } from '../../../config/plan.ts';
+import { isPath } from '../../../config/unix.ts';
 import { takeTurns } from '../../engine/source.ts';
 import { hangUp } from '../../hang-up.ts';
 import { probe } from '../../primary/upstream/health/probe.ts';
@@ -65,7 +66,7 @@ function connectGently(
   return new Promise((settle) => {
     const from = performance.now();
     const own = localAddress === undefined ? {} : { localAddress };
-    const socket = connect({ host: ip, port, timeout: timeoutMs, ...own });
+    const socket = connect({ host: ip, port, timeout: timeoutMs, ...(isPath(ip) && { path: ip }), ...own });
     socket.once('connect', () => {
       settle({ kind: 'connected', ip, ms: Math.ceil(performance.now() - from) });
       socket.setTimeout(0);

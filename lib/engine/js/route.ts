@@ -1,20 +1,26 @@
 // Where a target leads.
 
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
-import type { TcpSocketConnectOpts } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import type { SocketConnectOpts } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { SocketAddress, TcpHandle } from '../handles.ts';
 import { takeTurns } from '../source.ts';
 
+/** sun_path has 108 bytes. */
+const LONGEST_PATH = 107;
+
 export interface Route {
   /** Where the next connection leads, and from where; null: no source fits. */
-  address(): TcpSocketConnectOpts | null;
+  address(): SocketConnectOpts | null;
   /** A connect may end up connected to itself: see metItself(). */
   readonly mayMeetItself: boolean;
 }
 
 export function routeTo(ip: string, port: number, sources: readonly string[]): Route {
+  const isPath = ip.startsWith('/') && port === 0 && Buffer.byteLength(ip) <= LONGEST_PATH;
+  if (!isPath && (isIP(ip) === 0 || port === 0)) throw new TypeError(`Cannot use ${ip}: it is no address`);
+  if (isPath) return { address: () => ({ path: ip }), mayMeetItself: false };
   const address = { host: ip, port, family: isIPv6(ip) ? 6 : 4 };
   const mayMeetItself = port >= lowestEphemeralPort() && isOwn(ip);
   if (sources.length === 0) return { address: () => address, mayMeetItself };

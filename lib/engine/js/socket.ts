@@ -71,7 +71,7 @@ export class RelaySocket extends net.Socket {
     };
   }
 
-  connectTo(to: net.TcpSocketConnectOpts): void {
+  connectTo(to: net.SocketConnectOpts): void {
     this.on('connect', connected);
     this.connect(to);
     this.#handle = handleOf(this);

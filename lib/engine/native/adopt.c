@@ -43,11 +43,14 @@ static bool never_blocks(int fd) {
   return flags >= 0 && flags & O_NONBLOCK;
 }
 
-static bool is_tcp(int fd) {
-  int protocol;
+static bool is_stream(int fd) {
+  int protocol = 0, domain = 0, type = 0;
   socklen_t length = sizeof protocol;
-  return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_TCP &&
-         never_blocks(fd);
+  bool is_told = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+                 getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+                 getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+  bool is_known = protocol == IPPROTO_TCP || (domain == AF_UNIX && type == SOCK_STREAM);
+  return is_told && is_known && never_blocks(fd);
 }
 
 static bool is_pipe_with(int out, int in, uint32_t bytes) {
@@ -78,7 +81,7 @@ static bool read_held(const struct handover *record, const char *bytes, const in
     held[direction].in = fds[next++];
     if (!is_pipe_with(held[direction].out, held[direction].in, record->piped[direction])) return false;
   }
-  return count == next && fds[CLIENT] != fds[BACKEND] && is_tcp(fds[CLIENT]) && is_tcp(fds[BACKEND]);
+  return count == next && fds[CLIENT] != fds[BACKEND] && is_stream(fds[CLIENT]) && is_stream(fds[BACKEND]);
 }
 
 static void restore(const struct loop *loop, struct connection *c, const struct handover *record) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #define likely(x) __builtin_expect(!!(x), 1)

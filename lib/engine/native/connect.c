@@ -28,7 +28,7 @@ static bool worth_trying(int8_t score, uint8_t *since_probe) {
 static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
   // A connect to a port of this machine on which nobody listens can pick that very port as its own and so reach itself.
   uint16_t port = ntohs(target->address.v6.sin6_port); // at the same place in both
-  if (port < loop->ports.first || port > loop->ports.last) return false;
+  if (target->address.any.sa_family == AF_UNIX || port < loop->ports.first || port > loop->ports.last) return false;
   struct sockaddr_in6 own;
   socklen_t length = sizeof own;
   memset(&own, 0, sizeof own);
@@ -41,12 +41,13 @@ static bool names_itself(struct loop *loop, const struct connection *c, const st
 }
 
 static int open_socket(struct loop *loop, struct engine *engine, int family) {
-  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  int protocol = family == AF_UNIX ? 0 : IPPROTO_TCP;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   if (likely(fd >= 0)) return fd;
   int error = errno;
   exhausted(engine, AT_SOCKET, error);
   if (out_of_descriptors(error) && reserve_use(loop)) {
-    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     error = errno;
   }
   errno = error;
@@ -139,23 +140,28 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   int fd = open_socket(loop, engine, target->address.any.sa_family);
   int error = fd < 0 ? errno : 0;
   c->fd[BACKEND] = fd;
-  c->side[BACKEND] = WRITABLE;
+  bool is_unix = target->address.any.sa_family == AF_UNIX;
+  c->side[BACKEND] = is_unix ? WRITABLE | NO_DELAY : WRITABLE;
   c->last = (uint32_t)loop->now;
   // With bytes at hand the handshake's last ACK may wait and travel with them: a packet less.
-  if (preamble + first > 0 && fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
+  if (preamble + first > 0 && fd >= 0 && !is_unix) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
   if (unlikely(target->sources != NULL) && fd >= 0) {
     error = sources_bind(target->sources, fd);
     exhausted(engine, AT_BIND, error);
   }
   if (likely(error == 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
     error = errno;
+    // Nobody has made it, or its queue of clients is full: that is not us who have run short.
+    if (is_unix && (error == ENOENT || error == EAGAIN)) error = ECONNREFUSED;
     exhausted(engine, AT_CONNECT, error);
   }
   if (unlikely(error != 0)) {
     if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), first)) return NO_MEMORY_LEFT;
     return failed(c, error, cause);
   }
-  attempt = preamble + first > 0 ? send_first(loop, c, preamble, first, cause) : UNDER_WAY;
+  // A Unix socket is connected when connect(2) returns, and may have been closed by its peer before anybody looks.
+  attempt = is_unix ? CONNECTED : UNDER_WAY;
+  if (preamble + first > 0) attempt = send_first(loop, c, preamble, first, cause);
   if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
   error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
   if (likely(error == 0)) return attempt;

@@ -19,6 +19,7 @@ struct target {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct sockaddr_un unix_path;
   } address;
   struct sources *sources; // null: the system chooses
   uint32_t service;

@@ -3,6 +3,7 @@
 // before a connection is judged, the kernel is asked; only then, and so never while bytes flow.
 #include "bal.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,7 +29,10 @@ bool rest_flows(const struct connection *c) {
   for (int side = 0; side < 2; side++) {
     struct tcp_info info;
     if (c->direction[side] & ENDED || c->bytes[side] < FLOWS_BYTES) continue;
-    if (ask(c->fd[side], &info) && info.tcpi_last_data_recv < FLOWS_MS) return true;
+    // Of a Unix socket the kernel does not tell: when the connection's last byte moved has to do.
+    bool is_known = ask(c->fd[side], &info);
+    uint32_t since = is_known ? info.tcpi_last_data_recv : (uint32_t)c->listener->engine->loop->now - c->last;
+    if (since < FLOWS_MS) return true;
   }
   return false;
 }
@@ -40,7 +44,7 @@ bool rest_is_whole(const struct connection *c) {
     int unread;
     if (c->side[side] & BROKEN || ioctl(c->fd[side], SIOCINQ, &unread) != 0 || unread > 0) return false;
     // A reset that was not read yet.
-    if (!ask(c->fd[side], &info) || info.tcpi_state == TCP_CLOSE) return false;
+    if (ask(c->fd[side], &info) ? info.tcpi_state == TCP_CLOSE : errno != EOPNOTSUPP) return false;
   }
   return true;
 }

@@ -103,6 +103,17 @@ napi_value set_service(napi_env env, napi_callback_info info) {
 
 /** The address as connect(2) wants it; false when it is none. Cuts the scope off `ip`. */
 static bool address_of(char *ip, uint16_t port, struct target *target) {
+  if (ip[0] == '/') {
+    size_t length = strlen(ip);
+    struct sockaddr_un *unix_path = &target->address.unix_path;
+    if (port != 0 || length >= sizeof unix_path->sun_path) return false;
+    unix_path->sun_family = AF_UNIX;
+    memcpy(unix_path->sun_path, ip, length + 1);
+    target->length = (uint8_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    target->quick = 1;
+    return true;
+  }
+  if (port == 0) return false;
   char *scope = strchr(ip, '%');
   if (scope != NULL) *scope++ = '\0';
   if (scope == NULL && inet_pton(AF_INET, ip, &target->address.v4.sin_addr) == 1) {
@@ -132,12 +143,12 @@ napi_value set_route(napi_env env, napi_callback_info info) {
   napi_value argv[5], self;
   struct engine *engine = enter(env, info, 5, argv, true);
   int64_t target, service, port;
-  char ip[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+  char ip[sizeof(struct sockaddr_un)];
   char sources[SOURCES_AT_MOST * INET6_ADDRSTRLEN];
   size_t length;
   if (engine == NULL || !integer(env, argv[0], 0, TARGETS_AT_MOST - 1, "target", &target) ||
       !integer(env, argv[1], 0, SERVICES_AT_MOST - 1, "service", &service) ||
-      !integer(env, argv[3], 1, 65535, "port", &port)) {
+      !integer(env, argv[3], 0, 65535, "port", &port)) {
     return NULL;
   }
   if (napi_get_value_string_utf8(env, argv[2], ip, sizeof ip, &length) != napi_ok ||
@@ -150,7 +161,7 @@ napi_value set_route(napi_env env, napi_callback_info info) {
   }
   struct target fresh = {.service = (uint32_t)service};
   if (!address_of(ip, (uint16_t)port, &fresh)) {
-    napi_throw_type_error(env, "ERR_INVALID_IP_ADDRESS", "Cannot use ip: it is not an IPv4 or IPv6 address");
+    napi_throw_type_error(env, "ERR_INVALID_IP_ADDRESS", "Cannot use ip: it is no address with a port, nor a path");
     return NULL;
   }
   if (napi_get_reference_value(env, engine->self, &self) != napi_ok || !targets_grow(env, self, engine, target)) {

@@ -114,8 +114,8 @@ test('of one that has left only a reset is to be had', () => {
 });
 
 test('additions that cannot be are refused', () => {
-  assert.match(refusal(ONE, asking('add', 'nonsense')), /no address of a backend: host and port are expected/);
-  assert.match(refusal(ONE, asking('add', 'a:99999')), /host and port are expected/);
+  assert.match(refusal(ONE, asking('add', 'nonsense')), /no address of a backend: host and port, or the path/);
+  assert.match(refusal(ONE, asking('add', 'a:99999')), /host and port, or the path of a Unix socket/);
   assert.match(refusal(ONE, asking('add', '0.0.0.0:1')), /no address of a backend/);
   assert.match(refusal(ONE, asking('add', 'A.:1')), /has a:1 already/);
   assert.match(refusal(TWO, asking('add', 'x:1')), /there are 2 services; say it with --service: one of web, db/);

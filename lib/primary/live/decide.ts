@@ -1,6 +1,7 @@
 // What a request for a change comes to: the overrides that hold after it, or why it is refused. Pure.
 
 import { canonicalHost, judgePeer, splitAddress } from '../../../config/host.ts';
+import { judgeUnix, pathIn } from '../../../config/unix.ts';
 import { loopBy } from '../../../config/loops.ts';
 import type { Machine } from '../../../config/machine.ts';
 import type { BackendPlan, Plan } from '../../../config/plan.ts';
@@ -49,7 +50,9 @@ export interface Accepted {
 
 export type Decision = Accepted | { readonly ok: false; readonly problem: Diagnosis };
 
-export function decide(request: BackendRequest, situation: Situation): Decision {
+export function decide(asked: BackendRequest, situation: Situation): Decision {
+  const path = pathIn(asked.address);
+  const request = path === null ? asked : { ...asked, address: addressOf(path, 0) };
   const { file, overrides } = situation;
   const serving = effectivePlan(file, overrides);
   if (request.weight !== null && !(request.weight >= 0 && request.weight <= MAX_WEIGHT)) {
@@ -135,9 +138,10 @@ function addition({ address, service }: BackendRequest, serving: Plan, situation
   const [only, another] = names;
   const to = service ?? (another === undefined ? only : undefined);
   if (to === undefined) return refused(whichService(address, names));
-  const parts = splitAddress(address);
-  if (parts === null) return refused(badAddress(address, 'host and port are expected'));
-  const complaint = judgePeer(parts.host);
+  const path = pathIn(address);
+  const parts = path === null ? splitAddress(address) : { host: path, port: 0 };
+  if (parts === null) return refused(badAddress(address, 'host and port, or the path of a Unix socket, are expected'));
+  const complaint = path === null ? judgePeer(parts.host) : judgeUnix(path);
   if (complaint !== null) return refused(badAddress(address, complaint.hint ?? complaint.expected));
   const backend = plainBackend(parts.host, parts.port);
   const key = addressOf(canonicalHost(backend.host), backend.port);

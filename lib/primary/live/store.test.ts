@@ -36,6 +36,13 @@ const SOME: Overrides = [
     presence: { kind: 'added', host: '::1', port: 2, since: 3000 },
   },
   { service: 'db', address: 'b:1', drained: null, weight: null, presence: { kind: 'removed', since: 4000 } },
+  {
+    service: 'db',
+    address: 'unix:/run/db.sock',
+    drained: null,
+    weight: null,
+    presence: { kind: 'added', host: '/run/db.sock', port: 0, since: 3000 },
+  },
 ];
 
 function folder(t: TestContext): string {

@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { judgePeer } from '../../../config/host.ts';
 import { addressOf } from '../../../config/plan.ts';
 import { MAX_BACKENDS, MAX_WEIGHT } from '../../../config/schema.ts';
+import { isPath, judgeUnix } from '../../../config/unix.ts';
 import type { Override, Overrides, Presence } from './overrides.ts';
 
 export interface Stored {
@@ -132,8 +133,10 @@ function presenceIn(value: unknown): Presence | null | undefined {
   const since = timeIn(value['since']);
   if (since === undefined) return undefined;
   if (kind === 'removed') return { kind, since };
-  const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535;
-  if (kind !== 'added' || typeof host !== 'string' || !isPort || judgePeer(host) !== null) return undefined;
+  if (kind !== 'added' || typeof host !== 'string' || typeof port !== 'number') return undefined;
+  const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
+  const isSound = isPath(host) ? port === 0 && judgeUnix(host) === null : isPort && judgePeer(host) === null;
+  if (!isSound) return undefined;
   return { kind, host, port, since };
 }
 

@@ -8,7 +8,7 @@
 // Checks and clients' connects prove the same where a check is a connect to the same port. Where it asks for more, a connect
 // refutes no failed check; where it looks at another port, a passed check refutes no failed connect either.
 
-import { isIP } from 'node:net';
+import { isLiteral } from '../../../config/unix.ts';
 import { checkStandsForConnect, connectStandsForCheck } from '../../../config/health-check.ts';
 import type { BackendPlan, Runtime, ServicePlan } from '../../../config/plan.ts';
 import type { BackendStateName } from '../../control/protocol.ts';
@@ -122,7 +122,7 @@ export function stateOf(backend: Backend): BackendStateName {
 
 /** A backend that nobody has checked yet. */
 export function newBackend(plan: BackendPlan): Backend {
-  const ips = isIP(plan.host) === 0 ? [] : [plan.host];
+  const ips = isLiteral(plan.host) ? [plan.host] : [];
   return {
     ...plan,
     ips,

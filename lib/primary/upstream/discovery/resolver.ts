@@ -5,6 +5,7 @@
 import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 
+import { isLiteral } from '../../../../config/unix.ts';
 import { LOOKUP_MS } from '../../../lookup.ts';
 
 export type Resolution =
@@ -143,7 +144,7 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
   }
 
   async function resolve(host: string): Promise<Resolution> {
-    if (isIP(host) !== 0) return { ok: true, ips: [host], ageMs: 0 };
+    if (isLiteral(host)) return { ok: true, ips: [host], ageMs: 0 };
     const entry = entryOf(host, now());
     entry.askedAt = now();
     if (now() >= entry.expiresAt && entry.refreshing === null && !closed) entry.refreshing = refresh(host, entry);
@@ -171,7 +172,7 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
   }
 
   async function lifeLeft(host: string): Promise<number> {
-    if (isIP(host) !== 0) return Infinity;
+    if (isLiteral(host)) return Infinity;
     const entry = entries.get(host);
     if (entry === undefined) return MIN_TTL_S * 1000;
     await entry.limiting;

@@ -2,7 +2,8 @@
 // more at once when a worker could not reach it. While clients reach it nobody else connects to it. Its name is followed beside
 // all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { isLiteral } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
 import { fitting } from '../../../engine/source.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
@@ -203,7 +204,7 @@ export function startChecker(
   }
 
   plan();
-  if (isIP(target.host) === 0) void followName();
+  if (!isLiteral(target.host)) void followName();
   return {
     retarget(next) {
       const isOther = next.isChecked && next.check !== target.check;

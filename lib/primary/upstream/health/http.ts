@@ -4,6 +4,7 @@ import { showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheckPlan } from '../../../../config/health-check.ts';
 import { showStatus } from '../../../../config/health-check.ts';
 import { addressOf, type BackendPlan } from '../../../../config/plan.ts';
+import { isPath } from '../../../../config/unix.ts';
 import type { Judge, Verdict, Words } from './question.ts';
 import { MAX_STATUS_LINE, readStatusLine } from './status-line.ts';
 
@@ -15,7 +16,7 @@ export function httpQuestion({ path, host, port, expectStatus }: HttpCheck, back
   // 1.1, because some servers refuse 1.0. The server is to close: nothing else is asked on this connection.
   const request = [
     `GET ${path} HTTP/1.1`,
-    `Host: ${host ?? addressOf(backend.host, port ?? backend.port)}`,
+    `Host: ${host ?? (isPath(backend.host) ? 'localhost' : addressOf(backend.host, port ?? backend.port))}`,
     'User-Agent: bal-health-check',
     'Accept: */*',
     'Connection: close',

@@ -2,6 +2,7 @@
 
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { isPath } from '../../../../config/unix.ts';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
@@ -9,7 +10,8 @@ import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './dialogue.ts';
 import type { Question } from './question.ts';
 
-export type Connect = (options: { host: string; port: number; localAddress?: string }) => Socket;
+/** Where there is a path, that counts. */
+export type Connect = (options: { host: string; port: number; path?: string; localAddress?: string }) => Socket;
 
 interface Failure {
   /** `bad_answer`: it was connected. */
@@ -96,7 +98,12 @@ export function probe(
         failures.push({ cause: 'local', fact: null });
         return tryNext();
       }
-      const socket = connect({ host: ip, port, ...(localAddress === undefined ? {} : { localAddress }) });
+      const socket = connect({
+        host: ip,
+        port,
+        ...(isPath(ip) && { path: ip }),
+        ...(localAddress !== undefined && { localAddress }),
+      });
       pending.add(socket);
       open.add(socket);
       socket.once('close', () => {

@@ -1,10 +1,13 @@
 // Checks that want an answer, of real servers that answer in every wrong way.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { HealthCheckPlan } from '../../../../config/health-check.ts';
-import type { SendProxy } from '../../../../config/plan.ts';
+import { plainBackend, type SendProxy } from '../../../../config/plan.ts';
 import { probe, type Probed } from './probe.ts';
 import { preambleFor, questionFor } from './question.ts';
 
@@ -91,6 +94,44 @@ async function check(
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
   return result;
 }
+
+test('a check asks at a Unix socket as it does at a port', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-unix-'));
+  const path = join(folder, 'app.sock');
+  const heard: string[] = [];
+  const server = createServer((socket) => {
+    socket.once('data', (bytes: Buffer) => {
+      heard.push(bytes.toString());
+      socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+    });
+  }).listen(path);
+  await once(server, 'listening');
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const open = new Set<Socket>();
+  const signal = new AbortController().signal;
+  const of = (plan: HealthCheckPlan) =>
+    probe(
+      [path],
+      {
+        port: 0,
+        timeoutMs: LONG,
+        preamble: null,
+        question: questionFor(plan, plainBackend(path, 0)),
+        source: () => undefined,
+      },
+      { open, signal },
+    );
+  assert.deepEqual(await of({ type: 'tcp', port: null }), { ok: true, ip: path });
+  assert.deepEqual(await of(HTTP), { ok: true, ip: path });
+  assert.match(heard[0] ?? '', /^Host: localhost\r$/m);
+  const closed = once(server, 'close');
+  server.close();
+  for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
+  await closed;
+  assert.deepEqual(await of({ type: 'tcp', port: null }), { ok: false, cause: 'refused', fact: null });
+});
 
 function factOf(result: Probed): string {
   assert.ok(!result.ok && result.cause === 'bad_answer', JSON.stringify(result));

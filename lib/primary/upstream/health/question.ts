@@ -1,6 +1,6 @@
 // What a check asks a backend once it is connected, and what the answer means. A bare connect has no question.
 
-import { isIP } from 'node:net';
+import { isLiteral, isPath } from '../../../../config/unix.ts';
 import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
 import { sendProxyOf } from '../../../../config/plan.ts';
 import { checkStandsForConnect, type HealthCheckPlan, type TlsPlan } from '../../../../config/health-check.ts';
@@ -56,7 +56,15 @@ export function preambleFor(
   return version === 'none' || !checkStandsForConnect(service.healthCheck) ? null : ownHeader(version);
 }
 
+/** Behind a Unix socket. */
+export const LOCAL_NAME = 'localhost';
+
+function nameIn(host: string): string | null {
+  if (isPath(host)) return LOCAL_NAME;
+  return isLiteral(host) ? null : host;
+}
+
 function securedFor(tls: TlsPlan | null, { host }: BackendPlan): Secured | null {
   if (tls === null) return null;
-  return { serverName: tls.serverName ?? (isIP(host) === 0 ? host : null), address: host, verify: tls.verify };
+  return { serverName: tls.serverName ?? nameIn(host), address: isPath(host) ? LOCAL_NAME : host, verify: tls.verify };
 }
