@@ -110,7 +110,14 @@ forEachEngine(
       Object.keys(await served(t, app, 6)).sort((x, y) => x.localeCompare(y)),
       ['a', 'b', 'c'],
     );
+    const session = await connectTo(t, cache);
+    await session.send('PING\r\n');
+    assert.equal((await session.reads(7)).toString(), '+PONG\r\n');
     assert.equal((await bal.graceful()).code, 0, 'the saved file is valid');
+    await session.send('PING\r\n');
+    assert.equal((await session.reads(7)).toString(), '+PONG\r\n');
+    const { draining } = await bal.status();
+    assert.equal(draining?.workers, engine === 'native' ? 0 : 1, 'it was handed over, where engines can');
     assert.equal((await bal.cli('why', c)).code, 0);
 
     // Its server ends, and takes the file with it.

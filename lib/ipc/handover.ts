@@ -1,8 +1,7 @@
 // What workers that hand connections over have to be told by the primary: whose they are. Ids are those of an instance, and who
 // gives may belong to one that is gone, so services and endpoints go by their names from one instance to the next.
 
-import { isIP } from 'node:net';
-
+import { isLiteral } from '../../config/unix.ts';
 import type { ServiceAssignment } from './assignment.ts';
 import type { EndpointSnapshot } from './snapshot.ts';
 
@@ -37,7 +36,7 @@ function isEndpoint(value: unknown): boolean {
     isId(value['id']) &&
     isId(value['service']) &&
     isName(value['name']) &&
-    (value['ip'] === null || (typeof value['ip'] === 'string' && isIP(value['ip']) !== 0)) &&
+    (value['ip'] === null || (typeof value['ip'] === 'string' && isLiteral(value['ip']))) &&
     isId(value['port']) &&
     Number(value['port']) <= 65_535
   );
