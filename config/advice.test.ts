@@ -115,3 +115,23 @@ test('two services on localhost and on 127.0.0.1 most likely collide', () => {
     'f:4:3 services.y: 127.0.0.1:5 is most likely taken by service "x"; give each service a port of its own',
   ]);
 });
+
+test('limits of one source that those of all never let it reach, and those that the js engine counts apart', () => {
+  const warningsOf = (text: string) =>
+    parseConfig(`${text}\nbackends: [{host: 10.0.0.1, port: 9000}]\n`, '/config.yaml').warnings.map(
+      ({ line, path, message }) => `${line} ${path}: ${message}`,
+    );
+  assert.deepEqual(
+    warningsOf(
+      'engine: native\nruntime: {max_concurrent_connections: 10, max_connections_per_source: 10, max_connection_rate: 5, max_connection_rate_per_source: 4}',
+    ),
+    ['2 runtime.max_connections_per_source: has no effect: max_concurrent_connections is 10'],
+  );
+  assert.deepEqual(warningsOf('runtime: {max_connection_rate: 5, max_connection_rate_per_source: 5}'), [
+    '1 runtime.max_connection_rate_per_source: has no effect: max_connection_rate is 5',
+  ]);
+  assert.deepEqual(warningsOf('engine: js\nworkers: 4\nruntime: {max_connection_rate: 5}'), [
+    '3 runtime.max_connection_rate: each of the 4 workers of the js engine counts for itself, so up to 4 times as many may come',
+  ]);
+  assert.deepEqual(warningsOf('engine: js\nworkers: 1\nruntime: {max_connection_rate: 5}'), []);
+});

@@ -39,6 +39,8 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
       ...backlog(service, machine),
       ...accessWarnings(service),
       ...idleQueue(service),
+      ...idleLimits(service),
+      ...apartLimits(service, draft),
       ...uselessSlowStart(service),
       ...service.backends.flatMap((backend) => foreignSources(backend, machine)),
       ...likelyDuplicates(service),
@@ -70,6 +72,39 @@ function idleQueue({ runtime }: ServiceDraft): Problem[] {
       'has no effect: nobody waits with overload_policy reject',
       'add "overload_policy: queue", or remove it',
     );
+  });
+}
+
+/** Limits of one address that those of all never let it reach. */
+function idleLimits({ runtime, ownLimit }: ServiceDraft): Problem[] {
+  const most = ownLimit ?? runtime.max_concurrent_connections;
+  return (
+    [
+      ['max_connections_per_source', 'max_concurrent_connections', most],
+      ['max_connection_rate_per_source', 'max_connection_rate', runtime.max_connection_rate],
+    ] as const
+  ).flatMap(([key, other, limit]) => {
+    const its = runtime[key];
+    if (its.path === null || !its.sound || !limit.sound || limit.value === 0 || its.value < limit.value) return [];
+    const message = `has no effect: ${other} is ${limit.value}`;
+    return its.value === 0 ? [] : [problemAt(its.mark, its.path, message, 'lower it, or remove it')];
+  });
+}
+
+const COUNTED_TOGETHER = [
+  'max_connections_per_source',
+  'max_connection_rate_per_source',
+  'max_connection_rate',
+] as const;
+
+/** The js engine's workers share no memory. */
+function apartLimits({ runtime }: ServiceDraft, { engine, workers }: Draft): Problem[] {
+  if (engine.value !== 'js' || workers.value === 1) return [];
+  return COUNTED_TOGETHER.flatMap((key) => {
+    const { path, mark, value } = runtime[key];
+    if (path === null || value === 0) return [];
+    const message = `each of the ${workers.value} workers of the js engine counts for itself, so up to ${workers.value} times as many may come`;
+    return [problemAt(mark, path, message, 'use the native engine, or one worker')];
   });
 }
 

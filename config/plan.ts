@@ -35,6 +35,10 @@ export interface Runtime {
   readonly protectionWindowMs: number;
   readonly protectionStable: number;
   readonly maxConnections: number;
+  /** Connections that one address may have to the service, and of one and of all that may begin in a second; 0: any number. */
+  readonly maxPerSource: number;
+  readonly maxRatePerSource: number;
+  readonly maxRate: number;
   readonly idleMs: number;
   /** From when it was connected, give or take a tenth; 0: no matter how old. */
   readonly maxAgeMs: number;
@@ -53,6 +57,11 @@ export interface Runtime {
   readonly drainMs: number;
   /** After a reload; 0: no limit. */
   readonly reloadDrainMs: number;
+}
+
+/** Somebody has to count where the clients of such a service come from, or how fast. */
+export function countsSources(its: Pick<Runtime, 'maxPerSource' | 'maxRatePerSource' | 'maxRate'>): boolean {
+  return its.maxPerSource > 0 || its.maxRatePerSource > 0 || its.maxRate > 0;
 }
 
 export interface BackendPlan {

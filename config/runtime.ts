@@ -120,6 +120,27 @@ export const RuntimeSchema = Type.Object(
       'at the top level: limit of the whole instance; in a service: limit of that service',
       '최상위: 인스턴스 전체의 한도; 서비스 안: 그 서비스의 한도',
     ),
+    max_connections_per_source: tuned(
+      0,
+      1_000_000,
+      [0, 0, 0],
+      'connections that one address may have to a service at once; 0: any number',
+      '한 주소가 한 서비스에 동시에 맺을 수 있는 연결 수; 0이면 제한 없음',
+    ),
+    max_connection_rate_per_source: tuned(
+      0,
+      1_000_000,
+      [0, 0, 0],
+      'connections to a service that one address may begin in a second; 0: any number',
+      '한 주소가 한 서비스에 1초 동안 시작할 수 있는 연결 수; 0이면 제한 없음',
+    ),
+    max_connection_rate: tuned(
+      0,
+      1_000_000,
+      [0, 0, 0],
+      'connections to a service that may begin in a second, of all addresses; 0: any number',
+      '모든 주소를 합쳐 한 서비스에 1초 동안 시작할 수 있는 연결 수; 0이면 제한 없음',
+    ),
     connection_idle_timeout_ms: tuned(
       10,
       7 * 24 * HOUR,

@@ -31,7 +31,7 @@ function normalise(word: string): string {
     .toLowerCase();
 }
 
-/** `idle_timeout` → `connection_idle_timeout_ms`: the only candidate that has all the words typed, or begins them. */
+/** `idle_timeout` → `connection_idle_timeout_ms`: the only candidate that has all the words typed, or begins them; of several the one with fewest others. */
 function soleHolder(typed: string, candidates: readonly string[]): string | null {
   const words = typed.split('_');
   if (words.length < 2 || words.includes('')) return null;
@@ -39,7 +39,10 @@ function soleHolder(typed: string, candidates: readonly string[]): string | null
     const has = candidate.split('_');
     return words.every((word) => has.some((whole) => whole.startsWith(word)));
   });
-  return holders.length === 1 ? (holders[0] ?? null) : null;
+  const lengthOf = (candidate: string): number => candidate.split('_').length;
+  const least = Math.min(...holders.map(lengthOf));
+  const [first = null, ...more] = holders.filter((candidate) => lengthOf(candidate) === least);
+  return more.length === 0 ? first : null;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */

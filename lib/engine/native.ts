@@ -5,8 +5,8 @@ import { loadAddon } from './addon.ts';
 import type { Addon, NativeEngine } from './addon.ts';
 import type { Channels } from './channel.ts';
 import { channelsOf } from './channel.ts';
+import { boardOf } from './board.ts';
 import type { Board } from './scoreboard.ts';
-import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import { CONNECT_FAILURES, ENDS, FIRST_BYTES_AT_MOST, INSPECTIONS, REFUSE } from './engine.ts';
 import { HANDOVER_REFUSALS } from './handover.ts';
 import type { HandoverRefusal } from './handover.ts';
@@ -23,7 +23,7 @@ export type NativeLoad =
        */
       readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
       /** What lies behind the rows; afterwards. Throws likewise. */
-      readonly openBoard: (fd: number, row: number) => Board;
+      readonly openBoard: (fd: number, row: number, counts?: boolean) => Board;
       /** Ways to other workers, for connections that are handed over. */
       readonly channels: Channels;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
@@ -40,19 +40,9 @@ export function loadNativeEngine(): NativeLoad {
     ok: true,
     create: (policy) => over(addon, policy),
     shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
-    openBoard: (fd, row) => boardOf(addon, fd, row),
+    openBoard: (fd, row, counts = false) => boardOf(addon, fd, row, counts),
     channels: channelsOf(addon),
     ringError: () => addon.ringError() || null,
-  };
-}
-
-function boardOf(addon: Addon, fd: number, row: number): Board {
-  const { at, bytes } = partOf(row);
-  return {
-    row,
-    all: new Int32Array(addon.mapShared(fd, SHARED_AT, SHARED_BYTES)),
-    own: new Int32Array(addon.mapShared(fd, at, bytes)),
-    call: (other) => addon.callWorker(other),
   };
 }
 

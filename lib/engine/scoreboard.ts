@@ -4,6 +4,8 @@
 // One row of ROW_BYTES for each worker, which begins with how many clients it has and whether it accepts, 32 bits each.
 // The first row is nobody's: its first 32 bits say below which number all rows in use are.
 
+import type { SourcesMemory } from './sources.ts';
+
 /** Also of workers that finish what they have after a reload; who gets none takes clients as they come. */
 export const ROWS = 512;
 export const ROW_BYTES = 64;
@@ -38,6 +40,8 @@ export interface Board {
   readonly row: number;
   readonly all: Int32Array;
   readonly own: Int32Array;
+  /** Where clients are counted by source, see sources.ts; null: this worker is not to. */
+  readonly sources?: () => SourcesMemory | null;
   /** Whoever has that row has its policy's `called` called, soon. */
   readonly call: (row: number) => void;
 }

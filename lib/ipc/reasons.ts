@@ -13,6 +13,9 @@ export const REASONS = [
   'connect_failed', // every backend that was tried refused or timed out
   'no_backend', // there was nothing to try
   'access_denied', // the client's address may not come, by access
+  'too_many_from_source', // max_connections_per_source reached by the client's address
+  'too_fast_from_source', // max_connection_rate_per_source
+  'too_fast', // max_connection_rate, by all clients of the service
   'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
@@ -24,7 +27,13 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /** Whom bal turned away by its rules and limits, before a backend was looked for: nobody's failure. */
-export const TURNED_AWAY = ['access_denied', 'overload'] as const satisfies readonly Reason[];
+export const TURNED_AWAY = [
+  'access_denied',
+  'too_many_from_source',
+  'too_fast_from_source',
+  'too_fast',
+  'overload',
+] as const satisfies readonly Reason[];
 
 /** How a connection to a backend ends once it is made; for every other reason the client never got that far. */
 export const BACKEND_REASONS = [
@@ -46,8 +55,7 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'idle',
   'connect_failed',
   'no_backend',
-  'access_denied',
-  'overload',
+  ...TURNED_AWAY,
   'drain',
   'stopped',
   'operator',
@@ -60,8 +68,7 @@ export type Cause = Extract<
   Reason,
   | 'connect_failed'
   | 'no_backend'
-  | 'access_denied'
-  | 'overload'
+  | (typeof TURNED_AWAY)[number]
   | 'drain'
   | 'stopped'
   | 'operator'

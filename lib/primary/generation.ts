@@ -1,6 +1,6 @@
 // What a plan asks of its workers, and what they are told before they begin.
 
-import type { Plan } from '../../config/plan.ts';
+import { countsSources, type Plan } from '../../config/plan.ts';
 import type { DrainLimits } from '../drain.ts';
 import type { Binding, BoundListener } from './listen/listening.ts';
 import type { Registry } from './registry.ts';
@@ -21,6 +21,7 @@ export function generationsOf(parts: GenerationParts): (number: number, plan: Pl
     number,
     workers: plan.workers,
     engine: plan.engine,
+    counts: plan.services.some(({ runtime }) => countsSources(runtime)),
     listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
     ...longestDrain(plan),
     introduce(worker) {

@@ -80,7 +80,6 @@ export function createModelWorker(id: number, send: Send) {
   const statistics = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
   let clients = 0;
   let draining = false;
-
   const waiting = createWaiting(ASSIGNMENT.services, null);
   const admission = createAdmission(ASSIGNMENT, waiting, settled, send);
   const policy = createPolicy({
@@ -91,6 +90,7 @@ export function createModelWorker(id: number, send: Send) {
     count: createCount(),
     loads: createLoads(null),
     access: { allows: () => true },
+    sourceLimits: { enter: () => null, leave: () => undefined },
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     reporter: {

@@ -21,15 +21,16 @@ export type EngineLoad =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * `choice`: `auto`, `native` or `js`. `row`: this worker's on the scoreboard, 0 none. The note says why `auto` did not take native,
+ * `choice`: `auto`, `native` or `js`. `row`: this worker's on the scoreboard, 0 none; `counts`: it has room there
+ * for what sources.ts counts. The note says why `auto` did not take native,
  * or what native lacks.
  */
-export async function loadEngine(choice: string, row: number): Promise<EngineLoad> {
+export async function loadEngine(choice: string, row: number, counts: boolean): Promise<EngineLoad> {
   if (choice === 'js') return jsEngine(null);
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
   if (native.ok) {
-    const { board, lack } = takeRow(native, row);
+    const { board, lack } = takeRow(native, row, counts);
     const lacks = [lack, withoutRing(native.ringError())].filter((text) => text !== null);
     const note = lacks.length > 0 ? lacks.join('; ') : null;
     return { ok: true, name: 'native', create: native.create, board, channels: channelsOf(native), note };
@@ -48,12 +49,13 @@ function channelsOf({ channels }: Extract<NativeLoad, { ok: true }>): Channels |
 function takeRow(
   native: Extract<NativeLoad, { ok: true }>,
   row: number,
+  counts: boolean,
 ): { readonly board: Board | null; readonly lack: string | null } {
   const less = 'clients may be dealt out unevenly to the workers: ';
   if (row === 0) return { board: null, lack: `${less}there is no memory in /dev/shm for them to share` };
   try {
     native.shareScoreboard(SCOREBOARD_FD, row, ROWS);
-    return { board: native.openBoard(SCOREBOARD_FD, row), lack: null };
+    return { board: native.openBoard(SCOREBOARD_FD, row, counts), lack: null };
   } catch (error) {
     return { board: null, lack: `${less}${error instanceof Error ? error.message : String(error)}` };
   }

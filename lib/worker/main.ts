@@ -15,7 +15,8 @@ import { createWorker } from './worker.ts';
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const records = createRecords(openRecordPipe(), (count) => trySend({ kind: 'records_dropped', count }));
-const engine = await loadEngine(process.env['BAL_ENGINE'] ?? 'auto', Number(process.env['BAL_SEAT'] ?? 0));
+const { BAL_ENGINE: choice = 'auto', BAL_SEAT: row = '0', BAL_COUNTS: counts = '0' } = process.env;
+const engine = await loadEngine(choice, Number(row), counts === '1');
 if (!engine.ok) {
   process.stderr.write(`bal worker: ${engine.reason}\n`);
   process.exit(1);

@@ -5,6 +5,7 @@ import type { Policy } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Access } from './admission/access.ts';
 import type { Admission } from './admission/admission.ts';
+import type { SourceLimits } from './admission/source-limits.ts';
 import type { QueueParts } from './admission/queue.ts';
 import type { Endpoints } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
@@ -35,6 +36,7 @@ export interface PolicyParts {
   readonly count: Count;
   readonly loads: Loads;
   readonly access: Access;
+  readonly sourceLimits: Pick<SourceLimits, 'enter' | 'leave'>;
   readonly admission: Admission;
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;

@@ -38,6 +38,7 @@ function scene(service = assignedService(0)) {
     count: createCount(),
     loads: createLoads(null),
     access: { allows: (connection) => !deniedTo.has(connection) },
+    sourceLimits: { enter: () => null, leave: () => undefined },
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
     reporter: {

@@ -24,7 +24,7 @@ const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { routing, connections, endpoints, loads, access, admission, reporter, count } = parts;
+  const { routing, connections, endpoints, loads, access, sourceLimits, admission, reporter, count } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const evidence = createEvidence();
@@ -118,6 +118,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       connections.connectedAt[connection] = 0;
       count.accepted(service);
       if (!access.allows(connection, service)) return refuse(connection, 'access_denied');
+      const excess = sourceLimits.enter(connection, service, now);
+      if (excess !== null) return refuse(connection, excess);
       const answer = admission.admit(connection, service, now);
       if (answer === 'yes') return begin(connection, service, now);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');
@@ -170,6 +172,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       if (connections.tried[connection] !== undefined) connections.tried[connection] = undefined;
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       preambles.forget(connection);
+      sourceLimits.leave(connection);
       admission.release(connection, service);
     },
 

@@ -14,6 +14,7 @@ import type { Snapshot } from '../ipc/snapshot.ts';
 import { unreachable } from '../unreachable.ts';
 import { createAccess } from './admission/access.ts';
 import { createAdmission } from './admission/admission.ts';
+import { createSourceLimits } from './admission/source-limits.ts';
 import { createWaiting } from './admission/waiting.ts';
 import { watchAges } from './ages.ts';
 import { giveMemoryBack } from './at-rest.ts';
@@ -60,6 +61,8 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   const admission = createAdmission(assignment, waiting, (connection, admitted) => {
     settled(connection, policy.decide(connection, admitted));
   });
+  const ipOf = (connection: number): Uint8Array | null => engine.clientIp(connection);
+  const sourceLimits = createSourceLimits(services, () => board?.sources?.() ?? null, ipOf);
   const policy = createPolicy({
     logConnections,
     routing,
@@ -67,7 +70,8 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     connections,
     count,
     loads,
-    access: createAccess(services, (connection) => engine.clientIp(connection)),
+    access: createAccess(services, ipOf),
+    sourceLimits,
     admission,
     queue: { board, waiting, settled },
     reporter,
@@ -98,7 +102,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
           channels,
           engine,
           endpoints,
-          parcels: createParcels({ connections, endpoints, loads, count, admission }),
+          parcels: createParcels({ connections, endpoints, loads, count, admission, sourceLimits }),
           learn,
           empty: () => draining.idle(),
         });
@@ -114,7 +118,12 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   /** Absolute counts by what was short. */
   function shortOf(): Exhaustion {
     const refused = admission.beyondDescriptors;
-    return { ...engine.exhaustion(), ...(refused > 0 && { descriptors: refused }) };
+    const { uncounted } = sourceLimits;
+    return {
+      ...engine.exhaustion(),
+      ...(refused > 0 && { descriptors: refused }),
+      ...(uncounted > 0 && { sources: uncounted }),
+    };
   }
 
   function use(snapshot: Snapshot): void {

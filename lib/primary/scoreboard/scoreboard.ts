@@ -8,12 +8,15 @@ import { join } from 'node:path';
 
 import { partOf, ROW_BYTES, ROWS, SHARED_BYTES } from '../../engine/scoreboard.ts';
 import { createSharedLoads } from './shared-loads.ts';
+import { createSharedSources } from './shared-sources.ts';
 
 export interface Scoreboard {
   /** To be inherited by the workers. Null: it could not be made, and they do without. */
   readonly fd: number | null;
   /** A row for a worker that is about to be forked; 0: there is none. */
   readonly take: () => number;
+  /** Gives the worker that has this row room to count sources together with the others; false: there is none. */
+  readonly roomToCount: (row: number) => boolean;
   /** That worker is gone. 0 is nobody's and ignored. */
   readonly free: (row: number) => void;
 }
@@ -24,6 +27,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   const taken = new Set<number>();
   let end = ROWS * ROW_BYTES + SHARED_BYTES;
   const loads = createSharedLoads(fd);
+  const sources = createSharedSources(fd, write);
 
   /** Returns whether all of it is there. */
   function write(bytes: Uint8Array, at: number): boolean {
@@ -54,6 +58,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
 
   return {
     fd,
+    roomToCount: (row) => taken.has(row) && sources.join(row),
     take() {
       if (fd === null) return 0;
       // The lowest, so that few are looked at.
@@ -69,6 +74,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
       if (!taken.delete(row)) return;
       write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
       loads.leave(row);
+      sources.leave(row);
       logEnd();
     },
   };

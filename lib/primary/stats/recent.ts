@@ -5,7 +5,7 @@
 
 import type { RecentStatus } from '../../control/protocol.ts';
 import { FAILURES } from '../../control/recent.ts';
-import { REASONS } from '../../ipc/reasons.ts';
+import { REASONS, TURNED_AWAY } from '../../ipc/reasons.ts';
 import type { OutcomeKind } from './outcomes.ts';
 
 export const WINDOW_MS = 60_000;
@@ -22,7 +22,11 @@ const FAILED: ReadonlySet<string> = new Set<OutcomeKind>(FAILURES);
 /** Checks and cool-downs see these connects of a backend, too, and see when they go well again: the verdict on it is theirs. */
 const SEEN_BY_CHECKS: ReadonlySet<string> = new Set<OutcomeKind>(['refused', 'timeout', 'other']);
 /** Say more about what is counted already, or were not to come: many of those would hide that the others fare badly. */
-const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>(['reset_early', 'local_clients', 'access_denied']);
+const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>([
+  'reset_early',
+  'local_clients',
+  ...TURNED_AWAY.filter((reason) => reason !== 'overload'),
+]);
 const SHOWN = new Set<string>([...REASONS, ...FAILED]);
 
 interface Sums {

@@ -12,6 +12,23 @@ const KINDS = {
     why_likely: "their addresses may not come, by the service's access lists",
     do_this_now: 'nothing, if that is meant; else correct "access" and run bal graceful; records name the addresses',
   },
+  too_many_from_source: {
+    event: 'client.too_many_from_source',
+    why_likely: 'one address, or a few, has as many connections as max_connections_per_source allows',
+    do_this_now:
+      'find out who that is (records name the addresses); raise the limit if it is a proxy or NAT of many clients',
+  },
+  too_fast_from_source: {
+    event: 'client.too_fast_from_source',
+    why_likely: 'one address, or a few, connects more often than max_connection_rate_per_source allows',
+    do_this_now:
+      'find out who that is (records name the addresses); raise the limit if it is a proxy or NAT of many clients',
+  },
+  too_fast: {
+    event: 'client.too_fast',
+    why_likely: 'more clients connect in a second than max_connection_rate allows',
+    do_this_now: 'raise the limit if the backends can take more, or find out who connects so often',
+  },
   overload: {
     event: 'client.overload',
     why_likely:

@@ -38,12 +38,14 @@ export interface Forked {
   readonly over: () => void;
 }
 
-export function fork(environment: Readonly<Record<string, string>>): Forked {
-  const { take, free } = configureCluster();
+/** `counts`: it will count the sources of its clients. */
+export function fork(environment: Readonly<Record<string, string>>, counts: boolean): Forked {
+  const { take, free, roomToCount } = configureCluster();
   const row = take();
   const over = (): void => free(row);
+  const seat = { BAL_SEAT: String(row), BAL_COUNTS: counts && roomToCount(row) ? '1' : '0' };
   try {
-    return { child: cluster.fork({ ...environment, BAL_SEAT: String(row) }), over };
+    return { child: cluster.fork({ ...environment, ...seat }), over };
   } catch (error) {
     return { child: error instanceof Error ? error : new Error(String(error)), over };
   }

@@ -25,6 +25,8 @@ export interface WorkerListener {
 /** What a generation asks of its workers; of the limits the longest of its services. */
 export interface WorkerSetup extends DrainLimits {
   readonly engine: EngineChoice;
+  /** They count the sources of their clients. */
+  readonly counts?: boolean;
   /** Null: it waits for listen(). */
   readonly listeners: readonly WorkerListener[] | null;
   /** Sends it its assignment and its first snapshot. */
@@ -80,7 +82,7 @@ export function forkWorker(
   setup: WorkerSetup,
   onMessage: (worker: WorkerProcess, message: WorkerMessage) => void,
 ): WorkerProcess {
-  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: setup.engine });
+  const { child: forked, over } = fork({ BAL_WORKER: String(id), BAL_ENGINE: setup.engine }, setup.counts ?? false);
   const child = forked instanceof Error ? null : forked;
   const pipe = child?.process.stdio?.[RECORDS_FD];
   const records =
@@ -93,9 +95,7 @@ export function forkWorker(
   /** What it did for which it was killed. */
   let misconduct: string | null = null;
   const listening = new Set<number>();
-
   let { listeners } = setup;
-
   const up = deferred<ReadyResult>();
   const ready = deferred<ReadyResult>();
   const exited = deferred<Exit>();

@@ -4,6 +4,7 @@
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
 import type { Admission } from '../admission/admission.ts';
+import type { SourceLimits } from '../admission/source-limits.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import type { Loads } from '../balance/loads.ts';
 import type { Connections } from '../connections.ts';
@@ -14,6 +15,8 @@ import type { Parcel } from './words.ts';
 export interface Packed {
   readonly parcel: Parcel;
   readonly held: number;
+  /** Where its source is counted, see SourceLimits.detach(). */
+  readonly source: number;
 }
 
 export interface Parcels {
@@ -39,11 +42,19 @@ export interface ParcelsParts {
   readonly loads: Loads;
   readonly count: Count;
   readonly admission: Pick<Admission, 'detach' | 'attach' | 'left' | 'arrived' | 'settled'>;
+  readonly sourceLimits: Pick<SourceLimits, 'detach' | 'attach' | 'left' | 'arrived'>;
 }
 
 const NONE = -1;
 
-export function createParcels({ connections, endpoints, loads, count, admission }: ParcelsParts): Parcels {
+export function createParcels({
+  connections,
+  endpoints,
+  loads,
+  count,
+  admission,
+  sourceLimits,
+}: ParcelsParts): Parcels {
   function put(connection: number, parcel: Parcel): void {
     connections.reserve(connection);
     connections.service[connection] = parcel.service;
@@ -89,14 +100,16 @@ export function createParcels({ connections, endpoints, loads, count, admission 
       if (parcel.uniqueId !== null) connections.uniqueId[connection] = undefined;
       connections.endpoint[connection] = NONE;
       connections.tried[connection] = undefined;
-      return { parcel, held: admission.detach(connection) };
+      return { parcel, held: admission.detach(connection), source: sourceLimits.detach(connection) };
     },
-    unpack({ parcel, held }, connection) {
+    unpack({ parcel, held, source }, connection) {
       put(connection, parcel);
       admission.attach(connection, held);
+      sourceLimits.attach(connection, source);
     },
     gone(packed) {
-      for (const { parcel } of packed) {
+      for (const { parcel, source } of packed) {
+        sourceLimits.left(source);
         loads.release(parcel.endpoint);
         count.moved(parcel.service, parcel.endpoint, -1);
       }
@@ -108,6 +121,7 @@ export function createParcels({ connections, endpoints, loads, count, admission 
       loads.take(parcel.endpoint, 0);
       count.moved(parcel.service, parcel.endpoint, 1);
       admission.arrived(connection, parcel.service);
+      sourceLimits.arrived(connection, parcel.service);
     },
     settled: () => admission.settled(),
   };

@@ -1,0 +1,147 @@
+// The clients of each source: found, entered, counted and let go of in memory that all workers may share
+// (lib/engine/sources.ts). A worker that dies leaves what it had counted in its part, and the primary takes it back
+// (lib/primary/scoreboard/shared-sources.ts); so one more is first counted among all, and taken back the other way round.
+
+import {
+  BUCKETS,
+  COUNT_MASK,
+  LOCK_AT,
+  LOCKED,
+  RATE,
+  RATE_WORDS,
+  RATES_AT,
+  SERVICE,
+  SLOT_WORDS,
+  SLOTS_AT,
+  SLOTS_EACH,
+  STATE,
+  USE_SHIFT,
+  USES,
+  type SourcesMemory,
+} from '../../engine/sources.ts';
+import { isRateOver, takeRate } from './rate.ts';
+
+export interface Limits {
+  /** 0: any number. */
+  readonly connections: number;
+  /** In a second; 0: any number. */
+  readonly rate: number;
+}
+
+/** Which limit, or −1: there is no room to count it. */
+export const TOO_MANY = -2;
+export const TOO_FAST = -3;
+export const NO_ROOM = -1;
+
+export interface Sources {
+  /** One more client of the source; the slot to be left, or what kept it out. `now`: ms of a clock that all share. */
+  enter(ip: Uint8Array, service: number, limits: Limits, now: number): number;
+  leave(slot: number): void;
+  /** One more of the service, whoever it is. */
+  isWithinRate(service: number, most: number, now: number): boolean;
+}
+
+/** Whoever enters a source waits so often for another one that does; if that one has died, two slots may be one source's. */
+const TRIES = 10_000;
+
+export function createSources({ row, all, own }: SourcesMemory): Sources {
+  /** What is looked for: the service from 1 on, and the address. */
+  const key = new Int32Array(5);
+
+  const wordOf = (slot: number, word: number): number => SLOTS_AT + slot * SLOT_WORDS + word;
+
+  /** Two buckets, of which the second is the first one only by chance. */
+  function bucketsOf(): readonly [number, number] {
+    let hash = 0x9e3779b9;
+    for (let i = 0; i < key.length; i++) {
+      hash = Math.imul(hash ^ (key[i] ?? 0), 0x85ebca6b);
+      hash ^= hash >>> 13;
+    }
+    hash = Math.imul(hash, 0xc2b2ae35);
+    return [(hash >>> 17) % BUCKETS, (hash & 0xffff) % BUCKETS];
+  }
+
+  function isAt(slot: number): boolean {
+    // From the end of the address, where they differ.
+    for (let i = 4; i >= 0; i--) if (Atomics.load(all, wordOf(slot, SERVICE + i)) !== key[i]) return false;
+    return true;
+  }
+
+  /** The slot of what is looked for, or −1. */
+  function find(one: number, other: number): number {
+    for (let i = 0; i < 2 * SLOTS_EACH; i++) {
+      const slot = (i < SLOTS_EACH ? one : other) * SLOTS_EACH + (i % SLOTS_EACH);
+      if (isAt(slot)) return slot;
+    }
+    return -1;
+  }
+
+  /** A slot that is nobody's, or of one who has not been there lately; locked. */
+  function free(one: number, other: number, now: number): number {
+    for (let i = 0; i < 2 * SLOTS_EACH; i++) {
+      const slot = (i % 2 === 0 ? one : other) * SLOTS_EACH + (i >> 1);
+      const state = Atomics.load(all, wordOf(slot, STATE));
+      if ((state & (COUNT_MASK | LOCKED)) !== 0 || !isRateOver(all, wordOf(slot, RATE), now)) continue;
+      const use = ((state >>> USE_SHIFT) + 1) % USES;
+      const locked = LOCKED | (use << USE_SHIFT);
+      if (Atomics.compareExchange(all, wordOf(slot, STATE), state, locked) === state) return slot;
+    }
+    return -1;
+  }
+
+  /** Nobody else enters this source meanwhile; the slot has no client yet. */
+  function establish(one: number, other: number, now: number): number {
+    for (let i = 0; i < TRIES && Atomics.compareExchange(all, LOCK_AT, 0, row || 1) !== 0; i++);
+    const known = find(one, other);
+    const slot = known === -1 ? free(one, other, now) : known;
+    if (known === -1 && slot !== -1) {
+      for (let i = 0; i < RATE_WORDS; i++) Atomics.store(all, wordOf(slot, RATE + i), 0);
+      for (let i = 0; i < key.length; i++) Atomics.store(all, wordOf(slot, SERVICE + i), key[i] ?? 0);
+      Atomics.and(all, wordOf(slot, STATE), ~LOCKED);
+    }
+    Atomics.compareExchange(all, LOCK_AT, row || 1, 0);
+    return slot;
+  }
+
+  /** One more; −1: the slot has become another one's. */
+  function count(slot: number, limits: Limits, now: number): number {
+    let hasRate = limits.rate === 0;
+    for (;;) {
+      const state = Atomics.load(all, wordOf(slot, STATE));
+      // After the state was read: whoever takes the slot changes that.
+      if ((state & LOCKED) !== 0 || !isAt(slot)) return -1;
+      const clients = state & COUNT_MASK;
+      if (clients === COUNT_MASK || (limits.connections > 0 && clients >= limits.connections)) return TOO_MANY;
+      hasRate ||= takeRate(all, wordOf(slot, RATE), limits.rate, now);
+      if (!hasRate) return TOO_FAST;
+      if (Atomics.compareExchange(all, wordOf(slot, STATE), state, state + 1) !== state) continue;
+      Atomics.add(own, slot, 1);
+      return slot;
+    }
+  }
+
+  return {
+    enter(ip, service, limits, now) {
+      key[0] = service + 1;
+      for (let i = 0; i < 4; i++) key[i + 1] = wordAt(ip, 4 * i);
+      const [one, other] = bucketsOf();
+      for (let i = 0; i < TRIES; i++) {
+        const known = find(one, other);
+        const slot = known === -1 ? establish(one, other, now) : known;
+        if (slot === -1) return NO_ROOM;
+        const counted = count(slot, limits, now);
+        if (counted !== -1) return counted;
+      }
+      return NO_ROOM;
+    },
+    leave(slot) {
+      Atomics.sub(own, slot, 1);
+      Atomics.sub(all, wordOf(slot, STATE), 1);
+    },
+    isWithinRate: (service, most, now) => takeRate(all, RATES_AT + RATE_WORDS * service, most, now),
+  };
+}
+
+function wordAt(ip: Uint8Array, at: number): number {
+  return ((ip[at] ?? 0) << 24) | ((ip[at + 1] ?? 0) << 16) | ((ip[at + 2] ?? 0) << 8) | (ip[at + 3] ?? 0);
+}
