@@ -81,12 +81,12 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     }
   }
 
-  function begin(connection: number, id: number, now: number): number {
+  function begin(connection: number, id: number, now: number, hasWaited: boolean): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
     const picked = queue.isWaitedFor(id) ? FULL : pick(connection, service, null, now);
     if (picked !== FULL) return began(connection, picked, now);
-    if (queue.join(connection, id, connections.acceptedAt[connection] ?? now)) return WAIT;
+    if (queue.join(connection, id, connections.acceptedAt[connection] ?? now, hasWaited)) return WAIT;
     // Whoever may not wait is not refused for somebody who does not come for the room that there is.
     return began(connection, pick(connection, service, null, now), now);
   }
@@ -121,13 +121,13 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       const excess = sourceLimits.enter(connection, service, now);
       if (excess !== null) return refuse(connection, excess);
       const answer = admission.admit(connection, service, now);
-      if (answer === 'yes') return begin(connection, service, now);
+      if (answer === 'yes') return begin(connection, service, now, false);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');
     },
 
     decide(connection, admitted) {
       const service = connections.service[connection] ?? NONE;
-      return admitted ? begin(connection, service, performance.now()) : refuse(connection, 'overload');
+      return admitted ? begin(connection, service, performance.now(), true) : refuse(connection, 'overload');
     },
 
     failed(connection, code: ConnectFailureCode) {

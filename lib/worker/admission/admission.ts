@@ -9,6 +9,7 @@ import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
 import type { Moving } from './moving.ts';
 import { createMoving, INSIDE, INSTANCE, OWN, SHARED } from './moving.ts';
+import { createPatience } from './patience.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
 import {
   admit,
@@ -73,8 +74,10 @@ export function createAdmission(
   let beyondDescriptors = 0;
   /** The service of each connection that waits. */
   const services = new Map<number, number>();
-  /** Until when each of those waits that are not refused because there is no permit. */
-  const patient = new Map<number, number>();
+  const patient = createPatience((connection) => {
+    leaveLines(connection);
+    refuse(connection);
+  });
   let rests = false;
 
   function enter(id: number, connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
@@ -87,7 +90,7 @@ export function createAdmission(
     const answer = admit(pool.permits, now, patience > 0);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
     else if (answer === 'wait') pool.waiting.push(connection);
-    if (enters && answer === 'wait') patient.set(connection, now + patience);
+    if (enters && answer === 'wait') patient.begin(connection, now + patience);
     else if (enters) waiting.leave(service);
     return answer;
   }
@@ -96,18 +99,17 @@ export function createAdmission(
   function forget(connection: number): void {
     const service = services.get(connection);
     services.delete(connection);
-    if (patient.delete(connection) && service !== undefined) waiting.leave(service);
+    if (patient.end(connection) && service !== undefined) waiting.leave(service);
   }
 
-  /** It has gone, or has waited long enough. */
-  function giveUp(connection: number): void {
+  /** It leaves the lines that it is in. */
+  function leaveLines(connection: number): void {
     for (const pool of pools) {
       const place = pool?.waiting.indexOf(connection) ?? -1;
       if (pool === undefined || place === -1) continue;
       pool.waiting.splice(place, 1);
       gaveUp(pool.permits, patient.has(connection));
     }
-    forget(connection);
   }
 
   function giveBack(connection: number, service: number): void {
@@ -171,13 +173,6 @@ export function createAdmission(
   const timer = setInterval(() => {
     const now = performance.now();
     pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.permits, now)));
-    for (const [connection, until] of patient) {
-      if (until > now) continue;
-      const service = services.get(connection) ?? 0;
-      giveUp(connection);
-      giveBack(connection, service);
-      settled(connection, false);
-    }
     if (rests && services.size === 0) clearInterval(timer);
   }, EXPIRE_MS);
   timer.unref();
@@ -205,7 +200,10 @@ export function createAdmission(
     },
     release(connection, service) {
       // Nobody waits, as a rule: the check saves a look-up for every connection.
-      if (services.size > 0 && services.has(connection)) giveUp(connection);
+      if (services.size > 0 && services.has(connection)) {
+        leaveLines(connection);
+        forget(connection);
+      }
       giveBack(connection, service);
       if (((held[connection] ?? 0) & INSIDE) !== 0) inside--;
       held[connection] = 0;
@@ -226,6 +224,7 @@ export function createAdmission(
     },
     close() {
       clearInterval(timer);
+      patient.close();
     },
     get beyondDescriptors() {
       return beyondDescriptors;

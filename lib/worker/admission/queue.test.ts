@@ -79,7 +79,7 @@ test('whoever came first is served first, whichever worker has it and whichever 
     [a, 2],
     [b, 3],
   ] as const) {
-    assert.ok(queue.join(connection, WEB, 0));
+    assert.ok(queue.join(connection, WEB, 0, false));
   }
   await settle();
   assert.ok(a.queue.isWaitedFor(WEB));
@@ -96,8 +96,8 @@ test('whoever came first is served first, whichever worker has it and whichever 
 test('a worker that does not come for its client is passed over until it does', async (t) => {
   const { worker, served, free, pass } = scene(t);
   const [a, b] = [worker(1, false), worker(2)];
-  a.queue.join(1, WEB, 0);
-  b.queue.join(1, WEB, 0);
+  a.queue.join(1, WEB, 0, false);
+  b.queue.join(1, WEB, 0, false);
   await settle();
   pass(500);
   assert.deepEqual(served, [], 'there is no room: nobody is passed over');
@@ -114,8 +114,8 @@ test('a worker that does not come for its client is passed over until it does', 
 test('a worker that does not come is passed over for all of its clients, for a while, and holds nobody up', async (t) => {
   const { worker, served, free, pass } = scene(t);
   const [a, b] = [worker(1, false), worker(2)];
-  for (const connection of [1, 2, 3]) a.queue.join(connection, WEB, 0);
-  b.queue.join(1, WEB, 0);
+  for (const connection of [1, 2, 3]) a.queue.join(connection, WEB, 0, false);
+  b.queue.join(1, WEB, 0, false);
   await settle();
   a.queue.close();
   await free(b.queue, 1);
@@ -125,12 +125,12 @@ test('a worker that does not come is passed over for all of its clients, for a w
   assert.equal(b.queue.isWaitedFor(WEB), false, 'who comes now takes the room that there is');
   // The first one of its clients goes: the next one is not waited for either.
   a.queue.leave(1, WEB);
-  b.queue.join(2, WEB, 0);
+  b.queue.join(2, WEB, 0, false);
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1', '2:2']);
   pass(1000);
   assert.equal(b.queue.isWaitedFor(WEB), true);
-  b.queue.join(3, WEB, 1000);
+  b.queue.join(3, WEB, 1000, false);
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1', '2:2'], 'it has another chance');
   await free(a.queue, 0);
@@ -140,9 +140,9 @@ test('a worker that does not come is passed over for all of its clients, for a w
 test('who has waited long enough is let go, and who has gone by itself is forgotten', async (t) => {
   const { worker, served, free, pass, all } = scene(t, { queueTimeoutMs: 200 });
   const { queue, waiting } = worker(1);
-  queue.join(1, WEB, 0);
-  queue.join(2, WEB, 0);
-  queue.join(3, WEB, 100);
+  queue.join(1, WEB, 0, false);
+  queue.join(2, WEB, 0, false);
+  queue.join(3, WEB, 100, false);
   queue.leave(2, WEB);
   queue.leave(7, WEB);
   await settle();
@@ -158,10 +158,24 @@ test('who has waited long enough is let go, and who has gone by itself is forgot
 test('no more may wait than queue_max says, over all workers', (t) => {
   const { worker } = scene(t, { queueMax: 2 });
   const [a, b] = [worker(1), worker(2)];
-  assert.deepEqual([a.queue.join(1, WEB, 0), b.queue.join(1, WEB, 0), b.queue.join(2, WEB, 0)], [true, true, false]);
+  assert.deepEqual(
+    [a.queue.join(1, WEB, 0, false), b.queue.join(1, WEB, 0, false), b.queue.join(2, WEB, 0, false)],
+    [true, true, false],
+  );
   a.queue.leave(1, WEB);
-  assert.ok(b.queue.join(2, WEB, 0));
-  assert.equal(a.queue.join(1, WEB + 1, 0), false, 'a service without a queue');
+  assert.ok(b.queue.join(2, WEB, 0, false));
+  assert.equal(a.queue.join(1, WEB + 1, 0, false), false, 'a service without a queue');
+});
+
+test('who has waited for a permit is not counted again, and has the place that it had', (t) => {
+  const { worker } = scene(t, { queueMax: 1 });
+  const { queue, waiting } = worker(1);
+  assert.ok(waiting.enter(WEB));
+  waiting.leave(WEB);
+  assert.ok(queue.join(1, WEB, 0, false), 'another one took it meanwhile');
+  assert.ok(queue.join(2, WEB, 0, true));
+  assert.equal(queue.join(3, WEB, 0, false), false);
+  assert.deepEqual(waiting.counts(), [{ service: WEB, total: 2, now: 2 }]);
 });
 
 test('the numbers begin again where they end', async (t) => {
@@ -169,15 +183,15 @@ test('the numbers begin again where they end', async (t) => {
   all[TICKETS_AT + WEB] = 0x7fff_fffe;
   const [a, b] = [worker(1), worker(2)];
   for (let connection = 1; connection <= 3; connection++) {
-    a.queue.join(connection, WEB, 0);
-    b.queue.join(connection, WEB, 0);
+    a.queue.join(connection, WEB, 0, false);
+    b.queue.join(connection, WEB, 0, false);
   }
   await free(b.queue, 6);
   assert.deepEqual(served, ['1:1', '2:1', '1:2', '2:2', '1:3', '2:3']);
   all[TICKETS_AT + WEB] = -2;
   for (let connection = 1; connection <= 2; connection++) {
-    b.queue.join(connection, WEB, 0);
-    a.queue.join(connection, WEB, 0);
+    b.queue.join(connection, WEB, 0, false);
+    a.queue.join(connection, WEB, 0, false);
   }
   await free(a.queue, 4);
   assert.deepEqual(served.slice(6), ['2:1', '1:1', '2:2', '1:2']);
@@ -186,8 +200,8 @@ test('the numbers begin again where they end', async (t) => {
 test('without shared memory each worker has a line of its own', async (t) => {
   const { worker, served, free, pass } = scene(t, { shared: false });
   const [a, b] = [worker(1), worker(2)];
-  a.queue.join(1, WEB, 0);
-  b.queue.join(1, WEB, 0);
+  a.queue.join(1, WEB, 0, false);
+  b.queue.join(1, WEB, 0, false);
   await settle();
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1']);

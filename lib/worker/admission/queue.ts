@@ -13,8 +13,11 @@ const LOOK_MS = 50;
 const PASS_OVER_MS = 1000;
 
 export interface Queue {
-  /** The client waits, of all its patience from `since` on (performance.now()); false: it may not. */
-  join(connection: number, service: number, since: number): boolean;
+  /**
+   * The client waits, of all its patience from `since` on (performance.now()); false: it may not. `hasWaited`: for a permit, or for
+   * another endpoint.
+   */
+  join(connection: number, service: number, since: number, hasWaited: boolean): boolean;
   /** The connection is over; nothing for one that does not wait. */
   leave(connection: number, service: number): void;
   /** Somebody else's turn comes first. */
@@ -179,8 +182,8 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   }
 
   return {
-    join(connection, service, since) {
-      if (!waiting.enter(service)) return false;
+    join(connection, service, since, hasWaited) {
+      if (!waiting.enter(service, hasWaited)) return false;
       const line = lineOf(service);
       line.clients.set(connection, { ticket: nextTicket(service), until: since + waiting.patience(service) });
       showHead(line);

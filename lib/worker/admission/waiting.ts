@@ -9,8 +9,8 @@ import type { ServiceAssignment } from '../../ipc/assignment.ts';
 export interface Waiting {
   /** Ms that a client of the service may wait; 0: who cannot be served at once is refused. */
   patience(service: number): number;
-  /** One more waits; false: too many do, or none may. */
-  enter(service: number): boolean;
+  /** One more waits; false: too many do, or none may. One that `hasWaited` already keeps the place that it has just left. */
+  enter(service: number, hasWaited?: boolean): boolean;
   leave(service: number): void;
   /** Some client of it waits, with whichever worker. */
   any(service: number): boolean;
@@ -36,9 +36,9 @@ export function createWaiting(services: readonly ServiceAssignment[], board: Boa
 
   return {
     patience: (service) => patience[service] ?? 0,
-    enter(service) {
-      if ((patience[service] ?? 0) === 0 || !counts.take(service, most[service] ?? 0)) return false;
-      totals.set(service, (totals.get(service) ?? 0) + 1);
+    enter(service, hasWaited = false) {
+      if ((patience[service] ?? 0) === 0 || !counts.take(service, hasWaited ? 0 : (most[service] ?? 0))) return false;
+      if (!hasWaited) totals.set(service, (totals.get(service) ?? 0) + 1);
       return true;
     },
     leave: (service) => counts.release(service),
