@@ -56,6 +56,24 @@ forEachEngine('who finds every backend full waits for the first connection that 
   assert.deepEqual([services?.[0]?.waiting, services?.[0]?.waited_total], [0, 3]);
 });
 
+forEachEngine('a client whose first backend refuses it waits for the other one, which is full', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const refusing = { host: '127.0.0.1', port: await freePort() };
+  const config = { workers: 1, runtime: QUEUE, health_check: { type: 'none' } };
+  const bal = await startBal(t, { engine, config: limited(port, [a, refusing], 1, config) });
+  const first = await connectTo(t, port);
+  await first.send('1');
+  await first.reads(1);
+  const second = await connectTo(t, port);
+  await second.send('2');
+  await bal.statusWhen('it waits', ({ services }) => services?.[0]?.waiting === 1);
+  const [, other] = (await bal.status()).services[0]?.backends ?? [];
+  assert.ok((other?.counters?.refused ?? 0) > 0);
+  first.end();
+  assert.equal((await second.reads(1)).toString(), '2');
+});
+
 forEachEngine('who comes when too many wait is reset, and who waits too long as well', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];
   const [crowded, slow] = [await freePort(), await freePort()];

@@ -27,7 +27,7 @@ import type { AdoptedFor, Adoption, Release, ReleasedConnection } from './handov
 
 /** Instead of a target: close this client at once (with a reset, so that it cannot take it for a clean end). */
 export const REFUSE = -1;
-/** Instead of a target, from `accepted` and `inspected` only: hold the client, unread, until `decide` is called. */
+/** Instead of a target, but for decide(): hold the client, unread, until `decide` is called. */
 export const WAIT = -2;
 /** Instead of a target, from `accepted` or as WAIT's answer, of a listener with `inspect`: show the first bytes. */
 export const INSPECT = -3;
@@ -80,7 +80,7 @@ export interface Policy {
    * REFUSE, WAIT or MORE. Without it INSPECT is REFUSE.
    */
   inspected?(connection: number, bytes: Uint8Array, inspection: InspectionCode): number;
-  /** Connecting to the target last named failed. Returns the next target, or REFUSE to give up. */
+  /** Connecting to the target last named failed. Returns the next target, WAIT, or REFUSE to give up. */
   failed(connection: number, cause: ConnectFailureCode): number;
   /** The backend is connected; relaying begins. */
   connected(connection: number): void;

@@ -107,6 +107,12 @@ class JsEngine implements Engine, Core {
     else connection.decided(target);
   }
 
+  /** Until decide(). */
+  hold(connection: Connection): void {
+    connection.stage = 'waiting';
+    this.watch(connection);
+  }
+
   watch(connection: Connection): void {
     if (connection.watched) return;
     connection.watched = true;

@@ -17,6 +17,8 @@ export interface Connections {
   acceptedAt: Float64Array;
   startedAt: Float64Array;
   connectedAt: Float64Array;
+  /** 1: it has waited for a permit or an endpoint. */
+  waited: Int32Array;
   /** performance.now() when its latest attempt began. */
   attemptAt: Float64Array;
   /** Endpoints tried without success, in order, and why; undefined until the first failure. */
@@ -37,6 +39,7 @@ export function createConnections(): Connections {
     endpoint: new Int32Array(INITIAL).fill(NONE),
     acceptedAt: new Float64Array(INITIAL),
     startedAt: new Float64Array(INITIAL),
+    waited: new Int32Array(INITIAL),
     connectedAt: new Float64Array(INITIAL),
     attemptAt: new Float64Array(INITIAL),
     tried: [],
@@ -55,6 +58,7 @@ export function createConnections(): Connections {
       connections.endpoint = grown(connections.endpoint, connection);
       connections.acceptedAt = grown(connections.acceptedAt, connection);
       connections.startedAt = grown(connections.startedAt, connection);
+      connections.waited = grown(connections.waited, connection);
       connections.connectedAt = grown(connections.connectedAt, connection);
       connections.attemptAt = grown(connections.attemptAt, connection);
     },

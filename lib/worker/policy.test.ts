@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDS, REFUSE, type EndCode } from '../engine/engine.ts';
+import { ENDS, REFUSE, WAIT, type EndCode } from '../engine/engine.ts';
 import { serviceAt } from '../ipc/counters.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedService, endpoint } from '../testing/assignments.ts';
@@ -27,6 +27,8 @@ function snapshot(...ids: number[]): Snapshot {
 /** One service, everybody is admitted. */
 function scene(service = assignedService(0)) {
   const records: Ended[] = [];
+  const waiting = createWaiting([service], null);
+  const settled: [number, number][] = [];
   const deniedTo = new Set<number>();
   const routing = createRouting();
   routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
@@ -40,7 +42,7 @@ function scene(service = assignedService(0)) {
     access: { allows: (connection) => !deniedTo.has(connection) },
     sourceLimits: { enter: () => null, leave: () => undefined },
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
-    queue: { board: null, waiting: createWaiting([], null), settled: () => assert.fail('nobody waits') },
+    queue: { board: null, waiting, settled: (connection, target) => void settled.push([connection, target]) },
     reporter: {
       connectFailed: () => undefined,
       earlyFailures: () => undefined,
@@ -52,7 +54,7 @@ function scene(service = assignedService(0)) {
     clientAddress: () => '127.0.0.1:1',
     localAddress: () => '127.0.0.1:2',
   });
-  return { policy, records, deniedTo };
+  return { policy, records, deniedTo, waiting, settled };
 }
 
 test('a retired endpoint is in use as long as a connection has it, and is known to its record', () => {
@@ -115,4 +117,34 @@ test('whoever may not come is refused before anything else, counted, and recorde
   assert.equal(services[serviceAt(0, 'active')], 0);
   deniedTo.delete(7);
   assert.equal(policy.accepted(7, 0), 0);
+});
+
+test('a client whose connect failed waits where all that is left is full, and goes where it has not been', async (t) => {
+  const service = assignedService(0, {}, { overloadPolicy: 'queue', queueMax: 1 });
+  const { policy, waiting, settled, records } = scene(service);
+  t.after(() => policy.close());
+  const limits = snapshot(0, 1);
+  policy.use({ ...limits, endpoints: [endpoint(0, { maxConnections: 2 }), endpoint(1, { maxConnections: 1 })] });
+  assert.deepEqual([policy.accepted(1, 0), policy.accepted(2, 0), policy.accepted(3, 0)], [0, 1, 0]);
+  policy.connected(2);
+  assert.deepEqual([policy.failed(1, REFUSED), waiting.counts()], [WAIT, [{ service: 0, total: 1, now: 1 }]]);
+  assert.equal(policy.failed(3, REFUSED), REFUSE, 'one may wait');
+  policy.ended(3, ENDS.indexOf('refused') as EndCode, 0, 0);
+  assert.equal(records[0]?.reason, 'connect_failed');
+  await Promise.resolve();
+  assert.deepEqual(settled, []);
+  policy.ended(2, CLIENT_CLOSED, 1, 1);
+  await Promise.resolve();
+  assert.deepEqual([settled, waiting.counts()], [[[1, 1]], [{ service: 0, total: 1, now: 0 }]]);
+  policy.connected(1);
+  policy.ended(1, CLIENT_CLOSED, 1, 1);
+  assert.deepEqual(records[2]?.tried, [{ backend: '127.0.0.1:9000', cause: 'refused' }]);
+});
+
+test('without a queue a client whose connect failed is refused where all that is left is full', () => {
+  const { policy } = scene();
+  const { services, remote } = snapshot(0, 1);
+  policy.use({ services, remote, endpoints: [endpoint(0), endpoint(1, { maxConnections: 1 })] });
+  assert.deepEqual([policy.accepted(1, 0), policy.accepted(2, 0)], [0, 1]);
+  assert.equal(policy.failed(1, REFUSED), REFUSE);
 });

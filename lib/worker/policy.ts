@@ -81,19 +81,28 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     }
   }
 
-  function begin(connection: number, id: number, now: number, hasWaited: boolean): number {
+  /** Whether it may wait for an endpoint. */
+  function joins(connection: number, id: number, now: number, isPicky: boolean): boolean {
+    const since = connections.acceptedAt[connection] ?? now;
+    if (!queue.join(connection, id, since, connections.waited[connection] === 1, isPicky)) return false;
+    connections.waited[connection] = 1;
+    return true;
+  }
+
+  function begin(connection: number, id: number, now: number): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
     const picked = queue.isWaitedFor(id) ? FULL : pick(connection, service, null, now);
     if (picked !== FULL) return began(connection, picked, now);
-    if (queue.join(connection, id, connections.acceptedAt[connection] ?? now, hasWaited)) return WAIT;
+    if (joins(connection, id, now, false)) return WAIT;
     // Whoever may not wait is not refused for somebody who does not come for the room that there is.
     return began(connection, pick(connection, service, null, now), now);
   }
 
   /** Its first attempt, or nothing. */
   function began(connection: number, picked: number, now: number): number {
-    if (picked < 0) return refuse(connection, picked === FULL ? 'overload' : 'no_backend');
+    const none = connections.tried[connection] === undefined ? 'no_backend' : 'connect_failed';
+    if (picked < 0) return refuse(connection, picked === FULL ? 'overload' : none);
     connections.startedAt[connection] = now;
     return picked;
   }
@@ -103,7 +112,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
     const now = performance.now();
-    const picked = pick(connection, service, null, now);
+    const picked = pick(connection, service, connections.tried[connection] ?? null, now);
     return picked === FULL ? WAIT : began(connection, picked, now);
   }
 
@@ -116,18 +125,20 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       connections.endpoint[connection] = NONE;
       connections.acceptedAt[connection] = now;
       connections.connectedAt[connection] = 0;
+      connections.waited[connection] = 0;
       count.accepted(service);
       if (!access.allows(connection, service)) return refuse(connection, 'access_denied');
       const excess = sourceLimits.enter(connection, service, now);
       if (excess !== null) return refuse(connection, excess);
       const answer = admission.admit(connection, service, now);
-      if (answer === 'yes') return begin(connection, service, now, false);
+      if (answer === 'yes') return begin(connection, service, now);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');
     },
 
     decide(connection, admitted) {
       const service = connections.service[connection] ?? NONE;
-      return admitted ? begin(connection, service, performance.now(), true) : refuse(connection, 'overload');
+      connections.waited[connection] = 1;
+      return admitted ? begin(connection, service, performance.now()) : refuse(connection, 'overload');
     },
 
     failed(connection, code: ConnectFailureCode) {
@@ -150,7 +161,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       }
       leaveEndpoint(connection);
       const picked = pick(connection, service, tried, now);
-      return picked < 0 ? refuse(connection, 'connect_failed') : picked;
+      if (picked >= 0) return picked;
+      // Where others are refused because all that is left is full, it has failed; where they wait, it waits too.
+      return picked === FULL && joins(connection, service.id, now, true) ? WAIT : refuse(connection, 'connect_failed');
     },
 
     connected(connection) {

@@ -1,7 +1,7 @@
 // One connection: a client, the attempts to connect it to a backend, and the relay between the two. Owner of the
 // connection's stage; what happens on the two sockets comes in through its two sides.
 
-import type { EndCode } from '../engine.ts';
+import { type EndCode, WAIT } from '../engine.ts';
 import type { SocketAddress, TcpHandle } from '../handles.ts';
 import { peerOf } from '../handles.ts';
 import { END, FAILURE } from './codes.ts';
@@ -65,10 +65,8 @@ export class Connection {
 
   /** Does what the policy answered. */
   decided(target: number): void {
-    if (target < 0) {
-      this.#finish(END.refused);
-      return;
-    }
+    if (target === WAIT) return this.core.hold(this);
+    if (target < 0) return this.#finish(END.refused);
     this.#leadTo(this.core.targets.at(target));
     const { route } = this.target;
     this.#route = route;
@@ -93,6 +91,7 @@ export class Connection {
 
   #failed(cause: keyof typeof FAILURE): void {
     this.backend = null;
+    this.#leadTo(NOWHERE);
     this.decided(this.core.policy.failed(this.id, FAILURE[cause]));
   }
 

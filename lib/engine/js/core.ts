@@ -13,6 +13,8 @@ export interface Core {
   lastReader: Side | null;
   /** Watches a connection that has no backend yet, for its deadline and its client's reset. */
   watch(connection: Connection): void;
+  /** The policy said WAIT. */
+  hold(connection: Connection): void;
   exhausted(error: NodeJS.ErrnoException): void;
   over(connection: Connection, end: EndCode): void;
 }

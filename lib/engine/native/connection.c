@@ -89,10 +89,16 @@ static void connection_open(struct loop *loop, struct connection *c) {
   if (!first_preamble(loop, c)) connection_finish(loop, c, END_CUT);
 }
 
-/** Goes where the policy says until an attempt is under way or the connection is over. */
+/** What the policy says to a failed attempt. It may decide before it has said WAIT, as within `accepted`. */
+static int32_t failed(struct connection *c, enum cause cause) {
+  connection_target(c, WAIT);
+  c->state = WAITING;
+  return js_failed(c->listener->engine, c->index, cause);
+}
+
+/** Goes where the policy says until an attempt is under way, the client waits, or the connection is over. */
 static void connection_route(struct loop *loop, struct connection *c, int32_t answer) {
-  struct engine *engine = c->listener->engine;
-  for (int attempts = 0;; attempts++) {
+  for (int attempts = 0; answer != WAIT; attempts++) {
     connection_target(c, answer);
     if (c->target < 0 && c->target != NOWHERE) {
       connection_finish(loop, c, END_REFUSED);
@@ -119,7 +125,7 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
       connection_finish(loop, c, END_CUT);
       return;
     case FAILED:
-      answer = js_failed(engine, c->index, cause);
+      answer = failed(c, cause);
     }
   }
 }
@@ -143,7 +149,7 @@ void connection_inspect(struct loop *loop, struct connection *c, bool late) {
 
 void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
   wheel_remove(loop, c);
-  connection_route(loop, c, js_failed(c->listener->engine, c->index, cause));
+  connection_route(loop, c, failed(c, cause));
 }
 
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer) {

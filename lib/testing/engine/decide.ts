@@ -83,6 +83,53 @@ export function decideTests(create: CreateEngine): void {
     assert.equal(await it.end(), 'client_closed');
   });
 
+  test('a client whose connect failed can wait for another target, and is gone when it resets meanwhile', async (t) => {
+    const held: number[] = [];
+    const it = rig(t, create, { failed: (connection) => (held.push(connection), WAIT) });
+    const { port, peers } = await backend(t, echo);
+    it.engine.route(0, 0, '127.0.0.1', refusingPort(t));
+    it.engine.route(1, 0, '127.0.0.1', port);
+    const at = it.listen();
+    const peer = await client(t, at);
+    peer.send('patience');
+    await until(() => held.length === 1, 'its connect has failed');
+    assert.deepEqual([it.engine.active, peers.length], [1, 0]);
+    it.decide(held[0] ?? -1, 0);
+    await until(() => held.length === 2, 'it has failed once more');
+    it.decide(held[1] ?? -1, 1);
+    assert.equal(await peer.bytes(8), 'patience');
+    peer.end();
+    assert.equal(await it.end(), 'client_closed');
+    assert.deepEqual(Array.from(it.engine.bytes.subarray(0, 4)), [0, 0, 8, 8]);
+    const other = await client(t, at);
+    other.send('x'.repeat(100_000));
+    await until(() => held.length === 3, 'its connect has failed');
+    other.reset();
+    assert.equal((await it.ends(2))[1]?.end, 'client_gone');
+    const last = await client(t, at);
+    await until(() => held.length === 4, 'its connect has failed');
+    it.decide(held[3] ?? -1, REFUSE);
+    assert.equal(await last.finish(), 'reset');
+    assert.equal((await it.ends(3))[2]?.end, 'refused');
+  });
+
+  test('where it goes may be decided right after it was told to wait', async (t) => {
+    const it = rig(t, create, {
+      failed(connection) {
+        queueMicrotask(() => it.decide(connection, it.failures.length < 4 ? 0 : 1));
+        return WAIT;
+      },
+    });
+    const { port } = await backend(t, echo);
+    it.engine.route(0, 0, '127.0.0.1', refusingPort(t));
+    it.engine.route(1, 0, '127.0.0.1', port);
+    const peer = await client(t, it.listen());
+    assert.equal(await peer.send('hello').bytes(5), 'hello');
+    assert.equal(it.failures.length, 4);
+    peer.end();
+    assert.equal(await it.end(), 'client_closed');
+  });
+
   test('when every target has failed the client is reset', async (t) => {
     const it = rig(t, create, { failed: () => (it.failures.length < 3 ? it.failures.length : REFUSE) });
     for (const target of [0, 1, 2]) it.engine.route(target, 0, '127.0.0.1', refusingPort(t));

@@ -59,7 +59,11 @@ export function stormTests(create: CreateEngine): void {
           waiting.push(connection);
           return WAIT;
         },
-        failed: () => (next(3) === 0 ? REFUSE : next(3)),
+        failed: (connection) => {
+          const choice = next(4);
+          if (choice === 3) waiting.push(connection);
+          return [REFUSE, next(3), next(3), WAIT][choice] ?? REFUSE;
+        },
       });
       for (const target of [0, 1]) {
         const { port } = await backend(t, (peer) => {

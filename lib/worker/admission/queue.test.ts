@@ -18,7 +18,10 @@ const settle = async (): Promise<void> => {
 };
 
 /** Workers that share memory, and one service with so much room. */
-function scene(t: TestContext, { queueMax = 100, queueTimeoutMs = 1000, shared = true } = {}) {
+function scene(
+  t: TestContext,
+  { queueMax = 100, queueTimeoutMs = 1000, shared = true, cannot = new Set<number>() } = {},
+) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
@@ -41,7 +44,7 @@ function scene(t: TestContext, { queueMax = 100, queueTimeoutMs = 1000, shared =
     const queue = createQueue({
       waiting,
       board: shared ? board : null,
-      place: (connection) => (room === 0 ? WAIT : (room--, TARGET + connection)),
+      place: (connection) => (room === 0 || cannot.has(connection) ? WAIT : (room--, TARGET + connection)),
       hasRoom: () => room > 0,
       late: () => REFUSE,
       settled: (connection, target) => served.push(`${row}:${connection}${target === REFUSE ? ' late' : ''}`),
@@ -79,7 +82,7 @@ test('whoever came first is served first, whichever worker has it and whichever 
     [a, 2],
     [b, 3],
   ] as const) {
-    assert.ok(queue.join(connection, WEB, 0, false));
+    assert.ok(queue.join(connection, WEB, 0, false, false));
   }
   await settle();
   assert.ok(a.queue.isWaitedFor(WEB));
@@ -96,8 +99,8 @@ test('whoever came first is served first, whichever worker has it and whichever 
 test('a worker that does not come for its client is passed over until it does', async (t) => {
   const { worker, served, free, pass } = scene(t);
   const [a, b] = [worker(1, false), worker(2)];
-  a.queue.join(1, WEB, 0, false);
-  b.queue.join(1, WEB, 0, false);
+  a.queue.join(1, WEB, 0, false, false);
+  b.queue.join(1, WEB, 0, false, false);
   await settle();
   pass(500);
   assert.deepEqual(served, [], 'there is no room: nobody is passed over');
@@ -114,8 +117,8 @@ test('a worker that does not come for its client is passed over until it does', 
 test('a worker that does not come is passed over for all of its clients, for a while, and holds nobody up', async (t) => {
   const { worker, served, free, pass } = scene(t);
   const [a, b] = [worker(1, false), worker(2)];
-  for (const connection of [1, 2, 3]) a.queue.join(connection, WEB, 0, false);
-  b.queue.join(1, WEB, 0, false);
+  for (const connection of [1, 2, 3]) a.queue.join(connection, WEB, 0, false, false);
+  b.queue.join(1, WEB, 0, false, false);
   await settle();
   a.queue.close();
   await free(b.queue, 1);
@@ -125,12 +128,12 @@ test('a worker that does not come is passed over for all of its clients, for a w
   assert.equal(b.queue.isWaitedFor(WEB), false, 'who comes now takes the room that there is');
   // The first one of its clients goes: the next one is not waited for either.
   a.queue.leave(1, WEB);
-  b.queue.join(2, WEB, 0, false);
+  b.queue.join(2, WEB, 0, false, false);
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1', '2:2']);
   pass(1000);
   assert.equal(b.queue.isWaitedFor(WEB), true);
-  b.queue.join(3, WEB, 1000, false);
+  b.queue.join(3, WEB, 1000, false, false);
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1', '2:2'], 'it has another chance');
   await free(a.queue, 0);
@@ -140,9 +143,9 @@ test('a worker that does not come is passed over for all of its clients, for a w
 test('who has waited long enough is let go, and who has gone by itself is forgotten', async (t) => {
   const { worker, served, free, pass, all } = scene(t, { queueTimeoutMs: 200 });
   const { queue, waiting } = worker(1);
-  queue.join(1, WEB, 0, false);
-  queue.join(2, WEB, 0, false);
-  queue.join(3, WEB, 100, false);
+  queue.join(1, WEB, 0, false, false);
+  queue.join(2, WEB, 0, false, false);
+  queue.join(3, WEB, 100, false, false);
   queue.leave(2, WEB);
   queue.leave(7, WEB);
   await settle();
@@ -159,12 +162,16 @@ test('no more may wait than queue_max says, over all workers', (t) => {
   const { worker } = scene(t, { queueMax: 2 });
   const [a, b] = [worker(1), worker(2)];
   assert.deepEqual(
-    [a.queue.join(1, WEB, 0, false), b.queue.join(1, WEB, 0, false), b.queue.join(2, WEB, 0, false)],
+    [
+      a.queue.join(1, WEB, 0, false, false),
+      b.queue.join(1, WEB, 0, false, false),
+      b.queue.join(2, WEB, 0, false, false),
+    ],
     [true, true, false],
   );
   a.queue.leave(1, WEB);
-  assert.ok(b.queue.join(2, WEB, 0, false));
-  assert.equal(a.queue.join(1, WEB + 1, 0, false), false, 'a service without a queue');
+  assert.ok(b.queue.join(2, WEB, 0, false, false));
+  assert.equal(a.queue.join(1, WEB + 1, 0, false, false), false, 'a service without a queue');
 });
 
 test('who has waited for a permit is not counted again, and has the place that it had', (t) => {
@@ -172,10 +179,33 @@ test('who has waited for a permit is not counted again, and has the place that i
   const { queue, waiting } = worker(1);
   assert.ok(waiting.enter(WEB));
   waiting.leave(WEB);
-  assert.ok(queue.join(1, WEB, 0, false), 'another one took it meanwhile');
-  assert.ok(queue.join(2, WEB, 0, true));
-  assert.equal(queue.join(3, WEB, 0, false), false);
+  assert.ok(queue.join(1, WEB, 0, false, false), 'another one took it meanwhile');
+  assert.ok(queue.join(2, WEB, 0, true, false));
+  assert.equal(queue.join(3, WEB, 0, false, false), false);
   assert.deepEqual(waiting.counts(), [{ service: WEB, total: 2, now: 2 }]);
+});
+
+test('one that cannot take the room that there is holds nobody up, and has its turn when it can', async (t) => {
+  const cannot = new Set([1]);
+  const { worker, served, free, all, pass } = scene(t, { cannot });
+  const [a, b] = [worker(1), worker(2)];
+  a.queue.join(1, WEB, 0, false, true);
+  assert.equal(all[HEADS_AT + WEB * WAITING_ROWS + 1], 0, 'the others need not wait for it');
+  a.queue.join(2, WEB, 0, false, false);
+  b.queue.join(3, WEB, 0, false, false);
+  await free(b.queue, 1);
+  assert.deepEqual(served, ['1:2']);
+  await free(a.queue, 1);
+  assert.deepEqual(served, ['1:2', '2:3']);
+  b.queue.join(4, WEB, 0, false, false);
+  await settle();
+  cannot.clear();
+  await free(a.queue, 1);
+  assert.deepEqual(served, ['1:2', '2:3', '1:1']);
+  await free(b.queue, 0);
+  pass(100);
+  await free(b.queue, 1);
+  assert.equal(served.at(-1), '2:4');
 });
 
 test('the numbers begin again where they end', async (t) => {
@@ -183,15 +213,15 @@ test('the numbers begin again where they end', async (t) => {
   all[TICKETS_AT + WEB] = 0x7fff_fffe;
   const [a, b] = [worker(1), worker(2)];
   for (let connection = 1; connection <= 3; connection++) {
-    a.queue.join(connection, WEB, 0, false);
-    b.queue.join(connection, WEB, 0, false);
+    a.queue.join(connection, WEB, 0, false, false);
+    b.queue.join(connection, WEB, 0, false, false);
   }
   await free(b.queue, 6);
   assert.deepEqual(served, ['1:1', '2:1', '1:2', '2:2', '1:3', '2:3']);
   all[TICKETS_AT + WEB] = -2;
   for (let connection = 1; connection <= 2; connection++) {
-    b.queue.join(connection, WEB, 0, false);
-    a.queue.join(connection, WEB, 0, false);
+    b.queue.join(connection, WEB, 0, false, false);
+    a.queue.join(connection, WEB, 0, false, false);
   }
   await free(a.queue, 4);
   assert.deepEqual(served.slice(6), ['2:1', '1:1', '2:2', '1:2']);
@@ -200,8 +230,8 @@ test('the numbers begin again where they end', async (t) => {
 test('without shared memory each worker has a line of its own', async (t) => {
   const { worker, served, free, pass } = scene(t, { shared: false });
   const [a, b] = [worker(1), worker(2)];
-  a.queue.join(1, WEB, 0, false);
-  b.queue.join(1, WEB, 0, false);
+  a.queue.join(1, WEB, 0, false, false);
+  b.queue.join(1, WEB, 0, false, false);
   await settle();
   await free(b.queue, 1);
   assert.deepEqual(served, ['2:1']);

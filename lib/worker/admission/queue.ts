@@ -15,9 +15,9 @@ const PASS_OVER_MS = 1000;
 export interface Queue {
   /**
    * The client waits, of all its patience from `since` on (performance.now()); false: it may not. `hasWaited`: for a permit, or for
-   * another endpoint.
+   * another endpoint. `isPicky`: it does not take every endpoint of the service, for it has tried some.
    */
-  join(connection: number, service: number, since: number, hasWaited: boolean): boolean;
+  join(connection: number, service: number, since: number, hasWaited: boolean, isPicky: boolean): boolean;
   /** The connection is over; nothing for one that does not wait. */
   leave(connection: number, service: number): void;
   /** Somebody else's turn comes first. */
@@ -45,6 +45,8 @@ export interface QueueParts {
 interface Client {
   readonly ticket: number;
   readonly until: number;
+  /** Room that is there may be none for it: others do not wait for it, and it has its turn when this worker looks. */
+  readonly isPicky: boolean;
 }
 
 interface Line {
@@ -84,8 +86,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   function showHead({ service, clients }: Line): void {
     const row = sharedRow(service);
     if (board === null || row === 0) return;
-    const [first] = clients.values();
-    Atomics.store(board.all, HEADS_AT + service * WAITING_ROWS + row, first?.ticket ?? 0);
+    Atomics.store(board.all, HEADS_AT + service * WAITING_ROWS + row, headOf(clients)?.ticket ?? 0);
   }
 
   function lineOf(service: number): Line {
@@ -125,16 +126,22 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   }
 
   function serve(line: Line): void {
-    for (;;) {
-      const [first] = line.clients;
-      const other = before(line.service, first?.[1].ticket ?? null);
-      if (other.row !== 0) return board?.call(other.row);
-      if (first === undefined) return;
-      const target = place(first[0], line.service);
+    for (const [connection, { ticket, isPicky }] of line.clients) {
+      if (callsFirst(line.service, ticket)) return;
+      const target = place(connection, line.service);
+      if (target === WAIT && isPicky) continue;
       if (target === WAIT) return;
-      remove(line, first[0]);
-      settled(first[0], target);
+      remove(line, connection);
+      settled(connection, target);
     }
+    callsFirst(line.service, null);
+  }
+
+  /** Somebody else's client comes before that with `ticket`, and that worker is called. */
+  function callsFirst(service: number, ticket: number | null): boolean {
+    const { row } = before(service, ticket);
+    if (row !== 0) board?.call(row);
+    return row !== 0;
   }
 
   function look(): void {
@@ -175,17 +182,17 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
       const [first] = line.clients;
       if (first === undefined) continue;
       someWait = true;
-      passOver(line, first[1].ticket, now);
+      passOver(line, (headOf(line.clients) ?? first[1]).ticket, now);
       serve(line);
     }
     timer = someWait ? setTimeout(tick, LOOK_MS) : null;
   }
 
   return {
-    join(connection, service, since, hasWaited) {
+    join(connection, service, since, hasWaited, isPicky) {
       if (!waiting.enter(service, hasWaited)) return false;
       const line = lineOf(service);
-      line.clients.set(connection, { ticket: nextTicket(service), until: since + waiting.patience(service) });
+      line.clients.set(connection, { ticket: nextTicket(service), until: since + waiting.patience(service), isPicky });
       showHead(line);
       timer ??= setTimeout(tick, LOOK_MS);
       // There may have been room since it was looked for.
@@ -213,4 +220,10 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
       timer = null;
     },
   };
+}
+
+/** The first of those that take any room that there is. */
+function headOf(clients: ReadonlyMap<number, Client>): Client | null {
+  for (const client of clients.values()) if (!client.isPicky) return client;
+  return null;
 }
