@@ -23,6 +23,8 @@ export interface SharedSources {
 
 /** A client that is counted among all and not yet in its worker's part is not so for as long. */
 const LOOK_AGAIN_MS = 2000;
+/** So often after the last one has gone: while clients come some are always being counted. */
+const LOOKS = 5;
 
 /** `fd`: the scoreboard; `write` puts zeros there, so that there is memory: false when there is not. */
 export function createSharedSources(
@@ -33,6 +35,7 @@ export function createSharedSources(
   /** By row. */
   const parts = new Map<number, Int32Array>();
   let timer: NodeJS.Timeout | null = null;
+  let looks = 0;
 
   function open(at: number, bytes: number): Int32Array | null {
     const loaded = fd === null ? null : loadAddon();
@@ -58,20 +61,16 @@ export function createSharedSources(
   }
 
   /** Whoever was killed between two steps has left one too many, which no part tells of, or a slot locked. */
-  function lookAgain(shared: Int32Array): void {
-    const before = amiss(shared);
-    timer =
-      before.size === 0
-        ? null
-        : setTimeout(() => {
-            timer = null;
-            for (const [slot, { state, surplus }] of amiss(shared)) {
-              const first = before.get(slot);
-              if (first?.state !== state || first.surplus !== surplus) continue;
-              const at = SLOTS_AT + slot * SLOT_WORDS;
-              Atomics.compareExchange(shared, at, state, (state & ~LOCKED) - Math.max(0, surplus));
-            }
-          }, LOOK_AGAIN_MS).unref();
+  function look(shared: Int32Array, before: ReturnType<typeof amiss>): void {
+    const now = amiss(shared);
+    for (const [slot, { state, surplus }] of now) {
+      const first = before.get(slot);
+      if (first?.state !== state || first.surplus !== surplus) continue;
+      const right = (state & ~LOCKED) - Math.max(0, surplus);
+      Atomics.compareExchange(shared, SLOTS_AT + slot * SLOT_WORDS, state, right);
+    }
+    const isOver = now.size === 0 || --looks <= 0;
+    timer = isOver ? null : setTimeout(look, LOOK_AGAIN_MS, shared, now).unref();
   }
 
   return {
@@ -93,7 +92,8 @@ export function createSharedSources(
         Atomics.sub(all, SLOTS_AT + slot * SLOT_WORDS, left);
         part[slot] = 0;
       }
-      if (timer === null) lookAgain(all);
+      looks = LOOKS;
+      if (timer === null) look(all, new Map());
     },
   };
 }

@@ -44,21 +44,27 @@ export interface Sources {
 /** Whoever enters a source waits so often for another one that does; if that one has died, two slots may be one source's. */
 const TRIES = 10_000;
 
+/** In which order slots are taken: 0 to 7 of the first bucket, from 8 on of the second. */
+const PLACES = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 6, 14, 7, 15];
+
 export function createSources({ row, all, own }: SourcesMemory): Sources {
   /** What is looked for: the service from 1 on, and the address. */
   const key = new Int32Array(5);
+  /** The first slots of its two buckets. */
+  let [one, other] = [0, 0];
 
   const wordOf = (slot: number, word: number): number => SLOTS_AT + slot * SLOT_WORDS + word;
 
   /** Two buckets, of which the second is the first one only by chance. */
-  function bucketsOf(): readonly [number, number] {
+  function choose(): void {
     let hash = 0x9e3779b9;
     for (let i = 0; i < key.length; i++) {
       hash = Math.imul(hash ^ (key[i] ?? 0), 0x85ebca6b);
       hash ^= hash >>> 13;
     }
     hash = Math.imul(hash, 0xc2b2ae35);
-    return [(hash >>> 17) % BUCKETS, (hash & 0xffff) % BUCKETS];
+    one = ((hash >>> 17) % BUCKETS) * SLOTS_EACH;
+    other = ((hash & 0xffff) % BUCKETS) * SLOTS_EACH;
   }
 
   function isAt(slot: number): boolean {
@@ -67,33 +73,47 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     return true;
   }
 
-  /** The slot of what is looked for, or −1. */
-  function find(one: number, other: number): number {
-    for (let i = 0; i < 2 * SLOTS_EACH; i++) {
-      const slot = (i < SLOTS_EACH ? one : other) * SLOTS_EACH + (i % SLOTS_EACH);
+  /** Slots are taken from the first on, and none becomes again as if it had never been: behind such a one there is nobody. */
+  function isUntouched(slot: number): boolean {
+    return Atomics.load(all, wordOf(slot, SERVICE)) === 0 && Atomics.load(all, wordOf(slot, STATE)) === 0;
+  }
+
+  function findIn(bucket: number): number {
+    for (let slot = bucket; slot < bucket + SLOTS_EACH; slot++) {
       if (isAt(slot)) return slot;
+      if (isUntouched(slot)) return -1;
     }
     return -1;
   }
 
-  /** A slot that is nobody's, or of one who has not been there lately; locked. */
-  function free(one: number, other: number, now: number): number {
+  /** The slot of what is looked for, or −1. */
+  function find(): number {
+    const slot = findIn(one);
+    return slot === -1 ? findIn(other) : slot;
+  }
+
+  /**
+   * A slot that is nobody's, or of one who has not been there lately; locked. In the second bucket only where the first
+   * is nearly full: each line of memory that is looked at costs as much as all the rest.
+   */
+  function free(now: number): number {
     for (let i = 0; i < 2 * SLOTS_EACH; i++) {
-      const slot = (i % 2 === 0 ? one : other) * SLOTS_EACH + (i >> 1);
-      const state = Atomics.load(all, wordOf(slot, STATE));
-      if ((state & (COUNT_MASK | LOCKED)) !== 0 || !isRateOver(all, wordOf(slot, RATE), now)) continue;
+      const slot = PLACES[i] ?? 0;
+      const at = slot < SLOTS_EACH ? one + slot : other + slot - SLOTS_EACH;
+      const state = Atomics.load(all, wordOf(at, STATE));
+      if ((state & (COUNT_MASK | LOCKED)) !== 0 || !isRateOver(all, wordOf(at, RATE), now)) continue;
       const use = ((state >>> USE_SHIFT) + 1) % USES;
       const locked = LOCKED | (use << USE_SHIFT);
-      if (Atomics.compareExchange(all, wordOf(slot, STATE), state, locked) === state) return slot;
+      if (Atomics.compareExchange(all, wordOf(at, STATE), state, locked) === state) return at;
     }
     return -1;
   }
 
   /** Nobody else enters this source meanwhile; the slot has no client yet. */
-  function establish(one: number, other: number, now: number): number {
+  function establish(now: number): number {
     for (let i = 0; i < TRIES && Atomics.compareExchange(all, LOCK_AT, 0, row || 1) !== 0; i++);
-    const known = find(one, other);
-    const slot = known === -1 ? free(one, other, now) : known;
+    const known = find();
+    const slot = known === -1 ? free(now) : known;
     if (known === -1 && slot !== -1) {
       for (let i = 0; i < RATE_WORDS; i++) Atomics.store(all, wordOf(slot, RATE + i), 0);
       for (let i = 0; i < key.length; i++) Atomics.store(all, wordOf(slot, SERVICE + i), key[i] ?? 0);
@@ -124,10 +144,10 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     enter(ip, service, limits, now) {
       key[0] = service + 1;
       for (let i = 0; i < 4; i++) key[i + 1] = wordAt(ip, 4 * i);
-      const [one, other] = bucketsOf();
+      choose();
       for (let i = 0; i < TRIES; i++) {
-        const known = find(one, other);
-        const slot = known === -1 ? establish(one, other, now) : known;
+        const known = find();
+        const slot = known === -1 ? establish(now) : known;
         if (slot === -1) return NO_ROOM;
         const counted = count(slot, limits, now);
         if (counted !== -1) return counted;
