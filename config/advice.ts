@@ -168,7 +168,7 @@ function descriptors({ limit, services }: Draft, { descriptors }: Machine): Prob
 }
 
 function lowPort({ port, path }: ServiceDraft, { firstPort }: Machine): Problem[] {
-  if (!port.sound || port.value >= firstPort) return [];
+  if (!port.sound || port.value === 0 || port.value >= firstPort) return [];
   const message = `this user may not bind port ${port.value}, only ${firstPort} and above`;
   const hint = 'give bal CAP_NET_BIND_SERVICE, or choose a higher port';
   return [problemAt(port.mark, port.path ?? [...path, 'port'], message, hint)];

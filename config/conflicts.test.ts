@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from './load.ts';
 import { ANY_MACHINE } from './machine.ts';
+import { whereOf } from './plan.ts';
 import { formatProblem } from './problem.ts';
 
 function errorsOf(text: string): string[] {
@@ -55,6 +56,44 @@ test('sources are addresses of the family of the backend, each once', () => {
   assert.match(of('a', '[10.0.0.1, eth0]').join(), /got a list; "eth0" is none$/);
   assert.match(of('a', '["fd00::1", "FD00:0::1"]').join(), /each once, got/);
   assert.match(of('a', `[${Array.from({ length: 65 }, (_, i) => `10.0.0.${i}`).join()}]`).join(), /up to 64/);
+});
+
+test('a service listens at a port, at a Unix socket, or at both where both are written together', () => {
+  const tail = 'backends: [{host: a, port: 1}]\n';
+  const whereIs = (text: string) => {
+    const { plan, errors } = parseConfig(text, 'f');
+    assert.deepEqual(errors, []);
+    return plan?.services.map(whereOf);
+  };
+  assert.deepEqual(whereIs(`bind_unix: /run/a\n${tail}`), ['unix:/run/a']);
+  assert.deepEqual(whereIs(`bind_unix: /run/a\nport: 80\n${tail}`), ['0.0.0.0:80 and unix:/run/a']);
+  assert.deepEqual(whereIs(`bind_unix: /run/a\nbind_address: "::1"\n${tail}`), ['[::1]:9295 and unix:/run/a']);
+  const services = 'services: {x: {bind_unix: /x}, y: {bind_unix: /y, port: 81}, z: {}}\n';
+  assert.deepEqual(whereIs(`port: 80\n${tail}${services}`), ['unix:/x', '0.0.0.0:81 and unix:/y', '0.0.0.0:80']);
+  assert.deepEqual(errorsOf(`${tail}services: {x: {bind_unix: /x}, y: {bind_unix: /x, port: 81}}\n`), [
+    'f:2:36 services.y.bind_unix: /x is taken by service "x"; give each service a path of its own',
+  ]);
+  assert.deepEqual(errorsOf(`bind_unix_mode: "0600"\n${tail}`), [
+    'f:1:1 bind_unix_mode: there is no Unix socket that it could be of; add "bind_unix", or remove it',
+  ]);
+  for (const mode of ['"660"', '"0777"'])
+    assert.deepEqual(errorsOf(`bind_unix: /a\nbind_unix_mode: ${mode}\n${tail}`), []);
+  for (const mode of ['0660', '"0o660"', '"1777"', '"rw"', '"0680"']) {
+    assert.match(
+      errorsOf(`bind_unix: /a\nbind_unix_mode: ${mode}\n${tail}`).join(),
+      /expected the mode of a file, three octal/,
+    );
+  }
+  assert.match(
+    errorsOf(
+      'services: {x: {bind_unix: /x, backends: [{unix: /y}]}, y: {bind_unix: /y, backends: [{unix: /x}]}}\n',
+    ).join(),
+    /a loop: "x" -> "y" \(unix:\/y\) -> "x" \(unix:\/x\)/,
+  );
+  assert.deepEqual(
+    errorsOf('services: {x: {bind_unix: /x, backends: [{unix: /y}]}, y: {bind_unix: /y, backends: [{unix: /z}]}}\n'),
+    [],
+  );
 });
 
 test('a backend has a host and a port, or the path of a Unix socket', () => {

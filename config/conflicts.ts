@@ -30,9 +30,11 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
         ...strayFamilies(backend),
       ]),
       ...checkedElsewhere(service),
+      ...modeOfNothing(service),
     ]),
     ...loopsIn(draft, machine),
     ...sharedListeners(draft),
+    ...sharedPaths(draft),
     ...adminOnService(draft),
     ...tooManyBackends(draft),
   ];
@@ -103,6 +105,13 @@ function besidePath({ unix, tcp, source, path }: BackendDraft): Problem[] {
   );
 }
 
+function modeOfNothing({ bindUnix, bindUnixMode: mode, path }: ServiceDraft): Problem[] {
+  if (bindUnix.path !== null || mode.path === null || mode.path.length <= path.length) return [];
+  return [
+    problemAt(mode.mark, mode.path, 'there is no Unix socket that it could be of', 'add "bind_unix", or remove it'),
+  ];
+}
+
 /** Beside a Unix socket there is no other port. */
 function checkedElsewhere({ backends, healthCheck }: ServiceDraft): Problem[] {
   const { port } = healthCheck;
@@ -168,8 +177,20 @@ function adminOnService({ admin, services }: Draft): Problem[] {
   return [problemAt(admin.mark, ['admin'], message, 'give it a port of its own')];
 }
 
+function sharedPaths({ services }: Draft): Problem[] {
+  const sound = services.filter(({ bindUnix }) => bindUnix.sound && bindUnix.path !== null);
+  return sound.flatMap(({ bindUnix, path }, i) => {
+    const other = sound.slice(0, i).find((it) => it.bindUnix.value === bindUnix.value);
+    if (other === undefined) return [];
+    const message = `${bindUnix.value} is taken by service ${quote(other.name)}`;
+    return [
+      problemAt(bindUnix.mark, bindUnix.path ?? [...path, 'bind_unix'], message, 'give each service a path of its own'),
+    ];
+  });
+}
+
 function sharedListeners({ services }: Draft): Problem[] {
-  const sound = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound);
+  const sound = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound && port.value !== 0);
   return sound.flatMap((service, i) => {
     const other = sound
       .slice(0, i)

@@ -1,7 +1,7 @@
 // What a reload changes: one Plan against another, in the words of the file. Pure, and free of typebox.
 import { healthCheckValues } from './health-check.ts';
 import { RUNTIME_FIELDS } from './names.ts';
-import { addressOf, type BackendPlan, type Plan, type Runtime, type ServicePlan } from './plan.ts';
+import { addressOf, whereOf, type BackendPlan, type Plan, type Runtime, type ServicePlan } from './plan.ts';
 
 export interface Change {
   /** `default.backends`, `log_level`, … */
@@ -48,8 +48,10 @@ function services(from: readonly ServicePlan[], to: readonly ServicePlan[]): Cha
 function service(from: ServicePlan, to: ServicePlan): Change[] {
   const { name } = to;
   return [
-    ...change(`${name}.bind_address`, from.bindAddress, to.bindAddress),
-    ...change(`${name}.port`, from.port, to.port),
+    ...change(`${name}.bind_address`, tcpOf(from)?.bindAddress ?? null, tcpOf(to)?.bindAddress ?? null),
+    ...change(`${name}.port`, tcpOf(from)?.port ?? null, tcpOf(to)?.port ?? null),
+    ...change(`${name}.bind_unix`, from.bindUnix?.path ?? null, to.bindUnix?.path ?? null),
+    ...change(`${name}.bind_unix_mode`, modeOf(from), modeOf(to)),
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.send_proxy_protocol`, from.sendProxy, to.sendProxy),
     ...access(from, to),
@@ -57,6 +59,14 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...healthCheck(from, to),
     ...runtime(from, to),
   ];
+}
+
+function tcpOf(service: ServicePlan): ServicePlan | null {
+  return service.port === 0 ? null : service;
+}
+
+function modeOf({ bindUnix }: ServicePlan): string | null {
+  return bindUnix === null ? null : `0${bindUnix.mode.toString(8)}`;
 }
 
 function access(from: ServicePlan, to: ServicePlan): Change[] {
@@ -124,7 +134,7 @@ export function backendText({ address, weight, backup, maxConnections, sendProxy
 
 function summary(service: ServicePlan | undefined): string | null {
   if (service === undefined) return null;
-  return `${addressOf(service.bindAddress, service.port)} to ${backends(service)}`;
+  return `${whereOf(service)} to ${backends(service)}`;
 }
 
 function change(what: string, from: string | number | null, to: string | number | null): Change[] {

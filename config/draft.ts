@@ -6,7 +6,8 @@ import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
 import type { EngineChoice, LogConnections, LogLevel, Method, SendProxy } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
-import { DEFAULTS, type ConfigFile } from './schema.ts';
+import { DEFAULTS } from './defaults.ts';
+import { type ConfigFile } from './schema.ts';
 import { overlay, profileFor, settle, type Block, type Setting, type TunedRuntime } from './tune.ts';
 import { keyOf } from './yaml.ts';
 
@@ -39,6 +40,9 @@ export interface ServiceDraft {
   readonly mark: Mark | null;
   readonly port: Setting<number>;
   readonly bindAddress: Setting<string>;
+  /** The path is null where it is not written. Without a port beside it, it is the bind address, and the port 0. */
+  readonly bindUnix: Setting<string>;
+  readonly bindUnixMode: Setting<string>;
   /** The bind address in its one spelling. */
   readonly canonical: string;
   readonly method: Setting<Method>;
@@ -85,7 +89,16 @@ export interface Written {
 type ServiceBlock = Pruned<
   Pick<
     ConfigFile,
-    'port' | 'bind_address' | 'method' | 'send_proxy_protocol' | 'access' | 'backends' | 'health_check' | 'runtime'
+    | 'port'
+    | 'bind_address'
+    | 'bind_unix'
+    | 'bind_unix_mode'
+    | 'method'
+    | 'send_proxy_protocol'
+    | 'access'
+    | 'backends'
+    | 'health_check'
+    | 'runtime'
   >
 >;
 
@@ -142,13 +155,19 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
   const runtime = overlay(profileFor(backends.length), runtimes);
   const limit = runtime.max_concurrent_connections;
   const bind = settle('bind_address', blocks, DEFAULTS.bind_address, 'default');
+  const port = settle('port', blocks, DEFAULTS.port, 'default');
+  const unix = settle('bind_unix', blocks, '', 'default');
+  const depth = unix.path?.length ?? 0;
+  const hasTcp = unix.path === null || [bind, port].some((it) => it.path !== null && it.path.length >= depth);
   return {
     name,
     path,
     mark: written.marks.get(keyOf(path)) ?? null,
-    port: settle('port', blocks, DEFAULTS.port, 'default'),
-    bindAddress: { ...bind, value: withoutBrackets(bind.value) },
-    canonical: canonicalHost(bind.value),
+    port: hasTcp ? port : { ...unix, value: 0 },
+    bindAddress: hasTcp ? { ...bind, value: withoutBrackets(bind.value) } : unix,
+    bindUnix: unix,
+    bindUnixMode: settle('bind_unix_mode', blocks, DEFAULTS.bind_unix_mode, 'default'),
+    canonical: canonicalHost(hasTcp ? bind.value : unix.value),
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
     access: accessDraft(settle('access', blocks, {}, 'default'), written),

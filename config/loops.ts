@@ -4,13 +4,13 @@ import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { canonicalHost, isLoopback, isWildcard } from './host.ts';
 import type { Machine } from './machine.ts';
-import { addressOf, type BackendPlan, type ServicePlan } from './plan.ts';
+import { addressOf, placesOf, type BackendPlan, type ServicePlan } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 
 /** Where a service listens, and where its backends are. */
 interface Stop<S, B> {
   readonly service: S;
-  readonly listens: Place | null;
+  readonly listens: readonly Place[];
   readonly backends: readonly (Place & { readonly backend: B })[];
 }
 
@@ -48,7 +48,7 @@ export function loopBy(
 ): readonly string[] | null {
   const stops = services.map((service) => ({
     service: service.name,
-    listens: { canonical: canonicalHost(service.bindAddress), port: service.port },
+    listens: placesOf(service).map(({ bindAddress, port }) => ({ canonical: canonicalHost(bindAddress), port })),
     backends: [...service.backends, ...(service.name === to ? [added] : [])].map((backend) => ({
       backend,
       canonical: canonicalHost(backend.host),
@@ -62,10 +62,15 @@ export function loopBy(
 }
 
 function stopOf(service: ServiceDraft): Stop<ServiceDraft, BackendDraft> {
-  const { port, bindAddress, canonical, backends } = service;
+  const { port, bindAddress, bindUnix, canonical, backends } = service;
+  const hasTcp = port.sound && bindAddress.sound && port.value !== 0;
+  const hasPath = bindUnix.sound && bindUnix.path !== null;
   return {
     service,
-    listens: port.sound && bindAddress.sound ? { canonical, port: port.value } : null,
+    listens: [
+      ...(hasTcp ? [{ canonical, port: port.value }] : []),
+      ...(hasPath ? [{ canonical: bindUnix.value, port: 0 }] : []),
+    ],
     backends: backends
       .filter(({ sound }) => sound)
       .map((backend) => ({ backend, canonical: backend.canonical, port: backend.port.value })),
@@ -75,7 +80,9 @@ function stopOf(service: ServiceDraft): Stop<ServiceDraft, BackendDraft> {
 function linksIn<S, B>(stops: readonly Stop<S, B>[], machine: Machine): Map<S, readonly Link<S, B>[]> {
   const linksOf = ({ service: from, backends }: Stop<S, B>): Link<S, B>[] =>
     backends.flatMap(({ backend, canonical, port }) => {
-      const to = stops.find(({ listens }) => listens?.port === port && reaches(canonical, listens.canonical, machine));
+      const to = stops.find(({ listens }) =>
+        listens.some((place) => place.port === port && reaches(canonical, place.canonical, machine)),
+      );
       return to === undefined ? [] : [{ from, backend, to: to.service }];
     });
   return new Map(stops.map((stop) => [stop.service, linksOf(stop)]));

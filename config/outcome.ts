@@ -35,6 +35,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     name: draft.name,
     bindAddress: draft.bindAddress.value,
     port: draft.port.value,
+    bindUnix: bindUnixOf(draft),
     method: draft.method.value,
     sendProxy: draft.sendProxy.value,
     access: accessPlan(draft.access),
@@ -58,6 +59,10 @@ function backendOf({ host, port, weight, backup, maxConnections, sendProxy, sour
   };
 }
 
+function bindUnixOf({ bindUnix, bindUnixMode }: ServiceDraft): ServicePlan['bindUnix'] {
+  return bindUnix.path === null ? null : { path: bindUnix.value, mode: Number.parseInt(bindUnixMode.value, 8) };
+}
+
 /** Every value that counts, in the order of the file; those that are wrong are left out. */
 export function effectiveOf(draft: Draft): Effective[] {
   const list: Effective[] = [];
@@ -72,8 +77,14 @@ export function effectiveOf(draft: Draft): Effective[] {
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
   for (const service of draft.services) {
     const { path, backends, backendsSound, healthCheck, runtime } = service;
-    add([...path, 'bind_address'], service.bindAddress);
-    add([...path, 'port'], service.port);
+    if (service.port.value !== 0) {
+      add([...path, 'bind_address'], service.bindAddress);
+      add([...path, 'port'], service.port);
+    }
+    if (service.bindUnix.path !== null) {
+      add([...path, 'bind_unix'], service.bindUnix);
+      add([...path, 'bind_unix_mode'], service.bindUnixMode);
+    }
     add([...path, 'method'], service.method);
     add([...path, 'send_proxy_protocol'], service.sendProxy);
     const { setting, allow, deny } = service.access;

@@ -113,9 +113,11 @@ export interface AccessPlan {
 
 export interface ServicePlan {
   readonly name: string;
-  /** As written: an IPv4 or IPv6 literal, or a name that the primary resolves before it binds. */
+  /** As written: an IPv4 or IPv6 literal, or a name that the primary resolves before it binds. A path where it listens at a Unix socket only; its port is 0 then. */
   readonly bindAddress: string;
   readonly port: number;
+  /** At which it listens, beside that or instead; null: at none. */
+  readonly bindUnix: { readonly path: string; readonly mode: number } | null;
   readonly method: Method;
   readonly sendProxy: SendProxy;
   /** Null: everybody may come. */
@@ -147,6 +149,8 @@ export interface ListenerPlan {
   /** As in ServicePlan. */
   readonly bindAddress: string;
   readonly port: number;
+  /** Of the file of a Unix socket; null: it is none. */
+  readonly mode: number | null;
   /** The largest of its services'. */
   readonly backlog: number;
   /** On the clients' side; the shortest of its services', 0 where none wants probes. */
@@ -157,23 +161,42 @@ export interface ListenerPlan {
 
 /** The addresses that a plan listens on, in the order in which its services name them. */
 export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[] {
-  const listeners = new Map<string, ServicePlan[]>();
+  const listeners = new Map<string, { readonly place: PlacePlan; readonly sharing: ServicePlan[] }>();
   for (const service of services) {
-    const address = addressOf(service.bindAddress, service.port);
-    listeners.set(address, [...(listeners.get(address) ?? []), service]);
+    for (const place of placesOf(service)) {
+      const address = addressOf(place.bindAddress, place.port);
+      const sharing = listeners.get(address)?.sharing ?? [];
+      listeners.set(address, { place, sharing: [...sharing, service] });
+    }
   }
-  return [...listeners.values()].flatMap((sharing) => {
-    const [first] = sharing;
-    if (first === undefined) return [];
+  return [...listeners.values()].map(({ place, sharing }) => {
     const probes = sharing.map(({ runtime }) => runtime.keepaliveMs).filter((ms) => ms > 0);
     return {
-      bindAddress: first.bindAddress,
-      port: first.port,
+      ...place,
       backlog: Math.max(...sharing.map(({ runtime }) => runtime.backlog)),
       keepaliveMs: probes.length === 0 ? 0 : Math.min(...probes),
       services: sharing.map(({ name }) => name),
     };
   });
+}
+
+export type PlacePlan = Pick<ListenerPlan, 'bindAddress' | 'port' | 'mode'>;
+
+/** Where a service listens: at a port, at a Unix socket, or both. */
+export function placesOf({
+  bindAddress,
+  port,
+  bindUnix,
+}: Pick<ServicePlan, 'bindAddress' | 'port' | 'bindUnix'>): PlacePlan[] {
+  const tcp = port === 0 ? [] : [{ bindAddress, port, mode: null }];
+  return bindUnix === null ? tcp : [...tcp, { bindAddress: bindUnix.path, port: 0, mode: bindUnix.mode }];
+}
+
+/** The same, as an operator writes it. */
+export function whereOf(service: Pick<ServicePlan, 'bindAddress' | 'port' | 'bindUnix'>): string {
+  return placesOf(service)
+    .map((place) => addressOf(place.bindAddress, place.port))
+    .join(' and ');
 }
 
 /** `host:port` as an operator writes it, with brackets around an IPv6 literal; of a path `unix:/path`. */

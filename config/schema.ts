@@ -1,114 +1,20 @@
 // Every key of the configuration: type, bounds, default, what it means. A new key is added here (in runtime.ts and
 // health-check-schema.ts for those of such a block); the error messages, the reference and the test of the sample with every key follow from it.
 import * as Type from 'typebox';
+import { BackendSchema, PORT, SEND_PROXY_PROTOCOL } from './backend-schema.ts';
+import { DEFAULTS } from './defaults.ts';
 import { HealthCheckSchema } from './health-check-schema.ts';
-import { judgeAddress, judgeHost, judgePeer } from './host.ts';
+import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { judgeNetwork } from './networks.ts';
 import { RuntimeSchema } from './runtime.ts';
-import { judgeSource } from './source.ts';
-import { judgeUnix } from './unix.ts';
+import { judgeMode, judgeUnix } from './unix.ts';
 
 const MAX_SERVICES = 64;
 /** Of both lists of `access` together. */
 export const MAX_NETWORKS = 10_000;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
-export const MAX_WEIGHT = 256;
-
-/** Of the keys that have one for every machine and number of backends. */
-export const DEFAULTS = {
-  port: 9295,
-  bind_address: '0.0.0.0',
-  method: 'round_robin',
-  log_level: 'info',
-  engine: 'auto',
-  log_connections: 'failed',
-  'backends.weight': 1,
-  'backends.backup': false,
-  send_proxy_protocol: 'none',
-  'backends.max_connections': 0,
-} as const;
-
-const port = { minimum: 1, maximum: 65_535 } as const;
-
-const SEND_PROXY_PROTOCOL = ['none', 'v1', 'v2'] as const;
-
-const BackendSchema = Type.Object(
-  {
-    host: Type.Optional(
-      judged(judgePeer, {
-        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
-        ...words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름'),
-      }),
-    ),
-    port: Type.Optional(
-      Type.Integer({
-        ...port,
-        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
-        ...words('TCP port of the backend', '백엔드의 TCP 포트'),
-      }),
-    ),
-    unix: Type.Optional(
-      judged(judgeUnix, {
-        ...words('path of a Unix socket, instead of host and port', '`host`와 `port` 대신 쓰는 유닉스 소켓의 경로'),
-      }),
-    ),
-    weight: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: MAX_WEIGHT,
-        default: DEFAULTS['backends.weight'],
-        ...words(
-          'its share of the connections, in proportion to the others; 0: no new ones',
-          '다른 백엔드에 대한 연결 비율; 0: 새 연결 없음',
-        ),
-      }),
-    ),
-    backup: Type.Optional(
-      Type.Boolean({
-        default: DEFAULTS['backends.backup'],
-        ...words(
-          'used only while no other backend of the service is usable',
-          '서비스의 다른 백엔드를 하나도 쓸 수 없을 때만 사용',
-        ),
-      }),
-    ),
-    max_connections: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 1_000_000,
-        default: DEFAULTS['backends.max_connections'],
-        ...words(
-          'connections that it may have, over all workers; who comes beyond gets another one; 0: any number',
-          '모든 워커를 합친 최대 연결 수; 넘으면 다른 백엔드로 보냄; 0: 제한 없음',
-        ),
-      }),
-    ),
-    send_proxy_protocol: Type.Optional(
-      Type.Enum([...SEND_PROXY_PROTOCOL], {
-        defaultText: { en: "the service's", ko: '서비스의 값' },
-        ...words('the same for this backend', '이 백엔드에 대한 같은 설정'),
-      }),
-    ),
-    source: Type.Optional(
-      Type.Refine(
-        Type.Unknown({
-          judge: judgeSource,
-          judgeList: judgeSource,
-          typeText: { en: 'text, or list of texts', ko: '문자열 또는 문자열 목록' },
-          defaultText: { en: "the system's choice", ko: '시스템이 선택' },
-          ...words(
-            'address of this machine from which bal connects to it, also for checks; of a list they take turns, so that more than the 28,000 connections of one address are possible',
-            '이 백엔드에 연결할 때(검사 포함) 쓰는 이 머신의 주소; 목록이면 번갈아 써서 주소 하나의 한계인 28,000개보다 많이 연결할 수 있음',
-          ),
-        }),
-        (value) => judgeSource(value) === null,
-      ),
-    ),
-  },
-  { ...CLOSED, least: ['host', 'port'] },
-);
 
 function networks(description: string, ko: string) {
   return Type.Optional(
@@ -143,13 +49,31 @@ const AccessSchema = Type.Object(
 
 /** The keys that a service has, and that at the top level are the defaults of every service. */
 const serviceKeys = {
-  port: Type.Optional(Type.Integer({ ...port, default: DEFAULTS.port, ...words('port to listen on', '수신 포트') })),
+  port: Type.Optional(Type.Integer({ ...PORT, default: DEFAULTS.port, ...words('port to listen on', '수신 포트') })),
   bind_address: Type.Optional(
     judged(judgeHost, {
       default: DEFAULTS.bind_address,
       ...words(
         'address to listen on: IPv4, IPv6 or a name that resolves',
         '수신 주소: IPv4, IPv6 또는 해석할 수 있는 이름',
+      ),
+    }),
+  ),
+  bind_unix: Type.Optional(
+    judged(judgeUnix, {
+      defaultText: { en: 'none', ko: '없음' },
+      ...words(
+        'path of a Unix socket to listen at: instead of a port, or beside one that is written in the same block',
+        '수신할 유닉스 소켓의 경로: 포트 대신, 또는 같은 블록에 쓴 포트와 함께',
+      ),
+    }),
+  ),
+  bind_unix_mode: Type.Optional(
+    judged(judgeMode, {
+      default: DEFAULTS.bind_unix_mode,
+      ...words(
+        'who may connect to that socket, as `chmod` has it, in quotes',
+        '그 소켓에 연결할 수 있는 사용자 (`chmod` 형식, 따옴표 안에)',
       ),
     }),
   ),

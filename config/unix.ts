@@ -22,6 +22,12 @@ export function pathIn(address: string): string | null {
   return isPath(path) ? path : null;
 }
 
+/** What is wrong with the mode of a socket's file, or null. */
+export function judgeMode(text: string): Complaint | null {
+  if (/^0?[0-7]{3}$/.test(text)) return null;
+  return { expected: 'expected the mode of a file, three octal digits', hint: 'for example "0660"' };
+}
+
 /** What is wrong with the path of a Unix socket, or null. */
 export function judgeUnix(path: string): Complaint | null {
   if (path.startsWith('unix:')) return { expected: EXPECTED, hint: `leave out "unix:"` };

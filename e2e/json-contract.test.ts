@@ -24,7 +24,7 @@ const BACKEND = words(`
   bytes_out cooldown_ms weight slow_start backup max_connections send_proxy_protocol source administrative administrative_since
 `);
 const SERVICE = words(`
-  name bind_address port method backend_total backend_reachable backends active_connections
+  name bind_address port bind_unix method backend_total backend_reachable backends active_connections
   last_check_time protection_mode
 `);
 const WORKER = words(`

@@ -3,7 +3,7 @@ import type { Loaded } from '../../config/load.ts';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { backendText } from '../../config/diff.ts';
 import type { HealthCheckPlan } from '../../config/health-check.ts';
-import { addressOf, type ServicePlan } from '../../config/plan.ts';
+import { whereOf, type ServicePlan } from '../../config/plan.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -38,10 +38,11 @@ function reportOf({ configPath, errors, warnings, notes, plan, effective }: Load
     warnings,
     notes,
     backend_count: services.reduce((sum, { backends }) => sum + backends.length, 0),
-    services: services.map(({ name, bindAddress, port, method, backends, healthCheck }) => ({
+    services: services.map(({ name, bindAddress, port, bindUnix, method, backends, healthCheck }) => ({
       name,
       bind_address: bindAddress,
       port,
+      bind_unix: bindUnix?.path ?? null,
       method,
       backends: backends.map(({ address }) => address),
       health_check: healthCheck.type,
@@ -67,10 +68,11 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
   else if (strict && warnings.length > 0) printDiagnosis(io, tooStrict(warnings.length));
 }
 
-function summaryOf({ name, bindAddress, port, method, sendProxy, backends, healthCheck }: ServicePlan): string {
+function summaryOf(service: ServicePlan): string {
+  const { name, method, sendProxy, backends, healthCheck } = service;
   const to = listed(backends.map(backendText));
   const told = sendProxy === 'none' ? '' : `, send_proxy_protocol ${sendProxy}`;
-  return `${name}: ${addressOf(bindAddress, port)} to ${to} (${method}${told}${checkText(healthCheck)})`;
+  return `${name}: ${whereOf(service)} to ${to} (${method}${told}${checkText(healthCheck)})`;
 }
 
 /** Nothing of a mere connect to the backend itself. */

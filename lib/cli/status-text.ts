@@ -12,7 +12,7 @@ import { bytes, counted, duration } from '../units.ts';
 export function briefStatus(now: Status, degraded: boolean): string {
   const sum = (of: (service: ServiceStatus) => number | null) =>
     now.services.reduce((total, service) => total + (of(service) ?? 0), 0);
-  const listeners = now.services.map(({ bind_address, port }) => addressOf(bind_address, port));
+  const listeners = now.services.map(whereOf);
   return [
     `bal: ${degraded ? 'degraded' : 'running'}${now.state === 'running' ? '' : ` (${now.state})`}`,
     `pid ${now.pid ?? '?'}`,
@@ -45,10 +45,16 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
   ];
 }
 
+/** At a port, at a Unix socket, or both. */
+function whereOf({ bind_address, bind_unix, port }: ServiceStatus): string {
+  const beside = bind_unix === null || port === 0 ? '' : ` and ${addressOf(bind_unix, 0)}`;
+  return `${addressOf(bind_address, port)}${beside}`;
+}
+
 function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
-  const { name, bind_address, port, method, backend_total, backend_reachable, backends } = service;
+  const { name, method, backend_total, backend_reachable, backends } = service;
   const checked = checkText(service.health_check);
-  const title = `${paint(io, 'bold', name)}  ${addressOf(bind_address, port)}  ${method}${checked}`;
+  const title = `${paint(io, 'bold', name)}  ${whereOf(service)}  ${method}${checked}`;
   const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
   const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
   if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');

@@ -86,8 +86,11 @@ export interface ProtectionStatus {
 
 export interface ServiceStatus {
   readonly name: string;
+  /** A path where it listens at a Unix socket only; its port is 0 then. */
   readonly bind_address: string;
   readonly port: number;
+  /** The path of the Unix socket at which it listens, if at one. */
+  readonly bind_unix: string | null;
   readonly method: string;
   readonly backend_total: number;
   readonly backend_reachable: number | null;

@@ -31,6 +31,7 @@ function status(connections: number, bytes: number): Status {
   const service = {
     name: 'default',
     bind_address: '127.0.0.1',
+    bind_unix: null,
     port: 1,
     method: 'round_robin',
     health_check: 'tcp',

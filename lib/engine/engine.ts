@@ -231,7 +231,7 @@ export interface Engine {
   adopt(released: ReleasedConnection, as?: AdoptedFor): Adoption;
   /** Connections between `accepted`, or adopt(), and `ended`, or release(). */
   readonly active: number;
-  /** `ip:port` or `[ip]:port` of a connection's client, from `accepted` until within `ended`, also after a reset. */
+  /** A client: `ip:port`, `[ip]:port` or `unix`, from `accepted` until within `ended`, also after a reset. */
   clientAddress(connection: number): string;
   /** The IP of the same: sixteen bytes, IPv4 as IPv4 in IPv6, valid until the next call; null: nothing is known. */
   clientIp(connection: number): Uint8Array | null;

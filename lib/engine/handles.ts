@@ -23,8 +23,8 @@ export interface TcpHandle extends BoundHandle {
   reset(callback: () => void): number;
   /** Bytes handed to libuv that the kernel has not taken yet. */
   readonly writeQueueSize: number;
-  /** It is a Unix socket's: it has no name to be asked for, and no reset. */
-  readonly isUnix?: true;
+  /** It is a Unix socket's, which has no name to be asked for, and no reset: what node:net knows it by. */
+  readonly pipe?: object;
 }
 
 const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive', 'reset'] as const;
@@ -64,44 +64,47 @@ function isPipeHandle(value: unknown): value is Pipe {
   return typeof value === 'object' && value !== null && value.constructor.name === 'Pipe' && 'fd' in value;
 }
 
+/** The address of every client of a Unix socket. */
+export const UNIX = 'unix';
+
 /** What TCP has and a Unix socket has not comes to nothing; a reset is a close. */
 class PipeHandle implements TcpHandle {
-  readonly isUnix = true;
-  readonly #pipe: Pipe;
+  readonly pipe: Pipe;
 
   constructor(pipe: Pipe) {
-    this.#pipe = pipe;
+    this.pipe = pipe;
   }
 
   get fd(): number {
-    return this.#pipe.fd;
+    return this.pipe.fd;
   }
 
   get writeQueueSize(): number {
-    return this.#pipe.writeQueueSize;
+    return this.pipe.writeQueueSize;
   }
 
   get onconnection(): Pipe['onconnection'] {
-    return this.#pipe.onconnection;
+    return this.pipe.onconnection;
   }
 
   set onconnection(to: Pipe['onconnection']) {
-    this.#pipe.onconnection = to;
+    this.pipe.onconnection = to;
   }
 
   listen(backlog: number): number {
-    return this.#pipe.listen(backlog);
+    return this.pipe.listen(backlog);
   }
 
   close(callback?: () => void): void {
-    this.#pipe.close(callback);
+    this.pipe.close(callback);
   }
 
   getsockname(): number {
     return 0;
   }
 
-  getpeername(): number {
+  getpeername(out: Partial<SocketAddress>): number {
+    Object.assign(out, { address: UNIX, family: UNIX });
     return 0;
   }
 
@@ -114,7 +117,7 @@ class PipeHandle implements TcpHandle {
   }
 
   reset(callback: () => void): number {
-    this.#pipe.close(callback);
+    this.pipe.close(callback);
     return 0;
   }
 }
@@ -125,23 +128,30 @@ export function systemError(action: string, status: number): NodeJS.ErrnoExcepti
   return Object.assign(new Error(`Cannot ${action}: ${code}`), { code, errno: status, syscall: action });
 }
 
-export type Bound =
-  | { readonly ok: true; readonly handle: TcpHandle }
-  /** errno name: EADDRINUSE, EACCES, EADDRNOTAVAIL, … */
-  | { readonly ok: false; readonly code: string };
+/** errno name: EADDRINUSE, EACCES, EADDRNOTAVAIL, … */
+interface BindingFailed {
+  readonly ok: false;
+  readonly code: string;
+}
+
+export type Bound = { readonly ok: true; readonly handle: TcpHandle } | BindingFailed;
 
 /**
- * Binds a TCP socket without listening on it. `ip` is a literal, `port` may be 0.
- *
  * `_createServerHandle` is not in Node's documentation, but exported and unchanged from Node 20 to 26: node:cluster
  * itself binds with it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
  */
-export function bindTcp(ip: string, port: number): Bound {
+function created(address: string, port: number, family: number): unknown {
   const create: unknown = Reflect.get(net, '_createServerHandle');
   if (typeof create !== 'function') {
     throw new Error(`Cannot bind a socket: net._createServerHandle is not in this Node.js (${process.version})`);
   }
-  const made: unknown = Reflect.apply(create, net, [ip, port, net.isIPv6(ip) ? 6 : 4, undefined]);
+  const made: unknown = Reflect.apply(create, net, [address, port, family, undefined]);
+  return made;
+}
+
+/** Binds a TCP socket without listening on it. `ip` is a literal, `port` may be 0. */
+export function bindTcp(ip: string, port: number): Bound {
+  const made = created(ip, port, net.isIPv6(ip) ? 6 : 4);
   if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
   const handle = tcpHandle(made);
   // libuv keeps EADDRINUSE back until the socket is used; asking for its name brings it out.
@@ -153,6 +163,14 @@ export function bindTcp(ip: string, port: number): Bound {
   // Accepted sockets inherit it on Linux: one system call less for each client. The js engine sets it where not.
   handle.setNoDelay(true);
   return { ok: true, handle };
+}
+
+/** Binds a Unix socket without listening on it, under a path at which nothing is. */
+export function bindPipe(path: string): { readonly ok: true; readonly handle: BoundHandle } | BindingFailed {
+  const made = created(path, -1, -1);
+  if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
+  if (isPipeHandle(made)) return { ok: true, handle: made };
+  throw new Error(`Cannot use this Node.js (${process.version}): it makes no handle of a Unix socket`);
 }
 
 /** The other end; empty when it is gone. */
@@ -172,5 +190,6 @@ export function localOf(handle: TcpHandle): Partial<SocketAddress> {
 /** `ip:port` or `[ip]:port`; '' when the peer was gone before it was asked. */
 export function peerText(out: Partial<SocketAddress>): string {
   if (out.address === undefined) return '';
+  if (out.family === UNIX) return UNIX;
   return out.family === 'IPv6' ? `[${out.address}]:${out.port}` : `${out.address}:${out.port}`;
 }

@@ -15,7 +15,7 @@ import type {
   Whose,
 } from './engine.ts';
 import { INSPECT, WAIT } from './engine.ts';
-import { localOf, peerText, systemError, tcpHandle } from './handles.ts';
+import { localOf, peerText, systemError, handleOn } from './handles.ts';
 import type { Adoption, Release } from './handover.ts';
 import { IdleEvent } from './idle-event.ts';
 import { Buffers } from './js/buffers.ts';
@@ -74,7 +74,7 @@ class JsEngine implements Engine, Core {
 
   listen(id: number, handle: BoundHandle, settings: ListenerSettings): void {
     const accept = this.#accept.bind(this);
-    this.#listeners.add(listen(id, tcpHandle(handle), settings, accept));
+    this.#listeners.add(listen(id, handleOn(handle), settings, accept));
     this.#idle.accepting();
   }
 
@@ -84,7 +84,7 @@ class JsEngine implements Engine, Core {
       return;
     }
     const id = this.#freeIds.pop() ?? this.#connections.length;
-    const connection = new Connection(this, id, listener, tcpHandle(client));
+    const connection = new Connection(this, id, listener, handleOn(client));
     this.#connections[id] = connection;
     this.active++;
     this.#sweeper.start();

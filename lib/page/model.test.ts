@@ -57,6 +57,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
   const service = {
     name: 'default',
     bind_address: '127.0.0.1',
+    bind_unix: null,
     port: 1,
     method: 'round_robin',
     health_check: 'tcp',

@@ -58,6 +58,7 @@ export function fakeStatus(reachable: number): Status {
   const service: ServiceStatus = {
     name: 'default',
     bind_address: '127.0.0.1',
+    bind_unix: null,
     port: 9295,
     method: 'round_robin',
     health_check: 'tcp',
@@ -93,7 +94,7 @@ export function fakeStatus(reachable: number): Status {
     recent: null,
   };
   const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...rest } = service;
-  const { waiting: _waiting, waited_total: _waited, ...first } = rest;
+  const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, ...first } = rest;
   return {
     running: true,
     pid: process.pid,

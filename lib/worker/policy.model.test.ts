@@ -23,6 +23,7 @@ function planFor(limit: number, own: number): Plan {
     name,
     bindAddress: '127.0.0.1',
     port: 1,
+    bindUnix: null,
     method: 'round_robin',
     sendProxy: 'none',
     access: null,

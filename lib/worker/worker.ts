@@ -70,7 +70,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     connections,
     count,
     loads,
-    access: createAccess(services, ipOf),
+    access: createAccess(services, ipOf, (connection) => engine.clientAddress(connection) === 'unix'),
     sourceLimits,
     admission,
     queue: { board, waiting, settled },

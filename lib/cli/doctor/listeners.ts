@@ -1,27 +1,44 @@
 // Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
-import { addressOf, type ServicePlan } from '../../../config/plan.ts';
+import { addressOf, placesOf, type PlacePlan, type ServicePlan } from '../../../config/plan.ts';
 import { bind, listenAddresses, type BindFailure, type ListenAddress } from '../../primary/listen/listeners.ts';
 import { cannotBind } from '../../primary/reload/verdict.ts';
 import { critical, ok, type Finding, type Patient } from './finding.ts';
+import { freePath, ownedPath } from './unix-listeners.ts';
 import { holdersOf, listenersOn, type Holder } from './sockets.ts';
+
+/** One address of a service; its finding is named after the service and, beside its port, `/unix`. */
+interface Place extends PlacePlan {
+  readonly name: string;
+  readonly service: string;
+}
 
 export async function checkListeners(patient: Patient): Promise<Finding[]> {
   const { reached, disk, running } = patient;
-  const serving = running?.services ?? [];
+  const serving = placesIn(running?.services ?? []);
   // An instance that runs and does not tell what it serves has these ports itself.
   if (running === null && reached.kind !== 'not_running') return [];
   // What is in the file and not served yet has to be bound by a start or a reload.
   const served = new Set(serving.map(({ bindAddress, port }) => addressOf(bindAddress, port)));
-  const next = (disk.plan?.services ?? []).filter(({ bindAddress, port }) => !served.has(addressOf(bindAddress, port)));
+  const next = placesIn(disk.plan?.services ?? []).filter((it) => !served.has(addressOf(it.bindAddress, it.port)));
   const where = await listenAddresses([...serving, ...next]);
   return [
-    ...serving.map((service, i) => owned(service, where[i], patient)),
-    ...next.map((service, i) => free(service, where[serving.length + i], running !== null)),
+    ...serving.map((place, i) => owned(place, where[i], patient)),
+    ...next.map((place, i) => free(place, where[serving.length + i], running !== null)),
   ];
 }
 
-function owned(service: ServicePlan, where: ListenAddress | undefined, { status }: Patient): Finding {
-  const name = `listen:${service.name}`;
+function placesIn(services: readonly ServicePlan[]): Place[] {
+  return services.flatMap((service) =>
+    placesOf(service).map((place) => {
+      const isBeside = place.port === 0 && service.port !== 0;
+      return { ...place, name: `listen:${service.name}${isBeside ? '/unix' : ''}`, service: service.name };
+    }),
+  );
+}
+
+function owned(service: Place, where: ListenAddress | undefined, { status }: Patient): Finding {
+  const { name } = service;
+  if (service.port === 0) return ownedPath(name, service.bindAddress);
   const host = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
   const address = addressOf(service.bindAddress, service.port);
   const sockets = listenersOn(host, service.port);
@@ -38,17 +55,18 @@ function owned(service: ServicePlan, where: ListenAddress | undefined, { status 
 }
 
 /** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */
-function free(service: ServicePlan, where: ListenAddress | undefined, beforeReload: boolean): Finding {
-  const name = `listen:${service.name}`;
+function free(service: Place, where: ListenAddress | undefined, beforeReload: boolean): Finding {
+  const { name } = service;
+  const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';
+  if (service.port === 0) return freePath(name, service.bindAddress, when);
   const ip = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
-  const result = where !== undefined && 'code' in where ? where : bind(ip, service.port);
+  const result = where !== undefined && 'code' in where ? where : bind(ip, service);
   if (!result.ok) return taken(name, result, service);
   result.listener.handle.close();
-  const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';
   return ok(name, `${addressOf(service.bindAddress, service.port)} is free; ${when}`);
 }
 
-function taken(name: string, failure: BindFailure, service: ServicePlan): Finding {
+function taken(name: string, failure: BindFailure, service: Place): Finding {
   const problem = cannotBind(failure);
   if (failure.code !== 'EADDRINUSE') {
     return critical(name, problem.what_happened, problem.why_likely, problem.do_this_now);
@@ -59,7 +77,7 @@ function taken(name: string, failure: BindFailure, service: ServicePlan): Findin
     name,
     `${failure.address} is in use by ${who}`,
     'another program listens on this port',
-    `stop it, or change 'port' of service ${service.name}`,
+    `stop it, or change 'port' of service ${service.service}`,
   );
 }
 

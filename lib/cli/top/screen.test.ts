@@ -57,6 +57,7 @@ function crowd(): View['history'] {
     ...status,
     name: 'web',
     bind_address: '127.0.0.1',
+    bind_unix: null,
     port: 80,
     method: 'round_robin' as const,
     backends,

@@ -2,7 +2,7 @@
 // object that taking a connection out of one costs.
 
 import type { ListenerSettings } from '../engine.ts';
-import { systemError, tcpHandle } from '../handles.ts';
+import { handleOn, systemError } from '../handles.ts';
 import type { TcpHandle } from '../handles.ts';
 
 const INHERITS = process.platform === 'linux';
@@ -26,7 +26,7 @@ export function listen(
   // Linux hands these options down to the sockets that are accepted, which saves the system calls for each.
   setOptions(handle, settings);
   handle.onconnection = (status, client) => {
-    if (!INHERITS && status === 0) setOptions(tcpHandle(client), settings);
+    if (!INHERITS && status === 0) setOptions(handleOn(client), settings);
     accept(listener, status, client);
   };
   const status = handle.listen(settings.backlog);

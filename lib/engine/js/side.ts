@@ -76,7 +76,7 @@ export class Side implements Receiver {
   isWhole(queues: ReadonlyMap<number, Queues> | null): boolean {
     if (this.busy || this.stalled || this.lost) return false;
     // The kernel's tables have no Unix sockets; one is read from as long as it is not stalled.
-    return queues === null || this.socket.handle?.isUnix === true || queues.get(this.fd)?.unread === 0;
+    return queues === null || this.socket.handle?.pipe !== undefined || queues.get(this.fd)?.unread === 0;
   }
 
   /** The kernel has taken some of the write under way since the last call. */

@@ -25,7 +25,7 @@ export interface Receiver {
 
 interface Options extends net.SocketConstructorOpts {
   readonly onread: net.OnReadOpts;
-  readonly handle: TcpHandle | null;
+  readonly handle: object | null;
   readonly pauseOnCreate: boolean;
   readonly emitClose: boolean;
   readonly autoDestroy: boolean;
@@ -53,7 +53,7 @@ export class RelaySocket extends net.Socket {
     // net.Socket copies its options and sets the last three on the copy. Where they are missing, V8 makes new hidden
     // classes for each copy and every inline cache that sees one misses: 16 % of the CPU of a short connection.
     const options: Options = {
-      handle,
+      handle: handle?.pipe ?? handle,
       pauseOnCreate: true,
       onread,
       allowHalfOpen: true,

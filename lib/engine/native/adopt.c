@@ -34,7 +34,7 @@ static enum refusal read_record(const uint8_t *bytes, size_t length, struct hand
   if ((record->side[CLIENT] | record->side[BACKEND]) & ~HANDED_SIDE) return REFUSED_MALFORMED;
   if (record->backend_first > 1 || record->probed > 1) return REFUSED_MALFORMED;
   uint8_t family = record->peer.family;
-  return family == 0 || family == AF_INET || family == AF_INET6 ? NO_REFUSAL : REFUSED_MALFORMED;
+  return family == 0 || family == AF_UNIX || family == AF_INET || family == AF_INET6 ? NO_REFUSAL : REFUSED_MALFORMED;
 }
 
 /** A descriptor that blocks would stop the whole worker. */

@@ -36,7 +36,9 @@ char *peer_write(const struct peer *peer, char *at) {
     *at++ = ']';
     *at++ = ':';
   } else {
-    return at;
+    if (peer->family != AF_UNIX) return at;
+    memcpy(at, "unix", 4);
+    return at + 4;
   }
   return write_number(at, ntohs(peer->port));
 }

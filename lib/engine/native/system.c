@@ -57,6 +57,7 @@ void system_batch(void) {
 static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
   const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
   peer->family = (uint8_t)address->sin6_family;
+  if (address->sin6_family == AF_UNIX) return; // it has no name, or one that says nothing
   peer->port = address->sin6_port; // at the same place in both
   if (address->sin6_family == AF_INET) memcpy(peer->ip, &v4->sin_addr, sizeof v4->sin_addr);
   else memcpy(peer->ip, &address->sin6_addr, sizeof address->sin6_addr);

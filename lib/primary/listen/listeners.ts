@@ -2,16 +2,16 @@
 // kernel's accept queue outlives every worker: while none lives, clients wait instead of being refused. The primary
 // never listens or accepts; each worker gets a copy of the handle and does both.
 
-import { isIP } from 'node:net';
-
 import type { ListenerPlan } from '../../../config/plan.ts';
 import { addressOf } from '../../../config/plan.ts';
+import { isLiteral, isPath } from '../../../config/unix.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { bindTcp } from '../../engine/handles.ts';
+import { bindPath } from './unix-socket.ts';
 import { lookUpAside } from '../../lookup.ts';
 
 export interface Listener {
-  /** `ip:port`, the identity of a listener. */
+  /** `ip:port` or `unix:/path`, the identity of a listener. */
   readonly address: string;
   readonly handle: BoundHandle;
 }
@@ -31,7 +31,7 @@ export type ListenAddress = { readonly ip: string; readonly address: string } | 
 export async function listenAddresses(
   listeners: readonly Pick<ListenerPlan, 'bindAddress' | 'port'>[],
 ): Promise<readonly ListenAddress[]> {
-  const names = listeners.flatMap(({ bindAddress }) => (isIP(bindAddress) === 0 ? [bindAddress] : []));
+  const names = listeners.flatMap(({ bindAddress }) => (isLiteral(bindAddress) ? [] : [bindAddress]));
   const found = await lookUpAside(names);
   return listeners.map(({ bindAddress, port }) => {
     const answer = found.get(bindAddress) ?? { ip: bindAddress };
@@ -41,13 +41,14 @@ export async function listenAddresses(
 }
 
 /** Binds one address. The caller owns the listener and closes its handle. */
-export function bind(ip: string, port: number): BindResult {
+export function bind(ip: string, { port, mode }: Pick<ListenerPlan, 'port' | 'mode'>): BindResult {
   const address = addressOf(ip, port);
-  const bound = bindTcp(ip, port);
+  const bound = isPath(ip) ? bindPath(ip, mode ?? 0o600) : bindTcp(ip, port);
   return bound.ok ? { ok: true, listener: { address, handle: bound.handle } } : { ...bound, address };
 }
 
-/** Of an `ip:port`. */
+/** Of an `ip:port`; of a Unix socket its whole address. */
 export function portOf(address: string): string {
+  if (address.startsWith('unix:')) return address;
   return address.slice(address.lastIndexOf(':') + 1);
 }

@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ListenerPlan, Plan } from '../../../config/plan.ts';
 import { listenersOf } from '../../../config/plan.ts';
+import { isPath } from '../../../config/unix.ts';
 import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
 import { bind, listenAddresses, portOf } from './listeners.ts';
+import { clearPath, setMode } from './unix-socket.ts';
 
 /** A listener of a plan, bound. */
 export interface BoundListener extends Listener {
@@ -25,6 +27,8 @@ export interface Listening {
    * `patienceMs`: whoever has it is giving it up.
    */
   bindFor(plan: Plan, patienceMs?: number): Promise<Binding | BindFailure>;
+  /** The files of Unix sockets have the modes of this plan from now on. */
+  setModes(plan: Plan): void;
   /** Closes all listeners but those. */
   keepOnly(addresses: readonly string[]): void;
   /** Of the listeners that are bound. */
@@ -60,7 +64,7 @@ export function createListening(): Listening {
     for (const [index, listener] of listenersOf(plan).entries()) {
       const where = wanted[index];
       if (where === undefined) continue;
-      const result = 'code' in where ? where : bindOnce(where.ip, listener.port, where.address, fresh);
+      const result = 'code' in where ? where : bindOnce(where.ip, listener, where.address, fresh);
       if (!result.ok) {
         fresh.forEach(close);
         return result;
@@ -86,11 +90,19 @@ export function createListening(): Listening {
     async bindFor(plan, patienceMs = 0) {
       const wanted = await addressesOf(plan);
       const giveUp = performance.now() + patienceMs;
+      for (const where of wanted) {
+        const code =
+          'code' in where || bound.has(where.address) || !isPath(where.ip) ? null : await clearPath(where.ip);
+        if (code !== null) return { ok: false, address: where.address, code };
+      }
       for (;;) {
         const binding = bindAll(plan, wanted);
         if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() >= giveUp) return binding;
         await sleep(RETRY_MS);
       }
+    },
+    setModes(plan) {
+      for (const { bindAddress, mode } of listenersOf(plan)) if (mode !== null) setMode(bindAddress, mode);
     },
     keepOnly(addresses) {
       for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
@@ -102,13 +114,13 @@ export function createListening(): Listening {
 
   function bindOnce(
     ip: string,
-    port: number,
+    plan: ListenerPlan,
     address: string,
     fresh: Listener[],
   ): { ok: true; listener: Listener } | BindFailure {
     const existing = bound.get(address);
     if (existing !== undefined) return { ok: true, listener: existing };
-    const result = bind(ip, port);
+    const result = bind(ip, plan);
     if (!result.ok) return result;
     bound.set(address, result.listener);
     fresh.push(result.listener);

@@ -1,7 +1,8 @@
 // The words for a change of a backend that is refused: what happened, why, and what to do now.
 
 import { closest } from '../../../config/suggest.ts';
-import { MAX_BACKENDS, MAX_WEIGHT } from '../../../config/schema.ts';
+import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
+import { MAX_BACKENDS } from '../../../config/schema.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
 import { listed } from '../../units.ts';
 import type { Phase } from '../phase.ts';

@@ -6,7 +6,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { judgePeer } from '../../../config/host.ts';
 import { addressOf } from '../../../config/plan.ts';
-import { MAX_BACKENDS, MAX_WEIGHT } from '../../../config/schema.ts';
+import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
+import { MAX_BACKENDS } from '../../../config/schema.ts';
 import { isPath, judgeUnix } from '../../../config/unix.ts';
 import type { Override, Overrides, Presence } from './overrides.ts';
 

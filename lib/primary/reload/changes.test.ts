@@ -43,6 +43,7 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
         return Promise.resolve({ ok: true, listeners: [{ address: '127.0.0.2:9', handle: HANDLE, plan: listener }] });
       },
       keepOnly: (addresses) => void done.push(`keep ${addresses.join(' ')}`),
+      setModes: () => undefined,
       wantedBy: (plan) => Promise.resolve(listenersOf(plan).map(({ bindAddress, port }) => `${bindAddress}:${port}`)),
       isOwnObstacle: () => Promise.resolve(own.includes('bind next')),
     },

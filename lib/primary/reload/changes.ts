@@ -130,6 +130,7 @@ export function changesFor(
     const rolled = await fleet.roll(parts.generationOf(number, its, bound));
     if (!rolled.ok) return workersFailed(rolled.reason);
     listening.keepOnly(bound.listeners.map(({ address }) => address));
+    listening.setModes(its);
     return null;
   }
 

@@ -1,5 +1,7 @@
 // The words for what can go wrong when bal starts or reloads: what happened, why, and what to do now.
 
+import { dirname } from 'node:path';
+
 import type { Diagnosis } from '../../control/protocol.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import { portOf } from '../listen/listeners.ts';
@@ -23,6 +25,7 @@ export function badConfig(configPath: string, errors: number): Diagnosis {
 
 export function cannotBind({ address, code }: BindFailure): Diagnosis {
   const what_happened = `cannot listen on ${address}: ${code}`;
+  if (address.startsWith('unix:')) return { what_happened, ...cannotBindPath(address.slice('unix:'.length), code) };
   switch (code) {
     case 'EADDRINUSE':
       return {
@@ -54,6 +57,26 @@ export function cannotBind({ address, code }: BindFailure): Diagnosis {
         what_happened,
         why_likely: 'the address cannot be resolved or bound on this machine',
         do_this_now: "correct 'bind_address' and 'port', then try again",
+      };
+  }
+}
+
+function cannotBindPath(path: string, code: string): Omit<Diagnosis, 'what_happened'> {
+  switch (code) {
+    case 'EADDRINUSE':
+      return {
+        why_likely: 'another program listens at this socket',
+        do_this_now: `see which (ss -lxp src ${path}), then stop it or change 'bind_unix'`,
+      };
+    case 'EEXIST':
+      return {
+        why_likely: 'there is a file, and it is no socket',
+        do_this_now: `look at it (ls -l ${path}), and move it away or change 'bind_unix'`,
+      };
+    default:
+      return {
+        why_likely: 'its folder is not there, or the user that runs bal may not write to it',
+        do_this_now: `make the folder, and let that user write to it: ls -ld ${dirname(path)}`,
       };
   }
 }

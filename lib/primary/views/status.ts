@@ -85,6 +85,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
     name: plan.name,
     bind_address: plan.bindAddress,
     port: plan.port,
+    bind_unix: plan.bindUnix?.path ?? null,
     method: plan.method,
     backend_total: staying.length,
     backend_reachable: staying.filter(reaches).length,

@@ -12,11 +12,15 @@ export interface Access {
 export function createAccess(
   assigned: readonly Pick<ServiceAssignment, 'id' | 'access'>[],
   ipOf: (connection: number) => Uint8Array | null,
+  isUnix: (connection: number) => boolean,
 ): Access {
   /** By service. */
   const tables: (NetworkTable | undefined)[] = [];
+  /** Services that only some networks may come to: those of a Unix socket are of none. */
+  const closed = new Set<number>();
   for (const { id, access } of assigned) {
     if (access !== null) tables[id] = networkTable(access.allow, access.deny);
+    if (access?.allow) closed.add(id);
   }
   // Where there is none, not even the look-up is made.
   if (tables.length === 0) return { allows: () => true };
@@ -25,8 +29,9 @@ export function createAccess(
       const table = tables[service];
       if (table === undefined) return true;
       const ip = ipOf(connection);
-      // Nobody knows who it is: it went away at once.
-      return ip !== null && table.allows(ip);
+      if (ip !== null) return table.allows(ip);
+      // Or nobody knows who it is: it went away at once.
+      return !closed.has(service) && isUnix(connection);
     },
   };
 }

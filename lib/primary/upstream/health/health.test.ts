@@ -13,6 +13,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     name,
     bindAddress: '127.0.0.1',
     port: 1,
+    bindUnix: null,
     method: 'round_robin',
     sendProxy: 'none',
     access: null,
