@@ -56,11 +56,15 @@ test('rates: of one source, and of all, which leaves nobody counted', () => {
   assert.equal(limits.enter(3, 0, 0), 'too_fast');
 });
 
-test('of whom nothing is known is let in, and told', () => {
-  const { limits } = scene({ maxPerSource: 1 });
-  assert.equal(limits.enter(77, 0, 0), null);
-  assert.equal(limits.uncounted, 1);
+test('whoever has no address is no source, and counts among all', () => {
+  const { limits } = scene({ maxPerSource: 1, maxRate: 3 });
+  assert.deepEqual(
+    [77, 78, 79].map((connection) => limits.enter(connection, 0, 0)),
+    [null, null, null],
+  );
   limits.leave(77);
+  assert.equal(limits.uncounted, 0);
+  assert.equal(limits.enter(80, 0, 0), 'too_fast');
 });
 
 test('a connection that goes to another worker is counted all the time, and there however many there are', () => {

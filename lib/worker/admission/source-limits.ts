@@ -84,10 +84,12 @@ export function createSourceLimits(
     left(detach(connection));
   }
 
-  /** Which limit keeps it out, or where it is counted. */
+  /** Which limit keeps it out, if any does. */
   function count(connection: number, service: number, its: Limits, at: number): number {
     const ip = ipOf(connection);
-    const slot = ip === null ? NO_ROOM : sources.enter(ip, service, its, at);
+    // Of a Unix socket, or gone at once.
+    if (ip === null) return 0;
+    const slot = sources.enter(ip, service, its, at);
     if (slot === NO_ROOM) uncounted++;
     if (slot >= 0) attach(connection, slot + 1);
     return slot;
