@@ -38,6 +38,7 @@ test('every key that a file can change is told by its name', () => {
     ['health_check: {type: none}', 'default.health_check.type', 'tcp', 'none'],
     ['method: least_connections', 'default.method', 'round_robin', 'least_connections'],
     ['send_proxy_protocol: v2', 'default.send_proxy_protocol', 'none', 'v2'],
+    ['accept_proxy_protocol: {from: [::1, 10.0.0.0/8]}', 'default.accept_proxy_protocol.from', null, '::1, 10.0.0.0/8'],
     ['runtime: {tcp_backlog: 7}', 'default.runtime.tcp_backlog', '4096', '7'],
     ['runtime: {max_concurrent_connections: 7}', 'max_concurrent_connections', '4000', '7'],
   ] as const) {

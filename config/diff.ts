@@ -54,6 +54,7 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.bind_unix_mode`, modeOf(from), modeOf(to)),
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.send_proxy_protocol`, from.sendProxy, to.sendProxy),
+    ...change(`${name}.accept_proxy_protocol.from`, listOrNull(from.proxiesFrom), listOrNull(to.proxiesFrom)),
     ...access(from, to),
     ...change(`${name}.backends`, backends(from), backends(to)),
     ...healthCheck(from, to),
@@ -95,6 +96,10 @@ function shortened(list: readonly string[] | null, before: readonly string[] | n
   const differing = [...news.slice(0, SHOWN), ...gone.slice(0, SHOWN)].join(' ');
   const more = news.length > SHOWN || gone.length > SHOWN ? ' …' : '';
   return `${list.length} networks${differing === '' ? '' : ` (${differing}${more})`}`;
+}
+
+function listOrNull(values: readonly string[]): string | null {
+  return values.length === 0 ? null : values.join(', ');
 }
 
 function healthCheck({ healthCheck: from }: ServicePlan, { name, healthCheck: to }: ServicePlan): Change[] {

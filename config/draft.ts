@@ -47,6 +47,8 @@ export interface ServiceDraft {
   readonly canonical: string;
   readonly method: Setting<Method>;
   readonly sendProxy: Setting<SendProxy>;
+  /** Empty where nobody has to say who its client is. */
+  readonly proxiesFrom: Setting<readonly string[]>;
   readonly access: AccessDraft;
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
@@ -95,6 +97,7 @@ type ServiceBlock = Pruned<
     | 'bind_unix_mode'
     | 'method'
     | 'send_proxy_protocol'
+    | 'accept_proxy_protocol'
     | 'access'
     | 'backends'
     | 'health_check'
@@ -170,6 +173,7 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     canonical: canonicalHost(hasTcp ? bind.value : unix.value),
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
+    proxiesFrom: proxiesFrom(blocks, written),
     access: accessDraft(settle('access', blocks, {}, 'default'), written),
     backends,
     backendsSound: list.sound,
@@ -177,6 +181,14 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     runtime,
     ownLimit: !isFlat && limit.path?.length === runtimePath.length + 1 ? limit : null,
   };
+}
+
+function proxiesFrom(blocks: readonly Block<ServiceBlock>[], written: Written): Setting<readonly string[]> {
+  const block = settle('accept_proxy_protocol', blocks, {}, 'default');
+  if (block.path === null) return { ...block, value: [] };
+  const from = settle('from', [blockOf(block.value, block.path, written)], [], 'default');
+  // What was wrong in it has left a hole.
+  return { ...from, value: from.value.flatMap((text: unknown) => (typeof text === 'string' ? [text] : [])) };
 }
 
 /** Not laid over each other key by key: keys of one type would get among those of another. */

@@ -8,7 +8,7 @@ import * as fc from 'fast-check';
 import { mutant } from '../lib/testing/mutant.ts';
 import { ROOT } from '../lib/testing/root.ts';
 import { loadConfig, parseConfig, type Loaded } from './load.ts';
-import { plainBackend, sendProxyOf } from './plan.ts';
+import { listenersOf, plainBackend, sendProxyOf } from './plan.ts';
 import { formatProblem } from './problem.ts';
 import { decode } from './read.ts';
 import { anyText } from '../lib/testing/any-text.ts';
@@ -123,6 +123,35 @@ test("what backends are told of their clients is the service's word, unless they
   assert.deepEqual(errorsOf(`${MINIMAL}send_proxy_protocol: v3\n`), [
     'config.yaml:5:1 send_proxy_protocol: expected one of none, v1, v2, got "v3"; did you mean "v1"?',
   ]);
+});
+
+test('proxies are networks, and there is at least one', () => {
+  const { plan, effective, warnings, notes } = parseConfig(
+    `${MINIMAL}accept_proxy_protocol:\n  from: [10.1.2.3/8, "::/0"]\n`,
+    'c.yaml',
+  );
+  assert.deepEqual(plan?.services[0]?.proxiesFrom, ['10.1.2.3/8', '::/0']);
+  assert.deepEqual(listenersOf(plan)[0]?.proxiesFrom, ['10.1.2.3/8', '::/0']);
+  assert.ok(effective.some(({ path, value }) => path === 'accept_proxy_protocol.from' && value === '10.1.2.3/8, ::/0'));
+  assert.deepEqual(
+    warnings.map((problem) => formatProblem(problem, 'f')),
+    ['f:6:3 accept_proxy_protocol.from[0]: "10.1.2.3/8" means 10.0.0.0/8; write that, or the address alone'],
+  );
+  assert.match(notes.map((problem) => formatProblem(problem, 'f')).join(), /may say that they are somebody else/);
+  for (const [line, error] of [
+    ['accept_proxy_protocol: {}', 'accept_proxy_protocol.from: missing, expected a list of 1..256 entries'],
+    ['accept_proxy_protocol: {from: []}', 'accept_proxy_protocol.from: expected a list of 1..256 entries, got 0'],
+    [
+      'accept_proxy_protocol: {from: [10.0.0.0/40]}',
+      'accept_proxy_protocol.from[0]: expected a network, such as "10.0.0.0/8" or "fd00::/8", or an address, got "10.0.0.0/40"; "40" is no number of bits 0..32',
+    ],
+    ['accept_proxy_protocol: true', 'accept_proxy_protocol: expected a map of keys, got true; write "from: …"'],
+  ] as const) {
+    const [first = '', ...more] = errorsOf(`${MINIMAL}${line}\n`);
+    assert.deepEqual([first.replace(/^config.yaml:5:\d+ /, ''), more], [error, []]);
+  }
+  const idle = parseConfig(`${MINIMAL}runtime: {first_bytes_timeout_ms: 10}\n`, 'c.yaml').warnings;
+  assert.match(idle.map((problem) => formatProblem(problem, 'f')).join(), /first_bytes_timeout_ms: has no effect/);
 });
 
 test("the instance's limit is the top level's or that of all backends together; a service's own is below it", () => {

@@ -31,6 +31,7 @@ export const RUNTIME_FIELDS = {
   overload_policy: 'overloadPolicy',
   queue_timeout_ms: 'queueTimeoutMs',
   queue_max: 'queueMax',
+  first_bytes_timeout_ms: 'firstBytesMs',
   tcp_backlog: 'backlog',
   drain_timeout_ms: 'drainMs',
   reload_drain_timeout_ms: 'reloadDrainMs',

@@ -38,6 +38,7 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     bindUnix: bindUnixOf(draft),
     method: draft.method.value,
     sendProxy: draft.sendProxy.value,
+    proxiesFrom: draft.proxiesFrom.value,
     access: accessPlan(draft.access),
     backends: draft.backends.map(backendOf),
     healthCheck: healthCheckPlan(draft.healthCheck),
@@ -87,6 +88,9 @@ export function effectiveOf(draft: Draft): Effective[] {
     }
     add([...path, 'method'], service.method);
     add([...path, 'send_proxy_protocol'], service.sendProxy);
+    const { proxiesFrom } = service;
+    const from = { ...proxiesFrom, value: proxiesFrom.value.join(', ') };
+    if (proxiesFrom.path !== null) add([...path, 'accept_proxy_protocol', 'from'], from);
     const { setting, allow, deny } = service.access;
     for (const [key, list] of Object.entries({ allow, deny })) {
       if (list !== null && service.access.sound)

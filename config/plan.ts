@@ -52,6 +52,8 @@ export interface Runtime {
   /** With `queue`: how long a client waits, and how many of a service may. */
   readonly queueTimeoutMs: number;
   readonly queueMax: number;
+  /** How long a client may take for what it has to say before it gets a backend. */
+  readonly firstBytesMs: number;
   readonly backlog: number;
   /** On stop. */
   readonly drainMs: number;
@@ -120,6 +122,8 @@ export interface ServicePlan {
   readonly bindUnix: { readonly path: string; readonly mode: number } | null;
   readonly method: Method;
   readonly sendProxy: SendProxy;
+  /** Peers in these networks are proxies and have to say who their client is; empty: nobody has to. */
+  readonly proxiesFrom: readonly string[];
   /** Null: everybody may come. */
   readonly access: AccessPlan | null;
   readonly backends: readonly BackendPlan[];
@@ -155,6 +159,10 @@ export interface ListenerPlan {
   readonly backlog: number;
   /** On the clients' side; the shortest of its services', 0 where none wants probes. */
   readonly keepaliveMs: number;
+  /** As in ServicePlan, of all its services: a header comes before it is known whose client it is. */
+  readonly proxiesFrom: readonly string[];
+  /** The longest of its services'. */
+  readonly firstBytesMs: number;
   /** In the order of the plan; the first one gets whoever no rule sends elsewhere. */
   readonly services: readonly string[];
 }
@@ -175,6 +183,8 @@ export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[
       ...place,
       backlog: Math.max(...sharing.map(({ runtime }) => runtime.backlog)),
       keepaliveMs: probes.length === 0 ? 0 : Math.min(...probes),
+      proxiesFrom: [...new Set(sharing.flatMap(({ proxiesFrom }) => proxiesFrom))],
+      firstBytesMs: Math.max(...sharing.map(({ runtime }) => runtime.firstBytesMs)),
       services: sharing.map(({ name }) => name),
     };
   });

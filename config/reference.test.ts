@@ -38,6 +38,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].max_connections',
       'backends[].send_proxy_protocol',
       'backends[].source',
+      'accept_proxy_protocol.from',
       ...HEALTH_CHECK_KEYS.map((key) => `health_check.${key}`),
       ...RUNTIME_KEYS,
     ];
@@ -64,11 +65,13 @@ test('levels() knows every map of the file', () => {
     levels().map(({ trail }) => trail.join('.')),
     [
       '',
+      'accept_proxy_protocol',
       'access',
       'backends',
       'health_check',
       'runtime',
       'services',
+      'services.accept_proxy_protocol',
       'services.access',
       'services.backends',
       'services.health_check',

@@ -201,6 +201,13 @@ export const RuntimeSchema = Type.Object(
       'with `overload_policy: queue`: clients of a service that may wait at once; who comes beyond is closed',
       '`overload_policy: queue`일 때: 한 서비스에서 동시에 기다릴 수 있는 클라이언트 수; 넘으면 닫음',
     ),
+    first_bytes_timeout_ms: tuned(
+      10,
+      10 * MINUTE,
+      [5000, 5000, 5000],
+      'how long a client may take for what it has to say before it gets a backend: a proxy for its header, see `accept_proxy_protocol`',
+      '백엔드에 연결되기 전에 클라이언트가 먼저 보내야 하는 것을 기다리는 최대 시간: 프록시의 헤더, `accept_proxy_protocol` 참고',
+    ),
     tcp_backlog: tuned(
       1,
       65_535,

@@ -25,7 +25,7 @@ test('sample/config.advanced.yaml has every key of the schema and no other, and 
       .filter(([, shape]) => shape.obsolete !== true)
       .map(([key]) => key)
       .sort();
-  const { runtime, health_check, backends, services } = Object(data);
+  const { runtime, health_check, accept_proxy_protocol, backends, services } = Object(data);
   // A path at the top level would be that of every service.
   assert.deepEqual(keysOf({ ...services.database, ...Object(data) }), allowed());
   assert.deepEqual(keysOf(runtime), allowed('runtime'));
@@ -34,6 +34,7 @@ test('sample/config.advanced.yaml has every key of the schema and no other, and 
   assert.deepEqual(keysOf(checks), allowed('health_check'));
   // None has both an address and a path.
   assert.deepEqual(keysOf({ ...backends[0], ...services.database.backends[1] }), allowed('backends', 0));
+  assert.deepEqual(keysOf(accept_proxy_protocol), allowed('accept_proxy_protocol'));
   assert.deepEqual(keysOf(services.database), allowed('services', 'database'));
   assert.ok(ROOT.properties?.['mode']?.obsolete);
 });

@@ -7,6 +7,7 @@ import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { judgeNetwork } from './networks.ts';
+import { AcceptProxySchema } from './proxy-schema.ts';
 import { RuntimeSchema } from './runtime.ts';
 import { judgeMode, judgeUnix } from './unix.ts';
 
@@ -95,6 +96,7 @@ const serviceKeys = {
       ),
     }),
   ),
+  accept_proxy_protocol: Type.Optional(AcceptProxySchema),
   access: Type.Optional(AccessSchema),
   backends: Type.Optional(
     Type.Array(BackendSchema, {

@@ -25,7 +25,7 @@ const BACKEND = words(`
 `);
 const SERVICE = words(`
   name bind_address port bind_unix method backend_total backend_reachable backends active_connections
-  last_check_time protection_mode
+  last_check_time protection_mode accept_proxy_protocol
 `);
 const WORKER = words(`
   id pid state generation active_connections connections_total bytes_in bytes_out rejected_total

@@ -1,5 +1,7 @@
 // Who the client is, from proxy to proxy: bal with the PROXY protocol in front of and behind programs that nobody here wrote.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { freePort } from '../lib/testing/ports.ts';
 import { lacking } from '../lib/testing/program.ts';
 import { until } from '../lib/testing/until.ts';
@@ -123,13 +125,156 @@ forEachEngine(
     const line = `PROXY TCP6 ::1 ::1 ${six.socket.localPort} ${ports['v6']}\r\n`;
     await until(`${line} arrives`, () => heard.v1.some((bytes) => bytes.toString('latin1') === line));
 
-    // All others were checks.
+    // All others were checks, and those of `bal doctor`.
+    await bal.cli('doctor');
     const others = (bytes: Buffer[]): Set<string> =>
-      new Set(bytes.map((it) => it.toString('latin1')).filter((it) => !/TCP[46]|^.{12}!/s.test(it)));
+      // One of them may be under way.
+      new Set(bytes.map(String).filter((it) => it !== '' && !/TCP[46]|^.{12}!/s.test(it)));
     assert.deepEqual(others(heard.v1), new Set(['PROXY UNKNOWN\r\n']));
     assert.deepEqual(others(heard.v2), new Set(['\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']));
-    const doctor = await bal.cli('doctor');
-    assert.doesNotMatch(doctor.stdout, /CRITICAL|critical/, doctor.stdout);
+  },
+  lacking('haproxy', 'nginx'),
+);
+
+/** The header of version 2 for a client at 203.0.113.9:4711 that came to 198.51.100.1:443, with more behind it. */
+function v2For(tlvs = ''): Buffer {
+  const length = (12 + tlvs.length / 2).toString(16).padStart(4, '0');
+  return Buffer.from(`${V2}2111${length}cb007109c6336401126701bb${tlvs}`, 'hex');
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
+forEachEngine(
+  'who is told the client by a proxy takes it for the client, reads strictly, and waits for nobody else',
+  async (t, engine) => {
+    const [at, out] = [await freePort(), await freePort()];
+    const haproxy = await startHaproxy(t, at);
+    const nginx = await startNginxProxy(t, at);
+    const {
+      backends: _,
+      port: __,
+      bind_address: ___,
+      ...rest
+    } = configFor(0, [], {
+      runtime: { first_bytes_timeout_ms: 600 },
+    });
+    const bal = await startBal(t, {
+      engine,
+      config: {
+        ...rest,
+        log_connections: 'all',
+        services: {
+          in: {
+            port: at,
+            accept_proxy_protocol: { from: ['127.0.0.1', '::1'] },
+            access: { deny: ['203.0.113.66'] },
+            send_proxy_protocol: 'v2',
+            backends: [{ host: '127.0.0.1', port: haproxy.server }],
+          },
+          // A chain of two: its backend is the other service.
+          out: { port: out, send_proxy_protocol: 'v2', backends: [{ host: '127.0.0.1', port: at }] },
+        },
+      },
+    });
+    await bal.checked();
+    const record = async (reason: string, client: string): Promise<Readonly<Record<string, unknown>>> =>
+      (
+        await bal.logged(
+          'connection.ended',
+          ({ fields }) => fields['service'] === 'in' && fields['reason'] === reason && fields['client'] === client,
+        )
+      ).fields;
+
+    // Real proxies, and bal itself.
+    for (const port of [haproxy.v1, haproxy.v2, nginx.v1, out]) {
+      const client = await connectTo(t, port);
+      const own = `127.0.0.1 ${client.socket.localPort} 127.0.0.1 ${port} `;
+      const told = await answerTo(client);
+      assert.ok(told.startsWith(own), `${told} is not ${own}`);
+      const fields = await record('backend_closed', `127.0.0.1:${client.socket.localPort}`);
+      assert.equal(fields['unique_id'], told.slice(own.length).trim());
+      assert.equal(fields['bytes_in'], GET.length, 'the header is none of them');
+      if (port !== out) continue;
+      // One name for both.
+      const first = await bal.logged('connection.ended', ({ fields: its }) => its['service'] === 'out');
+      assert.equal(first.fields['unique_id'], fields['unique_id']);
+    }
+
+    // In whatever pieces; and what else it says goes on.
+    const lines = 'PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\n';
+    const six = 'PROXY TCP6 2001:db8::9 2001:db8::1 4711 443\r\n';
+    const named = v2For('0500036f6e6502000b7777772e6578616d706c65');
+    for (const [header, expected] of [
+      [Buffer.from(lines), /^203\.0\.113\.9 4711 198\.51\.100\.1 443 [0-9a-f]{16}-\w+ $/],
+      [Buffer.from(six), /^2001:db8::9 4711 2001:db8::1 443 [0-9a-f]{16}-\w+ $/],
+      [named, /^203\.0\.113\.9 4711 198\.51\.100\.1 443 one www\.example$/],
+    ] as const) {
+      for (const size of [1, 7, header.length + GET.length]) {
+        const client = await connectTo(t, at);
+        const bytes = Buffer.concat([header, Buffer.from(GET)]);
+        for (let from = 0; from < bytes.length; from += size) await client.send(bytes.subarray(from, from + size));
+        const { data } = await client.over;
+        client.end();
+        assert.match(data.toString('latin1').split('\r\n\r\n')[1] ?? '', expected);
+      }
+    }
+
+    // Who may come goes by that address.
+    const denied = await connectTo(t, at);
+    await denied.send(`${lines.replace('203.0.113.9', '203.0.113.66')}${GET}`);
+    assert.equal((await denied.over).how, 'reset');
+    await record('access_denied', '203.0.113.66:4711');
+    // Who stands for nobody is himself.
+    for (const header of ['PROXY UNKNOWN\r\n', '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']) {
+      const client = await connectTo(t, at);
+      await client.send(header);
+      assert.ok((await answerTo(client)).startsWith(`127.0.0.1 ${client.socket.localPort} 127.0.0.1 ${at} `));
+    }
+    // Others are not asked: what they send is the backend's.
+    const other = connect({ port: at, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    t.after(() => other.destroy());
+    other.write(GET);
+    const [answer]: Buffer[] = await once(other, 'data');
+    assert.ok(answer?.toString().includes(`127.0.0.2 ${other.localPort} 127.0.0.1 ${at} `), answer?.toString());
+
+    // Refused: at once when it is wrong, when its time is over when it does not come.
+    const refusals = [
+      [GET, 'bad_proxy_header'],
+      [`${lines.slice(0, 20)}x`, 'bad_proxy_header'],
+      [v2For('050001'), 'bad_proxy_header'],
+      [v2For('03000400000000'), 'bad_proxy_header'],
+      ['', 'first_bytes_timeout'],
+      [lines.slice(0, 20), 'first_bytes_timeout'],
+      [v2For().subarray(0, 20), 'first_bytes_timeout'],
+    ] as const;
+    const refused = async ([bytes, reason]: (typeof refusals)[number]): Promise<void> => {
+      const client = await connectTo(t, at);
+      const { localPort } = client.socket;
+      const started = performance.now();
+      if (bytes.length > 0) await client.send(bytes);
+      assert.deepEqual(await client.over, { how: 'reset', data: Buffer.alloc(0) });
+      assert.ok(reason === 'bad_proxy_header' || performance.now() - started >= 590, 'not before its time');
+      const fields = await record(reason, `127.0.0.1:${localPort}`);
+      assert.deepEqual([fields['attempts'], fields['backend']], [0, null]);
+    };
+    await Promise.all(refusals.map(refused));
+    const half = await connectTo(t, at);
+    const halfPort = half.socket.localPort;
+    await half.send('PROXY');
+    half.end();
+    await record('bad_proxy_header', `127.0.0.1:${halfPort}`);
+    // Who only looks whether anybody is here is no trouble.
+    const probe = await connectTo(t, at);
+    const probePort = probe.socket.localPort;
+    probe.end();
+    await record('client_gone', `127.0.0.1:${probePort}`);
+    await bal.logged('client.bad_proxy_header');
+    await bal.logged('client.first_bytes_timeout');
+    const { services } = await bal.status();
+    const ends = services[0]?.ends ?? {};
+    assert.deepEqual([ends['bad_proxy_header'], ends['first_bytes_timeout'], ends['client_gone']], [5, 3, 1]);
+    assert.deepEqual(services[0]?.accept_proxy_protocol, ['127.0.0.1', '::1']);
+    assert.match((await bal.cli('why')).stdout, /refused because their PROXY header was wrong/);
   },
   lacking('haproxy', 'nginx'),
 );

@@ -100,6 +100,8 @@ export interface ServiceStatus {
   readonly protection_mode: ProtectionStatus;
   /** `none`: nobody asks the backends, so they count as reachable until clients cannot reach them. */
   readonly health_check: string;
+  /** Networks of proxies that have to say who their client is; empty: nobody has to. */
+  readonly accept_proxy_protocol: readonly string[];
   /** Clients that wait because the limit is reached or every backend is full; only with overload_policy queue. */
   readonly waiting: number | null;
   /** Those that ever have. */

@@ -35,6 +35,7 @@ function status(connections: number, bytes: number): Status {
     port: 1,
     method: 'round_robin',
     health_check: 'tcp',
+    accept_proxy_protocol: [],
     backend_total: 1,
     backend_reachable: 1,
     backends: [backend],

@@ -27,6 +27,8 @@ export const FAILURES = [
   'connect_failed',
   'no_backend',
   'overload',
+  'bad_proxy_header',
+  'first_bytes_timeout',
   'refused',
   'timeout',
   'other',

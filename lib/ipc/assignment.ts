@@ -32,4 +32,7 @@ export interface ListenerAssignment {
   readonly service: number;
   readonly backlog: number;
   readonly keepaliveMs: number;
+  /** Peers in these networks are proxies and have to say who their client is, within so long; empty: nobody has to. */
+  readonly proxiesFrom: readonly string[];
+  readonly firstBytesMs: number;
 }

@@ -17,6 +17,8 @@ export const REASONS = [
   'too_fast_from_source', // max_connection_rate_per_source
   'too_fast', // max_connection_rate, by all clients of the service
   'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
+  'bad_proxy_header', // a peer that has to say who its client is said something else
+  'first_bytes_timeout', // it said nothing, or not all of it, within first_bytes_timeout_ms
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
   'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
@@ -49,6 +51,15 @@ export const BACKEND_REASONS = [
   'max_age',
 ] as const satisfies readonly Reason[];
 
+/** Clients that bal itself refused. */
+export const REFUSALS = [
+  ...TURNED_AWAY,
+  'no_backend',
+  'connect_failed',
+  'bad_proxy_header',
+  'first_bytes_timeout',
+] as const satisfies readonly Reason[];
+
 /** What `log_connections: failed` records: all that did not end by the will of client or backend. */
 export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'backend_reset',
@@ -56,6 +67,8 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'connect_failed',
   'no_backend',
   ...TURNED_AWAY,
+  'bad_proxy_header',
+  'first_bytes_timeout',
   'drain',
   'stopped',
   'operator',
@@ -63,18 +76,8 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'max_age',
 ]);
 
-/** Why the policy refused, or what a cut is for, where the engine's own code does not tell. */
-export type Cause = Extract<
-  Reason,
-  | 'connect_failed'
-  | 'no_backend'
-  | (typeof TURNED_AWAY)[number]
-  | 'drain'
-  | 'stopped'
-  | 'operator'
-  | 'backend_down'
-  | 'max_age'
->;
+/** Why the policy refused, or what a cut is for, where the engine's own code does not tell. `client_gone`: it refused who was going. */
+export type Cause = Exclude<Reason, 'client_closed' | 'backend_closed' | 'client_reset' | 'backend_reset' | 'idle'>;
 
 /** `cause` is what the policy knows of a refusal or a cut. */
 export function reasonOf(end: EndCode, cause: Cause): Reason {

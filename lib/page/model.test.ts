@@ -61,6 +61,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     port: 1,
     method: 'round_robin',
     health_check: 'tcp',
+    accept_proxy_protocol: [],
     backend_total: 1,
     backend_reachable: state === 'up' ? 1 : 0,
     backends: [backend],

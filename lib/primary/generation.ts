@@ -41,7 +41,8 @@ function longestDrain({ services }: Plan): DrainLimits {
 }
 
 function listenerFor({ address, handle, plan }: BoundListener, registry: Registry): WorkerListener {
-  const { backlog, keepaliveMs, services } = plan;
+  const { backlog, keepaliveMs, proxiesFrom, firstBytesMs, services } = plan;
   const service = registry.service(services[0] ?? '');
-  return { address, handle, assignment: { id: registry.listener(address), service, backlog, keepaliveMs } };
+  const settings = { backlog, keepaliveMs, proxiesFrom, firstBytesMs };
+  return { address, handle, assignment: { id: registry.listener(address), service, ...settings } };
 }

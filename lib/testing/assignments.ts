@@ -1,7 +1,7 @@
 // What a worker is told, for tests that care for a part of it.
 import type { Runtime } from '../../config/plan.ts';
 import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
-import type { Assignment, ServiceAssignment } from '../ipc/assignment.ts';
+import type { Assignment, ListenerAssignment, ServiceAssignment } from '../ipc/assignment.ts';
 import type { EndpointSnapshot } from '../ipc/snapshot.ts';
 
 /** The runtime of a file that sets nothing but this. */
@@ -25,6 +25,11 @@ export function assignedService(
     pool: null,
     ...its,
   };
+}
+
+/** Nobody has to say who its client is. */
+export function assignedListener(id: number, its: Partial<ListenerAssignment> = {}): ListenerAssignment {
+  return { id, service: 0, backlog: 1, keepaliveMs: 0, proxiesFrom: [], firstBytesMs: 1000, ...its };
 }
 
 export function assignmentOf(...services: ServiceAssignment[]): Assignment {

@@ -62,6 +62,7 @@ export function fakeStatus(reachable: number): Status {
     port: 9295,
     method: 'round_robin',
     health_check: 'tcp',
+    accept_proxy_protocol: [],
     backend_total: 2,
     backend_reachable: reachable,
     backends: ['127.0.0.1:9000', '127.0.0.1:9001'].map((address, i) => ({
@@ -94,7 +95,7 @@ export function fakeStatus(reachable: number): Status {
     recent: null,
   };
   const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...rest } = service;
-  const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, ...first } = rest;
+  const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, accept_proxy_protocol: _from, ...first } = rest;
   return {
     running: true,
     pid: process.pid,

@@ -16,7 +16,8 @@ import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
 import { createRouting } from '../worker/routing.ts';
 import type { Send } from '../worker/admission/permits.ts';
-import { assignedService, assignmentOf, endpoint } from './assignments.ts';
+import { assignedListener, assignedService, assignmentOf, endpoint } from './assignments.ts';
+import { quietReporter } from './quiet-reporter.ts';
 
 export const SERVICES = ['web', 'db'] as const;
 const ENDPOINTS = 3;
@@ -74,7 +75,7 @@ interface Connection {
 /** `db` has a permit pool of its own. */
 export function createModelWorker(id: number, send: Send) {
   const routing = createRouting();
-  for (const service of SERVICES.keys()) routing.add({ id: service, service, backlog: 1, keepaliveMs: 0 });
+  for (const service of SERVICES.keys()) routing.add(assignedListener(service, { service }));
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
   const statistics = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
@@ -93,13 +94,7 @@ export function createModelWorker(id: number, send: Send) {
     sourceLimits: { enter: () => null, leave: () => undefined },
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
-    reporter: {
-      connectFailed: () => undefined,
-      earlyFailures: () => undefined,
-      log: () => undefined,
-      flush: () => undefined,
-      close: () => undefined,
-    },
+    reporter: quietReporter,
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: (connection) => {
       const client = connections.get(connection)?.client;
@@ -107,6 +102,8 @@ export function createModelWorker(id: number, send: Send) {
       return client;
     },
     localAddress: () => assert.fail('no backend is told of its client'),
+    take: () => assert.fail('no client has to say anything'),
+    setClient: () => assert.fail('no client stands for another one'),
   });
 
   policy.use(snapshotFor(id));

@@ -41,7 +41,9 @@ export interface PolicyParts {
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;
   readonly records: Records;
-  /** The engine's; called for records, and where somebody has to know who the client is. */
+  /** All four are the engine's. Who the client is it alone knows, also when a proxy has said so. */
   clientAddress(connection: number): string;
   localAddress(connection: number): string;
+  take(connection: number, bytes: number): void;
+  setClient(connection: number, ip: string, port: number): void;
 }

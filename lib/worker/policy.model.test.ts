@@ -26,6 +26,7 @@ function planFor(limit: number, own: number): Plan {
     bindUnix: null,
     method: 'round_robin',
     sendProxy: 'none',
+    proxiesFrom: [],
     access: null,
     backends: [],
     healthCheck: { type: 'tcp', port: null },

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { ENDS, REFUSE, WAIT, type EndCode } from '../engine/engine.ts';
 import { serviceAt } from '../ipc/counters.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
-import { assignedService, endpoint } from '../testing/assignments.ts';
+import { assignedListener, assignedService, endpoint } from '../testing/assignments.ts';
+import { quietReporter } from '../testing/quiet-reporter.ts';
 import type { Admission } from './admission/admission.ts';
 import { createWaiting } from './admission/waiting.ts';
 import { createLoads } from './balance/loads.ts';
@@ -31,7 +32,7 @@ function scene(service = assignedService(0)) {
   const settled: [number, number][] = [];
   const deniedTo = new Set<number>();
   const routing = createRouting();
-  routing.add({ id: 0, service: 0, backlog: 1, keepaliveMs: 0 });
+  routing.add(assignedListener(0));
   const policy = createPolicy({
     logConnections: 'all',
     routing,
@@ -43,16 +44,12 @@ function scene(service = assignedService(0)) {
     sourceLimits: { enter: () => null, leave: () => undefined },
     admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting, settled: (connection, target) => void settled.push([connection, target]) },
-    reporter: {
-      connectFailed: () => undefined,
-      earlyFailures: () => undefined,
-      log: () => undefined,
-      flush: () => undefined,
-      close: () => undefined,
-    },
+    reporter: quietReporter,
     records: { add: (record) => void records.push(record), close: () => undefined },
     clientAddress: () => '127.0.0.1:1',
     localAddress: () => '127.0.0.1:2',
+    take: () => undefined,
+    setClient: () => undefined,
   });
   return { policy, records, deniedTo, waiting, settled };
 }

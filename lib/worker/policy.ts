@@ -6,8 +6,9 @@
 import { performance } from 'node:perf_hooks';
 
 import type { ConnectFailureCode, EndCode } from '../engine/engine.ts';
-import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
+import { CONNECT_FAILURES, INSPECT, MORE, REFUSE, WAIT } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
+import { createFirstBytes } from './admission/first-bytes.ts';
 import { createQueue } from './admission/queue.ts';
 import type { Ask, Tried } from './balance/balancer.ts';
 import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
@@ -31,6 +32,10 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   const early = createEarlyFailures();
   const targets = createTargets({ ...parts, early, evidence });
   const preambles = createPreambles(parts);
+  const firstBytes = createFirstBytes({
+    ...parts,
+    conveyed: (connection, header) => preambles.conveyed(connection, header),
+  });
   const ended = createEnding({ ...parts, early, evidence, preambles });
   const queue = createQueue({
     ...parts.queue,
@@ -89,6 +94,16 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return true;
   }
 
+  /** Why it may not come, by who it is, which is known; null: it may. */
+  function unwelcome(connection: number, service: number, now: number): Cause | null {
+    return access.allows(connection, service) ? sourceLimits.enter(connection, service, now) : 'access_denied';
+  }
+
+  /** It has its permits. One that has to say something first is heard, then it begins. */
+  function letIn(connection: number, id: number, now: number): number {
+    return firstBytes.isAwaited(connection) ? INSPECT : begin(connection, id, now);
+  }
+
   function begin(connection: number, id: number, now: number): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
@@ -127,18 +142,31 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       connections.connectedAt[connection] = 0;
       connections.waited[connection] = 0;
       count.accepted(service);
-      if (!access.allows(connection, service)) return refuse(connection, 'access_denied');
-      const excess = sourceLimits.enter(connection, service, now);
+      // One that was handed over has left what was said of it.
+      preambles.forget(connection);
+      const proxies = routing.proxiesOf(listener);
+      if (proxies !== undefined) firstBytes.accepted(connection, proxies);
+      const excess = firstBytes.isAwaited(connection) ? null : unwelcome(connection, service, now);
       if (excess !== null) return refuse(connection, excess);
       const answer = admission.admit(connection, service, now);
-      if (answer === 'yes') return begin(connection, service, now);
+      if (answer === 'yes') return letIn(connection, service, now);
       return answer === 'wait' ? WAIT : refuse(connection, 'overload');
     },
 
     decide(connection, admitted) {
       const service = connections.service[connection] ?? NONE;
       connections.waited[connection] = 1;
-      return admitted ? begin(connection, service, performance.now()) : refuse(connection, 'overload');
+      return admitted ? letIn(connection, service, performance.now()) : refuse(connection, 'overload');
+    },
+
+    inspected(connection, bytes, inspection) {
+      const heard = firstBytes.look(connection, bytes, inspection);
+      if (heard === 'more') return MORE;
+      if (heard !== 'known') return refuse(connection, heard);
+      const service = connections.service[connection] ?? NONE;
+      const now = performance.now();
+      const excess = unwelcome(connection, service, now);
+      return excess === null ? begin(connection, service, now) : refuse(connection, excess);
     },
 
     failed(connection, code: ConnectFailureCode) {
@@ -186,6 +214,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       preambles.forget(connection);
       sourceLimits.leave(connection);
+      firstBytes.forget(connection);
       admission.release(connection, service);
     },
 

@@ -3,17 +3,29 @@
 import { randomBytes } from 'node:crypto';
 import type { Version } from '../proxy-protocol/format.ts';
 import { createHeaderWriter, NOTHING_TOLD } from '../proxy-protocol/header.ts';
+import type { Header, Place } from '../proxy-protocol/parse.ts';
 import type { Endpoint } from './balance/endpoints.ts';
 import type { Connections } from './connections.ts';
 
 export interface Preambles {
   /** Null: this backend is told nothing. The bytes are valid until the next call. */
   of(connection: number, endpoint: Endpoint | undefined): Uint8Array | null;
-  /** What the connection was called; null: it has no name. */
+  /** A proxy has said where its client came to, and what the connection is called. */
+  conveyed(connection: number, header: Pick<Header, 'ends' | 'told'>): void;
+  /** What the connection is called; null: it has no name, or one that is not fit to be shown. */
   nameOf(connection: number): string | null;
   /** It is over. */
   forget(connection: number): void;
 }
+
+interface Conveyed {
+  /** As in HeaderWriter; null: where it came to here. */
+  readonly destination: string | null;
+  readonly authority: string | null;
+}
+
+/** Of another's words these are fit for a log. */
+const PLAIN = /^[\w.:/+=-]+$/;
 
 interface PreambleParts {
   readonly connections: Pick<Connections, 'uniqueId'>;
@@ -28,13 +40,16 @@ export function createPreambles(parts: PreambleParts): Preambles {
   const own = randomBytes(8).toString('hex');
   let count = 0;
   const { uniqueId: names } = parts.connections;
+  /** By connection. */
+  const conveyed: (Conveyed | undefined)[] = [];
 
   function write(version: Version, connection: number): Uint8Array {
     const from = parts.clientAddress(connection);
-    const to = parts.localAddress(connection);
+    const before = conveyed[connection];
+    const to = before?.destination ?? parts.localAddress(connection);
     if (version === 'v1') return writer.write(version, from, to, NOTHING_TOLD);
     const uniqueId = (names[connection] ??= `${own}-${(++count).toString(36)}`);
-    return writer.write(version, from, to, { uniqueId, authority: null });
+    return writer.write(version, from, to, { uniqueId, authority: before?.authority ?? null });
   }
 
   return {
@@ -42,9 +57,23 @@ export function createPreambles(parts: PreambleParts): Preambles {
       const version = endpoint?.sendProxy ?? 'none';
       return version === 'none' ? null : write(version, connection);
     },
-    nameOf: (connection) => names[connection] ?? null,
+    conveyed(connection, { ends, told }) {
+      const destination = ends === null ? null : textOf(ends.destination);
+      const { uniqueId, authority } = told;
+      if (uniqueId !== null) names[connection] = uniqueId;
+      if (destination !== null || authority !== null) conveyed[connection] = { destination, authority };
+    },
+    nameOf(connection) {
+      const name = names[connection];
+      return name !== undefined && PLAIN.test(name) ? name : null;
+    },
     forget(connection) {
       if (names[connection] !== undefined) names[connection] = undefined;
+      if (conveyed[connection] !== undefined) conveyed[connection] = undefined;
     },
   };
+}
+
+function textOf({ ip, port }: Place): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }

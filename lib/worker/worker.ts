@@ -30,7 +30,7 @@ import type { Records } from './report/records.ts';
 import { createReporter } from './report/reporter.ts';
 import { createReports } from './report/reports.ts';
 import { watchShortages } from './report/shortages.ts';
-import { createRouting } from './routing.ts';
+import { createRouting, settingsOf } from './routing.ts';
 
 export interface WorkerParts {
   /** 1 … workers. */
@@ -78,6 +78,8 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     records,
     clientAddress: (connection) => engine.clientAddress(connection),
     localAddress: (connection) => engine.localAddress(connection),
+    take: (connection, bytes) => engine.take(connection, bytes),
+    setClient: (connection, ip, port) => engine.setClient(connection, ip, port),
   });
   const engine = create({ ...policy, idle: () => handover?.isBusy !== true && draining.idle() });
   for (const service of services) engine.service(service.id, { ...service.runtime, preamble: service.preamble });
@@ -155,7 +157,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     }
     routing.add(listener);
     try {
-      engine.listen(listener.id, handle, listener);
+      engine.listen(listener.id, handle, settingsOf(listener));
       send({ kind: 'listening', listener: listener.id });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);

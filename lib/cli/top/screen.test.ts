@@ -62,6 +62,7 @@ function crowd(): View['history'] {
     method: 'round_robin' as const,
     backends,
     health_check: 'tcp',
+    accept_proxy_protocol: [],
     backend_total: BACKENDS,
     backend_reachable: BACKENDS - 1,
     active_connections: 0,

@@ -42,10 +42,10 @@ function scene(...broken: readonly string[]) {
       workers: 2,
       drainMs: 0,
       reloadDrainMs: 0,
-      listeners: binding.listeners.map(({ address, handle, plan: { backlog, keepaliveMs } }) => ({
+      listeners: binding.listeners.map(({ address, handle, plan }) => ({
         address,
         handle,
-        assignment: { id: 0, service: 0, backlog, keepaliveMs },
+        assignment: { ...plan, id: 0, service: 0 },
       })),
       introduce: () => assert.fail('workers ask for it, and there are none'),
     }),

@@ -46,6 +46,19 @@ const KINDS = {
     why_likely: 'every backend that was tried refused or did not answer in time',
     do_this_now: "run 'bal why' and repair what it names",
   },
+  bad_proxy_header: {
+    event: 'client.bad_proxy_header',
+    why_likely: 'a peer in accept_proxy_protocol.from does not send a PROXY header, or a wrong one',
+    do_this_now:
+      'have that proxy send one (send-proxy-v2 in HAProxy, proxy_protocol on in nginx), or take its network out of accept_proxy_protocol.from',
+  },
+  first_bytes_timeout: {
+    event: 'client.first_bytes_timeout',
+    why_likely:
+      'a peer in accept_proxy_protocol.from waits for the server to speak first, as one does that sends no PROXY header',
+    do_this_now:
+      'have that proxy send one, or take its network out of accept_proxy_protocol.from; raise first_bytes_timeout_ms only where the way to it is that slow',
+  },
 } as const;
 
 type Kind = keyof typeof KINDS;

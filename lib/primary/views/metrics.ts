@@ -2,7 +2,7 @@
 // never rename one. Few labels: listener (the service's name), backend, reason, worker states.
 
 import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../../ipc/histogram.ts';
-import { BACKEND_REASONS, REASONS, TURNED_AWAY } from '../../ipc/reasons.ts';
+import { BACKEND_REASONS, REASONS, REFUSALS } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
 import { cooldownLeft, isReachable } from '../upstream/backend.ts';
 import { liveChanges } from '../live/live-changes.ts';
@@ -104,7 +104,7 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
       'bal_rejected_connections_total',
       'Clients that bal itself refused.',
       listeners.flatMap(({ labels, sum }) =>
-        ([...TURNED_AWAY, 'no_backend', 'connect_failed'] as const).map((reason) => ({
+        REFUSALS.map((reason) => ({
           labels: { ...labels, reason },
           value: sum.clients[`ended_${reason}_total`],
         })),

@@ -99,6 +99,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
       };
     }),
     health_check: plan.healthCheck.type,
+    accept_proxy_protocol: plan.proxiesFrom,
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),

@@ -14,7 +14,14 @@ export function clientsTrouble(
   resetting: readonly string[],
   short: Short,
 ): Diagnosis {
-  const reason = most(recent.by_reason, ['backend_reset', 'connect_failed', 'no_backend', 'overload']);
+  const reason = most(recent.by_reason, [
+    'backend_reset',
+    'connect_failed',
+    'no_backend',
+    'overload',
+    'bad_proxy_header',
+    'first_bytes_timeout',
+  ]);
   const clients = (count: number): string => `${count} of the last ${recent.ended} clients of ${name}`;
   const since = sinceOf(recent);
   if (reason === 'connect_failed' && recent.local * 2 >= (recent.by_reason[reason] ?? 0)) {
@@ -40,6 +47,16 @@ export function clientsTrouble(
         what_happened: `${clients(count)} found no backend to try, ${since}`,
         why_likely: 'no backend has an address yet: DNS is failing',
         do_this_now: 'try: getent hosts NAME; correct the names or DNS',
+      };
+    case 'bad_proxy_header':
+      return {
+        what_happened: `${clients(count)} were refused because their PROXY header was wrong, ${since}`,
+        ...NO_HEADER,
+      };
+    case 'first_bytes_timeout':
+      return {
+        what_happened: `${clients(count)} were refused because their PROXY header did not come in time, ${since}`,
+        ...NO_HEADER,
       };
     case 'overload':
       return {
@@ -69,6 +86,13 @@ export function backendTrouble(address: string, recent: RecentStatus, short: Sho
       };
   }
 }
+
+const NO_HEADER = {
+  why_likely:
+    'a peer in accept_proxy_protocol.from is no proxy, or sends no PROXY header: the records name it as client',
+  do_this_now:
+    'have that proxy send one (send-proxy-v2 in HAProxy, proxy_protocol on in nginx), or take its network out of accept_proxy_protocol.from',
+};
 
 const RESETS = {
   why_likely:

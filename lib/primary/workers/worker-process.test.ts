@@ -8,6 +8,7 @@ import { until } from '../../testing/until.ts';
 import { boundTcp } from '../../testing/bound.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { forkWorker, type WorkerMessage } from './worker-process.ts';
+import { assignedListener } from '../../testing/assignments.ts';
 
 // ENOENT comes as an event after the fork, ENOTDIR is thrown by it: as EAGAIN and ENOMEM do, which a test cannot have.
 for (const [code, program] of [
@@ -84,7 +85,7 @@ test('a worker that is to drain before it has said hello goes at once: it would 
 test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
   replaceWorkers(t, MAD);
   const listeners = [3, 4].map((id) => ({
-    assignment: { id, service: 0, backlog: 1, keepaliveMs: 0 },
+    assignment: assignedListener(id),
     address: '127.0.0.1:0',
     handle: bound(t),
   }));

@@ -1,7 +1,7 @@
 // One record for each connection that ended, sent to the primary in batches: it only has to write them. What cannot be
 // sent is dropped and counted, because a record must never slow the traffic.
 
-import { TURNED_AWAY, type Reason } from '../../ipc/reasons.ts';
+import { REFUSALS, type Reason } from '../../ipc/reasons.ts';
 import type { Ended } from './record-buffer.ts';
 import { createRecordBuffer } from './record-buffer.ts';
 import type { RecordPipe } from './record-pipe.ts';
@@ -10,7 +10,7 @@ import type { RecordPipe } from './record-pipe.ts';
 const SEND_MS = 250;
 /** Refusals can come as fast as clients can connect; of their records so many are kept in a second. */
 const REFUSALS_PER_SECOND = 100;
-const REFUSALS: ReadonlySet<Reason> = new Set<Reason>([...TURNED_AWAY, 'no_backend', 'connect_failed']);
+const REFUSED: ReadonlySet<Reason> = new Set<Reason>(REFUSALS);
 
 export interface Records {
   add(ended: Ended): void;
@@ -44,7 +44,7 @@ export function createRecords(pipe: RecordPipe, reportDropped: (dropped: number)
   return {
     add(ended) {
       const now = Date.now();
-      if (REFUSALS.has(ended.reason)) {
+      if (REFUSED.has(ended.reason)) {
         const current = Math.floor(now / 1000);
         if (current !== second) refusals = 0;
         second = current;

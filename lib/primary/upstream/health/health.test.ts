@@ -16,6 +16,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     bindUnix: null,
     method: 'round_robin',
     sendProxy: 'none',
+    proxiesFrom: [],
     access: null,
     backends: ports.map((port) => ({
       host: '127.0.0.1',

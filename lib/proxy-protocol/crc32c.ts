@@ -1,0 +1,16 @@
+// CRC-32C (Castagnoli), of RFC 3720: node:zlib has CRC-32 with another polynomial only.
+
+const POLYNOMIAL = 0x82f6_3b78;
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
+  return value;
+});
+
+/** Of the bytes from `from` up to `to`, as they follow those of which `before` is the sum. */
+export function crc32c(bytes: Uint8Array, from: number, to: number, before = 0): number {
+  let value = ~before;
+  for (let i = from; i < to; i++) value = (TABLE[(value ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (value >>> 8);
+  return ~value >>> 0;
+}
