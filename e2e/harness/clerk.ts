@@ -6,7 +6,11 @@ export interface Clerk {
   readonly most: number;
 }
 
-/** Says `name` after so many ms, and ends; one that has gone before is not there any more. */
+/**
+ * Says `name` after so many ms, and ends; one that has gone before is not there any more. Those who come are counted a turn later: what
+ * had gone by then is known, in whatever order the two are told here. A worker that is killed ends its connections before anybody hears
+ * of its death.
+ */
 export function clerk(name: string, ms: number): Clerk {
   let [live, most] = [0, 0];
   return {
@@ -16,16 +20,20 @@ export function clerk(name: string, ms: number): Clerk {
         if (isThere) live--;
         isThere = false;
       };
-      most = Math.max(most, ++live);
+      live++;
+      setImmediate(() => setImmediate(() => (most = Math.max(most, live))));
       socket.resume();
       const timer = setTimeout(() => {
         leave();
         socket.end(name);
       }, ms);
-      socket.once('close', () => {
+      const gone = (): void => {
         clearTimeout(timer);
         leave();
-      });
+        socket.end();
+      };
+      socket.once('end', gone);
+      socket.once('close', gone);
     },
     get most() {
       return most;
