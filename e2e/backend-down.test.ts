@@ -23,6 +23,7 @@ forEachEngine(
     });
     const [port, kept] = [await freePort(), await freePort()];
     const config = configFor(port, [a], {
+      workers: 1,
       log_connections: 'all',
       services: { cut: { port, runtime: { on_backend_down: 'reset' } }, kept: { port: kept } },
     });

@@ -46,12 +46,17 @@ test('a timer looks only where a service has an age', (t) => {
   t.after(() => timers.reset());
   const connections = crowd(2, performance.now() - AGE * 2, 1);
   const told: number[][] = [];
-  const without = watchAges([assignedService(0), assignedService(1)], connections, (ids) => void told.push([...ids]));
+  const without = watchAges(
+    [assignedService(0), assignedService(1)],
+    connections,
+    'native',
+    (ids) => void told.push([...ids]),
+  );
   timers.tick(5000);
   assert.equal(told.length, 0);
   without.close();
   const services = [assignedService(0), assignedService(1, {}, { maxAgeMs: AGE })];
-  const ages = watchAges(services, connections, (ids) => void told.push([...ids]));
+  const ages = watchAges(services, connections, 'native', (ids) => void told.push([...ids]));
   timers.tick(199);
   assert.equal(told.length, 0);
   timers.tick(1);

@@ -8,8 +8,11 @@ import type { Connections } from './connections.ts';
 
 /** Of the age, in which way ever. */
 const SPREAD = 0.1;
-/** How often it is looked, at most and at least; in between, 50 times in the shortest age. */
-const LOOK_MS = { most: 100, least: 1000 };
+/**
+ * How often it is looked, at most and at least; in between, 50 times in the shortest age. To end a connection well the js engine
+ * reads the kernel's tables of all sockets, which takes 0.1 s where there are 60,000.
+ */
+const LOOK_MS = { most: 100, least: { native: 1000, js: 10_000 } };
 const LOOKS = 50;
 
 export interface Ages {
@@ -20,6 +23,7 @@ export interface Ages {
 export function watchAges(
   services: readonly ServiceAssignment[],
   connections: Connections,
+  engine: 'native' | 'js',
   tooOld: (ids: readonly number[]) => void,
 ): Ages {
   /** By service. */
@@ -27,7 +31,7 @@ export function watchAges(
   for (const { id, runtime } of services) ages[id] = runtime.maxAgeMs;
   const limited = ages.filter((age) => age > 0);
   if (limited.length === 0) return { close: () => undefined };
-  const period = Math.min(LOOK_MS.least, Math.max(LOOK_MS.most, Math.min(...limited) / LOOKS));
+  const period = Math.min(LOOK_MS.least[engine], Math.max(LOOK_MS.most, Math.min(...limited) / LOOKS));
   const timer = setInterval(() => {
     const found = olderThan(ages, connections, performance.now());
     if (found.length > 0) tooOld(found);

@@ -96,7 +96,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     },
     forget: (endpoints) => policy.forget(endpoints),
   });
-  const ages = watchAges(services, connections, (old) => cut({ connections: old }, 'max_age'));
+  const ages = watchAges(services, connections, engine.name, (old) => cut({ connections: old }, 'max_age'));
   const handover =
     channels === null
       ? null
