@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
+import { test } from 'node:test';
+import { NOTHING_TOLD } from '../proxy-protocol/header.ts';
+import { parseHeader, type Header } from '../proxy-protocol/parse.ts';
+import type { Endpoint } from './balance/endpoints.ts';
+import { createPreambles } from './preamble.ts';
+
+function endpoint(sendProxy: Endpoint['sendProxy']): Endpoint {
+  return { sendProxy } as Endpoint;
+}
+
+function scene() {
+  const uniqueId: (string | undefined)[] = [];
+  const preambles = createPreambles({
+    connections: { uniqueId },
+    clientAddress: (connection) => `203.0.113.9:${connection}`,
+    localAddress: () => '10.0.0.1:443',
+  });
+  function headerOf(connection: number, version: 'v1' | 'v2'): Header {
+    const parsed = parseHeader(Buffer.from(preambles.of(connection, endpoint(version)) ?? []));
+    assert.ok(parsed.kind === 'header');
+    return parsed;
+  }
+  return { preambles, headerOf };
+}
+
+const CONVEYED = {
+  ends: { client: { ip: '203.0.113.9', port: 1 }, destination: { ip: '2001:db8::1', port: 8443 } },
+  told: { uniqueId: 'from-before', authority: 'www.example' },
+};
+
+test('a backend that wants to be told nothing is told nothing', () => {
+  const { preambles } = scene();
+  assert.equal(preambles.of(1, endpoint('none')), null);
+  assert.equal(preambles.of(1, undefined), null);
+  assert.equal(preambles.nameOf(1), null);
+});
+
+test('a connection keeps its name, however often it is asked for, and no other one gets it', () => {
+  const { preambles, headerOf } = scene();
+  const first = headerOf(1, 'v2').told.uniqueId;
+  assert.match(first ?? '', /^[0-9a-f]{16}-\w+$/);
+  assert.deepEqual([headerOf(1, 'v2').told.uniqueId, preambles.nameOf(1)], [first, first]);
+  assert.notEqual(headerOf(2, 'v2').told.uniqueId, first);
+  preambles.forget(1);
+  assert.equal(preambles.nameOf(1), null);
+  assert.notEqual(headerOf(1, 'v2').told.uniqueId, first);
+});
+
+test('what a proxy has said is said on, until the connection is over', () => {
+  const { preambles, headerOf } = scene();
+  preambles.conveyed(1, CONVEYED);
+  const { ends, told } = headerOf(1, 'v2');
+  assert.deepEqual([ends?.client, ends?.destination], [CONVEYED.ends.client, CONVEYED.ends.destination]);
+  assert.deepEqual([told, preambles.nameOf(1)], [CONVEYED.told, 'from-before']);
+  assert.deepEqual(headerOf(1, 'v1').ends?.destination, CONVEYED.ends.destination);
+  preambles.forget(1);
+  const next = headerOf(1, 'v2');
+  assert.deepEqual(next.ends?.destination, { ip: '10.0.0.1', port: 443 });
+  assert.deepEqual([next.told.authority, next.told.uniqueId === 'from-before'], [null, false]);
+});
+
+test('a name with other characters than a log should have is said on and not shown', () => {
+  const { preambles, headerOf } = scene();
+  const told = { ...NOTHING_TOLD, uniqueId: '"\n\x00' };
+  preambles.conveyed(1, { ends: null, told });
+  assert.deepEqual([headerOf(1, 'v2').told.uniqueId, preambles.nameOf(1)], [told.uniqueId, null]);
+});
