@@ -1,6 +1,8 @@
 // A reload hands connections over to the new workers: whatever they do, they go on, and no old worker is left.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Status } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
@@ -9,7 +11,7 @@ import { connectTo } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
 import { forEngine } from './harness/engines.ts';
 import { LONGEST_SLICE, PatternCheck, patternAt } from './harness/pattern.ts';
-import { signal } from './harness/processes.ts';
+import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
@@ -229,5 +231,45 @@ forEngine(
     assert.equal(alive.length, left);
     for (const client of alive) await lives(client);
     assert.ok(over < clients.length, 'the other worker has handed its own over');
+  },
+);
+
+forEngine(
+  'native',
+  'the primary is killed, twice: what goes on in its workers is taken over by the next start, and they end',
+  async (t, engine) => {
+    const [a, b] = [await backend(t, echo), await backend(t, echo)];
+    const services = { stays: { port: await freePort(), backend: a }, goes: { port: await freePort(), backend: b } };
+    const runtime = { ...SIX, drain_timeout_ms: 60_000, reload_drain_timeout_ms: 60_000 };
+    let bal = await startBal(t, { engine, daemon: true, config: configWith(services, { runtime }) });
+    const { home } = bal;
+    const idle = await session(t, services.goes.port);
+    const storm = { over: false };
+    const talks = await Promise.all(
+      [64, 64, 200_000].map(async (size) => [exchange(storm, await connectTo(t, services.stays.port), size)]),
+    );
+    const clients = [await session(t, services.stays.port), await session(t, services.stays.port)];
+    for (const left of [services, { stays: services.stays }]) {
+      const workers = await bal.workerPids();
+      await bal.killPrimary();
+      writeFileSync(join(home.dir, 'handover.1'), 'what is no socket harms nobody');
+      const config = configWith(left, { runtime });
+      bal = await startBal(t, { engine, daemon: true, home: home.dir, config });
+      await Promise.all(workers.map(gone));
+      for (const client of [...clients, idle]) await lives(client);
+      const status = await bal.statusWhen('all are counted', (now) => activeOf(now) === 6);
+      assert.equal(status.workers.length, 2);
+      const refused = await connectTo(t, services.stays.port);
+      assert.equal((await refused.over).how, 'reset', 'the limit is reached');
+    }
+    storm.over = true;
+    await Promise.all(talks.flat());
+    for (const client of [...clients, idle]) client.end();
+    await bal.statusWhen('all are over', (now) => activeOf(now) === 0);
+    assert.equal((await bal.stop()).code, 0);
+    assert.deepEqual(
+      readdirSync(home.dir).filter((name) => name.startsWith('handover')),
+      [],
+    );
   },
 );

@@ -135,6 +135,7 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     if (problem === null) {
       if (kept.overrides.length > 0) await live.adopt(settled);
       state.phase = nextPhase(state.phase, 'started');
+      handovers.takeOver();
       return { ok: true };
     }
     if (state.phase === 'starting') {
@@ -166,6 +167,7 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
   async function shut(timeoutMs: number | null): Promise<number> {
     const ended = fleet.stop(timeoutMs);
     live.close();
+    handovers.close();
     listening.keepOnly([]);
     services.close();
     const cut = await ended;

@@ -5,6 +5,7 @@ import cluster from 'node:cluster';
 
 import { send, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
+import { home } from '../paths.ts';
 import { loadEngine } from './engine-choice.ts';
 import { openRecordPipe } from './report/record-pipe.ts';
 import { createRecords } from './report/records.ts';
@@ -37,11 +38,12 @@ process.on('message', (message: ToWorker, handle: unknown) => {
 });
 
 // The primary died. Node's own reaction would be to exit at once and cut every connection; instead give the port up so
-// that a new primary can bind it, finish what is there within the drain time, and go.
+// that a new primary can bind it, finish what is there within the drain time, or give it to the next primary's workers,
+// and go.
 process.prependListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   if (worker === null) process.exit(0);
-  worker.drain({ timeoutMs: null, why: 'stopped', handover: null });
+  worker.drain({ timeoutMs: null, why: 'stopped', handover: home().handover(process.pid) });
 });
 
 send({ kind: 'hello', engine: name, note });

@@ -167,8 +167,9 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
 
   function drain({ timeoutMs, why, handover: path }: Parameters<Worker['drain']>[0]): void {
     if (finished) return;
-    if (path !== null) send({ kind: 'giving', error: handover === null ? 'ENOTSUP' : handover.give(path) });
-    if (why === 'stopped') handover?.stop();
+    if (path !== null)
+      send({ kind: 'giving', error: handover?.give(path, why) ?? (handover === null ? 'ENOTSUP' : null) });
+    else if (why === 'stopped') handover?.stop();
     engine.stopAccepting();
     // Those who come after it may count by what it has.
     loads.share();

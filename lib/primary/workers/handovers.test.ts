@@ -12,7 +12,7 @@ import { createHandovers } from './handovers.ts';
 function scene(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'bal-handovers-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const path = (pid: number): string => join(folder, String(pid));
+  const path = (pid: number): string => join(folder, `handover.${pid}`);
   const said: [number, string][] = [];
   const told: string[] = [];
   const say = (_: string, message: string): void => void told.push(message);

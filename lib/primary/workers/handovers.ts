@@ -1,7 +1,8 @@
 // Which worker takes the connections of one that is replaced. Owner of who gives to whom; the connections themselves go from worker
 // to worker over a socket in the home, and never through here.
 
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Log } from '../log/log.ts';
@@ -10,6 +11,9 @@ import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 /** A taker that could not is followed by another so often; each may have its own reason. */
 const ATTEMPTS = 3;
 const LOOK_MS = 10;
+/** Since the start: one whose primary has just died may not listen yet, or be busy. */
+const ORPHANS_MS = [0, 500, 2000, 5000];
+const SOCKET = /^handover\.(\d+)$/;
 
 export interface Handovers {
   /** Where a worker is to offer its connections; null: it keeps them. */
@@ -18,6 +22,9 @@ export interface Handovers {
   /** A worker serves: it can take. */
   ready(): void;
   gone(worker: WorkerProcess): void;
+  /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
+  takeOver(): void;
+  close(): void;
   /** Resolves when all that could go have gone, and those have ended that have none left; at the latest after `deadlineMs`. */
   settled(deadlineMs: number): Promise<void>;
 }
@@ -46,11 +53,18 @@ interface Giver {
 export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
   /** By the paths. */
   const givers = new Map<string, Giver>();
+  /** Paths of orphans whose connections are being taken. */
+  const orphans = new Set<string>();
+  let looks: NodeJS.Timeout[] = [];
+
+  function able(): WorkerProcess[] {
+    return workers().filter(({ state, engine }) => state === 'ready' && engine === 'native');
+  }
 
   /** The worker in its place if there is one, else each in turn. */
   function takerFor({ worker: { id, pid } }: Giver): WorkerProcess | undefined {
-    const able = workers().filter((it) => it.state === 'ready' && it.engine === 'native' && it.pid !== pid);
-    return able.find((it) => it.id === id) ?? able[(id - 1) % able.length];
+    const others = able().filter((it) => it.pid !== pid);
+    return others.find((it) => it.id === id) ?? others[(id - 1) % others.length];
   }
 
   function send(giver: Giver): void {
@@ -65,10 +79,12 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   function adopted(taker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'adopted' }>): void {
     const { connections, refused, why } = message;
     const giver = givers.get(message.path);
-    const fields = { worker: taker.id, pid: taker.pid, from: giver?.worker.pid ?? null, connections, refused, why };
+    const wasOrphan = orphans.delete(message.path);
+    if (wasOrphan && (why === 'ECONNREFUSED' || why === 'ENOENT')) return rmSync(message.path, { force: true });
+    const fields = { worker: taker.id, pid: taker.pid, from: pidOf(message.path), connections, refused, why };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
     if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
-    if (refused > 0 || (why !== null && giver !== undefined)) {
+    if (refused > 0 || (why !== null && (giver !== undefined || wasOrphan))) {
       log.warn('handover.incomplete', 'connections stay with the worker that has them', fields);
     }
     if (giver?.taker !== taker) return;
@@ -76,7 +92,25 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     if (why !== null) send(giver);
   }
 
+  /** Those that are no worker of ours. */
+  function findOrphans(): void {
+    const takers = able();
+    if (takers.length === 0) return;
+    const folder = dirname(path(0));
+    const own = new Set(workers().map(({ pid }) => path(pid)));
+    const found = namesIn(folder).flatMap((name) => (SOCKET.test(name) ? [join(folder, name)] : []));
+    const fresh = found.filter((it) => !own.has(it) && !orphans.has(it));
+    fresh.forEach((it, i) => {
+      orphans.add(it);
+      takers[i % takers.length]?.send({ kind: 'take', path: it });
+    });
+  }
+
   return {
+    takeOver() {
+      looks = ORPHANS_MS.map((ms) => setTimeout(findOrphans, ms).unref());
+    },
+    close: () => looks.forEach((timer) => clearTimeout(timer)),
     pathFor(worker) {
       if (worker.engine !== 'native') return null;
       const its = path(worker.pid);
@@ -123,4 +157,19 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       while (open() && performance.now() < until) await pause(LOOK_MS);
     },
   };
+}
+
+/** None where it cannot be read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The worker that listens there. */
+function pidOf(path: string): number | null {
+  const digits = SOCKET.exec(basename(path))?.[1];
+  return digits === undefined ? null : Number(digits);
 }

@@ -19,8 +19,11 @@ const AGAIN_MS = 10;
 const AGAIN_AT_MOST_MS = 1000;
 
 export interface Giving {
-  /** From now on whoever comes to `path` is offered what is there. Returns why that cannot be, by errno name, or null. */
-  begin(path: string): string | null;
+  /**
+   * From now on whoever comes to `path` is offered what is there; `all`: also what a reload leaves with its worker. Returns why that
+   * cannot be, by errno name, or null.
+   */
+  begin(path: string, all: boolean): string | null;
   /** Connections are offered: neither the engine's nor over. */
   readonly isBusy: boolean;
   /** Offers nothing more. What is offered is waited for. */
@@ -62,6 +65,7 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
   /** Goes on where it found the last one. */
   let scan: Generator<number> | null = null;
   let againMs = AGAIN_MS;
+  let isForAll = false;
 
   function came(): void {
     const channel = listener?.accept(() => receive()) ?? null;
@@ -126,7 +130,7 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
     if (held !== null && !offer(held)) return;
     held = null;
     if (timer !== null) return;
-    scan ??= parcels.ready();
+    scan ??= parcels.ready(isForAll);
     while (offers.size < MOST_OFFERED) {
       const next = scan.next();
       if (next.done === true) return lookAgainLater();
@@ -144,7 +148,7 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
   /** What is left cannot go yet. */
   function lookAgainLater(): void {
     scan = null;
-    if (offers.size === 0 && !parcels.isConnecting) through();
+    if (offers.size === 0 && !parcels.isConnecting(isForAll)) through();
     if (engine.active === 0) return;
     timer = setTimeout(() => {
       timer = null;
@@ -218,7 +222,8 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
   }
 
   return {
-    begin(path) {
+    begin(path, all) {
+      isForAll = all;
       try {
         listener ??= channels.listen(path, came);
         return null;

@@ -103,7 +103,7 @@ class Process {
       pack: (connection) => ({ parcel: parcelOf(connection), held: 0, source: 0 }),
       unpack: () => undefined,
       gone: (packed: readonly Packed[]) => packed.forEach(({ parcel }) => counted.delete(String(parcel.endpoint))),
-      isConnecting: false,
+      isConnecting: () => false,
       arrived: () => undefined,
       settled: () => undefined,
     };
@@ -258,7 +258,7 @@ function scene(count: number) {
 
 test('all go to the other worker, and the first is told once that it has none', () => {
   const { from, to, names, giving, taking, namesOf, settle, emptied, machine } = scene(100);
-  assert.equal(giving.begin(PATH), null);
+  assert.equal(giving.begin(PATH, false), null);
   taking.begin(PATH);
   settle();
   assert.deepEqual([namesOf(from), namesOf(to), giving.isBusy, emptied()], [[], names, false, 1]);
@@ -267,7 +267,7 @@ test('all go to the other worker, and the first is told once that it has none', 
 
 test('what is not taken goes on where it was, and the next one who comes may take it', () => {
   const { from, to, names, giving, taking, namesOf, settle } = scene(40);
-  giving.begin(PATH);
+  giving.begin(PATH, false);
   to.isShort = true;
   taking.begin(PATH);
   settle();
@@ -299,7 +299,7 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
       constantFrom('nobody', 'from', 'to'),
       (count, steps, dies) => {
         const { from, to, names, giving, taking, namesOf, settle, machine } = scene(count);
-        giving.begin(PATH);
+        giving.begin(PATH, false);
         taking.begin(PATH);
         for (const step of steps) {
           if (step === 'from hears') from.hear();

@@ -10,8 +10,8 @@ import type { TakingParts } from './taking.ts';
 import { createTaking } from './taking.ts';
 
 export interface Handover {
-  /** See Giving.begin(). */
-  give(path: string): string | null;
+  /** See Giving.begin(). `stopped`: the primary is gone. Then all may go, and nothing comes any more. */
+  give(path: string, why: 'drain' | 'stopped'): string | null;
   take(path: string): void;
   know(path: string, known: Known): void;
   /** Connections are offered: neither the engine's nor over. */
@@ -36,8 +36,9 @@ export function createHandover(parts: HandoverParts): Handover {
   const taking = createTaking({ ...parts, send });
   let file: string | null = null;
   return {
-    give(path) {
-      const error = giving.begin(path);
+    give(path, why) {
+      if (why === 'stopped') taking.close();
+      const error = giving.begin(path, why === 'stopped');
       if (error === null) file = path;
       return error;
     },

@@ -20,10 +20,10 @@ export interface Packed {
 }
 
 export interface Parcels {
-  /** Connections that have a backend and may go, as long as the caller asks for more. */
-  ready(): Generator<number>;
+  /** Connections that have a backend and may go (`all`: may not stay, whatever their service says), as long as the caller asks for more. */
+  ready(all: boolean): Generator<number>;
   /** Some have no backend yet, and may go when they have. */
-  readonly isConnecting: boolean;
+  isConnecting(all: boolean): boolean;
   /** What leads nowhere else is forgotten here; it still counts. */
   pack(connection: number): Packed;
   /** Nobody has taken it: it goes on here, maybe under another id. */
@@ -68,20 +68,20 @@ export function createParcels({
   }
 
   /** Those of services whose connections may go, that have a backend or are being connected. */
-  function* candidates(): Generator<number> {
+  function* candidates(all: boolean): Generator<number> {
     for (let connection = 0; connection < connections.endpoint.length; connection++) {
       if (connections.endpoint[connection] === NONE || connections.attemptAt[connection] === 0) continue;
       const service = endpoints.services[connections.service[connection] ?? NONE];
-      if (service !== undefined && mayGo(service)) yield connection;
+      if (service !== undefined && (all || mayGo(service))) yield connection;
     }
   }
 
   return {
-    *ready() {
-      for (const connection of candidates()) if (connections.connectedAt[connection] !== 0) yield connection;
+    *ready(all) {
+      for (const connection of candidates(all)) if (connections.connectedAt[connection] !== 0) yield connection;
     },
-    get isConnecting() {
-      for (const connection of candidates()) if (connections.connectedAt[connection] === 0) return true;
+    isConnecting(all) {
+      for (const connection of candidates(all)) if (connections.connectedAt[connection] === 0) return true;
       return false;
     },
     pack(connection) {

@@ -69,7 +69,8 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
       // What has come before the end is taken: nobody else has it.
       if (typeof message === 'string') {
         confirm(giver, taken);
-        return end(giver, message === 'over' ? null : 'it sent more than a connection');
+        const early = giver.ids === null ? 'it is busy, or of another version' : null;
+        return end(giver, message === 'over' ? early : 'it sent more than a connection');
       }
       if (!understand(giver, message, taken)) {
         confirm(giver, taken);
