@@ -1,6 +1,7 @@
 // A reload hands connections over to the new workers: whatever they do, they go on, and no old worker is left.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../lib/control/protocol.ts';
@@ -13,7 +14,9 @@ import { forEngine } from './harness/engines.ts';
 import { LONGEST_SLICE, PatternCheck, patternAt } from './harness/pattern.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
+import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
+import { workFolder } from '../lib/testing/program.ts';
 
 const NONE = { connections: 0, workers: 0, generations: 0, until: null };
 
@@ -241,19 +244,28 @@ forEngine(
     const [a, b] = [await backend(t, echo), await backend(t, echo)];
     const services = { stays: { port: await freePort(), backend: a }, goes: { port: await freePort(), backend: b } };
     const runtime = { ...SIX, drain_timeout_ms: 60_000, reload_drain_timeout_ms: 60_000 };
-    let bal = await startBal(t, { engine, daemon: true, config: configWith(services, { runtime }) });
+    const path = join(workFolder(t), 'echo.sock');
+    const server = createServer((socket) => void socket.pipe(socket)).listen(path);
+    await once(server, 'listening');
+    atEnd(t, () => void server.close());
+    const socket = { port: await freePort(), backends: [{ unix: path }] };
+    const configWithout = (left: Readonly<Record<string, Service>>): Record<string, unknown> => {
+      const { services: its, ...rest } = configWith(left, { runtime });
+      return { ...rest, services: { ...its, socket } };
+    };
+    let bal = await startBal(t, { engine, daemon: true, config: configWithout(services) });
     const { home } = bal;
     const idle = await session(t, services.goes.port);
     const storm = { over: false };
     const talks = await Promise.all(
       [64, 64, 200_000].map(async (size) => [exchange(storm, await connectTo(t, services.stays.port), size)]),
     );
-    const clients = [await session(t, services.stays.port), await session(t, services.stays.port)];
+    const clients = [await session(t, services.stays.port), await session(t, socket.port)];
     for (const left of [services, { stays: services.stays }]) {
       const workers = await bal.workerPids();
       await bal.killPrimary();
       writeFileSync(join(home.dir, 'handover.1'), 'what is no socket harms nobody');
-      const config = configWith(left, { runtime });
+      const config = configWithout(left);
       bal = await startBal(t, { engine, daemon: true, home: home.dir, config });
       await Promise.all(workers.map(gone));
       for (const client of [...clients, idle]) await lives(client);

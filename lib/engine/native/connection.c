@@ -114,6 +114,8 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
     switch (connect_start(loop, c, &cause)) {
     case CONNECTED:
       connection_open(loop, c);
+      // No event tells of it, and what a client that is watched has sent was told before.
+      if (c->state == OPEN && c->watched) ready_add(loop, c);
       return;
     case UNDER_WAY:
       deadline_connect(loop, c);

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WAIT } from '../../engine/engine.ts';
 import type { CreateEngine } from '../../engine/engine.ts';
 import { receivePattern, sendPattern } from './pattern.ts';
 import { backend, client, echo, Peer } from './peer.ts';
@@ -68,6 +70,20 @@ export function unixTests(create: CreateEngine): void {
       it.ended.map(({ end, bytesIn, bytesOut }) => [end, bytesIn, bytesOut]),
       [['client_closed', 11, 11]],
     );
+  });
+
+  test('what a client sends while it waits goes to the Unix socket that it gets in the end', async (t) => {
+    const it = rig(t, create, { accepted: () => WAIT });
+    const { path } = await listening(t, echo);
+    it.engine.route(0, 0, path, 0);
+    const peer = await client(t, it.listen());
+    await until(() => it.accepted.length > 0, 'it waits');
+    peer.send('hello');
+    await sleep(50); // The engine hears of it meanwhile.
+    it.decide(it.accepted[0] ?? -1, 0);
+    assert.equal(await peer.bytes(5), 'hello');
+    peer.end();
+    await it.end();
   });
 
   test('a Unix backend that speaks first and goes at once is heard', async (t) => {
