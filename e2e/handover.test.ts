@@ -264,7 +264,7 @@ forEngine(
     for (const left of [services, { stays: services.stays }]) {
       const workers = await bal.workerPids();
       await bal.killPrimary();
-      writeFileSync(join(home.dir, 'handover.1'), 'what is no socket harms nobody');
+      writeFileSync(join(home.dir, 'h.1'), 'what is no socket harms nobody');
       const config = configWithout(left);
       bal = await startBal(t, { engine, daemon: true, home: home.dir, config });
       await Promise.all(workers.map(gone));
@@ -280,7 +280,7 @@ forEngine(
     await bal.statusWhen('all are over', (now) => activeOf(now) === 0);
     assert.equal((await bal.stop()).code, 0);
     assert.deepEqual(
-      readdirSync(home.dir).filter((name) => name.startsWith('handover')),
+      readdirSync(home.dir).filter((name) => name.startsWith('h.')),
       [],
     );
   },

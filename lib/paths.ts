@@ -24,7 +24,8 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
     socket: join(dir, 'bal.sock'),
     logDir: join(dir, 'logs'),
     backendsFile: join(dir, 'backends.json'),
-    handover: (pid) => join(dir, `handover.${pid}`),
+    // Hardly longer than the control socket: where that can be made so can this, as a rule.
+    handover: (pid) => join(dir, `h.${pid}`),
   };
 }
 

@@ -62,8 +62,8 @@ export interface NativeEngine extends Pick<
 
 /** What native/channel.c makes. */
 export interface NativeChannel {
-  /** Undefined: nobody is there, or it is not for us. */
-  accept(wake: () => void): NativeChannel | undefined;
+  /** Undefined: nobody is there, or it is not for us; null: not now, and nobody will be woken for it. */
+  accept(wake: () => void): NativeChannel | undefined | null;
   /** 0: sent, 1: full, 2: over, 3: too long. */
   send(bytes: Uint8Array, descriptors: Int32Array): number;
   /** A length; 0: nothing is there, −1: it is over, −2: a message was torn. Up to six descriptors, −1 behind them. */

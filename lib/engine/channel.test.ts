@@ -123,6 +123,18 @@ test('only this user may come, and what was at the path is replaced', options, a
   assert.throws(() => channels.listen(`${path}/${'x'.repeat(200)}`, () => undefined), { code: 'ENAMETOOLONG' });
 });
 
+test('what was sent before the end is received, though the other side leaves something unread', options, async (t) => {
+  const { pair } = scene(t);
+  const { a, b } = await pair();
+  for (const text of ['one', 'two']) assert.equal(a.send(Buffer.from(text)), 'sent');
+  assert.ok(typeof b.receive() === 'object');
+  assert.equal(b.send(Buffer.from('answer')), 'sent');
+  b.close();
+  const answer = a.receive();
+  assert.ok(typeof answer === 'object' && Buffer.from(answer.bytes).toString() === 'answer');
+  assert.equal(a.receive(), 'over');
+});
+
 test('a message that breaks the rules is torn, and its descriptors are closed', options, async (t) => {
   const { channels, path } = scene(t);
   const python = spawnSync('python3', ['--version']);

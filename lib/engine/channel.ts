@@ -7,6 +7,8 @@ import type { Addon, NativeChannel } from './addon.ts';
 /** Longest message: a connection's record with all that is held of it, and what its policy says. */
 const MESSAGE_AT_MOST = 256 * 1024;
 const DESCRIPTORS_AT_MOST = 6;
+/** After there was no descriptor for who waits. */
+const AGAIN_MS = 100;
 
 /** `full`: when the other side has taken some there is room again. `over`: it takes nothing any more. */
 export type Sent = 'sent' | 'full' | 'over' | 'too_long';
@@ -51,12 +53,19 @@ export function channelsOf(addon: Pick<Addon, 'openChannel'>): Channels {
     connect: (path, wake) => over(addon.openChannel(path, 0, wake)),
     listen(path, wake) {
       let native: NativeChannel | null = addon.openChannel(path, 1, wake);
+      let again: NodeJS.Timeout | undefined;
+      const tryAgain = (): void => {
+        again = undefined;
+        wake();
+      };
       return {
         accept(wakePeer) {
           const peer = native?.accept(wakePeer);
-          return peer === undefined ? null : over(peer);
+          if (peer === null) again ??= setTimeout(tryAgain, AGAIN_MS);
+          return peer === undefined || peer === null ? null : over(peer);
         },
         close() {
+          clearTimeout(again);
           native?.close();
           native = null;
         },

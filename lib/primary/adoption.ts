@@ -43,17 +43,21 @@ export function adoptionOf(
   plans: Iterable<Plan>,
 ): Known {
   const all = [...plans].flatMap((plan) => plan.services);
+  /** When a stop comes the primary waits for a worker as long as its own services may take, and no longer. */
+  const drainMs = Math.max(0, ...services.map(({ runtime }) => runtime.drainMs));
   const byTheirs = new Map<number, ServiceAssignment>();
   for (const { id, name, runtime } of catalog.services) {
     const own = services.find((service) => service.name === name);
+    const past = all.find((service) => service.name === name)?.runtime ?? plausible(runtime, all[0]?.runtime);
+    // The worker has its own already; their lists may be long.
+    const known = own === undefined ? null : { ...own, access: null };
     byTheirs.set(
       id,
-      own ?? {
+      known ?? {
         id: registry.service(name),
         name,
         method: 'round_robin',
-        // That of a process that may be of another version is believed as far as its numbers go.
-        runtime: all.find((service) => service.name === name)?.runtime ?? plausible(runtime, all[0]?.runtime),
+        runtime: { ...past, drainMs: Math.min(past.drainMs, drainMs) },
         start: 0,
         pool: null,
         preamble: false,
@@ -82,6 +86,7 @@ export function adoptionOf(
 
 const LONGEST_MS = 2 ** 30;
 
+/** That of a process that may be of another version is believed as far as its numbers go. */
 function plausible(runtime: Runtime, otherwise: Runtime | undefined): Runtime {
   if (otherwise === undefined) return runtime;
   const entries = Object.entries(otherwise).map(([key, value]) => {

@@ -13,19 +13,22 @@ const REST_AFTER_MS = 3000;
 export interface Draining {
   /** The message `drain`, maybe again. */
   told(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  /** The time of its connections is over: they were cut. */
+  isOver(service: number): boolean;
   /** No connection is left, and none will come: see Policy.idle. */
   idle(): void;
 }
 
-/** `over` is called once, when no connection is left, with how many were cut; `resting` when some will stay for long. */
+/** `ended` is called once, when no connection is left, with how many were cut; `resting` when some will stay for long. */
 export function createDraining(
   engine: Pick<Engine, 'cut'>,
   routing: Pick<Routing, 'listenersOf'>,
-  over: (cut: number) => void,
+  ended: (cut: number) => void,
   resting: () => void,
 ): Draining {
   /** By service. */
   const drains = new Map<number, { drain: Drain; timer: NodeJS.Timeout | undefined }>();
+  const over = new Set<number>();
   let cut = 0;
   let rest: NodeJS.Timeout | undefined;
   /** It rests already, or its end is near. */
@@ -47,6 +50,7 @@ export function createDraining(
 
   function end(service: number): void {
     hurry();
+    over.add(service);
     cut += engine.cut({ service });
     // Those that wait for a permit have no endpoint yet: they are their listener's.
     for (const listener of routing.listenersOf(service)) cut += engine.cut({ listener });
@@ -65,10 +69,11 @@ export function createDraining(
       if (why === 'stopped' || timeoutMs !== null) hurry();
       else restLater();
     },
+    isOver: (service) => over.has(service),
     idle() {
       clearTimeout(rest);
       for (const { timer } of drains.values()) clearTimeout(timer);
-      over(cut);
+      ended(cut);
     },
   };
 }

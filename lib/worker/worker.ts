@@ -7,7 +7,6 @@ import type { BoundHandle, CreateEngine, Exhaustion, Whose } from '../engine/eng
 import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
-import type { Known } from '../ipc/handover.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
@@ -16,6 +15,7 @@ import { createAccess } from './admission/access.ts';
 import { createAdmission } from './admission/admission.ts';
 import { createSourceLimits } from './admission/source-limits.ts';
 import { createWaiting } from './admission/waiting.ts';
+import type { Ages } from './ages.ts';
 import { watchAges } from './ages.ts';
 import { giveMemoryBack } from './at-rest.ts';
 import { createEndpoints } from './balance/endpoints.ts';
@@ -23,6 +23,7 @@ import { createLoads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
 import { createDraining } from './draining.ts';
 import { createHandover } from './handover/handover.ts';
+import { createLanding } from './handover/landing.ts';
 import { createParcels } from './handover/parcels.ts';
 import { createPolicy } from './policy.ts';
 import { createCount } from './report/count.ts';
@@ -89,14 +90,30 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     short: shortOf,
     takeReached: () => policy.takeReached(),
     unused() {
-      const unused = policy.unused().filter((endpoint) => handover?.expects !== true && engine.unroute(endpoint));
+      const unused = policy
+        .unused()
+        .filter((endpoint) => handover?.expects(endpoint) !== true && engine.unroute(endpoint));
       // What is told of them comes before they are retired.
       if (unused.length > 0) reporter.flush();
       return unused;
     },
     forget: (endpoints) => policy.forget(endpoints),
   });
-  const ages = watchAges(services, connections, engine.name, (old) => cut({ connections: old }, 'max_age'));
+  const watch = (): Ages =>
+    watchAges(services, connections, engine.name, (old) => cut({ connections: old }, 'max_age'));
+  let ages = watch();
+  const landing = createLanding({
+    engine,
+    connections,
+    services,
+    adopt(its, leadTo) {
+      ages.close();
+      ages = watch();
+      return policy.adopt(its, leadTo);
+    },
+    isOver: (service) => draining.isOver(service),
+    cutFor: (cause) => policy.cutFor(cause),
+  });
   const handover =
     channels === null
       ? null
@@ -105,7 +122,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
           engine,
           endpoints,
           parcels: createParcels({ connections, endpoints, loads, count, admission, sourceLimits }),
-          learn,
+          ...landing,
           empty: () => draining.idle(),
         });
   const draining = createDraining(engine, routing, finish, rest);
@@ -133,21 +150,6 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     for (const { id: endpoint, service, ip, port, sources } of policy.use(snapshot)) {
       engine.route(endpoint, service, ip, port, sources);
     }
-  }
-
-  /** What connections lead to that come from another worker. */
-  function learn({ services: its, endpoints: leadTo }: Known): void {
-    for (const { service } of its) {
-      if (services.some(({ id: known }) => known === service.id)) continue;
-      services.push(service);
-      engine.service(service.id, { ...service.runtime, preamble: service.preamble });
-    }
-    const moved = policy.adopt(
-      its.map(({ service }) => service),
-      leadTo.map(({ endpoint }) => endpoint),
-    );
-    for (const { id: endpoint, service, ip, port, sources } of moved)
-      engine.route(endpoint, service, ip, port, sources);
   }
 
   function listen(listener: ListenerAssignment, handle: unknown): void {
@@ -186,6 +188,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
 
   /** Whoever is only on the way to a backend that is down may get another one. */
   function reset(endpoint: number, why: 'operator' | 'backend_down'): void {
+    if (handover?.isOpen === true) landing.reset(endpoint, why);
     cut(why === 'operator' ? { target: endpoint } : { connections: connections.connectedTo(endpoint) }, why);
   }
 

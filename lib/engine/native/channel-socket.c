@@ -81,8 +81,8 @@ enum sent channel_send(int fd, const void *bytes, size_t length, const int32_t *
   }
   if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return WAS_SENT;
   if (errno == EMSGSIZE) return TOO_LONG;
-  // Too many descriptors under way, or no memory: there is room again when some have arrived.
-  return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS ? IS_FULL : IS_OVER;
+  // All else, such as too many descriptors under way or no memory, may pass.
+  return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? IS_OVER : IS_FULL;
 }
 
 static void take_descriptors(struct msghdr *message, int32_t fds[CHANNEL_FDS]) {
@@ -108,6 +108,8 @@ ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_
   struct msghdr message = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  // Where the other end was closed with something unread Linux says so first, and only then gives what it had sent.
+  if (length < 0 && errno == ECONNRESET) length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (length < 0) return errno == EAGAIN || errno == EINTR ? NOTHING_THERE : CHANNEL_OVER;
   take_descriptors(&message, fds);
   if (length > 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) return length;

@@ -2,7 +2,7 @@
 // receive. What is said is JavaScript's business.
 //
 //   openChannel(path, listens, wake) → channel    wake() is called as long as something is there
-//   channel.accept(wake) → channel, or undefined when nobody is there or it is not for us
+//   channel.accept(wake) → channel; undefined: nobody is there, or it is not for us; null: not now, to be tried again
 //   channel.send(bytes, descriptors) → see enum sent; the descriptors stay the caller's
 //   channel.receive(bytes, descriptors) → a length, 0: nothing is there, −1: it is over, −2: a message was torn
 //   channel.close()                               nothing else may be called afterwards
@@ -73,7 +73,12 @@ static void something_came(uv_poll_t *poll, int status, int events) {
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, channel->self, &self) == napi_ok &&
       napi_get_reference_value(env, channel->wake, &wake) == napi_ok) {
-    napi_make_callback(env, channel->context, self, wake, 0, NULL, NULL);
+    // As uncaught as in a timer; left where it is, it would be thrown by whatever is called next.
+    napi_value error;
+    if (napi_make_callback(env, channel->context, self, wake, 0, NULL, NULL) == napi_pending_exception &&
+        napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+      napi_fatal_exception(env, error);
+    }
   }
   napi_close_handle_scope(env, scope);
 }
@@ -190,7 +195,15 @@ static napi_value accept_channel(napi_env env, napi_callback_info info) {
   struct channel *channel = enter_channel(env, info, 1, argv);
   if (channel == NULL || !function(env, argv[0])) return NULL;
   int fd = channel_accept(channel->fd);
-  return fd < 0 ? undefined(env) : make(env, fd, argv[0]);
+  if (fd >= 0) {
+    uv_poll_start(&channel->poll, UV_READABLE, something_came);
+    return make(env, fd, argv[0]);
+  }
+  if (fd == -EAGAIN || fd == -EPERM || fd == -ECONNABORTED || fd == -EINTR) return undefined(env);
+  // No descriptor is left for whoever waits: being woken for it again and again would not help.
+  uv_poll_stop(&channel->poll);
+  napi_value later;
+  return napi_get_null(env, &later) == napi_ok ? later : NULL;
 }
 
 napi_value open_channel(napi_env env, napi_callback_info info) {

@@ -57,6 +57,8 @@ export interface Letter {
 
 /** How long an answer waits for a worker that does not give its permits back: it is busy for a moment, or hangs. */
 export const RECALL_MS = 200;
+/** At once; a worker's descriptors carry fewer. */
+const MOST_TAKEN = 1_000_000;
 
 /** No worker, all permits free. */
 export function createLeases(pool: number, limit: number): Leases {
@@ -204,7 +206,8 @@ class Draft {
   #took(worker: number, permits: number): void {
     const lease = this.#workers.get(worker);
     if (lease === undefined || !(permits >= 1)) return;
-    const granted = lease.granted + Math.min(Math.floor(permits), this.#limit);
+    // More than the limit, where that was lowered.
+    const granted = lease.granted + Math.min(Math.floor(permits), MOST_TAKEN);
     this.#workers.set(worker, { ...lease, granted, mayIdle: true });
   }
 

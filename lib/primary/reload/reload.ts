@@ -57,7 +57,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   let outcome: Outcome;
   try {
     outcome = await attempt(state, parts, elapsed);
-    await parts.handovers.settled(HANDOVER_MS);
+    await parts.handovers.settled(startedAt, HANDOVER_MS);
     await endOldest(parts, parts.log.for('fleet'));
     await parts.statistics.refresh(parts.fleet.all(), COUNTERS_MS);
   } catch (error) {

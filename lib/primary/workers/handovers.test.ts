@@ -12,7 +12,7 @@ import { createHandovers } from './handovers.ts';
 function scene(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'bal-handovers-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const path = (pid: number): string => join(folder, `handover.${pid}`);
+  const path = (pid: number): string => join(folder, `h.${pid}`);
   const said: [number, string][] = [];
   const told: string[] = [];
   const say = (_: string, message: string): void => void told.push(message);
@@ -57,17 +57,17 @@ test('the worker in its place takes, and another where there is none', (t) => {
   ]);
 });
 
-test('another is asked when one could not, three times, and not when it has all', (t) => {
+test('another is asked when one could not, three times, and again when there is a new one', (t) => {
   const { handovers, workers, path, said, told } = scene(t);
   const [giver, , taker] = workers;
   giver.state = 'draining';
   handovers.pathFor(giver);
   handovers.receive(giver, { kind: 'giving', error: null });
-  for (let i = 0; i < 5; i++) handovers.receive(taker, adopted(path(11), 'ECONNREFUSED', 0));
+  for (let i = 0; i < 5; i++) handovers.receive(taker, adopted(path(11), 'EACCES', 0));
   assert.equal(said.length, 3);
   assert.equal(told.length, 5, 'each is told');
   handovers.ready();
-  assert.equal(said.length, 3);
+  assert.equal(said.length, 4, 'there is a new one to ask');
 });
 
 test('nothing is asked of a worker that cannot give, and its file goes with it', async (t) => {
@@ -78,14 +78,14 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
   handovers.receive(giver, { kind: 'giving', error: 'EACCES' });
   handovers.ready();
   assert.deepEqual([said, told], [[], ['worker 1 keeps its connections: EACCES']]);
-  await handovers.settled(60_000);
+  await handovers.settled(0, 60_000);
   handovers.pathFor(other);
   writeFileSync(path(12), '');
   handovers.receive(other, { kind: 'giving', error: null });
-  await handovers.settled(20);
+  await handovers.settled(0, 20);
   keeps();
   handovers.receive(other, { kind: 'given' });
-  await handovers.settled(60_000);
+  await handovers.settled(0, 60_000);
   handovers.gone(other);
   assert.equal(existsSync(path(12)), false);
 });

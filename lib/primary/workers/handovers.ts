@@ -13,7 +13,7 @@ const ATTEMPTS = 3;
 const LOOK_MS = 10;
 /** Since the start: one whose primary has just died may not listen yet, or be busy. */
 const ORPHANS_MS = [0, 500, 2000, 5000];
-const SOCKET = /^handover\.(\d+)$/;
+const SOCKET = /^h\.(\d+)$/;
 
 export interface Handovers {
   /** Where a worker is to offer its connections; null: it keeps them. */
@@ -25,8 +25,11 @@ export interface Handovers {
   /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
   takeOver(): void;
   close(): void;
-  /** Resolves when all that could go have gone, and those have ended that have none left; at the latest after `deadlineMs`. */
-  settled(deadlineMs: number): Promise<void>;
+  /**
+   * Of the workers that are being replaced since then (performance.now()): resolves when all that could go have gone, and those have
+   * ended that have none left; at the latest after `deadlineMs`.
+   */
+  settled(since: number, deadlineMs: number): Promise<void>;
 }
 
 export interface HandoversParts {
@@ -47,7 +50,9 @@ interface Giver {
   /** What is left with it cannot go. */
   isThrough: boolean;
   taker: WorkerProcess | null;
+  /** Without a connection taken. */
   attempts: number;
+  readonly since: number;
 }
 
 export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
@@ -80,16 +85,20 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     const { connections, refused, why } = message;
     const giver = givers.get(message.path);
     const wasOrphan = orphans.delete(message.path);
-    if (wasOrphan && (why === 'ECONNREFUSED' || why === 'ENOENT')) return rmSync(message.path, { force: true });
+    // Nobody listens there any more: it is just ending, or was left behind.
+    const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT';
+    if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     const fields = { worker: taker.id, pid: taker.pid, from: pidOf(message.path), connections, refused, why };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
     if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
-    if (refused > 0 || (why !== null && (giver !== undefined || wasOrphan))) {
+    if (refused > 0 || (why !== null && !isEnding && (giver !== undefined || wasOrphan))) {
       log.warn('handover.incomplete', 'connections stay with the worker that has them', fields);
     }
     if (giver?.taker !== taker) return;
     giver.taker = null;
-    if (why !== null) send(giver);
+    // As long as it lives it may have more: the other side was full, or did not know yet where some lead to.
+    if (connections > 0) giver.attempts = 0;
+    send(giver);
   }
 
   /** Those that are no worker of ours. */
@@ -115,7 +124,15 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       if (worker.engine !== 'native') return null;
       const its = path(worker.pid);
       if (!givers.has(its))
-        givers.set(its, { worker, path: its, offers: false, isThrough: false, taker: null, attempts: 0 });
+        givers.set(its, {
+          worker,
+          path: its,
+          offers: false,
+          isThrough: false,
+          taker: null,
+          attempts: 0,
+          since: performance.now(),
+        });
       return its;
     },
     receive(worker, message) {
@@ -140,7 +157,10 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       });
     },
     ready() {
-      for (const giver of givers.values()) send(giver);
+      for (const giver of givers.values()) {
+        giver.attempts = 0;
+        send(giver);
+      }
     },
     gone(worker) {
       const its = path(worker.pid);
@@ -151,9 +171,10 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
         send(giver);
       }
     },
-    async settled(deadlineMs) {
+    async settled(since, deadlineMs) {
       const until = performance.now() + deadlineMs;
-      const open = (): boolean => [...givers.values()].some((it) => !it.isThrough || givesAll(it.worker));
+      const open = (): boolean =>
+        [...givers.values()].some((it) => it.since >= since && (!it.isThrough || givesAll(it.worker)));
       while (open() && performance.now() < until) await pause(LOOK_MS);
     },
   };

@@ -41,6 +41,8 @@ export interface Admission extends Moving {
   /** Nobody new comes: the timer ends with the last that waits. */
   rest(): void;
   close(): void;
+  /** Its descriptors carry one more. */
+  readonly hasRoom: boolean;
   /** Clients refused because this worker's descriptors carry no more, although there may have been a permit. */
   readonly beyondDescriptors: number;
 }
@@ -225,6 +227,9 @@ export function createAdmission(
     close() {
       clearInterval(timer);
       patient.close();
+    },
+    get hasRoom() {
+      return inside < carries;
     },
     get beyondDescriptors() {
       return beyondDescriptors;

@@ -8,23 +8,30 @@ import type { Word } from './words.ts';
 /** Services and endpoints of one part. */
 const PART = 64;
 
-/** At least one, the last one marked. */
-export function catalogParts({ services, all }: Pick<Endpoints, 'services' | 'all'>): Word[] {
+/** In at least one part, the last one marked, and the endpoints that it names. */
+export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>): {
+  readonly parts: readonly Word[];
+  readonly named: ReadonlySet<number>;
+} {
+  const used = new Set(all.map((it) => it?.service));
   const its: Catalog = {
-    services: services.flatMap((it) => (it === undefined ? [] : [{ id: it.id, name: it.name, runtime: it.runtime }])),
+    services: services.flatMap((it) =>
+      it === undefined || !used.has(it.id) ? [] : [{ id: it.id, name: it.name, runtime: it.runtime }],
+    ),
     endpoints: all.flatMap((it) => {
       if (it === undefined) return [];
       const { id, service, name, ip, port } = it;
       return [{ id, service, name, ip, port }];
     }),
   };
-  const parts = Math.max(1, Math.ceil(Math.max(its.services.length, its.endpoints.length) / PART));
-  return Array.from({ length: parts }, (_, part) => ({
+  const count = Math.max(1, Math.ceil(Math.max(its.services.length, its.endpoints.length) / PART));
+  const parts = Array.from({ length: count }, (_, part): Word => ({
     kind: 'catalog',
-    last: part === parts - 1,
+    last: part === count - 1,
     services: its.services.slice(part * PART, (part + 1) * PART),
     endpoints: its.endpoints.slice(part * PART, (part + 1) * PART),
   }));
+  return { parts, named: new Set(its.endpoints.map(({ id }) => id)) };
 }
 
 /** Null: that is more than any worker has. */

@@ -14,32 +14,32 @@ export interface Offer {
 }
 
 export interface Comeback {
-  /** Its new id; null: later. */
-  goOn(offer: Offer): number | null;
+  /** `there`: it goes on, under this id. Now, or later. */
+  goOn(offer: Offer, there: (connection: number) => void): void;
   /** Some stand still. */
   readonly isOwed: boolean;
 }
 
 export function createComeback(engine: Pick<Engine, 'adopt'>, parcels: Pick<Parcels, 'unpack'>): Comeback {
-  let stranded: Offer[] = [];
+  let stranded: { readonly offer: Offer; readonly there: (connection: number) => void }[] = [];
   let timer: NodeJS.Timeout | null = null;
 
-  function goOn(offer: Offer): number | null {
+  function goOn(offer: Offer, there: (connection: number) => void): void {
     const adoption = engine.adopt(offer.released);
     if (adoption.ok) {
       parcels.unpack(offer.packed, adoption.connection);
-      return adoption.connection;
+      there(adoption.connection);
+      return;
     }
-    stranded.push(offer);
+    stranded.push({ offer, there });
     timer ??= setTimeout(again, AGAIN_MS);
-    return null;
   }
 
   function again(): void {
     timer = null;
     const before = stranded;
     stranded = [];
-    before.forEach(goOn);
+    for (const { offer, there } of before) goOn(offer, there);
   }
 
   return {

@@ -2,13 +2,14 @@
 // each is this worker's until the other has said that it has it, and comes back when the other is gone. A few are under way
 // at a time, so that none stands still for long.
 
-import type { Channel, ChannelListener, Channels } from '../../engine/channel.ts';
+import type { ChannelListener, Channels } from '../../engine/channel.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import type { Packed, Parcels } from './parcels.ts';
 import type { Offer } from './comeback.ts';
 import { createComeback } from './comeback.ts';
-import { catalogParts } from './catalog.ts';
+import type { Taker } from './taker.ts';
+import { takerAt, tellMore } from './taker.ts';
 import type { Word } from './words.ts';
 import { hear, say, WORDS_VERSION } from './words.ts';
 
@@ -35,25 +36,15 @@ export interface GivingParts {
   readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
   readonly endpoints: Pick<Endpoints, 'services' | 'all'>;
   readonly parcels: Parcels;
+  /** These go on here: what was done to all meanwhile is to be done to them. */
+  readonly hasIt: (connections: readonly number[]) => void;
   /** All that could go have gone, for now. */
   readonly through: () => void;
   /** Neither the engine nor anybody's offer has a connection of this worker. */
   readonly empty: () => void;
 }
 
-/** The worker at the other end. */
-interface Taker {
-  readonly channel: Channel;
-  readonly parts: readonly Word[];
-  /** Of those, so many were sent. */
-  told: number;
-  /** It is ready for offers. */
-  isReady: boolean;
-  /** What it has refused. */
-  readonly refused: Set<number>;
-}
-
-export function createGiving({ channels, engine, endpoints, parcels, through, empty }: GivingParts): Giving {
+export function createGiving({ channels, engine, endpoints, parcels, hasIt, through, empty }: GivingParts): Giving {
   let listener: ChannelListener | null = null;
   let taker: Taker | null = null;
   let timer: NodeJS.Timeout | null = null;
@@ -72,7 +63,7 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
     if (channel === null) return;
     // While one is there, nobody else: it may have what is offered.
     if (taker !== null) return channel.close();
-    taker = { channel, parts: catalogParts(endpoints), told: 0, isReady: false, refused: new Set() };
+    taker = takerAt(channel, endpoints);
   }
 
   /** The other worker is gone, or has given up: what it did not say that it has is ours. */
@@ -100,10 +91,13 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
     if (offer !== undefined) goOn(offer);
   }
 
-  function goOn({ packed, released }: Offer): void {
-    const connection = comeback.goOn({ packed, released });
-    // Under its new id it is what was refused.
-    if (connection !== null && taker?.refused.delete(packed.parcel.id) === true) taker.refused.add(connection);
+  function goOn(its: Offer): void {
+    const wasRefused = taker?.refused.delete(its.packed.parcel.id) === true;
+    comeback.goOn(its, (connection) => {
+      // Under its new id it is what was refused.
+      if (wasRefused) taker?.refused.add(connection);
+      hasIt([connection]);
+    });
   }
 
   function taken(ids: readonly number[]): void {
@@ -127,7 +121,7 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
   function offerMore(): void {
     if (taker?.isReady !== true || listener === null) return;
     const { refused } = taker;
-    if (held !== null && !offer(held)) return;
+    if (held !== null && !offer(held)) return waitForRoom(held);
     held = null;
     if (timer !== null) return;
     scan ??= parcels.ready(isForAll);
@@ -135,19 +129,32 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
       const next = scan.next();
       if (next.done === true) return lookAgainLater();
       if (refused.has(next.value)) continue;
+      if (!taker.named.has(parcels.leadsTo(next.value))) {
+        taker.isOutdated = true;
+        continue;
+      }
       const release = engine.release(next.value);
       // It is not connected yet, or its preamble waits.
       if (!release.ok) continue;
       againMs = AGAIN_MS;
       held = { packed: parcels.pack(next.value), released: release.released };
-      if (!offer(held)) return;
+      if (!offer(held)) return waitForRoom(held);
       held = null;
     }
+  }
+
+  /** It makes room by taking what is offered. Where nothing is, this machine is short of something. */
+  function waitForRoom(its: Offer): void {
+    if (offers.size > 0) return;
+    held = null;
+    goOn(its);
+    lookAgainLater();
   }
 
   /** What is left cannot go yet. */
   function lookAgainLater(): void {
     scan = null;
+    if (offers.size === 0 && taker?.isOutdated === true) return left();
     if (offers.size === 0 && !parcels.isConnecting(isForAll)) through();
     if (engine.active === 0) return;
     timer = setTimeout(() => {
@@ -194,9 +201,9 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
   function understand(it: Taker, word: Word): boolean {
     switch (word.kind) {
       case 'hello':
-        return word.version === WORDS_VERSION && it.told === 0 && tell(it);
+        return word.version === WORDS_VERSION && it.told === 0 && tellMore(it);
       case 'more':
-        return it.told > 0 && tell(it);
+        return it.told > 0 && tellMore(it);
       case 'go':
         it.isReady = it.told === it.parts.length;
         offerMore();
@@ -213,12 +220,6 @@ export function createGiving({ channels, engine, endpoints, parcels, through, em
       case 'offer':
         return false;
     }
-  }
-
-  /** The next part of the catalog. */
-  function tell(it: Taker): boolean {
-    const part = it.parts[it.told++];
-    return part !== undefined && it.channel.send(say(part)) === 'sent';
   }
 
   return {

@@ -104,6 +104,8 @@ class Process {
       unpack: () => undefined,
       gone: (packed: readonly Packed[]) => packed.forEach(({ parcel }) => counted.delete(String(parcel.endpoint))),
       isConnecting: () => false,
+      leadsTo: () => 0,
+      hasRoom: true,
       arrived: () => undefined,
       settled: () => undefined,
     };
@@ -232,6 +234,7 @@ function scene(count: number) {
     engine: from.engine,
     endpoints: { services, all: [{ ...endpoint(0) }] },
     parcels: from.parcels,
+    hasIt: () => undefined,
     through: () => undefined,
     empty: () => empty++,
   });
@@ -243,6 +246,7 @@ function scene(count: number) {
     channels: to.channels,
     engine: to.engine,
     parcels: to.parcels,
+    hasIt: () => undefined,
     learn: () => undefined,
     send: (message) => {
       if (message.kind === 'adopting') taking.know(message.path, known);

@@ -16,8 +16,10 @@ export interface Handover {
   know(path: string, known: Known): void;
   /** Connections are offered: neither the engine's nor over. */
   readonly isBusy: boolean;
-  /** Connections may come that lead to what nothing leads to yet. */
-  readonly expects: boolean;
+  /** Connections may come that lead to this endpoint, though none does. */
+  expects(endpoint: number): boolean;
+  /** Some are on their way, or may be. */
+  readonly isOpen: boolean;
   /** Neither gives nor takes any more, but for what is offered. */
   stop(): void;
 }
@@ -47,8 +49,9 @@ export function createHandover(parts: HandoverParts): Handover {
     get isBusy() {
       return giving.isBusy;
     },
-    get expects() {
-      return taking.isOpen;
+    expects: (endpoint) => taking.expects(endpoint),
+    get isOpen() {
+      return giving.isBusy || taking.isOpen;
     },
     stop() {
       giving.stop();

@@ -24,12 +24,16 @@ export interface Parcels {
   ready(all: boolean): Generator<number>;
   /** Some have no backend yet, and may go when they have. */
   isConnecting(all: boolean): boolean;
+  /** The endpoint of a connection that is ready. */
+  leadsTo(connection: number): number;
   /** What leads nowhere else is forgotten here; it still counts. */
   pack(connection: number): Packed;
   /** Nobody has taken it: it goes on here, maybe under another id. */
   unpack(packed: Packed, connection: number): void;
   /** They are another worker's now. */
   gone(packed: readonly Packed[]): void;
+  /** This worker may have one more. */
+  readonly hasRoom: boolean;
   /** This worker's now; `service` and `endpoint` are the ids of it here. */
   arrived(connection: number, parcel: Parcel): void;
   /** The primary is to know of all that arrived before whoever gave them counts them no more. */
@@ -41,7 +45,7 @@ export interface ParcelsParts {
   readonly endpoints: Pick<Endpoints, 'services'>;
   readonly loads: Loads;
   readonly count: Count;
-  readonly admission: Pick<Admission, 'detach' | 'attach' | 'left' | 'arrived' | 'settled'>;
+  readonly admission: Pick<Admission, 'detach' | 'attach' | 'left' | 'arrived' | 'settled' | 'hasRoom'>;
   readonly sourceLimits: Pick<SourceLimits, 'detach' | 'attach' | 'left' | 'arrived'>;
 }
 
@@ -84,6 +88,7 @@ export function createParcels({
       for (const connection of candidates(all)) if (connections.connectedAt[connection] === 0) return true;
       return false;
     },
+    leadsTo: (connection) => connections.endpoint[connection] ?? NONE,
     pack(connection) {
       const at = (times: Float64Array): number => toMachine(times[connection] ?? 0);
       const parcel: Parcel = {
@@ -114,6 +119,9 @@ export function createParcels({
         count.moved(parcel.service, parcel.endpoint, -1);
       }
       admission.left(packed.map(({ parcel, held }) => ({ service: parcel.service, held })));
+    },
+    get hasRoom() {
+      return admission.hasRoom;
     },
     arrived(connection, parcel) {
       put(connection, parcel);

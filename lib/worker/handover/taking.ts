@@ -13,12 +13,16 @@ import { hear, say, WORDS_VERSION } from './words.ts';
 
 /** Taken before the other is told: it holds on to their descriptors until then. */
 const AT_A_TIME = 16;
+/** The listener that they came over is not known here; what is done to one of ours must not be done to them. */
+const NO_LISTENER = -1;
 
 export interface Taking {
   /** Begins to take what is offered at `path`. */
   begin(path: string): void;
   /** The primary's answer to `adopting`. */
   know(path: string, known: Known): void;
+  /** Connections may come that lead to this endpoint. */
+  expects(endpoint: number): boolean;
   /** Somebody's connections may come. */
   readonly isOpen: boolean;
   /** Takes nothing more: what was not taken stays with its worker. */
@@ -29,6 +33,8 @@ export interface TakingParts {
   readonly channels: Channels;
   readonly engine: Pick<Engine, 'adopt' | 'release'>;
   readonly parcels: Parcels;
+  /** See GivingParts. */
+  readonly hasIt: (connections: readonly number[]) => void;
   /** The engine, and all else here, is to know what the connections lead to. */
   readonly learn: (known: Known) => void;
   readonly send: (message: Extract<ToPrimary, { kind: 'adopting' | 'adopted' }>) => void;
@@ -41,6 +47,8 @@ interface Giver {
   catalog: Catalog;
   /** Its ids → ours; null: the primary has not answered yet. */
   ids: { readonly services: ReadonlyMap<number, number>; readonly endpoints: ReadonlyMap<number, number> } | null;
+  /** Endpoints of ours that its connections may lead to. */
+  expected: ReadonlySet<number>;
   adopted: number;
   refused: number;
 }
@@ -50,7 +58,7 @@ interface Taken {
   readonly connection: number;
 }
 
-export function createTaking({ channels, engine, parcels, learn, send }: TakingParts): Taking {
+export function createTaking({ channels, engine, parcels, hasIt, learn, send }: TakingParts): Taking {
   const givers = new Map<string, Giver>();
 
   function end(giver: Giver, why: string | null): void {
@@ -70,7 +78,10 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
       if (typeof message === 'string') {
         confirm(giver, taken);
         const early = giver.ids === null ? 'it is busy, or of another version' : null;
-        return end(giver, message === 'over' ? early : 'it sent more than a connection');
+        return end(
+          giver,
+          message === 'over' ? early : 'it sent more than a connection, or there are no descriptors left for it',
+        );
       }
       if (!understand(giver, message, taken)) {
         confirm(giver, taken);
@@ -88,7 +99,7 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
     const told = giver.channel.send(say({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
     giver.adopted += taken.length;
     // Whoever gave them may be gone: then nobody else has them.
-    if (told === 'sent' || told === 'over') return;
+    if (told === 'sent' || told === 'over') return hasIt(taken.map(({ connection }) => connection));
     // This cannot be for want of room, which its offers leave; so there is no memory. Nothing has moved yet.
     giver.adopted -= taken.length;
     taken.forEach(({ connection }) => leave(connection));
@@ -125,7 +136,8 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
     const service = ids?.services.get(parcel.service);
     const endpoint = ids?.endpoints.get(parcel.endpoint);
     if (ids === null || service === undefined || endpoint === undefined) return { ok: false, why: 'unknown' };
-    const adoption = engine.adopt({ record, descriptors }, { target: endpoint });
+    if (!parcels.hasRoom) return { ok: false, why: 'exhausted' };
+    const adoption = engine.adopt({ record, descriptors }, { target: endpoint, listener: NO_LISTENER });
     if (!adoption.ok) return adoption;
     const tried = parcel.tried.flatMap(([id, why]) => {
       const here = ids.endpoints.get(id);
@@ -158,6 +170,7 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
         channel,
         catalog: { services: [], endpoints: [] },
         ids: null,
+        expected: new Set(),
         adopted: 0,
         refused: 0,
       };
@@ -165,14 +178,20 @@ export function createTaking({ channels, engine, parcels, learn, send }: TakingP
       channel.send(say({ kind: 'hello', version: WORDS_VERSION }));
     },
     know(path, known) {
+      // Known to the primary as known here, whatever becomes of it.
+      learn(known);
       const giver = givers.get(path);
       if (giver === undefined) return;
-      learn(known);
+      giver.expected = new Set(known.endpoints.map(({ endpoint }) => endpoint.id));
       giver.ids = {
         services: new Map(known.services.map(({ theirs, service }) => [theirs, service.id])),
         endpoints: new Map(known.endpoints.map(({ theirs, endpoint }) => [theirs, endpoint.id])),
       };
       giver.channel.send(say({ kind: 'go' }));
+    },
+    expects: (endpoint) => {
+      for (const { expected } of givers.values()) if (expected.has(endpoint)) return true;
+      return false;
     },
     get isOpen() {
       return givers.size > 0;
