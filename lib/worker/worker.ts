@@ -114,17 +114,11 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     isOver: (service) => draining.isOver(service),
     cutFor: (cause) => policy.cutFor(cause),
   });
+  const parcels = createParcels({ connections, endpoints, loads, count, admission, sourceLimits });
   const handover =
     channels === null
       ? null
-      : createHandover({
-          channels,
-          engine,
-          endpoints,
-          parcels: createParcels({ connections, endpoints, loads, count, admission, sourceLimits }),
-          ...landing,
-          empty: () => draining.idle(),
-        });
+      : createHandover({ channels, engine, endpoints, parcels, ...landing, empty: () => draining.idle() });
   const draining = createDraining(engine, routing, finish, rest);
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
