@@ -70,6 +70,9 @@ const PRESENT = KINDS.filter(({ server }) => server.lacks === null);
 const servers = await startServers(thisFile(), PRESENT, 'all');
 const LACKING = KINDS.flatMap(({ server }) => server.lacks ?? []);
 
+/** Their connections stay with them, as with the js engine. */
+const KEPT = { BAL_NATIVE_DISABLE: 'handover' };
+
 forEachEngine(
   `${RELOADS} reloads, and a session left behind by each: all go on, bounded, at rest while they wait, and nothing is left` +
     (LACKING.length > 0 ? ` (without some of them: ${LACKING.join(', ')})` : ''),
@@ -77,7 +80,7 @@ forEachEngine(
     const services = await servicesFor(servers);
     const config = { workers: WORKERS, ...services.config() };
     const port = services.place(echoed, t, engine).through;
-    const bal = await startBal(t, { engine, daemon: true, env: HEAP_ENVIRONMENT, config });
+    const bal = await startBal(t, { engine, daemon: true, env: { ...HEAP_ENVIRONMENT, ...KEPT }, config });
     const reload = async (round: number): Promise<void> => {
       bal.configure({ ...config, log_level: round % 3 === 0 ? 'warn' : 'info' });
       const { code, verdict } = await bal.graceful();
