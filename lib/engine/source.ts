@@ -7,10 +7,11 @@ export type NextSource = (ip: string) => string | null | undefined;
 
 /** They take turns, those of the family that is asked for. */
 export function takeTurns(sources: readonly string[]): NextSource {
+  if (sources.length === 0) return () => undefined;
   let turn = 0;
+  const families = new Map([4, 6].map((family) => [family, sources.filter((source) => isIP(source) === family)]));
   return (ip) => {
-    if (sources.length === 0) return undefined;
-    const fitting = sources.filter((source) => isIP(source) === isIP(ip));
+    const fitting = families.get(isIP(ip)) ?? [];
     return fitting[turn++ % fitting.length] ?? null;
   };
 }

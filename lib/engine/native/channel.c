@@ -195,11 +195,11 @@ static napi_value accept_channel(napi_env env, napi_callback_info info) {
   struct channel *channel = enter_channel(env, info, 1, argv);
   if (channel == NULL || !function(env, argv[0])) return NULL;
   int fd = channel_accept(channel->fd);
-  if (fd >= 0) {
-    uv_poll_start(&channel->poll, UV_READABLE, something_came);
-    return make(env, fd, argv[0]);
-  }
-  if (fd == -EAGAIN || fd == -EPERM || fd == -ECONNABORTED || fd == -EINTR) return undefined(env);
+  bool is_short = fd < 0 && fd != -EAGAIN && fd != -EPERM && fd != -ECONNABORTED && fd != -EINTR;
+  // It may have been stopped below.
+  if (!is_short) uv_poll_start(&channel->poll, UV_READABLE, something_came);
+  if (fd >= 0) return make(env, fd, argv[0]);
+  if (!is_short) return undefined(env);
   // No descriptor is left for whoever waits: being woken for it again and again would not help.
   uv_poll_stop(&channel->poll);
   napi_value later;

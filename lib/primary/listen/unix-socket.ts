@@ -36,9 +36,11 @@ export function bindPath(path: string, mode: number): BoundPath {
   return { ok: false, code };
 }
 
-/** Returns the name of an errno, or null. */
+/** Returns the name of an errno, or null. What is no socket is left alone, and what a link leads to. */
 export function setMode(path: string, mode: number): string | null {
-  return attempt(() => chmodSync(path, mode));
+  const now = look(path);
+  if (typeof now === 'string') return now;
+  return now.isSocket() ? attempt(() => chmodSync(path, mode)) : 'EEXIST';
 }
 
 function look(path: string): Stats | string {

@@ -29,7 +29,8 @@ export interface LandingParts {
 }
 
 export function createLanding({ engine, connections, services, adopt, isOver, cutFor }: LandingParts): Landing {
-  const resets = new Map<number, Cause>();
+  /** By endpoint: why, and when; those that were connected later are not meant. */
+  const resets = new Map<number, { readonly why: Cause; readonly at: number }>();
 
   function cut(connection: number, why: Cause): void {
     const before = cutFor(why);
@@ -53,12 +54,12 @@ export function createLanding({ engine, connections, services, adopt, isOver, cu
     hasIt(its) {
       for (const connection of its) {
         const reset = resets.get(connections.endpoint[connection] ?? -1);
-        if (reset !== undefined) cut(connection, reset);
+        if (reset !== undefined && (connections.connectedAt[connection] ?? 0) <= reset.at) cut(connection, reset.why);
         else if (isOver(connections.service[connection] ?? -1)) engine.cut({ connections: [connection] });
       }
     },
     reset(endpoint, why) {
-      resets.set(endpoint, why);
+      resets.set(endpoint, { why, at: performance.now() });
     },
   };
 }
