@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -71,6 +71,16 @@ async function exchange(
   client.end();
   assert.equal((await client.over).how, 'fin');
   return sent;
+}
+
+/** The file of a socket at which nobody listens. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = createServer().listen(`${path}.first`);
+  await once(server, 'listening');
+  rmSync(path, { force: true });
+  linkSync(`${path}.first`, path);
+  server.close();
+  await once(server, 'close');
 }
 
 const MB = 1024 * 1024;
@@ -264,7 +274,9 @@ forEngine(
     for (const left of [services, { stays: services.stays }]) {
       const workers = await bal.workerPids();
       await bal.killPrimary();
-      writeFileSync(join(home.dir, 'h.1'), 'what is no socket harms nobody');
+      // What is no socket is nobody's business; a socket that was left behind goes.
+      writeFileSync(join(home.dir, 'h.1'), 'mine');
+      await leaveSocket(join(home.dir, 'h.2'));
       const config = configWithout(left);
       bal = await startBal(t, { engine, daemon: true, home: home.dir, config });
       await Promise.all(workers.map(gone));
@@ -281,7 +293,8 @@ forEngine(
     assert.equal((await bal.stop()).code, 0);
     assert.deepEqual(
       readdirSync(home.dir).filter((name) => name.startsWith('h.')),
-      [],
+      ['h.1'],
     );
+    assert.equal(readFileSync(join(home.dir, 'h.1'), 'utf8'), 'mine');
   },
 );

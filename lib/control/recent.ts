@@ -22,15 +22,14 @@ export function failedShare(recent: Maybe): string | null {
 }
 
 /** What counts as a failure, in the order in which it is told. A client's own reset speaks against nobody: many programs end that way. What bal cut had lasted. */
-export const FAILURES = [
+export const CLIENT_FAILURES = [
   'backend_reset',
   'connect_failed',
   'no_backend',
   'overload',
   'bad_proxy_header',
   'first_bytes_timeout',
-  'refused',
-  'timeout',
-  'other',
-  'local',
 ] as const;
+
+/** Those of connects to backends, too. */
+export const FAILURES = [...CLIENT_FAILURES, 'refused', 'timeout', 'other', 'local'] as const;

@@ -1,7 +1,17 @@
 // Channels of the native engine over real sockets: whole messages with their descriptors or none, and nothing left open.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -106,22 +116,31 @@ test(
   },
 );
 
-test('only this user may come, and what was at the path is replaced', options, async (t) => {
-  const { channels, path } = scene(t);
-  writeFileSync(path, 'left over');
-  const listener = channels.listen(path, () => undefined);
-  t.after(() => listener.close());
-  assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.equal(
-    listener.accept(() => undefined),
-    null,
-    'nobody is there',
-  );
-  listener.close();
-  assert.throws(() => channels.connect(path, () => undefined), { code: 'ECONNREFUSED' });
-  assert.throws(() => channels.connect(`${path}.nowhere`, () => undefined), { code: 'ENOENT' });
-  assert.throws(() => channels.listen(`${path}/${'x'.repeat(200)}`, () => undefined), { code: 'ENAMETOOLONG' });
-});
+test(
+  'only this user may come, and a socket that was left at the path is replaced, and nothing else',
+  options,
+  async (t) => {
+    const { channels, path } = scene(t);
+    writeFileSync(path, 'not ours');
+    assert.throws(() => channels.listen(path, () => undefined), { code: 'EADDRINUSE' });
+    assert.equal(readFileSync(path, 'utf8'), 'not ours');
+    rmSync(path);
+    channels.listen(path, () => undefined).close();
+    assert.ok(statSync(path).isSocket(), 'its file stays');
+    const listener = channels.listen(path, () => undefined);
+    t.after(() => listener.close());
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(
+      listener.accept(() => undefined),
+      null,
+      'nobody is there',
+    );
+    listener.close();
+    assert.throws(() => channels.connect(path, () => undefined), { code: 'ECONNREFUSED' });
+    assert.throws(() => channels.connect(`${path}.nowhere`, () => undefined), { code: 'ENOENT' });
+    assert.throws(() => channels.listen(`${path}/${'x'.repeat(200)}`, () => undefined), { code: 'ENAMETOOLONG' });
+  },
+);
 
 test('what was sent before the end is received, though the other side leaves something unread', options, async (t) => {
   const { pair } = scene(t);

@@ -33,8 +33,8 @@ export interface Channels {
   /** `wake` is called as long as there is something to receive. Throws an Error with `code`. */
   connect(path: string, wake: () => void): Channel;
   /**
-   * Listens at `path` for processes of this user, in place of whatever is there. `accept` gives the next one, null when
-   * nobody is there; `wake` says that somebody may be. Throws an Error with `code`.
+   * Listens at `path` for processes of this user, in place of a socket that is there. `accept` gives the next one,
+   * null when nobody is there; `wake` says that somebody may be. Throws an Error with `code`.
    */
   listen(path: string, wake: () => void): ChannelListener;
   /** Closes descriptors that were received, or are somebody else's now. */

@@ -16,6 +16,8 @@ export const LOCK_AT = 0;
 export const RATES_AT = 16;
 export const RATE_WORDS = 2;
 const FRONT_BYTES = 4096;
+/** Services with a higher number have their rate counted by each worker for itself. */
+export const RATED_SERVICES = (FRONT_BYTES / 4 - RATES_AT) / RATE_WORDS;
 export const SLOTS_AT = FRONT_BYTES / 4;
 
 /** Of a slot: its state; the rate, as of a service; which service, from 1 on (0: nobody's); the address. */

@@ -48,22 +48,22 @@ export function adoptionOf(
   const byTheirs = new Map<number, ServiceAssignment>();
   for (const { id, name, runtime } of catalog.services) {
     const own = services.find((service) => service.name === name);
+    if (own !== undefined) {
+      // The worker has it already; its lists may be long.
+      byTheirs.set(id, { ...own, access: null });
+      continue;
+    }
     const past = all.find((service) => service.name === name)?.runtime ?? plausible(runtime, all[0]?.runtime);
-    // The worker has its own already; their lists may be long.
-    const known = own === undefined ? null : { ...own, access: null };
-    byTheirs.set(
-      id,
-      known ?? {
-        id: registry.service(name),
-        name,
-        method: 'round_robin',
-        runtime: { ...past, drainMs: Math.min(past.drainMs, drainMs) },
-        start: 0,
-        pool: null,
-        preamble: false,
-        access: null,
-      },
-    );
+    byTheirs.set(id, {
+      id: registry.service(name),
+      name,
+      method: 'round_robin',
+      runtime: { ...past, drainMs: Math.min(past.drainMs, drainMs) },
+      start: 0,
+      pool: null,
+      preamble: false,
+      access: null,
+    });
   }
   return {
     services: [...byTheirs].map(([theirs, service]) => ({ theirs, service })),

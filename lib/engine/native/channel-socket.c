@@ -29,7 +29,8 @@ int channel_listen(const char *path) {
   struct sockaddr_un address;
   int fd = address_of(path, &address);
   if (fd < 0) return fd == -1 ? -errno : fd;
-  unlink(path);
+  struct stat before;
+  if (lstat(path, &before) == 0 && S_ISSOCK(before.st_mode)) unlink(path);
   // Before anybody can connect: Linux gives the file the mode of the socket.
   if (fchmod(fd, S_IRUSR | S_IWUSR) != 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
       listen(fd, CHANNEL_BACKLOG) != 0) {

@@ -14,7 +14,7 @@ enum sent { WAS_SENT, IS_FULL, IS_OVER, TOO_LONG };
 enum { NOTHING_THERE = 0, CHANNEL_OVER = -1, CHANNEL_TORN = -2 };
 
 /* channel-socket.c */
-/** A socket that listens at `path`, for this user alone; < 0: −errno. What was there is replaced. */
+/** A socket that listens at `path`, for this user alone; < 0: −errno. A socket that was there is replaced. */
 int channel_listen(const char *path);
 /** A socket that is connected to `path`; < 0: −errno. Never waits. */
 int channel_connect(const char *path);

@@ -13,7 +13,7 @@ export async function clearPath(path: string): Promise<string | null> {
   const before = look(path);
   if (typeof before === 'string') return before === 'ENOENT' ? null : before;
   if (!before.isSocket()) return 'EEXIST';
-  const answer = await knock(path);
+  const answer = await tryConnect(path);
   if (answer === 'ENOENT') return null;
   if (answer !== 'ECONNREFUSED') return answer === 'EACCES' ? answer : 'EADDRINUSE';
   // Somebody may have come meanwhile.
@@ -52,7 +52,7 @@ function look(path: string): Stats | string {
 }
 
 /** Connects and leaves: `connected`, or why not. */
-function knock(path: string): Promise<string> {
+function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path });
     socket.once('connect', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { addressOf, type BackendPlan } from '../../../config/plan.ts';
+import { type BackendPlan, plainBackend } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { cooldownLeft, stateOf, type Cause, type Health, type PoolSettings } from './backend.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
@@ -35,16 +35,7 @@ const SETTINGS: PoolSettings = {
 const LITERAL = '127.0.0.1';
 
 function plan(host: string, port = 9000): BackendPlan {
-  return {
-    host,
-    port,
-    address: addressOf(host, port),
-    weight: 1,
-    backup: false,
-    maxConnections: 0,
-    sendProxy: null,
-    sources: [],
-  };
+  return plainBackend(host, port);
 }
 
 /** Its attempt begins when it is heard of, unless it says when. */

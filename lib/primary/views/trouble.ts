@@ -2,6 +2,7 @@
 // is likely, what to do.
 
 import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
+import { CLIENT_FAILURES } from '../../control/recent.ts';
 import { listed } from '../../units.ts';
 
 /** What this machine was short of, by system call and errno. */
@@ -14,14 +15,7 @@ export function clientsTrouble(
   resetting: readonly string[],
   short: Short,
 ): Diagnosis {
-  const reason = most(recent.by_reason, [
-    'backend_reset',
-    'connect_failed',
-    'no_backend',
-    'overload',
-    'bad_proxy_header',
-    'first_bytes_timeout',
-  ]);
+  const reason = most(recent.by_reason, CLIENT_FAILURES);
   const clients = (count: number): string => `${count} of the last ${recent.ended} clients of ${name}`;
   const since = sinceOf(recent);
   if (reason === 'connect_failed' && recent.local * 2 >= (recent.by_reason[reason] ?? 0)) {

@@ -22,7 +22,7 @@ function scene(t: TestContext) {
       if (message.kind === 'take') said.push([pid, message.path]);
     }),
     id,
-    engine: 'native' as const,
+    engine: 'native' as 'native' | 'js',
   });
   const workers = [make(11, 1), make(12, 2), make(21, 1), make(22, 2)] as const;
   const live = new Set<(typeof workers)[number]>(workers);
@@ -74,6 +74,9 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
   const { handovers, workers, path, said, told, keeps } = scene(t);
   const [giver, other] = workers;
   assert.equal(handovers.pathFor({ ...giver, engine: 'js' }), null);
+  for (const it of workers) if (it !== giver) it.engine = 'js';
+  assert.equal(handovers.pathFor(giver), null, 'nobody ever takes');
+  for (const it of workers) it.engine = 'native';
   handovers.pathFor(giver);
   handovers.receive(giver, { kind: 'giving', error: 'EACCES' });
   handovers.ready();

@@ -107,7 +107,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     if (takers.length === 0) return;
     const folder = dirname(path(0));
     const own = new Set(workers().map(({ pid }) => path(pid)));
-    const found = namesIn(folder).flatMap((name) => (SOCKET.test(name) ? [join(folder, name)] : []));
+    const found = socketsIn(folder).flatMap((name) => (SOCKET.test(name) ? [join(folder, name)] : []));
     const fresh = found.filter((it) => !own.has(it) && !orphans.has(it));
     fresh.forEach((it, i) => {
       orphans.add(it);
@@ -121,7 +121,9 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     },
     close: () => looks.forEach((timer) => clearTimeout(timer)),
     pathFor(worker) {
-      if (worker.engine !== 'native') return null;
+      // One that is only coming up can take later; where none ever can, nobody is to wait for it.
+      const isAlone = workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');
+      if (worker.engine !== 'native' || isAlone) return null;
       const its = path(worker.pid);
       if (!givers.has(its))
         givers.set(its, {
@@ -180,10 +182,10 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   };
 }
 
-/** None where it cannot be read. */
-function namesIn(folder: string): string[] {
+/** Their names; none where it cannot be read. */
+function socketsIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isSocket() ? [entry.name] : []));
   } catch {
     return [];
   }

@@ -2,7 +2,7 @@
 // before whoever gives it returns its permit: for a moment it counts twice, and never not at all.
 
 import type { Permits } from './permits.ts';
-import { arrived, release, tellArrived } from './permits.ts';
+import { arrived, release, reportArrived } from './permits.ts';
 
 /** The pool of the instance. */
 export const INSTANCE = 0;
@@ -31,10 +31,10 @@ export function createMoving(
   permitsOf: (pool: number) => Permits | undefined,
   counted: (change: number) => void,
 ): Moving {
-  const poolsOf = (service: number): number[] => [
-    INSTANCE,
-    ...((poolOf[service] ?? null) === null ? [] : [poolOf[service] ?? 0]),
-  ];
+  const poolsOf = (service: number): number[] => {
+    const own = poolOf[service] ?? null;
+    return own === null ? [INSTANCE] : [INSTANCE, own];
+  };
   const reached = new Set<Permits>();
   return {
     detach(connection) {
@@ -70,7 +70,7 @@ export function createMoving(
       }
     },
     settled() {
-      for (const permits of reached) tellArrived(permits);
+      for (const permits of reached) reportArrived(permits);
       reached.clear();
     },
   };

@@ -32,7 +32,7 @@ export interface Permits {
   refuseUntil: number;
   draining: boolean;
   /** Clients that have come from another worker, of which the primary does not know yet. */
-  untold: number;
+  unreported: number;
 }
 
 /**
@@ -68,7 +68,7 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
     thrifty: false,
     refuseUntil: -Infinity,
     draining: false,
-    untold: 0,
+    unreported: 0,
   };
   ask(permits, now);
   return permits;
@@ -110,13 +110,13 @@ export function release(permits: Permits, clients = 1): void {
 export function arrived(permits: Permits): void {
   permits.granted++;
   permits.used++;
-  permits.untold++;
+  permits.unreported++;
 }
 
 /** Says how many have arrived since the last time. */
-export function tellArrived(permits: Permits): void {
-  if (permits.untold > 0) permits.send({ kind: 'took', pool: permits.pool, permits: permits.untold });
-  permits.untold = 0;
+export function reportArrived(permits: Permits): void {
+  if (permits.unreported > 0) permits.send({ kind: 'took', pool: permits.pool, permits: permits.unreported });
+  permits.unreported = 0;
 }
 
 /** A client that was told `wait` waits no longer: it has gone by itself, or has waited long enough. */

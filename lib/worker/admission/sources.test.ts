@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COUNT_MASK, ownSources, SLOT_WORDS, SLOTS, SLOTS_AT, SOURCES_BYTES } from '../../engine/sources.ts';
+import {
+  COUNT_MASK,
+  ownSources,
+  RATED_SERVICES,
+  SLOT_WORDS,
+  SLOTS,
+  SLOTS_AT,
+  SOURCES_BYTES,
+} from '../../engine/sources.ts';
 import { createSources, NO_ROOM, TOO_FAST, TOO_MANY } from './sources.ts';
 
 const NOW = 1_000_000;
@@ -37,6 +45,15 @@ test('all of a service come at its rate', () => {
   const sources = createSources(ownSources());
   const came = (service: number) => [1, 2, 3, 4].filter(() => sources.isWithinRate(service, 2, NOW)).length;
   assert.deepEqual([came(0), came(1), came(0)], [2, 2, 0]);
+});
+
+test('a service whose number is too high for the memory has its rate, too, and touches no slot', () => {
+  const memory = ownSources();
+  const sources = createSources(memory);
+  const services = [RATED_SERVICES - 1, RATED_SERVICES, RATED_SERVICES + 2000];
+  const came = services.map((service) => [1, 2, 3].filter(() => sources.isWithinRate(service, 2, NOW)).length);
+  assert.deepEqual(came, [2, 2, 2]);
+  assert.ok(memory.all.subarray(SLOTS_AT).every((word) => word === 0));
 });
 
 test('a hundred thousand sources are counted in less than 32 MiB, and their slots are others’ when they have left', () => {

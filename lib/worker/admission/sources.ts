@@ -8,6 +8,7 @@ import {
   LOCK_AT,
   LOCKED,
   RATE,
+  RATED_SERVICES,
   RATE_WORDS,
   RATES_AT,
   SERVICE,
@@ -19,6 +20,7 @@ import {
   USES,
   type SourcesMemory,
 } from '../../engine/sources.ts';
+import { grown } from '../../grown.ts';
 import { isRateOver, takeRate } from './rate.ts';
 
 export interface Limits {
@@ -52,6 +54,8 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
   const key = new Int32Array(5);
   /** The first slots of its two buckets. */
   let [one, other] = [0, 0];
+  /** The rates of services for which the memory has no room: this worker's own. */
+  let beyond = new Int32Array();
 
   const wordOf = (slot: number, word: number): number => SLOTS_AT + slot * SLOT_WORDS + word;
 
@@ -158,7 +162,11 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
       Atomics.sub(own, slot, 1);
       Atomics.sub(all, wordOf(slot, STATE), 1);
     },
-    isWithinRate: (service, most, now) => takeRate(all, RATES_AT + RATE_WORDS * service, most, now),
+    isWithinRate(service, most, now) {
+      if (service < RATED_SERVICES) return takeRate(all, RATES_AT + RATE_WORDS * service, most, now);
+      beyond = grown(beyond, RATE_WORDS * service + 1);
+      return takeRate(beyond, RATE_WORDS * service, most, now);
+    },
   };
 }
 

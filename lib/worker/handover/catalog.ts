@@ -3,14 +3,14 @@
 import type { Catalog } from '../../ipc/handover.ts';
 import { CATALOG_AT_MOST } from '../../ipc/handover.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
-import type { Word } from './words.ts';
+import type { Message } from './protocol.ts';
 
 /** Services and endpoints of one part. */
 const PART = 64;
 
 /** In at least one part, the last one marked, and the endpoints that it names. */
 export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>): {
-  readonly parts: readonly Word[];
+  readonly parts: readonly Message[];
   readonly named: ReadonlySet<number>;
 } {
   const used = new Set(all.map((it) => it?.service));
@@ -25,7 +25,7 @@ export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>
     }),
   };
   const count = Math.max(1, Math.ceil(Math.max(its.services.length, its.endpoints.length) / PART));
-  const parts = Array.from({ length: count }, (_, part): Word => ({
+  const parts = Array.from({ length: count }, (_, part): Message => ({
     kind: 'catalog',
     last: part === count - 1,
     services: its.services.slice(part * PART, (part + 1) * PART),

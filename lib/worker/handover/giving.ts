@@ -2,16 +2,13 @@
 // each is this worker's until the other has said that it has it, and comes back when the other is gone. A few are under way
 // at a time, so that none stands still for long.
 
-import type { ChannelListener, Channels } from '../../engine/channel.ts';
+import type { ChannelListener, Channels, Received } from '../../engine/channel.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import type { Packed, Parcels } from './parcels.ts';
-import type { Offer } from './comeback.ts';
-import { createComeback } from './comeback.ts';
-import type { Taker } from './taker.ts';
-import { takerAt, tellMore } from './taker.ts';
-import type { Word } from './words.ts';
-import { hear, say, WORDS_VERSION } from './words.ts';
+import { createComeback, type Offer } from './comeback.ts';
+import { sendPart, takerAt, type Taker } from './taker.ts';
+import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
 
 /** Offered at a time. */
 const MOST_OFFERED = 32;
@@ -79,9 +76,8 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
   }
 
   function pause(): void {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    scan = null;
+    clearTimeout(timer ?? undefined);
+    timer = scan = null;
     againMs = AGAIN_MS;
   }
 
@@ -110,7 +106,8 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
       channels.discard(offer.released.descriptors);
     }
     parcels.gone(gone);
-    offerMore();
+    if (taker?.isReady === false) distrust(taker);
+    else offerMore();
     finishIfEmpty();
   }
 
@@ -168,56 +165,62 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
   function offer(next: Offer): boolean {
     if (taker === null) return false;
     const { record, descriptors } = next.released;
-    switch (taker.channel.send(say({ kind: 'offer', ...next.packed.parcel }, record), descriptors)) {
+    switch (taker.channel.send(encode({ kind: 'offer', ...next.packed.parcel }, record), descriptors)) {
       case 'sent':
+      case 'over': // receive() finds that out, too, and takes it back
         offers.set(next.packed.parcel.id, next);
         return true;
       case 'full':
         return false;
-      // That it is over is heard of, in its turn.
-      case 'over':
-        offers.set(next.packed.parcel.id, next);
-        return true;
       case 'too_long':
         taker.refused.add(next.packed.parcel.id);
         goOn(next);
-
         return true;
     }
   }
 
   function receive(): void {
     while (taker !== null) {
-      const message = taker.channel.receive();
-      if (message === 'nothing') return;
-      if (typeof message === 'string') return left();
-      channels.discard(message.descriptors);
-      const heard = hear(message.bytes);
-      if (heard === null || !understand(taker, heard.word)) return left();
+      const received = taker.channel.receive();
+      if (received === 'nothing') return;
+      if (received === 'over') return left();
+      if (received !== 'torn' && understand(taker, received)) continue;
+      distrust(taker);
     }
   }
 
-  /** False: that is nothing for it to say. */
-  function understand(it: Taker, word: Word): boolean {
-    switch (word.kind) {
+  /** It is offered nothing more. It may have what is offered, and not have said so yet: that is waited for. */
+  function distrust(it: Taker): void {
+    it.isReady = false;
+    if (held !== null) goOn(held);
+    held = null;
+    if (offers.size === 0) left();
+  }
+
+  /** False: it is no message that a taker sends, or not now. */
+  function understand(it: Taker, { bytes, descriptors }: Received): boolean {
+    channels.discard(descriptors);
+    const message = decode(bytes)?.message;
+    switch (message?.kind) {
       case 'hello':
-        return word.version === WORDS_VERSION && it.told === 0 && tellMore(it);
+        return message.version === PROTOCOL_VERSION && it.sent === 0 && sendPart(it);
       case 'more':
-        return it.told > 0 && tellMore(it);
+        return it.sent > 0 && sendPart(it);
       case 'go':
-        it.isReady = it.told === it.parts.length;
+        it.isReady = it.sent === it.parts.length;
         offerMore();
         return it.isReady;
       case 'have':
-        taken(word.ids);
+        taken(message.ids);
         return true;
       case 'refuse':
-        it.refused.add(word.id);
-        comeBack(word.id);
+        it.refused.add(message.id);
+        comeBack(message.id);
         offerMore();
         return true;
       case 'catalog':
       case 'offer':
+      case undefined:
         return false;
     }
   }

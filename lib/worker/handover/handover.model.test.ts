@@ -12,7 +12,7 @@ import { assignedService, endpoint } from '../../testing/assignments.ts';
 import { createGiving } from './giving.ts';
 import type { Packed, Parcels } from './parcels.ts';
 import { createTaking } from './taking.ts';
-import type { Parcel } from './words.ts';
+import type { Parcel } from './protocol.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 20_000 : 500;
 const PATH = 'giver';
@@ -178,6 +178,13 @@ class Process {
     for (const { descriptors } of end.inbox.splice(0)) descriptors.forEach((fd) => this.machine.close(end.process, fd));
   }
 
+  /** To whoever it is connected to. */
+  saysNonsense(): void {
+    for (const { closed, peer } of this.ends) {
+      if (!closed && peer?.closed === false) peer.inbox.push({ bytes: Buffer.from('nonsense'), descriptors: [] });
+    }
+  }
+
   die(): void {
     this.alive = false;
     this.connections.clear();
@@ -291,6 +298,7 @@ const STEP = constantFrom(
   'to closes',
   'to begins',
   'from stops',
+  'to says nonsense',
   'to is short',
   'to is well',
 );
@@ -311,6 +319,7 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
           else if (step === 'to closes') taking.close();
           else if (step === 'to begins') taking.begin(PATH);
           else if (step === 'from stops') giving.stop();
+          else if (step === 'to says nonsense') to.saysNonsense();
           else to.isShort = step === 'to is short';
         }
         const lost = new Set<string>();

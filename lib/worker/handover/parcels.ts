@@ -9,7 +9,7 @@ import type { Endpoints } from '../balance/endpoints.ts';
 import type { Loads } from '../balance/loads.ts';
 import type { Connections } from '../connections.ts';
 import type { Count } from '../report/count.ts';
-import type { Parcel } from './words.ts';
+import type { Parcel } from './protocol.ts';
 
 /** What keeps a connection while it is offered: its permits, which are not given back by its leaving the engine. */
 export interface Packed {

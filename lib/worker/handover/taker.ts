@@ -1,18 +1,18 @@
-// The worker at the other end, as the one sees it that gives: what it was told, and what it has refused.
+// The worker at the other end, as the one sees it that gives: what it was sent, and what it has refused.
 
 import type { Channel } from '../../engine/channel.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import { catalogOf } from './catalog.ts';
-import type { Word } from './words.ts';
-import { say } from './words.ts';
+import type { Message } from './protocol.ts';
+import { encode } from './protocol.ts';
 
 export interface Taker {
   readonly channel: Channel;
-  readonly parts: readonly Word[];
+  readonly parts: readonly Message[];
   /** Endpoints that those name. */
   readonly named: ReadonlySet<number>;
-  /** Of those parts, so many were sent. */
-  told: number;
+  /** Of those parts, so many were. */
+  sent: number;
   /** It is ready for offers. */
   isReady: boolean;
   /** What it has refused. */
@@ -22,11 +22,11 @@ export interface Taker {
 }
 
 export function takerAt(channel: Channel, endpoints: Pick<Endpoints, 'services' | 'all'>): Taker {
-  return { channel, ...catalogOf(endpoints), told: 0, isReady: false, refused: new Set(), isOutdated: false };
+  return { channel, ...catalogOf(endpoints), sent: 0, isReady: false, refused: new Set(), isOutdated: false };
 }
 
-/** The next part of the catalog; false: there is none, or it cannot be told. */
-export function tellMore(it: Taker): boolean {
-  const part = it.parts[it.told++];
-  return part !== undefined && it.channel.send(say(part)) === 'sent';
+/** The next part of the catalog; false: there is none, or it cannot be sent. */
+export function sendPart(it: Taker): boolean {
+  const part = it.parts[it.sent++];
+  return part !== undefined && it.channel.send(encode(part)) === 'sent';
 }

@@ -8,8 +8,8 @@ import type { Catalog, Known } from '../../ipc/handover.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
 import { joinCatalog } from './catalog.ts';
 import type { Parcels } from './parcels.ts';
-import type { Parcel, Word } from './words.ts';
-import { hear, say, WORDS_VERSION } from './words.ts';
+import type { Parcel, Message } from './protocol.ts';
+import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
 
 /** Taken before the other is told: it holds on to their descriptors until then. */
 const AT_A_TIME = 16;
@@ -72,18 +72,18 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
   function receive(giver: Giver): void {
     const taken: Taken[] = [];
     while (taken.length < AT_A_TIME) {
-      const message = giver.channel.receive();
-      if (message === 'nothing') break;
+      const received = giver.channel.receive();
+      if (received === 'nothing') break;
       // What has come before the end is taken: nobody else has it.
-      if (typeof message === 'string') {
+      if (typeof received === 'string') {
         confirm(giver, taken);
         const early = giver.ids === null ? 'it is busy, or of another version' : null;
         return end(
           giver,
-          message === 'over' ? early : 'it sent more than a connection, or there are no descriptors left for it',
+          received === 'over' ? early : 'it sent more than a connection, or there are no descriptors left for it',
         );
       }
-      if (!understand(giver, message, taken)) {
+      if (!understand(giver, received, taken)) {
         confirm(giver, taken);
         return end(giver, 'it said what is not understood');
       }
@@ -96,7 +96,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
   function confirm(giver: Giver, taken: readonly Taken[]): void {
     if (taken.length === 0) return;
     parcels.settled();
-    const told = giver.channel.send(say({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
+    const told = giver.channel.send(encode({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
     giver.adopted += taken.length;
     // Whoever gave them may be gone: then nobody else has them.
     if (told === 'sent' || told === 'over') return hasIt(taken.map(({ connection }) => connection));
@@ -114,22 +114,22 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
   }
 
   function understand(giver: Giver, { bytes, descriptors }: Received, taken: Taken[]): boolean {
-    const heard = hear(bytes);
-    if (heard?.word.kind !== 'offer') {
+    const decoded = decode(bytes);
+    if (decoded?.message.kind !== 'offer') {
       channels.discard(descriptors);
-      if (heard?.word.kind !== 'catalog' || giver.ids !== null) return false;
-      study(giver, heard.word);
+      if (decoded?.message.kind !== 'catalog' || giver.ids !== null) return false;
+      study(giver, decoded.message);
       return true;
     }
-    const { word, record } = heard;
-    const adoption = adopt(giver, word, record, descriptors);
+    const { message, record } = decoded;
+    const adoption = adopt(giver, message, record, descriptors);
     if (adoption.ok) {
-      taken.push({ theirs: word.id, connection: adoption.connection });
+      taken.push({ theirs: message.id, connection: adoption.connection });
       return true;
     }
     channels.discard(descriptors);
     giver.refused++;
-    return giver.channel.send(say({ kind: 'refuse', id: word.id, why: adoption.why })) === 'sent';
+    return giver.channel.send(encode({ kind: 'refuse', id: message.id, why: adoption.why })) === 'sent';
   }
 
   function adopt({ ids }: Giver, parcel: Parcel, record: Uint8Array, descriptors: readonly number[]): Adoption {
@@ -147,12 +147,12 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     return adoption;
   }
 
-  function study(giver: Giver, word: Extract<Word, { kind: 'catalog' }>): void {
-    const catalog = joinCatalog(giver.catalog, word);
+  function study(giver: Giver, part: Extract<Message, { kind: 'catalog' }>): void {
+    const catalog = joinCatalog(giver.catalog, part);
     if (catalog === null) return end(giver, 'its catalog has no end');
     giver.catalog = catalog;
-    if (word.last) send({ kind: 'adopting', path: giver.path, catalog });
-    else giver.channel.send(say({ kind: 'more' }));
+    if (part.last) send({ kind: 'adopting', path: giver.path, catalog });
+    else giver.channel.send(encode({ kind: 'more' }));
   }
 
   return {
@@ -175,7 +175,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         refused: 0,
       };
       givers.set(path, giver);
-      channel.send(say({ kind: 'hello', version: WORDS_VERSION }));
+      channel.send(encode({ kind: 'hello', version: PROTOCOL_VERSION }));
     },
     know(path, known) {
       // Known to the primary as known here, whatever becomes of it.
@@ -187,7 +187,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         services: new Map(known.services.map(({ theirs, service }) => [theirs, service.id])),
         endpoints: new Map(known.endpoints.map(({ theirs, endpoint }) => [theirs, endpoint.id])),
       };
-      giver.channel.send(say({ kind: 'go' }));
+      giver.channel.send(encode({ kind: 'go' }));
     },
     expects: (endpoint) => {
       for (const { expected } of givers.values()) if (expected.has(endpoint)) return true;

@@ -1,5 +1,5 @@
-// What two workers say to each other over a channel when one hands its connections to the other. Each message is a text with, for
-// a connection, the engine's record behind it. It comes from another process: what is not understood is no word.
+// The protocol of two workers of which one hands its connections to the other over a channel. Each message is a text with, for
+// a connection, the engine's record behind it. It comes from another process: what is not of this version is no message.
 //
 //   taker                         giver
 //   hello                    →
@@ -19,7 +19,7 @@ import type { Catalog } from '../../ipc/handover.ts';
 import { isCatalog } from '../../ipc/handover.ts';
 
 /** Changes with anything below, and with what a parcel means. */
-export const WORDS_VERSION = 1;
+export const PROTOCOL_VERSION = 1;
 
 /** What the policy knows of a connection. Times are the machine's clock (machine-clock.ts), ids the giver's. */
 export interface Parcel {
@@ -36,7 +36,7 @@ export interface Parcel {
   readonly uniqueId: string | null;
 }
 
-export type Word =
+export type Message =
   | { readonly kind: 'hello'; readonly version: number }
   | ({ readonly kind: 'catalog'; readonly last: boolean } & Catalog)
   | { readonly kind: 'more' }
@@ -45,8 +45,8 @@ export type Word =
   | { readonly kind: 'have'; readonly ids: readonly number[] }
   | { readonly kind: 'refuse'; readonly id: number; readonly why: string };
 
-export interface Heard {
-  readonly word: Word;
+export interface Decoded {
+  readonly message: Message;
   /** What is behind it; empty but for an offer. */
   readonly record: Uint8Array;
 }
@@ -54,52 +54,53 @@ export interface Heard {
 const LENGTH_BYTES = 4;
 const NO_BYTES = new Uint8Array();
 
-export function say(word: Word, record: Uint8Array = NO_BYTES): Uint8Array {
-  const text = Buffer.from(JSON.stringify(word));
-  const message = Buffer.allocUnsafe(LENGTH_BYTES + text.length + record.length);
-  message.writeUInt32LE(text.length);
-  text.copy(message, LENGTH_BYTES);
-  message.set(record, LENGTH_BYTES + text.length);
-  return message;
+export function encode(message: Message, record: Uint8Array = NO_BYTES): Uint8Array {
+  const text = Buffer.from(JSON.stringify(message));
+  const bytes = Buffer.allocUnsafe(LENGTH_BYTES + text.length + record.length);
+  bytes.writeUInt32LE(text.length);
+  text.copy(bytes, LENGTH_BYTES);
+  bytes.set(record, LENGTH_BYTES + text.length);
+  return bytes;
 }
 
-/** Null: it is no word of this version. */
-export function hear(bytes: Uint8Array): Heard | null {
-  const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (message.length < LENGTH_BYTES) return null;
-  const end = LENGTH_BYTES + message.readUInt32LE();
-  if (end > message.length) return null;
-  let word: unknown;
+/** Null: it is no message of this version. */
+export function decode(received: Uint8Array): Decoded | null {
+  const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
+  if (bytes.length < LENGTH_BYTES) return null;
+  const end = LENGTH_BYTES + bytes.readUInt32LE();
+  if (end > bytes.length) return null;
+  let message: unknown;
   try {
-    word = JSON.parse(message.toString('utf8', LENGTH_BYTES, end));
+    message = JSON.parse(bytes.toString('utf8', LENGTH_BYTES, end));
   } catch {
     return null;
   }
-  return isRecord(word) && isWord(word) ? { word: word as unknown as Word, record: message.subarray(end) } : null;
+  if (!isRecord(message) || !isMessage(message)) return null;
+  return { message: message as unknown as Message, record: bytes.subarray(end) };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function isWord(word: Fields): boolean {
-  switch (word['kind']) {
+function isMessage(message: Fields): boolean {
+  switch (message['kind']) {
     case 'hello':
-      return isId(word['version']);
+      return isId(message['version']);
     case 'catalog':
-      return typeof word['last'] === 'boolean' && isCatalog(word);
+      return typeof message['last'] === 'boolean' && isCatalog(message);
     case 'more':
     case 'go':
       return true;
     case 'offer':
       return (
-        ['id', 'service', 'endpoint'].every((name) => isId(word[name])) &&
-        ['acceptedAt', 'startedAt', 'connectedAt', 'attemptAt'].every((name) => Number.isFinite(word[name])) &&
-        isListOf(word['tried'], isTry) &&
-        (word['uniqueId'] === null || typeof word['uniqueId'] === 'string')
+        ['id', 'service', 'endpoint'].every((name) => isId(message[name])) &&
+        ['acceptedAt', 'startedAt', 'connectedAt', 'attemptAt'].every((name) => Number.isFinite(message[name])) &&
+        isListOf(message['tried'], isTry) &&
+        (message['uniqueId'] === null || typeof message['uniqueId'] === 'string')
       );
     case 'have':
-      return isListOf(word['ids'], isId);
+      return isListOf(message['ids'], isId);
     case 'refuse':
-      return isId(word['id']) && typeof word['why'] === 'string';
+      return isId(message['id']) && typeof message['why'] === 'string';
     default:
       return false;
   }
