@@ -135,3 +135,22 @@ test('limits of one source that those of all never let it reach, and those that 
   ]);
   assert.deepEqual(warningsOf('engine: js\nworkers: 1\nruntime: {max_connection_rate: 5}'), []);
 });
+
+test('what needs an address is told where the only clients are those of a Unix socket', () => {
+  const of = (text: string) => warningsOf(`backends: [{host: a, port: 1}]\n${text}\n`);
+  const needy =
+    'access: {allow: [10.0.0.0/8]}, accept_proxy_protocol: {from: [10.0.0.0/8]}, runtime: {max_connections_per_source: 5}';
+  const flat = needy.replaceAll(', accept', '\naccept').replaceAll(', runtime', '\nruntime');
+  assert.deepEqual(of(`bind_unix: /a\n${flat}`), [
+    'f:3:1 access: "allow" lets nobody in to default: clients of a Unix socket have no address; use bind_unix_mode, or give the service a port',
+    'f:4:25 accept_proxy_protocol.from: has no effect: clients of a Unix socket have no address; remove it, or give the service a port',
+    'f:5:11 runtime.max_connections_per_source: has no effect: clients of a Unix socket have no address; remove it, or give the service a port',
+  ]);
+  assert.deepEqual(of(`bind_unix: /a\nport: 5\n${flat}`), [], 'those of the port have one');
+  assert.deepEqual(of(`bind_unix: /a\naccess: {deny: [10.0.0.0/8]}\nruntime: {max_connection_rate: 5}`), []);
+  // What stands at the top is for the other service, too; who is let in is not.
+  assert.deepEqual(of(`${flat}\nservices: {x: {port: 5}, y: {bind_unix: /y}}`), [
+    'f:2:1 access: "allow" lets nobody in to y: clients of a Unix socket have no address; use bind_unix_mode, or give the service a port',
+  ]);
+  assert.equal(of(`services: {x: {port: 5}, y: {bind_unix: /y, ${needy}}}`).length, 3);
+});

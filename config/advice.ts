@@ -7,6 +7,7 @@ import { betterSpelling } from './networks.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 import { sourcesOf } from './source.ts';
+import { unixWarnings } from './unix-advice.ts';
 
 /** A client's socket and the backend's. */
 const DESCRIPTORS_PER_CONNECTION = 2;
@@ -45,6 +46,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
       ...uselessSlowStart(service),
       ...service.backends.flatMap((backend) => foreignSources(backend, machine)),
       ...idleFirstBytes(service),
+      ...unixWarnings(service),
       ...looseNetworks(service),
       ...likelyDuplicates(service),
       ...likelySharedListener(service, draft.services.slice(0, i)),

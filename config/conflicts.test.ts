@@ -73,6 +73,8 @@ test('a service listens at a port, at a Unix socket, or at both where both are w
   assert.deepEqual(errorsOf(`${tail}services: {x: {bind_unix: /x}, y: {bind_unix: /x, port: 81}}\n`), [
     'f:2:36 services.y.bind_unix: /x is taken by service "x"; give each service a path of its own',
   ]);
+  for (const path of ['/run//a', '/run/./a', '/x/../run/a'])
+    assert.match(errorsOf(`bind_unix: ${path}\n${tail}`).join(), /write it as "\/run\/a"/);
   assert.deepEqual(errorsOf(`bind_unix_mode: "0600"\n${tail}`), [
     'f:1:1 bind_unix_mode: there is no Unix socket that it could be of; add "bind_unix", or remove it',
   ]);

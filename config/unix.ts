@@ -1,6 +1,7 @@
 // Unix sockets: a path where a host and a port would be. What is written as one is told by its first character, in the file, in
 // the plan's `host`, and in what workers and engines are told as an address.
 import { isIP } from 'node:net';
+import { posix } from 'node:path';
 import type { Complaint } from './host.ts';
 
 /** sun_path of Linux has 108 bytes, of which one is the end. */
@@ -32,6 +33,10 @@ export function judgeMode(text: string): Complaint | null {
 export function judgeUnix(path: string): Complaint | null {
   if (path.startsWith('unix:')) return { expected: EXPECTED, hint: `leave out "unix:"` };
   if (path.startsWith('~')) return { expected: EXPECTED, hint: '~ is not expanded: write the whole path' };
+  // One spelling for each, so that what is the same is seen to be.
+  const plain = posix.normalize(path);
+  if (isPath(path) && plain !== path && !plain.endsWith('/'))
+    return { expected: EXPECTED, hint: `write it as "${plain}"` };
   const isWhole = isPath(path) && !path.endsWith('/') && Buffer.byteLength(path) <= MAX_BYTES;
   // Names go into log lines, and into keys that a line feed parts.
   return isWhole && !/\p{Cc}/u.test(path) ? null : { expected: EXPECTED, hint: null };

@@ -11,9 +11,10 @@ import { until } from '../lib/testing/until.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { environment } from './harness/cli.ts';
-import { connectTo, type Client } from './harness/client.ts';
+import type { Client } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine, forEitherEngine } from './harness/engines.ts';
+import { greeted, served } from './harness/greeted.ts';
 
 /** Says in one letter who it is, and echoes from then on. */
 const who =
@@ -23,34 +24,12 @@ const who =
     socket.pipe(socket);
   };
 
-interface Session {
-  readonly client: Client;
-  readonly at: string;
-}
-
-async function session(t: Owner, port: number): Promise<Session> {
-  const client = await connectTo(t, port);
-  return { client, at: (await client.reads(1)).toString() };
-}
-
-/** `count` clients, one after the other: who served how many of them. */
-async function served(t: Owner, port: number, count: number): Promise<Record<string, number>> {
-  const answers: Record<string, number> = {};
-  for (let i = 0; i < count; i++) {
-    const { client, at } = await session(t, port);
-    answers[at] = (answers[at] ?? 0) + 1;
-    client.end();
-    await client.over;
-  }
-  return answers;
-}
-
 /** Sessions until `count` are with this backend; the others end. */
 async function sessionsAt(t: Owner, port: number, letter: string, count: number): Promise<Client[]> {
   const found: Client[] = [];
   while (found.length < count) {
-    const { client, at } = await session(t, port);
-    if (at === letter) found.push(client);
+    const { client, by } = await greeted(t, port);
+    if (by === letter) found.push(client);
     else client.end();
   }
   return found;

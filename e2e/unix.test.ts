@@ -11,9 +11,10 @@ import { until } from '../lib/testing/until.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
 import { namedAndStays } from './harness/behaviours.ts';
-import { connectTo, type Client } from './harness/client.ts';
+import { connectTo } from './harness/client.ts';
 import { QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
+import { greeted, served } from './harness/greeted.ts';
 
 /** A server at a path that says who it is, and stays. */
 async function at(t: Owner, path: string, name: string): Promise<Server> {
@@ -24,23 +25,6 @@ async function at(t: Owner, path: string, name: string): Promise<Server> {
   await once(server, 'listening');
   atEnd(t, () => void server.close());
   return server;
-}
-
-async function greeted(t: Owner, port: number): Promise<{ readonly client: Client; readonly by: string }> {
-  const client = await connectTo(t, port);
-  return { client, by: (await client.reads(1)).toString() };
-}
-
-/** Who served so many clients, one after the other. */
-async function served(t: Owner, port: number, count: number): Promise<Record<string, number>> {
-  const answers: Record<string, number> = {};
-  for (let i = 0; i < count; i++) {
-    const { client, by } = await greeted(t, port);
-    answers[by] = (answers[by] ?? 0) + 1;
-    client.end();
-    await client.over;
-  }
-  return answers;
 }
 
 forEachEngine(
