@@ -17,7 +17,7 @@ import { at, hasKeys, type Json, onlyJson, textAt, words } from '../lib/testing/
 const STATUS = words(`
   running pid config_path bind_address port method backend_total backend_reachable backends
   active_connections last_check_time protection_mode version engine uptime_ms generation services
-  workers totals log live_changes
+  workers spread totals log live_changes
 `);
 const BACKEND = words(`
   address reachable state active_connections last_check_time counters connections_total bytes_in

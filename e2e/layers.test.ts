@@ -153,6 +153,7 @@ const ROOMS = {
     'listen',
     'limits',
     'stats',
+    'evenness',
     'upstream/discovery',
     'upstream/health',
     'upstream',

@@ -54,6 +54,7 @@ const WAITING = [
   'e2e/soak/silent-clients',
   'e2e/hanging-lookup',
   'e2e/idle',
+  'e2e/evenness',
 ].map((name) => join(build, `${name}.test.js`));
 
 // What a unit test does to its process, if anything; those that do nothing of it share one, because each process costs

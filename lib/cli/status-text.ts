@@ -39,6 +39,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
     '',
     ...totals(now),
+    ...spreadLine(now),
     ...drainingLine(now),
     ...changedLive(now, io),
     ...(verbose ? ['', ...workerLines(now.workers, io)] : []),
@@ -138,6 +139,15 @@ function totals({ totals, max_connections }: Status): string[] {
     ...(totals.log_lines_dropped_total > 0 ? [`${counted(totals.log_lines_dropped_total, 'log line')} dropped`] : []),
   ];
   return [`connections: ${[...more, ...odd].join(', ')}`];
+}
+
+/** How even the workers are; nothing while nobody is there. */
+function spreadLine({ spread }: Status): string[] {
+  // An older primary does not say.
+  if (spread === null || spread === undefined || spread.most === 0) return [];
+  const { fewest, most, moved_total } = spread;
+  const each = fewest === most ? `${most} connections each` : `${fewest} to ${most} connections each`;
+  return [`workers: ${each}${moved_total > 0 ? `, ${moved_total} moved from full ones to empty ones` : ''}`];
 }
 
 function drainingLine({ draining }: Status): string[] {

@@ -59,6 +59,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     services: [],
     workers: [],
     draining: null,
+    spread: null,
     totals: null,
     log: null,
     live_changes: [],

@@ -145,6 +145,13 @@ export interface DrainingStatus {
   readonly until: string | null;
 }
 
+/** Connections of the workers that serve: the fewest and the most that one has, and how many were moved to make them even. */
+export interface SpreadStatus {
+  readonly fewest: number;
+  readonly most: number;
+  readonly moved_total: number;
+}
+
 /** Where the log goes. */
 export interface LogStatus {
   /** null: to stdout, or nowhere (`fault` says why). */
@@ -177,6 +184,8 @@ export interface Status {
   readonly services: readonly ServiceStatus[];
   readonly workers: readonly WorkerStatus[];
   readonly draining: DrainingStatus | null;
+  /** Null: no two workers serve. */
+  readonly spread?: SpreadStatus | null;
   readonly totals: TotalsStatus | null;
   readonly log: LogStatus | null;
   /** What `bal backend` has changed and the file does not say. */

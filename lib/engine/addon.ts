@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 15;
+const PROTOCOL = 16;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -21,6 +21,7 @@ export interface NativeEngine extends Pick<
   | 'clientAddress'
   | 'localAddress'
   | 'exhaustion'
+  | 'quietFor'
   | 'close'
 > {
   /** [end code or −1 for connected, connection] each. */
@@ -68,6 +69,8 @@ export interface NativeChannel {
   send(bytes: Uint8Array, descriptors: Int32Array): number;
   /** A length; 0: nothing is there, −1: it is over, −2: a message was torn. Up to six descriptors, −1 behind them. */
   receive(bytes: Uint8Array, descriptors: Int32Array): number;
+  /** The pid of who has connected; 0: nobody knows. */
+  peer(): number;
   close(): void;
 }
 

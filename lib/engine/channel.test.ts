@@ -67,6 +67,7 @@ test(
     const { a, b, woken } = await pair();
     const file = openSync(path.replace('socket', 'file'), 'w+');
     const long = Buffer.alloc(100_000, 'x');
+    assert.equal(b.peer, process.pid);
     assert.equal(a.send(long, [file, file]), 'sent');
     assert.equal(a.send(Buffer.from('short')), 'sent');
     await until('it is woken', () => woken.b > 1);

@@ -25,6 +25,8 @@ export interface Channel {
   send(bytes: Uint8Array, descriptors?: readonly number[]): Sent;
   /** `over`: nothing more will come. `torn`: a message was too long, or had too many descriptors; it is gone. */
   receive(): Received | 'nothing' | 'over' | 'torn';
+  /** The pid of the process that has connected; 0: nobody knows. */
+  readonly peer: number;
   /** What has not been received is lost. More than once does nothing. */
   close(): void;
 }
@@ -85,6 +87,9 @@ function over(opened: NativeChannel): Channel {
       if (length > 0) return { bytes: room.slice(0, length), descriptors: [...fds].filter((fd) => fd >= 0) };
       if (length === 0) return 'nothing';
       return length === -1 ? 'over' : 'torn';
+    },
+    get peer() {
+      return native?.peer() ?? 0;
     },
     close() {
       native?.close();

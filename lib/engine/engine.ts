@@ -216,6 +216,8 @@ export interface Engine {
    * has no target yet is its listener's only.
    */
   cut(whose: Whose): number;
+  /** Ms since a byte moved in it; 0: one just has, or release() would refuse it. Outside the policy's callbacks. */
+  quietFor(connection: number): number;
   /**
    * Gives up a connection that is connected, as it is in this moment and without a byte lost: both descriptors and all
    * that is known of it are the caller's, its id is free, and `ended` is not called for it: the policy has to be told

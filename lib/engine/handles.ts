@@ -193,3 +193,7 @@ export function peerText(out: Partial<SocketAddress>): string {
   if (out.family === UNIX) return UNIX;
   return out.family === 'IPv6' ? `[${out.address}]:${out.port}` : `${out.address}:${out.port}`;
 }
+
+export function isBoundHandle(handle: unknown): handle is BoundHandle {
+  return typeof handle === 'object' && handle !== null && 'listen' in handle && 'fd' in handle;
+}

@@ -201,6 +201,10 @@ class JsEngine implements Engine, Core {
     return connections.length;
   }
 
+  quietFor(): number {
+    return 0;
+  }
+
   /** node:net does not give its descriptors away. */
   release(): Release {
     return { ok: false, why: 'unsupported' };

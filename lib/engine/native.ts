@@ -206,6 +206,7 @@ function over(addon: Addon, policy: Policy): Engine {
     localAddress: (connection) => native.localAddress(connection),
     setClient: (connection, ip, port) => native.setClient(connection, ip, port),
     exhaustion: () => native.exhaustion(),
+    quietFor: (connection) => native.quietFor(connection),
     release(connection) {
       const record = native.release(connection, descriptors);
       if (typeof record === 'number') return refusal(record);

@@ -6,7 +6,7 @@
 //   listen  + bound handle                    listening | listen_failed, one for each listen
 //   permits, recall                             ask, returned
 //   report, reset                             counters (also twice a second by itself: the heartbeat)
-//   take, adopt                               giving, given, adopting, adopted, took: connections go from worker to worker
+//   share, take, adopt                        giving, given, adopting, adopted, took: connections go from worker to worker
 //   drain                                     connect_failed, early_failures, log, records_dropped, drained (the last message)
 //
 // Records of connections are no messages: they go over a pipe (records.ts).
@@ -39,6 +39,8 @@ export type ToWorker =
       readonly why: 'drain' | 'stopped';
       readonly handover: string | null;
     }
+  /** Offer so many connections at most to the next who comes to this path, and go on; answered by `giving`. */
+  | { readonly kind: 'share'; readonly path: string; readonly connections: number }
   /** Take over the connections of the worker that offers them at this path; ends with `adopted`. */
   | { readonly kind: 'take'; readonly path: string }
   /** Answers `adopting`. */
@@ -53,7 +55,7 @@ export type ToPrimary =
   | { readonly kind: 'returned'; readonly pool: number; readonly permits: number; readonly recalled: boolean }
   /** So many of its clients another worker has admitted, which gives their permits back after this. */
   | { readonly kind: 'took'; readonly pool: number; readonly permits: number }
-  /** Its connections are offered at the path that `drain` named; `error`: they cannot be, by errno name, and stay. */
+  /** Its connections are offered at the path that `drain` or `share` named; `error`: they cannot be, by errno name, and stay. */
   | { readonly kind: 'giving'; readonly error: string | null }
   /** All that could go have gone; once. */
   | { readonly kind: 'given' }

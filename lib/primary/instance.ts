@@ -8,6 +8,7 @@ import type { BackendRequest, BackendVerdict } from '../control/backends.ts';
 import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { deferred } from '../deferred.ts';
 import type { AdminListener } from './listen/admin-listener.ts';
+import { createEvenness } from './evenness/evenness.ts';
 import { createFleet } from './workers/fleet.ts';
 import { createHandovers } from './workers/handovers.ts';
 import { createGenerations } from './reload/generations.ts';
@@ -18,6 +19,7 @@ import { resetDown as resetBackendDown } from './live/reset.ts';
 import { effectivePlan, settle } from './live/overrides.ts';
 import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
+import { reportRemaining } from './remaining.ts';
 import { createRoute } from './route.ts';
 import type { RootLog } from './log/log.ts';
 import type { InstanceState } from './reload/reload.ts';
@@ -29,7 +31,7 @@ import { createRegistry } from './registry.ts';
 import { createAdoption } from './adoption.ts';
 import { createForgetting } from './forgetting.ts';
 import { createPublisher } from './snapshot/publisher.ts';
-import { instanceSum, workerSum } from './stats/totals.ts';
+import { workerSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
 import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
 
@@ -44,8 +46,6 @@ export interface Instance extends Observed {
   /** Resolves when the last worker is gone, with the connections that were cut. Again, with less time, to hurry. */
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }
-
-const PROGRESS_MS = 200;
 
 export interface InstanceParts {
   readonly kept: Kept;
@@ -88,6 +88,13 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     workers: () => fleet.all(),
     givesAll: ({ generation }) =>
       generations.planOf(generation)?.services.every(({ runtime }) => runtime.reloadDrainMs === 0) ?? false,
+  });
+  const evenness = createEvenness({
+    log: log.for('fleet'),
+    statistics,
+    handovers,
+    workers: () => fleet.all(),
+    isCalm: () => state.phase === 'running' && !live.isChanging,
   });
   const publisher = createPublisher({
     registry,
@@ -167,6 +174,7 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
   async function shut(timeoutMs: number | null): Promise<number> {
     const ended = fleet.stop(timeoutMs);
     live.close();
+    evenness.close();
     handovers.close();
     listening.keepOnly([]);
     services.close();
@@ -206,6 +214,7 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     services,
     fleet,
     statistics,
+    evenness,
     start,
     reload() {
       if (nextReload !== null) return nextReload;
@@ -227,16 +236,9 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     },
     async stop({ timeout_ms, now }, progress) {
       state.phase = nextPhase(state.phase, 'stop');
-      let over = false;
-      const reportProgress = async (): Promise<void> => {
-        await statistics.refresh(fleet.all(), PROGRESS_MS);
-        if (!over) progress({ remaining: instanceSum(statistics.totals).clients.active });
-      };
-      const tick = setInterval(() => void reportProgress(), PROGRESS_MS);
-      void reportProgress();
+      const reporting = reportRemaining({ fleet, statistics }, progress);
       const cut = await shut(now ? 0 : timeout_ms);
-      clearInterval(tick);
-      over = true;
+      reporting.end();
       progress({ remaining: 0, cut });
       return cut;
     },

@@ -18,6 +18,8 @@ function scene(t: TestContext) {
   const waiting = [0, 0];
   const engine = {
     cut: (whose: Whose): number => {
+      // Of a service that has ended already.
+      if ('connections' in whose) return whose.connections.length;
       const [of, id] =
         'listener' in whose ? [waiting, whose.listener] : [live, 'service' in whose ? whose.service : NaN];
       const count = of[id] ?? 0;
@@ -55,7 +57,8 @@ function scene(t: TestContext) {
     }
   };
   const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
-  return { seen, live, waiting, pass, told, leave };
+  const landed = (service: number): void => draining.landed(7, service);
+  return { seen, live, waiting, pass, told, leave, landed };
 }
 
 test('after a reload connections stay until they end, but for those of a service with a limit', (t) => {
@@ -129,4 +132,15 @@ test('clients that wait for a backend are cut with the connections of their serv
   );
   leave(0);
   assert.deepEqual(seen.over, [6]);
+});
+
+test('one that was on its way to another worker, and is back too late, is cut and counted', (t) => {
+  const { seen, pass, told, leave, landed } = scene(t);
+  told(null, 'drain');
+  landed(1);
+  pass(3_600_100, 1000);
+  landed(1);
+  landed(0);
+  leave(0);
+  assert.deepEqual(seen.over, [3]);
 });

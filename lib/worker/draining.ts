@@ -13,8 +13,8 @@ const REST_AFTER_MS = 3000;
 export interface Draining {
   /** The message `drain`, maybe again. */
   told(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
-  /** The time of its connections is over: they were cut. */
-  isOver(service: number): boolean;
+  /** It was on its way to another worker, and is here again: it is cut if the time of its service is over. */
+  landed(connection: number, service: number): void;
   /** No connection is left, and none will come: see Policy.idle. */
   idle(): void;
 }
@@ -69,7 +69,9 @@ export function createDraining(
       if (why === 'stopped' || timeoutMs !== null) hurry();
       else restLater();
     },
-    isOver: (service) => over.has(service),
+    landed(connection, service) {
+      if (over.has(service)) cut += engine.cut({ connections: [connection] });
+    },
     idle() {
       clearTimeout(rest);
       for (const { timer } of drains.values()) clearTimeout(timer);

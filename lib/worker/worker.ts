@@ -3,7 +3,8 @@
 
 import type { Channels } from '../engine/channel.ts';
 import { WAIT } from '../engine/engine.ts';
-import type { BoundHandle, CreateEngine, Exhaustion, Whose } from '../engine/engine.ts';
+import type { CreateEngine, Exhaustion, Whose } from '../engine/engine.ts';
+import { isBoundHandle } from '../engine/handles.ts';
 import type { Board } from '../engine/scoreboard.ts';
 import type { Assignment, ListenerAssignment } from '../ipc/assignment.ts';
 import { send, sendLast } from '../ipc/channel.ts';
@@ -22,7 +23,7 @@ import { createEndpoints } from './balance/endpoints.ts';
 import { createLoads } from './balance/loads.ts';
 import { createConnections } from './connections.ts';
 import { createDraining } from './draining.ts';
-import { createHandover } from './handover/handover.ts';
+import { createHandover, noHandover } from './handover/handover.ts';
 import { createLanding } from './handover/landing.ts';
 import { createParcels } from './handover/parcels.ts';
 import { createPolicy } from './policy.ts';
@@ -82,7 +83,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     take: (connection, bytes) => engine.take(connection, bytes),
     setClient: (connection, ip, port) => engine.setClient(connection, ip, port),
   });
-  const engine = create({ ...policy, idle: () => handover?.isBusy !== true && draining.idle() });
+  const engine = create({ ...policy, idle: () => !handover.isBusy && draining.idle() });
   for (const service of services) engine.service(service.id, { ...service.runtime, preamble: service.preamble });
   const shortages = watchShortages(shortOf, reporter);
   const reports = createReports({
@@ -90,9 +91,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     short: shortOf,
     takeReached: () => policy.takeReached(),
     unused() {
-      const unused = policy
-        .unused()
-        .filter((endpoint) => handover?.expects(endpoint) !== true && engine.unroute(endpoint));
+      const unused = policy.unused().filter((endpoint) => !handover.expects(endpoint) && engine.unroute(endpoint));
       // What is told of them comes before they are retired.
       if (unused.length > 0) reporter.flush();
       return unused;
@@ -111,17 +110,21 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
       ages = watch();
       return policy.adopt(its, leadTo);
     },
-    isOver: (service) => draining.isOver(service),
+    landed: (connection, service) => draining.landed(connection, service),
     cutFor: (cause) => policy.cutFor(cause),
   });
-  const parcels = createParcels({ connections, endpoints, loads, count, admission, sourceLimits });
+  const parcels = createParcels({ engine, connections, endpoints, loads, count, admission, sourceLimits });
   const handover =
-    channels === null
-      ? null
-      : createHandover({ channels, engine, endpoints, parcels, ...landing, empty: () => draining.idle() });
+    channels === null ? noHandover : createHandover({ channels, engine, endpoints, parcels, ...landing, empty });
   const draining = createDraining(engine, routing, finish, rest);
+  let drains = false;
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
+
+  /** Of one that goes on others may come. */
+  function empty(): void {
+    if (drains) draining.idle();
+  }
 
   /** Where a client goes that was held; it may have to wait for something else. */
   function settled(connection: number, target: number): void {
@@ -163,9 +166,9 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
 
   function drain({ timeoutMs, why, handover: path }: Parameters<Worker['drain']>[0]): void {
     if (finished) return;
-    if (path !== null)
-      send({ kind: 'giving', error: handover?.give(path, why) ?? (handover === null ? 'ENOTSUP' : null) });
-    else if (why === 'stopped') handover?.stop();
+    drains = true;
+    if (path !== null) send({ kind: 'giving', error: handover.give(path, why) });
+    else if (why === 'stopped') handover.stop();
     engine.stopAccepting();
     // Those who come after it may count by what it has.
     loads.share();
@@ -182,7 +185,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
 
   /** Whoever is only on the way to a backend that is down may get another one. */
   function reset(endpoint: number, why: 'operator' | 'backend_down'): void {
-    if (handover?.isOpen === true) landing.reset(endpoint, why);
+    if (handover.isOpen) landing.reset(endpoint, why);
     cut(why === 'operator' ? { target: endpoint } : { connections: connections.connectedTo(endpoint) }, why);
   }
 
@@ -198,7 +201,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     if (finished) return;
     finished = true;
     ages.close();
-    handover?.stop();
+    handover.stop();
     shortages.close();
     reporter.close();
     reports.close();
@@ -229,19 +232,15 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
           return reset(message.endpoint, message.why);
         case 'drain':
           return drain(message);
+        case 'share':
+          return void send({ kind: 'giving', error: handover.share(message.path, message.connections) });
         case 'take':
-          return handover === null
-            ? void send({ kind: 'adopted', path: message.path, connections: 0, refused: 0, why: 'ENOTSUP' })
-            : handover.take(message.path);
+          return handover.take(message.path);
         case 'adopt':
-          return handover?.know(message.path, message.known);
+          return handover.know(message.path, message.known);
         default:
           return unreachable(message);
       }
     },
   };
-}
-
-function isBoundHandle(handle: unknown): handle is BoundHandle {
-  return typeof handle === 'object' && handle !== null && 'listen' in handle && 'fd' in handle;
 }

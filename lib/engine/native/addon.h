@@ -45,6 +45,8 @@ napi_value map_shared(napi_env env, napi_callback_info info);
 napi_value open_channel(napi_env env, napi_callback_info info);
 
 /* release.c */
+/** quietFor(connection) → ms since a byte moved; 0: it has, or it cannot be released now */
+napi_value quiet_for(napi_env env, napi_callback_info info);
 /** release(connection, descriptors) → the record, as a Buffer, with the descriptors in the array, or a refusal */
 napi_value release_connection(napi_env env, napi_callback_info info);
 

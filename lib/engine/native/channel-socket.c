@@ -39,11 +39,20 @@ int channel_listen(const char *path) {
   return fd;
 }
 
+static bool credentials(int fd, struct ucred *peer) {
+  socklen_t length = sizeof *peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &length) == 0;
+}
+
+int channel_peer(int fd) {
+  struct ucred peer;
+  return credentials(fd, &peer) ? peer.pid : 0;
+}
+
 /** Whether the other end is a process of this user, or root. */
 static bool is_ours(int fd) {
   struct ucred peer;
-  socklen_t length = sizeof peer;
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+  return credentials(fd, &peer) && (peer.uid == geteuid() || peer.uid == 0);
 }
 
 int channel_connect(const char *path) {

@@ -5,6 +5,7 @@
 //   channel.accept(wake) → channel; undefined: nobody is there, or it is not for us; null: not now, to be tried again
 //   channel.send(bytes, descriptors) → see enum sent; the descriptors stay the caller's
 //   channel.receive(bytes, descriptors) → a length, 0: nothing is there, −1: it is over, −2: a message was torn
+//   channel.peer() → the pid of who has connected, 0: nobody knows
 //   channel.close()                               nothing else may be called afterwards
 #include "channel.h"
 #include "addon.h"
@@ -129,6 +130,11 @@ static napi_value receive_message(napi_env env, napi_callback_info info) {
   return number(env, (double)channel_receive(channel->fd, bytes, room, fds));
 }
 
+static napi_value peer_of(napi_env env, napi_callback_info info) {
+  struct channel *channel = enter_channel(env, info, 0, NULL);
+  return channel == NULL ? NULL : number(env, channel_peer(channel->fd));
+}
+
 static napi_value close_channel(napi_env env, napi_callback_info info) {
   struct channel *channel = enter_channel(env, info, 0, NULL);
   if (channel != NULL) channel_close(channel);
@@ -143,6 +149,7 @@ static bool begin(struct channel *channel, napi_value self, napi_value wake) {
       {.utf8name = "accept", .method = accept_channel, .attributes = napi_enumerable},
       {.utf8name = "send", .method = send_message, .attributes = napi_enumerable},
       {.utf8name = "receive", .method = receive_message, .attributes = napi_enumerable},
+      {.utf8name = "peer", .method = peer_of, .attributes = napi_enumerable},
       {.utf8name = "close", .method = close_channel, .attributes = napi_enumerable},
   };
   if (napi_define_properties(env, self, sizeof methods / sizeof *methods, methods) != napi_ok ||

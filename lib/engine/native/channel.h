@@ -20,6 +20,8 @@ int channel_listen(const char *path);
 int channel_connect(const char *path);
 /** Who has connected; < 0: −errno, EAGAIN when there is nobody, EPERM when it is another user. */
 int channel_accept(int fd);
+/** The process that has connected, as it was then; 0: nobody knows. */
+int channel_peer(int fd);
 enum sent channel_send(int fd, const void *bytes, size_t length, const int32_t *fds, size_t count);
 /** The length of a message, its descriptors in `fds`, −1 behind them, or one of the above. */
 ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_FDS]);

@@ -207,6 +207,7 @@ bool define_methods(napi_env env, napi_value engine) {
       {"decide", NULL, decide, NULL, NULL, NULL, napi_default_method, NULL},
       {"stopAccepting", NULL, stop_accepting, NULL, NULL, NULL, napi_default_method, NULL},
       {"cut", NULL, cut, NULL, NULL, NULL, napi_default_method, NULL},
+      {"quietFor", NULL, quiet_for, NULL, NULL, NULL, napi_default_method, NULL},
       {"release", NULL, release_connection, NULL, NULL, NULL, napi_default_method, NULL},
       {"adopt", NULL, adopt_connection, NULL, NULL, NULL, napi_default_method, NULL},
       {"close", NULL, close_engine, NULL, NULL, NULL, napi_default_method, NULL},

@@ -44,6 +44,16 @@ static void list_descriptors(const struct connection *c, const struct holding he
   while (count < HANDOVER_FDS) fds[count++] = -1;
 }
 
+napi_value quiet_for(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  struct engine *engine = enter(env, info, 1, argv, false);
+  int64_t id;
+  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
+  const struct connection *c = slot_find(engine->loop, (uint32_t)id);
+  if (c == NULL || c->listener->engine != engine || !can_go(c)) return number(env, 0);
+  return number(env, (uint32_t)engine->loop->now - c->last);
+}
+
 napi_value release_connection(napi_env env, napi_callback_info info) {
   napi_value argv[2], result;
   struct engine *engine = enter(env, info, 2, argv, false);

@@ -23,7 +23,8 @@ export function metricFamilies(instance: Observed, startedAt: number, dropped: n
 }
 
 function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
-  const { fleet, plan, filePlan, overrides, reloads, lastReload } = instance;
+  const { fleet, plan, filePlan, overrides, reloads, lastReload, evenness } = instance;
+  const { spread } = evenness;
   const draining = drainingStatus(instance);
   const workers = fleet.all();
   const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
@@ -45,6 +46,16 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
     gauge('bal_draining_connections', 'Clients of old workers, from before a reload.', one(draining.connections)),
     gauge('bal_draining_generations', 'Generations of old workers that have clients.', one(draining.generations)),
     counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(fleet.respawned)),
+    gauge(
+      'bal_worker_connections_spread',
+      'Connections that the fullest worker that serves has more than the emptiest.',
+      one(spread === null ? 0 : spread.most - spread.fewest),
+    ),
+    counter(
+      'bal_worker_connections_moved_total',
+      'Connections moved from full workers to empty ones.',
+      one(evenness.moved),
+    ),
     counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
     gauge('bal_config_last_reload_successful', '1 unless the last reload was refused.', one(lastReload ? 1 : 0)),
     gauge(

@@ -5,6 +5,7 @@ import type { Overrides } from '../live/overrides.ts';
 import type { Phase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import type { Services } from '../upstream/services.ts';
+import type { Evenness } from '../evenness/evenness.ts';
 import type { Fleet } from '../workers/fleet.ts';
 
 export interface Observed {
@@ -23,4 +24,5 @@ export interface Observed {
   readonly services: Services;
   readonly fleet: Fleet;
   readonly statistics: Statistics;
+  readonly evenness: Pick<Evenness, 'spread' | 'moved'>;
 }

@@ -1,6 +1,6 @@
 // The answer to `bal status`: put together from what the services, workers and totals know at this moment.
 
-import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
+import type { BackendStatus, ServiceStatus, SpreadStatus, Status, WorkerStatus } from '../../control/protocol.ts';
 import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
 import { TURNED_AWAY } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
@@ -51,6 +51,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
     // Those that serve first: there may be many old ones.
     workers: [...fleet.all()].sort(byService).flatMap((worker) => workerStatus(instance, worker)),
     draining: drainingStatus(instance),
+    spread: spreadStatus(instance),
     totals: {
       active_connections: clients.active,
       connections_total: admitted(clients),
@@ -65,6 +66,10 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
     log: { file: sink.file, fault: sink.fault },
     live_changes: liveChanges(instance.filePlan, instance.overrides),
   };
+}
+
+function spreadStatus({ evenness: { spread, moved } }: Observed): SpreadStatus | null {
+  return spread === null ? null : { ...spread, moved_total: moved };
 }
 
 /** The answer to `GET /metrics`. */

@@ -14,12 +14,14 @@ function scene(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = (pid: number): string => join(folder, `h.${pid}`);
   const said: [number, string][] = [];
+  const shares: [number, number][] = [];
   const told: string[] = [];
   const say = (_: string, message: string): void => void told.push(message);
   const log: Log = { debug: say, info: say, warn: say, error: say, for: () => log };
   const make = (pid: number, id: number) => ({
     ...processStandIn(pid, (message: ToWorker) => {
       if (message.kind === 'take') said.push([pid, message.path]);
+      if (message.kind === 'share') shares.push([pid, message.connections]);
     }),
     id,
     engine: 'native' as 'native' | 'js',
@@ -28,7 +30,7 @@ function scene(t: TestContext) {
   const live = new Set<(typeof workers)[number]>(workers);
   let all = true;
   const handovers = createHandovers({ log, path, workers: () => [...live], givesAll: () => all });
-  return { handovers, workers, live, path, said, told, keeps: () => (all = false) };
+  return { handovers, workers, live, path, said, shares, told, keeps: () => (all = false) };
 }
 
 const adopted = (path: string, why: string | null = null, connections = 1) =>
@@ -91,4 +93,42 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
   await handovers.settled(0, 60_000);
   handovers.gone(other);
   assert.equal(existsSync(path(12)), false);
+});
+
+test('a worker that goes on gives a share to the one that was named, and to no other', async (t) => {
+  const { handovers, workers, path, said, shares, told } = scene(t);
+  const [one, two, three] = workers;
+  const over = handovers.share(one, three, 7);
+  assert.deepEqual(shares, [[11, 7]]);
+  assert.equal(await handovers.share(one, two, 7), null, 'it gives already');
+  handovers.receive(one, { kind: 'giving', error: null });
+  assert.deepEqual(said, [[21, path(11)]]);
+  await handovers.settled(0, 60_000);
+  handovers.receive(three, adopted(path(11), null, 5));
+  assert.equal(await over, 5);
+  for (const end of [
+    () => handovers.receive(one, { kind: 'giving', error: 'EACCES' }),
+    () => handovers.receive(three, adopted(path(11), 'it is busy', 0)),
+    () => handovers.gone(three),
+    () => handovers.gone(one),
+  ]) {
+    const fails = handovers.share(one, three, 7);
+    end();
+    assert.equal(await fails, null);
+  }
+  assert.deepEqual(told, ['5 connections go on in worker 1']);
+});
+
+test('a reload in the middle of a share: what is left goes to the worker in its place', async (t) => {
+  const { handovers, workers, path, said } = scene(t);
+  const [one, two] = workers;
+  const share = handovers.share(one, two, 7);
+  handovers.receive(one, { kind: 'giving', error: null });
+  one.state = 'draining';
+  handovers.pathFor(one);
+  assert.equal(await share, null);
+  handovers.receive(one, { kind: 'giving', error: null });
+  assert.deepEqual(said, [[12, path(11)]], 'nobody else while the first is there');
+  handovers.receive(two, adopted(path(11), null, 3));
+  assert.deepEqual(said[1], [21, path(11)]);
 });

@@ -1,4 +1,4 @@
-// Which worker takes the connections of one that is replaced. Owner of who gives to whom; the connections themselves go from worker
+// Which worker takes the connections of one that is replaced, or a share of those of one that goes on. Owner of who gives to whom; the connections themselves go from worker
 // to worker over a socket in the home, and never through here.
 
 import { readdirSync, rmSync } from 'node:fs';
@@ -19,6 +19,11 @@ export interface Handovers {
   /** Where a worker is to offer its connections; null: it keeps them. */
   pathFor(worker: WorkerProcess): string | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'giving' | 'given' | 'adopted' }>): void;
+  /**
+   * One that goes on gives another so many of its connections at most. Resolves with how many have gone, when all that can have; null:
+   * not now, or it has failed.
+   */
+  share(from: WorkerProcess, to: WorkerProcess, most: number): Promise<number | null>;
   /** A worker serves: it can take. */
   ready(): void;
   gone(worker: WorkerProcess): void;
@@ -53,6 +58,8 @@ interface Giver {
   /** Without a connection taken. */
   attempts: number;
   readonly since: number;
+  /** Who alone takes what it gives, and goes on itself; null: it gives all that can go. */
+  readonly share: { readonly taker: WorkerProcess; readonly over: (connections: number | null) => void } | null;
 }
 
 export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
@@ -67,7 +74,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   /** The worker in its place if there is one, else each in turn. */
-  function takerFor({ worker: { id, pid } }: Giver): WorkerProcess | undefined {
+  function takerFor({ worker: { id, pid }, share }: Giver): WorkerProcess | undefined {
+    if (share !== null) return share.taker;
     const others = able().filter((it) => it.pid !== pid);
     return others.find((it) => it.id === id) ?? others[(id - 1) % others.length];
   }
@@ -90,7 +98,10 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     const fields = { worker: taker.id, pid: taker.pid, from: pidOf(message.path), connections, refused, why };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
-    if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
+    const isShare = giver !== undefined && giver.share !== null;
+    if (connections > 0 && isShare) log.debug('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
+    else if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
+    if (isShare) return endShare(giver, why === null || isEnding || connections > 0 ? connections : null);
     if (refused > 0 || (why !== null && !isEnding && (giver !== undefined || wasOrphan))) {
       log.warn('handover.incomplete', 'connections stay with the worker that has them', fields);
     }
@@ -99,6 +110,26 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     // As long as it lives it may have more: the other side was full, or did not know yet where some lead to.
     if (connections > 0) giver.attempts = 0;
     send(giver);
+  }
+
+  function endShare(giver: Giver, connections: number | null): void {
+    if (givers.get(giver.path) === giver) givers.delete(giver.path);
+    giver.share?.over(connections);
+  }
+
+  /** `taker`: of a share that is not over, which comes to its end first. */
+  function begin(worker: WorkerProcess, share: Giver['share'], taker: WorkerProcess | null): void {
+    const its = path(worker.pid);
+    givers.set(its, {
+      worker,
+      path: its,
+      offers: false,
+      isThrough: false,
+      taker,
+      attempts: 0,
+      since: performance.now(),
+      share,
+    });
   }
 
   /** Those that are no worker of ours. */
@@ -124,18 +155,18 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       // One that is only coming up can take later; where none ever can, nobody is to wait for it.
       const isAlone = workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');
       if (worker.engine !== 'native' || isAlone) return null;
-      const its = path(worker.pid);
-      if (!givers.has(its))
-        givers.set(its, {
-          worker,
-          path: its,
-          offers: false,
-          isThrough: false,
-          taker: null,
-          attempts: 0,
-          since: performance.now(),
-        });
-      return its;
+      const before = givers.get(path(worker.pid));
+      if (before !== undefined && before.share !== null) endShare(before, null);
+      if (before === undefined || before.share !== null) begin(worker, null, before?.taker ?? null);
+      return path(worker.pid);
+    },
+    share(from, to, most) {
+      const isFree = (it: WorkerProcess): boolean => able().includes(it) && !givers.has(path(it.pid));
+      if (from === to || !isFree(from) || !isFree(to)) return Promise.resolve(null);
+      return new Promise((resolve) => {
+        begin(from, { taker: to, over: resolve }, null);
+        from.send({ kind: 'share', path: path(from.pid), connections: most });
+      });
     },
     receive(worker, message) {
       if (message.kind === 'adopted') return adopted(worker, message);
@@ -150,6 +181,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
         send(giver);
         return;
       }
+      if (giver.share !== null) return endShare(giver, null);
       givers.delete(giver.path);
       const { id, pid } = worker;
       log.warn('handover.incomplete', `worker ${id} keeps its connections: ${message.error}`, {
@@ -166,9 +198,12 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     },
     gone(worker) {
       const its = path(worker.pid);
-      if (givers.delete(its)) rmSync(its, { force: true });
+      const own = givers.get(its);
+      if (own !== undefined) endShare(own, null);
+      if (own !== undefined) rmSync(its, { force: true });
       for (const giver of givers.values()) {
-        if (giver.taker !== worker) continue;
+        if (giver.share?.taker === worker) endShare(giver, null);
+        if (giver.taker !== worker || giver.share !== null) continue;
         giver.taker = null;
         send(giver);
       }
@@ -176,7 +211,9 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     async settled(since, deadlineMs) {
       const until = performance.now() + deadlineMs;
       const open = (): boolean =>
-        [...givers.values()].some((it) => it.since >= since && (!it.isThrough || givesAll(it.worker)));
+        [...givers.values()].some(
+          (it) => it.share === null && it.since >= since && (!it.isThrough || givesAll(it.worker)),
+        );
       while (open() && performance.now() < until) await pause(LOOK_MS);
     },
   };

@@ -41,6 +41,7 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     it.engine.route(0, 0, '127.0.0.1', port);
     it.engine.route(1, 0, '127.0.0.1', await silentPort(t));
     const released = (connection: number): string => {
+      assert.equal(it.engine.quietFor(connection), 0, 'it cannot be released now');
       const release = it.engine.release(connection);
       return release.ok ? 'released' : release.why;
     };

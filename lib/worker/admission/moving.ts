@@ -2,7 +2,7 @@
 // before whoever gives it returns its permit: for a moment it counts twice, and never not at all.
 
 import type { Permits } from './permits.ts';
-import { arrived, release, reportArrived } from './permits.ts';
+import { arrived, movedAway, reportArrived } from './permits.ts';
 
 /** The pool of the instance. */
 export const INSTANCE = 0;
@@ -55,7 +55,7 @@ export function createMoving(
       }
       for (const [pool, count] of freed) {
         const permits = permitsOf(pool);
-        if (permits !== undefined) release(permits, count);
+        if (permits !== undefined) movedAway(permits, count);
       }
     },
     arrived(connection, service) {

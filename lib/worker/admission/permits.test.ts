@@ -8,6 +8,7 @@ import {
   expire,
   gaveUp,
   granted,
+  movedAway,
   openPermits,
   recalled,
   REFUSE_MS,
@@ -158,4 +159,15 @@ test('where clients may wait a permit that nobody here takes goes back while per
   const { permits, sent } = open(undefined, true);
   grant(permits, 3);
   assert.deepEqual([sent(), permits.granted], [['?0'], 3], 'there is plenty');
+});
+
+test('the permits of clients that another worker has now go back, though there is plenty', () => {
+  const { permits, sent } = open();
+  grant(permits, 8);
+  for (let i = 0; i < 3; i++) admit(permits, 0);
+  sent();
+  movedAway(permits, 2);
+  assert.deepEqual([sent(), permits.granted, permits.used], [['-2'], 6, 1]);
+  release(permits);
+  assert.deepEqual([sent(), permits.granted, permits.used], [[], 6, 0], 'while those of one that is over stay');
 });

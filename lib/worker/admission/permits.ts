@@ -106,6 +106,12 @@ export function release(permits: Permits, clients = 1): void {
   if (permits.thrifty || permits.draining) giveBack(permits, clients, false);
 }
 
+/** Admitted clients are another worker's, which has told the primary of their permits: these are nobody's to be kept. */
+export function movedAway(permits: Permits, clients: number): void {
+  permits.used -= clients;
+  giveBack(permits, clients, false);
+}
+
 /** A client is here that another worker has admitted: it has its permit, however many there are. */
 export function arrived(permits: Permits): void {
   permits.granted++;

@@ -1,78 +1,73 @@
-// Gives a draining worker's connections to another worker, one that asks for them over a channel. Owner of those that are offered:
-// each is this worker's until the other has said that it has it, and comes back when the other is gone. A few are under way
-// at a time, so that none stands still for long.
+// Gives a worker's connections to another worker, one that asks for them over a channel: all that may go, of one that ends, or a share,
+// of one that goes on. Owner of those that are offered: each is this worker's until the other has said that it has it, and comes
+// back when the other is gone. A few are under way at a time, so that none stands still for long.
 
-import type { ChannelListener, Channels, Received } from '../../engine/channel.ts';
-import type { Engine } from '../../engine/engine.ts';
-import type { Endpoints } from '../balance/endpoints.ts';
-import type { Packed, Parcels } from './parcels.ts';
+import type { Received } from '../../engine/channel.ts';
+import type { Going, Packed } from './parcels.ts';
 import { createComeback, type Offer } from './comeback.ts';
-import { sendPart, takerAt, type Taker } from './taker.ts';
-import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
+import { createDoor } from './door.ts';
+import type { Giving, GivingParts } from './giving-parts.ts';
+import { createSilence } from './silence.ts';
+import { sendOffer, sendPart, takerAt, type Taker } from './taker.ts';
+import { decode, PROTOCOL_VERSION } from './protocol.ts';
 
 /** Offered at a time. */
 const MOST_OFFERED = 32;
 /** Connections that cannot go yet are looked at again after so long, and if there are still some ever less often. */
 const AGAIN_MS = 10;
 const AGAIN_AT_MOST_MS = 1000;
+/** Who is to take a share comes at once, or not at all. */
+const COMES_MS = 5000;
 
-export interface Giving {
-  /**
-   * From now on whoever comes to `path` is offered what is there; `all`: also what a reload leaves with its worker. Returns why that
-   * cannot be, by errno name, or null.
-   */
-  begin(path: string, all: boolean): string | null;
-  /** Connections are offered: neither the engine's nor over. */
-  readonly isBusy: boolean;
-  /** Offers nothing more. What is offered is waited for. */
-  stop(): void;
-}
-
-export interface GivingParts {
-  readonly channels: Channels;
-  readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
-  readonly endpoints: Pick<Endpoints, 'services' | 'all'>;
-  readonly parcels: Parcels;
-  /** These go on here: what was done to all meanwhile is to be done to them. */
-  readonly hasIt: (connections: readonly number[]) => void;
-  /** All that could go have gone, for now. */
-  readonly through: () => void;
-  /** Neither the engine nor anybody's offer has a connection of this worker. */
-  readonly empty: () => void;
-}
-
-export function createGiving({ channels, engine, endpoints, parcels, hasIt, through, empty }: GivingParts): Giving {
-  let listener: ChannelListener | null = null;
+export function createGiving(parts: GivingParts): Giving {
+  const { channels, engine, endpoints, parcels, hasIt } = parts;
+  const door = createDoor(channels);
   let taker: Taker | null = null;
   let timer: NodeJS.Timeout | null = null;
   const comeback = createComeback(engine, parcels);
-  /** By the ids that they had here. */
+  /** By what they are called in the offer: the engine may give their ids to others meanwhile. */
   const offers = new Map<number, Offer>();
+  let names = 0;
   /** Released, and too much for what the channel has room for: the next one to be offered. */
   let held: Offer | null = null;
   /** Goes on where it found the last one. */
   let scan: Generator<number> | null = null;
   let againMs = AGAIN_MS;
-  let isForAll = false;
+  let going: Going = 'reloaded';
+  /** Of a share. */
+  let left = Infinity;
+  const silence = createSilence(() => {
+    if (going === 'all' && taker !== null && offers.size > 0) parts.kill(taker.channel.peer);
+  });
 
   function came(): void {
-    const channel = listener?.accept(() => receive()) ?? null;
+    const channel = door.accept(() => receive());
     if (channel === null) return;
     // While one is there, nobody else: it may have what is offered.
     if (taker !== null) return channel.close();
+    if (going === 'share') pause();
     taker = takerAt(channel, endpoints);
   }
 
   /** The other worker is gone, or has given up: what it did not say that it has is ours. */
-  function left(): void {
+  function leave(): void {
     taker?.channel.close();
     taker = null;
+    silence.end();
     pause();
-    for (const id of offers.keys()) comeBack(id);
-    if (held !== null) goOn(held);
+    for (const id of offers.keys()) comeBack(id, false);
+    if (held !== null) goOn(held, false);
     held = null;
+    if (going === 'share') return endShare();
     // Another may have waited for its turn.
     came();
+  }
+
+  function endShare(): void {
+    door.close();
+    going = 'reloaded';
+    left = Infinity;
+    parts.shared();
   }
 
   function pause(): void {
@@ -81,17 +76,16 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
     againMs = AGAIN_MS;
   }
 
-  function comeBack(id: number): void {
+  function comeBack(id: number, isRefused: boolean): void {
     const offer = offers.get(id);
     offers.delete(id);
-    if (offer !== undefined) goOn(offer);
+    if (offer !== undefined) goOn(offer, isRefused);
   }
 
-  function goOn(its: Offer): void {
-    const wasRefused = taker?.refused.delete(its.packed.parcel.id) === true;
+  function goOn(its: Offer, isRefused: boolean): void {
+    const by = taker;
     comeback.goOn(its, (connection) => {
-      // Under its new id it is what was refused.
-      if (wasRefused) taker?.refused.add(connection);
+      if (isRefused) by?.refused.add(connection);
       hasIt([connection]);
     });
   }
@@ -108,23 +102,19 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
     parcels.gone(gone);
     if (taker?.isReady === false) distrust(taker);
     else offerMore();
-    finishIfEmpty();
-  }
-
-  function finishIfEmpty(): void {
-    if (offers.size === 0 && held === null && !comeback.isOwed && engine.active === 0) empty();
+    if (offers.size === 0 && held === null && !comeback.isOwed && engine.active === 0) parts.empty();
   }
 
   function offerMore(): void {
-    if (taker?.isReady !== true || listener === null) return;
+    if (taker?.isReady !== true || !door.isOpen) return;
     const { refused } = taker;
     if (held !== null && !offer(held)) return waitForRoom(held);
     held = null;
     if (timer !== null) return;
-    scan ??= parcels.ready(isForAll);
+    scan ??= parcels.ready(going);
     while (offers.size < MOST_OFFERED) {
-      const next = scan.next();
-      if (next.done === true) return lookAgainLater();
+      const next = left > 0 ? scan.next() : null;
+      if (next === null || next.done === true) return lookAgainLater();
       if (refused.has(next.value)) continue;
       if (!taker.named.has(parcels.leadsTo(next.value))) {
         taker.isOutdated = true;
@@ -134,6 +124,7 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
       // It is not connected yet, or its preamble waits.
       if (!release.ok) continue;
       againMs = AGAIN_MS;
+      left--;
       held = { packed: parcels.pack(next.value), released: release.released };
       if (!offer(held)) return waitForRoom(held);
       held = null;
@@ -144,15 +135,17 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
   function waitForRoom(its: Offer): void {
     if (offers.size > 0) return;
     held = null;
-    goOn(its);
+    goOn(its, false);
     lookAgainLater();
   }
 
   /** What is left cannot go yet. */
   function lookAgainLater(): void {
     scan = null;
-    if (offers.size === 0 && taker?.isOutdated === true) return left();
-    if (offers.size === 0 && !parcels.isConnecting(isForAll)) through();
+    if (going === 'share') left = 0;
+    if (offers.size === 0 && (left === 0 || taker?.isOutdated === true)) return leave();
+    if (left === 0) return;
+    if (offers.size === 0 && !parcels.isConnecting(going)) parts.through();
     if (engine.active === 0) return;
     timer = setTimeout(() => {
       timer = null;
@@ -164,37 +157,35 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
   /** False: the channel has no room for it now. */
   function offer(next: Offer): boolean {
     if (taker === null) return false;
-    const { record, descriptors } = next.released;
-    switch (taker.channel.send(encode({ kind: 'offer', ...next.packed.parcel }, record), descriptors)) {
-      case 'sent':
-      case 'over': // receive() finds that out, too, and takes it back
-        offers.set(next.packed.parcel.id, next);
-        return true;
-      case 'full':
-        return false;
-      case 'too_long':
-        taker.refused.add(next.packed.parcel.id);
-        goOn(next);
-        return true;
+    const id = ++names;
+    const sent = sendOffer(taker, id, next);
+    if (sent === 'full') return false;
+    if (sent === 'too_long') {
+      goOn(next, true);
+    } else {
+      // Also when it is over: receive() finds that out, and takes it back.
+      offers.set(id, next);
+      silence.begin();
     }
+    return true;
   }
 
   function receive(): void {
     while (taker !== null) {
       const received = taker.channel.receive();
       if (received === 'nothing') return;
-      if (received === 'over') return left();
-      if (received !== 'torn' && understand(taker, received)) continue;
-      distrust(taker);
+      if (received === 'over') return leave();
+      if (received !== 'torn' && understand(taker, received)) silence.heard(offers.size > 0);
+      else distrust(taker);
     }
   }
 
   /** It is offered nothing more. It may have what is offered, and not have said so yet: that is waited for. */
   function distrust(it: Taker): void {
     it.isReady = false;
-    if (held !== null) goOn(held);
+    if (held !== null) goOn(held, false);
     held = null;
-    if (offers.size === 0) left();
+    if (offers.size === 0) leave();
   }
 
   /** False: it is no message that a taker sends, or not now. */
@@ -214,8 +205,7 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
         taken(message.ids);
         return true;
       case 'refuse':
-        it.refused.add(message.id);
-        comeBack(message.id);
+        comeBack(message.id, true);
         offerMore();
         return true;
       case 'catalog':
@@ -226,25 +216,34 @@ export function createGiving({ channels, engine, endpoints, parcels, hasIt, thro
   }
 
   return {
-    begin(path, all) {
-      isForAll = all;
-      try {
-        listener ??= channels.listen(path, came);
-        return null;
-      } catch (error) {
-        return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-      }
+    begin(path, which) {
+      const wasShare = going === 'share';
+      going = which;
+      left = Infinity;
+      if (wasShare) pause();
+      // Its place is another's now; it may have what it was offered.
+      if (wasShare && taker !== null) distrust(taker);
+      return door.open(path, came);
+    },
+    share(path, most) {
+      if (door.isOpen || offers.size > 0) return 'EBUSY';
+      const error = door.open(path, came);
+      if (error !== null) return error;
+      going = 'share';
+      left = most;
+      timer = setTimeout(leave, COMES_MS).unref();
+      return null;
     },
     get isBusy() {
       return offers.size > 0 || held !== null || comeback.isOwed;
     },
     stop() {
-      listener?.close();
-      listener = null;
+      going = 'reloaded';
+      door.close();
       pause();
-      if (held !== null) goOn(held);
+      if (held !== null) goOn(held, false);
       held = null;
-      if (offers.size === 0) left();
+      if (offers.size === 0) leave();
     },
   };
 }

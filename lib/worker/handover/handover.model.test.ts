@@ -3,7 +3,7 @@
 // that had it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { array, assert as check, constantFrom, integer, property } from 'fast-check';
+import { array, assert as check, boolean, constantFrom, integer, property } from 'fast-check';
 
 import type { Channel, Channels, Received } from '../../engine/channel.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -54,6 +54,7 @@ class End {
 
 class Process {
   alive = true;
+  readonly pid: number;
   /** What the engine has, by id. */
   readonly connections = new Map<number, { readonly name: string; readonly fds: readonly number[] }>();
   readonly counted = new Set<string>();
@@ -68,8 +69,9 @@ class Process {
   readonly others: () => readonly Process[];
   #next = 1;
 
-  constructor(machine: Machine, others: () => readonly Process[]) {
+  constructor(machine: Machine, pid: number, others: () => readonly Process[]) {
     this.machine = machine;
+    this.pid = pid;
     this.others = others;
     const { connections, counted } = this;
     const active = (): number => connections.size;
@@ -166,6 +168,9 @@ class Process {
         if (next !== undefined) return next;
         return end.peer === null || end.peer.closed || !end.peer.process.alive ? 'over' : 'nothing';
       },
+      get peer() {
+        return end.peer?.process.pid ?? 0;
+      },
       close: () => {
         end.closed = true;
         this.#drop(end);
@@ -225,16 +230,19 @@ function scene(count: number) {
   const others = (of: () => Process) => () => processes.filter((it) => it !== of() && it.alive);
   const from: Process = new Process(
     machine,
+    1001,
     others(() => from),
   );
   const to: Process = new Process(
     machine,
+    1002,
     others(() => to),
   );
   processes.push(from, to);
   const names = Array.from({ length: count }, (_, i) => `c${i}`);
   names.forEach((name) => from.accept(name));
   let empty = 0;
+  const shares = { over: 0, killed: 0 };
   const services = [{ ...assignedService(0), endpoints: [], guarded: false, choices: 0 }] as never;
   const giving = createGiving({
     channels: from.channels,
@@ -243,7 +251,13 @@ function scene(count: number) {
     parcels: from.parcels,
     hasIt: () => undefined,
     through: () => undefined,
+    shared: () => shares.over++,
     empty: () => empty++,
+    kill: (pid) => {
+      assert.equal(pid, to.pid);
+      shares.killed++;
+      to.die();
+    },
   });
   const known: Known = {
     services: [{ theirs: 0, service: assignedService(0) }],
@@ -264,12 +278,12 @@ function scene(count: number) {
     for (let i = 0; i < 10_000; i++) if (![from.hear(), to.hear()].includes(true)) return;
     assert.fail('they never come to rest');
   }
-  return { machine, from, to, names: [...names].sort(), giving, taking, namesOf, settle, emptied: () => empty };
+  return { machine, from, to, names: [...names].sort(), giving, taking, namesOf, settle, emptied: () => empty, shares };
 }
 
 test('all go to the other worker, and the first is told once that it has none', () => {
   const { from, to, names, giving, taking, namesOf, settle, emptied, machine } = scene(100);
-  assert.equal(giving.begin(PATH, false), null);
+  assert.equal(giving.begin(PATH, 'reloaded'), null);
   taking.begin(PATH);
   settle();
   assert.deepEqual([namesOf(from), namesOf(to), giving.isBusy, emptied()], [[], names, false, 1]);
@@ -278,7 +292,7 @@ test('all go to the other worker, and the first is told once that it has none', 
 
 test('what is not taken goes on where it was, and the next one who comes may take it', () => {
   const { from, to, names, giving, taking, namesOf, settle } = scene(40);
-  giving.begin(PATH, false);
+  giving.begin(PATH, 'reloaded');
   to.isShort = true;
   taking.begin(PATH);
   settle();
@@ -292,6 +306,74 @@ test('what is not taken goes on where it was, and the next one who comes may tak
   giving.stop();
 });
 
+test('of a share so many go and no more, and nobody comes after it', () => {
+  const { from, to, names, giving, taking, namesOf, settle, shares } = scene(100);
+  assert.equal(giving.share(PATH, 30), null);
+  assert.equal(giving.share(PATH, 30), 'EBUSY');
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from).length, namesOf(to).length, giving.isBusy, shares.over], [70, 30, false, 1]);
+  assert.deepEqual([...namesOf(from), ...namesOf(to)].sort(), names);
+  assert.equal(from.listener, null);
+  // The next one, of more than there are.
+  assert.equal(giving.share(PATH, 1000), null);
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from), namesOf(to), shares.over], [[], names, 2]);
+});
+
+test('a client that comes while another is offered has its id, and both go on', () => {
+  const { from, to, names, giving, taking, namesOf, settle } = scene(40);
+  giving.share(PATH, 40);
+  taking.begin(PATH);
+  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
+  from.hear();
+  assert.ok(giving.isBusy);
+  for (let i = 0; i < 20; i++) from.accept(`new${i}`);
+  settle();
+  assert.deepEqual(
+    [...namesOf(from), ...namesOf(to)].sort(),
+    [...names, ...Array.from({ length: 20 }, (_, i) => `new${i}`)].sort(),
+  );
+});
+
+test('nobody comes for a share: it is over by itself; told to give all meanwhile, it gives all', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { from, to, names, giving, taking, namesOf, settle, shares } = scene(40);
+  giving.share(PATH, 10);
+  t.mock.timers.tick(5000);
+  assert.deepEqual([shares.over, from.listener], [1, null]);
+  giving.share(PATH, 39);
+  taking.begin(PATH);
+  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
+  giving.begin(PATH, 'reloaded');
+  settle();
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(from), namesOf(to), shares.over], [[], names, 1], 'that share is none any more');
+});
+
+test('a taker that has something and says nothing is ended by a giver whose primary is gone, and by no other', (t) => {
+  for (const which of ['reloaded', 'all'] as const) {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    const { from, to, names, giving, taking, namesOf, settle, shares } = scene(40);
+    giving.begin(PATH, which);
+    taking.begin(PATH);
+    for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
+    from.hear();
+    assert.ok(giving.isBusy);
+    const its = new Set(namesOf(to));
+    t.mock.timers.tick(29_000);
+    assert.equal(shares.killed, 0);
+    t.mock.timers.tick(2000);
+    assert.equal(shares.killed, which === 'all' ? 1 : 0);
+    settle();
+    const left = which === 'all' ? names.filter((name) => !its.has(name)) : names;
+    assert.deepEqual([...namesOf(from), ...namesOf(to)].sort(), left);
+    t.mock.timers.reset();
+  }
+});
+
 const STEP = constantFrom(
   'from hears',
   'to hears',
@@ -301,6 +383,9 @@ const STEP = constantFrom(
   'to says nonsense',
   'to is short',
   'to is well',
+  'a client comes',
+  'a share',
+  'all of it',
 );
 
 test('whoever dies or gives up when: no connection has two owners, and none is lost but with its owner', () => {
@@ -309,9 +394,15 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
       integer({ min: 1, max: 60 }),
       array(STEP, { maxLength: 60 }),
       constantFrom('nobody', 'from', 'to'),
-      (count, steps, dies) => {
+      boolean(),
+      (count, steps, dies, isShare) => {
         const { from, to, names, giving, taking, namesOf, settle, machine } = scene(count);
-        giving.begin(PATH, false);
+        const comes = (): string => {
+          names.push(`late${names.length}`);
+          return names.at(-1) ?? '';
+        };
+        if (isShare) giving.share(PATH, 20);
+        else giving.begin(PATH, 'reloaded');
         taking.begin(PATH);
         for (const step of steps) {
           if (step === 'from hears') from.hear();
@@ -320,6 +411,9 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
           else if (step === 'to begins') taking.begin(PATH);
           else if (step === 'from stops') giving.stop();
           else if (step === 'to says nonsense') to.saysNonsense();
+          else if (step === 'a client comes') from.accept(comes());
+          else if (step === 'a share') giving.share(PATH, 7);
+          else if (step === 'all of it') giving.begin(PATH, 'all');
           else to.isShort = step === 'to is short';
         }
         const lost = new Set<string>();
@@ -331,7 +425,7 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
         }
         settle();
         const there = [...namesOf(from), ...namesOf(to)].sort();
-        const wanted = names.filter((name) => !lost.has(name));
+        const wanted = names.filter((name) => !lost.has(name)).sort();
         assert.deepEqual(there, [...new Set(there)], 'nobody is there twice');
         if (dies === 'from') {
           // What was offered and not received dies with its owner, unless the other had it on its way.

@@ -4,7 +4,7 @@ import { unlinkSync } from 'node:fs';
 
 import type { Known } from '../../ipc/handover.ts';
 import { send } from '../../ipc/channel.ts';
-import type { GivingParts } from './giving.ts';
+import type { GivingParts } from './giving-parts.ts';
 import { createGiving } from './giving.ts';
 import type { TakingParts } from './taking.ts';
 import { createTaking } from './taking.ts';
@@ -12,6 +12,8 @@ import { createTaking } from './taking.ts';
 export interface Handover {
   /** See Giving.begin(). `stopped`: the primary is gone. Then all may go, and nothing comes any more. */
   give(path: string, why: 'drain' | 'stopped'): string | null;
+  /** See Giving.share(). */
+  share(path: string, most: number): string | null;
   take(path: string): void;
   know(path: string, known: Known): void;
   /** Connections are offered: neither the engine's nor over. */
@@ -24,23 +26,53 @@ export interface Handover {
   stop(): void;
 }
 
-export type HandoverParts = Omit<GivingParts, 'through'> & Omit<TakingParts, 'send'>;
+export type HandoverParts = Omit<GivingParts, 'through' | 'shared' | 'kill'> & Omit<TakingParts, 'send'>;
+
+/** Of a worker that has no channels: its connections stay. */
+export const noHandover: Handover = {
+  give: () => 'ENOTSUP',
+  share: () => 'ENOTSUP',
+  take: (path) => void send({ kind: 'adopted', path, connections: 0, refused: 0, why: 'ENOTSUP' }),
+  know: () => undefined,
+  isBusy: false,
+  expects: () => false,
+  isOpen: false,
+  stop: () => undefined,
+};
 
 export function createHandover(parts: HandoverParts): Handover {
   let isThrough = false;
+  let file: string | null = null;
   const giving = createGiving({
     ...parts,
     through() {
       if (!isThrough) send({ kind: 'given' });
       isThrough = true;
     },
+    shared: removeFile,
+    kill,
   });
   const taking = createTaking({ ...parts, send });
-  let file: string | null = null;
+
+  function removeFile(): void {
+    if (file === null) return;
+    try {
+      unlinkSync(file);
+    } catch {
+      // The primary, too, removes what those leave that are gone.
+    }
+    file = null;
+  }
+
   return {
     give(path, why) {
       if (why === 'stopped') taking.close();
-      const error = giving.begin(path, why === 'stopped');
+      const error = giving.begin(path, why === 'stopped' ? 'all' : 'reloaded');
+      if (error === null) file = path;
+      return error;
+    },
+    share(path, most) {
+      const error = giving.share(path, most);
       if (error === null) file = path;
       return error;
     },
@@ -56,13 +88,17 @@ export function createHandover(parts: HandoverParts): Handover {
     stop() {
       giving.stop();
       taking.close();
-      if (file === null) return;
-      try {
-        unlinkSync(file);
-      } catch {
-        // The primary, too, removes what those leave that are gone.
-      }
-      file = null;
+      removeFile();
     },
   };
+}
+
+/** Nothing else would end it, and what it may have stands still. */
+function kill(pid: number): void {
+  if (pid <= 1 || pid === process.pid) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is just ending.
+  }
 }

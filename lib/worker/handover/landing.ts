@@ -24,11 +24,12 @@ export interface LandingParts {
   /** All that this worker knows, to be added to. */
   readonly services: ServiceAssignment[];
   readonly adopt: (services: readonly ServiceAssignment[], endpoints: Snapshot['endpoints']) => readonly Moved[];
-  readonly isOver: (service: number) => boolean;
+  /** See Draining.landed(). */
+  readonly landed: (connection: number, service: number) => void;
   readonly cutFor: (cause: Cause) => Cause;
 }
 
-export function createLanding({ engine, connections, services, adopt, isOver, cutFor }: LandingParts): Landing {
+export function createLanding({ engine, connections, services, adopt, landed, cutFor }: LandingParts): Landing {
   /** By endpoint: why, and when; those that were connected later are not meant. */
   const resets = new Map<number, { readonly why: Cause; readonly at: number }>();
 
@@ -55,7 +56,7 @@ export function createLanding({ engine, connections, services, adopt, isOver, cu
       for (const connection of its) {
         const reset = resets.get(connections.endpoint[connection] ?? -1);
         if (reset !== undefined && (connections.connectedAt[connection] ?? 0) <= reset.at) cut(connection, reset.why);
-        else if (isOver(connections.service[connection] ?? -1)) engine.cut({ connections: [connection] });
+        else landed(connection, connections.service[connection] ?? -1);
       }
     },
     reset(endpoint, why) {

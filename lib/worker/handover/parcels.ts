@@ -1,6 +1,7 @@
 // The policy's side of a connection that goes from one worker to another: what it knows of it, and that it is counted with the
 // one that has it. Whoever takes counts it before whoever gives counts it no more, so that no limit is ever exceeded.
 
+import type { Engine } from '../../engine/engine.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
 import type { Admission } from '../admission/admission.ts';
@@ -19,11 +20,17 @@ export interface Packed {
   readonly source: number;
 }
 
+/**
+ * Which may go. Of a worker that ends: those that a reload does not leave with it, or `all`, whatever their service says. `share`:
+ * of one that goes on, those that have been here for a moment, and first those in which nothing moves.
+ */
+export type Going = 'reloaded' | 'all' | 'share';
+
 export interface Parcels {
-  /** Connections that have a backend and may go (`all`: may not stay, whatever their service says), as long as the caller asks for more. */
-  ready(all: boolean): Generator<number>;
+  /** Connections that have a backend and may go, as long as the caller asks for more. */
+  ready(which: Going): Generator<number>;
   /** Some have no backend yet, and may go when they have. */
-  isConnecting(all: boolean): boolean;
+  isConnecting(which: Going): boolean;
   /** The endpoint of a connection that is ready. */
   leadsTo(connection: number): number;
   /** What leads nowhere else is forgotten here; it still counts. */
@@ -41,6 +48,7 @@ export interface Parcels {
 }
 
 export interface ParcelsParts {
+  readonly engine: Pick<Engine, 'quietFor'>;
   readonly connections: Connections;
   readonly endpoints: Pick<Endpoints, 'services'>;
   readonly loads: Loads;
@@ -50,8 +58,11 @@ export interface ParcelsParts {
 }
 
 const NONE = -1;
+/** Whoever is younger may soon be over; what has not moved for so long is not missed while it is on its way. */
+const SETTLED_MS = 1000;
 
 export function createParcels({
+  engine,
   connections,
   endpoints,
   loads,
@@ -72,20 +83,32 @@ export function createParcels({
   }
 
   /** Those of services whose connections may go, that have a backend or are being connected. */
-  function* candidates(all: boolean): Generator<number> {
+  function* candidates(which: Going): Generator<number> {
     for (let connection = 0; connection < connections.endpoint.length; connection++) {
       if (connections.endpoint[connection] === NONE || connections.attemptAt[connection] === 0) continue;
       const service = endpoints.services[connections.service[connection] ?? NONE];
-      if (service !== undefined && (all || mayGo(service))) yield connection;
+      if (service !== undefined && (which !== 'reloaded' || mayGo(service))) yield connection;
     }
   }
 
+  function* connected(which: Going, since = Infinity): Generator<number> {
+    for (const connection of candidates(which)) {
+      const at = connections.connectedAt[connection] ?? 0;
+      if (at !== 0 && at <= since) yield connection;
+    }
+  }
+
+  /** They may be gone, or have come anew, by the time that the second round looks. */
+  function* quietFirst(): Generator<number> {
+    const since = performance.now() - SETTLED_MS;
+    for (const connection of connected('share', since)) if (engine.quietFor(connection) >= SETTLED_MS) yield connection;
+    yield* connected('share', since);
+  }
+
   return {
-    *ready(all) {
-      for (const connection of candidates(all)) if (connections.connectedAt[connection] !== 0) yield connection;
-    },
-    isConnecting(all) {
-      for (const connection of candidates(all)) if (connections.connectedAt[connection] === 0) return true;
+    ready: (which) => (which === 'share' ? quietFirst() : connected(which)),
+    isConnecting(which) {
+      for (const connection of candidates(which)) if (connections.connectedAt[connection] === 0) return true;
       return false;
     },
     leadsTo: (connection) => connections.endpoint[connection] ?? NONE,

@@ -1,8 +1,9 @@
 // The worker at the other end, as the one sees it that gives: what it was sent, and what it has refused.
 
-import type { Channel } from '../../engine/channel.ts';
+import type { Channel, Sent } from '../../engine/channel.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import { catalogOf } from './catalog.ts';
+import type { Offer } from './comeback.ts';
 import type { Message } from './protocol.ts';
 import { encode } from './protocol.ts';
 
@@ -15,7 +16,7 @@ export interface Taker {
   sent: number;
   /** It is ready for offers. */
   isReady: boolean;
-  /** What it has refused. */
+  /** What it has refused, by the ids that it has here now. */
   readonly refused: Set<number>;
   /** Connections lead to an endpoint that was not there when it came: another has to come. */
   isOutdated: boolean;
@@ -29,4 +30,9 @@ export function takerAt(channel: Channel, endpoints: Pick<Endpoints, 'services' 
 export function sendPart(it: Taker): boolean {
   const part = it.parts[it.sent++];
   return part !== undefined && it.channel.send(encode(part)) === 'sent';
+}
+
+/** The connection is called `id` in what is said of it. */
+export function sendOffer(it: Taker, id: number, { packed, released }: Offer): Sent {
+  return it.channel.send(encode({ kind: 'offer', ...packed.parcel, id }, released.record), released.descriptors);
 }

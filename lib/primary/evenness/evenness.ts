@@ -1,0 +1,105 @@
+// Connections go from full workers to empty ones, a few at a time and only while it pays: after one was lost with all that it had,
+// where there are more workers than before, or where those of one lasted longer than those of another. Owner of when it is looked.
+
+import type { Log } from '../log/log.ts';
+import type { Statistics } from '../stats/statistics.ts';
+import { workerSum } from '../stats/totals.ts';
+import type { Handovers } from '../workers/handovers.ts';
+import type { WorkerProcess } from '../workers/worker-process.ts';
+import type { Load, Move, Spread } from './spread.ts';
+import { after, evenAtFirst, look, spreadOf } from './spread.ts';
+
+const LOOK_MS = 500;
+/** Workers answer within a millisecond or two; from one that does not nothing is asked. */
+const COUNTERS_MS = 250;
+
+export interface Evenness {
+  /** Of the workers that serve; null: there are no two. */
+  readonly spread: Spread | null;
+  /** Connections that were moved since the start. */
+  readonly moved: number;
+  close(): void;
+}
+
+export interface EvennessParts {
+  readonly log: Log;
+  readonly statistics: Pick<Statistics, 'totals' | 'refresh'>;
+  readonly handovers: Pick<Handovers, 'share'>;
+  readonly workers: () => readonly WorkerProcess[];
+  /** Nothing else moves connections just now. */
+  readonly isCalm: () => boolean;
+}
+
+export function createEvenness({ log, statistics, handovers, workers, isCalm }: EvennessParts): Evenness {
+  let known = evenAtFirst;
+  let moved = 0;
+  let isLooking = false;
+
+  function serving(): WorkerProcess[] {
+    return workers().filter(({ state }) => state === 'ready');
+  }
+
+  function loads(): Load[] {
+    return serving().map(({ pid }) => ({ pid, connections: workerSum(statistics.totals, pid).clients.active }));
+  }
+
+  /** With the js engine none ever can; a worker that is only coming up is waited for. */
+  function canMove(): boolean {
+    return isCalm() && workers().every(({ state, engine }) => state !== 'forked' && engine === 'native');
+  }
+
+  async function lookOnce(): Promise<void> {
+    if (!canMove()) return;
+    const before = known;
+    // What workers say by themselves may be half a second old: that tells whether to ask them.
+    if (before.state !== 'even') {
+      if ((await statistics.refresh(serving(), COUNTERS_MS)) > 0 || !canMove()) return;
+    }
+    const now = performance.now();
+    const seen = look(before, loads(), now);
+    known = seen.known;
+    if (seen.move !== null) await carryOut(seen.move);
+    if (before.state === 'evening' && known.state === 'even') tell(before);
+  }
+
+  async function carryOut({ from, to, connections }: Move): Promise<void> {
+    const all = serving();
+    const giver = all.find(({ pid }) => pid === from);
+    const taker = all.find(({ pid }) => pid === to);
+    if (giver === undefined || taker === undefined) return;
+    const gone = await handovers.share(giver, taker, connections);
+    moved += gone ?? 0;
+    known = after(known, { asked: connections, gone }, performance.now());
+  }
+
+  function tell({ since, before, moved: connections }: Extract<typeof known, { state: 'evening' }>): void {
+    if (connections === 0) return;
+    const now = spreadOf(loads());
+    log.info('connections.evened', `${connections} connections went from full workers to empty ones`, {
+      connections,
+      duration_ms: Math.round(performance.now() - since),
+      fewest_before: before.fewest,
+      most_before: before.most,
+      fewest: now?.fewest ?? null,
+      most: now?.most ?? null,
+    });
+  }
+
+  const timer = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    void lookOnce().finally(() => {
+      isLooking = false;
+    });
+  }, LOOK_MS).unref();
+
+  return {
+    get spread() {
+      return spreadOf(loads());
+    },
+    get moved() {
+      return moved;
+    },
+    close: () => clearInterval(timer),
+  };
+}
