@@ -123,7 +123,7 @@ test(
   async (t) => {
     const { channels, path } = scene(t);
     writeFileSync(path, 'not ours');
-    assert.throws(() => channels.listen(path, () => undefined), { code: 'EADDRINUSE' });
+    assert.throws(() => channels.listen(path, () => undefined), { code: 'EEXIST' });
     assert.equal(readFileSync(path, 'utf8'), 'not ours');
     rmSync(path);
     channels.listen(path, () => undefined).close();

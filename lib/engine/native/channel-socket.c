@@ -3,6 +3,7 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,18 +26,33 @@ static int failed(int fd) {
   return -error;
 }
 
+/** Beside `path`, and of this process alone. */
+static bool draft_of(const char *path, char *draft, size_t size) {
+  const char *name = strrchr(path, '/');
+  int folder = name == NULL ? 0 : (int)(name + 1 - path);
+  int length = snprintf(draft, size, "%.*s.h%ld", folder, path, (long)getpid());
+  return length > 0 && (size_t)length < size;
+}
+
 int channel_listen(const char *path) {
   struct sockaddr_un address;
   int fd = address_of(path, &address);
   if (fd < 0) return fd == -1 ? -errno : fd;
   struct stat before;
-  if (lstat(path, &before) == 0 && S_ISSOCK(before.st_mode)) unlink(path);
-  // Before anybody can connect: Linux gives the file the mode of the socket.
-  if (fchmod(fd, S_IRUSR | S_IWUSR) != 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-      listen(fd, CHANNEL_BACKLOG) != 0) {
-    return failed(fd);
+  if (lstat(path, &before) == 0 && !S_ISSOCK(before.st_mode)) errno = EEXIST;
+  else if (!draft_of(path, address.sun_path, sizeof address.sun_path)) errno = ENAMETOOLONG;
+  else {
+    unlink(address.sun_path);
+    // Before anybody can connect: Linux gives the file the mode of the socket. And whoever finds it under its name is
+    // heard: one that refused would be taken for a socket that somebody has left.
+    if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+      if (listen(fd, CHANNEL_BACKLOG) == 0 && rename(address.sun_path, path) == 0) return fd;
+      int error = errno;
+      unlink(address.sun_path);
+      errno = error;
+    }
   }
-  return fd;
+  return failed(fd);
 }
 
 static bool credentials(int fd, struct ucred *peer) {
