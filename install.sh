@@ -290,7 +290,7 @@ tell() { # NEW OLD
   home=${BAL_HOME:-${HOME:-}/.bal}
   pid=$(running_in "$home/bal.pid") || pid=
   if [ -n "$pid" ]; then
-    echo "The bal that runs (PID $pid) goes on with its old version until  bal stop && bal start -d"
+    echo "The bal that runs (PID $pid) goes on with its old version until  bal upgrade"
   elif [ ! -e "$home/config.yaml" ]; then
     echo "Next:  mkdir -p \"$home\" && cp \"$lib/$1/sample/config.yaml\" \"$home/\" && bal check && bal start -d"
   fi

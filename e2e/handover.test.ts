@@ -11,9 +11,9 @@ import { answersAtTheEnd, echo, endsFirst, source } from './harness/behaviours.t
 import { connectTo } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
 import { forEngine } from './harness/engines.ts';
-import { LONGEST_SLICE, PatternCheck, patternAt } from './harness/pattern.ts';
+import { LONGEST_SLICE, PatternCheck } from './harness/pattern.ts';
 import { gone, signal } from './harness/processes.ts';
-import { lives, session } from './harness/session.ts';
+import { lives, session, talk } from './harness/session.ts';
 import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { workFolder } from '../lib/testing/program.ts';
@@ -55,24 +55,6 @@ function configWith(services: Readonly<Record<string, Service>>, more: Readonly<
   };
 }
 
-/** Sends slices of the pattern and waits for each to come back, until it is told to stop. */
-async function exchange(
-  bal: { over: boolean },
-  client: Awaited<ReturnType<typeof connectTo>>,
-  size: number,
-): Promise<number> {
-  const check = new PatternCheck(7);
-  let sent = 0;
-  for (; !bal.over || sent === 0; sent += size) {
-    await client.send(patternAt(7, sent, size));
-    check.take(await client.reads(size));
-    assert.equal(check.wrongAt, null);
-  }
-  client.end();
-  assert.equal((await client.over).how, 'fin');
-  return sent;
-}
-
 /** The file of a socket at which nobody listens. */
 async function leaveSocket(path: string): Promise<void> {
   const server = createServer().listen(`${path}.first`);
@@ -98,7 +80,7 @@ forEngine('native', 'connections of every kind go on in the new workers through 
   const talks = await Promise.all(
     [64, 64, 64, 64, 20_000, 200_000].map(async (size) => ({
       size,
-      sent: exchange(storm, await connectTo(t, services.echo.port), size),
+      sent: talk(storm, await connectTo(t, services.echo.port), size),
     })),
   );
   const idle = await Promise.all(Array.from({ length: 20 }, () => session(t, services.echo.port)));
@@ -268,7 +250,7 @@ forEngine(
     const idle = await session(t, services.goes.port);
     const storm = { over: false };
     const talks = await Promise.all(
-      [64, 64, 200_000].map(async (size) => [exchange(storm, await connectTo(t, services.stays.port), size)]),
+      [64, 64, 200_000].map(async (size) => [talk(storm, await connectTo(t, services.stays.port), size)]),
     );
     const clients = [await session(t, services.stays.port), await session(t, socket.port)];
     for (const left of [services, { stays: services.stays }]) {

@@ -160,6 +160,7 @@ const ROOMS = {
     'snapshot',
     'live',
     'reload',
+    'upgrade',
     'views',
     '.',
   ],

@@ -10,6 +10,7 @@ import {
   lstatSync,
   openSync,
   readSync,
+  renameSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -74,6 +75,27 @@ export function claimPidFile(path: string): Claim {
     unlinkIfThere(draft);
   }
   throw new Error(`Cannot claim the PID file: others have been replacing ${path} for ${PATIENCE_MS} ms`);
+}
+
+/**
+ * Makes the file ours that names `pid`, the instance that this one takes the place of, or no instance that runs. There is a whole
+ * file under its name at every moment. Throws as claimPidFile().
+ */
+export function takePidFile(path: string, pid: number): Claim {
+  const found = otherInstance(path);
+  if (found.running && found.pid !== pid) return { ok: false, pid: found.pid };
+  const startTime = ownStartTime();
+  const draft = `${path}.${process.pid}`;
+  try {
+    unlinkIfThere(draft);
+    writeFileSync(draft, `${process.pid}\n${startTime}\n`, { flag: 'wx', mode: 0o644 });
+    renameSync(draft, path);
+  } catch (cause) {
+    throw new Error(`Cannot claim the PID file: ${messageOf(cause)}`, { cause });
+  } finally {
+    unlinkIfThere(draft);
+  }
+  return { ok: true, release: () => release(path, startTime) };
 }
 
 function release(path: string, startTime: string): void {

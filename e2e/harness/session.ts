@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Bal } from '../harness.ts';
 import { type Client, connectTo } from './client.ts';
+import { PatternCheck, patternAt } from './pattern.ts';
 import type { Owner } from '../../lib/testing/owner.ts';
 
 export async function session(t: Owner, port: number): Promise<Client> {
@@ -13,6 +14,20 @@ export async function session(t: Owner, port: number): Promise<Client> {
 export async function lives(client: Client): Promise<void> {
   await client.send('x');
   assert.equal((await client.reads(1)).toString(), 'x');
+}
+
+/** Sends slices of the pattern and waits for each to come back, until `storm` is over; resolves to how much that was. */
+export async function talk(storm: { readonly over: boolean }, client: Client, size: number): Promise<number> {
+  const check = new PatternCheck(7);
+  let sent = 0;
+  for (; !storm.over || sent === 0; sent += size) {
+    await client.send(patternAt(7, sent, size));
+    check.take(await client.reads(size));
+    assert.equal(check.wrongAt, null);
+  }
+  client.end();
+  assert.equal((await client.over).how, 'fin');
+  return sent;
 }
 
 /** Connections of workers that took no more clients, by the log. */

@@ -16,6 +16,7 @@ const NONE: Options = {
   wait: false,
   save: false,
   service: null,
+  to: null,
   words: [],
   timeoutMs: null,
 };

@@ -18,6 +18,8 @@ export interface Options {
   wait: boolean;
   save: boolean;
   service: string | null;
+  /** null: the program that this command is of. */
+  to: string | null;
   /** The words after the command, no more than it takes. */
   words: readonly string[];
   /** null: as configured. */
@@ -80,6 +82,7 @@ function withOptions(
     wait: seen.has('wait'),
     save: seen.has('save'),
     service: seen.get('service') ?? null,
+    to: seen.get('to') ?? null,
     words: rest,
     timeoutMs,
     ...(config !== undefined && { config }),

@@ -24,6 +24,11 @@ export const FLAGS = {
   service: { short: null, value: 'name', about: 'Which service is meant, where several have that backend' },
   wait: { short: null, value: null, about: 'With drain: return when it has no connection any more' },
   save: { short: null, value: null, about: 'Write the change into the configuration file, too' },
+  to: {
+    short: null,
+    value: 'path',
+    about: 'The bal.js to take over, or the folder it lies in (default: that of this command)',
+  },
   follow: { short: 'f', value: null, about: 'Stay, and show each event as it happens' },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -85,6 +90,13 @@ export const COMMANDS = {
     words: [],
     exit: '0 reloaded; 1 refused, nothing has changed; 3 not running',
     examples: ['bal graceful', 'bal graceful --json'],
+  },
+  upgrade: {
+    about: 'Replace the running program by another version; no connection is refused or cut',
+    flags: ['to', 'json'],
+    words: [],
+    exit: '0 the new program serves; 1 refused, the running one goes on; 3 not running',
+    examples: ['bal upgrade', 'bal upgrade --to /usr/local/lib/bal/3.1.0', 'bal upgrade --json'],
   },
   why: {
     about: 'Say why: the verdict on every service and backend, its evidence, and what will end it',

@@ -47,6 +47,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./stop.ts')).stop(options, io);
     case 'graceful':
       return (await import('./graceful.ts')).graceful(options, io);
+    case 'upgrade':
+      return (await import('./upgrade.ts')).upgrade(options, io);
     case 'why':
       return (await import('./why.ts')).why(options, io);
     case 'events':

@@ -10,8 +10,13 @@ import { readPidFile, type PidFile } from '../pidfile.ts';
 export type Reached =
   | { readonly kind: 'answered'; readonly body: unknown }
   | { readonly kind: 'not_running'; readonly problem: Diagnosis }
-  /** `pid` is null when the PID file does not tell it. */
-  | { readonly kind: 'unreachable'; readonly pid: number | null; readonly problem: Diagnosis };
+  /** `pid` is null when the PID file does not tell it; `status` is that of HTTP, where it refused. */
+  | {
+      readonly kind: 'unreachable';
+      readonly pid: number | null;
+      readonly problem: Diagnosis;
+      readonly status?: number;
+    };
 
 /** How long `status` and `doctor` wait for an answer, which takes milliseconds. */
 export const PATIENCE_MS = 2500;
@@ -44,7 +49,7 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
       return { kind: 'unreachable', pid, problem: unreadable(at) };
     return { kind: 'not_running', problem: notRunning(pidFile, at) };
   }
-  return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at) };
+  return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at), ...(answer.ok && { status: answer.status }) };
 }
 
 const OTHER_VERSION = 'the running bal has another version than this command';

@@ -7,6 +7,7 @@ import type { Diagnosis } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { alreadyRunning, cannotServe } from '../primary/reload/verdict.ts';
+import { isSuccessor } from '../primary/upgrade/mark.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';
@@ -18,6 +19,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
   const config = configPath(options.config, at);
   if (isDaemon()) return await serve(config, true, io);
+  if (isSuccessor()) return await succeed(config);
   const problem = homeProblem(at) ?? (await runningProblem(at));
   if (problem !== null) return failure(problem, [], config, io);
   if (!isThere(config)) {
@@ -39,11 +41,8 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
   try {
     const { supervise } = await import('../primary/supervisor.ts');
     const onReady = (warning: Diagnosis | null) => report?.({ kind: 'ready', warning });
-    const result = await supervise({ configPath: config, foreground: !asDaemon, onReady });
-    if (result.ok) {
-      leaveSoon();
-      return 0;
-    }
+    const result = await supervise({ configPath: config, foreground: !asDaemon, predecessor: null, onReady });
+    if (result.ok) return end(result.exitCode);
     if (report === null) return failure(result.problem, result.errors, config, io);
     report({ kind: 'failed', problem: result.problem, errors: result.errors });
   } catch (error) {
@@ -52,6 +51,32 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
     report({ kind: 'failed', problem, errors: [] });
   }
   return 1;
+}
+
+/** Takes the place of the instance that has started this process, and is it until it is over. */
+async function succeed(config: string): Promise<ExitCode> {
+  const { meet } = await import('../primary/upgrade/predecessor.ts');
+  const predecessor = await meet();
+  if (predecessor === null) return 1;
+  try {
+    const { supervise } = await import('../primary/supervisor.ts');
+    const { foreground } = predecessor;
+    const result = await supervise({ configPath: config, foreground, predecessor, onReady: () => undefined });
+    if (result.ok) return end(result.exitCode);
+    await predecessor.failed(result.problem, result.errors);
+  } catch (error) {
+    await predecessor.failed(cannotServe(error), []);
+  }
+  return 1;
+}
+
+function end(exitCode: number | null): ExitCode {
+  // What Node closes at an end of its own accord takes the files of Unix sockets along, which are another process' by now.
+  if (exitCode !== null) process.exit(exitCode);
+  // Else Node would wait for what the one before it has to say.
+  if (process.connected) process.disconnect();
+  leaveSoon();
+  return 0;
 }
 
 const LEAVE_MS = 1000;

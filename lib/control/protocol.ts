@@ -7,6 +7,7 @@
 //   GET  /events/follow      → the same as lines (NDJSON), then each new one
 //   POST /reload             → ReloadVerdict
 //   POST /backends BackendRequest → BackendVerdict (backends.ts)
+//   POST /upgrade UpgradeRequest → UpgradeVerdict (upgrade.ts)
 //   POST /stop   StopRequest → lines of StopProgress (NDJSON) until the primary is about to exit
 
 import type { Change } from '../../config/diff.ts';

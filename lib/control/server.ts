@@ -7,6 +7,7 @@ import { streamEvents } from './event-stream.ts';
 import type { Plan } from '../../config/plan.ts';
 import { backendRequest, type BackendRequest, type BackendVerdict } from './backends.ts';
 import { listenPrivately } from './listen.ts';
+import { upgradeRequest, type UpgradeRequest, type UpgradeVerdict } from './upgrade.ts';
 import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
 import type { Why } from './why.ts';
 import { MAX_BODY, answer, sendError, sendJson, type Route } from './router.ts';
@@ -18,6 +19,7 @@ export interface ControlHandlers {
   reload(): Promise<ReloadVerdict>;
   backends(request: BackendRequest): Promise<BackendVerdict>;
   why(): Promise<Why>;
+  upgrade(request: UpgradeRequest): Promise<UpgradeVerdict>;
   readonly events: EventSource;
   /** `progress` may be called any number of times until the promise settles; the primary exits afterwards. */
   stop(request: StopRequest, progress: (progress: StopProgress) => void): Promise<void>;
@@ -32,12 +34,18 @@ const HEARTBEAT_MS = 1000;
 /** The longest drain time that may be asked for: a week. */
 const MAX_DRAIN_MS = 7 * 24 * 3600 * 1000;
 
+export interface ControlServer {
+  /** The path is free at once, for another process; who has asked already gets an answer. */
+  withdraw(): void;
+  /** Takes no new clients, lets running answers end for at most a second, and removes the socket. */
+  close(): Promise<void>;
+}
+
 /**
  * Serves the control protocol on a Unix socket at `path`, mode 0600. A stale socket is replaced; rejects when the path
- * cannot be used or somebody listens there. close() takes no new clients, lets running answers end for at most a second,
- * and removes the socket.
+ * cannot be used or somebody listens there.
  */
-export async function serveControl(path: string, handlers: ControlHandlers): Promise<{ close(): Promise<void> }> {
+export async function serveControl(path: string, handlers: ControlHandlers): Promise<ControlServer> {
   const followers = new Set<ServerResponse>();
   const routes = controlRoutes(handlers, followers);
   const server = createServer(
@@ -55,18 +63,21 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   const remove = await listenPrivately(server, path);
   // Errors while accepting: the client sees them, and a later one may get in.
   server.on('error', () => {});
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  function withdraw(): void {
+    if (!server.listening) return;
+    remove();
+    server.close();
+    // Who follows events is told that this is the end; he would wait for ever, and close() for him.
+    for (const response of followers) response.end();
+  }
   return {
+    withdraw,
     async close() {
-      remove();
-      // Who follows events is told that this is the end; he would wait for ever, and close() for him.
-      for (const response of followers) response.end();
-      await new Promise<void>((resolve) => {
-        const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-        server.close(() => {
-          clearTimeout(force);
-          resolve();
-        });
-      });
+      withdraw();
+      const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+      await closed;
+      clearTimeout(force);
     },
   };
 }
@@ -106,6 +117,15 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
       method: 'POST',
       path: '/reload',
       handle: async (_body, response) => sendJson(response, 200, await handlers.reload()),
+    },
+    {
+      method: 'POST',
+      path: '/upgrade',
+      handle: async (body, response) => {
+        const request = upgradeRequest(body);
+        if (request === null) return sendError(response, 400, 'expected {"program": path, "node": path}');
+        return sendJson(response, 200, await handlers.upgrade(request));
+      },
     },
     {
       method: 'POST',

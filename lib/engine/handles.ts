@@ -140,12 +140,12 @@ export type Bound = { readonly ok: true; readonly handle: TcpHandle } | BindingF
  * `_createServerHandle` is not in Node's documentation, but exported and unchanged from Node 20 to 26: node:cluster
  * itself binds with it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
  */
-function created(address: string, port: number, family: number): unknown {
+function created(address: string | null, port: number, family: number, fd?: number): unknown {
   const create: unknown = Reflect.get(net, '_createServerHandle');
   if (typeof create !== 'function') {
     throw new Error(`Cannot bind a socket: net._createServerHandle is not in this Node.js (${process.version})`);
   }
-  const made: unknown = Reflect.apply(create, net, [address, port, family, undefined]);
+  const made: unknown = Reflect.apply(create, net, [address, port, family, fd]);
   return made;
 }
 
@@ -163,6 +163,13 @@ export function bindTcp(ip: string, port: number): Bound {
   // Accepted sockets inherit it on Linux: one system call less for each client. The js engine sets it where not.
   handle.setNoDelay(true);
   return { ok: true, handle };
+}
+
+/** A socket that was bound by another process, TCP or Unix, of which this one has a descriptor. The handle owns it. */
+export function bindInherited(fd: number): { readonly ok: true; readonly handle: BoundHandle } | BindingFailed {
+  const made = created(null, 0, -1, fd);
+  if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
+  return { ok: true, handle: isPipeHandle(made) ? made : tcpHandle(made) };
 }
 
 /** Binds a Unix socket without listening on it, under a path at which nothing is. */

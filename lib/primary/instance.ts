@@ -33,11 +33,18 @@ import { createForgetting } from './forgetting.ts';
 import { createPublisher } from './snapshot/publisher.ts';
 import { workerSum } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
-import { cannotBind, internalError, workersFailed } from './reload/verdict.ts';
+import { internalError } from './reload/verdict.ts';
+import { createOpening } from './opening.ts';
+import type { Predecessor } from './upgrade/predecessor.ts';
+import type { Estate } from './upgrade/estate.ts';
+import { createEstate } from './upgrade/estate.ts';
 
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis };
 
 export interface Instance extends Observed {
+  /** Before start(), where it takes another one's place; see Opening. */
+  prepare(known: unknown): Promise<Diagnosis | null>;
+  readonly estate: Estate;
   start(): Promise<StartResult>;
   /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
   reload(): Promise<ReloadVerdict>;
@@ -48,6 +55,8 @@ export interface Instance extends Observed {
 }
 
 export interface InstanceParts {
+  /** The instance that this one takes the place of. */
+  readonly before?: Pick<Predecessor, 'generation' | 'listeners'> | undefined;
   readonly kept: Kept;
   readonly log: RootLog;
   readonly admin: AdminListener;
@@ -55,10 +64,10 @@ export interface InstanceParts {
   readonly handoverPath: (pid: number) => string;
 }
 
-export function createInstance(file: Plan, { kept, log, admin, handoverPath }: InstanceParts): Instance {
+export function createInstance(file: Plan, { before, kept, log, admin, handoverPath }: InstanceParts): Instance {
   const settled = settle(file, kept.overrides, thisMachine());
   const first = effectivePlan(file, settled.kept);
-  const generations = createGenerations();
+  const generations = createGenerations(before?.generation);
   const state: InstanceState = {
     phase: 'starting',
     plan: first,
@@ -66,11 +75,12 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     generation: generations.add(first),
     reloads: 0,
     lastReload: true,
+    past: { respawned: 0, linesDropped: 0 },
   };
   let reloading: Promise<unknown> = Promise.resolve();
   let nextReload: Promise<ReloadVerdict> | null = null;
 
-  const listening = createListening();
+  const listening = createListening(before?.listeners);
   const registry = createRegistry();
   const route = createRoute(log);
   const statistics = createStatistics(registry);
@@ -115,6 +125,13 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     isChanging: () => state.phase === 'reloading' || live.isChanging,
   });
   route.connect({ ...parts, handovers, adopting: createAdoption(parts), resetDown, ...forgetting });
+  const owners = { listening, admin, permits, services, fleet, statistics, handovers };
+  const opening = createOpening({
+    ...owners,
+    log,
+    generationOf: (plan, binding) => generationOf(state.generation, plan, binding),
+  });
+  const estate = createEstate({ ...owners, state, inTurn, generationOf });
   const live = createLive(settled.kept, {
     ...resets,
     store: kept.store,
@@ -138,7 +155,7 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
   }
 
   async function start(): Promise<StartResult> {
-    const problem = await open(state.plan).catch(internalError);
+    const problem = await opening.open(state.plan).catch(internalError);
     if (problem === null) {
       if (kept.overrides.length > 0) await live.adopt(settled);
       state.phase = nextPhase(state.phase, 'started');
@@ -153,22 +170,6 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
       await admin.close();
     }
     return { ok: false, problem };
-  }
-
-  /** Returns why it failed. */
-  async function open(plan: Plan): Promise<Diagnosis | null> {
-    const binding = await listening.bindFor(plan);
-    if (!binding.ok) return cannotBind(binding);
-    const pages = await admin.move(plan, () => Promise.resolve(false));
-    if (!pages.ok) return cannotBind(pages);
-    await pages.finish();
-    permits.setPlan(plan);
-    services.apply(plan);
-    const result = await fleet.start(generationOf(state.generation, plan, binding));
-    if (!result.ok) return workersFailed(result.reason);
-    const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
-    log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
-    return null;
   }
 
   async function shut(timeoutMs: number | null): Promise<number> {
@@ -206,7 +207,10 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
       return state.lastReload;
     },
     get linesDropped() {
-      return route.linesDropped;
+      return state.past.linesDropped + route.linesDropped;
+    },
+    get respawned() {
+      return state.past.respawned + fleet.respawned;
     },
     get reloads() {
       return state.reloads;
@@ -215,16 +219,16 @@ export function createInstance(file: Plan, { kept, log, admin, handoverPath }: I
     fleet,
     statistics,
     evenness,
+    estate,
+    prepare: (known) => opening.prepare(state.plan, known).catch(internalError),
     start,
     reload() {
       if (nextReload !== null) return nextReload;
       const result = deferred<ReloadVerdict>();
-      const changing = { listening, services, permits, fleet, statistics, admin, generations, live, generationOf };
-      const reloading = { ...changing, log, handovers };
       nextReload = result.promise;
       void inTurn(async () => {
         nextReload = null;
-        result.resolve(await reload(state, reloading));
+        result.resolve(await reload(state, { ...owners, generations, live, generationOf, log }));
         forgetting.forget();
       });
       return result.promise;

@@ -1,18 +1,20 @@
-// The process around an instance: home, PID file, log, control socket, signals. Resolves when all of it is over.
+// The process around an instance: home, log, signals, and what happens when another process takes its place, or it takes that of
+// another one. Resolves when all of it is over.
 
 import { mkdirSync } from 'node:fs';
 
 import { loadConfig } from '../../config/load.ts';
 import { addressOf, type Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
-import type { StopRequest, Diagnosis } from '../control/protocol.ts';
+import type { StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { serveAdmin } from '../control/admin.ts';
-import { serveControl } from '../control/server.ts';
+import type { ControlHandlers } from '../control/server.ts';
 import { deferred } from '../deferred.ts';
 import type { Home } from '../paths.ts';
 import { home } from '../paths.ts';
-import { claimPidFile } from '../pidfile.ts';
 import { version } from '../version.ts';
+import type { Front } from './front.ts';
+import { createFront } from './front.ts';
 import { createInstance } from './instance.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
 import { adminPage } from './views/admin-page.ts';
@@ -25,7 +27,12 @@ import { createLog } from './log/log.ts';
 import { readinessOf } from './views/readiness.ts';
 import { metricsOf, statusOf } from './views/status.ts';
 import { logWarnings } from './log/config-warnings.ts';
-import { alreadyRunning, badConfig, cannotServe, noLog } from './reload/verdict.ts';
+import { alreadyRunning, badConfig, cannotServe, isStopping, noLog } from './reload/verdict.ts';
+import type { Predecessor } from './upgrade/predecessor.ts';
+import type { Successor } from './upgrade/successor.ts';
+import { hearSignals } from './upgrade/signals.ts';
+import { followUp, leave, takeOver } from './upgrade/succeed.ts';
+import { createUpgrade } from './upgrade/upgrade.ts';
 import { whyOf } from './views/why.ts';
 
 /** Clients are served meanwhile. */
@@ -36,12 +43,16 @@ export interface SuperviseOptions {
   readonly configPath: string;
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
+  /** The instance in this home that this one takes the place of; null: there is none. */
+  readonly predecessor: Predecessor | null;
   /** Called once every worker accepts connections, and the first checks are through or take too long. `warning`: it has no log. */
   onReady(warning: Diagnosis | null): void;
 }
 
 export type SuperviseResult =
-  { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
+  /** `exitCode`: another process has taken its place; this one is to end with that code, and to leave its sockets as they are. */
+  | { readonly ok: true; readonly exitCode: number | null }
+  | { readonly ok: false; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
 /** Runs a whole instance in this process; resolves when it is stopped, or at once with why it cannot run. */
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
@@ -56,8 +67,9 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
   }
-  const claim = claimPidFile(at.pidFile);
-  if (!claim.ok) return { ok: false, problem: alreadyRunning(claim.pid), errors: [] };
+  const front = createFront(at);
+  const claim = options.predecessor === null ? front.claim(null) : null;
+  if (claim?.ok === false) return { ok: false, problem: alreadyRunning(claim.pid), errors: [] };
   const sink = options.foreground ? await openStdout() : await openFiles(at.logDir);
   const events = createEvents();
   const log = createLog(sink, loaded.plan.logLevel, events);
@@ -66,18 +78,18 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const fatal = (defect: Error): void => {
     log.error('bal.crashed', 'the primary ends because of a defect', { error: defect.stack ?? String(defect) });
     process.stderr.write(`bal: internal error: ${defect.stack ?? String(defect)}\n`);
-    claim.release();
+    front.release();
     // Another defect meanwhile ends it as Node does.
     process.off('uncaughtException', fatal);
     void sink.close().then(() => process.exit(1));
   };
   process.on('uncaughtException', fatal);
   try {
-    return await run(options, at, { plan: loaded.plan, warnings: loaded.warnings }, { log, sink, events });
+    return await run(options, at, { plan: loaded.plan, warnings: loaded.warnings }, { log, sink, events, front });
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
   } finally {
-    claim.release();
+    front.release();
     await sink.close();
     process.off('uncaughtException', fatal);
   }
@@ -88,16 +100,18 @@ interface Outlets {
   readonly log: RootLog;
   readonly sink: Sink;
   readonly events: Events;
+  readonly front: Front;
 }
 
 async function run(
   options: SuperviseOptions,
   at: Home,
   { plan, warnings }: { readonly plan: Plan; readonly warnings: readonly Problem[] },
-  { log, sink, events }: Outlets,
+  { log, sink, events, front }: Outlets,
 ): Promise<SuperviseResult> {
   const startedAt = performance.now();
-  const stopped = deferred<void>();
+  const { predecessor } = options;
+  const over = deferred<Successor | null>();
   const admin = createAdminListener((host, port) =>
     serveAdmin(host, port, {
       status: () => statusOf(instance, sink, startedAt),
@@ -116,79 +130,108 @@ async function run(
   const store = createStore(at.backendsFile, plan.configPath);
   const instance = createInstance(plan, {
     kept: { store, overrides: stored.overrides },
+    before: predecessor ?? undefined,
     log,
     admin,
     handoverPath: (pid) => at.handover(pid),
   });
   let stopping: Promise<unknown> | null = null;
 
-  async function stop(
-    request: StopRequest,
-    progress: Parameters<typeof instance.stop>[1] = () => undefined,
-  ): Promise<void> {
+  async function stop(request: StopRequest, progress: (line: StopProgress) => void = () => undefined): Promise<void> {
+    upgrade.abort();
     if (stopping === null) log.info('bal.stopping', 'no new connections are accepted', { ...request });
     const cut = instance.stop(request, progress);
     stopping ??= cut.then((count) => {
       const facts = { cut: count, uptime_ms: Math.round(performance.now() - startedAt) };
       if (count === 0) log.info('bal.stopped', 'bal is stopped', facts);
       else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
-      stopped.resolve();
+      over.resolve(null);
     });
     await cut;
   }
 
+  const upgrade = createUpgrade({
+    log,
+    estate: instance.estate,
+    config: plan.configPath,
+    foreground: options.foreground,
+    refusal: () => (instance.phase === 'running' ? null : isStopping),
+    history: () => ({
+      reloads: instance.reloads,
+      respawned: instance.respawned,
+      linesDropped: sink.dropped + instance.linesDropped,
+      events: events.recent(),
+    }),
+    yield: () => front.yield(),
+    takeBack: (pid) => front.takeBack(pid).then(() => null, cannotServe),
+  });
+
   // The first signal lets connections finish, the second cuts them.
   const terminate = (): void => void stop({ timeout_ms: null, now: stopping !== null });
-  const reload = (): void => void instance.reload();
-  const reopen = (): void => sink.reopen();
-  process.on('SIGTERM', terminate);
-  process.on('SIGINT', terminate);
-  process.on('SIGHUP', reload);
-  process.on('SIGUSR2', reopen);
-
-  const control = await serveControl(at.socket, {
+  const signals = hearSignals({
+    SIGTERM: terminate,
+    SIGINT: terminate,
+    SIGHUP: () => void instance.reload(),
+    SIGUSR2: () => sink.reopen(),
+  });
+  const handlers: ControlHandlers = {
     status: () => statusOf(instance, sink, startedAt),
     // What the file said: doctor compares it with what it says now.
     plan: () => Promise.resolve(instance.filePlan),
     backends: (request) => instance.change(request),
     reload: () => instance.reload(),
     why: () => Promise.resolve(whyOf(instance)),
+    async upgrade(request) {
+      const { verdict, successor } = await upgrade.run(request);
+      if (successor !== null) over.resolve(successor);
+      return verdict;
+    },
     events,
     stop,
-  });
-  try {
+  };
+
+  /** Returns why it cannot. */
+  async function begin(): Promise<Diagnosis | null> {
     log.info('bal.starting', `bal ${version} starts`, {
       pid: process.pid,
       node: process.version,
       config: plan.configPath,
+      takes_over_from: predecessor === null ? null : { pid: predecessor.pid, version: predecessor.version },
     });
     logWarnings(log, warnings, plan.configPath);
+    const problem = predecessor === null ? null : await takeOver(predecessor, instance, { front, events });
+    if (problem !== null) return problem;
+    await front.serve(handlers);
     const started = await instance.start();
-    if (!started.ok && stopping !== null) {
-      // Told to stop while it came up: not a failure to start.
-      await stopped.promise;
-      return { ok: true };
+    return started.ok ? null : started.problem;
+  }
+
+  try {
+    const problem = await begin();
+    // Told to stop while it came up: not a failure to start.
+    if (problem !== null && stopping !== null) await over.promise;
+    else if (problem !== null) {
+      log.error('bal.failed', problem.what_happened, { ...problem });
+      if (instance.phase === 'starting') await instance.stop({ timeout_ms: 0, now: true }, () => undefined);
+      return { ok: false, problem, errors: [] };
     }
-    if (!started.ok) {
-      log.error('bal.failed', started.problem.what_happened, { ...started.problem });
-      return { ok: false, problem: started.problem, errors: [] };
-    }
+    if (stopping !== null) return { ok: true, exitCode: null };
     log.info('bal.started', 'every worker accepts connections', {
       workers: plan.workers,
       services: plan.services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
       admin: plan.admin === null ? null : addressOf(plan.admin.host, plan.admin.port),
       ready_ms: Math.round(performance.now() - startedAt),
     });
+    if (predecessor !== null) followUp(predecessor, instance, () => options.foreground && terminate());
     // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
     await instance.services.settled(FIRST_CHECKS_MS);
     if (stopping === null) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
-    await stopped.promise;
-    return { ok: true };
+    const successor = await over.promise;
+    if (successor === null) return { ok: true, exitCode: null };
+    await front.close();
+    return { ok: true, exitCode: await leave(successor, instance, signals, options.foreground) };
   } finally {
-    await control.close();
-    process.off('SIGTERM', terminate);
-    process.off('SIGINT', terminate);
-    process.off('SIGHUP', reload);
-    process.off('SIGUSR2', reopen);
+    await front.close();
+    signals.close();
   }
 }

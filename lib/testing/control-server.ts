@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import type { Plan } from '../../config/plan.ts';
 import { request } from '../control/client.ts';
 import type { BackendVerdict } from '../control/backends.ts';
+import type { UpgradeVerdict } from '../control/upgrade.ts';
 import type { ReloadVerdict, Status } from '../control/protocol.ts';
 import { type ControlHandlers, serveControl } from '../control/server.ts';
 
@@ -76,12 +77,26 @@ export const CHANGED: BackendVerdict = {
   problem: null,
 };
 
+export const UPGRADED: UpgradeVerdict = {
+  ok: true,
+  from: '3.0.0',
+  to: '3.1.0',
+  pid: 4243,
+  generation: 4,
+  connections: 12,
+  draining: null,
+  duration_ms: 800,
+  problem: null,
+  errors: [],
+};
+
 export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
   return {
     status: () => Promise.resolve(STATUS),
     plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
     backends: ({ action, address }) => Promise.resolve({ ...CHANGED, action, address }),
+    upgrade: () => Promise.resolve(UPGRADED),
     why: () => Promise.resolve({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Plan } from '../../config/plan.ts';
 import type { ReloadVerdict, ServiceStatus, Status } from '../control/protocol.ts';
 import { type ControlHandlers, serveControl } from '../control/server.ts';
-import { CHANGED } from './control-server.ts';
+import { CHANGED, UPGRADED } from './control-server.ts';
 import { home } from '../paths.ts';
 import { claimPidFile } from '../pidfile.ts';
 
@@ -188,6 +188,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     plan: () => answer(PLAN),
     reload: () => answer(verdict(behaviour !== 'refuses')),
     backends: ({ action, address }) => answer({ ...CHANGED, action, address }),
+    upgrade: () => answer(UPGRADED),
     why: () => answer({ shortages: {}, services: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {

@@ -75,6 +75,11 @@ export function step(leases: Leases, event: LeaseEvent, now: number): { state: L
   return { state: draft.state(), send: draft.send };
 }
 
+/** Permits that one worker holds, as far as the primary knows. */
+export function heldBy({ workers }: Leases, worker: number): number {
+  return workers.get(worker)?.granted ?? 0;
+}
+
 /** Permits that workers hold, as far as the primary knows: never fewer than they really do. */
 export function heldPermits(leases: Leases): number {
   let sum = 0;

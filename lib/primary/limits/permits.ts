@@ -3,7 +3,7 @@
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { Leases, LeaseEvent } from './leases.ts';
-import { createLeases, deadline, heldPermits, step } from './leases.ts';
+import { createLeases, deadline, heldBy, heldPermits, step } from './leases.ts';
 import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface PermitBook {
@@ -12,6 +12,8 @@ export interface PermitBook {
   /** The service's pool, null when it has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
+  /** Another process that ends has so many clients, which count here, too: of a service, and of all (null). */
+  occupied(pid: number, clients: (service: string | null) => number): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
   /** The worker is gone, and its connections with it. */
@@ -84,6 +86,22 @@ export function createPermitBook(): PermitBook {
       if (worker.state === 'draining') apply(message.pool, { kind: 'leaving', worker: worker.pid });
       const { pool, ...event } = message;
       apply(pool, { ...event, worker: worker.pid });
+      schedule();
+    },
+    occupied(pid, clients) {
+      const names = new Map([...poolIds].map(([name, pool]) => [pool, name]));
+      for (const [pool, book] of books) {
+        const now = clients(names.get(pool) ?? null);
+        if (now === 0) {
+          apply(pool, { kind: 'left', worker: pid });
+          continue;
+        }
+        const more = now - heldBy(book, pid);
+        apply(pool, { kind: 'joined', worker: pid });
+        apply(pool, { kind: 'leaving', worker: pid });
+        if (more > 0) apply(pool, { kind: 'took', worker: pid, permits: more });
+        else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
+      }
       schedule();
     },
     leaving(worker) {

@@ -6,7 +6,7 @@ import type { ListenerPlan } from '../../../config/plan.ts';
 import { addressOf } from '../../../config/plan.ts';
 import { isLiteral, isPath } from '../../../config/unix.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
-import { bindTcp } from '../../engine/handles.ts';
+import { bindInherited, bindTcp } from '../../engine/handles.ts';
 import { bindPath } from './unix-socket.ts';
 import { lookUpAside } from '../../lookup.ts';
 
@@ -14,6 +14,8 @@ export interface Listener {
   /** `ip:port` or `unix:/path`, the identity of a listener. */
   readonly address: string;
   readonly handle: BoundHandle;
+  /** Bound by another process. */
+  readonly isInherited?: boolean;
 }
 
 export type BindResult = { readonly ok: true; readonly listener: Listener } | BindFailure;
@@ -45,6 +47,12 @@ export function bind(ip: string, { port, mode }: Pick<ListenerPlan, 'port' | 'mo
   const address = addressOf(ip, port);
   const bound = isPath(ip) ? bindPath(ip, mode ?? 0o600) : bindTcp(ip, port);
   return bound.ok ? { ok: true, listener: { address, handle: bound.handle } } : { ...bound, address };
+}
+
+/** A socket that this process has inherited; nothing where the descriptor is none. */
+export function adopt({ address, fd }: { readonly address: string; readonly fd: number }): Listener[] {
+  const inherited = bindInherited(fd);
+  return inherited.ok ? [{ address, handle: inherited.handle, isInherited: true }] : [];
 }
 
 /** Of an `ip:port`; of a Unix socket its whole address. */

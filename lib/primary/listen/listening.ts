@@ -7,8 +7,8 @@ import type { ListenerPlan, Plan } from '../../../config/plan.ts';
 import { listenersOf } from '../../../config/plan.ts';
 import { isPath } from '../../../config/unix.ts';
 import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
-import { bind, listenAddresses, portOf } from './listeners.ts';
-import { clearPath, setMode } from './unix-socket.ts';
+import { adopt, bind, listenAddresses, portOf } from './listeners.ts';
+import { clearPath, removePath, setMode } from './unix-socket.ts';
 
 /** A listener of a plan, bound. */
 export interface BoundListener extends Listener {
@@ -19,6 +19,12 @@ export interface BoundListener extends Listener {
 export interface Binding {
   readonly ok: true;
   readonly listeners: readonly BoundListener[];
+}
+
+/** A bound socket that this process has inherited. */
+export interface Inherited {
+  readonly address: string;
+  readonly fd: number;
 }
 
 export interface Listening {
@@ -33,6 +39,10 @@ export interface Listening {
   keepOnly(addresses: readonly string[]): void;
   /** Of the listeners that are bound. */
   readonly addresses: readonly string[];
+  /** They are another process', which has them, too: nothing is closed any more, and no file removed. */
+  abandon(): void;
+  /** Their descriptors in this process. */
+  descriptors(): readonly Inherited[];
   /** The addresses that the plan needs; those that cannot be told are left out. */
   wantedBy(plan: Plan): Promise<readonly string[]>;
   /** Whether what keeps `failure`'s address from being bound is a listener of ours that `plan` does not need. */
@@ -42,8 +52,9 @@ export interface Listening {
 /** While it is not bound, clients are refused. */
 const RETRY_MS = 1;
 
-export function createListening(): Listening {
-  const bound = new Map<string, Listener>();
+/** `inherited` sockets are bound already; those that no plan needs are closed with the others by keepOnly(). */
+export function createListening(inherited: readonly Inherited[] = []): Listening {
+  const bound = new Map(inherited.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
   /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
   const resolved = new WeakMap<Plan, Promise<readonly ListenAddress[]>>();
 
@@ -56,6 +67,8 @@ export function createListening(): Listening {
   function close(listener: Listener): void {
     bound.delete(listener.address);
     listener.handle.close();
+    // libuv removes the file of what it has bound itself.
+    if (listener.isInherited === true) removePath(listener.address);
   }
 
   function bindAll(plan: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
@@ -110,6 +123,8 @@ export function createListening(): Listening {
     get addresses() {
       return [...bound.keys()];
     },
+    abandon: () => bound.clear(),
+    descriptors: () => [...bound.values()].map(({ address, handle }) => ({ address, fd: handle.fd })),
   };
 
   function bindOnce(

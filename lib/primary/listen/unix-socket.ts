@@ -36,6 +36,14 @@ export function bindPath(path: string, mode: number): BoundPath {
   return { ok: false, code };
 }
 
+/** The file of a Unix socket's address (`unix:/path`) that is listened at no longer; for any other address nothing is done. */
+export function removePath(address: string): void {
+  const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
+  if (path === null) return;
+  const now = look(path);
+  if (typeof now !== 'string' && now.isSocket()) attempt(() => unlinkSync(path));
+}
+
 /** Returns the name of an errno, or null. What is no socket is left alone, and what a link leads to. */
 export function setMode(path: string, mode: number): string | null {
   const now = look(path);

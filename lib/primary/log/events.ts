@@ -4,6 +4,8 @@ import type { EventRecord } from '../../control/protocol.ts';
 
 export interface Events {
   add(event: Omit<EventRecord, 'seq' | 'timestamp'>): void;
+  /** Those of another process, oldest first, come before all that there are. */
+  inherit(earlier: readonly EventRecord[]): void;
   /** Oldest first. */
   recent(): readonly EventRecord[];
   /** Calls `listener` for each new event until the returned function is called. */
@@ -23,6 +25,12 @@ export function createEvents(kept = KEPT): Events {
       // Cut in bulk: one shift() for each event would move the whole array.
       if (ring.length >= 2 * kept) ring.splice(0, ring.length - kept);
       for (const listener of listeners) listener(record);
+    },
+    inherit(earlier) {
+      const first = Math.max(0, ...earlier.map((event) => event.seq));
+      const own = ring.map((event) => ({ ...event, seq: event.seq + first }));
+      ring.splice(0, ring.length, ...earlier.slice(-kept), ...own);
+      seq += first;
     },
     recent: () => ring.slice(-kept),
     subscribe(listener) {

@@ -33,6 +33,8 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
   const parts: ChangeParts = {
     log,
     listening: {
+      abandon: () => undefined,
+      descriptors: () => [],
       addresses: ['127.0.0.1:9'],
       bindFor(plan) {
         const step = `bind ${which(plan)}`;

@@ -15,9 +15,9 @@ export interface Generations {
   keepOnly(numbers: ReadonlySet<number>): void;
 }
 
-export function createGenerations(): Generations {
+/** Plans get numbers above `last`. */
+export function createGenerations(last = 0): Generations {
   const plans = new Map<number, Plan>();
-  let last = 0;
   return {
     add(plan) {
       plans.set(++last, plan);

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import { serviceAt } from '../../ipc/counters.ts';
 import { createRegistry } from '../registry.ts';
-import type { Fleet } from '../workers/fleet.ts';
 import { beyond, drainingStatus } from './old-workers.ts';
 import { createStatistics } from '../stats/statistics.ts';
 
@@ -24,8 +23,7 @@ test('only old workers with connections are told, until the last of them is to e
   const until = new Map<number, number>();
   const workers = [1, 2, 3, 4].map((pid) => ({ ...processStandIn(pid), generation: pid }));
   const fleet = { all: () => workers, drainsUntil: ({ pid }: { pid: number }) => until.get(pid) ?? Infinity };
-  const status = (): ReturnType<typeof drainingStatus> =>
-    drainingStatus({ fleet: fleet as unknown as Fleet, statistics });
+  const status = (): ReturnType<typeof drainingStatus> => drainingStatus({ fleet, statistics });
   for (const worker of workers) {
     statistics.join(worker);
     statistics.report(worker, {

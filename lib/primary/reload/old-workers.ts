@@ -25,8 +25,10 @@ export interface OldWorkersParts {
   readonly statistics: Statistics;
 }
 
+type Looked = Pick<OldWorkersParts, 'statistics'> & { readonly fleet: Pick<Fleet, 'all' | 'drainsUntil'> };
+
 /** Counted are those that had connections when they last reported. */
-export function drainingStatus({ fleet, statistics }: OldWorkersParts): DrainingStatus {
+export function drainingStatus({ fleet, statistics }: Looked): DrainingStatus {
   const old = drainingOf(fleet).flatMap((worker) => {
     const connections = connectionsOf(statistics, worker);
     return connections === 0 ? [] : [{ connections, generation: worker.generation, until: fleet.drainsUntil(worker) }];
@@ -70,7 +72,7 @@ export function beyond<T extends Pick<WorkerProcess, 'generation'>>(workers: rea
   return workers.filter(({ generation }) => !kept.has(generation));
 }
 
-function drainingOf(fleet: Fleet): WorkerProcess[] {
+function drainingOf(fleet: Pick<Fleet, 'all'>): WorkerProcess[] {
   return fleet.all().filter(({ state }) => state === 'draining');
 }
 

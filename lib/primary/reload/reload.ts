@@ -30,6 +30,8 @@ export interface InstanceState {
   reloads: number;
   /** False after a reload that was refused. */
   lastReload: boolean;
+  /** Of the instances that this one has taken the place of. */
+  past: { readonly respawned: number; readonly linesDropped: number };
 }
 
 export interface ReloadParts extends ChangeParts {

@@ -4,6 +4,8 @@ import type { RecentStatus } from '../../control/protocol.ts';
 import { deferred } from '../../deferred.ts';
 import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
+import type { Past } from './past.ts';
+import { inherit, NO_PAST } from './past.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
 import type { Growth, Totals } from './totals.ts';
@@ -18,6 +20,8 @@ export interface Statistics {
   report(worker: WorkerProcess, counters: Extract<WorkerMessage, { kind: 'counters' }>): Growth;
   /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
   leave(worker: WorkerProcess): number;
+  /** Takes over what another process has counted, or what it has counted since; it is looked at before it is used. */
+  inherit(past: unknown): void;
   /** Forgets all other services and backends. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
@@ -42,6 +46,7 @@ export function createStatistics(registry: Registry): Statistics {
   const recent = new Map<string, Recent>();
   const shortages = createRecent();
   let asked = 0;
+  let inherited: Past = NO_PAST;
 
   function remember(service: string, address: string | null, what: string, count: number): void {
     const key = keyOf(service, address);
@@ -85,6 +90,9 @@ export function createStatistics(registry: Registry): Statistics {
       // Nothing more will come of it.
       for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
+    },
+    inherit(past) {
+      inherited = inherit(totals, inherited, past);
     },
     retain(services, endpointKeys) {
       retain(totals, services, endpointKeys);

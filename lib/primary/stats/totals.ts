@@ -22,7 +22,7 @@ export interface Sum {
   readonly backends: BackendCounts;
 }
 
-interface Part {
+export interface Part {
   /** In the order of SERVICE_FIELDS and ENDPOINT_FIELDS. */
   readonly clients: number[];
   readonly backends: number[];
@@ -116,7 +116,7 @@ function endpointChanged(totals: Totals, worker: Worker, at: number, value: numb
   const { service, address } = endpoint;
   addAt(totals.instance.backends, field, growth);
   addAt(partOf(totals, service).backends, field, growth);
-  addAt(backendOf(totals, service, address), field, growth);
+  addAt(countsAt(totals, endpointKey(service, address)), field, growth);
   const what = ENDPOINT_OUTCOMES[field] ?? null;
   if (what !== null) fresh.outcomes.push({ service, address, what, count: growth });
   else if (ENDPOINT_FIELDS[field] === 'active') fresh.loadsChanged = true;
@@ -225,19 +225,19 @@ function newPart(): Part {
   return { clients: SERVICE_FIELDS.map(() => 0), backends: ENDPOINT_FIELDS.map(() => 0) };
 }
 
-function partOf(totals: Totals, service: string): Part {
+export function partOf(totals: Totals, service: string): Part {
   const part = totals.services.get(service) ?? newPart();
   totals.services.set(service, part);
   return part;
 }
 
-function backendOf(totals: Totals, service: string, address: string): number[] {
-  const key = endpointKey(service, address);
+/** Of a backend, by endpointKey(). */
+export function countsAt(totals: Totals, key: string): number[] {
   const counts = totals.backends.get(key) ?? ENDPOINT_FIELDS.map(() => 0);
   totals.backends.set(key, counts);
   return counts;
 }
 
-function addAt(counts: number[], at: number, growth: number): void {
+export function addAt(counts: number[], at: number, growth: number): void {
   counts[at] = (counts[at] ?? 0) + growth;
 }

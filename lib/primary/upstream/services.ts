@@ -12,18 +12,12 @@ import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
+import { beginning, byName } from './known.ts';
 import type { Log } from '../log/log.ts';
 import type { Pool, Route } from './pool.ts';
-import { carryOver, countBackends, createPool, forgetDraining, isSettled, nextChange, routeOf, step } from './pool.ts';
+import { carryOver, countBackends, forgetDraining, isSettled, nextChange, routeOf, step } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
-import {
-  createProtection,
-  describe,
-  isGuarded,
-  protectionStatus,
-  reconfigure,
-  step as stepProtection,
-} from './protection.ts';
+import { describe, isGuarded, protectionStatus, reconfigure, step as stepProtection } from './protection.ts';
 
 export interface Service {
   readonly plan: ServicePlan;
@@ -32,8 +26,11 @@ export interface Service {
 }
 
 export interface Services {
-  /** Serves this plan from now on; what is known of services and backends that stay is kept. */
-  apply(plan: Plan): void;
+  /**
+   * Serves this plan from now on; what is known of services and backends that stay is kept. `known` is what another process has told
+   * of those that begin.
+   */
+  apply(plan: Plan, known?: unknown): void;
   /** Resolves when every backend has had a first check, at the latest after the longest check timeout, or `atMostMs`. */
   settled(atMostMs?: number): Promise<void>;
   /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
@@ -152,13 +149,15 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
   ticker.unref();
 
   return {
-    apply(plan) {
+    apply(plan, known) {
       if (closed) return;
+      const told = byName(known, 'name');
       for (const next of plan.services) {
         const service = services.get(next.name);
         if (service === undefined) {
-          const pool = createPool(next.backends, settingsOf(next));
-          services.set(next.name, { plan: next, pool, protection: createProtection(next.runtime) });
+          const begun = { plan: next, ...beginning(next, told.get(next.name)) };
+          services.set(next.name, begun);
+          if (told.has(next.name)) protectCount(begun);
         } else {
           service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
           service.protection = reconfigure(service.protection, next.runtime);

@@ -23,7 +23,7 @@ export function metricFamilies(instance: Observed, startedAt: number, dropped: n
 }
 
 function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
-  const { fleet, plan, filePlan, overrides, reloads, lastReload, evenness } = instance;
+  const { fleet, plan, filePlan, overrides, reloads, respawned, lastReload, evenness } = instance;
   const { spread } = evenness;
   const draining = drainingStatus(instance);
   const workers = fleet.all();
@@ -45,7 +45,7 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
     ),
     gauge('bal_draining_connections', 'Clients of old workers, from before a reload.', one(draining.connections)),
     gauge('bal_draining_generations', 'Generations of old workers that have clients.', one(draining.generations)),
-    counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(fleet.respawned)),
+    counter('bal_worker_respawns_total', 'Workers started in place of one that died.', one(respawned)),
     gauge(
       'bal_worker_connections_spread',
       'Connections that the fullest worker that serves has more than the emptiest.',

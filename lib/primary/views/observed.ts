@@ -19,6 +19,8 @@ export interface Observed {
   readonly reloads: number;
   /** False after a reload that was refused. */
   readonly lastReload: boolean;
+  /** Workers that took the place of one that died. */
+  readonly respawned: number;
   /** Log lines that workers could not send. */
   readonly linesDropped: number;
   readonly services: Services;

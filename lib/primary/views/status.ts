@@ -59,7 +59,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
       bytes_out: relayed.bytes_out,
       rejected_total: turnedAway(clients),
       failed_total: clients.ended_no_backend_total + clients.ended_connect_failed_total,
-      workers_respawned_total: fleet.respawned,
+      workers_respawned_total: instance.respawned,
       reloads_total: instance.reloads,
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
     },

@@ -1,7 +1,7 @@
-// Which worker takes the connections of one that is replaced, or a share of those of one that goes on. Owner of who gives to whom; the connections themselves go from worker
-// to worker over a socket in the home, and never through here.
+// Which worker takes the connections of one that is replaced, or a share of those of one that goes on. Owner of who gives to whom;
+// the connections themselves go from worker to worker over a socket in the home, and never through here.
 
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -27,6 +27,12 @@ export interface Handovers {
   /** A worker serves: it can take. */
   ready(): void;
   gone(worker: WorkerProcess): void;
+  /** From now on all that can go is for workers of another primary; `offered` is called for each that offers what it has. */
+  giveAway(offered: () => void): void;
+  /** No longer: it is for the workers here again. */
+  keep(): void;
+  /** Those that offer their connections in this home, and are no workers of ours, are asked for them. */
+  look(): void;
   /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
   takeOver(): void;
   close(): void;
@@ -68,6 +74,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   /** Paths of orphans whose connections are being taken. */
   const orphans = new Set<string>();
   let looks: NodeJS.Timeout[] = [];
+  /** Set while another primary's workers take. */
+  let givenAway: (() => void) | null = null;
 
   function able(): WorkerProcess[] {
     return workers().filter(({ state, engine }) => state === 'ready' && engine === 'native');
@@ -81,7 +89,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   function send(giver: Giver): void {
-    if (!giver.offers || giver.taker !== null || giver.attempts >= ATTEMPTS) return;
+    if (givenAway !== null || !giver.offers || giver.taker !== null || giver.attempts >= ATTEMPTS) return;
     const taker = takerFor(giver);
     if (taker === undefined) return;
     giver.attempts++;
@@ -94,7 +102,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     const giver = givers.get(message.path);
     const wasOrphan = orphans.delete(message.path);
     // Nobody listens there any more: it is just ending, or was left behind.
-    const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT';
+    const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     const fields = { worker: taker.id, pid: taker.pid, from: pidOf(message.path), connections, refused, why };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
@@ -120,16 +128,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   /** `taker`: of a share that is not over, which comes to its end first. */
   function begin(worker: WorkerProcess, share: Giver['share'], taker: WorkerProcess | null): void {
     const its = path(worker.pid);
-    givers.set(its, {
-      worker,
-      path: its,
-      offers: false,
-      isThrough: false,
-      taker,
-      attempts: 0,
-      since: performance.now(),
-      share,
-    });
+    const since = performance.now();
+    givers.set(its, { worker, path: its, offers: false, isThrough: false, taker, attempts: 0, since, share });
   }
 
   /** Those that are no worker of ours. */
@@ -147,13 +147,22 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   return {
+    giveAway(offered) {
+      givenAway = offered;
+    },
+    keep() {
+      givenAway = null;
+    },
+    look: findOrphans,
     takeOver() {
       looks = ORPHANS_MS.map((ms) => setTimeout(findOrphans, ms).unref());
     },
     close: () => looks.forEach((timer) => clearTimeout(timer)),
     pathFor(worker) {
       // One that is only coming up can take later; where none ever can, nobody is to wait for it.
-      const isAlone = workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');
+      const isAlone =
+        givenAway === null &&
+        workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');
       if (worker.engine !== 'native' || isAlone) return null;
       const before = givers.get(path(worker.pid));
       if (before !== undefined && before.share !== null) endShare(before, null);
@@ -178,6 +187,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       }
       if (message.error === null) {
         giver.offers = true;
+        givenAway?.();
         send(giver);
         return;
       }

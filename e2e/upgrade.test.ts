@@ -1,0 +1,237 @@
+// `bal upgrade`: another program takes the place of the running one, with its sockets, its connections and what it knows; and where
+// that fails the running one goes on as if nothing had been.
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { once } from 'node:events';
+import type { UpgradeVerdict } from '../lib/control/upgrade.ts';
+import type { Owner } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { workFolder } from '../lib/testing/program.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
+import { version } from '../lib/version.ts';
+import { type Bal, pidIn, startBal } from './harness.ts';
+import { ask } from './harness/admin.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { QUICK } from './harness/config.ts';
+import { forEachEngine, forEngine } from './harness/engines.ts';
+import { gone, isAlive, pidsOf } from './harness/processes.ts';
+import { lives, session, talk } from './harness/session.ts';
+
+const NEXT = '9.9.9';
+
+/** The program as it would be in another version; `before` is run before it, as its first module. */
+function programOf(t: Owner, its: string, before = ''): string {
+  const folder = workFolder(t);
+  cpSync(dirname(BAL), folder, { recursive: true, filter: (path) => !path.endsWith('.map') });
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith('.js')) continue;
+    const path = join(folder, name);
+    const text = readFileSync(path, 'utf8');
+    if (text.includes(`"${version}"`)) writeFileSync(path, text.replaceAll(`"${version}"`, `"${its}"`));
+  }
+  if (before === '') return join(folder, 'bal.js');
+  writeFileSync(join(folder, 'odd.mjs'), `${before}\nawait import('./bal.js');\n`);
+  return join(folder, 'odd.mjs');
+}
+
+async function upgrade(bal: Bal, ...args: string[]): Promise<{ code: number | null; verdict: UpgradeVerdict }> {
+  const { code, stdout, stderr } = await bal.cli('upgrade', '--json', ...args);
+  assert.equal(stderr, '');
+  const verdict: UpgradeVerdict = JSON.parse(stdout);
+  return { code, verdict };
+}
+
+async function eventsOf(bal: Bal): Promise<readonly unknown[]> {
+  const { events }: { events: readonly unknown[] } = JSON.parse((await bal.cli('events', '--json')).stdout);
+  return events;
+}
+
+/** Asks through a Unix socket, and hears the echo. */
+async function echoesAt(path: string): Promise<void> {
+  const socket = connect({ path });
+  socket.end('x');
+  const [answer]: unknown[] = await once(socket, 'data');
+  assert.equal(String(answer), 'x');
+  socket.destroy();
+}
+
+forEngine('native', 'another version takes over all that there is, and goes back again', async (t, engine) => {
+  const [a, b] = [await backend(t, echo), await backend(t, echo)];
+  const path = join(workFolder(t), 'in.sock');
+  const [port, admin] = [await freePort(), await freePort()];
+  const backends = [a, b].map(({ host, port: at }) => ({ host, port: at }));
+  const config = {
+    bind_address: '127.0.0.1',
+    admin: `127.0.0.1:${admin}`,
+    workers: 2,
+    log_connections: 'all',
+    runtime: { ...QUICK, max_concurrent_connections: 8 },
+    services: { db: { port, bind_unix: path, backends } },
+  };
+  const bal = await startBal(t, { engine, daemon: true, config });
+  const idle = await Promise.all(Array.from({ length: 5 }, () => session(t, port)));
+  const storm = { over: false };
+  const talks = await Promise.all(
+    [64, 200_000].map(async (size) => ({ sent: talk(storm, await connectTo(t, port), size) })),
+  );
+  assert.equal((await bal.cli('backend', 'drain', b.address)).code, 0);
+  const before = await bal.status();
+  const [happened] = await eventsOf(bal);
+  const next = programOf(t, NEXT);
+  for (const [program, from, to] of [
+    [next, version, NEXT],
+    [dirname(next), NEXT, NEXT],
+    [BAL, NEXT, version],
+  ] as const) {
+    const [old, workers] = [pidIn(bal.home.pidFile), await bal.workerPids()];
+    const { code, verdict } = await upgrade(bal, '--to', program);
+    assert.deepEqual([code, verdict.problem], [0, null]);
+    assert.deepEqual([verdict.from, verdict.to, verdict.draining], [from, to, null]);
+    assert.equal(verdict.connections, 7);
+    assert.equal(pidIn(bal.home.pidFile), verdict.pid);
+    await Promise.all([old ?? 0, ...workers].map(gone));
+    const status = await bal.statusWhen('all are counted', ({ active_connections: active }) => active === 7);
+    assert.deepEqual([status.version, status.pid, status.workers.length], [to, verdict.pid, 2]);
+    for (const client of idle) await lives(client);
+    await echoesAt(path);
+    const extra = await session(t, port);
+    const refused = await connectTo(t, port);
+    assert.equal((await refused.over).how, 'reset', 'the limit is reached');
+    extra.end();
+    await extra.over;
+  }
+  const after = await bal.status();
+  assert.deepEqual(
+    after.live_changes.map(({ address, kind }) => [address, kind]),
+    [[b.address, 'drained']],
+  );
+  const totals = (status: typeof after): number => status.totals?.connections_total ?? 0;
+  assert.equal(
+    totals(after),
+    totals(before) + 6,
+    'two were served after each upgrade, the refused are counted elsewhere',
+  );
+  assert.equal(after.totals?.rejected_total, 3);
+  assert.ok((after.totals?.bytes_in ?? 0) >= (before.totals?.bytes_in ?? 0));
+  assert.ok((after.generation ?? 0) > (before.generation ?? 0));
+  const [first] = await eventsOf(bal);
+  assert.deepEqual(first, happened, 'what was before is known');
+  assert.equal((await ask(admin, '/readyz')).status, 200);
+  assert.equal((await bal.graceful()).code, 0);
+  storm.over = true;
+  const sent = await Promise.all(talks.map(async (its) => its.sent));
+  for (const client of idle) client.end();
+  await bal.statusWhen('all are over', ({ active_connections: active }) => active === 0);
+  assert.equal((await bal.stop()).code, 0);
+  assert.equal(existsSync(path), false, 'whoever has it last removes the socket');
+  assert.deepEqual(
+    readdirSync(bal.home.dir).filter((name) => name.startsWith('h.') || name.startsWith('.')),
+    [],
+  );
+  const records = bal.logs().filter(({ event }) => event === 'connection.ended');
+  const bytes = new Set(records.map(({ fields }) => Number(fields['bytes_in'])));
+  for (const its of sent) assert.ok(bytes.has(its), `one record of ${its} bytes`);
+});
+
+/** At the message of this kind, instead of sending it. */
+const dies = (kind: string): string =>
+  `const send = process.send?.bind(process);
+   if (send !== undefined) process.send = (message, ...rest) =>
+     message.kind === '${kind}' ? process.kill(process.pid, 'SIGKILL') : send(message, ...rest);`;
+/** Right after it. */
+const diesAfter = (kind: string): string =>
+  `const send = process.send?.bind(process);
+   if (send !== undefined) process.send = (message, ...rest) => {
+     const sent = send(message, ...rest);
+     if (message.kind === '${kind}') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5);
+     return sent;
+   };`;
+
+forEngine('native', 'whatever the new program does wrong, the running one goes on', async (t, engine) => {
+  const a = await backend(t, echo);
+  const [port, admin] = [await freePort(), await freePort()];
+  const config = {
+    bind_address: '127.0.0.1',
+    port,
+    admin: `127.0.0.1:${admin}`,
+    workers: 2,
+    runtime: QUICK,
+    backends: [{ host: a.host, port: a.port }],
+  };
+  const bal = await startBal(t, { engine, daemon: true, config });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => session(t, port)));
+  const no = join(workFolder(t), 'no.mjs');
+  writeFileSync(no, 'process.exitCode = 3;\n');
+  const odd: readonly (readonly [string, string, RegExp])[] = [
+    ['nothing is there', '/nowhere/bal.js', /there is no bal at \/nowhere\/bal.js/],
+    ['no bal', no, /ended before it had taken over \(exit code 3\)/],
+    ['dies before it says hello', programOf(t, NEXT, dies('hello')), /ended before .* \(SIGKILL\)/],
+    ['dies prepared', programOf(t, NEXT, dies('prepared')), /ended before .* \(SIGKILL\)/],
+    ['dies when it serves', programOf(t, NEXT, dies('serving')), /ended before .* \(SIGKILL\)/],
+    ['dies while it takes', programOf(t, NEXT, diesAfter('serving')), /ended before .* \(SIGKILL\)/],
+  ];
+  for (const [what, program, why] of odd) {
+    const { code, verdict } = await upgrade(bal, '--to', program);
+    assert.equal(code, 1, what);
+    assert.match(verdict.problem?.what_happened ?? '', why, what);
+    const status = await bal.statusWhen(
+      `${what}: all are counted`,
+      ({ active_connections: active, workers }) => active === 20 && workers.length === 2,
+    );
+    assert.deepEqual([status.pid, status.version, pidIn(bal.home.pidFile)], [bal.pid, version, bal.pid], what);
+    for (const client of clients) await lives(client);
+    assert.equal((await ask(admin, '/readyz')).status, 200, what);
+    await until(`${what}: nothing of it is left`, () => pidsOf(bal.home.dir).length === 3);
+  }
+  writeFileSync(bal.configFile, 'port: no\n');
+  const { code, verdict } = await upgrade(bal);
+  assert.equal(code, 1);
+  assert.match(verdict.problem?.what_happened ?? '', /is not valid/);
+  assert.ok(verdict.errors.length > 0);
+  const refused = await bal.cli('upgrade');
+  assert.match(refused.stderr, /config\.yaml:1:1 port: .*\n[^]*the upgrade is refused, the running bal goes on\n/);
+  for (const client of clients) await lives(client);
+  bal.configure(config);
+  assert.equal((await upgrade(bal)).code, 0);
+  for (const client of clients) await lives(client);
+});
+
+forEachEngine('in the foreground the first process stays, and stands for the one that serves', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const bal = await startBal(t, {
+    engine,
+    config: {
+      bind_address: '127.0.0.1',
+      port,
+      workers: 1,
+      runtime: { ...QUICK, drain_timeout_ms: 60_000 },
+      backends: [{ host: a.host, port: a.port }],
+    },
+  });
+  const client = await session(t, port);
+  const { code, verdict } = await upgrade(bal);
+  assert.deepEqual([code, verdict.problem], [0, null]);
+  await lives(client);
+  if (engine === 'js') {
+    // It cannot move: it goes on in its old worker, which the first process looks after.
+    assert.equal(verdict.draining?.connections, 1);
+  } else assert.equal(verdict.draining, null);
+  const workers = await bal.workerPids();
+  bal.signal('SIGHUP');
+  await bal.statusWhen('it was reloaded', ({ totals }) => totals?.reloads_total === 1);
+  await Promise.all(workers.map(gone));
+  await lives(client);
+  assert.ok(isAlive(bal.pid));
+  client.end();
+  await client.over;
+  bal.signal('SIGTERM');
+  assert.equal(await bal.exited, 0);
+  assert.equal(isAlive(verdict.pid), false);
+  assert.equal(existsSync(bal.home.pidFile), false);
+});

@@ -1,0 +1,75 @@
+// How an instance comes up: at once, or in two steps where it takes the place of another one, which has the admin address and serves
+// until the workers of this one stand by.
+
+import type { Plan } from '../../config/plan.ts';
+import type { Diagnosis } from '../control/protocol.ts';
+import type { AdminListener } from './listen/admin-listener.ts';
+import type { Binding, Listening } from './listen/listening.ts';
+import type { PermitBook } from './limits/permits.ts';
+import type { Log } from './log/log.ts';
+import { cannotBind, workersFailed } from './reload/verdict.ts';
+import type { Services } from './upstream/services.ts';
+import type { Fleet, Generation } from './workers/fleet.ts';
+import type { WorkerProcess } from './workers/worker-process.ts';
+
+export interface Opening {
+  /**
+   * All that can be done while another process serves: sockets are bound, workers stand by, backends have been checked, of which
+   * `known` is what that process has told. Returns what keeps it from being done.
+   */
+  prepare(plan: Plan, known: unknown): Promise<Diagnosis | null>;
+  /** Clients are served from now on, or it is returned why not. */
+  open(plan: Plan): Promise<Diagnosis | null>;
+}
+
+export interface OpeningParts {
+  readonly log: Log;
+  readonly listening: Pick<Listening, 'bindFor' | 'keepOnly' | 'wantedBy'>;
+  readonly admin: Pick<AdminListener, 'move'>;
+  readonly permits: Pick<PermitBook, 'setPlan'>;
+  readonly services: Pick<Services, 'apply' | 'settled'>;
+  readonly fleet: Pick<Fleet, 'standBy' | 'start' | 'all'>;
+  readonly generationOf: (plan: Plan, binding: Binding) => Generation;
+}
+
+/** Of the backends whose state nobody has told. */
+const FIRST_CHECKS_MS = 2000;
+
+export function createOpening(parts: OpeningParts): Opening {
+  const { log, listening, admin, permits, services, fleet, generationOf } = parts;
+  let prepared: { readonly generation: Generation; readonly standing: readonly WorkerProcess[] } | null = null;
+
+  async function begin(plan: Plan, known?: unknown): Promise<Generation | Diagnosis> {
+    const binding = await listening.bindFor(plan);
+    if (!binding.ok) return cannotBind(binding);
+    permits.setPlan(plan);
+    services.apply(plan, known);
+    return generationOf(plan, binding);
+  }
+
+  return {
+    async prepare(plan, known) {
+      const generation = await begin(plan, known);
+      if ('what_happened' in generation) return generation;
+      const result = await fleet.standBy(generation);
+      if (!result.ok) return workersFailed(result.reason);
+      await services.settled(FIRST_CHECKS_MS);
+      prepared = { generation, standing: result.workers };
+      return null;
+    },
+    async open(plan) {
+      const generation = prepared?.generation ?? (await begin(plan));
+      if ('what_happened' in generation) return generation;
+      const pages = await admin.move(plan, () => Promise.resolve(false));
+      if (!pages.ok) return cannotBind(pages);
+      await pages.finish();
+      const result = await fleet.start(generation, prepared?.standing);
+      if (!result.ok) return workersFailed(result.reason);
+      if (prepared !== null) listening.keepOnly(await listening.wantedBy(plan));
+      prepared = null;
+      const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
+      log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
+      return null;
+    },
+  };
+}

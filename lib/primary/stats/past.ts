@@ -1,0 +1,96 @@
+// What clients have counted under another process: the totals of the bal that this one has taken the place of. By names and not by
+// ids, for these are its own, and without gauges, for what it still has is told with the connections themselves.
+
+import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS } from '../../ipc/counters.ts';
+import type { Part, Totals } from './totals.ts';
+import { addAt, countsAt, partOf } from './totals.ts';
+
+/** By counter. */
+type Counts = Readonly<Record<string, number>>;
+
+interface PastPart {
+  readonly clients: Counts;
+  readonly backends: Counts;
+}
+
+export interface Past {
+  readonly instance: PastPart;
+  readonly services: Readonly<Record<string, PastPart>>;
+  /** By endpointKey(). */
+  readonly backends: Readonly<Record<string, Counts>>;
+}
+
+const NOTHING: PastPart = { clients: {}, backends: {} };
+export const NO_PAST: Past = { instance: NOTHING, services: {}, backends: {} };
+
+/** All that these totals have, the past that they have taken over included. */
+export function pastOf({ instance, services, backends }: Totals): Past {
+  const part = ({ clients, backends: relayed }: Part): PastPart => ({
+    clients: counters(SERVICE_FIELDS, clients),
+    backends: counters(ENDPOINT_FIELDS, relayed),
+  });
+  return {
+    instance: part(instance),
+    services: Object.fromEntries([...services].map(([name, its]) => [name, part(its)])),
+    backends: Object.fromEntries([...backends].map(([key, counts]) => [key, counters(ENDPOINT_FIELDS, counts)])),
+  };
+}
+
+function counters(fields: readonly string[], counts: readonly number[]): Counts {
+  return Object.fromEntries(
+    fields.flatMap((field, at) => {
+      const count = counts[at] ?? 0;
+      return GAUGES.has(field) || count === 0 ? [] : [[field, count]];
+    }),
+  );
+}
+
+/** Adds to the totals what `next`, which comes from outside, has more than `last`; returns what is to be the last one then. */
+export function inherit(totals: Totals, last: Past, next: unknown): Past {
+  const { instance, services, backends } = fieldsOf(next);
+  const ofService = (name: string, its: unknown): PastPart =>
+    grownPart(own(last.services, name) ?? NOTHING, its, partOf(totals, name));
+  const ofBackend = (key: string, its: unknown): Counts =>
+    grown(ENDPOINT_FIELDS, own(last.backends, key) ?? {}, its, countsAt(totals, key));
+  return {
+    instance: grownPart(last.instance, instance, totals.instance),
+    services: { ...last.services, ...named(services, ofService) },
+    backends: { ...last.backends, ...named(backends, ofBackend) },
+  };
+}
+
+function grownPart(last: PastPart, next: unknown, to: Part): PastPart {
+  const { clients, backends } = fieldsOf(next);
+  return {
+    clients: grown(SERVICE_FIELDS, last.clients, clients, to.clients),
+    backends: grown(ENDPOINT_FIELDS, last.backends, backends, to.backends),
+  };
+}
+
+/** A value that falls, or is no count, is taken for what was last known; a name that is no counter's is passed over. */
+function grown(fields: readonly string[], last: Counts, next: unknown, to: number[]): Counts {
+  const counts: Record<string, number> = { ...last };
+  const given = fieldsOf(next);
+  for (const [at, name] of fields.entries()) {
+    const value = given[name];
+    const before = last[name] ?? 0;
+    const isMore = typeof value === 'number' && value > before && value <= Number.MAX_SAFE_INTEGER;
+    if (GAUGES.has(name) || !isMore) continue;
+    counts[name] = value;
+    addAt(to, at, value - before);
+  }
+  return counts;
+}
+
+function named<T>(value: unknown, take: (name: string, its: unknown) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(fieldsOf(value)).map(([name, its]) => [name, take(name, its)]));
+}
+
+/** A name may be that of what every object has. */
+function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

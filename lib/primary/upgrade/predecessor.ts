@@ -1,0 +1,104 @@
+// The bal that runs already, as the one sees it that is to take its place. Owner of the channel to it.
+
+import { deferred } from '../../deferred.ts';
+import type { Problem } from '../../../config/problem.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
+import { version } from '../../version.ts';
+import type { Inherited } from '../listen/listening.ts';
+import { MARK } from './mark.ts';
+import type { History, ToPredecessor, ToSuccessor } from './protocol.ts';
+import { FIRST_FD, historyOf, PROTOCOL, toSuccessor } from './protocol.ts';
+
+export interface Predecessor {
+  readonly pid: number;
+  readonly version: string;
+  readonly foreground: boolean;
+  readonly generation: number;
+  readonly listeners: readonly Inherited[];
+  /** What it knows of the backends; to be looked at. */
+  readonly known: unknown;
+  /** All that can be done beside it is done: resolves when its control socket, admin address and PID file are free; null: it is gone. */
+  prepared(): Promise<Yielded | null>;
+  /** Clients are served. `hear` is told what it says from now on. */
+  serving(generation: number, hear: Heard): void;
+  failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
+  /** Resolves when it has ended, or has let go. */
+  readonly parted: Promise<void>;
+}
+
+export interface Yielded {
+  readonly history: History;
+  /** To be looked at. */
+  readonly past: unknown;
+  readonly held: unknown;
+}
+
+export interface Heard {
+  offered(): void;
+  counted(past: unknown, held: unknown): void;
+}
+
+/** Says hello; null: the other one is gone, or is one that cannot be followed. */
+export async function meet(): Promise<Predecessor | null> {
+  // Nothing that is started from here on takes anybody's place.
+  delete process.env[MARK];
+  const parted = deferred<void>();
+  const begun = deferred<Extract<ToSuccessor, { kind: 'begin' }> | null>();
+  const yielded = deferred<Yielded | null>();
+  let heard: Heard | null = null;
+  /** Before there was anybody to hear it. */
+  let last: { readonly past: unknown; readonly held: unknown } | null = null;
+
+  process.on('message', (message) => {
+    const checked = toSuccessor(message);
+    switch (checked?.kind) {
+      case 'begin':
+        return begun.resolve(checked);
+      case 'yield':
+        return yielded.resolve({ ...checked, history: historyOf(checked.history) });
+      case 'offered':
+        return heard?.offered();
+      case 'counted':
+        last = checked;
+        return heard?.counted(checked.past, checked.held);
+      case undefined:
+        return undefined;
+    }
+  });
+  process.once('disconnect', () => {
+    begun.resolve(null);
+    yielded.resolve(null);
+    // Who is still there then is offered as after any death, and counted when it comes.
+    if (last !== null) heard?.counted(last.past, {});
+    parted.resolve();
+  });
+
+  function send(message: ToPredecessor): Promise<void> {
+    return new Promise((resolve) => {
+      if (process.send === undefined || !process.connected) resolve();
+      else process.send(message, undefined, {}, () => resolve());
+    });
+  }
+
+  void send({ kind: 'hello', protocol: PROTOCOL, version });
+  const begin = await begun.promise;
+  if (begin === null) return null;
+  return {
+    pid: begin.pid,
+    version: begin.version,
+    foreground: begin.foreground,
+    generation: begin.generation,
+    listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i })),
+    known: begin.services,
+    async prepared() {
+      await send({ kind: 'prepared' });
+      return yielded.promise;
+    },
+    serving(generation, hear) {
+      heard = hear;
+      void send({ kind: 'serving', generation });
+    },
+    failed: (problem, errors) => send({ kind: 'failed', problem, errors }),
+    parted: parted.promise,
+  };
+}

@@ -1,0 +1,59 @@
+// What two programs of different versions say to each other: the first version's messages, kept as they were.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { heldOf, historyOf, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
+
+/** As version 1 of this protocol has them, with one field more: they must be understood as long as it is spoken. */
+const FIRST_TO_OLD = [
+  { kind: 'hello', protocol: 1, version: '3.1.0', more: true },
+  { kind: 'prepared', more: true },
+  { kind: 'serving', generation: 4, more: true },
+  { kind: 'failed', problem: { what_happened: 'a', why_likely: 'b', do_this_now: 'c' }, errors: [] },
+];
+const BEGIN = {
+  kind: 'begin',
+  protocol: 1,
+  version: '3.1.0',
+  pid: 7,
+  foreground: false,
+  generation: 3,
+  listeners: ['127.0.0.1:1'],
+  services: [],
+};
+const FIRST_TO_NEW = [
+  BEGIN,
+  { kind: 'yield', history: {}, past: {}, held: {} },
+  { kind: 'offered' },
+  { kind: 'counted', past: {}, held: {} },
+];
+
+test('the messages of version 1 are understood', () => {
+  assert.equal(PROTOCOL, 1);
+  for (const message of FIRST_TO_OLD) assert.equal(toPredecessor(message)?.kind, message.kind);
+  for (const message of FIRST_TO_NEW) assert.equal(toSuccessor(message)?.kind, message.kind);
+});
+
+test('what is not understood is passed over', () => {
+  for (const message of [null, 1, 'hello', {}, { kind: 'news' }, { kind: 'hello' }, { kind: 'serving' }]) {
+    assert.equal(toPredecessor(message), null);
+  }
+  for (const key of ['protocol', 'version', 'pid', 'foreground', 'generation', 'listeners']) {
+    assert.equal(toSuccessor({ ...BEGIN, [key]: {} }), null, key);
+  }
+  fc.assert(
+    fc.property(fc.anything(), (message) => {
+      assert.equal(toPredecessor(message), null);
+      assert.equal(toSuccessor(message), null);
+      const { events, ...counts } = historyOf(message);
+      assert.deepEqual([events, Object.values(counts)], [[], [0, 0, 0]]);
+      for (const clients of heldOf(message).values()) assert.ok(Number.isSafeInteger(clients) && clients >= 0);
+    }),
+  );
+});
+
+test('events are taken over one by one', () => {
+  const event = { seq: 1, timestamp: 't', level: 'warn', module: 'm', event: 'e', message: 'x', fields: {} };
+  const { events, reloads } = historyOf({ reloads: 2, events: [event, { ...event, level: 'loud' }, null] });
+  assert.deepEqual([events, reloads], [[event], 2]);
+});

@@ -1,0 +1,142 @@
+// What a running bal and the one that takes its place say to each other, over an IPC channel of node:child_process. They may be of
+// different versions: a kind that is not known is passed over, and what is known is read liberally.
+//
+//   new → hello                     it runs, and speaks this protocol
+//   old → begin                     what listens (descriptors that it has inherited), and what is known of the backends
+//   new → prepared                  the configuration is read, all is bound, the workers stand by, the backends are checked
+//   old → yield                     control socket, admin address and PID file are free; what has happened so far
+//   new → serving                   it has all of these, and its workers accept connections
+//   old → offered, counted          workers of the old one offer their connections; what they have counted meanwhile
+//
+// Instead of `prepared` or `serving` it may be `failed`. Whoever finds the channel closed knows that the other is gone, or has nothing
+// left: before `serving` is said that was all, and the old one serves on; from then on the new one has what it needs.
+
+import type { Diagnosis, EventRecord } from '../../control/protocol.ts';
+import type { Past } from '../stats/past.ts';
+import type { KnownService } from '../upstream/known.ts';
+
+/** Of this protocol. */
+export const PROTOCOL = 1;
+
+/** The first descriptor that the new program inherits; before it come stdin, stdout, stderr and the channel. */
+export const FIRST_FD = 4;
+
+/** Clients that the old program still has, by service. */
+export type Held = Readonly<Record<string, number>>;
+
+/** What has happened since bal was first started. */
+export interface History {
+  readonly reloads: number;
+  readonly respawned: number;
+  readonly linesDropped: number;
+  readonly events: readonly EventRecord[];
+}
+
+export type ToSuccessor =
+  | {
+      readonly kind: 'begin';
+      readonly protocol: number;
+      readonly version: string;
+      readonly pid: number;
+      readonly foreground: boolean;
+      /** The last one that it has used. */
+      readonly generation: number;
+      /** In the order of the inherited descriptors. */
+      readonly listeners: readonly string[];
+      readonly services: readonly KnownService[];
+    }
+  | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
+  | { readonly kind: 'offered' }
+  | { readonly kind: 'counted'; readonly past: Past; readonly held: Held };
+
+export type ToPredecessor =
+  | { readonly kind: 'hello'; readonly protocol: number; readonly version: string }
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'serving'; readonly generation: number }
+  | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly unknown[] };
+
+/** The message when it is one that the new program may send, with fields of the right types; else null. */
+export function toPredecessor(message: unknown): ToPredecessor | null {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return null;
+  const fields: Readonly<Record<string, unknown>> = { ...message };
+  switch (message.kind) {
+    case 'hello':
+      return isCount(fields['protocol']) && typeof fields['version'] === 'string' ? (message as ToPredecessor) : null;
+    case 'prepared':
+      return { kind: 'prepared' };
+    case 'serving':
+      return isCount(fields['generation']) ? (message as ToPredecessor) : null;
+    case 'failed':
+      return isDiagnosis(fields['problem']) && Array.isArray(fields['errors']) ? (message as ToPredecessor) : null;
+    default:
+      return null;
+  }
+}
+
+/** The message when it is one that the old program may send. The parts of it that are read by others are looked at by them. */
+export function toSuccessor(message: unknown): ToSuccessor | null {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return null;
+  const fields: Readonly<Record<string, unknown>> = { ...message };
+  switch (message.kind) {
+    case 'begin': {
+      const { protocol, version, pid, foreground, generation, listeners } = fields;
+      const isWhole =
+        isCount(protocol) &&
+        typeof version === 'string' &&
+        isCount(pid) &&
+        isCount(generation) &&
+        typeof foreground === 'boolean' &&
+        Array.isArray(listeners) &&
+        listeners.every((address) => typeof address === 'string');
+      return isWhole ? (message as ToSuccessor) : null;
+    }
+    case 'yield':
+    case 'offered':
+    case 'counted':
+      return message as ToSuccessor;
+    default:
+      return null;
+  }
+}
+
+/** What is missing, or is not what it should be, is as at a first start. */
+export function historyOf(value: unknown): History {
+  const fields: Readonly<Record<string, unknown>> = typeof value === 'object' && value !== null ? { ...value } : {};
+  const count = (key: string): number => (isCount(fields[key]) ? fields[key] : 0);
+  const events: unknown = fields['events'];
+  return {
+    reloads: count('reloads'),
+    respawned: count('respawned'),
+    linesDropped: count('linesDropped'),
+    events: Array.isArray(events) ? events.filter(isEvent) : [],
+  };
+}
+
+/** By service; what is no count is passed over. */
+export function heldOf(value: unknown): ReadonlyMap<string, number> {
+  if (typeof value !== 'object' || value === null) return new Map();
+  return new Map(Object.entries(value).flatMap(([name, count]) => (isCount(count) ? [[name, count] as const] : [])));
+}
+
+function isEvent(value: unknown): value is EventRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const event: Readonly<Record<string, unknown>> = { ...value };
+  const texts = ['timestamp', 'module', 'event', 'message'];
+  return (
+    isCount(event['seq']) &&
+    ['info', 'warn', 'error'].includes(String(event['level'])) &&
+    texts.every((key) => typeof event[key] === 'string') &&
+    typeof event['fields'] === 'object' &&
+    event['fields'] !== null
+  );
+}
+
+function isDiagnosis(value: unknown): value is Diagnosis {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  return ['what_happened', 'why_likely', 'do_this_now'].every((key) => typeof fields[key] === 'string');
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,25 @@
+// What this process does when it gets a signal. Owner of its handlers.
+
+type Handlers = Readonly<Record<'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2', () => void>>;
+
+export interface Signals {
+  /** From now on they are another process'. */
+  passOn(to: (name: NodeJS.Signals) => void): void;
+  close(): void;
+}
+
+export function hearSignals(handlers: Handlers): Signals {
+  let passedOn: ((name: NodeJS.Signals) => void) | null = null;
+  const heard = Object.entries(handlers).map(([key, handle]) => {
+    const name = key as keyof Handlers;
+    const hear = (): void => (passedOn === null ? handle() : passedOn(name));
+    process.on(name, hear);
+    return () => process.off(name, hear);
+  });
+  return {
+    passOn(to) {
+      passedOn = to;
+    },
+    close: () => heard.forEach((forget) => forget()),
+  };
+}

@@ -1,0 +1,89 @@
+// What one process knows of the backends, told to the next one; it may be of another version, or mad.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { parseConfig } from '../../../config/load.ts';
+import type { ServicePlan } from '../../../config/plan.ts';
+import { beginning, knownOf } from './known.ts';
+import { step, tier } from './pool.ts';
+import { isGuarded, step as stepProtection } from './protection.ts';
+
+const CONFIG =
+  'port: 9\nbackends: [{host: 127.0.0.1, port: 1}, {host: name.test, port: 2}, {host: 127.0.0.1, port: 3}]';
+
+function service(): ServicePlan {
+  const [first] = parseConfig(CONFIG, '/config.yaml').plan?.services ?? [];
+  return first ?? assert.fail();
+}
+
+/** One is down, one up at the second address of its name, and one cools down; the service is guarded. */
+function lived(now: number) {
+  const wall = 1e12;
+  let { pool, protection } = beginning(service(), undefined);
+  const events = [
+    { kind: 'failed', backend: 0, source: 'check', cause: 'refused', began: now - 9, wall },
+    { kind: 'resolved', backend: 1, ips: ['127.0.0.3', '127.0.0.4'], wall },
+    { kind: 'passed', backend: 1, source: 'check', ip: '127.0.0.4', began: now - 8, wall },
+    { kind: 'passed', backend: 2, source: 'check', ip: '127.0.0.1', began: now - 8, wall },
+    { kind: 'connect_failed', backend: 2, cause: 'timeout', count: 1, guarded: false, began: now - 2, wall },
+  ] as const;
+  for (const event of events) pool = step(pool, event as never, now).pool;
+  ({ protection } = stepProtection(protection, { kind: 'backends', up: 0, total: 3, settled: true }, now, wall));
+  return { pool, protection };
+}
+
+test('the next one begins where this one ends', () => {
+  const now = performance.now();
+  const { pool, protection } = lived(now);
+  const told = JSON.parse(JSON.stringify(knownOf('default', pool, protection, now))) as unknown;
+  const next = beginning(service(), told);
+  const seen = ({ backends }: typeof pool): unknown[] =>
+    backends.map(({ address, health, ip, counters, connectFailures }) => [
+      address,
+      health,
+      ip,
+      counters,
+      connectFailures,
+    ]);
+  assert.deepEqual(seen(next.pool), seen(pool));
+  assert.deepEqual(
+    pool.backends.map(({ health }) => health),
+    ['down', 'up', 'up'],
+  );
+  assert.deepEqual(
+    [0, 1, 2].map((i) => tier(next.pool, i, now)),
+    [0, 1, 2].map((i) => tier(pool, i, now)),
+  );
+  assert.ok(isGuarded(protection) && isGuarded(next.protection));
+});
+
+test('whatever is told, a service begins that can be used', () => {
+  const field = fc.oneof(fc.anything(), fc.constantFrom('up', 'down', 1, -1, Number.NaN));
+  const backend = fc.dictionary(
+    fc.constantFrom('address', 'health', 'ips', 'ip', 'checked', 'cameUpAt', 'leftAloneUntil', 'counters', '__proto__'),
+    field,
+  );
+  const known = fc.oneof(
+    fc.anything(),
+    fc.record({
+      guarded: fc.anything(),
+      backends: fc.oneof(
+        fc.anything(),
+        fc.array(backend.map((it) => ({ ...it, address: '127.0.0.1:1', health: 'up' }))),
+      ),
+    }),
+  );
+  fc.assert(
+    fc.property(known, (told) => {
+      const { pool } = beginning(service(), told);
+      const [it] = pool.backends;
+      assert.ok(it !== undefined && pool.backends.length === 3);
+      assert.equal(it.ip, '127.0.0.1');
+      assert.ok(['unknown', 'up', 'down'].includes(it.health));
+      for (const count of [it.passes, it.fails, it.connectFailures, ...Object.values(it.counters)])
+        assert.ok(Number.isSafeInteger(count) && count >= 0);
+      const after = step(pool, { kind: 'passed', backend: 0, source: 'check', ip: null, began: 0, wall: 0 }, 1e9);
+      assert.equal(after.pool.backends.length, 3);
+    }),
+  );
+});

@@ -1,0 +1,125 @@
+// What is known of the backends, for a bal that takes the place of this one: it begins where this one ends instead of finding all
+// out again. Times are those of the machine's clock, which all processes share.
+
+import type { ServicePlan } from '../../../config/plan.ts';
+import { fromMachine, toMachine } from '../../machine-clock.ts';
+import type { Backend, Health } from './backend.ts';
+import { leftAloneUntil, settingsOf } from './backend.ts';
+import type { Pool } from './pool.ts';
+import { createPool } from './pool.ts';
+import type { Protection } from './protection.ts';
+import { createProtection } from './protection.ts';
+
+interface KnownBackend {
+  readonly address: string;
+  readonly health: Health;
+  readonly ips: readonly string[];
+  readonly ip: string | null;
+  readonly passes: number;
+  readonly fails: number;
+  readonly checked: { readonly at: number; readonly wall: number } | null;
+  /** Null: it was there from the start. */
+  readonly cameUpAt: number | null;
+  /** Null: it is not. */
+  readonly leftAloneUntil: number | null;
+  readonly connectFailures: number;
+  readonly counters: Backend['counters'];
+}
+
+export interface KnownService {
+  readonly name: string;
+  /** In protection mode since then; null: it is not. */
+  readonly guarded: { readonly since: number; readonly wall: number; readonly reason: string } | null;
+  readonly backends: readonly KnownBackend[];
+}
+
+export function knownOf(name: string, { backends }: Pool, { mode }: Protection, now: number): KnownService {
+  const guarded =
+    mode.kind === 'guarded' ? { since: toMachine(mode.since), wall: mode.sinceWall, reason: mode.reason } : null;
+  return { name, guarded, backends: backends.filter((it) => !it.draining).map((it) => knownBackend(it, now)) };
+}
+
+function knownBackend(backend: Backend, now: number): KnownBackend {
+  const { address, health, ips, ip, passes, fails, lastCheck, cameUpAt, connectFailures, counters } = backend;
+  const until = leftAloneUntil(backend);
+  return {
+    address,
+    health,
+    ips,
+    ip,
+    passes,
+    fails,
+    connectFailures,
+    counters,
+    checked: lastCheck === null ? null : { at: toMachine(lastCheck.at), wall: lastCheck.wall },
+    cameUpAt: Number.isFinite(cameUpAt) ? toMachine(cameUpAt) : null,
+    leftAloneUntil: until > now ? toMachine(until) : null,
+  };
+}
+
+/** A backend that nobody has looked at yet, with what `known`, which comes from outside, tells of it. */
+function informed(backend: Backend, known: unknown): Backend {
+  const fields = fieldsOf(known);
+  const { health, passes, fails, connectFailures } = fields;
+  if (health !== 'up' && health !== 'down') return backend;
+  const ips = Array.isArray(fields['ips']) ? fields['ips'].filter((ip) => typeof ip === 'string') : [];
+  const ip = ips.find((it) => it === fields['ip']) ?? ips[0] ?? backend.ip;
+  const { at, wall } = fieldsOf(fields['checked']);
+  const until = timeOf(fields['leftAloneUntil']);
+  const counters = fieldsOf(fields['counters']);
+  return {
+    ...backend,
+    health,
+    ...(ips.length === 0 || backend.ips.length > 0 ? {} : { ips, ip }),
+    passes: countOf(passes),
+    fails: countOf(fails),
+    connectFailures: countOf(connectFailures),
+    lastCheck: isTime(at) && isTime(wall) ? { at: fromMachine(at), wall } : null,
+    cameUpAt: timeOf(fields['cameUpAt']) ?? backend.cameUpAt,
+    cooldownUntil: until ?? backend.cooldownUntil,
+    counters: {
+      timeout: countOf(counters['timeout']),
+      refused: countOf(counters['refused']),
+      other: countOf(counters['other']),
+    },
+  };
+}
+
+/** A service that begins, with what `known`, which comes from outside, tells of it. */
+export function beginning(plan: ServicePlan, known: unknown): { readonly pool: Pool; readonly protection: Protection } {
+  const pool = createPool(plan.backends, settingsOf(plan));
+  const backends = byName(fieldsOf(known)['backends'], 'address');
+  return {
+    pool: { ...pool, backends: pool.backends.map((backend) => informed(backend, backends.get(backend.address))) },
+    protection: guardedAs(createProtection(plan.runtime), known),
+  };
+}
+
+function guardedAs(protection: Protection, known: unknown): Protection {
+  const { since, wall, reason } = fieldsOf(fieldsOf(known)['guarded']);
+  if (!isTime(since) || !isTime(wall) || typeof reason !== 'string') return protection;
+  return { ...protection, mode: { kind: 'guarded', since: fromMachine(since), sinceWall: wall, reason, run: 0 } };
+}
+
+/** Each by its name or address. */
+export function byName(list: unknown, key: 'name' | 'address'): ReadonlyMap<string, unknown> {
+  const all = Array.isArray(list) ? list.map((it: unknown) => [fieldsOf(it)[key], it] as const) : [];
+  return new Map(all.flatMap(([name, it]) => (typeof name === 'string' ? [[name, it] as const] : [])));
+}
+
+/** On the machine's clock → on this process'. */
+function timeOf(value: unknown): number | null {
+  return isTime(value) ? fromMachine(value) : null;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
