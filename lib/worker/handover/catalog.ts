@@ -7,6 +7,8 @@ import type { Message } from './protocol.ts';
 
 /** Services and endpoints of one part. */
 const PART = 64;
+/** Endpoints of what the primary is asked at once: with the longest names far below what it takes for a line without end. */
+const PIECE = 2048;
 
 /** In at least one part, the last one marked, and the endpoints that it names. */
 export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>): {
@@ -39,4 +41,14 @@ export function joinCatalog(a: Catalog, b: Catalog): Catalog | null {
   const services = [...a.services, ...b.services];
   const endpoints = [...a.endpoints, ...b.endpoints];
   return services.length > CATALOG_AT_MOST || endpoints.length > CATALOG_AT_MOST ? null : { services, endpoints };
+}
+
+/** The whole of it piece by piece, at least one, each with the services of its endpoints. */
+export function* piecesOf({ services, endpoints }: Catalog): Generator<Catalog> {
+  const byId = new Map(services.map((service) => [service.id, service]));
+  for (let at = 0; at === 0 || at < endpoints.length; at += PIECE) {
+    const its = endpoints.slice(at, at + PIECE);
+    const used = new Set(its.map(({ service }) => service));
+    yield { services: [...used].flatMap((id) => byId.get(id) ?? []), endpoints: its };
+  }
 }

@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Adoption } from '../../engine/handover.ts';
 import type { Catalog, Known } from '../../ipc/handover.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
-import { joinCatalog } from './catalog.ts';
+import { joinCatalog, piecesOf } from './catalog.ts';
 import type { Parcels } from './parcels.ts';
 import type { Parcel, Message } from './protocol.ts';
 import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
@@ -45,10 +45,14 @@ interface Giver {
   readonly path: string;
   readonly channel: Channel;
   catalog: Catalog;
-  /** Its ids → ours; null: the primary has not answered yet. */
-  ids: { readonly services: ReadonlyMap<number, number>; readonly endpoints: ReadonlyMap<number, number> } | null;
+  /** What the primary is still to be asked; null: the catalog has not come yet. */
+  pieces: Generator<Catalog> | null;
+  /** Its ids → ours. */
+  readonly ids: { readonly services: Map<number, number>; readonly endpoints: Map<number, number> };
+  /** The primary has answered all: it was told to go. */
+  isKnown: boolean;
   /** Endpoints of ours that its connections may lead to. */
-  expected: ReadonlySet<number>;
+  readonly expected: Set<number>;
   adopted: number;
   refused: number;
 }
@@ -77,7 +81,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
       // What has come before the end is taken: nobody else has it.
       if (typeof received === 'string') {
         confirm(giver, taken);
-        const early = giver.ids === null ? 'it is busy, or of another version' : null;
+        const early = !giver.isKnown ? 'it is busy, or of another version' : null;
         return end(
           giver,
           received === 'over' ? early : 'it sent more than a connection, or there are no descriptors left for it',
@@ -117,7 +121,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     const decoded = decode(bytes);
     if (decoded?.message.kind !== 'offer') {
       channels.discard(descriptors);
-      if (decoded?.message.kind !== 'catalog' || giver.ids !== null) return false;
+      if (decoded?.message.kind !== 'catalog' || giver.pieces !== null) return false;
       study(giver, decoded.message);
       return true;
     }
@@ -132,10 +136,15 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     return giver.channel.send(encode({ kind: 'refuse', id: message.id, why: adoption.why })) === 'sent';
   }
 
-  function adopt({ ids }: Giver, parcel: Parcel, record: Uint8Array, descriptors: readonly number[]): Adoption {
-    const service = ids?.services.get(parcel.service);
-    const endpoint = ids?.endpoints.get(parcel.endpoint);
-    if (ids === null || service === undefined || endpoint === undefined) return { ok: false, why: 'unknown' };
+  function adopt(
+    { ids, isKnown }: Giver,
+    parcel: Parcel,
+    record: Uint8Array,
+    descriptors: readonly number[],
+  ): Adoption {
+    const service = ids.services.get(parcel.service);
+    const endpoint = ids.endpoints.get(parcel.endpoint);
+    if (!isKnown || service === undefined || endpoint === undefined) return { ok: false, why: 'unknown' };
     if (!parcels.hasRoom) return { ok: false, why: 'exhausted' };
     const adoption = engine.adopt({ record, descriptors }, { target: endpoint, listener: NO_LISTENER });
     if (!adoption.ok) return adoption;
@@ -151,8 +160,17 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     const catalog = joinCatalog(giver.catalog, part);
     if (catalog === null) return end(giver, 'its catalog has no end');
     giver.catalog = catalog;
-    if (part.last) send({ kind: 'adopting', path: giver.path, catalog });
-    else giver.channel.send(encode({ kind: 'more' }));
+    if (!part.last) return void giver.channel.send(encode({ kind: 'more' }));
+    giver.pieces = piecesOf(catalog);
+    ask(giver, giver.pieces);
+  }
+
+  /** One piece after the other: the primary has others to listen to. */
+  function ask(giver: Giver, pieces: Generator<Catalog>): void {
+    const piece = pieces.next();
+    if (piece.done !== true) return send({ kind: 'adopting', path: giver.path, catalog: piece.value });
+    giver.isKnown = true;
+    giver.channel.send(encode({ kind: 'go' }));
   }
 
   return {
@@ -169,7 +187,9 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         path,
         channel,
         catalog: { services: [], endpoints: [] },
-        ids: null,
+        pieces: null,
+        ids: { services: new Map(), endpoints: new Map() },
+        isKnown: false,
         expected: new Set(),
         adopted: 0,
         refused: 0,
@@ -181,13 +201,13 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
       // Known to the primary as known here, whatever becomes of it.
       learn(known);
       const giver = givers.get(path);
-      if (giver === undefined) return;
-      giver.expected = new Set(known.endpoints.map(({ endpoint }) => endpoint.id));
-      giver.ids = {
-        services: new Map(known.services.map(({ theirs, service }) => [theirs, service.id])),
-        endpoints: new Map(known.endpoints.map(({ theirs, endpoint }) => [theirs, endpoint.id])),
-      };
-      giver.channel.send(encode({ kind: 'go' }));
+      if (giver === undefined || giver.pieces === null || giver.isKnown) return;
+      for (const { theirs, service } of known.services) giver.ids.services.set(theirs, service.id);
+      for (const { theirs, endpoint } of known.endpoints) {
+        giver.ids.endpoints.set(theirs, endpoint.id);
+        giver.expected.add(endpoint.id);
+      }
+      ask(giver, giver.pieces);
     },
     expects: (endpoint) => {
       for (const { expected } of givers.values()) if (expected.has(endpoint)) return true;
