@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
-import { echo } from './harness/behaviours.ts';
+import { echo, namedAndStays } from './harness/behaviours.ts';
 import { clerk } from './harness/clerk.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
@@ -184,3 +184,22 @@ forEngine(
     assert.ok((services?.[0]?.waited_total ?? 0) > 0);
   },
 );
+
+forEachEngine('who waits for the only backend gets the one that a reload puts in its place', async (t, engine) => {
+  const [a, b] = [await backend(t, namedAndStays('a')), await backend(t, namedAndStays('b'))];
+  const port = await freePort();
+  const bal = await startBal(t, { engine, config: limited(port, [a], 1, { workers: 1, runtime: QUEUE }) });
+  await bal.checked();
+  const first = await connectTo(t, port);
+  await first.send('1');
+  await bal.statusWhen('it is in', ({ services }) => services?.[0]?.backends[0]?.active_connections === 1);
+  const second = await connectTo(t, port);
+  await second.send('2');
+  await bal.statusWhen('it waits', ({ services }) => services?.[0]?.waiting === 1);
+  bal.configure(limited(port, [b], 1, { workers: 1, runtime: QUEUE }));
+  assert.equal((await bal.graceful()).code, 0);
+  assert.equal((await second.reads(1)).toString(), 'b');
+  first.end();
+  second.end();
+  assert.equal((await first.over).data.toString(), 'a');
+});

@@ -9,7 +9,7 @@ import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { remoteConnections, waitingWith } from '../stats/totals.ts';
 import type { Pool } from '../upstream/pool.ts';
-import { nextChange } from '../upstream/pool.ts';
+import { haveLeft, nextChange } from '../upstream/pool.ts';
 import type { Services } from '../upstream/services.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 import type { Sent, ServiceTruth } from './difference.ts';
@@ -139,25 +139,25 @@ export function createPublisher(parts: PublisherParts): Publisher {
     if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
     // While somebody cools down time alone changes something. Asked before the tiers are read: what is over by then is in them.
     const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
-    const id = registry.service(name);
+    const isLast = pool !== null && haveLeft(pool, backends);
     const earlier = before?.truth.endpoints ?? [];
     const byId = earlier.length === backends.length ? null : new Map(earlier.map((it) => [it.id, it]));
     const endpoints = backends.map((backend, place) => {
-      const now = endpointOf(plan, backend);
+      const now = endpointOf(plan, backend, isLast);
       const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
     // Workers of a plan that is about to go count together before those come that go by it.
     const byLoad = countsLoads(plan) || (current !== undefined && countsLoads(current.plan));
-    const fresh = { id, guarded, byLoad, endpoints: endpoints.map((endpoint) => endpoint.id) };
+    const fresh = { id: registry.service(name), guarded, byLoad, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
     return { truth: { service, endpoints }, pool: isSettled ? pool : null };
   }
 
-  function endpointOf(plan: ServicePlan, backend: BackendPlan): EndpointSnapshot {
+  function endpointOf(plan: ServicePlan, backend: BackendPlan, isLast: boolean): EndpointSnapshot {
     const { name } = plan;
     const { address, port, sources, weight, backup, maxConnections } = backend;
-    const { ip, tier, provenAt, tenths } = services.endpoint(name, address);
+    const { ip, tier, provenAt, tenths } = services.endpoint(name, address, isLast);
     return {
       id: registry.endpoint(name, address),
       service: registry.service(name),

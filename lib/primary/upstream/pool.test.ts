@@ -8,10 +8,12 @@ import type { ConnectFailure } from '../../engine/engine.ts';
 import type { BackendEvent } from './backend-event.ts';
 import {
   carryOver,
+  haveLeft,
   createPool,
   forgetDraining,
   isSettled,
   nextChange,
+  routeOf,
   tier,
   step as stepPool,
   countBackends,
@@ -236,6 +238,20 @@ test('a backend without weight is none that can serve, until a reload gives it o
   assert.deepEqual(countBackends(pool), { total: 1, up: 0 });
   const weighed = carryOver(pool, [a, { ...b, weight: 2 }], SETTINGS, 2000);
   assert.deepEqual(countBackends(weighed), { total: 2, up: 1 });
+});
+
+test('where all that a worker knows have left, each is as good as before; else those that stay come first', () => {
+  const [a, b, c] = [plan('10.0.0.1'), plan('10.0.0.2'), { ...plan('10.0.0.3'), weight: 0 }];
+  const serving = createPool([a, b, c], SETTINGS);
+  assert.equal(haveLeft(serving, [a, b, c]), false);
+  const kept = carryOver(serving, [b], SETTINGS, 1000);
+  assert.equal(haveLeft(kept, [a, b, c]), false);
+  assert.equal(haveLeft(kept, [a, c]), true, 'who has no weight takes nobody');
+  assert.deepEqual(
+    [false, true].map((isLast) => routeOf(kept, a.address, 1000, isLast).tier),
+    [TIER_DOWN, TIER_USABLE],
+  );
+  assert.equal(haveLeft(createPool([b], SETTINGS), [a]), true, 'it is forgotten already');
 });
 
 test('an unknown backend index changes nothing', () => {

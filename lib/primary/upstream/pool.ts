@@ -103,14 +103,18 @@ function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
   return { settings, backends, places: new Map(backends.map(({ address }, place) => [address, place])) };
 }
 
-/** In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. */
+/**
+ * In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. One that has left the plan comes last; `isLast`:
+ * all that the worker knows have.
+ */
 export function tier(
   pool: Pool,
   backend: number,
   now: number,
+  isLast = false,
 ): typeof TIER_USABLE | typeof TIER_COOLING | typeof TIER_DOWN {
   const it = pool.backends[backend];
-  if (it === undefined || it.draining || it.ip === null) return TIER_DOWN;
+  if (it === undefined || (it.draining && !isLast) || it.ip === null) return TIER_DOWN;
   const isCooling = now < leftAloneUntil(it);
   // Where nobody checks only clients can find out that it is back.
   if (it.health === 'down') return pool.settings.isChecked || isCooling ? TIER_DOWN : TIER_USABLE;
@@ -123,12 +127,17 @@ export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'
   readonly tenths: number;
 }
 
-export function routeOf(pool: Pool | undefined, address: string, now: number): Route {
+export function routeOf(pool: Pool | undefined, address: string, now: number, isLast = false): Route {
   const place = pool?.places.get(address) ?? -1;
   const it = pool?.backends[place];
   if (pool === undefined || it === undefined) return { ip: null, tier: TIER_DOWN, provenAt: 0, tenths: 10 };
   const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
-  return { ip: it.ip, tier: tier(pool, place, now), provenAt, tenths: tenthsOf(it, pool.settings, now) };
+  return { ip: it.ip, tier: tier(pool, place, now, isLast), provenAt, tenths: tenthsOf(it, pool.settings, now) };
+}
+
+/** None of those that take clients is in the plan any more. */
+export function haveLeft({ backends, places }: Pool, plans: readonly BackendPlan[]): boolean {
+  return plans.every(({ address, weight }) => weight === 0 || backends[places.get(address) ?? -1]?.draining !== false);
 }
 
 /** What protection and readiness ask: how many backends take clients, and how many of these are reachable, cooling down or not. */

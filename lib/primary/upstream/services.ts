@@ -35,8 +35,8 @@ export interface Services {
   settled(atMostMs?: number): Promise<void>;
   /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
   retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
-  /** What workers are told of a backend. */
-  endpoint(service: string, address: string): Route;
+  /** What workers are told of a backend; `isLast`: of one whose plan has none but such as have left. */
+  endpoint(service: string, address: string, isLast?: boolean): Route;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
   /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
@@ -183,7 +183,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
         service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
       }
     },
-    endpoint: (name, address) => routeOf(services.get(name)?.pool, address, performance.now()),
+    endpoint: (name, address, isLast) => routeOf(services.get(name)?.pool, address, performance.now(), isLast),
     guarded,
     protection: (name) => protectionStatus(services.get(name)?.protection ?? null, performance.now()),
     connectFailed(name, address, cause, count, attempted) {
