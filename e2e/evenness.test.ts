@@ -9,6 +9,7 @@ import { QUICK } from './harness/config.ts';
 import { forEngine } from './harness/engines.ts';
 import { patternAt } from './harness/pattern.ts';
 import { signal } from './harness/processes.ts';
+import { isStandstill } from '../lib/ipc/standstill.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
 const MANY = 300;
@@ -107,6 +108,8 @@ forEngine(
       assert.deepEqual([code, verdict.draining?.connections], [0, 0]);
       await becomeEven(bal, talks, workers);
     }
+    const handed = await bal.logged('connections.handed_over');
+    assert.ok(isStandstill(handed.fields['standstill_ms']), 'it says how long they stood still');
     const { spread, services } = await bal.status();
     assert.ok(spread !== null && spread !== undefined && spread.most - spread.fewest <= 1);
     assert.ok(spread.moved_total >= talks.length / 3);

@@ -4,6 +4,7 @@
 import { CONNECT_FAILURES } from '../engine/engine.ts';
 import { isCatalog } from './handover.ts';
 import type { LogLine, ToPrimary } from './messages.ts';
+import { isStandstill } from './standstill.ts';
 
 /** The message when it is one that a worker may send, with fields of the right types; else null. */
 export function toPrimary(message: unknown): ToPrimary | null {
@@ -36,7 +37,8 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
         typeof message['path'] === 'string' &&
         isCount(message['connections']) &&
         isCount(message['refused']) &&
-        isTextOrNull(message['why'])
+        isTextOrNull(message['why']) &&
+        (message['standstill'] === null || isStandstill(message['standstill']))
       );
     case 'counters':
       return (

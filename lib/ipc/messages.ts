@@ -15,6 +15,7 @@ import type { ConnectFailure } from '../engine/engine.ts';
 import type { Assignment, ListenerAssignment } from './assignment.ts';
 import type { Catalog, Known } from './handover.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Standstill } from './standstill.ts';
 
 export type ToWorker =
   | { readonly kind: 'assignment'; readonly assignment: Assignment }
@@ -61,13 +62,14 @@ export type ToPrimary =
   | { readonly kind: 'given' }
   /** What the connections lead to that are offered at `path`. */
   | { readonly kind: 'adopting'; readonly path: string; readonly catalog: Catalog }
-  /** So many were taken and not taken; `why`: the other did not simply end. */
+  /** So many were taken and not taken; `why`: the other did not simply end. `standstill`: of those taken. */
   | {
       readonly kind: 'adopted';
       readonly path: string;
       readonly connections: number;
       readonly refused: number;
       readonly why: string | null;
+      readonly standstill: Standstill | null;
     }
   /**
    * `id` answers `report`, null when by itself. `services` and `endpoints`: absolute values since the worker began, of the

@@ -60,6 +60,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   try {
     outcome = await attempt(state, parts, elapsed);
     await parts.handovers.settled(startedAt, HANDOVER_MS);
+    outcome = { ...outcome, duration_ms: elapsed() };
     await endOldest(parts, parts.log.for('fleet'));
     await parts.statistics.refresh(parts.fleet.all(), COUNTERS_MS);
   } catch (error) {

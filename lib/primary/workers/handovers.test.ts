@@ -34,7 +34,7 @@ function scene(t: TestContext) {
 }
 
 const adopted = (path: string, why: string | null = null, connections = 1) =>
-  ({ kind: 'adopted', path, connections, refused: 0, why }) as const;
+  ({ kind: 'adopted', path, connections, refused: 0, why, standstill: null }) as const;
 
 test('the worker in its place takes, and another where there is none', (t) => {
   const { handovers, workers, live, path, said } = scene(t);

@@ -98,13 +98,14 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   function adopted(taker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'adopted' }>): void {
-    const { connections, refused, why } = message;
+    const { connections, refused, why, standstill: standstill_ms } = message;
     const giver = givers.get(message.path);
     const wasOrphan = orphans.delete(message.path);
     // Nobody listens there any more: it is just ending, or was left behind.
     const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
-    const fields = { worker: taker.id, pid: taker.pid, from: pidOf(message.path), connections, refused, why };
+    const from = pidOf(message.path);
+    const fields = { worker: taker.id, pid: taker.pid, from, connections, refused, why, standstill_ms };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
     const isShare = giver !== undefined && giver.share !== null;
     if (connections > 0 && isShare) log.debug('connections.handed_over', `${many} on in worker ${taker.id}`, fields);

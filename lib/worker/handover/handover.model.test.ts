@@ -102,7 +102,7 @@ class Process {
       *ready() {
         for (const id of Array.from(connections.keys())) yield id;
       },
-      pack: (connection) => ({ parcel: parcelOf(connection), held: 0, source: 0 }),
+      pack: (connection) => ({ parcel: parcelOf(connection), releasedAt: 0, held: 0, source: 0 }),
       unpack: () => undefined,
       gone: (packed: readonly Packed[]) => packed.forEach(({ parcel }) => counted.delete(String(parcel.endpoint))),
       isConnecting: () => false,

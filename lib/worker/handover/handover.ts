@@ -32,7 +32,7 @@ export type HandoverParts = Omit<GivingParts, 'through' | 'shared' | 'kill'> & O
 export const noHandover: Handover = {
   give: () => 'ENOTSUP',
   share: () => 'ENOTSUP',
-  take: (path) => void send({ kind: 'adopted', path, connections: 0, refused: 0, why: 'ENOTSUP' }),
+  take: (path) => void send({ kind: 'adopted', path, connections: 0, refused: 0, why: 'ENOTSUP', standstill: null }),
   know: () => undefined,
   isBusy: false,
   expects: () => false,

@@ -15,6 +15,8 @@ import type { Parcel } from './protocol.ts';
 /** What keeps a connection while it is offered: its permits, which are not given back by its leaving the engine. */
 export interface Packed {
   readonly parcel: Parcel;
+  /** The machine's clock: since when it stands still. */
+  readonly releasedAt: number;
   readonly held: number;
   /** Where its source is counted, see SourceLimits.detach(). */
   readonly source: number;
@@ -128,7 +130,8 @@ export function createParcels({
       if (parcel.uniqueId !== null) connections.uniqueId[connection] = undefined;
       connections.endpoint[connection] = NONE;
       connections.tried[connection] = undefined;
-      return { parcel, held: admission.detach(connection), source: sourceLimits.detach(connection) };
+      const releasedAt = toMachine(performance.now());
+      return { parcel, releasedAt, held: admission.detach(connection), source: sourceLimits.detach(connection) };
     },
     unpack({ parcel, held, source }, connection) {
       put(connection, parcel);

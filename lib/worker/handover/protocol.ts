@@ -41,7 +41,8 @@ export type Message =
   | ({ readonly kind: 'catalog'; readonly last: boolean } & Catalog)
   | { readonly kind: 'more' }
   | { readonly kind: 'go' }
-  | ({ readonly kind: 'offer' } & Parcel)
+  /** `releasedAt`: since when it stands still. */
+  | ({ readonly kind: 'offer'; readonly releasedAt?: number } & Parcel)
   | { readonly kind: 'have'; readonly ids: readonly number[] }
   | { readonly kind: 'refuse'; readonly id: number; readonly why: string };
 
@@ -94,6 +95,7 @@ function isMessage(message: Fields): boolean {
       return (
         ['id', 'service', 'endpoint'].every((name) => isId(message[name])) &&
         ['acceptedAt', 'startedAt', 'connectedAt', 'attemptAt'].every((name) => Number.isFinite(message[name])) &&
+        (message['releasedAt'] === undefined || Number.isFinite(message['releasedAt'])) &&
         isListOf(message['tried'], isTry) &&
         (message['uniqueId'] === null || typeof message['uniqueId'] === 'string')
       );

@@ -33,6 +33,7 @@ export function sendPart(it: Taker): boolean {
 }
 
 /** The connection is called `id` in what is said of it. */
-export function sendOffer(it: Taker, id: number, { packed, released }: Offer): Sent {
-  return it.channel.send(encode({ kind: 'offer', ...packed.parcel, id }, released.record), released.descriptors);
+export function sendOffer(it: Taker, id: number, { packed: { parcel, releasedAt }, released }: Offer): Sent {
+  const message = encode({ kind: 'offer', ...parcel, id, releasedAt }, released.record);
+  return it.channel.send(message, released.descriptors);
 }

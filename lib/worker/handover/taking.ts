@@ -6,6 +6,8 @@ import type { Engine } from '../../engine/engine.ts';
 import type { Adoption } from '../../engine/handover.ts';
 import type { Catalog, Known } from '../../ipc/handover.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
+import { standstillOf } from '../../ipc/standstill.ts';
+import { toMachine } from '../../machine-clock.ts';
 import { joinCatalog, piecesOf } from './catalog.ts';
 import type { Parcels } from './parcels.ts';
 import type { Parcel, Message } from './protocol.ts';
@@ -54,12 +56,15 @@ interface Giver {
   /** Endpoints of ours that its connections may lead to. */
   readonly expected: Set<number>;
   adopted: number;
+  /** Ms that each of them stood still. */
+  readonly still: number[];
   refused: number;
 }
 
 interface Taken {
   readonly theirs: number;
   readonly connection: number;
+  readonly releasedAt: number | undefined;
 }
 
 export function createTaking({ channels, engine, parcels, hasIt, learn, send }: TakingParts): Taking {
@@ -69,8 +74,8 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     if (givers.get(giver.path) !== giver) return;
     givers.delete(giver.path);
     giver.channel.close();
-    const { path, adopted, refused } = giver;
-    send({ kind: 'adopted', path, connections: adopted, refused, why });
+    const { path, adopted, refused, still } = giver;
+    send({ kind: 'adopted', path, connections: adopted, refused, why, standstill: standstillOf(still) });
   }
 
   function receive(giver: Giver): void {
@@ -103,7 +108,11 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     const told = giver.channel.send(encode({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
     giver.adopted += taken.length;
     // Whoever gave them may be gone: then nobody else has them.
-    if (told === 'sent' || told === 'over') return hasIt(taken.map(({ connection }) => connection));
+    if (told === 'sent' || told === 'over') {
+      const now = toMachine(performance.now());
+      for (const { releasedAt } of taken) if (releasedAt !== undefined) giver.still.push(now - releasedAt);
+      return hasIt(taken.map(({ connection }) => connection));
+    }
     // This cannot be for want of room, which its offers leave; so there is no memory. Nothing has moved yet.
     giver.adopted -= taken.length;
     taken.forEach(({ connection }) => leave(connection));
@@ -128,7 +137,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     const { message, record } = decoded;
     const adoption = adopt(giver, message, record, descriptors);
     if (adoption.ok) {
-      taken.push({ theirs: message.id, connection: adoption.connection });
+      taken.push({ theirs: message.id, connection: adoption.connection, releasedAt: message.releasedAt });
       return true;
     }
     channels.discard(descriptors);
@@ -181,7 +190,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         channel = channels.connect(path, () => receive(giver));
       } catch (error) {
         const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-        return send({ kind: 'adopted', path, connections: 0, refused: 0, why });
+        return send({ kind: 'adopted', path, connections: 0, refused: 0, why, standstill: null });
       }
       const giver: Giver = {
         path,
@@ -192,6 +201,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         isKnown: false,
         expected: new Set(),
         adopted: 0,
+        still: [],
         refused: 0,
       };
       givers.set(path, giver);
