@@ -1,9 +1,9 @@
 // What works but deserves a look: warnings, and notes that are no reason to stop.
 import { accessWarnings } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
+import { anyProxy, firstBytes, looseNetworks } from './first-bytes-advice.ts';
 import { canonicalHost, isLoopback, isWildcard, maybeSame, splitAddress } from './host.ts';
 import type { Machine } from './machine.ts';
-import { betterSpelling } from './networks.ts';
 import { addressOf } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 import { sourcesOf } from './source.ts';
@@ -45,7 +45,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
       ...apartLimits(service, draft),
       ...uselessSlowStart(service),
       ...service.backends.flatMap((backend) => foreignSources(backend, machine)),
-      ...idleFirstBytes(service),
+      ...firstBytes(service, draft),
       ...unixWarnings(service),
       ...looseNetworks(service),
       ...likelyDuplicates(service),
@@ -56,30 +56,6 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 
 export function notesFor({ services }: Draft): Problem[] {
   return [...openListeners(services), ...services.flatMap(strayCancels), ...services.flatMap(anyProxy)];
-}
-
-/** Who may be a proxy may say that he is anybody. */
-function anyProxy({ proxiesFrom }: ServiceDraft): Problem[] {
-  const { value, path, mark } = proxiesFrom;
-  if (path === null || !value.some((text) => text.endsWith('/0'))) return [];
-  const message = 'everybody has to say who they are, and may say that they are somebody else';
-  return [problemAt(mark, path, message, 'name the networks of your proxies')];
-}
-
-/** Somebody meant one address, or another network. */
-function looseNetworks({ proxiesFrom }: ServiceDraft): Problem[] {
-  const { value, path, mark } = proxiesFrom;
-  return value.flatMap((text, i) => {
-    const better = betterSpelling(text);
-    if (path === null || better === null) return [];
-    return problemAt(mark, [...path, i], `${quote(text)} means ${better}`, 'write that, or the address alone');
-  });
-}
-
-function idleFirstBytes({ proxiesFrom, runtime: { first_bytes_timeout_ms: time } }: ServiceDraft): Problem[] {
-  if (time.path === null || proxiesFrom.path !== null || !proxiesFrom.sound) return [];
-  const hint = 'add "accept_proxy_protocol", or remove it';
-  return [problemAt(time.mark, time.path, 'has no effect: nobody is waited for', hint)];
 }
 
 /** Another weight would send clients of other backends elsewhere. */

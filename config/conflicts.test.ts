@@ -71,7 +71,7 @@ test('a service listens at a port, at a Unix socket, or at both where both are w
   const services = 'services: {x: {bind_unix: /x}, y: {bind_unix: /y, port: 81}, z: {}}\n';
   assert.deepEqual(whereIs(`port: 80\n${tail}${services}`), ['unix:/x', '0.0.0.0:81 and unix:/y', '0.0.0.0:80']);
   assert.deepEqual(errorsOf(`${tail}services: {x: {bind_unix: /x}, y: {bind_unix: /x, port: 81}}\n`), [
-    'f:2:36 services.y.bind_unix: /x is taken by service "x"; give each service a path of its own',
+    'f:2:36 services.y.bind_unix: /x is taken by service "x"; give each service a path of its own, or all but one a "server_name"',
   ]);
   for (const path of ['/run//a', '/run/./a', '/x/../run/a'])
     assert.match(errorsOf(`bind_unix: ${path}\n${tail}`).join(), /write it as "\/run\/a"/);
@@ -168,10 +168,10 @@ test('two services may not share an address and port', () => {
   const two = (a: string, b: string) =>
     errorsOf(`backends: [{host: x, port: 1}]\nservices:\n  a: {port: 5, ${a}}\n  b: {port: 5, ${b}}\n`);
   assert.deepEqual(two('bind_address: 10.0.0.1', 'bind_address: 10.0.0.1'), [
-    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a"; give each service a port of its own',
+    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a"; give each service a port of its own, or all but one a "server_name"',
   ]);
   assert.deepEqual(two('', 'bind_address: 10.0.0.1'), [
-    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a", which listens on 0.0.0.0:5; give each service a port of its own',
+    'f:4:7 services.b.port: 10.0.0.1:5 is taken by service "a", which listens on 0.0.0.0:5; give each service a port of its own, or all but one a "server_name"',
   ]);
   assert.equal(two('bind_address: "::"', 'bind_address: 10.0.0.1').length, 1);
   assert.equal(two('bind_address: "::1"', 'bind_address: "[0:0::1]"').length, 1);
@@ -181,7 +181,7 @@ test('two services may not share an address and port', () => {
 
 test('services that leave the port to the top level collide, and the place is the service', () => {
   assert.deepEqual(errorsOf('backends: [{host: x, port: 1}]\nservices:\n  a: {}\n  b: {}\n'), [
-    'f:4:3 services.b: 0.0.0.0:9295 is taken by service "a"; give each service a port of its own',
+    'f:4:3 services.b: 0.0.0.0:9295 is taken by service "a"; give each service a port of its own, or all but one a "server_name"',
   ]);
 });
 

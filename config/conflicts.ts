@@ -11,6 +11,7 @@ import { problemAt, quote, type Problem } from './problem.ts';
 import type { RuntimeKey } from './runtime.ts';
 import { MAX_BACKENDS } from './schema.ts';
 import { expectation, shapeAt } from './shape.ts';
+import { sharingConflicts } from './sharing.ts';
 import { sourcesOf } from './source.ts';
 import type { Setting } from './tune.ts';
 
@@ -33,8 +34,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
       ...modeOfNothing(service),
     ]),
     ...loopsIn(draft, machine),
-    ...sharedListeners(draft),
-    ...sharedPaths(draft),
+    ...sharingConflicts(draft),
     ...adminOnService(draft),
     ...tooManyBackends(draft),
   ];
@@ -175,35 +175,4 @@ function adminOnService({ admin, services }: Draft): Problem[] {
   if (taken === undefined) return [];
   const message = `${admin.value} is where service ${quote(taken.name)} listens`;
   return [problemAt(admin.mark, ['admin'], message, 'give it a port of its own')];
-}
-
-function sharedPaths({ services }: Draft): Problem[] {
-  const sound = services.filter(({ bindUnix }) => bindUnix.sound && bindUnix.path !== null);
-  return sound.flatMap(({ bindUnix, path }, i) => {
-    const other = sound.slice(0, i).find((it) => it.bindUnix.value === bindUnix.value);
-    if (other === undefined) return [];
-    const message = `${bindUnix.value} is taken by service ${quote(other.name)}`;
-    return [
-      problemAt(bindUnix.mark, bindUnix.path ?? [...path, 'bind_unix'], message, 'give each service a path of its own'),
-    ];
-  });
-}
-
-function sharedListeners({ services }: Draft): Problem[] {
-  const sound = services.filter(({ port, bindAddress }) => port.sound && bindAddress.sound && port.value !== 0);
-  return sound.flatMap((service, i) => {
-    const other = sound
-      .slice(0, i)
-      .find(
-        ({ port, canonical }) => port.value === service.port.value && listenersOverlap(canonical, service.canonical),
-      );
-    if (other === undefined) return [];
-    const own = addressOf(service.bindAddress.value, service.port.value);
-    const theirs = addressOf(other.bindAddress.value, other.port.value);
-    const covers = own === theirs ? '' : `, which listens on ${theirs}`;
-    const hasOwnPort = service.port.path?.length === service.path.length + 1;
-    const { path, mark } = hasOwnPort ? service.port : service;
-    const message = `${own} is taken by service ${quote(other.name)}${covers}`;
-    return [problemAt(mark, path ?? service.path, message, 'give each service a port of its own')];
-  });
 }

@@ -46,6 +46,19 @@ test('every key that a file can change is told by its name', () => {
   }
 });
 
+test('names and protocols are told, of many those that are new and gone', () => {
+  const service = (its: string): Plan => planOf(`${BASE}services:\n  x: {port: 1${its}}\n`);
+  const names = (count: number): string =>
+    `, server_name: [${Array.from({ length: count }, (_, i) => `s${i}.test`).join()}]`;
+  assert.deepEqual(planDifference(service(''), service(`${names(2)}, alpn: h2`)).changed, [
+    { what: 'x.server_name', from: null, to: 's0.test s1.test' },
+    { what: 'x.alpn', from: null, to: 'h2' },
+  ]);
+  assert.deepEqual(planDifference(service(names(5)), service(names(6))).changed, [
+    { what: 'x.server_name', from: '5 names', to: '6 names (+s5.test)' },
+  ]);
+});
+
 test('every field of a runtime block is compared', () => {
   const plan = planOf(BASE);
   const [service] = plan.services;

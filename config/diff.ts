@@ -55,6 +55,8 @@ function service(from: ServicePlan, to: ServicePlan): Change[] {
     ...change(`${name}.method`, from.method, to.method),
     ...change(`${name}.send_proxy_protocol`, from.sendProxy, to.sendProxy),
     ...change(`${name}.accept_proxy_protocol.from`, listOrNull(from.proxiesFrom), listOrNull(to.proxiesFrom)),
+    ...listChange(`${name}.server_name`, from.serverNames, to.serverNames, 'names'),
+    ...listChange(`${name}.alpn`, from.protocols, to.protocols, 'protocols'),
     ...access(from, to),
     ...change(`${name}.backends`, backends(from), backends(to)),
     ...healthCheck(from, to),
@@ -71,31 +73,28 @@ function modeOf({ bindUnix }: ServicePlan): string | null {
 }
 
 function access(from: ServicePlan, to: ServicePlan): Change[] {
-  return (['allow', 'deny'] as const).flatMap((key) => {
-    const [before, after] = [from.access?.[key] ?? null, to.access?.[key] ?? null];
-    return change(`${to.name}.access.${key}`, networks(before), networks(after)).flatMap(({ what }) => ({
-      what,
-      from: shortened(before, null),
-      to: shortened(after, before),
-    }));
-  });
+  return (['allow', 'deny'] as const).flatMap((key) =>
+    listChange(`${to.name}.access.${key}`, from.access?.[key] ?? [], to.access?.[key] ?? [], 'networks'),
+  );
 }
 
-function networks(list: readonly string[] | null): string | null {
-  return list === null || list.length === 0 ? null : list.join(' ');
+/** Of a list that may be long; `noun`: what is in it. */
+function listChange(what: string, before: readonly string[], after: readonly string[], noun: string): Change[] {
+  if (before.join(' ') === after.join(' ')) return [];
+  return [{ what, from: shortened(before, null, noun), to: shortened(after, before, noun) }];
 }
 
 const SHOWN = 3;
 
-/** All of a few networks; of many how many they are, and what is new and what is not there any more. */
-function shortened(list: readonly string[] | null, before: readonly string[] | null): string | null {
-  if (list === null || list.length <= SHOWN) return networks(list);
+/** All of a few; of many how many they are, and what is new and what is not there any more. */
+function shortened(list: readonly string[], before: readonly string[] | null, noun: string): string | null {
+  if (list.length <= SHOWN) return list.length === 0 ? null : list.join(' ');
   const [were, are] = [new Set(before ?? list), new Set(list)];
-  const news = list.filter((network) => !were.has(network)).map((network) => `+${network}`);
-  const gone = (before ?? []).filter((network) => !are.has(network)).map((network) => `-${network}`);
+  const news = list.filter((it) => !were.has(it)).map((it) => `+${it}`);
+  const gone = (before ?? []).filter((it) => !are.has(it)).map((it) => `-${it}`);
   const differing = [...news.slice(0, SHOWN), ...gone.slice(0, SHOWN)].join(' ');
   const more = news.length > SHOWN || gone.length > SHOWN ? ' …' : '';
-  return `${list.length} networks${differing === '' ? '' : ` (${differing}${more})`}`;
+  return `${list.length} ${noun}${differing === '' ? '' : ` (${differing}${more})`}`;
 }
 
 function listOrNull(values: readonly string[]): string | null {

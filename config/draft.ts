@@ -49,6 +49,9 @@ export interface ServiceDraft {
   readonly sendProxy: Setting<SendProxy>;
   /** Empty where nobody has to say who its client is. */
   readonly proxiesFrom: Setting<readonly string[]>;
+  /** A name or a list of them, likewise protocols; '' for none. */
+  readonly serverName: Setting<unknown>;
+  readonly alpn: Setting<unknown>;
   readonly access: AccessDraft;
   readonly backends: readonly BackendDraft[];
   /** False when the list as a whole is wrong, so that nothing can be said about it. */
@@ -88,22 +91,8 @@ export interface Written {
   readonly bad: ReadonlySet<string>;
 }
 
-type ServiceBlock = Pruned<
-  Pick<
-    ConfigFile,
-    | 'port'
-    | 'bind_address'
-    | 'bind_unix'
-    | 'bind_unix_mode'
-    | 'method'
-    | 'send_proxy_protocol'
-    | 'accept_proxy_protocol'
-    | 'access'
-    | 'backends'
-    | 'health_check'
-    | 'runtime'
-  >
->;
+type OwnBlock = Pruned<NonNullable<ConfigFile['services']>[string]>;
+type ServiceBlock = Omit<OwnBlock, 'server_name' | 'alpn'>;
 
 type BackendBlock = Pruned<NonNullable<ConfigFile['backends']>[number]>;
 
@@ -146,10 +135,14 @@ function servicesOf(written: Written): ServiceDraft[] {
     .map(([name, block]) => serviceOf(name, block ?? {}, ['services', name], written));
 }
 
-function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written): ServiceDraft {
+function serviceOf(name: string, own: OwnBlock, path: Path, written: Written): ServiceDraft {
   const { file } = written;
   const isFlat = path.length === 0;
-  const blocks = [blockOf<ServiceBlock>(file, [], written), ...(isFlat ? [] : [blockOf(own, path, written)])];
+  const blocks = [
+    blockOf<ServiceBlock>(file, [], written),
+    ...(isFlat ? [] : [blockOf<ServiceBlock>(own, path, written)]),
+  ];
+  const ownBlocks = isFlat ? [] : [blockOf(own, path, written)];
   const list = settle('backends', blocks, [], 'default');
   const backends = list.value.map((entry, i) => backendOf(entry, [...(list.path ?? []), i], written));
   const runtimePath = [...path, 'runtime'];
@@ -174,6 +167,8 @@ function serviceOf(name: string, own: ServiceBlock, path: Path, written: Written
     method: settle('method', blocks, DEFAULTS.method, 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
     proxiesFrom: proxiesFrom(blocks, written),
+    serverName: settle('server_name', ownBlocks, '', 'default'),
+    alpn: settle('alpn', ownBlocks, '', 'default'),
     access: accessDraft(settle('access', blocks, {}, 'default'), written),
     backends,
     backendsSound: list.sound,

@@ -62,6 +62,7 @@ test('an unknown key: did you mean, here or somewhere else', () => {
     ['max_concurrent_connections: 5', 'max_concurrent_connections: unknown key; it belongs under "runtime"'],
     ['max_connections: 5', 'max_connections: unknown key; it belongs in an entry of "backends"'],
     ['max_concurrent: 5', 'max_concurrent: unknown key; did you mean "max_concurrent_connections" under "runtime"?'],
+    ['server_name: a.test', 'server_name: unknown key; it belongs in an entry of "services"'],
     ['host: a', 'host: unknown key; it belongs in an entry of "backends"'],
     ['runtime: {log_level: info}', 'runtime.log_level: unknown key; it belongs at the top level'],
     ['services: {x: {log_level: info}}', 'services.x.log_level: unknown key; it belongs at the top level'],

@@ -120,12 +120,16 @@ function didYouMean(key: string, meant: string | null, others: readonly Level[])
   return null;
 }
 
-/** Where else keys are allowed, the nearest first. */
+/** Where else keys are allowed, the nearest first; of the same distance the services, which have most of what is looked for. */
 function otherLevels(parent: Path, here: readonly string[]): Level[] {
   const trail = trailOf(parent);
   return levels()
     .filter((level) => level.keys.join() !== here.join())
-    .sort((a, b) => remoteness(a.trail, trail) - remoteness(b.trail, trail));
+    .sort((a, b) => remoteness(a.trail, trail) - remoteness(b.trail, trail) || isServices(b) - isServices(a));
+}
+
+function isServices({ trail }: Level): number {
+  return Number(trail.at(-1) === 'services');
 }
 
 /** Levels below come first, then those above. */

@@ -80,10 +80,11 @@ function stopOf(service: ServiceDraft): Stop<ServiceDraft, BackendDraft> {
 function linksIn<S, B>(stops: readonly Stop<S, B>[], machine: Machine): Map<S, readonly Link<S, B>[]> {
   const linksOf = ({ service: from, backends }: Stop<S, B>): Link<S, B>[] =>
     backends.flatMap(({ backend, canonical, port }) => {
-      const to = stops.find(({ listens }) =>
+      // Services that share an address may all be meant.
+      const to = stops.filter(({ listens }) =>
         listens.some((place) => place.port === port && reaches(canonical, place.canonical, machine)),
       );
-      return to === undefined ? [] : [{ from, backend, to: to.service }];
+      return to.map((stop) => ({ from, backend, to: stop.service }));
     });
   return new Map(stops.map((stop) => [stop.service, linksOf(stop)]));
 }

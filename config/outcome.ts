@@ -5,6 +5,7 @@ import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
 import { splitAddress } from './host.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
+import { protocolsOf, serverNamesOf } from './server-name.ts';
 import { sourcesOf } from './source.ts';
 import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
 
@@ -39,6 +40,8 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     method: draft.method.value,
     sendProxy: draft.sendProxy.value,
     proxiesFrom: draft.proxiesFrom.value,
+    serverNames: serverNamesOf(draft.serverName.value),
+    protocols: protocolsOf(draft.alpn.value),
     access: accessPlan(draft.access),
     backends: draft.backends.map(backendOf),
     healthCheck: healthCheckPlan(draft.healthCheck),
@@ -91,6 +94,10 @@ export function effectiveOf(draft: Draft): Effective[] {
     const { proxiesFrom } = service;
     const from = { ...proxiesFrom, value: proxiesFrom.value.join(', ') };
     if (proxiesFrom.path !== null) add([...path, 'accept_proxy_protocol', 'from'], from);
+    const { serverName, alpn } = service;
+    if (serverName.path !== null)
+      add([...path, 'server_name'], { ...serverName, value: serverNamesOf(serverName.value).join(', ') });
+    if (alpn.path !== null) add([...path, 'alpn'], { ...alpn, value: protocolsOf(alpn.value).join(', ') });
     const { setting, allow, deny } = service.access;
     for (const [key, list] of Object.entries({ allow, deny })) {
       if (list !== null && service.access.sound)

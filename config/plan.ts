@@ -124,6 +124,10 @@ export interface ServicePlan {
   readonly sendProxy: SendProxy;
   /** Peers in these networks are proxies and have to say who their client is; empty: nobody has to. */
   readonly proxiesFrom: readonly string[];
+  /** Only clients of TLS come that ask for one of these servers, in lower case, `*.` for one label or more; empty: any. */
+  readonly serverNames: readonly string[];
+  /** … that offer one of these protocols; empty: any. */
+  readonly protocols: readonly string[];
   /** Null: everybody may come. */
   readonly access: AccessPlan | null;
   readonly backends: readonly BackendPlan[];
@@ -148,49 +152,13 @@ export interface Plan {
   readonly services: readonly ServicePlan[];
 }
 
-/** An address that clients come to. Services that share one share its socket. */
-export interface ListenerPlan {
+export interface PlacePlan {
   /** As in ServicePlan. */
   readonly bindAddress: string;
   readonly port: number;
   /** Of the file of a Unix socket; null: it is none. */
   readonly mode: number | null;
-  /** The largest of its services'. */
-  readonly backlog: number;
-  /** On the clients' side; the shortest of its services', 0 where none wants probes. */
-  readonly keepaliveMs: number;
-  /** As in ServicePlan, of all its services: a header comes before it is known whose client it is. */
-  readonly proxiesFrom: readonly string[];
-  /** The longest of its services'. */
-  readonly firstBytesMs: number;
-  /** In the order of the plan; the first one gets whoever no rule sends elsewhere. */
-  readonly services: readonly string[];
 }
-
-/** The addresses that a plan listens on, in the order in which its services name them. */
-export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[] {
-  const listeners = new Map<string, { readonly place: PlacePlan; readonly sharing: ServicePlan[] }>();
-  for (const service of services) {
-    for (const place of placesOf(service)) {
-      const address = addressOf(place.bindAddress, place.port);
-      const sharing = listeners.get(address)?.sharing ?? [];
-      listeners.set(address, { place, sharing: [...sharing, service] });
-    }
-  }
-  return [...listeners.values()].map(({ place, sharing }) => {
-    const probes = sharing.map(({ runtime }) => runtime.keepaliveMs).filter((ms) => ms > 0);
-    return {
-      ...place,
-      backlog: Math.max(...sharing.map(({ runtime }) => runtime.backlog)),
-      keepaliveMs: probes.length === 0 ? 0 : Math.min(...probes),
-      proxiesFrom: [...new Set(sharing.flatMap(({ proxiesFrom }) => proxiesFrom))],
-      firstBytesMs: Math.max(...sharing.map(({ runtime }) => runtime.firstBytesMs)),
-      services: sharing.map(({ name }) => name),
-    };
-  });
-}
-
-export type PlacePlan = Pick<ListenerPlan, 'bindAddress' | 'port' | 'mode'>;
 
 /** Where a service listens: at a port, at a Unix socket, or both. */
 export function placesOf({

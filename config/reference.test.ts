@@ -39,6 +39,8 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].send_proxy_protocol',
       'backends[].source',
       'accept_proxy_protocol.from',
+      'services.NAME.server_name',
+      'services.NAME.alpn',
       ...HEALTH_CHECK_KEYS.map((key) => `health_check.${key}`),
       ...RUNTIME_KEYS,
     ];

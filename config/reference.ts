@@ -46,7 +46,10 @@ export function renderReference(language: Language): string {
   ].join('\n\n');
 }
 
-/** One row a key; the keys of list entries follow as `key[].inner`, those of maps as `key.inner`. Free maps and `runtime` are one row. */
+/**
+ * One row a key; the keys of list entries follow as `key[].inner`, those of maps as `key.inner`. `runtime` is one row, and of a free map
+ * only those keys follow that are not found at the top level, as `key.NAME.inner`.
+ */
 function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
   const rows: string[][] = [];
   for (const [key, value] of Object.entries(shape.properties ?? {})) {
@@ -54,9 +57,17 @@ function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
     const fallback = fallbackOf(value, shape.required?.includes(key) ?? false, language);
     rows.push([code(name), typeOf(value, language), fallback, meaningOf(value, language)]);
     if (value.properties !== undefined && key !== 'runtime') rows.push(...rowsOf(value, `${name}.`, language));
+    const free = freeValue(value);
+    if (free !== undefined) rows.push(...rowsOf(ownOf(free), `${name}.NAME.`, language));
     if (value.items !== undefined) rows.push(...rowsOf(value.items, `${name}[].`, language));
   }
   return rows;
+}
+
+/** Its keys that the top level has not. */
+function ownOf(shape: Shape): Shape {
+  const own = Object.entries(shape.properties ?? {}).filter(([key]) => !Object.hasOwn(ROOT.properties ?? {}, key));
+  return { properties: Object.fromEntries(own) };
 }
 
 function typeOf(shape: Shape, language: Language): string {

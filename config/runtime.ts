@@ -205,8 +205,8 @@ export const RuntimeSchema = Type.Object(
       10,
       10 * MINUTE,
       [5000, 5000, 5000],
-      'how long a client may take for what it has to say before it gets a backend: a proxy for its header, see `accept_proxy_protocol`',
-      '백엔드에 연결되기 전에 클라이언트가 먼저 보내야 하는 것을 기다리는 최대 시간: 프록시의 헤더, `accept_proxy_protocol` 참고',
+      'how long a client may take for what it has to say before it gets a backend: a proxy for its header (`accept_proxy_protocol`), a client of TLS for the server that it asks for (`server_name`)',
+      '백엔드에 연결되기 전에 클라이언트가 먼저 보내야 하는 것을 기다리는 최대 시간: 프록시의 헤더(`accept_proxy_protocol`), TLS 클라이언트가 요청하는 서버 이름(`server_name`)',
     ),
     tcp_backlog: tuned(
       1,

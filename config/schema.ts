@@ -8,6 +8,7 @@ import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { judgeNetwork } from './networks.ts';
 import { AcceptProxySchema } from './proxy-schema.ts';
+import { RoutingKeys } from './routing-schema.ts';
 import { RuntimeSchema } from './runtime.ts';
 import { judgeMode, judgeUnix } from './unix.ts';
 
@@ -110,7 +111,7 @@ const serviceKeys = {
   runtime: Type.Optional(RuntimeSchema),
 };
 
-const ServiceSchema = Type.Object(serviceKeys, CLOSED);
+const ServiceSchema = Type.Object({ ...serviceKeys, ...RoutingKeys }, CLOSED);
 
 export const ConfigSchema = Type.Object(
   {
@@ -160,8 +161,8 @@ export const ConfigSchema = Type.Object(
         maxProperties: MAX_SERVICES,
         names: "a name of at most 63 letters, digits, '-' and '_' that begins with a letter or digit",
         ...words(
-          'several listeners: name → `port`, `bind_address`, `method`, `backends`, `health_check`, `runtime`; what one leaves out comes from the top level',
-          '여러 리스너: 이름 → `port`, `bind_address`, `method`, `backends`, `health_check`, `runtime`; 없는 값은 최상위 값을 따름',
+          'several listeners: name → the keys above (`port`, `backends`, `runtime`, …) and those below; what one leaves out comes from the top level',
+          '여러 리스너: 이름 → 위의 키(`port`, `backends`, `runtime` 등)와 아래의 키; 없는 값은 최상위 값을 따름',
         ),
       }),
     ),

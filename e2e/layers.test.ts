@@ -164,7 +164,7 @@ const ROOMS = {
     'views',
     '.',
   ],
-  'lib/worker/': ['connections.ts', 'admission', 'balance/methods', 'balance', 'report', 'handover', '.'],
+  'lib/worker/': ['connections.ts', 'routing', 'admission', 'balance/methods', 'balance', 'report', 'handover', '.'],
 };
 
 for (const [house, rooms] of Object.entries(ROOMS)) {

@@ -134,7 +134,9 @@ function assertKeys(title: string, document: unknown, filled: (path: string) => 
 test('the keys of the JSON documents and the metrics are those that a running bal gives', async (t) => {
   const target = await backend(t, echo);
   const [port, admin] = [await freePort(), await freePort()];
-  const config = configFor(port, [target], { admin: `127.0.0.1:${admin}`, mode: 'old' });
+  const named = { server_name: 'a.test', backends: [{ host: '127.0.0.1', port: await freePort() }] };
+  const services = { default: {}, named };
+  const config = configFor(port, [target], { admin: `127.0.0.1:${admin}`, mode: 'old', services });
   const bal = await startBal(t, { config });
   const json = async (...args: string[]): Promise<unknown> => JSON.parse((await bal.cli(...args)).stdout);
   await bal.checked();

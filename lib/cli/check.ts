@@ -4,6 +4,7 @@ import { formatProblem, type Problem } from '../../config/problem.ts';
 import { backendText } from '../../config/diff.ts';
 import type { HealthCheckPlan } from '../../config/health-check.ts';
 import { whereOf, type ServicePlan } from '../../config/plan.ts';
+import { askedText } from '../control/listeners.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -69,10 +70,11 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
 }
 
 function summaryOf(service: ServicePlan): string {
-  const { name, method, sendProxy, backends, healthCheck } = service;
+  const { name, method, sendProxy, serverNames, protocols, backends, healthCheck } = service;
   const to = listed(backends.map(backendText));
   const told = sendProxy === 'none' ? '' : `, send_proxy_protocol ${sendProxy}`;
-  return `${name}: ${whereOf(service)} to ${to} (${method}${told}${checkText(healthCheck)})`;
+  const asked = askedText({ server_name: serverNames, alpn: protocols });
+  return `${name}: ${whereOf(service)}${asked} to ${to} (${method}${told}${checkText(healthCheck)})`;
 }
 
 /** Nothing of a mere connect to the backend itself. */

@@ -1,6 +1,7 @@
 // A status as a person reads it.
 import { addressWithShare } from '../control/share.ts';
 import { addressOf } from '../../config/plan.ts';
+import { askedText, listenerText } from '../control/listeners.ts';
 import { drainingText, liveChangeLines } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import { failuresText } from '../control/recent.ts';
@@ -12,11 +13,11 @@ import { bytes, counted, duration } from '../units.ts';
 export function briefStatus(now: Status, degraded: boolean): string {
   const sum = (of: (service: ServiceStatus) => number | null) =>
     now.services.reduce((total, service) => total + (of(service) ?? 0), 0);
-  const listeners = now.services.map(whereOf);
+  const listeners = new Set(now.services.map(whereOf));
   return [
     `bal: ${degraded ? 'degraded' : 'running'}${now.state === 'running' ? '' : ` (${now.state})`}`,
     `pid ${now.pid ?? '?'}`,
-    listeners.join(' '),
+    [...listeners].join(' '),
     `backends ${sum((service) => service.backend_reachable)}/${sum((service) => service.backend_total)}`,
     `active ${sum((service) => service.active_connections)}`,
     ...((now.draining?.connections ?? 0) > 0 ? [`draining ${now.draining?.connections ?? 0}`] : []),
@@ -37,6 +38,8 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     `bal ${now.version} is ${now.state} (${facts.join(', ')})`,
     `config ${now.config_path ?? '?'}`,
     ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
+    // One that was started before an update says nothing of them.
+    ...((now.listeners ?? []).length === 0 ? [] : ['', ...now.listeners.map(listenerText)]),
     '',
     ...totals(now),
     ...spreadLine(now),
@@ -55,7 +58,7 @@ function whereOf({ bind_address, bind_unix, port }: ServiceStatus): string {
 function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
   const { name, method, backend_total, backend_reachable, backends } = service;
   const checked = checkText(service.health_check);
-  const title = `${paint(io, 'bold', name)}  ${whereOf(service)}  ${method}${checked}`;
+  const title = `${paint(io, 'bold', name)}  ${whereOf(service)}${askedText(service)}  ${method}${checked}`;
   const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
   const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
   if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');

@@ -62,6 +62,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     spread: null,
     totals: null,
     log: null,
+    listeners: [],
     live_changes: [],
   };
 }

@@ -3,6 +3,7 @@
 import { addressOf } from '../../config/plan.ts';
 import { pathIn } from '../../config/unix.ts';
 import { drainingText, sinceText } from '../control/facts.ts';
+import { listenerText } from '../control/listeners.ts';
 import type { RecentStatus } from '../control/protocol.ts';
 import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/why.ts';
 import { failuresText } from '../control/recent.ts';
@@ -44,9 +45,11 @@ function select(all: Why, address: string | null): Why {
   return { ...all, services };
 }
 
-function lines({ services, draining }: Why, whole: boolean, io: Io): string[] {
+function lines({ services, listeners, draining }: Why, whole: boolean, io: Io): string[] {
   const old = whole ? drainingText(draining) : null;
-  return [...services.flatMap((service) => serviceLines(service, io)), ...(old === null ? [] : [old])];
+  // One that was started before an update says nothing of them.
+  const shared = whole && (listeners ?? []).length > 0 ? [...listeners.map(listenerText), ''] : [];
+  return [...services.flatMap((service) => serviceLines(service, io)), ...shared, ...(old === null ? [] : [old])];
 }
 
 function unknownBackend(all: Why, options: Options, io: Io): ExitCode {

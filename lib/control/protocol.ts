@@ -12,6 +12,8 @@
 
 import type { Change } from '../../config/diff.ts';
 import type { Administrative, LiveChange, LiveChanges } from './backends.ts';
+import type { ListenerStatus } from './listeners.ts';
+import type { SpreadStatus, TotalsStatus } from './totals.ts';
 
 export interface CheckCounters {
   readonly timeout: number;
@@ -103,6 +105,9 @@ export interface ServiceStatus {
   readonly health_check: string;
   /** Networks of proxies that have to say who their client is; empty: nobody has to. */
   readonly accept_proxy_protocol: readonly string[];
+  /** Its clients ask for one of these servers, or protocols; empty: for any. */
+  readonly server_name: readonly string[];
+  readonly alpn: readonly string[];
   /** Clients that wait because the limit is reached or every backend is full; only with overload_policy queue. */
   readonly waiting: number | null;
   /** Those that ever have. */
@@ -125,18 +130,6 @@ export interface WorkerStatus {
   readonly rss_bytes: number;
 }
 
-export interface TotalsStatus {
-  readonly active_connections: number;
-  readonly connections_total: number;
-  readonly bytes_in: number;
-  readonly bytes_out: number;
-  readonly rejected_total: number;
-  readonly failed_total: number;
-  readonly workers_respawned_total: number;
-  readonly reloads_total: number;
-  readonly log_lines_dropped_total: number;
-}
-
 /** Workers that take no more clients: those from before a reload, or all when bal stops. Counted are those with connections. */
 export interface DrainingStatus {
   readonly connections: number;
@@ -144,13 +137,6 @@ export interface DrainingStatus {
   readonly generations: number;
   /** When the last connection is cut, RFC 3339 UTC; null: they have all the time they need, or there are none. */
   readonly until: string | null;
-}
-
-/** Connections of the workers that serve: the fewest and the most that one has, and how many were moved to make them even. */
-export interface SpreadStatus {
-  readonly fewest: number;
-  readonly most: number;
-  readonly moved_total: number;
 }
 
 /** Where the log goes. */
@@ -183,6 +169,8 @@ export interface Status {
   readonly state: 'starting' | 'running' | 'reloading' | 'draining' | 'stopped' | null;
   readonly max_connections: number | null;
   readonly services: readonly ServiceStatus[];
+  /** Those whose clients have to say which service they want. */
+  readonly listeners: readonly ListenerStatus[];
   readonly workers: readonly WorkerStatus[];
   readonly draining: DrainingStatus | null;
   /** Null: no two workers serve. */

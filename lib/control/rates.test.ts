@@ -36,6 +36,8 @@ function status(connections: number, bytes: number): Status {
     method: 'round_robin',
     health_check: 'tcp',
     accept_proxy_protocol: [],
+    server_name: [],
+    alpn: [],
     backend_total: 1,
     backend_reachable: 1,
     backends: [backend],

@@ -1,6 +1,7 @@
 // The answer to `why`: what is true of each service and backend, and what speaks for it.
 
 import type { LiveChange } from './backends.ts';
+import type { ListenerStatus } from './listeners.ts';
 import type {
   BackendStateName,
   RecentStatus,
@@ -60,5 +61,7 @@ export interface Why {
   /** What this machine ran short of lately, by system call and errno. */
   readonly shortages: Readonly<Record<string, number>>;
   readonly services: readonly ServiceWhy[];
+  /** Those whose clients have to say which service they want. */
+  readonly listeners: readonly ListenerStatus[];
   readonly draining: DrainingStatus | null;
 }

@@ -28,11 +28,25 @@ export interface Assignment {
 /** Comes with the bound handle: after a switch of addresses later than the rest. */
 export interface ListenerAssignment {
   readonly id: number;
-  /** The service that its clients get. */
+  /** What it is called where it counts as a service; see `service`. */
+  readonly address: string;
+  /** The service that its clients get. With `routes` an id of its own, of which they are until they are a service's. */
   readonly service: number;
+  /** Which service clients get by what they ask for; empty: all the same. */
+  readonly routes: readonly RouteAssignment[];
   readonly backlog: number;
   readonly keepaliveMs: number;
-  /** Peers in these networks are proxies and have to say who their client is, within so long; empty: nobody has to. */
+  /** Peers in these networks are proxies and have to say who their client is; empty: nobody has to. */
   readonly proxiesFrom: readonly string[];
+  /** What clients have for all that they have to say before they get a backend. */
   readonly firstBytesMs: number;
+}
+
+/** Of services that share a listener: whose clients this one's are. */
+export interface RouteAssignment {
+  readonly service: number;
+  /** In lower case, `*.` for one or more labels before the rest; empty: any. */
+  readonly names: readonly string[];
+  /** By ALPN; empty: any. */
+  readonly protocols: readonly string[];
 }

@@ -18,7 +18,8 @@ export const REASONS = [
   'too_fast', // max_connection_rate, by all clients of the service
   'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
   'bad_proxy_header', // a peer that has to say who its client is said something else
-  'first_bytes_timeout', // it said nothing, or not all of it, within first_bytes_timeout_ms
+  'first_bytes_timeout', // it, or who has to say which server it asks for, said nothing, or not all of it, within first_bytes_timeout_ms
+  'no_route', // no service of the listener is for the server or protocol that the client asks for, nor for all others
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
   'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
@@ -35,6 +36,7 @@ export const TURNED_AWAY = [
   'too_fast_from_source',
   'too_fast',
   'overload',
+  'no_route',
 ] as const satisfies readonly Reason[];
 
 /** How a connection to a backend ends once it is made; for every other reason the client never got that far. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { unknownStatus } from '../cli/status.ts';
-import type { EventRecord, Status, TotalsStatus } from '../control/protocol.ts';
+import type { EventRecord, Status } from '../control/protocol.ts';
+import type { TotalsStatus } from '../control/totals.ts';
 import { backendKey } from '../control/rates.ts';
 import { announcements } from './announce.ts';
 import type { Model } from './model.ts';
@@ -62,6 +63,8 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
     method: 'round_robin',
     health_check: 'tcp',
     accept_proxy_protocol: [],
+    server_name: [],
+    alpn: [],
     backend_total: 1,
     backend_reachable: state === 'up' ? 1 : 0,
     backends: [backend],

@@ -1,5 +1,6 @@
 // What is no longer in use: plans, ids and totals that only workers had that are gone, and backends that are in no plan any more.
 
+import { routedListeners } from '../../config/listeners.ts';
 import type { Plan, ServicePlan } from '../../config/plan.ts';
 import type { Listening } from './listen/listening.ts';
 import type { EndpointName, Registry } from './registry.ts';
@@ -32,10 +33,12 @@ export function createForgetting(parts: ForgettingParts): { forget(): void; forg
     if (parts.isChanging()) return;
     const workers = parts.workers();
     generations.keepOnly(new Set([state.generation, ...workers.map((worker) => worker.generation)]));
-    const plans = [...generations.plans()].flatMap((plan) => plan.services);
+    const all = [...generations.plans()];
+    const plans = all.flatMap((plan) => plan.services);
+    const listeners = all.flatMap(routedListeners).map(({ address }) => address);
     const told = [...publisher.inUse()].flatMap((id) => registry.endpointOf(id) ?? []);
     const used = {
-      services: new Set([...plans.map(({ name }) => name), ...publisher.servicesInUse()]),
+      services: new Set([...plans.map(({ name }) => name), ...listeners, ...publisher.servicesInUse()]),
       endpoints: [...plans.flatMap(endpointsOf), ...told],
       listeners: listening.addresses,
     };

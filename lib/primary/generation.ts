@@ -22,7 +22,7 @@ export function generationsOf(parts: GenerationParts): (number: number, plan: Pl
     workers: plan.workers,
     engine: plan.engine,
     counts: plan.services.some(({ runtime }) => countsSources(runtime)),
-    listeners: binding.listeners.map((listener) => listenerFor(listener, registry)),
+    listeners: listenersFor(plan, binding, registry),
     ...longestDrain(plan),
     introduce(worker) {
       worker.send({ kind: 'assignment', assignment: assignmentFor(plan, parts) });
@@ -40,9 +40,21 @@ function longestDrain({ services }: Plan): DrainLimits {
   };
 }
 
+/** The services have the lower ids: there is shared memory for so many. */
+function listenersFor({ services }: Plan, { listeners }: Binding, registry: Registry): WorkerListener[] {
+  for (const { name } of services) registry.service(name);
+  return listeners.map((listener) => listenerFor(listener, registry));
+}
+
 function listenerFor({ address, handle, plan }: BoundListener, registry: Registry): WorkerListener {
   const { backlog, keepaliveMs, proxiesFrom, firstBytesMs, services } = plan;
-  const service = registry.service(services[0] ?? '');
+  const routes = plan.routes.map(({ service, names, protocols }) => ({
+    service: registry.service(service),
+    names,
+    protocols,
+  }));
+  const service = registry.service(routes.length === 0 ? (services[0] ?? '') : plan.address);
   const settings = { backlog, keepaliveMs, proxiesFrom, firstBytesMs };
-  return { address, handle, assignment: { id: registry.listener(address), service, ...settings } };
+  const id = registry.listener(address);
+  return { address, handle, assignment: { id, address: plan.address, service, routes, ...settings } };
 }

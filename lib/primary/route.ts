@@ -1,5 +1,6 @@
 // Who hears of what: owners say what has happened to them and do not know who cares. Owner of how many log lines workers lost.
 
+import { routedListeners } from '../../config/listeners.ts';
 import type { Catalog } from '../ipc/handover.ts';
 import { fromMachine } from '../machine-clock.ts';
 import { unreachable } from '../unreachable.ts';
@@ -96,7 +97,7 @@ export function createRoute(log: RootLog): Route {
           publisher.retired(worker, message.retired);
           to.forget();
         }
-        for (const { name } of plan.services) {
+        for (const name of [...plan.services.map((it) => it.name), ...routedListeners(plan).map((it) => it.address)]) {
           refusals.observe(name, serviceSum(statistics.totals, name).clients, performance.now());
         }
         if (fresh.loadsChanged) publisher.loadsChanged();

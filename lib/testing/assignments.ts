@@ -29,7 +29,8 @@ export function assignedService(
 
 /** Nobody has to say who its client is. */
 export function assignedListener(id: number, its: Partial<ListenerAssignment> = {}): ListenerAssignment {
-  return { id, service: 0, backlog: 1, keepaliveMs: 0, proxiesFrom: [], firstBytesMs: 1000, ...its };
+  const routes = { address: `127.0.0.1:${9200 + id}`, service: 0, routes: [] };
+  return { id, ...routes, backlog: 1, keepaliveMs: 0, proxiesFrom: [], firstBytesMs: 1000, ...its };
 }
 
 export function assignmentOf(...services: ServiceAssignment[]): Assignment {

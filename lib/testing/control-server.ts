@@ -36,6 +36,7 @@ export const STATUS: Status = {
   draining: null,
   totals: null,
   log: null,
+  listeners: [],
   live_changes: [],
 };
 export const PLAN: Plan = {
@@ -97,7 +98,7 @@ export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers
     reload: () => Promise.resolve(VERDICT),
     backends: ({ action, address }) => Promise.resolve({ ...CHANGED, action, address }),
     upgrade: () => Promise.resolve(UPGRADED),
-    why: () => Promise.resolve({ shortages: {}, services: [], draining: null }),
+    why: () => Promise.resolve({ shortages: {}, services: [], listeners: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),
     ...change,

@@ -63,6 +63,8 @@ export function fakeStatus(reachable: number): Status {
     method: 'round_robin',
     health_check: 'tcp',
     accept_proxy_protocol: [],
+    server_name: [],
+    alpn: [],
     backend_total: 2,
     backend_reachable: reachable,
     backends: ['127.0.0.1:9000', '127.0.0.1:9001'].map((address, i) => ({
@@ -95,7 +97,8 @@ export function fakeStatus(reachable: number): Status {
     recent: null,
   };
   const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...rest } = service;
-  const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, accept_proxy_protocol: _from, ...first } = rest;
+  const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, accept_proxy_protocol: _from, ...more } = rest;
+  const { server_name: _names, alpn: _protocols, ...first } = more;
   return {
     running: true,
     pid: process.pid,
@@ -108,6 +111,7 @@ export function fakeStatus(reachable: number): Status {
     state: 'running',
     max_connections: 4000,
     services: [service],
+    listeners: [],
     live_changes: [],
     workers: [1, 2].map((id) => ({
       id,
@@ -189,7 +193,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     reload: () => answer(verdict(behaviour !== 'refuses')),
     backends: ({ action, address }) => answer({ ...CHANGED, action, address }),
     upgrade: () => answer(UPGRADED),
-    why: () => answer({ shortages: {}, services: [], draining: null }),
+    why: () => answer({ shortages: {}, services: [], listeners: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {
       progress({ remaining: 2 });

@@ -14,7 +14,7 @@ import { createConnections } from '../worker/connections.ts';
 import { createCount } from '../worker/report/count.ts';
 import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
-import { createRouting } from '../worker/routing.ts';
+import { createRouting } from '../worker/routing/routing.ts';
 import type { Send } from '../worker/admission/permits.ts';
 import { assignedListener, assignedService, assignmentOf, endpoint } from './assignments.ts';
 import { quietReporter } from './quiet-reporter.ts';
@@ -96,6 +96,7 @@ export function createModelWorker(id: number, send: Send) {
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     reporter: quietReporter,
     records: { add: (record) => void records.push(record), close: () => undefined },
+    isOver: () => false,
     clientAddress: (connection) => {
       const client = connections.get(connection)?.client;
       assert.ok(client !== undefined, 'the engine still knows the client while `ended` is called');

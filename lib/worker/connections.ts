@@ -29,6 +29,8 @@ export interface Connections {
   readonly refusal: (Cause | undefined)[];
   /** Those that this endpoint serves. */
   connectedTo(endpoint: number): number[];
+  /** Those of a service that have no endpoint, among ids that are not in use. */
+  homeless(service: number): number[];
   /** Makes room for id `connection`. */
   reserve(connection: number): void;
 }
@@ -49,6 +51,13 @@ export function createConnections(): Connections {
       const found: number[] = [];
       connections.endpoint.forEach((other, connection) => {
         if (other === endpoint && connections.connectedAt[connection] !== 0) found.push(connection);
+      });
+      return found;
+    },
+    homeless(service) {
+      const found: number[] = [];
+      connections.service.forEach((other, connection) => {
+        if (other === service && connections.endpoint[connection] === NONE) found.push(connection);
       });
       return found;
     },

@@ -5,6 +5,7 @@ import { monotonicClock } from '../testing/monotonic.ts';
 import { assignedService } from '../testing/assignments.ts';
 import { createDraining } from './draining.ts';
 
+const LANDED = 7;
 const DAY_MS = 24 * 3_600_000;
 
 /** Two services with connections; the second has a limit on reloads. */
@@ -14,14 +15,14 @@ function scene(t: TestContext) {
   monotonicClock(t, () => clock);
   const seen = { over: [] as number[], rests: 0 };
   const live = [3, 2];
-  /** Those that have no backend yet, by listener. */
-  const waiting = [0, 0];
+  /** Those that have no backend yet. */
+  const waiting = [0, 0, 0];
   const engine = {
     cut: (whose: Whose): number => {
+      const [first = NaN] = 'connections' in whose ? whose.connections : [];
       // Of a service that has ended already.
-      if ('connections' in whose) return whose.connections.length;
-      const [of, id] =
-        'listener' in whose ? [waiting, whose.listener] : [live, 'service' in whose ? whose.service : NaN];
+      if (first === LANDED) return 1;
+      const [of, id] = 'connections' in whose ? [waiting, first] : [live, 'service' in whose ? whose.service : NaN];
       const count = of[id] ?? 0;
       of[id] = 0;
       if (count > 0) look();
@@ -42,7 +43,9 @@ function scene(t: TestContext) {
   const settle = (): void => pending.splice(0).forEach((idle) => idle());
   const draining = createDraining(
     engine,
-    { listenersOf: (service) => [service] },
+    // The third is a listener's, which both share.
+    { endingWith: (service, isOver) => [service, ...([0, 1].every(isOver) ? [2] : [])] },
+    { homeless: (service) => [service] },
     (cut) => seen.over.push(cut),
     () => seen.rests++,
   );
@@ -57,7 +60,7 @@ function scene(t: TestContext) {
     }
   };
   const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
-  const landed = (service: number): void => draining.landed(7, service);
+  const landed = (service: number): void => draining.landed(LANDED, service);
   return { seen, live, waiting, pass, told, leave, landed };
 }
 
@@ -127,7 +130,7 @@ test('clients that wait for a backend are cut with the connections of their serv
     [live, waiting],
     [
       [3, 0],
-      [0, 0],
+      [0, 0, 0],
     ],
   );
   leave(0);
@@ -143,4 +146,15 @@ test('one that was on its way to another worker, and is back too late, is cut an
   landed(0);
   leave(0);
   assert.deepEqual(seen.over, [3]);
+});
+
+test('clients that have not said yet which service they want are cut when none of these is left', (t) => {
+  const { seen, waiting, pass, told } = scene(t);
+  waiting[2] = 3;
+  told(null, 'drain');
+  pass(3_600_100, 1000);
+  assert.deepEqual(waiting, [0, 0, 3], 'they may want the other one');
+  told(0, 'stopped');
+  pass(100);
+  assert.deepEqual([waiting, seen.over], [[0, 0, 0], [8]]);
 });

@@ -5,7 +5,8 @@ import type { Drain } from '../drain.ts';
 import { drainUntil, notDraining, timerAt, told } from '../drain.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServiceAssignment } from '../ipc/assignment.ts';
-import type { Routing } from './routing.ts';
+import type { Connections } from './connections.ts';
+import type { Routing } from './routing/routing.ts';
 
 /** Connections that have outlived a reload by this much stay for long. */
 const REST_AFTER_MS = 3000;
@@ -15,6 +16,8 @@ export interface Draining {
   told(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
   /** It was on its way to another worker, and is here again: it is cut if the time of its service is over. */
   landed(connection: number, service: number): void;
+  /** The time of its connections is over: they were cut. */
+  isOver(service: number): boolean;
   /** No connection is left, and none will come: see Policy.idle. */
   idle(): void;
 }
@@ -22,7 +25,8 @@ export interface Draining {
 /** `ended` is called once, when no connection is left, with how many were cut; `resting` when some will stay for long. */
 export function createDraining(
   engine: Pick<Engine, 'cut'>,
-  routing: Pick<Routing, 'listenersOf'>,
+  routing: Pick<Routing, 'endingWith'>,
+  connections: Pick<Connections, 'homeless'>,
   ended: (cut: number) => void,
   resting: () => void,
 ): Draining {
@@ -52,8 +56,10 @@ export function createDraining(
     hurry();
     over.add(service);
     cut += engine.cut({ service });
-    // Those that wait for a permit have no endpoint yet: they are their listener's.
-    for (const listener of routing.listenersOf(service)) cut += engine.cut({ listener });
+    // Those that wait or have to say something have no endpoint yet.
+    for (const id of routing.endingWith(service, (other) => over.has(other))) {
+      cut += engine.cut({ connections: connections.homeless(id) });
+    }
   }
 
   return {
@@ -72,6 +78,7 @@ export function createDraining(
     landed(connection, service) {
       if (over.has(service)) cut += engine.cut({ connections: [connection] });
     },
+    isOver: (service) => over.has(service),
     idle() {
       clearTimeout(rest);
       for (const { timer } of drains.values()) clearTimeout(timer);

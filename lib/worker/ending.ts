@@ -17,12 +17,14 @@ import type { EarlyFailures } from './report/early-failures.ts';
 import type { Evidence } from './report/evidence.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
+import type { Routing } from './routing/routing.ts';
 
 const NONE = -1;
 
 interface EndingParts {
   readonly logConnections: LogConnections;
   readonly connections: Connections;
+  readonly routing: Pick<Routing, 'nameOf'>;
   readonly endpoints: Endpoints;
   readonly count: Count;
   readonly early: EarlyFailures;
@@ -44,7 +46,8 @@ type Ended = (
 ) => void;
 
 export function createEnding(parts: EndingParts): Ended {
-  const { logConnections, connections, endpoints, count, early, evidence, preambles, reporter, records } = parts;
+  const { logConnections, connections, routing, endpoints, count, early, evidence, preambles, reporter, records } =
+    parts;
 
   /** As a record names them, which names only the first of very many. */
   function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
@@ -88,7 +91,7 @@ export function createEnding(parts: EndingParts): Ended {
     if (logConnections === 'none' || (logConnections === 'failed' && !FAILED.has(reason))) return;
     records.add({
       client: parts.clientAddress(connection),
-      service: endpoints.services[service]?.name ?? '',
+      service: endpoints.services[service]?.name ?? routing.nameOf(service) ?? '',
       backend: endpoints.all[endpoint]?.name ?? null,
       attempts: (tried?.size ?? 0) + (endpoint === NONE ? 0 : 1),
       tried: tried === undefined ? null : failedTries(tried),

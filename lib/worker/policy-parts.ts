@@ -13,7 +13,7 @@ import type { Connections } from './connections.ts';
 import type { Count, Counters } from './report/count.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
-import type { Routing } from './routing.ts';
+import type { Routing } from './routing/routing.ts';
 import type { Targets } from './targets.ts';
 
 export interface WorkerPolicy extends Policy, Targets {
@@ -41,6 +41,8 @@ export interface PolicyParts {
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;
   readonly records: Records;
+  /** The service's connections were cut, as the worker drains: nobody gets it any more. */
+  isOver(service: number): boolean;
   /** All four are the engine's. Who the client is it alone knows, also when a proxy has said so. */
   clientAddress(connection: number): string;
   localAddress(connection: number): string;

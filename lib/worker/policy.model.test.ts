@@ -27,6 +27,8 @@ function planFor(limit: number, own: number): Plan {
     method: 'round_robin',
     sendProxy: 'none',
     proxiesFrom: [],
+    serverNames: [],
+    protocols: [],
     access: null,
     backends: [],
     healthCheck: { type: 'tcp', port: null },

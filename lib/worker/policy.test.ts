@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDS, REFUSE, WAIT, type EndCode } from '../engine/engine.ts';
+import { ENDS, INSPECT, MORE, REFUSE, WAIT, type EndCode } from '../engine/engine.ts';
 import { serviceAt } from '../ipc/counters.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedListener, assignedService, endpoint } from '../testing/assignments.ts';
+import { helloFor } from '../testing/hello.ts';
 import { quietReporter } from '../testing/quiet-reporter.ts';
 import type { Admission } from './admission/admission.ts';
 import { createWaiting } from './admission/waiting.ts';
@@ -13,7 +14,7 @@ import { createConnections } from './connections.ts';
 import { createCount } from './report/count.ts';
 import { createPolicy } from './policy.ts';
 import type { Ended } from './report/record-buffer.ts';
-import { createRouting } from './routing.ts';
+import { createRouting } from './routing/routing.ts';
 
 const [REFUSED, CLIENT_CLOSED] = [0, 0] as const;
 
@@ -31,27 +32,30 @@ function scene(service = assignedService(0)) {
   const waiting = createWaiting([service], null);
   const settled: [number, number][] = [];
   const deniedTo = new Set<number>();
+  const over = new Set<number>();
   const routing = createRouting();
   routing.add(assignedListener(0));
+  const count = createCount();
   const policy = createPolicy({
     logConnections: 'all',
     routing,
     endpoints: createEndpoints([service], 1),
     connections: createConnections(),
-    count: createCount(),
+    count,
     loads: createLoads(null),
     access: { allows: (connection) => !deniedTo.has(connection) },
     sourceLimits: { enter: () => null, leave: () => undefined },
-    admission: { admit: () => 'yes', release: () => undefined } as unknown as Admission,
+    admission: { admit: () => 'yes', complete: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting, settled: (connection, target) => void settled.push([connection, target]) },
     reporter: quietReporter,
     records: { add: (record) => void records.push(record), close: () => undefined },
+    isOver: (id) => over.has(id),
     clientAddress: () => '127.0.0.1:1',
     localAddress: () => '127.0.0.1:2',
     take: () => undefined,
     setClient: () => undefined,
   });
-  return { policy, records, deniedTo, waiting, settled };
+  return { policy, records, deniedTo, waiting, settled, routing, over, count };
 }
 
 test('a retired endpoint is in use as long as a connection has it, and is known to its record', () => {
@@ -144,4 +148,57 @@ test('without a queue a client whose connect failed is refused where all that is
   policy.use({ services, remote, endpoints: [endpoint(0), endpoint(1, { maxConnections: 1 })] });
   assert.deepEqual([policy.accepted(1, 0), policy.accepted(2, 0)], [0, 1]);
   assert.equal(policy.failed(1, REFUSED), REFUSE);
+});
+
+test('where services share a listener a client is counted for it until its service is known, and for good if it never is', () => {
+  const [LISTENER, GONE, REFUSED_END] = [5, ENDS.indexOf('client_gone') as EndCode, ENDS.indexOf('refused') as EndCode];
+  const { policy, records, deniedTo, routing, over, count: counts } = scene();
+  counts.reserveService(LISTENER);
+  const count = (service: number, ...fields: Parameters<typeof serviceAt>[1][]): number[] => {
+    const { services } = policy.counters(new Float64Array());
+    return fields.map((field) => services[serviceAt(service, field)] ?? 0);
+  };
+  routing.add(assignedListener(7, { service: LISTENER, routes: [{ service: 0, names: ['a.test'], protocols: [] }] }));
+  policy.use(snapshot(0));
+  const inspect = (connection: number, bytes: Buffer): number => policy.inspected?.(connection, bytes, 0) ?? NaN;
+  for (const connection of [1, 2, 3, 4, 5]) assert.equal(policy.accepted(connection, 7), INSPECT);
+  assert.deepEqual([...count(LISTENER, 'active', 'accepted_total'), ...count(0, 'active')], [5, 0, 0]);
+  const hello = helloFor('a.test');
+  assert.equal(inspect(1, hello.subarray(0, 20)), MORE);
+  assert.equal(inspect(1, hello), 0);
+  assert.deepEqual(
+    [...count(LISTENER, 'active', 'accepted_total'), ...count(0, 'active', 'accepted_total')],
+    [4, 0, 1, 1],
+  );
+  policy.connected(1);
+  policy.ended(1, CLIENT_CLOSED, 1, 1);
+  assert.equal(inspect(2, helloFor('b.test')), REFUSE);
+  policy.ended(2, REFUSED_END, 0, 0);
+  policy.ended(3, GONE, 0, 0);
+  // Who may not come to the service is its, and so is one that comes when its connections were cut.
+  deniedTo.add(4);
+  assert.equal(inspect(4, hello), REFUSE);
+  policy.ended(4, REFUSED_END, 0, 0);
+  over.add(0);
+  policy.cutFor('stopped');
+  assert.equal(inspect(5, hello), REFUSE);
+  policy.ended(5, REFUSED_END, 0, 0);
+  assert.deepEqual(
+    records.map(({ service, reason }) => `${service} ${reason}`),
+    [
+      'service0 client_closed',
+      '127.0.0.1:9207 no_route',
+      '127.0.0.1:9207 client_gone',
+      'service0 access_denied',
+      'service0 stopped',
+    ],
+  );
+  assert.deepEqual(
+    count(LISTENER, 'active', 'accepted_total', 'ended_no_route_total', 'ended_client_gone_total'),
+    [0, 2, 1, 1],
+  );
+  assert.deepEqual(
+    count(0, 'active', 'accepted_total', 'ended_access_denied_total', 'ended_stopped_total'),
+    [0, 3, 1, 1],
+  );
 });

@@ -6,14 +6,14 @@
 import { performance } from 'node:perf_hooks';
 
 import type { ConnectFailureCode, EndCode } from '../engine/engine.ts';
-import { CONNECT_FAILURES, INSPECT, MORE, REFUSE, WAIT } from '../engine/engine.ts';
+import { CONNECT_FAILURES, REFUSE, WAIT } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
-import { createFirstBytes } from './admission/first-bytes.ts';
 import { createQueue } from './admission/queue.ts';
 import type { Ask, Tried } from './balance/balancer.ts';
 import { choose, FULL, hasRoom, retriesAllowed } from './balance/balancer.ts';
 import type { Service } from './balance/endpoints.ts';
 import { createEnding } from './ending.ts';
+import { createEntry } from './entry.ts';
 import { createEarlyFailures } from './report/early-failures.ts';
 import { createEvidence } from './report/evidence.ts';
 import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
@@ -25,17 +25,14 @@ const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
 export function createPolicy(parts: PolicyParts): WorkerPolicy {
-  const { routing, connections, endpoints, loads, access, sourceLimits, admission, reporter, count } = parts;
+  const { connections, endpoints, loads, sourceLimits, admission, reporter, count } = parts;
   const { services } = endpoints;
   let cutCause: Cause = 'drain';
   const evidence = createEvidence();
   const early = createEarlyFailures();
   const targets = createTargets({ ...parts, early, evidence });
   const preambles = createPreambles(parts);
-  const firstBytes = createFirstBytes({
-    ...parts,
-    conveyed: (connection, header) => preambles.conveyed(connection, header),
-  });
+  const entry = createEntry({ ...parts, preambles, begin, refuse, cutCause: () => cutCause });
   const ended = createEnding({ ...parts, early, evidence, preambles });
   const queue = createQueue({
     ...parts.queue,
@@ -94,16 +91,6 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return true;
   }
 
-  /** Why it may not come, by who it is, which is known; null: it may. */
-  function unwelcome(connection: number, service: number, now: number): Cause | null {
-    return access.allows(connection, service) ? sourceLimits.enter(connection, service, now) : 'access_denied';
-  }
-
-  /** It has its permits. One that has to say something first is heard, then it begins. */
-  function letIn(connection: number, id: number, now: number): number {
-    return firstBytes.isAwaited(connection) ? INSPECT : begin(connection, id, now);
-  }
-
   function begin(connection: number, id: number, now: number): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
@@ -132,42 +119,9 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
   }
 
   return {
-    accepted(connection, listener) {
-      const now = performance.now();
-      const service = routing.serviceOf(listener);
-      connections.reserve(connection);
-      connections.service[connection] = service;
-      connections.endpoint[connection] = NONE;
-      connections.acceptedAt[connection] = now;
-      connections.connectedAt[connection] = 0;
-      connections.waited[connection] = 0;
-      count.accepted(service);
-      // One that was handed over has left what was said of it.
-      preambles.forget(connection);
-      const proxies = routing.proxiesOf(listener);
-      if (proxies !== undefined) firstBytes.accepted(connection, proxies);
-      const excess = firstBytes.isAwaited(connection) ? null : unwelcome(connection, service, now);
-      if (excess !== null) return refuse(connection, excess);
-      const answer = admission.admit(connection, service, now);
-      if (answer === 'yes') return letIn(connection, service, now);
-      return answer === 'wait' ? WAIT : refuse(connection, 'overload');
-    },
-
-    decide(connection, admitted) {
-      const service = connections.service[connection] ?? NONE;
-      connections.waited[connection] = 1;
-      return admitted ? letIn(connection, service, performance.now()) : refuse(connection, 'overload');
-    },
-
-    inspected(connection, bytes, inspection) {
-      const heard = firstBytes.look(connection, bytes, inspection);
-      if (heard === 'more') return MORE;
-      if (heard !== 'known') return refuse(connection, heard);
-      const service = connections.service[connection] ?? NONE;
-      const now = performance.now();
-      const excess = unwelcome(connection, service, now);
-      return excess === null ? begin(connection, service, now) : refuse(connection, excess);
-    },
+    accepted: entry.accepted,
+    decide: entry.decide,
+    inspected: entry.inspected,
 
     failed(connection, code: ConnectFailureCode) {
       const service = services[connections.service[connection] ?? NONE];
@@ -207,6 +161,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
 
     ended(connection, end: EndCode, bytesIn, bytesOut) {
       const service = connections.service[connection] ?? NONE;
+      entry.ended(connection, service);
       ended(connection, service, end, cutCause, bytesIn, bytesOut);
       leaveEndpoint(connection);
       queue.leave(connection, service);
@@ -214,7 +169,6 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       if (connections.refusal[connection] !== undefined) connections.refusal[connection] = undefined;
       preambles.forget(connection);
       sourceLimits.leave(connection);
-      firstBytes.forget(connection);
       admission.release(connection, service);
     },
 

@@ -67,3 +67,13 @@ test('a name with other characters than a log should have is said on and not sho
   preambles.conveyed(1, { ends: null, told });
   assert.deepEqual([headerOf(1, 'v2').told.uniqueId, preambles.nameOf(1)], [told.uniqueId, null]);
 });
+
+test('the server that the client itself asks for is said, whatever a proxy has said', () => {
+  const { preambles, headerOf } = scene();
+  preambles.asksFor(1, 'Own.example');
+  assert.equal(headerOf(1, 'v2').told.authority, 'Own.example');
+  preambles.conveyed(1, CONVEYED);
+  assert.deepEqual(headerOf(1, 'v2').told, { ...CONVEYED.told, authority: 'Own.example' });
+  preambles.forget(1);
+  assert.equal(headerOf(1, 'v2').told.authority, null);
+});

@@ -12,6 +12,8 @@ export interface Preambles {
   of(connection: number, endpoint: Endpoint | undefined): Uint8Array | null;
   /** A proxy has said where its client came to, and what the connection is called. */
   conveyed(connection: number, header: Pick<Header, 'ends' | 'told'>): void;
+  /** The client has asked for this server: it is told instead of what a proxy has said. */
+  asksFor(connection: number, server: string): void;
   /** What the connection is called; null: it has no name, or one that is not fit to be shown. */
   nameOf(connection: number): string | null;
   /** It is over. */
@@ -42,6 +44,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
   const { uniqueId: names } = parts.connections;
   /** By connection. */
   const conveyed: (Conveyed | undefined)[] = [];
+  const asked: (string | undefined)[] = [];
 
   function write(version: Version, connection: number): Uint8Array {
     const from = parts.clientAddress(connection);
@@ -49,7 +52,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
     const to = before?.destination ?? parts.localAddress(connection);
     if (version === 'v1') return writer.write(version, from, to, NOTHING_TOLD);
     const uniqueId = (names[connection] ??= `${own}-${(++count).toString(36)}`);
-    return writer.write(version, from, to, { uniqueId, authority: before?.authority ?? null });
+    return writer.write(version, from, to, { uniqueId, authority: asked[connection] ?? before?.authority ?? null });
   }
 
   return {
@@ -63,6 +66,9 @@ export function createPreambles(parts: PreambleParts): Preambles {
       if (uniqueId !== null) names[connection] = uniqueId;
       if (destination !== null || authority !== null) conveyed[connection] = { destination, authority };
     },
+    asksFor(connection, server) {
+      asked[connection] = server;
+    },
     nameOf(connection) {
       const name = names[connection];
       return name !== undefined && PLAIN.test(name) ? name : null;
@@ -70,6 +76,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
     forget(connection) {
       if (names[connection] !== undefined) names[connection] = undefined;
       if (conveyed[connection] !== undefined) conveyed[connection] = undefined;
+      if (asked[connection] !== undefined) asked[connection] = undefined;
     },
   };
 }

@@ -32,7 +32,7 @@ import type { Records } from './report/records.ts';
 import { createReporter } from './report/reporter.ts';
 import { createReports } from './report/reports.ts';
 import { watchShortages } from './report/shortages.ts';
-import { createRouting, settingsOf } from './routing.ts';
+import { createRouting, settingsOf } from './routing/routing.ts';
 
 export interface WorkerParts {
   /** 1 … workers. */
@@ -78,6 +78,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     queue: { board, waiting, settled },
     reporter,
     records,
+    isOver: (service) => draining.isOver(service),
     clientAddress: (connection) => engine.clientAddress(connection),
     localAddress: (connection) => engine.localAddress(connection),
     take: (connection, bytes) => engine.take(connection, bytes),
@@ -116,7 +117,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   const parcels = createParcels({ engine, connections, endpoints, loads, count, admission, sourceLimits });
   const handover =
     channels === null ? noHandover : createHandover({ channels, engine, endpoints, parcels, ...landing, empty });
-  const draining = createDraining(engine, routing, finish, rest);
+  const draining = createDraining(engine, routing, connections, finish, rest);
   let drains = false;
   let finished = false;
   reports.begin(services.some(({ method }) => method === 'least_connections'));
@@ -155,6 +156,8 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
       return;
     }
     routing.add(listener);
+    count.reserveService(listener.service);
+    waiting.add(listener);
     try {
       engine.listen(listener.id, handle, settingsOf(listener));
       send({ kind: 'listening', listener: listener.id });

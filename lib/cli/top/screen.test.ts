@@ -63,6 +63,8 @@ function crowd(): View['history'] {
     backends,
     health_check: 'tcp',
     accept_proxy_protocol: [],
+    server_name: [],
+    alpn: [],
     backend_total: BACKENDS,
     backend_reachable: BACKENDS - 1,
     active_connections: 0,

@@ -1,6 +1,7 @@
 // One part for each service: what it is, what is unusual, and its backends.
 
 import { addressOf } from '../../../config/plan.ts';
+import { askedText } from '../../control/listeners.ts';
 import { addressWithShare } from '../../control/share.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
 import { failedShare } from '../../control/recent.ts';
@@ -87,16 +88,10 @@ function rowOf({ history, states, events }: Model, service: string, backend: Bac
   };
 }
 
-function factsOf({
-  bind_address,
-  port,
-  method,
-  backend_total,
-  backend_reachable,
-  active_connections,
-}: ServiceStatus): string {
+function factsOf(service: ServiceStatus): string {
+  const { bind_address, port, method, backend_total, backend_reachable, active_connections } = service;
   return [
-    addressOf(bind_address, port),
+    addressOf(bind_address, port) + askedText(service),
     method,
     `${backend_reachable ?? '?'} of ${backend_total} backends up`,
     `${active_connections ?? '?'} open`,

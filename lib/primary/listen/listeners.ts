@@ -2,7 +2,7 @@
 // kernel's accept queue outlives every worker: while none lives, clients wait instead of being refused. The primary
 // never listens or accepts; each worker gets a copy of the handle and does both.
 
-import type { ListenerPlan } from '../../../config/plan.ts';
+import type { ListenerPlan } from '../../../config/listeners.ts';
 import { addressOf } from '../../../config/plan.ts';
 import { isLiteral, isPath } from '../../../config/unix.ts';
 import type { BoundHandle } from '../../engine/engine.ts';

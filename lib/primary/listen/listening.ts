@@ -3,8 +3,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { ListenerPlan, Plan } from '../../../config/plan.ts';
-import { listenersOf } from '../../../config/plan.ts';
+import type { ListenerPlan } from '../../../config/listeners.ts';
+import { listenersOf } from '../../../config/listeners.ts';
+import type { Plan } from '../../../config/plan.ts';
 import { isPath } from '../../../config/unix.ts';
 import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
 import { adopt, bind, listenAddresses, portOf } from './listeners.ts';

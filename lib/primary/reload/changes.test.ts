@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
-import { listenersOf } from '../../../config/plan.ts';
+import { listenersOf } from '../../../config/listeners.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import type { Log } from '../log/log.ts';

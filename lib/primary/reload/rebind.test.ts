@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
-import { listenersOf } from '../../../config/plan.ts';
+import { listenersOf } from '../../../config/listeners.ts';
 import type { BoundHandle } from '../../engine/engine.ts';
 import { processStandIn, type StandIn } from '../../testing/process-stand-in.ts';
 import type { BindFailure } from '../listen/listeners.ts';
@@ -45,7 +45,7 @@ function scene(...broken: readonly string[]) {
       listeners: binding.listeners.map(({ address, handle, plan }) => ({
         address,
         handle,
-        assignment: { ...plan, id: 0, service: 0 },
+        assignment: { ...plan, id: 0, service: 0, routes: [] },
       })),
       introduce: () => assert.fail('workers ask for it, and there are none'),
     }),

@@ -55,9 +55,16 @@ const KINDS = {
   first_bytes_timeout: {
     event: 'client.first_bytes_timeout',
     why_likely:
-      'a peer in accept_proxy_protocol.from waits for the server to speak first, as one does that sends no PROXY header',
+      'a peer in accept_proxy_protocol.from sends no PROXY header, or a client of a port with server_name or alpn waits for the server to speak first',
     do_this_now:
-      'have that proxy send one, or take its network out of accept_proxy_protocol.from; raise first_bytes_timeout_ms only where the way to it is that slow',
+      'have that proxy send one, or take its network out of accept_proxy_protocol.from; give a service whose server speaks first a port of its own; raise first_bytes_timeout_ms only where the way is that slow',
+  },
+  no_route: {
+    event: 'client.no_route',
+    why_likely:
+      'they ask for a server name or protocol that no service of this port has, for none, or do not speak TLS: strangers that look around do',
+    do_this_now:
+      'nothing, if that is meant; else add the name to "server_name" of a service, or a service without one for all others, and run bal graceful',
   },
 } as const;
 

@@ -1,6 +1,7 @@
 // What an instance gives to the one that takes its place, and what it takes from the one before it. How the two processes talk is
 // upgrade.ts' and predecessor.ts'; what is theirs is here.
 
+import { routedListeners } from '../../../config/listeners.ts';
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
 import type { AdminListener } from '../listen/admin-listener.ts';
@@ -103,7 +104,10 @@ export function createEstate(parts: EstateParts): Estate {
     async counted() {
       await statistics.refresh(fleet.all(), COUNTERS_MS);
       const { totals } = statistics;
-      const held = state.plan.services.map(({ name }) => [name, serviceSum(totals, name).clients.active] as const);
+      const { plan } = state;
+      // Those that are of no service yet have a permit of the instance, too.
+      const names = [...plan.services.map(({ name }) => name), ...routedListeners(plan).map(({ address }) => address)];
+      const held = names.map((name) => [name, serviceSum(totals, name).clients.active] as const);
       return { past: pastOf(totals), held: Object.fromEntries(held) };
     },
     async withdraw() {

@@ -1,6 +1,7 @@
 // Which metrics bal has, and from what they are made. Names, labels and units are a contract with dashboards and alerts:
-// never rename one. Few labels: listener (the service's name), backend, reason, worker states.
+// never rename one. Few labels: listener (the service's name, or the address that services share), backend, reason, worker states.
 
+import { routedListeners } from '../../../config/listeners.ts';
 import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../../ipc/histogram.ts';
 import { BACKEND_REASONS, REASONS, REFUSALS } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
@@ -69,10 +70,10 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
 }
 
 function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
-  const listeners = plan.services.map(({ name }) => ({
-    labels: { listener: name },
-    sum: serviceSum(statistics.totals, name),
-  }));
+  const rowOf = (name: string) => ({ labels: { listener: name }, sum: serviceSum(statistics.totals, name) });
+  const listeners = plan.services.map(({ name }) => rowOf(name));
+  // Clients that no service has got, or not yet, are those of the address that they came to.
+  const all = [...listeners, ...routedListeners(plan).map(({ address }) => rowOf(address))];
   const buckets = (
     name: 'connect_seconds' | 'duration_seconds',
     bounds: typeof CONNECT_BOUNDS | typeof DURATION_BOUNDS,
@@ -87,12 +88,12 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
     counter(
       'bal_listener_connections_total',
       'Clients accepted, also those refused afterwards.',
-      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.accepted_total })),
+      all.map(({ labels, sum }) => ({ labels, value: sum.clients.accepted_total })),
     ),
     gauge(
       'bal_listener_connections_active',
       'Clients connected now.',
-      listeners.map(({ labels, sum }) => ({ labels, value: sum.clients.active })),
+      all.map(({ labels, sum }) => ({ labels, value: sum.clients.active })),
     ),
     gauge(
       'bal_listener_waiting',
@@ -107,14 +108,14 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
     counter(
       'bal_connections_ended_total',
       'Connections by the reason of their end.',
-      listeners.flatMap(({ labels, sum }) =>
+      all.flatMap(({ labels, sum }) =>
         REASONS.map((reason) => ({ labels: { ...labels, reason }, value: sum.clients[`ended_${reason}_total`] })),
       ),
     ),
     counter(
       'bal_rejected_connections_total',
       'Clients that bal itself refused.',
-      listeners.flatMap(({ labels, sum }) =>
+      all.flatMap(({ labels, sum }) =>
         REFUSALS.map((reason) => ({
           labels: { ...labels, reason },
           value: sum.clients[`ended_${reason}_total`],

@@ -1,6 +1,7 @@
 // The answer to `bal status`: put together from what the services, workers and totals know at this moment.
 
-import type { BackendStatus, ServiceStatus, SpreadStatus, Status, WorkerStatus } from '../../control/protocol.ts';
+import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
+import type { SpreadStatus } from '../../control/totals.ts';
 import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
 import { TURNED_AWAY } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
@@ -15,7 +16,7 @@ import { slowStartOf } from '../upstream/slow-start.ts';
 import { exposition } from './prometheus.ts';
 import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.ts';
-import { endsOf } from './why.ts';
+import { endsOf, listenersStatus } from './listeners.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
 /** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
@@ -48,6 +49,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
     state: instance.phase,
     max_connections: plan.maxConnections,
     services,
+    listeners: listenersStatus(instance),
     // Those that serve first: there may be many old ones.
     workers: [...fleet.all()].sort(byService).flatMap((worker) => workerStatus(instance, worker)),
     draining: drainingStatus(instance),
@@ -105,6 +107,8 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
     }),
     health_check: plan.healthCheck.type,
     accept_proxy_protocol: plan.proxiesFrom,
+    server_name: plan.serverNames,
+    alpn: plan.protocols,
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),

@@ -4,7 +4,6 @@ import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
-import { REASONS } from '../../ipc/reasons.ts';
 import { listed } from '../../units.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
@@ -14,8 +13,8 @@ import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Service } from '../upstream/services.ts';
 import { slowStartOf } from '../upstream/slow-start.ts';
-import type { ServiceCounts } from '../stats/totals.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
+import { endsOf, listenersStatus } from './listeners.ts';
 import { asChanged, GETS_NOBODY, judgedByShare, nobodyToServe } from './shares.ts';
 import { backendTrouble, clientsTrouble } from './trouble.ts';
 import type { Short } from './trouble.ts';
@@ -27,6 +26,7 @@ export function whyOf(instance: Observed): Why {
   return {
     shortages,
     draining: drainingStatus(instance),
+    listeners: listenersStatus(instance),
     services: plan.services.flatMap(({ name }) => {
       const service = services.get(name);
       if (service === undefined) return [];
@@ -43,11 +43,6 @@ export function whyOf(instance: Observed): Why {
       ];
     }),
   };
-}
-
-/** Connections by the reason of their end. */
-export function endsOf(clients: ServiceCounts): Record<string, number> {
-  return Object.fromEntries(REASONS.map((reason) => [reason, clients[`ended_${reason}_total`]]));
 }
 
 interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {

@@ -158,3 +158,62 @@ test('who may not wait because too many do asks for no permit', (t) => {
   admission.release(1, 0);
   assert.deepEqual([admission.admit(3, 0, 0), waiting.counts()], ['wait', [{ service: 0, total: 2, now: 1 }]]);
 });
+
+test('a client of nobody yet has the permit of all; when its service is known it needs that of the service, too', (t) => {
+  const [LISTENER, ALL, OWN] = [5, 0, 1];
+  const services = [assignedService(0, { pool: OWN }), assignedService(1)];
+  const settled: [number, boolean][] = [];
+  const returned: number[] = [];
+  const admission = createAdmission(
+    assignmentOf(...services),
+    createWaiting(services, null),
+    (connection, admitted) => void settled.push([connection, admitted]),
+    (message) => message.kind === 'returned' && returned.push(message.pool),
+  );
+  t.after(() => admission.close());
+  const grant = (pool: number, granted: number): void =>
+    admission.permits({ kind: 'permits', pool, granted, thrifty: true });
+  grant(ALL, 2);
+  assert.deepEqual([admission.admit(0, LISTENER, 0), admission.admit(1, LISTENER, 0)], ['yes', 'yes']);
+  assert.equal(admission.complete(1, 1, 0), 'yes', 'this one has no limit of its own');
+  assert.equal(admission.complete(0, 0, 0), 'wait');
+  // Who waits for the service leaves the permit of all to others, and needs one again.
+  assert.deepEqual(returned, [ALL]);
+  grant(OWN, 1);
+  assert.deepEqual(settled, []);
+  grant(ALL, 1);
+  assert.deepEqual(settled.splice(0), [[0, true]]);
+  admission.release(0, 0);
+  admission.release(1, 1);
+  assert.deepEqual(
+    returned.slice(1).toSorted((a, b) => a - b),
+    [ALL, ALL, OWN],
+  );
+  // Who gets none of the service's is refused, and all is given back.
+  returned.length = 0;
+  grant(ALL, 1);
+  assert.equal(admission.admit(2, LISTENER, 0), 'yes');
+  assert.equal(admission.complete(2, 0, 0), 'wait');
+  grant(OWN, 0);
+  assert.deepEqual(settled, [[2, false]]);
+  admission.release(2, 0);
+  assert.deepEqual(returned, [ALL]);
+});
+
+test('where services share a listener, their clients wait as those of the least patient', () => {
+  const queue = { overloadPolicy: 'queue', queueMax: 2 } as const;
+  const services = [3000, 1000].map((queueTimeoutMs, id) => assignedService(id, {}, { ...queue, queueTimeoutMs }));
+  const waiting = createWaiting([...services, assignedService(2)], null);
+  const route = (service: number) => ({ service, names: [], protocols: [] });
+  waiting.add({ service: 5, routes: [route(0), route(1)] });
+  waiting.add({ service: 6, routes: [route(0), route(2)] });
+  waiting.add({ service: 0, routes: [] });
+  assert.deepEqual(
+    [5, 6, 0].map((id) => waiting.patience(id)),
+    [1000, 0, 3000],
+  );
+  assert.deepEqual(
+    [waiting.enter(5), waiting.enter(5), waiting.enter(5), waiting.enter(6)],
+    [true, true, false, false],
+  );
+});

@@ -8,7 +8,7 @@ import { send as sendToPrimary } from '../../ipc/channel.ts';
 import type { ToWorker } from '../../ipc/messages.ts';
 import type { Assignment } from '../../ipc/assignment.ts';
 import type { Moving } from './moving.ts';
-import { createMoving, INSIDE, INSTANCE, OWN, SHARED } from './moving.ts';
+import { bit, createMoving, INSIDE, INSTANCE, OWN, SHARED } from './moving.ts';
 import { createPatience } from './patience.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
 import {
@@ -32,6 +32,8 @@ const MAX_WAITING = 4096;
 export interface Admission extends Moving {
   /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
   admit(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
+  /** It was admitted where its service was not known yet: now it is. */
+  complete(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
   /** The connection is over: gives back what it holds. */
   release(connection: number, service: number): void;
   /** The primary's answers. */
@@ -136,7 +138,7 @@ export function createAdmission(
       const answer = enter(own, connection, service, now);
       if (answer !== 'yes') return answer;
     }
-    const answer = enter(INSTANCE, connection, service, now);
+    const answer = ((held[connection] ?? 0) & SHARED) !== 0 ? 'yes' : enter(INSTANCE, connection, service, now);
     if (answer === 'no') giveBack(connection, service);
     return answer;
   }
@@ -200,6 +202,15 @@ export function createAdmission(
       if (answer === 'wait') services.set(connection, service);
       return answer;
     },
+    complete(connection, service, now) {
+      if ((poolOf[service] ?? null) === null) return 'yes';
+      const answer = request(connection, service, now);
+      if (answer !== 'wait') return answer;
+      // Who waits for the service's permit leaves the instance's to others.
+      giveBack(connection, service);
+      services.set(connection, service);
+      return answer;
+    },
     release(connection, service) {
       // Nobody waits, as a rule: the check saves a look-up for every connection.
       if (services.size > 0 && services.has(connection)) {
@@ -235,8 +246,4 @@ export function createAdmission(
       return beyondDescriptors;
     },
   };
-}
-
-function bit(pool: number): number {
-  return pool === INSTANCE ? SHARED : OWN;
 }

@@ -11,6 +11,10 @@ export const OWN = 1;
 export const SHARED = 2;
 export const INSIDE = 4;
 
+export function bit(pool: number): number {
+  return pool === INSTANCE ? SHARED : OWN;
+}
+
 export interface Moving {
   /** What it holds, as one that is offered to another worker; it is not held for this connection any more. */
   detach(connection: number): number;
@@ -50,7 +54,7 @@ export function createMoving(
       for (const { service, held: has } of gone) {
         if ((has & INSIDE) !== 0) counted(-1);
         for (const pool of poolsOf(service)) {
-          if ((has & (pool === INSTANCE ? SHARED : OWN)) !== 0) freed.set(pool, (freed.get(pool) ?? 0) + 1);
+          if ((has & bit(pool)) !== 0) freed.set(pool, (freed.get(pool) ?? 0) + 1);
         }
       }
       for (const [pool, count] of freed) {
@@ -64,7 +68,7 @@ export function createMoving(
       for (const pool of poolsOf(service)) {
         const permits = permitsOf(pool);
         if (permits === undefined) continue;
-        held[connection] |= pool === INSTANCE ? SHARED : OWN;
+        held[connection] |= bit(pool);
         arrived(permits);
         reached.add(permits);
       }

@@ -4,9 +4,11 @@
 import type { Board } from '../../engine/scoreboard.ts';
 import { SHARED_SERVICES, WAITING_AT } from '../../engine/scoreboard.ts';
 import { createSharedCounts } from '../../engine/shared-counts.ts';
-import type { ServiceAssignment } from '../../ipc/assignment.ts';
+import type { ListenerAssignment, ServiceAssignment } from '../../ipc/assignment.ts';
 
 export interface Waiting {
+  /** Where services share it, clients that are of none yet wait as those of the least patient. */
+  add(listener: Pick<ListenerAssignment, 'service' | 'routes'>): void;
   /** Ms that a client of the service may wait; 0: who cannot be served at once is refused. */
   patience(service: number): number;
   /** One more waits; false: too many do, or none may. One that `hasWaited` already keeps the place that it has just left. */
@@ -35,6 +37,15 @@ export function createWaiting(services: readonly ServiceAssignment[], board: Boa
   if (totals.size > 0) counts.share();
 
   return {
+    add({ service: listener, routes }) {
+      if (routes.length === 0) return;
+      const least = (of: readonly number[]): number => Math.min(...routes.map(({ service }) => of[service] ?? 0));
+      patience[listener] = least(patience);
+      most[listener] = least(most);
+      if (patience[listener] === 0) return;
+      counts.reserve(listener);
+      totals.set(listener, totals.get(listener) ?? 0);
+    },
     patience: (service) => patience[service] ?? 0,
     enter(service, hasWaited = false) {
       if ((patience[service] ?? 0) === 0 || !counts.take(service, hasWaited ? 0 : (most[service] ?? 0))) return false;

@@ -48,6 +48,8 @@ export interface Count {
   reserveService(service: number): void;
   reserveEndpoint(endpoint: number): void;
   accepted(service: number): void;
+  /** A client of a listener begins (+1) or ceases (−1) to be of no service yet. */
+  undecided(listener: number, change: 1 | -1): void;
   /** `endpoint`: the one it was connected to, or null. `early`: the client has got no byte from it. */
   ended(service: number, reason: Reason, durationMs: number, endpoint: number | null, early: boolean): void;
   /** A client was refused after an attempt for which this machine was short of something. */
@@ -89,6 +91,9 @@ export function createCount(): Count {
     accepted(service) {
       add(services, service * serviceFields + ACCEPTED, 1);
       add(services, service * serviceFields + ACTIVE, 1);
+    },
+    undecided(listener, change) {
+      add(services, listener * serviceFields + ACTIVE, change);
     },
     ended(service, reason, durationMs, endpoint, early) {
       const at = service * serviceFields;

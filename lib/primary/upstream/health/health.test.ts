@@ -17,6 +17,8 @@ function service(name: string, ...ports: number[]): ServicePlan {
     method: 'round_robin',
     sendProxy: 'none',
     proxiesFrom: [],
+    serverNames: [],
+    protocols: [],
     access: null,
     backends: ports.map((port) => ({
       host: '127.0.0.1',

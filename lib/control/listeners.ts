@@ -1,0 +1,34 @@
+// What is told of listeners whose clients have to say which service they want, and of who wants which. Pure, and fit for a browser.
+
+import { listed } from '../units.ts';
+import type { RecentStatus, ServiceStatus } from './protocol.ts';
+
+export interface ListenerStatus {
+  /** As configured; clients that no service got have it for their service in records and metrics. */
+  readonly address: string;
+  /** By name, in the order of the configuration. */
+  readonly services: readonly string[];
+  /** Clients that have not said yet what they ask for. */
+  readonly active_connections: number;
+  /** Clients that no service got, by the reason of their end, since start. */
+  readonly ends: Readonly<Record<string, number>>;
+  readonly recent: RecentStatus;
+}
+
+/** ` for www.example.com, *.example.com with h2`; nothing of a service that gets whoever comes, or of a bal that does not say. */
+export function askedText({
+  server_name = [],
+  alpn = [],
+}: Partial<Pick<ServiceStatus, 'server_name' | 'alpn'>>): string {
+  if (server_name.length + alpn.length === 0) return '';
+  const names = server_name.length === 0 ? 'any name' : listed(server_name);
+  return ` for ${names}${alpn.length === 0 ? '' : ` with ${listed(alpn)}`}`;
+}
+
+/** `127.0.0.1:443, shared by a, b: 2 clients have not said yet what they ask for; no_route 3, first_bytes_timeout 1`. */
+export function listenerText({ address, services, active_connections: active, ends }: ListenerStatus): string {
+  const reasons = Object.entries(ends).flatMap(([reason, count]) => (count > 0 ? [`${reason} ${count}`] : []));
+  const waiting = active === 0 ? '' : `; ${active} ${active === 1 ? 'has' : 'have'} not said yet what they ask for`;
+  const none = `clients that no service got: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`;
+  return `${address} ${services.length === 1 ? 'of' : 'shared by'} ${listed(services)}: ${none}${waiting}`;
+}

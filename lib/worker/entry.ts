@@ -1,0 +1,105 @@
+// How a client comes in: it is heard where its listener asks for that, then it must be welcome, by who it is, and have its permits.
+// One whose service has to be told by what it says has the instance's permit until then, and is its listener's.
+
+// The binding of a module, not the global: that is looked up anew in every call.
+import { performance } from 'node:perf_hooks';
+
+import type { Policy } from '../engine/engine.ts';
+import { INSPECT, MORE, WAIT } from '../engine/engine.ts';
+import type { Cause } from '../ipc/reasons.ts';
+import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
+import type { Preambles } from './preamble.ts';
+import { createFirstBytes } from './routing/first-bytes.ts';
+
+export interface Entry extends Pick<Policy, 'accepted'>, Required<Pick<Policy, 'inspected'>> {
+  readonly decide: WorkerPolicy['decide'];
+  /** The connection is over; before that is counted for `service`. */
+  ended(connection: number, service: number): void;
+}
+
+export interface EntryParts extends PolicyParts {
+  readonly preambles: Pick<Preambles, 'conveyed' | 'asksFor' | 'forget'>;
+  /** It is in. Returns what the engine is told. */
+  readonly begin: (connection: number, service: number, now: number) => number;
+  readonly refuse: (connection: number, cause: Cause) => number;
+  /** What connections are counted as that are cut now. */
+  cutCause(): Cause;
+}
+
+const NONE = -1;
+
+export function createEntry(parts: EntryParts): Entry {
+  const { routing, connections, count, access, sourceLimits, admission, preambles, begin, refuse } = parts;
+  const firstBytes = createFirstBytes({
+    ...parts,
+    conveyed: (connection, header) => preambles.conveyed(connection, header),
+    routed(connection, service, name) {
+      count.undecided(connections.service[connection] ?? NONE, -1);
+      connections.service[connection] = service;
+      count.accepted(service);
+      if (name !== null) preambles.asksFor(connection, name);
+    },
+  });
+
+  /** Why it may not come, by who it is, which is known; null: it may. */
+  function unwelcome(connection: number, service: number, now: number): Cause | null {
+    return access.allows(connection, service) ? sourceLimits.enter(connection, service, now) : 'access_denied';
+  }
+
+  /** It has its permits. One that has to say something first is heard, then it begins. */
+  function letIn(connection: number, id: number, now: number): number {
+    return firstBytes.isAwaited(connection) ? INSPECT : begin(connection, id, now);
+  }
+
+  return {
+    accepted(connection, listener) {
+      const now = performance.now();
+      const service = routing.serviceOf(listener);
+      connections.reserve(connection);
+      connections.service[connection] = service;
+      connections.endpoint[connection] = NONE;
+      connections.acceptedAt[connection] = now;
+      connections.connectedAt[connection] = 0;
+      connections.waited[connection] = 0;
+      // One that was handed over has left what was said of it.
+      preambles.forget(connection);
+      const rules = routing.rulesOf(listener);
+      if (rules !== undefined) firstBytes.accepted(connection, rules);
+      if (rules === undefined || rules.routes === null) count.accepted(service);
+      else count.undecided(service, 1);
+      const excess = firstBytes.isAwaited(connection) ? null : unwelcome(connection, service, now);
+      if (excess !== null) return refuse(connection, excess);
+      const answer = admission.admit(connection, service, now);
+      if (answer === 'yes') return letIn(connection, service, now);
+      return answer === 'wait' ? WAIT : refuse(connection, 'overload');
+    },
+
+    decide(connection, admitted) {
+      const service = connections.service[connection] ?? NONE;
+      connections.waited[connection] = 1;
+      return admitted ? letIn(connection, service, performance.now()) : refuse(connection, 'overload');
+    },
+
+    inspected(connection, bytes, inspection) {
+      const heard = firstBytes.look(connection, bytes, inspection);
+      if (heard === 'more') return MORE;
+      if (heard !== 'known') return refuse(connection, heard);
+      const service = connections.service[connection] ?? NONE;
+      // Its connections were cut meanwhile.
+      if (parts.isOver(service)) return refuse(connection, parts.cutCause());
+      const now = performance.now();
+      const excess = unwelcome(connection, service, now);
+      if (excess !== null) return refuse(connection, excess);
+      const answer = admission.complete(connection, service, now);
+      if (answer === 'yes') return begin(connection, service, now);
+      return answer === 'wait' ? WAIT : refuse(connection, 'overload');
+    },
+
+    ended(connection, service) {
+      firstBytes.forget(connection);
+      if (!routing.isUndecided(service)) return;
+      count.undecided(service, -1);
+      count.accepted(service);
+    },
+  };
+}
