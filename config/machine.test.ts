@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hardLimit, mayBindAll, thisMachine } from './machine.ts';
+import { hardLimit, mayBindAll, thisMachine, usableCores } from './machine.ts';
 
 test('hardLimit() reads the second column of /proc/self/limits', () => {
   const limits = (hard: string) =>
@@ -17,6 +17,13 @@ test('mayBindAll() looks at CAP_NET_BIND_SERVICE, and at the user where there is
   assert.equal(mayBindAll('CapEff:\t000001fffffffbff\n', 0), false);
   assert.equal(mayBindAll('', 0), true);
   assert.equal(mayBindAll('', 1000), false);
+});
+
+test('usableCores() is the quota where that is less, and never none', () => {
+  assert.equal(usableCores(64, Infinity), 64);
+  assert.equal(usableCores(64, 0.5), 1);
+  assert.equal(usableCores(64, 2.5), 3);
+  assert.equal(usableCores(2, 8), 2);
 });
 
 test('thisMachine() knows this machine', () => {

@@ -1,8 +1,10 @@
 // What this machine lets bal do: facts that turn a valid configuration into one that deserves a look.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, networkInterfaces } from 'node:os';
+import { cpuQuota } from './cpu-quota.ts';
 
 export interface Machine {
+  /** As many as this process may use at a time: those it may run on, or the quota of its control group. */
   readonly cores: number;
   /** Hard limit of file descriptors for one process; Node raises the soft limit to it. null: none, or unknown. */
   readonly descriptors: number | null;
@@ -23,7 +25,7 @@ const CAP_NET_BIND_SERVICE = 10n;
 export function thisMachine(): Machine {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return {
-    cores: availableParallelism(),
+    cores: usableCores(availableParallelism(), cpuQuota(read)),
     descriptors: hardLimit(read('/proc/self/limits')),
     firstPort: mayBindAll(read('/proc/self/status'))
       ? 0
@@ -31,6 +33,11 @@ export function thisMachine(): Machine {
     somaxconn: numberIn('/proc/sys/net/core/somaxconn', null),
     own: [...addresses.map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
   };
+}
+
+/** A quota of half a CPU is one worker; of two and a half, three. */
+export function usableCores(available: number, quota: number): number {
+  return Math.max(1, Math.min(available, Math.ceil(quota)));
 }
 
 /** `Max open files   1024   524288   files` → 524288. */

@@ -56,8 +56,8 @@ const serviceKeys = {
     judged(judgeHost, {
       default: DEFAULTS.bind_address,
       ...words(
-        'address to listen on: IPv4, IPv6 or a name that resolves',
-        '수신 주소: IPv4, IPv6 또는 해석할 수 있는 이름',
+        'address to listen on: IPv4, IPv6 or a name, of which each address is served',
+        '수신 주소: IPv4, IPv6 또는 이름(모든 주소에서 수신)',
       ),
     }),
   ),
@@ -132,7 +132,7 @@ export const ConfigSchema = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 256,
-        defaultText: { en: 'one per available core', ko: '사용 가능한 코어마다 하나' },
+        defaultText: { en: 'one per available core, or of its CPU quota', ko: '사용 가능한 코어 또는 CPU 할당량만큼' },
         ...words('worker processes', '워커 프로세스 수'),
       }),
     ),

@@ -3,7 +3,8 @@
 
 import { spawn } from 'node:child_process';
 
-export type Found = { readonly ip: string } | { readonly code: string };
+/** The addresses in the order of the resolver, each once and at least one; or why there is none. */
+export type Found = { readonly ips: readonly string[] } | { readonly code: string };
 
 /** Says what it finds, a line a name; ends with whoever started it. */
 const SCRIPT = `
@@ -11,8 +12,10 @@ const { lookup } = require('node:dns');
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
 let left = process.argv.length - 1;
 for (const name of process.argv.slice(1)) {
-  lookup(name, (error, ip) => {
-    process.stdout.write(JSON.stringify([name, error ? { code: error.code } : { ip }]) + '\\n');
+  lookup(name, { all: true }, (error, all) => {
+    const ips = error ? [] : [...new Set(all.map(({ address }) => address))];
+    const found = ips.length > 0 ? { ips } : { code: error ? error.code : 'ENODATA' };
+    process.stdout.write(JSON.stringify([name, found]) + '\\n');
     if (--left === 0) process.stdin.destroy();
   });
 }`;
@@ -23,7 +26,7 @@ export const LOOKUP_MS = 8000;
 /** A thread for each name, so that those that hang do not keep the others waiting. */
 const MAX_THREADS = 64;
 
-/** The first address of each name; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
+/** The addresses of each name; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
 export function lookUpAside(names: readonly string[], ms = LOOKUP_MS): Promise<ReadonlyMap<string, Found>> {
   const wanted = [...new Set(names)];
   const found = new Map<string, Found>();

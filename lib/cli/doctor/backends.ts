@@ -127,8 +127,8 @@ function explainPath(
 
 async function look(service: ServicePlan, backend: BackendPlan, names: Names): Promise<Look> {
   const { healthCheck, runtime } = service;
-  const found = names.get(backend.host) ?? { ip: backend.host };
+  const found = names.get(backend.host) ?? { ips: [backend.host] };
   if ('code' in found) return { kind: 'unresolved', code: found.code };
   if (healthCheck.type === 'none') return { kind: 'not checked' };
-  return await lookGently(found.ip, backend, service, runtime.healthTimeoutMs);
+  return await lookGently(found.ips, backend, service, runtime.healthTimeoutMs);
 }

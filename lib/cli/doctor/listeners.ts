@@ -1,6 +1,12 @@
 // Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
 import { addressOf, placesOf, type PlacePlan, type ServicePlan } from '../../../config/plan.ts';
-import { bind, listenAddresses, type BindFailure, type ListenAddress } from '../../primary/listen/listeners.ts';
+import {
+  bind,
+  failureIn,
+  listenAddresses,
+  type BindFailure,
+  type ListenAddresses,
+} from '../../primary/listen/listeners.ts';
 import { cannotBind } from '../../primary/reload/verdict.ts';
 import { critical, ok, type Finding, type Patient } from './finding.ts';
 import { freePath, ownedPath } from './unix-listeners.ts';
@@ -36,12 +42,12 @@ function placesIn(services: readonly ServicePlan[]): Place[] {
   );
 }
 
-function owned(service: Place, where: ListenAddress | undefined, { status }: Patient): Finding {
+function owned(service: Place, where: ListenAddresses | undefined, { status }: Patient): Finding {
   const { name } = service;
   if (service.port === 0) return ownedPath(name, service.bindAddress);
-  const host = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
   const address = addressOf(service.bindAddress, service.port);
-  const sockets = listenersOn(host, service.port);
+  const perAddress = ipsOf(service, where).map((ip) => listenersOn(ip, service.port));
+  const sockets = perAddress.every((found) => found === null) ? null : perAddress.flatMap((found) => found ?? []);
   if (sockets === null) return ok(name, `${address}: who listens cannot be told on this system`);
   const ours = [status?.pid ?? 0, ...(status?.workers ?? []).map(({ pid }) => pid)];
   if (holdersOf(sockets, ours).length > 0) return ok(name, `${address} is bal's (PID ${status?.pid ?? '?'})`);
@@ -55,15 +61,20 @@ function owned(service: Place, where: ListenAddress | undefined, { status }: Pat
 }
 
 /** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */
-function free(service: Place, where: ListenAddress | undefined, beforeReload: boolean): Finding {
+function free(service: Place, where: ListenAddresses | undefined, beforeReload: boolean): Finding {
   const { name } = service;
   const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';
   if (service.port === 0) return freePath(name, service.bindAddress, when);
-  const ip = where !== undefined && 'ip' in where ? where.ip : service.bindAddress;
-  const result = where !== undefined && 'code' in where ? where : bind(ip, service);
-  if (!result.ok) return taken(name, result, service);
-  result.listener.handle.close();
+  if (where !== undefined && 'code' in where) return taken(name, where, service);
+  const results = ipsOf(service, where).map((ip) => bind(ip, service));
+  for (const result of results) if (result.ok) result.listener.handle.close();
+  const failure = failureIn(results);
+  if (failure !== null) return taken(name, failure, service);
   return ok(name, `${addressOf(service.bindAddress, service.port)} is free; ${when}`);
+}
+
+function ipsOf({ bindAddress }: Place, where: ListenAddresses | undefined): string[] {
+  return where === undefined || 'code' in where ? [bindAddress] : where.map(({ ip }) => ip);
 }
 
 function taken(name: string, failure: BindFailure, service: Place): Finding {

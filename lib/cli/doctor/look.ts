@@ -5,7 +5,7 @@ import { sendProxyOf, type BackendPlan, type ServicePlan } from '../../../config
 import { isPath } from '../../../config/unix.ts';
 import { takeTurns } from '../../engine/source.ts';
 import { hangUp } from '../../hang-up.ts';
-import { probe } from '../../primary/upstream/health/probe.ts';
+import { MAX_ADDRESSES, probe } from '../../primary/upstream/health/probe.ts';
 import { preambleFor, questionFor } from '../../primary/upstream/health/question.ts';
 import { ownHeader } from '../../proxy-protocol/header.ts';
 
@@ -22,11 +22,27 @@ interface CannotConnect {
 
 export type Looked = Connected | CannotConnect | { readonly kind: 'answered wrongly'; readonly fact: string };
 
+/** As checks have it: the addresses of a name in their order, each with its share of the time; the first good one counts. */
+export async function lookGently(
+  ips: readonly string[],
+  backend: BackendPlan,
+  service: Pick<ServicePlan, 'healthCheck' | 'sendProxy'>,
+  timeoutMs: number,
+): Promise<Looked> {
+  const asked = ips.slice(0, MAX_ADDRESSES);
+  let last: Looked = { kind: 'failed', code: 'ENODATA' };
+  for (const ip of asked) {
+    last = await lookAt(ip, backend, service, Math.ceil(timeoutMs / asked.length));
+    if (last.kind === 'connected') break;
+  }
+  return last;
+}
+
 /**
  * Connects once where the check is a connect, or asks at the backend's own port: some servers count each. Clients come to
  * its own port, so that one has a connect as well where another is checked.
  */
-export async function lookGently(
+async function lookAt(
   ip: string,
   backend: BackendPlan,
   service: Pick<ServicePlan, 'healthCheck' | 'sendProxy'>,

@@ -27,19 +27,30 @@ export interface BindFailure {
   readonly code: string;
 }
 
-export type ListenAddress = { readonly ip: string; readonly address: string } | BindFailure;
+/** Where a listener is bound: one address, or all that its name has. */
+export type ListenAddresses = readonly { readonly ip: string; readonly address: string }[] | BindFailure;
 
 /** Resolves the listeners' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
 export async function listenAddresses(
   listeners: readonly Pick<ListenerPlan, 'bindAddress' | 'port'>[],
-): Promise<readonly ListenAddress[]> {
+  lookUp: typeof lookUpAside = lookUpAside,
+): Promise<readonly ListenAddresses[]> {
   const names = listeners.flatMap(({ bindAddress }) => (isLiteral(bindAddress) ? [] : [bindAddress]));
-  const found = await lookUpAside(names);
+  const found = await lookUp(names);
   return listeners.map(({ bindAddress, port }) => {
-    const answer = found.get(bindAddress) ?? { ip: bindAddress };
-    if ('ip' in answer) return { ip: answer.ip, address: addressOf(answer.ip, port) };
-    return { ok: false, address: addressOf(bindAddress, port), code: answer.code };
+    const answer = found.get(bindAddress) ?? { ips: [bindAddress] };
+    if ('code' in answer) return { ok: false, address: addressOf(bindAddress, port), code: answer.code };
+    return answer.ips.map((ip) => ({ ip, address: addressOf(ip, port) }));
   });
+}
+
+/** What keeps the addresses of one listener from being served; null: one that this machine has not is passed over. */
+export function failureIn(results: readonly BindResult[]): BindFailure | null {
+  const failures = results.flatMap((result) => (result.ok ? [] : [result]));
+  const isNotHere = ({ code }: BindFailure) => code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
+  return (
+    failures.find((failure) => !isNotHere(failure)) ?? (failures.length < results.length ? null : failures[0]) ?? null
+  );
 }
 
 /** Binds one address. The caller owns the listener and closes its handle. */

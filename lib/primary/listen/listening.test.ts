@@ -120,13 +120,40 @@ test('a listener of ours that is in the way is told from those of others', async
 test('names are looked up; one that leads nowhere cannot be bound, and is not among the wanted addresses', async (t) => {
   const listening = scene(t);
   const port = await freePort();
-  const [local, ...more] = await listening.wantedBy(planFor(`localhost:${port}`));
-  assert.ok(local === `127.0.0.1:${port}` || local === `[::1]:${port}`, local);
-  assert.deepEqual(more, []);
+  for (const local of await listening.wantedBy(planFor(`localhost:${port}`)))
+    assert.ok(local === `127.0.0.1:${port}` || local === `[::1]:${port}`, local);
   // .invalid never resolves (RFC 6761).
   const plan = planFor(`127.0.0.1:${port}`, 'nowhere.invalid:9');
   assert.deepEqual(await listening.wantedBy(plan), [`127.0.0.1:${port}`]);
   const binding = await listening.bindFor(plan);
   assert.ok(!binding.ok && binding.address === 'nowhere.invalid:9' && binding.code.startsWith('E'));
   assert.deepEqual(listening.addresses, []);
+});
+
+test('each address of a name is bound, but those that this machine has not', async (t) => {
+  const found = new Map([
+    ['both', { ips: ['127.0.0.1', '127.0.0.2'] }],
+    // Nobody's address (RFC 5737).
+    ['moved', { ips: ['192.0.2.1', '127.0.0.1'] }],
+    ['away', { ips: ['192.0.2.1'] }],
+  ]);
+  const listening = createListening([], () => Promise.resolve(found));
+  t.after(() => listening.keepOnly([]));
+  const [a, b, taken] = [await freePort(), await freePort(), await freePort()];
+  const binding = await listening.bindFor(planFor(`both:${a}`, `moved:${b}`));
+  assert.ok(binding.ok);
+  assert.deepEqual(addressesIn(binding), [`127.0.0.1:${a}`, `127.0.0.2:${a}`, `127.0.0.1:${b}`]);
+  assert.deepEqual(
+    binding.listeners.map(({ plan }) => plan.services),
+    [['s0'], ['s0'], ['s1']],
+  );
+  assert.deepEqual(await listening.bindFor(planFor(`away:${b}`)), {
+    ok: false,
+    address: `192.0.2.1:${b}`,
+    code: 'EADDRNOTAVAIL',
+  });
+  await stranger(t, taken, '127.0.0.2');
+  const inUse = await listening.bindFor(planFor(`both:${taken}`));
+  assert.deepEqual(inUse, { ok: false, address: `127.0.0.2:${taken}`, code: 'EADDRINUSE' });
+  assert.equal(listening.addresses.length, 3, 'the first address was given up again');
 });

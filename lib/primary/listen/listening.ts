@@ -7,8 +7,9 @@ import type { ListenerPlan } from '../../../config/listeners.ts';
 import { listenersOf } from '../../../config/listeners.ts';
 import type { Plan } from '../../../config/plan.ts';
 import { isPath } from '../../../config/unix.ts';
-import type { BindFailure, ListenAddress, Listener } from './listeners.ts';
-import { adopt, bind, listenAddresses, portOf } from './listeners.ts';
+import type { BindFailure, ListenAddresses, Listener } from './listeners.ts';
+import { adopt, bind, failureIn, listenAddresses, portOf } from './listeners.ts';
+import { lookUpAside } from '../../lookup.ts';
 import { clearPath, removePath, setMode } from './unix-socket.ts';
 
 /** A listener of a plan, bound. */
@@ -16,7 +17,7 @@ export interface BoundListener extends Listener {
   readonly plan: ListenerPlan;
 }
 
-/** All listeners of a plan, in its order. */
+/** All listeners of a plan, in its order; of one that is given by name, each of its addresses. */
 export interface Binding {
   readonly ok: true;
   readonly listeners: readonly BoundListener[];
@@ -54,13 +55,13 @@ export interface Listening {
 const RETRY_MS = 1;
 
 /** `inherited` sockets are bound already; those that no plan needs are closed with the others by keepOnly(). */
-export function createListening(inherited: readonly Inherited[] = []): Listening {
+export function createListening(inherited: readonly Inherited[] = [], lookUp = lookUpAside): Listening {
   const bound = new Map(inherited.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
   /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
-  const resolved = new WeakMap<Plan, Promise<readonly ListenAddress[]>>();
+  const resolved = new WeakMap<Plan, Promise<readonly ListenAddresses[]>>();
 
-  function addressesOf(plan: Plan): Promise<readonly ListenAddress[]> {
-    const found = resolved.get(plan) ?? listenAddresses(listenersOf(plan));
+  function addressesOf(plan: Plan): Promise<readonly ListenAddresses[]> {
+    const found = resolved.get(plan) ?? listenAddresses(listenersOf(plan), lookUp);
     resolved.set(plan, found);
     return found;
   }
@@ -72,25 +73,26 @@ export function createListening(inherited: readonly Inherited[] = []): Listening
     if (listener.isInherited === true) removePath(listener.address);
   }
 
-  function bindAll(plan: Plan, wanted: readonly ListenAddress[]): Binding | BindFailure {
+  function bindAll(plan: Plan, wanted: readonly ListenAddresses[]): Binding | BindFailure {
     const fresh: Listener[] = [];
     const listeners: BoundListener[] = [];
     for (const [index, listener] of listenersOf(plan).entries()) {
       const where = wanted[index];
       if (where === undefined) continue;
-      const result = 'code' in where ? where : bindOnce(where.ip, listener, where.address, fresh);
-      if (!result.ok) {
+      const results = 'code' in where ? [where] : where.map((it) => bindOnce(it.ip, listener, it.address, fresh));
+      const failure = failureIn(results);
+      if (failure !== null) {
         fresh.forEach(close);
-        return result;
+        return failure;
       }
-      listeners.push({ ...result.listener, plan: listener });
+      listeners.push(...results.flatMap((it) => (it.ok ? [{ ...it.listener, plan: listener }] : [])));
     }
     return { ok: true, listeners };
   }
 
   async function wantedBy(plan: Plan): Promise<readonly string[]> {
     const where = await addressesOf(plan);
-    return where.flatMap((found) => ('code' in found ? [] : [found.address]));
+    return where.flatMap((found) => ('code' in found ? [] : found.map(({ address }) => address)));
   }
 
   return {
@@ -104,10 +106,9 @@ export function createListening(inherited: readonly Inherited[] = []): Listening
     async bindFor(plan, patienceMs = 0) {
       const wanted = await addressesOf(plan);
       const giveUp = performance.now() + patienceMs;
-      for (const where of wanted) {
-        const code =
-          'code' in where || bound.has(where.address) || !isPath(where.ip) ? null : await clearPath(where.ip);
-        if (code !== null) return { ok: false, address: where.address, code };
+      for (const { ip, address } of wanted.flatMap((where) => ('code' in where ? [] : where))) {
+        const code = bound.has(address) || !isPath(ip) ? null : await clearPath(ip);
+        if (code !== null) return { ok: false, address, code };
       }
       for (;;) {
         const binding = bindAll(plan, wanted);

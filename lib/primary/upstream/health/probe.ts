@@ -23,7 +23,7 @@ interface Failure {
 export type Probed = { readonly ok: true; readonly ip: string } | ({ readonly ok: false } & Failure);
 
 /** Of a name with more addresses only so many are tried: each costs a descriptor until the check is over. */
-const MAX_ADDRESSES = 8;
+export const MAX_ADDRESSES = 8;
 
 /** Every socket of the probes that share it. Once `signal` is aborted nothing is opened; who aborts it destroys what is open. */
 export interface Sockets {
