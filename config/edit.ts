@@ -14,6 +14,7 @@ import {
 } from 'yaml';
 import { withoutBrackets } from './host.ts';
 import { addressOf } from './plan.ts';
+import { backendKeys } from './shorthand.ts';
 import { isPath } from './unix.ts';
 import { atEndOfLine, headOf, isBlank, lineEnd, separatorBefore } from './text.ts';
 
@@ -43,6 +44,7 @@ function edit(text: string, service: string, address: string, wanted: WrittenBac
   const item = list.items[place];
   if (wanted === null) return item === undefined ? { ok: true, text } : takeOut(text, list, place);
   if (item === undefined) return append(text, list, wanted);
+  if (isScalar(item)) return spellOut(text, item, wanted);
   if (!isMap(item)) return failed('the backend is written as an alias, and what it stands for is used elsewhere, too');
   return weigh(text, item, wanted.weight);
 }
@@ -73,6 +75,7 @@ function valueIn(map: unknown, key: string): unknown {
 
 function addressIn(item: unknown, document: Document): string | null {
   const map = isAlias(item) ? item.resolve(document) : item;
+  if (isScalar(map)) return shortAddress(map);
   const resolved = (key: string): unknown => {
     const value = valueIn(map, key);
     const scalar = isAlias(value) ? value.resolve(document) : value;
@@ -81,6 +84,20 @@ function addressIn(item: unknown, document: Document): string | null {
   const [host, port, unix] = [resolved('host'), resolved('port'), resolved('unix')];
   if (typeof unix === 'string') return addressOf(unix, 0);
   return typeof host === 'string' && typeof port === 'number' ? addressOf(withoutBrackets(host), port) : null;
+}
+
+function shortAddress({ value }: Scalar): string | null {
+  const keys = typeof value === 'string' ? backendKeys(value) : null;
+  if (keys === null) return null;
+  return 'unix' in keys ? addressOf(keys.unix, 0) : addressOf(withoutBrackets(keys.host), keys.port);
+}
+
+/** One that is written as "host:port" has no place for a weight. */
+function spellOut(text: string, item: Scalar, wanted: WrittenBackend): Edited {
+  const span = rangeOf(item);
+  if (span === null) return failed(ODD);
+  if (wanted.weight === 1) return { ok: true, text };
+  return replaced(text, span.from, span.to, `{${fieldsOf(wanted, false, isQuoted(item)).join(', ')}}`);
 }
 
 function weigh(text: string, item: YAMLMap, weight: number): Edited {
@@ -136,7 +153,8 @@ function append(text: string, list: YAMLSeq, wanted: WrittenBackend): Edited {
   const quoted = isMap(last) && last.items.some(({ key }) => isScalar(key) && isQuoted(key));
   const host = isMap(last) ? (valueIn(last, 'host') ?? valueIn(last, 'unix')) : undefined;
   const fields = fieldsOf(wanted, quoted, isScalar(host) && isQuoted(host));
-  const inBraces = `{${fields.join(', ')}}`;
+  const isShort = isScalar(last) && wanted.weight === 1;
+  const inBraces = isShort ? shortForm(wanted, isQuoted(last)) : `{${fields.join(', ')}}`;
   if (list.flow === true) {
     const before = spanOf(list.items.at(-2));
     const separator =
@@ -145,10 +163,15 @@ function append(text: string, list: YAMLSeq, wanted: WrittenBackend): Edited {
   }
   const dash = /^\s*- +/.exec(head)?.[0];
   if (dash === undefined || !atEndOfLine(text, it.to)) return failed(ODD);
-  const isInBraces = isMap(last) && last.flow === true;
+  const isInBraces = isShort || (isMap(last) && last.flow === true);
   const indent = ' '.repeat(dash.length);
   const lines = isInBraces ? `${dash}${inBraces}` : `${dash}${fields.join(`${eolOf(text)}${indent}`)}`;
   return inserted(text, lineEnd(text, it.to), lines);
+}
+
+function shortForm({ host, port }: WrittenBackend, quoted: boolean): string {
+  const address = addressOf(host, port);
+  return quoted || address.startsWith('[') ? JSON.stringify(address) : address;
 }
 
 function fieldsOf({ host, port, weight }: WrittenBackend, quotedKeys: boolean, quotedHost: boolean): string[] {

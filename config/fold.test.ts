@@ -57,8 +57,11 @@ test('a wrong value: what was expected, and what was found', () => {
 
 test('an unknown key: did you mean, here or somewhere else', () => {
   for (const [line, expected] of [
-    ['bind: x', 'bind: unknown key'],
-    ['algorithm: x', 'algorithm: unknown key'],
+    ['bind: x', 'bind: unknown key; bal has "port:" and "bind_address:"'],
+    [
+      'algorithm: x',
+      'algorithm: unknown key; bal has "method:", one of round_robin, least_connections, random, source_hash',
+    ],
     ['max_concurrent_connections: 5', 'max_concurrent_connections: unknown key; it belongs under "runtime"'],
     ['max_connections: 5', 'max_connections: unknown key; it belongs in an entry of "backends"'],
     ['max_concurrent: 5', 'max_concurrent: unknown key; did you mean "max_concurrent_connections" under "runtime"?'],
@@ -98,8 +101,8 @@ test('what is missing is named at the entry that lacks it', () => {
 });
 
 test('entries and whole blocks of the wrong kind', () => {
-  assert.deepEqual(errorsOf('backends:\n  - "127.0.0.1:80"\n'), [
-    'f:2:5 backends[0]: expected a map of keys, got "127.0.0.1:80"; write "host: …" and "port: …"',
+  assert.deepEqual(errorsOf('backends:\n  - "127.0.0.1"\n'), [
+    'f:2:5 backends[0]: expected a map of keys, got "127.0.0.1"; write "HOST:PORT", or "host: …" and "port: …"',
   ]);
   assert.deepEqual(errorsOf('backends: a:1\n'), [
     'f:1:1 backends: expected a list of 1..1024 entries, got "a:1"; begin each entry with "- "',

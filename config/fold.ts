@@ -2,7 +2,9 @@
 // fits no member of a union once for each member; here each place gets one problem.
 import { describeValue, problemAt, showPath, type Mark, type Path, type Problem } from './problem.ts';
 import { closest } from './suggest.ts';
-import { expectation, keysAt, levels, ROOT, shapeAt, trailOf, type Level, type Shape } from './shape.ts';
+import { expectation, freeValue, keysAt, levels, ROOT, shapeAt, trailOf, type Level, type Shape } from './shape.ts';
+import { foreignKey, foreignValue } from './foreign.ts';
+import { isTime } from './shorthand.ts';
 import { keyOf, type Source } from './yaml.ts';
 
 /** The part of typebox's error that is used. */
@@ -61,8 +63,9 @@ function wrongValue(path: Path, source: Source): Problem {
   const shape = shapeAt(path) ?? {};
   const complaint =
     (Array.isArray(value) ? shape.judgeList?.(value) : typeof value === 'string' ? shape.judge?.(value) : null) ?? null;
-  const message = `${complaint?.expected ?? expectation(shape)}, got ${found(value, shape)}`;
-  return problemAt(markAbove(path, source), path, message, complaint?.hint ?? hintFor(value, shape));
+  const time = isTime(path.at(-1), shape) ? ', or a time such as 30s, 5m or 500ms' : '';
+  const message = `${complaint?.expected ?? expectation(shape) + time}, got ${found(value, shape)}`;
+  return problemAt(markAbove(path, source), path, message, complaint?.hint ?? hintFor(value, shape, path));
 }
 
 function found(value: unknown, shape: Shape): string {
@@ -73,13 +76,22 @@ function found(value: unknown, shape: Shape): string {
     : describeValue(value);
 }
 
-function hintFor(value: unknown, shape: Shape): string | null {
+function hintFor(value: unknown, shape: Shape, path: Path): string | null {
   if (typeof value === 'string' && shape.enum !== undefined) {
-    const meant = closest(value, shape.enum.map(String));
+    const allowed = shape.enum.map(String);
+    const meant = foreignValue(value, allowed) ?? closest(value, allowed);
     return meant === null ? null : `did you mean "${meant}"?`;
   }
   if (typeof value === 'string' && shape.type === 'integer' && /^[0-9][0-9_]*$/.test(value)) {
     return 'write the number without quotes and separators';
+  }
+  const short = typeof value === 'string' && shape.type === 'integer' ? /^(\d{1,6}) ?([km])$/i.exec(value) : null;
+  if (short !== null) return `write the number out: ${short[1]}${short[2]?.toLowerCase() === 'k' ? '000' : '000000'}`;
+  if (typeof value === 'string' && path.at(-2) === 'backends') {
+    return 'write "HOST:PORT", or "host: …" and "port: …"';
+  }
+  if (Array.isArray(value) && freeValue(shape) !== undefined) {
+    return 'not "- name: web" and its keys, but "web:" and its keys below it, further in';
   }
   if (typeof value === 'string' && shape === ROOT && /^[\w-]+:\S/.test(value)) return 'a space belongs behind ":"';
   if (typeof value === 'number' && shape.type === 'string') return 'put it in quotes';
@@ -106,7 +118,8 @@ function unknownKey(path: Path, mark: Mark): UnknownKey {
   const others = otherLevels(parent, here);
   const home = others.find((level) => level.keys.includes(key));
   const meant = home === undefined ? closest(key, here) : null;
-  const hint = home === undefined ? didYouMean(key, meant, others) : `it belongs ${home.name}`;
+  const foreign = home === undefined && meant === null ? foreignKey(key) : null;
+  const hint = home === undefined ? (foreign ?? didYouMean(key, meant, others)) : `it belongs ${home.name}`;
   return { problem: problemAt(mark, path, 'unknown key', hint), meant };
 }
 

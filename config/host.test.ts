@@ -11,7 +11,7 @@ test('judgeHost() takes literals, bracketed IPv6 and names', () => {
     '0.0.0.0',
     '::',
     '[::1]',
-    'fe80::1',
+    'fd00::1',
     '::ffff:10.0.0.1',
     'localhost',
     'db-1.example.com.',
@@ -65,7 +65,9 @@ test('judgeHost() says what to do about common slips', () => {
   assert.match(judgeHost('127.0.0.1:80')?.hint ?? '', /"port"/);
   assert.match(judgeHost('tcp://a')?.hint ?? '', /scheme/);
   assert.match(judgeHost('bücher.example')?.hint ?? '', /"xn--bcher-kva\.example"/);
-  assert.match(judgeHost('fe80::1%eth0')?.hint ?? '', /remove "%eth0"/);
+  assert.match(judgeHost('fd00::1%eth0')?.hint ?? '', /remove "%eth0"/);
+  for (const linkLocal of ['fe80::1%eth0', 'fe80::1', '[febf::1]'])
+    assert.match(judgeHost(linkLocal)?.hint ?? '', /unique local/);
   assert.match(judgeHost('1.2.3.400')?.expected ?? '', /four numbers/);
 });
 

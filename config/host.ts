@@ -28,10 +28,10 @@ export function withoutBrackets(host: string): string {
 export function judgeHost(text: string): Complaint | null {
   const bracketed = text.startsWith('[') && text.endsWith(']');
   const host = withoutBrackets(text);
-  if (host.includes('%') && isIPv6(host)) {
+  if (host.includes('%') && isIPv6(host) && !isLinkLocal(canonicalHost(host.slice(0, host.indexOf('%'))))) {
     return { expected: 'expected an address without a zone', hint: `remove "${host.slice(host.indexOf('%'))}"` };
   }
-  if (isIPv6(host)) return judgeKind(host);
+  if (isIPv6(host)) return judgeKind(host.replace(/%.*/s, ''));
   if (bracketed) return { expected: 'expected an IPv6 address in the brackets', hint: null };
   if (isIPv4(host)) return judgeKind(host);
   return judgeName(host);
@@ -43,8 +43,20 @@ export function judgePeer(text: string): Complaint | null {
   return { expected: 'expected the address of one host', hint: 'for this machine write "127.0.0.1" or "::1"' };
 }
 
+/** Of the interface that it belongs to nothing can be told, so nothing could be sent there. */
+const LINK_LOCAL: Complaint = {
+  expected: 'expected an address that is good without a zone, not a link-local one (fe80::/10)',
+  hint: 'use a unique local (fd00::/8) or global address, or a name for one',
+};
+
+/** RFC 4291, 2.5.6. */
+function isLinkLocal(canonical: string): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(canonical);
+}
+
 function judgeKind(ip: string): Complaint | null {
   const canonical = canonicalHost(ip);
+  if (isLinkLocal(canonical)) return LINK_LOCAL;
   const first = isIPv4(canonical) ? Number(canonical.split('.')[0]) : 0;
   const many = first >= 224 || canonical.startsWith('ff');
   return many

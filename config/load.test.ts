@@ -342,7 +342,7 @@ services:
     wrong.errors.map(({ path, hint }) => [path, hint]),
     [
       ['health_check.type', 'did you mean "none"?'],
-      ['health_check.interval', null],
+      ['health_check.interval', 'bal has health_check_interval_ms under "runtime"'],
     ],
   );
 });

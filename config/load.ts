@@ -8,10 +8,12 @@ import { conflictsIn } from './conflicts.ts';
 import { draftOf, type Draft, type Pruned } from './draft.ts';
 import { foldErrors } from './fold.ts';
 import { ANY_MACHINE, thisMachine, type Machine } from './machine.ts';
+import { withOddCharacters } from './odd-characters.ts';
 import { effectiveOf, planOf, type Effective } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import { inOrder, problemAt, type Problem } from './problem.ts';
 import { MAX_BYTES, readConfig } from './read.ts';
+import { expandShorthand } from './shorthand.ts';
 import { ConfigSchema, type ConfigFile } from './schema.ts';
 import { keyOf, readYaml, type Source } from './yaml.ts';
 
@@ -44,12 +46,13 @@ export async function loadConfig(path: string): Promise<Loaded> {
 export function parseConfig(text: string, path: string, machine: Machine = ANY_MACHINE): Loaded {
   const configPath = resolve(path);
   if (text.length > MAX_BYTES) return failed(configPath, [problemAt(null, [], 'too large')]);
-  const source = readYaml(text.replace(/^\ufeff/, ''));
-  if (source.data === undefined) return failed(configPath, source.problems);
+  const plain = text.replace(/^\ufeff/, '');
+  const source = expandShorthand(readYaml(plain));
+  if (source.data === undefined) return failed(configPath, withOddCharacters(source.problems, plain));
   if (source.data === null) return failed(configPath, [...source.problems, emptyFile()]);
   const [, schemaErrors] = Errors(ConfigSchema, source.data);
   const { problems, bad } = foldErrors(schemaErrors, source);
-  const found = [...source.problems, ...problems];
+  const found = withOddCharacters([...source.problems, ...problems], plain);
   // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
   if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found);
   const draft = draftOf({ file: prune(source, bad), marks: source.marks, bad }, machine);

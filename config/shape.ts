@@ -38,9 +38,14 @@ export function shapeAt(path: Path): Shape | null {
   let shape: Shape | undefined = ROOT;
   for (const part of path) {
     if (shape === undefined) return null;
-    shape = typeof part === 'number' ? shape.items : (property(shape, part) ?? freeValue(shape));
+    shape = childOf(shape, part);
   }
   return shape ?? null;
+}
+
+/** What may stand at a key or an index of it. */
+export function childOf(shape: Shape, part: string | number): Shape | undefined {
+  return typeof part === 'number' ? shape.items : (property(shape, part) ?? freeValue(shape));
 }
 
 function property(shape: Shape, key: string): Shape | undefined {

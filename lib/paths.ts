@@ -14,10 +14,21 @@ export interface Home {
   handover(pid: number): string;
 }
 
-/** `$BAL_HOME`, else `~/.bal`; always absolute, so that it survives a change of directory. */
+/** There is neither BAL_HOME nor a home directory of the user, as in a container that runs as a bare number. */
+export class NoHomeError extends Error {
+  constructor() {
+    super('there is no home directory: neither BAL_HOME nor HOME is set, and the user has none');
+    this.name = 'NoHomeError';
+  }
+}
+
+/**
+ * `$BAL_HOME`, else `~/.bal`; always absolute, so that it survives a change of directory.
+ * @throws {NoHomeError}
+ */
 export function home(environment: NodeJS.ProcessEnv = process.env): Home {
   const configured = environment['BAL_HOME'];
-  const dir = resolve(configured === undefined || configured === '' ? join(homedir(), '.bal') : configured);
+  const dir = resolve(configured === undefined || configured === '' ? join(userHome(), '.bal') : configured);
   return {
     dir,
     pidFile: join(dir, 'bal.pid'),
@@ -29,12 +40,23 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
   };
 }
 
+function userHome(): string {
+  try {
+    const dir = homedir();
+    if (dir !== '') return dir;
+  } catch {
+    // No HOME, and no entry for the user in passwd.
+  }
+  throw new NoHomeError();
+}
+
 /**
  * The configuration file that every command uses: `--config`, else `$BAL_HOME/config.yaml`, else /etc/bal/config.yaml.
  * When none of the two exists the first is returned, so that the error names where the file is expected.
  */
-export function configPath(option: string | undefined, at: Home = home()): string {
+export function configPath(option: string | undefined, given?: Home): string {
   if (option !== undefined) return resolve(option);
+  const at = given ?? home();
   const own = join(at.dir, 'config.yaml');
   const system = '/etc/bal/config.yaml';
   return !isThere(own) && isThere(system) ? system : own;

@@ -1,12 +1,13 @@
 // `bal check`: is the configuration right? Static: reads the file and facts of this machine, no network, no names looked up.
 import type { Loaded } from '../../config/load.ts';
-import { formatProblem, type Problem } from '../../config/problem.ts';
+import { formatProblem, problemAt, type Problem } from '../../config/problem.ts';
 import { backendText } from '../../config/diff.ts';
 import type { HealthCheckPlan } from '../../config/health-check.ts';
 import { whereOf, type ServicePlan } from '../../config/plan.ts';
 import { askedText } from '../control/listeners.ts';
 import type { Diagnosis } from '../control/protocol.ts';
-import { configPath } from '../paths.ts';
+import { tooLongForSocket } from '../control/listen.ts';
+import { configPath, home, NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
 import { json, printDiagnosis } from './report.ts';
 import { counted, listed } from '../units.ts';
@@ -23,11 +24,25 @@ export interface CheckOptions {
 export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
   const { loadConfig } = await import('../../config/load.ts'); // slow to import: not before it is needed
   const path = configPath(options.config);
-  const loaded = await loadConfig(path);
+  const found = await loadConfig(path);
+  const loaded = { ...found, warnings: [...homeWarnings(), ...found.warnings] };
   if (options.json) json(io, reportOf(loaded));
   else explain(loaded, options, options.config ?? path, io);
   const failed = loaded.errors.length > 0 || (options.strict && loaded.warnings.length > 0);
   return failed ? 1 : 0;
+}
+
+/** What a start would refuse because of where it is to run. */
+function homeWarnings(): Problem[] {
+  try {
+    const tooLong = tooLongForSocket(home().socket);
+    if (tooLong === null) return [];
+    const hint = 'set BAL_HOME to a directory with a shorter path';
+    return [problemAt(null, [], `bal cannot start in this home, whose control socket ${tooLong}`, hint)];
+  } catch (error) {
+    if (error instanceof NoHomeError) return [];
+    throw error;
+  }
 }
 
 /** What `--json` prints. Keys are a contract: never rename or remove one. */

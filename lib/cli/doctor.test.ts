@@ -269,3 +269,30 @@ test('for people: one line a check, the diagnosis for what is wrong, sound backe
   assert.match(brief.stdout[0] ?? '', /^bal doctor: 0 critical, \d warnings?, \d+ ok; /);
   assert.deepEqual(brief.stderr, []);
 });
+
+test('a home whose control socket cannot be made is told by doctor and check before a start', async (t) => {
+  const home = ownHome(t);
+  process.env['BAL_HOME'] = join(home, 'x'.repeat(100));
+  const config = join(home, 'config.yaml');
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  const { checks } = await diagnose('--config', config);
+  assert.match(checks.get('home') ?? '', /^critical: no control socket fits into the home: .* the system allows 10\d$/);
+  const io = capturedIo();
+  assert.equal(await run(['check', '--strict', '--config', config], io), 1);
+  assert.match(io.stderr.join('\n'), /warning: .*bal cannot start in this home.*set BAL_HOME/);
+});
+
+test('without any home what to set is told, and check of a named file needs none', async (t) => {
+  const home = ownHome(t);
+  const config = join(home, 'config.yaml');
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  const before = process.env['HOME'];
+  t.after(() => (process.env['HOME'] = before));
+  process.env['BAL_HOME'] = '';
+  process.env['HOME'] = '';
+  const io = capturedIo();
+  assert.equal(await run(['check', '--config', config], io), 0, io.stderr.join('\n'));
+  assert.equal(await run(['status'], io), 1);
+  assert.match(io.stderr.join('\n'), /what_happened: there is no home directory/);
+  assert.match(io.stderr.join('\n'), /do_this_now: set BAL_HOME/);
+});

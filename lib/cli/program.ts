@@ -4,6 +4,8 @@ import { printDiagnosis, json } from './report.ts';
 import { version } from '../version.ts';
 import { unreachable } from '../unreachable.ts';
 import { readArguments, type Options } from './arguments.ts';
+import type { Diagnosis } from '../control/protocol.ts';
+import { NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
 import type { CommandName } from './commands.ts';
 
@@ -62,14 +64,21 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
   }
 }
 
+const noHome: Diagnosis = {
+  what_happened: 'there is no home directory for bal: no BAL_HOME, no HOME, and no home of this user in /etc/passwd',
+  why_likely: 'a service or a container runs it as a user without a home',
+  do_this_now: 'set BAL_HOME to a directory that this user may write to, for example: export BAL_HOME=/var/lib/bal',
+};
+
 /** A defect of ours, in the operator's words; the trace is for those who ask for it. */
 function fatal(error: unknown, asJson: boolean, io: Io): ExitCode {
   const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
-  const problem = {
+  const defect = {
     what_happened: `internal error: ${message}`,
     why_likely: 'a defect in bal, or a broken installation',
     do_this_now: "run it again with BAL_DEBUG=1 and report what it prints, with 'bal --version' and 'node --version'",
   };
+  const problem = error instanceof NoHomeError ? noHome : defect;
   if (asJson) json(io, { problem });
   else printDiagnosis(io, problem);
   const debug = process.env['BAL_DEBUG'];

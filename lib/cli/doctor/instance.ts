@@ -1,6 +1,7 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
 import { drainingText, liveChangeLines } from '../../control/facts.ts';
+import { tooLongForSocket } from '../../control/listen.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 import { failuresText } from '../../control/recent.ts';
@@ -19,9 +20,16 @@ export function checkInstance(patient: Patient): Finding[] {
   ];
 }
 
+const SHORTER = 'set BAL_HOME to a directory with a shorter path';
+
 /** Who may write to the home decides what runs: the configuration and the control socket can be replaced there. */
 function homeDirectory({ at }: Patient): Finding[] {
   const name = 'home';
+  const tooLong = tooLongForSocket(at.socket);
+  if (tooLong !== null) {
+    const why = 'the path of the home directory ($BAL_HOME or ~/.bal) is too long';
+    return [critical(name, `no control socket fits into the home: ${tooLong}`, why, SHORTER)];
+  }
   const mode = modeOf(at.dir);
   if (mode === null) return [ok(name, `${at.dir} will be made by the first start`)];
   if (mode === 'no directory') {
