@@ -17,6 +17,8 @@ import { forEachEngine } from './harness/engines.ts';
 import { seriesIn } from './harness/exposition.ts';
 import { startTlsServers } from './harness/tls-servers.ts';
 
+/** As curl says it. */
+const RESET = /reset|SSL_ERROR_SYSCALL|errno 104/i;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
 /** What the server behind a port says to a client of Node that asks for this. */
@@ -119,36 +121,35 @@ forEachEngine(
 
     // Node, OpenSSL, GnuTLS and curl, with TLS 1.2 and 1.3 and both versions of HTTP; a hello of some packets, too.
     const many = Array.from({ length: 600 }, (_, i) => `protocol-${String(i).padStart(8, '0')}`);
+    const asks: [answer: Promise<string>, expected: string | RegExp][] = [
+      [curlAsks(port, 'www.example.test'), /^www www\.example\.test TLSv1\.3 HTTP\/2\.0$/],
+      // No label stands before it.
+      [curlAsks(port, 'example.test', '--http1.1'), /^rest example\.test/],
+      [curlAsks(port, '127.0.0.1', '--no-alpn'), /^rest {2}TLSv1\.3 HTTP\/1\.1$/],
+      [curlAsks(closed, 'strange.test'), RESET],
+    ];
     for (const [version, flag] of [
       ['TLSv1.2', '-tls1_2'],
       ['TLSv1.3', '-tls1_3'],
     ] as const) {
       const versions = { minVersion: version, maxVersion: version };
-      assert.equal(
-        await nodeAsks(t, port, 'WWW.example.test', ['http/1.1'], versions),
-        `www WWW.example.test ${version} HTTP/1.1`,
-      );
       const asked = `${version} HTTP/1.1`;
-      assert.equal(
-        await nodeAsks(t, port, 'a.b.example.test', [...many, 'http/1.1'], versions),
-        `wild a.b.example.test ${asked}`,
+      const to = ['s_client', '-connect', `127.0.0.1:${port}`, '-quiet', flag];
+      const number = version.slice(4);
+      const gnutls = ['--insecure', `--priority=NORMAL:-VERS-ALL:+VERS-TLS${number}`, '-p', String(port), '127.0.0.1'];
+      asks.push(
+        [nodeAsks(t, port, 'WWW.example.test', ['http/1.1'], versions), `www WWW.example.test ${asked}`],
+        [nodeAsks(t, port, 'a.b.example.test', [...many, 'http/1.1'], versions), `wild a.b.example.test ${asked}`],
+        [programAsks(t, 'openssl', ...to, '-noservername'), `rest  ${asked}`],
+        [programAsks(t, 'openssl', ...to, '-servername', 'other.test'), `wild other.test ${asked}`],
+        [curlAsks(port, 'nobody.test', '--tls-max', number, '--http2'), `two nobody.test ${version} HTTP/2.0`],
+        [programAsks(t, 'gnutls-cli', '--sni-hostname=x.example.test', ...gnutls), `wild x.example.test ${asked}`],
       );
-      const to = ['-connect', `127.0.0.1:${port}`, '-quiet', flag];
-      assert.equal(await programAsks(t, 'openssl', 's_client', ...to, '-noservername'), `rest  ${asked}`);
-      assert.equal(
-        await programAsks(t, 'openssl', 's_client', ...to, '-servername', 'other.test'),
-        `wild other.test ${asked}`,
-      );
-      const max = ['--tls-max', version.slice(4), '--http2'];
-      assert.equal(await curlAsks(port, 'nobody.test', ...max), `two nobody.test ${version} HTTP/2.0`);
-      const priority = `NORMAL:-VERS-ALL:+VERS-TLS${version.slice(4)}`;
-      const gnutls = ['--insecure', `--priority=${priority}`, '-p', String(port), '--sni-hostname=x.example.test'];
-      assert.equal(await programAsks(t, 'gnutls-cli', ...gnutls, '127.0.0.1'), `wild x.example.test ${asked}`);
     }
-    assert.match(await curlAsks(port, 'www.example.test'), /^www www\.example\.test TLSv1\.3 HTTP\/2\.0$/);
-    assert.match(await curlAsks(port, 'example.test', '--http1.1'), /^rest example\.test/, 'no label before it');
-    assert.match(await curlAsks(port, '127.0.0.1', '--no-alpn'), /^rest {2}TLSv1\.3 HTTP\/1\.1$/);
-    assert.match(await curlAsks(closed, 'strange.test'), /reset|SSL_ERROR_SYSCALL|errno 104/i);
+    for (const [answer, expected] of asks) {
+      if (typeof expected === 'string') assert.equal(await answer, expected);
+      else assert.match(await answer, expected);
+    }
 
     // Without TLS it is the one for the rest, at once and whole; without one nobody's.
     const web = await comes(port);
@@ -192,6 +193,10 @@ forEachEngine(
     const started = performance.now();
     await half.send(helloFor('one.test').subarray(0, 60));
     const silent = await comes(port);
+    const slow = await comes(port);
+    const drip = setInterval(() => slow.socket.write(Buffer.from([22])), 50);
+    atEnd(t, () => clearInterval(drip));
+    slow.socket.write(helloFor('www.example.test', [], 9000).subarray(0, 20));
     const first = await comes(closed);
     await first.send(helloFor('one.test'));
     await bal.statusWhen('the first one is in', ({ services: all }) =>
@@ -203,7 +208,7 @@ forEachEngine(
     const { fields: over } = await recordOf(second);
     assert.deepEqual([over['service'], over['reason']], ['one', 'overload']);
     first.reset();
-    for (const client of [half, silent]) {
+    for (const client of [half, silent, slow]) {
       assert.equal((await client.over).how, 'reset');
       assert.ok(performance.now() - started >= 590, 'not before its time');
       assert.equal((await recordOf(client)).fields['reason'], 'first_bytes_timeout');
@@ -252,14 +257,20 @@ forEachEngine(
     const { code, verdict } = await reload;
     assert.equal(code, 0, JSON.stringify(verdict));
     assert.match(await curlAsks(port, 'new.test', '--http1.1'), /^rest new\.test/);
-    assert.match(await curlAsks(port, 'nobody.test', '--http1.1'), /reset|SSL_ERROR_SYSCALL|errno 104/i);
+    assert.match(await curlAsks(port, 'nobody.test', '--http1.1'), RESET);
     let answer = '';
     open1.on('data', (bytes: Buffer) => (answer += bytes.toString()));
     open1.write(REQUEST);
     await once(open1, 'close');
     assert.match(answer, /www www\.example\.test/);
+    // Also one whose service was not known when its worker began to drain is handed over.
+    if (engine === 'native') {
+      await bal.statusWhen('no old worker is left', ({ workers }) => workers.every(({ state }) => state === 'ready'));
+    }
+    await late.send('more');
     late.end();
     assert.equal((await late.over).how, 'fin');
+    assert.equal((await recordOf(late)).fields['bytes_in'], hello.length + 4);
 
     // What is told of them.
     await bal.logged('client.no_route', ({ fields: its }) => its['service'] === `127.0.0.1:${closed}`);
