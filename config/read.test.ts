@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { decode, MAX_BYTES, readConfig } from './read.ts';
 
@@ -27,7 +27,7 @@ test('a file that is not there: the message says how to make one', async () => {
   const path = join(folder, 'none.yaml');
   assert.equal(
     await whyNot(path),
-    `no such file; make one: printf 'port: 9295\\nbackends:\\n  - host: "127.0.0.1"\\n    port: 9000\\n' > ${path}`,
+    `no such file; make one: mkdir -p ${dirname(path)} && printf 'port: 9295\\nbackends:\\n  - host: "127.0.0.1"\\n    port: 9000\\n' > ${path}`,
   );
 });
 

@@ -1,7 +1,9 @@
 // A path → its text, or why not. Never waits: a FIFO or a device would keep a command or a reload hanging.
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { problemAt, type Problem } from './problem.ts';
+import { quoted } from './shell.ts';
 
 export const MAX_BYTES = 1024 * 1024;
 
@@ -88,7 +90,8 @@ function why(error: unknown, path: string): [string, string | null] {
     case 'ENOENT':
       return [
         'no such file',
-        `make one: printf 'port: 9295\\nbackends:\\n  - host: "127.0.0.1"\\n    port: 9000\\n' > ${path}`,
+        `make one: mkdir -p ${quoted(dirname(path))} && ` +
+          `printf 'port: 9295\\nbackends:\\n  - host: "127.0.0.1"\\n    port: 9000\\n' > ${quoted(path)}`,
       ];
     case 'ENOTDIR':
       return ['no such file', 'a part of the path is a file, not a directory'];

@@ -153,3 +153,30 @@ test('durations are seconds unless they say otherwise, and never more than a wee
   ];
   for (const [text, ms] of cases) assert.equal(milliseconds(text), ms, text);
 });
+
+test('commands that other programs have are answered, and help and version are done', () => {
+  assert.deepEqual(readArguments(['help']), { kind: 'help', command: null });
+  assert.deepEqual(readArguments(['help', 'check']), { kind: 'help', command: 'check' });
+  assert.deepEqual(readArguments(['version']), { kind: 'version' });
+  for (const [word, hint] of [
+    ['reload', /'bal graceful' reloads/],
+    ['restart', /'bal graceful'.*'bal stop', then 'bal start -d'/],
+    ['validate', /'bal check'/],
+  ] as const) {
+    const request = readArguments([word]);
+    assert.match(request.kind === 'wrong' ? request.message : '', hint);
+  }
+});
+
+test('-c=FILE is -c FILE', () => {
+  for (const argv of [
+    ['check', '-c=a.yaml'],
+    ['check', '-c', 'a.yaml'],
+    ['check', '--config=a.yaml'],
+  ]) {
+    const request = readArguments(argv);
+    assert.equal(request.kind === 'run' ? request.options.config : request.kind, 'a.yaml', argv.join(' '));
+  }
+  const odd = readArguments(['check', '--config==a.yaml']);
+  assert.equal(odd.kind === 'run' ? odd.options.config : odd.kind, '=a.yaml', 'a file may be called so');
+});

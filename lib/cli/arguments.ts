@@ -34,17 +34,18 @@ export type Request =
 
 /** `argv` without the program and the script. */
 export function readArguments(argv: readonly string[]): Request {
-  const { tokens } = parseArgs({ args: [...argv], options: PARSE_OPTIONS, strict: false, tokens: true });
+  const { tokens } = parseArgs({ args: plainly(argv), options: PARSE_OPTIONS, strict: false, tokens: true });
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const given = tokens.flatMap((token) => (token.kind === 'option' ? [token] : []));
   const [word, ...rest] = words;
-  if (word !== undefined && !isCommand(word)) return wrong(unknown('command', word, Object.keys(COMMANDS), null));
+  if (word !== undefined && !isCommand(word))
+    return wrong(foreign(word) ?? unknown('command', word, Object.keys(COMMANDS), null));
   const command = word ?? null;
   const seen = new Map<string, string | undefined>();
   for (const { name, rawName, value, inlineValue } of given) {
     const fault = faultOf(command, name, printable(rawName), value, inlineValue ?? false, seen.has(name));
     if (fault !== null) return wrong(fault);
-    seen.set(name, value);
+    seen.set(name, isFlag(name) && rawName === `-${FLAGS[name].short}` ? value?.replace(/^=/, '') : value);
   }
   const most = command === null ? 0 : COMMANDS[command].words.length;
   const extra = rest[most];
@@ -56,6 +57,36 @@ export function readArguments(argv: readonly string[]): Request {
     return wrong(`no command; one of ${Object.keys(COMMANDS).join(', ')} (see 'bal --help')`);
   }
   return withOptions(command, seen, rest);
+}
+
+/** `bal help check` is `bal check --help`, and `bal version` is `bal --version`. */
+function plainly([first, ...rest]: readonly string[]): string[] {
+  if (first === 'help' || first === 'version') return [...rest, `--${first}`];
+  return first === undefined ? [] : [first, ...rest];
+}
+
+/** Commands that other programs have, and what bal has for them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  reload: "'bal graceful' reloads the configuration",
+  restart:
+    "'bal graceful' reloads the configuration, 'bal upgrade' replaces the program, both without cutting anybody; else 'bal stop', then 'bal start -d'",
+  run: "'bal start' runs it in the foreground",
+  up: "'bal start -d' starts it",
+  down: "'bal stop' stops it",
+  quit: "'bal stop' stops it",
+  shutdown: "'bal stop' stops it",
+  kill: "'bal stop --now' cuts all connections and stops it",
+  test: "'bal check' checks the configuration",
+  configtest: "'bal check' checks the configuration",
+  validate: "'bal check' checks the configuration",
+  logs: "'bal events' shows what happened; the log is in the home's logs/",
+  list: "'bal backend' lists the backends",
+  info: "'bal status' shows the running instance",
+  update: "'bal upgrade' replaces the running program by the installed one",
+};
+
+function foreign(word: string): string | null {
+  return Object.hasOwn(ELSEWHERE, word) ? `there is no 'bal ${word}'; ${ELSEWHERE[word] ?? ''}` : null;
 }
 
 function withOptions(

@@ -98,5 +98,5 @@ test('--verbose lists every value with its origin', async () => {
 test('a file that is not there is an error that says how to make one', async () => {
   const { code, err, config } = await run(null);
   assert.equal(code, 1);
-  assert.ok(err[0]?.startsWith(`${config}: no such file; make one: printf`));
+  assert.ok(err[0]?.startsWith(`${config}: no such file; make one: mkdir -p `));
 });

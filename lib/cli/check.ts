@@ -6,6 +6,7 @@ import type { HealthCheckPlan } from '../../config/health-check.ts';
 import { whereOf, type ServicePlan } from '../../config/plan.ts';
 import { askedText } from '../control/listeners.ts';
 import type { Diagnosis } from '../control/protocol.ts';
+import { noConfiguration } from '../primary/reload/verdict.ts';
 import { tooLongForSocket } from '../control/listen.ts';
 import { configPath, home, NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -100,17 +101,11 @@ function checkText(check: HealthCheckPlan): string {
 }
 
 function invalid(errors: readonly Problem[]): Diagnosis {
-  const inFile = errors.some(({ line }) => line !== null);
+  if (errors.every(({ line }) => line === null)) return noConfiguration;
   return {
-    what_happened: inFile
-      ? `the configuration is not valid: ${counted(errors.length, 'error')}`
-      : 'there is no configuration to use',
-    why_likely: inFile
-      ? 'a slip in the lines named above'
-      : 'the path is wrong, or the file is not there or not readable',
-    do_this_now: inFile
-      ? "correct these lines and run 'bal check' again"
-      : "make the file or name another with --config, then run 'bal check' again",
+    what_happened: `the configuration is not valid: ${counted(errors.length, 'error')}`,
+    why_likely: 'a slip in the lines named above',
+    do_this_now: "correct these lines and run 'bal check' again",
   };
 }
 

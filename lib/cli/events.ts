@@ -48,8 +48,8 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
 /** One event on one line: time, level, name, message, and the facts. */
 export function line(record: EventRecord, io: Io): string {
   const { timestamp, level, event, message } = record;
-  const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'green';
-  return [timestamp, paint(io, colour, level.padEnd(5)), event, message, ...factsOf(record)].join('  ');
+  const colour = level === 'ERROR' ? 'red' : level === 'WARN' ? 'yellow' : 'green';
+  return [timestamp, paint(io, colour, level.toLowerCase().padEnd(5)), event, message, ...factsOf(record)].join('  ');
 }
 
 export function isEvent(value: unknown): value is EventRecord {

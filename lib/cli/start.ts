@@ -2,11 +2,12 @@
 // is ready or has failed.
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { quoted } from '../../config/shell.ts';
 import { tooLongForSocket } from '../control/listen.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
-import { alreadyRunning, cannotServe } from '../primary/reload/verdict.ts';
+import { alreadyRunning, cannotServe, stillStopping } from '../primary/reload/verdict.ts';
 import { isSuccessor } from '../primary/upgrade/mark.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -128,12 +129,13 @@ function homeProblem({ dir, socket }: Home): Diagnosis | null {
 /** Asked before anything is touched: a start that is refused leaves the PID file of the running instance alone. */
 async function runningProblem(at: Home): Promise<Diagnosis | null> {
   const found = readPidFile(at.pidFile);
-  if (found.running) return alreadyRunning(found.pid);
-  if (found.reason !== 'unreadable' && !isThere(at.socket)) return null;
+  if (!found.running && found.reason !== 'unreadable' && !isThere(at.socket)) return null;
   const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
-  if (reached.kind === 'not_running') return null;
-  if (reached.kind === 'unreachable') return reached.problem;
-  return alreadyRunning(isStatus(reached.body) ? reached.body.pid : null);
+  const status = reached.kind === 'answered' && isStatus(reached.body) ? reached.body : null;
+  const pid = found.running ? found.pid : (status?.pid ?? null);
+  if (status?.state === 'draining') return stillStopping(pid, status.active_connections);
+  if (found.running || reached.kind === 'answered') return alreadyRunning(pid);
+  return reached.kind === 'not_running' ? null : reached.problem;
 }
 
 function noConfig(config: string, named: boolean): Diagnosis {
@@ -155,9 +157,4 @@ function recipe({ dir }: Home, config: string): string[] {
     '    port: 9000',
     'EOF',
   ];
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -15,7 +15,7 @@ export function briefStatus(now: Status, degraded: boolean): string {
     now.services.reduce((total, service) => total + (of(service) ?? 0), 0);
   const listeners = new Set(now.services.map(whereOf));
   return [
-    `bal: ${degraded ? 'degraded' : 'running'}${now.state === 'running' ? '' : ` (${now.state})`}`,
+    `bal: ${stateWord(now.state, degraded)}`,
     `pid ${now.pid ?? '?'}`,
     [...listeners].join(' '),
     `backends ${sum((service) => service.backend_reachable)}/${sum((service) => service.backend_total)}`,
@@ -23,6 +23,14 @@ export function briefStatus(now: Status, degraded: boolean): string {
     ...((now.draining?.connections ?? 0) > 0 ? [`draining ${now.draining?.connections ?? 0}`] : []),
     ...(now.services.some(isGuarded) ? ['protection on'] : []),
   ].join(', ');
+}
+
+/** One that starts or ends is not degraded: it says what it does. */
+function stateWord(state: Status['state'], degraded: boolean): string {
+  if (state === 'draining') return 'stopping';
+  if (state === 'starting') return 'starting';
+  const word = degraded ? 'degraded' : 'running';
+  return state === null || state === 'running' ? word : `${word} (${state})`;
 }
 
 /** All lines but those about problems. `verbose` adds workers and counters. */
@@ -62,15 +70,43 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
   const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
   const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
   if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');
-  const rows = [head, ...backends.map((backend) => backendRow(backend, verbose))];
+  const shown = verbose ? backends : worstFirst(backends);
+  const rows = [head, ...shown.map((backend) => backendRow(backend, verbose))];
   const lines = table(io, verbose ? 'llrrrrlrrrr' : 'llrrrrl', rows).map((line) => `  ${line}`);
   return [
     `${title}  ${figures}`,
     ...protectionLine(service.protection_mode, io),
     ...failuresLine(service.recent, io),
     ...lines,
+    ...restLine(backends.slice(shown.length).length, shown),
     ...(verbose ? endsLine(service.ends) : []),
   ];
+}
+
+/** How many backends of a service are shown without --verbose. */
+const SHOWN = 20;
+
+/** Of many the first ones, but what is not up before what is; else all, in their order. */
+function worstFirst(backends: readonly BackendStatus[]): readonly BackendStatus[] {
+  if (backends.length <= SHOWN) return backends;
+  const [up, other] = [backends.filter(isUp), backends.filter((backend) => !isUp(backend))];
+  return [
+    ...other.filter(({ state }) => state === 'down'),
+    ...other.filter(({ state }) => state !== 'down'),
+    ...up,
+  ].slice(0, SHOWN);
+}
+
+function isUp({ state }: BackendStatus): boolean {
+  return state === 'up';
+}
+
+function restLine(rest: number, shown: readonly BackendStatus[]): string[] {
+  if (rest === 0) return [];
+  // What is up comes last, so where one of them is shown, so is everything that is not.
+  const last = shown.at(-1);
+  const what = last !== undefined && isUp(last) ? ', all up' : '';
+  return [`  and ${rest} more${what}: run 'bal status --verbose'`];
 }
 
 /** Nothing of a mere connect, as ever. */

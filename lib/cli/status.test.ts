@@ -150,3 +150,24 @@ test('what goes on in old workers is a line of its own, and a figure of the brie
   }
   assert.match(briefStatus(after, false), /, draining 5$/);
 });
+
+test('of many backends what is down comes first, and the rest is counted', () => {
+  const now = fakeStatus(1);
+  const [service] = now.services;
+  const [backend] = service?.backends ?? [];
+  assert.ok(service !== undefined && backend !== undefined);
+  const backends = Array.from({ length: 1000 }, (_, i) => {
+    const state = i === 900 ? ('down' as const) : ('up' as const);
+    return { ...backend, address: `10.0.0.1:${i + 1}`, state };
+  });
+  const many = { ...now, services: [{ ...service, backends }] };
+  const lines = statusLines(many, false, capturedIo());
+  const first = lines.findIndex((line) => line.includes('BACKEND')) + 1;
+  assert.match(lines[first] ?? '', /^ {2}10\.0\.0\.1:901 +down/);
+  assert.match(lines[first + 20] ?? '', /^ {2}and 980 more, all up: run 'bal status --verbose'$/);
+  assert.equal(statusLines(many, true, capturedIo()).filter((line) => line.includes('10.0.0.1:')).length, 1000);
+});
+
+test('--brief says that bal is stopping, not that it is degraded', () => {
+  assert.match(briefStatus({ ...fakeStatus(1), state: 'draining' }, true), /^bal: stopping, pid /);
+});

@@ -26,7 +26,7 @@ async function client(t: TestContext, source: EventSource, format: 'ndjson' | 's
   return socket;
 }
 
-const event = { level: 'info', module: 'test', event: 'test.it', message: 'it happened' } as const;
+const event = { level: 'INFO', module: 'test', event: 'test.it', message: 'it happened' } as const;
 
 test('events that are remembered come first, then each new one, with an id a browser can name', async (t) => {
   const events = createEvents();

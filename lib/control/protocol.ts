@@ -230,7 +230,8 @@ export interface EventRecord {
   /** Rises by one with each event since start. */
   readonly seq: number;
   readonly timestamp: string;
-  readonly level: 'info' | 'warn' | 'error';
+  /** As in the log. */
+  readonly level: 'INFO' | 'WARN' | 'ERROR';
   readonly module: string;
   readonly event: string;
   readonly message: string;

@@ -86,7 +86,7 @@ function after(...seen: readonly Facts[]): Model {
 
 function event(seq: number, name: string, fields: EventRecord['fields'] = {}): EventRecord {
   const timestamp = new Date(seq * 1000).toISOString();
-  return { seq, timestamp, level: 'info', module: 'health', event: name, message: name, fields };
+  return { seq, timestamp, level: 'INFO', module: 'health', event: name, message: name, fields };
 }
 
 test('rates follow the clock of bal, not the moment when a message arrives', () => {

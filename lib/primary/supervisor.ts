@@ -27,7 +27,7 @@ import { createLog } from './log/log.ts';
 import { readinessOf } from './views/readiness.ts';
 import { metricsOf, statusOf } from './views/status.ts';
 import { logWarnings } from './log/config-warnings.ts';
-import { alreadyRunning, badConfig, cannotServe, isStopping, noLog } from './reload/verdict.ts';
+import { alreadyRunning, badConfig, cannotServe, notNow, noLog } from './reload/verdict.ts';
 import type { Predecessor } from './upgrade/predecessor.ts';
 import type { Successor } from './upgrade/successor.ts';
 import { hearSignals } from './upgrade/signals.ts';
@@ -58,7 +58,7 @@ export type SuperviseResult =
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
   const loaded = await loadConfig(options.configPath);
   if (loaded.plan === null) {
-    return { ok: false, problem: badConfig(loaded.configPath, loaded.errors.length), errors: loaded.errors };
+    return { ok: false, problem: badConfig(loaded.configPath, loaded.errors), errors: loaded.errors };
   }
   const at = home();
   try {
@@ -155,7 +155,7 @@ async function run(
     estate: instance.estate,
     config: plan.configPath,
     foreground: options.foreground,
-    refusal: () => (instance.phase === 'running' ? null : isStopping),
+    refusal: () => (instance.phase === 'running' ? null : notNow(instance.phase)),
     history: () => ({
       reloads: instance.reloads,
       respawned: instance.respawned,

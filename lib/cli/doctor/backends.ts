@@ -1,5 +1,6 @@
 // Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
 import { isLiteral, isPath } from '../../../config/unix.ts';
+import { quoted } from '../../../config/shell.ts';
 import type { HealthCheckPlan } from '../../../config/health-check.ts';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
 import { lookUpAside, type Found } from '../../lookup.ts';
@@ -108,19 +109,19 @@ function explainPath(
         code === 'ENOENT'
           ? 'there is no such file: the backend is not started, or has its socket elsewhere'
           : 'nobody listens on that socket: the backend has ended',
-        `start the backend, or correct the path: ls -l ${path}`,
+        `start the backend, or correct the path: ls -l ${quoted(path)}`,
       ];
     case 'EACCES':
       return [
         `${address} may not be connected to (${code})`,
         'connecting needs the right to write to the socket, and to enter its folders',
-        `let the user that runs bal write to it: ls -l ${path}`,
+        `let the user that runs bal write to it: ls -l ${quoted(path)}`,
       ];
     default:
       return [
         `${address} cannot be connected to (${code}, within ${ms} ms)`,
         'its queue of clients is full, or it is no stream socket',
-        `look at it: ss -lx src ${path}`,
+        `look at it: ss -lx src ${quoted(path)}`,
       ];
   }
 }

@@ -1,6 +1,7 @@
 // Is the configuration valid, and is it the one in use?
 import { planDifference } from '../../../config/diff.ts';
 import { formatProblem } from '../../../config/problem.ts';
+import { quoted } from '../../../config/shell.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 import { counted } from '../../units.ts';
 
@@ -13,13 +14,18 @@ function validity({ configPath, errors, warnings }: Patient['disk']): Finding {
   if (error !== undefined) {
     const summary = `${counted(errors.length, 'error')}, the first: ${formatProblem(error, configPath)}`;
     const why = 'a slip in the file, or the file is not there; a start or a reload would be refused';
-    return critical('config', summary, why, `run 'bal check --config ${configPath}' and correct the lines it names`);
+    return critical(
+      'config',
+      summary,
+      why,
+      `run 'bal check --config ${quoted(configPath)}' and correct the lines it names`,
+    );
   }
   const [warning] = warnings;
   if (warning !== undefined) {
     const summary = `valid, with ${counted(warnings.length, 'warning')}: ${formatProblem({ ...warning, hint: null }, configPath)}`;
     const why = 'the configuration works, but not in all situations';
-    return warn('config', summary, why, warning.hint ?? `run 'bal check --config ${configPath}'`);
+    return warn('config', summary, why, warning.hint ?? `run 'bal check --config ${quoted(configPath)}'`);
   }
   return ok('config', `${configPath} is valid`);
 }

@@ -1,6 +1,7 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
 import { drainingText, liveChangeLines } from '../../control/facts.ts';
+import { quoted } from '../../../config/shell.ts';
 import { tooLongForSocket } from '../../control/listen.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
@@ -42,7 +43,7 @@ function homeDirectory({ at }: Patient): Finding[] {
       name,
       `${at.dir} can be changed by other users (mode ${(mode & 0o7777).toString(8)})`,
       'it was made by somebody else than bal, or is meant for other things, too',
-      `chmod 700 ${at.dir}, or set BAL_HOME to a directory of its own`,
+      `chmod 700 ${quoted(at.dir)}, or set BAL_HOME to a directory of its own`,
     ),
   ];
 }

@@ -1,6 +1,7 @@
 // Can the log be written, is there room for it, and has any line been lost?
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { quoted } from '../../../config/shell.ts';
 import type { LogStatus } from '../../control/protocol.ts';
 import { ok, warn, type Finding, type Patient } from './finding.ts';
 import { bytes, counted } from '../../units.ts';
@@ -40,7 +41,7 @@ async function writable(dir: string): Promise<Finding> {
       'log_directory',
       `${dir} cannot be written to: ${error instanceof Error ? error.message : String(error)}`,
       'it belongs to another user, or something else is in its place; traffic goes on, but the log is lost',
-      `give the user of bal the right to write there: chown -R USER ${dir}`,
+      `give the user of bal the right to write there: chown -R USER ${quoted(dir)}`,
     );
   }
 }
@@ -54,7 +55,7 @@ async function space(dir: string): Promise<Finding> {
       'log_space',
       `${bytes(free)} free, and the log may take ${bytes(ROOM)}`,
       'the disk is nearly full; traffic goes on, but log lines are lost when it is',
-      `free some space (du -xsh ${dir}), or set log_level: warn`,
+      `free some space (du -xsh ${quoted(dir)}), or set log_level: warn`,
     );
   } catch (error) {
     return ok('log_space', `cannot be told: ${error instanceof Error ? error.message : String(error)}`);

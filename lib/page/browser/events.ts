@@ -7,7 +7,7 @@ import type { Model } from '../model.ts';
 import { byId, element, keyed, setText } from './dom.ts';
 
 const FEW = 15;
-const TONES = { info: 'good', warn: 'odd', error: 'bad' } as const;
+const TONES = { INFO: 'good', WARN: 'odd', ERROR: 'bad' } as const;
 
 /** `changed` is called when the reader asks for more or fewer. */
 export function createEvents(changed: () => void): (model: Model) => void {
@@ -41,7 +41,7 @@ function entry(record: EventRecord): HTMLElement {
     {},
     element('time', { datetime: timestamp, title: timestamp }, at.toLocaleString()),
     ' ',
-    element('span', { class: `badge ${TONES[level]}` }, level),
+    element('span', { class: `badge ${TONES[level]}` }, level.toLowerCase()),
     ' ',
     element('strong', {}, message),
     ' ',

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { createEvents } from './events.ts';
 
-const event = (n: number) => ({ level: 'info' as const, module: 'test', event: `e${n}`, message: '', fields: {} });
+const event = (n: number) => ({ level: 'INFO' as const, module: 'test', event: `e${n}`, message: '', fields: {} });
 
 test('only the newest events are kept, in order, with rising numbers', () => {
   const events = createEvents(10);
@@ -24,4 +24,19 @@ test('a subscriber hears every new event until it leaves', () => {
   leave();
   events.add(event(3));
   assert.deepEqual(heard, [2]);
+});
+
+test('backends that a start finds up do not drive out the rest; listeners hear of all', () => {
+  let now = 0;
+  const events = createEvents(1000, () => now);
+  let heard = 0;
+  events.subscribe(() => heard++);
+  const up = () => events.add({ ...event(1), event: 'backend.up', fields: { from: 'unknown' } });
+  for (let i = 0; i < 1000; i++) up();
+  assert.deepEqual([events.recent().length, heard], [20, 1000]);
+  events.add({ ...event(1), event: 'backend.up', fields: { from: 'down' } });
+  assert.equal(events.recent().length, 21, 'one that was down is news');
+  now = 60_000;
+  up();
+  assert.equal(events.recent().length, 22, 'so is a single new one, later');
 });

@@ -14,14 +14,30 @@ export interface Events {
 
 const KEPT = 1000;
 
-export function createEvents(kept = KEPT): Events {
+/**
+ * A start, or a reload, finds hundreds of backends up for the first time: of those that come so one after the other only
+ * the first are kept, else they would drive out everything else. Listeners and the log hear of all.
+ */
+const FIRST_UPS = 20;
+const APART_MS = 10_000;
+
+export function createEvents(kept = KEPT, now = () => performance.now()): Events {
   const ring: EventRecord[] = [];
   const listeners = new Set<(event: EventRecord) => void>();
   let seq = 0;
+  const firstUps = { count: 0, at: -Infinity };
+
+  function isOneOfMany({ event, fields }: Pick<EventRecord, 'event' | 'fields'>): boolean {
+    if (event !== 'backend.up' || fields['from'] !== 'unknown') return false;
+    if (now() - firstUps.at > APART_MS) firstUps.count = 0;
+    firstUps.at = now();
+    return ++firstUps.count > FIRST_UPS;
+  }
+
   return {
     add(event) {
       const record = { seq: ++seq, timestamp: new Date().toISOString(), ...event };
-      ring.push(record);
+      if (!isOneOfMany(event)) ring.push(record);
       // Cut in bulk: one shift() for each event would move the whole array.
       if (ring.length >= 2 * kept) ring.splice(0, ring.length - kept);
       for (const listener of listeners) listener(record);

@@ -40,6 +40,8 @@ export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
 }
 
+const LEVELS = { info: 'INFO', warn: 'WARN', error: 'ERROR' } as const;
+
 /** Every line goes through here. `event` is a stable name, `fields` hold the facts. What is worth more than debug is an event too. */
 export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog {
   const root = pino(
@@ -59,7 +61,7 @@ export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog 
       root[at]({ level: at.toUpperCase(), message, module, event, fields });
     };
     const say = (at: 'info' | 'warn' | 'error', event: string, message: string, fields: Fields): void => {
-      events.add({ level: at, module, event, message, fields });
+      events.add({ level: LEVELS[at], message, module, event, fields });
       write(at, event, message, fields);
     };
     return {

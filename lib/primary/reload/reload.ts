@@ -18,7 +18,7 @@ import { carryOut } from './change.ts';
 import type { ChangeParts } from './changes.ts';
 import { changesFor, COUNTERS_MS } from './changes.ts';
 import { drainingStatus, endOldest } from './old-workers.ts';
-import { badConfig, internalError, isStopping } from './verdict.ts';
+import { badConfig, internalError, notNow } from './verdict.ts';
 
 /** What changes with a reload. Owned by the instance. */
 export interface InstanceState {
@@ -53,7 +53,7 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   const startedAt = performance.now();
   const elapsed = (): number => Math.round(performance.now() - startedAt);
   if (state.phase !== 'running') {
-    return { ...refusal(state, isStopping, [], elapsed()), draining: drainingStatus(parts) };
+    return { ...refusal(state, notNow(state.phase), [], elapsed()), draining: drainingStatus(parts) };
   }
   state.phase = nextPhase(state.phase, 'reload_begins');
   let outcome: Outcome;
@@ -92,7 +92,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   const loaded = await loadConfig(previous.configPath);
   const file = loaded.plan;
   if (file === null) {
-    return refusal(state, badConfig(previous.configPath, loaded.errors.length), loaded.errors, elapsed());
+    return refusal(state, badConfig(previous.configPath, loaded.errors), loaded.errors, elapsed());
   }
   const settled = parts.live.settle(file);
   const next = effectivePlan(file, settled.kept);

@@ -2,7 +2,11 @@
 
 import { dirname } from 'node:path';
 
+import { quoted } from '../../../config/shell.ts';
+import type { Problem } from '../../../config/problem.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
+import { counted } from '../../units.ts';
+import type { Phase } from '../phase.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import { portOf } from '../listen/listeners.ts';
 
@@ -15,11 +19,28 @@ export function alreadyRunning(pid: number | null): Diagnosis {
   };
 }
 
-export function badConfig(configPath: string, errors: number): Diagnosis {
+/** `active` is null when it does not say. */
+export function stillStopping(pid: number | null, active: number | null): Diagnosis {
+  const left = active === null ? '' : `, and waits for ${counted(active, 'connection')} to finish`;
   return {
-    what_happened: `the configuration ${configPath} is not valid (${errors} ${errors === 1 ? 'error' : 'errors'})`,
+    what_happened: `bal${pid === null ? '' : ` (PID ${pid})`} is stopping${left}`,
+    why_likely: "'bal stop' was run, or the system ends its services; the home is free when it is gone",
+    do_this_now: "wait for it, or run 'bal stop --now'; then start it again",
+  };
+}
+
+export const noConfiguration: Diagnosis = {
+  what_happened: 'there is no configuration to use',
+  why_likely: 'the path is wrong, or the file is not there or not readable',
+  do_this_now: "make the file or name another with --config, then run 'bal check' again",
+};
+
+export function badConfig(configPath: string, errors: readonly Pick<Problem, 'line'>[]): Diagnosis {
+  if (errors.every(({ line }) => line === null)) return noConfiguration;
+  return {
+    what_happened: `the configuration ${configPath} is not valid (${counted(errors.length, 'error')})`,
     why_likely: 'a syntax error, a misspelt key or a value out of range',
-    do_this_now: `run 'bal check --config ${configPath}' and correct the lines it names`,
+    do_this_now: `run 'bal check --config ${quoted(configPath)}' and correct the lines it names`,
   };
 }
 
@@ -71,7 +92,7 @@ function cannotBindPath(path: string, code: string): Omit<Diagnosis, 'what_happe
     case 'EEXIST':
       return {
         why_likely: 'there is a file, and it is no socket',
-        do_this_now: `look at it (ls -l ${path}), and move it away or change 'bind_unix'`,
+        do_this_now: `look at it (ls -l ${quoted(path)}), and move it away or change 'bind_unix'`,
       };
     default:
       return {
@@ -122,8 +143,12 @@ export function internalError(error: unknown): Diagnosis {
   };
 }
 
-export const isStopping: Diagnosis = {
-  what_happened: 'bal is not in a state to reload',
-  why_likely: 'it is being started or stopped',
-  do_this_now: "run 'bal status' and try again when it is running",
-};
+/** Why what needs a running instance is refused. */
+export function notNow(phase: Phase): Diagnosis {
+  if (phase === 'draining' || phase === 'stopped') return stillStopping(null, null);
+  return {
+    what_happened: `bal is ${phase}, and does one thing after the other`,
+    why_likely: phase === 'starting' ? 'it was started a moment ago' : 'a reload is under way',
+    do_this_now: "run 'bal status' and try again when it is running",
+  };
+}

@@ -3,6 +3,7 @@
 
 import type { Diagnosis } from '../../control/protocol.ts';
 import { createThrottle, type Throttle } from '../../throttle.ts';
+import { counted } from '../../units.ts';
 import type { Log } from '../log/log.ts';
 import type { ServiceCounts } from './totals.ts';
 
@@ -96,7 +97,10 @@ export function createRefusals(log: Log): Refusals {
         throttle.close(now);
         told.set(key, { count, throttle });
         const { event, ...advice } = KINDS[kind];
-        const problem: Diagnosis = { what_happened: `${more} clients of ${service} were refused: ${kind}`, ...advice };
+        const problem: Diagnosis = {
+          what_happened: `${counted(more, 'client')} of ${service} ${more === 1 ? 'was' : 'were'} refused: ${kind}`,
+          ...advice,
+        };
         log.warn(event, problem.what_happened, { service, count: more, total: count, ...problem });
       }
     },

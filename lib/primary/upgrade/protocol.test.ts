@@ -53,7 +53,7 @@ test('what is not understood is passed over', () => {
 });
 
 test('events are taken over one by one', () => {
-  const event = { seq: 1, timestamp: 't', level: 'warn', module: 'm', event: 'e', message: 'x', fields: {} };
+  const event = { seq: 1, timestamp: 't', level: 'WARN', module: 'm', event: 'e', message: 'x', fields: {} };
   const { events, reloads } = historyOf({ reloads: 2, events: [event, { ...event, level: 'loud' }, null] });
   assert.deepEqual([events, reloads], [[event], 2]);
 });

@@ -124,7 +124,7 @@ function isEvent(value: unknown): value is EventRecord {
   const texts = ['timestamp', 'module', 'event', 'message'];
   return (
     isCount(event['seq']) &&
-    ['info', 'warn', 'error'].includes(String(event['level'])) &&
+    ['INFO', 'WARN', 'ERROR'].includes(String(event['level'])) &&
     texts.every((key) => typeof event[key] === 'string') &&
     typeof event['fields'] === 'object' &&
     event['fields'] !== null
