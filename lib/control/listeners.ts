@@ -25,10 +25,10 @@ export function askedText({
   return ` for ${names}${alpn.length === 0 ? '' : ` with ${listed(alpn)}`}`;
 }
 
-/** `127.0.0.1:443, shared by a, b: 2 clients have not said yet what they ask for; no_route 3, first_bytes_timeout 1`. */
+/** `127.0.0.1:443, shared by a, b: clients that no service got: no_route 3; 2 have not said yet which it is`. */
 export function listenerText({ address, services, active_connections: active, ends }: ListenerStatus): string {
   const reasons = Object.entries(ends).flatMap(([reason, count]) => (count > 0 ? [`${reason} ${count}`] : []));
-  const waiting = active === 0 ? '' : `; ${active} ${active === 1 ? 'has' : 'have'} not said yet what they ask for`;
+  const waiting = active === 0 ? '' : `; ${active} ${active === 1 ? 'has' : 'have'} not said yet which it is`;
   const none = `clients that no service got: ${reasons.length === 0 ? 'none' : reasons.join(', ')}`;
   return `${address} ${services.length === 1 ? 'of' : 'shared by'} ${listed(services)}: ${none}${waiting}`;
 }

@@ -110,3 +110,19 @@ test('what goes on in old workers is a figure of the head while there is somethi
   assert.match(head(3), /   3 in old workers$/);
   assert.doesNotMatch(head(0), /old/);
 });
+
+test('clients that no service got are told where services share a port', () => {
+  const status = unknownStatus(true, 1);
+  const recent = { window_ms: 0, ended: 0, failed: 0, failing: false, by_reason: {}, reset_early: 0, local: 0 };
+  const listener = {
+    address: '0.0.0.0:443',
+    services: ['a', 'b'],
+    active_connections: 0,
+    ends: { no_route: 2 },
+    recent: { ...recent, since: null, last: null },
+  };
+  const view = { history: observe(null, { ...status, listeners: [listener] }, 0), events: [], size: null, scroll: 0 };
+  assert.ok(
+    screen({ ...view, sort: 'name' }, io).some((line) => /0\.0\.0\.0:443 shared by a, b: .*no_route 2/.test(line)),
+  );
+});

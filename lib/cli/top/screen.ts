@@ -1,5 +1,6 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
+import { listenerText } from '../../control/listeners.ts';
 import { addressWithShare } from '../../control/share.ts';
 import { addressOf } from '../../../config/plan.ts';
 import type { BackendStatus, EventRecord, RecentStatus, ServiceStatus } from '../../control/protocol.ts';
@@ -49,7 +50,9 @@ export function furthest(view: View, io: Io): number {
 
 /** What is below the head. As many events as there is room for; where there is little, as many as plain output has. */
 function below(view: View, io: Io): string[] {
-  const lines = [...backends(view, io), '', ...workers(view.history, io)];
+  // One that was started before an update says nothing of them.
+  const shared = (view.history.status.listeners ?? []).flatMap((listener) => ['', listenerText(listener)]);
+  const lines = [...backends(view, io), ...shared, '', ...workers(view.history, io)];
   const room = view.size === null ? 0 : view.size.rows - HEAD_LINES - lines.length - 1;
   const count = room > 0 ? room : EVENTS_SHOWN;
   const shown = view.events.slice(-count).map((event) => eventLine(event, io));

@@ -1,7 +1,7 @@
 // One part for each service: what it is, what is unusual, and its backends.
 
 import { addressOf } from '../../../config/plan.ts';
-import { askedText } from '../../control/listeners.ts';
+import { askedText, listenerText } from '../../control/listeners.ts';
 import { addressWithShare } from '../../control/share.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
 import { failedShare } from '../../control/recent.ts';
@@ -62,9 +62,10 @@ function createService(name: string, model: () => Model | null): Part<ServiceSta
   const failures = element('p', { class: 'note' });
   const down = element('p', { class: 'note' });
   const ends = element('p', { class: 'muted' });
+  const shared = element('p');
   const { table, update } = createTable(`Backends of ${name}`, COLUMNS, ({ backend }) => backend.address);
   return {
-    node: element('article', {}, element('h3', {}, name), facts, protection, failures, down, table, ends),
+    node: element('article', {}, element('h3', {}, name), facts, protection, failures, down, table, ends, shared),
     update(service) {
       setText(facts, factsOf(service));
       setOptional(protection, protectionSentence(service.protection_mode));
@@ -72,6 +73,15 @@ function createService(name: string, model: () => Model | null): Part<ServiceSta
       setOptional(down, downSentence(service));
       setOptional(ends, endsSentence(service.ends));
       const now = model();
+      // Below the first one that shares it.
+      const listeners = now?.history?.status.listeners ?? [];
+      setOptional(
+        shared,
+        listeners
+          .filter(({ services: [first] }) => first === name)
+          .map(listenerText)
+          .join('; ') || null,
+      );
       if (now !== null) update(service.backends.map((backend) => rowOf(now, name, backend)));
     },
   };
