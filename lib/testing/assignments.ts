@@ -50,6 +50,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     maxConnections: 0,
     sendProxy: 'none',
     sources: [],
+    suspect: false,
     provenAt: 0,
     ...its,
   };

@@ -79,6 +79,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       connections.attemptAt[connection] = now;
       connections.endpoint[connection] = endpoint.id;
       count.using(endpoint.id, 1);
+      const trialMs = early.trial(endpoint.id, now);
+      if (trialMs > 0) evidence.leaveAlone(endpoint.id, now + trialMs);
       return endpoint.id;
     }
   }

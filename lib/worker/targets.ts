@@ -51,6 +51,7 @@ export function createTargets({ endpoints, loads, count, early, evidence, connec
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
         loads.heard(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
       evidence.learn(snapshot.endpoints);
+      for (const { id, suspect } of snapshot.endpoints) if (suspect) early.suspect(id);
       return moved;
     },
     adopt(unknown, leadTo) {

@@ -32,11 +32,11 @@ function scene(t: TestContext, plans: Plan[]) {
   const registry = createRegistry();
   const statistics = createStatistics(registry);
   const state = { guarded: false, now: null as Plan | null };
-  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'> & { readonly tenths?: number }>();
+  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> & { readonly tenths?: number }>();
   const services = {
     endpoint: (_: string, address: string) => ({
       tenths: 10,
-      ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, provenAt: 0 }),
+      ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, suspect: false, provenAt: 0 }),
     }),
     guarded: () => state.guarded,
     get: (name: string) => {
@@ -97,7 +97,7 @@ test('the first snapshot says all, each further one what has changed, and nothin
   publisher.changed();
   pass();
   assert.deepEqual(it.take(), []);
-  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 2, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 2, suspect: false, provenAt: 0 });
   publisher.changed();
   pass();
   const [second] = it.take();
@@ -118,7 +118,7 @@ test('what changes while a snapshot is on its way goes out once, afterwards, as 
   publisher.push(it.process);
   it.take();
   for (const tier of [1, 2, 1, 0, 2]) {
-    tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier, provenAt: 0 });
+    tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier, suspect: false, provenAt: 0 });
     publisher.changed();
     pass();
   }
@@ -221,7 +221,7 @@ test('a worker that drains hears what holds now as long as clients wait with it'
     ],
   );
   old.arrive();
-  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 4, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 4, suspect: false, provenAt: 0 });
   publisher.changed();
   pass();
   assert.deepEqual(
@@ -231,7 +231,7 @@ test('a worker that drains hears what holds now as long as clients wait with it'
   old.arrive();
   // Its service is gone, and nobody knows of the backends any more: they stay what they were.
   state.now = null;
-  tiers.set('127.0.0.1:2', { ip: null, tier: 4, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: null, tier: 4, suspect: false, provenAt: 0 });
   publisher.flush();
   assert.deepEqual(old.take(), []);
   state.now = plans[1] ?? null;
@@ -298,7 +298,7 @@ test('a worker that stands by hears of changes once it was told, and not before'
   assert.equal(it.heard.length, 0);
   publisher.push(it.process);
   it.arrive();
-  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 4, provenAt: 0 });
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 4, suspect: false, provenAt: 0 });
   publisher.changed();
   pass();
   assert.deepEqual(
@@ -323,7 +323,7 @@ test('nothing is sent after cancel()', (t) => {
   const { tiers, publisher, worker, pass } = scene(t, [planOf([1])]);
   const it = worker(1);
   publisher.push(it.process);
-  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 2, provenAt: 0 });
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 2, suspect: false, provenAt: 0 });
   publisher.changed();
   publisher.cancel();
   pass();
@@ -359,7 +359,7 @@ test('a service of which nothing has changed is not looked at again, until its p
     endpoint(_: string, address: string) {
       looks++;
       const place = pool.places.get(address) ?? -1;
-      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), provenAt: 0, tenths: 10 };
+      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), suspect: false, provenAt: 0, tenths: 10 };
       if (place === 1) clock += passes;
       return seen;
     },

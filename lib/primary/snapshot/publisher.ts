@@ -157,7 +157,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   function endpointOf(plan: ServicePlan, backend: BackendPlan, isLast: boolean): EndpointSnapshot {
     const { name } = plan;
     const { address, port, sources, weight, backup, maxConnections } = backend;
-    const { ip, tier, provenAt, tenths } = services.endpoint(name, address, isLast);
+    const { ip, tier, suspect, provenAt, tenths } = services.endpoint(name, address, isLast);
     return {
       id: registry.endpoint(name, address),
       service: registry.service(name),
@@ -169,6 +169,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       weight: (weight * tenths) / 10,
       maxConnections,
       sendProxy: sendProxyOf(plan, backend),
+      suspect,
       provenAt,
     };
   }

@@ -122,7 +122,7 @@ export function tier(
 }
 
 /** What workers are told of a backend. */
-export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'> {
+export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> {
   /** So many of its weight. */
   readonly tenths: number;
 }
@@ -130,9 +130,12 @@ export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'provenAt'
 export function routeOf(pool: Pool | undefined, address: string, now: number, isLast = false): Route {
   const place = pool?.places.get(address) ?? -1;
   const it = pool?.backends[place];
-  if (pool === undefined || it === undefined) return { ip: null, tier: TIER_DOWN, provenAt: 0, tenths: 10 };
+  if (pool === undefined || it === undefined) {
+    return { ip: null, tier: TIER_DOWN, suspect: false, provenAt: 0, tenths: 10 };
+  }
   const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
-  return { ip: it.ip, tier: tier(pool, place, now, isLast), provenAt, tenths: tenthsOf(it, pool.settings, now) };
+  const tenths = tenthsOf(it, pool.settings, now);
+  return { ip: it.ip, tier: tier(pool, place, now, isLast), suspect: failsEarly(it, now), provenAt, tenths };
 }
 
 /** None of those that take clients is in the plan any more. */

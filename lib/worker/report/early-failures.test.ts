@@ -58,3 +58,20 @@ test('who gets the id next begins anew', () => {
   early.forget(GOOD);
   assert.deepEqual(fails(1), [false]);
 });
+
+test('a suspect gets one client at a time, until one was not let go of', () => {
+  const { early, fails, answers } = scene();
+  answers(GOOD);
+  assert.equal(early.trial(BAD, 1000), 0, 'it is none');
+  early.suspect(BAD);
+  const ms = early.trial(BAD, 2000);
+  assert.ok(ms > 0);
+  assert.deepEqual(fails(1), [true], 'one that fails is enough');
+  assert.equal(early.trial(BAD, 2000 + 10 * ms), ms, 'the next one is a trial again');
+  assert.equal(early.trial(BAD, 2000 + 11 * ms), 0, 'that one was not let go of');
+  assert.deepEqual(fails(1), [false]);
+  early.suspect(BAD);
+  early.trial(BAD, 9000);
+  answers(BAD);
+  assert.equal(early.trial(BAD, 9001), 0, 'it has answered');
+});

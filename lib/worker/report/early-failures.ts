@@ -5,6 +5,8 @@ import { grown } from '../../grown.ts';
 
 /** Others answer: one of them has within so many ms. */
 const ANSWERED_MS = 60_000;
+/** A client that is to find out whether a suspect is well again is not let go of for so long: others may come, too. */
+const TRIAL_MS = 300;
 /** What the primary is told of one endpoint, at most once in so many ms. */
 const TOLD_MS = 50;
 
@@ -15,6 +17,10 @@ export interface EarlyFailures {
   answered(endpoint: number, now: number): void;
   /** A client has got nothing; whether the primary is to be told, of `others` in the same service. 0: `threshold` is off. */
   failed(endpoint: number, threshold: number, others: readonly { readonly id: number }[], now: number): boolean;
+  /** It is left alone for that: when it gets clients again, one at a time. */
+  suspect(endpoint: number): void;
+  /** A client goes to it now: how long the next ones are not to; 0: they may. */
+  trial(endpoint: number, now: number): number;
   /** Its id may be another endpoint's next. */
   forget(endpoint: number): void;
 }
@@ -24,6 +30,9 @@ export function createEarlyFailures(): EarlyFailures {
   /** By endpoint; 0: never. */
   let answeredAt = new Float64Array();
   let toldAt = new Float64Array();
+  let suspects = new Int32Array();
+  /** When the client began that is to find out; 0: there is none. */
+  let trialAt = new Float64Array();
 
   function hasAnswered(endpoint: number, now: number): boolean {
     const at = answeredAt[endpoint] ?? 0;
@@ -35,14 +44,19 @@ export function createEarlyFailures(): EarlyFailures {
       inARow = grown(inARow, endpoint);
       answeredAt = grown(answeredAt, endpoint);
       toldAt = grown(toldAt, endpoint);
+      suspects = grown(suspects, endpoint);
+      trialAt = grown(trialAt, endpoint);
     },
     answered(endpoint, now) {
       inARow[endpoint] = 0;
       answeredAt[endpoint] = now;
+      suspects[endpoint] = 0;
     },
     failed(endpoint, threshold, others, now) {
-      const count = (inARow[endpoint] ?? 0) + 1;
+      // Of a suspect one is enough.
+      const count = Math.max((inARow[endpoint] ?? 0) + 1, suspects[endpoint] === 1 ? threshold : 0);
       inARow[endpoint] = count;
+      trialAt[endpoint] = 0;
       if (threshold === 0 || count < threshold) return false;
       if (count > threshold && now - (toldAt[endpoint] ?? 0) < TOLD_MS) return false;
       // Where nobody answers, as where clients only send, that is no failure of one of them.
@@ -50,8 +64,22 @@ export function createEarlyFailures(): EarlyFailures {
       toldAt[endpoint] = now;
       return true;
     },
+    suspect(endpoint) {
+      suspects[endpoint] = 1;
+      trialAt[endpoint] = 0;
+    },
+    trial(endpoint, now) {
+      if (suspects[endpoint] !== 1) return 0;
+      const began = trialAt[endpoint] ?? 0;
+      if (began > 0 && now - began >= TRIAL_MS) {
+        suspects[endpoint] = inARow[endpoint] = 0;
+        return 0;
+      }
+      trialAt[endpoint] = now;
+      return TRIAL_MS;
+    },
     forget(endpoint) {
-      inARow[endpoint] = answeredAt[endpoint] = toldAt[endpoint] = 0;
+      inARow[endpoint] = answeredAt[endpoint] = toldAt[endpoint] = suspects[endpoint] = trialAt[endpoint] = 0;
     },
   };
 }
