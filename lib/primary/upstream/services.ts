@@ -70,6 +70,8 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     standing,
     isGuarded: guarded,
   });
+  /** Services of whose backends some came up or went down. */
+  const uncounted = new Set<Mutable<Service>>();
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
 
@@ -94,7 +96,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     if (pool === service.pool) return;
     service.pool = pool;
     for (const transition of transitions) logTransition(log, service.plan.name, transition);
-    if (transitions.length > 0) protectCount(service);
+    if (transitions.length > 0) countSoon(service);
     if (routed) workersDiffer();
     if (service.plan.runtime.onBackendDown === 'keep') return;
     for (const { to, address } of transitions) {
@@ -102,12 +104,20 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     }
   }
 
+  /** Once for all that a report tells of: a thousand backends that come up together are counted once. */
+  function countSoon(service: Mutable<Service>): void {
+    if (uncounted.size === 0) queueMicrotask(() => uncounted.forEach(protectCount));
+    uncounted.add(service);
+  }
+
   /** Tells the protection how many backends there are and how many are up. */
   function protectCount(service: Mutable<Service>): void {
+    uncounted.delete(service);
     protect(service, { kind: 'backends', ...countBackends(service.pool), settled: isSettled(service.pool) });
   }
 
   function protect(service: Mutable<Service>, event: ProtectionEvent): void {
+    if (uncounted.has(service)) protectCount(service);
     const { protection, transition } = stepProtection(service.protection, event, performance.now(), Date.now());
     service.protection = protection;
     if (transition === null) return;
