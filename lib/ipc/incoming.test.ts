@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { toPrimary } from './incoming.ts';
 
 const good = [
-  { kind: 'hello', engine: 'js', note: null },
+  { kind: 'hello', engine: 'js', note: null, shares: false },
   { kind: 'listening', listener: 0 },
   { kind: 'listen_failed', listener: 0, code: 'EADDRINUSE' },
   { kind: 'ask', pool: 0, wanted: 3 },

@@ -15,7 +15,11 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
   const { kind } = message;
   switch (kind) {
     case 'hello':
-      return (message['engine'] === 'native' || message['engine'] === 'js') && isTextOrNull(message['note']);
+      return (
+        (message['engine'] === 'native' || message['engine'] === 'js') &&
+        isTextOrNull(message['note']) &&
+        typeof message['shares'] === 'boolean'
+      );
     case 'listening':
       return isCount(message['listener']);
     case 'listen_failed':

@@ -48,7 +48,13 @@ export type ToWorker =
   | { readonly kind: 'adopt'; readonly path: string; readonly known: Known };
 
 export type ToPrimary =
-  | { readonly kind: 'hello'; readonly engine: 'native' | 'js'; readonly note: string | null }
+  /** `shares`: it sees in memory how many connections the others have, and need not be told. */
+  | {
+      readonly kind: 'hello';
+      readonly engine: 'native' | 'js';
+      readonly note: string | null;
+      readonly shares: boolean;
+    }
   | { readonly kind: 'listening'; readonly listener: number }
   | { readonly kind: 'listen_failed'; readonly listener: number; readonly code: string }
   /** `wanted` clients wait for a permit of `pool`; 0: none does yet, a batch ahead of need would be welcome. Answered by `permits`. */

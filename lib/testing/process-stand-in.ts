@@ -15,6 +15,7 @@ export function processStandIn(pid: number, heard: (message: ToWorker) => void =
     state: 'ready',
     engine: 'js',
     engineNote: null,
+    shares: false,
     lastMessageAt: 0,
     up: Promise.resolve({ ok: true }),
     ready: Promise.resolve({ ok: true }),

@@ -46,4 +46,4 @@ process.prependListener('disconnect', () => {
   worker.drain({ timeoutMs: null, why: 'stopped', handover: home().handover(process.pid) });
 });
 
-send({ kind: 'hello', engine: name, note });
+send({ kind: 'hello', engine: name, note, shares: board !== null });

@@ -120,7 +120,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   const draining = createDraining(engine, routing, connections, finish, rest);
   let drains = false;
   let finished = false;
-  reports.begin(services.some(({ method }) => method === 'least_connections'));
+  reports.begin(board === null && services.some(({ method }) => method === 'least_connections'));
 
   /** Of one that goes on others may come. */
   function empty(): void {

@@ -32,7 +32,10 @@ function scene(t: TestContext, plans: Plan[]) {
   const registry = createRegistry();
   const statistics = createStatistics(registry);
   const state = { guarded: false, now: null as Plan | null };
-  const tiers = new Map<string, Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> & { readonly tenths?: number }>();
+  const tiers = new Map<
+    string,
+    Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> & { readonly tenths?: number }
+  >();
   const services = {
     endpoint: (_: string, address: string) => ({
       tenths: 10,

@@ -1,9 +1,8 @@
 // When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
 
-import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
-import { sendProxyOf } from '../../../config/plan.ts';
+import type { Plan, ServicePlan } from '../../../config/plan.ts';
+import { SHARED_ENDPOINTS } from '../../engine/scoreboard.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
-import { TIER_BACKUP } from '../../ipc/snapshot.ts';
 import { balancesByLoad, countsLoads } from './by-load.ts';
 import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
@@ -14,6 +13,7 @@ import type { Services } from '../upstream/services.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 import type { Sent, ServiceTruth } from './difference.ts';
 import { difference, isSameEndpoint, isSameService, nothingSent } from './difference.ts';
+import { endpointSnapshot } from './endpoint.ts';
 import { soon } from './soon.ts';
 
 export interface Publisher {
@@ -143,7 +143,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     const earlier = before?.truth.endpoints ?? [];
     const byId = earlier.length === backends.length ? null : new Map(earlier.map((it) => [it.id, it]));
     const endpoints = backends.map((backend, place) => {
-      const now = endpointOf(plan, backend, isLast);
+      const now = endpointSnapshot(parts, plan, backend, isLast);
       const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
@@ -154,24 +154,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return { truth: { service, endpoints }, pool: isSettled ? pool : null };
   }
 
-  function endpointOf(plan: ServicePlan, backend: BackendPlan, isLast: boolean): EndpointSnapshot {
-    const { name } = plan;
-    const { address, port, sources, weight, backup, maxConnections } = backend;
-    const { ip, tier, suspect, provenAt, tenths } = services.endpoint(name, address, isLast);
-    return {
-      id: registry.endpoint(name, address),
-      service: registry.service(name),
-      name: address,
-      ip,
-      port,
-      sources,
-      tier: tier + (backup ? TIER_BACKUP : 0),
-      weight: (weight * tenths) / 10,
-      maxConnections,
-      sendProxy: sendProxyOf(plan, backend),
-      suspect,
-      provenAt,
-    };
+  /** What it sees in memory it need not hear. */
+  function seesAll({ shares }: WorkerProcess): boolean {
+    return shares && registry.endpointOf(SHARED_ENDPOINTS) === undefined;
   }
 
   function publish(worker: WorkerProcess, truth: readonly ServiceTruth[], isUrgent: boolean): void {
@@ -180,7 +165,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
       line.isStale = true;
       return;
     }
-    const snapshot = difference(truth, line.sent, (id) => remoteConnections(statistics.totals, worker.pid, id));
+    const snapshot = difference(truth, line.sent, (id) =>
+      seesAll(worker) ? 0 : remoteConnections(statistics.totals, worker.pid, id),
+    );
     if (snapshot === null) return;
     line.isBusy = true;
     worker.send({ kind: 'snapshot', snapshot }, () => {
@@ -212,7 +199,8 @@ export function createPublisher(parts: PublisherParts): Publisher {
     },
     flush: () => tellAll(true),
     loadsChanged() {
-      const plans = new Set(parts.workers().map(({ generation }) => parts.planOf(generation)));
+      const blind = parts.workers().filter((worker) => !seesAll(worker));
+      const plans = new Set(blind.map(({ generation }) => parts.planOf(generation)));
       if ([...plans].some((plan) => plan !== null && balancesByLoad(plan))) round.within(LOADS_MS);
     },
     retired(worker, endpoints) {

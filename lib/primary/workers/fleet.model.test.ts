@@ -66,6 +66,7 @@ class Fake {
       reloadDrainMs,
       engine: 'js',
       engineNote: null,
+      shares: false,
       get state() {
         return state();
       },

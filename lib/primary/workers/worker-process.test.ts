@@ -53,7 +53,7 @@ const MAD = `
     if (message.kind === 'report') process.send(answer);
   });
   process.on('disconnect', () => process.exit());
-  for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null });
+  for (let i = 0; i < 3; i++) process.send({ kind: 'hello', engine: 'js', note: null, shares: false });
   for (const listener of [3, 3, 7, 8]) process.send({ kind: 'listening', listener });
   process.send({ kind: 'drained', cut: 0 });
   process.send({ kind: 'records_dropped', count: 0 });

@@ -10,7 +10,6 @@ import type { ListenerAssignment } from '../../ipc/assignment.ts';
 import { toPrimary } from '../../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 import { RECORDS_FD } from '../../ipc/records.ts';
-import { unreachable } from '../../unreachable.ts';
 import { guardChannel } from './channel-guard.ts';
 import { fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
@@ -57,6 +56,8 @@ export interface WorkerProcess extends DrainLimits {
   readonly state: WorkerState;
   readonly engine: 'native' | 'js' | null;
   readonly engineNote: string | null;
+  /** It sees in memory how many connections the others have. */
+  readonly shares: boolean;
   /** performance.now() of the last message. */
   readonly lastMessageAt: number;
   /** Resolves once it has started and knows what it serves, or with the reason why it never will. */
@@ -88,8 +89,7 @@ export function forkWorker(
   const records =
     pipe instanceof Readable ? readRecords(pipe, (lines) => onMessage(worker, { kind: 'records', lines })) : null;
   let state: WorkerState = 'forked';
-  let engine: 'native' | 'js' | null = null;
-  let engineNote: string | null = null;
+  let hello: Extract<ToPrimary, { kind: 'hello' }> | null = null;
   let lastMessageAt = performance.now();
   let cut: number | null = null;
   /** What it did for which it was killed. */
@@ -138,9 +138,8 @@ export function forkWorker(
     switch (message.kind) {
       case 'hello':
         // Once: a second one would get the listening sockets a second time.
-        if (engine !== null) return;
-        engine = message.engine;
-        engineNote = message.note;
+        if (hello !== null) return;
+        hello = message;
         begin();
         return;
       case 'listening':
@@ -173,9 +172,6 @@ export function forkWorker(
       case 'log':
       case 'records_dropped':
         onMessage(worker, message);
-        return;
-      default:
-        unreachable(message);
     }
   }
 
@@ -189,10 +185,13 @@ export function forkWorker(
       return state;
     },
     get engine() {
-      return engine;
+      return hello?.engine ?? null;
     },
     get engineNote() {
-      return engineNote;
+      return hello?.note ?? null;
+    },
+    get shares() {
+      return hello?.shares ?? false;
     },
     get lastMessageAt() {
       return lastMessageAt;
@@ -209,7 +208,7 @@ export function forkWorker(
       notReady('was told to stop');
       // Until it has said hello nobody there listens: node:cluster's own listener would take the message, and it would be lost.
       // It has no client either.
-      if (engine === null) kill();
+      if (hello === null) kill();
       else send({ kind: 'drain', timeoutMs, why, handover });
     },
     kill,

@@ -8,8 +8,10 @@ import type { Counters } from './count.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
-/** With least_connections the other workers balance by these figures, so that they must not be old. */
+/** With least_connections, and no memory that they share, the other workers balance by these figures, so that they must not be old. */
 const BALANCING_INTERVAL_MS = 100;
+/** A report of more values than this comes at most every second time: what it costs the primary goes with their number. */
+const MANY_VALUES = 2000;
 /** At rest waking up is all that a worker costs; often enough not to be taken for hung. */
 const AT_REST_MS = 2000;
 
@@ -62,6 +64,7 @@ export function createReports(
   let timer: NodeJS.Timeout | undefined;
   let told: Counters = { services: new Float64Array(), endpoints: new Float64Array() };
   let toldShort: Exhaustion = {};
+  let lastWasLong = false;
 
   /** What has changed, through a channel that may not take it: then it is told with the next. */
   function sendReport(through: (message: ToPrimary) => boolean, id: number | null): void {
@@ -73,11 +76,13 @@ export function createReports(
       return since > 0 ? [[what, since] as const] : [];
     });
     // The last values of an endpoint must not be lost: its id may be another's next.
+    const endpointChanges = changesSince(told.endpoints, now.endpoints);
+    lastWasLong = endpointChanges.length > 2 * MANY_VALUES;
     const isTaken = (retired.length > 0 ? channel.send : through)({
       kind: 'counters',
       id,
       services: changesSince(told.services, now.services),
-      endpoints: changesSince(told.endpoints, now.endpoints),
+      endpoints: endpointChanges,
       short: Object.fromEntries(more),
       rssBytes: rss(),
       reached: takeReached(),
@@ -94,7 +99,8 @@ export function createReports(
     begin(balancing) {
       const interval = balancing ? BALANCING_INTERVAL_MS : INTERVAL_MS;
       timer ??= setInterval(() => {
-        sendReport(channel.trySend, null);
+        if (lastWasLong) lastWasLong = false;
+        else sendReport(channel.trySend, null);
       }, interval).unref();
     },
     rest() {

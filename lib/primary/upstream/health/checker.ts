@@ -129,7 +129,9 @@ export function startChecker(
   }
 
   function interval(): number {
-    const { intervalMs, upIntervalMs } = target;
+    const { intervalMs, upIntervalMs, isChecked } = target;
+    // What clients find out is heard from them; nothing waits for this.
+    if (!isChecked) return Math.max(intervalMs, upIntervalMs);
     switch (standing()) {
       case 'steady':
         return isGuarded() ? intervalMs : upIntervalMs;

@@ -1,0 +1,34 @@
+// What a worker is told of an endpoint, from its plan and from what is known of its backend.
+
+import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
+import { sendProxyOf } from '../../../config/plan.ts';
+import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
+import { TIER_BACKUP } from '../../ipc/snapshot.ts';
+import type { Registry } from '../registry.ts';
+import type { Services } from '../upstream/services.ts';
+
+/** `isLast`: see Services.endpoint(). */
+export function endpointSnapshot(
+  { registry, services }: { readonly registry: Registry; readonly services: Services },
+  plan: ServicePlan,
+  backend: BackendPlan,
+  isLast: boolean,
+): EndpointSnapshot {
+  const { name } = plan;
+  const { address, port, sources, weight, backup, maxConnections } = backend;
+  const { ip, tier, suspect, provenAt, tenths } = services.endpoint(name, address, isLast);
+  return {
+    id: registry.endpoint(name, address),
+    service: registry.service(name),
+    name: address,
+    ip,
+    port,
+    sources,
+    tier: tier + (backup ? TIER_BACKUP : 0),
+    weight: (weight * tenths) / 10,
+    maxConnections,
+    sendProxy: sendProxyOf(plan, backend),
+    suspect,
+    provenAt,
+  };
+}
