@@ -1,7 +1,7 @@
 // Where an instance keeps its things. One instance is one home; every command asks here, so all agree.
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 export interface Home {
   readonly dir: string;
@@ -69,4 +69,23 @@ export function isThere(path: string): boolean {
   } catch {
     return true;
   }
+}
+
+const HANDOVER = /^h\.(\d+)$/;
+
+/** The sockets of Home.handover() that are there; none where the folder cannot be read. */
+export function handoversIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).flatMap((entry) =>
+      entry.isSocket() && HANDOVER.test(entry.name) ? [join(dir, entry.name)] : [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** The worker that listens there. */
+export function pidOfHandover(path: string): number | null {
+  const digits = HANDOVER.exec(basename(path))?.[1];
+  return digits === undefined ? null : Number(digits);
 }

@@ -40,3 +40,18 @@ export function stormOf(engine: EngineName): StormFigures | null {
     return null;
   }
 }
+
+/** Of a program that measures: its runs are never short unless somebody says so. */
+export function keepFigures(name: string, figures: unknown): void {
+  mkdirSync(FOLDER, { recursive: true });
+  writeFileSync(join(FOLDER, `${name}.json`), JSON.stringify(figures));
+}
+
+/** Null: that has not been measured since the last build. */
+export function figuresOf(name: string): unknown {
+  try {
+    return JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8'));
+  } catch {
+    return null;
+  }
+}

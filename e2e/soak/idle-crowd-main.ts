@@ -4,6 +4,8 @@ import { type Crowd, disperse, offer } from './crowd.ts';
 export type CrowdTask =
   | { readonly kind: 'open'; readonly port: number; readonly count: number }
   | { readonly kind: 'ask' }
+  /** From now on each says 64 bytes so often a second; 0: no longer. */
+  | { readonly kind: 'talk'; readonly perSecond: number }
   | { readonly kind: 'leave' };
 
 export interface CrowdReport {
@@ -29,8 +31,26 @@ async function alive(): Promise<number> {
   return (await Promise.all(answers)).reduce((sum, one) => sum + one, 0);
 }
 
+let talking: NodeJS.Timeout | undefined;
+const TICK_MS = 50;
+
+/** In turn, so that they do not talk all at once. */
+function talk(perSecond: number): void {
+  clearInterval(talking);
+  const said = Buffer.alloc(64, '?');
+  const { served } = crowd;
+  for (const socket of served) socket.resume();
+  let next = 0;
+  const each = (served.length * perSecond * TICK_MS) / 1000;
+  if (each === 0) return;
+  talking = setInterval(() => {
+    for (const until = next + each; next < until; next++) served[Math.floor(next) % served.length]?.write(said);
+  }, TICK_MS);
+}
+
 async function perform(task: CrowdTask): Promise<void> {
   if (task.kind === 'open') crowd = await offer(task.port, task.count);
+  if (task.kind === 'talk') talk(task.perSecond);
   const served = task.kind === 'ask' ? await alive() : crowd.served.length;
   const over = crowd.served.filter((socket) => socket.readableEnded || socket.destroyed).length;
   if (task.kind === 'leave') disperse(crowd);

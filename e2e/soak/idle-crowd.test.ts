@@ -1,8 +1,6 @@
 // Very many idle connections and traffic beside them: the traffic is served, the idle ones stay, each costs little, and
 // all of it is given back.
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
 import { echo } from '../harness/behaviours.ts';
@@ -10,31 +8,15 @@ import { configFor } from '../harness/config.ts';
 import { forEachEngine } from '../harness/engines.ts';
 import { echoes } from '../harness/exchange.ts';
 import { startLoad, troubles } from '../harness/load.ts';
-import { atEnd, type Owner } from '../../lib/testing/owner.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { proportionalBytes } from '../harness/processes.ts';
-import { within } from '../../lib/testing/until.ts';
 import { MIB } from './footprint.ts';
-import type { CrowdReport, CrowdTask } from './idle-crowd-main.ts';
+import { crowdProcess, PATIENCE_MS } from './crowd-process.ts';
 import { scale } from './scale.ts';
 
 const IDLE = scale(2000, 10_000);
 /** For each idle connection: bal's own memory, without the kernel's socket buffers. */
 const EACH_BYTES = 24 * 1024;
-const PATIENCE_MS = 60_000;
-
-/** Clients in a process of their own: this one has the backend's ends, and its descriptors would not carry both. */
-function crowdProcess(t: Owner): (task: CrowdTask) => Promise<CrowdReport> {
-  const child = fork(fileURLToPath(new URL('./idle-crowd-main.js', import.meta.url)), { execArgv: [] });
-  atEnd(t, () => child.kill('SIGKILL'));
-  return (task) => {
-    const answered = new Promise<CrowdReport>((resolve) => {
-      child.once('message', (report: CrowdReport) => resolve(report));
-    });
-    child.send(task);
-    return within(`the crowd did ${task.kind}`, answered, PATIENCE_MS);
-  };
-}
 
 forEachEngine(`${IDLE} idle connections stay, and traffic beside them is served`, async (t, engine) => {
   const a = await backend(t, echo);

@@ -45,7 +45,12 @@ function scene() {
       retired: (_, endpoints) => endpoints.length > 0 && hear('retired')(...endpoints),
       forget: hear('publisher forgets'),
     },
-    handovers: { receive: hear('handovers'), ready: hear('can take'), gone: hear('handovers forget') },
+    handovers: {
+      receive: hear('handovers'),
+      ready: hear('can take'),
+      gone: hear('handovers forget'),
+      moved: () => undefined,
+    },
     adopting: hear('adopting'),
     forget: hear('forget'),
     forgetBackends: hear('forget backends'),

@@ -37,7 +37,7 @@ export interface Audience {
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
   /** Connections to a backend that is down are to end. */
   resetDown(service: string, address: string): void;
-  readonly handovers: Pick<Handovers, 'receive' | 'ready' | 'gone'>;
+  readonly handovers: Pick<Handovers, 'receive' | 'ready' | 'gone' | 'moved'>;
   /** A worker is to be told what the connections lead to that it takes over. */
   adopting(worker: WorkerProcess, path: string, catalog: Catalog): void;
   /** Connections of a draining worker ended, maybe the last ones of a backend. */
@@ -122,7 +122,9 @@ export function createRoute(log: RootLog): Route {
       }
       case 'ask':
       case 'returned':
+        return permits.receive(worker, message);
       case 'took':
+        to.handovers.moved();
         return permits.receive(worker, message);
       case 'giving':
       case 'given':

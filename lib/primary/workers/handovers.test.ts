@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import type { ToWorker } from '../../ipc/messages.ts';
+import { monotonicClock } from '../../testing/monotonic.ts';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import type { Log } from '../log/log.ts';
 import { createHandovers } from './handovers.ts';
@@ -35,6 +36,25 @@ function scene(t: TestContext) {
 
 const adopted = (path: string, why: string | null = null, connections = 1) =>
   ({ kind: 'adopted', path, connections, refused: 0, why, standstill: null }) as const;
+
+test('as long as connections go whoever waits for them waits on', async (t) => {
+  const { handovers, workers } = scene(t);
+  const [giver] = workers;
+  giver.state = 'draining';
+  handovers.pathFor(giver);
+  let clock = 0;
+  monotonicClock(t, () => clock);
+  let isOver = false;
+  const settled = handovers.settled(0, 100).then(() => (isOver = true));
+  for (let i = 0; i < 5; i++) {
+    clock += 90;
+    handovers.moved();
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    assert.equal(isOver, false);
+  }
+  clock += 101;
+  await settled;
+});
 
 test('the worker in its place takes, and another where there is none', (t) => {
   const { handovers, workers, live, path, said } = scene(t);

@@ -1,19 +1,21 @@
 // Which worker takes the connections of one that is replaced, or a share of those of one that goes on. Owner of who gives to whom;
 // the connections themselves go from worker to worker over a socket in the home, and never through here.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { handoversIn, pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
 import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 
 /** A taker that could not is followed by another so often; each may have its own reason. */
 const ATTEMPTS = 3;
 const LOOK_MS = 10;
+/** Whoever reloads waits no longer than that for connections that go one after the other. */
+const LONGEST_MS = 30_000;
 /** Since the start: one whose primary has just died may not listen yet, or be busy. */
 const ORPHANS_MS = [0, 500, 2000, 5000];
-const SOCKET = /^h\.(\d+)$/;
 
 export interface Handovers {
   /** Where a worker is to offer its connections; null: it keeps them. */
@@ -36,9 +38,11 @@ export interface Handovers {
   /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
   takeOver(): void;
   close(): void;
+  /** Connections have just come to a worker that takes them. */
+  moved(): void;
   /**
    * Of the workers that are being replaced since then (performance.now()): resolves when all that could go have gone, and those have
-   * ended that have none left; at the latest after `deadlineMs`.
+   * ended that have none left; at the latest when none has gone for `deadlineMs`.
    */
   settled(since: number, deadlineMs: number): Promise<void>;
 }
@@ -74,6 +78,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   /** Paths of orphans whose connections are being taken. */
   const orphans = new Set<string>();
   let looks: NodeJS.Timeout[] = [];
+  let movedAt = 0;
   /** Set while another primary's workers take. */
   let givenAway: (() => void) | null = null;
 
@@ -104,7 +109,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     // Nobody listens there any more: it is just ending, or was left behind.
     const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
-    const from = pidOf(message.path);
+    const from = pidOfHandover(message.path);
     const fields = { worker: taker.id, pid: taker.pid, from, connections, refused, why, standstill_ms };
     const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
     const isShare = giver !== undefined && giver.share !== null;
@@ -137,9 +142,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   function findOrphans(): void {
     const takers = able();
     if (takers.length === 0) return;
-    const folder = dirname(path(0));
     const own = new Set(workers().map(({ pid }) => path(pid)));
-    const found = socketsIn(folder).flatMap((name) => (SOCKET.test(name) ? [join(folder, name)] : []));
+    const found = handoversIn(dirname(path(0)));
     const fresh = found.filter((it) => !own.has(it) && !orphans.has(it));
     fresh.forEach((it, i) => {
       orphans.add(it);
@@ -219,28 +223,18 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
         send(giver);
       }
     },
+    moved() {
+      movedAt = performance.now();
+    },
     async settled(since, deadlineMs) {
-      const until = performance.now() + deadlineMs;
+      const began = performance.now();
+      movedAt = began;
       const open = (): boolean =>
         [...givers.values()].some(
           (it) => it.share === null && it.since >= since && (!it.isThrough || givesAll(it.worker)),
         );
-      while (open() && performance.now() < until) await pause(LOOK_MS);
+      const isLate = (): boolean => performance.now() > Math.min(movedAt + deadlineMs, began + LONGEST_MS);
+      while (open() && !isLate()) await pause(LOOK_MS);
     },
   };
-}
-
-/** Their names; none where it cannot be read. */
-function socketsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isSocket() ? [entry.name] : []));
-  } catch {
-    return [];
-  }
-}
-
-/** The worker that listens there. */
-function pidOf(path: string): number | null {
-  const digits = SOCKET.exec(basename(path))?.[1];
-  return digits === undefined ? null : Number(digits);
 }

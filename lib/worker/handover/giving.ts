@@ -8,11 +8,9 @@ import { createComeback, type Offer } from './comeback.ts';
 import { createDoor } from './door.ts';
 import type { Giving, GivingParts } from './giving-parts.ts';
 import { createSilence } from './silence.ts';
-import { sendOffer, sendPart, takerAt, type Taker } from './taker.ts';
+import { hasTaken, sendOffer, sendPart, takerAt, type Taker } from './taker.ts';
 import { decode, PROTOCOL_VERSION } from './protocol.ts';
 
-/** Offered at a time. */
-const MOST_OFFERED = 32;
 /** Connections that cannot go yet are looked at again after so long, and if there are still some ever less often. */
 const AGAIN_MS = 10;
 const AGAIN_AT_MOST_MS = 1000;
@@ -100,6 +98,7 @@ export function createGiving(parts: GivingParts): Giving {
       channels.discard(offer.released.descriptors);
     }
     parcels.gone(gone);
+    if (taker !== null && gone[0] !== undefined) hasTaken(taker, gone[0].releasedAt);
     if (taker?.isReady === false) distrust(taker);
     else offerMore();
     if (offers.size === 0 && held === null && !comeback.isOwed && engine.active === 0) parts.empty();
@@ -112,7 +111,7 @@ export function createGiving(parts: GivingParts): Giving {
     held = null;
     if (timer !== null) return;
     scan ??= parcels.ready(going);
-    while (offers.size < MOST_OFFERED) {
+    while (offers.size < taker.room) {
       const next = left > 0 ? scan.next() : null;
       if (next === null || next.done === true) return lookAgainLater();
       if (refused.has(next.value)) continue;
