@@ -55,6 +55,7 @@ const WAITING = [
   'e2e/hanging-lookup',
   'e2e/idle',
   'e2e/evenness',
+  'e2e/soak/handover/storm',
 ].map((name) => join(build, `${name}.test.js`));
 
 // What a unit test does to its process, if anything; those that do nothing of it share one, because each process costs
