@@ -8,6 +8,7 @@ import { judgeUnix } from './unix.ts';
 
 export const MAX_WEIGHT = 256;
 export const PORT = { minimum: 1, maximum: 65_535 } as const;
+export const DISCOVER = ['address', 'all', 'srv'] as const;
 export const SEND_PROXY_PROTOCOL = ['none', 'v1', 'v2'] as const;
 
 export const BackendSchema = Type.Object(
@@ -21,13 +22,25 @@ export const BackendSchema = Type.Object(
     port: Type.Optional(
       Type.Integer({
         ...PORT,
-        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
+        defaultText: {
+          en: 'required, without `unix` and `discover: srv`',
+          ko: '필수 (`unix`, `discover: srv`가 없으면)',
+        },
         ...words('TCP port of the backend', '백엔드의 TCP 포트'),
       }),
     ),
     unix: Type.Optional(
       judged(judgeUnix, {
         ...words('path of a Unix socket, instead of host and port', '`host`와 `port` 대신 쓰는 유닉스 소켓의 경로'),
+      }),
+    ),
+    discover: Type.Optional(
+      Type.Enum([...DISCOVER], {
+        default: DEFAULTS['backends.discover'],
+        ...words(
+          'what the name stands for: `address`: one backend, at the address that answers; `all`: one for each of its addresses; `srv`: one for each of its SRV records, which say host, port, weight and priority. They come and go as the name server says, without a reload',
+          '이름이 뜻하는 것: `address`는 응답하는 주소의 백엔드 하나; `all`은 주소마다 하나; `srv`는 호스트, 포트, 가중치, 우선순위를 정하는 SRV 레코드마다 하나. 리로드 없이 네임 서버의 답에 따라 생기고 사라짐',
+        ),
       }),
     ),
     weight: Type.Optional(

@@ -1,6 +1,7 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import { isIP } from 'node:net';
 import { accessConflicts } from './access.ts';
+import { discoverConflicts } from './discover.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckConflicts } from './health-check-draft.ts';
 import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
@@ -29,6 +30,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
         ...incomplete(backend),
         ...besidePath(backend),
         ...strayFamilies(backend),
+        ...discoverConflicts(backend),
       ]),
       ...checkedElsewhere(service),
       ...modeOfNothing(service),
@@ -87,18 +89,18 @@ function nobodyToServe({ backends, backendsSound, path, mark }: ServiceDraft): P
   return [];
 }
 
-function incomplete({ path, mark, unix, tcp }: BackendDraft): Problem[] {
+function incomplete({ path, mark, unix, tcp, discover }: BackendDraft): Problem[] {
   if (unix.path !== null) return [];
   return (['host', 'port'] as const).flatMap((key) => {
-    if (tcp[key].path !== null) return [];
+    if (tcp[key].path !== null || (key === 'port' && discover.value === 'srv')) return [];
     const place = [...path, key];
     return [problemAt(mark, place, `missing, ${expectation(shapeAt(place) ?? {})}`)];
   });
 }
 
-function besidePath({ unix, tcp, source, path }: BackendDraft): Problem[] {
+function besidePath({ unix, tcp, source, discover, path }: BackendDraft): Problem[] {
   if (unix.mark === null) return [];
-  return Object.entries({ ...tcp, source }).flatMap(([key, { path: written, mark }]) =>
+  return Object.entries({ ...tcp, source, discover }).flatMap(([key, { path: written, mark }]) =>
     written === null || mark === null
       ? []
       : [problemAt(mark, [...path, key], 'a Unix socket has none', 'remove it, or "unix"')],

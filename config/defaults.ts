@@ -11,5 +11,6 @@ export const DEFAULTS = {
   'backends.backup': false,
   send_proxy_protocol: 'none',
   'backends.max_connections': 0,
+  'backends.discover': 'address',
   bind_unix_mode: '0660',
 } as const;

@@ -25,6 +25,7 @@ export function planDifference(from: Plan, to: Plan): Difference {
     ...change('admin', adminOf(from), adminOf(to)),
     ...change('workers', from.workers, to.workers),
     ...change('engine', from.engine, to.engine),
+    ...change('dns_servers', listOrNull(from.dnsServers), listOrNull(to.dnsServers)),
     ...change('max_concurrent_connections', from.maxConnections, to.maxConnections),
     ...services(from.services, to.services),
   ];
@@ -129,11 +130,13 @@ function backends(service: ServicePlan): string {
   return service.backends.map(backendText).join(', ');
 }
 
-export function backendText({ address, weight, backup, maxConnections, sendProxy, sources }: BackendPlan): string {
+export function backendText(backend: BackendPlan): string {
+  const { address, weight, backup, maxConnections, sendProxy, sources, discover } = backend;
   const share = `${weight === 1 ? '' : ` weight ${weight}`}${backup ? ' backup' : ''}`;
   const proxy = sendProxy === null ? '' : ` send_proxy_protocol ${sendProxy}`;
   const from = sources.length === 0 ? '' : ` source ${sources.join(' and ')}`;
-  return `${address}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}${proxy}${from}`;
+  const whole = discover === 'address' ? '' : ` discover ${discover}`;
+  return `${address}${whole}${share}${maxConnections === 0 ? '' : ` max_connections ${maxConnections}`}${proxy}${from}`;
 }
 
 function summary(service: ServicePlan | undefined): string | null {

@@ -4,7 +4,7 @@ import { accessDraft, type AccessDraft } from './access.ts';
 import { healthCheckDraft, type HealthCheckDraft } from './health-check-draft.ts';
 import { canonicalHost, withoutBrackets } from './host.ts';
 import type { Machine } from './machine.ts';
-import type { EngineChoice, LogConnections, LogLevel, Method, SendProxy } from './plan.ts';
+import type { Discover, EngineChoice, LogConnections, LogLevel, Method, SendProxy } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
 import { DEFAULTS } from './defaults.ts';
 import { type ConfigFile } from './schema.ts';
@@ -22,6 +22,7 @@ export interface BackendDraft {
   readonly maxConnections: Setting<number>;
   /** Counts where it is written. */
   readonly sendProxy: Setting<SendProxy>;
+  readonly discover: Setting<Discover>;
   /** An address or a list of them; '' for none. */
   readonly source: Setting<unknown>;
   /** As it is written; the path is null where it is not. */
@@ -69,6 +70,7 @@ export interface Draft {
   readonly admin: Setting<string>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
+  readonly dnsServers: Setting<readonly string[]>;
   /** For the whole instance. */
   readonly limit: Setting<number>;
   /** Where the key of old files stands. */
@@ -113,6 +115,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
     admin: settle('admin', top, '', 'default'),
     workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
     engine: settle('engine', top, DEFAULTS.engine, 'default'),
+    dnsServers: settle('dns_servers', top, [], 'default'),
     limit,
     mode: marks.get(keyOf(['mode'])) ?? null,
     services: services.map((service) => withLimit(service, limit)),
@@ -199,21 +202,28 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
   const unix = settle('unix', blocks, '', 'default');
   // None of the three is ever valid: they stand for "missing".
   const [hasHost, hasPort, hasPath] = [host.value !== '', port.value !== 0, unix.value !== ''];
+  const discover = settle('discover', blocks, DEFAULTS['backends.discover'], 'default');
   const isUnix = unix.path !== null;
+  const isNamed = discover.value === 'srv';
   return {
     path,
     mark: written.marks.get(keyOf(path)) ?? null,
     host: isUnix ? { ...unix, sound: hasPath } : { ...host, value: withoutBrackets(host.value), sound: hasHost },
-    port: isUnix ? { ...unix, value: 0, sound: hasPath } : { ...port, sound: hasPort },
+    port: isUnix
+      ? { ...unix, value: 0, sound: hasPath }
+      : isNamed
+        ? { ...port, value: 0, sound: true }
+        : { ...port, sound: hasPort },
     unix,
     tcp: { host, port },
     weight: settle('weight', blocks, DEFAULTS['backends.weight'], 'default'),
     backup: settle('backup', blocks, DEFAULTS['backends.backup'], 'default'),
     maxConnections: settle('max_connections', blocks, DEFAULTS['backends.max_connections'], 'default'),
     sendProxy: settle('send_proxy_protocol', blocks, DEFAULTS.send_proxy_protocol, 'default'),
+    discover,
     source: settle('source', blocks, '', 'default'),
     canonical: canonicalHost(isUnix ? unix.value : host.value),
-    sound: isUnix ? hasPath : hasHost && hasPort,
+    sound: isUnix ? hasPath : hasHost && (hasPort || isNamed),
   };
 }
 

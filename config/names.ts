@@ -35,4 +35,5 @@ export const RUNTIME_FIELDS = {
   tcp_backlog: 'backlog',
   drain_timeout_ms: 'drainMs',
   reload_drain_timeout_ms: 'reloadDrainMs',
+  dns_max_age_ms: 'dnsMaxAgeMs',
 } as const satisfies Record<RuntimeKey, keyof Runtime>;

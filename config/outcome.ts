@@ -3,6 +3,7 @@ import { accessPlan } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
 import { splitAddress } from './host.ts';
+import { nameServer } from './name-servers.ts';
 import { addressOf, type BackendPlan, type Plan, type ServicePlan } from './plan.ts';
 import { showPath } from './problem.ts';
 import { protocolsOf, serverNamesOf } from './server-name.ts';
@@ -25,6 +26,7 @@ export function planOf(draft: Draft, configPath: string): Plan {
     admin: splitAddress(draft.admin.value),
     workers: draft.workers.value,
     engine: draft.engine.value,
+    dnsServers: draft.dnsServers.value.map(nameServer),
     maxConnections: draft.limit.value,
     services: draft.services.map((service) => serviceOf(service, draft.limit.value)),
   };
@@ -44,13 +46,15 @@ function serviceOf(draft: ServiceDraft, instanceLimit: number): ServicePlan {
     protocols: protocolsOf(draft.alpn.value),
     access: accessPlan(draft.access),
     backends: draft.backends.map(backendOf),
+    discovers: draft.backends.some(({ discover }) => discover.value !== 'address'),
     healthCheck: healthCheckPlan(draft.healthCheck),
     runtime: toRuntime(draft.runtime),
     ownLimit: limit < instanceLimit ? limit : null,
   };
 }
 
-function backendOf({ host, port, weight, backup, maxConnections, sendProxy, source }: BackendDraft): BackendPlan {
+function backendOf(draft: BackendDraft): BackendPlan {
+  const { host, port, weight, backup, maxConnections, sendProxy, source, discover } = draft;
   return {
     host: host.value,
     port: port.value,
@@ -60,6 +64,8 @@ function backendOf({ host, port, weight, backup, maxConnections, sendProxy, sour
     maxConnections: maxConnections.value,
     sendProxy: sendProxy.path === null ? null : sendProxy.value,
     sources: sourcesOf(source.value),
+    discover: discover.value,
+    discoveredFrom: null,
   };
 }
 
@@ -78,6 +84,8 @@ export function effectiveOf(draft: Draft): Effective[] {
   if (draft.admin.path !== null) add(['admin'], draft.admin);
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
+  const { dnsServers } = draft;
+  if (dnsServers.path !== null) add(['dns_servers'], { ...dnsServers, value: dnsServers.value.join(', ') });
   if (draft.services.some(({ path }) => path.length > 0)) add(['runtime', 'max_concurrent_connections'], draft.limit);
   for (const service of draft.services) {
     const { path, backends, backendsSound, healthCheck, runtime } = service;
@@ -106,8 +114,9 @@ export function effectiveOf(draft: Draft): Effective[] {
     for (const [i, backend] of backends.entries()) {
       const isUnix = backend.unix.path !== null;
       add([...path, 'backends', i, isUnix ? 'unix' : 'host'], backend.host);
-      if (!isUnix) add([...path, 'backends', i, 'port'], backend.port);
+      if (!isUnix && backend.port.value !== 0) add([...path, 'backends', i, 'port'], backend.port);
       for (const [key, setting] of [
+        ['discover', backend.discover],
         ['weight', backend.weight],
         ['backup', backend.backup],
         ['max_connections', backend.maxConnections],

@@ -8,6 +8,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogConnections = 'none' | 'failed' | 'all';
 /** The version of the PROXY protocol in which a backend is told who its client is. */
 export type SendProxy = 'none' | 'v1' | 'v2';
+/** What a backend's name stands for: one backend, or as many as it has addresses or SRV records. */
+export type Discover = 'address' | 'all' | 'srv';
 export type EngineChoice = 'auto' | 'native' | 'js';
 
 /** The `runtime:` block of one service, after the auto-tuned profile was overlaid with what the file sets. */
@@ -59,6 +61,8 @@ export interface Runtime {
   readonly drainMs: number;
   /** After a reload; 0: no limit. */
   readonly reloadDrainMs: number;
+  /** How long what a backend's name leads to may be used. */
+  readonly dnsMaxAgeMs: number;
 }
 
 /** Somebody has to count where the clients of such a service come from, or how fast. */
@@ -82,6 +86,10 @@ export interface BackendPlan {
   readonly sendProxy: SendProxy | null;
   /** Addresses of this machine from which it is connected to, in turn; none: the system chooses. */
   readonly sources: readonly string[];
+  /** Other than `address`: what its name leads to is served in its place. With `srv` its port is 0. */
+  readonly discover: Discover;
+  /** The name that has led to it; null: it is in the file itself, or was added. */
+  readonly discoveredFrom: string | null;
 }
 
 /** One of which nothing else is written. */
@@ -95,6 +103,8 @@ export function plainBackend(host: string, port: number): BackendPlan {
     maxConnections: 0,
     sendProxy: null,
     sources: [],
+    discover: 'address',
+    discoveredFrom: null,
   };
 }
 
@@ -131,6 +141,8 @@ export interface ServicePlan {
   /** Null: everybody may come. */
   readonly access: AccessPlan | null;
   readonly backends: readonly BackendPlan[];
+  /** Some of its backends come and go as names say. */
+  readonly discovers: boolean;
   readonly healthCheck: HealthCheckPlan;
   readonly runtime: Runtime;
   /** The service's own cap on connections where its block sets one, below the instance's; else null. */
@@ -146,6 +158,8 @@ export interface Plan {
   readonly engine: EngineChoice;
   /** Where the read-only admin pages are served; null: nowhere. */
   readonly admin: { readonly host: string; readonly port: number } | null;
+  /** Name servers that are asked instead of the system's, with or without a port; none: the system's. */
+  readonly dnsServers: readonly string[];
   /** One limit for the whole instance, over all services and workers. */
   readonly maxConnections: number;
   /** At least one; the flat form is one service named `default`. */

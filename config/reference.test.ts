@@ -33,6 +33,7 @@ test('the reference has one row for every key, in both languages', () => {
       'backends[].host',
       'backends[].port',
       'backends[].unix',
+      'backends[].discover',
       'backends[].weight',
       'backends[].backup',
       'backends[].max_connections',

@@ -229,6 +229,13 @@ export const RuntimeSchema = Type.Object(
       'how long connections may live on in the old workers after a reload before they are cut; 0: until they end',
       '리로드 뒤 이전 워커의 연결이 살아 있을 수 있는 최대 시간; 0이면 스스로 끝날 때까지',
     ),
+    dns_max_age_ms: tuned(
+      1000,
+      24 * HOUR,
+      [30_000, 30_000, 30_000],
+      "how long what a backend's name leads to may be used before it is asked for anew, if its records do not live shorter",
+      '백엔드 이름의 해석 결과를 다시 묻기까지 쓰는 최대 시간 (레코드의 TTL이 더 짧으면 그 시간)',
+    ),
   },
   {
     ...CLOSED,

@@ -32,8 +32,11 @@ test('sample/config.advanced.yaml has every key of the schema and no other, and 
   // No type has all of them.
   const checks = { ...health_check, ...services.database.health_check };
   assert.deepEqual(keysOf(checks), allowed('health_check'));
-  // None has both an address and a path.
-  assert.deepEqual(keysOf({ ...backends[0], ...services.database.backends[1] }), allowed('backends', 0));
+  // None has both an address and a path, or both an address and a name.
+  assert.deepEqual(
+    keysOf({ ...backends[0], ...backends[1], ...services.database.backends[1] }),
+    allowed('backends', 0),
+  );
   assert.deepEqual(keysOf(accept_proxy_protocol), allowed('accept_proxy_protocol'));
   // The database shares its port with nobody.
   assert.deepEqual(keysOf({ ...services.www, ...services.database }), allowed('services', 'database'));

@@ -3,6 +3,7 @@
 import * as Type from 'typebox';
 import { BackendSchema, PORT, SEND_PROXY_PROTOCOL } from './backend-schema.ts';
 import { DEFAULTS } from './defaults.ts';
+import { judgeNameServer, MAX_NAME_SERVERS } from './name-servers.ts';
 import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
@@ -151,6 +152,17 @@ export const ConfigSchema = Type.Object(
         ...words(
           'address of the read-only admin page, metrics and readiness, such as `127.0.0.1:9296`',
           '읽기 전용 관리 페이지, 메트릭, 준비 상태의 주소 (예: `127.0.0.1:9296`)',
+        ),
+      }),
+    ),
+    dns_servers: Type.Optional(
+      Type.Array(judged(judgeNameServer, {}), {
+        minItems: 1,
+        maxItems: MAX_NAME_SERVERS,
+        defaultText: { en: "the system's", ko: '시스템의 네임 서버' },
+        ...words(
+          "name servers for backends' names, asked in order, instead of the system's: `10.0.0.2`, `127.0.0.1:5353`; names have to be whole then, and `/etc/hosts` is not looked at",
+          '시스템의 네임 서버 대신 백엔드 이름을 물을 네임 서버 (순서대로): `10.0.0.2`, `127.0.0.1:5353`; 이때 이름은 완전해야 하며 `/etc/hosts`는 보지 않음',
         ),
       }),
     ),

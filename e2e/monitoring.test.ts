@@ -111,7 +111,10 @@ test('alerts and dashboard name only metrics and labels that a running bal has, 
   const target = await backend(t, echo);
   const admin = await freePort();
   const bal = await startBal(t, {
-    config: configFor(await freePort(), [target], { admin: `127.0.0.1:${admin}` }),
+    config: configFor(await freePort(), [target], {
+      admin: `127.0.0.1:${admin}`,
+      backends: [{ host: 'localhost', port: target.port, discover: 'all' }],
+    }),
   });
   await bal.checked();
   const known = labelsByMetric(await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text());

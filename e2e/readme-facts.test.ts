@@ -135,7 +135,8 @@ test('the keys of the JSON documents and the metrics are those that a running ba
   const target = await backend(t, echo);
   const [port, admin] = [await freePort(), await freePort()];
   const named = { server_name: 'a.test', backends: [{ host: '127.0.0.1', port: await freePort() }] };
-  const services = { default: {}, named };
+  const found = { host: 'localhost', port: await freePort(), discover: 'all' };
+  const services = { default: { backends: [{ host: target.host, port: target.port }, found] }, named };
   const config = configFor(port, [target], { admin: `127.0.0.1:${admin}`, mode: 'old', services });
   const bal = await startBal(t, { config });
   const json = async (...args: string[]): Promise<unknown> => JSON.parse((await bal.cli(...args)).stdout);

@@ -8,10 +8,19 @@ export type Found = { readonly ips: readonly string[] } | { readonly code: strin
 
 /** Says what it finds, a line a name; ends with whoever started it. */
 const SCRIPT = `
-const { lookup } = require('node:dns');
+const { lookup: system, promises } = require('node:dns');
+const servers = process.argv[1] === '' ? null : new promises.Resolver({ timeout: 1500, tries: 2 });
+servers?.setServers(process.argv[1].split(' '));
+async function asked(name, done) {
+  const both = await Promise.allSettled([servers.resolve4(name), servers.resolve6(name)]);
+  const all = both.flatMap(({ value = [] }) => value.map((address) => ({ address })));
+  done(all.length > 0 ? null : both[0].reason, all);
+}
+const isLocal = (name) => /^(.+\\.)?localhost\\.?$/i.test(name);
+const lookup = (name, options, done) => (servers !== null && !isLocal(name) ? asked(name, done) : system(name, options, done));
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume();
-let left = process.argv.length - 1;
-for (const name of process.argv.slice(1)) {
+let left = process.argv.length - 2;
+for (const name of process.argv.slice(2)) {
   lookup(name, { all: true }, (error, all) => {
     const ips = error ? [] : [...new Set(all.map(({ address }) => address))];
     const found = ips.length > 0 ? { ips } : { code: error ? error.code : 'ENODATA' };
@@ -26,14 +35,18 @@ export const LOOKUP_MS = 8000;
 /** A thread for each name, so that those that hang do not keep the others waiting. */
 const MAX_THREADS = 64;
 
-/** The addresses of each name; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
-export function lookUpAside(names: readonly string[], ms = LOOKUP_MS): Promise<ReadonlyMap<string, Found>> {
+/** The addresses of each name, by `servers` or the system; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
+export function lookUpAside(
+  names: readonly string[],
+  ms = LOOKUP_MS,
+  servers: readonly string[] = [],
+): Promise<ReadonlyMap<string, Found>> {
   const wanted = [...new Set(names)];
   const found = new Map<string, Found>();
   if (wanted.length === 0) return Promise.resolve(found);
   return new Promise((resolve) => {
     let text = '';
-    const child = spawn(process.execPath, ['-e', SCRIPT, '--', ...wanted], {
+    const child = spawn(process.execPath, ['-e', SCRIPT, '--', servers.join(' '), ...wanted], {
       stdio: ['pipe', 'pipe', 'ignore'],
       env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(wanted.length, MAX_THREADS)) },
     });

@@ -2,6 +2,7 @@
 import { addressWithShare } from '../control/share.ts';
 import { addressOf } from '../../config/plan.ts';
 import { askedText, listenerText } from '../control/listeners.ts';
+import { discoveryIn, discoveryText } from '../control/discovery.ts';
 import { drainingText, liveChangeLines } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import { failuresText } from '../control/recent.ts';
@@ -77,6 +78,7 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
     `${title}  ${figures}`,
     ...protectionLine(service.protection_mode, io),
     ...failuresLine(service.recent, io),
+    ...discoveryLines(service, io),
     ...lines,
     ...restLine(backends.slice(shown.length).length, shown),
     ...(verbose ? endsLine(service.ends) : []),
@@ -144,6 +146,13 @@ function protectionLine(mode: ProtectionStatus, io: Io): string[] {
 function failuresLine(recent: ServiceStatus['recent'], io: Io): string[] {
   const text = failuresText(recent, 'clients');
   return text === null ? [] : [`  ${recent?.failing === true ? paint(io, 'yellow', text) : text}`];
+}
+
+function discoveryLines(service: ServiceStatus, io: Io): string[] {
+  return discoveryIn(service).map((it) => {
+    const text = discoveryText(it);
+    return `  ${it.failure === null && it.left_out === 0 ? text : paint(io, 'yellow', text)}`;
+  });
 }
 
 /** Why connections have ended, the most frequent reason first. */

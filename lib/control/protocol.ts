@@ -10,6 +10,7 @@
 //   POST /upgrade UpgradeRequest → UpgradeVerdict (upgrade.ts)
 //   POST /stop   StopRequest → lines of StopProgress (NDJSON) until the primary is about to exit
 
+import type { DiscoveryStatus } from './discovery.ts';
 import type { Change } from '../../config/diff.ts';
 import type { Administrative, LiveChange, LiveChanges } from './backends.ts';
 import type { ListenerStatus } from './listeners.ts';
@@ -74,6 +75,8 @@ export interface BackendStatus {
   readonly send_proxy_protocol: 'none' | 'v1' | 'v2' | null;
   /** Addresses of this machine from which it is connected to, in turn; none: the system chooses. */
   readonly source: readonly string[];
+  /** The name that leads to it; null: it is in the file itself, or was added. */
+  readonly discovered_from: string | null;
   /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as the file says. */
   readonly administrative: Administrative;
   readonly administrative_since: string | null;
@@ -108,6 +111,8 @@ export interface ServiceStatus {
   /** Its clients ask for one of these servers, or protocols; empty: for any. */
   readonly server_name: readonly string[];
   readonly alpn: readonly string[];
+  /** One for each backend of the file with `discover` other than `address`. */
+  readonly discovery: readonly DiscoveryStatus[];
   /** Clients that wait because the limit is reached or every backend is full; only with overload_policy queue. */
   readonly waiting: number | null;
   /** Those that ever have. */

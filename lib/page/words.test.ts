@@ -21,6 +21,7 @@ function backend(address: string, state: BackendStateName): BackendStatus {
     max_connections: 0,
     send_proxy_protocol: 'none' as const,
     source: [],
+    discovered_from: null,
     backup: false,
     administrative: 'ready' as const,
     administrative_since: null,

@@ -19,7 +19,6 @@ import { resetDown as resetBackendDown } from './live/reset.ts';
 import { effectivePlan, settle } from './live/overrides.ts';
 import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
-import { reportRemaining } from './remaining.ts';
 import { createRoute } from './route.ts';
 import type { RootLog } from './log/log.ts';
 import type { InstanceState } from './reload/reload.ts';
@@ -28,7 +27,9 @@ import { createServices } from './upstream/services.ts';
 import { createPermitBook } from './limits/permits.ts';
 import { createStatistics } from './stats/statistics.ts';
 import { createRegistry } from './registry.ts';
+import { createStopping } from './stopping.ts';
 import { createAdoption } from './adoption.ts';
+import { createFinding } from './finding.ts';
 import { createForgetting } from './forgetting.ts';
 import { createPublisher } from './snapshot/publisher.ts';
 import { workerSum } from './stats/totals.ts';
@@ -43,7 +44,7 @@ export type StartResult = { readonly ok: true } | { readonly ok: false; readonly
 
 export interface Instance extends Observed {
   /** Before start(), where it takes another one's place; see Opening. */
-  prepare(known: unknown): Promise<Diagnosis | null>;
+  prepare(known: Predecessor['known']): Promise<Diagnosis | null>;
   readonly estate: Estate;
   start(): Promise<StartResult>;
   /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
@@ -72,6 +73,7 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
     phase: 'starting',
     plan: first,
     filePlan: file,
+    basePlan: file,
     generation: generations.add(first),
     reloads: 0,
     lastReload: true,
@@ -84,7 +86,16 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
   const registry = createRegistry();
   const route = createRoute(log);
   const statistics = createStatistics(registry);
-  const services = createServices(log.for('health'), route.emit);
+  const finding = createFinding({
+    log: log.for('discovery'),
+    state,
+    kept: settled.kept,
+    generations,
+    live: () => live,
+    forget: () => forgetting.forget(),
+  });
+  const { discovery, discovered } = finding;
+  const services = createServices(log.for('health'), route.emit, finding.resolver);
   const permits = createPermitBook();
   const fleet = createFleet({
     log: log.for('fleet'),
@@ -124,28 +135,28 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
     workers: () => fleet.all(),
     isChanging: () => state.phase === 'reloading' || live.isChanging,
   });
-  route.connect({ ...parts, handovers, adopting: createAdoption(parts), resetDown, ...forgetting });
+  route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
   const owners = { listening, admin, permits, services, fleet, statistics, handovers };
-  const opening = createOpening({
-    ...owners,
-    log,
-    generationOf: (plan, binding) => generationOf(state.generation, plan, binding),
-  });
-  const estate = createEstate({ ...owners, state, inTurn, generationOf });
+  const opening = createOpening({ ...owners, state, log, generationOf });
+  const estate = createEstate({ ...owners, state, discovery, inTurn, generationOf });
   const live = createLive(settled.kept, {
     ...resets,
     store: kept.store,
     services,
     publisher,
     instance: state,
-    serve(filePlan, plan) {
+    discovered,
+    serve(filePlan, basePlan, plan) {
       publisher.succeed(state.plan, plan);
       state.filePlan = filePlan;
+      state.basePlan = basePlan;
       state.plan = plan;
       generations.replace(state.generation, plan);
     },
     inTurn,
   });
+
+  const stopping = createStopping({ ...owners, state, live, evenness, discovery, publisher });
 
   /** Reloads and changes of backends, one at a time. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -155,36 +166,23 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
   }
 
   async function start(): Promise<StartResult> {
+    await finding.first();
     const problem = await opening.open(state.plan).catch(internalError);
     if (problem === null) {
       if (kept.overrides.length > 0) await live.adopt(settled);
       state.phase = nextPhase(state.phase, 'started');
+      finding.again();
       handovers.takeOver();
       return { ok: true };
     }
     if (state.phase === 'starting') {
-      await shut(0);
+      await stopping.shut(0);
     } else {
       // A stop came meanwhile. It ends the workers in the time it was given; what was opened after it is closed here.
       listening.keepOnly([]);
       await admin.close();
     }
     return { ok: false, problem };
-  }
-
-  async function shut(timeoutMs: number | null): Promise<number> {
-    const ended = fleet.stop(timeoutMs);
-    live.close();
-    evenness.close();
-    handovers.close();
-    listening.keepOnly([]);
-    services.close();
-    const cut = await ended;
-    permits.close();
-    await admin.close();
-    publisher.cancel();
-    state.phase = nextPhase(state.phase, 'stopped');
-    return cut;
   }
 
   return {
@@ -196,6 +194,9 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
     },
     get filePlan() {
       return state.filePlan;
+    },
+    get basePlan() {
+      return state.basePlan;
     },
     get overrides() {
       return live.overrides;
@@ -216,11 +217,15 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
       return state.reloads;
     },
     services,
+    discovery,
     fleet,
     statistics,
     evenness,
     estate,
-    prepare: (known) => opening.prepare(state.plan, known).catch(internalError),
+    async prepare({ services: told, names }) {
+      await finding.first(names);
+      return opening.prepare(state.plan, told).catch(internalError);
+    },
     start,
     reload() {
       if (nextReload !== null) return nextReload;
@@ -228,7 +233,7 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
       nextReload = result.promise;
       void inTurn(async () => {
         nextReload = null;
-        result.resolve(await reload(state, { ...owners, generations, live, generationOf, log }));
+        result.resolve(await reload(state, { ...owners, generations, live, generationOf, log, discovery, discovered }));
         forgetting.forget();
       });
       return result.promise;
@@ -238,13 +243,6 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
       forgetting.forget();
       return verdict;
     },
-    async stop({ timeout_ms, now }, progress) {
-      state.phase = nextPhase(state.phase, 'stop');
-      const reporting = reportRemaining({ fleet, statistics }, progress);
-      const cut = await shut(now ? 0 : timeout_ms);
-      reporting.end();
-      progress({ remaining: 0, cut });
-      return cut;
-    },
+    stop: (request, progress) => stopping.stop(request, progress),
   };
 }

@@ -29,7 +29,8 @@ export interface OpeningParts {
   readonly permits: Pick<PermitBook, 'setPlan'>;
   readonly services: Pick<Services, 'apply' | 'settled'>;
   readonly fleet: Pick<Fleet, 'standBy' | 'start' | 'all'>;
-  readonly generationOf: (plan: Plan, binding: Binding) => Generation;
+  readonly state: { readonly generation: number };
+  readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
 }
 
 /** Of the backends whose state nobody has told. */
@@ -44,7 +45,7 @@ export function createOpening(parts: OpeningParts): Opening {
     if (!binding.ok) return cannotBind(binding);
     permits.setPlan(plan);
     services.apply(plan, known);
-    return generationOf(plan, binding);
+    return generationOf(parts.state.generation, plan, binding);
   }
 
   return {

@@ -30,6 +30,7 @@ function scene() {
   const audience: Audience = {
     generations: { planOf: (generation) => (generation === 1 ? (plan ?? undefined) : undefined) },
     registry,
+    discovery: { askAgain: () => undefined },
     services: {
       connected: (counts) => counts.size > 0 && hear('connected')([...counts]),
       reached: hear('reached'),

@@ -12,7 +12,9 @@ import type { Publisher } from './snapshot/publisher.ts';
 import { createRefusals } from './stats/refusals.ts';
 import type { Statistics } from './stats/statistics.ts';
 import { serviceSum } from './stats/totals.ts';
-import type { Services, ServicesEvent } from './upstream/services.ts';
+import type { Discovery } from './upstream/discovery/discovery.ts';
+import type { ServicesEvent } from './upstream/services-event.ts';
+import type { Services } from './upstream/services.ts';
 import type { Handovers } from './workers/handovers.ts';
 import type { FleetEvent } from './workers/fleet-event.ts';
 import type { WorkerMessage, WorkerProcess } from './workers/worker-process.ts';
@@ -35,6 +37,7 @@ export interface Audience {
   readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
+  readonly discovery: Pick<Discovery, 'askAgain'>;
   /** Connections to a backend that is down are to end. */
   resetDown(service: string, address: string): void;
   readonly handovers: Pick<Handovers, 'receive' | 'ready' | 'gone' | 'moved'>;
@@ -58,6 +61,8 @@ export function createRoute(log: RootLog): Route {
         return publisher.changed();
       case 'backend_down':
         return to.resetDown(event.service, event.address);
+      case 'name_in_doubt':
+        return to.discovery.askAgain(event.name);
       case 'worker_forked':
         return statistics.join(event.worker);
       case 'worker_ready':

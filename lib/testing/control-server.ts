@@ -47,6 +47,7 @@ export const PLAN: Plan = {
   maxConnections: 1,
   logConnections: 'failed',
   admin: null,
+  dnsServers: [],
   services: [],
 };
 export const VERDICT: ReloadVerdict = {

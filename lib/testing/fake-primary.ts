@@ -65,6 +65,7 @@ export function fakeStatus(reachable: number): Status {
     accept_proxy_protocol: [],
     server_name: [],
     alpn: [],
+    discovery: [],
     backend_total: 2,
     backend_reachable: reachable,
     backends: ['127.0.0.1:9000', '127.0.0.1:9001'].map((address, i) => ({
@@ -83,6 +84,7 @@ export function fakeStatus(reachable: number): Status {
       max_connections: 0,
       send_proxy_protocol: 'none',
       source: [],
+      discovered_from: null,
       backup: false,
       administrative: 'ready',
       administrative_since: null,
@@ -98,7 +100,7 @@ export function fakeStatus(reachable: number): Status {
   };
   const { name: _name, ends: _ends, health_check: _check, recent: _recent, ...rest } = service;
   const { waiting: _waiting, waited_total: _waited, bind_unix: _unix, accept_proxy_protocol: _from, ...more } = rest;
-  const { server_name: _names, alpn: _protocols, ...first } = more;
+  const { server_name: _names, alpn: _protocols, discovery: _discovery, ...first } = more;
   return {
     running: true,
     pid: process.pid,
@@ -149,6 +151,7 @@ const PLAN: Plan = {
   workers: 2,
   engine: 'auto',
   maxConnections: 4000,
+  dnsServers: [],
   services: [],
 };
 

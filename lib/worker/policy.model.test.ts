@@ -31,6 +31,7 @@ function planFor(limit: number, own: number): Plan {
     protocols: [],
     access: null,
     backends: [],
+    discovers: false,
     healthCheck: { type: 'tcp', port: null },
     ownLimit,
     runtime: runtimeWith({ maxConnections: limit }),
@@ -42,6 +43,7 @@ function planFor(limit: number, own: number): Plan {
     workers: 1,
     engine: 'js',
     admin: null,
+    dnsServers: [],
     maxConnections: limit,
     services: [service('web', null), service('db', own)],
   };

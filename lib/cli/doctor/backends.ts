@@ -3,21 +3,27 @@ import { isLiteral, isPath } from '../../../config/unix.ts';
 import { quoted } from '../../../config/shell.ts';
 import type { HealthCheckPlan } from '../../../config/health-check.ts';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
-import { lookUpAside, type Found } from '../../lookup.ts';
+import { lookUpAside, LOOKUP_MS, type Found } from '../../lookup.ts';
 import { lookGently, type Looked } from './look.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
 type Look =
   /** The configuration wants no connects but clients'. */
-  { readonly kind: 'not checked' } | Looked | { readonly kind: 'unresolved'; readonly code: string };
+  | { readonly kind: 'not checked' }
+  /** Where it leads the running bal knows. */
+  | { readonly kind: 'by records' }
+  | Looked
+  | { readonly kind: 'unresolved'; readonly code: string };
 
 /** What each name leads to. */
 type Names = ReadonlyMap<string, Found>;
 
 export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
-  const services = (disk.plan ?? running)?.services ?? [];
-  const hosts = services.flatMap(({ backends }) => backends.map(({ host }) => host));
-  const names = await lookUpAside(hosts.filter((host) => !isLiteral(host)));
+  const plan = disk.plan ?? running;
+  const services = plan?.services ?? [];
+  const looked = services.flatMap(({ backends }) => backends.filter(({ discover }) => discover !== 'srv'));
+  const hosts = looked.map(({ host }) => host).filter((host) => !isLiteral(host));
+  const names = await lookUpAside(hosts, LOOKUP_MS, plan?.dnsServers);
   return (await Promise.all(services.map((service) => checkService(service, names)))).flat();
 }
 
@@ -25,7 +31,7 @@ async function checkService(service: ServicePlan, names: Names): Promise<Finding
   const { backends, runtime, healthCheck } = service;
   const looks = await Promise.all(backends.map((backend) => look(service, backend, names)));
   // One of several that is down costs nobody anything yet; the last one does.
-  const judge = looks.some(({ kind }) => kind === 'connected' || kind === 'not checked') ? warn : critical;
+  const judge = looks.some(({ kind }) => ['connected', 'not checked', 'by records'].includes(kind)) ? warn : critical;
   return backends.map((backend, i) => {
     const name = `backend:${service.name}/${backend.address}`;
     const found = looks[i];
@@ -35,6 +41,7 @@ async function checkService(service: ServicePlan, names: Names): Promise<Finding
       return ok(name, `${backend.address} accepts connections${via}${passes} (${found.ms} ms)`);
     }
     if (found?.kind === 'answered wrongly') return judge(name, ...wrongAnswer(backend, healthCheck, found.fact));
+    if (found?.kind === 'by records') return ok(name, `${backend.host} is looked up as SRV records: see 'bal status'`);
     if (found?.kind === 'not checked') return ok(name, `${backend.address} is not checked (health_check: none)`);
     return judge(name, ...explain(backend, found ?? { kind: 'failed', code: '?' }, runtime.healthTimeoutMs));
   });
@@ -128,6 +135,7 @@ function explainPath(
 
 async function look(service: ServicePlan, backend: BackendPlan, names: Names): Promise<Look> {
   const { healthCheck, runtime } = service;
+  if (backend.discover === 'srv') return { kind: 'by records' };
   const found = names.get(backend.host) ?? { ips: [backend.host] };
   if ('code' in found) return { kind: 'unresolved', code: found.code };
   if (healthCheck.type === 'none') return { kind: 'not checked' };

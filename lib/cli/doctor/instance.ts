@@ -1,5 +1,6 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
+import { discoveryIn, discoveryText } from '../../control/discovery.ts';
 import { drainingText, liveChangeLines } from '../../control/facts.ts';
 import { quoted } from '../../../config/shell.ts';
 import { tooLongForSocket } from '../../control/listen.ts';
@@ -17,7 +18,7 @@ export function checkInstance(patient: Patient): Finding[] {
     pidFile(patient),
     controlSocket(patient),
     ...inside,
-    ...(status === null ? [] : [...protection(status), ...clients(status), liveChanges(status)]),
+    ...(status === null ? [] : [...protection(status), ...clients(status), liveChanges(status), ...names(status)]),
   ];
 }
 
@@ -161,6 +162,28 @@ function liveChanges({ live_changes }: Status): Finding {
     'somebody drained, weighed, added or removed a backend while bal runs; it stays so over reloads and restarts',
     "run 'bal backend list'; 'bal backend ready' or 'weight' take it back",
   );
+}
+
+/** Where they lead the running bal knows. */
+function names({ services }: Status): Finding[] {
+  const all = services.flatMap((service) => discoveryIn(service).map((it) => ({ service: service.name, it })));
+  const bad = all.filter(({ it }) => it.failure !== null || it.left_out > 0);
+  if (bad.length === 0) {
+    const backends = all.reduce((sum, { it }) => sum + it.endpoints, 0);
+    const text = `${counted(all.length, 'name')} ${all.length === 1 ? 'leads' : 'lead'} to ${counted(backends, 'backend')}`;
+    return all.length === 0 ? [] : [ok('names', text)];
+  }
+  return bad.map(({ service, it }) => {
+    const name = `name:${service}/${it.name}`;
+    const text = `${service}: ${discoveryText(it)}`;
+    if (it.failure === null) {
+      const why = 'the name server says more than bal can serve, or something that is no backend';
+      return warn(name, text, why, `dig ${it.name}; correct what the name server says`);
+    }
+    const why = 'the name server does not answer or fails, or the name is gone from it';
+    const hint = `dig ${it.name} ${it.discover === 'srv' ? 'SRV' : 'A'}; correct the name, or dns_servers`;
+    return it.age_ms === null ? critical(name, text, why, hint) : warn(name, text, why, hint);
+  });
 }
 
 /** Whether clients are served, whatever health checks say. */

@@ -1,6 +1,7 @@
 // One part for each service: what it is, what is unusual, and its backends.
 
 import { addressOf } from '../../../config/plan.ts';
+import { discoveryIn, discoveryText } from '../../control/discovery.ts';
 import { askedText, listenerText } from '../../control/listeners.ts';
 import { addressWithShare } from '../../control/share.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
@@ -61,16 +62,30 @@ function createService(name: string, model: () => Model | null): Part<ServiceSta
   const protection = element('p', { class: 'note' });
   const failures = element('p', { class: 'note' });
   const down = element('p', { class: 'note' });
+  const names = element('p', { class: 'muted' });
   const ends = element('p', { class: 'muted' });
   const shared = element('p');
   const { table, update } = createTable(`Backends of ${name}`, COLUMNS, ({ backend }) => backend.address);
   return {
-    node: element('article', {}, element('h3', {}, name), facts, protection, failures, down, table, ends, shared),
+    node: element(
+      'article',
+      {},
+      element('h3', {}, name),
+      facts,
+      protection,
+      failures,
+      down,
+      names,
+      table,
+      ends,
+      shared,
+    ),
     update(service) {
       setText(facts, factsOf(service));
       setOptional(protection, protectionSentence(service.protection_mode));
       setOptional(failures, failuresSentence(service.recent));
       setOptional(down, downSentence(service));
+      setOptional(names, discoveryIn(service).map(discoveryText).join('; ') || null);
       setOptional(ends, endsSentence(service.ends));
       const now = model();
       // Below the first one that shares it.

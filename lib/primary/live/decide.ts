@@ -12,6 +12,7 @@ import type { BackendRequest } from '../../control/backends.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
 import { unreachable } from '../../unreachable.ts';
 import type { EndpointName } from '../registry.ts';
+import { backendIn } from './live-changes.ts';
 import type { Override, Overrides } from './overrides.ts';
 import { effectivePlan, overrideOf, withOverride } from './overrides.ts';
 import {
@@ -19,6 +20,7 @@ import {
   ambiguous,
   badAddress,
   badWeight,
+  cannotSaveDiscovered,
   hasLeft,
   leadsBack,
   tooMany,
@@ -52,6 +54,18 @@ export interface Accepted {
 export type Decision = Accepted | { readonly ok: false; readonly problem: Diagnosis };
 
 export function decide(asked: BackendRequest, situation: Situation): Decision {
+  const decision = decided(asked, situation);
+  if (!decision.ok || !asked.save) return decision;
+  const { service, address } = decision;
+  const found = backendIn(situation.file, decision);
+  const isAdded = [...situation.overrides, ...decision.overrides].some(
+    (it) => it.service === service && it.address === address && it.presence?.kind === 'added',
+  );
+  if (found === null ? isAdded : found.discoveredFrom === null) return decision;
+  return refused(cannotSaveDiscovered(address, found?.discoveredFrom ?? null));
+}
+
+function decided(asked: BackendRequest, situation: Situation): Decision {
   const path = pathIn(asked.address);
   const request = path === null ? asked : { ...asked, address: addressOf(path, 0) };
   const { file, overrides } = situation;
@@ -78,7 +92,7 @@ export function decide(asked: BackendRequest, situation: Situation): Decision {
 function targetOf(
   { action, address, service }: BackendRequest,
   { services }: Plan,
-  { leaving }: Situation,
+  { leaving, overrides }: Situation,
 ): EndpointName | { readonly problem: Diagnosis } {
   const serving = services.flatMap(({ name, backends }) =>
     backends.map((backend) => ({ service: name, address: backend.address })),
@@ -86,7 +100,18 @@ function targetOf(
   const isWanted = (it: EndpointName): boolean => service === null || it.service === service;
   const isMeant = (it: EndpointName): boolean => isWanted(it) && it.address === address;
   const left = leaving.filter(isMeant);
-  const found = [...serving.filter(isMeant), ...(action === 'reset' ? left : [])];
+  // A name may lead to it again, and then it holds.
+  const changed = overrides.filter(
+    (it) =>
+      isMeant(it) && it.presence === null && services.some(({ name, discovers }) => name === it.service && discovers),
+  );
+  const there = serving.filter(isMeant);
+  const others = changed.filter((it) => !there.some(({ service: its }) => its === it.service));
+  const found = [
+    ...there,
+    ...others.map((it) => ({ service: it.service, address })),
+    ...(action === 'reset' ? left : []),
+  ];
   const [first, second] = found;
   if (second !== undefined)
     return {

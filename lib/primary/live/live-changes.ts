@@ -61,7 +61,7 @@ function changesOf(override: Override, planned: BackendPlan | null): LiveChange[
   return changes;
 }
 
-function backendIn(
+export function backendIn(
   { services }: Plan,
   { service, address }: Pick<Override, 'service' | 'address'>,
 ): BackendPlan | null {

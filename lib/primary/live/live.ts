@@ -30,6 +30,8 @@ export interface Live {
   settle(file: Plan): Settled;
   /** The instance serves another file, and so much of the overrides is left. Never rejects. */
   adopt(settled: Settled): Promise<void>;
+  /** The names of backends lead elsewhere: takes effect as a change does. Never rejects. */
+  rediscovered(): Promise<void>;
   /** Resolves when all workers that take clients have it. */
   change(request: BackendRequest): Promise<BackendVerdict>;
   close(): void;
@@ -40,9 +42,11 @@ export interface LiveParts extends ResetParts {
   readonly services: Pick<Services, 'apply' | 'settled' | 'get'>;
   readonly publisher: Pick<Publisher, 'flush'>;
   /** The instance as it is at the moment. */
-  readonly instance: { readonly phase: Phase; readonly filePlan: Plan; readonly plan: Plan };
-  /** The workers that serve are to serve this plan from now on, of a file that says this. */
-  serve(file: Plan, plan: Plan): void;
+  readonly instance: { readonly phase: Phase; readonly filePlan: Plan; readonly basePlan: Plan; readonly plan: Plan };
+  /** The file with what its names lead to now. */
+  discovered(file: Plan): Plan;
+  /** The workers that serve are to serve this plan from now on, of a file that says this, with what its names lead to. */
+  serve(file: Plan, base: Plan, plan: Plan): void;
   /** When no reload and no other change is under way. */
   inTurn<T>(act: () => Promise<T>): Promise<T>;
 }
@@ -67,7 +71,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       duration_ms: Math.round(performance.now() - startedAt),
     });
     if (instance.phase !== 'running') return refusal(notNow(instance.phase));
-    const decision = decide(request, situationOf(instance.filePlan, overrides, services));
+    const decision = decide(request, situationOf(instance.basePlan, overrides, services));
     if (!decision.ok) return refusal(decision.problem);
     const { service, changed } = decision;
     let saving: Saving | null = null;
@@ -85,7 +89,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     const serving = fleet.all().filter(({ state }) => state === 'ready');
     const silent = await statistics.refresh(serving, ANSWER_MS);
     const cut = action === 'reset' ? await resetBackend(parts, service, decision.address, 'reset') : null;
-    const changes = liveChanges(instance.filePlan, overrides).filter(
+    const changes = liveChanges(instance.basePlan, overrides).filter(
       (it) => it.service === service && it.address === decision.address,
     );
     if (changed || saving !== null) {
@@ -131,19 +135,31 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     overrides = next;
     if (saving === null) return null;
     const problem = await saving.commit();
-    if (problem === null) parts.serve(saving.file, instance.plan);
+    if (problem === null) parts.serve(saving.file, parts.discovered(saving.file), instance.plan);
     overrides = problem === null ? withOverride(next, saving.saved) : before;
     await keep();
     return problem;
   }
 
   async function takeEffect(isAddition: boolean): Promise<void> {
-    const plan = effectivePlan(instance.filePlan, overrides);
+    const base = parts.discovered(instance.filePlan);
+    const plan = effectivePlan(base, overrides);
     services.apply(plan);
     // A new one gets no clients before it was looked at.
     if (isAddition) await services.settled();
-    parts.serve(instance.filePlan, plan);
+    parts.serve(instance.filePlan, base, plan);
     publisher.flush();
+  }
+
+  function changing<T>(act: () => Promise<T>): Promise<T> {
+    return parts.inTurn(async () => {
+      isChanging = true;
+      try {
+        return await act();
+      } finally {
+        isChanging = false;
+      }
+    });
   }
 
   function schedule(): void {
@@ -197,20 +213,21 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
         });
       }
       if (left.length > 0) {
-        const changes = liveChanges(instance.filePlan, left).map(({ address, text }) => `${address} ${text}`);
+        const changes = liveChanges(instance.basePlan, left).map(({ address, text }) => `${address} ${text}`);
         log.info('backends.kept', 'what was changed of the backends holds beside the file', { changes });
       }
       await keep();
       schedule();
     },
-    change: (request) =>
-      parts.inTurn(async () => {
-        isChanging = true;
-        try {
-          return await change(request);
-        } finally {
-          isChanging = false;
-        }
+    change: (request) => changing(() => change(request)),
+    rediscovered: () =>
+      changing(async () => {
+        const base = parts.discovered(instance.filePlan);
+        const isNews = JSON.stringify(base.services) !== JSON.stringify(instance.basePlan.services);
+        if (!isNews || instance.phase !== 'running') return;
+        await takeEffect(false);
+        // What has gone may have connections that no worker has told of yet.
+        await statistics.refresh(fleet.all(), ANSWER_MS);
       }),
     close() {
       closed = true;

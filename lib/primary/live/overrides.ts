@@ -51,14 +51,21 @@ export function effectivePlan(file: Plan, overrides: Overrides): Plan {
 function effectiveBackends({ backends }: ServicePlan, own: Overrides): BackendPlan[] {
   const byAddress = new Map(own.map((it) => [it.address, it]));
   const staying = backends.filter(({ address }) => byAddress.get(address)?.presence?.kind !== 'removed');
-  const added = own.flatMap(({ presence }) =>
-    presence?.kind === 'added' ? [plainBackend(presence.host, presence.port)] : [],
+  const there = new Set(backends.map(({ address }) => address));
+  // A name may lead to it now, too.
+  const added = own.flatMap(({ address, presence }) =>
+    presence?.kind === 'added' && !there.has(address) ? [plainBackend(presence.host, presence.port)] : [],
   );
   return [...staying, ...added].map((backend) => {
     const override = byAddress.get(backend.address);
     if (override === undefined) return backend;
     return { ...backend, weight: override.drained === null ? weightOf(backend, override) : 0 };
   });
+}
+
+/** Backends that are there beside those of the file. */
+export function addedIn(overrides: Overrides): number {
+  return overrides.filter(({ presence }) => presence?.kind === 'added').length;
 }
 
 /** The weight that a backend has when it is not drained. */
@@ -95,13 +102,14 @@ export function settle(file: Plan, overrides: Overrides, machine: Machine): Sett
 }
 
 function reasonAgainst(
-  { backends }: ServicePlan,
+  { backends, discovers }: ServicePlan,
   { address, presence, drained, weight }: Override,
   room: number,
   hasLoop: () => boolean,
 ): string | null {
   const isInFile = backends.some((backend) => backend.address === address);
-  if (isInFile) return null;
+  // What a name does not lead to now it may lead to again.
+  if (isInFile || (discovers && presence?.kind !== 'added')) return null;
   switch (presence?.kind) {
     case 'added':
       if (room <= 0) return `there would be more than ${MAX_BACKENDS} backends`;
@@ -119,8 +127,10 @@ function hasLoop({ service, presence }: Override, { services }: Plan, machine: M
 }
 
 /** What the file does not say by itself. */
-function beside({ backends }: ServicePlan, override: Override): Override {
+function beside({ backends, discovers }: ServicePlan, override: Override): Override {
   const inFile = backends.find(({ address }) => address === override.address);
+  // It comes and goes, and what was changed of it stays.
+  if (discovers && inFile?.discoveredFrom !== null) return override;
   const isSaid = override.presence?.kind === (inFile === undefined ? 'removed' : 'added');
   const weight = inFile !== undefined && inFile.weight === override.weight?.value ? null : override.weight;
   return { ...override, weight, presence: isSaid ? null : override.presence };

@@ -51,7 +51,7 @@ export function whichService(address: string, services: readonly string[]): Diag
 export function hasLeft(address: string): Diagnosis {
   return {
     what_happened: `${address} has left the configuration, and only its last connections go on`,
-    why_likely: "it was taken out of the file, or by 'bal backend remove'",
+    why_likely: "it was taken out of the file, or by 'bal backend remove', or its name leads there no longer",
     do_this_now: `run 'bal backend add ${address}' to have it back, or 'bal backend reset ${address}' to end what is left`,
   };
 }
@@ -105,6 +105,15 @@ export function cannotSave(file: string, why: string): Diagnosis {
     what_happened: `the change cannot be saved: ${why}`,
     why_likely: `${file} is written or kept in a way that bal does not change by itself`,
     do_this_now: "nothing has changed: edit the file and run 'bal graceful', or leave --save out",
+  };
+}
+
+/** `name`: what leads to it; null: nothing does at the moment. */
+export function cannotSaveDiscovered(address: string, name: string | null): Diagnosis {
+  return {
+    what_happened: `the change cannot be saved: ${address} is not in the file${name === null ? '' : `, ${name} leads to it`}`,
+    why_likely: 'the backend was found by a name (discover), and comes and goes with it',
+    do_this_now: 'leave --save out, or change what the name server says; nothing has changed',
   };
 }
 

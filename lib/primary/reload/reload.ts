@@ -12,6 +12,7 @@ import type { Log, RootLog } from '../log/log.ts';
 import type { Phase } from '../phase.ts';
 import { nextPhase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
+import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
 import { carryOut } from './change.ts';
@@ -26,6 +27,8 @@ export interface InstanceState {
   /** What is served: `filePlan`, with what an operator has changed since. */
   plan: Plan;
   filePlan: Plan;
+  /** The file with what its names lead to. */
+  basePlan: Plan;
   generation: number;
   reloads: number;
   /** False after a reload that was refused. */
@@ -40,6 +43,9 @@ export interface ReloadParts extends ChangeParts {
   readonly statistics: Statistics;
   readonly live: Pick<Live, 'settle' | 'adopt'>;
   readonly handovers: Pick<Handovers, 'settled'>;
+  readonly discovery: Pick<Discovery, 'follow' | 'asked'>;
+  /** The file with what its names lead to now. */
+  discovered(file: Plan): Plan;
 }
 
 /** Clients whose backend is being connected go on in the old workers until it is; whoever reloads does not wait for long. */
@@ -88,25 +94,34 @@ function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void 
 
 async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => number): Promise<Outcome> {
   const { log } = parts;
-  const previous = state.filePlan;
+  const { filePlan: previous, basePlan: before } = state;
   const loaded = await loadConfig(previous.configPath);
   const file = loaded.plan;
   if (file === null) {
     return refusal(state, badConfig(previous.configPath, loaded.errors), loaded.errors, elapsed());
   }
-  const settled = parts.live.settle(file);
-  const next = effectivePlan(file, settled.kept);
+  // What is served goes on with its names until this has come to something.
+  parts.discovery.follow(file, previous);
+  await parts.discovery.asked();
+  const base = parts.discovered(file);
+  const settled = parts.live.settle(base);
+  const next = effectivePlan(base, settled.kept);
   const changes = changesFor({ plan: state.plan, number: state.generation }, next, parts, ({ plan, number }) => {
     state.generation = number;
     state.plan = plan;
     state.filePlan = file;
+    state.basePlan = base;
     state.reloads++;
     log.setLevel(plan.logLevel);
   });
   const problem = await carryOut(changes, (name, error) => {
     log.error('reload.defect', `${name} failed because of a defect`, { error: String(error) });
   });
-  if (problem !== null) return refusal(state, problem, [], elapsed());
+  if (problem !== null) {
+    parts.discovery.follow(previous);
+    return refusal(state, problem, [], elapsed());
+  }
+  parts.discovery.follow(file);
   logWarnings(log, loaded.warnings, next.configPath);
   await parts.live.adopt(settled);
   const { changed, unchangeable } = planDifference(previous, file);
@@ -115,7 +130,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     generation: state.generation,
     changed,
     unchangeable,
-    live_changes: settledChanges(previous, file, settled),
+    live_changes: settledChanges(before, base, settled),
     workers_replaced: next.workers,
     duration_ms: elapsed(),
     problem: null,

@@ -15,6 +15,7 @@ import type { Statistics } from '../stats/statistics.ts';
 import { serviceSum } from '../stats/totals.ts';
 import type { KnownService } from '../upstream/known.ts';
 import { knownOf } from '../upstream/known.ts';
+import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
@@ -33,6 +34,8 @@ export interface Estate {
   readonly listeners: readonly Inherited[];
   readonly generation: number;
   known(): readonly KnownService[];
+  /** What the names of backends lead to. */
+  names(): unknown;
   /** As of now. */
   counted(): Promise<Counted>;
   /** The admin address is free from now on. */
@@ -69,6 +72,7 @@ export interface EstateParts {
   readonly admin: Pick<AdminListener, 'move'>;
   readonly permits: Pick<PermitBook, 'occupied'>;
   readonly services: Pick<Services, 'get' | 'close'>;
+  readonly discovery: Pick<Discovery, 'known' | 'close'>;
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
   readonly statistics: Statistics;
   readonly handovers: Pick<Handovers, 'giveAway' | 'keep' | 'ready' | 'look' | 'takeOver' | 'settled'>;
@@ -79,7 +83,8 @@ export interface EstateParts {
 const COUNTERS_MS = 1000;
 
 export function createEstate(parts: EstateParts): Estate {
-  const { state, inTurn, listening, admin, permits, services, fleet, statistics, handovers, generationOf } = parts;
+  const { state, inTurn, listening, admin, permits, services, discovery, fleet, statistics, handovers, generationOf } =
+    parts;
   let isGivenAway = false;
 
   async function serveAdmin(plan: Plan): Promise<Diagnosis | null> {
@@ -101,6 +106,7 @@ export function createEstate(parts: EstateParts): Estate {
         const service = services.get(name);
         return service === undefined ? [] : [knownOf(name, service.pool, service.protection, performance.now())];
       }),
+    names: () => discovery.known(),
     async counted() {
       await statistics.refresh(fleet.all(), COUNTERS_MS);
       const { totals } = statistics;
@@ -138,6 +144,7 @@ export function createEstate(parts: EstateParts): Estate {
     },
     letGo() {
       listening.abandon();
+      discovery.close();
       services.close();
     },
     remember({ reloads, respawned, linesDropped }) {

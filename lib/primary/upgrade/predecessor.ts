@@ -15,8 +15,8 @@ export interface Predecessor {
   readonly foreground: boolean;
   readonly generation: number;
   readonly listeners: readonly Inherited[];
-  /** What it knows of the backends; to be looked at. */
-  readonly known: unknown;
+  /** What it knows of the backends, and of what names lead to; to be looked at. */
+  readonly known: Told;
   /** All that can be done beside it is done: resolves when its control socket, admin address and PID file are free; null: it is gone. */
   prepared(): Promise<Yielded | null>;
   /** Clients are served. `hear` is told what it says from now on. */
@@ -24,6 +24,11 @@ export interface Predecessor {
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
   /** Resolves when it has ended, or has let go. */
   readonly parted: Promise<void>;
+}
+
+export interface Told {
+  readonly services: unknown;
+  readonly names: unknown;
 }
 
 export interface Yielded {
@@ -89,7 +94,7 @@ export async function meet(): Promise<Predecessor | null> {
     foreground: begin.foreground,
     generation: begin.generation,
     listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i })),
-    known: begin.services,
+    known: { services: begin.services, names: begin.names },
     async prepared() {
       await send({ kind: 'prepared' });
       return yielded.promise;

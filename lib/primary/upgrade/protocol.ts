@@ -44,6 +44,8 @@ export type ToSuccessor =
       /** In the order of the inherited descriptors. */
       readonly listeners: readonly string[];
       readonly services: readonly KnownService[];
+      /** What names lead to; programs before discovery do not say it. */
+      readonly names?: unknown;
     }
   | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
   | { readonly kind: 'offered' }

@@ -12,7 +12,7 @@ import * as words from './words.ts';
 export interface Heir {
   readonly generation: number;
   readonly estate: Estate;
-  prepare(known: unknown): Promise<Diagnosis | null>;
+  prepare(known: Predecessor['known']): Promise<Diagnosis | null>;
 }
 
 interface Outlets {

@@ -92,6 +92,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         generation: estate.generation,
         listeners: listeners.map(({ address }) => address),
         services: estate.known(),
+        names: estate.names(),
       });
       expect(await successor.next(PREPARED_MS), 'prepared', request);
       await estate.withdraw();

@@ -271,7 +271,9 @@ test('a reload keeps what is known of the backends that stay, and shows the othe
       ['10.0.0.2', 'draining'],
     ],
   );
-  assert.equal(usable(pool, 0), 1);
+  assert.equal(usable(pool, 0), 0, 'one that joins others gets nobody before it was looked at');
+  assert.equal(usable(run(pool, [pass(0)]).pool, 0), 1);
+  assert.equal(usable(carryOver(old, [c], { ...SETTINGS, isChecked: false }, 1010), 0), 1, 'where anybody looks');
   assert.equal(countBackends(pool).up, 0);
   assert.deepEqual(
     forgetDraining(pool, (address) => address === b.address).backends.map(({ host }) => host),

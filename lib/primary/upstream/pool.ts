@@ -118,6 +118,8 @@ export function tier(
   const isCooling = now < leftAloneUntil(it);
   // Where nobody checks only clients can find out that it is back.
   if (it.health === 'down') return pool.settings.isChecked || isCooling ? TIER_DOWN : TIER_USABLE;
+  // One that joins others gets nobody before it was looked at, while there are others.
+  if (it.health === 'unknown' && pool.settings.isChecked && Number.isFinite(it.cameUpAt)) return TIER_DOWN;
   return isCooling ? TIER_COOLING : TIER_USABLE;
 }
 

@@ -13,11 +13,13 @@ import type { CheckResult, HealthChecks } from './health/health.ts';
 import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import { beginning, byName } from './known.ts';
+import { createResolver } from './discovery/resolver.ts';
 import type { Log } from '../log/log.ts';
 import type { Pool, Route } from './pool.ts';
 import { carryOver, countBackends, forgetDraining, isSettled, nextChange, routeOf, step } from './pool.ts';
 import type { Protection, ProtectionEvent } from './protection.ts';
 import { describe, isGuarded, protectionStatus, reconfigure, step as stepProtection } from './protection.ts';
+import type { ServicesEvent } from './services-event.ts';
 
 export interface Service {
   readonly plan: ServicePlan;
@@ -57,19 +59,10 @@ const SETTLE_POLL_MS = 5;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export type ServicesEvent =
-  /** Workers are to be told. */
-  | { readonly kind: 'endpoints_changed' }
-  /** And its connections are not to go on. */
-  | { readonly kind: 'backend_down'; readonly service: string; readonly address: string };
-
-export function createServices(log: Log, emit: (event: ServicesEvent) => void): Services {
+export function createServices(log: Log, emit: (event: ServicesEvent) => void, resolver = createResolver()): Services {
   const services = new Map<string, Mutable<Service>>();
-  const checks: HealthChecks = createHealthChecks(checked, {
-    onShortage: createShortageLog(log),
-    standing,
-    isGuarded: guarded,
-  });
+  const asked = { onShortage: createShortageLog(log), standing, isGuarded: guarded, resolver };
+  const checks: HealthChecks = createHealthChecks(checked, asked);
   /** Services of whose backends some came up or went down. */
   const uncounted = new Set<Mutable<Service>>();
   let coolDown: NodeJS.Timeout | null = null;
@@ -98,10 +91,16 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
     for (const transition of transitions) logTransition(log, service.plan.name, transition);
     if (transitions.length > 0) countSoon(service);
     if (routed) workersDiffer();
-    if (service.plan.runtime.onBackendDown === 'keep') return;
-    for (const { to, address } of transitions) {
-      if (to === 'down') emit({ kind: 'backend_down', service: service.plan.name, address });
+    const { name, runtime } = service.plan;
+    for (const { address } of transitions.filter(({ to }) => to === 'down')) {
+      doubt(service, event.backend);
+      if (runtime.onBackendDown !== 'keep') emit({ kind: 'backend_down', service: name, address });
     }
+  }
+
+  function doubt({ pool }: Service, backend: number): void {
+    const name = pool.backends[backend]?.discoveredFrom;
+    if (typeof name === 'string') emit({ kind: 'name_in_doubt', name });
   }
 
   /** Once for all that a report tells of: a thousand backends that come up together are counted once. */
@@ -208,7 +207,9 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void): 
       const guarded = isGuarded(service.protection);
       feed(service, { kind: 'connect_failed', backend, cause, count, guarded, began, wall: Date.now() });
       protect(service, { kind: 'connect_failed', cause, count, inUse });
-      if (cause !== 'local' && !isHistory) checks.checkNow(name, address);
+      if (cause === 'local' || isHistory) return;
+      checks.checkNow(name, address);
+      doubt(service, backend);
     },
     earlyFailures(name, address, attempted) {
       const service = services.get(name);

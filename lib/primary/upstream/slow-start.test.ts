@@ -23,6 +23,8 @@ const A: BackendPlan = {
   maxConnections: 0,
   sendProxy: null,
   sources: [],
+  discover: 'address' as const,
+  discoveredFrom: null,
 };
 const B: BackendPlan = { ...A, port: 2, address: '127.0.0.1:2' };
 

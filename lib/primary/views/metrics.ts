@@ -7,10 +7,11 @@ import { BACKEND_REASONS, REASONS, REFUSALS } from '../../ipc/reasons.ts';
 import { version } from '../../version.ts';
 import { cooldownLeft, isReachable } from '../upstream/backend.ts';
 import { liveChanges } from '../live/live-changes.ts';
+import { nameFamilies } from './names.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Family, Sample } from './prometheus.ts';
-import { histogram } from './prometheus.ts';
+import { counter, gauge, histogram } from './prometheus.ts';
 import type { Service } from '../upstream/services.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 
@@ -20,11 +21,12 @@ export function metricFamilies(instance: Observed, startedAt: number, dropped: n
     ...processFamilies(instance, startedAt, dropped),
     ...listenerFamilies(instance),
     ...backendFamilies(instance),
+    ...nameFamilies(instance),
   ];
 }
 
 function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
-  const { fleet, plan, filePlan, overrides, reloads, respawned, lastReload, evenness } = instance;
+  const { fleet, plan, basePlan, overrides, reloads, respawned, lastReload, evenness } = instance;
   const { spread } = evenness;
   const draining = drainingStatus(instance);
   const workers = fleet.all();
@@ -62,7 +64,7 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
     gauge(
       'bal_live_changes',
       'What `bal backend` has changed and the file does not say.',
-      one(liveChanges(filePlan, overrides).length),
+      one(liveChanges(basePlan, overrides).length),
     ),
     gauge('bal_max_connections', 'The limit for the whole instance.', one(plan.maxConnections)),
     counter('bal_log_lines_dropped_total', 'Log lines and records that could not be kept.', one(dropped)),
@@ -229,12 +231,4 @@ function backendFamilies({ plan, services, statistics }: Observed): Family[] {
 
 function one(value: number): Sample[] {
   return [{ labels: {}, value }];
-}
-
-function gauge(name: string, help: string, samples: readonly Sample[]): Family {
-  return { name, help, type: 'gauge', samples };
-}
-
-function counter(name: string, help: string, samples: readonly Sample[]): Family {
-  return { name, help, type: 'counter', samples };
 }

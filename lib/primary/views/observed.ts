@@ -4,6 +4,7 @@ import type { Plan } from '../../../config/plan.ts';
 import type { Overrides } from '../live/overrides.ts';
 import type { Phase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
+import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Evenness } from '../evenness/evenness.ts';
 import type { Fleet } from '../workers/fleet.ts';
@@ -14,6 +15,8 @@ export interface Observed {
   readonly plan: Plan;
   /** What the file says. */
   readonly filePlan: Plan;
+  /** The file with what its names lead to. */
+  readonly basePlan: Plan;
   readonly overrides: Overrides;
   readonly generation: number;
   readonly reloads: number;
@@ -24,6 +27,7 @@ export interface Observed {
   /** Log lines that workers could not send. */
   readonly linesDropped: number;
   readonly services: Services;
+  readonly discovery: Pick<Discovery, 'statusOf'>;
   readonly fleet: Fleet;
   readonly statistics: Statistics;
   readonly evenness: Pick<Evenness, 'spread' | 'moved'>;

@@ -24,9 +24,21 @@ export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): 
   return { ...backend, live_changes, verdict: 'drained', problem: null, ends_when };
 }
 
-/** Nothing is wrong with them: somebody has taken all of them out. */
-export function nobodyToServe(name: string, backends: readonly BackendWhy[], live: number): Diagnosis | null {
+/** It works, and has all the connections that it may have. */
+export function judgedFull(backend: BackendWhy, most: number): BackendWhy {
+  if (backend.verdict !== 'in_use') return backend;
+  return { ...backend, verdict: 'full', ends_when: `one of its ${most} connections ends` };
+}
+
+/** Nothing is wrong with them: somebody has taken all of them out, or their names lead nowhere. */
+export function nobodyToServe(
+  name: string,
+  backends: readonly BackendWhy[],
+  live: number,
+  names: Diagnosis | null,
+): Diagnosis | null {
   if (live > 0) return null;
+  if (names !== null && backends.length === 0) return names;
   const drained = backends.find(({ verdict }) => verdict === 'drained');
   return {
     what_happened: `no backend of ${name} takes clients; new ones are turned away`,

@@ -9,6 +9,7 @@ import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
 import { administrationOf, liveChanges } from '../live/live-changes.ts';
 import { metricFamilies } from './metrics.ts';
+import { discoveryOf } from './names.ts';
 import type { Observed } from './observed.ts';
 import type { Sink } from '../log/log.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
@@ -66,7 +67,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
       log_lines_dropped_total: sink.dropped + instance.linesDropped,
     },
     log: { file: sink.file, fault: sink.fault },
-    live_changes: liveChanges(instance.filePlan, instance.overrides),
+    live_changes: liveChanges(instance.basePlan, instance.overrides),
   };
 }
 
@@ -109,6 +110,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
     accept_proxy_protocol: plan.proxiesFrom,
     server_name: plan.serverNames,
     alpn: plan.protocols,
+    discovery: discoveryOf(instance, plan.name),
     active_connections: clients.active,
     last_check_time: latest(staying),
     protection_mode: services.protection(plan.name),
@@ -120,12 +122,12 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
 }
 
 function backendStatus(
-  { statistics, filePlan, overrides }: Observed,
+  { statistics, basePlan, overrides }: Observed,
   service: string,
   backend: Backend,
   reachable: boolean,
 ): Omit<BackendStatus, 'slow_start' | 'send_proxy_protocol'> {
-  const administration = administrationOf(filePlan, overrides, service, backend.address);
+  const administration = administrationOf(basePlan, overrides, service, backend.address);
   const counted = backendSum(statistics.totals, service, backend.address);
   return {
     address: backend.address,
@@ -141,6 +143,7 @@ function backendStatus(
     backup: backend.draining ? null : backend.backup,
     max_connections: backend.draining ? null : backend.maxConnections,
     source: backend.sources,
+    discovered_from: backend.discoveredFrom,
     ...administration,
     recent: statistics.recent(service, backend.address),
   };

@@ -15,13 +15,14 @@ import type { Service } from '../upstream/services.ts';
 import { slowStartOf } from '../upstream/slow-start.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 import { endsOf, listenersStatus } from './listeners.ts';
-import { asChanged, GETS_NOBODY, judgedByShare, nobodyToServe } from './shares.ts';
+import { asChanged, GETS_NOBODY, judgedByShare, judgedFull, nobodyToServe } from './shares.ts';
+import { discoveryOf, namesTrouble } from './names.ts';
 import { backendTrouble, clientsTrouble } from './trouble.ts';
 import type { Short } from './trouble.ts';
 
 export function whyOf(instance: Observed): Why {
-  const { plan, filePlan, overrides, services, statistics } = instance;
-  const changes = liveChanges(filePlan, overrides);
+  const { plan, basePlan, overrides, services, statistics } = instance;
+  const changes = liveChanges(basePlan, overrides);
   const shortages = statistics.short();
   return {
     shortages,
@@ -39,6 +40,7 @@ export function whyOf(instance: Observed): Why {
           connections: (address) => backendSum(statistics.totals, name, address).active,
           changes: changes.filter(({ service: its }) => its === name),
           shortages,
+          names: namesTrouble(discoveryOf(instance, name)),
         }),
       ];
     }),
@@ -51,13 +53,15 @@ interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {
   /** Those that one of its backends has. */
   readonly connections: (address: string) => number;
   readonly shortages: Short;
+  /** What is wrong with the names of its backends. */
+  readonly names: Diagnosis | null;
   /** What an operator has changed of its backends. */
   readonly changes: readonly LiveChange[];
 }
 
 function serviceWhy(
   { plan, pool }: Service,
-  { protection, waiting, ends, recent: recentOf, connections, shortages, changes }: Facts,
+  { protection, waiting, ends, recent: recentOf, connections, shortages, names, changes }: Facts,
 ): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
@@ -96,19 +100,15 @@ function serviceWhy(
             resetting.map(({ address }) => address),
             shortages,
           )
-        : (nobodyToServe(plan.name, backends, live.length) ?? serviceProblem(verdict, out, live.length)),
+        : (nobodyToServe(plan.name, backends, live.length, names) ??
+          serviceProblem(verdict, out, live.length) ??
+          names),
     protection,
     waiting,
     ends,
     recent,
     backends,
   };
-}
-
-/** It works, and has all the connections that it may have. */
-function judgedFull(backend: BackendWhy, most: number): BackendWhy {
-  if (backend.verdict !== 'in_use') return backend;
-  return { ...backend, verdict: 'full', ends_when: `one of its ${most} connections ends` };
 }
 
 function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Diagnosis | null {

@@ -23,6 +23,8 @@ function setUp(ttl: (host: string) => Promise<number | null> = () => Promise.res
         });
       }),
     ttlSeconds: ttl,
+    services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+    atOnce: 2,
     close: () => undefined,
   };
   const resolver = createResolver(dns, () => clock.now);

@@ -1,12 +1,13 @@
 // From a backend's name to its addresses, remembered for as long as the record lives. Only the primary resolves: workers get
-// literals. Addresses come from getaddrinfo, which also knows /etc/hosts but tells no lifetime; that is asked of DNS
-// itself and assumed where it does not answer.
+// literals. Where nobody tells how long a record lives, that is assumed.
 
-import dns from 'node:dns/promises';
 import { isIP } from 'node:net';
 
 import { isLiteral } from '../../../../config/unix.ts';
 import { LOOKUP_MS } from '../../../lookup.ts';
+import { systemDns, type Dns, type ServiceAnswer } from './dns.ts';
+
+export type { Dns } from './dns.ts';
 
 export type Resolution =
   | { readonly ok: true; readonly ips: readonly string[]; readonly ageMs: number }
@@ -16,29 +17,25 @@ export type Resolution =
 export interface Resolver {
   /** Never rejects. At once where a good answer is known; it is refreshed behind the scenes. */
   resolve(host: string): Promise<Resolution>;
-  /** The same, but waits for the refresh of an answer whose time is over. */
-  fresh(host: string): Promise<Resolution>;
+  /** The same, but waits for the refresh of an answer whose time is over, or that is older than `maxAgeMs`. */
+  fresh(host: string, maxAgeMs?: number): Promise<Resolution>;
   /** Ms until the answer known should be asked for anew. Waits for the name server that knows its lifetime. */
-  lifeLeft(host: string): Promise<number>;
+  lifeLeft(host: string, maxAgeMs?: number): Promise<number>;
+  /** SRV records, asked for each time. Rejects with a code. */
+  services(name: string): Promise<ServiceAnswer>;
+  /** Somebody else is asked from now on. What is known stays until there is an answer. */
+  use(dns: Dns): void;
   /** Nothing is asked any more. A getaddrinfo under way cannot be stopped; its answer is ignored. */
   close(): void;
 }
 
-/** How names are resolved; tests have their own. */
-export interface Dns {
-  lookup(host: string): Promise<readonly string[]>;
-  /** Shortest lifetime of the name's records, null when it cannot be told. */
-  ttlSeconds(host: string): Promise<number | null>;
-  close(): void;
-}
-
-/** getaddrinfo blocks one of libuv's four threads, by default, for as long as it takes; the log's writes need them too. */
-const LOOKUPS_AT_ONCE = 2;
 const DEFAULT_TTL_S = 30;
 const MIN_TTL_S = 1;
 const MAX_TTL_S = 300;
 /** A name that nobody asks for any more, after a reload, is forgotten. */
 const FORGET_MS = 600_000;
+/** And those that were not asked for the longest time, where SRV records name others each time. */
+const MAX_NAMES = 8192;
 
 interface Entry {
   ips: readonly string[];
@@ -52,7 +49,8 @@ interface Entry {
   askedAt: number;
 }
 
-export function createResolver(dns: Dns = systemDns(), now: () => number = () => performance.now()): Resolver {
+export function createResolver(first: Dns = systemDns(), now: () => number = () => performance.now()): Resolver {
+  let dns = first;
   const entries = new Map<string, Entry>();
   const timers = new Set<() => void>();
   const asked = new Map<string, Promise<readonly string[]>>();
@@ -60,12 +58,12 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
   const queue: (() => void)[] = [];
   let closed = false;
 
-  /** The name's addresses, asked for when fewer than LOOKUPS_AT_ONCE are; only then does its time begin. */
+  /** The name's addresses, asked for when fewer than may be are; only then does its time begin. */
   async function ask(host: string): Promise<readonly string[]> {
     // One that was given up holds its place, and is joined, until it really ends.
     let answer = asked.get(host);
     if (answer === undefined) {
-      if (running < LOOKUPS_AT_ONCE) running++;
+      if (running < dns.atOnce) running++;
       else await new Promise<void>((resolve) => queue.push(resolve));
       // Whoever ends waits for those that are under way; none is added.
       if (closed) throw Object.assign(new Error('closed'), { code: 'ECANCELLED' });
@@ -128,8 +126,16 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
 
   function entryOf(host: string, at: number): Entry {
     const known = entries.get(host);
-    if (known !== undefined) return known;
-    for (const [name, { askedAt }] of entries) if (askedAt < at - FORGET_MS) entries.delete(name);
+    if (known !== undefined) {
+      // The one that was asked for last stands last.
+      entries.delete(host);
+      entries.set(host, known);
+      return known;
+    }
+    for (const [name, { askedAt }] of entries) {
+      if (askedAt >= at - FORGET_MS && entries.size < MAX_NAMES) break;
+      entries.delete(name);
+    }
     const entry: Entry = {
       ips: [],
       resolvedAt: null,
@@ -163,7 +169,9 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     return { ok: false, code: failure ?? 'ECANCELLED', ips, ageMs };
   }
 
-  async function fresh(host: string): Promise<Resolution> {
+  async function fresh(host: string, maxAgeMs = Infinity): Promise<Resolution> {
+    const old = entries.get(host);
+    if (old !== undefined && now() - (old.resolvedAt ?? now()) >= maxAgeMs) old.expiresAt = -Infinity;
     const known = await resolve(host);
     const entry = entries.get(host);
     if (entry === undefined || entry.refreshing === null) return known;
@@ -171,12 +179,13 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     return answerOf(entry);
   }
 
-  async function lifeLeft(host: string): Promise<number> {
+  async function lifeLeft(host: string, maxAgeMs = Infinity): Promise<number> {
     if (isLiteral(host)) return Infinity;
     const entry = entries.get(host);
     if (entry === undefined) return MIN_TTL_S * 1000;
     await entry.limiting;
-    return Math.max(MIN_TTL_S * 1000, entry.expiresAt - now());
+    const oldAt = (entry.resolvedAt ?? -Infinity) + maxAgeMs;
+    return Math.max(MIN_TTL_S * 1000, Math.min(entry.expiresAt, oldAt) - now());
   }
 
   function close(): void {
@@ -185,32 +194,21 @@ export function createResolver(dns: Dns = systemDns(), now: () => number = () =>
     for (const giveUp of timers) giveUp();
   }
 
-  return { resolve, fresh, lifeLeft, close };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
-}
-
-function systemDns(): Dns {
-  const server = new dns.Resolver({ timeout: 2000, tries: 2 });
   return {
-    async lookup(host) {
-      const all = await dns.lookup(host, { all: true });
-      return all.map(({ address }) => address);
+    resolve,
+    fresh,
+    lifeLeft,
+    services: (name) => within(LOOKUP_MS, closed ? Promise.reject(new Error('closed')) : dns.services(name)),
+    use(next) {
+      dns.close();
+      dns = next;
+      asked.clear();
+      for (const entry of entries.values()) entry.expiresAt = -Infinity;
     },
-    async ttlSeconds(host) {
-      const records = await Promise.allSettled([
-        server.resolve4(host, { ttl: true }),
-        server.resolve6(host, { ttl: true }),
-      ]);
-      const ttls = records.flatMap((result) =>
-        result.status === 'fulfilled' ? result.value.map(({ ttl }) => ttl) : [],
-      );
-      return ttls.length === 0 ? null : Math.min(...ttls);
-    },
-    close() {
-      server.cancel();
-    },
+    close,
   };
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
 }

@@ -10,6 +10,13 @@ import { createPool, step } from '../pool.ts';
 import type { Connect } from './probe.ts';
 import type { Resolution, Resolver } from '../discovery/resolver.ts';
 
+/** What no checker asks for. */
+const OTHERWISE = {
+  services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+  use: () => undefined,
+  close: () => undefined,
+};
+
 const LONG = 20_000;
 
 function target(changes: Partial<Target> = {}): Target {
@@ -24,6 +31,7 @@ function target(changes: Partial<Target> = {}): Target {
     intervalMs: LONG,
     upIntervalMs: LONG,
     timeoutMs: LONG,
+    dnsMaxAgeMs: LONG,
     ...changes,
   };
 }
@@ -34,6 +42,8 @@ function resolverFor(names: Record<string, Resolution> = {}): Resolver {
   return {
     resolve,
     fresh: resolve,
+    services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+    use: () => undefined,
     lifeLeft: () => Promise.resolve(LONG),
     close: () => undefined,
   };
@@ -320,7 +330,7 @@ test('a name that moves is told when its record is over, and checked at once, ho
   const { pass, options } = accepted(t);
   let ips = ['10.0.0.1'];
   const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
-  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const resolver: Resolver = { ...OTHERWISE, resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000) };
   const { checker, said } = check(t, target({ host: 'db', upIntervalMs: 3_600_000 }), { ...options, resolver });
   assert.equal(await pass(0), 1);
   assert.deepEqual(said, ['at 10.0.0.1', 'up 10.0.0.1']);
@@ -341,7 +351,7 @@ test('what a check finds at an address that the name has left meanwhile is no re
   const { connect, sockets } = broken(null);
   let ips = ['10.0.0.1'];
   const resolve = () => Promise.resolve({ ok: true, ips, ageMs: 0 } as const);
-  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(1000), close: () => undefined };
+  const resolver: Resolver = { ...OTHERWISE, resolve, fresh: resolve, lifeLeft: () => Promise.resolve(1000) };
   const { said } = check(t, target({ host: 'db' }), { connect, resolver, now: () => Date.now() });
   const pass = async (ms: number) => {
     t.mock.timers.tick(ms);
@@ -370,7 +380,7 @@ test('one that is not checked is never connected to, but what clients reach is t
         ? ({ ok: true, ips, ageMs: 0 } as const)
         : ({ ok: false, code: 'ENOTFOUND', ips, ageMs: null } as const),
     );
-  const resolver: Resolver = { resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000), close: () => undefined };
+  const resolver: Resolver = { ...OTHERWISE, resolve, fresh: resolve, lifeLeft: () => Promise.resolve(5000) };
   const first = target({ host: 'db', check: 'none', isChecked: false, intervalMs: 500, upIntervalMs: 2000 });
   const { checker, said } = check(t, first, { ...options, resolver });
   await pass(0);
@@ -409,6 +419,8 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
       maxConnections: 0,
       sendProxy: null,
       sources: [],
+      discover: 'address' as const,
+      discoveredFrom: null,
     };
     const settings = { ...runtime, isChecked: true, connectStandsForCheck: true, checkStandsForConnect: true };
     let pool = createPool([plan], settings);

@@ -3,10 +3,10 @@
 // all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
 import type { Socket } from 'node:net';
-import { isLiteral } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
 import { fitting } from '../../../engine/source.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
+import { followName } from './name-follower.ts';
 import { probe, type Connect, type ProbeOptions } from './probe.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
@@ -42,6 +42,8 @@ export interface Target extends ProbeOptions {
   /** While it is not up; no check is repeated sooner. */
   readonly intervalMs: number;
   readonly upIntervalMs: number;
+  /** Where it leads is asked for anew after this time, if its records do not live shorter. */
+  readonly dnsMaxAgeMs: number;
 }
 
 export interface CheckerOptions {
@@ -106,7 +108,6 @@ export function startChecker(
   let reachedAt = -Infinity;
   /** Of the latest client's connect that was told. */
   let toldAt = -Infinity;
-  let nameTimer: NodeJS.Timeout | undefined;
 
   async function check(): Promise<void> {
     timer = undefined;
@@ -182,15 +183,6 @@ export function startChecker(
     return !isFirst;
   }
 
-  /** A change is told when the record's time is over, however far off the next check is. */
-  async function followName(): Promise<void> {
-    const { host } = target;
-    const resolution = await resolver.fresh(host);
-    if (resolution.ok && take(fitting(resolution.ips, target.source))) checkNow();
-    const ms = await resolver.lifeLeft(host);
-    if (!stopping.signal.aborted) nameTimer = setTimeout(() => void followName(), ms);
-  }
-
   function checkNow(): void {
     if (extraWanted || !target.isChecked) return;
     extraWanted = true;
@@ -206,7 +198,14 @@ export function startChecker(
   }
 
   plan();
-  if (!isLiteral(target.host)) void followName();
+  const name = followName(target.host, {
+    resolver,
+    maxAgeMs: () => target.dnsMaxAgeMs,
+    // However far off the next check is.
+    found(addresses) {
+      if (take(fitting(addresses, target.source))) checkNow();
+    },
+  });
   return {
     retarget(next) {
       const isOther = next.isChecked && next.check !== target.check;
@@ -216,14 +215,17 @@ export function startChecker(
       if (isOther) [extraWanted, reachedAt] = [true, -Infinity];
       plan();
     },
-    checkNow,
+    checkNow() {
+      checkNow();
+      name.again();
+    },
     reached(began) {
       reachedAt = Math.max(reachedAt, began);
     },
     stop() {
       stopping.abort();
       clearTimeout(timer);
-      clearTimeout(nameTimer);
+      name.stop();
       for (const socket of sockets.open) socket.destroy();
     },
   };

@@ -19,6 +19,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
     proxiesFrom: [],
     serverNames: [],
     protocols: [],
+    discovers: false,
     access: null,
     backends: ports.map((port) => ({
       host: '127.0.0.1',
@@ -29,6 +30,8 @@ function service(name: string, ...ports: number[]): ServicePlan {
       maxConnections: 0,
       sendProxy: null,
       sources: [],
+      discover: 'address' as const,
+      discoveredFrom: null,
     })),
     runtime: RUNTIME,
     healthCheck: { type: 'tcp', port: null },
@@ -47,6 +50,8 @@ function setUp(t: TestContext, code: string) {
   const resolver: Resolver = {
     resolve,
     fresh: resolve,
+    services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+    use: () => undefined,
     lifeLeft: () => Promise.resolve(Infinity),
     close: () => closed++,
   };

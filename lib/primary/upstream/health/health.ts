@@ -100,5 +100,6 @@ function targetOf(service: ServicePlan, backend: BackendPlan): Target {
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,
     timeoutMs: runtime.healthTimeoutMs,
+    dnsMaxAgeMs: runtime.dnsMaxAgeMs,
   };
 }

@@ -86,6 +86,8 @@ async function check(
     maxConnections: 0,
     sendProxy: null,
     sources: [],
+    discover: 'address' as const,
+    discoveredFrom: null,
   };
   const open = new Set<Socket>();
   const preamble = preambleFor({ healthCheck: what, sendProxy }, backend);

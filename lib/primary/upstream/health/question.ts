@@ -64,7 +64,8 @@ function nameIn(host: string): string | null {
   return isLiteral(host) ? null : host;
 }
 
-function securedFor(tls: TlsPlan | null, { host }: BackendPlan): Secured | null {
+function securedFor(tls: TlsPlan | null, backend: BackendPlan): Secured | null {
   if (tls === null) return null;
+  const host = backend.discoveredFrom ?? backend.host;
   return { serverName: tls.serverName ?? nameIn(host), address: isPath(host) ? LOCAL_NAME : host, verify: tls.verify };
 }

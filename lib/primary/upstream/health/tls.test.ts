@@ -45,6 +45,8 @@ async function check(
     maxConnections: 0,
     sendProxy: null,
     sources: [],
+    discover: 'address' as const,
+    discoveredFrom: null,
   };
   const open = new Set<Socket>();
   const options = { port, timeoutMs, preamble: null, question: questionFor(plan, backend), source: () => undefined };

@@ -1,0 +1,62 @@
+// What the names of backends lead to, put together for an instance: it is known before anybody is served, and what changes later
+// takes effect as a change by an operator does.
+
+import type { Plan } from '../../config/plan.ts';
+import type { Live } from './live/live.ts';
+import type { Overrides } from './live/overrides.ts';
+import { addedIn, effectivePlan } from './live/overrides.ts';
+import type { Log } from './log/log.ts';
+import type { Generations } from './reload/generations.ts';
+import type { InstanceState } from './reload/reload.ts';
+import type { Discovery } from './upstream/discovery/discovery.ts';
+import { createDiscovery } from './upstream/discovery/discovery.ts';
+import type { Resolver } from './upstream/discovery/resolver.ts';
+import { createResolver } from './upstream/discovery/resolver.ts';
+
+export interface Finding {
+  readonly resolver: Resolver;
+  readonly discovery: Discovery;
+  /** The file with what its names lead to now. */
+  readonly discovered: (file: Plan) => Plan;
+  /** Once, before anybody is served: the plan has what its names lead to. `known`: what another process has told of them. */
+  first(known?: unknown): Promise<void>;
+  /** What they lead to now takes effect. */
+  again(): void;
+}
+
+export interface FindingParts {
+  readonly log: Log;
+  readonly state: InstanceState;
+  readonly kept: Overrides;
+  readonly generations: Pick<Generations, 'replace'>;
+  readonly live: () => Pick<Live, 'overrides' | 'rediscovered'>;
+  readonly forget: () => void;
+}
+
+export function createFinding({ log, state, kept, generations, live, forget }: FindingParts): Finding {
+  const resolver = createResolver();
+  const discovery = createDiscovery({ log, resolver, changed: again });
+  const discovered = (file: Plan): Plan => discovery.expand(file, addedIn(live().overrides));
+  let isFirst = true;
+
+  function again(): void {
+    void live().rediscovered().then(forget);
+  }
+
+  return {
+    resolver,
+    discovery,
+    discovered,
+    async first(known) {
+      if (!isFirst) return;
+      isFirst = false;
+      discovery.inherit(known);
+      discovery.follow(state.filePlan);
+      await discovery.asked();
+      state.basePlan = discovered(state.filePlan);
+      state.plan = effectivePlan(state.basePlan, kept);
+      generations.replace(state.generation, state.plan);
+    },
+    again,
+  };
+}

@@ -1,0 +1,239 @@
+// What the names of backends with `discover: all` or `srv` lead to, asked for anew when the time of a record is over, and at once when
+// one of theirs refuses. Owner of the last good answers, and of the timers. Whoever is told that something changed asks expand().
+
+import { thisMachine } from '../../../../config/machine.ts';
+import type { Discover, Plan, ServicePlan } from '../../../../config/plan.ts';
+import type { DiscoveryStatus } from '../../../control/discovery.ts';
+import type { Log } from '../../log/log.ts';
+import type { Answer, Asked } from './answer.ts';
+import { answerOf } from './answer.ts';
+import { serverDns, systemDns } from './dns.ts';
+import type { Found, LeftOut } from './expand.ts';
+import { expand } from './expand.ts';
+import type { KnownName } from './known-names.ts';
+import { heard, told } from './known-names.ts';
+import type { Resolver } from './resolver.ts';
+import { codeOf } from './resolver.ts';
+
+export interface Discovery {
+  /** Follows the names of these plans, and no others, with the name servers of the first one. */
+  follow(...plans: readonly [Plan, ...Plan[]]): void;
+  /** Resolves when each name has been asked for, at the latest after FIRST_MS. */
+  asked(): Promise<void>;
+  /** The plan with what its names lead to in their place; `reserved` backends are there beside them. */
+  expand(plan: Plan, reserved: number): Plan;
+  /** Something that this name leads to refuses clients: it may lead elsewhere now. */
+  askAgain(name: string): void;
+  statusOf(service: ServicePlan): DiscoveryStatus[];
+  /** The last good answers, for the process that takes the place of this one. */
+  known(): readonly KnownName[];
+  /** What another process has told, of names that are followed from the next time on; it is looked at before it is used. */
+  inherit(known: unknown): void;
+  close(): void;
+}
+
+export interface DiscoveryParts {
+  readonly log: Log;
+  readonly resolver: Asked & Pick<Resolver, 'use'>;
+  /** A name leads elsewhere. */
+  readonly changed: () => void;
+  readonly now?: () => number;
+}
+
+/** A start and a reload wait so long for names that were never asked for. */
+export const FIRST_MS = 2000;
+/** No name is asked for more often. */
+const LEAST_MS = 1000;
+/** A timer may be early by a part of a millisecond, and then the record's time would not be over. */
+const LATE_MS = 2;
+const SHOWN = 10;
+
+interface Followed {
+  readonly discover: Discover;
+  readonly name: string;
+  maxAgeMs: number;
+  /** The last good answer; null: there was none yet. */
+  found: readonly Found[] | null;
+  answeredAt: number | null;
+  /** Why there is no newer one. */
+  failure: string | null;
+  askedAt: number;
+  asking: boolean;
+  /** When it was asked for the first time, whatever came of it. */
+  readonly first: Promise<void>;
+  readonly firstOver: () => void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export function createDiscovery({ log, resolver, changed, now = () => performance.now() }: DiscoveryParts): Discovery {
+  const followed = new Map<string, Followed>();
+  let servers = '';
+  let leftOut: readonly LeftOut[] = [];
+  let inherited: ReadonlyMap<string, KnownName> = new Map();
+  let closed = false;
+
+  async function look(it: Followed, maxAgeMs: number): Promise<void> {
+    if (it.asking || closed) return;
+    clearTimeout(it.timer);
+    it.asking = true;
+    it.askedAt = now();
+    let next = Promise.resolve(LEAST_MS);
+    try {
+      const answer = await answerOf(it.discover, it.name, resolver, { maxAgeMs, longestMs: it.maxAgeMs });
+      next = answer.leftMs;
+      if (isFollowed(it)) take(it, answer);
+    } catch (error) {
+      // Another name server is asked from now on.
+      if (isFollowed(it) && codeOf(error) !== 'ECANCELLED') miss(it, codeOf(error));
+    }
+    it.firstOver();
+    const ms = await next;
+    it.asking = false;
+    if (isFollowed(it)) it.timer = setTimeout(() => void look(it, it.maxAgeMs), Math.max(LEAST_MS, ms) + LATE_MS);
+  }
+
+  function isFollowed(it: Followed): boolean {
+    return !closed && followed.get(keyOf(it.discover, it.name)) === it;
+  }
+
+  function take(it: Followed, { found, ageMs }: Answer): void {
+    const { name, discover, failure } = it;
+    const before = it.found ?? [];
+    it.answeredAt = now() - ageMs;
+    it.failure = null;
+    if (failure !== null) log.info('discovery.recovered', `${name} can be looked up again`, { name, discover });
+    if (JSON.stringify(it.found) === JSON.stringify(found)) return;
+    it.found = found;
+    const [were, are] = [before.map(textOf), found.map(textOf)];
+    log.info('discovery.changed', `${name} leads to ${found.length} ${found.length === 1 ? 'backend' : 'backends'}`, {
+      name,
+      discover,
+      new: are.filter((text) => !were.includes(text)).slice(0, SHOWN),
+      gone: were.filter((text) => !are.includes(text)).slice(0, SHOWN),
+    });
+    changed();
+  }
+
+  /** What was known goes on. */
+  function miss(it: Followed, code: string): void {
+    const { name, discover, failure, found } = it;
+    it.failure = code;
+    if (failure !== null) return;
+    const rest = found === null ? 'it has no backend' : 'what it led to is used on';
+    log.warn('discovery.failed', `${name} cannot be looked up: ${rest}`, { name, discover, code });
+  }
+
+  function add(discover: Discover, name: string, maxAgeMs: number): Followed {
+    let firstOver = (): void => undefined;
+    const first = new Promise<void>((resolve) => {
+      firstOver = resolve;
+    });
+    const { found = null, answeredAt = null } = inherited.get(keyOf(discover, name)) ?? {};
+    const state = { found, answeredAt, failure: null, askedAt: -Infinity, asking: false, timer: undefined };
+    const it = { ...state, discover, name, maxAgeMs, first, firstOver };
+    followed.set(keyOf(discover, name), it);
+    void look(it, maxAgeMs);
+    return it;
+  }
+
+  function drop(it: Followed): void {
+    clearTimeout(it.timer);
+    it.firstOver();
+    followed.delete(keyOf(it.discover, it.name));
+  }
+
+  return {
+    follow(...plans) {
+      if (closed) return;
+      const { dnsServers } = plans[0];
+      const others = dnsServers.join();
+      if (others !== servers) resolver.use(others === '' ? systemDns() : serverDns(dnsServers));
+      const isElsewhere = others !== servers;
+      servers = others;
+      const wanted = new Map<string, Pick<Followed, 'discover' | 'name' | 'maxAgeMs'>>();
+      for (const { backends, runtime } of plans.flatMap(({ services }) => services)) {
+        for (const { discover, host: name } of backends) {
+          if (discover === 'address') continue;
+          const maxAgeMs = Math.min(runtime.dnsMaxAgeMs, wanted.get(keyOf(discover, name))?.maxAgeMs ?? Infinity);
+          wanted.set(keyOf(discover, name), { discover, name, maxAgeMs });
+        }
+      }
+      for (const [key, it] of followed) if (!wanted.has(key)) drop(it);
+      for (const [key, { discover, name, maxAgeMs }] of wanted) {
+        const known = followed.get(key);
+        if (known === undefined) add(discover, name, maxAgeMs);
+        else if (isElsewhere || maxAgeMs < known.maxAgeMs) void look(known, isElsewhere ? 0 : maxAgeMs);
+        if (known !== undefined) known.maxAgeMs = maxAgeMs;
+      }
+      inherited = new Map();
+    },
+    async asked() {
+      let timer: NodeJS.Timeout | undefined;
+      const tooLate = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, FIRST_MS);
+      });
+      await Promise.race([tooLate, Promise.all([...followed.values()].map(({ first }) => first))]);
+      clearTimeout(timer);
+    },
+    expand(plan, reserved) {
+      const find = (discover: Discover, name: string) => followed.get(keyOf(discover, name))?.found ?? null;
+      const expanded = expand(plan, find, reserved, thisMachine());
+      const isNews = JSON.stringify(leftOut) !== JSON.stringify(expanded.leftOut);
+      leftOut = expanded.leftOut;
+      if (isNews) for (const it of leftOut) log.warn('discovery.left_out', textOfLeftOut(it), { ...it });
+      return expanded.plan;
+    },
+    askAgain(name) {
+      for (const it of followed.values()) {
+        if (it.name !== name || it.asking) continue;
+        clearTimeout(it.timer);
+        it.timer = setTimeout(() => void look(it, LEAST_MS), Math.max(0, it.askedAt + LEAST_MS + LATE_MS - now()));
+      }
+    },
+    statusOf: ({ name: service, backends }) =>
+      [...new Set(backends.map(({ discover, host }) => keyOf(discover, host)))].flatMap((key) => {
+        const it = followed.get(key);
+        if (it === undefined) return [];
+        const { discover, name, answeredAt, failure, found } = it;
+        const times = backends.filter((backend) => backend.discover === discover && backend.host === name).length;
+        const lost = leftOut.filter((other) => other.service === service && other.name === name);
+        return [
+          {
+            name,
+            discover,
+            endpoints: times * (found?.length ?? 0),
+            left_out: lost.reduce((sum, { count }) => sum + count, 0),
+            left_out_why: lost[0]?.why ?? null,
+            age_ms: answeredAt === null ? null : Math.max(0, Math.round(now() - answeredAt)),
+            failure,
+          },
+        ];
+      }),
+    known: () =>
+      told(
+        [...followed].flatMap(([key, { found, answeredAt }]) =>
+          found === null || answeredAt === null ? [] : [{ key, found, answeredAt }],
+        ),
+      ),
+    inherit(known) {
+      inherited = heard(known);
+    },
+    close() {
+      closed = true;
+      for (const it of followed.values()) drop(it);
+    },
+  };
+}
+
+function keyOf(discover: Discover, name: string): string {
+  return `${discover} ${name}`;
+}
+
+function textOf({ ip, port, weight, backup }: Found): string {
+  if (port === null) return ip;
+  return `${ip.includes(':') ? `[${ip}]` : ip}:${port} weight ${weight ?? 1}${backup ? ' backup' : ''}`;
+}
+
+function textOfLeftOut({ name, count, why }: LeftOut): string {
+  return `${count} of what ${name} leads to ${count === 1 ? 'is' : 'are'} not used: ${why}`;
+}

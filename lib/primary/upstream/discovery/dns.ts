@@ -1,0 +1,132 @@
+// Who is asked what a name leads to: the system's resolver, or the name servers that the configuration names.
+
+import dns from 'node:dns/promises';
+
+export interface ServiceRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+export interface ServiceAnswer {
+  readonly records: readonly ServiceRecord[];
+  readonly ttlMs: number;
+}
+
+/** How names are resolved; tests have their own. */
+export interface Dns {
+  lookup(host: string): Promise<readonly string[]>;
+  /** Shortest lifetime of the name's records, null when it cannot be told. */
+  ttlSeconds(host: string): Promise<number | null>;
+  /** Its SRV records, and how long they live; Infinity: nobody tells. */
+  services(name: string): Promise<ServiceAnswer>;
+  /** Lookups that may be under way at once. */
+  readonly atOnce: number;
+  close(): void;
+}
+
+/** getaddrinfo blocks one of libuv's four threads, by default, for as long as it takes; the log's writes need them too. */
+const LOOKUPS_AT_ONCE = 2;
+
+/** Addresses come from getaddrinfo, which also knows /etc/hosts but tells no lifetime; that is asked of DNS itself. */
+export function systemDns(): Dns {
+  const server = new dns.Resolver({ timeout: 2000, tries: 2 });
+  return {
+    lookup: lookUp,
+    async ttlSeconds(host) {
+      const records = await Promise.allSettled([
+        server.resolve4(host, { ttl: true }),
+        server.resolve6(host, { ttl: true }),
+      ]);
+      const ttls = records.flatMap((result) =>
+        result.status === 'fulfilled' ? result.value.map(({ ttl }) => ttl) : [],
+      );
+      return ttls.length === 0 ? null : Math.min(...ttls);
+    },
+    services: async (name) => ({ records: await server.resolveSrv(name), ttlMs: Infinity }),
+    atOnce: LOOKUPS_AT_ONCE,
+    close() {
+      server.cancel();
+    },
+  };
+}
+
+async function lookUp(host: string): Promise<readonly string[]> {
+  const all = await dns.lookup(host, { all: true });
+  return all.map(({ address }) => address);
+}
+
+type Family = readonly { readonly address: string; readonly ttl: number }[];
+type Families = readonly [Family | null, Family | null];
+
+/** Names of which the last answer is kept. */
+const MAX_KEPT = 4096;
+const QUERIES_AT_ONCE = 64;
+const LOCAL = /^(.+\.)?localhost\.?$/i;
+
+/** `servers` are asked in order, and nobody else but for `localhost`. */
+export function serverDns(servers: readonly string[]): Dns {
+  const server = new dns.Resolver({ timeout: 1500, tries: 2 });
+  server.setServers(servers);
+  const asking = new Map<string, Promise<Family>>();
+  const kept = new Map<string, Families>();
+
+  /** Once for who asks for the addresses and for their lifetime. */
+  function addresses(host: string): Promise<Family> {
+    const known = asking.get(host);
+    if (known !== undefined) return known;
+    const answer = ask(host).finally(() => asking.delete(host));
+    asking.set(host, answer);
+    return answer;
+  }
+
+  async function ask(host: string): Promise<Family> {
+    const [four, six] = await Promise.allSettled([
+      server.resolve4(host, { ttl: true }),
+      server.resolve6(host, { ttl: true }),
+    ]);
+    const failures = [four, six].flatMap((it) => (it.status === 'rejected' && !isEmpty(it.reason) ? [it] : []));
+    if (failures.length === 2) throw failures[0]?.reason;
+    // What cannot be told of one family is as it was; the other one may have changed.
+    const before = kept.get(host) ?? [null, null];
+    const now: Families = [familyOf(four) ?? before[0], familyOf(six) ?? before[1]];
+    const all = [...(now[0] ?? []), ...(now[1] ?? [])];
+    if (all.length === 0) throw [failures[0], four, six].find((it) => it?.status === 'rejected')?.reason ?? noData();
+    kept.delete(host);
+    kept.set(host, now);
+    for (const oldest of kept.keys()) if (kept.size > MAX_KEPT) kept.delete(oldest);
+    return all;
+  }
+
+  return {
+    async lookup(host) {
+      if (LOCAL.test(host)) return lookUp(host);
+      return (await addresses(host)).map(({ address }) => address);
+    },
+    async ttlSeconds(host) {
+      if (LOCAL.test(host)) return null;
+      return Math.min(...(await addresses(host)).map(({ ttl }) => ttl));
+    },
+    services: async (name) => ({ records: await server.resolveSrv(name), ttlMs: Infinity }),
+    atOnce: QUERIES_AT_ONCE,
+    close() {
+      server.cancel();
+    },
+  };
+}
+
+/** Null: it cannot be told. */
+function familyOf(result: PromiseSettledResult<Family>): Family | null {
+  if (result.status === 'fulfilled') return result.value;
+  return isEmpty(result.reason) ? [] : null;
+}
+
+/** The server has answered: there are none. */
+function isEmpty(reason: unknown): boolean {
+  return reason instanceof Error && 'code' in reason && (reason.code === 'ENODATA' || reason.code === 'ENOTFOUND');
+}
+
+function noData(): Error {
+  return Object.assign(new Error('no address'), { code: 'ENODATA' });
+}

@@ -1,0 +1,51 @@
+// What names lead to, as one process tells it to the one that takes its place: where no name server answers by then, it goes on.
+
+import { isIP } from 'node:net';
+
+import { MAX_WEIGHT, PORT } from '../../../../config/backend-schema.ts';
+import { MAX_BACKENDS } from '../../../../config/schema.ts';
+import { fromMachine, toMachine } from '../../../machine-clock.ts';
+import type { Found } from './expand.ts';
+
+export interface KnownName {
+  readonly key: string;
+  readonly found: readonly Found[];
+  /** Monotonic. */
+  readonly answeredAt: number;
+}
+
+/** Times become those of the clock that all processes share. */
+export function told(names: readonly KnownName[]): readonly KnownName[] {
+  return names.map((it) => ({ ...it, answeredAt: toMachine(it.answeredAt) }));
+}
+
+/** By key. What comes from outside is believed as far as it is one of these. */
+export function heard(names: unknown): ReadonlyMap<string, KnownName> {
+  const known = new Map<string, KnownName>();
+  if (!Array.isArray(names)) return known;
+  for (const name of names.slice(0, MAX_BACKENDS)) {
+    const { key, found, answeredAt } = fieldsOf(name);
+    if (typeof key !== 'string' || !Array.isArray(found) || !isFinite(answeredAt)) continue;
+    const some: readonly unknown[] = found;
+    if (some.every(isFound)) known.set(key, { key, found: some, answeredAt: fromMachine(answeredAt) });
+  }
+  return known;
+}
+
+function isFound(value: unknown): value is Found {
+  const { ip, port, weight, backup } = fieldsOf(value);
+  if (typeof ip !== 'string' || isIP(ip) === 0 || typeof backup !== 'boolean') return false;
+  return isIn(port, PORT.minimum, PORT.maximum) && isIn(weight, 0, MAX_WEIGHT);
+}
+
+function isIn(value: unknown, least: number, most: number): boolean {
+  return value === null || (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most);
+}
+
+function isFinite(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
