@@ -1,11 +1,17 @@
 // A worker without a process or sockets, for tests of what decides: the real policy, admission and permit pools over an
 // engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
 import assert from 'node:assert/strict';
-import { CONNECT_FAILURES, ENDS, REFUSE, WAIT, type ConnectFailureCode, type EndCode } from '../engine/engine.ts';
-import type { Assignment } from '../ipc/assignment.ts';
+import {
+  CONNECT_FAILURES,
+  ENDS,
+  INSPECT,
+  REFUSE,
+  WAIT,
+  type ConnectFailureCode,
+  type EndCode,
+} from '../engine/engine.ts';
 import { ENDPOINT_FIELDS, endpointAt, serviceAt } from '../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../ipc/reasons.ts';
-import type { Snapshot } from '../ipc/snapshot.ts';
 import { createAdmission } from '../worker/admission/admission.ts';
 import { createWaiting } from '../worker/admission/waiting.ts';
 import { createLoads } from '../worker/balance/loads.ts';
@@ -16,54 +22,16 @@ import { createPolicy } from '../worker/policy.ts';
 import type { Ended, FailedTry } from '../worker/report/record-buffer.ts';
 import { createRouting } from '../worker/routing/routing.ts';
 import type { Send } from '../worker/admission/permits.ts';
-import { assignedListener, assignedService, assignmentOf, endpoint } from './assignments.ts';
+import { helloFor } from './hello.ts';
+import { ALL, ASSIGNMENT, ENDPOINTS, LISTENERS, SERVICES, SHARED, snapshotFor } from './model-plan.ts';
 import { quietReporter } from './quiet-reporter.ts';
-
-export const SERVICES = ['web', 'db'] as const;
-const ENDPOINTS = 3;
-
-const ASSIGNMENT: Assignment = {
-  ...assignmentOf(
-    ...SERVICES.map((name, id) =>
-      assignedService(
-        id,
-        {
-          name,
-          method: id === 0 ? 'round_robin' : 'least_connections',
-          start: id,
-          pool: name === 'db' ? 1 : null,
-        },
-        { cooldownMs: 50, connectTimeoutMs: 1000 },
-      ),
-    ),
-  ),
-  logConnections: 'all',
-};
-
-/** `variant` chooses tiers, missing addresses and protection, so that every path of the choice is walked. */
-function snapshotFor(variant: number): Snapshot {
-  const ids = Array.from({ length: SERVICES.length * ENDPOINTS }, (_, id) => id);
-  return {
-    services: SERVICES.map((_, service) => ({
-      id: service,
-      guarded: variant % 3 === 0,
-      byLoad: false,
-      endpoints: ids.slice(service * ENDPOINTS, (service + 1) * ENDPOINTS),
-    })),
-    endpoints: ids.map((id) => {
-      const [service, i] = [Math.floor(id / ENDPOINTS), id % ENDPOINTS];
-      const ip = (variant >> i) % 5 === 4 ? null : '127.0.0.1';
-      return endpoint(id, { service, name: `${SERVICES[service] ?? ''}-${i}`, ip, tier: (variant >> (2 * i)) % 3 });
-    }),
-    remote: ids.flatMap((id) => [id, variant % ((id % ENDPOINTS) + 2)]),
-  };
-}
 
 interface Connection {
   /** Its client's address, which nobody else has. */
   readonly client: string;
-  readonly service: number;
-  state: 'waiting' | 'connecting' | 'open' | 'refused';
+  /** SHARED until it has said which it wants. */
+  service: number;
+  state: 'waiting' | 'heard' | 'connecting' | 'open' | 'refused';
   /** It was let in, so it holds its permits until it has ended. */
   admitted: boolean;
   tries: number;
@@ -75,10 +43,14 @@ interface Connection {
 /** `db` has a permit pool of its own. */
 export function createModelWorker(id: number, send: Send) {
   const routing = createRouting();
-  for (const service of SERVICES.keys()) routing.add(assignedListener(service, { service }));
+  const count = createCount();
+  for (const listener of LISTENERS) {
+    routing.add(listener);
+    count.reserveService(listener.service);
+  }
   const connections = new Map<number, Connection>();
   const records: Ended[] = [];
-  const statistics = { accepted: [0, 0], ended: [0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
+  const statistics = { accepted: [0, 0, 0], ended: [0, 0, 0], connected: 0, failed: 0, local: 0, resets: 0 };
   let clients = 0;
   let draining = false;
   const waiting = createWaiting(ASSIGNMENT.services, null);
@@ -88,7 +60,7 @@ export function createModelWorker(id: number, send: Send) {
     routing,
     endpoints: createEndpoints(ASSIGNMENT.services, id),
     connections: createConnections(),
-    count: createCount(),
+    count,
     loads: createLoads(null),
     access: { allows: () => true },
     sourceLimits: { enter: () => null, leave: () => undefined },
@@ -110,8 +82,8 @@ export function createModelWorker(id: number, send: Send) {
   policy.use(snapshotFor(id));
 
   function went(connection: Connection, target: number): void {
-    if (target === REFUSE) {
-      connection.state = 'refused';
+    if (target === REFUSE || target === INSPECT) {
+      connection.state = target === REFUSE ? 'refused' : 'heard';
       return;
     }
     assert.ok(
@@ -141,6 +113,7 @@ export function createModelWorker(id: number, send: Send) {
     assert.deepEqual(tried ?? [], connection?.failed, 'a record names what was tried without success, in order');
     assert.equal(attempts, (tried?.length ?? 0) + (backend === null ? 0 : 1));
     const service = connection?.service ?? 0;
+    if (service === SHARED) statistics.accepted[SHARED] = (statistics.accepted[SHARED] ?? 0) + 1;
     statistics.ended[service] = (statistics.ended[service] ?? 0) + 1;
   }
 
@@ -175,12 +148,27 @@ export function createModelWorker(id: number, send: Send) {
         target: 0,
       };
       connections.set(number, connection);
-      statistics.accepted[service] = (statistics.accepted[service] ?? 0) + 1;
+      if (service !== SHARED) statistics.accepted[service] = (statistics.accepted[service] ?? 0) + 1;
       const target = policy.accepted(number, service);
       if (target === WAIT) return;
       went(connection, target);
       connection.admitted = target !== REFUSE;
       if (target === REFUSE) end(number, 7);
+    },
+    /** A client of the shared listener says which server it wants, maybe one that is none of the services. */
+    speak(choice: number) {
+      const found = nth(['heard'], choice);
+      if (found === undefined) return;
+      const [number, connection] = found;
+      const wanted = choice % 3;
+      const target = policy.inspected?.(number, helloFor(SERVICES[wanted] ?? 'none'), 0) ?? NaN;
+      if (wanted !== SHARED) {
+        connection.service = wanted;
+        statistics.accepted[wanted] = (statistics.accepted[wanted] ?? 0) + 1;
+      }
+      connection.admitted = target !== REFUSE && target !== WAIT;
+      if (target === WAIT) connection.state = 'waiting';
+      else went(connection, target);
     },
     connect(choice: number) {
       const found = nth(['connecting'], choice);
@@ -200,7 +188,7 @@ export function createModelWorker(id: number, send: Send) {
       went(connection, policy.failed(number, code));
     },
     leave(choice: number) {
-      const found = nth(['waiting', 'connecting', 'open', 'refused'], choice);
+      const found = nth(['waiting', 'heard', 'connecting', 'open', 'refused'], choice);
       if (found === undefined) return;
       const [number, { state }] = found;
       if (state === 'open') end(number, (choice % 5) as EndCode);
@@ -216,7 +204,7 @@ export function createModelWorker(id: number, send: Send) {
         [...values.services, ...values.endpoints].every((value) => value >= 0),
         'no counter is ever negative',
       );
-      for (const service of SERVICES.keys()) {
+      for (const service of ALL) {
         const live = [...connections.values()].filter((connection) => connection.service === service).length;
         const ended = REASONS.reduce((sum, reason) => sum + at(serviceAt(service, `ended_${reason}_total`)), 0);
         assert.equal(at(serviceAt(service, 'accepted_total')), statistics.accepted[service]);
@@ -237,7 +225,7 @@ export function createModelWorker(id: number, send: Send) {
       assert.equal(sum('reset_early_total'), statistics.resets, 'resets before the client had got a byte');
       assert.equal(sum('local_total'), statistics.local);
       assert.equal(sum('refused_total') + sum('timeout_total') + sum('other_total'), statistics.failed);
-      const total = (statistics.ended[0] ?? 0) + (statistics.ended[1] ?? 0);
+      const total = statistics.ended.reduce((all, ended) => all + ended, 0);
       assert.equal(records.length, total, 'every connection that ended has a record');
       assert.equal(new Set(records.map(({ client }) => client)).size, total, 'and exactly one');
       for (const { reason } of records.slice(-3)) assert.ok(REASONS.includes(reason));

@@ -5,6 +5,7 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { runtimeWith } from '../testing/assignments.ts';
 import type { Plan } from '../../config/plan.ts';
+import { ALL, SHARED } from '../testing/model-plan.ts';
 import { createModelWorker, type ModelWorker } from '../testing/model-worker.ts';
 import { monotonicClock } from '../testing/monotonic.ts';
 import { processStandIn, type StandIn } from '../testing/process-stand-in.ts';
@@ -154,11 +155,34 @@ interface Op {
   readonly pause: number;
 }
 
-const WHATS = ['accept', 'connect', 'fail', 'leave', 'cut', 'snapshot', 'drain', 'kill', 'spawn', 'limit'] as const;
+const WHATS = [
+  'accept',
+  'speak',
+  'connect',
+  'fail',
+  'leave',
+  'cut',
+  'snapshot',
+  'drain',
+  'kill',
+  'spawn',
+  'limit',
+] as const;
 
 const ops = fc.array(
   fc.record({
-    what: fc.constantFrom<(typeof WHATS)[number]>(...WHATS, 'accept', 'accept', 'accept', 'connect', 'leave', 'leave'),
+    what: fc.constantFrom<(typeof WHATS)[number]>(
+      ...WHATS,
+      'accept',
+      'accept',
+      'accept',
+      'speak',
+      'speak',
+      'speak',
+      'connect',
+      'leave',
+      'leave',
+    ),
     worker: fc.nat(5),
     choice: fc.nat(1000),
     times: fc.integer({ min: 1, max: 6 }),
@@ -184,13 +208,14 @@ function perform(world: World, { what, worker: nth, choice, times, pause }: Op):
   if (what === 'spawn' && world.workers.length < 6) world.spawn();
   if (what === 'limit') world.limit(times * 3, times);
   for (let i = 0; worker !== undefined && i < times; i++) {
-    if (what === 'accept') worker.accept((choice + i) % 2);
+    if (what === 'accept') worker.accept((choice + i) % 3);
+    if (what === 'speak') worker.speak(choice + i);
     if (what === 'connect') worker.connect(choice + i);
     if (what === 'fail') worker.fail(choice + i, (choice % 6) as ConnectFailureCode);
     if (what === 'leave') worker.leave(choice + i);
   }
   if (worker !== undefined) {
-    if (what === 'cut') worker.cut(choice % 2);
+    if (what === 'cut') worker.cut(choice % 3);
     if (what === 'snapshot') worker.snapshot(choice);
     if (what === 'drain') worker.drain();
     if (what === 'kill') world.kill(worker);
@@ -204,12 +229,20 @@ function play(t: TestContext, { seed, limit, own, workers }: Setting, all: reado
   const world = new World(t, seed, loss, limit, own);
   for (let i = 0; i < workers; i++) world.spawn();
   for (const op of all) perform(world, op);
+  // Whoever may say something does, and some more come.
+  for (const worker of world.workers) {
+    for (let i = 0; i < 10; i++) {
+      worker.accept(SHARED);
+      world.pass(1);
+      worker.speak(i);
+    }
+  }
   world.pass(QUIET_MS);
   for (const { connections } of world.workers) {
     const waiting = [...connections.values()].filter(({ state }) => state === 'waiting');
     assert.equal(waiting.length, 0, 'nobody waits for ever for a permit');
   }
-  for (const worker of world.workers) for (const service of [0, 1]) worker.cut(service);
+  for (const worker of world.workers) for (const service of ALL) worker.cut(service);
   world.pass(QUIET_MS);
   return world;
 }
