@@ -15,6 +15,7 @@ import { connectTo, type Client } from './harness/client.ts';
 import { QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { seriesIn } from './harness/exposition.ts';
+import { startHaproxy } from './harness/proxies.ts';
 import { startTlsServers } from './harness/tls-servers.ts';
 
 /** As curl says it. */
@@ -116,6 +117,8 @@ forEachEngine(
       ports.set(client, client.socket.localPort);
       return client;
     };
+    /** What their records are to say: service and bytes. */
+    const ended: [Client, string, number][] = [];
     const recordOf = (client: Client) => recordAt(`127.0.0.1:${ports.get(client)}`);
 
     // Node, OpenSSL, GnuTLS and curl, with TLS 1.2 and 1.3 and both versions of HTTP; a hello of some packets, too.
@@ -183,8 +186,7 @@ forEachEngine(
       assert.ok(text.includes(authority));
       client.end();
       assert.equal((await client.over).how, 'fin');
-      const { fields: its } = await recordOf(client);
-      assert.deepEqual([its['service'], its['bytes_in']], ['raw', hello.length + 4]);
+      ended.push([client, 'raw', hello.length + 4]);
     }
 
     // A service's own limit counts once it is known.
@@ -214,6 +216,15 @@ forEachEngine(
       assert.equal((await client.reads(5)).toString(), 'plain');
       client.end();
       await client.over;
+    }
+    const haproxy = await startHaproxy(t, behind);
+    for (const at of [haproxy.v1, haproxy.v2]) {
+      const client = await comes(at);
+      await client.send(helloFor('RAW.test', ['h2'], 1800));
+      assert.equal((await client.reads(5)).toString(), 'plain');
+      client.end();
+      assert.equal((await client.over).how, 'fin');
+      ended.push([client, 'proxied', 1800 + helloFor('RAW.test', ['h2']).length + 4]);
     }
     const refused = await comes(behind);
     await refused.send('PROXY TCP4 203.0.113.9 198.51.100.1 4712 443\r\n');
@@ -275,6 +286,10 @@ forEachEngine(
     }
 
     // What is told of them.
+    for (const [client, name, bytes] of ended) {
+      const { fields: its } = await recordOf(client);
+      assert.deepEqual([its['service'], its['bytes_in']], [name, bytes]);
+    }
     await bal.logged('client.no_route', ({ fields: its }) => its['service'] === `127.0.0.1:${closed}`);
     const { listeners, services: told } = await bal.statusWhen('all are counted', ({ listeners: all }) =>
       all.every(({ active_connections: active }) => active === 0),
@@ -296,5 +311,5 @@ forEachEngine(
     // Nothing of what clients say is told.
     assert.ok(!bal.logs().some((record) => JSON.stringify(record).includes('strange.test')));
   },
-  lacking('nginx', 'openssl', 'curl', 'gnutls-cli'),
+  lacking('nginx', 'openssl', 'curl', 'gnutls-cli', 'haproxy'),
 );
