@@ -2,6 +2,7 @@
 // to another worker.
 
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { backend, client, echo } from '../testing/engine/peer.ts';
@@ -64,3 +65,14 @@ for (const descriptors of [60, 61]) {
     assert.deepEqual((await full.report()).ends, {}, 'nobody was turned away');
   });
 }
+
+test('there is room for many descriptors before they come, and none is left open for it', { skip }, async () => {
+  assert.ok(loaded.ok);
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
+  const room = (): number => Number(/^FDSize:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+  const open = (): number => readdirSync('/proc/self/fd').length;
+  const before = open();
+  loaded.makeRoom();
+  await until(() => room() >= Math.min(limit, 16_384), 'the table is large');
+  await until(() => open() <= before, 'what made it so is closed');
+});

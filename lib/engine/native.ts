@@ -26,6 +26,8 @@ export type NativeLoad =
       readonly openBoard: (fd: number, row: number, counts?: boolean) => Board;
       /** Ways to other workers, for connections that are handed over. */
       readonly channels: Channels;
+      /** For many descriptors, in a process that is going to have them. */
+      readonly makeRoom: () => void;
       /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
       readonly ringError: () => string | null;
     }
@@ -42,6 +44,7 @@ export function loadNativeEngine(): NativeLoad {
     shareScoreboard: (fd, row, rows) => addon.shareScoreboard(fd, row, rows),
     openBoard: (fd, row, counts = false) => boardOf(addon, fd, row, counts),
     channels: channelsOf(addon),
+    makeRoom: () => addon.makeRoom(),
     ringError: () => addon.ringError() || null,
   };
 }

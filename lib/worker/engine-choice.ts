@@ -30,6 +30,7 @@ export async function loadEngine(choice: string, row: number, counts: boolean): 
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
   if (native.ok) {
+    native.makeRoom();
     const { board, lack } = takeRow(native, row, counts);
     const lacks = [lack, withoutRing(native.ringError())].filter((text) => text !== null);
     const note = lacks.length > 0 ? lacks.join('; ') : null;

@@ -3,6 +3,7 @@
 //   shareScoreboard(fd, row, rows)            the other workers are seen from now on; `fd` stays the caller's
 //   callWorker(row)                           that worker's `called` is called soon, if it is there and its loop runs
 //   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
+//   makeRoom()                                see table.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
@@ -22,7 +23,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 16, CALLBACKS = 5 };
+enum { PROTOCOL = 17, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -125,6 +126,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
       {.utf8name = "callWorker", .method = call_worker, .attributes = napi_enumerable},
+      {.utf8name = "makeRoom", .method = make_room, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},

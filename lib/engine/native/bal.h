@@ -2,6 +2,7 @@
 // beside this file tells the story.
 //
 //   addon.c      the surface towards JavaScript: makes engines; arguments.c checks, methods.c does what is asked
+//   table.c      room for descriptors
 //   addresses.c  who a client is, for JavaScript
 //   routes.c     services and targets
 //   calls.c      calls from here into JavaScript
