@@ -89,8 +89,12 @@ forEngine('native', 'another version takes over all that there is, and goes back
     [BAL, NEXT, version],
   ] as const) {
     const [old, workers] = [pidIn(bal.home.pidFile), await bal.workerPids()];
+    // Whoever asks for a reload meanwhile gets it from the one that serves then.
+    const reload = bal.graceful();
     const { code, verdict } = await upgrade(bal, '--to', program);
     assert.deepEqual([code, verdict.problem], [0, null]);
+    const reloaded = await reload;
+    assert.deepEqual([reloaded.code, reloaded.verdict.problem], [0, null]);
     assert.deepEqual([verdict.from, verdict.to, verdict.draining], [from, to, null]);
     assert.equal(verdict.connections, 7);
     assert.equal(pidIn(bal.home.pidFile), verdict.pid);
@@ -99,6 +103,7 @@ forEngine('native', 'another version takes over all that there is, and goes back
     assert.deepEqual([status.version, status.pid, status.workers.length], [to, verdict.pid, 2]);
     for (const client of idle) await lives(client);
     await echoesAt(path);
+    await bal.statusWhen('that one is over', ({ active_connections: active }) => active === 7);
     const extra = await session(t, port);
     const refused = await connectTo(t, port);
     assert.equal((await refused.over).how, 'reset', 'the limit is reached');
@@ -155,9 +160,11 @@ const diesAfter = (kind: string): string =>
 forEngine('native', 'whatever the new program does wrong, the running one goes on', async (t, engine) => {
   const a = await backend(t, echo);
   const [port, admin] = [await freePort(), await freePort()];
+  const path = join(workFolder(t), 'in.sock');
   const config = {
     bind_address: '127.0.0.1',
     port,
+    bind_unix: path,
     admin: `127.0.0.1:${admin}`,
     workers: 2,
     runtime: QUICK,
@@ -186,6 +193,7 @@ forEngine('native', 'whatever the new program does wrong, the running one goes o
     assert.deepEqual([status.pid, status.version, pidIn(bal.home.pidFile)], [bal.pid, version, bal.pid], what);
     for (const client of clients) await lives(client);
     assert.equal((await ask(admin, '/readyz')).status, 200, what);
+    await echoesAt(path);
     await until(`${what}: nothing of it is left`, () => pidsOf(bal.home.dir).length === 3);
   }
   writeFileSync(bal.configFile, 'port: no\n');
@@ -218,9 +226,12 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   const { code, verdict } = await upgrade(bal);
   assert.deepEqual([code, verdict.problem], [0, null]);
   await lives(client);
+  const stays = await session(t, port);
   if (engine === 'js') {
-    // It cannot move: it goes on in its old worker, which the first process looks after.
+    // It cannot move: it goes on in its old worker, which the first process looks after, over another upgrade, too.
     assert.equal(verdict.draining?.connections, 1);
+    assert.equal((await upgrade(bal)).code, 0);
+    await bal.statusWhen('it is counted', ({ active_connections: active }) => active === 2);
   } else assert.equal(verdict.draining, null);
   const workers = await bal.workerPids();
   bal.signal('SIGHUP');
@@ -230,7 +241,11 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   assert.ok(isAlive(bal.pid));
   client.end();
   await client.over;
+  await lives(stays);
   bal.signal('SIGTERM');
+  await until('no more clients are taken', async () => (await bal.status()).state !== 'running');
+  bal.signal('SIGTERM');
+  await stays.over;
   assert.equal(await bal.exited, 0);
   assert.equal(isAlive(verdict.pid), false);
   assert.equal(existsSync(bal.home.pidFile), false);

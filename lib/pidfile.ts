@@ -82,9 +82,13 @@ export function claimPidFile(path: string): Claim {
  * file under its name at every moment. Throws as claimPidFile().
  */
 export function takePidFile(path: string, pid: number): Claim {
+  const startTime = ownStartTime();
+  const ours = readEntry(path);
+  // It may not be writable any more, and need not be.
+  const isOurs = !('reason' in ours) && ours.pid === process.pid && ours.startTime === startTime;
+  if (isOurs) return { ok: true, release: () => release(path, startTime) };
   const found = otherInstance(path);
   if (found.running && found.pid !== pid) return { ok: false, pid: found.pid };
-  const startTime = ownStartTime();
   const draft = `${path}.${process.pid}`;
   try {
     unlinkIfThere(draft);

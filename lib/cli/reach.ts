@@ -30,12 +30,15 @@ export async function reach(
   timeoutMs: number,
   body?: unknown,
 ): Promise<Reached> {
-  const giveUp = performance.now() + MOMENT_MS;
+  const beganAt = performance.now();
   for (;;) {
     const answer = await request(at.socket, method, path, body, timeoutMs);
     const found = judge(answer, readPidFile(at.pidFile), at);
     const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
-    if (!maybeBetween || performance.now() > giveUp) return found;
+    // An upgrade was under way: the process that serves now has not heard the question.
+    const isElsewhere = answer.ok && answer.status === 503;
+    if (!(maybeBetween || isElsewhere) || performance.now() > beganAt + (isElsewhere ? timeoutMs : MOMENT_MS))
+      return found;
     await sleep(50);
   }
 }

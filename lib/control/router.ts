@@ -2,6 +2,13 @@
 // sockets nor handlers, so every listener that speaks HTTP can have its own list of routes.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+/** Another process answers here from now on: whoever asks is to ask again. */
+export class Elsewhere extends Error {
+  constructor() {
+    super('another process has taken over, ask again');
+  }
+}
+
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -40,6 +47,7 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
     await route.handle(parsed.value, response);
   } catch (error) {
     if (response.headersSent) response.end();
+    else if (error instanceof Elsewhere) sendError(response, 503, error.message);
     else sendError(response, 500, error instanceof Error ? error.message : String(error));
   }
 }

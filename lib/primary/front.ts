@@ -5,7 +5,7 @@ import type { ControlHandlers, ControlServer } from '../control/server.ts';
 import { serveControl } from '../control/server.ts';
 import type { Home } from '../paths.ts';
 import type { Claim } from '../pidfile.ts';
-import { claimPidFile, takePidFile } from '../pidfile.ts';
+import { claimPidFile, readPidFile, takePidFile } from '../pidfile.ts';
 
 export interface Front {
   /** The PID file is this process'; `from`: that of the instance with this pid, which gives it. */
@@ -14,8 +14,13 @@ export interface Front {
   serve(handlers: ControlHandlers): Promise<void>;
   /** Commands are another process' to answer; whoever has asked already gets an answer. */
   yield(): void;
-  /** From `pid`, which is gone. Rejects where that cannot be. */
-  takeBack(pid: number): Promise<void>;
+  /**
+   * From `pid`, which is gone. Null: all is as before; `taken`: another instance has both. Else what of it cannot be, and commands
+   * are answered if that can.
+   */
+  takeBack(pid: number): Promise<Error | 'taken' | null>;
+  /** The PID file names that process. */
+  names(pid: number): boolean;
   /** Answers that are under way are given. */
   close(): Promise<void>;
   /** The PID file goes, if it is this process'. */
@@ -43,13 +48,30 @@ export function createFront({ pidFile, socket }: Home): Front {
     serve,
     yield: () => servers.forEach((server) => server.withdraw()),
     async takeBack(pid) {
-      const back = claim(pid);
-      if (!back.ok) throw new Error(`Cannot claim the PID file: another instance runs, PID ${back.pid}`);
-      if (answers !== null) await serve(answers);
+      let fault: Error | null = null;
+      try {
+        if (!claim(pid).ok) return 'taken';
+      } catch (error) {
+        fault = errorOf(error);
+      }
+      try {
+        if (answers !== null) await serve(answers);
+      } catch (error) {
+        fault = errorOf(error);
+      }
+      return fault;
+    },
+    names(pid) {
+      const found = readPidFile(pidFile);
+      return found.running && found.pid === pid;
     },
     async close() {
       await Promise.all(servers.map((server) => server.close()));
     },
     release: () => claimed?.(),
   };
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -24,7 +24,7 @@ export interface Opening {
 
 export interface OpeningParts {
   readonly log: Log;
-  readonly listening: Pick<Listening, 'bindFor' | 'keepOnly' | 'wantedBy'>;
+  readonly listening: Pick<Listening, 'bindFor'>;
   readonly admin: Pick<AdminListener, 'move'>;
   readonly permits: Pick<PermitBook, 'setPlan'>;
   readonly services: Pick<Services, 'apply' | 'settled'>;
@@ -66,7 +66,6 @@ export function createOpening(parts: OpeningParts): Opening {
       await pages.finish();
       const result = await fleet.start(generation, prepared?.standing);
       if (!result.ok) return workersFailed(result.reason);
-      if (prepared !== null) listening.keepOnly(await listening.wantedBy(plan));
       prepared = null;
       const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
       log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });

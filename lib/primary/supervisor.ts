@@ -8,24 +8,22 @@ import { addressOf, type Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
 import type { StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { serveAdmin } from '../control/admin.ts';
-import type { ControlHandlers } from '../control/server.ts';
+import { Elsewhere } from '../control/router.ts';
 import { deferred } from '../deferred.ts';
 import type { Home } from '../paths.ts';
 import { home } from '../paths.ts';
 import { version } from '../version.ts';
+import { adminAnswers, controlAnswers } from './answers.ts';
 import type { Front } from './front.ts';
 import { createFront } from './front.ts';
 import { createInstance } from './instance.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
-import { adminPage } from './views/admin-page.ts';
 import { createStore, readStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
 import { openFiles, openStdout } from './log/log-file.ts';
 import type { RootLog, Sink } from './log/log.ts';
 import { createLog } from './log/log.ts';
-import { readinessOf } from './views/readiness.ts';
-import { metricsOf, statusOf } from './views/status.ts';
 import { logWarnings } from './log/config-warnings.ts';
 import { alreadyRunning, badConfig, cannotServe, notNow, noLog } from './reload/verdict.ts';
 import type { Predecessor } from './upgrade/predecessor.ts';
@@ -33,7 +31,6 @@ import type { Successor } from './upgrade/successor.ts';
 import { hearSignals } from './upgrade/signals.ts';
 import { followUp, leave, takeOver } from './upgrade/succeed.ts';
 import { createUpgrade } from './upgrade/upgrade.ts';
-import { whyOf } from './views/why.ts';
 
 /** Clients are served meanwhile. */
 const FIRST_CHECKS_MS = 2000;
@@ -113,13 +110,7 @@ async function run(
   const { predecessor } = options;
   const over = deferred<Successor | null>();
   const admin = createAdminListener((host, port) =>
-    serveAdmin(host, port, {
-      status: () => statusOf(instance, sink, startedAt),
-      metrics: () => metricsOf(instance, sink, startedAt),
-      readiness: () => readinessOf(instance),
-      page: adminPage,
-      events,
-    }),
+    serveAdmin(host, port, adminAnswers({ instance, sink, events, startedAt })),
   );
   const stored = await readStore(at.backendsFile, plan.configPath);
   if (stored.fault !== null) {
@@ -135,25 +126,38 @@ async function run(
     admin,
     handoverPath: (pid) => at.handover(pid),
   });
-  let stopping: Promise<unknown> | null = null;
+  let isStopping = false;
 
   async function stop(request: StopRequest, progress: (line: StopProgress) => void = () => undefined): Promise<void> {
-    upgrade.abort();
-    if (stopping === null) log.info('bal.stopping', 'no new connections are accepted', { ...request });
-    const cut = instance.stop(request, progress);
-    stopping ??= cut.then((count) => {
-      const facts = { cut: count, uptime_ms: Math.round(performance.now() - startedAt) };
-      if (count === 0) log.info('bal.stopped', 'bal is stopped', facts);
-      else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
-      over.resolve(null);
-    });
-    await cut;
+    const isFirst = !isStopping;
+    isStopping = true;
+    if (isFirst) log.info('bal.stopping', 'no new connections are accepted', { ...request });
+    // What is on its way to another process, or from one, arrives first.
+    await upgrade.abort();
+    await predecessor?.through;
+    const tell = ({ remaining }: StopProgress): void => progress({ remaining });
+    const cuts = await Promise.all([instance.stop(request, tell), predecessor?.stop(request) ?? 0]);
+    const cut = cuts[0] + cuts[1];
+    progress({ remaining: 0, cut });
+    if (!isFirst) return;
+    const facts = { cut, uptime_ms: Math.round(performance.now() - startedAt) };
+    if (facts.cut === 0) log.info('bal.stopped', 'bal is stopped', facts);
+    else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
+    over.resolve(null);
+  }
+
+  /** Not in the middle of an upgrade; rejects where another process serves after it. */
+  async function here<T>(act: () => Promise<T>): Promise<T> {
+    await predecessor?.through;
+    if ((await upgrade.over()) !== null) throw new Elsewhere();
+    return await act();
   }
 
   const upgrade = createUpgrade({
     log,
     estate: instance.estate,
     config: plan.configPath,
+    homeDir: at.dir,
     foreground: options.foreground,
     refusal: () => (instance.phase === 'running' ? null : notNow(instance.phase)),
     history: () => ({
@@ -163,32 +167,33 @@ async function run(
       events: events.recent(),
     }),
     yield: () => front.yield(),
-    takeBack: (pid) => front.takeBack(pid).then(() => null, cannotServe),
+    isFollowedBy: (pid) => front.names(pid),
+    async takeBack(pid) {
+      const fault = await front.takeBack(pid);
+      return fault === null || fault === 'taken' ? fault : cannotServe(fault);
+    },
   });
 
   // The first signal lets connections finish, the second cuts them.
-  const terminate = (): void => void stop({ timeout_ms: null, now: stopping !== null });
+  const terminate = (): void => void stop({ timeout_ms: null, now: isStopping });
   const signals = hearSignals({
     SIGTERM: terminate,
     SIGINT: terminate,
-    SIGHUP: () => void instance.reload(),
+    SIGHUP: () => void here(() => instance.reload()).catch(() => upgrade.over().then((it) => it?.signal('SIGHUP'))),
     SIGUSR2: () => sink.reopen(),
   });
-  const handlers: ControlHandlers = {
-    status: () => statusOf(instance, sink, startedAt),
-    // What the file said: doctor compares it with what it says now.
-    plan: () => Promise.resolve(instance.filePlan),
-    backends: (request) => instance.change(request),
-    reload: () => instance.reload(),
-    why: () => Promise.resolve(whyOf(instance)),
-    async upgrade(request) {
-      const { verdict, successor } = await upgrade.run(request);
-      if (successor !== null) over.resolve(successor);
-      return verdict;
+  const handlers = controlAnswers(
+    { instance, sink, events, startedAt },
+    {
+      here,
+      stop,
+      async upgrade(request) {
+        const { verdict, successor } = await upgrade.run(request);
+        if (successor !== null) over.resolve(successor);
+        return verdict;
+      },
     },
-    events,
-    stop,
-  };
+  );
 
   /** Returns why it cannot. */
   async function begin(): Promise<Diagnosis | null> {
@@ -209,27 +214,33 @@ async function run(
   try {
     const problem = await begin();
     // Told to stop while it came up: not a failure to start.
-    if (problem !== null && stopping !== null) await over.promise;
+    if (problem !== null && isStopping) await over.promise;
     else if (problem !== null) {
       log.error('bal.failed', problem.what_happened, { ...problem });
       if (instance.phase === 'starting') await instance.stop({ timeout_ms: 0, now: true }, () => undefined);
       return { ok: false, problem, errors: [] };
     }
-    if (stopping !== null) return { ok: true, exitCode: null };
+    if (isStopping) return { ok: true, exitCode: null };
     log.info('bal.started', 'every worker accepts connections', {
       workers: plan.workers,
       services: plan.services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
       admin: plan.admin === null ? null : addressOf(plan.admin.host, plan.admin.port),
       ready_ms: Math.round(performance.now() - startedAt),
     });
-    if (predecessor !== null) followUp(predecessor, instance, () => options.foreground && terminate());
+    const takes = instance.fleet.all().some(({ engine, state }) => engine === 'native' && state === 'ready');
+    const { generation, estate } = instance;
+    if (predecessor !== null)
+      followUp(predecessor, { generation, estate, takes }, () => options.foreground && terminate());
     // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
     await instance.services.settled(FIRST_CHECKS_MS);
-    if (stopping === null) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
+    if (!isStopping) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
     const successor = await over.promise;
     if (successor === null) return { ok: true, exitCode: null };
     await front.close();
-    return { ok: true, exitCode: await leave(successor, instance, signals, options.foreground) };
+    return {
+      ok: true,
+      exitCode: await leave(successor, instance, { signals, foreground: options.foreground, before: predecessor }),
+    };
   } finally {
     await front.close();
     signals.close();

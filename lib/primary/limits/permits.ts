@@ -14,6 +14,10 @@ export interface PermitBook {
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
   /** Another process that ends has so many clients, which count here, too: of a service, and of all (null). */
   occupied(pid: number, clients: (service: string | null) => number): void;
+  /** Permits that are out: of a service with a limit of its own, and of the instance (null). */
+  held(service: string | null): number;
+  /** No more are given out than are; setPlan() ends that. */
+  freeze(): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
   /** The worker is gone, and its connections with it. */
@@ -103,6 +107,13 @@ export function createPermitBook(): PermitBook {
         else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
       }
       schedule();
+    },
+    held(service) {
+      const book = books.get(service === null ? 0 : (poolIds.get(service) ?? -1));
+      return book === undefined ? 0 : heldPermits(book);
+    },
+    freeze() {
+      for (const [pool, book] of books) setLimit(pool, Math.min(book.limit, heldPermits(book)));
     },
     leaving(worker) {
       for (const pool of books.keys()) apply(pool, { kind: 'leaving', worker: worker.pid });

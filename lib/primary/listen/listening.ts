@@ -41,7 +41,9 @@ export interface Listening {
   keepOnly(addresses: readonly string[]): void;
   /** Of the listeners that are bound. */
   readonly addresses: readonly string[];
-  /** They are another process', which has them, too: nothing is closed any more, and no file removed. */
+  /** What was inherited is nobody else's from now on: the files of Unix sockets go with them. All but these are closed. */
+  own(addresses: readonly string[]): void;
+  /** They are another process', which has them, too. */
   abandon(): void;
   /** Their descriptors in this process. */
   descriptors(): readonly Inherited[];
@@ -57,6 +59,8 @@ const RETRY_MS = 1;
 /** `inherited` sockets are bound already; those that no plan needs are closed with the others by keepOnly(). */
 export function createListening(inherited: readonly Inherited[] = [], lookUp = lookUpAside): Listening {
   const bound = new Map(inherited.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
+  /** Of what was inherited. */
+  let isOwner = false;
   /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
   const resolved = new WeakMap<Plan, Promise<readonly ListenAddresses[]>>();
 
@@ -70,7 +74,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
     bound.delete(listener.address);
     listener.handle.close();
     // libuv removes the file of what it has bound itself.
-    if (listener.isInherited === true) removePath(listener.address);
+    if (listener.isInherited === true && isOwner) removePath(listener.address);
   }
 
   function bindAll(plan: Plan, wanted: readonly ListenAddresses[]): Binding | BindFailure {
@@ -125,7 +129,15 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
     get addresses() {
       return [...bound.keys()];
     },
-    abandon: () => bound.clear(),
+    own(addresses) {
+      isOwner = true;
+      for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
+    },
+    abandon() {
+      // libuv would remove the file of a Unix socket that it has bound.
+      for (const { address, handle } of bound.values()) if (!address.startsWith('unix:')) handle.close();
+      bound.clear();
+    },
     descriptors: () => [...bound.values()].map(({ address, handle }) => ({ address, fd: handle.fd })),
   };
 

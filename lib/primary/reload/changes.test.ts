@@ -34,6 +34,7 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
     log,
     listening: {
       abandon: () => undefined,
+      own: () => undefined,
       descriptors: () => [],
       addresses: ['127.0.0.1:9'],
       bindFor(plan) {

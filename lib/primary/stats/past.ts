@@ -1,7 +1,7 @@
 // What clients have counted under another process: the totals of the bal that this one has taken the place of. By names and not by
 // ids, for these are its own, and without gauges, for what it still has is told with the connections themselves.
 
-import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS } from '../../ipc/counters.ts';
+import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, serviceAt } from '../../ipc/counters.ts';
 import type { Part, Totals } from './totals.ts';
 import { addAt, countsAt, partOf } from './totals.ts';
 
@@ -20,6 +20,7 @@ export interface Past {
   readonly backends: Readonly<Record<string, Counts>>;
 }
 
+const ACTIVE = serviceAt(0, 'active');
 const NOTHING: PastPart = { clients: {}, backends: {} };
 export const NO_PAST: Past = { instance: NOTHING, services: {}, backends: {} };
 
@@ -57,6 +58,12 @@ export function inherit(totals: Totals, last: Past, next: unknown): Past {
     services: { ...last.services, ...named(services, ofService) },
     backends: { ...last.backends, ...named(backends, ofBackend) },
   };
+}
+
+/** Clients that another process has, and had when it last told: they are some of all. By service; null: of the instance. */
+export function hold(totals: Totals, service: string | null, before: number, now: number): void {
+  const { clients } = service === null ? totals.instance : partOf(totals, service);
+  addAt(clients, ACTIVE, now - before);
 }
 
 function grownPart(last: PastPart, next: unknown, to: Part): PastPart {

@@ -5,7 +5,7 @@ import { deferred } from '../../deferred.ts';
 import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
 import type { Past } from './past.ts';
-import { inherit, NO_PAST } from './past.ts';
+import { hold, inherit, NO_PAST } from './past.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
 import type { Growth, Totals } from './totals.ts';
@@ -22,6 +22,8 @@ export interface Statistics {
   leave(worker: WorkerProcess): number;
   /** Takes over what another process has counted, or what it has counted since; it is looked at before it is used. */
   inherit(past: unknown): void;
+  /** Another process has so many clients now, where it had `before`; null: of the instance. */
+  hold(service: string | null, before: number, now: number): void;
   /** Forgets all other services and backends. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
@@ -91,6 +93,7 @@ export function createStatistics(registry: Registry): Statistics {
       for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
     },
+    hold: (service, before, now) => hold(totals, service, before, now),
     inherit(past) {
       inherited = inherit(totals, inherited, past);
     },

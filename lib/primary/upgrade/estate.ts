@@ -1,7 +1,6 @@
 // What an instance gives to the one that takes its place, and what it takes from the one before it. How the two processes talk is
 // upgrade.ts' and predecessor.ts'; what is theirs is here.
 
-import { routedListeners } from '../../../config/listeners.ts';
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
 import type { AdminListener } from '../listen/admin-listener.ts';
@@ -12,15 +11,15 @@ import { cannotBind, workersFailed } from '../reload/verdict.ts';
 import type { Past } from '../stats/past.ts';
 import { pastOf } from '../stats/past.ts';
 import type { Statistics } from '../stats/statistics.ts';
-import { serviceSum } from '../stats/totals.ts';
+import { instanceSum, serviceSum } from '../stats/totals.ts';
 import type { KnownService } from '../upstream/known.ts';
 import { knownOf } from '../upstream/known.ts';
 import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
-import type { Held, History } from './protocol.ts';
-import { heldOf } from './protocol.ts';
+import type { Held, History, Tally } from './protocol.ts';
+import { heldOf, NOBODY, tallied } from './protocol.ts';
 
 /** What has been counted, and who is still there. */
 export interface Counted {
@@ -38,10 +37,13 @@ export interface Estate {
   names(): unknown;
   /** As of now. */
   counted(): Promise<Counted>;
-  /** The admin address is free from now on. */
+  /** The admin address is free from now on, and no limit lets more clients in than there are. */
   withdraw(): Promise<void>;
-  /** The workers take no more clients and give away what they have; `offered` is called for each that does. */
-  giveAway(offered: () => void): void;
+  /**
+   * The workers take no more clients and give away what they have; `offered` is called for each that does. Null: nobody takes it, and
+   * they keep it.
+   */
+  giveAway(offered: (() => void) | null): void;
   /** Since then (performance.now()): resolves when all that can go have gone; at the latest after `deadlineMs`. */
   settled(since: number, deadlineMs: number): Promise<void>;
   /** Resolves when no worker is left. */
@@ -50,6 +52,8 @@ export interface Estate {
   readonly left: DrainingStatus;
   /** All as it was before withdraw() and giveAway(), with what there is of it in this home; or why not. */
   resume(): Promise<Diagnosis | null>;
+  /** Nobody takes the sockets back any more: those that this plan does not need are closed. */
+  settle(): Promise<void>;
   /** For good: another process serves. Its sockets are left as they are. */
   letGo(): void;
   /** What happened under the process that this one takes the place of. */
@@ -68,14 +72,14 @@ export interface EstateParts {
     past: { readonly respawned: number; readonly linesDropped: number };
   };
   readonly inTurn: Estate['inTurn'];
-  readonly listening: Pick<Listening, 'descriptors' | 'bindFor' | 'abandon'>;
+  readonly listening: Pick<Listening, 'descriptors' | 'bindFor' | 'abandon' | 'own' | 'wantedBy'>;
   readonly admin: Pick<AdminListener, 'move'>;
-  readonly permits: Pick<PermitBook, 'occupied'>;
+  readonly permits: Pick<PermitBook, 'occupied' | 'held' | 'freeze' | 'setPlan'>;
   readonly services: Pick<Services, 'get' | 'close'>;
   readonly discovery: Pick<Discovery, 'known' | 'close'>;
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
   readonly statistics: Statistics;
-  readonly handovers: Pick<Handovers, 'giveAway' | 'keep' | 'ready' | 'look' | 'takeOver' | 'settled'>;
+  readonly handovers: Pick<Handovers, 'giveAway' | 'ready' | 'look' | 'takeOver' | 'settled'>;
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
 }
 
@@ -86,6 +90,8 @@ export function createEstate(parts: EstateParts): Estate {
   const { state, inTurn, listening, admin, permits, services, discovery, fleet, statistics, handovers, generationOf } =
     parts;
   let isGivenAway = false;
+  /** Clients of the process before this one, when it last told. */
+  let last = NOBODY;
 
   async function serveAdmin(plan: Plan): Promise<Diagnosis | null> {
     const pages = await admin.move(plan, () => Promise.resolve(false));
@@ -110,13 +116,18 @@ export function createEstate(parts: EstateParts): Estate {
     async counted() {
       await statistics.refresh(fleet.all(), COUNTERS_MS);
       const { totals } = statistics;
-      const { plan } = state;
       // Those that are of no service yet have a permit of the instance, too.
-      const names = [...plan.services.map(({ name }) => name), ...routedListeners(plan).map(({ address }) => address)];
-      const held = names.map((name) => [name, serviceSum(totals, name).clients.active] as const);
-      return { past: pastOf(totals), held: Object.fromEntries(held) };
+      const names = [...totals.services.keys()];
+      const tally = (count: (service: string | null) => number): Tally => ({
+        all: count(null),
+        services: Object.fromEntries(names.map((name) => [name, count(name)])),
+      });
+      const active = (service: string | null): number =>
+        (service === null ? instanceSum(totals) : serviceSum(totals, service)).clients.active;
+      return { past: pastOf(totals), held: { clients: tally(active), permits: tally(permits.held) } };
     },
     async withdraw() {
+      permits.freeze();
       await serveAdmin({ ...state.plan, admin: null });
     },
     giveAway(offered) {
@@ -131,16 +142,20 @@ export function createEstate(parts: EstateParts): Estate {
     },
     async resume() {
       const problem = await serveAdmin(state.plan);
+      permits.setPlan(state.plan);
+      // Clients that the other one had let in already are with its workers, too.
+      handovers.takeOver();
       if (!isGivenAway) return problem;
       isGivenAway = false;
-      handovers.keep();
+      handovers.giveAway(null);
       const binding = await listening.bindFor(state.plan);
       if (!binding.ok) return cannotBind(binding);
       const result = await fleet.start(generationOf(state.generation, state.plan, binding));
-      // What the other one's workers have taken already comes back from them.
       handovers.ready();
-      handovers.takeOver();
       return result.ok ? problem : workersFailed(result.reason);
+    },
+    async settle() {
+      listening.own(await listening.wantedBy(state.plan));
     },
     letGo() {
       listening.abandon();
@@ -153,9 +168,11 @@ export function createEstate(parts: EstateParts): Estate {
     },
     inherit(pid, past, held) {
       statistics.inherit(past);
-      const clients = heldOf(held);
-      const all = [...clients.values()].reduce((sum, count) => sum + count, 0);
-      permits.occupied(pid, (service) => (service === null ? all : (clients.get(service) ?? 0)));
+      const { clients, permits: out } = heldOf(held);
+      for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
+        statistics.hold(service, tallied(last, service), tallied(clients, service));
+      last = clients;
+      permits.occupied(pid, (service) => tallied(out, service));
     },
     look: () => handovers.look(),
   };

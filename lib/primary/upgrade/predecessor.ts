@@ -1,8 +1,10 @@
 // The bal that runs already, as the one sees it that is to take its place. Owner of the channel to it.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { deferred } from '../../deferred.ts';
 import type { Problem } from '../../../config/problem.ts';
-import type { Diagnosis } from '../../control/protocol.ts';
+import type { Diagnosis, StopRequest } from '../../control/protocol.ts';
 import { version } from '../../version.ts';
 import type { Inherited } from '../listen/listening.ts';
 import { MARK } from './mark.ts';
@@ -20,7 +22,13 @@ export interface Predecessor {
   /** All that can be done beside it is done: resolves when its control socket, admin address and PID file are free; null: it is gone. */
   prepared(): Promise<Yielded | null>;
   /** Clients are served. `hear` is told what it says from now on. */
-  serving(generation: number, hear: Heard): void;
+  serving(generation: number, takes: boolean, hear: Heard): void;
+  /** All that can come from it has come; also where it has ended. */
+  readonly through: Promise<void>;
+  /** Nothing is left there. Resolves with how many connections were cut. */
+  readonly empty: Promise<number>;
+  /** What is left there is to end, too. Resolves when it has, with how many connections were cut; may be called again, to hurry. */
+  stop(request: StopRequest): Promise<number>;
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
   /** Resolves when it has ended, or has let go. */
   readonly parted: Promise<void>;
@@ -30,6 +38,12 @@ export interface Told {
   readonly services: unknown;
   readonly names: unknown;
 }
+
+/** It says so after ten seconds at the latest, unless it hangs. */
+const THROUGH_MS = 15_000;
+const STOP_MS = 5000;
+/** As for a stop: a week. */
+const LONGEST_DRAIN_MS = 7 * 24 * 3600 * 1000;
 
 export interface Yielded {
   readonly history: History;
@@ -50,6 +64,8 @@ export async function meet(): Promise<Predecessor | null> {
   const parted = deferred<void>();
   const begun = deferred<Extract<ToSuccessor, { kind: 'begin' }> | null>();
   const yielded = deferred<Yielded | null>();
+  const through = deferred<void>();
+  const empty = deferred<number>();
   let heard: Heard | null = null;
   /** Before there was anybody to hear it. */
   let last: { readonly past: unknown; readonly held: unknown } | null = null;
@@ -66,6 +82,10 @@ export async function meet(): Promise<Predecessor | null> {
       case 'counted':
         last = checked;
         return heard?.counted(checked.past, checked.held);
+      case 'through':
+        return through.resolve();
+      case 'empty':
+        return empty.resolve(checked.cut);
       case undefined:
         return undefined;
     }
@@ -74,7 +94,9 @@ export async function meet(): Promise<Predecessor | null> {
     begun.resolve(null);
     yielded.resolve(null);
     // Who is still there then is offered as after any death, and counted when it comes.
-    if (last !== null) heard?.counted(last.past, {});
+    heard?.counted(last?.past, {});
+    through.resolve();
+    empty.resolve(0);
     parted.resolve();
   });
 
@@ -99,9 +121,19 @@ export async function meet(): Promise<Predecessor | null> {
       await send({ kind: 'prepared' });
       return yielded.promise;
     },
-    serving(generation, hear) {
+    serving(generation, takes, hear) {
       heard = hear;
-      void send({ kind: 'serving', generation });
+      void send({ kind: 'serving', generation, takes });
+      setTimeout(() => through.resolve(), THROUGH_MS).unref();
+      if (!process.connected) hear.counted(last?.past, {});
+    },
+    through: through.promise,
+    empty: empty.promise,
+    async stop({ timeout_ms, now }) {
+      await send({ kind: 'stop', timeout_ms, now });
+      // One that hangs is not waited for any longer than its connections may take.
+      const patienceMs = now ? STOP_MS : (timeout_ms ?? LONGEST_DRAIN_MS) + STOP_MS;
+      return Promise.race([empty.promise, sleep(patienceMs, 0, { ref: false })]);
     },
     failed: (problem, errors) => send({ kind: 'failed', problem, errors }),
     parted: parted.promise,

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { heldOf, historyOf, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
+import { heldOf, historyOf, NOBODY, tallied, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
 
 /** As version 1 of this protocol has them, with one field more: they must be understood as long as it is spoken. */
 const FIRST_TO_OLD = [
   { kind: 'hello', protocol: 1, version: '3.1.0', more: true },
   { kind: 'prepared', more: true },
-  { kind: 'serving', generation: 4, more: true },
+  { kind: 'serving', generation: 4, takes: true, more: true },
+  { kind: 'stop', timeout_ms: null, now: false },
   { kind: 'failed', problem: { what_happened: 'a', why_likely: 'b', do_this_now: 'c' }, errors: [] },
 ];
 const BEGIN = {
@@ -26,6 +27,8 @@ const FIRST_TO_NEW = [
   { kind: 'yield', history: {}, past: {}, held: {} },
   { kind: 'offered' },
   { kind: 'counted', past: {}, held: {} },
+  { kind: 'through' },
+  { kind: 'empty', cut: 2 },
 ];
 
 test('the messages of version 1 are understood', () => {
@@ -47,7 +50,7 @@ test('what is not understood is passed over', () => {
       assert.equal(toSuccessor(message), null);
       const { events, ...counts } = historyOf(message);
       assert.deepEqual([events, Object.values(counts)], [[], [0, 0, 0]]);
-      for (const clients of heldOf(message).values()) assert.ok(Number.isSafeInteger(clients) && clients >= 0);
+      assert.deepEqual(heldOf(message), { clients: NOBODY, permits: NOBODY });
     }),
   );
 });
@@ -56,4 +59,14 @@ test('events are taken over one by one', () => {
   const event = { seq: 1, timestamp: 't', level: 'WARN', module: 'm', event: 'e', message: 'x', fields: {} };
   const { events, reloads } = historyOf({ reloads: 2, events: [event, { ...event, level: 'loud' }, null] });
   assert.deepEqual([events, reloads], [[event], 2]);
+});
+
+test('what is still there is told by service, and nonsense in it is passed over', () => {
+  const told = { clients: { all: 3, services: { db: 3, odd: -1, constructor: 'x' } }, permits: { all: 'x' } };
+  const { clients, permits } = heldOf(told);
+  assert.deepEqual([clients, permits], [{ all: 3, services: { db: 3 } }, NOBODY]);
+  assert.deepEqual(
+    [null, 'db', 'odd', 'constructor'].map((service) => tallied(clients, service)),
+    [3, 3, 0, 0],
+  );
 });

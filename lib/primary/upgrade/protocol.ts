@@ -6,7 +6,10 @@
 //   new → prepared                  the configuration is read, all is bound, the workers stand by, the backends are checked
 //   old → yield                     control socket, admin address and PID file are free; what has happened so far
 //   new → serving                   it has all of these, and its workers accept connections
-//   old → offered, counted          workers of the old one offer their connections; what they have counted meanwhile
+//   old → offered, counted          workers of the old one offer their connections; what they have counted meanwhile, and have
+//   old → through                   all that can go has gone; what is left ends there
+//   old → empty                     nothing is left
+//   new → stop                      so that it does not go on there when the new one is stopped
 //
 // Instead of `prepared` or `serving` it may be `failed`. Whoever finds the channel closed knows that the other is gone, or has nothing
 // left: before `serving` is said that was all, and the old one serves on; from then on the new one has what it needs.
@@ -21,8 +24,18 @@ export const PROTOCOL = 1;
 /** The first descriptor that the new program inherits; before it come stdin, stdout, stderr and the channel. */
 export const FIRST_FD = 4;
 
-/** Clients that the old program still has, by service. */
-export type Held = Readonly<Record<string, number>>;
+/** Of the whole instance, and by service. */
+export interface Tally {
+  readonly all: number;
+  readonly services: Readonly<Record<string, number>>;
+}
+
+/** What the old program still has. */
+export interface Held {
+  readonly clients: Tally;
+  /** Where a service has no limit of its own it has none in the list. */
+  readonly permits: Tally;
+}
 
 /** What has happened since bal was first started. */
 export interface History {
@@ -49,12 +62,17 @@ export type ToSuccessor =
     }
   | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
   | { readonly kind: 'offered' }
-  | { readonly kind: 'counted'; readonly past: Past; readonly held: Held };
+  | { readonly kind: 'counted'; readonly past: Past; readonly held: Held }
+  | { readonly kind: 'through' }
+  /** `cut`: of those that were left. */
+  | { readonly kind: 'empty'; readonly cut: number };
 
 export type ToPredecessor =
   | { readonly kind: 'hello'; readonly protocol: number; readonly version: string }
   | { readonly kind: 'prepared' }
-  | { readonly kind: 'serving'; readonly generation: number }
+  /** `takes`: its workers can take connections over. */
+  | { readonly kind: 'serving'; readonly generation: number; readonly takes: boolean }
+  | { readonly kind: 'stop'; readonly timeout_ms: number | null; readonly now: boolean }
   | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly unknown[] };
 
 /** The message when it is one that the new program may send, with fields of the right types; else null. */
@@ -67,7 +85,11 @@ export function toPredecessor(message: unknown): ToPredecessor | null {
     case 'prepared':
       return { kind: 'prepared' };
     case 'serving':
-      return isCount(fields['generation']) ? (message as ToPredecessor) : null;
+      return isCount(fields['generation']) && typeof fields['takes'] === 'boolean' ? (message as ToPredecessor) : null;
+    case 'stop': {
+      const { timeout_ms: ms, now } = fields;
+      return (ms === null || isCount(ms)) && typeof now === 'boolean' ? { kind: 'stop', timeout_ms: ms, now } : null;
+    }
     case 'failed':
       return isDiagnosis(fields['problem']) && Array.isArray(fields['errors']) ? (message as ToPredecessor) : null;
     default:
@@ -95,7 +117,10 @@ export function toSuccessor(message: unknown): ToSuccessor | null {
     case 'yield':
     case 'offered':
     case 'counted':
+    case 'through':
       return message as ToSuccessor;
+    case 'empty':
+      return isCount(fields['cut']) ? (message as ToSuccessor) : null;
     default:
       return null;
   }
@@ -114,10 +139,28 @@ export function historyOf(value: unknown): History {
   };
 }
 
-/** By service; what is no count is passed over. */
-export function heldOf(value: unknown): ReadonlyMap<string, number> {
-  if (typeof value !== 'object' || value === null) return new Map();
-  return new Map(Object.entries(value).flatMap(([name, count]) => (isCount(count) ? [[name, count] as const] : [])));
+export const NOBODY: Tally = { all: 0, services: {} };
+
+/** What is no count is passed over. */
+export function heldOf(value: unknown): Held {
+  const { clients, permits } = fieldsOf(value);
+  return { clients: tallyOf(clients), permits: tallyOf(permits) };
+}
+
+function tallyOf(value: unknown): Tally {
+  const { all, services } = fieldsOf(value);
+  const counts = Object.entries(fieldsOf(services)).flatMap(([name, n]) => (isCount(n) ? [[name, n] as const] : []));
+  return { all: isCount(all) ? all : 0, services: Object.fromEntries(counts) };
+}
+
+/** 0 where there is none of that name, which may be that of what every object has. */
+export function tallied({ all, services }: Tally, service: string | null): number {
+  if (service === null) return all;
+  return Object.hasOwn(services, service) ? (services[service] ?? 0) : 0;
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 function isEvent(value: unknown): value is EventRecord {

@@ -3,19 +3,32 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 
+import type { StopRequest } from '../../control/protocol.ts';
 import type { UpgradeRequest } from '../../control/upgrade.ts';
 import { deferred } from '../../deferred.ts';
 import { MARK } from './mark.ts';
 import type { ToPredecessor, ToSuccessor } from './protocol.ts';
 import { toPredecessor } from './protocol.ts';
 
-export type Answer = ToPredecessor | { readonly kind: 'gone'; readonly how: string } | { readonly kind: 'silent' };
+export type Answer =
+  | Exclude<ToPredecessor, { kind: 'stop' }>
+  | { readonly kind: 'gone'; readonly how: string }
+  | { readonly kind: 'silent' }
+  /** It has said something before it was asked. */
+  | { readonly kind: 'early' };
+
+/** It is gone, and its channel stays open: a process of its own has it, too. */
+const CHANNEL_MS = 500;
 
 export interface Successor {
   readonly pid: number;
   send(message: ToSuccessor): void;
-  /** The next message, or how it ended, or that nothing came in that time. One at a time. */
-  next(timeoutMs: number): Promise<Answer>;
+  /** What it says next, or how it ended, or that nothing came in that time; `question` is sent first. One at a time. */
+  ask(question: ToSuccessor | null, timeoutMs: number): Promise<Answer>;
+  /** Its answer is waited for no longer. */
+  forget(): void;
+  /** It is being stopped: so is this process to be. May come again, to hurry. */
+  onStop(hear: (request: StopRequest) => void): void;
   /** Resolves when it has ended, with its exit code; SIGTERM is a clean end, too. */
   readonly ended: Promise<number>;
   /** At once; resolves when it has ended. */
@@ -27,30 +40,39 @@ export interface Successor {
 /** What it inherits: the descriptors, from FIRST_FD on in this order. It is in a session of its own. */
 export function startSuccessor(
   { program, node }: UpgradeRequest,
-  config: string,
+  { config, homeDir }: { readonly config: string; readonly homeDir: string },
   descriptors: readonly number[],
 ): Successor {
   const queue: Answer[] = [];
   let waiting: ((answer: Answer) => void) | null = null;
+  let late: NodeJS.Timeout | undefined;
+  let stopped: (request: StopRequest) => void = () => undefined;
   const ended = deferred<number>();
 
   function tell(answer: Answer): void {
     if (waiting === null) queue.push(answer);
     else waiting(answer);
+    forget();
+  }
+
+  function forget(): void {
+    clearTimeout(late);
     waiting = null;
   }
 
   const child = start();
   child.on('message', (message) => {
     const checked = toPredecessor(message);
-    if (checked !== null) tell(checked);
+    if (checked?.kind === 'stop') stopped({ timeout_ms: checked.timeout_ms, now: checked.now });
+    else if (checked !== null) tell(checked);
   });
   // A send to one that is just ending; its end tells the rest.
   child.on('error', (error) => over(`cannot be started: ${error.message}`, 1));
-  // Not 'exit': what it said last may come after that.
-  child.on('close', (code, signal) =>
-    over(signal ?? `exit code ${code ?? '?'}`, code ?? (signal === 'SIGTERM' ? 0 : 1)),
-  );
+  const end = (code: number | null, signal: NodeJS.Signals | null): void =>
+    over(signal ?? `exit code ${code ?? '?'}`, code ?? (signal === 'SIGTERM' ? 0 : 1));
+  // What it said last may come after its exit.
+  child.on('close', end);
+  child.on('exit', (code, signal) => setTimeout(end, CHANNEL_MS, code, signal));
 
   let isOver = false;
   function over(how: string, code: number): void {
@@ -62,26 +84,32 @@ export function startSuccessor(
 
   function start(): ChildProcess {
     return spawn(node, [...process.execArgv, program, 'start', '--config', config], {
-      cwd: '/',
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
-      env: { ...process.env, [MARK]: '1' },
+      env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1' },
     });
+  }
+
+  function send(message: ToSuccessor): void {
+    if (child.connected) child.send(message, () => undefined);
   }
 
   return {
     pid: child.pid ?? 0,
-    send: (message) => void (child.connected && child.send(message, () => undefined)),
-    next(timeoutMs) {
+    send,
+    ask(question, timeoutMs) {
       const first = queue.shift();
-      if (first !== undefined) return Promise.resolve(first);
+      if (first !== undefined)
+        return Promise.resolve(question === null || first.kind === 'gone' ? first : { kind: 'early' });
       const answer = deferred<Answer>();
-      const late = setTimeout(() => tell({ kind: 'silent' }), timeoutMs);
-      waiting = (given) => {
-        clearTimeout(late);
-        answer.resolve(given);
-      };
+      waiting = (given) => answer.resolve(given);
+      late = setTimeout(() => tell({ kind: 'silent' }), timeoutMs);
+      if (question !== null) send(question);
       return answer.promise;
+    },
+    forget,
+    onStop(hear) {
+      stopped = hear;
     },
     ended: ended.promise,
     kill() {

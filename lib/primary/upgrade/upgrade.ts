@@ -9,6 +9,7 @@ import type { Estate } from './estate.ts';
 import type { History } from './protocol.ts';
 import { PROTOCOL } from './protocol.ts';
 import type { Answer, Successor } from './successor.ts';
+import { keepCounting } from './succeed.ts';
 import { startSuccessor } from './successor.ts';
 import * as words from './words.ts';
 
@@ -16,14 +17,18 @@ export interface UpgradeParts {
   readonly log: Log;
   readonly estate: Estate;
   readonly config: string;
+  /** Absolute. */
+  readonly homeDir: string;
   readonly foreground: boolean;
   /** Null: an upgrade can begin now. */
   refusal(): Diagnosis | null;
   history(): History;
   /** Control socket and PID file are the other one's from now on. */
   yield(): void;
-  /** They are this one's again, which the process with that pid had, or it is returned why not. */
-  takeBack(pid: number): Promise<Diagnosis | null>;
+  /** The PID file names that process. */
+  isFollowedBy(pid: number): boolean;
+  /** They are this one's again, which the process with that pid had, or it is returned why not; `taken`: another instance has them. */
+  takeBack(pid: number): Promise<Diagnosis | 'taken' | null>;
 }
 
 export interface Upgraded {
@@ -35,8 +40,10 @@ export interface Upgraded {
 export interface Upgrade {
   /** In turn with reloads. Never rejects. */
   run(request: UpgradeRequest): Promise<Upgraded>;
-  /** This instance is to end: so is one that is about to take its place. */
-  abort(): void;
+  /** Resolves when none is under way, to the process that serves instead of this one; null: this one does. */
+  over(): Promise<Successor | null>;
+  /** This instance is to end: so is one that is about to take its place. Resolves when all that it had is this one's again. */
+  abort(): Promise<unknown>;
 }
 
 /** Node.js starts within 50 ms; a machine in trouble may be slow, but somebody waits for an answer. */
@@ -46,7 +53,6 @@ const PREPARED_MS = 60_000;
 const SERVING_MS = 15_000;
 /** Connections that go are gone within a second or two; others stay, and whoever upgrades does not wait for them. */
 const SETTLED_MS = 10_000;
-const COUNTED_MS = 200;
 
 class Refused extends Error {
   readonly problem: Diagnosis;
@@ -62,28 +68,32 @@ class Refused extends Error {
 export function createUpgrade(parts: UpgradeParts): Upgrade {
   const { log, estate } = parts;
   let current: Successor | null = null;
+  let running: Promise<unknown> = Promise.resolve();
+  let follower: Successor | null = null;
+  let isAborted = false;
 
   async function attempt(request: UpgradeRequest): Promise<Upgraded> {
     const startedAt = performance.now();
-    const problem = parts.refusal();
+    const problem = follower === null ? parts.refusal() : words.taken;
     const before = { from: version, to: null, pid: process.pid, generation: estate.generation, errors: [] };
     const elapsed = (): number => Math.round(performance.now() - startedAt);
     if (problem !== null) return refused({ ...before, problem }, elapsed());
     log.info('upgrade.begins', `${request.program} is to take over`, { ...request });
     const listeners = estate.listeners;
-    const successor = startSuccessor(
-      request,
-      parts.config,
-      listeners.map(({ fd }) => fd),
-    );
-    current = successor;
+    let successor: Successor | null = null;
     let to: string | null = null;
     let hasYielded = false;
     try {
-      const hello = expect(await successor.next(HELLO_MS), 'hello', request);
+      successor = startSuccessor(
+        request,
+        parts,
+        listeners.map(({ fd }) => fd),
+      );
+      current = successor;
+      const hello = expect(await successor.ask(null, HELLO_MS), 'hello', request);
       to = hello.version;
       if (hello.protocol < PROTOCOL) throw new Refused(words.otherProtocol(hello.version));
-      successor.send({
+      const begin = {
         kind: 'begin',
         protocol: PROTOCOL,
         version,
@@ -93,25 +103,27 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         listeners: listeners.map(({ address }) => address),
         services: estate.known(),
         names: estate.names(),
-      });
-      expect(await successor.next(PREPARED_MS), 'prepared', request);
+      } as const;
+      expect(await successor.ask(begin, PREPARED_MS), 'prepared', request);
       await estate.withdraw();
       hasYielded = true;
       parts.yield();
       const counted = await estate.counted();
-      const were = Object.values(counted.held).reduce((sum, clients) => sum + clients, 0);
-      successor.send({ kind: 'yield', history: parts.history(), ...counted });
-      const { generation } = expect(await successor.next(SERVING_MS), 'serving', request);
-      await handOver(successor, request);
+      const were = counted.held.clients.all;
+      const given = { kind: 'yield', history: parts.history(), ...counted } as const;
+      const { generation, takes } = expect(await successor.ask(given, SERVING_MS), 'serving', request);
+      if (!parts.isFollowedBy(successor.pid)) throw new Refused(words.confused(request));
+      await handOver(successor, takes, request);
       log.info('upgrade.done', `bal ${to} serves`, { pid: successor.pid, from: version, to });
       const { left } = estate;
       const connections = Math.max(0, were - left.connections);
       const counts = { connections, draining: left.connections === 0 ? null : left, duration_ms: elapsed() };
       const verdict = { ok: true, from: version, to, pid: successor.pid, generation, problem: null, errors: [] };
+      follower = successor;
       return { verdict: { ...verdict, ...counts }, successor };
     } catch (error) {
-      await successor.kill();
-      const back = hasYielded ? await takeBack(successor.pid) : null;
+      await successor?.kill();
+      const back = hasYielded ? await takeBack(successor?.pid ?? 0) : null;
       const why = back ?? (error instanceof Refused ? error.problem : words.defect(error));
       const errors = error instanceof Refused ? error.errors : [];
       return refused({ ...before, to, problem: why, errors }, elapsed());
@@ -122,23 +134,31 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
 
   async function takeBack(pid: number): Promise<Diagnosis | null> {
     const front = await parts.takeBack(pid);
-    return (await estate.resume()) ?? front;
+    // Where another one has the name nobody is to serve beside it; and one that is to end needs its name for that, and nothing else.
+    if (front === 'taken') return words.taken;
+    if (isAborted) return words.aborted;
+    try {
+      return (await estate.resume()) ?? front;
+    } catch (error) {
+      return words.defect(error);
+    }
   }
 
   /** Resolves when nothing is left here, or what is left stays; rejects when the other one has ended meanwhile. */
-  async function handOver(successor: Successor, request: UpgradeRequest): Promise<void> {
-    const count = async (): Promise<void> => successor.send({ kind: 'counted', ...(await estate.counted()) });
-    const ticker = setInterval(() => void count(), COUNTED_MS);
+  async function handOver(successor: Successor, takes: boolean, request: UpgradeRequest): Promise<void> {
+    const stopCounting = keepCounting(successor, estate);
     try {
       const since = performance.now();
-      estate.giveAway(() => successor.send({ kind: 'offered' }));
+      estate.giveAway(takes ? () => successor.send({ kind: 'offered' }) : null);
       const settled = estate.settled(since, SETTLED_MS).then(() => null);
-      const answer = await Promise.race([settled, successor.next(2 * SETTLED_MS)]);
+      const answer = await Promise.race([settled, successor.ask(null, 2 * SETTLED_MS)]);
       if (answer !== null) expect(answer, 'serving', request);
     } finally {
-      clearInterval(ticker);
+      successor.forget();
+      stopCounting();
     }
-    await count();
+    successor.send({ kind: 'counted', ...(await estate.counted()) });
+    successor.send({ kind: 'through' });
   }
 
   function refused(
@@ -153,8 +173,17 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
   }
 
   return {
-    run: (request) => estate.inTurn(() => attempt(request)),
-    abort: () => void current?.kill(),
+    run(request) {
+      const result = estate.inTurn(() => attempt(request));
+      running = result;
+      return result;
+    },
+    over: () => running.then(() => follower),
+    abort() {
+      isAborted = true;
+      void current?.kill();
+      return running;
+    },
   };
 }
 

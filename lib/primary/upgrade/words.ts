@@ -52,6 +52,12 @@ export const taken: Diagnosis = {
   do_this_now: "run 'bal status' to see which, and upgrade that one",
 };
 
+export const aborted: Diagnosis = {
+  what_happened: 'bal is being stopped, and the upgrade was given up',
+  why_likely: "a signal, or 'bal stop', came meanwhile",
+  do_this_now: "start the new version: 'bal start -d'",
+};
+
 export function defect(error: unknown): Diagnosis {
   return {
     what_happened: `internal error: ${error instanceof Error ? error.message : String(error)}`,

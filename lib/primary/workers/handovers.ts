@@ -29,10 +29,11 @@ export interface Handovers {
   /** A worker serves: it can take. */
   ready(): void;
   gone(worker: WorkerProcess): void;
-  /** From now on all that can go is for workers of another primary; `offered` is called for each that offers what it has. */
-  giveAway(offered: () => void): void;
-  /** No longer: it is for the workers here again. */
-  keep(): void;
+  /**
+   * From now on all that can go is for workers of another primary; `offered` is called for each that offers what it has. Null: it is for
+   * the workers here again.
+   */
+  giveAway(offered: (() => void) | null): void;
   /** Those that offer their connections in this home, and are no workers of ours, are asked for them. */
   look(): void;
   /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
@@ -75,8 +76,9 @@ interface Giver {
 export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
   /** By the paths. */
   const givers = new Map<string, Giver>();
-  /** Paths of orphans whose connections are being taken. */
-  const orphans = new Set<string>();
+  /** Paths of orphans whose connections are being taken, and by whom. */
+  const orphans = new Map<string, WorkerProcess>();
+  let turn = 0;
   let looks: NodeJS.Timeout[] = [];
   let movedAt = 0;
   /** Set while another primary's workers take. */
@@ -145,18 +147,17 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     const own = new Set(workers().map(({ pid }) => path(pid)));
     const found = handoversIn(dirname(path(0)));
     const fresh = found.filter((it) => !own.has(it) && !orphans.has(it));
-    fresh.forEach((it, i) => {
-      orphans.add(it);
-      takers[i % takers.length]?.send({ kind: 'take', path: it });
-    });
+    for (const it of fresh) {
+      const taker = takers[turn++ % takers.length];
+      if (taker === undefined) continue;
+      orphans.set(it, taker);
+      taker.send({ kind: 'take', path: it });
+    }
   }
 
   return {
     giveAway(offered) {
       givenAway = offered;
-    },
-    keep() {
-      givenAway = null;
     },
     look: findOrphans,
     takeOver() {
@@ -222,6 +223,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
         giver.taker = null;
         send(giver);
       }
+      const wasAsked = [...orphans].filter(([orphan, taker]) => taker === worker && orphans.delete(orphan));
+      if (wasAsked.length > 0) findOrphans();
     },
     moved() {
       movedAt = performance.now();
