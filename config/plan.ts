@@ -191,8 +191,9 @@ export function whereOf(service: Pick<ServicePlan, 'bindAddress' | 'port' | 'bin
     .join(' and ');
 }
 
-/** `host:port` as an operator writes it, with brackets around an IPv6 literal; of a path `unix:/path`. */
+/** `host:port` as an operator writes it, with brackets around an IPv6 literal; of a path `unix:/path`, of a name without a port the name. */
 export function addressOf(host: string, port: number): string {
   if (host.startsWith('/')) return `unix:${host}`;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  if (host.includes(':')) return `[${host}]:${port}`;
+  return port === 0 ? host : `${host}:${port}`;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
 import { ANY_MACHINE } from '../../../config/machine.ts';
-import type { Plan } from '../../../config/plan.ts';
+import type { BackendPlan, Plan } from '../../../config/plan.ts';
 import type { BackendRequest } from '../../control/backends.ts';
 import { backendRequest } from '../../control/backends.ts';
 import type { Situation } from './decide.ts';
@@ -179,4 +179,43 @@ test('a request is read strictly', () => {
   ]) {
     assert.equal(backendRequest(bad), null, JSON.stringify(bad));
   }
+});
+
+test('what was found by a name is changed by its address, also while it is gone, and not saved', () => {
+  const named = planOf(
+    'port: 9295\nbackends:\n  - {host: web.test, port: 80, discover: all}\n  - {host: b, port: 2}\n',
+  );
+  const [service] = named.services;
+  const [entry, other] = service?.backends ?? [];
+  assert.ok(service !== undefined && entry !== undefined && other !== undefined);
+  const found = {
+    ...entry,
+    host: '10.0.0.1',
+    address: '10.0.0.1:80',
+    discover: 'address' as const,
+    discoveredFrom: 'web.test',
+  };
+  const withAddresses = (...backends: BackendPlan[]): Plan => ({ ...named, services: [{ ...service, backends }] });
+  const here = withAddresses(found, other);
+  const gone = withAddresses(other);
+
+  const overrides = after(here, asking('drain', '10.0.0.1:80'));
+  const back = decide(asking('ready', '10.0.0.1:80'), situation(gone, { overrides }));
+  assert.deepEqual([back.ok, back.ok && back.overrides], [true, []]);
+  assert.match(refusal(gone, asking('ready', '10.0.0.2:80'), { overrides }), /no service has a backend 10\.0\.0\.2:80/);
+
+  const save = { save: true, weight: 3 };
+  assert.match(
+    refusal(here, asking('weight', '10.0.0.1:80', save)),
+    /10\.0\.0\.1:80 is not in the file, web\.test leads to it/,
+  );
+  assert.match(
+    refusal(gone, asking('weight', '10.0.0.1:80', save), { overrides }),
+    /10\.0\.0\.1:80 is not in the file;/,
+  );
+  assert.ok(decide(asking('weight', 'b:2', save), situation(here)).ok);
+  assert.ok(decide(asking('add', '10.0.0.9:80', { save: true }), situation(here)).ok);
+  const added = after(here, asking('add', '10.0.0.9:80'));
+  assert.ok(decide(asking('weight', '10.0.0.9:80', save), situation(here, { overrides: added })).ok);
+  assert.ok(decide(asking('remove', '10.0.0.9:80', { save: true }), situation(here, { overrides: added })).ok);
 });
