@@ -23,6 +23,7 @@ export function planDifference(from: Plan, to: Plan): Difference {
     ...change('log_level', from.logLevel, to.logLevel),
     ...change('log_connections', from.logConnections, to.logConnections),
     ...change('admin', adminOf(from), adminOf(to)),
+    ...change('admin_hosts', hostsOf(from), hostsOf(to)),
     ...change('workers', from.workers, to.workers),
     ...change('engine', from.engine, to.engine),
     ...change('dns_servers', listOrNull(from.dnsServers), listOrNull(to.dnsServers)),
@@ -30,6 +31,11 @@ export function planDifference(from: Plan, to: Plan): Difference {
     ...services(from.services, to.services),
   ];
   return { changed, unchangeable: change('config_path', from.configPath, to.configPath) };
+}
+
+/** One of an older version says nothing of them. */
+function hostsOf({ adminHosts }: Partial<Plan>): string | null {
+  return adminHosts === undefined || adminHosts.length === 0 ? null : adminHosts.join(', ');
 }
 
 function adminOf({ admin }: Plan): string | null {

@@ -68,6 +68,7 @@ export interface Draft {
   readonly logConnections: Setting<LogConnections>;
   /** Empty: off. */
   readonly admin: Setting<string>;
+  readonly adminHosts: Setting<readonly string[]>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
   readonly dnsServers: Setting<readonly string[]>;
@@ -113,6 +114,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
     logLevel: settle('log_level', top, DEFAULTS.log_level, 'default'),
     logConnections: settle('log_connections', top, DEFAULTS.log_connections, 'default'),
     admin: settle('admin', top, '', 'default'),
+    adminHosts: namesIn(settle('admin_hosts', top, [], 'default')),
     workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
     engine: settle('engine', top, DEFAULTS.engine, 'default'),
     dnsServers: settle('dns_servers', top, [], 'default'),
@@ -120,6 +122,11 @@ export function draftOf(written: Written, machine: Machine): Draft {
     mode: marks.get(keyOf(['mode'])) ?? null,
     services: services.map((service) => withLimit(service, limit)),
   };
+}
+
+/** What was wrong in a list has left a hole. */
+function namesIn(list: Setting<readonly unknown[]>): Setting<readonly string[]> {
+  return { ...list, value: list.value.flatMap((name) => (typeof name === 'string' ? [canonicalHost(name)] : [])) };
 }
 
 /** A service without a limit of its own may use all of the instance's. */

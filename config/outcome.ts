@@ -24,6 +24,7 @@ export function planOf(draft: Draft, configPath: string): Plan {
     logLevel: draft.logLevel.value,
     logConnections: draft.logConnections.value,
     admin: splitAddress(draft.admin.value),
+    adminHosts: draft.adminHosts.value,
     workers: draft.workers.value,
     engine: draft.engine.value,
     dnsServers: draft.dnsServers.value.map(nameServer),
@@ -82,6 +83,9 @@ export function effectiveOf(draft: Draft): Effective[] {
   add(['log_level'], draft.logLevel);
   add(['log_connections'], draft.logConnections);
   if (draft.admin.path !== null) add(['admin'], draft.admin);
+  if (draft.adminHosts.path !== null) {
+    add(['admin_hosts'], { ...draft.adminHosts, value: draft.adminHosts.value.join(', ') });
+  }
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   const { dnsServers } = draft;

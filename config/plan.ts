@@ -160,6 +160,8 @@ export interface Plan {
   readonly admin: { readonly host: string; readonly port: number } | null;
   /** Name servers that are asked instead of the system's, with or without a port; none: the system's. */
   readonly dnsServers: readonly string[];
+  /** Names, canonical, under which the admin pages may be asked for, beside addresses and `localhost`. */
+  readonly adminHosts: readonly string[];
   /** One limit for the whole instance, over all services and workers. */
   readonly maxConnections: number;
   /** At least one; the flat form is one service named `default`. */

@@ -13,6 +13,7 @@ import { RoutingKeys } from './routing-schema.ts';
 import { RuntimeSchema } from './runtime.ts';
 import { judgeMode, judgeUnix } from './unix.ts';
 
+const MAX_ADMIN_HOSTS = 32;
 const MAX_SERVICES = 64;
 /** Of both lists of `access` together. */
 export const MAX_NETWORKS = 10_000;
@@ -163,6 +164,17 @@ export const ConfigSchema = Type.Object(
         ...words(
           "name servers for backends' names, asked in order, instead of the system's: `10.0.0.2`, `127.0.0.1:5353`; names have to be whole then, and `/etc/hosts` is not looked at",
           '시스템의 네임 서버 대신 백엔드 이름을 물을 네임 서버 (순서대로): `10.0.0.2`, `127.0.0.1:5353`; 이때 이름은 완전해야 하며 `/etc/hosts`는 보지 않음',
+        ),
+      }),
+    ),
+    admin_hosts: Type.Optional(
+      Type.Array(judged(judgeHost, {}), {
+        minItems: 1,
+        maxItems: MAX_ADMIN_HOSTS,
+        defaultText: { en: 'none', ko: '없음' },
+        ...words(
+          'names under which `admin` answers, beside addresses and `localhost`; a browser could be led here by any other (DNS rebinding)',
+          '주소와 `localhost` 외에 `admin`이 응답할 이름; 다른 이름으로는 브라우저가 속아서 올 수 있음(DNS rebinding)',
         ),
       }),
     ),

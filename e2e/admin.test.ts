@@ -97,7 +97,7 @@ test('HEAD gives the head of what GET gives', async (t) => {
 });
 
 test('other methods, paths and names are refused, and nothing has changed', async (t) => {
-  const { admin, bal } = await scene(t);
+  const { admin, bal, config } = await scene(t);
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE']) {
     for (const path of PATHS) {
       const { status, headers } = await ask(admin, path, { method });
@@ -120,9 +120,14 @@ test('other methods, paths and names are refused, and nothing has changed', asyn
   for (const host of ['localhost', `localhost:${admin}`, '192.0.2.1', '[::1]', `[::1]:${admin}`]) {
     assert.equal((await ask(admin, '/status', { headers: { host } })).status, 200, host);
   }
+  const host = `LB.example:${admin}`;
+  assert.match((await ask(admin, '/status', { headers: { host } })).body, /admin_hosts/, 'it says what to do');
+  bal.configure({ ...config, admin_hosts: ['lb.Example.'] });
+  assert.equal((await bal.graceful()).code, 0);
+  assert.equal((await ask(admin, '/status', { headers: { host } })).status, 200, host);
   assert.equal((await ask(admin, '/status?what=ever')).status, 200, 'a query is nothing to it');
   const { state, generation } = await bal.status();
-  assert.deepEqual([state, generation], ['running', 1]);
+  assert.deepEqual([state, generation], ['running', 2]);
 });
 
 test('readiness: not while it starts, not without a backend, not while it drains', async (t) => {
@@ -178,7 +183,7 @@ forEitherEngine('the stream tells a flip as the log does, and status and readine
   const logged = await bal.logged('backend.down');
   assert.deepEqual(told.fields, logged.fields);
   assert.equal(told.message, logged.message);
-  assert.equal(told.level, 'warn');
+  assert.equal(told.level, logged.level);
   await stream.message('readiness', (it) => Object(it).ready === false);
   await stream.message('status', (it) => Object(it).backend_reachable === 0);
   await target.recover();

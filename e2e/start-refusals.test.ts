@@ -79,6 +79,11 @@ test('a home that is a file, or lies below one, is named', async (t) => {
   }
 });
 
+test('a home that cannot be made is named, and no start hangs there', { skip: !existsSync('/proc/1') }, async () => {
+  const started = await bal(['start', '-d'], { env: { ...process.env, BAL_HOME: '/proc/1/x/y' } });
+  isRefusal(started, /the home directory \/proc\/1\/x\/y cannot be used: E/);
+});
+
 test('a home that belongs to somebody else is named', { skip: isRoot && closed }, async (t) => {
   const home = ownHome(t);
   writeConfig(home);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pidIn, startBal, newHome, writeConfig } from './harness.ts';
@@ -22,6 +22,12 @@ forEitherEngine('in the foreground bal serves, stop ends it with exit 0 and noth
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
   assert.deepEqual(troubles(await visits(port, names('a'), 20)), {});
   assert.equal(statSync(bal.home.socket).mode & 0o777, 0o600, 'only its owner may talk to it');
+  if (existsSync('/proc/self/comm')) {
+    const called = (pid: number | null): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    assert.equal(called(bal.pid), 'bal: primary');
+    const { workers } = await bal.status();
+    for (const { id, pid } of workers) assert.equal(called(pid), `bal: worker ${id}`);
+  }
 
   const stopped = await bal.stop();
   assert.equal(stopped.code, 0, stopped.stderr);

@@ -64,7 +64,7 @@ test('start -d where there can be no log: bal runs, and that it has none is told
   writeFileSync(join(home, 'config.yaml'), JSON.stringify(configFor(await freePort(), somewhere, { workers: 1 })));
   const started = await cli(['start', '-d'], { home });
   assert.equal(started.code, 0, started.stderr);
-  assert.match(started.stdout, /^bal is running, PID \d+; every worker accepts connections\n$/);
+  assert.match(started.stdout, /^bal is running, PID \d+; every worker accepts connections\n {2}default: /);
   assert.match(started.stderr, /^ {2}what_happened: bal has no log: E.*\n {2}why_likely: .+\n {2}do_this_now: .+\n$/);
   const logOf = async (): Promise<{ file: string | null; fault: string | null }> => {
     const status: Status = JSON.parse((await cli(['status', '--json'], { home })).stdout);

@@ -71,9 +71,15 @@ function isPlan(body: unknown): body is Plan {
 
 function brief(findings: readonly Finding[]): string {
   const count = (wanted: Level) => findings.filter(({ level }) => level === wanted).length;
-  const worst = findings.find(({ level }) => level === 'critical') ?? findings.find(({ level }) => level === 'warn');
+  const worst = worstOf(findings, 'critical') ?? worstOf(findings, 'warn');
   const figures = `${count('critical')} critical, ${counted(count('warn'), 'warning')}, ${count('ok')} ok`;
   return `bal doctor: ${figures}${worst === undefined ? '' : `; ${worst.summary}`}`;
+}
+
+/** That Node.js is old is true for months: whatever else is wrong comes first. */
+function worstOf(findings: readonly Finding[], wanted: Level): Finding | undefined {
+  const found = findings.filter(({ level }) => level === wanted);
+  return found.find(({ name }) => name !== 'node') ?? found[0];
 }
 
 /** How many problems are explained without --verbose: enough to start with. */
@@ -83,7 +89,13 @@ function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
   const shown = verbose ? findings : fold(findings);
   const rows = shown.map(({ level, name, summary }) => [{ text: level, paint: COLOURS[level] }, name, summary]);
   for (const line of table(io, 'lll', rows)) io.out(line);
-  const problems = [...findings.filter(isCritical), ...findings.filter(({ level }) => level === 'warn')];
+  const warnings = findings.filter(({ level }) => level === 'warn');
+  const isNode = ({ name }: Finding): boolean => name === 'node';
+  const problems = [
+    ...findings.filter(isCritical),
+    ...warnings.filter((finding) => !isNode(finding)),
+    ...warnings.filter(isNode),
+  ];
   const explained = problems.slice(0, verbose ? problems.length : EXPLAINED);
   for (const { summary, why, hint } of explained) {
     io.err('');

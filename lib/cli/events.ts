@@ -1,5 +1,7 @@
 // `bal events`: what happened, from the primary's memory; with --follow also what happens from now on.
 
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stream } from '../control/client.ts';
 import { factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
@@ -12,6 +14,10 @@ import { json, paint, printDiagnosis } from './report.ts';
 
 /** The stream shows every five seconds that it is alive. */
 const SILENT_MS = 15_000;
+/** While it is restarted. */
+const AGAIN_MS = 500;
+/** How often it is asked whether anybody reads. */
+const READER_MS = 1000;
 
 /** 0: shown; 1: no usable answer; 3: not running. --json prints one document, with --follow one event a line. */
 export async function events(options: Options, io: Io): Promise<ExitCode> {
@@ -31,18 +37,55 @@ async function list(options: Options, io: Io): Promise<ExitCode> {
   return 0;
 }
 
+/** Goes on when bal is restarted, until its reader is gone. */
 async function follow(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
-  const answer = await stream(at.socket, 'GET', '/events/follow', undefined, SILENT_MS, (event) => {
-    if (!isEvent(event)) return;
+  const gone = new AbortController();
+  process.stdout.once('error', () => gone.abort());
+  const watch = setInterval(() => hasReader() || gone.abort(), READER_MS);
+  const seen = { timestamp: '', seq: 0 };
+  let isFirst = true;
+  let told = false;
+  const show = (event: unknown): void => {
+    if (!isEvent(event) || isSeen(event, seen)) return;
+    Object.assign(seen, { timestamp: event.timestamp, seq: event.seq });
+    told = false;
     if (options.json) json(io, event);
     else io.out(line(event, io));
-  });
-  if (answer.ok) return 0;
-  const reached = judge(answer, readPidFile(at.pidFile), at);
-  if (reached.kind === 'answered') return 0;
-  printDiagnosis(io, reached.problem);
-  return reached.kind === 'not_running' ? 3 : 1;
+  };
+  while (!gone.signal.aborted) {
+    const answer = await stream(at.socket, 'GET', '/events/follow', undefined, SILENT_MS, show, gone.signal);
+    if (gone.signal.aborted) break;
+    const reached = answer.ok ? null : judge(answer, readPidFile(at.pidFile), at);
+    const isRefused = reached?.kind === 'unreachable' && reached.status !== undefined;
+    if (reached !== null && reached.kind !== 'answered' && (isRefused || (isFirst && seen.seq === 0))) {
+      clearInterval(watch);
+      printDiagnosis(io, reached.problem);
+      return reached.kind === 'not_running' ? 3 : 1;
+    }
+    isFirst = false;
+    if (!told) io.err('bal does not answer; waiting for it');
+    told = true;
+    await sleep(AGAIN_MS, undefined, { signal: gone.signal }).catch(() => undefined);
+  }
+  clearInterval(watch);
+  return 0;
+}
+
+/** Nothing tells who does not write that a pipe's reader is gone; but Linux lets nobody open one that has none (fifo(7)). */
+function hasReader(): boolean {
+  try {
+    if (!fstatSync(1).isFIFO()) return true;
+    closeSync(openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ENXIO');
+  }
+}
+
+/** A primary that is asked again tells what it has kept from the beginning. */
+function isSeen({ timestamp, seq }: EventRecord, last: Pick<EventRecord, 'timestamp' | 'seq'>): boolean {
+  return timestamp < last.timestamp || (timestamp === last.timestamp && seq <= last.seq);
 }
 
 /** One event on one line: time, level, name, message, and the facts. */

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { capturedIo } from '../testing/captured-io.ts';
 import { fakeInOwnHome, ownHome } from '../testing/own-home.ts';
 import { hasKeys, onlyJson } from '../testing/shape.ts';
+import { readArguments } from './arguments.ts';
+import { graceful } from './graceful.ts';
 import { run } from './program.ts';
 
 const KEYS = [
@@ -71,3 +73,15 @@ for (const behaviour of ['fails', 'strange', 'deaf'] as const) {
     assert.equal(document['ok'], false);
   });
 }
+
+test('a primary that hangs is not waited for in silence, nor for long', async (t) => {
+  const fake = await fakeInOwnHome(t, 'normal');
+  const request = readArguments(['graceful']);
+  assert.ok(request.kind === 'run');
+  process.kill(fake.pid, 'SIGSTOP');
+  const io = capturedIo();
+  assert.equal(await graceful(request.options, io, { quietMs: 50, silentMs: 200 }), 1);
+  const text = io.stderr.join('\n');
+  assert.match(text, /^bal has not answered for .*; waiting for it, at most 200 ms\n/);
+  assert.match(text, new RegExp(`what_happened: .*${fake.pid}.*\n.*why_likely: .*\n.*do_this_now: `));
+});

@@ -1,5 +1,7 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem, type Problem } from '../../config/problem.ts';
+import { request } from '../control/client.ts';
 import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
 import type { LiveChanges } from '../control/backends.ts';
 import type { ReloadVerdict } from '../control/protocol.ts';
@@ -14,9 +16,12 @@ import { counted, duration } from '../units.ts';
 const RELOAD_MS = 10 * 60 * 1000;
 
 /** 0: reloaded; 1: refused, nothing has changed, or no answer; 3: not running. */
-export async function graceful(options: Options, io: Io): Promise<ExitCode> {
+export async function graceful(options: Options, io: Io, patience: Patience = PATIENCE): Promise<ExitCode> {
   const at = home();
-  const reached = await reach(at, 'POST', '/reload', RELOAD_MS);
+  const hung = new AbortController();
+  const watch = watchReload(at, io, hung, patience);
+  const reached = await reach(at, 'POST', '/reload', RELOAD_MS, undefined, hung.signal);
+  await watch.end();
   if (reached.kind === 'answered' && isVerdict(reached.body)) {
     if (options.json) json(io, reached.body);
     else if (reached.body.ok) success(reached.body, io);
@@ -27,6 +32,45 @@ export async function graceful(options: Options, io: Io): Promise<ExitCode> {
   if (options.json) json(io, { ...noVerdict, problem });
   else printDiagnosis(io, problem);
   return reached.kind === 'not_running' ? 3 : 1;
+}
+
+export interface Patience {
+  /** After so long it is said what is waited for, and whether the primary still answers is asked as often. */
+  readonly quietMs: number;
+  /** A primary that says nothing for so long hangs. */
+  readonly silentMs: number;
+}
+
+const PATIENCE: Patience = { quietMs: 3000, silentMs: 30_000 };
+
+/** A reload may take its time, but the primary answers other questions meanwhile. When it does not, `hung` is aborted. */
+function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience): { end(): Promise<void> } {
+  const over = new AbortController();
+  const { quietMs, silentMs } = patience;
+  const watching = (async () => {
+    let answeredAt = performance.now();
+    let told = '';
+    for (;;) {
+      await sleep(quietMs, undefined, { signal: over.signal });
+      const { ok } = await request(at.socket, 'GET', '/status', undefined, quietMs, over.signal);
+      if (over.signal.aborted) return;
+      const now = performance.now();
+      if (ok) answeredAt = now;
+      else if (now - answeredAt > silentMs) return hung.abort();
+      const word = ok
+        ? 'waiting for the reload: workers are replaced one after the other'
+        : `bal has not answered for ${duration(now - answeredAt)}; waiting for it, at most ${duration(silentMs)}`;
+      const kind = ok ? 'reload' : 'silence';
+      if (kind !== told) io.err(word);
+      told = kind;
+    }
+  })().catch(() => undefined); // The sleep was cut short.
+  return {
+    async end() {
+      over.abort();
+      await watching;
+    },
+  };
 }
 
 function refusal({ errors, problem }: ReloadVerdict, file: string, io: Io): void {

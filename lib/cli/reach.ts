@@ -29,10 +29,11 @@ export async function reach(
   path: string,
   timeoutMs: number,
   body?: unknown,
+  signal?: AbortSignal,
 ): Promise<Reached> {
   const beganAt = performance.now();
   for (;;) {
-    const answer = await request(at.socket, method, path, body, timeoutMs);
+    const answer = await request(at.socket, method, path, body, timeoutMs, signal);
     const found = judge(answer, readPidFile(at.pidFile), at);
     const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
     // An upgrade was under way: the process that serves now has not heard the question.

@@ -1,11 +1,13 @@
 // `bal start`: in the foreground this process becomes the primary; with -d another one does, and this one waits until it
 // is ready or has failed.
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { formatProblem, type Problem } from '../../config/problem.ts';
 import { quoted } from '../../config/shell.ts';
 import { tooLongForSocket } from '../control/listen.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
+import { nameProcess } from '../process-name.ts';
 import { readPidFile } from '../pidfile.ts';
 import { alreadyRunning, cannotServe, stillStopping } from '../primary/reload/verdict.ts';
 import { isSuccessor } from '../primary/upgrade/mark.ts';
@@ -13,6 +15,7 @@ import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
+import { startedLines } from './started.ts';
 import { printDiagnosis } from './report.ts';
 
 /** 0: started and, in the foreground, stopped again; 1: it cannot run, and says why. */
@@ -32,6 +35,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   const outcome = await launch(at, config);
   if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
   io.out(`bal is running, PID ${outcome.pid}; every worker accepts connections`);
+  for (const line of await startedLines(at)) io.out(line);
   if (outcome.warning !== null) printDiagnosis(io, outcome.warning);
   return 0;
 }
@@ -41,6 +45,7 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
   const report = asDaemon ? reportToLauncher() : null;
   try {
     const { supervise } = await import('../primary/supervisor.ts');
+    nameProcess('bal: primary');
     const onReady = (warning: Diagnosis | null) => report?.({ kind: 'ready', warning });
     const result = await supervise({ configPath: config, foreground: !asDaemon, predecessor: null, onReady });
     if (result.ok) return end(result.exitCode);
@@ -61,6 +66,7 @@ async function succeed(config: string): Promise<ExitCode> {
   if (predecessor === null) return 1;
   try {
     const { supervise } = await import('../primary/supervisor.ts');
+    nameProcess('bal: primary');
     const { foreground } = predecessor;
     const result = await supervise({ configPath: config, foreground, predecessor, onReady: () => undefined });
     if (result.ok) return end(result.exitCode);
@@ -109,8 +115,8 @@ function homeProblem({ dir, socket }: Home): Diagnosis | null {
   }
   const do_this_now = `make ${dir} a directory that this user may write to, or set BAL_HOME to one`;
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    if (!statSync(dir).isDirectory()) throw new Error('it is no directory');
+    makeFolders(dir);
+    if (!statSync(dir).isDirectory()) throw Object.assign(new Error('it is no directory'), { code: 'ENOTDIR' });
     accessSync(dir, constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
@@ -124,6 +130,13 @@ function homeProblem({ dir, socket }: Home): Diagnosis | null {
       do_this_now,
     };
   }
+}
+
+/** Not mkdirSync() with `recursive`: that never ends where the kernel says ENOENT to each attempt, as below /proc/1. */
+function makeFolders(dir: string): void {
+  if (statSync(dir, { throwIfNoEntry: false }) !== undefined) return;
+  if (dirname(dir) !== dir) makeFolders(dirname(dir));
+  mkdirSync(dir, { mode: 0o700 });
 }
 
 /** Asked before anything is touched: a start that is refused leaves the PID file of the running instance alone. */

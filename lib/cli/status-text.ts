@@ -59,7 +59,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
 }
 
 /** At a port, at a Unix socket, or both. */
-function whereOf({ bind_address, bind_unix, port }: ServiceStatus): string {
+export function whereOf({ bind_address, bind_unix, port }: ServiceStatus): string {
   const beside = bind_unix === null || port === 0 ? '' : ` and ${addressOf(bind_unix, 0)}`;
   return `${addressOf(bind_address, port)}${beside}`;
 }

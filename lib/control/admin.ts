@@ -22,6 +22,8 @@ export interface AdminHandlers {
   metrics(): Promise<string>;
   readiness(): Readiness;
   page(): Page;
+  /** Names under which it may be asked for. */
+  hosts(): readonly string[];
   readonly events: EventSource;
 }
 
@@ -43,8 +45,8 @@ export async function serveAdmin(host: string, port: number, handlers: AdminHand
     { maxHeaderSize: 16 * 1024, headersTimeout: SEND_MS, requestTimeout: SEND_MS, connectionsCheckingInterval: 500 },
     (request, response) => {
       secure(response);
-      if (!isKnownHost(request)) {
-        sendError(response, 421, 'this name is not served here; use the IP address');
+      if (!isKnownHost(request, handlers.hosts())) {
+        sendError(response, 421, 'this name is not served here: use the IP address, or add the name to admin_hosts');
         return;
       }
       void answer(routes, request, response);
@@ -131,10 +133,10 @@ function secure(response: ServerResponse): void {
 
 /**
  * A web site can let its own name point to this machine and have a browser here read the answers (DNS rebinding). Only
- * addresses and localhost are no such names.
+ * addresses and localhost are no such names, and those that the configuration allows.
  */
-function isKnownHost({ headers: { host } }: IncomingMessage): boolean {
+function isKnownHost({ headers: { host } }: IncomingMessage, allowed: readonly string[]): boolean {
   if (host === undefined) return true;
   const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return name === 'localhost' || isIP(name) !== 0;
+  return name === 'localhost' || isIP(name) !== 0 || allowed.includes(name.toLowerCase().replace(/\.$/, ''));
 }

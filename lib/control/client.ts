@@ -21,12 +21,16 @@ export async function request(
   path: string,
   body: unknown,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<Answer> {
   let text = '';
-  const end = await exchange({ socketPath, method, path, body, totalMs: timeoutMs, silentMs: timeoutMs }, (chunk) => {
-    text += chunk;
-    return text.length;
-  });
+  const end = await exchange(
+    { socketPath, method, path, body, totalMs: timeoutMs, silentMs: timeoutMs, signal },
+    (chunk) => {
+      text += chunk;
+      return text.length;
+    },
+  );
   return end.ok ? document(end.status, text) : end;
 }
 
@@ -41,10 +45,11 @@ export async function stream(
   body: unknown,
   silentMs: number,
   onLine: (value: unknown) => void,
+  signal?: AbortSignal,
 ): Promise<Answer> {
   let rest = '';
   let broken = false;
-  const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs }, (chunk, status) => {
+  const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs, signal }, (chunk, status) => {
     rest += chunk;
     // Looking for lines only where one ends: else a long one would be searched again with each part that comes.
     if (status !== 200 || !chunk.includes('\n')) return rest.length;
@@ -70,6 +75,8 @@ interface Call {
   readonly body: unknown;
   readonly totalMs: number | null;
   readonly silentMs: number;
+  /** Whoever asks waits no longer. */
+  readonly signal: AbortSignal | undefined;
 }
 
 type End = { readonly ok: true; readonly status: number } | (Answer & { readonly ok: false });
@@ -90,11 +97,14 @@ async function exchange(call: Call, onText: (chunk: string, status: number) => n
     const settle = (end: End) => {
       clearTimeout(silence);
       clearTimeout(total);
+      call.signal?.removeEventListener('abort', giveUp);
       outgoing.destroy();
       resolve(end);
     };
     const lost = (what: string) => settle({ ok: false, cause: 'bad_answer', detail: what });
     const late = (ms: number) => settle({ ok: false, cause: 'timeout', detail: `no answer within ${ms} ms` });
+    const giveUp = () => settle({ ok: false, cause: 'timeout', detail: 'no answer in time' });
+    call.signal?.addEventListener('abort', giveUp);
     const listen = () => {
       clearTimeout(silence);
       silence = setTimeout(() => late(call.silentMs), call.silentMs);

@@ -26,6 +26,7 @@ export function adminAnswers({ instance, sink, events, startedAt }: Answered): A
     metrics: () => metricsOf(instance, sink, startedAt),
     readiness: () => readinessOf(instance),
     page: adminPage,
+    hosts: () => instance.plan.adminHosts,
     events,
   };
 }

@@ -21,7 +21,8 @@ import { createAdminListener } from './listen/admin-listener.ts';
 import { createStore, readStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
-import { openFiles, openStdout } from './log/log-file.ts';
+import { openTerminal } from './log/for-people.ts';
+import { openFiles } from './log/log-file.ts';
 import type { RootLog, Sink } from './log/log.ts';
 import { createLog } from './log/log.ts';
 import { logWarnings } from './log/config-warnings.ts';
@@ -67,7 +68,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const front = createFront(at);
   const claim = options.predecessor === null ? front.claim(null) : null;
   if (claim?.ok === false) return { ok: false, problem: alreadyRunning(claim.pid), errors: [] };
-  const sink = options.foreground ? await openStdout() : await openFiles(at.logDir);
+  const sink = options.foreground ? await openTerminal() : await openFiles(at.logDir);
   const events = createEvents();
   const log = createLog(sink, loaded.plan.logLevel, events);
   // A defect must not leave a PID file and a silent death behind: say it where somebody looks, then go. The workers

@@ -48,6 +48,7 @@ export const PLAN: Plan = {
   logConnections: 'failed',
   admin: null,
   dnsServers: [],
+  adminHosts: [],
   services: [],
 };
 export const VERDICT: ReloadVerdict = {

@@ -148,6 +148,7 @@ const PLAN: Plan = {
   logLevel: 'info',
   logConnections: 'failed',
   admin: null,
+  adminHosts: [],
   workers: 2,
   engine: 'auto',
   maxConnections: 4000,

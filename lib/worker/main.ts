@@ -6,11 +6,14 @@ import cluster from 'node:cluster';
 import { send, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
 import { home } from '../paths.ts';
+import { nameProcess } from '../process-name.ts';
 import { loadEngine } from './engine-choice.ts';
 import { openRecordPipe } from './report/record-pipe.ts';
 import { createRecords } from './report/records.ts';
 import type { Worker } from './worker.ts';
 import { createWorker } from './worker.ts';
+
+nameProcess(`bal: worker ${process.env['BAL_WORKER'] ?? 1}`);
 
 // Ctrl-C goes to the whole process group, and a service manager may signal every process: only the primary decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);

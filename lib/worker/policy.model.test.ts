@@ -45,6 +45,7 @@ function planFor(limit: number, own: number): Plan {
     engine: 'js',
     admin: null,
     dnsServers: [],
+    adminHosts: [],
     maxConnections: limit,
     services: [service('web', null), service('db', own)],
   };

@@ -6,6 +6,8 @@ import { quoted } from '../../../config/shell.ts';
 import { tooLongForSocket } from '../../control/listen.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+import { home } from '../../paths.ts';
+import { version } from '../../version.ts';
 import { failuresText } from '../../control/recent.ts';
 import { counted, duration, listed } from '../../units.ts';
 
@@ -14,6 +16,7 @@ export function checkInstance(patient: Patient): Finding[] {
   const inside =
     status === null ? [] : [workers(status, patient.running?.workers ?? null), oldWorkers(status), engine(status)];
   return [
+    programs(patient),
     ...homeDirectory(patient),
     pidFile(patient),
     controlSocket(patient),
@@ -23,6 +26,23 @@ export function checkInstance(patient: Patient): Finding[] {
 }
 
 const SHORTER = 'set BAL_HOME to a directory with a shorter path';
+
+/** What a start would run, and whether that is what runs. */
+function programs({ status, disk }: Patient): Finding {
+  const name = 'version';
+  const where = process.argv[1] ?? '?';
+  if (status === null) {
+    const workers = disk.plan === null ? '' : `; a start makes ${counted(disk.plan.workers, 'worker')}`;
+    return ok(name, `bal ${version} at ${where}${workers}, home ${home().dir}`);
+  }
+  if (status.version === version) return ok(name, `bal ${version} runs, and is installed at ${where}`);
+  return warn(
+    name,
+    `bal ${status.version} runs, and ${version} is installed`,
+    'it was installed while the other one was running',
+    "run 'bal upgrade': the new version takes over, and no connection is cut",
+  );
+}
 
 /** Who may write to the home decides what runs: the configuration and the control socket can be replaced there. */
 function homeDirectory({ at }: Patient): Finding[] {
