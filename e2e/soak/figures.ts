@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineName } from '../harness/engines.ts';
 import { ROOT } from '../../lib/testing/root.ts';
+import type { BesideRow } from './handover/beside-main.ts';
+import type { FiguresRow } from './handover/figures-main.ts';
+import type { StormReport } from './handover/storm.test.ts';
 import { LONG } from './scale.ts';
 
 const FOLDER = join(ROOT, '.build', 'soak-figures');
@@ -41,16 +44,23 @@ export function stormOf(engine: EngineName): StormFigures | null {
   }
 }
 
-/** Of a program that measures: its runs are never short unless somebody says so. */
-export function keepFigures(name: string, figures: unknown): void {
+/** What programs have measured that are started by hand. */
+interface ByHand {
+  readonly handover: readonly FiguresRow[];
+  readonly 'handover-storm': StormReport;
+  readonly beside: readonly BesideRow[];
+}
+
+export function keepFigures<Name extends keyof ByHand>(name: Name, figures: ByHand[Name]): void {
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, `${name}.json`), JSON.stringify(figures));
 }
 
 /** Null: that has not been measured since the last build. */
-export function figuresOf(name: string): unknown {
+export function figuresOf<Name extends keyof ByHand>(name: Name): ByHand[Name] | null {
   try {
-    return JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8'));
+    const figures: ByHand[Name] = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8'));
+    return figures;
   } catch {
     return null;
   }

@@ -12,6 +12,7 @@ import { runNamed } from './backend-faults/named.ts';
 import { NAME_FAULTS } from './backend-faults/name-faults.ts';
 import { type Row, runFaults, SETTINGS } from './backend-faults/run.ts';
 import { stormOf } from './figures.ts';
+import { handoverSection } from './handover/page.ts';
 import { lackingNamespace } from './namespace.ts';
 import { owned } from './owned.ts';
 
@@ -98,12 +99,16 @@ Clients in a closed loop and checksummed streams through reload after reload (\`
 |---|---|---|---|---|---|---|
 ${ENGINES.map(stormLine).join('\n')}
 
+${handoverSection()}
 ## What else is proved, and where
 
 | promise | scenario |
 |---|---|
 | reloads under load: nobody refused, nobody reset, no wrong byte; memory and descriptors as before; only what outlives the drain time is cut, and counted | \`e2e/soak/reload-storm.test.ts\` |
 | reloads that meet a dying worker, another reload, a stop, a switch of the address, half-closed connections, a removed service | \`e2e/soak/reload-races.test.ts\` |
+| connections go from old workers to new ones, whatever they do and whoever dies: none has two owners, none is lost but with its process | \`e2e/handover.test.ts\`, \`lib/worker/handover/handover.model.test.ts\`, \`lib/engine/channel.test.ts\` |
+| connections of all kinds while workers are replaced, added, removed and killed, the primary is killed, and another one takes its place | \`e2e/soak/handover/storm.test.ts\` |
+| workers end up even after one was killed, and after a change of their number | \`e2e/evenness.test.ts\`, \`lib/primary/evenness/spread.test.ts\` |
 | health, cool-down, protection, counters and the round survive a reload; no client before a check has passed | \`e2e/soak/state-across-reload.test.ts\` |
 | a hung worker is noticed, replaced, its clients counted | \`e2e/soak/hung-worker.test.ts\` |
 | workers that crash at start; a crash loop backs off, is reported, and heals | \`e2e/soak/broken-worker.test.ts\` |

@@ -1,6 +1,6 @@
 // How long connections stand still while a reload hands them over, how long the whole reload takes, and what a client sees of it. By
-// hand: node .build/e2e/soak/handover/figures-main.js
-import { availableParallelism } from 'node:os';
+// hand: node .build/e2e/soak/handover/figures-main.js [under which conditions, in words]
+import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isStandstill, type Standstill } from '../../../lib/ipc/standstill.ts';
 import { freePort } from '../../../lib/testing/ports.ts';
@@ -11,7 +11,7 @@ import { echo } from '../../harness/behaviours.ts';
 import { type Client, connectTo } from '../../harness/client.ts';
 import { configFor } from '../../harness/config.ts';
 import { crowdProcess, PATIENCE_MS } from '../crowd-process.ts';
-import { keepFigures } from '../figures.ts';
+import { figuresOf, keepFigures } from '../figures.ts';
 import { owned } from '../owned.ts';
 
 interface Case {
@@ -22,6 +22,7 @@ interface Case {
 }
 
 export interface FiguresRow extends Case {
+  readonly condition: string;
   /** As the command tells it, ms: the median and the longest. */
   readonly reloadMs: readonly [number, number];
   /** Of each worker that took connections: the medians of p50 and p99, and the longest of all. */
@@ -39,6 +40,7 @@ const CASES: readonly Case[] = [
   { connections: 10_000, perSecond: 0, reloads: 10 },
 ];
 const TALKERS = 8;
+const condition = process.argv[2] ?? `load average ${(loadavg()[0] ?? 0).toFixed(0)} at the start`;
 
 function medianOf(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
@@ -128,6 +130,7 @@ async function measure(it: Case): Promise<FiguresRow> {
     await crowd({ kind: 'leave' });
     return {
       ...it,
+      condition,
       reloadMs: spread(durations),
       still: {
         p50: medianOf(still.map(({ p50 }) => p50)),
@@ -147,4 +150,5 @@ for (const it of CASES) {
   console.log(JSON.stringify(row));
   rows.push(row);
 }
-keepFigures('handover', rows);
+const others = figuresOf('handover') ?? [];
+keepFigures('handover', [...others.filter((it) => it.condition !== condition), ...rows]);

@@ -1,0 +1,69 @@
+// The part of e2e/RELIABILITY.md about connections that are handed over, from what was measured since the last build.
+import { describeMachine } from '../../bench/machine.ts';
+import { figuresOf } from '../figures.ts';
+import type { BesideRow } from './beside-main.ts';
+import type { FiguresRow } from './figures-main.ts';
+import type { StormReport } from './storm.test.ts';
+
+const NOT_MEASURED = 'Not measured since the last build.\n';
+
+function tableOf(head: string, rows: readonly (readonly (string | number)[])[]): string {
+  if (rows.length === 0) return NOT_MEASURED;
+  const columns = head.split('|').length - 2;
+  return [head, `|${'---|'.repeat(columns)}`, ...rows.map((row) => `| ${row.join(' | ')} |`), ''].join('\n');
+}
+
+function figuresTable(rows: readonly FiguresRow[]): string {
+  return tableOf(
+    '| connections | conditions | reloads | whole reload: median, longest | stands still: p50, p99, longest | a client sees: in a reload, otherwise |',
+    rows.map(({ connections, perSecond, condition, reloads, reloadMs, still, seen, otherwise }) => [
+      `${connections}, ${perSecond === 0 ? 'idle' : `64 B there and back ${perSecond} times a second`}`,
+      condition,
+      reloads,
+      `${reloadMs.join(', ')} ms`,
+      `${still.p50}, ${still.p99}, ${still.max} ms`,
+      `${seen[0]}, ${otherwise[0]} ms`,
+    ]),
+  );
+}
+
+function stormText({ connections, steps, seconds, lost, before, after }: StormReport): string {
+  const { reload = 0, more = 0, fewer = 0, worker = 0, upgrade = 0, primary = 0 } = steps;
+  return (
+    `${connections} connections of all kinds (silent, talking, streaming, with full buffers, half-closed by either side), every byte checked, through ${reload + more + fewer} reloads ` +
+    `(${more + fewer} of them with another number of workers), ${worker} killed workers, ${upgrade} upgrades and ${primary} killed primaries in ${seconds.toFixed(0)} s: ` +
+    `0 cut, 0 wrong bytes, ${lost} lost with the workers that were killed, which had exactly as many. Before: ${before}; after: ${after}.\n`
+  );
+}
+
+function besideTable(rows: readonly BesideRow[]): string {
+  return tableOf(
+    '| | go on | cut | wrong bytes | processes: before, after the last reload, at the end | MiB (PSS) likewise |',
+    rows.map(({ name, ok, cut, wrong, processes, mib }) => [
+      name,
+      ok,
+      cut,
+      wrong,
+      processes.join(', '),
+      mib.join(', '),
+    ]),
+  );
+}
+
+export function handoverSection(): string {
+  const figures = figuresOf('handover') ?? [];
+  const storm = figuresOf('handover-storm');
+  const beside = figuresOf('beside') ?? [];
+  const { connections = 0, reloads = 0 } = beside[0] ?? {};
+  return `## Connections that are handed over
+
+Measured by hand on ${new Date().toISOString().slice(0, 10)}, commit ${describeMachine().commit}, on the machine above.
+
+What a reload does to open connections with the native engine and two workers (\`e2e/soak/handover/figures-main.ts\`). A connection stands still from when one worker lets go of it until the other has it. Each worker that took connections says p50, p99 and the longest; the table has the medians of the first two. What a client sees is the longest round trip of one that always has a byte under way, the median over clients and reloads.
+
+${figuresTable(figures)}
+${storm === null ? NOT_MEASURED : stormText(storm)}
+The same ${connections} connections, half of them opened before and half between ${reloads} reloads, through bal, HAProxy and nginx (\`e2e/soak/handover/beside-main.ts\`). HAProxy keeps an old process for each generation that has connections, until they end. nginx keeps old workers, and cuts what they have after \`worker_shutdown_timeout\`, here 30 s.
+
+${besideTable(beside)}`;
+}
