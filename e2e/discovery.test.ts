@@ -220,8 +220,9 @@ forEitherEngine('what a name server does wrong changes nothing for clients', asy
   assert.equal(nameIn(await bal.status(), 'hash').age_ms, null);
   const why: Why = JSON.parse((await bal.cli('why', '--json')).stdout);
   const hash = why.services.find(({ name }) => name === 'hash');
+  assert.equal(hash?.verdict, 'degraded');
   assert.match(
-    hash?.problem?.what_happened ?? '',
+    hash.problem?.what_happened ?? '',
     /empty\.test cannot be looked up \(ENODATA\): it leads to no backend/,
   );
   const { client: session } = await greeted(t, port);

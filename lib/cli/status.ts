@@ -86,7 +86,9 @@ export function degradation(now: Status): Diagnosis | null {
   const dark = now.services.filter(({ backend_reachable }) => (backend_reachable ?? 0) === 0);
   if (dark.length === 0) return null;
   const all = dark.length === now.services.length;
-  const unchecked = dark.every(({ backends }) => backends.every(({ state }) => state === 'unknown'));
+  const unchecked = dark.every(
+    ({ backends }) => backends.length > 0 && backends.every(({ state }) => state === 'unknown'),
+  );
   return {
     what_happened: all
       ? 'no backend is reachable'

@@ -82,7 +82,7 @@ function serviceWhy(
   const verdict =
     live.length > 0 && out.length === live.length
       ? 'failing_open'
-      : out.length > 0 || recent.failing
+      : out.length > 0 || recent.failing || live.length === 0
         ? 'degraded'
         : 'serving';
   const resetting = backends.filter(

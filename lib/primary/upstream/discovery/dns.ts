@@ -2,6 +2,8 @@
 
 import dns from 'node:dns/promises';
 
+import { askForServices } from './srv-query.ts';
+
 export interface ServiceRecord {
   readonly name: string;
   readonly port: number;
@@ -32,6 +34,7 @@ const LOOKUPS_AT_ONCE = 2;
 /** Addresses come from getaddrinfo, which also knows /etc/hosts but tells no lifetime; that is asked of DNS itself. */
 export function systemDns(): Dns {
   const server = new dns.Resolver({ timeout: 2000, tries: 2 });
+  const open = new Set<() => void>();
   return {
     lookup: lookUp,
     async ttlSeconds(host) {
@@ -44,12 +47,20 @@ export function systemDns(): Dns {
       );
       return ttls.length === 0 ? null : Math.min(...ttls);
     },
-    services: async (name) => ({ records: await server.resolveSrv(name), ttlMs: Infinity }),
+    services: (name) => services(name, server, open),
     atOnce: LOOKUPS_AT_ONCE,
     close() {
       server.cancel();
+      for (const giveUp of open) giveUp();
     },
   };
+}
+
+/** By ourselves, as Node.js does not tell how long they live; where that does not succeed, by Node.js. */
+async function services(name: string, server: dns.Resolver, open: Set<() => void>): Promise<ServiceAnswer> {
+  const [first] = server.getServers();
+  const answer = first === undefined ? null : await askForServices(name, first, open);
+  return answer ?? { records: await server.resolveSrv(name), ttlMs: Infinity };
 }
 
 async function lookUp(host: string): Promise<readonly string[]> {
@@ -69,6 +80,7 @@ const LOCAL = /^(.+\.)?localhost\.?$/i;
 export function serverDns(servers: readonly string[]): Dns {
   const server = new dns.Resolver({ timeout: 1500, tries: 2 });
   server.setServers(servers);
+  const open = new Set<() => void>();
   const asking = new Map<string, Promise<Family>>();
   const kept = new Map<string, Families>();
 
@@ -108,10 +120,11 @@ export function serverDns(servers: readonly string[]): Dns {
       if (LOCAL.test(host)) return null;
       return Math.min(...(await addresses(host)).map(({ ttl }) => ttl));
     },
-    services: async (name) => ({ records: await server.resolveSrv(name), ttlMs: Infinity }),
+    services: (name) => services(name, server, open),
     atOnce: QUERIES_AT_ONCE,
     close() {
       server.cancel();
+      for (const giveUp of open) giveUp();
     },
   };
 }
