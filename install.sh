@@ -82,7 +82,13 @@ running_from() { # FOLDER [LINK]
     const all = fs.existsSync("/proc/self/cmdline")
       ? fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((pid) => [pid, words(pid)])
       : ps().split("\n").map((line) => line.trim().split(/\s+/)).map(([pid, ...args]) => [pid, args]);
-    const found = all.filter(([pid, args]) => Number(pid) !== process.pid && args.slice(0, 3).some(ours));
+    // A command that looks on, such as bal top, serves nobody.
+    const looks = /^(check|doctor|status|why|events|backend|top|stop|graceful)$/;
+    const serves = (args) => {
+      const at = args.slice(0, 3).findIndex(ours);
+      return at !== -1 && !(/(^|\/)bal(\.js)?$/.test(args[at]) && looks.test(args[at + 1] ?? ""));
+    };
+    const found = all.filter(([pid, args]) => Number(pid) !== process.pid && serves(args));
     console.log(found.map(([pid]) => pid).join(" "));' "$@"
 }
 
@@ -95,6 +101,21 @@ running_without_node() { # FOLDER LINK
       *"$newline$root/"*.js"$newline"* | *"$newline$2$newline"*) printf '%s ' "${process#/proc/}" ;;
     esac
   done
+}
+
+# Whether the process runs a bal of another prefix. No, where it cannot be told.
+runs_elsewhere() { # PID FOLDER LINK
+  node -e '
+    const fs = require("fs"), [pid, folder, link] = process.argv.slice(1);
+    try {
+      const root = fs.existsSync(folder) ? fs.realpathSync(folder) + "/" : null;
+      const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, 3);
+      const program = words.find((word) => /^\/.*\/bal(\.js)?$/.test(word));
+      const isOurs = program === link || (root !== null && program?.startsWith(root));
+      process.exit(program !== undefined && !isOurs ? 0 : 1);
+    } catch {
+      process.exit(1);
+    }' "$@"
 }
 
 # The id of the bal whose PID file this is, when it lives: line 1 its id, line 2 when it was started. Fails when the file
@@ -308,6 +329,8 @@ uninstall() {
     pids=$(running_in "$home/bal.pid") ||
       fail "whether bal is running cannot be told, $home/bal.pid cannot be read; nothing was removed" "$home belongs to another user" 'run this as that user or as root, or set BAL_HOME to your own'
   fi
+  # It loses its home only, and that with --purge.
+  if [ -n "$pids" ] && [ -z "$purge" ] && runs_elsewhere "$pids" "$lib" "$link"; then pids=; fi
   if [ -z "$pids" ] && [ -d "$lib" ]; then
     pids=$("$look" "$lib" "$link") ||
       fail 'whether bal is running cannot be told; nothing was removed' 'the list of processes cannot be read' 'run this as root'

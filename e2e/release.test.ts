@@ -1,7 +1,7 @@
 // What is shipped: a release tarball and an npm package with the same files, all that bal needs and no tests.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { after, test } from 'node:test';
 import { linksIn } from './harness/markdown.ts';
@@ -33,6 +33,24 @@ function filesIn(tarball: string): string[] {
     .sort();
 }
 
+/** One file of a tarball. */
+function textIn(tarball: string, file: string): string {
+  return execFileSync('tar', ['-xzOf', tarball, '--wildcards', `*/${file}`], { encoding: 'utf8' });
+}
+
+test('npm pack ships a manifest without dependencies, and package.json is as before', (t) => {
+  const copy = newFolder(t, 'manifest');
+  mkdirSync(join(copy, 'bin', 'dev'), { recursive: true });
+  const [file, script] = [join(copy, 'package.json'), join(copy, 'bin', 'dev', 'manifest.mjs')];
+  copyFileSync(join(ROOT, 'package.json'), file);
+  copyFileSync(join(ROOT, 'bin', 'dev', 'manifest.mjs'), script);
+  const list = execFileSync('npm', ['pack', '--silent', '--pack-destination', copy], { cwd: copy, encoding: 'utf8' });
+  const packed = textIn(join(copy, list.trim().split('\n').at(-1) ?? ''), 'package.json');
+  assert.doesNotMatch(packed, /dependencies|typebox/i);
+  assert.match(packed, /"bin"/);
+  assert.equal(readFileSync(file, 'utf8'), readFileSync(join(ROOT, 'package.json'), 'utf8'));
+});
+
 test('a release made twice has the same bytes', () => {
   assert.ok(readFileSync(release('one')).equals(readFileSync(release('two'))));
 });
@@ -54,6 +72,12 @@ test('the npm package and the release have the same files: programs, samples, li
   for (const file of ['bal.js', 'worker.js', 'demo.js', 'backend.js', 'THIRD-PARTY-LICENSES.txt']) {
     assert.ok(files.includes(`dist/${file}`), file);
   }
+  const manifest: unknown = JSON.parse(textIn(release('manifest'), 'package.json'));
+  assert.deepEqual(
+    ['dependencies', 'devDependencies'].filter((key) => key in Object(manifest)),
+    [],
+    'they are bundled, and nothing imports them',
+  );
   for (const file of ['LICENSE', 'install.sh', 'sample/config.yaml', 'sample/bal.service']) {
     assert.ok(files.includes(file), file);
   }

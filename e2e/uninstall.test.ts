@@ -1,9 +1,11 @@
 // Removing bal: what goes, what stays, and when it is refused.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
+import { atEnd } from '../lib/testing/owner.ts';
 import { assertTriplet, newFolder, newPlace, newSite, type Place, runningFrom } from './harness/release.ts';
 
 const folder = newFolder({ after }, 'releases');
@@ -59,4 +61,33 @@ test('--uninstall refuses while bal is running, and --purge then removes nothing
   writeFileSync(join(own, 'bal.pid'), `${process.pid}\n1\n`);
   assert.equal((await place.install(['--uninstall', '--purge'])).code, 0);
   assert.ok(!existsSync(own));
+});
+
+test('--uninstall is not refused because of a command that looks on', async (t) => {
+  const place = await installed(t);
+  // What ps shows of a bal top: node, the program, the command.
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', '--', place.link, 'top'], {
+    stdio: 'ignore',
+  });
+  atEnd(t, () => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  assert.equal((await place.install(['--uninstall'])).code, 0);
+  assert.ok(!existsSync(place.lib));
+});
+
+test("--uninstall is not refused because of another prefix' bal in the same home, but --purge is", async (t) => {
+  const place = await installed(t);
+  const own = join(place.home, '.bal');
+  mkdirSync(own);
+  const program = join(newFolder(t, 'elsewhere'), 'bal.js');
+  writeFileSync(program, 'setInterval(() => {}, 1e6);');
+  const child = spawn(process.execPath, [program, 'start'], { stdio: 'ignore' });
+  atEnd(t, () => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+  const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  writeFileSync(join(own, 'bal.pid'), `${child.pid}\n${start}\n`);
+  assertTriplet(await place.install(['--uninstall', '--purge']), new RegExp(`running \\(PID ${child.pid}\\)`));
+  assert.equal((await place.install(['--uninstall'])).code, 0);
+  assert.ok(existsSync(own) && !existsSync(place.lib));
 });

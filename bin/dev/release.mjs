@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { shippedManifest } from './manifest.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { arch, folder } = readArguments();
@@ -40,6 +41,7 @@ try {
       });
     }
   }
+  writeFileSync(join(top, 'package.json'), shippedManifest(readFileSync(join(root, 'package.json'), 'utf8')));
   if (arch !== process.arch) buildAddon(join(top, 'dist', 'native'));
   for (const program of ['dist/bal.js', 'install.sh']) chmodSync(join(top, program), 0o755);
   mkdirSync(target, { recursive: true });
