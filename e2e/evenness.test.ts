@@ -77,7 +77,7 @@ forEngine(
       bind_address: '127.0.0.1',
       workers,
       log_connections: 'all',
-      runtime: QUICK,
+      runtime: { ...QUICK, max_concurrent_connections: MANY + FEW },
       services: {
         many: { port: many, backends: [{ host: a.host, port: a.port }] },
         few: { port: few, backends: [{ host: b.host, port: b.port }] },
@@ -117,12 +117,17 @@ forEngine(
       services.reduce((sum, { active_connections: its }) => sum + (its ?? 0), 0),
       talks.length,
     );
+    // As many as the limit says, and no more: each has one permit, wherever it is.
+    for (let i = all.length; talks.length < all.length; i++) talks.push(await talkTo(t, few, i));
+    const refused = await connectTo(t, few);
+    assert.equal((await refused.over).how, 'reset', 'the limit is reached');
+    await Promise.all(talks.map(says));
     for (const { client } of talks) client.end();
     await Promise.all(talks.map(async ({ client }) => assert.equal((await client.over).how, 'fin')));
     await bal.statusWhen('all are over', ({ totals }) => totals?.active_connections === 0);
     await bal.stop();
     const records = bal.logs().filter(({ event }) => event === 'connection.ended');
-    assert.equal(records.length, talks.length, 'each has one record');
+    assert.equal(records.length, talks.length + 1, 'each has one record, and the one that was refused');
     const sum = records.reduce((bytes, { fields: its }) => bytes + Number(its['bytes_in']), 0);
     assert.equal(
       sum,
