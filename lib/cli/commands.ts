@@ -135,6 +135,15 @@ export const COMMANDS = {
     exit: '0 ended by the operator; 1 no answer; 3 not running',
     examples: ['bal top', 'bal top | head -20   # plain text when it is no terminal'],
   },
+  schema: {
+    about: 'Print the JSON Schema of the configuration, for editors',
+    flags: [],
+    words: [],
+    exit: '0 printed',
+    examples: [
+      'bal schema > ~/.bal/schema.json   # first line of config.yaml: # yaml-language-server: $schema=schema.json',
+    ],
+  },
 } as const satisfies Readonly<Record<string, CommandInfo>>;
 
 export type CommandName = keyof typeof COMMANDS;
