@@ -21,7 +21,7 @@ import { createAdminListener } from './listen/admin-listener.ts';
 import { createStore, readStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
-import { openTerminal } from './log/for-people.ts';
+import { openTerminal } from './log/stdout.ts';
 import { openFiles } from './log/log-file.ts';
 import type { RootLog, Sink } from './log/log.ts';
 import { createLog } from './log/log.ts';

@@ -1,18 +1,20 @@
-// The log on a terminal: lines that a person reads instead of JSON. What goes to a file, a pipe or journald stays JSON.
+// The log on stdout. On a terminal it is lines that a person reads instead of JSON; what goes elsewhere stays JSON.
 import { addressOf } from '../../../config/plan.ts';
 import { factsOf } from '../../control/facts.ts';
+import { isJournal, journalText } from './journal.ts';
 import { openStdout } from './log-file.ts';
 import type { Sink } from './log.ts';
 
-/** stdout: on a terminal as people read it, else as JSON. */
+/** stdout: on a terminal as people read it, into journald with priorities, else as JSON. */
 export async function openTerminal(): Promise<Sink> {
   const sink = await openStdout();
-  return process.stdout.isTTY ? forPeople(sink) : sink;
+  if (process.stdout.isTTY) return through(sink, peopleText);
+  return isJournal(1) ? through(sink, journalText) : sink;
 }
 
-function forPeople(sink: Sink): Sink {
+function through(sink: Sink, written: (lines: string) => string): Sink {
   return {
-    write: (lines) => sink.write(peopleText(lines.toString())),
+    write: (lines) => sink.write(written(lines.toString())),
     reopen: () => sink.reopen(),
     close: () => sink.close(),
     get dropped() {
