@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Resolution } from '../discovery/resolver.ts';
+import { followName } from './name-follower.ts';
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+}
+
+test('a name is asked for when its time is over, and when its backend refuses also before', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked: (number | undefined)[] = [];
+  const found: (readonly string[])[] = [];
+  let answer: Resolution = { ok: true, ips: ['10.0.0.1'], ageMs: 0 };
+  let longest = 30_000;
+  const resolver = {
+    fresh: (_: string, maxAgeMs?: number) => {
+      asked.push(maxAgeMs);
+      return Promise.resolve(answer);
+    },
+    lifeLeft: (_: string, maxAgeMs = Infinity) => Promise.resolve(Math.min(20_000, maxAgeMs)),
+  };
+  const follower = followName('db.test', { resolver, maxAgeMs: () => longest, found: (ips) => void found.push(ips) });
+  await settle();
+  assert.deepEqual([asked, found], [[30_000], [['10.0.0.1']]]);
+  t.mock.timers.tick(19_999);
+  await settle();
+  assert.equal(asked.length, 1);
+  longest = 5000;
+  t.mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(asked, [30_000, 5000]);
+
+  answer = { ok: false, code: 'ESERVFAIL', ips: ['10.0.0.1'], ageMs: 1 };
+  follower.again();
+  follower.again();
+  await settle();
+  assert.deepEqual(asked, [30_000, 5000, 1000], 'once, and what is not older than a second is good');
+  assert.equal(found.length, 2, 'a failure is no answer');
+  t.mock.timers.tick(5000);
+  await settle();
+  assert.equal(asked.length, 4, 'the clock went on from there');
+  follower.stop();
+  follower.again();
+  t.mock.timers.tick(60_000);
+  await settle();
+  assert.equal(asked.length, 4);
+});
+
+test('an address and a path are not followed', async () => {
+  const never = (): never => assert.fail();
+  const resolver = { fresh: never, lifeLeft: never };
+  for (const host of ['10.0.0.1', '::1', '/run/x']) {
+    followName(host, { resolver, maxAgeMs: () => 1, found: never }).again();
+    await settle();
+  }
+});
