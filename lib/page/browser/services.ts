@@ -62,7 +62,7 @@ function createService(name: string, model: () => Model | null): Part<ServiceSta
   const protection = element('p', { class: 'note' });
   const failures = element('p', { class: 'note' });
   const down = element('p', { class: 'note' });
-  const names = element('p', { class: 'muted' });
+  const names = element('p', { class: 'names' });
   const ends = element('p', { class: 'muted' });
   const shared = element('p');
   const { table, update } = createTable(`Backends of ${name}`, COLUMNS, ({ backend }) => backend.address);
