@@ -60,7 +60,7 @@ for (const unit of units) {
 
 test('the units differ only in how bal is started and watched', () => {
   const [daemon, foreground] = units.map((unit) => settings(unit));
-  const own = new Set(['Type', 'PIDFile', 'ExecStart', 'TimeoutStartSec']);
+  const own = new Set(['Type', 'PIDFile', 'ExecStart', 'TimeoutStartSec', 'NotifyAccess', 'WatchdogSec']);
   const shared = (unit?: Map<string, string>) => [...(unit ?? [])].filter(([key]) => !own.has(key));
   assert.deepEqual(shared(daemon), shared(foreground));
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 17;
+const PROTOCOL = 18;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -82,6 +82,8 @@ export interface Addon {
   /** `listens`: 1, else 0. Throws an Error with `code`. */
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
   ringError(): string;
+  /** One datagram to a Unix socket, whose path begins with / or @. Never waits; throws an Error with `code`. */
+  notify(path: string, text: string): void;
   /** The table of descriptors grows once, now, and not while connections come. */
   makeRoom(): void;
   create(

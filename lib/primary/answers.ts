@@ -34,17 +34,18 @@ export function adminAnswers({ instance, sink, events, startedAt }: Answered): A
 /** `here`: when nothing is in the way of a change, and only if this process is the one to make it. */
 export function controlAnswers(
   { instance, sink, events, startedAt }: Answered,
-  { here, upgrade, stop }: Pick<ControlHandlers, 'upgrade' | 'stop'> & { readonly here: Here },
+  changes: Pick<ControlHandlers, 'reload' | 'upgrade' | 'stop'> & { readonly here: Here },
 ): ControlHandlers {
+  const { here } = changes;
   return {
     status: () => statusOf(instance, sink, startedAt),
     // What the file said: doctor compares it with what it says now.
     plan: () => Promise.resolve(instance.filePlan),
     backends: (request) => here(() => instance.change(request)),
-    reload: () => here(() => instance.reload()),
+    reload: () => here(() => changes.reload()),
     why: () => Promise.resolve(whyOf(instance)),
-    upgrade: (request) => here(() => upgrade(request)),
+    upgrade: (request) => here(() => changes.upgrade(request)),
     events,
-    stop,
+    stop: (request, progress) => changes.stop(request, progress),
   };
 }

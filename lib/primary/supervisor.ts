@@ -4,31 +4,32 @@
 import { mkdirSync } from 'node:fs';
 
 import { loadConfig } from '../../config/load.ts';
-import { addressOf, type Plan } from '../../config/plan.ts';
+import type { Plan } from '../../config/plan.ts';
 import type { Problem } from '../../config/problem.ts';
-import type { StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
+import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../control/protocol.ts';
 import { serveAdmin } from '../control/admin.ts';
 import { Elsewhere } from '../control/router.ts';
 import { deferred } from '../deferred.ts';
 import type { Home } from '../paths.ts';
 import { home } from '../paths.ts';
-import { version } from '../version.ts';
 import { adminAnswers, controlAnswers } from './answers.ts';
 import type { Front } from './front.ts';
 import { createFront } from './front.ts';
 import { createInstance } from './instance.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
-import { createStore, readStore } from './live/store.ts';
+import { openStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
 import { openTerminal } from './log/stdout.ts';
 import { openFiles } from './log/log-file.ts';
+import { logStarted, logStarting, logStopped } from './log/lifecycle.ts';
 import type { RootLog, Sink } from './log/log.ts';
 import { createLog } from './log/log.ts';
 import { logWarnings } from './log/config-warnings.ts';
 import { alreadyRunning, badConfig, cannotServe, notNow, noLog } from './reload/verdict.ts';
 import type { Predecessor } from './upgrade/predecessor.ts';
 import type { Successor } from './upgrade/successor.ts';
+import { createServiceManager, stateInALine } from './service-manager.ts';
 import { hearSignals } from './upgrade/signals.ts';
 import { followUp, leave, takeOver } from './upgrade/succeed.ts';
 import { createUpgrade } from './upgrade/upgrade.ts';
@@ -113,26 +114,24 @@ async function run(
   const admin = createAdminListener((host, port) =>
     serveAdmin(host, port, adminAnswers({ instance, sink, events, startedAt })),
   );
-  const stored = await readStore(at.backendsFile, plan.configPath);
-  if (stored.fault !== null) {
-    log.warn('backends.set_aside', `what was changed of the backends is not used: ${stored.fault}`, {
-      file: at.backendsFile,
-    });
-  }
-  const store = createStore(at.backendsFile, plan.configPath);
+  const kept = await openStore(at.backendsFile, plan.configPath, log);
   const instance = createInstance(plan, {
-    kept: { store, overrides: stored.overrides },
+    kept,
     before: predecessor ?? undefined,
     log,
     admin,
     handoverPath: (pid) => at.handover(pid),
   });
+  const manager = createServiceManager({ environment: process.env, status: () => stateInALine(instance) });
+  // Whoever watches this process is told which one to watch instead, or watches on.
+  const stays = options.foreground && !manager.isThere;
   let isStopping = false;
 
   async function stop(request: StopRequest, progress: (line: StopProgress) => void = () => undefined): Promise<void> {
     const isFirst = !isStopping;
     isStopping = true;
     if (isFirst) log.info('bal.stopping', 'no new connections are accepted', { ...request });
+    manager.stopping();
     // What is on its way to another process, or from one, arrives first.
     await upgrade.abort();
     await predecessor?.through;
@@ -141,9 +140,7 @@ async function run(
     const cut = cuts[0] + cuts[1];
     progress({ remaining: 0, cut });
     if (!isFirst) return;
-    const facts = { cut, uptime_ms: Math.round(performance.now() - startedAt) };
-    if (facts.cut === 0) log.info('bal.stopped', 'bal is stopped', facts);
-    else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
+    logStopped(log, cut, startedAt);
     over.resolve(null);
   }
 
@@ -154,12 +151,15 @@ async function run(
     return await act();
   }
 
+  const reload = (): Promise<ReloadVerdict> => manager.during(() => instance.reload());
   const upgrade = createUpgrade({
     log,
     estate: instance.estate,
     config: plan.configPath,
     homeDir: at.dir,
     foreground: options.foreground,
+    stays,
+    follow: (pid) => manager.follow(pid),
     refusal: () => (instance.phase === 'running' ? null : notNow(instance.phase)),
     history: () => ({
       reloads: instance.reloads,
@@ -180,13 +180,14 @@ async function run(
   const signals = hearSignals({
     SIGTERM: terminate,
     SIGINT: terminate,
-    SIGHUP: () => void here(() => instance.reload()).catch(() => upgrade.over().then((it) => it?.signal('SIGHUP'))),
+    SIGHUP: () => void here(reload).catch(() => upgrade.over().then((it) => it?.signal('SIGHUP'))),
     SIGUSR2: () => sink.reopen(),
   });
   const handlers = controlAnswers(
     { instance, sink, events, startedAt },
     {
       here,
+      reload,
       stop,
       async upgrade(request) {
         const { verdict, successor } = await upgrade.run(request);
@@ -198,12 +199,7 @@ async function run(
 
   /** Returns why it cannot. */
   async function begin(): Promise<Diagnosis | null> {
-    log.info('bal.starting', `bal ${version} starts`, {
-      pid: process.pid,
-      node: process.version,
-      config: plan.configPath,
-      takes_over_from: predecessor === null ? null : { pid: predecessor.pid, version: predecessor.version },
-    });
+    logStarting(log, plan, predecessor);
     logWarnings(log, warnings, plan.configPath);
     const problem = predecessor === null ? null : await takeOver(predecessor, instance, { front, events });
     if (problem !== null) return problem;
@@ -222,28 +218,25 @@ async function run(
       return { ok: false, problem, errors: [] };
     }
     if (isStopping) return { ok: true, exitCode: null };
-    log.info('bal.started', 'every worker accepts connections', {
-      workers: plan.workers,
-      services: plan.services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
-      admin: plan.admin === null ? null : addressOf(plan.admin.host, plan.admin.port),
-      ready_ms: Math.round(performance.now() - startedAt),
-    });
+    logStarted(log, plan, startedAt);
     const takes = instance.fleet.all().some(({ engine, state }) => engine === 'native' && state === 'ready');
     const { generation, estate } = instance;
     if (predecessor !== null)
-      followUp(predecessor, { generation, estate, takes }, () => options.foreground && terminate());
+      followUp(predecessor, { generation, estate, takes }, () => predecessor.stays && terminate());
     // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
     await instance.services.settled(FIRST_CHECKS_MS);
+    manager.ready();
     if (!isStopping) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
     const successor = await over.promise;
     if (successor === null) return { ok: true, exitCode: null };
     await front.close();
     return {
       ok: true,
-      exitCode: await leave(successor, instance, { signals, foreground: options.foreground, before: predecessor }),
+      exitCode: await leave(successor, instance, { signals, foreground: stays, before: predecessor }),
     };
   } finally {
     await front.close();
     signals.close();
+    manager.close();
   }
 }

@@ -4,6 +4,7 @@
 //   callWorker(row)                           that worker's `called` is called soon, if it is there and its loop runs
 //   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
 //   makeRoom()                                see table.c
+//   notify(path, text)                        see notify.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
@@ -23,7 +24,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 17, CALLBACKS = 5 };
+enum { PROTOCOL = 18, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -127,6 +128,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
       {.utf8name = "callWorker", .method = call_worker, .attributes = napi_enumerable},
       {.utf8name = "makeRoom", .method = make_room, .attributes = napi_enumerable},
+      {.utf8name = "notify", .method = notify, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},

@@ -40,6 +40,10 @@ bool targets_grow(napi_env env, napi_value self, struct engine *engine, int64_t 
 /** mapShared(fd, offset, bytes): a part of a file of zeros or more, as memory that others who map it share */
 napi_value map_shared(napi_env env, napi_callback_info info);
 
+/* notify.c */
+/** notify(path, text): one datagram; throws an Error with `code` */
+napi_value notify(napi_env env, napi_callback_info info);
+
 /* table.c */
 /** makeRoom(): for many descriptors, a moment later */
 napi_value make_room(napi_env env, napi_callback_info info);

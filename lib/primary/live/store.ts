@@ -9,6 +9,7 @@ import { addressOf } from '../../../config/plan.ts';
 import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../config/schema.ts';
 import { isPath, judgeUnix } from '../../../config/unix.ts';
+import type { Log } from '../log/log.ts';
 import type { Override, Overrides, Presence } from './overrides.ts';
 
 export interface Stored {
@@ -27,6 +28,14 @@ export interface Store {
 export interface Kept {
   readonly store: Store;
   readonly overrides: Overrides;
+}
+
+/** What the file has, or nothing and a warning; never rejects. */
+export async function openStore(path: string, configPath: string, log: Log): Promise<Kept> {
+  const { overrides, fault } = await readStore(path, configPath);
+  if (fault !== null)
+    log.warn('backends.set_aside', `what was changed of the backends is not used: ${fault}`, { file: path });
+  return { store: createStore(path, configPath), overrides };
 }
 
 const VERSION = 1;

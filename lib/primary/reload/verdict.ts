@@ -15,7 +15,8 @@ export function alreadyRunning(pid: number | null): Diagnosis {
   return {
     what_happened: `bal is already running${pid === null ? '' : `, PID ${pid}`}`,
     why_likely: 'this home ($BAL_HOME or ~/.bal) has a running instance',
-    do_this_now: "run 'bal graceful' to reload it, or 'bal stop' first",
+    do_this_now:
+      "run 'bal graceful' to reload it, 'bal upgrade' to have this version serve instead, or 'bal stop' first",
   };
 }
 

@@ -15,6 +15,8 @@ export interface Predecessor {
   readonly pid: number;
   readonly version: string;
   readonly foreground: boolean;
+  /** It stays, and this process is to end with it. */
+  readonly stays: boolean;
   readonly generation: number;
   readonly listeners: readonly Inherited[];
   /** What it knows of the backends, and of what names lead to; to be looked at. */
@@ -114,6 +116,7 @@ export async function meet(): Promise<Predecessor | null> {
     pid: begin.pid,
     version: begin.version,
     foreground: begin.foreground,
+    stays: begin.stays,
     generation: begin.generation,
     listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i })),
     known: { services: begin.services, names: begin.names },

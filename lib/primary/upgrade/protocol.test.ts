@@ -18,6 +18,7 @@ const BEGIN = {
   version: '3.1.0',
   pid: 7,
   foreground: false,
+  stays: false,
   generation: 3,
   listeners: ['127.0.0.1:1'],
   services: [],
@@ -41,7 +42,7 @@ test('what is not understood is passed over', () => {
   for (const message of [null, 1, 'hello', {}, { kind: 'news' }, { kind: 'hello' }, { kind: 'serving' }]) {
     assert.equal(toPredecessor(message), null);
   }
-  for (const key of ['protocol', 'version', 'pid', 'foreground', 'generation', 'listeners']) {
+  for (const key of ['protocol', 'version', 'pid', 'foreground', 'stays', 'generation', 'listeners']) {
     assert.equal(toSuccessor({ ...BEGIN, [key]: {} }), null, key);
   }
   fc.assert(

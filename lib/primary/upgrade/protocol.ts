@@ -52,6 +52,8 @@ export type ToSuccessor =
       readonly version: string;
       readonly pid: number;
       readonly foreground: boolean;
+      /** It stays afterwards, and stands for the new one: that is to end with it. */
+      readonly stays: boolean;
       /** The last one that it has used. */
       readonly generation: number;
       /** In the order of the inherited descriptors. */
@@ -103,13 +105,14 @@ export function toSuccessor(message: unknown): ToSuccessor | null {
   const fields: Readonly<Record<string, unknown>> = { ...message };
   switch (message.kind) {
     case 'begin': {
-      const { protocol, version, pid, foreground, generation, listeners } = fields;
+      const { protocol, version, pid, foreground, stays, generation, listeners } = fields;
       const isWhole =
         isCount(protocol) &&
         typeof version === 'string' &&
         isCount(pid) &&
         isCount(generation) &&
         typeof foreground === 'boolean' &&
+        typeof stays === 'boolean' &&
         Array.isArray(listeners) &&
         listeners.every((address) => typeof address === 'string');
       return isWhole ? (message as ToSuccessor) : null;

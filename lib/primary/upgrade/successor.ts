@@ -86,7 +86,8 @@ export function startSuccessor(
     return spawn(node, [...process.execArgv, program, 'start', '--config', config], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
-      env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1' },
+      // The watchdog's is the pid that the manager has started; it hears of the new one.
+      env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1', WATCHDOG_PID: undefined },
     });
   }
 

@@ -20,6 +20,10 @@ export interface UpgradeParts {
   /** Absolute. */
   readonly homeDir: string;
   readonly foreground: boolean;
+  /** Afterwards this process stays, and stands for the other one. */
+  readonly stays: boolean;
+  /** Whoever looks after this process is to look after that one. */
+  follow(pid: number): void;
   /** Null: an upgrade can begin now. */
   refusal(): Diagnosis | null;
   history(): History;
@@ -99,6 +103,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         version,
         pid: process.pid,
         foreground: parts.foreground,
+        stays: parts.stays,
         generation: estate.generation,
         listeners: listeners.map(({ address }) => address),
         services: estate.known(),
@@ -114,6 +119,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       const { generation, takes } = expect(await successor.ask(given, SERVING_MS), 'serving', request);
       if (!parts.isFollowedBy(successor.pid)) throw new Refused(words.confused(request));
       await handOver(successor, takes, request);
+      parts.follow(successor.pid);
       log.info('upgrade.done', `bal ${to} serves`, { pid: successor.pid, from: version, to });
       const { left } = estate;
       const connections = Math.max(0, were - left.connections);

@@ -1,0 +1,69 @@
+// A service manager that is told by datagrams (systemd's Type=notify): ready, how it is, alive, reloads, another main process, stops.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { lacking, workFolder } from '../lib/testing/program.ts';
+import { until } from '../lib/testing/until.ts';
+import { startBal } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { configFor } from './harness/config.ts';
+import { forEngine } from './harness/engines.ts';
+import { gone } from './harness/processes.ts';
+import { lives, session } from './harness/session.ts';
+
+/** Node has no datagram sockets of this kind; prints each datagram as a line of JSON. */
+const LISTENER = `
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print('"listening"', flush=True)
+while True:
+    print(json.dumps(s.recv(65536).decode()), flush=True)
+`;
+
+forEngine(
+  'native',
+  'a service manager hears all that it wants to know, and follows an upgrade',
+  async (t, engine) => {
+    const path = join(workFolder(t), 'notify');
+    const listener = spawn('python3', ['-c', LISTENER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    atEnd(t, () => void listener.kill('SIGKILL'));
+    const heard: string[] = [];
+    const lines = createInterface(listener.stdout);
+    lines.on('line', (line) => void heard.push(String(JSON.parse(line))));
+    await once(lines, 'line');
+    const hears = (what: string): Promise<unknown> =>
+      until(`it hears ${what}`, () => heard.some((text) => text.split('\n').includes(what)));
+
+    const a = await backend(t, echo);
+    const port = await freePort();
+    const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
+    const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }), env });
+    await hears(`MAINPID=${bal.pid}`);
+    await hears('STATUS=running: 1 of 1 backends reachable, 0 active, generation 1');
+    await hears('WATCHDOG=1');
+    const client = await session(t, port);
+    assert.equal((await bal.graceful()).code, 0);
+    const order = heard.map((text) => text.split('\n')[0] ?? '').filter((text) => /^(READY|RELOADING)/.test(text));
+    assert.deepEqual(order, ['READY=1', 'RELOADING=1', 'READY=1']);
+    const { stdout } = await bal.cli('upgrade', '--json');
+    const { pid }: { pid: number } = JSON.parse(stdout);
+    await hears(`MAINPID=${pid}`);
+    // It need not stay: whoever watches it watches the other one.
+    await gone(bal.pid);
+    await lives(client);
+    heard.length = 0;
+    await hears('WATCHDOG=1');
+    client.end();
+    await client.over;
+    assert.equal((await bal.stop()).code, 0);
+    await hears('STOPPING=1');
+    await gone(pid);
+  },
+  lacking('python3'),
+);

@@ -1,0 +1,35 @@
+// The lines about the instance as a whole: that it starts, serves, and is stopped.
+
+import { addressOf, type Plan } from '../../../config/plan.ts';
+import { version } from '../../version.ts';
+import type { Log } from './log.ts';
+
+/** `predecessor`: the instance that it takes the place of; null: there is none. */
+export function logStarting(
+  log: Log,
+  { configPath }: Plan,
+  predecessor: { readonly pid: number; readonly version: string } | null,
+): void {
+  log.info('bal.starting', `bal ${version} starts`, {
+    pid: process.pid,
+    node: process.version,
+    config: configPath,
+    takes_over_from: predecessor === null ? null : { pid: predecessor.pid, version: predecessor.version },
+  });
+}
+
+/** `startedAt` is performance.now(). */
+export function logStarted(log: Log, { workers, services, admin }: Plan, startedAt: number): void {
+  log.info('bal.started', 'every worker accepts connections', {
+    workers,
+    services: services.map(({ name, bindAddress, port }) => ({ name, bind_address: bindAddress, port })),
+    admin: admin === null ? null : addressOf(admin.host, admin.port),
+    ready_ms: Math.round(performance.now() - startedAt),
+  });
+}
+
+export function logStopped(log: Log, cut: number, startedAt: number): void {
+  const facts = { cut, uptime_ms: Math.round(performance.now() - startedAt) };
+  if (cut === 0) log.info('bal.stopped', 'bal is stopped', facts);
+  else log.warn('bal.stopped', 'bal is stopped, and connections were cut', facts);
+}

@@ -1,0 +1,64 @@
+// What a service manager hears, over a real datagram socket where there is the addon.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { until } from '../testing/until.ts';
+import { createServiceManager } from './service-manager.ts';
+
+function scene(environment: NodeJS.ProcessEnv) {
+  const told: string[] = [];
+  let status = 'running:\n  all well';
+  const manager = createServiceManager({
+    environment,
+    status: () => status,
+    send: (path, text) => void told.push(`${path} ${text}`),
+  });
+  return { told, manager, say: (text: string) => (status = text) };
+}
+
+test('it hears of ready, reload, stop and the next process', async (t) => {
+  const { told, manager } = scene({ NOTIFY_SOCKET: '@manager' });
+  t.after(() => manager.close());
+  assert.ok(manager.isThere);
+  manager.ready();
+  assert.equal(await manager.during(() => Promise.resolve(7)), 7);
+  manager.follow(12);
+  manager.stopping();
+  manager.close();
+  manager.ready();
+  assert.deepEqual(
+    told.map((line) => line.replace(/USEC=\d+/, 'USEC=N')),
+    [
+      `@manager READY=1\nMAINPID=${process.pid}`,
+      '@manager STATUS=running: all well',
+      '@manager RELOADING=1\nMONOTONIC_USEC=N',
+      '@manager READY=1',
+      '@manager MAINPID=12',
+      '@manager STOPPING=1',
+    ],
+  );
+});
+
+test('the watchdog hears twice as often as it asks, and only of the process that it is about', async (t) => {
+  const own = scene({ NOTIFY_SOCKET: '/m', WATCHDOG_USEC: '20000', WATCHDOG_PID: String(process.pid) });
+  const other = scene({ NOTIFY_SOCKET: '/m', WATCHDOG_USEC: '20000', WATCHDOG_PID: String(process.pid + 1) });
+  const odd = scene({ NOTIFY_SOCKET: '/m', WATCHDOG_USEC: 'soon' });
+  t.after(() => [own, other, odd].forEach(({ manager }) => manager.close()));
+  await until('it has heard', () => own.told.length > 2);
+  assert.deepEqual(new Set(own.told), new Set(['/m WATCHDOG=1']));
+  assert.deepEqual([other.told, odd.told], [[], []]);
+});
+
+test('without a socket nobody is told, and one that fails harms nothing', () => {
+  const nobody = scene({});
+  nobody.manager.ready();
+  assert.deepEqual([nobody.manager.isThere, nobody.told], [false, []]);
+  const broken = createServiceManager({
+    environment: { NOTIFY_SOCKET: '/gone' },
+    status: () => '',
+    send: () => {
+      throw new Error('ECONNREFUSED');
+    },
+  });
+  broken.ready();
+  broken.close();
+});

@@ -1,0 +1,111 @@
+// What a service manager that has started bal is told (sd_notify(3), Type=notify): that it serves, reloads, stops, how it is, and that
+// its loop turns. Without $NOTIFY_SOCKET, or without the addon, nobody is.
+
+import { loadAddon } from '../engine/addon.ts';
+import { instanceSum } from './stats/totals.ts';
+import { countBackends } from './upstream/pool.ts';
+import type { Observed } from './views/observed.ts';
+
+export interface ServiceManager {
+  /** Somebody hears it. */
+  readonly isThere: boolean;
+  ready(): void;
+  /** What `act` does is a reload. */
+  during<T>(act: () => Promise<T>): Promise<T>;
+  stopping(): void;
+  /** Another process is the one to look after from now on. */
+  follow(pid: number): void;
+  close(): void;
+}
+
+export interface ServiceManagerParts {
+  readonly environment: NodeJS.ProcessEnv;
+  /** One line: how it is. */
+  readonly status: () => string;
+  /** Throws where it cannot. */
+  readonly send?: (path: string, text: string) => void;
+}
+
+const STATUS_MS = 5000;
+
+export function createServiceManager({ environment, status, send = notify }: ServiceManagerParts): ServiceManager {
+  const path = environment['NOTIFY_SOCKET'] ?? '';
+  let isThere = path !== '';
+  let told = '';
+
+  function tell(...lines: readonly string[]): void {
+    if (!isThere) return;
+    try {
+      send(path, lines.join('\n'));
+    } catch {
+      // Nothing depends on it. A manager that is being restarted is there again with the next one.
+    }
+  }
+
+  /** `STATUS=` only where it is another. */
+  function tellStatus(): void {
+    const now = oneLine(status());
+    if (now !== told) tell(`STATUS=${now}`);
+    told = now;
+  }
+
+  if (isThere && send === notify && !loadAddon().ok) isThere = false;
+  const everyMs = isThere ? watchdogMs(environment) : null;
+  const watchdog = everyMs === null ? undefined : setInterval(() => tell('WATCHDOG=1'), everyMs).unref();
+  const statusTimer = isThere ? setInterval(tellStatus, STATUS_MS).unref() : undefined;
+
+  return {
+    get isThere() {
+      return isThere;
+    },
+    ready() {
+      tell('READY=1', `MAINPID=${process.pid}`);
+      tellStatus();
+    },
+    async during(act) {
+      tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      const result = await act();
+      tell('READY=1');
+      return result;
+    },
+    stopping: () => tell('STOPPING=1'),
+    follow: (pid) => tell(`MAINPID=${pid}`),
+    close() {
+      clearInterval(watchdog);
+      clearInterval(statusTimer);
+      isThere = false;
+    },
+  };
+}
+
+/** What `systemctl status` shows of it. */
+export function stateInALine({ phase, plan, generation, services, statistics }: Observed): string {
+  const counts = plan.services.flatMap(({ name }) => {
+    const service = services.get(name);
+    return service === undefined ? [] : [countBackends(service.pool)];
+  });
+  const [up, total] = [sum(counts.map((it) => it.up)), sum(counts.map((it) => it.total))];
+  const { active } = instanceSum(statistics.totals).clients;
+  return `${phase}: ${up} of ${total} backends reachable, ${active} active, generation ${generation}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+function notify(path: string, text: string): void {
+  const loaded = loadAddon();
+  if (loaded.ok) loaded.addon.notify(path, text);
+}
+
+/** Twice as often as it is to be heard; null: nobody waits for it, or not for this process. */
+function watchdogMs(environment: NodeJS.ProcessEnv): number | null {
+  const ms = Number(environment['WATCHDOG_USEC'] ?? '') / 1000;
+  const pid = environment['WATCHDOG_PID'];
+  const isOurs = pid === undefined || Number(pid) === process.pid;
+  return Number.isFinite(ms) && ms >= 2 && isOurs ? Math.min(ms / 2, 2 ** 30) : null;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').slice(0, 500);
+}
