@@ -56,13 +56,13 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
       if (over.signal.aborted) return;
       const now = performance.now();
       if (ok) answeredAt = now;
-      else if (now - answeredAt > silentMs) return hung.abort();
       const word = ok
         ? 'waiting for the reload: workers are replaced one after the other'
         : `bal has not answered for ${duration(now - answeredAt)}; waiting for it, at most ${duration(silentMs)}`;
       const kind = ok ? 'reload' : 'silence';
       if (kind !== told) io.err(word);
       told = kind;
+      if (now - answeredAt > silentMs) return hung.abort();
     }
   })().catch(() => undefined); // The sleep was cut short.
   return {
