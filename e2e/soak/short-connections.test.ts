@@ -58,7 +58,8 @@ forEachEngine(`${ROUNDS * EACH} short connections with faults among them leave n
     engine,
     daemon: true,
     env: HEAP_ENVIRONMENT,
-    config: configFor(port, [a, b, dead], { log_level: 'error' }),
+    // The one that resets is to be met in every round.
+    config: configFor(port, [a, b, dead], { log_level: 'error', runtime: { early_failure_threshold: 0 } }),
   });
   await bal.checked();
   const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
