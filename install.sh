@@ -15,7 +15,8 @@ usage() {
 Usage: install.sh [--prefix DIR] [--version X]     install or update
        install.sh --uninstall [--purge] [--prefix DIR]
 
-  --prefix DIR   where to: DIR/bin/bal and DIR/lib/bal (default $PREFIX, else /usr/local when it is writable, else ~/.local)
+  --prefix DIR   where to: DIR/bin/bal and DIR/lib/bal (default $PREFIX, else /usr/local when it is writable, else ~/.local);
+                 man page and completions in DIR/share
   --version X    download this version, or "latest"
   --uninstall    remove the program; configuration and logs stay
   --purge        with --uninstall: remove configuration and logs too ($BAL_HOME, else ~/.bal)
@@ -262,7 +263,7 @@ install() {
 
   new=$work/new
   mkdir "$new"
-  for part in dist sample package.json install.sh README.md README.ko.md CHANGELOG.md LICENSE \
+  for part in dist sample share package.json install.sh README.md README.ko.md CHANGELOG.md LICENSE \
     config/README.md lib/README.md lib/BEHAVIOUR.md lib/cli/README.md lib/control/README.md lib/engine/README.md; do
     [ ! -e "$source/$part" ] || { mkdir -p "$new/$(dirname "$part")" && cp -R "$source/$part" "$new/$part"; } ||
       fail "$part cannot be copied to $prefix" 'the disk is full' 'free some space and run this again; nothing was changed'
@@ -286,8 +287,29 @@ install() {
   [ -d "$lib/$name" ] || rename "$new" "$lib/$name" || fail "$lib/$name cannot be made" 'another installation is under way' 'run this again'
   ln -s "../lib/bal/$name/dist/bal.js" "$work/bal"
   rename "$work/bal" "$link" || fail "$link cannot be replaced" "$prefix/bin belongs to somebody else" 'run this as root; the old version still works'
+  share "$name"
   forget_old_versions "$name" "$old"
   tell "$name" "$old"
+}
+
+# Completions and man page: links in $PREFIX/share to those of the version. What somebody else put there stays, and an
+# installation is none the worse without them.
+shared='man/man1/bal.1 bash-completion/completions/bal zsh/site-functions/_bal fish/vendor_completions.d/bal.fish'
+share() { # NAME
+  for file in $shared; do
+    at=$prefix/share/$file
+    if [ -e "$at" ] || [ -L "$at" ]; then
+      is_shared_link "$at" || continue
+      rm -f "$at" || true # ln says it
+    fi
+    [ -e "$lib/$1/share/$file" ] || continue
+    { mkdir -p "${at%/*}" && ln -s "../../../lib/bal/$1/share/$file" "$at"; } 2>/dev/null ||
+      echo "$at cannot be made: bal works without it" >&2
+  done
+}
+
+is_shared_link() { # FILE
+  case $(readlink "$1" 2>/dev/null) in ../../../lib/bal/*/share/*) ;; *) return 1 ;; esac
 }
 
 # The version before this one stays: somebody may have started it a moment ago. Older ones go when nothing runs from them.
@@ -344,6 +366,10 @@ uninstall() {
     rm -rf "$lib" || fail "not all of $lib can be removed" "$not_ours" "$as_owner"
     removed=yes
   fi
+  for file in $shared; do
+    ! is_shared_link "$prefix/share/$file" || rm -f "$prefix/share/$file" ||
+      fail "$prefix/share/$file cannot be removed" "$not_ours" "$as_owner"
+  done
   if [ -n "${removed:-}" ]; then echo "bal is removed from $prefix"; else echo "bal is not installed in $prefix"; fi
   if [ -z "${purge:-}" ]; then
     [ ! -d "$home" ] || echo "Configuration and logs stay in $home"

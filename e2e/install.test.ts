@@ -2,7 +2,7 @@
 // every path.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
@@ -19,12 +19,15 @@ import {
   unpack,
   versionOf,
 } from './harness/release.ts';
+import { sharedFiles } from '../lib/cli/shell/files.ts';
 import { ROOT } from '../lib/testing/root.ts';
 
 const folder = newFolder({ after }, 'releases');
 const site = newSite(join(folder, 'site'));
 const release = { BAL_RELEASE_URL: site.url };
 const V1 = site.first;
+/** Where man and the shells look. */
+const SHARED = Object.keys(sharedFiles()).map((name) => join('share', name));
 site.publish('98.0.0');
 site.publish('99.0.0-rc.1');
 site.publish(V1);
@@ -56,6 +59,7 @@ test('a release is installed, runs, and says what to do next', async (t) => {
     assert.ok(existsSync(join(place.lib, V1, file)), file);
   }
   assert.deepEqual(readdirSync(place.lib), [V1], 'nothing but the version is left');
+  for (const file of SHARED) assert.ok(realpathSync(join(place.prefix, file)).endsWith(join(V1, file)), file);
 });
 
 test('installing the same version again says so and changes nothing', async (t) => {
@@ -79,6 +83,7 @@ test('an update keeps the version before it, and older ones as long as a program
   const first = await place.install(['--version', '98.0.0'], release);
   assert.match(first.stdout, new RegExp(`^bal 98\\.0\\.0 is installed: .* \\(before: ${V1}\\)\n`));
   assert.ok((await versionOf(place)).includes('98.0.0'));
+  for (const file of SHARED) assert.ok(realpathSync(join(place.prefix, file)).endsWith(join('98.0.0', file)), file);
   await place.install(['--version', 'v99.0.0-rc.1'], release);
   assert.deepEqual(readdirSync(place.lib).sort(), [V1, '98.0.0', '99.0.0-rc.1'].sort());
   running.kill('SIGTERM');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { atEnd } from '../lib/testing/owner.ts';
@@ -26,8 +26,16 @@ test('--uninstall removes the program and keeps configuration and logs; --purge 
   mkdirSync(join(own, 'logs'), { recursive: true });
   for (const file of ['config.yaml', 'backends.json', 'logs/bal.1.log', 'logs/bal.err', 'notes.txt'])
     writeFileSync(join(own, file), file);
+  const [manPage, ofAnother] = [
+    join(place.prefix, 'share/man/man1/bal.1'),
+    join(place.prefix, 'share/zsh/site-functions/_bal'),
+  ];
+  assert.ok(existsSync(manPage));
+  rmSync(ofAnother);
+  writeFileSync(ofAnother, 'not ours');
   const kept = await place.install(['--uninstall']);
   assert.equal(kept.code, 0, kept.stderr);
+  assert.deepEqual([lstatSync(manPage, { throwIfNoEntry: false }), existsSync(ofAnother)], [undefined, true]);
   assert.ok(kept.stdout.includes(`Configuration and logs stay in ${own}`));
   assert.ok(!existsSync(place.lib) && !existsSync(place.link));
   assert.deepEqual(readdirSync(own).sort(), ['backends.json', 'config.yaml', 'logs', 'notes.txt']);
