@@ -38,9 +38,16 @@ export function createFinding({ log, state, kept, generations, live, forget }: F
   const discovery = createDiscovery({ log, resolver, changed: again });
   const discovered = (file: Plan): Plan => discovery.expand(file, addedIn(live().overrides));
   let isFirst = true;
+  let isWaiting = false;
 
+  /** Once for all names that lead elsewhere before its turn comes. */
   function again(): void {
-    void live().rediscovered().then(forget);
+    if (isWaiting) return;
+    isWaiting = true;
+    const begins = (): void => {
+      isWaiting = false;
+    };
+    void live().rediscovered(begins).then(forget);
   }
 
   return {

@@ -30,8 +30,8 @@ export interface Live {
   settle(file: Plan): Settled;
   /** The instance serves another file, and so much of the overrides is left. Never rejects. */
   adopt(settled: Settled): Promise<void>;
-  /** The names of backends lead elsewhere: takes effect as a change does. Never rejects. */
-  rediscovered(): Promise<void>;
+  /** The names of backends lead elsewhere: takes effect as a change does, with what they lead to when it `begins`. Never rejects. */
+  rediscovered(begins: () => void): Promise<void>;
   /** Resolves when all workers that take clients have it. */
   change(request: BackendRequest): Promise<BackendVerdict>;
   close(): void;
@@ -220,8 +220,9 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       schedule();
     },
     change: (request) => changing(() => change(request)),
-    rediscovered: () =>
+    rediscovered: (begins) =>
       changing(async () => {
+        begins();
         const base = parts.discovered(instance.filePlan);
         const isNews = JSON.stringify(base.services) !== JSON.stringify(instance.basePlan.services);
         if (!isNews || instance.phase !== 'running') return;

@@ -216,3 +216,34 @@ test('lifeLeft() tells when to ask again, at least a second from now, and never 
   assert.equal(await resolver.lifeLeft('db'), 1000);
   assert.equal(await resolver.lifeLeft('127.0.0.1'), Infinity);
 });
+
+test('a name that is forgotten, or that nobody has asked for in a while, gives up its turn: those that wait are bounded', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { asked, clock, resolver } = setUp();
+  const names = Array.from({ length: 10_000 }, (_, i) => ipsOf(resolver, `host-${i}`));
+  await settle();
+  assert.equal(await names[2], 'ETIMEOUT', 'of ten thousand the first are forgotten, without waiting for their time');
+  clock.now += 10 * LOOKUP_MS;
+  const wanted = ipsOf(resolver, 'host-9000');
+  asked[0]?.answer('10.0.0.1');
+  await settle();
+  assert.deepEqual(asked.map(({ host }) => host).slice(2), ['host-9000'], 'nobody waits behind those');
+  asked[2]?.answer('10.0.0.3');
+  assert.equal(await wanted, 'ok 10.0.0.3');
+  resolver.close();
+  await Promise.all(names);
+  assert.equal(asked.length, 3);
+});
+
+test('the lifetime of a name is asked for when its turn comes, no earlier', async () => {
+  const lifetimes: string[] = [];
+  const { asked, resolver } = setUp((host) => Promise.resolve(lifetimes.push(host)));
+  const all = ['a', 'b', 'c'].map((host) => ipsOf(resolver, host));
+  assert.equal(lifetimes.join(''), 'ab');
+  for (const i of [0, 1, 2]) {
+    asked[i]?.answer('10.0.0.1');
+    await settle();
+    assert.equal(lifetimes.join(''), 'abc');
+  }
+  assert.deepEqual(await Promise.all(all), ['ok 10.0.0.1', 'ok 10.0.0.1', 'ok 10.0.0.1']);
+});

@@ -36,6 +36,8 @@ const MAX_TTL_S = 300;
 const FORGET_MS = 600_000;
 /** And those that were not asked for the longest time, where SRV records name others each time. */
 const MAX_NAMES = 8192;
+/** A lookup that waits for its turn is not made when nobody has asked for the name for so long: who follows it asks more often. */
+const UNWANTED_MS = 4 * LOOKUP_MS;
 
 interface Entry {
   ips: readonly string[];
@@ -46,6 +48,8 @@ interface Entry {
   refreshing: Promise<void> | null;
   /** Ends when the name server has told the lifetime, or does not. */
   limiting: Promise<void>;
+  /** Gives up its turn, while it waits for it. */
+  leaveQueue: (() => void) | null;
   askedAt: number;
 }
 
@@ -55,22 +59,42 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
   const timers = new Set<() => void>();
   const asked = new Map<string, Promise<readonly string[]>>();
   let running = 0;
-  const queue: (() => void)[] = [];
+  /** Whose turn comes next, the first one first; each says whether it takes it. */
+  const queue = new Set<() => boolean>();
   let closed = false;
 
-  /** The name's addresses, asked for when fewer than may be are; only then does its time begin. */
-  async function ask(host: string): Promise<readonly string[]> {
+  /** The name's addresses, asked for when fewer than may be are; only then does its time begin, and is `begins` called. */
+  async function ask(host: string, entry: Entry, begins: () => void): Promise<readonly string[]> {
     // One that was given up holds its place, and is joined, until it really ends.
     let answer = asked.get(host);
     if (answer === undefined) {
       if (running < dns.atOnce) running++;
-      else await new Promise<void>((resolve) => queue.push(resolve));
-      // Whoever ends waits for those that are under way; none is added.
-      if (closed) throw Object.assign(new Error('closed'), { code: 'ECANCELLED' });
+      else await turn(entry);
       answer = hold(host);
       asked.set(host, answer);
     }
+    begins();
     return within(LOOKUP_MS, answer);
+  }
+
+  /** Rejects when the name is forgotten, or nobody wants it any more, before its turn comes. */
+  function turn(entry: Entry): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancelled = (code: string): void => reject(Object.assign(new Error('not asked'), { code }));
+      const mine = (): boolean => {
+        entry.leaveQueue = null;
+        // Whoever ends waits for those that are under way; none is added.
+        const isWanted = !closed && now() - entry.askedAt < UNWANTED_MS;
+        if (isWanted) resolve();
+        else cancelled(closed ? 'ECANCELLED' : 'ETIMEOUT');
+        return isWanted;
+      };
+      entry.leaveQueue = () => {
+        queue.delete(mine);
+        cancelled('ETIMEOUT');
+      };
+      queue.add(mine);
+    });
   }
 
   async function hold(host: string): Promise<readonly string[]> {
@@ -79,16 +103,25 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     } finally {
       asked.delete(host);
       // The place is handed over, not given up and taken again, so that nobody slips in between.
-      const next = queue.shift();
-      if (next === undefined) running--;
-      else next();
+      if (!handOver()) running--;
     }
   }
 
+  function handOver(): boolean {
+    for (const next of queue) {
+      queue.delete(next);
+      if (next()) return true;
+    }
+    return false;
+  }
+
   async function refresh(host: string, entry: Entry): Promise<void> {
-    const ttl = dns.ttlSeconds(host).catch(() => null);
+    let ttl: Promise<number | null> = Promise.resolve(null);
     try {
-      const ips = [...new Set(await ask(host))].filter((ip) => isIP(ip) !== 0);
+      const addresses = await ask(host, entry, () => {
+        ttl = dns.ttlSeconds(host).catch(() => null);
+      });
+      const ips = [...new Set(addresses)].filter((ip) => isIP(ip) !== 0);
       if (ips.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' });
       const resolvedAt = now();
       Object.assign(entry, { ips, resolvedAt, expiresAt: resolvedAt + DEFAULT_TTL_S * 1000, failure: null });
@@ -132,9 +165,10 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       entries.set(host, known);
       return known;
     }
-    for (const [name, { askedAt }] of entries) {
+    for (const [name, { askedAt, leaveQueue }] of entries) {
       if (askedAt >= at - FORGET_MS && entries.size < MAX_NAMES) break;
       entries.delete(name);
+      leaveQueue?.();
     }
     const entry: Entry = {
       ips: [],
@@ -143,6 +177,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       failure: null,
       refreshing: null,
       limiting: Promise.resolve(),
+      leaveQueue: null,
       askedAt: at,
     };
     entries.set(host, entry);
