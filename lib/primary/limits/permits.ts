@@ -78,7 +78,8 @@ export function createPermitBook(): PermitBook {
         wanted.add(pool);
         setLimit(pool, service.ownLimit);
       });
-      for (const [pool, book] of books) if (!wanted.has(pool) && heldPermits(book) === 0) books.delete(pool);
+      // A worker of an earlier plan may still ask: some of its clients have not said yet which service they want.
+      for (const [pool, book] of books) if (!wanted.has(pool) && book.workers.size === 0) books.delete(pool);
       schedule();
     },
     poolOf,

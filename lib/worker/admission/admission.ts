@@ -40,7 +40,7 @@ export interface Admission extends Moving {
   permits(message: Extract<ToWorker, { kind: 'permits' }>): void;
   recall(pool: number): void;
   drain(): void;
-  /** Nobody new comes: the timer ends with the last that waits. */
+  /** Nobody new comes: the timer ends with the last that waits, until one waits that was admitted before. */
   rest(): void;
   close(): void;
   /** Its descriptors carry one more. */
@@ -174,12 +174,11 @@ export function createAdmission(
     settled(connection, false);
   }
 
-  const timer = setInterval(() => {
-    const now = performance.now();
-    pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.permits, now)));
+  const look = (): void => {
+    pools.forEach((pool, id) => pool !== undefined && settle(id, expire(pool.permits, performance.now())));
     if (rests && services.size === 0) clearInterval(timer);
-  }, EXPIRE_MS);
-  timer.unref();
+  };
+  let timer = setInterval(look, EXPIRE_MS).unref();
 
   const moving = createMoving(
     held,
@@ -209,6 +208,8 @@ export function createAdmission(
       // Who waits for the service's permit leaves the instance's to others.
       giveBack(connection, service);
       services.set(connection, service);
+      if (rests) clearInterval(timer);
+      if (rests) timer = setInterval(look, EXPIRE_MS).unref();
       return answer;
     },
     release(connection, service) {
