@@ -47,12 +47,15 @@ export function parseConfig(text: string, path: string, machine: Machine = ANY_M
   const configPath = resolve(path);
   if (text.length > MAX_BYTES) return failed(configPath, [problemAt(null, [], 'too large')]);
   const plain = text.replace(/^\ufeff/, '');
-  const source = expandShorthand(readYaml(plain));
+  const source = expandShorthand(readYaml(plain, machine.environment));
   if (source.data === undefined) return failed(configPath, withOddCharacters(source.problems, plain));
   if (source.data === null) return failed(configPath, [...source.problems, emptyFile()]);
   const [, schemaErrors] = Errors(ConfigSchema, source.data);
   const { problems, bad } = foldErrors(schemaErrors, source);
-  const found = withOddCharacters([...source.problems, ...problems], plain);
+  // Of a value whose variable is not set nothing else is to be said.
+  const told = new Set(source.problems.map(({ path: where, line }) => `${line} ${where}`));
+  const others = problems.filter(({ path: where, line }) => !told.has(`${line} ${where}`));
+  const found = withOddCharacters([...source.problems, ...others], plain);
   // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
   if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found);
   const draft = draftOf({ file: prune(source, bad), marks: source.marks, bad }, machine);

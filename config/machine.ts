@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, networkInterfaces } from 'node:os';
 import { cpuQuota } from './cpu-quota.ts';
+import type { Environment } from './variables.ts';
 
 export interface Machine {
   /** As many as this process may use at a time: those it may run on, or the quota of its control group. */
@@ -14,10 +15,19 @@ export interface Machine {
   readonly somaxconn: number | null;
   /** This machine's own addresses and name, lower case. */
   readonly own: readonly string[];
+  /** What `${NAME}` in a configuration stands for. */
+  readonly environment: Environment;
 }
 
 /** A machine that restricts nothing: for judging a text by itself. */
-export const ANY_MACHINE: Machine = { cores: 1, descriptors: null, firstPort: 0, somaxconn: null, own: [] };
+export const ANY_MACHINE: Machine = {
+  cores: 1,
+  descriptors: null,
+  firstPort: 0,
+  somaxconn: null,
+  own: [],
+  environment: {},
+};
 
 const CAP_NET_BIND_SERVICE = 10n;
 
@@ -32,6 +42,7 @@ export function thisMachine(): Machine {
       : numberIn('/proc/sys/net/ipv4/ip_unprivileged_port_start', 1024),
     somaxconn: numberIn('/proc/sys/net/core/somaxconn', null),
     own: [...addresses.map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
+    environment: process.env,
   };
 }
 

@@ -1,8 +1,21 @@
 // Text → plain data, where each part of it stands, and what is wrong with the YAML. Bounded in depth, in elements and
 // in what aliases expand to, because the text may be anything.
-import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, type Document } from 'yaml';
+import {
+  Composer,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  type Document,
+  type Scalar,
+} from 'yaml';
 import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
 import { syntaxProblems } from './syntax.ts';
+import { fillIn, plainValue, type Environment } from './variables.ts';
 
 export interface Source {
   /** Maps are objects without a prototype, so that `__proto__` is a key like any other. undefined: no document. */
@@ -30,8 +43,8 @@ export function keyOf(path: Path): string {
   return key;
 }
 
-/** YAML 1.2 without merge keys. Never throws. */
-export function readYaml(text: string): Source {
+/** YAML 1.2 without merge keys, values filled in from `environment`. Never throws. */
+export function readYaml(text: string, environment: Environment = {}): Source {
   const places = new Places(text);
   const failed = (offset: number, message: string, hint: string | null = null): Source => ({
     data: undefined,
@@ -63,7 +76,7 @@ export function readYaml(text: string): Source {
   }
   // 1.1 would bring back `yes` for true, octal and base 60 numbers and merge keys.
   if (document.directives.yaml.version !== '1.2') return failed(0, 'expected YAML 1.2', 'remove the line "%YAML …"');
-  return new Reader(document, places).read();
+  return new Reader(document, places, text, environment).read();
 }
 
 /** Offsets → lines and columns. */
@@ -94,10 +107,14 @@ class Reader {
   /** Aliases being expanded, outermost first. */
   readonly #within: unknown[] = [];
   #aliased = 0;
+  readonly #text: string;
+  readonly #environment: Environment;
 
-  constructor(document: Document.Parsed, places: Places) {
+  constructor(document: Document.Parsed, places: Places, text: string, environment: Environment) {
     this.#document = document;
     this.#places = places;
+    this.#text = text;
+    this.#environment = environment;
   }
 
   read(): Source {
@@ -116,7 +133,19 @@ class Reader {
     }
     if (isMap(node)) return this.#map(node.items, path);
     if (isSeq(node)) return node.items.map((item, index) => this.#item(item, [...path, index]));
-    return isScalar(node) ? node.value : null;
+    return isScalar(node) ? this.#scalar(node, path) : null;
+  }
+
+  #scalar(node: Scalar, path: Path): unknown {
+    const { value, type } = node;
+    if (typeof value !== 'string' || !value.includes('$')) return value;
+    const { text, isFilled, faults } = fillIn(value, this.#environment);
+    const [from = 0, to = from] = node.range ?? [];
+    for (const { written, message, hint } of faults) {
+      const at = this.#text.slice(from, to).indexOf(written); // -1: escaped in the quotes
+      this.#problems.push(problemAt(this.#places.at(from + Math.max(at, 0)), path, message, hint));
+    }
+    return isFilled && type === 'PLAIN' ? plainValue(text) : text;
   }
 
   #alias(node: unknown, name: string, path: Path): unknown {

@@ -66,6 +66,16 @@ test('nothing is changed before it is committed, then all of it, with the mode t
   assert.deepEqual(its.file, await planIn(path), 'what the instance is to take for the file is the file');
 });
 
+test('variables stay as they are written, and a backend that one of them names is not changed', async (t) => {
+  process.env['SAVE_TEST'] = 'b';
+  t.after(() => delete process.env['SAVE_TEST']);
+  const text = 'backends:\n  - {host: a, port: 1}\n  - host: ${SAVE_TEST}\n    port: 2\n';
+  const { path, plan } = await written(t, text);
+  assert.equal(await (await saving(plan, override('a:1', weight(4)))).commit(), null);
+  assert.equal(readFileSync(path, 'utf8'), text.replace('port: 1}', 'port: 1, weight: 4}'));
+  assert.match(await problem(await planIn(path), override('b:2', weight(4))), /cannot be saved/);
+});
+
 test('the owner stays', { skip: process.getuid?.() !== 0 && 'only root may give a file away' }, async (t) => {
   const { path, plan } = await written(t);
   const { chownSync } = await import('node:fs');
