@@ -36,6 +36,8 @@ export function createEntry(parts: EntryParts): Entry {
     routed(connection, service, name) {
       count.undecided(connections.service[connection] ?? NONE, -1);
       connections.service[connection] = service;
+      // It may have waited for the instance; for this service it has not.
+      connections.waited[connection] = 0;
       count.accepted(service);
       if (name !== null) preambles.asksFor(connection, name);
     },
