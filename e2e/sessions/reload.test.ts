@@ -1,4 +1,4 @@
-// The usual clients at work while bal is reloaded twice, with default settings.
+// The usual clients at work while bal is reloaded, upgraded and reloaded again, with default settings.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { lacking } from '../../lib/testing/program.ts';
@@ -40,7 +40,7 @@ function putToWork(scenes: readonly Scene[]): () => Promise<void> {
 
 everyClient(
   [...AT_WORK, ...AT_THEIR_OWN_PACE, ...AT_REST],
-  'through two reloads',
+  'through two reloads and an upgrade',
   async (owner, scenes) => {
     const stop = putToWork(scenes);
     const reload = async (names: readonly string[]): Promise<void> => {
@@ -51,6 +51,10 @@ everyClient(
       }
     };
     await reload([]);
+    for (const { bal } of scenes) {
+      const { code, stderr } = await bal.cli('upgrade');
+      assert.equal(code, 0, stderr);
+    }
     const another = lacking('redis-server') === null ? await startRedis(owner) : null;
     for (const scene of scenes) scene.configure({ log_level: 'warn' }, another === null ? {} : { redis: another });
     await reload(another === null ? ['log_level'] : ['log_level', 'redis.backends']);
