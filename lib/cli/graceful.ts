@@ -1,6 +1,6 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatProblem, type Problem } from '../../config/problem.ts';
+import { formatProblem } from '../../config/problem.ts';
 import { request } from '../control/client.ts';
 import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
 import type { LiveChanges } from '../control/backends.ts';
@@ -9,7 +9,7 @@ import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
-import { json, printDiagnosis } from './report.ts';
+import { isProblem, json, printDiagnosis } from './report.ts';
 import { counted, duration } from '../units.ts';
 
 /** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */
@@ -126,8 +126,4 @@ function isVerdict(body: unknown): body is ReloadVerdict {
   if (typeof body !== 'object' || body === null) return false;
   const lists = ['changed', 'unchangeable', 'errors'];
   return 'ok' in body && lists.every((key) => Array.isArray(Object.getOwnPropertyDescriptor(body, key)?.value));
-}
-
-function isProblem(error: unknown): error is Problem {
-  return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
 }

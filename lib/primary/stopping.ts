@@ -71,7 +71,6 @@ export function createStopping(parts: StoppingParts): Stopping {
     const cut = await shut(now ? 0 : timeout_ms);
     clearInterval(tick);
     over = true;
-    progress({ remaining: 0, cut });
     return cut;
   }
 

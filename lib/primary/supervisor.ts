@@ -125,6 +125,7 @@ async function run(
   const manager = createServiceManager({ environment: process.env, status: () => stateInALine(instance) });
   // Whoever watches this process is told which one to watch instead, or watches on.
   const stays = options.foreground && !manager.isThere;
+  const drainMs = (): number => Math.max(...instance.plan.services.map(({ runtime }) => runtime.drainMs));
   let isStopping = false;
 
   async function stop(request: StopRequest, progress: (line: StopProgress) => void = () => undefined): Promise<void> {
@@ -135,8 +136,7 @@ async function run(
     // What is on its way to another process, or from one, arrives first.
     await upgrade.abort();
     await predecessor?.through;
-    const tell = ({ remaining }: StopProgress): void => progress({ remaining });
-    const cuts = await Promise.all([instance.stop(request, tell), predecessor?.stop(request) ?? 0]);
+    const cuts = await Promise.all([instance.stop(request, progress), predecessor?.stop(request, drainMs()) ?? 0]);
     const cut = cuts[0] + cuts[1];
     progress({ remaining: 0, cut });
     if (!isFirst) return;
@@ -230,10 +230,8 @@ async function run(
     const successor = await over.promise;
     if (successor === null) return { ok: true, exitCode: null };
     await front.close();
-    return {
-      ok: true,
-      exitCode: await leave(successor, instance, { signals, foreground: stays, before: predecessor }),
-    };
+    const leaving = { signals, foreground: stays, before: predecessor, drainMs: drainMs() };
+    return { ok: true, exitCode: await leave(successor, instance, leaving) };
   } finally {
     await front.close();
     signals.close();

@@ -1,6 +1,7 @@
 // What clients have counted under another process: the totals of the bal that this one has taken the place of. By names and not by
 // ids, for these are its own, and without gauges, for what it still has is told with the connections themselves.
 
+import { fieldsOf } from '../../fields.ts';
 import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, serviceAt } from '../../ipc/counters.ts';
 import type { Part, Totals } from './totals.ts';
 import { addAt, countsAt, partOf } from './totals.ts';
@@ -96,8 +97,4 @@ function named<T>(value: unknown, take: (name: string, its: unknown) => T): Reco
 /** A name may be that of what every object has. */
 function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -6,6 +6,8 @@ import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
 import type { AdminListener } from '../listen/admin-listener.ts';
 import type { Binding, Inherited, Listening } from '../listen/listening.ts';
 import type { PermitBook } from '../limits/permits.ts';
+import type { Phase } from '../phase.ts';
+import { nextPhase } from '../phase.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import { cannotBind, workersFailed } from '../reload/verdict.ts';
 import type { Past } from '../stats/past.ts';
@@ -46,6 +48,8 @@ export interface Estate {
   giveAway(offered: (() => void) | null): void;
   /** Since then (performance.now()): resolves when all that can go have gone; at the latest after `deadlineMs`. */
   settled(since: number, deadlineMs: number): Promise<void>;
+  /** Another process serves: what waits for its turn is not carried out here any more. */
+  leave(): void;
   /** Resolves when no worker is left. */
   gone(): Promise<unknown>;
   /** Connections that are still here. */
@@ -66,6 +70,7 @@ export interface Estate {
 
 export interface EstateParts {
   readonly state: {
+    phase: Phase;
     readonly plan: Plan;
     readonly generation: number;
     reloads: number;
@@ -136,6 +141,9 @@ export function createEstate(parts: EstateParts): Estate {
       fleet.retireAll();
     },
     settled: (since, deadlineMs) => handovers.settled(since, deadlineMs),
+    leave() {
+      state.phase = nextPhase(state.phase, 'stop');
+    },
     gone: () => Promise.all(fleet.all().map(({ exited }) => exited)),
     get left() {
       return drainingStatus(parts);

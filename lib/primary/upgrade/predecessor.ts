@@ -29,8 +29,11 @@ export interface Predecessor {
   readonly through: Promise<void>;
   /** Nothing is left there. Resolves with how many connections were cut. */
   readonly empty: Promise<number>;
-  /** What is left there is to end, too. Resolves when it has, with how many connections were cut; may be called again, to hurry. */
-  stop(request: StopRequest): Promise<number>;
+  /**
+   * What is left there is to end, too. Resolves when it has, with how many connections were cut, or when it hangs: `drainMs` is the
+   * longest time that its connections may have, where the request does not say. May be called again, to hurry.
+   */
+  stop(request: StopRequest, drainMs: number): Promise<number>;
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
   /** Resolves when it has ended, or has let go. */
   readonly parted: Promise<void>;
@@ -43,9 +46,8 @@ export interface Told {
 
 /** It says so after ten seconds at the latest, unless it hangs. */
 const THROUGH_MS = 15_000;
+/** Beyond the time that its connections have: one that hangs is not waited for. */
 const STOP_MS = 5000;
-/** As for a stop: a week. */
-const LONGEST_DRAIN_MS = 7 * 24 * 3600 * 1000;
 
 export interface Yielded {
   readonly history: History;
@@ -132,10 +134,9 @@ export async function meet(): Promise<Predecessor | null> {
     },
     through: through.promise,
     empty: empty.promise,
-    async stop({ timeout_ms, now }) {
+    async stop({ timeout_ms, now }, drainMs) {
       await send({ kind: 'stop', timeout_ms, now });
-      // One that hangs is not waited for any longer than its connections may take.
-      const patienceMs = now ? STOP_MS : (timeout_ms ?? LONGEST_DRAIN_MS) + STOP_MS;
+      const patienceMs = now ? STOP_MS : (timeout_ms ?? drainMs) + STOP_MS;
       return Promise.race([empty.promise, sleep(patienceMs, 0, { ref: false })]);
     },
     failed: (problem, errors) => send({ kind: 'failed', problem, errors }),

@@ -14,6 +14,7 @@
 // Instead of `prepared` or `serving` it may be `failed`. Whoever finds the channel closed knows that the other is gone, or has nothing
 // left: before `serving` is said that was all, and the old one serves on; from then on the new one has what it needs.
 
+import { fieldsOf } from '../../fields.ts';
 import type { Diagnosis, EventRecord } from '../../control/protocol.ts';
 import type { Past } from '../stats/past.ts';
 import type { KnownService } from '../upstream/known.ts';
@@ -131,7 +132,7 @@ export function toSuccessor(message: unknown): ToSuccessor | null {
 
 /** What is missing, or is not what it should be, is as at a first start. */
 export function historyOf(value: unknown): History {
-  const fields: Readonly<Record<string, unknown>> = typeof value === 'object' && value !== null ? { ...value } : {};
+  const fields = fieldsOf(value);
   const count = (key: string): number => (isCount(fields[key]) ? fields[key] : 0);
   const events: unknown = fields['events'];
   return {
@@ -160,10 +161,6 @@ function tallyOf(value: unknown): Tally {
 export function tallied({ all, services }: Tally, service: string | null): number {
   if (service === null) return all;
   return Object.hasOwn(services, service) ? (services[service] ?? 0) : 0;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 function isEvent(value: unknown): value is EventRecord {

@@ -37,6 +37,8 @@ interface Leave {
   readonly foreground: boolean;
   /** The one whose place this one has taken. */
   readonly before: Predecessor | null;
+  /** The longest that a service's connections may take when bal is stopped. */
+  readonly drainMs: number;
 }
 
 const COUNTED_MS = 200;
@@ -79,14 +81,17 @@ export function keepCounting(successor: Successor, estate: Estate): () => void {
 export async function leave(
   successor: Successor,
   instance: Leaving,
-  { signals, foreground, before }: Leave,
+  { signals, foreground, before, drainMs }: Leave,
 ): Promise<number> {
   const { estate } = instance;
   estate.letGo();
   const stopCounting = keepCounting(successor, estate);
   let cut = 0;
   const stop = async (request: StopRequest): Promise<void> => {
-    const [own, theirs] = await Promise.all([instance.stop(request, () => undefined), before?.stop(request) ?? 0]);
+    const [own, theirs] = await Promise.all([
+      instance.stop(request, () => undefined),
+      before?.stop(request, drainMs) ?? 0,
+    ]);
     cut = own + theirs;
   };
   let stopping: Promise<unknown> = Promise.resolve();

@@ -78,7 +78,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
 
   async function attempt(request: UpgradeRequest): Promise<Upgraded> {
     const startedAt = performance.now();
-    const problem = follower === null ? parts.refusal() : words.taken;
+    const problem = parts.refusal();
     const before = { from: version, to: null, pid: process.pid, generation: estate.generation, errors: [] };
     const elapsed = (): number => Math.round(performance.now() - startedAt);
     if (problem !== null) return refused({ ...before, problem }, elapsed());
@@ -125,6 +125,8 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       const connections = Math.max(0, were - left.connections);
       const counts = { connections, draining: left.connections === 0 ? null : left, duration_ms: elapsed() };
       const verdict = { ok: true, from: version, to, pid: successor.pid, generation, problem: null, errors: [] };
+      // In the same turn: who waits for the next one must not find an instance that serves.
+      estate.leave();
       follower = successor;
       return { verdict: { ...verdict, ...counts }, successor };
     } catch (error) {

@@ -1,6 +1,7 @@
 // What is known of the backends, for a bal that takes the place of this one: it begins where this one ends instead of finding all
 // out again. Times are those of the machine's clock, which all processes share.
 
+import { fieldsOf } from '../../fields.ts';
 import type { ServicePlan } from '../../../config/plan.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
 import type { Backend, Health } from './backend.ts';
@@ -118,8 +119,4 @@ function isTime(value: unknown): value is number {
 
 function countOf(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -1,5 +1,6 @@
 // What names lead to, as one process tells it to the one that takes its place: where no name server answers by then, it goes on.
 
+import { fieldsOf } from '../../../fields.ts';
 import { isIP } from 'node:net';
 
 import { MAX_WEIGHT, PORT } from '../../../../config/backend-schema.ts';
@@ -44,8 +45,4 @@ function isIn(value: unknown, least: number, most: number): boolean {
 
 function isFinite(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
