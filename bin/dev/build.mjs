@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPage } from './build-page.mjs';
+import { commit } from './origin.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const flags = process.argv.slice(2);
@@ -28,8 +29,11 @@ const sources = Math.max(
   ...['package.json', 'tsconfig.json'].map((file) => statSync(join(root, file)).mtimeMs),
 );
 const upToDate = (stamp) => ifNeeded && existsSync(stamp) && statSync(stamp).mtimeMs >= sources;
+// The bundles tell their commit; files that were changed since are newer anyway.
+const built = String(commit()).slice(0, 40);
+const bundled = join(dist, '.stamp');
 
-if (only === null && !upToDate(join(dist, '.stamp'))) await bundle();
+if (only === null && !(upToDate(bundled) && readFileSync(bundled, 'utf8') === built)) await bundle();
 if (only === null || only === 'native') buildNative();
 if (flags.includes('--tests') && !upToDate(join(root, '.build', '.stamp'))) compileTests();
 
@@ -64,7 +68,7 @@ async function bundle() {
     metafile: true,
     logLevel: 'warning',
     chunkNames: 'chunk-[hash]',
-    define: { BAL_VERSION: JSON.stringify(version) },
+    define: { BAL_VERSION: JSON.stringify(version), BAL_COMMIT: JSON.stringify(commit()) },
     // The CommonJS packages among those bundled (pino) call require().
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -72,7 +76,7 @@ async function bundle() {
   });
   const page = await buildPage(build, root, dist);
   writeLicences([...Object.keys(result.metafile.inputs), ...page]);
-  writeFileSync(join(dist, '.stamp'), '');
+  writeFileSync(bundled, built);
 }
 
 /** Bundling copies other people's code into dist/, so their licences go with it. */

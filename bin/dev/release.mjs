@@ -21,6 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { shippedManifest } from './manifest.mjs';
+import { madeAt } from './origin.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { arch, folder } = readArguments();
@@ -75,16 +76,6 @@ const sums = readdirSync(target)
   );
 writeFileSync(join(target, 'SHA256SUMS'), sums.join(''));
 console.log(join(target, name));
-
-/** The time that all files in the tarball get: that of the last commit, in seconds. */
-function madeAt() {
-  if (process.env.SOURCE_DATE_EPOCH) return process.env.SOURCE_DATE_EPOCH;
-  try {
-    return execFileSync('git', ['-C', root, 'log', '-1', '--format=%ct'], { encoding: 'utf8', stdio: 'pipe' }).trim();
-  } catch {
-    return '946684800'; // not a clone
-  }
-}
 
 function readArguments() {
   try {

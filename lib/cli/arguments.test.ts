@@ -61,8 +61,10 @@ const asked: readonly (readonly [line: string, request: object])[] = [
   ['-h', { kind: 'help', command: null }],
   ['stop --help', { kind: 'help', command: 'stop' }],
   ['-h stop --now', { kind: 'help', command: 'stop' }],
-  ['--version', { kind: 'version' }],
-  ['-v', { kind: 'version' }],
+  ['--version', { kind: 'version', json: false }],
+  ['-v', { kind: 'version', json: false }],
+  ['--version --json', { kind: 'version', json: true }],
+  ['version --json', { kind: 'version', json: true }],
 ];
 for (const [line, request] of asked) {
   test(`bal ${line} asks for ${JSON.stringify(request)}`, () =>
@@ -157,7 +159,7 @@ test('durations are seconds unless they say otherwise, and never more than a wee
 test('commands that other programs have are answered, and help and version are done', () => {
   assert.deepEqual(readArguments(['help']), { kind: 'help', command: null });
   assert.deepEqual(readArguments(['help', 'check']), { kind: 'help', command: 'check' });
-  assert.deepEqual(readArguments(['version']), { kind: 'version' });
+  assert.deepEqual(readArguments(['version']), { kind: 'version', json: false });
   for (const [word, hint] of [
     ['reload', /'bal graceful' reloads/],
     ['restart', /'bal graceful'.*'bal stop', then 'bal start -d'/],

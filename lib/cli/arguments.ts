@@ -29,7 +29,7 @@ export interface Options {
 export type Request =
   | { readonly kind: 'run'; readonly command: CommandName; readonly options: Options }
   | { readonly kind: 'help'; readonly command: CommandName | null }
-  | { readonly kind: 'version' }
+  | { readonly kind: 'version'; readonly json: boolean }
   | { readonly kind: 'wrong'; readonly message: string };
 
 /** `argv` without the program and the script. */
@@ -52,8 +52,9 @@ export function readArguments(argv: readonly string[]): Request {
   if (extra !== undefined)
     return wrong(`unexpected argument ${quote(extra)}; 'bal ${word} --help' tells what it takes`);
   if (seen.has('help')) return { kind: 'help', command };
-  if (seen.has('version')) return { kind: 'version' };
+  if (seen.has('version')) return { kind: 'version', json: seen.has('json') };
   if (command === null) {
+    if (seen.has('json')) return wrong(unknown('option', '--json', [], null));
     return wrong(`no command; one of ${Object.keys(COMMANDS).join(', ')} (see 'bal --help')`);
   }
   return withOptions(command, seen, rest);
@@ -147,7 +148,7 @@ function faultOf(
 
 function isAllowed(command: CommandName | null, name: string): boolean {
   if (name === 'help') return true;
-  if (command === null) return name === 'version';
+  if (command === null) return name === 'version' || name === 'json';
   const flags: readonly FlagName[] = COMMANDS[command].flags;
   return isFlag(name) && flags.includes(name);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import * as fc from 'fast-check';
 import { capturedIo } from '../testing/captured-io.ts';
 import { mutant } from '../testing/mutant.ts';
 import { ownHome } from '../testing/own-home.ts';
+import { BAL as BUILT, ROOT } from '../testing/root.ts';
 import { onlyJson } from '../testing/shape.ts';
 import { version } from '../version.ts';
 import { COMMANDS } from './commands.ts';
@@ -20,7 +21,7 @@ import { anyText } from '../testing/any-text.ts';
 const BAL = fileURLToPath(new URL('../../bin/bal.js', import.meta.url));
 
 test('a usage error is one line on stderr and exit 2', async () => {
-  for (const argv of [[], ['nonsense'], ['status', '--nonsense'], ['check', '-c']]) {
+  for (const argv of [[], ['--json'], ['nonsense'], ['status', '--nonsense'], ['check', '-c']]) {
     const io = capturedIo();
     assert.equal(await run(argv, io), 2);
     assert.deepEqual(io.stdout, []);
@@ -33,6 +34,22 @@ test('--version tells the version', async () => {
   const io = capturedIo();
   assert.equal(await run(['--version'], io), 0);
   assert.deepEqual(io.stdout, [`bal ${version}`]);
+});
+
+test('--version --json tells what it is, and what it runs on', () => {
+  const tell = (env: NodeJS.ProcessEnv = process.env) => {
+    const { stdout } = spawnSync(process.execPath, [BUILT, '--version', '--json'], { encoding: 'utf8', env });
+    const { commit, engine, engine_reason: reason, ...rest } = onlyJson(stdout);
+    const { platform, arch } = process;
+    assert.deepEqual(rest, { version, node: process.versions.node, platform, arch });
+    if (existsSync(join(ROOT, '.git'))) assert.match(JSON.stringify(commit), /^"[0-9a-f]{40}(-dirty)?"$/);
+    return [engine, reason];
+  };
+  const [engine, reason] = tell();
+  assert.ok(engine === 'native' ? reason === null : engine === 'js' && typeof reason === 'string');
+  const [without, why] = tell({ ...process.env, BAL_NATIVE_ADDON: '/nonexistent.node' });
+  assert.equal(without, 'js');
+  assert.match(JSON.stringify(why), /nonexistent\.node cannot be loaded/);
 });
 
 test('--help names every command; that of a command every option, the exit codes and examples', async (t) => {

@@ -1,9 +1,8 @@
 // `bal COMMAND …`: from the arguments to the command. Each command is loaded when it is asked for, so that `status` pays
 // for neither the schema nor the log.
 import { printDiagnosis, json } from './report.ts';
-import { version } from '../version.ts';
 import { unreachable } from '../unreachable.ts';
-import { readArguments, type Options } from './arguments.ts';
+import { readArguments, type Options, type Request } from './arguments.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -18,8 +17,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
         io.err(`bal: ${request.message}`);
         return 2;
       case 'version':
-        io.out(`bal ${version}`);
-        return 0;
+        return (await import('./version.ts')).tellVersion(request.json, io);
       case 'help': {
         const { printHelp } = await import('./help.ts');
         printHelp(request.command);
@@ -31,7 +29,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
         return unreachable(request);
     }
   } catch (error) {
-    return fatal(error, request.kind === 'run' && request.options.json, io);
+    return fatal(error, isForProgram(request), io);
   }
 }
 
@@ -64,6 +62,10 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
     default:
       return unreachable(command);
   }
+}
+
+function isForProgram(request: Request): boolean {
+  return request.kind === 'run' ? request.options.json : request.kind === 'version' && request.json;
 }
 
 const noHome: Diagnosis = {

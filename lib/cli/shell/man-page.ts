@@ -12,6 +12,7 @@ export function manPage(): string {
     '.B bal \\-\\-help',
     '.br',
     '.B bal \\-\\-version',
+    ...plain('[--json]'),
     '.SH DESCRIPTION',
     ...plain('bal accepts TCP connections, passes each on to one of its backends, and leaves out those that are down.'),
     ...plain('It is configured by one YAML file. The port to listen on and one backend are all that the file needs.'),
