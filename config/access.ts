@@ -3,7 +3,7 @@ import type { Pruned, ServiceDraft, Written } from './draft.ts';
 import { networkTable } from './network-table.ts';
 import { betterSpelling, networkOf } from './networks.ts';
 import type { AccessPlan } from './plan.ts';
-import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
+import { lineOf, problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
 import { MAX_NETWORKS, type ConfigFile } from './schema.ts';
 import type { Setting } from './tune.ts';
 import { keyOf } from './yaml.ts';
@@ -89,7 +89,7 @@ export function accessWarnings({ access }: ServiceDraft): Problem[] {
     ...(allow ?? []).flatMap(({ text, path, mark }) => {
       const twin = denied.get(spelled(text));
       if (twin === undefined) return [];
-      const message = `${quote(text)} is denied, too (line ${twin.mark?.line ?? 0}), and that counts`;
+      const message = `${quote(text)} is denied, too (${lineOf(twin.mark, mark)}), and that counts`;
       return [problemAt(mark, path, message, 'remove one of them')];
     }),
   ].slice(0, MAX_TOLD);

@@ -8,7 +8,7 @@ import { canonicalHost, listenersOverlap, splitAddress } from './host.ts';
 import { loopsIn } from './loops.ts';
 import type { Machine } from './machine.ts';
 import { addressOf } from './plan.ts';
-import { problemAt, quote, type Problem } from './problem.ts';
+import { elsewhere, lineOf, problemAt, quote, type Mark, type Problem } from './problem.ts';
 import type { RuntimeKey } from './runtime.ts';
 import { MAX_BACKENDS } from './schema.ts';
 import { expectation, shapeAt } from './shape.ts';
@@ -68,8 +68,8 @@ function duplicateBackends({ backends }: ServiceDraft): Problem[] {
     const first = seen.get(key);
     if (first === undefined) seen.set(key, backend);
     if (first === undefined) return [];
-    const line = first.host.mark?.line ?? 0;
-    return [problemAt(backend.host.mark, backend.path, `duplicate backend ${key}`, `it is already on line ${line}`)];
+    const there = lineOf(first.host.mark, backend.host.mark);
+    return [problemAt(backend.host.mark, backend.path, `duplicate backend ${key}`, `it is already on ${there}`)];
   });
 }
 
@@ -147,18 +147,18 @@ function atMost(
   const [a, b]: [Setting<unknown>, Setting<unknown>] = [runtime[low], runtime[high]];
   if (!a.sound || !b.sound || Number(a.value) <= Number(b.value)) return [];
   const [key, at, verb, other, its] = a.path === null ? [high, b, 'below', low, a] : [low, a, 'above', high, b];
-  const message = `${String(at.value)} is ${verb} ${other}, which is ${String(its.value)} (${whence(its)})`;
+  const message = `${String(at.value)} is ${verb} ${other}, which is ${String(its.value)} (${whence(its, at.mark)})`;
   const hint = its.path === null ? `set ${other} as well` : 'change one of them';
   return [problemAt(at.mark, at.path ?? [...place, 'runtime', key], message, hint)];
 }
 
-function whence({ mark, origin }: Setting<unknown>): string {
-  return mark === null ? origin : `line ${mark.line}`;
+function whence({ mark, origin }: Setting<unknown>, from: Mark | null): string {
+  return mark === null ? origin : lineOf(mark, from);
 }
 
 function limits({ ownLimit }: ServiceDraft, { limit }: Draft): Problem[] {
   if (ownLimit === null || !ownLimit.sound || !limit.sound || ownLimit.value <= limit.value) return [];
-  const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${whence(limit)})`;
+  const message = `${ownLimit.value} is above the limit of the whole instance, ${limit.value} (${whence(limit, ownLimit.mark)})`;
   const hint = 'raise "runtime.max_concurrent_connections" at the top level';
   return [problemAt(ownLimit.mark, ownLimit.path ?? [], message, hint)];
 }
@@ -175,6 +175,6 @@ function adminOnService({ admin, services }: Draft): Problem[] {
       listenersOverlap(canonicalHost(bindAddress.value), host),
   );
   if (taken === undefined) return [];
-  const message = `${admin.value} is where service ${quote(taken.name)} listens`;
+  const message = `${admin.value} is where service ${quote(taken.name)} listens${elsewhere(taken.mark, admin.mark)}`;
   return [problemAt(admin.mark, ['admin'], message, 'give it a port of its own')];
 }

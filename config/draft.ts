@@ -240,7 +240,7 @@ function blockOf<V extends object>(values: V, path: Path, { marks, bad }: Writte
     where(key) {
       const place = [...path, key];
       const mark = marks.get(keyOf(place)) ?? null;
-      const origin = mark === null ? 'default' : `file:${mark.line}`;
+      const origin = mark === null ? 'default' : `${mark.file ?? 'file'}:${mark.line}`;
       return { origin, path: place, mark, sound: !bad.has(keyOf(place)) && !bad.has(keyOf(path)) };
     },
   };

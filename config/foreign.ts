@@ -108,7 +108,8 @@ const KEYS: Readonly<Record<string, string>> = {
   user: 'bal runs as the user who starts it; see the systemd units in sample/',
   group: 'bal runs as the user who starts it; see the systemd units in sample/',
   daemon: "bal has 'bal start -d'",
-  include: 'bal reads one file',
+  import: 'bal has "include:", at the top level',
+  includes: 'bal has "include:", at the top level',
 };
 
 /** What bal has instead of a key; null: it is no word that is known. */

@@ -5,6 +5,8 @@ import { Errors } from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import { notesFor, warningsFor } from './advice.ts';
 import { conflictsIn } from './conflicts.ts';
+import { readWhole, type Read } from './include/pieces.ts';
+import { fingerprintOf, readAlone, type Whole } from './include/whole.ts';
 import { draftOf, type Draft, type Pruned } from './draft.ts';
 import { foldErrors } from './fold.ts';
 import { ANY_MACHINE, thisMachine, type Machine } from './machine.ts';
@@ -13,9 +15,8 @@ import { effectiveOf, planOf, type Effective } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import { inOrder, problemAt, type Problem } from './problem.ts';
 import { MAX_BYTES, readConfig } from './read.ts';
-import { expandShorthand } from './shorthand.ts';
 import { ConfigSchema, type ConfigFile } from './schema.ts';
-import { keyOf, readYaml, type Source } from './yaml.ts';
+import { keyOf, type Source } from './yaml.ts';
 
 export interface Loaded {
   /** Absolute. */
@@ -28,6 +29,14 @@ export interface Loaded {
   readonly plan: Plan | null;
   /** Every value with its origin; with errors, those that could be told. */
   readonly effective: readonly Effective[];
+  /** Files that were included, absolute, in their order. */
+  readonly included: readonly string[];
+  /** What `include` says, absolute. */
+  readonly patterns: readonly string[];
+  /** In which file the list of a service's backends stands, by the service. */
+  readonly homes: ReadonlyMap<string, string>;
+  /** Two files with the same one, and what they include, say the same. */
+  readonly fingerprint: string;
 }
 
 /** typebox stops here; nobody reads more. Each mistake counts up to three times before it is folded. */
@@ -35,47 +44,67 @@ const MAX_SCHEMA_ERRORS = 400;
 const MAX_SHOWN = 100;
 Settings.Set({ maxErrors: MAX_SCHEMA_ERRORS });
 
-/** Never throws for what is in the file or for a file that cannot be read: that is in `errors`. */
-export async function loadConfig(path: string): Promise<Loaded> {
+/** Never throws for what is in the file or for a file that cannot be read: that is in `errors`. `read` reads one file. */
+export async function loadConfig(path: string, read: Read = readConfig): Promise<Loaded> {
   const configPath = resolve(path);
-  const read = await readConfig(configPath);
-  return read.ok ? parseConfig(read.text, configPath, thisMachine()) : failed(configPath, [read.problem]);
+  const main = await read(configPath);
+  if (!main.ok) return failed(configPath, [main.problem]);
+  const machine = thisMachine();
+  return judgeWhole(await readWhole(main.text, configPath, machine.environment, read), configPath, machine);
 }
 
-/** As loadConfig(), from a text. Pure: what depends on the machine comes from `machine`. */
+/** As loadConfig(), from a text without what it includes. Pure: what depends on the machine comes from `machine`. */
 export function parseConfig(text: string, path: string, machine: Machine = ANY_MACHINE): Loaded {
   const configPath = resolve(path);
   if (text.length > MAX_BYTES) return failed(configPath, [problemAt(null, [], 'too large')]);
-  const plain = text.replace(/^\ufeff/, '');
-  const source = expandShorthand(readYaml(plain, machine.environment));
-  if (source.data === undefined) return failed(configPath, withOddCharacters(source.problems, plain));
-  if (source.data === null) return failed(configPath, [...source.problems, emptyFile()]);
+  return judgeWhole(readAlone(text, machine.environment), configPath, machine);
+}
+
+function judgeWhole(whole: Whole, configPath: string, machine: Machine): Loaded {
+  const { source, texts } = whole;
+  if (source.data === undefined) return failed(configPath, withOddCharacters(source.problems, texts), whole);
+  if (source.data === null) return failed(configPath, [...source.problems, emptyFile()], whole);
   const [, schemaErrors] = Errors(ConfigSchema, source.data);
   const { problems, bad } = foldErrors(schemaErrors, source);
   // Of a value whose variable is not set nothing else is to be said.
-  const told = new Set(source.problems.map(({ path: where, line }) => `${line} ${where}`));
-  const others = problems.filter(({ path: where, line }) => !told.has(`${line} ${where}`));
-  const found = withOddCharacters([...source.problems, ...others], plain);
+  const placeOf = ({ file, line, path: where }: Problem) => `${line} ${where} ${file ?? ''}`;
+  const told = new Set(source.problems.map(placeOf));
+  const others = problems.filter((problem) => !told.has(placeOf(problem)));
+  const found = withOddCharacters([...source.problems, ...others], texts);
   // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
-  if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found);
+  if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found, whole);
   const draft = draftOf({ file: prune(source, bad), marks: source.marks, bad }, machine);
-  return judge(draft, found, configPath, machine);
+  return judge(draft, found, configPath, machine, whole);
 }
 
-function judge(draft: Draft, found: readonly Problem[], configPath: string, machine: Machine): Loaded {
+function judge(
+  draft: Draft,
+  found: readonly Problem[],
+  configPath: string,
+  machine: Machine,
+  { included, patterns, fingerprint }: Whole,
+): Loaded {
   const errors = atMostShown([...found, ...conflictsIn(draft, machine)]);
   return {
     configPath,
     errors,
     warnings: inOrder(warningsFor(draft, machine)),
     notes: inOrder(notesFor(draft)),
-    plan: errors.length === 0 ? planOf(draft, configPath) : null,
+    plan: errors.length === 0 ? planOf(draft, configPath, included) : null,
     effective: effectiveOf(draft),
+    included,
+    patterns,
+    homes: new Map(draft.services.map(({ name, backends }) => [name, backends[0]?.mark?.file ?? configPath])),
+    fingerprint,
   };
 }
 
-function failed(configPath: string, problems: readonly Problem[]): Loaded {
-  return { configPath, errors: atMostShown(problems), warnings: [], notes: [], plan: null, effective: [] };
+function failed(configPath: string, problems: readonly Problem[], whole?: Whole): Loaded {
+  const { included = [], patterns = [] } = whole ?? {};
+  const errors = atMostShown(problems);
+  const fingerprint = whole?.fingerprint ?? fingerprintOf(errors.map(({ message }) => [configPath, message]));
+  const nothing = { warnings: [], notes: [], plan: null, effective: [], homes: new Map<string, string>() };
+  return { configPath, errors, ...nothing, included, patterns, fingerprint };
 }
 
 function atMostShown(problems: readonly Problem[]): Problem[] {

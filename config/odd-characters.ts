@@ -5,11 +5,13 @@ const QUOTES = /[“”„‟‘’‚‛«»]/u;
 /** Not those of ASCII, nor the line separators, which are no space. */
 const SPACES = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]/u;
 
-/** A problem on a line with such a character, or of a text that cannot be read at all and has one, gets the hint that helps. */
-export function withOddCharacters(problems: readonly Problem[], text: string): Problem[] {
-  if (problems.length === 0 || !(QUOTES.test(text) || SPACES.test(text))) return [...problems];
-  const lines = text.split('\n');
+/** `texts`: by file, '' for the main one. A problem on a line with such a character, or of a text that cannot be read at all and has one, gets the hint that helps. */
+export function withOddCharacters(problems: readonly Problem[], texts: ReadonlyMap<string, string>): Problem[] {
+  const odd = [...texts].filter(([, text]) => problems.length > 0 && (QUOTES.test(text) || SPACES.test(text)));
+  const linesIn = new Map(odd.map(([file, text]) => [file, text.split('\n')]));
   return problems.map((problem) => {
+    const lines = linesIn.get(problem.file ?? '');
+    if (lines === undefined) return problem;
     const own = problem.line === null ? null : hintFor(lines, problem.line);
     // A syntax error has no path; what is wrong may be on the line above the one where it is noticed.
     const hint = own ?? (problem.path === '' && problem.line !== null ? hintFor(lines, problem.line - 1) : null);

@@ -14,13 +14,14 @@ export interface Effective {
   /** `services.web.runtime.tcp_backlog`, also where the value comes from elsewhere. */
   readonly path: string;
   readonly value: string | number | boolean;
-  /** `default`, `auto-tuned` or `file:LINE`. */
+  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in a file that is included. */
   readonly origin: string;
 }
 
-export function planOf(draft: Draft, configPath: string): Plan {
+export function planOf(draft: Draft, configPath: string, included: readonly string[]): Plan {
   return {
     configPath,
+    included,
     logLevel: draft.logLevel.value,
     logConnections: draft.logConnections.value,
     admin: splitAddress(draft.admin.value),

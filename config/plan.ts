@@ -152,6 +152,8 @@ export interface ServicePlan {
 export interface Plan {
   /** Absolute. */
   readonly configPath: string;
+  /** Files that it includes, absolute, in their order. */
+  readonly included: readonly string[];
   readonly logLevel: LogLevel;
   readonly logConnections: LogConnections;
   readonly workers: number;

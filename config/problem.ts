@@ -8,20 +8,26 @@ export interface Problem {
   readonly path: string;
   readonly message: string;
   readonly hint: string | null;
+  /** Absolute; only of one in a file that is included. */
+  readonly file?: string;
 }
 
-/** A place in the file. */
+/** A place in the configuration. */
 export interface Mark {
   readonly line: number;
   readonly column: number;
+  /** Over all files, in their order. */
   readonly offset: number;
+  /** Absolute; only in a file that is included. */
+  readonly file?: string;
 }
 
 /** Keys and list indexes from the top of the file down to a value. */
 export type Path = readonly (string | number)[];
 
-/** `config.yaml:7:5 backends[1].port: expected integer 1..65535, got "abc"`; `file` is shown as given. */
-export function formatProblem(problem: Problem, file: string): string {
+/** `config.yaml:7:5 backends[1].port: expected integer 1..65535, got "abc"`; `main` is shown as given. */
+export function formatProblem(problem: Problem, main: string): string {
+  const file = printable(problem.file ?? main);
   const at = problem.line === null ? `${file}:` : `${file}:${problem.line}:${problem.column ?? 1}`;
   const path = problem.path === '' ? '' : ` ${problem.path}:`;
   const hint = problem.hint === null ? '' : `; ${problem.hint}`;
@@ -29,7 +35,15 @@ export function formatProblem(problem: Problem, file: string): string {
 }
 
 export function problemAt(mark: Mark | null, path: Path, message: string, hint: string | null = null): Problem {
-  return { line: mark?.line ?? null, column: mark?.column ?? null, path: showPath(path), message, hint };
+  const file = mark?.file === undefined ? {} : { file: mark.file };
+  return { line: mark?.line ?? null, column: mark?.column ?? null, path: showPath(path), message, hint, ...file };
+}
+
+/** `line 7`, with the file where that is another one than `from` is in. */
+export function lineOf(mark: Mark | null, from: Mark | null): string {
+  const line = `line ${mark?.line ?? 0}`;
+  if (mark === null || mark.file === from?.file) return line;
+  return `${line} of ${mark.file ?? 'the file that includes this one'}`;
 }
 
 /** `['backends', 1, 'port']` → `backends[1].port`. */
@@ -66,9 +80,15 @@ export function printable(text: string): string {
   });
 }
 
-/** In the order of the file; the same problem at the same place once (services share top-level values). */
+/** ` (line 7 of FILE)` where that is another file than `from` is in. */
+export function elsewhere(mark: Mark | null, from: Mark | null): string {
+  return mark === null || mark.file === from?.file ? '' : ` (${lineOf(mark, from)})`;
+}
+
+/** In the order of the files; the same problem at the same place once (services share top-level values). */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
   const at = (place: number | null) => place ?? Number.MAX_SAFE_INTEGER;
-  return [...once.values()].sort((a, b) => at(a.line) - at(b.line) || at(a.column) - at(b.column));
+  const byFile = ({ file: a = '' }: Problem, { file: b = '' }: Problem) => Number(a > b) - Number(a < b);
+  return [...once.values()].sort((a, b) => byFile(a, b) || at(a.line) - at(b.line) || at(a.column) - at(b.column));
 }

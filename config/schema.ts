@@ -4,6 +4,7 @@ import * as Type from 'typebox';
 import { BackendSchema, PORT, SEND_PROXY_PROTOCOL } from './backend-schema.ts';
 import { DEFAULTS } from './defaults.ts';
 import { judgeNameServer, MAX_NAME_SERVERS } from './name-servers.ts';
+import { IncludeKey } from './include/include-schema.ts';
 import { HealthCheckSchema } from './health-check-schema.ts';
 import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
@@ -14,7 +15,7 @@ import { RuntimeSchema } from './runtime.ts';
 import { judgeMode, judgeUnix } from './unix.ts';
 
 const MAX_ADMIN_HOSTS = 32;
-const MAX_SERVICES = 64;
+export const MAX_SERVICES = 64;
 /** Of both lists of `access` together. */
 export const MAX_NETWORKS = 10_000;
 /** Over all services. */
@@ -190,6 +191,7 @@ export const ConfigSchema = Type.Object(
         ),
       }),
     ),
+    include: IncludeKey,
     mode: Type.Optional(
       Type.Unknown({
         obsolete: true,

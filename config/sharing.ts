@@ -2,7 +2,7 @@
 import type { Draft, ServiceDraft } from './draft.ts';
 import { listenersOverlap } from './host.ts';
 import { addressOf } from './plan.ts';
-import { problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
+import { elsewhere, lineOf, problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
 import { protocolsOf, serverNamesOf } from './server-name.ts';
 
 /** Where a service listens: at its port, or at its Unix socket. */
@@ -52,7 +52,7 @@ function conflict(place: Place, other: Place): Problem[] {
   const isChosen = own.isChosen || theirs.isChosen;
   if (place.canonical !== other.canonical || !isChosen) {
     const covers = text === other.text ? '' : `, which listens on ${other.text}`;
-    const message = `${text} is taken by service ${quote(other.service.name)}${covers}`;
+    const message = `${text} is taken by service ${quote(other.service.name)}${elsewhere(other.mark, mark)}${covers}`;
     return [problemAt(mark, path, message, isChosen ? ONE_ADDRESS : place.port === 0 ? OWN_PATH : OWN_PORT)];
   }
   return [...sameRule(service, own, other, theirs), ...sameSettings(place, other)];
@@ -86,7 +86,7 @@ function sameRule(service: ServiceDraft, own: Rules, other: Place, theirs: Rules
   const setting = name === '' ? service.alpn : service.serverName;
   const its = (name === '' ? other.service.alpn : other.service.serverName).mark;
   const what = name === '' ? `protocol ${quote(protocol)}` : quote(name) + (protocol === '' ? '' : ` with ${protocol}`);
-  const message = `${what} is service ${quote(other.service.name)}'s, on the same port (line ${its?.line ?? 0})`;
+  const message = `${what} is service ${quote(other.service.name)}'s, on the same port (${lineOf(its, setting.mark)})`;
   return [problemAt(setting.mark, setting.path ?? service.path, message, 'leave it to one of them')];
 }
 
@@ -96,13 +96,13 @@ function sameSettings(place: Place, other: Place): Problem[] {
   const { proxiesFrom, bindUnixMode } = service;
   const theirs = other.service;
   if (place.port === 0 && bindUnixMode.value !== theirs.bindUnixMode.value) {
-    const message = `service ${quote(theirs.name)} has ${theirs.bindUnixMode.value} for the same socket`;
+    const message = `service ${quote(theirs.name)} has ${theirs.bindUnixMode.value} for the same socket${elsewhere(other.mark, place.mark)}`;
     const at = bindUnixMode.path === null ? place : bindUnixMode;
     return [problemAt(at.mark, at.path ?? place.path, message, 'give both the same')];
   }
   const isSame = spelled(proxiesFrom.value) === spelled(theirs.proxiesFrom.value);
   if (!proxiesFrom.sound || !theirs.proxiesFrom.sound || isSame) return [];
-  const message = `"accept_proxy_protocol" is not that of service ${quote(theirs.name)}, which shares ${text}`;
+  const message = `"accept_proxy_protocol" is not that of service ${quote(theirs.name)}, which shares ${text}${elsewhere(other.mark, place.mark)}`;
   const at = proxiesFrom.path === null ? place : proxiesFrom;
   return [
     problemAt(

@@ -27,7 +27,7 @@ function tunedOf(schema: object): readonly unknown[] {
 
 /** Where a value comes from. */
 export interface Where {
-  /** `default`, `auto-tuned` or `file:LINE`. */
+  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in a file that is included. */
   readonly origin: string;
   /** Where it is written; null when it is not. */
   readonly path: Path | null;

@@ -68,7 +68,9 @@ test('one file is one document of YAML 1.2', () => {
 test('anchors and aliases work, those without an end do not', () => {
   const { data } = readYaml('a: &x {b: 1}\nc: *x\n');
   assert.deepEqual(JSON.parse(JSON.stringify(data)), { a: { b: 1 }, c: { b: 1 } });
-  assert.deepEqual(problemsOf('a: *x\n'), ['f:1:4 a: no anchor "x" before this']);
+  assert.deepEqual(problemsOf('a: *x\n'), [
+    'f:1:4 a: no anchor "x" before this; put a text that begins with "*" in quotes',
+  ]);
   assert.deepEqual(problemsOf('a: &x [*x]\n'), ['f:1:8 a[0][0]: an alias of itself']);
 });
 

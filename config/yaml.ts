@@ -28,11 +28,18 @@ export interface Source {
 /** Deeper than any configuration; counted in the parser's own levels, about two for each of the file's. */
 const MAX_LEVELS = 40;
 /** Words, colons, line ends, …: six times what the largest valid file needs; the composer takes about 20 µs for each bad one. */
-const MAX_TOKENS = 100_000;
+export const MAX_TOKENS = 100_000;
 const MAX_ALIASED = 10_000;
+
+const QUOTED = 'put a text that begins with "*" in quotes';
 
 /** What YAML does not allow in a text; tab and line ends are. */
 const CONTROL = /[^\P{Cc}\t\n\r\u0085]/u;
+
+/** What may still be read of all files of a configuration; readYaml() takes from it. */
+export interface Budget {
+  tokens: number;
+}
 
 /** A JSON pointer: the form that typebox reports places in, here also the key for marks. */
 export function keyOf(path: Path): string {
@@ -44,7 +51,7 @@ export function keyOf(path: Path): string {
 }
 
 /** YAML 1.2 without merge keys, values filled in from `environment`. Never throws. */
-export function readYaml(text: string, environment: Environment = {}): Source {
+export function readYaml(text: string, environment: Environment = {}, budget: Budget = { tokens: MAX_TOKENS }): Source {
   const places = new Places(text);
   const failed = (offset: number, message: string, hint: string | null = null): Source => ({
     data: undefined,
@@ -55,11 +62,10 @@ export function readYaml(text: string, environment: Environment = {}): Source {
   if (control !== null) return failed(control.index, `control character ${quote(control[0])}`, 'is this a text file?');
   const parser = new Parser();
   const tokens = [];
-  let count = 0;
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
     if (parser.stack.length > MAX_LEVELS) return failed(parser.offset, 'nested too deeply');
-    if (++count > MAX_TOKENS) return failed(parser.offset, 'too many elements', 'a configuration is far smaller');
+    if (--budget.tokens < 0) return failed(parser.offset, 'too many elements', 'a configuration is far smaller');
   }
   tokens.push(...parser.end());
   // uniqueKeys compares each key with each other (quadratic); Reader finds duplicates, and says where the first was.
@@ -151,7 +157,8 @@ class Reader {
   #alias(node: unknown, name: string, path: Path): unknown {
     const target = this.#anchors.get(name);
     if (target === undefined || this.#within.includes(target)) {
-      this.#problem(node, path, target === undefined ? `no anchor ${quote(name)} before this` : 'an alias of itself');
+      if (target !== undefined) this.#problem(node, path, 'an alias of itself');
+      else this.#problem(node, path, `no anchor ${quote(name)} before this`, QUOTED);
       return null;
     }
     this.#within.push(target);

@@ -60,6 +60,7 @@ test('--json prints one document with every key of the contract, also for a brok
     assert.deepEqual(err, []);
     assert.deepEqual(Object.keys(report), [
       'config_path',
+      'included_files',
       'errors',
       'warnings',
       'notes',

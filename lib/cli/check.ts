@@ -6,7 +6,7 @@ import type { HealthCheckPlan } from '../../config/health-check.ts';
 import { whereOf, type ServicePlan } from '../../config/plan.ts';
 import { askedText } from '../control/listeners.ts';
 import type { Diagnosis } from '../control/protocol.ts';
-import { noConfiguration } from '../primary/reload/verdict.ts';
+import { isWhole, noConfiguration } from '../primary/reload/verdict.ts';
 import { tooLongForSocket } from '../control/listen.ts';
 import { configPath, home, NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -47,10 +47,11 @@ function homeWarnings(): Problem[] {
 }
 
 /** What `--json` prints. Keys are a contract: never rename or remove one. */
-function reportOf({ configPath, errors, warnings, notes, plan, effective }: Loaded) {
+function reportOf({ configPath, included, errors, warnings, notes, plan, effective }: Loaded) {
   const services = plan?.services ?? [];
   return {
     config_path: configPath,
+    included_files: included,
     errors,
     warnings,
     notes,
@@ -73,7 +74,9 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
   for (const problem of errors) io.err(formatProblem(problem, file));
   for (const problem of warnings) io.err(`warning: ${formatProblem(problem, file)}`);
   if (plan !== null) {
-    io.out(`${loaded.configPath}: valid, ${counted(plan.services.length, 'service')}`);
+    const { included } = loaded;
+    const whence = included.length === 0 ? '' : `, with ${counted(included.length, 'included file')}`;
+    io.out(`${loaded.configPath}: valid, ${counted(plan.services.length, 'service')}${whence}`);
     for (const service of plan.services) io.out(`  ${summaryOf(service)}`);
     for (const problem of notes) io.out(`note: ${formatProblem(problem, file)}`);
   }
@@ -101,7 +104,7 @@ function checkText(check: HealthCheckPlan): string {
 }
 
 function invalid(errors: readonly Problem[]): Diagnosis {
-  if (errors.every(({ line }) => line === null)) return noConfiguration;
+  if (errors.every(isWhole)) return noConfiguration;
   return {
     what_happened: `the configuration is not valid: ${counted(errors.length, 'error')}`,
     why_likely: 'a slip in the lines named above',

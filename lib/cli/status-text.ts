@@ -45,7 +45,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
   ];
   return [
     `bal ${now.version} is ${now.state} (${facts.join(', ')})`,
-    `config ${now.config_path ?? '?'}`,
+    configLine(now),
     ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
     // One that was started before an update says nothing of them.
     ...((now.listeners ?? []).length === 0 ? [] : ['', ...now.listeners.map(listenerText)]),
@@ -56,6 +56,12 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     ...changedLive(now, io),
     ...(verbose ? ['', ...workerLines(now.workers, io)] : []),
   ];
+}
+
+function configLine({ config_path, included_files }: Status): string {
+  // One that was started before an update says nothing of them.
+  const included = included_files?.length ?? 0;
+  return `config ${config_path ?? '?'}${included === 0 ? '' : `, which includes ${counted(included, 'file')}`}`;
 }
 
 /** At a port, at a Unix socket, or both. */

@@ -41,6 +41,7 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     running,
     pid,
     config_path: null,
+    included_files: [],
     bind_address: null,
     port: null,
     method: null,

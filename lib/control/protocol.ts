@@ -157,6 +157,8 @@ export interface Status {
   readonly running: boolean;
   readonly pid: number | null;
   readonly config_path: string | null;
+  /** One that was started before an update says nothing of them. */
+  readonly included_files?: readonly string[];
   readonly bind_address: string | null;
   readonly port: number | null;
   readonly method: string | null;

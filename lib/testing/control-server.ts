@@ -41,6 +41,7 @@ export const STATUS: Status = {
 };
 export const PLAN: Plan = {
   configPath: '/c',
+  included: [],
   logLevel: 'info',
   workers: 1,
   engine: 'auto',

@@ -145,6 +145,7 @@ export function fakeStatus(reachable: number): Status {
 
 const PLAN: Plan = {
   configPath: '/etc/bal/config.yaml',
+  included: [],
   logLevel: 'info',
   logConnections: 'failed',
   admin: null,

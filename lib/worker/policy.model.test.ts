@@ -39,6 +39,7 @@ function planFor(limit: number, own: number): Plan {
   });
   return {
     configPath: '/config.yaml',
+    included: [],
     logLevel: 'info',
     logConnections: 'all',
     workers: 1,

@@ -127,9 +127,10 @@ test('what cannot be saved is refused, and nothing is left behind', async (t) =>
   const all = await saving(plan, gone);
   await all.abandon();
   assert.match(await problem({ ...plan, configPath: join(dir, 'no.yaml') }, gone), /ENOENT/);
-  mkdirSync(`${path}.bal-${process.pid}`);
+  const draft = join(dir, `.config.yaml.bal-${process.pid}`);
+  mkdirSync(draft);
   assert.match(await problem(plan, gone), /cannot be saved: .*EISDIR|EEXIST|directory/);
-  rmSync(`${path}.bal-${process.pid}`, { recursive: true });
+  rmSync(draft, { recursive: true });
   writeFileSync(path, TEXT.replace('host: b', 'host: c'));
   assert.match(await problem(plan, gone), /are not those that bal has loaded/);
   writeFileSync(path, 'backends: [\n');
@@ -150,4 +151,27 @@ test('an edit that would mean more than was asked for, or nothing valid, is refu
   const shared = await written(t, text);
   assert.match(await problem(shared.plan, override('a:1', weight(2), 'web')), /it would change db\.backends, too/);
   assert.equal(readFileSync(shared.path, 'utf8'), text);
+});
+
+test('what is included is changed in its own file, and the others stay', async (t) => {
+  const { dir, path } = await written(
+    t,
+    'include: "*.d/*"\nservices: {main: {port: 1, backends: [a:1]}}\n'.replace('*.d', 'x.d'),
+  );
+  mkdirSync(join(dir, 'x.d'));
+  const piece = join(dir, 'x.d', 'web.yaml');
+  writeFileSync(piece, '# mine\nservices:\n  web:\n    port: 2\n    backends:\n      - b:1 # one\n');
+  const plan = await planIn(path);
+  const before = readFileSync(path, 'utf8');
+  const its = await saving(plan, override('b:1', weight(4), 'web'));
+  assert.deepEqual((await loadConfig(path)).errors, [], 'what is about to be written is no included file');
+  assert.equal(await its.commit(), null);
+  assert.equal(
+    readFileSync(piece, 'utf8'),
+    '# mine\nservices:\n  web:\n    port: 2\n    backends:\n      - {host: b, port: 1, weight: 4} # one\n',
+  );
+  assert.equal(readFileSync(path, 'utf8'), before);
+  assert.equal(its.file.services[1]?.backends[0]?.weight, 4);
+  writeFileSync(piece, 'services: {web: {port: 2, backends: [c:1]}}\n');
+  assert.match(await problem(plan, override('b:1', weight(5), 'web')), /web\.yaml/);
 });

@@ -3,14 +3,13 @@
 
 import type { Stats } from 'node:fs';
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { editBackend, type WrittenBackend } from '../../../config/edit.ts';
 import { backendText, planDifference } from '../../../config/diff.ts';
-import { parseConfig } from '../../../config/load.ts';
-import { thisMachine } from '../../../config/machine.ts';
+import { loadConfig } from '../../../config/load.ts';
 import type { BackendPlan, Plan } from '../../../config/plan.ts';
 import { plainBackend } from '../../../config/plan.ts';
-import { MAX_BYTES } from '../../../config/read.ts';
+import { decode, MAX_BYTES, readConfig, type ReadResult } from '../../../config/read.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
 import type { Override } from './overrides.ts';
 import { weightOf } from './overrides.ts';
@@ -30,36 +29,40 @@ export interface Saving {
 export type Prepared =
   { readonly ok: true; readonly saving: Saving } | { readonly ok: false; readonly problem: Diagnosis };
 
-/** `running`: what the file said when it was loaded. */
+/** `running`: what the file said when it was loaded. It is written into the file in which the service's backends stand. */
 export async function prepareSave(running: Plan, override: Override): Promise<Prepared> {
   const { configPath } = running;
   const { service, address } = override;
+  const now = await loadConfig(configPath);
+  const home = now.homes.get(service) ?? configPath;
   let target: string;
   let before: Buffer;
   let owner: Stats;
   try {
     // Where a link leads the file is, and stays.
-    target = await realpath(configPath);
+    target = await realpath(home);
     owner = await stat(target);
-    if (!owner.isFile() || owner.size > MAX_BYTES) return refused(fileHasChanged(configPath));
+    if (!owner.isFile() || owner.size > MAX_BYTES) return refused(fileHasChanged(home));
     before = await readFile(target);
   } catch (error) {
-    return refused(cannotWrite(configPath, error));
+    return refused(cannotWrite(home, error));
   }
   const text = before.toString('utf8');
-  const now = Buffer.from(text).equals(before) ? parseConfig(text, configPath, thisMachine()).plan : null;
+  const isText = Buffer.from(text).equals(before);
+  // As it is here, whatever becomes of it meanwhile.
+  const here = isText && now.plan !== null ? (await loadConfig(configPath, instead(home, text))).plan : null;
   const backends = backendsOf(running, service);
-  if (now === null || !isSame(backendsOf(now, service), backends)) return refused(fileHasChanged(configPath));
+  if (here === null || !isSame(backendsOf(here, service), backends)) return refused(fileHasChanged(home));
 
   const wanted = wantedOf(override, backends);
   const edited = editBackend(text, service, address, wanted);
-  if (!edited.ok) return refused(cannotSave(configPath, edited.why));
+  if (!edited.ok) return refused(cannotSave(home, edited.why));
   const list = listWith(backends, address, wanted);
-  const read = parseConfig(edited.text, configPath, thisMachine());
-  if (read.plan === null) return refused(cannotSave(configPath, read.errors[0]?.message ?? 'it would not be valid'));
-  const differences = planDifference(withBackends(now, service, list), read.plan).changed;
+  const read = await loadConfig(configPath, instead(home, edited.text));
+  if (read.plan === null) return refused(cannotSave(home, read.errors[0]?.message ?? 'it would not be valid'));
+  const differences = planDifference(withBackends(here, service, list), read.plan).changed;
   const other = differences.find(({ what }) => list.length === backends.length || !isTuned(what));
-  if (other !== undefined) return refused(cannotSave(configPath, `it would change ${other.what}, too`));
+  if (other !== undefined) return refused(cannotSave(home, `it would change ${other.what}, too`));
 
   const file = withBackends(running, service, list);
   const saving = {
@@ -70,12 +73,13 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   if (edited.text === text) {
     return { ok: true, saving: { ...saving, commit: () => Promise.resolve(null), abandon: () => Promise.resolve() } };
   }
-  const draft = `${target}.bal-${process.pid}`;
+  // Hidden, so that no pattern of `include` takes it for one of its files.
+  const draft = join(dirname(target), `.${basename(target)}.bal-${process.pid}`);
   try {
     await writeDraft(draft, edited.text, owner);
   } catch (error) {
     await rm(draft, { force: true }).catch(() => undefined);
-    return refused(cannotWrite(configPath, error));
+    return refused(cannotWrite(home, error));
   }
   const abandon = (): Promise<void> => rm(draft, { force: true }).catch(() => undefined);
   return {
@@ -87,12 +91,12 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
         try {
           if (!(await readFile(target)).equals(before)) {
             await abandon();
-            return fileHasChanged(configPath);
+            return fileHasChanged(home);
           }
           await rename(draft, target);
         } catch (error) {
           await abandon();
-          return cannotWrite(configPath, error);
+          return cannotWrite(home, error);
         }
         const folder = await open(dirname(target)).catch(() => null);
         await folder?.sync().catch(() => undefined);
@@ -101,6 +105,11 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
       },
     },
   };
+}
+
+/** Reads as ever, but of the file `path` that it says `text`. */
+function instead(path: string, text: string): (file: string) => Promise<ReadResult> {
+  return async (file) => (file === path ? decode(Buffer.from(text)) : await readConfig(file));
 }
 
 /** With the mode and the owner of what it is to replace. */

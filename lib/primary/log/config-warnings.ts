@@ -10,6 +10,7 @@ export function logWarnings(log: Log, warnings: readonly Problem[], configPath: 
     log.warn('config.warning', formatProblem({ ...warning, hint: null }, configPath), {
       path: warning.path,
       line: warning.line,
+      ...(warning.file !== undefined && { file: warning.file }),
       what_happened: `${warning.path === '' ? 'the configuration' : warning.path}: ${warning.message}`,
       why_likely: 'the configuration works, but not in all situations',
       do_this_now: warning.hint ?? "run 'bal check' and correct the lines it names",

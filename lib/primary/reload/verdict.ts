@@ -36,8 +36,13 @@ export const noConfiguration: Diagnosis = {
   do_this_now: "make the file or name another with --config, then run 'bal check' again",
 };
 
-export function badConfig(configPath: string, errors: readonly Pick<Problem, 'line'>[]): Diagnosis {
-  if (errors.every(({ line }) => line === null)) return noConfiguration;
+/** It is the file itself that cannot be read. */
+export function isWhole({ line, file }: Pick<Problem, 'line' | 'file'>): boolean {
+  return line === null && file === undefined;
+}
+
+export function badConfig(configPath: string, errors: readonly Pick<Problem, 'line' | 'file'>[]): Diagnosis {
+  if (errors.every(isWhole)) return noConfiguration;
   return {
     what_happened: `the configuration ${configPath} is not valid (${counted(errors.length, 'error')})`,
     why_likely: 'a syntax error, a misspelt key or a value out of range',

@@ -34,6 +34,7 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
     running: true,
     pid: process.pid,
     config_path: plan.configPath,
+    included_files: instance.filePlan.included,
     bind_address: first?.bind_address ?? null,
     port: first?.port ?? null,
     method: first?.method ?? null,

@@ -1,0 +1,67 @@
+// Which files `include` names: paths, and patterns with `*` and `?` in the name of the file. Free of typebox.
+import { basename, dirname, resolve } from 'node:path';
+import type { Complaint } from '../host.ts';
+
+const MAX_PATTERNS = 32;
+const MAX_LENGTH = 1024;
+const EXPECTED = `expected a file or a pattern such as "conf.d/*.yaml", or a list of up to ${MAX_PATTERNS} of them`;
+
+/** What is wrong with the value of `include`, or null. */
+export function judgeInclude(value: unknown): Complaint | null {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length === 0 || list.length > MAX_PATTERNS) return { expected: EXPECTED, hint: null };
+  for (const it of list) {
+    const hint = typeof it === 'string' ? hintFor(it) : 'each must be a text';
+    if (hint !== null) return { expected: EXPECTED, hint };
+  }
+  const isEachOnce = new Set(list).size === list.length;
+  return isEachOnce ? null : { expected: `${EXPECTED}, each once`, hint: null };
+}
+
+function hintFor(text: string): string | null {
+  if (text === '') return 'an empty text is none';
+  if (text.length > MAX_LENGTH) return `write at most ${MAX_LENGTH} characters`;
+  if (text.startsWith('~')) return 'write the path out: "~" is the shell\'s';
+  if (/[[\]{}]|\*\*/.test(text)) return 'only "*" and "?" stand for other characters';
+  if (/[\p{Cc}]/u.test(text)) return 'a path has no control characters';
+  if (isPattern(dirname(text))) return '"*" and "?" may stand in the name of a file, not in that of a directory';
+  if (/(^|\/)\.{0,2}$/.test(text)) return `name files: "${text.endsWith('/') ? text : `${text}/`}*.yaml"`;
+  return null;
+}
+
+/** Absolute; of a value with which nothing is wrong. Relative ones are so to the directory of the file that includes. */
+export function patternsOf(value: unknown, configPath: string): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.filter((it) => typeof it === 'string').map((it) => resolve(dirname(configPath), it));
+}
+
+/** Else it is one file, which has to be there. */
+export function isPattern(path: string): boolean {
+  return /[*?]/.test(path);
+}
+
+/** As in a shell: what begins with a dot is named by a pattern that begins with one. */
+export function matches(pattern: string, name: string): boolean {
+  const wanted = basename(pattern);
+  if (name.startsWith('.') && !wanted.startsWith('.')) return false;
+  return fits(Array.from(wanted), Array.from(name));
+}
+
+/** Goes back to the last `*` only, so that no pattern takes longer than its length times that of the name. */
+function fits(pattern: readonly string[], name: readonly string[]): boolean {
+  let [at, from] = [0, 0];
+  let [star, mark] = [-1, 0];
+  while (from < name.length) {
+    if (pattern[at] === '*') {
+      star = at++;
+      mark = from;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === name[from])) {
+      at++;
+      from++;
+    } else if (star >= 0) {
+      at = star + 1;
+      from = ++mark;
+    } else return false;
+  }
+  return pattern.slice(at).every((part) => part === '*');
+}
