@@ -56,6 +56,7 @@ const WAITING = [
   'e2e/idle',
   'e2e/evenness',
   'e2e/soak/handover/storm',
+  'e2e/node-versions',
 ].map((name) => join(build, `${name}.test.js`));
 
 // What a unit test does to its process, if anything; those that do nothing of it share one, because each process costs

@@ -29,3 +29,11 @@ test('tcpHandle() takes only what can do all that the engine needs', () => {
     assert.throws(() => tcpHandle(other), /Cannot use this Node.js/);
   }
 });
+
+test('where net._createServerHandle is gone nothing can be bound, and bal says so before it serves', (t) => {
+  const create: unknown = Reflect.get(net, '_createServerHandle');
+  assert.equal(typeof create, 'function', 'this Node.js has it');
+  t.after(() => Reflect.set(net, '_createServerHandle', create));
+  Reflect.deleteProperty(net, '_createServerHandle');
+  assert.throws(() => bindTcp('127.0.0.1', 0), /net\._createServerHandle is not in this Node\.js \(v/);
+});

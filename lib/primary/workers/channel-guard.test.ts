@@ -1,6 +1,6 @@
 // A worker that writes to its channel whatever it likes, past process.send(): a real process, because Node reads the channel.
 import assert from 'node:assert/strict';
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -95,5 +95,49 @@ test('what a sane worker says arrives, in whatever pieces', async (t) => {
   );
   await once(child, 'exit');
   assert.deepEqual(messages, [{ text: 'ü'.repeat(100_000) }, 1, '2']);
+  assert.deepEqual(reasons, []);
+});
+
+/** As in a Node.js that keeps the channel's handle elsewhere. */
+function hideHandle(child: ChildProcess): void {
+  const key = Object.getOwnPropertySymbols(child).find(({ description }) => description === 'kChannelHandle');
+  assert.ok(key !== undefined, 'this Node.js keeps the handle where the guard looks for it');
+  Object.defineProperty(child, Symbol('elsewhere'), { value: Reflect.get(child, key) });
+  Reflect.deleteProperty(child, key);
+}
+
+test('where Node.js keeps its channel elsewhere only the guard is lost: messages arrive, madness is thrown', () => {
+  // In a process of its own, because what is thrown there nobody can catch: a mad worker would end the primary.
+  const script = (sent: string): string => `
+    import { fork } from 'node:child_process';
+    const { guardChannel } = await import(${JSON.stringify(new URL('./channel-guard.js', import.meta.url))});
+    const child = fork('data:,', { execPath: process.execPath, execArgv: ['-e', ${JSON.stringify(sent)}, '--'] });
+    (${hideHandle.toString().replaceAll('assert.ok(', 'console.assert(')})(child);
+    child.on('message', (message) => console.log(message));
+    guardChannel(child, (reason) => console.log('guarded', reason));`;
+  const outcome = (sent: string) => {
+    const args = ['--input-type=module', '-e', script(sent)];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
+    return { status, stdout, isThrown: /SyntaxError/.test(stderr) };
+  };
+  assert.deepEqual(outcome(`process.send('sane')`), { status: 0, stdout: 'sane\n', isThrown: false });
+  const mad = `require('fs').writeSync(process.channel.fd, 'mad\\n')`;
+  assert.deepEqual(outcome(mad), { status: 1, stdout: '', isThrown: true });
+});
+
+test('were the channel not of JSON, what is sent would still arrive through the guard', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bal-channel-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'sane.cjs');
+  writeFileSync(file, `process.on('message', (message) => process.send(message, () => process.disconnect()));`);
+  const child = fork(file, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  t.after(() => child.kill('SIGKILL'));
+  const reasons: string[] = [];
+  guardChannel(child, (reason) => reasons.push(reason));
+  const message = { text: 'x\n'.repeat(1000), bytes: new Uint8Array([10, 0, 255]) };
+  child.send(message);
+  const [heard]: unknown[] = await once(child, 'message');
+  assert.deepEqual(heard, message);
+  await once(child, 'exit');
   assert.deepEqual(reasons, []);
 });
