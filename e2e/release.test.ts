@@ -1,8 +1,8 @@
 // What is shipped: a release tarball and an npm package with the same files, all that bal needs and no tests.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
 import { after, test } from 'node:test';
 import { linksIn } from './harness/markdown.ts';
 import { FOR_CONTRIBUTORS, READMES, REFERENCE, textOf } from './harness/pages.ts';
@@ -23,6 +23,9 @@ const canCross = spawnSync(OTHER.compiler, ['--version']).status === 0;
 function release(into: string, ...options: string[]): string {
   return execFileSync(process.execPath, [PROGRAM, join(folder, into), ...options], { encoding: 'utf8' }).trim();
 }
+
+/** Of what is built; most tests look into it. */
+const made = release('made');
 
 /** The files in a tarball, without its top folder. */
 function filesIn(tarball: string): string[] {
@@ -51,15 +54,69 @@ test('npm pack ships a manifest without dependencies, and package.json is as bef
   assert.equal(readFileSync(file, 'utf8'), readFileSync(join(ROOT, 'package.json'), 'utf8'));
 });
 
-test('a release made twice has the same bytes', () => {
-  assert.ok(readFileSync(release('one')).equals(readFileSync(release('two'))));
+/** The sources and what they are built with, as another clone would have them. */
+function clone(into: string): void {
+  const left = new Set(['.git', '.build', 'dist', 'node_modules', '.package.json.kept']);
+  const heavy = /^(\.|@?typescript|@?oxlint|playwright|prettier|fast-check)/;
+  for (const name of readdirSync(ROOT))
+    if (!left.has(name)) cpSync(join(ROOT, name), join(into, name), { recursive: true });
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    if (heavy.test(name)) continue;
+    cpSync(join(ROOT, 'node_modules', name), join(into, 'node_modules', name), { recursive: true });
+  }
+}
+
+test('the same sources built in another folder, with another umask and time zone, make the same bytes', (t) => {
+  const copy = newFolder(t, 'clone');
+  clone(copy);
+  const dist = join(ROOT, 'dist');
+  const bill: { metadata: { timestamp: string } } = JSON.parse(readFileSync(join(dist, 'sbom.cdx.json'), 'utf8'));
+  const { commit }: { commit: string | null } = JSON.parse(
+    execFileSync(process.execPath, [join(dist, 'bal.js'), '--version', '--json'], { encoding: 'utf8' }),
+  );
+  const epoch = String(Date.parse(bill.metadata.timestamp) / 1000);
+  const env = { ...process.env, SOURCE_DATE_EPOCH: epoch, BAL_COMMIT: commit ?? '', TZ: 'Asia/Seoul' };
+  const make = 'umask 077; "$0" bin/dev/build.mjs && "$0" bin/dev/release.mjs "$1"';
+  const there = join(copy, 'release');
+  execFileSync('sh', ['-c', make, process.execPath, there], { cwd: copy, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const here = execFileSync(process.execPath, [PROGRAM, join(folder, 'here')], { env, encoding: 'utf8' }).trim();
+  assert.ok(readFileSync(join(there, basename(here))).equals(readFileSync(here)));
+});
+
+test('the bill of materials has every package that is bundled, as the lock file has it', () => {
+  interface Component {
+    readonly purl: string;
+    readonly licenses: readonly { readonly license: { readonly id: string } }[];
+    readonly hashes: readonly { readonly content: string }[];
+  }
+  interface Bill {
+    readonly components: readonly Component[];
+    readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+    readonly metadata: { readonly component: { readonly purl: string } };
+  }
+  const bill: Bill = JSON.parse(readFileSync(join(ROOT, 'dist', 'sbom.cdx.json'), 'utf8'));
+  const licences = readFileSync(join(ROOT, 'dist', 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const written = Array.from(licences.matchAll(/^(\S+) (\d\S+) \((\S+)\)$/gm), ([, name, its, licence]) => {
+    return [`pkg:npm/${name?.replace('@', '%40')}@${its}`, licence];
+  });
+  assert.ok(written.length >= 10);
+  assert.deepEqual(
+    bill.components.map(({ purl, licenses: [first] }) => [purl, first?.license.id]),
+    written,
+  );
+  const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
+  for (const { purl, hashes } of bill.components)
+    assert.ok(lock.includes(Buffer.from(hashes[0]?.content ?? '', 'hex').toString('base64')), purl);
+  const known = new Set([...written.map(([purl]) => purl), bill.metadata.component.purl]);
+  assert.deepEqual(new Set(bill.dependencies.map(({ ref }) => ref)), known);
+  const reached = new Set([bill.metadata.component.purl, ...bill.dependencies.flatMap(({ dependsOn }) => dependsOn)]);
+  assert.deepEqual(reached, known, 'everything is there because something needs it');
 });
 
 test('SHA256SUMS lists every tarball in the folder, as sha256sum checks it', () => {
-  const tarball = release('sums');
-  assert.deepEqual(readdirSync(join(folder, 'sums')).length, 2);
-  const checked = execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: join(folder, 'sums'), encoding: 'utf8' });
-  assert.equal(checked, `${tarball.slice(tarball.lastIndexOf('/') + 1)}: OK\n`);
+  assert.deepEqual(readdirSync(join(folder, 'made')).length, 2);
+  const checked = execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: join(folder, 'made'), encoding: 'utf8' });
+  assert.equal(checked, `${basename(made)}: OK\n`);
 });
 
 test('the npm package and the release have the same files: programs, samples, licences, and no tests', () => {
@@ -68,11 +125,11 @@ test('the npm package and the release have the same files: programs, samples, li
     encoding: 'utf8',
   }).trim();
   const files = filesIn(join(folder, packed));
-  assert.deepEqual(files, filesIn(release('same')));
-  for (const file of ['bal.js', 'worker.js', 'demo.js', 'backend.js', 'THIRD-PARTY-LICENSES.txt']) {
+  assert.deepEqual(files, filesIn(made));
+  for (const file of ['bal.js', 'worker.js', 'demo.js', 'backend.js', 'THIRD-PARTY-LICENSES.txt', 'sbom.cdx.json']) {
     assert.ok(files.includes(`dist/${file}`), file);
   }
-  const manifest: unknown = JSON.parse(textIn(release('manifest'), 'package.json'));
+  const manifest: unknown = JSON.parse(textIn(made, 'package.json'));
   assert.deepEqual(
     ['dependencies', 'devDependencies'].filter((key) => key in Object(manifest)),
     [],
@@ -87,8 +144,22 @@ test('the npm package and the release have the same files: programs, samples, li
   );
 });
 
+test('npm i -g of a release adds one package and a bal that runs, with nothing from the network', () => {
+  const prefix = join(folder, 'global');
+  const args = ['install', '--global', '--offline', '--no-audit', '--no-fund', '--prefix', prefix, made];
+  const said = execFileSync('npm', args, {
+    encoding: 'utf8',
+    env: { ...process.env, npm_config_cache: join(folder, 'npm') },
+  });
+  assert.match(said, /^added 1 package/m);
+  const told = execFileSync(join(prefix, 'bin', 'bal'), ['--version', '--json'], { encoding: 'utf8' });
+  const { engine }: { engine: string } = JSON.parse(told);
+  assert.equal(engine, existsSync(join(ROOT, 'dist', 'native')) ? 'native' : 'js');
+  assert.deepEqual(readdirSync(join(prefix, 'lib', 'node_modules')), ['bal']);
+});
+
 test('every page for users is shipped with all that it links, but for pages that need the sources', () => {
-  const files = new Set<string>(filesIn(release('pages')));
+  const files = new Set<string>(filesIn(made));
   const pages = [...READMES, ...REFERENCE, 'CHANGELOG.md'];
   const needed = pages.flatMap((file) =>
     linksIn(textOf(file))

@@ -1,5 +1,5 @@
-// Builds dist/ (what is shipped: bundles, source maps, the page, licences of what is bundled, the native addon where a
-// compiler is there) and with --tests also .build/ (every module by itself, for node --test).
+// Builds dist/ (what is shipped: bundles, source maps, the page, licences and bill of materials of what is bundled, the native
+// addon where a compiler is there) and with --tests also .build/ (every module by itself, for node --test).
 //   node bin/dev/build.mjs [--if-needed] [--tests] [--only native]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPage } from './build-page.mjs';
 import { commit } from './origin.mjs';
+import { billOfMaterials } from './sbom.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const flags = process.argv.slice(2);
@@ -57,6 +58,8 @@ async function bundle() {
   const result = await build({
     entryPoints: present,
     outdir: dist,
+    // Names of files stand in what is made.
+    absWorkingDir: root,
     bundle: true,
     splitting: true,
     platform: 'node',
@@ -75,18 +78,25 @@ async function bundle() {
     },
   });
   const page = await buildPage(build, root, dist);
-  writeLicences([...Object.keys(result.metafile.inputs), ...page]);
+  const packages = packagesOf([...Object.keys(result.metafile.inputs), ...page]);
+  writeLicences(packages);
+  writeFileSync(join(dist, 'sbom.cdx.json'), billOfMaterials(root, packages));
   writeFileSync(bundled, built);
 }
 
-/** Bundling copies other people's code into dist/, so their licences go with it. */
-function writeLicences(inputs) {
+/** The packages that these files are of, in order. */
+function packagesOf(inputs) {
   const packages = new Set();
   for (const input of inputs) {
     const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (match) packages.add(match[1]);
   }
-  const texts = [...packages].sort().map((name) => {
+  return [...packages].sort();
+}
+
+/** Bundling copies other people's code into dist/, so their licences go with it. */
+function writeLicences(packages) {
+  const texts = packages.map((name) => {
     const folder = join(root, 'node_modules', name);
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));

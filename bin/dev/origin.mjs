@@ -16,9 +16,9 @@ function git(...args) {
   }
 }
 
-/** With `-dirty` behind it when files differ from it; null where nobody knows. */
+/** With `-dirty` behind it when files differ from it; null where nobody knows. BAL_COMMIT says it for sources without git. */
 export function commit() {
-  return git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*');
+  return process.env.BAL_COMMIT || git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*');
 }
 
 /** The time that all shipped files get: that of the last commit, in seconds. */

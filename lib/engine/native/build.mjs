@@ -5,7 +5,7 @@
 // --arch builds for another machine, with its cross compiler (aarch64-linux-gnu-gcc, x86_64-linux-gnu-gcc) or with $CC.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 });
 const { arch, sanitize } = values;
 const root = join(here, '..', '..', '..');
-const folder = values.into ?? join(root, sanitize ? '.build' : 'dist', 'native');
+const folder = values.into ? resolve(values.into) : join(root, sanitize ? '.build' : 'dist', 'native');
 const result = join(folder, `bal-linux-${arch}${sanitize ? '.sanitize' : ''}.node`);
 const CROSS_COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' };
 
@@ -59,9 +59,15 @@ const options = [
     ? '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
     : '-O2 -g1 -D_FORTIFY_SOURCE=2 -flto -Wl,-z,relro,-z,now'
   ).split(' '),
+  // Wherever it is built, it is the same file.
+  `-ffile-prefix-map=${here}=native`,
+  `-ffile-prefix-map=${include}=node`,
 ];
-const sources = files.filter((file) => file.endsWith('.c')).map((file) => join(here, file));
-const built = spawnSync(compiler, [...options, '-isystem', include, ...sources, '-o', draft], { stdio: 'inherit' });
+const sources = files.filter((file) => file.endsWith('.c')).sort();
+const built = spawnSync(compiler, [...options, '-isystem', include, ...sources, '-o', draft], {
+  cwd: here,
+  stdio: 'inherit',
+});
 if (built.status !== 0) {
   rmSync(draft, { force: true });
   console.error(
