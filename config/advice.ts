@@ -1,5 +1,6 @@
 // What works but deserves a look: warnings, and notes that are no reason to stop.
 import { accessWarnings } from './access.ts';
+import { groupWarnings } from './control-group.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { anyProxy, firstBytes, looseNetworks } from './first-bytes-advice.ts';
 import { canonicalHost, isLoopback, isWildcard, maybeSame, splitAddress } from './host.ts';
@@ -35,6 +36,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
   return [
     ...ignoredMode(draft),
     ...openAdmin(draft),
+    ...groupWarnings(draft, machine),
     ...descriptors(draft, machine),
     ...draft.services.flatMap((service, i) => [
       ...lowPort(service, machine),

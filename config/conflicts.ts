@@ -1,6 +1,7 @@
 // Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
 import { isIP } from 'node:net';
 import { accessConflicts } from './access.ts';
+import { groupConflicts } from './control-group.ts';
 import { discoverConflicts } from './discover.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckConflicts } from './health-check-draft.ts';
@@ -38,6 +39,7 @@ export function conflictsIn(draft: Draft, machine: Machine): Problem[] {
     ...loopsIn(draft, machine),
     ...sharingConflicts(draft),
     ...adminOnService(draft),
+    ...groupConflicts(draft, machine),
     ...tooManyBackends(draft),
   ];
 }

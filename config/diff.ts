@@ -24,6 +24,7 @@ export function planDifference(from: Plan, to: Plan): Difference {
     ...change('log_connections', from.logConnections, to.logConnections),
     ...change('admin', adminOf(from), adminOf(to)),
     ...change('admin_hosts', hostsOf(from), hostsOf(to)),
+    ...change('control_group', from.controlGroup ?? null, to.controlGroup),
     ...change('workers', from.workers, to.workers),
     ...change('engine', from.engine, to.engine),
     ...change('dns_servers', listOrNull(from.dnsServers), listOrNull(to.dnsServers)),

@@ -69,6 +69,8 @@ export interface Draft {
   /** Empty: off. */
   readonly admin: Setting<string>;
   readonly adminHosts: Setting<readonly string[]>;
+  /** Empty: none. */
+  readonly controlGroup: Setting<string>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
   readonly dnsServers: Setting<readonly string[]>;
@@ -115,6 +117,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
     logConnections: settle('log_connections', top, DEFAULTS.log_connections, 'default'),
     admin: settle('admin', top, '', 'default'),
     adminHosts: namesIn(settle('admin_hosts', top, [], 'default')),
+    controlGroup: settle('control_group', top, '', 'default'),
     workers: settle('workers', top, Math.min(machine.cores, 256), 'default'),
     engine: settle('engine', top, DEFAULTS.engine, 'default'),
     dnsServers: settle('dns_servers', top, [], 'default'),

@@ -11,6 +11,7 @@ const ADDRESS = {
   description: 'HOST:PORT, [IPV6]:PORT or unix:/PATH',
   pattern: '^(unix:/.+|.+:[0-9]+)$',
 };
+const GROUP = { type: 'integer', minimum: 0, maximum: 4_294_967_294 };
 const PORT = { type: 'integer', minimum: 1, maximum: 65_535 };
 
 export function jsonSchema(): Json {
@@ -27,6 +28,7 @@ function plain(shape: Shape, path: readonly string[]): Json {
   const said = words(shape);
   if (isTime(key, shape)) return { ...said, anyOf: [own, TIME] };
   if (path.length === 1 && key === 'admin') return { ...said, anyOf: [own, PORT] };
+  if (path.length === 1 && key === 'control_group') return { ...said, anyOf: [own, GROUP] };
   if (key === '[]' && path.at(-2) === 'backends') return { ...said, anyOf: [own, ADDRESS] };
   return { ...own, ...said };
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, networkInterfaces } from 'node:os';
 import { cpuQuota } from './cpu-quota.ts';
+import { groupsIn, type Groups } from './groups.ts';
 import type { Environment } from './variables.ts';
 
 export interface Machine {
@@ -15,6 +16,10 @@ export interface Machine {
   readonly somaxconn: number | null;
   /** This machine's own addresses and name, lower case. */
   readonly own: readonly string[];
+  /** Those of /etc/group; null when unknown. */
+  readonly groups: Groups | null;
+  /** To which this process may give its files; null: to any. */
+  readonly ownGroups: readonly number[] | null;
   /** What `${NAME}` in a configuration stands for. */
   readonly environment: Environment;
 }
@@ -26,22 +31,26 @@ export const ANY_MACHINE: Machine = {
   firstPort: 0,
   somaxconn: null,
   own: [],
+  groups: null,
+  ownGroups: null,
   environment: {},
 };
 
+const CAP_CHOWN = 0n;
 const CAP_NET_BIND_SERVICE = 10n;
 
 /** Reads /proc where it is there (Linux); elsewhere only what Node knows. */
 export function thisMachine(): Machine {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const status = read('/proc/self/status');
   return {
     cores: usableCores(availableParallelism(), cpuQuota(read)),
     descriptors: hardLimit(read('/proc/self/limits')),
-    firstPort: mayBindAll(read('/proc/self/status'))
-      ? 0
-      : numberIn('/proc/sys/net/ipv4/ip_unprivileged_port_start', 1024),
+    firstPort: mayBindAll(status) ? 0 : numberIn('/proc/sys/net/ipv4/ip_unprivileged_port_start', 1024),
     somaxconn: numberIn('/proc/sys/net/core/somaxconn', null),
     own: [...addresses.map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
+    groups: groupsFrom(read('/etc/group')),
+    ownGroups: may(status, CAP_CHOWN) ? null : [process.getegid?.() ?? -1, ...(process.getgroups?.() ?? [])],
     environment: process.env,
   };
 }
@@ -57,11 +66,21 @@ export function hardLimit(limits: string): number | null {
   return hard === undefined ? null : Number(hard);
 }
 
+/** A machine without the file has its groups elsewhere. */
+function groupsFrom(text: string): Groups | null {
+  const groups = groupsIn(text);
+  return groups.size === 0 ? null : groups;
+}
+
 /** From /proc/self/status; where there is none, only root may. */
-export function mayBindAll(status: string, uid: number | undefined = process.getuid?.()): boolean {
+export function mayBindAll(status: string, uid?: number): boolean {
+  return may(status, CAP_NET_BIND_SERVICE, uid);
+}
+
+function may(status: string, capability: bigint, uid: number | undefined = process.getuid?.()): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1];
   if (effective === undefined) return uid === undefined || uid === 0;
-  return ((BigInt(`0x${effective}`) >> CAP_NET_BIND_SERVICE) & 1n) === 1n;
+  return ((BigInt(`0x${effective}`) >> capability) & 1n) === 1n;
 }
 
 function numberIn<T>(path: string, otherwise: T): number | T {

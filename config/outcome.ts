@@ -26,6 +26,7 @@ export function planOf(draft: Draft, configPath: string, included: readonly stri
     logConnections: draft.logConnections.value,
     admin: splitAddress(draft.admin.value),
     adminHosts: draft.adminHosts.value,
+    controlGroup: draft.controlGroup.path === null ? null : draft.controlGroup.value,
     workers: draft.workers.value,
     engine: draft.engine.value,
     dnsServers: draft.dnsServers.value.map(nameServer),
@@ -87,6 +88,7 @@ export function effectiveOf(draft: Draft): Effective[] {
   if (draft.adminHosts.path !== null) {
     add(['admin_hosts'], { ...draft.adminHosts, value: draft.adminHosts.value.join(', ') });
   }
+  if (draft.controlGroup.path !== null) add(['control_group'], draft.controlGroup);
   add(['workers'], draft.workers);
   add(['engine'], draft.engine);
   const { dnsServers } = draft;

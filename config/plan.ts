@@ -164,6 +164,8 @@ export interface Plan {
   readonly dnsServers: readonly string[];
   /** Names, canonical, under which the admin pages may be asked for, beside addresses and `localhost`. */
   readonly adminHosts: readonly string[];
+  /** Name or number of the group that may ask, and change nothing; null: only who runs it may. */
+  readonly controlGroup: string | null;
   /** One limit for the whole instance, over all services and workers. */
   readonly maxConnections: number;
   /** At least one; the flat form is one service named `default`. */

@@ -6,6 +6,7 @@ import { DEFAULTS } from './defaults.ts';
 import { judgeNameServer, MAX_NAME_SERVERS } from './name-servers.ts';
 import { IncludeKey } from './include/include-schema.ts';
 import { HealthCheckSchema } from './health-check-schema.ts';
+import { judgeGroup } from './groups.ts';
 import { judgeAddress, judgeHost } from './host.ts';
 import { CLOSED, judged, words } from './keywords.ts';
 import { judgeNetwork } from './networks.ts';
@@ -176,6 +177,15 @@ export const ConfigSchema = Type.Object(
         ...words(
           'names under which `admin` answers, beside addresses and `localhost`; a browser could be led here by any other (DNS rebinding)',
           '주소와 `localhost` 외에 `admin`이 응답할 이름; 다른 이름으로는 브라우저가 속아서 올 수 있음(DNS rebinding)',
+        ),
+      }),
+    ),
+    control_group: Type.Optional(
+      judged(judgeGroup, {
+        defaultText: { en: 'none', ko: '없음' },
+        ...words(
+          'group whose members may ask this bal (`status`, `why`, `events`, `top`, `doctor`) and change nothing; a name, or a number',
+          '이 bal에 물어볼 수만 있는 그룹의 이름이나 번호 (`status`, `why`, `events`, `top`, `doctor`); 바꾸는 명령은 못 씀',
         ),
       }),
     ),

@@ -1,5 +1,5 @@
 // Short forms in a configuration, made into the long ones before anything else looks at it: `30s` for milliseconds,
-// "host:port" for a backend, a bare port for `admin`. What is none of these stays, and is judged as it stands.
+// "host:port" for a backend, a bare port for `admin`, the number of a group. What is none of these stays, and is judged as it stands.
 import { durationMs } from './duration.ts';
 import { splitAddress } from './host.ts';
 import type { Mark, Path } from './problem.ts';
@@ -17,6 +17,7 @@ export function expandShorthand(source: Source): Source {
     if (typeof value === 'string' && typeof last === 'number' && path.at(-2) === 'backends')
       return backend(value, path);
     if (path.length === 1 && last === 'admin' && isPort(value)) return `127.0.0.1:${value}`;
+    if (path.length === 1 && last === 'control_group' && Number.isInteger(value)) return String(value);
     if (Array.isArray(value)) return value.map((item, i) => expand(item, [...path, i], childOf(shape, i)));
     if (value === null || typeof value !== 'object') return value;
     const copy: Record<string, unknown> = Object.create(null);

@@ -193,7 +193,7 @@ test('the table of paths is that of the admin listener, and the one of files tha
   const target = await backend(t, echo);
   const admin = await freePort();
   const bal = await startBal(t, {
-    config: configFor(await freePort(), [target], { admin: `127.0.0.1:${admin}` }),
+    config: configFor(await freePort(), [target], { admin: `127.0.0.1:${admin}`, control_group: process.getegid?.() }),
     daemon: true,
   });
   await bal.cli('backend', 'drain', target.address);

@@ -7,6 +7,8 @@ export interface Home {
   readonly dir: string;
   readonly pidFile: string;
   readonly socket: string;
+  /** Of those who may ask, and change nothing. */
+  readonly askSocket: string;
   readonly logDir: string;
   /** What `bal backend` has changed in the running instance. */
   readonly backendsFile: string;
@@ -33,6 +35,8 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
     dir,
     pidFile: join(dir, 'bal.pid'),
     socket: join(dir, 'bal.sock'),
+    // No longer than the control socket: where that can be made so can this.
+    askSocket: join(dir, 'ask.sock'),
     logDir: join(dir, 'logs'),
     backendsFile: join(dir, 'backends.json'),
     // Hardly longer than the control socket: where that can be made so can this, as a rule.

@@ -1,4 +1,5 @@
 // `bal check`: is the configuration right? Static: reads the file and facts of this machine, no network, no names looked up.
+import { dirname } from 'node:path';
 import type { Loaded } from '../../config/load.ts';
 import { formatProblem, problemAt, type Problem } from '../../config/problem.ts';
 import { backendText } from '../../config/diff.ts';
@@ -7,6 +8,7 @@ import { whereOf, type ServicePlan } from '../../config/plan.ts';
 import { askedText } from '../control/listeners.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import { isWhole, noConfiguration } from '../primary/reload/verdict.ts';
+import { groupShutOut } from '../control/group-access.ts';
 import { tooLongForSocket } from '../control/listen.ts';
 import { configPath, home, NoHomeError } from '../paths.ts';
 import type { ExitCode, Io } from './command.ts';
@@ -26,18 +28,20 @@ export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
   const { loadConfig } = await import('../../config/load.ts'); // slow to import: not before it is needed
   const path = configPath(options.config);
   const found = await loadConfig(path);
-  const loaded = { ...found, warnings: [...homeWarnings(), ...found.warnings] };
+  const loaded = { ...found, warnings: [...homeWarnings(found.plan?.controlGroup ?? null), ...found.warnings] };
   if (options.json) json(io, reportOf(loaded));
   else explain(loaded, options, options.config ?? path, io);
   const failed = loaded.errors.length > 0 || (options.strict && loaded.warnings.length > 0);
   return failed ? 1 : 0;
 }
 
-/** What a start would refuse because of where it is to run. */
-function homeWarnings(): Problem[] {
+/** What a start would refuse because of where it is to run, or who could not come there. */
+function homeWarnings(group: string | null): Problem[] {
   try {
-    const tooLong = tooLongForSocket(home().socket);
-    if (tooLong === null) return [];
+    const { socket, dir } = home();
+    const tooLong = tooLongForSocket(socket);
+    // The home itself bal opens for them.
+    if (tooLong === null) return groupShutOut(dirname(dir), group);
     const hint = 'set BAL_HOME to a directory with a shorter path';
     return [problemAt(null, [], `bal cannot start in this home, whose control socket ${tooLong}`, hint)];
   } catch (error) {

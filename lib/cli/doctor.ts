@@ -1,10 +1,10 @@
 // `bal doctor`: is all that bal needs at run time in order? Looks at the machine, the running instance and the backends.
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
-import { request } from '../control/client.ts';
 import { configPath, home, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import type { Options } from './arguments.ts';
+import { ask } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { checkBackends } from './doctor/backends.ts';
 import { checkConfig } from './doctor/config.ts';
@@ -60,7 +60,7 @@ async function check(patient: Patient): Promise<Finding[]> {
 
 /** What the running instance is configured with; null when it does not say, as one of another version might not. */
 async function runningPlan(at: Home): Promise<Plan | null> {
-  const answer = await request(at.socket, 'GET', '/plan', undefined, PATIENCE_MS);
+  const answer = await ask(at, 'GET', '/plan', undefined, PATIENCE_MS);
   return answer.ok && answer.status === 200 && isPlan(answer.body) ? answer.body : null;
 }
 

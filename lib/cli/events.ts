@@ -2,11 +2,11 @@
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stream } from '../control/client.ts';
 import { factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
+import { askForLines } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, judge, reach } from './reach.ts';
 import { readPidFile } from '../pidfile.ts';
@@ -54,10 +54,11 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
     else io.out(line(event, io));
   };
   while (!gone.signal.aborted) {
-    const answer = await stream(at.socket, 'GET', '/events/follow', undefined, SILENT_MS, show, gone.signal);
+    const answer = await askForLines(at, 'GET', '/events/follow', undefined, SILENT_MS, show, gone.signal);
     if (gone.signal.aborted) break;
     const reached = answer.ok ? null : judge(answer, readPidFile(at.pidFile), at);
-    const isRefused = reached?.kind === 'unreachable' && reached.status !== undefined;
+    const isDenied = !answer.ok && answer.cause === 'denied';
+    const isRefused = isDenied || (reached?.kind === 'unreachable' && reached.status !== undefined);
     if (reached !== null && reached.kind !== 'answered' && (isRefused || (isFirst && seen.seq === 0))) {
       clearInterval(watch);
       printDiagnosis(io, reached.problem);

@@ -1,12 +1,12 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem } from '../../config/problem.ts';
-import { request } from '../control/client.ts';
 import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
 import type { LiveChanges } from '../control/backends.ts';
 import type { ReloadVerdict } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import type { Options } from './arguments.ts';
+import { ask } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
 import { isProblem, json, printDiagnosis } from './report.ts';
@@ -52,7 +52,7 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
     let told = '';
     for (;;) {
       await sleep(quietMs, undefined, { signal: over.signal });
-      const { ok } = await request(at.socket, 'GET', '/status', undefined, quietMs, over.signal);
+      const { ok } = await ask(at, 'GET', '/status', undefined, quietMs, over.signal);
       if (over.signal.aborted) return;
       const now = performance.now();
       if (ok) answeredAt = now;

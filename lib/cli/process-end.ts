@@ -1,10 +1,10 @@
 // Which process the instance of a home is, and how to see it end. A process is signalled only as what it was when it was
 // found: the same PID with the same start time.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from '../control/client.ts';
 import type { Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { isStillThere, lookUp } from '../process.ts';
+import { ask } from './ask.ts';
 import { PATIENCE_MS, isStatus } from './reach.ts';
 
 export interface BalProcess {
@@ -17,7 +17,7 @@ export interface BalProcess {
 export async function instanceProcess(at: Home): Promise<BalProcess | null> {
   const file = readPidFile(at.pidFile);
   if (file.running) return { pid: file.pid, startTime: file.startTime };
-  const answer = await request(at.socket, 'GET', '/status', undefined, PATIENCE_MS);
+  const answer = await ask(at, 'GET', '/status', undefined, PATIENCE_MS);
   if (!answer.ok || !isStatus(answer.body) || answer.body.pid === null) return null;
   // In another PID namespace (a container) the number means nothing here, or somebody else.
   return { pid: answer.body.pid, startTime: null };
@@ -27,7 +27,7 @@ export async function instanceProcess(at: Home): Promise<BalProcess | null> {
 export async function silentWithin(at: Home, ms: number): Promise<boolean> {
   const giveUp = performance.now() + ms;
   for (;;) {
-    const answer = await request(at.socket, 'GET', '/status', undefined, PATIENCE_MS);
+    const answer = await ask(at, 'GET', '/status', undefined, PATIENCE_MS);
     if (!answer.ok && answer.cause === 'not_running') return true;
     if (performance.now() > giveUp) return false;
     await sleep(50);

@@ -1,9 +1,11 @@
 // Asks the instance of this home. Either it answers, or nobody is there, or somebody is there who does not answer: the
 // difference decides what the operator has to do.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request, type Answer } from '../control/client.ts';
+import type { Answer } from '../control/client.ts';
 import type { Status, Diagnosis } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
+import { ask } from './ask.ts';
+import { ownerOf } from '../owner.ts';
 import { unreachable } from '../unreachable.ts';
 import { readPidFile, type PidFile } from '../pidfile.ts';
 
@@ -33,7 +35,7 @@ export async function reach(
 ): Promise<Reached> {
   const beganAt = performance.now();
   for (;;) {
-    const answer = await request(at.socket, method, path, body, timeoutMs, signal);
+    const answer = await ask(at, method, path, body, timeoutMs, signal);
     const found = judge(answer, readPidFile(at.pidFile), at);
     const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
     // An upgrade was under way: the process that serves now has not heard the question.
@@ -54,6 +56,24 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
     return { kind: 'not_running', problem: notRunning(pidFile, at) };
   }
   return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at), ...(answer.ok && { status: answer.status }) };
+}
+
+/** The status with which a change is refused to those who may only ask. */
+export const MAY_NOT = 403;
+
+/** A member of `control_group`. */
+function mayAskOnly(who: string, at: Home): Diagnosis {
+  const owner = ownerOf(at.socket) ?? 'USER';
+  return {
+    what_happened: `this user may ask ${who}, and not change it`,
+    why_likely: `it is a member of control_group, and bal belongs to another user${ownerText(at)}`,
+    do_this_now: `ask ${owner === 'USER' ? 'that user' : owner}, or run the command as that user (sudo -u ${owner} bal …)`,
+  };
+}
+
+function ownerText(at: Home): string {
+  const owner = ownerOf(at.socket);
+  return owner === null ? '' : ` (${owner})`;
 }
 
 const OTHER_VERSION = 'the running bal has another version than this command';
@@ -87,6 +107,7 @@ function notRunning(pidFile: PidFile, at: Home): Diagnosis {
 
 function noAnswer(answer: Answer, pid: number | null, at: Home): Diagnosis {
   const who = pid === null ? 'bal' : `bal (PID ${pid})`;
+  if (answer.ok && answer.status === MAY_NOT) return mayAskOnly(who, at);
   if (answer.ok) {
     return {
       what_happened: `${who} refused the request: ${errorOf(answer.body)} (${answer.status})`,
@@ -98,8 +119,8 @@ function noAnswer(answer: Answer, pid: number | null, at: Home): Diagnosis {
     case 'denied':
       return {
         what_happened: `the control socket ${at.socket} may not be used by this user`,
-        why_likely: 'bal was started by another user, and only its owner may control it',
-        do_this_now: 'run the command as that user (sudo -u USER bal …), or set BAL_HOME to your own instance',
+        why_likely: `bal was started by another user${ownerText(at)}, and only its owner may control it`,
+        do_this_now: `run the command as that user (sudo -u ${ownerOf(at.socket) ?? 'USER'} bal …), or set BAL_HOME to your own instance`,
       };
     case 'timeout':
       return {

@@ -1,13 +1,14 @@
 // `bal stop`: ask, wait until the process is really gone, and force it if it does not go. Says which of these it was.
-import { stream, type Answer } from '../control/client.ts';
+import type { Answer } from '../control/client.ts';
 import type { StopProgress, Diagnosis } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import { lookUp } from '../process.ts';
 import type { Options } from './arguments.ts';
+import { askForLines } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { goneWithin, instanceProcess, signalIfSame, silentWithin, type BalProcess } from './process-end.ts';
-import { judge } from './reach.ts';
+import { judge, MAY_NOT } from './reach.ts';
 import { printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
@@ -27,12 +28,16 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const progress = progressTo(io);
   const asked = { timeout_ms: options.timeoutMs, now: options.now };
   const silence = options.now ? HURRIED_SILENCE_MS : SILENCE_MS;
-  const answer = await stream(at.socket, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
+  const answer = await askForLines(at, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
   if (answer.ok && answer.status === 200) return await finish(found, progress.cut(), at, io);
   const reached = judge(answer, readPidFile(at.pidFile), at);
   if (reached.kind === 'not_running' && found === null) {
     printDiagnosis(io, reached.problem);
     return 3;
+  }
+  if (answer.ok && answer.status === MAY_NOT && reached.kind === 'unreachable') {
+    printDiagnosis(io, reached.problem);
+    return 1;
   }
   // It may have ended in the middle of its answer, or between two of our questions.
   if (found !== null && found.startTime !== null && (await goneWithin(found, 500))) {

@@ -9,7 +9,7 @@ import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Readiness, Status } from './protocol.ts';
 import type { Route } from './router.ts';
-import { answer, sendError, sendJson, sendText } from './router.ts';
+import { METRICS_TYPE, answer, sendError, sendJson, sendText } from './router.ts';
 
 /** The page and the hashes of its inline parts, for the Content-Security-Policy. */
 export interface Page {
@@ -91,7 +91,7 @@ function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): rea
       sendText(response, 200, 'text/html; charset=utf-8', html);
     }),
     get('/metrics', async (response) => {
-      sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await handlers.metrics());
+      sendText(response, 200, METRICS_TYPE, await handlers.metrics());
     }),
     get('/healthz', (response) => sendJson(response, 200, { alive: true })),
     get('/readyz', (response) => {

@@ -1,8 +1,8 @@
-// Puts a server behind a Unix socket that only its owner may use. The socket appears under its name ready to answer,
+// Puts a server behind a Unix socket that only its owner may use, or a group. The socket appears under its name ready to answer,
 // replaces one that nobody listens on any more, and is removed by nobody but its own server.
-import { existsSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lchownSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** What fits into sockaddr_un with its final zero byte: 108 bytes on Linux, 104 on macOS and the BSDs. */
 const MAX_PATH = process.platform === 'linux' ? 107 : 103;
@@ -23,22 +23,50 @@ export async function listenPrivately(server: Server, path: string): Promise<() 
   // libuv reports a missing directory as EACCES, which would send the operator looking for a permission.
   if (!existsSync(dirname(path))) throw new Error(`Cannot open the control socket: there is no ${dirname(path)}`);
   await refuseIfTaken(path);
-  // Bound under another name (a shorter one, so that it fits too) and renamed: a rename replaces a stale socket in one
-  // step. It also keeps libuv, which unlinks the name it has bound when the server closes, from removing a successor's.
-  const draft = join(dirname(path), `.${process.pid.toString(36)}`);
   try {
-    unlinkIfThere(draft);
-    await bind(server, draft);
-    renameSync(draft, path);
+    return (await listenUnseen(server, path, null)).appear();
   } catch (cause) {
     server.close();
     throw new Error(`Cannot open the control socket: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     });
   }
-  const { ino } = lstatSync(path);
-  return () => {
-    if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) unlinkIfThere(path);
+}
+
+/** A server that listens and has no name yet. */
+export interface Unseen {
+  /** It takes the place of whatever socket is there; returns what removes it. */
+  appear(): () => void;
+  discard(): void;
+}
+
+/**
+ * With `group`, its members may use the socket, too. Bound under another name (a shorter one, so that it fits too) and renamed: a
+ * rename replaces another socket in one step. It also keeps libuv, which unlinks the name it has bound when the server closes, from
+ * removing a successor's. Rejects with the error of bind(2) or chown(2).
+ */
+export async function listenUnseen(server: Server, path: string, group: number | null): Promise<Unseen> {
+  const draft = join(dirname(path), `.${basename(path).slice(0, 1)}${process.pid.toString(36)}`);
+  unlinkIfThere(draft);
+  await bind(server, draft);
+  try {
+    if (group !== null) {
+      lchownSync(draft, lstatSync(draft).uid, group);
+      chmodSync(draft, 0o660);
+    }
+  } catch (error) {
+    unlinkIfThere(draft);
+    throw error;
+  }
+  return {
+    appear() {
+      renameSync(draft, path);
+      const { ino } = lstatSync(path);
+      return () => {
+        if (lstatSync(path, { throwIfNoEntry: false })?.ino === ino) unlinkIfThere(path);
+      };
+    },
+    discard: () => unlinkIfThere(draft),
   };
 }
 
@@ -78,6 +106,11 @@ function answers(path: string): Promise<boolean> {
       resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
     });
   });
+}
+
+/** Removes the socket that a process has left which is gone; anything else stays. */
+export function removeLeftover(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkIfThere(path);
 }
 
 function unlinkIfThere(path: string): void {

@@ -16,6 +16,9 @@ export interface Route {
   handle(body: unknown, response: ServerResponse): Promise<void>;
 }
 
+/** What Prometheus reads. */
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
 /** For the size of a request's body, in bytes. */
 export const MAX_BODY = 64 * 1024;
 /** How long a client may take to read an answer, in ms. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { PLAN, VERDICT, converse, handlers, serving, stillAnswers, socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
 import type { StopProgress, StopRequest } from './protocol.ts';
-import { serveControl, stopRequest } from './server.ts';
+import { serveControl, serveQuestions } from './server.ts';
+import { stopRequest } from './stop.ts';
 
 test('status, plan and reload come back as the handlers gave them', async (t) => {
   const path = await serving(t);
@@ -119,4 +121,40 @@ test('close does not wait for a client that does not go', async (t) => {
   await once(socket, 'data');
   socket.resume();
   await Promise.all([control.close(), once(socket, 'close')]);
+});
+
+test('who may only ask is answered every question, refused every change, and leaves room for others', async (t) => {
+  const path = socketPath(t);
+  const fail = () => assert.fail('a change was carried out');
+  const unseen = await serveQuestions(
+    path,
+    handlers({ reload: fail, backends: fail, upgrade: fail, stop: fail }),
+    process.getegid?.() ?? 0,
+  );
+  assert.equal(existsSync(path), false, 'nobody sees it yet');
+  const control = unseen.appear();
+  t.after(() => control.close());
+  assert.equal(statSync(path).mode & 0o777, 0o660);
+  await stillAnswers(path);
+  for (const question of ['/why', '/plan', '/events', '/metrics']) {
+    assert.match(await converse(path, `GET ${question} HTTP/1.1\r\nHost: x\r\n\r\n`), /^HTTP\/1\.1 200 /, question);
+  }
+  for (const change of ['/reload', '/upgrade', '/backends', '/stop']) {
+    for (const body of [undefined, { now: true }, { action: 'drain', address: 'a:1' }]) {
+      const answer = await request(path, 'POST', change, body, 30_000);
+      assert.equal(answer.ok && answer.status, 403, change);
+    }
+    assert.match(await converse(path, `GET ${change} HTTP/1.1\r\nHost: x\r\n\r\n`), /^HTTP\/1\.1 405 /);
+  }
+  const followers = Array.from({ length: 40 }, () => connect(path));
+  t.after(() => followers.forEach((socket) => socket.destroy()));
+  const first = await Promise.all(
+    followers.map(async (socket) => {
+      socket.write('GET /events/follow HTTP/1.1\r\nHost: x\r\n\r\n');
+      return String((await once(socket, 'data'))[0]).slice(0, 12);
+    }),
+  );
+  assert.equal(first.filter((line) => line === 'HTTP/1.1 200').length, 32);
+  assert.equal(first.filter((line) => line === 'HTTP/1.1 429').length, 8);
+  await stillAnswers(path);
 });

@@ -1,19 +1,21 @@
 // The primary's end of the control socket. Everything is bounded, because a control socket that can be filled up is one
 // that fails when it is needed: bytes, clients, and the time a client may take. No client can throw into the primary.
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Plan } from '../../config/plan.ts';
 import { backendRequest, type BackendRequest, type BackendVerdict } from './backends.ts';
-import { listenPrivately } from './listen.ts';
+import { listenPrivately, listenUnseen } from './listen.ts';
 import { upgradeRequest, type UpgradeRequest, type UpgradeVerdict } from './upgrade.ts';
 import type { ReloadVerdict, Status, StopProgress, StopRequest } from './protocol.ts';
 import type { Why } from './why.ts';
-import { MAX_BODY, answer, sendError, sendJson, type Route } from './router.ts';
+import { stopRequest, streamStop } from './stop.ts';
+import { MAX_BODY, METRICS_TYPE, answer, sendError, sendJson, sendText, type Route } from './router.ts';
 
 export interface ControlHandlers {
   status(): Promise<Status>;
+  metrics(): Promise<string>;
   /** The configuration in use. */
   plan(): Promise<Plan>;
   reload(): Promise<ReloadVerdict>;
@@ -26,13 +28,11 @@ export interface ControlHandlers {
 }
 
 const MAX_CLIENTS = 64;
+/** Of those that may only ask: whoever has a question finds a place beside them. */
+const MAX_FOLLOWERS = MAX_CLIENTS / 2;
 const BACKEND_REQUEST = '{"action": …, "address": …}, for "weight" also "weight"';
 const SEND_MS = 5000;
 const CLOSE_MS = 1000;
-/** How often a stop that drains shows that it is alive: an empty line, which the client ignores. */
-const HEARTBEAT_MS = 1000;
-/** The longest drain time that may be asked for: a week. */
-const MAX_DRAIN_MS = 7 * 24 * 3600 * 1000;
 
 export interface ControlServer {
   /** The path is free at once, for another process; who has asked already gets an answer. */
@@ -47,7 +47,39 @@ export interface ControlServer {
  */
 export async function serveControl(path: string, handlers: ControlHandlers): Promise<ControlServer> {
   const followers = new Set<ServerResponse>();
-  const routes = controlRoutes(handlers, followers);
+  const server = serverOf([...questions(handlers, followers, MAX_CLIENTS), ...changes(handlers)]);
+  const remove = await listenPrivately(server, path);
+  return controlServer(server, followers, remove);
+}
+
+/** One that takes no client before it appears. */
+export interface UnseenServer {
+  /** In the place of whatever socket is there. */
+  appear(): ControlServer;
+  discard(): void;
+}
+
+/** Serves the questions of the control protocol to a group, mode 0660. Rejects with the error of bind(2) or chown(2). */
+export async function serveQuestions(path: string, handlers: ControlHandlers, group: number): Promise<UnseenServer> {
+  const followers = new Set<ServerResponse>();
+  const refused = changes(handlers).map((route) => ({ ...route, handle: refuseChange }));
+  const server = serverOf([...questions(handlers, followers, MAX_FOLLOWERS), ...refused]);
+  try {
+    const unseen = await listenUnseen(server, path, group);
+    return {
+      appear: () => controlServer(server, followers, unseen.appear()),
+      discard() {
+        unseen.discard();
+        server.close();
+      },
+    };
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+function serverOf(routes: readonly Route[]): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_BODY,
@@ -60,7 +92,10 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   );
   server.maxConnections = MAX_CLIENTS;
   server.on('clientError', refuse);
-  const remove = await listenPrivately(server, path);
+  return server;
+}
+
+function controlServer(server: Server, followers: ReadonlySet<ServerResponse>, remove: () => void): ControlServer {
   // Errors while accepting: the client sees them, and a later one may get in.
   server.on('error', () => {});
   const closed = new Promise<void>((resolve) => server.once('close', resolve));
@@ -82,7 +117,7 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   };
 }
 
-function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>): readonly Route[] {
+function questions(handlers: ControlHandlers, followers: Set<ServerResponse>, most: number): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -96,6 +131,11 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
     },
     {
       method: 'GET',
+      path: '/metrics',
+      handle: async (_body, response) => sendText(response, 200, METRICS_TYPE, await handlers.metrics()),
+    },
+    {
+      method: 'GET',
       path: '/events',
       handle: (_body, response) => Promise.resolve(sendJson(response, 200, handlers.events.recent())),
     },
@@ -103,6 +143,10 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
       method: 'GET',
       path: '/events/follow',
       handle: (_body, response) => {
+        if (followers.size >= most) {
+          sendError(response, 429, `at most ${most} may follow at a time`);
+          return Promise.resolve();
+        }
         followers.add(response);
         response.on('close', () => followers.delete(response));
         return Promise.resolve(streamEvents(handlers.events, response, 'ndjson'));
@@ -113,6 +157,11 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
       path: '/plan',
       handle: async (_body, response) => sendJson(response, 200, await handlers.plan()),
     },
+  ];
+}
+
+function changes(handlers: ControlHandlers): readonly Route[] {
+  return [
     {
       method: 'POST',
       path: '/reload',
@@ -144,41 +193,15 @@ function controlRoutes(handlers: ControlHandlers, followers: Set<ServerResponse>
         if (request === null) {
           return sendError(response, 400, 'expected {"timeout_ms": milliseconds or null, "now": true or false}');
         }
-        await streamStop(handlers, request, response);
+        await streamStop((asked, progress) => handlers.stop(asked, progress), request, response);
       },
     },
   ];
 }
 
-/** The answer begins at once, so that the client knows that the stop is under way, and ends when the handler does. */
-async function streamStop(handlers: ControlHandlers, request: StopRequest, response: ServerResponse): Promise<void> {
-  response.writeHead(200, { 'Content-Type': 'application/x-ndjson', Connection: 'close' });
-  response.flushHeaders();
-  const send = (text: string) => {
-    // A client that does not read gets no more; the stop does not wait for it.
-    if (!response.writableNeedDrain && !response.writableEnded && !response.destroyed) response.write(text);
-  };
-  const heartbeat = setInterval(() => send('\n'), HEARTBEAT_MS);
-  response.on('close', () => clearInterval(heartbeat));
-  try {
-    await handlers.stop(request, (progress) => send(`${JSON.stringify(progress)}\n`));
-  } finally {
-    response.end();
-  }
-}
-
-/** What the client asks of a stop; null when it is not a StopRequest. No body means: as configured. */
-export function stopRequest(body: unknown): StopRequest | null {
-  if (body === null) return { timeout_ms: null, now: false };
-  if (typeof body !== 'object' || Array.isArray(body)) return null;
-  // A misspelt `now` would else be a stop that drains.
-  if (!Object.keys(body).every((key) => key === 'timeout_ms' || key === 'now')) return null;
-  const timeout: unknown = 'timeout_ms' in body ? body.timeout_ms : null;
-  const now: unknown = 'now' in body ? body.now : false;
-  if (typeof now !== 'boolean') return null;
-  if (timeout === null) return { timeout_ms: null, now };
-  if (typeof timeout !== 'number' || !(timeout >= 0 && timeout <= MAX_DRAIN_MS)) return null;
-  return { timeout_ms: timeout, now };
+function refuseChange(_body: unknown, response: ServerResponse): Promise<void> {
+  sendError(response, 403, 'who comes by this socket may ask, and change nothing');
+  return Promise.resolve();
 }
 
 /** Answers what is not HTTP, or did not arrive in time, and hangs up. */

@@ -39,6 +39,7 @@ export function controlAnswers(
   const { here } = changes;
   return {
     status: () => statusOf(instance, sink, startedAt),
+    metrics: () => metricsOf(instance, sink, startedAt),
     // What the file said: doctor compares it with what it says now.
     plan: () => Promise.resolve(instance.filePlan),
     backends: (request) => here(() => instance.change(request)),

@@ -1,24 +1,29 @@
-// Where an instance is found: its PID file and its control socket. Owner of both. They go to the process that takes its place, and
-// come back where that fails.
+// Where an instance is found: its PID file, its control socket and that of those who may only ask. Owner of all. They go to the
+// process that takes its place, and come back where that fails.
 
+import type { Plan } from '../../config/plan.ts';
+import type { Diagnosis } from '../control/protocol.ts';
 import type { ControlHandlers, ControlServer } from '../control/server.ts';
 import { serveControl } from '../control/server.ts';
 import type { Home } from '../paths.ts';
 import type { Claim } from '../pidfile.ts';
+import type { Watchers } from './listen/watchers.ts';
+import { createWatchers } from './listen/watchers.ts';
 import { claimPidFile, readPidFile, takePidFile } from '../pidfile.ts';
 
 export interface Front {
   /** The PID file is this process'; `from`: that of the instance with this pid, which gives it. */
   claim(from: number | null): Claim;
-  /** Commands are answered. Rejects where the socket cannot be opened. */
-  serve(handlers: ControlHandlers): Promise<void>;
+  /** Commands are answered. Rejects where the socket cannot be opened; or returns why that of `control_group` cannot be. */
+  serve(handlers: ControlHandlers, plan: Plan): Promise<Diagnosis | null>;
+  readonly watchers: Watchers;
   /** Commands are another process' to answer; whoever has asked already gets an answer. */
   yield(): void;
   /**
    * From `pid`, which is gone. Null: all is as before; `taken`: another instance has both. Else what of it cannot be, and commands
    * are answered if that can.
    */
-  takeBack(pid: number): Promise<Error | 'taken' | null>;
+  takeBack(pid: number, plan: Plan): Promise<Error | 'taken' | null>;
   /** The PID file names that process. */
   names(pid: number): boolean;
   /** Answers that are under way are given. */
@@ -27,10 +32,12 @@ export interface Front {
   release(): void;
 }
 
-export function createFront({ pidFile, socket }: Home): Front {
+export function createFront(at: Home): Front {
+  const { pidFile, socket } = at;
   let claimed: (() => void) | null = null;
   let answers: ControlHandlers | null = null;
   const servers: ControlServer[] = [];
+  const watchers = createWatchers(at, () => answers);
 
   function claim(from: number | null): Claim {
     const result = from === null ? claimPidFile(pidFile) : takePidFile(pidFile, from);
@@ -38,16 +45,24 @@ export function createFront({ pidFile, socket }: Home): Front {
     return result;
   }
 
-  async function serve(handlers: ControlHandlers): Promise<void> {
+  async function serve(handlers: ControlHandlers, plan: Plan): Promise<Diagnosis | null> {
     answers = handlers;
+    // Both appear in one turn: who is denied at the one must not miss the other.
+    const problem = await watchers.prepare(plan);
     servers.push(await serveControl(socket, handlers));
+    if (problem === null) watchers.commit();
+    return problem;
   }
 
   return {
     claim,
     serve,
-    yield: () => servers.forEach((server) => server.withdraw()),
-    async takeBack(pid) {
+    watchers,
+    yield() {
+      servers.forEach((server) => server.withdraw());
+      watchers.withdraw();
+    },
+    async takeBack(pid, plan) {
       let fault: Error | null = null;
       try {
         if (!claim(pid).ok) return 'taken';
@@ -55,7 +70,8 @@ export function createFront({ pidFile, socket }: Home): Front {
         fault = errorOf(error);
       }
       try {
-        if (answers !== null) await serve(answers);
+        const problem = answers === null ? null : await serve(answers, plan);
+        if (problem !== null) fault = new Error(problem.what_happened);
       } catch (error) {
         fault = errorOf(error);
       }
@@ -66,7 +82,7 @@ export function createFront({ pidFile, socket }: Home): Front {
       return found.running && found.pid === pid;
     },
     async close() {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([...servers, watchers].map((it) => it.close()));
     },
     release: () => claimed?.(),
   };

@@ -13,6 +13,7 @@ import { createFleet } from './workers/fleet.ts';
 import { createHandovers } from './workers/handovers.ts';
 import { createGenerations } from './reload/generations.ts';
 import { createListening } from './listen/listening.ts';
+import type { Front } from './front.ts';
 import { generationsOf } from './generation.ts';
 import { createLive } from './live/live.ts';
 import { resetDown as resetBackendDown } from './live/reset.ts';
@@ -55,7 +56,7 @@ export interface Instance extends Observed {
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }
 
-export interface InstanceParts {
+export interface InstanceParts extends Pick<Front, 'watchers'> {
   /** The instance that this one takes the place of. */
   readonly before?: Pick<Predecessor, 'generation' | 'listeners'> | undefined;
   readonly kept: Kept;
@@ -65,7 +66,8 @@ export interface InstanceParts {
   readonly handoverPath: (pid: number) => string;
 }
 
-export function createInstance(file: Plan, { before, kept, log, admin, handoverPath }: InstanceParts): Instance {
+export function createInstance(file: Plan, given: InstanceParts): Instance {
+  const { before, kept, log, admin, watchers, handoverPath } = given;
   const settled = settle(file, kept.overrides, thisMachine());
   const first = effectivePlan(file, settled.kept);
   const generations = createGenerations(before?.generation);
@@ -136,7 +138,7 @@ export function createInstance(file: Plan, { before, kept, log, admin, handoverP
     isChanging: () => state.phase === 'reloading' || live.isChanging,
   });
   route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
-  const owners = { listening, admin, permits, services, fleet, statistics, handovers };
+  const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers };
   const opening = createOpening({ ...owners, state, log, generationOf });
   const estate = createEstate({ ...owners, state, discovery, inTurn, generationOf });
   const live = createLive(settled.kept, {

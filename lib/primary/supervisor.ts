@@ -120,6 +120,7 @@ async function run(
     before: predecessor ?? undefined,
     log,
     admin,
+    watchers: front.watchers,
     handoverPath: (pid) => at.handover(pid),
   });
   const manager = createServiceManager({ environment: process.env, status: () => stateInALine(instance) });
@@ -170,7 +171,7 @@ async function run(
     yield: () => front.yield(),
     isFollowedBy: (pid) => front.names(pid),
     async takeBack(pid) {
-      const fault = await front.takeBack(pid);
+      const fault = await front.takeBack(pid, instance.plan);
       return fault === null || fault === 'taken' ? fault : cannotServe(fault);
     },
   });
@@ -203,7 +204,9 @@ async function run(
     logWarnings(log, warnings, plan.configPath);
     const problem = predecessor === null ? null : await takeOver(predecessor, instance, { front, events });
     if (problem !== null) return problem;
-    await front.serve(handlers);
+    const refused = await front.serve(handlers, plan);
+    if (refused !== null) return refused;
+    logWarnings(log, front.watchers.obstacles(), plan.configPath);
     const started = await instance.start();
     return started.ok ? null : started.problem;
   }

@@ -50,6 +50,7 @@ export const PLAN: Plan = {
   admin: null,
   dnsServers: [],
   adminHosts: [],
+  controlGroup: null,
   services: [],
 };
 export const VERDICT: ReloadVerdict = {
@@ -97,6 +98,7 @@ export const UPGRADED: UpgradeVerdict = {
 export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers {
   return {
     status: () => Promise.resolve(STATUS),
+    metrics: () => Promise.resolve('up 1\n'),
     plan: () => Promise.resolve(PLAN),
     reload: () => Promise.resolve(VERDICT),
     backends: ({ action, address }) => Promise.resolve({ ...CHANGED, action, address }),

@@ -150,6 +150,7 @@ const PLAN: Plan = {
   logConnections: 'failed',
   admin: null,
   adminHosts: [],
+  controlGroup: null,
   workers: 2,
   engine: 'auto',
   maxConnections: 4000,
@@ -193,6 +194,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
   const broken = behaviour === 'fails';
   const answer = <T>(value: T): Promise<T> => (broken ? Promise.reject(new Error('no luck')) : Promise.resolve(value));
   const handlers: ControlHandlers = {
+    metrics: () => answer(''),
     status: () => answer(fakeStatus(behaviour === 'degraded' ? 0 : 1)),
     plan: () => answer(PLAN),
     reload: () => answer(verdict(behaviour !== 'refuses')),

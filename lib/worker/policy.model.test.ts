@@ -47,6 +47,7 @@ function planFor(limit: number, own: number): Plan {
     admin: null,
     dnsServers: [],
     adminHosts: [],
+    controlGroup: null,
     maxConnections: limit,
     services: [service('web', null), service('db', own)],
   };

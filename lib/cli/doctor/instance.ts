@@ -1,8 +1,10 @@
 // Is the running instance in order: PID file, control socket, workers, engine, protection mode?
 import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { discoveryIn, discoveryText } from '../../control/discovery.ts';
 import { drainingText, liveChangeLines } from '../../control/facts.ts';
 import { quoted } from '../../../config/shell.ts';
+import { groupShutOut } from '../../control/group-access.ts';
 import { tooLongForSocket } from '../../control/listen.ts';
 import type { Status } from '../../control/protocol.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
@@ -20,6 +22,7 @@ export function checkInstance(patient: Patient): Finding[] {
     ...homeDirectory(patient),
     pidFile(patient),
     controlSocket(patient),
+    ...watchers(patient),
     ...inside,
     ...(status === null ? [] : [...protection(status), ...clients(status), liveChanges(status), ...names(status)]),
   ];
@@ -135,6 +138,19 @@ function controlSocket({ at, reached }: Patient): Finding {
     default:
       return reached;
   }
+}
+
+/** Whether those of control_group can come to their socket. */
+function watchers({ at, running, disk }: Patient): Finding[] {
+  const name = 'control_group';
+  const group = (running ?? disk.plan)?.controlGroup ?? null;
+  if (group === null) return [];
+  const [problem] = groupShutOut(running === null ? dirname(at.dir) : at.dir, group);
+  if (problem !== undefined) {
+    const why = 'the home lies in a place that only its owner may enter, or belongs to another group';
+    return [warn(name, problem.message, why, problem.hint ?? '')];
+  }
+  return [ok(name, `members of group ${group} may ask${running === null ? '' : ` at ${at.askSocket}`}`)];
 }
 
 function workers({ workers: all, totals, state }: Status, wanted: number | null): Finding {

@@ -7,6 +7,7 @@ import type { BoundHandle } from '../../engine/engine.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import type { Log } from '../log/log.ts';
 import { carryOut } from './change.ts';
+import { cannotBind } from './verdict.ts';
 import { changesFor, type ChangeParts } from './changes.ts';
 
 function planFor(bindAddress: string) {
@@ -67,6 +68,12 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
               },
         ),
     },
+    watchers: {
+      prepare: () => Promise.resolve(fails('watchers ready') ? cannotBind(failure('ask.sock')) : null),
+      commit: () => void done.push('watchers appear'),
+      obstacles: () => [],
+      abandon: () => void done.push('watchers abandoned'),
+    },
     generations: { add: () => (done.push('number'), 2) },
     services: { apply: (plan) => void done.push(`apply ${which(plan)}`), settled: () => Promise.resolve() },
     permits: { setPlan: (plan) => void done.push(`limits ${which(plan)}`) },
@@ -97,18 +104,19 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
   return { result: carryOut(changes, (name, error) => assert.fail(`${name}: ${String(error)}`)), done };
 }
 
-const PREPARED = ['admin move', 'bind next', 'number', 'apply next', 'limits next'];
-const BACK = ['apply previous', 'limits previous', 'keep 127.0.0.1:9', 'admin undo'];
+const PREPARED = ['admin move', 'bind next', 'number', 'apply next', 'limits next', 'watchers ready'];
+const BACK = ['watchers abandoned', 'apply previous', 'limits previous', 'keep 127.0.0.1:9', 'admin undo'];
 
 test('a reload that goes well', async () => {
   const { result, done } = scene([]);
   assert.equal(await result, null);
-  assert.deepEqual(done, [...PREPARED, 'roll 2', 'keep 127.0.0.2:9', 'admin finish', 'serve 2']);
+  assert.deepEqual(done, [...PREPARED, 'roll 2', 'keep 127.0.0.2:9', 'admin finish', 'watchers appear', 'serve 2']);
 });
 
 for (const [broken, expected, what] of [
   ['admin move', ['admin move'], 'cannot listen on 127.0.0.1:7: EADDRINUSE'],
   ['bind next', ['admin move', 'bind next', 'admin undo'], 'cannot listen on 127.0.0.2:9: EADDRINUSE'],
+  ['watchers ready', [...PREPARED, ...BACK.slice(1)], 'cannot listen on ask.sock: EADDRINUSE'],
   ['roll 2', [...PREPARED, 'roll 2', ...BACK], 'the workers did not come up: no memory'],
   [
     'admin finish',
@@ -117,11 +125,12 @@ for (const [broken, expected, what] of [
       'roll 2',
       'keep 127.0.0.2:9',
       'admin finish',
+      'watchers abandoned',
       'retire all',
       'keep 127.0.0.1:9',
       'bind previous',
       'start 1',
-      ...BACK,
+      ...BACK.slice(1),
     ],
     'cannot listen on 127.0.0.1:7: EADDRINUSE',
   ],
@@ -142,5 +151,5 @@ test('an admin address that is in the way of a listener gives way, and the liste
 test('what cannot be undone is told, and the rest is undone all the same', async () => {
   const { result, done } = scene(['roll 2', 'admin undo']);
   assert.notEqual(await result, null);
-  assert.deepEqual(done.slice(-5), [...BACK, 'listener.lost']);
+  assert.deepEqual(done.slice(-6), [...BACK, 'listener.lost']);
 });

@@ -1,11 +1,12 @@
 // What a reload changes, in order: the admin address, the listening sockets, what is known of the backends and the limits, the
-// workers, and last the plan that the instance has.
+// workers, who may ask, and last the plan that the instance has.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
 import type { AdminListener, AdminMove } from '../listen/admin-listener.ts';
 import type { Binding, Listening } from '../listen/listening.ts';
 import type { BindFailure } from '../listen/listeners.ts';
+import type { Watchers } from '../listen/watchers.ts';
 import type { PermitBook } from '../limits/permits.ts';
 import type { Log } from '../log/log.ts';
 import type { Statistics } from '../stats/statistics.ts';
@@ -25,6 +26,7 @@ export interface ChangeParts {
   readonly permits: Pick<PermitBook, 'setPlan'>;
   readonly statistics: Pick<Statistics, 'refresh'>;
   readonly admin: Pick<AdminListener, 'move'>;
+  readonly watchers: Pick<Watchers, 'prepare' | 'commit' | 'abandon' | 'obstacles'>;
   readonly generations: Pick<Generations, 'add'>;
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
@@ -39,7 +41,7 @@ export function changesFor(
   parts: ChangeParts,
   serve: (next: Numbered) => void,
 ): readonly Change[] {
-  const { log, listening, fleet, services, permits, statistics, admin, generations } = parts;
+  const { log, listening, fleet, services, permits, statistics, admin, watchers, generations } = parts;
   const before = listening.addresses;
   let pages: AdminMove | null = null;
   let binding: Binding | BindFailure | null = null;
@@ -117,6 +119,20 @@ export function changesFor(
     },
   };
 
+  /** Nothing that may fail comes after it. */
+  const watched: Change = {
+    name: 'the change of control_group',
+    prepare: () => watchers.prepare(next),
+    commit() {
+      watchers.commit();
+      return Promise.resolve(null);
+    },
+    rollback() {
+      watchers.abandon();
+      return Promise.resolve();
+    },
+  };
+
   const plan: Change = {
     name: 'the change of the plan',
     commit() {
@@ -134,5 +150,5 @@ export function changesFor(
     return null;
   }
 
-  return [adminOpens, listeners, upstream, workers, adminMoves, plan];
+  return [adminOpens, listeners, upstream, workers, adminMoves, watched, plan];
 }

@@ -122,7 +122,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
     return refusal(state, problem, [], elapsed());
   }
   parts.discovery.follow(file);
-  logWarnings(log, loaded.warnings, next.configPath);
+  logWarnings(log, [...loaded.warnings, ...parts.watchers.obstacles()], next.configPath);
   await parts.live.adopt(settled);
   const { changed, unchangeable } = planDifference(previous, file);
   return {

@@ -1,0 +1,114 @@
+// The socket of those who may ask, and change nothing: `control_group`. Owner of its server. A reload makes the next one ready
+// first, and lets it appear when all the rest is done.
+
+import type { Problem } from '../../../config/problem.ts';
+import type { Plan } from '../../../config/plan.ts';
+import { groupNow, groupShutOut, letIn } from '../../control/group-access.ts';
+import { removeLeftover } from '../../control/listen.ts';
+import type { Diagnosis } from '../../control/protocol.ts';
+import type { ControlHandlers, ControlServer, UnseenServer } from '../../control/server.ts';
+import { serveQuestions } from '../../control/server.ts';
+import type { Home } from '../../paths.ts';
+
+/** One at a time: prepare(), then commit() or abandon(). */
+export interface Watchers {
+  /** Makes ready what the plan asks for; or says why it cannot be, and all is as before. */
+  prepare(plan: Plan): Promise<Diagnosis | null>;
+  /** Who has asked as a member of the last group has to ask again. */
+  commit(): void;
+  abandon(): void;
+  /** Why those who may ask cannot come to it. */
+  obstacles(): readonly Problem[];
+  /** Nobody is answered any more, until the next commit(). */
+  withdraw(): void;
+  close(): Promise<void>;
+}
+
+interface Served {
+  readonly group: number;
+  readonly name: string;
+  readonly server: ControlServer;
+}
+
+type Next = { readonly group: number; readonly name: string; readonly server: UnseenServer } | 'same' | 'none';
+
+export function createWatchers({ dir, askSocket }: Home, handlers: () => ControlHandlers | null): Watchers {
+  let current: Served | null = null;
+  let next: Next = 'same';
+  const ending = new Set<Promise<void>>();
+
+  function withdraw(): void {
+    if (current === null) return;
+    const end = current.server.close().finally(() => ending.delete(end));
+    ending.add(end);
+    current = null;
+  }
+
+  function abandon(): void {
+    if (typeof next === 'object') next.server.discard();
+    next = 'same';
+  }
+
+  return {
+    async prepare({ controlGroup: name }) {
+      next = name === null ? 'none' : 'same';
+      if (name === null) return null;
+      const group = groupNow(name);
+      if (group === null) return noGroup(name);
+      const its = handlers();
+      if (its === null || group === current?.group) return null;
+      try {
+        next = { group, name, server: await serveQuestions(askSocket, its, group) };
+        return null;
+      } catch (error) {
+        return cannotOpen(name, error);
+      }
+    },
+    commit() {
+      const wanted = next;
+      next = 'same';
+      if (wanted === 'same') return;
+      if (wanted === 'none') {
+        withdraw();
+        removeLeftover(askSocket);
+        return;
+      }
+      // First the new one, so that its name is never without a socket; the old one removes only its own.
+      const server = wanted.server.appear();
+      withdraw();
+      current = { ...wanted, server };
+      letIn(dir, wanted.group);
+    },
+    abandon,
+    obstacles: () => groupShutOut(dir, current?.name ?? null),
+    withdraw,
+    async close() {
+      abandon();
+      withdraw();
+      await Promise.all(ending);
+    },
+  };
+}
+
+function noGroup(name: string): Diagnosis {
+  return {
+    what_happened: `there is no group ${name}, which control_group names`,
+    why_likely: 'it is misspelt, was removed, or belongs to a directory service, which bal does not ask',
+    do_this_now: "correct 'control_group' (getent group shows them all), or write the group's number",
+  };
+}
+
+function cannotOpen(name: string, error: unknown): Diagnosis {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  const what_happened = `cannot open the socket of control_group ${name}: ${error instanceof Error ? error.message : String(error)}`;
+  if (code !== 'EPERM') {
+    const do_this_now = 'check the owner and rights of $BAL_HOME (default ~/.bal), and the space on its disk';
+    return { what_happened, why_likely: 'the home cannot be written to', do_this_now };
+  }
+  return {
+    what_happened,
+    why_likely: 'the user that runs bal is not in that group, or was not when bal was started',
+    do_this_now:
+      "add it (usermod -aG GROUP USER; in systemd's unit SupplementaryGroups= and SystemCallFilter=@chown) and start bal again",
+  };
+}
