@@ -65,20 +65,23 @@ test('under sanitizers the contract holds and a storm does no harm', OPTIONS, as
   const leaks = seesLeaks();
   if (!leaks) t.diagnostic('LeakSanitizer cannot trace here: leaks are not looked for');
 
-  const contractHolds = (file: string, parts: string): Promise<void> =>
-    t.test(`${file}: ${parts}`, async () => {
-      const contract = join(ROOT, '.build', 'lib', 'engine', `${file}.test.js`);
-      const only = `--test-name-pattern=^native: (${parts})`;
-      const text = await output([only, '--test-reporter=tap', contract], environment(leaks));
+  const holds = (file: string, which: string): Promise<void> =>
+    t.test(`${file}: ${which}`, async () => {
+      const tests = join(ROOT, '.build', 'lib', 'engine', `${file}.test.js`);
+      const only = `--test-name-pattern=${which}`;
+      const text = await output([only, '--test-reporter=tap', tests], environment(leaks));
       assert.match(text, /^# pass [1-9]/m, text);
       assert.match(text, /^# fail 0$/m, text);
       assert.match(text, /exit 0$/, text);
     });
+  const contractHolds = (file: string, parts: string): Promise<void> => holds(file, `^native: (${parts})`);
   // The one that mostly waits, beside the others.
   const waiting = contractHolds('contract-trouble', 'idle|half-closed|keepalive|leave|stop');
   await contractHolds('contract', 'relay|close|decide|pressure|targets');
   await contractHolds('contract-first', 'inspect|preamble');
   await contractHolds('contract-handover', 'handover');
+  await holds('channel', '.');
+  await holds('knocks', '.');
 
   await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
     const options = { mood: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** PROTOCOL in native/addon.c. */
-const PROTOCOL = 18;
+const PROTOCOL = 19;
 
 /** What native/addon.c makes. */
 export interface NativeEngine extends Pick<
@@ -74,6 +74,19 @@ export interface NativeChannel {
   close(): void;
 }
 
+/** What native/knock.c makes. */
+export interface NativeKnocks {
+  /** Its number, or −errno. `source`: the address that it comes from, '': any. */
+  knock(ip: string, port: number, source: string): number;
+  /** How many have ended; [number, 0 or errno] of each is in the array. */
+  heard(results: Int32Array): number;
+  /** One that has not been heard of. */
+  cancel(number: number): void;
+  /** How many that stood have still to be closed. */
+  sweep(): number;
+  close(): void;
+}
+
 export interface Addon {
   readonly protocol: number;
   shareScoreboard(fd: number, row: number, rows: number): void;
@@ -81,6 +94,8 @@ export interface Addon {
   mapShared(fd: number, offset: number, bytes: number): ArrayBuffer;
   /** `listens`: 1, else 0. Throws an Error with `code`. */
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
+  /** `wake` is called as long as some have ended and were not heard of. Throws an Error with `code`. */
+  openKnocks(wake: () => void): NativeKnocks;
   ringError(): string;
   /** One datagram to a Unix socket, whose path begins with / or @. Never waits; throws an Error with `code`. */
   notify(path: string, text: string): void;

@@ -11,5 +11,5 @@ test('an errno is held against the backend only when it is the backend that is a
   const ours = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN'];
   assert.deepEqual(ours.map(cause), Array(6).fill('local'));
   assert.equal(cause('EACCES'), 'other');
-  assert.equal(failureOf(new Error('no code')), 'other');
+  assert.equal(failureOf(Object.assign(new Error('no code'), { code: undefined })), 'other');
 });

@@ -21,7 +21,8 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['EAGAIN', 'local'],
 ]);
 
-export function failureOf(error: NodeJS.ErrnoException): ConnectFailure {
+/** `error`: what Node has thrown or emitted, or its code alone. */
+export function failureOf(error: { readonly code?: string | undefined }): ConnectFailure {
   // A Unix socket whose queue of clients is full says so; for TCP it is us who have run short.
   if (error.code === 'EAGAIN' && 'address' in error && String(error.address).startsWith('/')) return 'refused';
   return FAILURES.get(error.code ?? '') ?? 'other';

@@ -6,6 +6,7 @@
 //   makeRoom()                                see table.c
 //   notify(path, text)                        see notify.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
+//   openKnocks(wake)                          → see knock.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
 //   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 
 /** Changes when native.ts and this file must change together. */
-enum { PROTOCOL = 18, CALLBACKS = 5 };
+enum { PROTOCOL = 19, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -130,6 +131,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "makeRoom", .method = make_room, .attributes = napi_enumerable},
       {.utf8name = "notify", .method = notify, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
+      {.utf8name = "openKnocks", .method = open_knocks, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };

@@ -1,5 +1,5 @@
-// Between the files of the surface towards JavaScript: addon.c, addresses.c, arguments.c, channel.c, methods.c,
-// routes.c, release.c and adopt.c.
+// Between the files of the surface towards JavaScript: addon.c, addresses.c, arguments.c, channel.c, knock.c,
+// methods.c, watch.c, routes.c, release.c and adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -47,6 +47,10 @@ napi_value notify(napi_env env, napi_callback_info info);
 /* table.c */
 /** makeRoom(): for many descriptors, a moment later */
 napi_value make_room(napi_env env, napi_callback_info info);
+
+/* knock.c */
+/** openKnocks(wake) → knocks */
+napi_value open_knocks(napi_env env, napi_callback_info info);
 
 /* channel.c */
 /** openChannel(path, listens, wake) → channel */

@@ -26,7 +26,8 @@ export interface Sink {
 }
 
 export interface Log {
-  debug(event: string, message: string, fields?: Fields): void;
+  /** A function is called only where somebody wants to read it. */
+  debug(event: string, message: string, fields?: Fields | (() => Fields)): void;
   info(event: string, message: string, fields?: Fields): void;
   warn(event: string, message: string, fields?: Fields): void;
   error(event: string, message: string, fields?: Fields): void;
@@ -65,7 +66,10 @@ export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog 
       write(at, event, message, fields);
     };
     return {
-      debug: (event, message, fields = {}) => write('debug', event, message, fields),
+      debug(event, message, fields = {}) {
+        if (!root.isLevelEnabled('debug')) return;
+        write('debug', event, message, typeof fields === 'function' ? fields() : fields);
+      },
       info: (event, message, fields = {}) => say('info', event, message, fields),
       warn: (event, message, fields = {}) => say('warn', event, message, fields),
       error: (event, message, fields = {}) => say('error', event, message, fields),

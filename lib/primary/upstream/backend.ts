@@ -183,8 +183,12 @@ function passed(
 ): Backend {
   if (began <= backend.passedAt) return backend;
   const proves = source === 'connect' || checkStandsForConnect;
+  const { connectedAt, contestedAt, provenAt } = proves ? connected(backend, began) : backend;
   const heard = {
-    ...(proves ? connected(backend, began) : backend),
+    ...backend,
+    connectedAt,
+    contestedAt,
+    provenAt,
     passedAt: began,
     ip: ip ?? backend.ip,
     lastCheck: { at: now, wall },
@@ -198,7 +202,8 @@ function passed(
     health: first || backend.health === 'up' || passes >= rise ? 'up' : backend.health,
     passes,
     fails: 0,
-    ...(proves ? { cooldownUntil: -Infinity, connectFailures: 0 } : {}),
+    cooldownUntil: proves ? -Infinity : heard.cooldownUntil,
+    connectFailures: proves ? 0 : heard.connectFailures,
   };
 }
 

@@ -19,7 +19,7 @@ export function connectFailed(
 ): Backend {
   if (cause === 'local' || !(times >= 1)) return backend;
   const counters = countFailure(backend.counters, cause, times);
-  if (isOvertaken(backend, began)) return contest({ ...backend, counters }, began);
+  if (isOvertaken(backend, began)) return { ...backend, ...contest(backend, began), counters };
   // `other` says that we do not know what went wrong, so only a check may take the backend down for it.
   const fails = cause === 'other' ? backend.fails : backend.fails + 1;
   // A failure while cooling was begun before, or by another worker: it belongs to the same outage and does not lengthen it.
@@ -28,6 +28,7 @@ export function connectFailed(
   const { cooldownMs, backoffInitialMs, backoffMaxMs } = settings;
   const pause = Math.max(cooldownMs, backoff(backoffInitialMs, backoffMaxMs, connectFailures)) * (guarded ? 2 : 1);
   return {
+    ...backend,
     ...contest(backend, began),
     health: fails >= settings.fall ? 'down' : backend.health,
     passes: cause === 'other' ? backend.passes : 0,
@@ -40,23 +41,25 @@ export function connectFailed(
   };
 }
 
+type Proof = Pick<Backend, 'connectedAt' | 'contestedAt' | 'provenAt'>;
+
 /** A client's attempt that began then has failed: is it refuted? */
-function contest(backend: Backend, began: number): Backend {
-  const contestedAt = Math.max(backend.contestedAt, began);
-  const isRefuted = backend.provenAt < contestedAt && backend.connectedAt >= contestedAt;
-  return { ...backend, contestedAt, provenAt: isRefuted ? backend.connectedAt : backend.provenAt };
+function contest({ connectedAt, contestedAt: before, provenAt }: Proof, began: number): Proof {
+  const contestedAt = Math.max(before, began);
+  const isRefuted = provenAt < contestedAt && connectedAt >= contestedAt;
+  return { connectedAt, contestedAt, provenAt: isRefuted ? connectedAt : provenAt };
 }
 
 /** Of what its checks find it says nothing. */
 export function reached(backend: Backend, began: number): Backend {
   if (isOvertaken(backend, began)) return backend;
-  return began < backend.failedAt
-    ? connected(backend, began)
-    : { ...connected(backend, began), cooldownUntil: -Infinity, connectFailures: 0 };
+  const proven = { ...backend, ...connected(backend, began) };
+  return began < backend.failedAt ? proven : { ...proven, cooldownUntil: -Infinity, connectFailures: 0 };
 }
 
-export function connected(backend: Backend, began: number): Backend {
-  return contest({ ...backend, connectedAt: Math.max(backend.connectedAt, began) }, backend.contestedAt);
+/** An attempt that began then has succeeded. */
+export function connected({ connectedAt, contestedAt, provenAt }: Proof, began: number): Proof {
+  return contest({ connectedAt: Math.max(connectedAt, began), contestedAt, provenAt }, contestedAt);
 }
 
 export function countFailure(counters: Backend['counters'], cause: Cause, times: number): Backend['counters'] {

@@ -3,6 +3,7 @@
 import { createThrottle } from '../../throttle.ts';
 import type { Log } from '../log/log.ts';
 import type { Backend } from './backend.ts';
+import type { CheckResult } from './health/health.ts';
 import type { Transition } from './pool.ts';
 import type { ProtectionView } from './protection.ts';
 
@@ -11,6 +12,10 @@ export function logTransition(log: Log, service: string, { address, from, to, ev
   const fields = { service, backend: address, from, source, cause, ...(fact === null ? {} : { fact }), count };
   if (to === 'down') log.warn('backend.down', `backend ${address} is down`, fields);
   else log.info('backend.up', `backend ${address} is up`, fields);
+}
+
+export function logCheck(log: Log, service: string, address: string, result: CheckResult): void {
+  log.debug('backend.checked', `check of ${address}: ${result.kind}`, () => ({ service, backend: address, ...result }));
 }
 
 /** Once for each time that it is left alone: the pauses grow. */

@@ -10,7 +10,7 @@ import { isUndoubted, settingsOf, standingOf } from './backend.ts';
 import { isOvertaken } from './connects.ts';
 import type { Standing } from './health/evidence.ts';
 import type { CheckResult, HealthChecks } from './health/health.ts';
-import { createShortageLog, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
+import { createShortageLog, logCheck, logEarlyFailures, logProtection, logTransition } from './health-log.ts';
 import { createHealthChecks } from './health/health.ts';
 import { beginning, byName } from './known.ts';
 import { createResolver } from './discovery/resolver.ts';
@@ -139,7 +139,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
     if (service === undefined) return;
     const backend = indexOf(service, address);
     const inUse = service.pool.backends[backend]?.health !== 'down';
-    log.debug('backend.checked', `check of ${address}: ${result.kind}`, { service: name, backend: address, ...result });
+    logCheck(log, name, address, result);
     switch (result.kind) {
       case 'resolved':
         return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
@@ -174,7 +174,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
           protectCount(service);
         }
       }
-      checks.apply(plan.services);
+      checks.apply(plan);
       workersDiffer();
     },
     async settled(atMostMs = Infinity) {

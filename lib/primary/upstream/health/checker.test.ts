@@ -7,7 +7,8 @@ import { standingOf } from '../backend.ts';
 import type { Standing } from './evidence.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
 import { createPool, step } from '../pool.ts';
-import type { Connect } from './probe.ts';
+import type { Beat } from './beat.ts';
+import type { Connect, Ways } from './probe.ts';
 import type { Resolution, Resolver } from '../discovery/resolver.ts';
 
 /** What no checker asks for. */
@@ -49,8 +50,18 @@ function resolverFor(names: Record<string, Resolution> = {}): Resolver {
   };
 }
 
+/** Calls at the time itself. */
+function exact(now = () => performance.now()): Beat {
+  return {
+    at(time, call) {
+      const timer = setTimeout(call, Math.max(0, time - now()));
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
+}
+
 /** A checker that is stopped with the test, what it says, and a way to wait for its next word. */
-function check(t: TestContext, first: Target, options: Partial<CheckerOptions> = {}) {
+function check(t: TestContext, first: Target, { connect, ...options }: Partial<CheckerOptions> & Ways = {}) {
   const said: string[] = [];
   const results: CheckResult[] = [];
   let waiting: (() => void)[] = [];
@@ -70,6 +81,8 @@ function check(t: TestContext, first: Target, options: Partial<CheckerOptions> =
     onShortage: () => say('short'),
     standing: () => 'not_up',
     isGuarded: () => false,
+    ways: () => ({ connect }),
+    beat: exact(options.now),
     ...options,
   });
   t.after(() => checker.stop());

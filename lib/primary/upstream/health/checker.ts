@@ -2,12 +2,12 @@
 // more at once when a worker could not reach it. While clients reach it nobody else connects to it. Its name is followed beside
 // all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
-import type { Socket } from 'node:net';
 import { jitter } from '../../../backoff.ts';
 import { fitting } from '../../../engine/source.ts';
+import { createBeat, type Appointment, type Beat } from './beat.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
 import { followName } from './name-follower.ts';
-import { probe, type Connect, type ProbeOptions } from './probe.ts';
+import { probe, type ProbeOptions, type Sockets, type Ways } from './probe.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 /** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
@@ -55,7 +55,9 @@ export interface CheckerOptions {
   readonly standing: () => Standing;
   /** Whether its service waits for passed checks: then a steady one is checked as often as one that is not. */
   readonly isGuarded: () => boolean;
-  readonly connect?: Connect;
+  /** Asked for each check. */
+  readonly ways?: () => Ways;
+  readonly beat?: Beat;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -90,15 +92,16 @@ export function startChecker(
     onShortage,
     standing,
     isGuarded,
-    connect,
+    ways = () => ({}),
     now = () => performance.now(),
+    beat = createBeat(now),
     random = Math.random,
   }: CheckerOptions,
 ): Checker {
   const stopping = new AbortController();
-  const sockets = { open: new Set<Socket>(), signal: stopping.signal };
+  const sockets: Sockets = { open: new Set(), signal: stopping.signal };
   let target = first;
-  let timer: NodeJS.Timeout | undefined;
+  let appointment: Appointment | undefined;
   let ips: readonly string[] = [];
   let lastGood: string | null = null;
   let checking = false;
@@ -110,7 +113,7 @@ export function startChecker(
   let toldAt = -Infinity;
 
   async function check(): Promise<void> {
-    timer = undefined;
+    appointment = undefined;
     const startedAt = now();
     // Clients' connects failed: that others succeeded is no answer.
     const mayTrust = !extraWanted;
@@ -150,26 +153,25 @@ export function startChecker(
     // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
-    const result = { began, durationMs: began - startedAt, wall: Date.now() };
+    const at = () => ({ began, durationMs: now() - startedAt, wall: Date.now() });
     if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > toldAt) {
       toldAt = reachedAt;
-      return { ...result, kind: 'passed', source: 'connect', ip: null, began: reachedAt };
+      return { ...at(), kind: 'passed', source: 'connect', ip: null, began: reachedAt };
     }
     // One that is not checked goes on with the addresses that it has.
     if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
-    if (!resolution.ok) return { ...result, kind: 'failed', cause: 'dns', fact: null };
+    if (!resolution.ok) return { ...at(), kind: 'failed', cause: 'dns', fact: null };
     const asked = ips;
     const { check } = target;
-    const probed = await probe(lastGoodFirst(asked, lastGood), target, sockets, connect);
-    const over = { began, durationMs: now() - startedAt, wall: Date.now() };
+    const probed = await probe(lastGoodFirst(asked, lastGood), target, sockets, ways());
     // The name has moved meanwhile, or another check is wanted, and that is made at once.
     if (ips !== asked || target.check !== check) return 'nothing';
     if (!probed.ok) {
       const { cause, fact } = probed;
-      return cause === 'local' ? 'local' : { ...over, kind: 'failed', cause, fact };
+      return cause === 'local' ? 'local' : { ...at(), kind: 'failed', cause, fact };
     }
     lastGood = probed.ip;
-    return { ...over, kind: 'passed', source: 'check', ip: probed.ip };
+    return { ...at(), kind: 'passed', source: 'check', ip: probed.ip };
   }
 
   /** Tells of addresses that are new; true when there were others before. */
@@ -189,12 +191,12 @@ export function startChecker(
     plan();
   }
 
-  /** Sets the one timer to what is due first. */
+  /** The one appointment is what is due first. */
   function plan(): void {
     if (checking || stopping.signal.aborted) return;
-    clearTimeout(timer);
+    appointment?.cancel();
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
-    timer = setTimeout(() => void check(), Math.max(0, Math.min(dueAt, extraAt) - now()));
+    appointment = beat.at(Math.min(dueAt, extraAt), () => void check());
   }
 
   plan();
@@ -224,7 +226,7 @@ export function startChecker(
     },
     stop() {
       stopping.abort();
-      clearTimeout(timer);
+      appointment?.cancel();
       name.stop();
       for (const socket of sockets.open) socket.destroy();
     },

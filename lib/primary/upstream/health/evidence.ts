@@ -41,7 +41,8 @@ export function remember(
   );
   const same = evidence[place];
   if (same !== undefined) {
-    return [...evidence.toSpliced(place, 1), { ...same, count: same.count + times, lastWall: wall, at: now }];
+    const more = { ...same, count: same.count + times, lastWall: wall, at: now };
+    return place === evidence.length - 1 ? evidence.with(place, more) : [...evidence.toSpliced(place, 1), more];
   }
   const latest = { source, cause, fact, count: times, firstWall: wall, lastWall: wall, at: now };
   return [...evidence.slice(-(EVIDENCE_KEPT - 1)), latest];

@@ -86,16 +86,16 @@ function setUp(t: TestContext, code: string) {
 
 test('every backend of every service is checked, and results name them', async (t) => {
   const { checks, heard, until } = setUp(t, 'ECONNREFUSED');
-  checks.apply([service('web', 1, 2), service('db', 1)]);
+  checks.apply({ services: [service('web', 1, 2), service('db', 1)], engine: 'auto' });
   await until(() => heard.length === 3);
   assert.deepEqual(heard.sort(), ['db 127.0.0.1:1 refused', 'web 127.0.0.1:1 refused', 'web 127.0.0.1:2 refused']);
 });
 
 test('after a reload only new backends are checked at once, and removed ones no more', async (t) => {
   const { checks, connected, heard, until } = setUp(t, 'ECONNREFUSED');
-  checks.apply([service('web', 1, 2)]);
+  checks.apply({ services: [service('web', 1, 2)], engine: 'auto' });
   await until(() => heard.length === 2);
-  checks.apply([service('web', 2, 3)]);
+  checks.apply({ services: [service('web', 2, 3)], engine: 'auto' });
   await until(() => heard.length === 3);
   checks.checkNow('web', '127.0.0.1:1');
   checks.checkNow('gone', '127.0.0.1:1');
@@ -106,7 +106,7 @@ test('after a reload only new backends are checked at once, and removed ones no 
 
 test('our own shortage is told apart from results', async (t) => {
   const { checks, heard, short, until } = setUp(t, 'EMFILE');
-  checks.apply([service('web', 1)]);
+  checks.apply({ services: [service('web', 1)], engine: 'auto' });
   await until(() => short.length === 1);
   assert.deepEqual([short, heard], [['web 127.0.0.1:1'], []]);
 });
@@ -114,7 +114,7 @@ test('our own shortage is told apart from results', async (t) => {
 test('nothing is heard after close(), and the resolver is closed too', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { checks, connected, heard, closed } = setUp(t, 'ECONNREFUSED');
-  checks.apply([service('web', 1)]);
+  checks.apply({ services: [service('web', 1)], engine: 'auto' });
   checks.close();
   t.mock.timers.tick(60_000);
   assert.deepEqual([connected, heard], [[], []]);

@@ -1,12 +1,15 @@
 // The health checks of all services' backends, each with a schedule of its own (checker.ts). What a result means is the pool's
 // business. Owner of the checkers and of the resolver that they share.
 
-import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
+import type { BackendPlan, Plan, ServicePlan } from '../../../../config/plan.ts';
 import { sendProxyOf } from '../../../../config/plan.ts';
 import { takeTurns } from '../../../engine/source.ts';
 import type { Standing } from './evidence.ts';
+import { loadAddon } from '../../../engine/addon.ts';
+import { openKnocks, type Knocks } from '../../../engine/knocks.ts';
+import { createBeat } from './beat.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
-import type { Connect } from './probe.ts';
+import type { Connect, Ways } from './probe.ts';
 import { preambleFor, questionFor } from './question.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
 
@@ -14,7 +17,7 @@ export type { CheckResult } from './checker.ts';
 
 export interface HealthChecks {
   /** Checks these services' backends from now on: new ones at once, those that stay go on in their rhythm. */
-  apply(services: readonly ServicePlan[]): void;
+  apply(plan: Pick<Plan, 'services' | 'engine'>): void;
   /** A client's connect has failed: look at that backend now, not at its next turn. */
   checkNow(service: string, address: string): void;
   /** A client was connected to it; the attempt began then. */
@@ -39,6 +42,19 @@ export function createHealthChecks(
 ): HealthChecks {
   /** By service, then by address. */
   let checkers = new Map<string, Map<string, Checker>>();
+  const beat = createBeat();
+  let mayKnock = false;
+  /** null: there is no addon. */
+  let knocks: Knocks | null | undefined;
+
+  function ways(): Ways {
+    if (connect !== undefined || !mayKnock) return { connect };
+    if (knocks === undefined) {
+      const loaded = loadAddon();
+      knocks = loaded.ok ? openKnocks(loaded.addon) : null;
+    }
+    return { knocks: knocks ?? undefined };
+  }
 
   function start(service: string, address: string, target: Target): Checker {
     return startChecker(target, {
@@ -47,7 +63,8 @@ export function createHealthChecks(
       onShortage: () => onShortage?.(service, address),
       standing: () => standing(service, address),
       isGuarded: () => isGuarded(service),
-      ...(connect === undefined ? {} : { connect }),
+      ways,
+      beat,
     });
   }
 
@@ -56,7 +73,8 @@ export function createHealthChecks(
   }
 
   return {
-    apply(services) {
+    apply({ services, engine }) {
+      mayKnock = engine !== 'js';
       const before = checkers;
       checkers = new Map();
       for (const service of services) {
@@ -82,6 +100,8 @@ export function createHealthChecks(
     close() {
       stopAll(checkers);
       checkers = new Map();
+      knocks?.close();
+      knocks = null;
       resolver.close();
     },
   };

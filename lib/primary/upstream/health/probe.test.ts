@@ -106,18 +106,18 @@ test('a port that nobody listens on refuses', async () => {
 test('silence is a timeout', async () => {
   const all = sockets();
   const connect = scripted({ '10.0.0.1': 'silent' }, real);
-  assert.deepEqual(await probe(['10.0.0.1'], at(1, 20), all, connect), { ok: false, cause: 'timeout', fact: null });
+  assert.deepEqual(await probe(['10.0.0.1'], at(1, 20), all, { connect }), { ok: false, cause: 'timeout', fact: null });
   assert.ok([...all.open].every((socket) => socket.destroyed));
 });
 
 test('addresses are tried in order until one answers', async (t) => {
   const { port } = await serve(t);
   const connect = scripted({ '10.0.0.1': 'ECONNREFUSED', '10.0.0.2': 'EHOSTUNREACH' }, real);
-  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2', '127.0.0.1'], at(port, LONG), sockets(), connect), {
+  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2', '127.0.0.1'], at(port, LONG), sockets(), { connect }), {
     ok: true,
     ip: '127.0.0.1',
   });
-  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(port, LONG), sockets(), connect), {
+  assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(port, LONG), sockets(), { connect }), {
     ok: false,
     cause: 'unreachable',
     fact: null,
@@ -128,7 +128,7 @@ test('an address that is silent leaves time for the others', async (t) => {
   const { port } = await serve(t);
   const all = sockets();
   const connect = scripted({ '10.0.0.1': 'silent' }, real);
-  const result = await probe(['10.0.0.1', '127.0.0.1'], at(port, 400), all, connect);
+  const result = await probe(['10.0.0.1', '127.0.0.1'], at(port, 400), all, { connect });
   assert.deepEqual(result, { ok: true, ip: '127.0.0.1' });
   assert.equal([...all.open].filter((socket) => !socket.destroyed).length <= 1, true, 'the silent one is given up');
 });
@@ -136,12 +136,12 @@ test('an address that is silent leaves time for the others', async (t) => {
 test('our own shortage is told apart, also when another address refuses', async () => {
   for (const code of ['EMFILE', 'ENOBUFS', 'EADDRNOTAVAIL']) {
     const connect = scripted({ '10.0.0.1': code, '10.0.0.2': 'ECONNREFUSED' }, real);
-    assert.deepEqual(await probe(['10.0.0.1'], at(1, LONG), sockets(), connect), {
+    assert.deepEqual(await probe(['10.0.0.1'], at(1, LONG), sockets(), { connect }), {
       ok: false,
       cause: 'local',
       fact: null,
     });
-    assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), sockets(), connect), {
+    assert.deepEqual(await probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), sockets(), { connect }), {
       ok: false,
       cause: 'local',
       fact: null,
@@ -158,7 +158,7 @@ test('when it is to stop, destroying its sockets ends it and nothing more is ope
     opened.push(options.host);
     return silent(options);
   };
-  const result = probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), { open, signal: stopping.signal }, connect);
+  const result = probe(['10.0.0.1', '10.0.0.2'], at(1, LONG), { open, signal: stopping.signal }, { connect });
   stopping.abort();
   for (const socket of open) socket.destroy();
   assert.equal((await result).ok, false);
@@ -168,8 +168,9 @@ test('when it is to stop, destroying its sockets ends it and nothing more is ope
 
 test('a connection that was reset before anybody looked had been made; one that was refused had not', async () => {
   const never: Connect = () => assert.fail();
-  const reset = await probe(['127.0.0.1'], at(1, LONG), sockets(), scripted({ '127.0.0.1': 'ECONNRESET' }, never));
+  const met = (code: string) => ({ connect: scripted({ '127.0.0.1': code }, never) });
+  const reset = await probe(['127.0.0.1'], at(1, LONG), sockets(), met('ECONNRESET'));
   assert.deepEqual(reset, { ok: true, ip: '127.0.0.1' });
-  const refused = await probe(['127.0.0.1'], at(1, LONG), sockets(), scripted({ '127.0.0.1': 'ECONNREFUSED' }, never));
+  const refused = await probe(['127.0.0.1'], at(1, LONG), sockets(), met('ECONNREFUSED'));
   assert.deepEqual(refused, { ok: false, cause: 'refused', fact: null });
 });

@@ -6,6 +6,7 @@ import { isPath } from '../../../../config/unix.ts';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
+import type { Knocks } from '../../../engine/knocks.ts';
 import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './dialogue.ts';
 import type { Question } from './question.ts';
@@ -25,10 +26,19 @@ export type Probed = { readonly ok: true; readonly ip: string } | ({ readonly ok
 /** Of a name with more addresses only so many are tried: each costs a descriptor until the check is over. */
 export const MAX_ADDRESSES = 8;
 
-/** Every socket of the probes that share it. Once `signal` is aborted nothing is opened; who aborts it destroys what is open. */
+/** Every attempt of the probes that share it. Once `signal` is aborted nothing is opened; who aborts it destroys what is open. */
 export interface Sockets {
-  readonly open: Set<Socket>;
+  readonly open: Set<Pick<Attempt, 'destroy'>>;
   readonly signal: AbortSignal;
+}
+
+/** A connect to one address, and what was said there. */
+type Attempt = Pick<Socket, 'connecting' | 'pending' | 'bytesRead'> & { destroy(): void };
+
+/** How connects are made. `knocks`: where a connect is all that is asked. */
+export interface Ways {
+  readonly connect?: Connect | undefined;
+  readonly knocks?: Knocks | undefined;
 }
 
 export interface ProbeOptions {
@@ -51,12 +61,13 @@ export function probe(
   ips: readonly string[],
   { port, timeoutMs, preamble, question, source }: ProbeOptions,
   { open, signal }: Sockets,
-  connect: Connect = connectTcp,
+  { connect = connectTcp, knocks }: Ways = {},
 ): Promise<Probed> {
   const todo = ips.slice(0, MAX_ADDRESSES);
+  const isBare = question === null && preamble === null;
   const share = timeoutMs / todo.length;
   return new Promise((resolve) => {
-    const pending = new Set<Socket>();
+    const pending = new Set<Attempt>();
     const failures: Failure[] = [];
     let nextTry: NodeJS.Timeout | undefined;
     const deadline = setTimeout(() => finish(lateness()), timeoutMs);
@@ -64,8 +75,10 @@ export function probe(
     function finish(result: Failure | { ip: string }): void {
       clearTimeout(deadline);
       clearTimeout(nextTry);
-      for (const socket of pending) socket.destroy();
+      const given = [...pending];
+      // First, so that nothing comes of their end.
       pending.clear();
+      for (const attempt of given) attempt.destroy();
       if ('ip' in result) return resolve({ ok: true, ip: result.ip });
       // An address that we could not even try may be the good one.
       const local = failures.find(({ cause }) => cause === 'local');
@@ -80,8 +93,8 @@ export function probe(
       return { cause: 'bad_answer', fact: `${what} within ${timeoutMs} ms` };
     }
 
-    function fail(socket: Socket, failure: Failure): void {
-      if (!pending.delete(socket)) return;
+    function fail(attempt: Attempt, failure: Failure): void {
+      if (!pending.delete(attempt)) return;
       failures.push(failure);
       tryNext();
     }
@@ -98,6 +111,28 @@ export function probe(
         failures.push({ cause: 'local', fact: null });
         return tryNext();
       }
+      if (knocks !== undefined && isBare && !isPath(ip)) knockAt(ip, localAddress, knocks);
+      else connectTo(ip, localAddress);
+      if (todo.length > 0) nextTry = setTimeout(tryNext, share);
+    }
+
+    function knockAt(ip: string, source: string | undefined, by: Knocks): void {
+      const knock = by.knock(ip, port, source, (code) => {
+        open.delete(attempt);
+        if (code === null) finish({ ip });
+        else fail(attempt, { cause: causeOf({ code }, ip), fact: null });
+      });
+      const attempt = { connecting: true, pending: true, bytesRead: 0, destroy };
+      function destroy(): void {
+        open.delete(attempt);
+        by.cancel(knock);
+        fail(attempt, { cause: 'other', fact: null });
+      }
+      pending.add(attempt);
+      open.add(attempt);
+    }
+
+    function connectTo(ip: string, localAddress: string | undefined): void {
       const socket = connect({
         host: ip,
         port,
@@ -123,7 +158,6 @@ export function probe(
         hangUp(socket);
         finish({ ip });
       });
-      if (todo.length > 0) nextTry = setTimeout(tryNext, share);
     }
 
     function converse(socket: Socket, asked: Question, ip: string): void {
@@ -137,7 +171,7 @@ export function probe(
   });
 }
 
-function causeOf(error: NodeJS.ErrnoException, ip: string): ConnectFailure {
+function causeOf(error: { readonly code?: string | undefined }, ip: string): ConnectFailure {
   // Without any IPv6 on this machine, that is the answer for every IPv6 address and no sign of used up ports.
   if (error.code === 'EADDRNOTAVAIL' && isIPv6(ip) && !hasIPv6()) return 'unreachable';
   return failureOf(error);
