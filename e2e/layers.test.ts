@@ -146,6 +146,7 @@ const ROOMS = {
   'lib/primary/': [
     'registry.ts',
     'phase.ts',
+    'init',
     'log',
     'scoreboard',
 

@@ -9,6 +9,7 @@ import type { Diagnosis } from '../control/protocol.ts';
 import { configPath, home, isThere, type Home } from '../paths.ts';
 import { nameProcess } from '../process-name.ts';
 import { readPidFile } from '../pidfile.ts';
+import { beInit, endNow } from '../primary/init/init.ts';
 import { alreadyRunning, cannotServe, stillStopping } from '../primary/reload/verdict.ts';
 import { isSuccessor } from '../primary/upgrade/mark.ts';
 import type { Options } from './arguments.ts';
@@ -43,6 +44,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
 /** Runs the instance in this process until it is over. */
 async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCode> {
   const report = asDaemon ? reportToLauncher() : null;
+  const init = beInit();
   try {
     const { supervise } = await import('../primary/supervisor.ts');
     nameProcess('bal: primary');
@@ -55,6 +57,8 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
     const problem = cannotServe(error);
     if (report === null) return failure(problem, [], config, io);
     report({ kind: 'failed', problem, errors: [] });
+  } finally {
+    init.close();
   }
   return 1;
 }
@@ -82,20 +86,16 @@ function end(exitCode: number | null): ExitCode {
   if (exitCode !== null) process.exit(exitCode);
   // Else Node would wait for what the one before it has to say.
   if (process.connected) process.disconnect();
-  leaveSoon();
+  setTimeout(endNow, LEAVE_MS, 0).unref();
   return 0;
 }
-
-const LEAVE_MS = 1000;
 
 /**
  * All is over. But Node waits for the threads of its pool before it ends, process.exit() too, and one may hang for long: in
  * a lookup, while no name server answers, or in a write to a pipe that nobody reads. A signal does not wait, and a service
  * manager takes the end by this one for a clean end.
  */
-function leaveSoon(): void {
-  setTimeout(() => process.kill(process.pid, 'SIGTERM'), LEAVE_MS).unref();
-}
+const LEAVE_MS = 1000;
 
 function failure(problem: Diagnosis, errors: readonly Problem[], config: string, io: Io): ExitCode {
   for (const error of errors) io.err(formatProblem(error, config));

@@ -99,6 +99,10 @@ export interface Addon {
   ringError(): string;
   /** One datagram to a Unix socket, whose path begins with / or @. Never waits; throws an Error with `code`. */
   notify(path: string, text: string): void;
+  /** Whether that child had ended and is no zombie any more. Of a child of Node's own it would steal the exit code. */
+  reap(pid: number): boolean;
+  /** Ends the process at once, whatever its threads do, with a code up to 255. */
+  leave(code: number): never;
   /** The table of descriptors grows once, now, and not while connections come. */
   makeRoom(): void;
   create(

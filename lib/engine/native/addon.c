@@ -5,6 +5,7 @@
 //   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
 //   makeRoom()                                see table.c
 //   notify(path, text)                        see notify.c
+//   reap(pid), leave(code)                    see init.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
 //   openKnocks(wake)                          → see knock.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
@@ -128,6 +129,8 @@ NAPI_MODULE_INIT() {
       {.utf8name = "ringError", .method = ring_error, .attributes = napi_enumerable},
       {.utf8name = "create", .method = create, .attributes = napi_enumerable},
       {.utf8name = "callWorker", .method = call_worker, .attributes = napi_enumerable},
+      {.utf8name = "leave", .method = leave, .attributes = napi_enumerable},
+      {.utf8name = "reap", .method = reap, .attributes = napi_enumerable},
       {.utf8name = "makeRoom", .method = make_room, .attributes = napi_enumerable},
       {.utf8name = "notify", .method = notify, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},

@@ -44,6 +44,12 @@ napi_value map_shared(napi_env env, napi_callback_info info);
 /** notify(path, text): one datagram; throws an Error with `code` */
 napi_value notify(napi_env env, napi_callback_info info);
 
+/* init.c */
+/** reap(pid): whether that child had ended and is no zombie any more */
+napi_value reap(napi_env env, napi_callback_info info);
+/** leave(code): the process ends at once, whatever its threads do */
+napi_value leave(napi_env env, napi_callback_info info);
+
 /* table.c */
 /** makeRoom(): for many descriptors, a moment later */
 napi_value make_room(napi_env env, napi_callback_info info);

@@ -1,0 +1,95 @@
+// bal as the first process of a PID namespace, as in a container without an init: signals, upgrade, and other people's orphans.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { atEnd } from '../lib/testing/owner.ts';
+import { freePort } from '../lib/testing/ports.ts';
+import { find } from '../lib/testing/program.ts';
+import { BAL } from '../lib/testing/root.ts';
+import { until } from '../lib/testing/until.ts';
+import { newHome, writeConfig } from './harness.ts';
+import { backend } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { environment } from './harness/cli.ts';
+import { configFor } from './harness/config.ts';
+import { missing } from './harness/engines.ts';
+import { childrenOf, signal } from './harness/processes.ts';
+import { lives, session } from './harness/session.ts';
+
+const INSIDE = ['--pid', '--fork', '--mount-proc', '--kill-child'];
+const mayUnshare =
+  find('nsenter') !== null && spawnSync('unshare', [...INSIDE, 'true'], { stdio: 'ignore' }).status === 0;
+const reason = mayUnshare ? missing('native') : 'no PID namespace can be made here';
+
+/** Zombies that a process has as children, seen from outside. */
+function zombiesOf(parent: number): number {
+  const stats = readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return [readFileSync(`/proc/${name}/stat`, 'utf8')];
+    } catch {
+      return [];
+    }
+  });
+  const fields = stats.map((stat) => stat.slice(stat.lastIndexOf(')') + 2).split(' '));
+  return fields.filter(([state, ppid]) => state === 'Z' && Number(ppid) === parent).length;
+}
+
+test(
+  `bal as the first process reaps others' orphans and its own workers, is upgraded, and ends by SIGTERM${reason === null ? '' : ` (skipped: ${reason})`}`,
+  { skip: reason ?? false },
+  async (t) => {
+    const home = newHome(t);
+    const target = await backend(t, echo);
+    const port = await freePort();
+    writeConfig(home, configFor(port, [target], { workers: 1 }));
+    const outer = spawn('unshare', [...INSIDE, process.execPath, BAL, 'start'], {
+      env: environment(home),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let out = '';
+    outer.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    atEnd(t, () => signal(outer.pid ?? 0, 'SIGKILL'));
+    const exit = once(outer, 'exit');
+    await until('it serves', () => out.includes('"bal.started"'));
+    const [first = 0] = childrenOf(outer.pid ?? 0);
+    const events = (): (string | undefined)[] => Array.from(out.matchAll(/"event":"([^"]+)"/g), ([, event]) => event);
+    const client = await session(t, port);
+
+    // In there, so that those without a parent are left to bal: five that end later than their parents.
+    const orphans = 'for i in 1 2 3 4 5; do (sleep 0.2 &); done';
+    const enter = ['--target', String(first), '--pid', '--mount', 'sh', '-c', orphans];
+    assert.equal(spawnSync('nsenter', enter).status, 0);
+    await until('they are with bal, and have ended', () => zombiesOf(first) > 0);
+    await until('none of them is left', () => zombiesOf(first) === 0);
+
+    // A worker's end is still told as it was.
+    const [worker = 0] = childrenOf(first);
+    await lives(client);
+    const upgraded = spawnSync(
+      'nsenter',
+      ['-t', String(first), '-p', '-m', process.execPath, BAL, 'upgrade', '--json'],
+      {
+        env: environment(home),
+        encoding: 'utf8',
+      },
+    );
+    assert.equal(upgraded.status, 0, upgraded.stdout + upgraded.stderr);
+    await lives(client);
+    await until('the old worker is gone', () => !childrenOf(first).includes(worker));
+    const [successor = 0] = childrenOf(first);
+    const [its = 0] = childrenOf(successor);
+    signal(its, 'SIGKILL');
+    await until('the end of the worker is told as it was', () => /"event":"worker\.exited".*SIGKILL/.test(out));
+
+    // What is open ends first.
+    const last = await until('the new worker serves', () => session(t, port).catch(() => false as const));
+    signal(first, 'SIGTERM');
+    await until('it drains', () => events().includes('bal.stopping'));
+    await lives(last);
+    last.end();
+    assert.deepEqual(await exit, [0, null]);
+  },
+);
