@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { factsOf } from '../control/facts.ts';
+import { adviceOf, factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
@@ -89,11 +89,19 @@ function isSeen({ timestamp, seq }: EventRecord, last: Pick<EventRecord, 'timest
   return timestamp < last.timestamp || (timestamp === last.timestamp && seq <= last.seq);
 }
 
-/** One event on one line: time, level, name, message, and the facts. */
-export function line(record: EventRecord, io: Io): string {
+/** One event on one line: time, level, name, message, and the facts; where there is room, with the advice. */
+export function line(record: EventRecord, io: Io, withAdvice = true): string {
   const { timestamp, level, event, message } = record;
   const colour = level === 'ERROR' ? 'red' : level === 'WARN' ? 'yellow' : 'green';
-  return [timestamp, paint(io, colour, level.toLowerCase().padEnd(5)), event, message, ...factsOf(record)].join('  ');
+  const advice = withAdvice ? adviceOf(record) : null;
+  return [
+    timestamp,
+    paint(io, colour, level.toLowerCase().padEnd(5)),
+    event,
+    message,
+    ...factsOf(record),
+    ...(advice === null ? [] : [`why_likely=${advice.why}`, `do_this_now=${advice.act}`]),
+  ].join('  ');
 }
 
 export function isEvent(value: unknown): value is EventRecord {

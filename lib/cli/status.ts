@@ -40,6 +40,8 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
   return {
     running,
     pid,
+    host: null,
+    home: null,
     config_path: null,
     included_files: [],
     bind_address: null,

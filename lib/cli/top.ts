@@ -11,7 +11,10 @@ import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
 import { printDiagnosis } from './report.ts';
 import { observe, type History } from '../control/rates.ts';
 import { keysIn, type Key } from './top/keys.ts';
-import { SORTS, furthest, screen, type Sort, type View } from './top/screen.ts';
+import { BACKEND_COLUMNS } from '../view/columns.ts';
+import { lastShift } from './top/grid.ts';
+import { furthest, screen, type View } from './top/screen.ts';
+import { SORTS, type Sort } from './top/sort.ts';
 
 const REFRESH_MS = 1000;
 const ENTER = '\u001b[?1049h\u001b[?25l';
@@ -29,6 +32,23 @@ export async function top(io: Io): Promise<ExitCode> {
   }
   return isScreen() ? live(first.history, io) : plain(first.history, io);
 }
+
+/** Whether the locale says that the terminal knows more than ASCII (locale(7): the first one that is set). */
+function isUnicode({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv = process.env): boolean {
+  const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
+  return /utf-?8/i.test(locale ?? '');
+}
+
+/** What every view has until a key changes it. */
+const PLAIN: Omit<View, 'history' | 'events' | 'now'> = {
+  sort: 'worst',
+  size: null,
+  scroll: 0,
+  shift: 0,
+  isHelp: false,
+  lostAt: null,
+  isUnicode: isUnicode(),
+};
 
 /** Whether there are a screen to draw on and keys to press. */
 function isScreen(): boolean {
@@ -59,9 +79,10 @@ async function plain(first: History, io: Io): Promise<ExitCode> {
   let history: History | null = first;
   while (!gone) {
     if (history === null) io.out('bal does not answer');
-    else
-      for (const line of screen({ history, events: await lastEvents(), sort: 'name', size: null, scroll: 0 }, io))
-        io.out(line);
+    else {
+      const view = { ...PLAIN, history, events: await lastEvents(), now: Date.now() };
+      for (const line of screen(view, io)) io.out(line);
+    }
     io.out('');
     await sleep(REFRESH_MS);
     history = (await look(history)).history;
@@ -72,34 +93,43 @@ async function plain(first: History, io: Io): Promise<ExitCode> {
 async function live(first: History, io: Io): Promise<ExitCode> {
   const { stdin, stdout } = process;
   const end = new AbortController();
-  let sort: Sort = 'name';
-  let history: History | null = first;
+  let sort: Sort = 'worst';
+  let history: History = first;
   let events: readonly EventRecord[] = [];
-  let note = '';
-
+  let lostAt: number | null = null;
   let scroll = 0;
+  let shift = 0;
+  let isHelp = false;
 
   // A terminal that does not know its size says 0 (a serial line, some containers).
   const rows = (): number => stdout.rows || 24;
-  const view = (of: History): View => {
-    const room = rows() - (note === '' ? 1 : 2);
-    return { history: of, events, sort, size: { columns: stdout.columns || 80, rows: room }, scroll };
+  const view = (): View => {
+    const size = { columns: stdout.columns || 80, rows: rows() - 1 };
+    return { ...PLAIN, history, events, sort, size, scroll, shift, isHelp, lostAt, now: Date.now() };
   };
   const draw = (): void => {
-    if (history === null) return;
-    const lines = screen(view(history), io);
-    const all = note === '' ? lines : [note, ...lines];
-    stdout.write(HOME + all.map((line) => `${line}${REST_OF_LINE}\n`).join('') + REST_OF_SCREEN);
+    const lines = screen(view(), io);
+    stdout.write(HOME + lines.map((line) => `${line}${REST_OF_LINE}\n`).join('') + REST_OF_SCREEN);
   };
   const press = (key: Key): void => {
-    const most = history === null ? 0 : furthest(view(history), io);
+    const most = furthest(view(), io);
     const page = Math.max(1, rows() - 6);
     const to = (line: number): number => Math.min(Math.max(0, line), most);
     switch (key) {
       case 'quit':
         return end.abort();
       case 'sort':
-        sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? 'name';
+        sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? 'worst';
+        return;
+      case 'help':
+        isHelp = !isHelp;
+        scroll = 0;
+        return;
+      case 'left':
+        shift = Math.max(0, shift - 1);
+        return;
+      case 'right':
+        shift = Math.min(shift + 1, lastShift(BACKEND_COLUMNS) + 1);
         return;
       case 'up':
         scroll = to(to(scroll) - 1);
@@ -145,7 +175,7 @@ async function live(first: History, io: Io): Promise<ExitCode> {
       if (end.signal.aborted) break;
       const next = await look(history);
       // While it is restarted, the last figures stay, with a word about it.
-      note = next.history === null ? 'bal does not answer; these are the last figures' : '';
+      lostAt = next.history === null ? (lostAt ?? Date.now()) : null;
       history = next.history ?? history;
     }
   } finally {

@@ -5,12 +5,23 @@ import { counted, duration } from '../units.ts';
 import type { LiveChange } from './backends.ts';
 import type { DrainingStatus, EventRecord } from './protocol.ts';
 
-/** `key=value` for plain values, and what a reload has changed. */
+const ADVICE = new Set(['what_happened', 'why_likely', 'do_this_now']);
+
+/** `key=value` for plain values, and what a reload has changed; not the advice, which has sentences. */
 export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
   return Object.entries(fields).flatMap(([key, value]) => {
+    if (ADVICE.has(key)) return [];
     if (['string', 'number', 'boolean'].includes(typeof value)) return [`${key}=${String(value)}`];
     return Array.isArray(value) ? value.filter(isChange).map(changeText) : [];
   });
+}
+
+/** Why it is likely and what to do, where an event says so; what happened is its message. */
+export function adviceOf({
+  fields,
+}: Pick<EventRecord, 'fields'>): { readonly why: string; readonly act: string } | null {
+  const { why_likely: why, do_this_now: act } = fields;
+  return typeof why === 'string' && typeof act === 'string' ? { why, act } : null;
 }
 
 export function changeText({ what, from, to }: Change): string {

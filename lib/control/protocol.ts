@@ -156,6 +156,9 @@ export interface LogStatus {
 export interface Status {
   readonly running: boolean;
   readonly pid: number | null;
+  /** The name of the machine, and the home of the instance there. */
+  readonly host: string | null;
+  readonly home: string | null;
   readonly config_path: string | null;
   /** One that was started before an update says nothing of them. */
   readonly included_files?: readonly string[];

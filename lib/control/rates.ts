@@ -4,10 +4,12 @@ import type { Status } from './protocol.ts';
 
 /** Per second. */
 export interface Rates {
+  /** New ones; where they are clients', with those that were refused. */
   readonly connections: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly rejected: number;
+  /** Clients that got no backend: by rules and limits, or because none could be reached. */
+  readonly refused: number;
 }
 
 export interface History {
@@ -30,6 +32,7 @@ interface Counts {
   readonly bytes_in: number | null;
   readonly bytes_out: number | null;
   readonly rejected_total?: number;
+  readonly failed_total?: number;
 }
 
 /** What is compared with `before` must come from the same process: one that was started again counts from zero. */
@@ -61,7 +64,7 @@ export function workerKey(id: number, pid: number): string {
   return `${id} ${pid}`;
 }
 
-const NONE: Rates = { connections: 0, bytesIn: 0, bytesOut: 0, rejected: 0 };
+const NONE: Rates = { connections: 0, bytesIn: 0, bytesOut: 0, refused: 0 };
 
 /** Without an older value there is no rate. */
 function rate(now: Counts, before: Counts | undefined, seconds: number): Rates {
@@ -69,11 +72,20 @@ function rate(now: Counts, before: Counts | undefined, seconds: number): Rates {
   const per = (a: number | null | undefined, b: number | null | undefined): number =>
     Math.max(0, (a ?? 0) - (b ?? 0)) / seconds;
   return {
-    connections: per(now.connections_total, before.connections_total),
+    connections: per(came(now), came(before)),
     bytesIn: per(now.bytes_in, before.bytes_in),
     bytesOut: per(now.bytes_out, before.bytes_out),
-    rejected: per(now.rejected_total, before.rejected_total),
+    refused: per(refused(now), refused(before)),
   };
+}
+
+/** `connections_total` leaves out those that rules and limits have refused. */
+function came({ connections_total, rejected_total = 0 }: Counts): number {
+  return (connections_total ?? 0) + rejected_total;
+}
+
+function refused({ rejected_total = 0, failed_total = 0 }: Counts): number {
+  return rejected_total + failed_total;
 }
 
 function backendCounts({ services }: Status): Map<string, Counts> {

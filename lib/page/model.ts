@@ -13,7 +13,7 @@ export interface Timeline {
   /** Seconds of the wall clock. */
   readonly at: readonly number[];
   readonly connections: readonly (number | null)[];
-  readonly rejected: readonly (number | null)[];
+  readonly refused: readonly (number | null)[];
   readonly bytesIn: readonly (number | null)[];
   readonly bytesOut: readonly (number | null)[];
   readonly active: readonly (number | null)[];
@@ -41,7 +41,7 @@ export const initialModel: Model = {
   history: null,
   readiness: null,
   events: [],
-  timeline: { at: [], connections: [], rejected: [], bytesIn: [], bytesOut: [], active: [] },
+  timeline: { at: [], connections: [], refused: [], bytesIn: [], bytesOut: [], active: [] },
   states: new Map(),
 };
 
@@ -53,7 +53,7 @@ export function opened(model: Model): Model {
 /** The stream is gone; what was known stays, with a gap after it. */
 export function lost(model: Model, wall: number): Model {
   if (model.link.kind === 'lost') return model;
-  const gap = { connections: null, rejected: null, bytesIn: null, bytesOut: null, active: null };
+  const gap = { connections: null, refused: null, bytesIn: null, bytesOut: null, active: null };
   return { ...model, link: { kind: 'lost', since: wall }, timeline: extended(model.timeline, wall / 1000, gap) };
 }
 
@@ -66,11 +66,11 @@ export function sawStatus(model: Model, status: Status, wall: number): Model {
   // The first status of a stream and the one for all may come together: too close for a rate.
   if (isKnown && at - before.at < TOO_CLOSE_MS) return model;
   const history = observe(before, status, at);
-  const { connections, rejected, bytesIn, bytesOut } = history.total;
+  const { connections, refused, bytesIn, bytesOut } = history.total;
   const active = status.totals?.active_connections ?? null;
   const rates = isKnown
-    ? { connections, rejected, bytesIn, bytesOut }
-    : { connections: null, rejected: null, bytesIn: null, bytesOut: null };
+    ? { connections, refused, bytesIn, bytesOut }
+    : { connections: null, refused: null, bytesIn: null, bytesOut: null };
   return {
     ...model,
     history,
@@ -108,7 +108,7 @@ function extended(timeline: Timeline, at: number, point: Point): Timeline {
   return {
     at: more(from.at, at),
     connections: more(from.connections, point.connections),
-    rejected: more(from.rejected, point.rejected),
+    refused: more(from.refused, point.refused),
     bytesIn: more(from.bytesIn, point.bytesIn),
     bytesOut: more(from.bytesOut, point.bytesOut),
     active: more(from.active, point.active),

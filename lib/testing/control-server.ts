@@ -15,6 +15,8 @@ import { type ControlHandlers, serveControl } from '../control/server.ts';
 export const STATUS: Status = {
   running: true,
   pid: 1,
+  host: 'here',
+  home: '/home/me/.bal',
   config_path: '/c',
   bind_address: '127.0.0.1',
   port: 1,

@@ -104,6 +104,8 @@ export function fakeStatus(reachable: number): Status {
   return {
     running: true,
     pid: process.pid,
+    host: 'here',
+    home: '/home/me/.bal',
     config_path: '/etc/bal/config.yaml',
     ...first,
     version: '3.0.0',

@@ -25,8 +25,63 @@ export function fitted(text: string, columns: number): string {
   // eslint-disable-next-line no-control-regex -- that is what a colour begins with
   for (const [part] of text.matchAll(/\u001b\[[0-9;]*m|\P{Cc}/gu)) {
     const isColour = part.startsWith('\u001b');
-    if (!isColour && !NONE.test(part)) width += WIDE.test(part) ? 2 : 1;
+    if (!isColour) width += columnsOf(part);
     if (isColour || width <= columns) result += part;
   }
   return result;
+}
+
+/** Of one character. */
+function columnsOf(character: string): number {
+  return NONE.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+}
+
+/** How many columns a text without colours takes. */
+export function widthOf(text: string): number {
+  return Array.from(text).reduce((sum, character) => sum + columnsOf(character), 0);
+}
+
+/** What is too long loses its middle, for both ends of an address or a name tell something. */
+export function shortened(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  const characters = Array.from(text);
+  const tail = Math.floor((columns - 1) / 2);
+  let end = '';
+  while (characters.length > 0 && widthOf((characters.at(-1) ?? '') + end) <= tail)
+    end = (characters.pop() ?? '') + end;
+  return `${fitted(characters.join(''), Math.max(0, columns - 1 - tail))}…${end}`;
+}
+
+/** At spaces, into lines of at most so many columns; each but the first is indented. */
+export function wrapped(text: string, columns: number, indent = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line === '' || widthOf(longer) <= columns) line = longer;
+    else {
+      lines.push(line);
+      line = indent + word;
+    }
+  }
+  return [...lines, line];
+}
+
+/** What is not ASCII of bal's own signs, for a terminal that shows nothing else. */
+const PLAIN: Readonly<Record<string, string>> = {
+  '…': '~',
+  '→': '>',
+  '←': '<',
+  '▁': '_',
+  '▂': '.',
+  '▃': ':',
+  '▄': '-',
+  '▅': '=',
+  '▆': '+',
+  '▇': '*',
+  '█': '#',
+};
+
+export function inAscii(text: string): string {
+  return text.replaceAll(/[…→←▁-█]/gu, (sign) => PLAIN[sign] ?? '?');
 }

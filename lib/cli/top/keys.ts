@@ -1,6 +1,7 @@
 // What the keys of `bal top` mean. A terminal sends several bytes for one key, and several keys at once when one is held.
 
-export type Key = 'quit' | 'sort' | 'up' | 'down' | 'page_up' | 'page_down' | 'start' | 'end';
+export type Key =
+  'quit' | 'help' | 'sort' | 'left' | 'right' | 'up' | 'down' | 'page_up' | 'page_down' | 'start' | 'end';
 
 /** CSI and SS3 sequences as terminals send them, normal and application mode (xterm, ECMA-48), and keys as less(1) has them. */
 const MEANING: Readonly<Record<string, Key>> = {
@@ -8,6 +9,12 @@ const MEANING: Readonly<Record<string, Key>> = {
   '\u0003': 'quit',
   '\u001b': 'quit',
   s: 'sort',
+  '?': 'help',
+  h: 'help',
+  '\u001b[D': 'left',
+  '\u001bOD': 'left',
+  '\u001b[C': 'right',
+  '\u001bOC': 'right',
   k: 'up',
   '\u001b[A': 'up',
   '\u001bOA': 'up',

@@ -1,20 +1,31 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
-import { listenerText } from '../../control/listeners.ts';
-import { addressWithShare } from '../../control/share.ts';
 import { addressOf } from '../../../config/plan.ts';
-import type { BackendStatus, EventRecord, RecentStatus, ServiceStatus } from '../../control/protocol.ts';
+import { listenerText } from '../../control/listeners.ts';
+import type { EventRecord, ServiceStatus } from '../../control/protocol.ts';
+import type { History } from '../../control/rates.ts';
+import { backendKey } from '../../control/rates.ts';
 import { failedShare } from '../../control/recent.ts';
+import { bytes } from '../../units.ts';
+import { moment } from '../../view/clock.ts';
+import {
+  BACKEND_COLUMNS,
+  backendRow,
+  statesSince,
+  WORKER_COLUMNS,
+  workerRows,
+  type Column,
+} from '../../view/columns.ts';
+import { figuresOf, instanceFacts, instanceName, oddities, rateText } from '../../view/figures.ts';
+import { notesOf } from '../../view/notes.ts';
+import { instanceShown, serviceShown, worstFirst, type Shown, type Tone } from '../../view/state.ts';
 import type { Io } from '../command.ts';
 import { line as eventLine } from '../events.ts';
-import { paint, table, type Cell } from '../report.ts';
-import type { History, Rates } from '../../control/rates.ts';
-import { backendKey, workerKey } from '../../control/rates.ts';
-import { bytes, duration } from '../../units.ts';
-import { fitted, lastScroll, windowOf } from './fit.ts';
-
-export const SORTS = ['name', 'active', 'rate', 'traffic', 'state'] as const;
-export type Sort = (typeof SORTS)[number];
+import { paint, type Cell, type Paint } from '../report.ts';
+import { fitted, inAscii, lastScroll, shortened, widthOf, windowOf } from './fit.ts';
+import { grid, type GridCell } from './grid.ts';
+import { help } from './help.ts';
+import { sorted, type Sort } from './sort.ts';
 
 /** Null: plain output, as long and as wide as it gets. */
 type Size = { readonly columns: number; readonly rows: number } | null;
@@ -27,6 +38,15 @@ export interface View {
   readonly size: Size;
   /** How many lines below the head are above what is seen. */
   readonly scroll: number;
+  /** How many columns are left of those that are seen. */
+  readonly shift: number;
+  readonly isHelp: boolean;
+  /** Since when it does not answer, in ms of the wall clock; null: it does. */
+  readonly lostAt: number | null;
+  /** Of the wall clock, in ms. */
+  readonly now: number;
+  /** The terminal shows more than ASCII. */
+  readonly isUnicode: boolean;
 }
 
 const BARS = '▁▂▃▄▅▆▇█';
@@ -35,12 +55,22 @@ const EVENTS_SHOWN = 10;
 const HEAD_LINES = 3;
 
 export function screen(view: View, io: Io): string[] {
-  const { history, size, sort, scroll } = view;
-  const top = [...head(history, sort, size === null, io), ''];
-  const body = below(view, io);
-  if (size === null) return [...top, ...body];
-  const lines = [...top, ...windowOf(body, size.rows - top.length, scroll)];
-  return lines.slice(0, size.rows).map((text) => fitted(text, size.columns));
+  const { size, scroll, isUnicode } = view;
+  const top = [...head(view, io), ''];
+  const lines =
+    size === null
+      ? [...top, ...below(view, io)]
+      : [...top, ...windowOf(below(view, io), size.rows - top.length, scroll)];
+  const shown = isUnicode ? lines : lines.map(inAscii);
+  return size === null
+    ? shown
+    : shown.slice(0, size.rows).map((text) => cut(text, size.columns, isUnicode ? '…' : '~'));
+}
+
+/** What does not fit is seen to be cut. */
+function cut(text: string, columns: number, sign: string): string {
+  const whole = fitted(text, Infinity);
+  return fitted(text, columns) === whole ? whole : fitted(text, columns - 1) + sign;
 }
 
 /** How far down this view can be scrolled. */
@@ -50,127 +80,131 @@ export function furthest(view: View, io: Io): number {
 
 /** What is below the head. As many events as there is room for; where there is little, as many as plain output has. */
 function below(view: View, io: Io): string[] {
+  const { size, events, history } = view;
+  if (view.isHelp && size !== null) return help(size.columns, io);
   // One that was started before an update says nothing of them.
-  const shared = (view.history.status.listeners ?? []).flatMap((listener) => ['', listenerText(listener)]);
-  const lines = [...backends(view, io), ...shared, '', ...workers(view.history, io)];
-  const room = view.size === null ? 0 : view.size.rows - HEAD_LINES - lines.length - 1;
+  const shared = (history.status.listeners ?? []).flatMap((listener) => ['', listenerText(listener)]);
+  const odd = oddities(history.status).map((text) => paint(io, 'yellow', text));
+  const lines = [...backends(view, io), ...shared, '', ...workers(view, io), ...odd];
+  const room = size === null ? 0 : size.rows - HEAD_LINES - lines.length - 1;
   const count = room > 0 ? room : EVENTS_SHOWN;
-  const shown = view.events.slice(-count).map((event) => eventLine(event, io));
+  const shown = events.slice(-count).map((event) => eventLine(event, io, false));
   return shown.length === 0 ? lines : [...lines, '', ...shown];
 }
 
-function head({ status, total }: History, sort: Sort, plain: boolean, io: Io): string[] {
-  const { version, state, engine, uptime_ms, generation, totals, max_connections, draining } = status;
-  const old = draining?.connections ?? 0;
-  const figures = [
-    `${totals?.active_connections ?? 0} of ${max_connections ?? '?'} connections`,
-    perSecond(total.connections),
-    `in ${bytes(total.bytesIn)}/s`,
-    `out ${bytes(total.bytesOut)}/s`,
-    `${totals?.rejected_total ?? 0} rejected`,
-    `${totals?.failed_total ?? 0} failed`,
-    ...(old > 0 ? [`${old} in old workers`] : []),
-  ];
-  const keys = plain ? '' : `   q quit, s sort (${sort})`;
-  return [
-    `${paint(io, 'bold', `bal ${version}`)} ${state}, engine ${engine ?? '?'}, up ${duration(uptime_ms ?? 0)}, generation ${generation ?? '?'}${keys}`,
-    figures.join('   '),
-  ];
-}
+const INK = { good: 'green', odd: 'yellow', bad: 'red' } as const satisfies Record<Tone, Paint>;
 
-function backends({ history, sort }: View, io: Io): string[] {
-  const rows = history.status.services.flatMap((service) => {
-    const sorted = [...service.backends].sort((a, b) => order(history, service, sort, a, b));
-    return [serviceRow(service), ...sorted.map((backend) => backendRow(history, service, backend))];
+/** The state, then what fits. What fits not is the least important. */
+function head({ history, sort, size, lostAt, now, isHelp }: View, io: Io): string[] {
+  const { status } = history;
+  const columns = size?.columns ?? Infinity;
+  const state: Shown =
+    lostAt === null
+      ? instanceShown(status)
+      : { text: `no answer since ${moment(lostAt, now)}; these are the last figures`, tone: 'bad' };
+  const keys = size === null ? [] : isHelp ? ['? back', 'q quit'] : ['? help', 'q quit', `s sort (${sort})`];
+  const own = `bal ${instanceName(status)}`.trim();
+  const name = columns === Infinity ? own : shortened(own, Math.max(8, columns - widthOf(state.text) - 11));
+  const facts = lostAt === null ? instanceFacts(status) : [];
+  const fixed = widthOf(name) + widthOf(state.text) + 2;
+  const shownKeys = fitting(keys, columns - fixed - 1, 2);
+  const shownFacts = fitting(facts, columns - fixed - 2 - lengthOf(shownKeys, 2), 2);
+  const first = [
+    `${paint(io, 'bold', name)}  ${paint(io, INK[state.tone], state.text)}`,
+    ...(shownFacts.length === 0 ? [] : [shownFacts.join(', ')]),
+    ...(shownKeys.length === 0 ? [] : [paint(io, 'cyan', shownKeys.join(', '))]),
+  ];
+  const figures = figuresOf(history);
+  const texts = fitting(
+    figures.map(({ name: what, value }) => `${what} ${value}`),
+    columns,
+    3,
+  );
+  const second = texts.map((text, i) => {
+    const tone = figures[i]?.tone ?? 'good';
+    return tone === 'good' ? text : paint(io, INK[tone], text);
   });
-  return table(io, 'lllrrrrrrl', [
-    ['SERVICE', 'BACKEND', 'STATE', 'ACTIVE', 'CONN/S', 'IN/S', 'OUT/S', 'ERRORS', 'FAILED', 'TREND'],
-    ...rows,
-  ]);
+  return [first.join('  '), second.join('   ')];
 }
 
-function serviceRow(service: ServiceStatus): Cell[] {
-  const { name, bind_address, port, backend_reachable, backend_total, active_connections, protection_mode } = service;
-  const up = `${backend_reachable ?? '?'}/${backend_total} up`;
-  const colour = backend_reachable === backend_total ? 'green' : backend_reachable === 0 ? 'red' : 'yellow';
-  const note = protection_mode.enabled === true ? 'protected' : '';
-  return [
-    { text: name, paint: 'bold' },
-    addressOf(bind_address, port),
-    { text: up, paint: colour },
-    String(active_connections ?? 0),
-    '',
-    '',
-    '',
-    '',
-    failed(service.recent),
-    { text: note, paint: 'yellow' },
-  ];
+/** As many as there is room for, with so many columns between two. */
+function fitting(texts: readonly string[], columns: number, gap: number): readonly string[] {
+  let room = columns + gap;
+  const end = texts.findIndex((text) => (room -= widthOf(text) + gap) < 0);
+  return end === -1 ? texts : texts.slice(0, end);
 }
 
-function backendRow(history: History, service: ServiceStatus, backend: BackendStatus): Cell[] {
-  const { address, state, active_connections, counters } = backend;
-  const key = backendKey(service.name, address);
-  const rates = history.backends.get(key);
-  const errors = (counters?.refused ?? 0) + (counters?.timeout ?? 0) + (counters?.other ?? 0);
-  return [
-    '',
-    addressWithShare(backend),
-    { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
-    String(active_connections ?? 0),
-    shortRate(rates?.connections ?? 0),
-    bytes(rates?.bytesIn ?? 0),
-    bytes(rates?.bytesOut ?? 0),
-    String(errors),
-    failed(backend.recent),
-    sparkline(history.trend.get(key) ?? []),
-  ];
+function lengthOf(texts: readonly string[], gap: number): number {
+  return texts.reduce((sum, text) => sum + widthOf(text) + gap, 0);
 }
 
-/** What share of the last clients or connections failed. */
-function failed(recent: RecentStatus | null): Cell {
-  const text = failedShare(recent) ?? '';
-  return recent?.failing === true ? { text, paint: 'red' } : text;
-}
-
-function order(history: History, service: ServiceStatus, sort: Sort, a: BackendStatus, b: BackendStatus): number {
-  const rates = (backend: BackendStatus): Rates | undefined =>
-    history.backends.get(backendKey(service.name, backend.address));
-  switch (sort) {
-    case 'name':
-      return 0;
-    case 'active':
-      return (b.active_connections ?? 0) - (a.active_connections ?? 0);
-    case 'rate':
-      return (rates(b)?.connections ?? 0) - (rates(a)?.connections ?? 0);
-    case 'traffic':
-      return traffic(rates(b)) - traffic(rates(a));
-    case 'state':
-      return trouble(b) - trouble(a);
+function backends(view: View, io: Io): string[] {
+  const { history, sort, events, size, shift, now } = view;
+  const since = statesSince(events);
+  const { services } = history.status;
+  const inOrder = sort === 'worst' ? worstFirst(services, serviceShown) : services;
+  const rows: (readonly GridCell[])[] = [];
+  const notes = new Map<number, readonly Shown[]>();
+  for (const service of inOrder) {
+    rows.push(serviceCells(history, service));
+    notes.set(rows.length, notesOf(service));
+    for (const backend of sorted(history, service, sort)) {
+      const row = backendRow(history, since, service, backend, now);
+      const [name, ...cells] = cellsOf(BACKEND_COLUMNS, row);
+      rows.push([`  ${textOf(name)}`, ...cells, sparkline(history.trend.get(row.key) ?? [])]);
+    }
   }
-}
-
-/** What wants to be looked at first. */
-function trouble({ state }: BackendStatus): number {
-  return state === 'down' ? 2 : state === 'up' ? 0 : 1;
-}
-
-function traffic(rates: Rates | undefined): number {
-  return (rates?.bytesIn ?? 0) + (rates?.bytesOut ?? 0);
-}
-
-function workers({ status, workers: rates }: History, io: Io): string[] {
-  const all = status.workers.reduce((sum, worker) => sum + worker.connections_total, 0);
-  const rows = status.workers.map((worker): Cell[] => [
-    String(worker.id),
-    String(worker.pid),
-    { text: worker.state, paint: worker.state === 'ready' ? 'green' : 'yellow' },
-    String(worker.active_connections),
-    shortRate(rates.get(workerKey(worker.id, worker.pid))?.connections ?? 0),
-    all === 0 ? '-' : `${Math.round((100 * worker.connections_total) / all)} %`,
-    bytes(worker.rss_bytes),
+  const heads = [
+    ...BACKEND_COLUMNS.map(({ title, ...rest }, i) => ({
+      ...rest,
+      title: i === 0 ? 'SERVICE' : title.toUpperCase(),
+    })),
+    { title: 'TREND' },
+  ];
+  const lines = grid(heads, rows, size?.columns ?? null, shift, io);
+  return lines.flatMap((line, i) => [
+    line,
+    ...(notes.get(i) ?? []).map(({ text, tone }) => `  ${paint(io, INK[tone], text)}`),
   ]);
-  return table(io, 'rrlrrrr', [['WORKER', 'PID', 'STATE', 'ACTIVE', 'CONN/S', 'SHARE', 'MEMORY'], ...rows]);
+}
+
+/** In the columns of its backends, with a gap where there is nothing to say of all together. */
+function serviceCells(history: History, service: ServiceStatus): readonly GridCell[] {
+  const { name, bind_address, port, backend_reachable, backend_total, active_connections, recent } = service;
+  const { text, tone } = serviceShown(service);
+  const sum = (of: 'connections' | 'bytesIn' | 'bytesOut'): number =>
+    service.backends.reduce(
+      (all, { address }) => all + (history.backends.get(backendKey(name, address))?.[of] ?? 0),
+      0,
+    );
+  const failed = failedShare(recent) ?? '-';
+  return [
+    { text: `${name} ${addressOf(bind_address, port)}`, paint: 'bold', short: port === 0 ? name : `${name} :${port}` },
+    { text: `${text} ${backend_reachable ?? '?'}/${backend_total}`, paint: INK[tone] },
+    String(active_connections ?? '-'),
+    rateText(sum('connections')),
+    recent?.failing === true ? { text: failed, paint: 'red' } : failed,
+    '',
+    bytes(sum('bytesIn')),
+    bytes(sum('bytesOut')),
+  ];
+}
+
+function workers({ history, size, shift }: View, io: Io): string[] {
+  const heads = WORKER_COLUMNS.map(({ title, ...rest }) => ({ ...rest, title: title.toUpperCase() }));
+  const rows = workerRows(history).map((row) => cellsOf(WORKER_COLUMNS, row));
+  return grid(heads, rows, size?.columns ?? null, shift, io);
+}
+
+function cellsOf<T>(columns: readonly Column<T>[], row: T): Cell[] {
+  return columns.map(({ of, tone }) => {
+    const colour = tone?.(row) ?? null;
+    return colour === null ? of(row) : { text: of(row), paint: INK[colour] };
+  });
+}
+
+function textOf(cell: Cell | undefined): string {
+  return cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
 }
 
 /** Scaled to the highest value shown, so that the shape is seen at any rate. */
@@ -181,12 +215,4 @@ export function sparkline(values: readonly number[]): string {
   return shown
     .map((value) => BARS.charAt(Math.min(BARS.length - 1, Math.ceil((value / highest) * (BARS.length - 1)))))
     .join('');
-}
-
-function perSecond(rate: number): string {
-  return `${shortRate(rate)} connections/s`;
-}
-
-function shortRate(rate: number): string {
-  return rate >= 100 ? String(Math.round(rate)) : Number(rate.toFixed(1)).toString();
 }

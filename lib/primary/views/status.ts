@@ -1,9 +1,11 @@
 // The answer to `bal status`: put together from what the services, workers and totals know at this moment.
 
+import { hostname } from 'node:os';
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
 import type { SpreadStatus } from '../../control/totals.ts';
 import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
 import { TURNED_AWAY } from '../../ipc/reasons.ts';
+import { home } from '../../paths.ts';
 import { version } from '../../version.ts';
 import type { Backend } from '../upstream/backend.ts';
 import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
@@ -33,6 +35,8 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
   return {
     running: true,
     pid: process.pid,
+    host: hostname(),
+    home: home().dir,
     config_path: plan.configPath,
     included_files: instance.filePlan.included,
     bind_address: first?.bind_address ?? null,

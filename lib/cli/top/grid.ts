@@ -1,0 +1,93 @@
+// A table in the room that there is: the first two columns are always seen, of the others as many as fit, from `shift` on,
+// and the head says how many do not. Pure.
+
+import type { Io } from '../command.ts';
+import { paint, type Cell, type Paint } from '../report.ts';
+import { shortened, widthOf } from './fit.ts';
+
+export interface Head {
+  readonly title: string;
+  readonly isNumber?: boolean;
+}
+
+/** Of a first cell that may be too long. */
+export type GridCell = Cell | { readonly text: string; readonly paint: Paint; readonly short: string };
+
+/** How little of the first column is still of use. */
+const NAME = 18;
+const GAP = 2;
+
+/** One line for the head, one for each row. `columns` null: as wide as it gets. */
+export function grid(
+  heads: readonly Head[],
+  rows: readonly (readonly GridCell[])[],
+  columns: number | null,
+  shift: number,
+  io: Io,
+): string[] {
+  const natural = heads.map(({ title }, i) => Math.max(widthOf(title), ...rows.map((row) => widthOf(textOf(row[i])))));
+  const { shown, name, hidden, isMore } = choose(natural, columns, shift);
+  const widths = natural.map((width, i) => (i === 0 ? name : width));
+  const line = (cells: readonly GridCell[]): string =>
+    shown
+      .map((i) => {
+        const cell = cells[i] ?? '';
+        const text = i === 0 ? fit(cell, name) : textOf(cell);
+        const padding = ' '.repeat(Math.max(0, (widths[i] ?? 0) - widthOf(text)));
+        const painted = typeof cell === 'string' ? text : paint(io, cell.paint, text);
+        return heads[i]?.isNumber === true ? padding + painted : painted + padding;
+      })
+      .join(' '.repeat(GAP))
+      .trimEnd();
+  const mark = `${heads[0]?.title ?? ''} +${hidden} ${shift > 0 ? '←' : ''}${isMore ? '→' : ''}`;
+  const titles = heads.map(({ title }, i) => (i === 0 && hidden > 0 ? mark : title));
+  return [line(titles), ...rows.map(line)];
+}
+
+function fit(cell: GridCell, columns: number): string {
+  const text = textOf(cell);
+  const isLong = widthOf(text) > columns;
+  return shortened(isLong && typeof cell !== 'string' && 'short' in cell ? cell.short : text, columns);
+}
+
+/** How far the columns can be shifted: until the last one is seen. */
+export function lastShift(heads: readonly Head[]): number {
+  return Math.max(0, heads.length - 3);
+}
+
+interface Choice {
+  readonly shown: readonly number[];
+  /** The width of the first column. */
+  readonly name: number;
+  readonly hidden: number;
+  /** Some of them are further right. */
+  readonly isMore: boolean;
+}
+
+function choose(natural: readonly number[], columns: number | null, shift: number): Choice {
+  const all = natural.map((_width, i) => i);
+  const [name = 0, state = 0] = natural;
+  const whole = natural.reduce((sum, width) => sum + width + GAP, -GAP);
+  if (columns === null || whole <= columns) return { shown: all, name, hidden: 0, isMore: false };
+  const others = all.slice(2 + Math.min(shift, Math.max(0, natural.length - 3)));
+  const first = natural[others[0] ?? -1] ?? 0;
+  const own = Math.max(NAME, columns - state - first - 2 * GAP);
+  const width = Math.min(name, own);
+  let room = columns - width - state - GAP;
+  const seen = [];
+  for (const i of others) {
+    room -= GAP + (natural[i] ?? 0);
+    if (room < 0) break;
+    seen.push(i);
+  }
+  return {
+    shown: [0, 1, ...seen],
+    name: width,
+    hidden: natural.length - 2 - seen.length,
+    isMore: seen.length < others.length,
+  };
+}
+
+function textOf(cell: GridCell | undefined): string {
+  return cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
+}

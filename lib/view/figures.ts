@@ -1,0 +1,82 @@
+// The figures of the whole instance, as `status`, `top` and the page put them. Pure, and fit for a browser.
+
+import { drainingText } from '../control/facts.ts';
+import type { Status } from '../control/protocol.ts';
+import type { History } from '../control/rates.ts';
+import type { TotalsStatus } from '../control/totals.ts';
+import { bytes, counted, duration } from '../units.ts';
+import { upCounts, type Tone } from './state.ts';
+
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly tone: Tone;
+}
+
+/** The part of its limit from which on it is worth a look. */
+const NEARLY_FULL = 0.9;
+
+/** The most important first: where there is no room, the last ones go. */
+export function figuresOf({ status, total }: History): Figure[] {
+  const { services, totals, max_connections: most, workers } = status;
+  const { up, total: all } = upCounts(services);
+  const open = totals?.active_connections ?? 0;
+  const ready = workers.filter(({ state }) => state === 'ready').length;
+  const figure = (name: string, value: string, tone: Tone = 'good'): Figure => ({ name, value, tone });
+  const isNearlyFull = most !== null && most > 0 && open >= NEARLY_FULL * most;
+  const upTone = up === all ? 'good' : up === 0 ? 'bad' : 'odd';
+  return [
+    figure('backends up', `${up} of ${all}`, upTone),
+    figure('open', `${open} of ${most ?? '?'}`, isNearlyFull ? 'odd' : 'good'),
+    figure('conn/s', rateText(total.connections)),
+    figure('refused', refusedText(totals), total.refused > 0 ? 'odd' : 'good'),
+    figure('in/s', bytes(total.bytesIn)),
+    figure('out/s', bytes(total.bytesOut)),
+    figure('workers', String(ready), ready === 0 ? 'bad' : 'good'),
+  ];
+}
+
+/** `0`, `3 (2 by rules and limits, 1 without a backend)`: clients that were refused since start. */
+export function refusedText(totals: Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null): string {
+  const { rejected_total: rejected, failed_total: failed } = totals ?? { rejected_total: 0, failed_total: 0 };
+  if (rejected + failed === 0) return '0';
+  if (failed === 0) return `${rejected} by rules and limits`;
+  if (rejected === 0) return `${failed} without a backend`;
+  return `${rejected + failed} (${rejected} by rules and limits, ${failed} without a backend)`;
+}
+
+/** What is out of the ordinary beside the services: workers that died, connections in old ones, lost log lines. */
+export function oddities({ totals, draining, log }: Status): string[] {
+  const { workers_respawned_total: respawned = 0, log_lines_dropped_total: dropped = 0 } = totals ?? {};
+  const old = drainingText(draining);
+  return [
+    ...(old === null ? [] : [old]),
+    ...(respawned > 0
+      ? [`${counted(respawned, 'worker')} replaced after ${respawned === 1 ? 'its' : 'their'} death`]
+      : []),
+    ...(dropped > 0 ? [`${counted(dropped, 'log line')} dropped`] : []),
+    ...((log?.fault ?? null) === null ? [] : [`log: ${log?.fault}`]),
+  ];
+}
+
+/** The least important last. */
+export function instanceFacts({ version, engine, uptime_ms, generation }: Status): string[] {
+  return [
+    `running for ${duration(uptime_ms ?? 0)}`,
+    `engine ${engine ?? '?'}`,
+    `generation ${generation ?? '?'}`,
+    `version ${version}`,
+  ];
+}
+
+/** `lb-1`; where the home is not the usual one, `lb-1/edge`: its last part tells instances of one machine apart. */
+export function instanceName({ host, home }: Partial<Pick<Status, 'host' | 'home'>>): string {
+  const own = (home ?? '').split('/').findLast((part) => part !== '') ?? '';
+  const isUsual = own === '' || own === '.bal' || own === 'bal';
+  return `${host ?? ''}${isUsual ? '' : `/${own}`}`;
+}
+
+/** One digit below 100, none above: `0.5`, `12.3`, `1234`. */
+export function rateText(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : Number(value.toFixed(1)).toString();
+}

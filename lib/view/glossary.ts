@@ -1,0 +1,21 @@
+// What the words mean, for the help of `top`, for the page, and for lib/cli/README.md.
+
+/** One meaning each, wherever bal speaks to people. */
+export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
+  ['service', 'a name, the address clients connect to, and the backends behind it'],
+  ['serving', 'a service whose backends are all up'],
+  ['degraded', 'a service that serves though a backend is out, or many of its clients fail'],
+  ['failing', 'a service with no backend left'],
+  ['up', 'a backend that clients can be connected to'],
+  ['down', 'a backend whose checks, or connects, failed: clients go to the others'],
+  ['cooling', 'a backend that is up and was left alone for a moment after failed connects'],
+  ['drained', 'a backend that an operator has taken out: no new clients'],
+  ['draining', 'a backend that left the configuration, or an old worker: what is open goes on'],
+  ['open', 'connections that are there now'],
+  ['refused', 'clients that got no backend: reset by a rule or limit, or because no backend could be reached'],
+  ['failed', 'the share of the last connections to a backend (a minute or more) that failed'],
+  ['errors', 'checks and connects of a backend that failed, since start'],
+  ['conn/s', 'new connections per second, refused clients included'],
+  ['total', 'connections since start'],
+  ['for', 'how long a backend has been up or down'],
+];
