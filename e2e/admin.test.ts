@@ -166,7 +166,7 @@ test('readiness: not while it starts, not without a backend, not while it drains
   await bal.statusWhen('it drains', ({ state }) => state === 'draining');
   const draining = await ask(admin, '/readyz');
   assert.equal(draining.status, 503);
-  assert.match(draining.body, /bal is draining/);
+  assert.match(draining.body, /bal is stopping/);
   assert.equal((await ask(admin, '/metrics')).status, 200, 'figures are there until the end');
   client.end();
   assert.equal((await stopped).code, 0);

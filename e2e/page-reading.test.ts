@@ -24,15 +24,17 @@ for (const scheme of ['light', 'dark'] as const) {
     const { port: _port, backends, ...top } = configFor(port, [near, far]);
     const services = { [longName]: { port, backends } };
     await startBal(t, { config: { ...top, admin: `127.0.0.1:${admin}`, services } });
-    const looks = { width: 360, height: 740, scheme };
+    const looks = { width: 320, height: 640, scheme };
     const { page, assertClean } = await visitPage(t, browser, `http://127.0.0.1:${admin}/`, looks);
     await rowOf(page, near.address).getByText(/^up/).waitFor();
     await page.getByRole('listitem').first().waitFor();
-    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 360, 'nothing is wider than the screen');
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320, 'nothing is wider than the screen');
+    const below = await page.evaluate("document.querySelector('article').getBoundingClientRect().top");
+    assert.ok(Number(below) < 320, `the first service is seen at once, at ${String(below)}`);
     // The rows have become cards, and are still a table to a screen reader.
     const table = page.getByRole('table', { name: `Backends of ${longName}` });
     assert.equal(await table.getByRole('rowheader').count(), 2);
-    assert.equal(await table.getByRole('columnheader').count(), 10);
+    assert.equal(await table.getByRole('columnheader').count(), 11);
     const colours = await page.evaluate(
       "['backgroundColor', 'color'].map((name) => getComputedStyle(document.body)[name].match(/\\d+/g).reduce((sum, part) => sum + Number(part), 0))",
     );
@@ -68,7 +70,7 @@ inBrowser(browser, 'it works by keyboard alone, and its parts have names', async
     true,
   );
   assert.equal(await page.evaluate("[...document.querySelectorAll('th')].every((head) => head.scope !== '')"), true);
-  for (const name of ['Overview', 'Last five minutes', 'Services and backends', 'Workers'])
+  for (const name of ['Overview', 'Traffic', 'Services and backends', 'Workers'])
     assert.equal(await page.getByRole('region', { name, exact: true }).count(), 1, name);
   assert.equal(await page.getByRole('status').count(), 1);
   assertClean();
@@ -80,6 +82,7 @@ inBrowser(browser, 'Pause holds the figures still, and not the connection', asyn
   const [{ address, die }] = backends;
   await rowOf(page, address).getByText(/^up/).waitFor();
   await page.getByRole('button', { name: 'Pause' }).click();
+  await shows(page, '#link', /^Paused at \d\d:\d\d:\d\d [+-]\d\d:\d\d; bal goes on$/);
   const held = await rowOf(page, address).textContent();
   await die();
   await bal.statusWhen('the backend is down', ({ backend_reachable }) => backend_reachable === 1);

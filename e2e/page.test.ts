@@ -1,6 +1,8 @@
 // The page of the admin listener in a real browser: it goes on through everything that happens to bal.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
+import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { after } from 'node:test';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';
@@ -27,19 +29,27 @@ inBrowser(
     await load.stop();
     const { pid, version, workers } = await bal.status();
 
-    for (const name of ['Overview', 'Last five minutes', 'Services and backends', 'Workers', /^Events/])
+    for (const name of ['Services and backends', 'Traffic', 'Workers', /^Events/])
       await page.getByRole('heading', { level: 2, name }).waitFor();
-    await shows(page, '#figures', /Readiness\s*Ready.*Backends up\s*2 of 2.*Protection mode\s*Off/);
-    await shows(page, '#instance', new RegExp(`version ${version}, engine \\w+, up .*, generation 1, 2 workers`));
+    await shows(page, '#figures', /backends up\s*2 of 2\s*open\s*\d+ of \d+.*workers\s*2/);
+    await shows(page, '#state', /^running$/);
+    await shows(page, '#span', /^The last \d+ s, since this page was opened$/);
+    await shows(page, '#instance', new RegExp(`^running for .*, engine \\w+, generation 1, version ${version}$`));
+    const name = `${hostname()}/${basename(bal.home.dir)}`;
+    await until('tabs of two instances differ', async () => (await page.title()) === `${name} - bal`);
+    await shows(page, '#name', new RegExp(`^${name}$`));
     assert.equal(await page.locator('#pid').textContent(), String(pid));
     const table = page.getByRole('table', { name: 'Backends of default' });
     assert.equal(await table.getByRole('row').count(), 3);
     for (const { address } of backends) {
-      assert.match((await rowOf(page, address).textContent()) ?? '', /up for \d/);
+      await rowOf(page, address).getByText('up', { exact: true }).waitFor();
+      await until('since when it is up is shown', async () =>
+        /^\d+ m?s$/.test((await rowOf(page, address).locator('td[data-title="For"]').textContent()) ?? ''),
+      );
     }
     // Both together have had every connection.
     await until('the connections of the backends are shown', async () => {
-      const cells = await table.locator('td[data-title="Connections"]').allTextContents();
+      const cells = await table.locator('td[data-title="Total"]').allTextContents();
       return cells.reduce((sum, text) => sum + Number(text), 0) >= 200;
     });
     for (const { id, pid: own } of workers) await rowOf(page, `${id} (PID ${own})`).waitFor();
@@ -59,21 +69,20 @@ inBrowser(
     const { page, assertClean } = await visitPage(t, browser, url);
     const [{ address, die, recover }] = backends;
     await shows(page, '#figures', /2 of 2/);
+    const first = page.getByRole('table', { name: 'Backends of default' }).getByRole('rowheader').first();
     assert.equal(await page.locator('#live').textContent(), '', 'nothing has changed yet');
     await die();
-    await rowOf(page, address)
-      .getByText(/^down for/)
-      .waitFor();
+    await rowOf(page, address).getByText('down', { exact: true }).waitFor();
     await shows(page, '#live', new RegExp(`Backend ${address} is down\\.`));
-    await shows(page, '#figures', /Readiness\s*Ready.*1 of 2/);
-    await until('the title tells it', async () => (await page.title()) === 'bal: 1 of 2 up');
-    await page.getByText(`Down: ${address}`, { exact: true }).waitFor();
+    await shows(page, '#figures', /1 of 2/);
+    await shows(page, '#state', /^degraded$/);
+    await page.locator('article.odd h3 .badge.odd', { hasText: 'degraded' }).waitFor();
+    await until('the title tells it', async () => (await page.title()).startsWith('degraded, 1 of 2 up: '));
+    assert.equal(await first.textContent(), address, 'the worst first');
     await takePicture(page, 'backend-down');
     await recover();
-    await rowOf(page, address)
-      .getByText(/^up for/)
-      .waitFor();
-    await page.getByText(`Down: ${address}`, { exact: true }).waitFor({ state: 'hidden' });
+    await rowOf(page, address).getByText('up', { exact: true }).waitFor();
+    await shows(page, '#state', /^running$/);
     await shows(page, '#live', new RegExp(`Backend ${address} is up\\.`));
     await page
       .getByRole('listitem')
@@ -91,8 +100,21 @@ inBrowser(
     const { page } = await visitPage(t, browser, url);
     await Promise.all(backends.map(({ die }) => die()));
     await visits(port, names('nobody'), 40);
-    await shows(page, '#figures', /Readiness\s*Not ready: service default has no backend that is up/);
-    await shows(page, 'article .note >> nth=0', /Protection mode is on since .*; ends /);
+    await shows(page, '#readiness', /^Not ready, so \/readyz answers 503: service default has no backend that is up/);
+    await page.locator('article.bad h3 .badge.bad', { hasText: 'failing' }).waitFor();
+    await shows(page, 'article .note.bad', /^No backend is up/);
+    await page
+      .locator('article .note.odd')
+      .filter({ hasText: /^Protection mode is on since \d{4}-\d\d-\d\d [\d:]+ [+-]\d\d:\d\d: .*; ends / })
+      .waitFor();
+    // Who was refused without a backend is refused, too.
+    await shows(page, '#figures', /refused\s*\d+\s*\d+ without a backend/);
+    await page
+      .locator('.advice')
+      .filter({ hasText: /^Likely: .*\. Do: / })
+      .first()
+      .waitFor();
+    assert.equal(await page.getByText('do_this_now').count(), 0);
     await shows(page, 'article > .muted', /Connections ended: connect_failed \d+/);
   },
 );
@@ -121,8 +143,9 @@ inBrowser(browser, 'after a restart of bal it is live again, with the new events
   const { page } = await visitPage(t, browser, first.url);
   await shows(page, '#pid', new RegExp(String(first.bal.pid)));
   assert.equal((await first.bal.stop()).code, 0);
-  await shows(page, '#link', /^Not connected since \d\d:\d\d:\d\d; trying again/);
-  assert.equal(await page.title(), 'bal: not connected');
+  await shows(page, '#link', /^Not connected since \d\d:\d\d:\d\d [+-]\d\d:\d\d; these are the last figures$/);
+  assert.match(await page.title(), /^not connected: .* - bal$/);
+  assert.equal(await page.locator('#state').isVisible(), false, 'nobody knows how it is now');
   assert.match((await rowOf(page, first.backends[0].address).textContent()) ?? '', /up/, 'the last figures stay');
   await takePicture(page, 'not-connected');
   const again = await startBal(t, { config: first.config, home: first.bal.home.dir });

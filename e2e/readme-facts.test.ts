@@ -14,6 +14,7 @@ import { configFor } from './harness/config.ts';
 import { blocksOf, codeIn, type Rows, sectionsOf } from './harness/markdown.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
+import { GLOSSARY } from '../lib/view/glossary.ts';
 import { until } from '../lib/testing/until.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { READMES, textOf } from './harness/pages.ts';
@@ -187,6 +188,10 @@ test('what the text shows of bal why is what it prints, but for the numbers', as
       .replaceAll(/\d+/g, 'N')
       .replaceAll(/\(N (ms|s) ago\)/g, '(N ago)');
   assert.equal(shape(stdout), shape(shown?.text ?? ''));
+});
+
+test('the table of words is what the help of top and the page say', () => {
+  assert.deepEqual(tableIn(COMMANDS_PAGE, 'Words'), GLOSSARY);
 });
 
 test('the table of paths is that of the admin listener, and the one of files that of a home', async (t) => {

@@ -56,12 +56,12 @@ test('plain text where it is no terminal: a block each second, until nobody read
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  await until('a second block comes', () => out.split(/^bal \d/m).length > 2);
+  await until('a second block comes', () => out.split(/^bal \S+ {2}/m).length > 2);
   assert.ok(!out.includes(ESCAPE), 'no escape sequence');
-  const [first = ''] = out.split(/^(?=bal \d)/m);
-  assert.match(first, /running, engine \w+, up .*, generation 1\n/);
-  assert.match(first, /^web +127\.0\.0\.1:\d+ +2\/2 up +2\b/m);
-  assert.match(first, /^mail +127\.0\.0\.1:\d+ +1\/1 up +0\b/m);
+  const [first = ''] = out.split(/^(?=bal \S+ {2})/m);
+  assert.match(first, /^bal \S+ {2}running {2}running for .*, engine \w+, generation 1, version /);
+  assert.match(first, /^web 127\.0\.0\.1:\d+ +serving 2\/2 +2\b/m);
+  assert.match(first, /^mail 127\.0\.0\.1:\d+ +serving 1\/1 +0\b/m);
   for (const [{ address }, active] of [
     [a, 0],
     [b, 2],
@@ -69,7 +69,7 @@ test('plain text where it is no terminal: a block each second, until nobody read
     assert.match(first, new RegExp(`^ +${address} +up +${active} +`, 'm'));
   }
   for (const { id, pid } of (await bal.status()).workers) {
-    assert.match(first, new RegExp(`^ +${id} +${pid} +ready +`, 'm'));
+    assert.match(first, new RegExp(`^${id} \\(PID ${pid}\\) +ready +`, 'm'));
   }
   assert.match(first, /bal\.started {2}every worker accepts connections/);
   await b.die();
@@ -96,24 +96,33 @@ inTerminal('in a terminal it shows services, backends, workers and events, and s
   const at = await scene(t);
   const { bal, a, b } = at;
   const screen = top(t, bal);
-  const lines = await screen.shows('the head', /q quit, s sort \(name\)/);
+  const lines = await screen.shows('the head', /q quit, s sort \(worst\)/);
   const text = lines.join('\n');
-  assert.match(text, /^bal \S+ running, engine/);
-  assert.match(text, /^2 of \d+ connections +/m);
+  assert.match(text, /^bal \S+ {2}running {2}running for /);
+  assert.match(text, /^backends up 3 of 3 {3}open 2 of \d+ /m);
   for (const part of ['SERVICE', 'web', 'mail', a.address, b.address, 'WORKER', 'bal.started']) {
     assert.ok(text.includes(part), `${part}\n${text}`);
   }
   assert.ok(screen.coloured().includes(`${ESCAPE}[3`), 'in colour');
   assert.equal(order(text, at), 'ab');
   screen.press('s');
-  const sorted = await screen.shows('that it sorts', /s sort \(active\)/);
+  await screen.shows('the order of the configuration', /s sort \(config\)/);
+  screen.press('s');
+  const sorted = await screen.shows('that it sorts', /s sort \(open\)/);
   assert.equal(order(sorted.join('\n'), at), 'ba', 'the one with connections is first');
-  for (const by of ['rate', 'traffic', 'state', 'name']) {
+  for (const by of ['rate', 'traffic', 'worst']) {
     screen.press('s');
     await screen.shows(`that it sorts by ${by}`, new RegExp(`s sort \\(${by}\\)`));
   }
   assert.equal(order(screen.lines().join('\n'), at), 'ab');
   await a.die();
+  await screen.shows(
+    'what is worst first',
+    /^bal \S+ {2}failing .*[\s\S]*^mail .* failing 0\/1[\s\S]*^web .* degraded 1\/2/m,
+  );
+  screen.press('?');
+  await screen.shows('the help', /\? back[\s\S]*^degraded +a service that serves though/m);
+  screen.press('?');
   await screen.shows('the flip', new RegExp(`^ +${a.address} +down .*[\\s\\S]*backend ${a.address} is down`, 'm'));
 });
 
@@ -141,7 +150,7 @@ inTerminal('it fits the terminal, also after it was resized', async (t) => {
   const large = await screen.shows('the large screen', /bal\.started {2}every worker accepts connections/);
   assert.match(large[0] ?? '', /^bal .* q quit, s sort/, 'the first line is the head, nothing has scrolled');
   screen.resize(2, 2);
-  await screen.shows('what fits', (text) => text.startsWith('ba\n'));
+  await screen.shows('what fits', (text) => text.startsWith('b…\n'));
   screen.resize(80, 24);
   screen.press('q');
   assert.equal(await screen.ended(), 0);
@@ -172,9 +181,13 @@ inTerminal('with more backends than lines it is scrolled, and the one that is do
   assert.ok(!last.join('\n').includes('SERVICE'));
   screen.press('Home');
   await screen.shows('the start', has(/^1-25 of /m));
-  screen.press('s', 's', 's', 's');
-  const sorted = await screen.shows('what is down first', has(/sort \(state\)/));
-  assert.match(sorted[5] ?? '', /127\.0\.1\.1:\d+ +down/);
+  const worst = await screen.shows('what is down first', has(/sort \(worst\)/));
+  assert.match(worst[5] ?? '', /127\.0\.1\.1:\d+ +down/);
+  screen.resize(60, 30);
+  const narrow = await screen.shows('how many columns are hidden', has(/^SERVICE \+\d+ → +STATE +OPEN/m));
+  assert.match(narrow[5] ?? '', /127\.0\.1\.1:\d+ +down/, 'the state is seen at any width');
+  screen.press('Right');
+  await screen.shows('the next columns', has(/^SERVICE \+\d+ ←→ +STATE +CONN\/S/m));
   screen.press('q');
   assert.equal(await screen.ended(), 0);
 });
@@ -187,7 +200,7 @@ for (const [what, ...prefix] of [
     const { bal } = await scene(t);
     const command = [...prefix, process.execPath, BAL, 'top'];
     const screen = openTerminal(t, command, { env: environment(bal.home.dir), columns: 120, rows: 60 });
-    await screen.shows('a second block', (text) => text.split(/^bal \d/m).length > 2);
+    await screen.shows('a second block', (text) => text.split(/^bal \S+ {2}/m).length > 2);
     assert.doesNotMatch(screen.lines().join('\n'), /q quit|internal error/);
     screen.press('C-c');
   });
@@ -208,10 +221,10 @@ inTerminal('while bal is restarted it says so, and goes on', async (t) => {
   await screen.shows('the head', /q quit/);
   for (const client of clients) client.reset();
   assert.equal((await bal.stop()).code, 0);
-  const note = await screen.shows('that bal is gone', /^bal does not answer; these are the last figures/);
+  const note = await screen.shows('that bal is gone', /^bal \S+ {2}no answer since .*; these are the last figures/);
   assert.ok(note.join('\n').includes('web'), 'the last figures stay');
   const again = await startBal(t, { config, home: bal.home.dir });
   const [worker] = await again.workerPids();
-  await screen.shows('the new workers', (text) => !text.includes('does not answer') && text.includes(` ${worker} `));
+  await screen.shows('the new workers', (text) => !text.includes('no answer') && text.includes(`(PID ${worker})`));
   screen.close();
 });

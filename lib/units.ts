@@ -40,3 +40,8 @@ export function duration(ms: number): string {
   if (minutes > 0) return `${minutes} min ${seconds % 60} s`;
   return `${seconds} s`;
 }
+
+/** The first part of duration(), for columns: `3 min`, `5 h`, `3 d`. */
+export function age(ms: number): string {
+  return duration(ms).split(' ').slice(0, 2).join(' ');
+}

@@ -1,9 +1,10 @@
 // Makes the pictures of the READMEs from the real program at work: `npm run pictures`. Needs tmux and chromium, about two
-// minutes, and the ports that the documents use.
+// minutes, and the ports that the documents use. They show the name of the machine: as root,
+// `unshare --uts sh -c 'hostname lb-1; npm run pictures'` makes it one that tells nothing.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startBal } from '../harness.ts';
+import { newHome, startBal } from '../harness.ts';
 import { type Backend, backend, type Behaviour } from '../harness/backend.ts';
 import { noBrowser, startBrowser, visitPage } from '../harness/browser.ts';
 import { environment } from '../harness/cli.ts';
@@ -53,6 +54,8 @@ async function pictures(owner: Owner): Promise<void> {
     backends: backends.map(({ host, port }) => ({ host, port })),
   });
   const bal = await startBal(owner, {
+    // As it is usually called, so that it is no part of the name.
+    home: join(newHome(owner), '.bal'),
     config: {
       bind_address: '127.0.0.1',
       workers: 2,

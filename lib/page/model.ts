@@ -87,17 +87,6 @@ export function sawEvent(model: Model, event: EventRecord): Model {
   return { ...model, events: [...model.events, event].slice(-EVENTS_KEPT) };
 }
 
-/** When the backend came into its state, in ms of the wall clock, as far as the events reach back. */
-export function stateSince(events: readonly EventRecord[], service: string, address: string): number | null {
-  const transition = events.findLast(
-    ({ event, fields }) =>
-      (event === 'backend.up' || event === 'backend.down') &&
-      fields['service'] === service &&
-      fields['backend'] === address,
-  );
-  return transition === undefined ? null : Date.parse(transition.timestamp);
-}
-
 type Point = { readonly [name in Exclude<keyof Timeline, 'at'>]: number | null };
 
 function extended(timeline: Timeline, at: number, point: Point): Timeline {

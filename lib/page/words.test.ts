@@ -1,52 +1,41 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { BackendStateName, BackendStatus } from '../control/protocol.ts';
-import { downSentence, failuresSentence } from './words.ts';
+import { serviceWith, statusWith } from '../testing/statuses.ts';
+import { linkWords, spanText, titleOf, unreadyText } from './words.ts';
 
-function backend(address: string, state: BackendStateName): BackendStatus {
-  return {
-    address,
-    state,
-    reachable: state === 'up',
-    active_connections: 0,
-    last_check_time: null,
-    counters: null,
-    connections_total: 0,
-    bytes_in: 0,
-    bytes_out: 0,
-    cooldown_ms: null,
-    weight: 1,
-    slow_start: null,
-    max_connections: 0,
-    send_proxy_protocol: 'none' as const,
-    source: [],
-    discovered_from: null,
-    backup: false,
-    administrative: 'ready' as const,
-    administrative_since: null,
-    recent: null,
-  };
-}
+const MINUTE = 60_000;
 
-test('downSentence() names the backends that are down, and says nothing while none is', () => {
-  assert.equal(downSentence({ backends: [backend('a:1', 'up'), backend('b:1', 'unknown')] }), null);
-  assert.equal(downSentence({ backends: [backend('a:1', 'up'), backend('b:1', 'down')] }), 'Down: b:1');
+test('a page that is paused does not say that it is live, and a lost connection is told in any case', () => {
+  assert.deepEqual(linkWords({ kind: 'connected' }, null, 0), { text: 'Live', tone: 'good' });
+  assert.match(
+    linkWords({ kind: 'connected' }, 0, MINUTE).text,
+    /^Paused at \d\d:\d\d:\d\d [+-]\d\d:\d\d; bal goes on$/,
+  );
+  const lost = linkWords({ kind: 'lost', since: 0 }, 0, MINUTE);
+  assert.match(lost.text, /^Not connected since /);
+  assert.equal(lost.tone, 'bad');
 });
 
-test('failuresSentence() says what the last clients met, while it is a problem', () => {
-  const recent = {
-    window_ms: 60_000,
-    ended: 50,
-    failed: 46,
-    failing: true,
-    by_reason: { backend_reset: 46, client_closed: 4 },
-    reset_early: 46,
-    local: 0,
-    since: '2026-03-01T10:02:11.000Z',
-    last: '2026-03-01T10:03:00.000Z',
-  };
-  assert.match(failuresSentence(recent) ?? '', /^46 of the last 50 clients failed since \S.*: backend_reset 46$/);
-  assert.equal(failuresSentence({ ...recent, failing: false }), null);
-  assert.equal(failuresSentence(null), null);
+test('the title tells one instance from another, and says what is wrong first', () => {
+  const link = { kind: 'connected' } as const;
+  assert.equal(titleOf(null, link), 'bal');
+  assert.equal(titleOf(statusWith([serviceWith('web', ['up'])]), link), 'here - bal');
+  const half = statusWith([serviceWith('web', ['up', 'down'])]);
+  assert.equal(titleOf(half, link), 'degraded, 1 of 2 up: here - bal');
+  assert.equal(
+    titleOf({ ...half, home: '/run/bal/edge' }, { kind: 'lost', since: 0 }),
+    'not connected: here/edge - bal',
+  );
+});
+
+test('the charts say how far back they reach', () => {
+  assert.equal(spanText({ at: [] }, 300), '');
+  assert.equal(spanText({ at: [10, 58] }, 300), 'The last 48 s, since this page was opened');
+  assert.equal(spanText({ at: [0, 300] }, 2), 'The last 5 min 0 s');
+});
+
+test('why a balancer in front sends nobody is told while it is so', () => {
+  assert.equal(unreadyText({ ready: true, reasons: [] }), null);
+  assert.match(unreadyText({ ready: false, reasons: ['a', 'b'] }) ?? '', /^Not ready, so \/readyz answers 503: a; b$/);
 });

@@ -6,7 +6,7 @@ import type { History } from '../control/rates.ts';
 import { backendKey, workerKey } from '../control/rates.ts';
 import { failedShare } from '../control/recent.ts';
 import { addressWithShare } from '../control/share.ts';
-import { bytes, duration } from '../units.ts';
+import { age, bytes } from '../units.ts';
 import { rateText } from './figures.ts';
 import { backendShown, workerShown, type Shown, type Tone } from './state.ts';
 
@@ -53,7 +53,7 @@ export const BACKEND_COLUMNS: readonly Column<BackendRow>[] = [
     of: ({ backend }) => failedShare(backend.recent) ?? '-',
     tone: ({ backend }) => (backend.recent?.failing === true ? 'bad' : null),
   },
-  { title: 'For', ...number, of: ({ forMs }) => (forMs === null ? '-' : duration(forMs)) },
+  { title: 'For', ...number, of: ({ forMs }) => (forMs === null ? '-' : age(forMs)) },
   { title: 'In/s', ...number, of: ({ history, key }) => bytes(history.backends.get(key)?.bytesIn ?? 0) },
   { title: 'Out/s', ...number, of: ({ history, key }) => bytes(history.backends.get(key)?.bytesOut ?? 0) },
   { title: 'Total', ...number, of: ({ backend }) => String(backend.connections_total ?? '-') },

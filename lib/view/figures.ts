@@ -11,6 +11,8 @@ export interface Figure {
   readonly name: string;
   readonly value: string;
   readonly tone: Tone;
+  /** More about it, where there is room. */
+  readonly detail: string | null;
 }
 
 /** The part of its limit from which on it is worth a look. */
@@ -22,27 +24,31 @@ export function figuresOf({ status, total }: History): Figure[] {
   const { up, total: all } = upCounts(services);
   const open = totals?.active_connections ?? 0;
   const ready = workers.filter(({ state }) => state === 'ready').length;
-  const figure = (name: string, value: string, tone: Tone = 'good'): Figure => ({ name, value, tone });
+  const figure = (name: string, value: string, tone: Tone = 'good', detail: string | null = null): Figure => {
+    return { name, value, tone, detail };
+  };
+  const refused = (totals?.rejected_total ?? 0) + (totals?.failed_total ?? 0);
   const isNearlyFull = most !== null && most > 0 && open >= NEARLY_FULL * most;
   const upTone = up === all ? 'good' : up === 0 ? 'bad' : 'odd';
   return [
     figure('backends up', `${up} of ${all}`, upTone),
     figure('open', `${open} of ${most ?? '?'}`, isNearlyFull ? 'odd' : 'good'),
     figure('conn/s', rateText(total.connections)),
-    figure('refused', refusedText(totals), total.refused > 0 ? 'odd' : 'good'),
+    figure('refused', String(refused), total.refused > 0 ? 'odd' : 'good', refusedText(totals)),
     figure('in/s', bytes(total.bytesIn)),
     figure('out/s', bytes(total.bytesOut)),
     figure('workers', String(ready), ready === 0 ? 'bad' : 'good'),
   ];
 }
 
-/** `0`, `3 (2 by rules and limits, 1 without a backend)`: clients that were refused since start. */
-export function refusedText(totals: Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null): string {
+/** `2 by rules and limits, 1 without a backend`: why clients were refused since start; null: none was. */
+export function refusedText(totals: Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null): string | null {
   const { rejected_total: rejected, failed_total: failed } = totals ?? { rejected_total: 0, failed_total: 0 };
-  if (rejected + failed === 0) return '0';
-  if (failed === 0) return `${rejected} by rules and limits`;
-  if (rejected === 0) return `${failed} without a backend`;
-  return `${rejected + failed} (${rejected} by rules and limits, ${failed} without a backend)`;
+  const parts = [
+    ...(rejected > 0 ? [`${rejected} by rules and limits`] : []),
+    ...(failed > 0 ? [`${failed} without a backend`] : []),
+  ];
+  return parts.length === 0 ? null : parts.join(', ');
 }
 
 /** What is out of the ordinary beside the services: workers that died, connections in old ones, lost log lines. */

@@ -30,9 +30,16 @@ export function isMeantToServe({ state, weight, administrative }: Omit<Live, 're
   return state !== 'draining' && administrative !== 'drained' && administrative !== 'removed' && weight !== 0;
 }
 
+/** It takes no new clients, so nobody is served whatever the backends are. */
+export function isStopping(state: Status['state']): boolean {
+  return state === 'draining' || state === 'stopped';
+}
+
 const TONES = { serving: 'good', degraded: 'odd', failing: 'bad' } as const satisfies Record<ServiceState, Tone>;
 
-export function serviceShown(service: OfService): Shown & { readonly text: ServiceState } {
+/** `state`: that of the instance. */
+export function serviceShown(service: OfService, state: Status['state']): Shown {
+  if (isStopping(state)) return { text: 'stopping', tone: 'odd' };
   const text = serviceState(service);
   return { text, tone: TONES[text] };
 }
@@ -42,10 +49,10 @@ export function instanceShown({ state, services }: Pick<Status, 'state' | 'servi
   if (state === null) return { text: 'unknown', tone: 'odd' };
   if (state === 'draining') return { text: 'stopping', tone: 'odd' };
   if (state === 'starting' || state === 'stopped') return { text: state, tone: 'odd' };
-  const states = services.map(serviceState);
-  const [text, tone]: readonly [string, Tone] = states.includes('failing')
+  const states = new Set(services.map(serviceState));
+  const [text, tone]: readonly [string, Tone] = states.has('failing')
     ? ['failing', 'bad']
-    : states.includes('degraded')
+    : states.has('degraded')
       ? ['degraded', 'odd']
       : ['running', 'good'];
   return { text: state === 'reloading' ? `${text}, reloading` : text, tone };

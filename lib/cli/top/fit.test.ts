@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { fitted, lastScroll, windowOf } from './fit.ts';
+import { fitted, inAscii, lastScroll, shortened, widthOf, windowOf, wrapped } from './fit.ts';
 
 const LINES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
@@ -33,4 +33,20 @@ test('Hangul takes two columns, and half of a letter is not shown', () => {
 
 test('what would move the cursor is left out', () => {
   assert.equal(fitted('a\u001b[2Jb\r\n\tc', 20), 'a[2Jbc');
+});
+
+test('what is too long loses its middle', () => {
+  assert.equal(shortened('10.0.0.1:80', 11), '10.0.0.1:80');
+  assert.equal(shortened('[2001:db8::1]:65000', 12), '[2001:…65000');
+  assert.equal(widthOf(shortened('가나다라마바사', 9)), 9);
+});
+
+test('text is wrapped at spaces', () => {
+  assert.deepEqual(wrapped('one two three four', 9), ['one two', 'three', 'four']);
+  assert.deepEqual(wrapped('indivisible', 3), ['indivisible']);
+});
+
+test('in ASCII, the levels of a trend still differ, and names of others stay', () => {
+  assert.equal(inAscii('▁▂▃▄▅▆▇█ +3 ←→ …'), '_.:-=+*# +3 <> ~');
+  assert.equal(inAscii('가'), '가');
 });

@@ -8,6 +8,8 @@ import { shortened, widthOf } from './fit.ts';
 export interface Head {
   readonly title: string;
   readonly isNumber?: boolean;
+  /** The last column may be as narrow as that; what is seen of it is its end. */
+  readonly least?: number;
 }
 
 /** Of a first cell that may be too long. */
@@ -26,13 +28,14 @@ export function grid(
   io: Io,
 ): string[] {
   const natural = heads.map(({ title }, i) => Math.max(widthOf(title), ...rows.map((row) => widthOf(textOf(row[i])))));
-  const { shown, name, hidden, isMore } = choose(natural, columns, shift);
-  const widths = natural.map((width, i) => (i === 0 ? name : width));
+  const { shown, name, last, hidden, isMore } = choose(natural, heads.at(-1)?.least ?? null, columns, shift);
+  const end = natural.length - 1;
+  const widths = natural.map((width, i) => (i === 0 ? name : i === end ? last : width));
   const line = (cells: readonly GridCell[]): string =>
     shown
       .map((i) => {
         const cell = cells[i] ?? '';
-        const text = i === 0 ? fit(cell, name) : textOf(cell);
+        const text = i === 0 ? fit(cell, name) : i === end ? textOf(cell).slice(-last) : textOf(cell);
         const padding = ' '.repeat(Math.max(0, (widths[i] ?? 0) - widthOf(text)));
         const painted = typeof cell === 'string' ? text : paint(io, cell.paint, text);
         return heads[i]?.isNumber === true ? padding + painted : painted + padding;
@@ -57,32 +60,37 @@ export function lastShift(heads: readonly Head[]): number {
 
 interface Choice {
   readonly shown: readonly number[];
-  /** The width of the first column. */
+  /** The widths of the first and the last column. */
   readonly name: number;
+  readonly last: number;
   readonly hidden: number;
   /** Some of them are further right. */
   readonly isMore: boolean;
 }
 
-function choose(natural: readonly number[], columns: number | null, shift: number): Choice {
+function choose(natural: readonly number[], least: number | null, columns: number | null, shift: number): Choice {
   const all = natural.map((_width, i) => i);
   const [name = 0, state = 0] = natural;
-  const whole = natural.reduce((sum, width) => sum + width + GAP, -GAP);
-  if (columns === null || whole <= columns) return { shown: all, name, hidden: 0, isMore: false };
+  const last = natural.at(-1) ?? 0;
+  const spare = (columns ?? Infinity) - natural.reduce((sum, width) => sum + width + GAP, -GAP);
+  const narrow = Math.min(last, least ?? last);
+  if (spare >= narrow - last) return { shown: all, name, last: Math.min(last, last + spare), hidden: 0, isMore: false };
   const others = all.slice(2 + Math.min(shift, Math.max(0, natural.length - 3)));
-  const first = natural[others[0] ?? -1] ?? 0;
-  const own = Math.max(NAME, columns - state - first - 2 * GAP);
+  const widthAt = (i: number): number => (i === natural.length - 1 ? narrow : (natural[i] ?? 0));
+  const own = Math.max(NAME, (columns ?? 0) - state - widthAt(others[0] ?? 0) - 2 * GAP);
   const width = Math.min(name, own);
-  let room = columns - width - state - GAP;
+  let room = (columns ?? 0) - width - state - GAP;
   const seen = [];
   for (const i of others) {
-    room -= GAP + (natural[i] ?? 0);
-    if (room < 0) break;
+    if (room < GAP + widthAt(i)) break;
+    room -= GAP + widthAt(i);
     seen.push(i);
   }
+  const isLastSeen = seen.at(-1) === natural.length - 1;
   return {
     shown: [0, 1, ...seen],
     name: width,
+    last: isLastSeen ? Math.min(last, narrow + room) : last,
     hidden: natural.length - 2 - seen.length,
     isMore: seen.length < others.length,
   };

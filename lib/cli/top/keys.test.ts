@@ -13,6 +13,10 @@ test('a key that is held comes many at a time', () => {
   assert.deepEqual(keysIn('\u001b[B\u001b[B\u001b[6~ss'), ['down', 'down', 'page_down', 'sort', 'sort']);
 });
 
+test('help and the columns have keys', () => {
+  assert.deepEqual(keysIn('?\u001b[C\u001bOD'), ['help', 'right', 'left']);
+});
+
 test('keys without a meaning have none, also those with an escape sequence', () => {
   assert.deepEqual(keysIn('x\u001b[15~한\u001b[1;5Cq'), ['quit']);
 });

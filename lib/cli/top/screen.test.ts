@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { unknownStatus } from '../status.ts';
+import { serviceWith, statusWith } from '../../testing/statuses.ts';
 import { observe } from '../../control/rates.ts';
 import { fitted } from './fit.ts';
 import { furthest, screen, sparkline, type View } from './screen.ts';
@@ -18,6 +19,7 @@ const PLAIN = {
   isUnicode: true,
 } as const;
 
+const plain = { out: () => undefined, err: () => undefined, colour: false };
 const io = { out: () => undefined, err: () => undefined, colour: true };
 
 test('a sparkline is scaled to its highest value, and flat without traffic', () => {
@@ -43,51 +45,8 @@ const BACKENDS = 100;
 
 /** One service with many backends, of which the last one is down. */
 function crowd(): View['history'] {
-  const status = unknownStatus(true, 1);
-  const backends = Array.from({ length: BACKENDS }, (_, i) => ({
-    address: `10.0.0.${i + 1}:80`,
-    reachable: i + 1 < BACKENDS,
-    state: i + 1 < BACKENDS ? ('up' as const) : ('down' as const),
-    active_connections: 0,
-    last_check_time: null,
-    counters: null,
-    connections_total: 0,
-    bytes_in: 0,
-    bytes_out: 0,
-    cooldown_ms: null,
-    weight: 1,
-    slow_start: null,
-    max_connections: 0,
-    send_proxy_protocol: 'none' as const,
-    source: [],
-    discovered_from: null,
-    backup: false,
-    administrative: 'ready' as const,
-    administrative_since: null,
-    recent: null,
-  }));
-  const service = {
-    ...status,
-    name: 'web',
-    bind_address: '127.0.0.1',
-    bind_unix: null,
-    port: 80,
-    method: 'round_robin' as const,
-    backends,
-    health_check: 'tcp',
-    accept_proxy_protocol: [],
-    server_name: [],
-    alpn: [],
-    discovery: [],
-    backend_total: BACKENDS,
-    backend_reachable: BACKENDS - 1,
-    active_connections: 0,
-    waiting: 0,
-    waited_total: 0,
-    ends: null,
-    recent: null,
-  };
-  return observe(null, { ...status, services: [service] }, 0);
+  const states = Array.from({ length: BACKENDS }, (_, i) => (i + 1 < BACKENDS ? ('up' as const) : ('down' as const)));
+  return observe(null, statusWith([serviceWith('web', states)]), 0);
 }
 
 test('what does not fit is reached by scrolling, and the head stays', () => {
@@ -131,4 +90,53 @@ test('clients that no service got are told where services share a port', () => {
   };
   const view: View = { ...PLAIN, history: observe(null, { ...status, listeners: [listener] }, 0), size: null };
   assert.ok(screen(view, io).some((line) => /0\.0\.0\.0:443 shared by a, b: .*no_route 2/.test(line)));
+});
+
+test('at every width a row has name and state, what does not fit is counted, and is reached sideways', () => {
+  const history = observe(
+    null,
+    statusWith([serviceWith('web', ['up', 'up']), serviceWith('orders-of-a-long-name', ['up', 'down'])]),
+    0,
+  );
+  const at = (columns: number, shift = 0): string[] =>
+    screen({ ...PLAIN, history, sort: 'worst', size: { columns, rows: 20 }, shift }, plain);
+  for (let columns = 40; columns < 140; columns++) {
+    const [first = '', figures = '', , heads = '', service = '', backend = ''] = at(columns);
+    assert.match(first, /^bal here {2}degraded/);
+    assert.match(figures, /^backends up 3 of 4/);
+    assert.match(heads, /^SERVICE.* {2}STATE/);
+    assert.match(service, /^orders\S* .*:80 +degraded 1\/2/);
+    assert.match(backend, /^ {2}10\.0\.0\.2:80 +down/, 'the worst first');
+    assert.equal(/^SERVICE \+\d+ →/.test(heads), !heads.endsWith('TREND'), `${columns}: ${heads}`);
+  }
+  assert.match(at(40)[3] ?? '', /^SERVICE \+8 → +STATE +OPEN$/);
+  assert.match(at(40, 1)[3] ?? '', /^SERVICE \+8 ←→ +STATE +CONN\/S$/);
+  assert.match(at(40, 8)[3] ?? '', /^SERVICE \+8 ← +STATE +TREND$/);
+});
+
+test('? shows what keys and words mean, in any width', () => {
+  const view: View = { ...PLAIN, history: crowd(), size: { columns: 40, rows: 60 }, isHelp: true };
+  const lines = screen(view, plain);
+  assert.match(lines[0] ?? '', /\? back/);
+  for (const word of ['q ', 's ', 'degraded ', 'failing ', 'refused '])
+    assert.ok(
+      lines.some((line) => line.startsWith(word)),
+      word,
+    );
+  assert.ok(
+    lines.every((line) => line.length <= 40 && !line.endsWith('…')),
+    lines.join('\n'),
+  );
+});
+
+test('a terminal without Unicode gets ASCII only', () => {
+  const view: View = { ...PLAIN, history: crowd(), size: { columns: 60, rows: 10 }, isUnicode: false };
+  for (const line of screen(view, plain)) assert.match(line, /^[\x20-\x7e]*$/);
+});
+
+test('one that does not answer has no state of now', () => {
+  const view: View = { ...PLAIN, history: crowd(), size: { columns: 120, rows: 10 }, lostAt: 0 };
+  const [first = ''] = screen(view, plain);
+  assert.match(first, /^bal here {2}no answer since .*; these are the last figures/);
+  assert.doesNotMatch(first, /degraded|running/);
 });

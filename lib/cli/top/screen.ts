@@ -51,6 +51,7 @@ export interface View {
 
 const BARS = '▁▂▃▄▅▆▇█';
 const TREND_SHOWN = 30;
+const TREND_LEAST = 10;
 const EVENTS_SHOWN = 10;
 const HEAD_LINES = 3;
 
@@ -141,8 +142,8 @@ function lengthOf(texts: readonly string[], gap: number): number {
 function backends(view: View, io: Io): string[] {
   const { history, sort, events, size, shift, now } = view;
   const since = statesSince(events);
-  const { services } = history.status;
-  const inOrder = sort === 'worst' ? worstFirst(services, serviceShown) : services;
+  const { services, state } = history.status;
+  const inOrder = sort === 'worst' ? worstFirst(services, (service) => serviceShown(service, state)) : services;
   const rows: (readonly GridCell[])[] = [];
   const notes = new Map<number, readonly Shown[]>();
   for (const service of inOrder) {
@@ -159,7 +160,7 @@ function backends(view: View, io: Io): string[] {
       ...rest,
       title: i === 0 ? 'SERVICE' : title.toUpperCase(),
     })),
-    { title: 'TREND' },
+    { title: 'TREND', least: TREND_LEAST },
   ];
   const lines = grid(heads, rows, size?.columns ?? null, shift, io);
   return lines.flatMap((line, i) => [
@@ -171,7 +172,7 @@ function backends(view: View, io: Io): string[] {
 /** In the columns of its backends, with a gap where there is nothing to say of all together. */
 function serviceCells(history: History, service: ServiceStatus): readonly GridCell[] {
   const { name, bind_address, port, backend_reachable, backend_total, active_connections, recent } = service;
-  const { text, tone } = serviceShown(service);
+  const { text, tone } = serviceShown(service, history.status.state);
   const sum = (of: 'connections' | 'bytesIn' | 'bytesOut'): number =>
     service.backends.reduce(
       (all, { address }) => all + (history.backends.get(backendKey(name, address))?.[of] ?? 0),

@@ -4,7 +4,10 @@ import uPlot from 'uplot';
 
 import { bytes } from '../../units.ts';
 import type { Timeline } from '../model.ts';
-import { rate, time } from '../words.ts';
+import { time } from '../../view/clock.ts';
+import { rateText } from '../../view/figures.ts';
+import { TIMELINE_LENGTH } from '../model.ts';
+import { spanText } from '../words.ts';
 import { byId, element, setText } from './dom.ts';
 
 interface Line {
@@ -24,10 +27,10 @@ const CHARTS: readonly Chart[] = [
   {
     title: 'Connections per second',
     lines: [
-      { name: 'admitted', of: 'connections' },
-      { name: 'refused', of: 'rejected' },
+      { name: 'new', of: 'connections' },
+      { name: 'refused', of: 'refused' },
     ],
-    unit: rate,
+    unit: rateText,
   },
   {
     title: 'Bytes per second',
@@ -38,7 +41,7 @@ const CHARTS: readonly Chart[] = [
     unit: (value) => `${bytes(value)}/s`,
     steps: Array.from({ length: 50 }, (_none, i) => 2 ** i),
   },
-  { title: 'Connections open', lines: [{ name: 'open', of: 'active' }], unit: rate },
+  { title: 'Connections open', lines: [{ name: 'open', of: 'active' }], unit: rateText },
 ];
 
 const HEIGHT = 150;
@@ -49,7 +52,11 @@ const DASHES = [[], [6, 4]];
 
 export function createCharts(): (timeline: Timeline) => void {
   const charts = CHARTS.map((chart) => createChart(chart, byId('charts')));
-  return (timeline) => charts.forEach((show) => show(timeline));
+  const span = byId('span');
+  return (timeline) => {
+    setText(span, spanText(timeline, TIMELINE_LENGTH));
+    charts.forEach((show) => show(timeline));
+  };
 }
 
 function createChart(chart: Chart, parent: HTMLElement): (timeline: Timeline) => void {
@@ -78,7 +85,7 @@ function createChart(chart: Chart, parent: HTMLElement): (timeline: Timeline) =>
       const node = values[i]?.value;
       if (node !== undefined) setText(node, value === null ? '-' : chart.unit(value));
     }
-    setText(moment, at === null ? 'now' : time((shown.at[at] ?? 0) * 1000));
+    setText(moment, at === null ? '' : time((shown.at[at] ?? 0) * 1000));
   };
 
   const plot = new uPlot(
@@ -100,7 +107,7 @@ function createChart(chart: Chart, parent: HTMLElement): (timeline: Timeline) =>
 }
 
 /** From the first moment to the last; not what uPlot proposes, which for a single moment is a day. */
-function span(at: ArrayLike<number>): [number, number] {
+function shownSpan(at: ArrayLike<number>): [number, number] {
   const last = at[at.length - 1] ?? Date.now() / 1000;
   return [Math.min(at[0] ?? last, last - SHORTEST_S), last];
 }
@@ -113,9 +120,11 @@ function optionsFor(chart: Chart, box: HTMLElement, pointed: (index: number | nu
     width: Math.max(1, box.clientWidth),
     height: HEIGHT,
     legend: { show: false },
+    // The label of the last moment is as wide as this.
+    padding: [8, 28, 0, 0],
     cursor: { drag: { x: false, y: false }, y: false },
     scales: {
-      x: { range: ({ data: [at] }) => span(at) },
+      x: { range: ({ data: [at] }) => shownSpan(at) },
       y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
     },
     series: [

@@ -1,8 +1,9 @@
 // What happened, newest first: the last few, or all that bal remembers.
 
-import { factsOf } from '../../control/facts.ts';
+import { adviceOf, factsOf } from '../../control/facts.ts';
 import type { EventRecord } from '../../control/protocol.ts';
 import { counted } from '../../units.ts';
+import { dateTime } from '../../view/clock.ts';
 import type { Model } from '../model.ts';
 import { byId, element, keyed, setText } from './dom.ts';
 
@@ -35,11 +36,11 @@ export function createEvents(changed: () => void): (model: Model) => void {
 function entry(record: EventRecord): HTMLElement {
   const { timestamp, level, event, message } = record;
   const facts = factsOf(record).join(' ');
-  const at = new Date(timestamp);
+  const advice = adviceOf(record);
   return element(
     'li',
     {},
-    element('time', { datetime: timestamp, title: timestamp }, at.toLocaleString()),
+    element('time', { datetime: timestamp, title: timestamp }, dateTime(Date.parse(timestamp))),
     ' ',
     element('span', { class: `badge ${TONES[level]}` }, level.toLowerCase()),
     ' ',
@@ -47,5 +48,6 @@ function entry(record: EventRecord): HTMLElement {
     ' ',
     element('code', {}, event),
     ...(facts === '' ? [] : [' ', element('span', { class: 'muted facts' }, facts)]),
+    ...(advice === null ? [] : [element('p', { class: 'advice' }, `Likely: ${advice.why}. Do: ${advice.act}.`)]),
   );
 }

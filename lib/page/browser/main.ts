@@ -3,7 +3,7 @@
 import { announcements } from '../announce.ts';
 import type { Model } from '../model.ts';
 import { initialModel, lost, opened, sawEvent, sawReadiness, sawStatus } from '../model.ts';
-import { linkText, titleOf } from '../words.ts';
+import { linkWords, titleOf } from '../words.ts';
 import { createCharts } from './charts.ts';
 import { byId, setAttribute, setText } from './dom.ts';
 import { createEvents } from './events.ts';
@@ -16,15 +16,16 @@ import { createWorkers } from './workers.ts';
 const CALM_MS = 10_000;
 
 let model: Model = initialModel;
-let isPaused = false;
+/** In ms of the wall clock; null while the page goes on. */
+let pausedAt: number | null = null;
 let isScheduled = false;
 let chartsAt = -Infinity;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
-const [link, live, pause] = [byId('link'), byId('live'), byId('pause')];
+const [link, state, live, pause] = [byId('link'), byId('state'), byId('live'), byId('pause')];
 const [overview, services, workers, events, charts] = [
   createOverview(),
-  createServices(),
+  createServices(draw),
   createWorkers(),
   createEvents(draw),
   createCharts(),
@@ -49,11 +50,14 @@ function draw(): void {
 
 function show(): void {
   const status = model.history?.status ?? null;
-  setText(link, linkText(model.link));
-  setAttribute(link, 'class', model.link.kind);
+  const { text, tone } = linkWords(model.link, pausedAt, Date.now());
+  setText(link, text);
+  setAttribute(link, 'class', `badge ${tone} ${model.link.kind}`);
   setAttribute(document.body, 'class', model.link.kind);
+  // What was true when bal was last heard of is no state of now.
+  state.hidden = status === null || model.link.kind === 'lost';
   if (document.title !== titleOf(status, model.link)) document.title = titleOf(status, model.link);
-  if (isPaused) return;
+  if (pausedAt !== null) return;
   overview(model);
   services(model);
   workers(model);
@@ -64,8 +68,8 @@ function show(): void {
 }
 
 pause.addEventListener('click', () => {
-  isPaused = !isPaused;
-  setAttribute(pause, 'aria-pressed', String(isPaused));
+  pausedAt = pausedAt === null ? Date.now() : null;
+  setAttribute(pause, 'aria-pressed', String(pausedAt !== null));
   draw();
 });
 

@@ -1,99 +1,44 @@
-// The figures at the top: readiness, connections and their limit, rates, protection.
+// What is true of the whole instance: its name and state, the figures in one row, and what is out of the ordinary.
 
-import { drainingText } from '../../control/facts.ts';
-import { bytes } from '../../units.ts';
+import { GLOSSARY } from '../../view/glossary.ts';
+import { figuresOf, instanceFacts, instanceName, oddities, type Figure } from '../../view/figures.ts';
+import { instanceShown } from '../../view/state.ts';
 import type { Model } from '../model.ts';
-import { instanceText, protectionText, rate, reachable, readinessText } from '../words.ts';
-import { byId, element, setAttribute, setText } from './dom.ts';
-
-interface Figure {
-  readonly name: string;
-  readonly of: (model: Model) => string;
-  /** Whether it deserves a second look. */
-  readonly isOdd?: (model: Model) => boolean;
-}
-
-const FIGURES: readonly Figure[] = [
-  {
-    name: 'Readiness',
-    of: ({ readiness }) => readinessText(readiness),
-    isOdd: ({ readiness }) => readiness?.ready === false,
-  },
-  {
-    name: 'Backends up',
-    of: ({ history }) => {
-      if (history === null) return '-';
-      const { up, total } = reachable(history.status);
-      return `${up} of ${total}`;
-    },
-    isOdd: ({ history }) => {
-      if (history === null) return false;
-      const { up, total } = reachable(history.status);
-      return up < total;
-    },
-  },
-  {
-    name: 'Protection mode',
-    of: ({ history }) => (history === null ? '-' : protectionText(history.status)),
-    isOdd: ({ history }) =>
-      history?.status.services.some((service) => service.protection_mode.enabled === true) ?? false,
-  },
-  {
-    name: 'Connections open',
-    of: ({ history }) => {
-      const { totals, max_connections } = history?.status ?? {};
-      return `${totals?.active_connections ?? '-'} of at most ${max_connections ?? '-'}`;
-    },
-  },
-  { name: 'Connections/s', of: ({ history }) => rate(history?.total.connections ?? 0) },
-  { name: 'Bytes in', of: ({ history }) => `${bytes(history?.total.bytesIn ?? 0)}/s` },
-  { name: 'Bytes out', of: ({ history }) => `${bytes(history?.total.bytesOut ?? 0)}/s` },
-  {
-    name: 'Refused since start',
-    of: ({ history }) => {
-      const { rejected_total = 0, failed_total = 0 } = history?.status.totals ?? {};
-      return `${rejected_total} by rules and limits, ${failed_total} without a backend`;
-    },
-  },
-  {
-    name: 'Workers',
-    of: ({ history }) => {
-      const workers = history?.status.workers ?? [];
-      const respawned = history?.status.totals?.workers_respawned_total ?? 0;
-      return [
-        `${workers.filter(({ state }) => state === 'ready').length} ready`,
-        ...(respawned === 0 ? [] : [`${respawned} replaced after a death`]),
-        drainingText(history?.status.draining) ?? '',
-      ]
-        .filter((text) => text !== '')
-        .join(', ');
-    },
-  },
-];
+import { unreadyText } from '../words.ts';
+import { byId, element, keyed, setAttribute, setOptional, setText } from './dom.ts';
 
 export function createOverview(): (model: Model) => void {
-  const list = byId('figures');
-  const shows = FIGURES.map(({ name, of, isOdd }) => {
-    const value = element('dd');
-    const box = element('div', { class: 'figure' }, element('dt', {}, name), value);
-    list.append(box);
-    return (model: Model): void => {
-      setText(value, of(model));
-      setAttribute(box, 'class', isOdd?.(model) === true ? 'figure attention' : 'figure');
-    };
-  });
-  const meter = byId('load');
-  const state = byId('state');
-  const instance = byId('instance');
+  const figures = keyed<Figure>(byId('figures'), ({ name }) => name, figure);
+  const [name, state, instance] = [byId('name'), byId('state'), byId('instance')];
+  const [odd, readiness] = [byId('odd'), byId('readiness')];
+  for (const [word, meaning] of GLOSSARY)
+    byId('glossary').append(element('div', {}, element('dt', {}, word), element('dd', {}, meaning)));
   return (model) => {
-    for (const show of shows) show(model);
-    const { status } = model.history ?? {};
-    if (status === undefined) return;
-    setText(state, status.state ?? 'unknown');
-    setText(instance, instanceText(status));
+    setOptional(readiness, unreadyText(model.readiness));
+    if (model.history === null) return;
+    const { status } = model.history;
+    figures(figuresOf(model.history));
+    setText(name, instanceName(status));
+    const { text, tone } = instanceShown(status);
+    setText(state, text);
+    setAttribute(state, 'class', `badge ${tone}`);
+    setOptional(odd, oddities(status).join('; ') || null);
+    setText(instance, instanceFacts(status).join(', '));
     setText(byId('config'), status.config_path ?? '-');
     setText(byId('pid'), String(status.pid ?? '-'));
-    setAttribute(meter, 'max', String(status.max_connections ?? 1));
-    setAttribute(meter, 'value', String(status.totals?.active_connections ?? 0));
+  };
+}
+
+function figure({ name }: Figure): { readonly node: Element; readonly update: (now: Figure) => void } {
+  const value = element('dd');
+  const detail = element('dd', { class: 'detail' });
+  const node = element('div', {}, element('dt', {}, name), value, detail);
+  return {
+    node,
+    update(now) {
+      setText(value, now.value);
+      setOptional(detail, now.detail);
+      setAttribute(node, 'class', `figure ${now.tone}`);
+    },
   };
 }

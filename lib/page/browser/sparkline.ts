@@ -3,10 +3,10 @@
 
 import type { BackendStateName } from '../../control/protocol.ts';
 import { element, setAttribute, setText, svg } from './dom.ts';
-import { rate } from '../words.ts';
+import { rateText } from '../../view/figures.ts';
 
-const WIDTH = 120;
-const HEIGHT = 22;
+const WIDTH = 96;
+const HEIGHT = 20;
 const BAR = 3;
 const POINTS = 60;
 const STEP = WIDTH / (POINTS - 1);
@@ -53,7 +53,7 @@ export function sparkline(cell: HTMLElement): (minute: Minute) => void {
       bars(states, (state) => state !== 'up'),
     );
     const missed = states.filter((state) => state !== 'up').length;
-    setText(title, `at most ${rate(highest)} connections/s${missed === 0 ? '' : `, not up for ${missed} s`}`);
+    setText(title, `at most ${rateText(highest)} connections/s${missed === 0 ? '' : `, not up for ${missed} s`}`);
   };
 }
 

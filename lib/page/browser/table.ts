@@ -1,31 +1,35 @@
 // A table with caption and scopes, kept up to date row by row. The roles are written out because on a narrow screen
 // the style turns rows into cards, and browsers then forget that it is a table.
 
+import type { Column } from '../../view/columns.ts';
 import { element, keyed, setText } from './dom.ts';
 
-export interface Column<T> {
+export interface PageColumn<T> {
   readonly title: string;
-  readonly numeric?: boolean;
-  /** What the cell shows; called once, returns how to show an item. The default shows `text`. */
-  readonly cell?: (cell: HTMLElement) => (item: T) => void;
-  readonly text?: (item: T) => string;
+  readonly isNumber?: boolean;
+  /** What its title looks like, where not as usual. */
+  readonly titleClass?: string;
+  /** What the cell shows; called once, returns how to show an item. */
+  readonly cell: (cell: HTMLElement) => (item: T) => void;
 }
 
 /** The first column names the row. */
 export function createTable<T>(
   caption: string,
-  columns: readonly Column<T>[],
+  columns: readonly PageColumn<T>[],
   keyOf: (item: T) => string,
 ): { readonly table: HTMLTableElement; readonly update: (items: readonly T[]) => void } {
-  const kind = ({ numeric }: Column<T>): { class?: string } => (numeric === true ? { class: 'number' } : {});
+  const kind = ({ isNumber }: PageColumn<T>): { class?: string } => (isNumber === true ? { class: 'number' } : {});
+  const look = ({ titleClass }: PageColumn<T>): { class?: string } =>
+    titleClass === undefined ? {} : { class: titleClass };
   const titles = columns.map((column) =>
-    element('th', { scope: 'col', role: 'columnheader', ...kind(column) }, column.title),
+    element('th', { scope: 'col', role: 'columnheader', ...kind(column), ...look(column) }, column.title),
   );
   const body = element('tbody', { role: 'rowgroup' });
   const table = element(
     'table',
     { role: 'table' },
-    element('caption', {}, caption),
+    element('caption', { class: 'visually-hidden' }, caption),
     element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ...titles)),
     body,
   );
@@ -35,10 +39,7 @@ export function createTable<T>(
         ? element('th', { scope: 'row', role: 'rowheader' })
         : element('td', { role: 'cell', 'data-title': column.title, ...kind(column) }),
     );
-    const shows = columns.map((column, i) => {
-      const cell = cells[i] ?? body;
-      return column.cell?.(cell) ?? ((item: T) => setText(cell, column.text?.(item) ?? ''));
-    });
+    const shows = columns.map((column, i) => column.cell(cells[i] ?? body));
     return {
       node: element('tr', { role: 'row' }, ...cells),
       update: (item) => shows.forEach((show) => show(item)),
@@ -47,18 +48,21 @@ export function createTable<T>(
   return { table, update };
 }
 
-/** A word with a colour behind it; the colour says nothing that the word does not. */
-export function badge<T>(of: (item: T) => { readonly text: string; readonly tone: Tone }): Required<Column<T>>['cell'] {
-  return (cell) => {
-    const word = element('span');
-    cell.append(word);
-    return (item) => {
-      const { text, tone } = of(item);
-      setText(word, text);
-      const name = `badge ${tone}`;
-      if (word.className !== name) word.className = name;
-    };
+/** A word with a colour behind it where it deserves one; the colour says nothing that the word does not. */
+export function shownBy<T>({ title, isNumber, of, tone }: Column<T>): PageColumn<T> {
+  return {
+    title,
+    ...(isNumber === true && { isNumber }),
+    cell: (cell) => {
+      if (tone === undefined) return (item) => setText(cell, of(item));
+      const word = element('span');
+      cell.append(word);
+      return (item) => {
+        setText(word, of(item));
+        const colour = tone(item);
+        const name = colour === null ? '' : `badge ${colour}`;
+        if (word.className !== name) word.className = name;
+      };
+    },
   };
 }
-
-export type Tone = 'good' | 'bad' | 'odd';

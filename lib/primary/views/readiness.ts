@@ -6,7 +6,7 @@ import { countBackends } from '../upstream/pool.ts';
 
 export function readinessOf({ phase, plan, services }: Observed): Readiness {
   const reasons: string[] = [];
-  if (phase !== 'running' && phase !== 'reloading') reasons.push(`bal is ${phase}`);
+  if (phase !== 'running' && phase !== 'reloading') reasons.push(`bal is ${phase === 'draining' ? 'stopping' : phase}`);
   for (const { name } of plan.services) {
     const service = services.get(name);
     const up = service === undefined ? 0 : countBackends(service.pool).up;
