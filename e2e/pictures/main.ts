@@ -1,7 +1,7 @@
 // Makes the pictures of the READMEs from the real program at work: `npm run pictures`. Needs tmux and chromium, about two
 // minutes, and the ports that the documents use. They show the name of the machine: as root,
 // `unshare --uts sh -c 'hostname lb-1; npm run pictures'` makes it one that tells nothing.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { newHome, startBal } from '../harness.ts';
@@ -53,9 +53,11 @@ async function pictures(owner: Owner): Promise<void> {
     port,
     backends: backends.map(({ host, port }) => ({ host, port })),
   });
+  // As it is usually called, so that it is no part of the name.
+  const home = join(newHome(owner), '.bal');
+  mkdirSync(home);
   const bal = await startBal(owner, {
-    // As it is usually called, so that it is no part of the name.
-    home: join(newHome(owner), '.bal'),
+    home,
     config: {
       bind_address: '127.0.0.1',
       workers: 2,
