@@ -90,7 +90,7 @@ function judge(
     errors,
     warnings: inOrder(warningsFor(draft, machine)),
     notes: inOrder(notesFor(draft)),
-    plan: errors.length === 0 ? planOf(draft, configPath, included) : null,
+    plan: errors.length === 0 ? planOf(draft, { configPath, included, fingerprint }) : null,
     effective: effectiveOf(draft),
     included,
     patterns,

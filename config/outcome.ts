@@ -18,10 +18,10 @@ export interface Effective {
   readonly origin: string;
 }
 
-export function planOf(draft: Draft, configPath: string, included: readonly string[]): Plan {
+/** `read`: what of the files is kept as it is. */
+export function planOf(draft: Draft, read: Pick<Plan, 'configPath' | 'included' | 'fingerprint'>): Plan {
   return {
-    configPath,
-    included,
+    ...read,
     logLevel: draft.logLevel.value,
     logConnections: draft.logConnections.value,
     admin: splitAddress(draft.admin.value),

@@ -154,6 +154,8 @@ export interface Plan {
   readonly configPath: string;
   /** Files that it includes, absolute, in their order. */
   readonly included: readonly string[];
+  /** Of what these files say. */
+  readonly fingerprint: string;
   readonly logLevel: LogLevel;
   readonly logConnections: LogConnections;
   readonly workers: number;

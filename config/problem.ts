@@ -85,6 +85,11 @@ export function elsewhere(mark: Mark | null, from: Mark | null): string {
   return mark === null || mark.file === from?.file ? '' : ` (${lineOf(mark, from)})`;
 }
 
+/** One of a verdict's `errors`; a running bal of another version may say something else. */
+export function isProblem(error: unknown): error is Problem {
+  return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
+}
+
 /** In the order of the files; the same problem at the same place once (services share top-level values). */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));

@@ -26,6 +26,8 @@ export interface BalOptions {
   readonly config: Config;
   /** `start -d`; otherwise in the foreground, as a child of the test. */
   readonly daemon?: boolean;
+  /** Options of `start` beside these. */
+  readonly words?: readonly string[];
   /** Added to a config given as values. */
   readonly engine?: EngineName;
   readonly env?: Readonly<Record<string, string>>;
@@ -124,14 +126,14 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
   });
 
   if (options.daemon === true) {
-    const started = await cli(['start', '-d'], {
+    const started = await cli(['start', '-d', ...(options.words ?? [])], {
       home: dir,
       ...(options.env && { env: options.env }),
       ...(options.program !== undefined && { program: options.program }),
     });
     assert.equal(started.code, 0, `bal start -d: ${started.stderr}${started.stdout}`);
   } else {
-    const command = [process.execPath, options.program ?? BAL, 'start'];
+    const command = [process.execPath, options.program ?? BAL, 'start', ...(options.words ?? [])];
     const { descriptors } = options;
     // The shell becomes the program, so that the child's PID is the primary's.
     const limit = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh'];

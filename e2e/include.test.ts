@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isProblem } from '../lib/cli/report.ts';
+import { isProblem } from '../config/problem.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { newHome, startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';

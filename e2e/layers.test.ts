@@ -162,6 +162,7 @@ const ROOMS = {
     'live',
     'reload',
     'upgrade',
+    'watch',
     'views',
     '.',
   ],

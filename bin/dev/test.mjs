@@ -43,6 +43,7 @@ if (chosen.length === 0) {
 // These mostly wait: two at a time they hardly need a processor, beside the tests that do. The longest first.
 const WAITING = [
   'e2e/sessions/idle',
+  'lib/primary/watch/watch',
   'lib/engine/contract-trouble',
   'e2e/soak/vanished',
   'e2e/sessions/ssh-checks',

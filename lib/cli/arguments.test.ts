@@ -11,6 +11,7 @@ const NONE: Options = {
   brief: false,
   strict: false,
   daemon: false,
+  watch: false,
   now: false,
   follow: false,
   wait: false,

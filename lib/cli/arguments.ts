@@ -13,6 +13,7 @@ export interface Options {
   brief: boolean;
   strict: boolean;
   daemon: boolean;
+  watch: boolean;
   now: boolean;
   follow: boolean;
   wait: boolean;
@@ -109,6 +110,7 @@ function withOptions(
     brief: seen.has('brief'),
     strict: seen.has('strict'),
     daemon: seen.has('daemon'),
+    watch: seen.has('watch'),
     now: seen.has('now'),
     follow: seen.has('follow'),
     wait: seen.has('wait'),

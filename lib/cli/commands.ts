@@ -14,6 +14,7 @@ export const FLAGS = {
   brief: { short: null, value: null, about: 'One line' },
   strict: { short: null, value: null, about: 'Warnings fail, too' },
   daemon: { short: 'd', value: null, about: 'In the background; returns once every worker accepts connections' },
+  watch: { short: null, value: null, about: 'Reload the configuration whenever its files have changed' },
   timeout: {
     short: null,
     value: 'duration',
@@ -72,10 +73,10 @@ export const COMMANDS = {
   },
   start: {
     about: 'Start in the foreground, or as a daemon',
-    flags: ['config', 'daemon'],
+    flags: ['config', 'daemon', 'watch'],
     words: [],
     exit: '0 started (in the foreground: stopped again); 1 cannot start',
-    examples: ['bal start', 'bal start -d', 'bal start -d --config /etc/bal/config.yaml'],
+    examples: ['bal start', 'bal start -d', 'bal start -d --config /etc/bal/config.yaml', 'bal start -d --watch'],
   },
   stop: {
     about: 'Stop: no new connections, let those that are open finish, wait until it is over',

@@ -1,6 +1,6 @@
 // `bal graceful`: the running primary reloads its configuration and says what came of it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatProblem } from '../../config/problem.ts';
+import { formatProblem, isProblem } from '../../config/problem.ts';
 import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
 import type { LiveChanges } from '../control/backends.ts';
 import type { ReloadVerdict } from '../control/protocol.ts';
@@ -9,7 +9,7 @@ import type { Options } from './arguments.ts';
 import { ask } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
-import { isProblem, json, printDiagnosis } from './report.ts';
+import { json, printDiagnosis } from './report.ts';
 import { counted, duration } from '../units.ts';
 
 /** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */

@@ -43,11 +43,12 @@ export function reportToLauncher(): (startup: Startup) => void {
 }
 
 /** Starts the daemon and waits for its word. What does not get ready is ended: nothing half-started stays. */
-export async function launch(at: Home, config: string): Promise<Outcome> {
+export async function launch(at: Home, config: string, watch: boolean): Promise<Outcome> {
   const output = openErr(at);
   try {
     const sink = output?.fd ?? 'ignore';
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'start', '--config', config], {
+    const words = ['start', '--config', config, ...(watch ? ['--watch'] : [])];
+    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...words], {
       detached: true,
       stdio: ['ignore', sink, sink, 'ipc'],
       env: { ...process.env, BAL_HOME: at.dir, [MARK]: '1' },

@@ -1,6 +1,5 @@
 // How commands put things: the diagnosis, tables, colours.
 import { styleText } from 'node:util';
-import type { Problem } from '../../config/problem.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { Io } from './command.ts';
 
@@ -50,9 +49,4 @@ export function table(io: Io, align: string, rows: readonly (readonly Cell[])[])
 
 function textOf(cell: Cell | undefined): string {
   return cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
-}
-
-/** One of a verdict's `errors`; a running bal of another version may say something else. */
-export function isProblem(error: unknown): error is Problem {
-  return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
 }

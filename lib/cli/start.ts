@@ -11,7 +11,7 @@ import { nameProcess } from '../process-name.ts';
 import { readPidFile } from '../pidfile.ts';
 import { beInit, endNow } from '../primary/init/init.ts';
 import { alreadyRunning, cannotServe, stillStopping } from '../primary/reload/verdict.ts';
-import { isSuccessor } from '../primary/upgrade/mark.ts';
+import { isSuccessor, takeWatchMark } from '../primary/upgrade/mark.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { isDaemon, launch, reportToLauncher } from './launch.ts';
@@ -23,8 +23,9 @@ import { printDiagnosis } from './report.ts';
 export async function start(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
   const config = configPath(options.config, at);
-  if (isDaemon()) return await serve(config, true, io);
-  if (isSuccessor()) return await succeed(config);
+  const { watch } = options;
+  if (isDaemon()) return await serve({ config, watch, asDaemon: true }, io);
+  if (isSuccessor()) return await succeed(config, takeWatchMark());
   const problem = homeProblem(at) ?? (await runningProblem(at));
   if (problem !== null) return failure(problem, [], config, io);
   if (!isThere(config)) {
@@ -32,8 +33,8 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
     if (options.config === undefined) for (const line of recipe(at, config)) io.err(line);
     return 1;
   }
-  if (!options.daemon) return await serve(config, false, io);
-  const outcome = await launch(at, config);
+  if (!options.daemon) return await serve({ config, watch, asDaemon: false }, io);
+  const outcome = await launch(at, config, watch);
   if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
   io.out(`bal is running, PID ${outcome.pid}; every worker accepts connections`);
   for (const line of await startedLines(at)) io.out(line);
@@ -42,14 +43,17 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
 }
 
 /** Runs the instance in this process until it is over. */
-async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCode> {
+async function serve(
+  { config, watch, asDaemon }: { readonly config: string; readonly watch: boolean; readonly asDaemon: boolean },
+  io: Io,
+): Promise<ExitCode> {
   const report = asDaemon ? reportToLauncher() : null;
   const init = beInit();
   try {
     const { supervise } = await import('../primary/supervisor.ts');
     nameProcess('bal: primary');
     const onReady = (warning: Diagnosis | null) => report?.({ kind: 'ready', warning });
-    const result = await supervise({ configPath: config, foreground: !asDaemon, predecessor: null, onReady });
+    const result = await supervise({ configPath: config, watch, foreground: !asDaemon, predecessor: null, onReady });
     if (result.ok) return end(result.exitCode);
     if (report === null) return failure(result.problem, result.errors, config, io);
     report({ kind: 'failed', problem: result.problem, errors: result.errors });
@@ -64,7 +68,7 @@ async function serve(config: string, asDaemon: boolean, io: Io): Promise<ExitCod
 }
 
 /** Takes the place of the instance that has started this process, and is it until it is over. */
-async function succeed(config: string): Promise<ExitCode> {
+async function succeed(config: string, watch: boolean): Promise<ExitCode> {
   const { meet } = await import('../primary/upgrade/predecessor.ts');
   const predecessor = await meet();
   if (predecessor === null) return 1;
@@ -72,7 +76,7 @@ async function succeed(config: string): Promise<ExitCode> {
     const { supervise } = await import('../primary/supervisor.ts');
     nameProcess('bal: primary');
     const { foreground } = predecessor;
-    const result = await supervise({ configPath: config, foreground, predecessor, onReady: () => undefined });
+    const result = await supervise({ configPath: config, watch, foreground, predecessor, onReady: () => undefined });
     if (result.ok) return end(result.exitCode);
     await predecessor.failed(result.problem, result.errors);
   } catch (error) {

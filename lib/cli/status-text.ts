@@ -1,6 +1,7 @@
 // A status as a person reads it.
 import { addressWithShare } from '../control/share.ts';
 import { addressOf } from '../../config/plan.ts';
+import { formatProblem, isProblem } from '../../config/problem.ts';
 import { askedText, listenerText } from '../control/listeners.ts';
 import { discoveryIn, discoveryText } from '../control/discovery.ts';
 import { drainingText, liveChangeLines } from '../control/facts.ts';
@@ -46,6 +47,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
   return [
     `bal ${now.version} is ${now.state} (${facts.join(', ')})`,
     configLine(now),
+    ...refusedLine(now, io),
     ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
     // One that was started before an update says nothing of them.
     ...((now.listeners ?? []).length === 0 ? [] : ['', ...now.listeners.map(listenerText)]),
@@ -58,10 +60,18 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
   ];
 }
 
-function configLine({ config_path, included_files }: Status): string {
+function configLine({ config_path, included_files, watch }: Status): string {
   // One that was started before an update says nothing of them.
   const included = included_files?.length ?? 0;
-  return `config ${config_path ?? '?'}${included === 0 ? '' : `, which includes ${counted(included, 'file')}`}`;
+  return `config ${config_path ?? '?'}${included === 0 ? '' : `, which includes ${counted(included, 'file')}`}${(watch ?? null) === null ? '' : ', watched'}`;
+}
+
+/** What is served is not what the file says. */
+function refusedLine({ refused_reload: refused, config_path }: Status, io: Io): string[] {
+  if (refused === null || refused === undefined) return [];
+  const first = refused.errors.find(isProblem);
+  const why = first === undefined ? refused.problem.what_happened : formatProblem(first, config_path ?? '?');
+  return [paint(io, 'yellow', `the reload at ${refused.since} was refused: ${why}`)];
 }
 
 /** At a port, at a Unix socket, or both. */

@@ -44,6 +44,8 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
     home: null,
     config_path: null,
     included_files: [],
+    watch: null,
+    refused_reload: null,
     bind_address: null,
     port: null,
     method: null,

@@ -1,7 +1,7 @@
 // `bal upgrade`: another version of the program, by default the one that this command is of, takes the place of the running one.
 import { realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { formatProblem } from '../../config/problem.ts';
+import { formatProblem, isProblem } from '../../config/problem.ts';
 import { drainingText } from '../control/facts.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { UpgradeVerdict } from '../control/upgrade.ts';
@@ -11,7 +11,7 @@ import { version } from '../version.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { reach, strangeAnswer } from './reach.ts';
-import { isProblem, json, printDiagnosis } from './report.ts';
+import { json, printDiagnosis } from './report.ts';
 
 /** The new program may take as long as a start, its predecessor some seconds more. */
 const UPGRADE_MS = 3 * 60 * 1000;

@@ -14,6 +14,7 @@ import type { DiscoveryStatus } from './discovery.ts';
 import type { Change } from '../../config/diff.ts';
 import type { Administrative, LiveChange, LiveChanges } from './backends.ts';
 import type { ListenerStatus } from './listeners.ts';
+import type { ConfigStatus } from './watch.ts';
 import type { SpreadStatus, TotalsStatus } from './totals.ts';
 
 export interface CheckCounters {
@@ -153,15 +154,13 @@ export interface LogStatus {
 }
 
 /** When bal does not run: the same keys, `running: false`, what cannot be known null. */
-export interface Status {
+export interface Status extends ConfigStatus {
   readonly running: boolean;
   readonly pid: number | null;
   /** The name of the machine, and the home of the instance there. */
   readonly host: string | null;
   readonly home: string | null;
   readonly config_path: string | null;
-  /** One that was started before an update says nothing of them. */
-  readonly included_files?: readonly string[];
   readonly bind_address: string | null;
   readonly port: number | null;
   readonly method: string | null;

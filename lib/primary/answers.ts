@@ -9,6 +9,7 @@ import { adminPage } from './views/admin-page.ts';
 import { readinessOf } from './views/readiness.ts';
 import { metricsOf, statusOf } from './views/status.ts';
 import { whyOf } from './views/why.ts';
+import type { Watching } from './watch/watch.ts';
 
 export interface Answered {
   readonly instance: Instance;
@@ -16,13 +17,14 @@ export interface Answered {
   readonly events: Events;
   /** performance.now() */
   readonly startedAt: number;
+  readonly watching: Pick<Watching, 'status'>;
 }
 
 type Here = <T>(act: () => Promise<T>) => Promise<T>;
 
-export function adminAnswers({ instance, sink, events, startedAt }: Answered): AdminHandlers {
+export function adminAnswers({ instance, sink, events, startedAt, watching }: Answered): AdminHandlers {
   return {
-    status: () => statusOf(instance, sink, startedAt),
+    status: () => statusOf(instance, sink, startedAt, watching.status),
     metrics: () => metricsOf(instance, sink, startedAt),
     readiness: () => readinessOf(instance),
     page: adminPage,
@@ -33,12 +35,12 @@ export function adminAnswers({ instance, sink, events, startedAt }: Answered): A
 
 /** `here`: when nothing is in the way of a change, and only if this process is the one to make it. */
 export function controlAnswers(
-  { instance, sink, events, startedAt }: Answered,
+  { instance, sink, events, startedAt, watching }: Answered,
   changes: Pick<ControlHandlers, 'reload' | 'upgrade' | 'stop'> & { readonly here: Here },
 ): ControlHandlers {
   const { here } = changes;
   return {
-    status: () => statusOf(instance, sink, startedAt),
+    status: () => statusOf(instance, sink, startedAt, watching.status),
     metrics: () => metricsOf(instance, sink, startedAt),
     // What the file said: doctor compares it with what it says now.
     plan: () => Promise.resolve(instance.filePlan),

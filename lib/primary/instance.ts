@@ -23,6 +23,7 @@ import { nextPhase } from './phase.ts';
 import { createRoute } from './route.ts';
 import type { RootLog } from './log/log.ts';
 import type { InstanceState } from './reload/reload.ts';
+import { contentsOf } from './reload/contents.ts';
 import { reload } from './reload/reload.ts';
 import { createServices } from './upstream/services.ts';
 import { createPermitBook } from './limits/permits.ts';
@@ -78,7 +79,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     basePlan: file,
     generation: generations.add(first),
     reloads: 0,
-    lastReload: true,
+    refused: null,
+    read: file.fingerprint,
     past: { respawned: 0, linesDropped: 0 },
   };
   let reloading: Promise<unknown> = Promise.resolve();
@@ -206,9 +208,6 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     get generation() {
       return state.generation;
     },
-    get lastReload() {
-      return state.lastReload;
-    },
     get linesDropped() {
       return state.past.linesDropped + route.linesDropped;
     },
@@ -245,6 +244,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
       forgetting.forget();
       return verdict;
     },
+    contents: contentsOf(state),
     stop: (request, progress) => stopping.stop(request, progress),
   };
 }

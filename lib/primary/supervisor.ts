@@ -20,6 +20,7 @@ import { createAdminListener } from './listen/admin-listener.ts';
 import { openStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
+import { hearDefects } from './log/defects.ts';
 import { openTerminal } from './log/stdout.ts';
 import { openFiles } from './log/log-file.ts';
 import { logStarted, logStarting, logStopped } from './log/lifecycle.ts';
@@ -30,6 +31,7 @@ import { alreadyRunning, badConfig, cannotServe, notNow, noLog } from './reload/
 import type { Predecessor } from './upgrade/predecessor.ts';
 import type { Successor } from './upgrade/successor.ts';
 import { createServiceManager, stateInALine } from './service-manager.ts';
+import { createWatching } from './watch/watch.ts';
 import { hearSignals } from './upgrade/signals.ts';
 import { followUp, leave, takeOver } from './upgrade/succeed.ts';
 import { createUpgrade } from './upgrade/upgrade.ts';
@@ -40,6 +42,8 @@ const FIRST_CHECKS_MS = 2000;
 export interface SuperviseOptions {
   /** Absolute. */
   readonly configPath: string;
+  /** It is reloaded whenever its files have changed. */
+  readonly watch: boolean;
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
   /** The instance in this home that this one takes the place of; null: there is none. */
@@ -72,17 +76,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const sink = options.foreground ? await openTerminal() : await openFiles(at.logDir);
   const events = createEvents();
   const log = createLog(sink, loaded.plan.logLevel, events);
-  // A defect must not leave a PID file and a silent death behind: say it where somebody looks, then go. The workers
-  // notice, finish what they have, and exit.
-  const fatal = (defect: Error): void => {
-    log.error('bal.crashed', 'the primary ends because of a defect', { error: defect.stack ?? String(defect) });
-    process.stderr.write(`bal: internal error: ${defect.stack ?? String(defect)}\n`);
-    front.release();
-    // Another defect meanwhile ends it as Node does.
-    process.off('uncaughtException', fatal);
-    void sink.close().then(() => process.exit(1));
-  };
-  process.on('uncaughtException', fatal);
+  const forget = hearDefects(log, sink, () => front.release());
   try {
     return await run(options, at, { plan: loaded.plan, warnings: loaded.warnings }, { log, sink, events, front });
   } catch (error) {
@@ -90,7 +84,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   } finally {
     front.release();
     await sink.close();
-    process.off('uncaughtException', fatal);
+    forget();
   }
 }
 
@@ -112,7 +106,7 @@ async function run(
   const { predecessor } = options;
   const over = deferred<Successor | null>();
   const admin = createAdminListener((host, port) =>
-    serveAdmin(host, port, adminAnswers({ instance, sink, events, startedAt })),
+    serveAdmin(host, port, adminAnswers({ instance, sink, events, startedAt, watching })),
   );
   const kept = await openStore(at.backendsFile, plan.configPath, log);
   const instance = createInstance(plan, {
@@ -153,12 +147,19 @@ async function run(
   }
 
   const reload = (): Promise<ReloadVerdict> => manager.during(() => instance.reload());
+  const watching = createWatching({
+    log,
+    configPath: plan.configPath,
+    contents: instance.contents,
+    reload: () => (isStopping ? Promise.resolve(null) : here(reload).catch(() => null)),
+  });
   const upgrade = createUpgrade({
     log,
     estate: instance.estate,
     config: plan.configPath,
     homeDir: at.dir,
     foreground: options.foreground,
+    watches: options.watch,
     stays,
     follow: (pid) => manager.follow(pid),
     refusal: () => (instance.phase === 'running' ? null : notNow(instance.phase)),
@@ -185,7 +186,7 @@ async function run(
     SIGUSR2: () => sink.reopen(),
   });
   const handlers = controlAnswers(
-    { instance, sink, events, startedAt },
+    { instance, sink, events, startedAt, watching },
     {
       here,
       reload,
@@ -229,13 +230,16 @@ async function run(
     // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
     await instance.services.settled(FIRST_CHECKS_MS);
     manager.ready();
+    if (options.watch && !isStopping) watching.begin();
     if (!isStopping) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
     const successor = await over.promise;
+    await watching.close();
     if (successor === null) return { ok: true, exitCode: null };
     await front.close();
     const leaving = { signals, foreground: stays, before: predecessor, drainMs: drainMs() };
     return { ok: true, exitCode: await leave(successor, instance, leaving) };
   } finally {
+    await watching.close();
     await front.close();
     signals.close();
     manager.close();

@@ -44,6 +44,7 @@ export const STATUS: Status = {
 export const PLAN: Plan = {
   configPath: '/c',
   included: [],
+  fingerprint: '',
   logLevel: 'info',
   workers: 1,
   engine: 'auto',

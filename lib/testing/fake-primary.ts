@@ -148,6 +148,7 @@ export function fakeStatus(reachable: number): Status {
 const PLAN: Plan = {
   configPath: '/etc/bal/config.yaml',
   included: [],
+  fingerprint: '',
   logLevel: 'info',
   logConnections: 'failed',
   admin: null,

@@ -40,6 +40,7 @@ function planFor(limit: number, own: number): Plan {
   return {
     configPath: '/config.yaml',
     included: [],
+    fingerprint: '',
     logLevel: 'info',
     logConnections: 'all',
     workers: 1,

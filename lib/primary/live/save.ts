@@ -64,7 +64,10 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   const other = differences.find(({ what }) => list.length === backends.length || !isTuned(what));
   if (other !== undefined) return refused(cannotSave(home, `it would change ${other.what}, too`));
 
-  const file = withBackends(running, service, list);
+  // What else has changed in the files is not in use, and is news to who watches them.
+  const isAll = now.fingerprint === running.fingerprint;
+  const fingerprint = isAll ? read.fingerprint : running.fingerprint;
+  const file = { ...withBackends(running, service, list), fingerprint };
   const saving = {
     file,
     saved: { service, address, drained: null, weight: null, presence: null },

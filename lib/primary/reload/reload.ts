@@ -2,8 +2,11 @@
 
 import { planDifference } from '../../../config/diff.ts';
 import { loadConfig } from '../../../config/load.ts';
+import { formatProblem, isProblem } from '../../../config/problem.ts';
 import type { Plan } from '../../../config/plan.ts';
 import type { DrainingStatus, ReloadVerdict, Diagnosis } from '../../control/protocol.ts';
+import type { RefusedReload } from '../../control/watch.ts';
+import { counted } from '../../units.ts';
 import type { Live } from '../live/live.ts';
 import { settledChanges } from '../live/live-changes.ts';
 import { effectivePlan } from '../live/overrides.ts';
@@ -31,8 +34,10 @@ export interface InstanceState {
   basePlan: Plan;
   generation: number;
   reloads: number;
-  /** False after a reload that was refused. */
-  lastReload: boolean;
+  /** The last reload, if it was refused. */
+  refused: RefusedReload | null;
+  /** Fingerprint of what it has read. */
+  read: string;
   /** Of the instances that this one has taken the place of. */
   past: { readonly respawned: number; readonly linesDropped: number };
 }
@@ -73,15 +78,21 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
     outcome = refusal(state, internalError(error), [], elapsed());
   }
   const draining = drainingStatus(parts);
-  state.lastReload = outcome.ok;
+  const { problem, errors } = outcome;
+  state.refused = problem === null ? null : { since: new Date().toISOString(), problem, errors };
   state.phase = nextPhase(state.phase, 'reload_ends');
-  logOutcome(parts.log, outcome, draining);
+  logOutcome(parts.log, outcome, draining, state.filePlan.configPath);
   return { ...outcome, draining };
 }
 
-function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus): void {
+function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus, configPath: string): void {
   const { ok, problem, errors, generation, changed, duration_ms } = outcome;
-  if (!ok) return log.error('config.rejected', 'reload refused, nothing has changed', { ...problem, errors });
+  if (!ok) {
+    const first = errors.find(isProblem);
+    const more = errors.length > 1 ? `, and ${counted(errors.length - 1, 'more error')}` : '';
+    const which = first === undefined ? '' : `: ${formatProblem(first, configPath)}${more}`;
+    return log.error('config.rejected', `reload refused, nothing has changed${which}`, { ...problem, errors });
+  }
   log.info('config.reloaded', `generation ${generation} serves`, {
     generation,
     changed,
@@ -96,6 +107,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   const { log } = parts;
   const { filePlan: previous, basePlan: before } = state;
   const loaded = await loadConfig(previous.configPath);
+  state.read = loaded.fingerprint;
   const file = loaded.plan;
   if (file === null) {
     return refusal(state, badConfig(previous.configPath, loaded.errors), loaded.errors, elapsed());

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import type { StopRequest } from '../../control/protocol.ts';
 import type { UpgradeRequest } from '../../control/upgrade.ts';
 import { deferred } from '../../deferred.ts';
-import { MARK } from './mark.ts';
+import { MARK, watchMark } from './mark.ts';
 import type { ToPredecessor, ToSuccessor } from './protocol.ts';
 import { toPredecessor } from './protocol.ts';
 
@@ -40,7 +40,7 @@ export interface Successor {
 /** What it inherits: the descriptors, from FIRST_FD on in this order. It is in a session of its own. */
 export function startSuccessor(
   { program, node }: UpgradeRequest,
-  { config, homeDir }: { readonly config: string; readonly homeDir: string },
+  { config, homeDir, watches }: { readonly config: string; readonly homeDir: string; readonly watches: boolean },
   descriptors: readonly number[],
 ): Successor {
   const queue: Answer[] = [];
@@ -87,7 +87,7 @@ export function startSuccessor(
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
       // The watchdog's is the pid that the manager has started; it hears of the new one.
-      env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1', WATCHDOG_PID: undefined },
+      env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1', ...watchMark(watches), WATCHDOG_PID: undefined },
     });
   }
 

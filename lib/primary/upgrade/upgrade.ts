@@ -20,6 +20,8 @@ export interface UpgradeParts {
   /** Absolute. */
   readonly homeDir: string;
   readonly foreground: boolean;
+  /** It is to watch its configuration. */
+  readonly watches: boolean;
   /** Afterwards this process stays, and stands for the other one. */
   readonly stays: boolean;
   /** Whoever looks after this process is to look after that one. */

@@ -26,7 +26,7 @@ export function metricFamilies(instance: Observed, startedAt: number, dropped: n
 }
 
 function processFamilies(instance: Observed, startedAt: number, dropped: number): Family[] {
-  const { fleet, plan, basePlan, overrides, reloads, respawned, lastReload, evenness } = instance;
+  const { fleet, plan, basePlan, overrides, reloads, respawned, contents, evenness } = instance;
   const { spread } = evenness;
   const draining = drainingStatus(instance);
   const workers = fleet.all();
@@ -60,7 +60,11 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
       one(evenness.moved),
     ),
     counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
-    gauge('bal_config_last_reload_successful', '1 unless the last reload was refused.', one(lastReload ? 1 : 0)),
+    gauge(
+      'bal_config_last_reload_successful',
+      '1 unless the last reload was refused.',
+      one(contents.refused === null ? 1 : 0),
+    ),
     gauge(
       'bal_live_changes',
       'What `bal backend` has changed and the file does not say.',

@@ -2,6 +2,7 @@
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Overrides } from '../live/overrides.ts';
+import type { Contents } from '../reload/contents.ts';
 import type { Phase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import type { Discovery } from '../upstream/discovery/discovery.ts';
@@ -20,8 +21,7 @@ export interface Observed {
   readonly overrides: Overrides;
   readonly generation: number;
   readonly reloads: number;
-  /** False after a reload that was refused. */
-  readonly lastReload: boolean;
+  readonly contents: Contents;
   /** Workers that took the place of one that died. */
   readonly respawned: number;
   /** Log lines that workers could not send. */

@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
+import type { WatchStatus } from '../../control/watch.ts';
 import type { SpreadStatus } from '../../control/totals.ts';
 import { sendProxyOf, type ServicePlan } from '../../../config/plan.ts';
 import { TURNED_AWAY } from '../../ipc/reasons.ts';
@@ -26,7 +27,12 @@ import type { WorkerProcess } from '../workers/worker-process.ts';
 const REFRESH_MS = 250;
 
 /** `startedAt` in performance.now() terms. */
-export async function statusOf(instance: Observed, sink: Sink, startedAt: number): Promise<Status> {
+export async function statusOf(
+  instance: Observed,
+  sink: Sink,
+  startedAt: number,
+  watch: WatchStatus | null,
+): Promise<Status> {
   const { fleet, statistics, plan } = instance;
   await statistics.refresh(fleet.all(), REFRESH_MS);
   const services = plan.services.map((service) => serviceStatus(instance, service));
@@ -39,6 +45,8 @@ export async function statusOf(instance: Observed, sink: Sink, startedAt: number
     home: home().dir,
     config_path: plan.configPath,
     included_files: instance.filePlan.included,
+    watch,
+    refused_reload: instance.contents.refused,
     bind_address: first?.bind_address ?? null,
     port: first?.port ?? null,
     method: first?.method ?? null,

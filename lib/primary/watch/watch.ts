@@ -1,0 +1,181 @@
+// `bal start --watch`: the configuration is reloaded when its files say something else. They are left alone until they are at rest, so
+// that one that is being written is not read; each content is tried once, whoever has tried it; and reloads keep a distance.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+
+import { loadConfig, type Loaded } from '../../../config/load.ts';
+import type { WatchStatus } from '../../control/watch.ts';
+import type { Log } from '../log/log.ts';
+import type { Contents } from '../reload/contents.ts';
+import { createFolders } from './folders.ts';
+import { signatureOf, type Signature, type Sources } from './signature.ts';
+
+export interface Watching {
+  /** null: it has not begun. */
+  readonly status: WatchStatus | null;
+  /** With a look at what was changed since it was loaded. */
+  begin(): void;
+  /** Resolves when nothing of it is under way. */
+  close(): Promise<void>;
+}
+
+export interface WatchingParts {
+  readonly log: Log;
+  readonly configPath: string;
+  readonly contents: Pick<Contents, 'known' | 'restored'>;
+  /** Never rejects; afterwards `contents` knows what was read. */
+  reload(): Promise<unknown>;
+  readonly open?: Parameters<typeof createFolders>[0]['open'];
+  readonly times?: Partial<Times>;
+}
+
+export interface Times {
+  /** Files have to be untouched for so long. */
+  readonly restMs: number;
+  /** Where one is missing or empty: an editor may have it put aside, or be about to write it. */
+  readonly oddRestMs: number;
+  /** Files that never come to rest are read all the same. */
+  readonly longestMs: number;
+  /** Between two reloads. */
+  readonly distanceMs: number;
+  /** Between two looks without an event: where the kernel tells them, and where it does not. */
+  readonly seldomMs: number;
+  readonly oftenMs: number;
+}
+
+const TIMES: Times = {
+  restMs: 200,
+  oddRestMs: 1000,
+  longestMs: 10_000,
+  distanceMs: 1000,
+  seldomMs: 10_000,
+  oftenMs: 2000,
+};
+
+export function createWatching(parts: WatchingParts): Watching {
+  const { log, configPath, contents } = parts;
+  const times = { ...TIMES, ...parts.times };
+  const over = new AbortController();
+  const folders = createFolders({
+    touched: poke,
+    failed(code, path) {
+      log.warn('config.watch_polls', 'the kernel does not tell when files change; bal looks itself', {
+        path,
+        cause: code,
+        every_ms: times.oftenMs,
+        ...(code === 'ENOSPC' && { do_this_now: 'raise fs.inotify.max_user_watches to hear at once' }),
+      });
+    },
+    ...(parts.open !== undefined && { open: parts.open }),
+  });
+  let sources: Sources = { configPath, patterns: [], included: [] };
+  let seen: string | null = null;
+  let isPoked = true;
+  let wake: () => void = () => undefined;
+
+  function poke(): void {
+    isPoked = true;
+    wake();
+  }
+
+  const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: over.signal, ref: false });
+
+  /** Until it was poked, or for so long. */
+  async function idle(ms: number): Promise<void> {
+    const early = new AbortController();
+    wake = () => early.abort();
+    const end = (): void => early.abort();
+    over.signal.addEventListener('abort', end, { once: true });
+    if (!isPoked && !over.signal.aborted)
+      await sleep(ms, undefined, { signal: early.signal, ref: false }).catch(() => undefined);
+    over.signal.removeEventListener('abort', end);
+    wake = () => undefined;
+  }
+
+  /** What is there once nothing has been touched for a while; or, not at rest, what was there last. */
+  async function atRest(first: Signature): Promise<{ readonly text: string; readonly rests: boolean }> {
+    const latest = performance.now() + times.longestMs;
+    let last = first;
+    let restsSince = performance.now();
+    while (performance.now() < latest) {
+      const wanted = last.isOdd ? times.oddRestMs : times.restMs;
+      if (performance.now() - restsSince >= wanted) return { text: last.text, rests: true };
+      await pause(Math.min(wanted, times.restMs) / 2);
+      const now = await signatureOf(sources);
+      if (now.text !== last.text) restsSince = performance.now();
+      last = now;
+    }
+    return { text: last.text, rests: false };
+  }
+
+  async function look(): Promise<void> {
+    const first = await signatureOf(sources);
+    await folders.follow(first.folders);
+    if (first.text === seen) return;
+    const before = await atRest(first);
+    const loaded = await loadConfig(configPath);
+    // Of what was touched while it was read nobody knows what it says.
+    if (before.rests && (await signatureOf(sources)).text !== before.text) return poke();
+    seen = before.text;
+    const next = sourcesOf(loaded, sources);
+    // There is more to look at, which was not looked at before it was read.
+    if (!isDeepStrictEqual(next, sources)) poke();
+    sources = next;
+    if (over.signal.aborted || !isNews(loaded)) return;
+    log.info('config.changed', 'the configuration has changed; it is reloaded', {
+      config: configPath,
+      included: loaded.included.length,
+    });
+    await parts.reload();
+    await pause(times.distanceMs);
+  }
+
+  function isNews({ fingerprint }: Loaded): boolean {
+    const { serves, refused } = contents.known();
+    if (fingerprint === refused) return false;
+    if (fingerprint !== serves) return true;
+    if (refused !== null) {
+      contents.restored();
+      log.info('config.restored', 'the configuration is again the one that serves', { config: configPath });
+    }
+    return false;
+  }
+
+  async function run(): Promise<void> {
+    while (!over.signal.aborted) {
+      isPoked = false;
+      await look();
+      // Other files in these directories may be written all the time.
+      await pause(times.restMs / 2);
+      await idle(folders.areWatched ? times.seldomMs : times.oftenMs);
+    }
+  }
+
+  let running: Promise<void> | null = null;
+
+  return {
+    get status(): WatchStatus | null {
+      if (running === null) return null;
+      return { by: folders.areWatched ? 'events' : 'polling' };
+    },
+    begin() {
+      running ??= run().catch((error: unknown) => {
+        if (over.signal.aborted) return;
+        const message = 'the configuration is not watched any more because of a defect';
+        log.error('config.watch_ended', message, { error: String(error) });
+      });
+    },
+    async close() {
+      over.abort();
+      folders.close();
+      await running;
+    },
+  };
+}
+
+/** Of a file that cannot be read as a whole nobody knows what it includes: that stays what it was. */
+function sourcesOf({ configPath, patterns, included, errors }: Loaded, before: Sources): Sources {
+  const isUnread = errors.length > 0 && patterns.length === 0;
+  return isUnread ? before : { configPath, patterns, included };
+}
