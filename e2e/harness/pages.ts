@@ -14,6 +14,7 @@ export const REFERENCE = [
   'lib/BEHAVIOUR.md',
   'lib/engine/README.md',
   'sample/README.md',
+  'share/README.md',
 ] as const;
 
 /** What is of use only beside the sources. Not shipped, but for lib/README.md: npm packs it with the other page there. */
@@ -28,7 +29,7 @@ export const FOR_CONTRIBUTORS = [
 
 /** Every page that is there, of whatever kind; paths from the root. */
 export function allPages(): string[] {
-  const folders = ['bin', 'config', 'lib', 'sample', 'e2e'];
+  const folders = ['bin', 'config', 'lib', 'sample', 'share', 'e2e'];
   const below = folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
   );

@@ -57,7 +57,7 @@ const options = [
   ...'-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -fstack-protector-strong'.split(' '),
   ...(sanitize
     ? '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
-    : '-O2 -g1 -D_FORTIFY_SOURCE=2 -flto -Wl,-z,relro,-z,now'
+    : '-O2 -g1 -D_FORTIFY_SOURCE=2 -flto=auto -Wl,-z,relro,-z,now'
   ).split(' '),
   // Wherever it is built, it is the same file.
   `-ffile-prefix-map=${here}=native`,
