@@ -62,7 +62,7 @@ export function accessConflicts({ access, path }: ServiceDraft): Problem[] {
   }
   const texts = (list: readonly NetworkDraft[] | null) => list?.map(({ text }) => text) ?? null;
   if (networkTable(texts(allow), texts(deny) ?? []).allowsAny) return [];
-  return [problemAt(setting.mark, place, 'lets nobody in', 'allow somebody who is not denied, or remove "access"')];
+  return [problemAt(setting.mark, place, 'lets nobody in', 'allow somebody who is not in deny, or remove "access"')];
 }
 
 /** By their one spelling. */

@@ -96,7 +96,7 @@ export const RuntimeSchema = Type.Object(
       1,
       1_000_000,
       [10, 12, 14],
-      'refused or timed out attempts within the window that turn protection mode on',
+      'attempts within the window that met a refused connection or timed out, and turn protection mode on',
       '이 횟수만큼 창 안에서 거부/시간 초과가 나면 보호 모드 ON',
     ),
     protection_window_ms: tuned(

@@ -49,6 +49,10 @@ forEachEngine(
     const { bal, port, clients } = await withClients(t, engine, 3, 30_000);
     const stopping = bal.stop();
     await until('nobody listens any more', async () => (await visits(port, echoes(), 1)).refused === 1);
+    const [why, brief] = [await bal.cli('why'), await bal.cli('status', '--brief')];
+    assert.deepEqual([why.code, brief.code], [1, 1]);
+    assert.match(why.stdout, /^what_happened: bal is stopping: [^]*^default is stopping$/m);
+    assert.match(brief.stdout, /^bal: stopping, /);
     // Two rounds of what `stop` tells: how many remain is asked of the workers, and must be known before they are gone.
     await pause(500);
     for (const client of clients) {

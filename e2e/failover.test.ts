@@ -110,7 +110,7 @@ forEachEngine('all backends down and back: refused with a reset meanwhile, no er
   await bal.statusWhen('none is reachable', ({ backend_reachable }) => backend_reachable === 0);
   const status = await bal.cli('status');
   assert.equal(status.code, 1);
-  assert.match(status.stdout + status.stderr, /what_happened: no backend is reachable/);
+  assert.match(status.stdout + status.stderr, /what_happened: no backend is up/);
   const down = await visits(port, names('a', 'b'), 20);
   assert.deepEqual(troubles(down), { reset: 20 }, 'a reset, so that nobody takes it for an answer');
   await Promise.all([a.recover(), b.recover()]);

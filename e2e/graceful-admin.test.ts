@@ -87,7 +87,7 @@ test('a service that takes the admin port, and workers that do not come up: all 
   all.configure(all.admin, `127.0.0.1:${all.port}`);
   const { code, verdict } = await all.bal.graceful();
   assert.equal(code, 1);
-  assert.match(String(verdict.problem?.what_happened), /did not come up/);
+  assert.match(String(verdict.problem?.what_happened), /did not get ready/);
   assert.deepEqual(troubles(await load.stop()), {});
   await serves(all, all.port, all.admin);
 });

@@ -86,7 +86,7 @@ forEitherEngine(
     bal.configure(configFor(port, [a], { bind_address: '0.0.0.0' }));
     const { code, verdict } = await bal.graceful();
     assert.equal(code, 1);
-    assert.match(String(verdict.problem?.what_happened), /did not come up/);
+    assert.match(String(verdict.problem?.what_happened), /did not get ready/);
     await load.succeeds(20);
     assert.deepEqual(troubles(await load.stop()), {});
     assert.deepEqual(await bal.workerPids(), before);

@@ -45,7 +45,7 @@ forEngine(
     const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
     const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }), env });
     await hears(`MAINPID=${bal.pid}`);
-    await hears('STATUS=running: 1 of 1 backends reachable, 0 active, generation 1');
+    await hears('STATUS=running: 1 of 1 backends up, 0 open, generation 1');
     await hears('WATCHDOG=1');
     const client = await session(t, port);
     assert.equal((await bal.graceful()).code, 0);

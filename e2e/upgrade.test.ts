@@ -202,7 +202,7 @@ forEngine('native', 'whatever the new program does wrong, the running one goes o
   assert.match(verdict.problem?.what_happened ?? '', /is not valid/);
   assert.ok(verdict.errors.length > 0);
   const refused = await bal.cli('upgrade');
-  assert.match(refused.stderr, /config\.yaml:1:1 port: .*\n[^]*the upgrade is refused, the running bal goes on\n/);
+  assert.match(refused.stderr, /config\.yaml:1:1 port: .*\n[^]*the upgrade is rejected, the running bal goes on\n/);
   for (const client of clients) await lives(client);
   bal.configure(config);
   assert.equal((await upgrade(bal)).code, 0);

@@ -40,9 +40,9 @@ forEitherEngine('files that change are reloaded by themselves, each content once
   assert.equal(refused.services.length, 2);
   const { stdout } = await bal.cli('status');
   assert.match(stdout, /, watched$/m);
-  assert.match(stdout, new RegExp(`^the reload at \\S+Z was refused: ${piece}:1:`, 'm'));
+  assert.match(stdout, new RegExp(`^the reload at \\S+Z was rejected: ${piece}:1:`, 'm'));
   const rejected = await bal.logged('config.rejected');
-  assert.match(rejected.message, new RegExp(`^reload refused, nothing has changed: ${piece}:1:`));
+  assert.match(rejected.message, new RegExp(`^reload rejected, nothing has changed: ${piece}:1:`));
 
   const { pid }: { pid: number } = JSON.parse((await bal.cli('upgrade', '--json')).stdout);
   await bal.statusWhen('another process serves', (now) => now.pid === pid && (now.watch ?? null) !== null);

@@ -23,7 +23,7 @@ describe('workers that crash at start', { concurrency: 2 }, () => {
     breakWorkers();
     const { code, stderr } = await cli(['start', '-d'], { home, program });
     assert.equal(code, 1);
-    assert.match(stderr, /what_happened: the workers did not come up/);
+    assert.match(stderr, /what_happened: the workers did not get ready/);
     await until('no process is left', () => pidsOf(home).length === 0);
   });
 
@@ -41,7 +41,7 @@ describe('workers that crash at start', { concurrency: 2 }, () => {
       bal.configure(configFor(port, [b]));
       const { code, verdict } = await bal.graceful();
       assert.equal(code, 1);
-      assert.match(String(verdict.problem?.what_happened), /did not come up/);
+      assert.match(String(verdict.problem?.what_happened), /did not get ready/);
       await load.succeeds(10);
       assert.deepEqual(troubles(await load.stop()), {});
 

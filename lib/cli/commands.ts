@@ -68,7 +68,7 @@ export const COMMANDS = {
     about: 'Show the running instance: backends, connections, workers',
     flags: ['config', 'json', 'verbose', 'brief'],
     words: [],
-    exit: '0 every service has a reachable backend; 1 degraded; 3 not running',
+    exit: '0 every service has a backend that is up; 1 one has none (failing); 3 not running',
     examples: ['bal status', 'bal status --json', 'bal status --brief'],
   },
   start: {
@@ -89,14 +89,14 @@ export const COMMANDS = {
     about: 'Reload the configuration; no connection is refused or cut',
     flags: ['json'],
     words: [],
-    exit: '0 reloaded; 1 refused, nothing has changed; 3 not running',
+    exit: '0 reloaded; 1 rejected, nothing has changed; 3 not running',
     examples: ['bal graceful', 'bal graceful --json'],
   },
   upgrade: {
     about: 'Replace the running program by another version; no connection is refused or cut',
     flags: ['to', 'json'],
     words: [],
-    exit: '0 the new program serves; 1 refused, the running one goes on; 3 not running',
+    exit: '0 the new program serves; 1 rejected, the running one goes on; 3 not running',
     examples: ['bal upgrade', 'bal upgrade --to /usr/local/lib/bal/3.1.0', 'bal upgrade --json'],
   },
   why: {
@@ -117,7 +117,7 @@ export const COMMANDS = {
     about: 'List backends; drain, ready, weight, reset, add and remove them while bal runs',
     flags: ['service', 'timeout', 'wait', 'save', 'json'],
     words: ['action', 'address', 'weight'],
-    exit: '0 done, or so already; 1 refused, nothing has changed; 3 not running',
+    exit: '0 done, or so already; 1 rejected, nothing has changed; 3 not running',
     examples: [
       'bal backend',
       'bal backend drain 10.0.0.7:5432 --wait   # no new connections; returns when the last one has ended',

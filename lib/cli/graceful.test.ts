@@ -42,7 +42,7 @@ test('a refused reload names every line that is wrong, and exits 1', async (t) =
   assert.deepEqual(text.stdout, []);
   assert.deepEqual(text.stderr, [
     '/etc/bal/config.yaml:7:5 backends[1].port: expected integer; a number',
-    'the reload is refused, nothing has changed',
+    'the reload is rejected, nothing has changed',
     '  what_happened: the configuration is not valid',
     '  why_likely: a slip',
     '  do_this_now: correct it',

@@ -75,7 +75,7 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
 
 function refusal({ errors, problem }: ReloadVerdict, file: string, io: Io): void {
   for (const error of errors.filter(isProblem)) io.err(formatProblem(error, file));
-  io.err('the reload is refused, nothing has changed');
+  io.err('the reload is rejected, nothing has changed');
   if (problem !== null) printDiagnosis(io, problem);
 }
 

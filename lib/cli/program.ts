@@ -70,7 +70,7 @@ function isForProgram(request: Request): boolean {
 
 const noHome: Diagnosis = {
   what_happened: 'there is no home directory for bal: no BAL_HOME, no HOME, and no home of this user in /etc/passwd',
-  why_likely: 'a service or a container runs it as a user without a home',
+  why_likely: 'a service manager or a container runs it as a user without a home',
   do_this_now: 'set BAL_HOME to a directory that this user may write to, for example: export BAL_HOME=/var/lib/bal',
 };
 

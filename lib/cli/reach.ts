@@ -110,7 +110,7 @@ function noAnswer(answer: Answer, pid: number | null, at: Home): Diagnosis {
   if (answer.ok && answer.status === MAY_NOT) return mayAskOnly(who, at);
   if (answer.ok) {
     return {
-      what_happened: `${who} refused the request: ${errorOf(answer.body)} (${answer.status})`,
+      what_happened: `${who} rejected the request: ${errorOf(answer.body)} (${answer.status})`,
       why_likely: `${OTHER_VERSION}, or a defect`,
       do_this_now: "compare 'bal --version' with the log, and restart bal if they differ",
     };

@@ -1,6 +1,7 @@
 // How commands put things: the diagnosis, tables, colours.
 import { styleText } from 'node:util';
 import type { Diagnosis } from '../control/protocol.ts';
+import type { Tone } from '../view/state.ts';
 import type { Io } from './command.ts';
 
 export type Paint = Parameters<typeof styleText>[0];
@@ -27,6 +28,9 @@ export function json(io: Io, value: unknown): void {
 export function paint(io: Io, format: Paint, text: string): string {
   return io.colour ? styleText(format, text) : text;
 }
+
+/** What a tone looks like on a terminal. */
+export const INK = { good: 'green', odd: 'yellow', bad: 'red' } as const satisfies Record<Tone, Paint>;
 
 /** A cell may come with a colour; the width is that of the text. */
 export type Cell = string | { readonly text: string; readonly paint: Paint };

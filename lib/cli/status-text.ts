@@ -8,31 +8,26 @@ import { drainingText, liveChangeLines } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 import { failuresText } from '../control/recent.ts';
 import type { Io } from './command.ts';
-import { paint, table, type Cell } from './report.ts';
+import { INK, paint, table, type Cell } from './report.ts';
 import { bytes, counted, duration } from '../units.ts';
+import { errorsText } from '../view/columns.ts';
+import { refusedOf, refusedText } from '../view/figures.ts';
+import { backendShown, instanceShown, serviceShown, upCounts, upText, worstFirst } from '../view/state.ts';
 
-/** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, active 12`; the services' figures together. */
-export function briefStatus(now: Status, degraded: boolean): string {
-  const sum = (of: (service: ServiceStatus) => number | null) =>
-    now.services.reduce((total, service) => total + (of(service) ?? 0), 0);
+/** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, open 12`; the services' figures together. */
+export function briefStatus(now: Status): string {
+  const { up, total } = upCounts(now.services);
+  const open = now.services.reduce((sum, service) => sum + (service.active_connections ?? 0), 0);
   const listeners = new Set(now.services.map(whereOf));
   return [
-    `bal: ${stateWord(now.state, degraded)}`,
+    `bal: ${instanceShown(now).text}`,
     `pid ${now.pid ?? '?'}`,
     [...listeners].join(' '),
-    `backends ${sum((service) => service.backend_reachable)}/${sum((service) => service.backend_total)}`,
-    `active ${sum((service) => service.active_connections)}`,
+    `backends ${up}/${total}`,
+    `open ${open}`,
     ...((now.draining?.connections ?? 0) > 0 ? [`draining ${now.draining?.connections ?? 0}`] : []),
     ...(now.services.some(isGuarded) ? ['protection on'] : []),
   ].join(', ');
-}
-
-/** One that starts or ends is not degraded: it says what it does. */
-function stateWord(state: Status['state'], degraded: boolean): string {
-  if (state === 'draining') return 'stopping';
-  if (state === 'starting') return 'starting';
-  const word = degraded ? 'degraded' : 'running';
-  return state === null || state === 'running' ? word : `${word} (${state})`;
 }
 
 /** All lines but those about problems. `verbose` adds workers and counters. */
@@ -41,14 +36,15 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     `pid ${now.pid ?? '?'}`,
     `engine ${now.engine ?? 'not chosen yet'}`,
     counted(now.workers.filter(({ state }) => state === 'ready').length, 'worker'),
-    `up ${duration(now.uptime_ms ?? 0)}`,
+    `running for ${duration(now.uptime_ms ?? 0)}`,
     `generation ${now.generation ?? '?'}`,
   ];
+  const shown = instanceShown(now);
   return [
-    `bal ${now.version} is ${now.state} (${facts.join(', ')})`,
+    `bal ${now.version} is ${paint(io, INK[shown.tone], shown.text)} (${facts.join(', ')})`,
     configLine(now),
     ...refusedLine(now, io),
-    ...now.services.flatMap((service) => ['', ...serviceLines(service, verbose, io)]),
+    ...now.services.flatMap((service) => ['', ...serviceLines(service, now.state, verbose, io)]),
     // One that was started before an update says nothing of them.
     ...((now.listeners ?? []).length === 0 ? [] : ['', ...now.listeners.map(listenerText)]),
     '',
@@ -71,7 +67,7 @@ function refusedLine({ refused_reload: refused, config_path }: Status, io: Io): 
   if (refused === null || refused === undefined) return [];
   const first = refused.errors.find(isProblem);
   const why = first === undefined ? refused.problem.what_happened : formatProblem(first, config_path ?? '?');
-  return [paint(io, 'yellow', `the reload at ${refused.since} was refused: ${why}`)];
+  return [paint(io, 'yellow', `the reload at ${refused.since} was rejected: ${why}`)];
 }
 
 /** At a port, at a Unix socket, or both. */
@@ -80,16 +76,17 @@ export function whereOf({ bind_address, bind_unix, port }: ServiceStatus): strin
   return `${addressOf(bind_address, port)}${beside}`;
 }
 
-function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[] {
-  const { name, method, backend_total, backend_reachable, backends } = service;
+function serviceLines(service: ServiceStatus, instance: Status['state'], verbose: boolean, io: Io): string[] {
+  const { name, method, backends } = service;
+  const { text, tone } = serviceShown(service, instance);
   const checked = checkText(service.health_check);
   const title = `${paint(io, 'bold', name)}  ${whereOf(service)}${askedText(service)}  ${method}${checked}`;
-  const figures = `${backend_reachable ?? '?'} of ${backend_total} backends reachable, ${service.active_connections ?? '?'} active`;
-  const head: Cell[] = ['BACKEND', 'STATE', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
-  if (verbose) head.push('REFUSED', 'TIMEOUT', 'OTHER', 'COOL-DOWN');
-  const shown = verbose ? backends : worstFirst(backends);
+  const figures = `${paint(io, INK[tone], text)}, ${upText(service)}, ${service.active_connections ?? '?'} open`;
+  const head: Cell[] = ['BACKEND', 'STATE', 'OPEN', 'TOTAL', 'IN', 'OUT', 'CHECKED'];
+  if (verbose) head.push('COOL-DOWN', 'ERRORS');
+  const shown = verbose ? backends : someOf(backends);
   const rows = [head, ...shown.map((backend) => backendRow(backend, verbose))];
-  const lines = table(io, verbose ? 'llrrrrlrrrr' : 'llrrrrl', rows).map((line) => `  ${line}`);
+  const lines = table(io, verbose ? 'llrrrrlrl' : 'llrrrrl', rows).map((line) => `  ${line}`);
   return [
     `${title}  ${figures}`,
     ...protectionLine(service.protection_mode, io),
@@ -104,19 +101,13 @@ function serviceLines(service: ServiceStatus, verbose: boolean, io: Io): string[
 /** How many backends of a service are shown without --verbose. */
 const SHOWN = 20;
 
-/** Of many the first ones, but what is not up before what is; else all, in their order. */
-function worstFirst(backends: readonly BackendStatus[]): readonly BackendStatus[] {
-  if (backends.length <= SHOWN) return backends;
-  const [up, other] = [backends.filter(isUp), backends.filter((backend) => !isUp(backend))];
-  return [
-    ...other.filter(({ state }) => state === 'down'),
-    ...other.filter(({ state }) => state !== 'down'),
-    ...up,
-  ].slice(0, SHOWN);
+/** Of many the first ones, the worst before the others; else all, in their order. */
+function someOf(backends: readonly BackendStatus[]): readonly BackendStatus[] {
+  return backends.length <= SHOWN ? backends : worstFirst(backends, backendShown).slice(0, SHOWN);
 }
 
-function isUp({ state }: BackendStatus): boolean {
-  return state === 'up';
+function isUp(backend: BackendStatus): boolean {
+  return backendShown(backend).tone === 'good';
 }
 
 function restLine(rest: number, shown: readonly BackendStatus[]): string[] {
@@ -134,10 +125,11 @@ function checkText(type: string): string {
 }
 
 function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
-  const { state, active_connections, connections_total, bytes_in, bytes_out, counters } = backend;
+  const { active_connections, connections_total, bytes_in, bytes_out } = backend;
+  const { text, tone } = backendShown(backend);
   const row: Cell[] = [
     addressWithShare(backend),
-    { text: state ?? '?', paint: state === 'up' ? 'green' : state === 'down' ? 'red' : 'yellow' },
+    { text, paint: INK[tone] },
     String(active_connections ?? '-'),
     String(connections_total ?? '-'),
     bytes(bytes_in),
@@ -146,11 +138,7 @@ function backendRow(backend: BackendStatus, verbose: boolean): Cell[] {
   ];
   if (!verbose) return row;
   const cooling = backend.cooldown_ms ?? 0;
-  return [
-    ...row,
-    ...[counters?.refused, counters?.timeout, counters?.other].map((count) => String(count ?? '-')),
-    cooling > 0 ? duration(cooling) : '-',
-  ];
+  return [...row, cooling > 0 ? duration(cooling) : '-', errorsText(backend)];
 }
 
 function protectionLine(mode: ProtectionStatus, io: Io): string[] {
@@ -189,17 +177,17 @@ function isGuarded({ protection_mode }: ServiceStatus): boolean {
 
 function totals({ totals, max_connections }: Status): string[] {
   if (totals === null) return [];
-  const { active_connections, connections_total, rejected_total, failed_total } = totals;
+  const { active_connections, connections_total } = totals;
+  const refused = refusedText(totals);
   const more = [
-    `${active_connections} active of at most ${max_connections ?? '?'}`,
+    `${active_connections} open of at most ${max_connections ?? '?'}`,
     `${connections_total} since start`,
-    `${rejected_total} rejected`,
-    `${failed_total} failed`,
+    `${refusedOf(totals)} refused${refused === null ? '' : ` (${refused})`}`,
     `in ${bytes(totals.bytes_in)}`,
     `out ${bytes(totals.bytes_out)}`,
   ];
   const odd = [
-    ...(totals.workers_respawned_total > 0 ? [`${counted(totals.workers_respawned_total, 'worker')} respawned`] : []),
+    ...(totals.workers_respawned_total > 0 ? [`${counted(totals.workers_respawned_total, 'worker')} replaced`] : []),
     ...(totals.log_lines_dropped_total > 0 ? [`${counted(totals.log_lines_dropped_total, 'log line')} dropped`] : []),
   ];
   return [`connections: ${[...more, ...odd].join(', ')}`];
@@ -226,7 +214,7 @@ function changedLive({ live_changes }: Status, io: Io): string[] {
 }
 
 function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {
-  const head = ['WORKER', 'PID', 'STATE', 'GENERATION', 'ACTIVE', 'TOTAL', 'IN', 'OUT', 'REJECTED', 'MEMORY'];
+  const head = ['WORKER', 'PID', 'STATE', 'GENERATION', 'OPEN', 'TOTAL', 'IN', 'OUT', 'REFUSED', 'MEMORY'];
   const rows = workers.map((worker) => [
     String(worker.id),
     String(worker.pid),

@@ -6,16 +6,17 @@ import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer, type Reached } from './reach.ts';
 import { json, printDiagnosis } from './report.ts';
+import { isStopping } from '../view/state.ts';
 import { briefStatus, statusLines } from './status-text.ts';
 
-/** 0: running, every service has a reachable backend; 1: running and degraded, or it does not answer; 3: not running. */
+/** 0: running, every service has a backend that is up; 1: one has none (failing), it starts or stops, or does not answer; 3: not running. */
 export async function status(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/status', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isStatus(reached.body)) return withoutStatus(reached, options, io);
   const now = reached.body;
-  const problem = degradation(now);
+  const problem = failure(now);
   if (options.json) json(io, { ...now, problem });
-  else if (options.brief) io.out(briefStatus(now, problem !== null));
+  else if (options.brief) io.out(briefStatus(now));
   else {
     for (const line of statusLines(now, options.verbose, io)) io.out(line);
     if (problem !== null) printDiagnosis(io, problem);
@@ -72,15 +73,15 @@ export function unknownStatus(running: boolean, pid: number | null): Status {
   };
 }
 
-/** Why a running instance is not in order; null when it is. */
-export function degradation(now: Status): Diagnosis | null {
-  if (now.state === 'draining' || now.state === 'stopped') {
-    return {
-      what_happened: 'bal is stopping: it accepts no new connections',
-      why_likely: "somebody ran 'bal stop', or the system ends its services",
-      do_this_now: "wait, or run 'bal stop --now'; then 'bal start -d' if it should go on",
-    };
-  }
+export const STOPPING: Diagnosis = {
+  what_happened: 'bal is stopping: it accepts no new connections',
+  why_likely: "somebody ran 'bal stop', or the system shuts down",
+  do_this_now: "wait, or run 'bal stop --now'; then 'bal start -d' if it should go on",
+};
+
+/** Why clients are not served as they should be; null while every service serves, degraded or not. */
+export function failure(now: Status): Diagnosis | null {
+  if (isStopping(now.state)) return STOPPING;
   if (now.state === 'starting') {
     return {
       what_happened: 'bal is starting: not every worker accepts connections yet',
@@ -95,12 +96,10 @@ export function degradation(now: Status): Diagnosis | null {
     ({ backends }) => backends.length > 0 && backends.every(({ state }) => state === 'unknown'),
   );
   return {
-    what_happened: all
-      ? 'no backend is reachable'
-      : `no backend is reachable in ${dark.map(({ name }) => name).join(', ')}`,
+    what_happened: all ? 'no backend is up' : `no backend is up in ${dark.map(({ name }) => name).join(', ')}`,
     why_likely: unchecked
       ? 'bal has just started and the first checks are under way'
-      : 'network path, backend service or DNS is failing',
+      : 'the servers behind it are down, or the network or DNS is',
     do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
   };
 }

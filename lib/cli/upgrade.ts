@@ -63,7 +63,7 @@ function success(verdict: UpgradeVerdict, io: Io): void {
 
 function refusal({ errors, problem }: UpgradeVerdict, io: Io): void {
   for (const error of errors.filter(isProblem)) io.err(formatProblem(error, 'config.yaml'));
-  io.err('the upgrade is refused, the running bal goes on');
+  io.err('the upgrade is rejected, the running bal goes on');
   if (problem !== null) printDiagnosis(io, problem);
 }
 

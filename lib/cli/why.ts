@@ -6,31 +6,35 @@ import { drainingText, sinceText } from '../control/facts.ts';
 import { listenerText } from '../control/listeners.ts';
 import type { RecentStatus } from '../control/protocol.ts';
 import type { BackendWhy, EvidenceStatus, ServiceWhy, Why } from '../control/why.ts';
-import { failuresText } from '../control/recent.ts';
+import { causeText, failuresText } from '../control/recent.ts';
 import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, reach, strangeAnswer } from './reach.ts';
-import { json, paint, printDiagnosis } from './report.ts';
+import { INK, json, paint, printDiagnosis } from './report.ts';
+import { STOPPING } from './status.ts';
 import { counted, duration } from '../units.ts';
+import { isStopping, type Shown } from '../view/state.ts';
 
 /** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
 export async function why(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/why', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isWhy(reached.body)) {
     const problem = reached.kind === 'answered' ? notWhy : reached.problem;
-    if (options.json) json(io, { services: [], draining: null, problem });
+    if (options.json) json(io, { state: null, services: [], draining: null, problem });
     else printDiagnosis(io, problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
   const [backend = null] = options.words;
   const chosen = select(reached.body, backend);
   if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
+  // One that was started before an update says nothing of its state.
+  const isEnding = isStopping(chosen.state ?? null);
   if (options.json) json(io, chosen);
   else for (const line of lines(chosen, backend === null, io)) io.out(line);
   const isWell = ({ problem, backends }: ServiceWhy): boolean =>
     backends.every((backend) => backend.problem === null) && (backend !== null || problem === null);
-  return chosen.services.every(isWell) ? 0 : 1;
+  return !isEnding && chosen.services.every(isWell) ? 0 : 1;
 }
 
 /** Only the backend called `address`; all when it is null. */
@@ -45,11 +49,18 @@ function select(all: Why, address: string | null): Why {
   return { ...all, services };
 }
 
-function lines({ services, listeners, draining }: Why, whole: boolean, io: Io): string[] {
+function lines({ state, services, listeners, draining }: Why, whole: boolean, io: Io): string[] {
+  const isEnding = isStopping(state ?? null);
+  const ending = isEnding ? [...tripletLines(STOPPING, ''), ''] : [];
   const old = whole ? drainingText(draining) : null;
   // One that was started before an update says nothing of them.
   const shared = whole && (listeners ?? []).length > 0 ? [...listeners.map(listenerText), ''] : [];
-  return [...services.flatMap((service) => serviceLines(service, io)), ...shared, ...(old === null ? [] : [old])];
+  return [
+    ...ending,
+    ...services.flatMap((service) => serviceLines(service, isEnding, io)),
+    ...shared,
+    ...(old === null ? [] : [old]),
+  ];
 }
 
 function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
@@ -64,14 +75,25 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
   return 1;
 }
 
+/** As `status`, page and top call it. */
+export function shownOf({ verdict, backends }: Pick<ServiceWhy, 'verdict' | 'backends'>, isEnding: boolean): Shown {
+  if (isEnding) return { text: 'stopping', tone: 'odd' };
+  const isAnyMeant = backends.some((backend) => !GETS_NOBODY.has(backend.verdict));
+  if (verdict === 'failing_open' || !isAnyMeant) return { text: 'failing', tone: 'bad' };
+  return { text: verdict, tone: verdict === 'degraded' ? 'odd' : 'good' };
+}
+
+const GETS_NOBODY: ReadonlySet<BackendWhy['verdict']> = new Set(['draining', 'drained', 'no_weight']);
+
 function serviceLines(
   { name, health_check, verdict, problem, protection, waiting, ends, recent, backends }: ServiceWhy,
+  isEnding: boolean,
   io: Io,
 ): string[] {
-  const colour = verdict === 'serving' ? 'green' : verdict === 'degraded' ? 'yellow' : 'red';
+  const { text, tone } = shownOf({ verdict, backends }, isEnding);
   const reasons = Object.entries(ends).filter(([, count]) => count > 0);
   return [
-    `${paint(io, 'bold', name)} is ${paint(io, colour, verdict.replace('_', ' '))}`,
+    `${paint(io, 'bold', name)} is ${paint(io, INK[tone], text)}`,
     ...(problem === null ? [] : tripletLines(problem, '  ')),
     ...(protection.enabled === true
       ? [
@@ -122,7 +144,7 @@ function recentLines(recent: RecentStatus | undefined, whose: 'client' | 'connec
 
 function evidenceText({ source, cause, fact, count, first, last }: EvidenceStatus): string {
   const checks = counted(count, 'health check');
-  const failed = `${source === 'check' ? checks : counted(count, "client's connect")} failed: ${fact ?? cause}`;
+  const failed = `${source === 'check' ? checks : count === 1 ? "1 client's connect" : `${count} clients' connects`} failed: ${fact ?? causeText(cause)}`;
   const passed = source === 'check' ? `${checks} passed` : `clients' connects stood for ${checks}`;
   const what = cause === null ? passed : failed;
   const span = count === 1 ? last : `${first} to ${last}`;

@@ -10,7 +10,7 @@ export function failuresText(recent: Maybe, whose: 'clients' | 'connections'): s
   if (recent === null || recent === undefined || recent.failed === 0) return null;
   const { ended, failed, by_reason, since } = recent;
   const reasons = FAILURES.flatMap((reason) =>
-    (by_reason[reason] ?? 0) > 0 ? [`${reason} ${by_reason[reason]}`] : [],
+    (by_reason[reason] ?? 0) > 0 ? [`${causeText(reason)} ${by_reason[reason]}`] : [],
   );
   return `${failed} of the last ${ended} ${whose} failed since ${since ?? '?'}: ${reasons.join(', ')}`;
 }
@@ -33,3 +33,8 @@ export const CLIENT_FAILURES = [
 
 /** Those of connects to backends, too. */
 export const FAILURES = [...CLIENT_FAILURES, 'refused', 'timeout', 'other', 'local'] as const;
+
+/** A cause of a failed connect or check as people read it: `refused` alone is said of clients. */
+export function causeText(cause: string | null): string {
+  return cause === 'refused' ? 'connection refused' : (cause ?? 'unknown');
+}

@@ -9,6 +9,7 @@ import type {
   Diagnosis,
   DrainingStatus,
   SlowStart,
+  Status,
 } from './protocol.ts';
 
 /** Equal results in a row. */
@@ -58,6 +59,8 @@ export interface ServiceWhy {
 
 /** The current verdicts with their evidence: the answer of `GET /why`. */
 export interface Why {
+  /** Of the instance; one that stops takes no new clients. */
+  readonly state: Status['state'];
   /** What this machine ran short of lately, by system call and errno. */
   readonly shortages: Readonly<Record<string, number>>;
   readonly services: readonly ServiceWhy[];

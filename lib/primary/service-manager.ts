@@ -86,7 +86,18 @@ export function stateInALine({ phase, plan, generation, services, statistics }: 
   });
   const [up, total] = [sum(counts.map((it) => it.up)), sum(counts.map((it) => it.total))];
   const { active } = instanceSum(statistics.totals).clients;
-  return `${phase}: ${up} of ${total} backends reachable, ${active} active, generation ${generation}`;
+  return `${stateWord(phase, counts)}: ${up} of ${total} backends up, ${active} open, generation ${generation}`;
+}
+
+/** As `status` calls it; what clients meet is no part of it. */
+function stateWord(
+  phase: Observed['phase'],
+  counts: readonly { readonly up: number; readonly total: number }[],
+): string {
+  if (phase === 'draining') return 'stopping';
+  if (phase !== 'running') return phase;
+  if (counts.some(({ up }) => up === 0)) return 'failing';
+  return counts.some(({ up, total }) => up < total) ? 'degraded' : 'running';
 }
 
 function sum(numbers: readonly number[]): number {

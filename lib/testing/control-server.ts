@@ -106,7 +106,7 @@ export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers
     reload: () => Promise.resolve(VERDICT),
     backends: ({ action, address }) => Promise.resolve({ ...CHANGED, action, address }),
     upgrade: () => Promise.resolve(UPGRADED),
-    why: () => Promise.resolve({ shortages: {}, services: [], listeners: [], draining: null }),
+    why: () => Promise.resolve({ state: 'running', shortages: {}, services: [], listeners: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     stop: () => Promise.resolve(),
     ...change,

@@ -203,7 +203,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
     reload: () => answer(verdict(behaviour !== 'refuses')),
     backends: ({ action, address }) => answer({ ...CHANGED, action, address }),
     upgrade: () => answer(UPGRADED),
-    why: () => answer({ shortages: {}, services: [], listeners: [], draining: null }),
+    why: () => answer({ state: 'running', shortages: {}, services: [], listeners: [], draining: null }),
     events: { recent: () => [], subscribe: () => () => undefined },
     async stop({ now }, progress) {
       progress({ remaining: 2 });

@@ -60,6 +60,14 @@ export const BACKEND_COLUMNS: readonly Column<BackendRow>[] = [
   { title: 'Errors', ...number, of: ({ backend }) => String(errorsOf(backend)) },
 ];
 
+/** `0`, `3: connection refused 2, timeout 1`. */
+export function errorsText(backend: Pick<BackendStatus, 'counters'>): string {
+  const { refused = 0, timeout = 0, other = 0 } = backend.counters ?? {};
+  const causes = Object.entries({ 'connection refused': refused, timeout, other }).filter(([, count]) => count > 0);
+  if (causes.length === 0) return '0';
+  return `${errorsOf(backend)}: ${causes.map(([cause, count]) => `${cause} ${count}`).join(', ')}`;
+}
+
 /** Checks and connects of a backend that failed, since start. */
 export function errorsOf({ counters }: Pick<BackendStatus, 'counters'>): number {
   return (counters?.refused ?? 0) + (counters?.timeout ?? 0) + (counters?.other ?? 0);

@@ -57,6 +57,9 @@ test('the name tells instances of one machine apart, where their homes are not t
 
 test('what is out of the ordinary is told, and nothing else', () => {
   assert.deepEqual(oddities(statusWith([], { totals: NONE })), []);
+  const problem = { what_happened: 'a', why_likely: 'b', do_this_now: 'c' };
+  const refused_reload = { since: '2026-01-01T00:00:00.000Z', problem, errors: [] };
+  assert.match(oddities(statusWith([], { refused_reload })).join(''), /^the reload at 2026-\S+ was rejected/);
   const totals = { ...NONE, workers_respawned_total: 1, log_lines_dropped_total: 2 };
   assert.deepEqual(oddities(statusWith([], { totals })), ['1 worker replaced after its death', '2 log lines dropped']);
 });

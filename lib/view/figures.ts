@@ -27,22 +27,28 @@ export function figuresOf({ status, total }: History): Figure[] {
   const figure = (name: string, value: string, tone: Tone = 'good', detail: string | null = null): Figure => {
     return { name, value, tone, detail };
   };
-  const refused = (totals?.rejected_total ?? 0) + (totals?.failed_total ?? 0);
   const isNearlyFull = most !== null && most > 0 && open >= NEARLY_FULL * most;
   const upTone = up === all ? 'good' : up === 0 ? 'bad' : 'odd';
   return [
     figure('backends up', `${up} of ${all}`, upTone),
     figure('open', `${open} of ${most ?? '?'}`, isNearlyFull ? 'odd' : 'good'),
     figure('conn/s', rateText(total.connections)),
-    figure('refused', String(refused), total.refused > 0 ? 'odd' : 'good', refusedText(totals)),
+    figure('refused', String(refusedOf(totals)), total.refused > 0 ? 'odd' : 'good', refusedText(totals)),
     figure('in/s', bytes(total.bytesIn)),
     figure('out/s', bytes(total.bytesOut)),
     figure('workers', String(ready), ready === 0 ? 'bad' : 'good'),
   ];
 }
 
+type RefusedTotals = Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null;
+
+/** Clients that were refused since start: by rules and limits, or because no backend could be reached. */
+export function refusedOf(totals: RefusedTotals): number {
+  return (totals?.rejected_total ?? 0) + (totals?.failed_total ?? 0);
+}
+
 /** `2 by rules and limits, 1 without a backend`: why clients were refused since start; null: none was. */
-export function refusedText(totals: Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null): string | null {
+export function refusedText(totals: RefusedTotals): string | null {
   const { rejected_total: rejected, failed_total: failed } = totals ?? { rejected_total: 0, failed_total: 0 };
   const parts = [
     ...(rejected > 0 ? [`${rejected} by rules and limits`] : []),
@@ -52,7 +58,7 @@ export function refusedText(totals: Pick<TotalsStatus, 'rejected_total' | 'faile
 }
 
 /** What is out of the ordinary beside the services: workers that died, connections in old ones, lost log lines. */
-export function oddities({ totals, draining, log }: Status): string[] {
+export function oddities({ totals, draining, log, refused_reload: rejected }: Status): string[] {
   const { workers_respawned_total: respawned = 0, log_lines_dropped_total: dropped = 0 } = totals ?? {};
   const old = drainingText(draining);
   return [
@@ -61,6 +67,7 @@ export function oddities({ totals, draining, log }: Status): string[] {
       ? [`${counted(respawned, 'worker')} replaced after ${respawned === 1 ? 'its' : 'their'} death`]
       : []),
     ...(dropped > 0 ? [`${counted(dropped, 'log line')} dropped`] : []),
+    ...((rejected ?? null) === null ? [] : [`the reload at ${rejected?.since} was rejected: see 'bal status'`]),
     ...((log?.fault ?? null) === null ? [] : [`log: ${log?.fault}`]),
   ];
 }

@@ -2,7 +2,7 @@
 
 /** One meaning each, wherever bal speaks to people. */
 export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
-  ['service', 'a name, the address clients connect to, and the backends behind it'],
+  ['service', 'a name, the address clients connect to, and the backends behind it; what runs on a backend is a server'],
   ['serving', 'a service whose backends are all up'],
   ['degraded', 'a service that serves though a backend is out, or many of its clients fail'],
   ['failing', 'a service with no backend left'],
@@ -13,6 +13,7 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ['draining', 'a backend that left the configuration, or an old worker: what is open goes on'],
   ['open', 'connections that are there now'],
   ['refused', 'clients that got no backend: reset by a rule or limit, or because no backend could be reached'],
+  ['rejected', 'a reload, an upgrade or a change of a backend that was not carried out'],
   ['failed', 'the share of the last connections to a backend (a minute or more) that failed'],
   ['errors', 'checks and connects of a backend that failed, since start'],
   ['conn/s', 'new connections per second, refused clients included'],

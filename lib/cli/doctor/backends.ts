@@ -55,8 +55,8 @@ function wrongAnswer(
   const at = check.type === 'none' || check.port === null ? '' : ` at port ${check.port}`;
   return [
     `${address} accepts connections, but its ${check.type} check${at} fails: ${fact}`,
-    'the service is starting, overloaded or faulty, or health_check asks for the wrong thing',
-    "read the service's own log, and compare its answer with health_check in the configuration",
+    'the server is starting, overloaded or faulty, or health_check asks for the wrong thing',
+    "read the server's own log, and compare its answer with health_check in the configuration",
   ];
 }
 

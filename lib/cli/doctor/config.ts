@@ -13,7 +13,7 @@ function validity({ configPath, errors, warnings }: Patient['disk']): Finding {
   const [error] = errors;
   if (error !== undefined) {
     const summary = `${counted(errors.length, 'error')}, the first: ${formatProblem(error, configPath)}`;
-    const why = 'a slip in the file, or the file is not there; a start or a reload would be refused';
+    const why = 'a slip in the file, or the file is not there; a start or a reload would fail';
     return critical(
       'config',
       summary,

@@ -6,7 +6,7 @@ import type { Home } from '../../paths.ts';
 import type { PidFile } from '../../pidfile.ts';
 import type { Reached } from '../reach.ts';
 
-/** ok: nothing to do. warn: works, and deserves a look. critical: clients are, or would be, turned away. */
+/** ok: nothing to do. warn: works, and deserves a look. critical: clients are, or would be, refused. */
 export type Level = 'ok' | 'warn' | 'critical';
 
 export interface Finding {

@@ -158,7 +158,7 @@ function workers({ workers: all, totals, state }: Status, wanted: number | null)
   const ready = all.filter((worker) => worker.state === 'ready').length;
   const respawned = totals?.workers_respawned_total ?? 0;
   const summary = `${ready} of ${wanted ?? all.length} ready${respawned > 0 ? `, ${respawned} replaced after a crash since start` : ''}`;
-  const why = 'workers crash or do not come up: a defect, no memory, or no descriptors';
+  const why = 'workers crash or do not get ready: a defect, no memory, or no descriptors';
   const hint = "look for worker.exited in the log, and at dmesg for 'Out of memory'";
   if (ready === 0 && state !== 'draining') return critical(name, summary, why, hint);
   if (wanted !== null && ready < wanted && state === 'running') return warn(name, summary, why, hint);
@@ -171,7 +171,7 @@ function oldWorkers({ draining }: Status): Finding {
 }
 
 function engine({ engine: chosen, version, uptime_ms }: Status): Finding {
-  return ok('engine', `${chosen ?? 'not chosen yet'} (bal ${version}, up ${duration(uptime_ms ?? 0)})`);
+  return ok('engine', `${chosen ?? 'not chosen yet'} (bal ${version}, running for ${duration(uptime_ms ?? 0)})`);
 }
 
 function protection({ services }: Status): Finding[] {

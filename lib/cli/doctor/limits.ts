@@ -18,7 +18,7 @@ export function checkLimits({ status, running, disk }: Patient): Finding[] {
     warn(
       'descriptors',
       summary,
-      'the limit of open files of this user or service is low',
+      'the limit of open files of this user or systemd unit is low',
       'raise it (ulimit -Hn, LimitNOFILE= of systemd) and restart bal, or lower max_concurrent_connections',
     ),
   ];

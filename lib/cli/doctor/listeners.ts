@@ -57,7 +57,7 @@ function owned(service: Place, where: ListenAddresses | undefined, { status }: P
     const summary = `${address} is held by ${shown(holdersOf(sockets))}, not by bal`;
     return critical(name, summary, 'bal lost its listening socket to another program', hint);
   }
-  return critical(name, `bal runs, but nobody listens on ${address}`, 'no worker has come up', hint);
+  return critical(name, `bal runs, but nobody listens on ${address}`, 'no worker is ready', hint);
 }
 
 /** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */

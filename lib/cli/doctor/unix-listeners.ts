@@ -8,7 +8,7 @@ export function ownedPath(name: string, path: string): Finding {
   const listens = isListenedAt(path);
   if (listens === null) return ok(name, `unix:${path}: who listens cannot be told on this system`);
   if (listens && isSocket(path)) return ok(name, `unix:${path} is listened at`);
-  const why = listens ? 'somebody has removed or replaced its file' : 'no worker has come up';
+  const why = listens ? 'somebody has removed or replaced its file' : 'no worker is ready';
   const hint = "restart bal: 'bal stop', then 'bal start -d'";
   return critical(name, `bal runs, but no client gets in at unix:${path}`, why, hint);
 }

@@ -18,10 +18,10 @@ import {
 } from '../../view/columns.ts';
 import { figuresOf, instanceFacts, instanceName, oddities, rateText } from '../../view/figures.ts';
 import { notesOf } from '../../view/notes.ts';
-import { instanceShown, serviceShown, worstFirst, type Shown, type Tone } from '../../view/state.ts';
+import { instanceShown, serviceShown, worstFirst, type Shown } from '../../view/state.ts';
 import type { Io } from '../command.ts';
 import { line as eventLine } from '../events.ts';
-import { paint, type Cell, type Paint } from '../report.ts';
+import { INK, paint, type Cell } from '../report.ts';
 import { fitted, inAscii, lastScroll, shortened, widthOf, windowOf } from './fit.ts';
 import { grid, type GridCell } from './grid.ts';
 import { help } from './help.ts';
@@ -92,8 +92,6 @@ function below(view: View, io: Io): string[] {
   const shown = events.slice(-count).map((event) => eventLine(event, io, false));
   return shown.length === 0 ? lines : [...lines, '', ...shown];
 }
-
-const INK = { good: 'green', odd: 'yellow', bad: 'red' } as const satisfies Record<Tone, Paint>;
 
 /** The state, then what fits. What fits not is the least important. */
 function head({ history, sort, size, lostAt, now, isHelp }: View, io: Io): string[] {

@@ -142,13 +142,10 @@ test('taking the last usable backend is done, and said', () => {
   assert.deepEqual(warned(asking('drain', 'a:1')), []);
   const overrides = after(ONE, asking('drain', 'a:1'));
   for (const request of [asking('drain', 'b:2'), asking('remove', 'b:2'), asking('weight', 'b:2', { weight: 0 })]) {
-    assert.match(
-      warned(request, { overrides })[0] ?? '',
-      /no other backend that takes clients: new ones are turned away/,
-    );
+    assert.match(warned(request, { overrides })[0] ?? '', /no other backend that takes clients: new ones are refused/);
   }
   const onlyB = { isReachable: (_: string, address: string) => address === 'b:2' };
-  assert.deepEqual(warned(asking('drain', 'b:2'), onlyB), ['no other backend of service default is reachable']);
+  assert.deepEqual(warned(asking('drain', 'b:2'), onlyB), ['no other backend of service default is up']);
   assert.deepEqual(warned(asking('drain', 'a:1'), onlyB), []);
 });
 

@@ -203,9 +203,9 @@ function lossOf(service: string, from: Plan, to: Plan, situation: Situation): st
     services.find(({ name }) => name === service)?.backends.filter(({ weight }) => weight > 0) ?? [];
   const usable = (plan: Plan): boolean => taking(plan).some(({ address }) => situation.isReachable(service, address));
   if (taking(to).length === 0 && taking(from).length > 0) {
-    return [`service ${service} has no other backend that takes clients: new ones are turned away`];
+    return [`service ${service} has no other backend that takes clients: new ones are refused`];
   }
-  return usable(from) && !usable(to) ? [`no other backend of service ${service} is reachable`] : [];
+  return usable(from) && !usable(to) ? [`no other backend of service ${service} is up`] : [];
 }
 
 function refused(problem: Diagnosis): Decision {

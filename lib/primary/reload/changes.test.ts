@@ -117,7 +117,7 @@ for (const [broken, expected, what] of [
   ['admin move', ['admin move'], 'cannot listen on 127.0.0.1:7: EADDRINUSE'],
   ['bind next', ['admin move', 'bind next', 'admin undo'], 'cannot listen on 127.0.0.2:9: EADDRINUSE'],
   ['watchers ready', [...PREPARED, ...BACK.slice(1)], 'cannot listen on ask.sock: EADDRINUSE'],
-  ['roll 2', [...PREPARED, 'roll 2', ...BACK], 'the workers did not come up: no memory'],
+  ['roll 2', [...PREPARED, 'roll 2', ...BACK], 'the workers did not get ready: no memory'],
   [
     'admin finish',
     [

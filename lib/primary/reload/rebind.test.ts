@@ -96,7 +96,7 @@ test('new workers stand by before the old ones close, and get the new sockets at
 
 test('when the new workers do not come up nothing has happened to the old ones', async () => {
   const { parts, done } = scene('stand by 2');
-  assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'the workers did not come up: no memory');
+  assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'the workers did not get ready: no memory');
   assert.deepEqual(done, ['stand by 2']);
 });
 

@@ -91,7 +91,7 @@ function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus, config
     const first = errors.find(isProblem);
     const more = errors.length > 1 ? `, and ${counted(errors.length - 1, 'more error')}` : '';
     const which = first === undefined ? '' : `: ${formatProblem(first, configPath)}${more}`;
-    return log.error('config.rejected', `reload refused, nothing has changed${which}`, { ...problem, errors });
+    return log.error('config.rejected', `reload rejected, nothing has changed${which}`, { ...problem, errors });
   }
   log.info('config.reloaded', `generation ${generation} serves`, {
     generation,

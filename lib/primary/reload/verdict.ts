@@ -25,7 +25,7 @@ export function stillStopping(pid: number | null, active: number | null): Diagno
   const left = active === null ? '' : `, and waits for ${counted(active, 'connection')} to finish`;
   return {
     what_happened: `bal${pid === null ? '' : ` (PID ${pid})`} is stopping${left}`,
-    why_likely: "'bal stop' was run, or the system ends its services; the home is free when it is gone",
+    why_likely: "'bal stop' was run, or the system shuts down; the home is free when it is gone",
     do_this_now: "wait for it, or run 'bal stop --now'; then start it again",
   };
 }
@@ -64,7 +64,7 @@ export function cannotBind({ address, code }: BindFailure): Diagnosis {
       return {
         what_happened,
         why_likely: 'ports below 1024 need a right that this user does not have',
-        do_this_now: 'use a port from 1024 on, or give the service AmbientCapabilities=CAP_NET_BIND_SERVICE',
+        do_this_now: 'use a port from 1024 on, or give the systemd unit AmbientCapabilities=CAP_NET_BIND_SERVICE',
       };
     case 'EADDRNOTAVAIL':
       return {
@@ -118,7 +118,7 @@ export function workersFailed(reason: string): Diagnosis {
     };
   }
   return {
-    what_happened: `the workers did not come up: ${reason}`,
+    what_happened: `the workers did not get ready: ${reason}`,
     why_likely: 'no memory or descriptors left, a broken installation, or an engine that cannot be loaded',
     do_this_now: "look at the log and logs/bal.err, run 'bal doctor', then try again",
   };

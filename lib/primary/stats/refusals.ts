@@ -44,7 +44,7 @@ const KINDS = {
   },
   connect_failed: {
     event: 'client.connect_failed',
-    why_likely: 'every backend that was tried refused or did not answer in time',
+    why_likely: 'every backend that was tried refused the connection or did not answer in time',
     do_this_now: "run 'bal why' and repair what it names",
   },
   bad_proxy_header: {

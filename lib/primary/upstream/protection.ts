@@ -161,7 +161,7 @@ function reasonFor(protection: Protection, now: number): string | null {
   if (failures < trigger || failures < attempts * MIN_SHARE) return null;
   const seconds = settings.protectionWindowMs / 1000;
   return (
-    `${failures} of ${attempts} connects within ${seconds} s were refused or timed out ` +
+    `${failures} of ${attempts} connects within ${seconds} s met a refused connection or timed out ` +
     `(threshold: ${trigger}, and ${MIN_SHARE * 100} % of the connects)`
   );
 }

@@ -62,7 +62,7 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
     counter('bal_config_reloads_total', 'Reloads that were carried out.', one(reloads)),
     gauge(
       'bal_config_last_reload_successful',
-      '1 unless the last reload was refused.',
+      '1 unless the last reload was rejected.',
       one(contents.refused === null ? 1 : 0),
     ),
     gauge(
@@ -98,7 +98,7 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
     ),
     gauge(
       'bal_listener_connections_active',
-      'Clients connected now.',
+      'Connections of clients open now.',
       all.map(({ labels, sum }) => ({ labels, value: sum.clients.active })),
     ),
     gauge(
@@ -120,7 +120,7 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
     ),
     counter(
       'bal_rejected_connections_total',
-      'Clients that bal itself refused.',
+      'Clients refused by rules and limits; those refused without a backend are among the ends.',
       all.flatMap(({ labels, sum }) =>
         REFUSALS.map((reason) => ({
           labels: { ...labels, reason },
@@ -197,7 +197,7 @@ function backendFamilies({ plan, services, statistics }: Observed): Family[] {
     ),
     gauge(
       'bal_backend_connections_active',
-      'Connections to the backend now.',
+      'Connections to the backend open now.',
       each(({ sum }) => sum.active),
     ),
     counter(

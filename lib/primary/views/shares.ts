@@ -41,7 +41,7 @@ export function nobodyToServe(
   if (names !== null && backends.length === 0) return names;
   const drained = backends.find(({ verdict }) => verdict === 'drained');
   return {
-    what_happened: `no backend of ${name} takes clients; new ones are turned away`,
+    what_happened: `no backend of ${name} takes clients; new ones are refused`,
     why_likely: 'all of them were drained or removed, or have weight 0',
     do_this_now:
       drained === undefined

@@ -34,7 +34,7 @@ test('clients that were reset: how many of how many, by whom, and since when', (
     what_happened,
     `46 of the last 50 clients of a:1 were reset by it, 40 before a byte had come, since ${SINCE}`,
   );
-  assert.match(do_this_now, /the service's own log/);
+  assert.match(do_this_now, /the server's own log/);
 });
 
 test('clients that could not be served: what they failed for most is told', () => {

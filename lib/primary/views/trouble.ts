@@ -32,7 +32,7 @@ export function clientsTrouble(
     case 'connect_failed':
       return {
         what_happened: `${clients(count)} could not be connected to any backend, ${since}`,
-        why_likely: 'every backend that was tried refused or did not answer in time',
+        why_likely: 'every backend that was tried refused the connection or did not answer in time',
         do_this_now:
           'look at the backends below; log_connections: failed records which were tried, and why each failed',
       };
@@ -91,7 +91,7 @@ const NO_HEADER = {
 const RESETS = {
   why_likely:
     'it accepts and then gives up: its own limit of connections, its access rules, a crash on what clients send, or a middlebox on the way',
-  do_this_now: "read the service's own log for the time shown; a health check only sees that it accepts",
+  do_this_now: "read the server's own log for the time shown; a health check only sees that it accepts",
 };
 
 function shortageAdvice(short: Short): Omit<Diagnosis, 'what_happened'> {

@@ -4,6 +4,7 @@ import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
+import { causeText } from '../../control/recent.ts';
 import { listed } from '../../units.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
@@ -25,6 +26,7 @@ export function whyOf(instance: Observed): Why {
   const changes = liveChanges(basePlan, overrides);
   const shortages = statistics.short();
   return {
+    state: instance.phase,
     shortages,
     draining: drainingStatus(instance),
     listeners: listenersStatus(instance),
@@ -123,8 +125,8 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
       };
     case 'failing_open':
       return {
-        what_happened: 'no backend is reachable; clients are sent to all of them in turn all the same',
-        why_likely: 'network path, backend service or DNS is failing',
+        what_happened: 'no backend is up; clients are tried on all of them in turn all the same',
+        why_likely: 'the servers behind it are down, or the network or DNS is',
         do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
       };
   }
@@ -194,9 +196,8 @@ function backendProblem({ address, evidence }: Backend): Diagnosis {
 function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): Diagnosis {
   return {
     what_happened: `${address} accepts clients and lets them go without a byte: ${earlyFailures} or more in a row, since ${new Date(early.since).toISOString()}`,
-    why_likely:
-      'the service is up as far as a connect can tell, and fails or is refused what it needs; the others answer',
-    do_this_now: "look at that service's own log",
+    why_likely: 'the server is there as far as a connect can tell, and fails or lacks what it needs; the others answer',
+    do_this_now: "read the server's own log",
   };
 }
 
@@ -204,16 +205,16 @@ function whatHappened(address: string, cause: Cause, last: Evidence | undefined)
   if (last === undefined) return `${address} has not been reached yet`;
   const what = last.source === 'check' ? 'health check' : "client's connect";
   const times = last.count === 1 ? `the last ${what}` : `the last ${last.count} ${what}s`;
-  return `${address}: ${times} failed: ${last.fact ?? cause}`;
+  return `${address}: ${times} failed: ${last.fact ?? causeText(cause)}`;
 }
 
 const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
   refused: {
-    why_likely: 'nothing listens on that port: the service is stopped, restarting, or on another port',
-    do_this_now: 'start the service there, or correct host and port in the configuration and run bal graceful',
+    why_likely: 'nothing listens on that port: the server is stopped, restarting, or on another port',
+    do_this_now: 'start the server there, or correct host and port in the configuration and run bal graceful',
   },
   timeout: {
-    why_likely: 'the host is down, a firewall drops the packets, or the service accepts too slowly',
+    why_likely: 'the host is down, a firewall drops the packets, or the server accepts too slowly',
     do_this_now: 'check the host, the route and the firewall between here and there',
   },
   unreachable: {
@@ -221,8 +222,8 @@ const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
     do_this_now: 'check the routing table and the network interface (ip route get HOST)',
   },
   reset: {
-    why_likely: 'the service, or something on the path, resets connections at once: overload, access rules or a crash',
-    do_this_now: "read the service's own log for the time shown",
+    why_likely: 'the server, or something on the path, resets connections at once: overload, access rules or a crash',
+    do_this_now: "read the server's own log for the time shown",
   },
   dns: {
     why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
@@ -232,7 +233,7 @@ const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
     why_likely:
       'it accepts connections and does not answer as health_check wants: it is starting, overloaded or faulty, or health_check asks for the wrong thing',
     do_this_now:
-      "read the service's own log for the time shown, and compare its answer with health_check in the configuration",
+      "read the server's own log for the time shown, and compare its answer with health_check in the configuration",
   },
   local: {
     why_likely: 'this machine ran short of descriptors, ports or memory',
@@ -240,6 +241,6 @@ const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
   },
   other: {
     why_likely: 'an error that bal does not know',
-    do_this_now: "run 'bal doctor --verbose' and read the service's own log",
+    do_this_now: "run 'bal doctor --verbose' and read the server's own log",
   },
 };
