@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
@@ -15,27 +14,13 @@ import { echo } from './harness/behaviours.ts';
 import { environment } from './harness/cli.ts';
 import { configFor } from './harness/config.ts';
 import { missing } from './harness/engines.ts';
-import { childrenOf, signal } from './harness/processes.ts';
+import { childrenOf, signal, zombiesOf } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
 const INSIDE = ['--pid', '--fork', '--mount-proc', '--kill-child'];
 const mayUnshare =
   find('nsenter') !== null && spawnSync('unshare', [...INSIDE, 'true'], { stdio: 'ignore' }).status === 0;
 const reason = mayUnshare ? missing('native') : 'no PID namespace can be made here';
-
-/** Zombies that a process has as children, seen from outside. */
-function zombiesOf(parent: number): number {
-  const stats = readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return [readFileSync(`/proc/${name}/stat`, 'utf8')];
-    } catch {
-      return [];
-    }
-  });
-  const fields = stats.map((stat) => stat.slice(stat.lastIndexOf(')') + 2).split(' '));
-  return fields.filter(([state, ppid]) => state === 'Z' && Number(ppid) === parent).length;
-}
 
 test(
   `bal as the first process reaps others' orphans and its own workers, is upgraded, and ends by SIGTERM${reason === null ? '' : ` (skipped: ${reason})`}`,

@@ -13,6 +13,9 @@ import { type Outcome, run } from './release.ts';
 export interface Machine {
   /** Its files, as those see them that enter it. */
   readonly inside: (program: string, ...args: string[]) => Promise<Outcome>;
+  /** What to spawn, with which environment, for a program that stays. */
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly env: Readonly<Record<string, string>>;
   /** The same through a shell. */
   readonly sh: (script: string) => Promise<Outcome>;
 }
@@ -54,12 +57,13 @@ export async function newMachine(t: Owner, shared: string): Promise<Machine> {
   await once(keeper.stdout, 'data');
   const [first = 0] = childrenOf(keeper.pid ?? 0);
   const enter = ['--target', String(first), '--mount', '--pid', 'chroot', join(folder, 'root')];
-  const env = {
+  const paths = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/root',
     LC_ALL: 'C.UTF-8',
   };
+  const env = { ...paths, DEBIAN_FRONTEND: 'noninteractive' };
   const inside = (program: string, ...args: string[]): Promise<Outcome> =>
-    run('nsenter', [...enter, program, ...args], { ...env, DEBIAN_FRONTEND: 'noninteractive' });
-  return { inside, sh: (script) => inside('sh', '-c', script) };
+    run('nsenter', [...enter, program, ...args], env);
+  return { inside, command: ['nsenter', ...enter], env, sh: (script) => inside('sh', '-c', script) };
 }

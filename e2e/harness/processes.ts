@@ -29,13 +29,32 @@ export function pidsOf(home: string): number[] {
 
 /** Living children of a process. */
 export function childrenOf(parent: number): number[] {
+  return bornOf(parent).filter(isAlive);
+}
+
+/** How many of its children have ended, and wait for it to notice. */
+export function zombiesOf(parent: number): number {
+  return bornOf(parent).filter((pid) => proc(pid, 'stat') !== null && !isAlive(pid)).length;
+}
+
+function bornOf(parent: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       const stat = proc(pid, 'stat');
-      return stat !== null && Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent && isAlive(pid);
+      return stat !== null && Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
     });
+}
+
+/** The process that is the first one of the PID namespace that a program of this process runs in: below `parent`, or itself. */
+export function firstBelow(parent: number): number | null {
+  if (/^NSpid:.*\t1$/m.test(proc(parent, 'status') ?? '')) return parent;
+  for (const child of childrenOf(parent)) {
+    const found = firstBelow(child);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 export function cwdOf(pid: number): string {
