@@ -83,11 +83,10 @@ running_from() { # FOLDER [LINK]
     const all = fs.existsSync("/proc/self/cmdline")
       ? fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((pid) => [pid, words(pid)])
       : ps().split("\n").map((line) => line.trim().split(/\s+/)).map(([pid, ...args]) => [pid, args]);
-    // A command that looks on, such as bal top, serves nobody.
-    const looks = /^(check|doctor|status|why|events|backend|top|stop|graceful)$/;
+    // A command that looks on, such as bal top, serves nobody: of those of bal only start does.
     const serves = (args) => {
       const at = args.slice(0, 3).findIndex(ours);
-      return at !== -1 && !(/(^|\/)bal(\.js)?$/.test(args[at]) && looks.test(args[at + 1] ?? ""));
+      return at !== -1 && (!/(^|\/)bal(\.js)?$/.test(args[at]) || args.slice(at + 1).includes("start"));
     };
     const found = all.filter(([pid, args]) => Number(pid) !== process.pid && serves(args));
     console.log(found.map(([pid]) => pid).join(" "));' "$@"
