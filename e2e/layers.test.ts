@@ -234,6 +234,24 @@ test('the command line reaches the primary, the control client and config, never
   );
 });
 
+test('what imports foreign configurations knows the configuration only, and only the command line knows it', () => {
+  assert.deepEqual(
+    breaches('lib/import/', (to) => isBuiltIn(to) || below('lib/import/', 'config/')(to)),
+    [],
+  );
+  assert.deepEqual(
+    breaches('', (to) => !to.startsWith('lib/import/')).filter((breach) => !/^lib\/(cli|import)\//.test(breach)),
+    [],
+  );
+  for (const room of ['haproxy', 'nginx']) {
+    const other = room === 'nginx' ? 'haproxy' : 'nginx';
+    assert.deepEqual(
+      breaches(`lib/import/${room}/`, (to) => !to.startsWith(`lib/import/${other}/`)),
+      [],
+    );
+  }
+});
+
 test('a worker loads only node: modules and our own code', () => {
   const foreign = files
     .filter((file) => file.startsWith('lib/worker/') || file.startsWith('lib/engine/'))

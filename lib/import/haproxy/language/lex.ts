@@ -1,0 +1,85 @@
+// A line of HAProxy's configuration → its words, as it reads them itself: blanks part words, quotes and backslashes keep what they
+// hold together, `"${NAME}"` in double quotes is what the environment has.
+
+export interface Line {
+  readonly words: readonly string[];
+  /** What is wrong with it, or null. */
+  readonly fault: string | null;
+  /** Names of variables that were put in, and of those that are not set. */
+  readonly filled: readonly string[];
+  readonly unset: readonly string[];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Any other backslash stays, as in a pattern. */
+const NAMED: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  ' ': ' ',
+  '#': '#',
+  "'": "'",
+  '"': '"',
+  '\\': '\\',
+};
+const VARIABLE = /^\$(?:\{([A-Za-z_.][A-Za-z0-9_.]*)(?:\[\*\])?(?:-([^}]*))?\}|([A-Za-z_.][A-Za-z0-9_.]*))/;
+const ESCAPE = /^\\(?:x([0-9a-fA-F]{2})|([\s\S]))/;
+const PLAIN = /^[^\s\\'"#$]+/;
+const WITHIN_DOUBLE = /^[^\\"$]+/;
+/** Of one line. */
+const MAX_LENGTH = 65_536;
+
+export function readLine(text: string, environment: Environment): Line {
+  const words: string[] = [];
+  const filled: string[] = [];
+  const unset: string[] = [];
+  let word: string | null = null;
+  let quote: '"' | "'" | null = null;
+  let rest = text.slice(0, MAX_LENGTH);
+  const take = (count: number, piece: string): void => {
+    word = (word ?? '') + piece;
+    rest = rest.slice(count);
+  };
+  while (rest !== '') {
+    const first = rest.charAt(0);
+    if (quote === "'") {
+      const end = rest.indexOf("'");
+      if (end === -1) break;
+      take(end + 1, rest.slice(0, end));
+      quote = null;
+    } else if (first === '\\') {
+      const [whole = first, hex, other = ''] = ESCAPE.exec(rest) ?? [];
+      const isEscape = Object.hasOwn(NAMED, other) || (other === '$' && quote === '"');
+      take(
+        whole.length,
+        hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : isEscape ? (NAMED[other] ?? other) : whole,
+      );
+    } else if (first === '"') {
+      quote = quote === '"' ? null : '"';
+      take(1, '');
+    } else if (quote === '"' && first === '$' && VARIABLE.test(rest)) {
+      const [whole = '', name = '', standIn, bare = name] = VARIABLE.exec(rest) ?? [];
+      const value = (Object.hasOwn(environment, bare) ? environment[bare] : undefined) ?? standIn;
+      (value === undefined ? unset : filled).push(bare);
+      take(whole.length, (value ?? '').slice(0, MAX_LENGTH));
+    } else if (quote === '"') {
+      const [whole = first] = WITHIN_DOUBLE.exec(rest) ?? [];
+      take(whole.length, whole);
+    } else if (first === "'") {
+      quote = "'";
+      take(1, '');
+    } else if (first === '#') break;
+    else if (/\s/.test(first)) {
+      if (word !== null) words.push(word);
+      word = null;
+      rest = rest.trimStart();
+    } else {
+      const [whole = first] = PLAIN.exec(rest) ?? [];
+      take(whole.length, whole);
+    }
+  }
+  if (word !== null) words.push(word);
+  const fault = quote !== null ? 'a quote is not closed' : text.length > MAX_LENGTH ? 'the line is too long' : null;
+  return { words, fault, filled, unset };
+}

@@ -1,0 +1,160 @@
+// `tcp-request … reject` and `accept`, with addresses and with the counters of stick tables → who may come, and how often.
+import { accessOf, unaddressedMay, type Rule } from '../access.ts';
+import { setTime, type Service } from '../draft.ts';
+import type { Ledger } from '../ledger.ts';
+import { haproxyTime } from '../values.ts';
+import { aclsOf, readCondition, type Literal } from './language/conditions.ts';
+import { all, type HaLine, type Section } from './language/sections.ts';
+
+/** Of all rules of a service, somewhat above what bal takes. */
+const MAX_NETWORKS = 20_000;
+
+type Part = Pick<Service, 'bind_unix' | 'access' | 'accept_proxy_protocol' | 'runtime'>;
+
+/** False: nobody may come. */
+export function setLimits(
+  service: Part,
+  frontend: Section,
+  backend: Section,
+  tables: ReadonlyMap<string, HaLine>,
+  ledger: Ledger,
+): boolean {
+  const sides = frontend === backend ? [frontend] : [frontend, backend];
+  const rules = (['connection', 'session', 'content'] as const).flatMap((stage) =>
+    sides.flatMap((side) => all(side.lines, 'tcp-request', stage).map((line) => ({ line, side }))),
+  );
+  const access: Rule[] = [];
+  let at: HaLine | null = null;
+  let networks = 0;
+  for (const { line, side } of rules) {
+    const [, , action = '', ...rest] = line.words;
+    if (networks > MAX_NETWORKS) {
+      ledger.lost(line, 'the rules before it have more networks than bal takes', 'let a firewall decide');
+      continue;
+    }
+    if (action === 'expect-proxy') expectProxy(service, line, rest, side, ledger);
+    else if (action === 'accept' || action === 'reject') {
+      const rule = ruleOf(service, line, side, tables, ledger);
+      if (rule === null) continue;
+      access.push(rule);
+      networks += 1 + (rule.networks?.length ?? 0);
+      at = line;
+    } else if (/^track-sc\d?$/.test(action) && /^src(,|$)/.test(rest[0] ?? '')) ledger.used(line);
+    else if (action.startsWith('track-sc'))
+      ledger.lost(line, 'bal counts clients by their address only', 'do it elsewhere');
+    else ledger.lost(line, 'bal has no such action', 'do it elsewhere if something relies on it');
+  }
+  if (service.bind_unix !== undefined) return unaddressedMay(access);
+  const found = accessOf(access);
+  if (found.kind === 'nobody') return false;
+  if (found.kind === 'too many' && at !== null) {
+    ledger.lost(at, 'bal takes at most 10,000 networks', 'everybody may come now: let a firewall decide');
+  }
+  if (found.kind === 'lists') {
+    service.access = {
+      ...(found.allow !== null && { allow: found.allow }),
+      ...(found.deny.length > 0 && { deny: found.deny }),
+    };
+  }
+  return true;
+}
+
+function expectProxy(service: Part, line: HaLine, words: readonly string[], side: Section, ledger: Ledger): void {
+  const [, ...condition] = words;
+  const asked = readCondition(condition, aclsOf(side.lines));
+  const [literals, ...others] = asked.condition ?? [];
+  const networks = literals === undefined || others.length > 0 ? null : networksOf(literals);
+  if (networks === null || networks.negated) {
+    ledger.lost(line, 'only the addresses of proxies can be told', 'write accept_proxy_protocol: {from: [NETWORKS]}');
+    return;
+  }
+  ledger.used(line, ...asked.acls);
+  service.accept_proxy_protocol = { from: [...(networks.networks ?? ['0.0.0.0/0', '::/0'])] };
+}
+
+const WIDER = 'whoever it refuses may come now; use access, the limits for each source, or a firewall';
+
+function ruleOf(
+  service: Part,
+  line: HaLine,
+  side: Section,
+  tables: ReadonlyMap<string, HaLine>,
+  ledger: Ledger,
+): Rule | null {
+  const [, , action, ...words] = line.words;
+  const { condition, acls } = readCondition(words, aclsOf(side.lines));
+  const lists = condition ?? [];
+  if (condition !== null && lists.every((list) => isOfHello(list))) {
+    // `accept if` there is a hello, and `reject unless` there is one: what bal does where it looks for server names.
+    if (action === 'accept' && words.length > 0) {
+      ledger.unneeded(line, 'bal reads what it needs of a client by itself, and no more');
+      ledger.used(...acls);
+      return null;
+    }
+  }
+  if (
+    action === 'reject' &&
+    lists.length > 0 &&
+    lists.every((list) => limitBy(service, line, list, side, tables, ledger))
+  ) {
+    ledger.used(line, ...acls);
+    return null;
+  }
+  const parts = lists.map(networksOf);
+  const known = parts.filter((part) => part !== null);
+  const isKnown = known.length === parts.length && known.length > 0;
+  if (!isKnown || (known.length > 1 && known.some(({ negated }) => negated))) {
+    ledger.lost(line, 'its condition asks for what bal does not look at', action === 'reject' ? WIDER : null);
+    return null;
+  }
+  ledger.used(line, ...acls);
+  const networks = known.some((it) => it.networks === null) ? null : known.flatMap((it) => it.networks ?? []);
+  return { action: action === 'accept' ? 'allow' : 'deny', networks, negated: known[0]?.negated ?? false };
+}
+
+function isOfHello(list: readonly Literal[]): boolean {
+  return list.length > 0 && list.every(({ negated, tests }) => !negated && tests.every(({ kind }) => kind === 'hello'));
+}
+
+/** Of a list that names addresses and nothing else. */
+function networksOf(list: readonly Literal[]): Pick<Rule, 'networks' | 'negated'> | null {
+  const [first, ...others] = list.filter(({ negated, tests }) => {
+    const isAlways = tests.every((test) => test.kind === 'constant' && test.holds);
+    return !isAlways || negated;
+  });
+  if (first === undefined) return { networks: null, negated: false };
+  if (others.length > 0) return null;
+  const networks = first.tests.map((test) => (test.kind === 'src' ? test.networks : null));
+  const known = networks.filter((it) => it !== null);
+  return known.length === networks.length ? { networks: known.flat(), negated: first.negated } : null;
+}
+
+/** Whether the list is one limit that bal has. */
+function limitBy(
+  { runtime }: Part,
+  line: HaLine,
+  list: readonly Literal[],
+  side: Section,
+  tables: ReadonlyMap<string, HaLine>,
+  ledger: Ledger,
+): boolean {
+  const [literal, ...others] = list;
+  const [test, ...more] = literal?.tests ?? [];
+  if (literal?.negated !== false || test?.kind !== 'rate' || others.length + more.length > 0) return false;
+  const { what, most, table } = test;
+  if (most < 1) return false;
+  if (what === 'cur') {
+    const before = runtime.max_connections_per_source;
+    setTime(runtime, 'max_connections_per_source', Math.min(most, Number(before ?? most)), line, ledger);
+    return true;
+  }
+  const tracked = all(side.lines, 'tcp-request').flatMap(({ words }) => (words[4] === 'table' ? [words[5] ?? ''] : []));
+  const from = tables.get(table ?? tracked[0] ?? side.name);
+  const period = haproxyTime(/conn_rate\(([^)]*)\)/.exec(from?.words.join(' ') ?? '')?.[1]);
+  if (period === null || period < 1) return false;
+  const rate = Math.max(1, Math.ceil((most * 1000) / period));
+  setTime(runtime, 'max_connection_rate_per_source', rate, line, ledger);
+  if (period !== 1000)
+    ledger.differs(line, `bal counts by the second: ${most} in ${period} ms become ${rate} in each second`);
+  return true;
+}

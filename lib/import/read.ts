@@ -1,0 +1,91 @@
+// A path, or stdin, → the text of a configuration, within bounds.
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { decode, MAX_BYTES, readConfig } from '../../config/read.ts';
+
+export type Read = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
+
+/** Never waits for anything but stdin, and never throws. */
+export async function readFile(path: string): Promise<Read> {
+  const read = await readConfig(path);
+  return read.ok ? checked(read.text) : { ok: false, why: whyOf(read.problem) };
+}
+
+export async function readStdin(input: AsyncIterable<Uint8Array | string> = process.stdin): Promise<Read> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of input) {
+      chunks.push(Buffer.from(chunk));
+      length += chunk.length;
+      if (length > MAX_BYTES) return { ok: false, why: `too large: at most ${MAX_BYTES} bytes are read` };
+    }
+  } catch (error) {
+    return { ok: false, why: `cannot read: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  const read = decode(Buffer.concat(chunks));
+  return read.ok ? checked(read.text) : { ok: false, why: whyOf(read.problem) };
+}
+
+function whyOf({ line, message }: { readonly line: number | null; readonly message: string }): string {
+  return line === null ? message : `${message} (line ${line})`;
+}
+
+const CONTROL = /[^\P{Cc}\t\n\r\f\v]/u;
+
+function checked(text: string): Read {
+  const at = CONTROL.exec(text)?.index;
+  if (at === undefined) return { ok: true, text };
+  return { ok: false, why: `a control character on line ${text.slice(0, at).split('\n').length}: it is no text` };
+}
+
+const MAX_ENTRIES = 10_000;
+const MAX_MATCHES = 1000;
+
+/** The paths that a pattern with `*`, `?` and `[…]` stands for, in order; null: a folder cannot be read. */
+export async function matching(pattern: string): Promise<readonly string[] | null> {
+  if (!/[*?[]/.test(pattern)) return [pattern];
+  let found = ['/'];
+  const parts = resolve(pattern)
+    .split('/')
+    .filter((part) => part !== '');
+  for (const [i, part] of parts.entries()) {
+    const isLast = i === parts.length - 1;
+    if (!/[*?[]/.test(part)) {
+      found = found.map((folder) => join(folder, part));
+      continue;
+    }
+    const shape = shapeOf(part);
+    const next: string[] = [];
+    for (const folder of found) {
+      const entries = await readdir(folder, { withFileTypes: true }).catch(() => null);
+      if (entries === null && found.length === 1) return null;
+      const names = (entries ?? []).slice(0, MAX_ENTRIES).filter((entry) => isLast || !entry.isFile());
+      next.push(
+        ...names
+          .map(({ name }) => name)
+          .filter(shape)
+          .sort()
+          .map((name) => join(folder, name)),
+      );
+    }
+    found = next.slice(0, MAX_MATCHES);
+  }
+  return found;
+}
+
+function shapeOf(glob: string): (name: string) => boolean {
+  const pieces = glob.match(/\*+|\?|\[[^\]]+\]|[\s\S]/g) ?? [];
+  const pattern = pieces.map((piece) => {
+    if (piece.startsWith('*')) return '[^/]*';
+    if (piece === '?') return '[^/]';
+    if (piece.length > 2) return `[${piece.slice(1, -1).replace(/^[!^]/, '^').replaceAll(/[\\[]/g, '\\$&')}]`;
+    return piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  });
+  try {
+    const shape = new RegExp(`^${pattern.join('')}$`, 's');
+    return (name) => shape.test(name) && (!name.startsWith('.') || glob.startsWith('.'));
+  } catch {
+    return () => false; // a range such as [z-a]
+  }
+}
