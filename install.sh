@@ -263,7 +263,7 @@ install() {
   new=$work/new
   mkdir "$new"
   for part in dist sample share package.json install.sh README.md README.ko.md CHANGELOG.md LICENSE \
-    config/README.md lib/README.md lib/BEHAVIOUR.md lib/cli/README.md lib/control/README.md lib/engine/README.md; do
+    config/README.md lib/README.md lib/BEHAVIOUR.md lib/cli/README.md lib/control/README.md lib/engine/README.md lib/import/README.md; do
     [ ! -e "$source/$part" ] || { mkdir -p "$new/$(dirname "$part")" && cp -R "$source/$part" "$new/$part"; } ||
       fail "$part cannot be copied to $prefix" 'the disk is full' 'free some space and run this again; nothing was changed'
   done

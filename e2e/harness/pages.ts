@@ -13,6 +13,7 @@ export const REFERENCE = [
   'lib/control/README.md',
   'lib/BEHAVIOUR.md',
   'lib/engine/README.md',
+  'lib/import/README.md',
   'sample/README.md',
   'share/README.md',
 ] as const;

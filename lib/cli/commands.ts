@@ -145,6 +145,17 @@ export const COMMANDS = {
       'bal schema > ~/.bal/schema.json   # first line of config.yaml: # yaml-language-server: $schema=schema.json',
     ],
   },
+  import: {
+    about: "Print a configuration for what is TCP in HAProxy's or nginx's; name on stderr what has no counterpart",
+    flags: ['verbose', 'strict'],
+    words: ['file'],
+    exit: '0 printed; 1 nothing to print, or with --strict something without a counterpart; 2 no file named',
+    examples: [
+      'bal import /etc/haproxy/haproxy.cfg > config.yaml && bal check -c config.yaml',
+      'bal import /etc/nginx/nginx.conf --verbose > /dev/null   # also what is not needed',
+      'ssh lb cat haproxy.cfg | bal import -',
+    ],
+  },
 } as const satisfies Readonly<Record<string, CommandInfo>>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -59,6 +59,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./top.ts')).top(io);
     case 'schema':
       return (await import('./schema.ts')).schema(io);
+    case 'import':
+      return (await import('./import.ts')).importCommand(options, io);
     default:
       return unreachable(command);
   }
