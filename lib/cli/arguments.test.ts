@@ -18,6 +18,9 @@ const NONE: Options = {
   save: false,
   service: null,
   to: null,
+  lines: null,
+  level: null,
+  sinceMs: null,
   words: [],
   timeoutMs: null,
 };

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { printable, quote } from '../../config/problem.ts';
 import { closest } from '../../config/suggest.ts';
+import { LEVELS, momentOf, type Level } from './logs/filter.ts';
 import { COMMANDS, FLAGS, isCommand, isFlag, type CommandName, type FlagName } from './commands.ts';
 
 export interface Options {
@@ -21,11 +22,18 @@ export interface Options {
   service: string | null;
   /** null: the program that this command is of. */
   to: string | null;
+  /** null: as many as the command shows by itself. */
+  lines: number | null;
+  level: Level | null;
+  /** As Date.now() has it. */
+  sinceMs: number | null;
   /** The words after the command, no more than it takes. */
   words: readonly string[];
   /** null: as configured. */
   timeoutMs: number | null;
 }
+
+type LogOptions = Pick<Options, 'lines' | 'level' | 'sinceMs'>;
 
 export type Request =
   | { readonly kind: 'run'; readonly command: CommandName; readonly options: Options }
@@ -81,7 +89,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   test: "'bal check' checks the configuration",
   configtest: "'bal check' checks the configuration",
   validate: "'bal check' checks the configuration",
-  logs: "'bal events' shows what happened; the log is in the home's logs/",
+  log: "'bal logs' shows the log",
+  tail: "'bal logs -f' shows the log, and what comes",
   list: "'bal backend' lists the backends",
   info: "'bal status' shows the running instance",
   update: "'bal upgrade' replaces the running program by the installed one",
@@ -103,6 +112,8 @@ function withOptions(
   }
   if (seen.has('now') && timeout !== undefined) return wrong('--now and --timeout exclude each other');
   if (seen.has('brief') && seen.has('verbose')) return wrong('--brief and --verbose exclude each other');
+  const found = logOptions(seen);
+  if (typeof found === 'string') return wrong(found);
   const config = seen.get('config');
   const options: Options = {
     json: seen.has('json'),
@@ -117,11 +128,24 @@ function withOptions(
     save: seen.has('save'),
     service: seen.get('service') ?? null,
     to: seen.get('to') ?? null,
+    ...found,
     words: rest,
     timeoutMs,
     ...(config !== undefined && { config }),
   };
   return { kind: 'run', command, options };
+}
+
+/** Which part of the log is wanted; or what is wrong. */
+function logOptions(seen: ReadonlyMap<string, string | undefined>): LogOptions | string {
+  const { lines, level, since } = Object.fromEntries(seen);
+  if (lines !== undefined && !/^\d{1,9}$/.test(lines)) return `--lines takes a number of lines, not ${quote(lines)}`;
+  const found = LEVELS.find((it) => it === level?.toLowerCase()) ?? null;
+  if (level !== undefined && found === null) return `--level takes ${LEVELS.join(', ')}, not ${quote(level)}`;
+  const sinceMs = since === undefined ? null : momentOf(since);
+  if (since !== undefined && sinceMs === null)
+    return `--since takes a time such as 10m, 2h, 3d, 09:30, 2026-03-01 or '2026-03-01 09:30', not ${quote(since)}`;
+  return { lines: lines === undefined ? null : Number(lines), level: found, sinceMs };
 }
 
 /** What is wrong with one option, or null. */

@@ -30,7 +30,10 @@ export const FLAGS = {
     value: 'path',
     about: 'The bal.js to take over, or the folder it lies in (default: that of this command)',
   },
-  follow: { short: 'f', value: null, about: 'Stay, and show each event as it happens' },
+  follow: { short: 'f', value: null, about: 'Stay, and show what happens from now on' },
+  lines: { short: 'n', value: 'number', about: 'So many lines, from the end (default: 100, with --since all)' },
+  level: { short: null, value: 'level', about: 'What is as important at least: debug, info, warn or error' },
+  since: { short: null, value: 'time', about: "What is younger: 10m, 2h, 3d, 09:30, 2026-03-01, '2026-03-01 09:30'" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type FlagName = keyof typeof FLAGS;
@@ -112,6 +115,18 @@ export const COMMANDS = {
     words: [],
     exit: '0 shown; 1 no answer; 3 not running',
     examples: ['bal events', 'bal events -f', 'bal events --json'],
+  },
+  logs: {
+    about: 'Show the log for people, over its rotated files',
+    flags: ['follow', 'lines', 'level', 'since', 'json'],
+    words: [],
+    exit: '0 shown; 1 there is none, it goes elsewhere, or it may not be read',
+    examples: [
+      'bal logs',
+      'bal logs -f --level warn',
+      "bal logs --since '2026-03-01 09:30' | less",
+      'bal logs -n 1000 --json | jq .event',
+    ],
   },
   backend: {
     about: 'List backends; drain, ready, weight, reset, add and remove them while bal runs',

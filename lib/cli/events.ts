@@ -1,6 +1,5 @@
 // `bal events`: what happened, from the primary's memory; with --follow also what happens from now on.
 
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adviceOf, factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
@@ -10,14 +9,13 @@ import { askForLines } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, judge, reach } from './reach.ts';
 import { readPidFile } from '../pidfile.ts';
+import { watchReader } from './reader.ts';
 import { json, paint, printDiagnosis } from './report.ts';
 
 /** The stream shows every five seconds that it is alive. */
 const SILENT_MS = 15_000;
 /** While it is restarted. */
 const AGAIN_MS = 500;
-/** How often it is asked whether anybody reads. */
-const READER_MS = 1000;
 
 /** 0: shown; 1: no usable answer; 3: not running. --json prints one document, with --follow one event a line. */
 export async function events(options: Options, io: Io): Promise<ExitCode> {
@@ -40,9 +38,7 @@ async function list(options: Options, io: Io): Promise<ExitCode> {
 /** Goes on when bal is restarted, until its reader is gone. */
 async function follow(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
-  const gone = new AbortController();
-  process.stdout.once('error', () => gone.abort());
-  const watch = setInterval(() => hasReader() || gone.abort(), READER_MS);
+  const { gone, close } = watchReader();
   const seen = { timestamp: '', seq: 0 };
   let isFirst = true;
   let told = false;
@@ -53,35 +49,24 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
     if (options.json) json(io, event);
     else io.out(line(event, io));
   };
-  while (!gone.signal.aborted) {
-    const answer = await askForLines(at, 'GET', '/events/follow', undefined, SILENT_MS, show, gone.signal);
-    if (gone.signal.aborted) break;
+  while (!gone.aborted) {
+    const answer = await askForLines(at, 'GET', '/events/follow', undefined, SILENT_MS, show, gone);
+    if (gone.aborted) break;
     const reached = answer.ok ? null : judge(answer, readPidFile(at.pidFile), at);
     const isDenied = !answer.ok && answer.cause === 'denied';
     const isRefused = isDenied || (reached?.kind === 'unreachable' && reached.status !== undefined);
     if (reached !== null && reached.kind !== 'answered' && (isRefused || (isFirst && seen.seq === 0))) {
-      clearInterval(watch);
+      close();
       printDiagnosis(io, reached.problem);
       return reached.kind === 'not_running' ? 3 : 1;
     }
     isFirst = false;
     if (!told) io.err('bal does not answer; waiting for it');
     told = true;
-    await sleep(AGAIN_MS, undefined, { signal: gone.signal }).catch(() => undefined);
+    await sleep(AGAIN_MS, undefined, { signal: gone }).catch(() => undefined);
   }
-  clearInterval(watch);
+  close();
   return 0;
-}
-
-/** Nothing tells who does not write that a pipe's reader is gone; but Linux lets nobody open one that has none (fifo(7)). */
-function hasReader(): boolean {
-  try {
-    if (!fstatSync(1).isFIFO()) return true;
-    closeSync(openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK));
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ENXIO');
-  }
 }
 
 /** A primary that is asked again tells what it has kept from the beginning. */

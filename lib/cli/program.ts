@@ -53,6 +53,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./why.ts')).why(options, io);
     case 'events':
       return (await import('./events.ts')).events(options, io);
+    case 'logs':
+      return (await import('./logs.ts')).logs(options, io);
     case 'backend':
       return (await import('./backend.ts')).backend(options, io);
     case 'top':

@@ -2,12 +2,14 @@
 // which file is the current one.
 
 import { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
-import { readdir, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { pino } from 'pino';
 
 import { type Destination, opened } from './destination.ts';
+import { filesIn, isMissing, nameOf } from './files.ts';
+import { dayOf } from './people.ts';
 
 export interface Rotation {
   readonly bytes: number;
@@ -118,50 +120,12 @@ export function sizeOf(text: string): number {
   return bytes === 0 ? Infinity : bytes;
 }
 
-interface LogFile {
-  readonly day: string;
-  readonly number: number;
-}
-
-function nameOf({ day, number }: LogFile): string {
-  return `bal.${day}.${number}.log`;
-}
-
-/** Oldest first. */
-async function filesIn(dir: string): Promise<LogFile[]> {
-  const found = (await namesIn(dir)).flatMap((name) => {
-    const match = /^bal\.(\d{4}-\d\d-\d\d)\.([1-9]\d*)\.log$/.exec(name);
-    return match === null ? [] : [{ day: match[1] ?? '', number: Number(match[2]) }];
-  });
-  return found.sort((a, b) => (a.day === b.day ? a.number - b.number : a.day < b.day ? -1 : 1));
-}
-
-/** A directory that is gone has no files. */
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
-
 async function removeIfThere(file: string): Promise<void> {
   try {
     await unlink(file);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
-}
-
-/** As people here count days: local time. */
-function dayOf(date: Date): string {
-  const part = (value: number): string => String(value).padStart(2, '0');
-  return `${date.getFullYear()}-${part(date.getMonth() + 1)}-${part(date.getDate())}`;
 }
 
 function midnightAfter(date: Date): number {

@@ -40,9 +40,16 @@ complete -c bal -n __fish_use_subcommand -a why -d 'Say why: the verdict on ever
 complete -c bal -n '__fish_seen_subcommand_from why' -l json -d 'One JSON document on stdout and nothing else'
 complete -c bal -n '__fish_seen_subcommand_from why' -s h -l help -d 'Help'
 complete -c bal -n __fish_use_subcommand -a events -d 'Show what happened: backends up and down, reloads, protection, workers, refused clients'
-complete -c bal -n '__fish_seen_subcommand_from events' -s f -l follow -d 'Stay, and show each event as it happens'
+complete -c bal -n '__fish_seen_subcommand_from events' -s f -l follow -d 'Stay, and show what happens from now on'
 complete -c bal -n '__fish_seen_subcommand_from events' -l json -d 'One JSON document on stdout and nothing else'
 complete -c bal -n '__fish_seen_subcommand_from events' -s h -l help -d 'Help'
+complete -c bal -n __fish_use_subcommand -a logs -d 'Show the log for people, over its rotated files'
+complete -c bal -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'Stay, and show what happens from now on'
+complete -c bal -n '__fish_seen_subcommand_from logs' -s n -l lines -x -d 'So many lines, from the end (default: 100, with --since all)'
+complete -c bal -n '__fish_seen_subcommand_from logs' -l level -x -d 'What is as important at least: debug, info, warn or error'
+complete -c bal -n '__fish_seen_subcommand_from logs' -l since -x -d 'What is younger: 10m, 2h, 3d, 09:30, 2026-03-01, '\''2026-03-01 09:30'\'''
+complete -c bal -n '__fish_seen_subcommand_from logs' -l json -d 'One JSON document on stdout and nothing else'
+complete -c bal -n '__fish_seen_subcommand_from logs' -s h -l help -d 'Help'
 complete -c bal -n __fish_use_subcommand -a backend -d 'List backends; drain, ready, weight, reset, add and remove them while bal runs'
 complete -c bal -n '__fish_seen_subcommand_from backend; and __fish_is_nth_token 2' -a list
 complete -c bal -n '__fish_seen_subcommand_from backend; and __fish_is_nth_token 2' -a drain

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { peopleText } from './stdout.ts';
+import { peopleText } from './people.ts';
 
 function written(fields: object): string {
   const record = { timestamp: new Date(2026, 0, 2, 9, 30, 0).toISOString(), level: 'INFO', message: 'it is so' };
