@@ -8,12 +8,12 @@ export function viewOf(status: Status, names: Names, messages: readonly string[]
   const { totals, protection_mode: protection } = status;
   const up = Math.round((status.uptime_ms ?? 0) / 1000);
   return [
-    `${status.state}, engine ${status.engine ?? '–'}, ${status.workers.length} workers, up ${up} s`,
-    `${totals?.active_connections ?? 0} connections now, ${totals?.connections_total ?? 0} in all, ` +
-      `${totals?.failed_total ?? 0} failed, ${totals?.rejected_total ?? 0} rejected; ` +
+    `${status.state}, engine ${status.engine ?? '–'}, ${status.workers.length} workers, running for ${up} s`,
+    `${totals?.active_connections ?? 0} connections open, ${totals?.connections_total ?? 0} in all, ` +
+      `${(totals?.failed_total ?? 0) + (totals?.rejected_total ?? 0)} refused; ` +
       `protection ${protection.enabled === true ? `on: ${protection.reason ?? ''}` : 'off'}`,
     '',
-    row(['backend', 'address', 'state', 'now', 'in all', 'bytes in', 'bytes out', 'failed']),
+    row(['backend', 'address', 'state', 'open', 'in all', 'bytes in', 'bytes out', 'failed']),
     ...status.backends.map((backend) => row(cells(backend, names))),
     '',
     ...messages,
@@ -46,7 +46,7 @@ export function lineOf(status: Status, names: Names): string {
     const name = names.get(backend.address) ?? backend.address;
     return `${name} ${backend.state ?? 'unknown'} (${backend.connections_total ?? 0} connections)`;
   });
-  return `${status.state}: ${status.active_connections ?? 0} connections now; ${backends.join(', ')}`;
+  return `${status.state}: ${status.active_connections ?? 0} connections open; ${backends.join(', ')}`;
 }
 
 /** A log line of bal as a person reads it; a line that is none comes back as it is. */

@@ -175,14 +175,15 @@ function isGuarded({ protection_mode }: ServiceStatus): boolean {
   return isOn(protection_mode);
 }
 
-function totals({ totals, max_connections }: Status): string[] {
+function totals(status: Status): string[] {
+  const { totals, max_connections } = status;
   if (totals === null) return [];
   const { active_connections, connections_total } = totals;
-  const refused = refusedText(totals);
+  const refused = refusedText(status);
   const more = [
     `${active_connections} open of at most ${max_connections ?? '?'}`,
     `${connections_total} since start`,
-    `${refusedOf(totals)} refused${refused === null ? '' : ` (${refused})`}`,
+    `${refusedOf(status)} refused${refused === null ? '' : ` (${refused})`}`,
     `in ${bytes(totals.bytes_in)}`,
     `out ${bytes(totals.bytes_out)}`,
   ];

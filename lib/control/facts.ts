@@ -30,13 +30,16 @@ export function changeText({ what, from, to }: Change): string {
 }
 
 /** `3 connections go on in 2 old workers, until they end`; null when none does, or a bal of another version does not say. */
-export function drainingText(draining: DrainingStatus | null | undefined): string | null {
+export function drainingText(
+  draining: DrainingStatus | null | undefined,
+  timeOf: (until: string) => string = (until) => until,
+): string | null {
   if (draining === null || draining === undefined || draining.connections === 0) return null;
   const { connections, workers, generations, until } = draining;
   const what = `${counted(connections, 'connection')} ${connections === 1 ? 'goes' : 'go'} on`;
   const where = `in ${counted(workers, 'old worker')}${generations > 1 ? ` of ${generations} generations` : ''}`;
   const end = `until ${connections === 1 ? 'it ends' : 'they end'}`;
-  return `${what} ${where}, ${until === null ? end : `${end}, and no longer than ${until}`}`;
+  return `${what} ${where}, ${until === null ? end : `${end}, and no longer than ${timeOf(until)}`}`;
 }
 
 /** `drained since 2026-01-01T00:00:00.000Z (5 min ago)`. */

@@ -1,6 +1,7 @@
 // Rates from two statuses, and their history, for whoever shows a live view. Pure: time is an argument.
 
 import type { Status } from './protocol.ts';
+import { refusedIn } from './totals.ts';
 
 /** Per second. */
 export interface Rates {
@@ -32,7 +33,8 @@ interface Counts {
   readonly bytes_in: number | null;
   readonly bytes_out: number | null;
   readonly rejected_total?: number;
-  readonly failed_total?: number;
+  /** Those refused who were counted among the connections. */
+  readonly refused_later?: number;
 }
 
 /** What is compared with `before` must come from the same process: one that was started again counts from zero. */
@@ -51,8 +53,7 @@ export function observe(before: History | null, status: Status, at: number): His
   const workers = new Map(
     [...workerCounts(status)].map(([key, counts]) => [key, rate(counts, oldWorkers.get(key), seconds)]),
   );
-  const total =
-    isSame && status.totals !== null ? rate(status.totals, before.status.totals ?? undefined, seconds) : NONE;
+  const total = isSame ? rate(instanceCounts(status), instanceCounts(before.status), seconds) : NONE;
   return { status, at, total, backends, workers, trend };
 }
 
@@ -84,8 +85,14 @@ function came({ connections_total, rejected_total = 0 }: Counts): number {
   return (connections_total ?? 0) + rejected_total;
 }
 
-function refused({ rejected_total = 0, failed_total = 0 }: Counts): number {
-  return rejected_total + failed_total;
+function refused({ rejected_total = 0, refused_later = 0 }: Counts): number {
+  return rejected_total + refused_later;
+}
+
+function instanceCounts(status: Status): Counts {
+  const { byFirstBytes, withoutBackend } = refusedIn(status);
+  const { connections_total = null, bytes_in = null, bytes_out = null, rejected_total = 0 } = status.totals ?? {};
+  return { connections_total, bytes_in, bytes_out, rejected_total, refused_later: byFirstBytes + withoutBackend };
 }
 
 function backendCounts({ services }: Status): Map<string, Counts> {

@@ -2,6 +2,7 @@
 
 import type { BackendStateName, Readiness, Status } from '../control/protocol.ts';
 import { backendKey } from '../control/rates.ts';
+import { serviceShown } from '../view/state.ts';
 import type { Model } from './model.ts';
 
 /** Sentences about what differs; empty for the first model that has anything to tell. */
@@ -12,6 +13,7 @@ export function announcements(before: Model, now: Model): string[] {
       ? []
       : [
           ...backendChanges(before.history.status, now.history.status),
+          ...serviceChanges(before.history.status, now.history.status),
           ...protectionChanges(before.history.status, now.history.status),
         ]),
     ...readinessChanges(before.readiness, now.readiness),
@@ -29,6 +31,15 @@ function backendChanges(before: Status, now: Status): string[] {
   return [...statesOf(now)].flatMap(([key, { name, state }]) => {
     const old = known.get(key);
     return old === undefined || old.state === state ? [] : [`${name} is ${state ?? 'unknown'}.`];
+  });
+}
+
+/** The state of a service, in one word; each backend has its own sentence. */
+function serviceChanges(before: Status, now: Status): string[] {
+  const was = new Map(before.services.map((service) => [service.name, serviceShown(service, before.state).text]));
+  return now.services.flatMap((service) => {
+    const [old, { text }] = [was.get(service.name), serviceShown(service, now.state)];
+    return old === undefined || old === text ? [] : [`Service ${service.name} is ${text}.`];
   });
 }
 

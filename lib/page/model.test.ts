@@ -153,7 +153,11 @@ test('a screen reader hears of changes only', () => {
   const first = after({ uptimeMs: 0 });
   assert.deepEqual(announcements(initialModel, first), []);
   const down = sawStatus(first, status({ uptimeMs: 1000, state: 'down', guarded: true }), 1000);
-  assert.deepEqual(announcements(first, down), [`Backend ${ADDRESS} is down.`, 'Protection mode of default is on.']);
+  assert.deepEqual(announcements(first, down), [
+    `Backend ${ADDRESS} is down.`,
+    'Service default is failing.',
+    'Protection mode of default is on.',
+  ]);
   assert.deepEqual(announcements(down, down), []);
   const gone = lost(down, 2000);
   assert.deepEqual(announcements(down, gone), ['The connection to bal is lost.']);

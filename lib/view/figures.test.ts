@@ -32,7 +32,11 @@ test('refused are clients of rules and limits and those without a backend, in to
     tone: 'odd',
     detail: '3 by rules and limits, 1 without a backend',
   });
-  assert.equal(refusedText(NONE), null);
+  assert.equal(refusedText(before.status), null);
+  const ends = { bad_proxy_header: 2, connect_failed: 1, client_closed: 9 };
+  const told = observe(now, statusWith([{ ...serviceWith('web', ['up']), ends }], { totals }), 2000);
+  assert.equal(told.total.refused, 2);
+  assert.equal(refusedText(told.status), '3 by rules and limits, 2 by their first bytes, 1 without a backend');
 });
 
 test('the figure of the backends is red only when none is up, that of connections amber near the limit', () => {
@@ -59,7 +63,10 @@ test('what is out of the ordinary is told, and nothing else', () => {
   assert.deepEqual(oddities(statusWith([], { totals: NONE })), []);
   const problem = { what_happened: 'a', why_likely: 'b', do_this_now: 'c' };
   const refused_reload = { since: '2026-01-01T00:00:00.000Z', problem, errors: [] };
-  assert.match(oddities(statusWith([], { refused_reload })).join(''), /^the reload at 2026-\S+ was rejected/);
+  assert.match(
+    oddities(statusWith([], { refused_reload })).join(''),
+    /^the reload at \S+ \S+ [+-]\d\d:\d\d was rejected/,
+  );
   const totals = { ...NONE, workers_respawned_total: 1, log_lines_dropped_total: 2 };
   assert.deepEqual(oddities(statusWith([], { totals })), ['1 worker replaced after its death', '2 log lines dropped']);
 });

@@ -3,8 +3,9 @@
 import { drainingText } from '../control/facts.ts';
 import type { Status } from '../control/protocol.ts';
 import type { History } from '../control/rates.ts';
-import type { TotalsStatus } from '../control/totals.ts';
+import { refusedIn } from '../control/totals.ts';
 import { bytes, counted, duration } from '../units.ts';
+import { dateTime } from './clock.ts';
 import { upCounts, type Tone } from './state.ts';
 
 export interface Figure {
@@ -33,26 +34,28 @@ export function figuresOf({ status, total }: History): Figure[] {
     figure('backends up', `${up} of ${all}`, upTone),
     figure('open', `${open} of ${most ?? '?'}`, isNearlyFull ? 'odd' : 'good'),
     figure('conn/s', rateText(total.connections)),
-    figure('refused', String(refusedOf(totals)), total.refused > 0 ? 'odd' : 'good', refusedText(totals)),
+    figure('refused', String(refusedOf(status)), total.refused > 0 ? 'odd' : 'good', refusedText(status)),
     figure('in/s', bytes(total.bytesIn)),
     figure('out/s', bytes(total.bytesOut)),
     figure('workers', String(ready), ready === 0 ? 'bad' : 'good'),
   ];
 }
 
-type RefusedTotals = Pick<TotalsStatus, 'rejected_total' | 'failed_total'> | null;
+type WithRefused = Parameters<typeof refusedIn>[0];
 
-/** Clients that were refused since start: by rules and limits, or because no backend could be reached. */
-export function refusedOf(totals: RefusedTotals): number {
-  return (totals?.rejected_total ?? 0) + (totals?.failed_total ?? 0);
+/** Clients that were refused since start. */
+export function refusedOf(status: WithRefused): number {
+  const { byRules, byFirstBytes, withoutBackend } = refusedIn(status);
+  return byRules + byFirstBytes + withoutBackend;
 }
 
 /** `2 by rules and limits, 1 without a backend`: why clients were refused since start; null: none was. */
-export function refusedText(totals: RefusedTotals): string | null {
-  const { rejected_total: rejected, failed_total: failed } = totals ?? { rejected_total: 0, failed_total: 0 };
+export function refusedText(status: WithRefused): string | null {
+  const { byRules, byFirstBytes, withoutBackend } = refusedIn(status);
   const parts = [
-    ...(rejected > 0 ? [`${rejected} by rules and limits`] : []),
-    ...(failed > 0 ? [`${failed} without a backend`] : []),
+    ...(byRules > 0 ? [`${byRules} by rules and limits`] : []),
+    ...(byFirstBytes > 0 ? [`${byFirstBytes} by their first bytes`] : []),
+    ...(withoutBackend > 0 ? [`${withoutBackend} without a backend`] : []),
   ];
   return parts.length === 0 ? null : parts.join(', ');
 }
@@ -60,14 +63,16 @@ export function refusedText(totals: RefusedTotals): string | null {
 /** What is out of the ordinary beside the services: workers that died, connections in old ones, lost log lines. */
 export function oddities({ totals, draining, log, refused_reload: rejected }: Status): string[] {
   const { workers_respawned_total: respawned = 0, log_lines_dropped_total: dropped = 0 } = totals ?? {};
-  const old = drainingText(draining);
+  const old = drainingText(draining, (until) => dateTime(Date.parse(until)));
   return [
     ...(old === null ? [] : [old]),
     ...(respawned > 0
       ? [`${counted(respawned, 'worker')} replaced after ${respawned === 1 ? 'its' : 'their'} death`]
       : []),
     ...(dropped > 0 ? [`${counted(dropped, 'log line')} dropped`] : []),
-    ...((rejected ?? null) === null ? [] : [`the reload at ${rejected?.since} was rejected: see 'bal status'`]),
+    ...((rejected ?? null) === null
+      ? []
+      : [`the reload at ${dateTime(Date.parse(rejected?.since ?? ''))} was rejected: see 'bal status'`]),
     ...((log?.fault ?? null) === null ? [] : [`log: ${log?.fault}`]),
   ];
 }

@@ -12,11 +12,15 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ['drained', 'a backend that an operator has taken out: no new clients'],
   ['draining', 'a backend that left the configuration, or an old worker: what is open goes on'],
   ['open', 'connections that are there now'],
-  ['refused', 'clients that got no backend: reset by a rule or limit, or because no backend could be reached'],
+  [
+    'refused',
+    'clients that were let go without a backend: by rules and limits, for their first bytes, or because none could be reached',
+  ],
   ['rejected', 'a reload, an upgrade or a change of a backend that was not carried out'],
   ['failed', 'the share of the last connections to a backend (a minute or more) that failed'],
   ['errors', 'checks and connects of a backend that failed, since start'],
   ['conn/s', 'new connections per second, refused clients included'],
+  ['trend', 'conn/s of the last minute; on the page the bar below it is red while the backend was not up'],
   ['total', 'connections since start'],
   ['for', 'how long a backend has been up or down'],
 ];

@@ -120,7 +120,7 @@ function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
     ),
     counter(
       'bal_rejected_connections_total',
-      'Clients refused by rules and limits; those refused without a backend are among the ends.',
+      'Clients that were refused, by the reason.',
       all.flatMap(({ labels, sum }) =>
         REFUSALS.map((reason) => ({
           labels: { ...labels, reason },
