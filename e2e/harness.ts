@@ -35,6 +35,8 @@ export interface BalOptions {
   readonly program?: string;
   /** The limit of file descriptors that it is started with, in the foreground only. */
   readonly descriptors?: number;
+  /** A command that becomes the program, in the foreground only. */
+  readonly launcher?: readonly string[];
   /** An existing home; otherwise a new one. */
   readonly home?: string;
 }
@@ -137,7 +139,7 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
     const { descriptors } = options;
     // The shell becomes the program, so that the child's PID is the primary's.
     const limit = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh'];
-    const [file = '', ...args] = [...limit, ...command];
+    const [file = '', ...args] = [...limit, ...(options.launcher ?? []), ...command];
     const bal = spawn(file, args, {
       cwd: dir,
       env: environment(dir, options.env),

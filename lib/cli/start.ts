@@ -10,6 +10,7 @@ import { configPath, home, isThere, type Home } from '../paths.ts';
 import { nameProcess } from '../process-name.ts';
 import { readPidFile } from '../pidfile.ts';
 import { beInit, endNow } from '../primary/init/init.ts';
+import { isPassed, NOTHING_PASSED, takePassed } from '../primary/listen/activation.ts';
 import { alreadyRunning, cannotServe, stillStopping } from '../primary/reload/verdict.ts';
 import { isSuccessor, takeWatchMark } from '../primary/upgrade/mark.ts';
 import type { Options } from './arguments.ts';
@@ -33,6 +34,7 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
     if (options.config === undefined) for (const line of recipe(at, config)) io.err(line);
     return 1;
   }
+  if (options.daemon && isPassed(process.env)) return failure(passedToDaemon, [], config, io);
   if (!options.daemon) return await serve({ config, watch, asDaemon: false }, io);
   const outcome = await launch(at, config, watch);
   if (outcome.kind === 'failed') return failure(outcome.problem, outcome.errors, config, io);
@@ -47,13 +49,17 @@ async function serve(
   { config, watch, asDaemon }: { readonly config: string; readonly watch: boolean; readonly asDaemon: boolean },
   io: Io,
 ): Promise<ExitCode> {
+  // Before anything else is open.
+  const passed = takePassed(process.env);
+  if ('what_happened' in passed) return failure(passed, [], config, io);
   const report = asDaemon ? reportToLauncher() : null;
   const init = beInit();
   try {
     const { supervise } = await import('../primary/supervisor.ts');
     nameProcess('bal: primary');
+    const what = { configPath: config, watch, passed };
     const onReady = (warning: Diagnosis | null) => report?.({ kind: 'ready', warning });
-    const result = await supervise({ configPath: config, watch, foreground: !asDaemon, predecessor: null, onReady });
+    const result = await supervise({ ...what, foreground: !asDaemon, predecessor: null, onReady });
     if (result.ok) return end(result.exitCode);
     if (report === null) return failure(result.problem, result.errors, config, io);
     report({ kind: 'failed', problem: result.problem, errors: result.errors });
@@ -76,7 +82,14 @@ async function succeed(config: string, watch: boolean): Promise<ExitCode> {
     const { supervise } = await import('../primary/supervisor.ts');
     nameProcess('bal: primary');
     const { foreground } = predecessor;
-    const result = await supervise({ configPath: config, watch, foreground, predecessor, onReady: () => undefined });
+    const result = await supervise({
+      configPath: config,
+      watch,
+      passed: NOTHING_PASSED,
+      foreground,
+      predecessor,
+      onReady: () => undefined,
+    });
     if (result.ok) return end(result.exitCode);
     await predecessor.failed(result.problem, result.errors);
   } catch (error) {
@@ -84,6 +97,12 @@ async function succeed(config: string, watch: boolean): Promise<ExitCode> {
   }
   return 1;
 }
+
+const passedToDaemon: Diagnosis = {
+  what_happened: 'a service manager passes sockets, and a daemon cannot take them',
+  why_likely: "a socket unit belongs to a service that runs 'bal start -d'",
+  do_this_now: "run 'bal start' in that service, with Type=notify (sample/bal-foreground.service)",
+};
 
 function end(exitCode: number | null): ExitCode {
   // What Node closes at an end of its own accord takes the files of Unix sockets along, which are another process' by now.

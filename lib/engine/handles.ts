@@ -169,7 +169,11 @@ export function bindTcp(ip: string, port: number): Bound {
 export function bindInherited(fd: number): { readonly ok: true; readonly handle: BoundHandle } | BindingFailed {
   const made = created(null, 0, -1, fd);
   if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
-  return { ok: true, handle: isPipeHandle(made) ? made : tcpHandle(made) };
+  if (isPipeHandle(made)) return { ok: true, handle: made };
+  const handle = tcpHandle(made);
+  // As bindTcp(): a service manager has not.
+  handle.setNoDelay(true);
+  return { ok: true, handle };
 }
 
 /** Binds a Unix socket without listening on it, under a path at which nothing is. */

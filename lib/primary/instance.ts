@@ -59,7 +59,7 @@ export interface Instance extends Observed {
 
 export interface InstanceParts extends Pick<Front, 'watchers'> {
   /** The instance that this one takes the place of. */
-  readonly before?: Pick<Predecessor, 'generation' | 'listeners'> | undefined;
+  readonly before?: (Partial<Pick<Predecessor, 'generation'>> & Pick<Predecessor, 'listeners'>) | undefined;
   readonly kept: Kept;
   readonly log: RootLog;
   readonly admin: AdminListener;

@@ -24,7 +24,7 @@ export interface Opening {
 
 export interface OpeningParts {
   readonly log: Log;
-  readonly listening: Pick<Listening, 'bindFor'>;
+  readonly listening: Pick<Listening, 'bindFor' | 'unused'>;
   readonly admin: Pick<AdminListener, 'move'>;
   readonly permits: Pick<PermitBook, 'setPlan'>;
   readonly services: Pick<Services, 'apply' | 'settled'>;
@@ -48,6 +48,12 @@ export function createOpening(parts: OpeningParts): Opening {
     return generationOf(parts.state.generation, plan, binding);
   }
 
+  function tellUnused(): void {
+    const addresses = listening.unused.join(' ');
+    const message = 'sockets that the service manager passes are no listeners of the configuration; they are kept';
+    if (addresses !== '') log.warn('listener.unused', message, { addresses });
+  }
+
   return {
     async prepare(plan, known) {
       const generation = await begin(plan, known);
@@ -67,6 +73,7 @@ export function createOpening(parts: OpeningParts): Opening {
       const result = await fleet.start(generation, prepared?.standing);
       if (!result.ok) return workersFailed(result.reason);
       prepared = null;
+      tellUnused();
       const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
       log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
       return null;

@@ -16,6 +16,7 @@ import { adminAnswers, controlAnswers } from './answers.ts';
 import type { Front } from './front.ts';
 import { createFront } from './front.ts';
 import { createInstance } from './instance.ts';
+import type { Passed } from './listen/activation.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
 import { openStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
@@ -46,6 +47,8 @@ export interface SuperviseOptions {
   readonly watch: boolean;
   /** Logs go to stdout instead of files. */
   readonly foreground: boolean;
+  /** By a service manager. */
+  readonly passed: Passed;
   /** The instance in this home that this one takes the place of; null: there is none. */
   readonly predecessor: Predecessor | null;
   /** Called once every worker accepts connections, and the first checks are through or take too long. `warning`: it has no log. */
@@ -103,7 +106,7 @@ async function run(
   { log, sink, events, front }: Outlets,
 ): Promise<SuperviseResult> {
   const startedAt = performance.now();
-  const { predecessor } = options;
+  const { predecessor, passed } = options;
   const over = deferred<Successor | null>();
   const admin = createAdminListener((host, port) =>
     serveAdmin(host, port, adminAnswers({ instance, sink, events, startedAt, watching })),
@@ -111,7 +114,7 @@ async function run(
   const kept = await openStore(at.backendsFile, plan.configPath, log);
   const instance = createInstance(plan, {
     kept,
-    before: predecessor ?? undefined,
+    before: predecessor ?? { listeners: passed.sockets },
     log,
     admin,
     watchers: front.watchers,
@@ -201,7 +204,7 @@ async function run(
 
   /** Returns why it cannot. */
   async function begin(): Promise<Diagnosis | null> {
-    logStarting(log, plan, predecessor);
+    logStarting(log, plan, predecessor, passed.faults);
     logWarnings(log, warnings, plan.configPath);
     const problem = predecessor === null ? null : await takeOver(predecessor, instance, { front, events });
     if (problem !== null) return problem;

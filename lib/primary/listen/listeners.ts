@@ -16,6 +16,16 @@ export interface Listener {
   readonly handle: BoundHandle;
   /** Bound by another process. */
   readonly isInherited?: boolean;
+  /** Bound by a service manager, which has it, too, and looks after the file of a Unix socket. */
+  readonly isPassed?: boolean;
+}
+
+/** A bound socket that this process has inherited. */
+export interface Inherited {
+  readonly address: string;
+  readonly fd: number;
+  /** By a service manager, to this process or to one before it. */
+  readonly isPassed?: boolean;
 }
 
 export type BindResult = { readonly ok: true; readonly listener: Listener } | BindFailure;
@@ -25,6 +35,8 @@ export interface BindFailure {
   readonly address: string;
   /** errno name: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND, … */
   readonly code: string;
+  /** A socket on the same port that a service manager has passed, and that is not meant. */
+  readonly passed?: string;
 }
 
 /** Where a listener is bound: one address, or all that its name has. */
@@ -61,9 +73,9 @@ export function bind(ip: string, { port, mode }: Pick<ListenerPlan, 'port' | 'mo
 }
 
 /** A socket that this process has inherited; nothing where the descriptor is none. */
-export function adopt({ address, fd }: { readonly address: string; readonly fd: number }): Listener[] {
+export function adopt({ address, fd, isPassed = false }: Inherited): Listener[] {
   const inherited = bindInherited(fd);
-  return inherited.ok ? [{ address, handle: inherited.handle, isInherited: true }] : [];
+  return inherited.ok ? [{ address, handle: inherited.handle, isInherited: true, isPassed }] : [];
 }
 
 /** Of an `ip:port`; of a Unix socket its whole address. */

@@ -6,10 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListenerPlan } from '../../../config/listeners.ts';
 import { listenersOf } from '../../../config/listeners.ts';
 import type { Plan } from '../../../config/plan.ts';
+import { addressOf } from '../../../config/plan.ts';
 import { isPath } from '../../../config/unix.ts';
-import type { BindFailure, ListenAddresses, Listener } from './listeners.ts';
+import type { BindFailure, Inherited, ListenAddresses, Listener } from './listeners.ts';
 import { adopt, bind, failureIn, listenAddresses, portOf } from './listeners.ts';
 import { lookUpAside } from '../../lookup.ts';
+import { createShelf } from './shelf.ts';
 import { clearPath, removePath, setMode } from './unix-socket.ts';
 
 /** A listener of a plan, bound. */
@@ -21,12 +23,6 @@ export interface BoundListener extends Listener {
 export interface Binding {
   readonly ok: true;
   readonly listeners: readonly BoundListener[];
-}
-
-/** A bound socket that this process has inherited. */
-export interface Inherited {
-  readonly address: string;
-  readonly fd: number;
 }
 
 export interface Listening {
@@ -45,6 +41,8 @@ export interface Listening {
   own(addresses: readonly string[]): void;
   /** They are another process', which has them, too. */
   abandon(): void;
+  /** Where sockets listen that a service manager has passed and the plan has not asked for. */
+  readonly unused: readonly string[];
   /** Their descriptors in this process. */
   descriptors(): readonly Inherited[];
   /** The addresses that the plan needs; those that cannot be told are left out. */
@@ -58,7 +56,9 @@ const RETRY_MS = 1;
 
 /** `inherited` sockets are bound already; those that no plan needs are closed with the others by keepOnly(). */
 export function createListening(inherited: readonly Inherited[] = [], lookUp = lookUpAside): Listening {
-  const bound = new Map(inherited.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
+  const shelf = createShelf(inherited.filter(({ isPassed }) => isPassed === true));
+  const others = inherited.filter(({ isPassed }) => isPassed !== true);
+  const bound = new Map(others.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
   /** Of what was inherited. */
   let isOwner = false;
   /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
@@ -72,9 +72,15 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
 
   function close(listener: Listener): void {
     bound.delete(listener.address);
+    if (listener.isPassed === true) return shelf.put(listener);
     listener.handle.close();
     // libuv removes the file of what it has bound itself.
     if (listener.isInherited === true && isOwner) removePath(listener.address);
+  }
+
+  function passedAddresses(): string[] {
+    const inUse = [...bound.values()].flatMap(({ address, isPassed }) => (isPassed === true ? [address] : []));
+    return [...shelf.addresses, ...inUse];
   }
 
   function bindAll(plan: Plan, wanted: readonly ListenAddresses[]): Binding | BindFailure {
@@ -87,7 +93,8 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       const failure = failureIn(results);
       if (failure !== null) {
         fresh.forEach(close);
-        return failure;
+        const passed = passedAddresses().find((it) => portOf(it) === portOf(failure.address));
+        return passed === undefined ? failure : { ...failure, passed };
       }
       listeners.push(...results.flatMap((it) => (it.ok ? [{ ...it.listener, plan: listener }] : [])));
     }
@@ -105,13 +112,17 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       if (code !== 'EADDRINUSE') return false;
       const wanted = await wantedBy(plan);
       const port = portOf(address);
-      return [...bound.keys()].some((own) => portOf(own) === port && !wanted.includes(own));
+      // One that a service manager has, too, stays in the way.
+      return [...bound.values()].some(
+        (own) => own.isPassed !== true && portOf(own.address) === port && !wanted.includes(own.address),
+      );
     },
     async bindFor(plan, patienceMs = 0) {
       const wanted = await addressesOf(plan);
       const giveUp = performance.now() + patienceMs;
       for (const { ip, address } of wanted.flatMap((where) => ('code' in where ? [] : where))) {
-        const code = bound.has(address) || !isPath(ip) ? null : await clearPath(ip);
+        const code =
+          bound.has(address) || shelf.addresses.includes(address) || !isPath(ip) ? null : await clearPath(ip);
         if (code !== null) return { ok: false, address, code };
       }
       for (;;) {
@@ -121,7 +132,9 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       }
     },
     setModes(plan) {
-      for (const { bindAddress, mode } of listenersOf(plan)) if (mode !== null) setMode(bindAddress, mode);
+      for (const { bindAddress, mode } of listenersOf(plan)) {
+        if (mode !== null && bound.get(addressOf(bindAddress, 0))?.isPassed !== true) setMode(bindAddress, mode);
+      }
     },
     keepOnly(addresses) {
       for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
@@ -137,8 +150,15 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       // libuv would remove the file of a Unix socket that it has bound.
       for (const { address, handle } of bound.values()) if (!address.startsWith('unix:')) handle.close();
       bound.clear();
+      shelf.close();
     },
-    descriptors: () => [...bound.values()].map(({ address, handle }) => ({ address, fd: handle.fd })),
+    get unused() {
+      return shelf.addresses;
+    },
+    descriptors: () => [
+      ...[...bound.values()].map(({ address, handle, isPassed = false }) => ({ address, fd: handle.fd, isPassed })),
+      ...shelf.descriptors(),
+    ],
   };
 
   function bindOnce(
@@ -149,7 +169,8 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
   ): { ok: true; listener: Listener } | BindFailure {
     const existing = bound.get(address);
     if (existing !== undefined) return { ok: true, listener: existing };
-    const result = bind(ip, plan);
+    const passed = shelf.take(address);
+    const result = passed === null ? bind(ip, plan) : ({ ok: true, listener: passed } as const);
     if (!result.ok) return result;
     bound.set(address, result.listener);
     fresh.push(result.listener);

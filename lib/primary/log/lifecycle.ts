@@ -4,11 +4,12 @@ import { addressOf, type Plan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Log } from './log.ts';
 
-/** `predecessor`: the instance that it takes the place of; null: there is none. */
+/** `predecessor`: the instance that it takes the place of; null: there is none. `faults`: of sockets that a service manager has passed. */
 export function logStarting(
   log: Log,
   { configPath }: Plan,
   predecessor: { readonly pid: number; readonly version: string } | null,
+  faults: readonly string[],
 ): void {
   log.info('bal.starting', `bal ${version} starts`, {
     pid: process.pid,
@@ -16,6 +17,7 @@ export function logStarting(
     config: configPath,
     takes_over_from: predecessor === null ? null : { pid: predecessor.pid, version: predecessor.version },
   });
+  for (const fault of faults) log.error('listener.not_passed', fault, {});
 }
 
 /** `startedAt` is performance.now(). */

@@ -34,6 +34,7 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
   const parts: ChangeParts = {
     log,
     listening: {
+      unused: [],
       abandon: () => undefined,
       own: () => undefined,
       descriptors: () => [],

@@ -50,8 +50,15 @@ export function badConfig(configPath: string, errors: readonly Pick<Problem, 'li
   };
 }
 
-export function cannotBind({ address, code }: BindFailure): Diagnosis {
+export function cannotBind({ address, code, passed }: BindFailure): Diagnosis {
   const what_happened = `cannot listen on ${address}: ${code}`;
+  if (code === 'EADDRINUSE' && passed !== undefined) {
+    return {
+      what_happened,
+      why_likely: `the service manager has bound ${passed}, which is another address on the same port`,
+      do_this_now: `write ListenStream=${address} in the socket unit, or the address of the socket as 'bind_address'`,
+    };
+  }
   if (address.startsWith('unix:')) return { what_happened, ...cannotBindPath(address.slice('unix:'.length), code) };
   switch (code) {
     case 'EADDRINUSE':

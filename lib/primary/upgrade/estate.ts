@@ -4,7 +4,8 @@
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
 import type { AdminListener } from '../listen/admin-listener.ts';
-import type { Binding, Inherited, Listening } from '../listen/listening.ts';
+import type { Inherited } from '../listen/listeners.ts';
+import type { Binding, Listening } from '../listen/listening.ts';
 import type { PermitBook } from '../limits/permits.ts';
 import type { Phase } from '../phase.ts';
 import { nextPhase } from '../phase.ts';

@@ -6,7 +6,7 @@ import { deferred } from '../../deferred.ts';
 import type { Problem } from '../../../config/problem.ts';
 import type { Diagnosis, StopRequest } from '../../control/protocol.ts';
 import { version } from '../../version.ts';
-import type { Inherited } from '../listen/listening.ts';
+import type { Inherited } from '../listen/listeners.ts';
 import { MARK } from './mark.ts';
 import type { History, ToPredecessor, ToSuccessor } from './protocol.ts';
 import { FIRST_FD, historyOf, PROTOCOL, toSuccessor } from './protocol.ts';
@@ -120,7 +120,7 @@ export async function meet(): Promise<Predecessor | null> {
     foreground: begin.foreground,
     stays: begin.stays,
     generation: begin.generation,
-    listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i })),
+    listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i, isPassed: isPassed(begin, address) })),
     known: { services: begin.services, names: begin.names },
     async prepared() {
       await send({ kind: 'prepared' });
@@ -142,4 +142,8 @@ export async function meet(): Promise<Predecessor | null> {
     failed: (problem, errors) => send({ kind: 'failed', problem, errors }),
     parted: parted.promise,
   };
+}
+
+function isPassed({ passed }: Extract<ToSuccessor, { kind: 'begin' }>, address: string): boolean {
+  return Array.isArray(passed) && passed.includes(address);
 }

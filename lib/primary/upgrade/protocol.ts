@@ -59,6 +59,8 @@ export type ToSuccessor =
       readonly generation: number;
       /** In the order of the inherited descriptors. */
       readonly listeners: readonly string[];
+      /** Those of them that a service manager has passed; programs before that do not say it. */
+      readonly passed?: readonly unknown[];
       readonly services: readonly KnownService[];
       /** What names lead to; programs before discovery do not say it. */
       readonly names?: unknown;

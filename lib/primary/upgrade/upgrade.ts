@@ -108,6 +108,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         stays: parts.stays,
         generation: estate.generation,
         listeners: listeners.map(({ address }) => address),
+        passed: listeners.flatMap(({ address, isPassed }) => (isPassed === true ? [address] : [])),
         services: estate.known(),
         names: estate.names(),
       } as const;
