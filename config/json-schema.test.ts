@@ -59,3 +59,17 @@ test('it is JSON Schema and nothing else: descriptions and defaults, no keyword 
     default: 9295,
   });
 });
+
+test('share/config.schema.json, which the samples name for editors, is that schema (npm run docs)', () => {
+  const root = join(import.meta.dirname, '..', '..');
+  const written = readFileSync(join(root, 'share', 'config.schema.json'), 'utf8');
+  assert.equal(written, `${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  for (const name of ['config.yaml', 'config.advanced.yaml']) {
+    const [first = ''] = readFileSync(join(root, 'sample', name), 'utf8').split('\n');
+    assert.match(
+      first,
+      /^# yaml-language-server: \$schema=https:\/\/\S+\/bal\/main\/share\/config\.schema\.json$/,
+      name,
+    );
+  }
+});

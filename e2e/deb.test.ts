@@ -68,6 +68,8 @@ test(
     );
     assert.equal(await done('stat -c "%U %a" /var/lib/bal /etc/bal/config.yaml'), 'bal 700\nroot 644');
     assert.match(await done('zcat /usr/share/man/man1/bal.1.gz'), /^\.TH BAL 1/m);
+    const named = await done("sed -n 's/^# yaml-language-server: \\$schema=//p' /etc/bal/config.yaml");
+    assert.match(await done(`cat ${named}`), /"Configuration of bal"/);
     await done('test -s /usr/share/bash-completion/completions/bal && bal check -c /etc/bal/config.yaml');
     if (lacking('systemd-analyze') === null) await done('systemd-analyze verify --man=no bal.service');
 

@@ -52,8 +52,10 @@ function layOut() {
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync(`../lib/bal/${version}/dist/bal.js`, join(root, 'usr/bin/bal'));
   put('usr/lib/systemd/system/bal.service', unit());
-  copy('sample/config.yaml', 'etc/bal/config.yaml');
   const share = 'usr/share';
+  const schema = `${share}/bal/config.schema.json`;
+  copy('share/config.schema.json', schema);
+  put('etc/bal/config.yaml', read('sample/config.yaml').replace(/(?<=\$schema=)\S+/, `/${schema}`));
   copy('share/bash-completion/completions/bal', `${share}/bash-completion/completions/bal`);
   copy('share/zsh/site-functions/_bal', `${share}/zsh/vendor-completions/_bal`);
   copy('share/fish/vendor_completions.d/bal.fish', `${share}/fish/vendor_completions.d/bal.fish`);
