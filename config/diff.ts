@@ -98,10 +98,10 @@ const SHOWN = 3;
 function shortened(list: readonly string[], before: readonly string[] | null, noun: string): string | null {
   if (list.length <= SHOWN) return list.length === 0 ? null : list.join(' ');
   const [were, are] = [new Set(before ?? list), new Set(list)];
-  const news = list.filter((it) => !were.has(it)).map((it) => `+${it}`);
+  const added = list.filter((it) => !were.has(it)).map((it) => `+${it}`);
   const gone = (before ?? []).filter((it) => !are.has(it)).map((it) => `-${it}`);
-  const differing = [...news.slice(0, SHOWN), ...gone.slice(0, SHOWN)].join(' ');
-  const more = news.length > SHOWN || gone.length > SHOWN ? ' …' : '';
+  const differing = [...added.slice(0, SHOWN), ...gone.slice(0, SHOWN)].join(' ');
+  const more = added.length > SHOWN || gone.length > SHOWN ? ' …' : '';
   return `${list.length} ${noun}${differing === '' ? '' : ` (${differing}${more})`}`;
 }
 

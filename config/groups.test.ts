@@ -7,7 +7,7 @@ import { formatProblem } from './problem.ts';
 
 const GROUPS = groupsIn('root:x:0:\n# not one:x:7:\nops:x:4000:ann,bob\nbroken\nbig:x:99999999999:\nstaff:*:50:\n');
 
-function told(value: string, ownGroups: readonly number[] | null = null): { errors: string[]; warnings: string[] } {
+function reported(value: string, ownGroups: readonly number[] | null = null): { errors: string[]; warnings: string[] } {
   const text = `backends: [{host: a, port: 1}]\ncontrol_group: ${value}\n`;
   const { errors, warnings } = parseConfig(text, 'f', { ...ANY_MACHINE, groups: GROUPS, ownGroups });
   const shown = (all: typeof errors): string[] => all.map((problem) => formatProblem(problem, 'f'));
@@ -35,20 +35,20 @@ test('a name that cannot be one of a group is none', () => {
 });
 
 test('a group that this machine has not is an error with its line, and one may be meant', () => {
-  assert.deepEqual(told('ops'), { errors: [], warnings: [] });
-  assert.deepEqual(told('4711'), { errors: [], warnings: [] });
+  assert.deepEqual(reported('ops'), { errors: [], warnings: [] });
+  assert.deepEqual(reported('4711'), { errors: [], warnings: [] });
   assert.match(
-    told('opps').errors.join(),
+    reported('opps').errors.join(),
     /f:2:1 control_group: this machine has no group "opps"; did you mean "ops"\?/,
   );
-  assert.match(told('wheel').errors.join(), /f:2:1 control_group: this machine has no group "wheel"; make it/);
+  assert.match(reported('wheel').errors.join(), /f:2:1 control_group: this machine has no group "wheel"; make it/);
   for (const bad of ['[ops]', '-1', '""', '1.5', 'true'])
-    assert.match(told(bad).errors.join(), /^f:2:\d+ control_group/);
+    assert.match(reported(bad).errors.join(), /^f:2:\d+ control_group/);
 });
 
 test('a user is told that it is not in the group', () => {
-  assert.deepEqual(told('ops', [1, 4000]).warnings, []);
-  assert.match(told('ops', [1]).warnings.join(), /control_group: this user is not in group "ops"/);
+  assert.deepEqual(reported('ops', [1, 4000]).warnings, []);
+  assert.match(reported('ops', [1]).warnings.join(), /control_group: this user is not in group "ops"/);
 });
 
 test('without the key, or where groups are unknown, there is nothing to say', () => {

@@ -68,8 +68,8 @@ function judgeWhole(whole: Whole, configPath: string, machine: Machine): Loaded 
   const { problems, bad } = foldErrors(schemaErrors, source);
   // Of a value whose variable is not set nothing else is to be said.
   const placeOf = ({ file, line, path: where }: Problem) => `${line} ${where} ${file ?? ''}`;
-  const told = new Set(source.problems.map(placeOf));
-  const others = problems.filter((problem) => !told.has(placeOf(problem)));
+  const reported = new Set(source.problems.map(placeOf));
+  const others = problems.filter((problem) => !reported.has(placeOf(problem)));
   const found = withOddCharacters([...source.problems, ...others], texts);
   // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
   if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found, whole);

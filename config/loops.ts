@@ -30,11 +30,11 @@ interface Link<S, B> {
 /** Each loop once, at the first of its backends in the file; the message names all of them. */
 export function loopsIn({ services }: Draft, machine: Machine): Problem[] {
   const links = linksIn(services.map(stopOf), machine);
-  const told = new Set<DraftLink>();
+  const reported = new Set<DraftLink>();
   return [...links.values()].flat().flatMap((link) => {
-    const loop = told.has(link) ? null : loopThrough(link, links);
+    const loop = reported.has(link) ? null : loopThrough(link, links);
     if (loop === null) return [];
-    for (const part of loop) told.add(part);
+    for (const part of loop) reported.add(part);
     return [problemOf(link, loop)];
   });
 }

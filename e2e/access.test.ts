@@ -43,8 +43,8 @@ forEachEngine('who may not come is reset, counted and told, and a reload changes
   );
   assert.equal(totals?.failed_total, 0);
   assert.equal(services[0]?.ends?.['access_denied'], 3);
-  const told = await bal.logged('client.access_denied');
-  assert.equal(told.level, 'WARN');
+  const reported = await bal.logged('client.access_denied');
+  assert.equal(reported.level, 'WARN');
   const record = await bal.logged('connection.ended', ({ fields }) => fields['reason'] === 'access_denied');
   assert.match(String(record.fields['client']), /^127\.0\.(0\.2|1\.1):\d+$/);
   assert.equal(record.fields['backend'], null);

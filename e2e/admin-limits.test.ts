@@ -37,7 +37,7 @@ async function scene(
 async function visitor(
   t: TestContext,
   port: number,
-): Promise<{ socket: Socket; heard: () => string; over: Promise<void> }> {
+): Promise<{ socket: Socket; received: () => string; over: Promise<void> }> {
   const socket = connect({ port, host: '127.0.0.1' });
   atEnd(t, () => socket.destroy());
   let text = '';
@@ -45,7 +45,7 @@ async function visitor(
   socket.on('error', () => undefined);
   const over = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   await new Promise<void>((resolve) => socket.once('connect', resolve).once('close', () => resolve()));
-  return { socket, heard: () => text, over };
+  return { socket, received: () => text, over };
 }
 
 test('what is too large is refused: header, address, body', async (t) => {
@@ -82,10 +82,10 @@ test('it holds so many clients and no more, and those that do not come to the po
   const late = await visitor(t, admin);
   late.socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
   await late.over;
-  assert.equal(late.heard(), '', 'one more is closed without an answer');
+  assert.equal(late.received(), '', 'one more is closed without an answer');
   assert.equal((await bal.status()).state, 'running', 'the control socket has places of its own');
   await Promise.all(crowd.map(({ over }) => over));
-  for (const { heard } of crowd) assert.match(heard(), /^(HTTP\/1\.1 408 .*)?$/s);
+  for (const { received } of crowd) assert.match(received(), /^(HTTP\/1\.1 408 .*)?$/s);
   assert.equal((await ask(admin, '/healthz')).status, 200, 'it has places again');
 });
 
@@ -93,7 +93,7 @@ test('followers take a part of the places only', async (t) => {
   const { admin } = await scene(t);
   const followers = await Promise.all(Array.from({ length: 16 }, () => visitor(t, admin)));
   for (const { socket } of followers) socket.write('GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-  await until('all of them follow', () => followers.every(({ heard }) => heard().includes('bal.started')));
+  await until('all of them follow', () => followers.every(({ received }) => received().includes('bal.started')));
   const refused = await ask(admin, '/events');
   assert.equal(refused.status, 503);
   assert.match(refused.body, /at most 16/);
@@ -102,8 +102,8 @@ test('followers take a part of the places only', async (t) => {
   await until('there is room for another one', async () => {
     const again = await visitor(t, admin);
     again.socket.write('GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-    await until('it is answered', () => again.heard().includes('\r\n\r\n'));
-    if (again.heard().startsWith('HTTP/1.1 200')) return true;
+    await until('it is answered', () => again.received().includes('\r\n\r\n'));
+    if (again.received().startsWith('HTTP/1.1 200')) return true;
     again.socket.destroy();
     return false;
   });

@@ -179,15 +179,15 @@ forEitherEngine('the stream tells a flip as the log does, and status and readine
   await stream.event('bal.started');
   await stream.message('readiness', (it) => Object(it).ready === true);
   await target.die();
-  const told = await stream.event('backend.down');
+  const reported = await stream.event('backend.down');
   const logged = await bal.logged('backend.down');
-  assert.deepEqual(told.fields, logged.fields);
-  assert.equal(told.message, logged.message);
-  assert.equal(told.level, logged.level);
+  assert.deepEqual(reported.fields, logged.fields);
+  assert.equal(reported.message, logged.message);
+  assert.equal(reported.level, logged.level);
   await stream.message('readiness', (it) => Object(it).ready === false);
   await stream.message('status', (it) => Object(it).backend_reachable === 0);
   await target.recover();
-  const up = await stream.event('backend.up', ({ seq }) => seq > told.seq);
+  const up = await stream.event('backend.up', ({ seq }) => seq > reported.seq);
   assert.equal(up.fields['backend'], target.address);
 });
 

@@ -83,8 +83,8 @@ test('a member of control_group asks everything and changes nothing, whatever be
   t.after(() => follower.kill());
   const ended = once(follower, 'close');
   await once(follower.stdout, 'data');
-  let told = '';
-  follower.stderr.on('data', (chunk) => (told += String(chunk)));
+  let reported = '';
+  follower.stderr.on('data', (chunk) => (reported += String(chunk)));
   bal.configure({ ...config, control_group: OTHERS });
   const moved = await bal.graceful();
   assert.deepEqual(
@@ -93,7 +93,7 @@ test('a member of control_group asks everything and changes nothing, whatever be
   );
   assert.equal(await mayAsk(WATCHER, 'no member any more'), false);
   assert.deepEqual(await ended, [1, null]);
-  assert.match(told, /may not be used by this user/);
+  assert.match(reported, /may not be used by this user/);
   assert.equal(modeOf(dir), `710 ${GROUP}`, 'whose the home is now, bal does not decide');
   await bal.logged('config.warning', ({ message }) => /group "54322" .* cannot enter/.test(message));
   chownSync(dir, 0, OTHERS);

@@ -92,8 +92,8 @@ forEngine('native', 'connections of every kind go on in the new workers through 
   const ended = await connectTo(t, services.late.port);
   await ended.send('all I say');
   ended.end();
-  const told = await connectTo(t, services.early.port);
-  assert.equal((await told.reads(3)).toString(), 'bye');
+  const reported = await connectTo(t, services.early.port);
+  assert.equal((await reported.reads(3)).toString(), 'bye');
   const before = await bal.workerPids();
   for (let i = 0; i < 5; i++) await reloads(bal);
   const after = await bal.workerPids();
@@ -118,7 +118,7 @@ forEngine('native', 'connections of every kind go on in the new workers through 
   assert.deepEqual([check.received, check.wrongAt], [24 * MB, null]);
   asking.end();
   assert.equal((await asking.over).data.toString(), 'question');
-  for (const client of [...idle, slow, told]) client.end();
+  for (const client of [...idle, slow, reported]) client.end();
   await bal.statusWhen('all are over', (status) => activeOf(status) === 0);
   await bal.stop();
   const records = bal.logs().filter(({ event }) => event === 'connection.ended');

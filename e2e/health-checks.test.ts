@@ -84,8 +84,11 @@ forEitherEngine(
     const { stdout } = await bal.cli('why', `127.0.0.1:${nginx.http}`);
     assert.match(stdout, /health checks? failed: HTTP status 404, expected 200-399/);
     assert.match(stdout, /what_happened: .* failed: HTTP status 404/);
-    const told = await bal.logged('backend.down', ({ fields }) => fields['service'] === 'missing');
-    assert.deepEqual([told.fields['cause'], told.fields['fact']], ['bad_answer', 'HTTP status 404, expected 200-399']);
+    const reported = await bal.logged('backend.down', ({ fields }) => fields['service'] === 'missing');
+    assert.deepEqual(
+      [reported.fields['cause'], reported.fields['fact']],
+      ['bad_answer', 'HTTP status 404, expected 200-399'],
+    );
 
     // Its only backend is down, so clients are sent there all the same: that they are connected does not make it better.
     const { port } = Object(config.services['missing']);

@@ -59,8 +59,8 @@ forEachEngine(
     const before = a.received;
     await sending.send('still');
     await until('the backend hears the sending one', () => a.received === before + 5);
-    const heard = receiving.unread().length;
-    await until('the backend is heard', () => receiving.unread().length > heard);
+    const receivedBytes = receiving.unread().length;
+    await until('the backend is heard', () => receiving.unread().length > receivedBytes);
     await bal.statusWhen('two are counted', ({ totals }) => totals?.active_connections === 2);
   },
 );

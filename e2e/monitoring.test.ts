@@ -59,11 +59,11 @@ function labelsIn(text: string): string[] {
   const grouped = Array.from(text.matchAll(/\b(?:by|without|on)\s*\(([^)]*)\)/g), ([, list = '']) =>
     list.split(',').map((label) => label.trim()),
   );
-  const told = Array.from(
+  const reported = Array.from(
     text.matchAll(/\$labels\.(\w+)|\{\{(\w+)\}\}/g),
     ([, alert, legend]) => alert ?? legend ?? '',
   );
-  return [...selected.flat(), ...grouped.flat(), ...told];
+  return [...selected.flat(), ...grouped.flat(), ...reported];
 }
 
 /** What Prometheus adds to every series. */

@@ -84,7 +84,7 @@ test('under sanitizers the contract holds and a storm does no harm', OPTIONS, as
   await holds('knocks', '.');
 
   await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
-    const options = { mood: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;
+    const options = { behaviour: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;
     const it = await host(t, await stormBackends(t), options);
     const result = await storm(it.port, CONNECTIONS);
     assert.deepEqual(result.wrong, [], 'no wrong bytes');

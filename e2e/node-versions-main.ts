@@ -15,8 +15,8 @@ forEachEngine('start, relay, reload, upgrade and stop', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];
   const port = await freePort();
   const bal = await startBal(t, { engine, daemon: true, config: configFor(port, [a], { workers: 2 }) });
-  const told: { node: string; engine: string } = JSON.parse((await bal.cli('--version', '--json')).stdout);
-  assert.deepEqual([told.node, told.engine], [process.versions.node, 'native']);
+  const reported: { node: string; engine: string } = JSON.parse((await bal.cli('--version', '--json')).stdout);
+  assert.deepEqual([reported.node, reported.engine], [process.versions.node, 'native']);
   const clients = await Promise.all([session(t, port), session(t, port)]);
   const storm = { over: false };
   const sent = talk(storm, await connectTo(t, port), 100_000);

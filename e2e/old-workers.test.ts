@@ -99,8 +99,8 @@ forEitherEngine('how many connections go on in old workers, and until when, is t
     (await bal.cli('status')).stdout,
     /1 connection goes on in 1 old worker, until it ends, and no longer than 2/,
   );
-  const told = await bal.logged('config.reloaded', ({ fields }) => fields['draining_until'] === limited?.until);
-  assert.equal(told.fields['draining_connections'], 1);
+  const reported = await bal.logged('config.reloaded', ({ fields }) => fields['draining_until'] === limited?.until);
+  assert.equal(reported.fields['draining_connections'], 1);
 });
 
 forEachEngine('the primary is killed: workers of all generations end within drain_timeout_ms', async (t, engine) => {

@@ -27,7 +27,7 @@ function asNobody(home: string, ...args: string[]): Promise<CliResult> {
 }
 
 /** Exit 1, the three lines, nothing on stdout, no trace. */
-function isTold({ code, stdout, stderr }: CliResult, what: RegExp): void {
+function isReported({ code, stdout, stderr }: CliResult, what: RegExp): void {
   assert.equal(code, 1, stdout + stderr);
   assert.equal(stdout, '');
   assert.match(stderr, /^ {2}what_happened: .+\n {2}why_likely: .+\n {2}do_this_now: .+\n$/);
@@ -45,7 +45,10 @@ test('stop by a user who may not stop it: it says so, fails, and bal runs on', {
   const bal = await roots(t, 0o755);
   for (const how of [['stop'], ['stop', '--now'], ['stop', '--timeout', '1s']]) {
     const result = await asNobody(bal.home.dir, ...how);
-    isTold(result, new RegExp(`what_happened: bal \\(PID ${bal.pid}\\) is still running: this user may not stop it\n`));
+    isReported(
+      result,
+      new RegExp(`what_happened: bal \\(PID ${bal.pid}\\) is still running: this user may not stop it\n`),
+    );
     assert.match(result.stderr, /another user \(uid 0\)/);
   }
   await runsOn(bal);
@@ -80,7 +83,7 @@ for (const [where, mode, pidFileMode] of [
   });
 }
 
-for (const [what, pidFileMode, told] of [
+for (const [what, pidFileMode, reported] of [
   ['names it', 0o644, /what_happened: bal is already running, PID \d+\n/],
   ['may not be read', 0o600, /what_happened: the control socket .* may not be used by this user\n/],
 ] as const) {
@@ -90,7 +93,7 @@ for (const [what, pidFileMode, told] of [
     async (t) => {
       const bal = await roots(t, 0o777, pidFileMode);
       const { ino } = statSync(bal.home.pidFile);
-      for (const how of [['start'], ['start', '-d']]) isTold(await asNobody(bal.home.dir, ...how), told);
+      for (const how of [['start'], ['start', '-d']]) isReported(await asNobody(bal.home.dir, ...how), reported);
       assert.equal(statSync(bal.home.pidFile).ino, ino);
       await runsOn(bal);
     },
@@ -109,9 +112,9 @@ test(
     const entry = readFileSync(bal.home.pidFile, 'utf8');
     writeFileSync(copy, entry, { mode: 0o600 });
     for (const how of [['stop'], ['graceful'], ['status'], ['start'], ['start', '-d']]) {
-      isTold(
+      isReported(
         await asNobody(home, ...how),
-        /what_happened: whether bal is running cannot be told: .*bal\.pid cannot be read/,
+        /what_happened: whether bal is running cannot be reported: .*bal\.pid cannot be read/,
       );
     }
     assert.equal(readFileSync(copy, 'utf8'), entry, 'it is still there');

@@ -14,10 +14,10 @@ import { forEachEngine } from './harness/engines.ts';
 import { startHaproxy, startNginxProxy } from './harness/proxies.ts';
 
 /** Keeps what each connection brings, and greets at once. */
-function greeter(heard: Buffer[]): Behaviour {
+function greeter(received: Buffer[]): Behaviour {
   return (socket) => {
-    const place = heard.push(Buffer.alloc(0)) - 1;
-    socket.on('data', (bytes: Buffer) => (heard[place] = Buffer.concat([heard[place] ?? bytes, bytes])));
+    const place = received.push(Buffer.alloc(0)) - 1;
+    socket.on('data', (bytes: Buffer) => (received[place] = Buffer.concat([received[place] ?? bytes, bytes])));
     socket.on('end', () => socket.end());
     socket.resume();
     socket.write('hello');
@@ -37,10 +37,10 @@ const hex16 = (port: number | undefined): string => (port ?? 0).toString(16).pad
 forEachEngine(
   'backends are told who the client is, as HAProxy and nginx tell it and understand it, and that a check is nobody',
   async (t, engine) => {
-    const heard: Record<'v1' | 'v2' | 'none' | 'haproxy', Buffer[]> = { v1: [], v2: [], none: [], haproxy: [] };
-    const raw = { v1: await backend(t, greeter(heard.v1)), v2: await backend(t, greeter(heard.v2)) };
-    const none = await backend(t, greeter(heard.none));
-    const haproxy = await startHaproxy(t, (await backend(t, greeter(heard.haproxy))).port);
+    const received: Record<'v1' | 'v2' | 'none' | 'haproxy', Buffer[]> = { v1: [], v2: [], none: [], haproxy: [] };
+    const raw = { v1: await backend(t, greeter(received.v1)), v2: await backend(t, greeter(received.v2)) };
+    const none = await backend(t, greeter(received.none));
+    const haproxy = await startHaproxy(t, (await backend(t, greeter(received.haproxy))).port);
     const nginx = await startNginxProxy(t, none.port);
     const names = ['raw1', 'raw2', 'haproxy1', 'haproxy2', 'nginx1', 'nginx2', 'v6'] as const;
     const ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await freePort()])));
@@ -80,10 +80,10 @@ forEachEngine(
       const port = ports[name] ?? 0;
       const client = await connectTo(t, port);
       const own = `127.0.0.1 ${client.socket.localPort} 127.0.0.1 ${port}`;
-      const told = await answerTo(client);
-      assert.ok(told.startsWith(own), `${name}: ${told}`);
+      const extensions = await answerTo(client);
+      assert.ok(extensions.startsWith(own), `${name}: ${extensions}`);
       if (name !== 'haproxy2') continue;
-      const id = told.slice(own.length).trim();
+      const id = extensions.slice(own.length).trim();
       const record = await bal.logged('connection.ended', ({ fields }) => fields['service'] === name);
       assert.match(id, /^[0-9a-f]{16}-\w+$/);
       assert.equal(record.fields['unique_id'], id);
@@ -92,10 +92,10 @@ forEachEngine(
     // It is the same as theirs, byte for byte, and comes before the client's first byte and without one.
     for (const talks of [true, false, true]) {
       for (const [at, sink, theirs] of [
-        [ports['raw1'] ?? 0, heard.v1, false],
-        [haproxy.v1, heard.haproxy, true],
-        [nginx.v1, heard.none, true],
-        [ports['v6'] ?? 0, heard.v1, false],
+        [ports['raw1'] ?? 0, received.v1, false],
+        [haproxy.v1, received.haproxy, true],
+        [nginx.v1, received.none, true],
+        [ports['v6'] ?? 0, received.v1, false],
       ] as const) {
         const client = await connectTo(t, at);
         if (talks) await client.send('data');
@@ -106,8 +106,8 @@ forEachEngine(
         client.end();
       }
       for (const [at, sink] of [
-        [ports['raw2'] ?? 0, heard.v2],
-        [haproxy.v2, heard.haproxy],
+        [ports['raw2'] ?? 0, received.v2],
+        [haproxy.v2, received.haproxy],
       ] as const) {
         const client = await connectTo(t, at);
         if (talks) await client.send('data');
@@ -123,15 +123,15 @@ forEachEngine(
     }
     const six = await connectTo(t, ports['v6'] ?? 0, '::1');
     const line = `PROXY TCP6 ::1 ::1 ${six.socket.localPort} ${ports['v6']}\r\n`;
-    await until(`${line} arrives`, () => heard.v1.some((bytes) => bytes.toString('latin1') === line));
+    await until(`${line} arrives`, () => received.v1.some((bytes) => bytes.toString('latin1') === line));
 
     // All others were checks, and those of `bal doctor`.
     await bal.cli('doctor');
     const others = (bytes: Buffer[]): Set<string> =>
       // One of them may be under way.
       new Set(bytes.map(String).filter((it) => it !== '' && !/TCP[46]|^.{12}!/s.test(it)));
-    assert.deepEqual(others(heard.v1), new Set(['PROXY UNKNOWN\r\n']));
-    assert.deepEqual(others(heard.v2), new Set(['\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']));
+    assert.deepEqual(others(received.v1), new Set(['PROXY UNKNOWN\r\n']));
+    assert.deepEqual(others(received.v2), new Set(['\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']));
   },
   lacking('haproxy', 'nginx'),
 );
@@ -189,10 +189,10 @@ forEachEngine(
     for (const port of [haproxy.v1, haproxy.v2, nginx.v1, out]) {
       const client = await connectTo(t, port);
       const own = `127.0.0.1 ${client.socket.localPort} 127.0.0.1 ${port} `;
-      const told = await answerTo(client);
-      assert.ok(told.startsWith(own), `${told} is not ${own}`);
+      const extensions = await answerTo(client);
+      assert.ok(extensions.startsWith(own), `${extensions} is not ${own}`);
       const fields = await record('backend_closed', `127.0.0.1:${client.socket.localPort}`);
-      assert.equal(fields['unique_id'], told.slice(own.length).trim());
+      assert.equal(fields['unique_id'], extensions.slice(own.length).trim());
       assert.equal(fields['bytes_in'], GET.length, 'the header is none of them');
       if (port !== out) continue;
       // One name for both.

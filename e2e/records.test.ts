@@ -85,9 +85,9 @@ forEachEngine(
 
 forEachEngine('a backend that ends first, and one that resets', async (t, engine) => {
   const ends = await scene(t, engine, named('bye'));
-  const told = await connectTo(t, ends.port);
-  await told.over;
-  told.end();
+  const reported = await connectTo(t, ends.port);
+  await reported.over;
+  reported.end();
   assert.equal((await ends.record('backend_closed'))['bytes_out'], 3);
 
   const broken = await scene(t, engine, resetsWhenAsked);

@@ -152,8 +152,8 @@ test('npm i -g of a release adds one package and a bal that runs, with nothing f
     env: { ...process.env, npm_config_cache: join(folder, 'npm') },
   });
   assert.match(said, /^added 1 package/m);
-  const told = execFileSync(join(prefix, 'bin', 'bal'), ['--version', '--json'], { encoding: 'utf8' });
-  const { engine }: { engine: string } = JSON.parse(told);
+  const reported = execFileSync(join(prefix, 'bin', 'bal'), ['--version', '--json'], { encoding: 'utf8' });
+  const { engine }: { engine: string } = JSON.parse(reported);
   assert.equal(engine, existsSync(join(ROOT, 'dist', 'native')) ? 'native' : 'js');
   assert.deepEqual(readdirSync(join(prefix, 'lib', 'node_modules')), ['bal']);
 });

@@ -63,10 +63,10 @@ async function curlAsks(port: number, name: string, ...args: readonly string[]):
 }
 
 /** Keeps what each connection brings. */
-function sink(heard: Buffer[], greeting = ''): Behaviour {
+function sink(received: Buffer[], greeting = ''): Behaviour {
   return (socket) => {
-    const place = heard.push(Buffer.alloc(0)) - 1;
-    socket.on('data', (bytes: Buffer) => (heard[place] = Buffer.concat([heard[place] ?? bytes, bytes])));
+    const place = received.push(Buffer.alloc(0)) - 1;
+    socket.on('data', (bytes: Buffer) => (received[place] = Buffer.concat([received[place] ?? bytes, bytes])));
     socket.on('end', () => socket.end());
     socket.resume();
     socket.write(greeting);
@@ -258,8 +258,8 @@ forEachEngine(
     const { code, verdict } = await reload;
     assert.equal(code, 0, JSON.stringify(verdict));
     // A client that is slow to begin is too late now.
-    const news = () => curlAsks(port, 'new.test', '--http1.1');
-    await until('the new service answers', async () => (await news()).startsWith('rest new.test'));
+    const askNew = () => curlAsks(port, 'new.test', '--http1.1');
+    await until('the new service answers', async () => (await askNew()).startsWith('rest new.test'));
     assert.match(await curlAsks(port, 'nobody.test', '--http1.1'), RESET);
     let answer = '';
     open1.on('data', (bytes: Buffer) => (answer += bytes.toString()));
@@ -295,15 +295,15 @@ forEachEngine(
       assert.equal((await recordOf(client, name)).fields['bytes_in'], bytes);
     }
     await bal.logged('client.no_route', ({ fields: its }) => its['service'] === `127.0.0.1:${closed}`);
-    const { listeners, services: told } = await bal.statusWhen('all are counted', ({ listeners: all }) =>
+    const { listeners, services: reported } = await bal.statusWhen('all are counted', ({ listeners: all }) =>
       all.every(({ active_connections: active }) => active === 0),
     );
     const at = listeners.find(({ address }) => address === `127.0.0.1:${closed}`);
     assert.deepEqual(at?.services, ['one', 'raw']);
     const { no_route, first_bytes_timeout, client_gone } = at.ends;
     assert.deepEqual([no_route, first_bytes_timeout, client_gone], [2, 1, 1]);
-    assert.deepEqual(told.find(({ name }) => name === 'wild')?.server_name, ['*.example.test', 'other.test']);
-    assert.deepEqual(told.find(({ name }) => name === 'two')?.alpn, ['h2']);
+    assert.deepEqual(reported.find(({ name }) => name === 'wild')?.server_name, ['*.example.test', 'other.test']);
+    assert.deepEqual(reported.find(({ name }) => name === 'two')?.alpn, ['h2']);
     const { stdout } = await bal.cli('why');
     assert.match(
       stdout,

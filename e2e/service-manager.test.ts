@@ -33,36 +33,36 @@ forEngine(
     const path = join(workFolder(t), 'notify');
     const listener = spawn('python3', ['-c', LISTENER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     atEnd(t, () => void listener.kill('SIGKILL'));
-    const heard: string[] = [];
+    const received: string[] = [];
     const lines = createInterface(listener.stdout);
-    lines.on('line', (line) => void heard.push(String(JSON.parse(line))));
+    lines.on('line', (line) => void received.push(String(JSON.parse(line))));
     await once(lines, 'line');
-    const hears = (what: string): Promise<unknown> =>
-      until(`it hears ${what}`, () => heard.some((text) => text.split('\n').includes(what)));
+    const receives = (what: string): Promise<unknown> =>
+      until(`it hears ${what}`, () => received.some((text) => text.split('\n').includes(what)));
 
     const a = await backend(t, echo);
     const port = await freePort();
     const env = { NOTIFY_SOCKET: path, WATCHDOG_USEC: '200000' };
     const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 1 }), env });
-    await hears(`MAINPID=${bal.pid}`);
-    await hears('STATUS=running: 1 of 1 backends up, 0 open, generation 1');
-    await hears('WATCHDOG=1');
+    await receives(`MAINPID=${bal.pid}`);
+    await receives('STATUS=running: 1 of 1 backends up, 0 open, generation 1');
+    await receives('WATCHDOG=1');
     const client = await session(t, port);
     assert.equal((await bal.graceful()).code, 0);
-    const order = heard.map((text) => text.split('\n')[0] ?? '').filter((text) => /^(READY|RELOADING)/.test(text));
+    const order = received.map((text) => text.split('\n')[0] ?? '').filter((text) => /^(READY|RELOADING)/.test(text));
     assert.deepEqual(order, ['READY=1', 'RELOADING=1', 'READY=1']);
     const { stdout } = await bal.cli('upgrade', '--json');
     const { pid }: { pid: number } = JSON.parse(stdout);
-    await hears(`MAINPID=${pid}`);
+    await receives(`MAINPID=${pid}`);
     // It need not stay: whoever watches it watches the other one.
     await gone(bal.pid);
     await lives(client);
-    heard.length = 0;
-    await hears('WATCHDOG=1');
+    received.length = 0;
+    await receives('WATCHDOG=1');
     client.end();
     await client.over;
     assert.equal((await bal.stop()).code, 0);
-    await hears('STOPPING=1');
+    await receives('STOPPING=1');
     await gone(pid);
   },
   lacking('python3'),

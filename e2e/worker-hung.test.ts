@@ -21,8 +21,8 @@ forEitherEngine(
     signal(hung, 'SIGSTOP');
     const { code } = await bal.cli('status');
     assert.equal(code, 0, 'status does not wait for it');
-    const told = await bal.logged('worker.hung');
-    assert.equal(told.fields['pid'], hung);
+    const reported = await bal.logged('worker.hung');
+    assert.equal(reported.fields['pid'], hung);
     await until('it is gone', () => !isAlive(hung));
     await bal.statusWhen(
       'a replacement is ready',

@@ -22,7 +22,7 @@ export const notDraining: Drain = { reload: Infinity, stop: Infinity };
  * The message `drain`, maybe again. Nothing makes the time that a reload gave longer; that of a stop is made longer only by
  * a time that is asked for: who repeats a stop without one does not begin it anew.
  */
-export function told(
+export function commanded(
   before: Drain,
   { timeoutMs, why }: Pick<Extract<ToWorker, { kind: 'drain' }>, 'timeoutMs' | 'why'>,
   { drainMs, reloadDrainMs }: DrainLimits,

@@ -18,7 +18,7 @@ export interface Haproxy {
 export async function startHaproxy(owner: Owner, to: number): Promise<Haproxy> {
   const folder = workFolder(owner);
   const [server, v1, v2] = [await freePort(), await freePort(), await freePort()];
-  const told = '%[src] %[src_port] %[dst] %[dst_port] %[fc_pp_unique_id] %[fc_pp_authority]';
+  const reported = '%[src] %[src_port] %[dst] %[dst_port] %[fc_pp_unique_id] %[fc_pp_authority]';
   writeFileSync(
     join(folder, 'haproxy.cfg'),
     `defaults
@@ -28,7 +28,7 @@ export async function startHaproxy(owner: Owner, to: number): Promise<Haproxy> {
 frontend server
   mode http
   bind 127.0.0.1:${server} accept-proxy
-  http-request return status 200 content-type text/plain lf-string "${told}"
+  http-request return status 200 content-type text/plain lf-string "${reported}"
 listen v1
   mode tcp
   bind 127.0.0.1:${v1}
@@ -54,7 +54,7 @@ export async function startNginxProxy(owner: Owner, to: number): Promise<NginxPr
   const folder = workFolder(owner);
   const [server, v1] = [await freePort(), await freePort()];
   const modules = '/usr/lib/nginx/modules/ngx_stream_module.so';
-  const told = '$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port';
+  const reported = '$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path temp_${kind};`)
     .join(' ');
@@ -67,7 +67,7 @@ export async function startNginxProxy(owner: Owner, to: number): Promise<NginxPr
        access_log off; ${temporary}
        server {
          listen 127.0.0.1:${server} proxy_protocol;
-         location / { return 200 "${told}"; }
+         location / { return 200 "${reported}"; }
        }
      }
      stream {

@@ -35,7 +35,11 @@ export function talkTo(
     stdio: ['pipe', 'pipe', 'pipe'],
     ...asProgramUser,
   });
-  const state: { said: string; heard: number; end: { code: number | null } | null } = { said: '', heard: 0, end: null };
+  const state: { said: string; received: number; end: { code: number | null } | null } = {
+    said: '',
+    received: 0,
+    end: null,
+  };
   const waiting = new Set<() => void>();
   const reportAll = (): void => {
     const all = [...waiting];
@@ -93,11 +97,11 @@ export function talkTo(
     type: (line) => void child.stdin.write(`${line}\n`),
     said: () => state.said,
     interrupt: () => void child.kill('SIGINT'),
-    skip: () => void (state.heard = state.said.length),
+    skip: () => void (state.received = state.said.length),
     says: (what, withinMs = PATIENCE_MS) =>
       when(String(what), withinMs, () => {
-        const match = what.exec(state.said.slice(state.heard));
-        if (match !== null) state.heard += match.index + match[0].length;
+        const match = what.exec(state.said.slice(state.received));
+        if (match !== null) state.received += match.index + match[0].length;
         return match;
       }),
     ends: (withinMs = PATIENCE_MS) =>

@@ -80,7 +80,7 @@ export function openTerminal(t: Owner, command: readonly string[], options: Term
     'sh',
     ...command,
   );
-  const told = (what: string): string => tmux('display-message', '-p', `#{${what}}`).trim();
+  const reported = (what: string): string => tmux('display-message', '-p', `#{${what}}`).trim();
   const lines = (): string[] => tmux('capture-pane', '-p').replace(/\n$/, '').split('\n');
   const end = (): readonly [code: string, mode: string] | null => {
     const [, code, mode] = /^ended (\d+) (\S+)$/m.exec(lines().join('\n')) ?? [];
@@ -107,6 +107,6 @@ export function openTerminal(t: Owner, command: readonly string[], options: Term
     async ended() {
       return Number(await until('the program in the terminal has ended', () => end()?.[0] ?? null));
     },
-    isRestored: () => told('alternate_on') === '0' && told('cursor_flag') === '1' && end()?.[1] === 'icanon',
+    isRestored: () => reported('alternate_on') === '0' && reported('cursor_flag') === '1' && end()?.[1] === 'icanon',
   };
 }

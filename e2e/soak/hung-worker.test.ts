@@ -31,9 +31,9 @@ describe('a hung worker', { concurrency: 2 }, () => {
     signal(victim.pid, 'SIGSTOP');
     // Whom it would have accepted the other one accepts.
     const load = startLoad(t, port, echoes(64), { clients: 4 });
-    const told = await bal.logged('worker.hung');
+    const reported = await bal.logged('worker.hung');
     const detected = performance.now() - stoppedAt;
-    assert.equal(told.fields['pid'], victim.pid);
+    assert.equal(reported.fields['pid'], victim.pid);
     const { fields } = await bal.logged('worker.exited', (record) => record.fields['pid'] === victim.pid);
     assert.equal(fields['lost'], victim.active_connections);
     const { totals } = await bal.statusWhen(

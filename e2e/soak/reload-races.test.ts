@@ -135,8 +135,8 @@ forEitherEngine('connections that are half closed survive a reload in both direc
   await until('the question and its end have arrived', () =>
     held.some((socket) => socket.bytesRead === 8 && socket.readableEnded),
   );
-  const told = await connectTo(t, earlyPort);
-  assert.equal((await told.over).data.toString(), 'hello');
+  const reported = await connectTo(t, earlyPort);
+  assert.equal((await reported.over).data.toString(), 'hello');
 
   // The service of one of them leaves the configuration at the same time.
   bal.configure({ ...common, services: { late: services.late } });
@@ -144,8 +144,8 @@ forEitherEngine('connections that are half closed survive a reload in both direc
   assert.equal((await visits(earlyPort, echoes(), 1)).refused, 1);
   for (const socket of held) socket.end('answer');
   assert.deepEqual(await asked.over, { how: 'fin', data: Buffer.from('answer') });
-  await told.send('more');
+  await reported.send('more');
   await until('what came after the reload has arrived', () => early.received === 4);
-  told.end();
+  reported.end();
   await bal.statusWhen('the old workers are gone', ({ workers }) => workers.length === 2);
 });

@@ -93,11 +93,11 @@ ${whole}
       await bal.checked();
       repair();
       const { workers } = await bal.status();
-      const [mad, sane] = [workers.find(({ id }) => id === 1), workers.find(({ id }) => id === 2)];
-      assert.ok(mad !== undefined && sane !== undefined);
-      signal(mad.pid, 'SIGUSR1');
+      const [rogue, sane] = [workers.find(({ id }) => id === 1), workers.find(({ id }) => id === 2)];
+      assert.ok(rogue !== undefined && sane !== undefined);
+      signal(rogue.pid, 'SIGUSR1');
       const { fields } = await bal.logged('worker.exited');
-      assert.equal(fields['pid'], mad.pid);
+      assert.equal(fields['pid'], rogue.pid);
       assert.match(String(fields['reason']), /channel/);
       const after = await bal.statusWhen('both workers serve', (status) => {
         return status.workers.length === 2 && status.workers.every(({ state }) => state === 'ready');

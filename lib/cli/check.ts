@@ -95,9 +95,9 @@ function explain(loaded: Loaded, { verbose, strict }: CheckOptions, file: string
 function summaryOf(service: ServicePlan): string {
   const { name, method, sendProxy, serverNames, protocols, backends, healthCheck } = service;
   const to = listed(backends.map(backendText));
-  const told = sendProxy === 'none' ? '' : `, send_proxy_protocol ${sendProxy}`;
+  const proxyText = sendProxy === 'none' ? '' : `, send_proxy_protocol ${sendProxy}`;
   const asked = askedText({ server_name: serverNames, alpn: protocols });
-  return `${name}: ${whereOf(service)}${asked} to ${to} (${method}${told}${checkText(healthCheck)})`;
+  return `${name}: ${whereOf(service)}${asked} to ${to} (${method}${proxyText}${checkText(healthCheck)})`;
 }
 
 /** Nothing of a mere connect to the backend itself. */

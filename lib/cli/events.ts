@@ -41,11 +41,11 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
   const { gone, close } = watchReader();
   const seen = { timestamp: '', seq: 0 };
   let isFirst = true;
-  let told = false;
+  let announced = false;
   const show = (event: unknown): void => {
     if (!isEvent(event) || isSeen(event, seen)) return;
     Object.assign(seen, { timestamp: event.timestamp, seq: event.seq });
-    told = false;
+    announced = false;
     if (options.json) json(io, event);
     else io.out(line(event, io));
   };
@@ -61,8 +61,8 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
       return reached.kind === 'not_running' ? 3 : 1;
     }
     isFirst = false;
-    if (!told) io.err('bal does not answer; waiting for it');
-    told = true;
+    if (!announced) io.err('bal does not answer; waiting for it');
+    announced = true;
     await sleep(AGAIN_MS, undefined, { signal: gone }).catch(() => undefined);
   }
   close();

@@ -49,7 +49,7 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
   const { quietMs, silentMs } = patience;
   const watching = (async () => {
     let answeredAt = performance.now();
-    let told = '';
+    let announced = '';
     for (;;) {
       await sleep(quietMs, undefined, { signal: over.signal });
       const { ok } = await ask(at, 'GET', '/status', undefined, quietMs, over.signal);
@@ -60,8 +60,8 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
         ? 'waiting for the reload: workers are replaced one after the other'
         : `bal has not answered for ${duration(now - answeredAt)}; waiting for it, at most ${duration(silentMs)}`;
       const kind = ok ? 'reload' : 'silence';
-      if (kind !== told) io.err(word);
-      told = kind;
+      if (kind !== announced) io.err(word);
+      announced = kind;
       if (now - answeredAt > silentMs) return hung.abort();
     }
   })().catch(() => undefined); // The sleep was cut short.

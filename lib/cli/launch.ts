@@ -65,7 +65,7 @@ export async function launch(at: Home, config: string, watch: boolean): Promise<
 function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promise<Outcome> {
   return new Promise((resolve) => {
     let reason: Diagnosis | null = null;
-    let told: Outcome | null = null;
+    let reported: Outcome | null = null;
     const settle = (outcome: Outcome) => {
       clearTimeout(late);
       for (const signal of INTERRUPTS) process.off(signal, interrupted);
@@ -84,12 +84,12 @@ function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promis
       if (!isStartup(message) || reason !== null) return;
       if (message.kind === 'ready') return settle({ kind: 'running', pid: child.pid ?? 0, warning: message.warning });
       // Its exit settles it, so that nothing half-started is left when this command has said its word.
-      told = message;
+      reported = message;
       setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
     });
     child.on('error', (error) => settle(failed(cannotSpawn(error))));
     // Not 'exit': what it said last may come after that.
-    child.on('close', (code, signal) => settle(told ?? failed(reason ?? ended(code, signal, lastWords(), at))));
+    child.on('close', (code, signal) => settle(reported ?? failed(reason ?? ended(code, signal, lastWords(), at))));
   });
 }
 

@@ -37,7 +37,7 @@ test('--version tells the version', async () => {
 });
 
 test('--version --json tells what it is, and what it runs on', () => {
-  const tell = (env: NodeJS.ProcessEnv = process.env) => {
+  const report = (env: NodeJS.ProcessEnv = process.env) => {
     const { stdout } = spawnSync(process.execPath, [BUILT, '--version', '--json'], { encoding: 'utf8', env });
     const { commit, engine, engine_reason: reason, ...rest } = onlyJson(stdout);
     const { platform, arch } = process;
@@ -45,9 +45,9 @@ test('--version --json tells what it is, and what it runs on', () => {
     if (existsSync(join(ROOT, '.git'))) assert.match(JSON.stringify(commit), /^"[0-9a-f]{40}(-dirty)?"$/);
     return [engine, reason];
   };
-  const [engine, reason] = tell();
+  const [engine, reason] = report();
   assert.ok(engine === 'native' ? reason === null : engine === 'js' && typeof reason === 'string');
-  const [without, why] = tell({ ...process.env, BAL_NATIVE_ADDON: '/nonexistent.node' });
+  const [without, why] = report({ ...process.env, BAL_NATIVE_ADDON: '/nonexistent.node' });
   assert.equal(without, 'js');
   assert.match(JSON.stringify(why), /nonexistent\.node cannot be loaded/);
 });

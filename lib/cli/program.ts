@@ -17,7 +17,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
         io.err(`bal: ${request.message}`);
         return 2;
       case 'version':
-        return (await import('./version.ts')).tellVersion(request.json, io);
+        return (await import('./version.ts')).printVersion(request.json, io);
       case 'help': {
         const { printHelp } = await import('./help.ts');
         printHelp(request.command);

@@ -28,7 +28,7 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   const progress = progressTo(io);
   const asked = { timeout_ms: options.timeoutMs, now: options.now };
   const silence = options.now ? HURRIED_SILENCE_MS : SILENCE_MS;
-  const answer = await askForLines(at, 'POST', '/stop', asked, silence, (line) => progress.hear(line));
+  const answer = await askForLines(at, 'POST', '/stop', asked, silence, (line) => progress.receive(line));
   if (answer.ok && answer.status === 200) return await finish(found, progress.cut(), at, io);
   const reached = judge(answer, readPidFile(at.pidFile), at);
   if (reached.kind === 'not_running' && found === null) {
@@ -123,11 +123,11 @@ function immortal(found: BalProcess | null, io: Io): ExitCode {
 }
 
 /** Shows how many connections remain: in place on a terminal, else a line whenever the number has changed. */
-function progressTo(io: Io): { hear(line: unknown): void; cut(): number | null } {
+function progressTo(io: Io): { receive(line: unknown): void; cut(): number | null } {
   let shown: number | null = null;
   let cut: number | null = null;
   return {
-    hear(line) {
+    receive(line) {
       if (!isProgress(line)) return;
       cut = line.cut ?? cut;
       if (line.remaining === shown || line.cut !== undefined) return;

@@ -4,7 +4,7 @@ import { commit, version } from '../version.ts';
 import type { ExitCode, Io } from './command.ts';
 import { json } from './report.ts';
 
-export function tellVersion(asJson: boolean, io: Io): ExitCode {
+export function printVersion(asJson: boolean, io: Io): ExitCode {
   if (!asJson) {
     io.out(`bal ${version}`);
     return 0;

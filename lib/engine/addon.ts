@@ -74,15 +74,15 @@ export interface NativeChannel {
   close(): void;
 }
 
-/** What native/knock.c makes. */
-export interface NativeKnocks {
+/** What native/tcp-check.c makes. */
+export interface NativeTcpChecks {
   /** Its number, or −errno. `source`: the address that it comes from, '': any. */
-  knock(ip: string, port: number, source: string): number;
+  start(ip: string, port: number, source: string): number;
   /** How many have ended; [number, 0 or errno] of each is in the array. */
-  heard(results: Int32Array): number;
-  /** One that has not been heard of. */
+  collect(results: Int32Array): number;
+  /** One whose result has not been collected. */
   cancel(number: number): void;
-  /** How many that stood have still to be closed. */
+  /** How many that were accepted have still to be closed. */
   sweep(): number;
   close(): void;
 }
@@ -94,8 +94,8 @@ export interface Addon {
   mapShared(fd: number, offset: number, bytes: number): ArrayBuffer;
   /** `listens`: 1, else 0. Throws an Error with `code`. */
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
-  /** `wake` is called as long as some have ended and were not heard of. Throws an Error with `code`. */
-  openKnocks(wake: () => void): NativeKnocks;
+  /** `wake` is called as long as results wait to be collected. Throws an Error with `code`. */
+  openTcpChecks(wake: () => void): NativeTcpChecks;
   ringError(): string;
   /** One datagram to a Unix socket, whose path begins with / or @. Never waits; throws an Error with `code`. */
   notify(path: string, text: string): void;
@@ -108,7 +108,7 @@ export interface Addon {
   create(
     accepted: (records: number, count: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
-    told: (records: number) => void,
+    reported: (records: number) => void,
     inspected: (records: number, connection: number, bytes: number) => number,
     preamble: (records: number, connection: number) => number,
     called?: (records: number) => void,

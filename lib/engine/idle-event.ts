@@ -27,7 +27,7 @@ export class IdleEvent {
 
   /** `active` has fallen. */
   look(): void {
-    if (this.#isIdle()) queueMicrotask(() => this.#tell());
+    if (this.#isIdle()) queueMicrotask(() => this.#report());
   }
 
   /** A connection has come that was not accepted. */
@@ -43,7 +43,7 @@ export class IdleEvent {
     return this.#state === 'stopped' && this.#active() === 0;
   }
 
-  #tell(): void {
+  #report(): void {
     if (!this.#isIdle()) return;
     this.#state = 'told';
     this.#policy.idle?.();

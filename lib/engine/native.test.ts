@@ -142,7 +142,7 @@ test('the policy may not call back into the engine', { skip }, async (t) => {
 
 test('a policy that throws has its client refused, and the error is as uncaught as in a timer', { skip }, async (t) => {
   const { port } = await backend(t, echo);
-  const it = await host(t, [port], { mood: 'throws' });
+  const it = await host(t, [port], { behaviour: 'throws' });
   const first = new Peer(net.connect(it.port, '127.0.0.1'));
   assert.equal(await first.finish(), 'reset');
   const second = await client(t, it.port);
@@ -318,7 +318,7 @@ test(
   'a storm of clients and backends that misbehave leaves no descriptor and no wrong byte behind',
   { skip },
   async (t) => {
-    const it = await host(t, await stormBackends(t), { mood: 'moody', idleMs: 2000 });
+    const it = await host(t, await stormBackends(t), { behaviour: 'moody', idleMs: 2000 });
     await storm(it.port, 50);
     const before = await it.report();
     const result = await storm(it.port, 1500);

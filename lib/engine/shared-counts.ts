@@ -26,7 +26,7 @@ export interface SharedCounts {
   take(id: number, most: number): boolean;
   release(id: number): void;
   /** What the others have, as last counted. */
-  heard(id: number, others: number): void;
+  setOthers(id: number, others: number): void;
   /** Its id may be another one's next. */
   forget(id: number): void;
 }
@@ -100,7 +100,7 @@ export function createSharedCounts(board: Board | null, at: number, size: number
       Atomics.sub(part, at + id, 1);
       Atomics.sub(all, at + id, 1);
     },
-    heard(id, count) {
+    setOthers(id, count) {
       if (id >= others.length) return;
       others[id] = count;
       sums[id] = (own[id] ?? 0) + count;

@@ -29,7 +29,7 @@ export interface EndpointSnapshot {
   /** How it is told who its client is. */
   readonly sendProxy: SendProxy;
   /** It let clients go without a byte, and is left alone for that: afterwards one client at a time is to find out. */
-  readonly suspect: boolean;
+  readonly onProbation: boolean;
   /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
   readonly provenAt: number;
 }

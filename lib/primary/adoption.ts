@@ -75,7 +75,7 @@ export function adoptionOf(
         tier: TIER_DOWN,
         weight: 0,
         maxConnections: 0,
-        suspect: false,
+        onProbation: false,
         provenAt: 0,
         sendProxy: 'none' as const,
         sources: [],

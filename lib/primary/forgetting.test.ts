@@ -17,7 +17,7 @@ import { createServices } from './upstream/services.ts';
 const MANY = 300;
 
 /** With a worker that tells what it uses no longer with its next report. */
-function scene(t: TestContext, isHeard: () => boolean) {
+function scene(t: TestContext, isReceived: () => boolean) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const quiet = (): void => undefined;
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet, for: () => log };
@@ -68,12 +68,12 @@ function scene(t: TestContext, isHeard: () => boolean) {
     },
     /** Each of them has had a client, which has gone. */
     report() {
-      if (!isHeard()) return;
+      if (!isReceived()) return;
       const counts = used.flatMap((id) => [endpointAt(id, 'connections_total'), round(id)]);
-      const told = retired.splice(0);
+      const endpointsInUse = retired.splice(0);
       const counters = { kind: 'counters', id: null, short: {}, rssBytes: 1, reached: [], services: [] } as const;
-      statistics.report(worker, { ...counters, endpoints: counts, retired: told });
-      publisher.retired(worker, told);
+      statistics.report(worker, { ...counters, endpoints: counts, retired: endpointsInUse });
+      publisher.retired(worker, endpointsInUse);
       forgetting.forget();
     },
   };
@@ -99,14 +99,14 @@ test('a name that leads to others each time leaves nothing behind', (t) => {
 });
 
 test('what a worker has not said that it no longer uses is kept until it does', (t) => {
-  let isHeard = false;
-  const it = scene(t, () => isHeard);
+  let isReceived = false;
+  const it = scene(t, () => isReceived);
   for (let round = 0; round < 5; round++) {
     it.leadTo(round);
     it.report();
   }
   assert.equal([...it.publisher.inUse()].length, 5 * MANY);
-  isHeard = true;
+  isReceived = true;
   it.report();
   assert.equal([...it.publisher.inUse()].length, MANY);
   it.leadTo(5);

@@ -36,10 +36,10 @@ export function createForgetting(parts: ForgettingParts): { forget(): void; forg
     const all = [...generations.plans()];
     const plans = all.flatMap((plan) => plan.services);
     const listeners = all.flatMap(routedListeners).map(({ address }) => address);
-    const told = [...publisher.inUse()].flatMap((id) => registry.endpointOf(id) ?? []);
+    const endpointsInUse = [...publisher.inUse()].flatMap((id) => registry.endpointOf(id) ?? []);
     const used = {
       services: new Set([...plans.map(({ name }) => name), ...listeners, ...publisher.servicesInUse()]),
-      endpoints: [...plans.flatMap(endpointsOf), ...told],
+      endpoints: [...plans.flatMap(endpointsOf), ...endpointsInUse],
       listeners: listening.addresses,
     };
     registry.keepOnly(used);

@@ -223,9 +223,9 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     statistics,
     evenness,
     estate,
-    async prepare({ services: told, names }) {
+    async prepare({ services: knownServices, names }) {
       await finding.first(names);
-      return opening.prepare(state.plan, told).catch(internalError);
+      return opening.prepare(state.plan, knownServices).catch(internalError);
     },
     start,
     reload() {

@@ -15,14 +15,14 @@ const { plan } = parseConfig('port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\
 
 /** Everybody who may hear something, and what they heard. */
 function scene() {
-  const heard: unknown[][] = [];
-  const hear =
+  const received: unknown[][] = [];
+  const deliver =
     (who: string) =>
     (...what: unknown[]): void =>
-      void heard.push([who, ...what]);
-  const say = hear('log');
+      void received.push([who, ...what]);
+  const say = deliver('log');
   const log: Log = { debug: say, info: say, warn: say, error: say, for: () => log };
-  const rootLog = { ...log, for: () => log, finished: hear('finished') } as unknown as RootLog;
+  const rootLog = { ...log, for: () => log, finished: deliver('finished') } as unknown as RootLog;
   const registry = createRegistry();
   const web = registry.service('default');
   const endpoint = registry.endpoint('default', '127.0.0.1:1');
@@ -32,35 +32,35 @@ function scene() {
     registry,
     discovery: { askAgain: () => undefined },
     services: {
-      connected: (counts) => counts.size > 0 && hear('connected')([...counts]),
-      reached: hear('reached'),
-      connectFailed: hear('failed'),
-      earlyFailures: hear('early'),
+      connected: (counts) => counts.size > 0 && deliver('connected')([...counts]),
+      reached: deliver('reached'),
+      connectFailed: deliver('failed'),
+      earlyFailures: deliver('early'),
     },
-    permits: { receive: hear('permits'), leaving: hear('leaving'), forget: hear('permits forget') },
+    permits: { receive: deliver('permits'), leaving: deliver('leaving'), forget: deliver('permits forget') },
     statistics,
     publisher: {
-      push: hear('push'),
-      changed: hear('changed'),
-      loadsChanged: hear('loads'),
-      retired: (_, endpoints) => endpoints.length > 0 && hear('retired')(...endpoints),
-      forget: hear('publisher forgets'),
+      push: deliver('push'),
+      changed: deliver('changed'),
+      loadsChanged: deliver('loads'),
+      retired: (_, endpoints) => endpoints.length > 0 && deliver('retired')(...endpoints),
+      forget: deliver('publisher forgets'),
     },
     handovers: {
-      receive: hear('handovers'),
-      ready: hear('can take'),
-      gone: hear('handovers forget'),
+      receive: deliver('handovers'),
+      ready: deliver('can take'),
+      gone: deliver('handovers forget'),
       moved: () => undefined,
     },
-    adopting: hear('adopting'),
-    forget: hear('forget'),
-    forgetBackends: hear('forget backends'),
-    resetDown: hear('reset down'),
+    adopting: deliver('adopting'),
+    forget: deliver('forget'),
+    forgetBackends: deliver('forget backends'),
+    resetDown: deliver('reset down'),
   };
   const route = createRoute(rootLog);
   const worker = processStandIn(1);
   const says = (message: WorkerMessage): void => route.emit({ kind: 'worker_message', worker, message });
-  return { route, audience, worker, web, endpoint, statistics, says, take: () => heard.splice(0) };
+  return { route, audience, worker, web, endpoint, statistics, says, take: () => received.splice(0) };
 }
 
 const NOTHING = {
@@ -116,9 +116,9 @@ test('early failures go, by name, to health, and those of nobody nowhere', () =>
   const began = toMachine(5);
   says({ kind: 'early_failures', endpoint, began });
   says({ kind: 'early_failures', endpoint: 77, began });
-  const [heard, ...more] = take();
-  assert.deepEqual([heard?.slice(0, 3), more], [['early', 'default', '127.0.0.1:1'], []]);
-  assert.ok(Math.abs(Number(heard?.[3]) - 5) < 0.01);
+  const [received, ...more] = take();
+  assert.deepEqual([received?.slice(0, 3), more], [['early', 'default', '127.0.0.1:1'], []]);
+  assert.ok(Math.abs(Number(received?.[3]) - 5) < 0.01);
 });
 
 test('reports go to the totals and, by name, to health and protection', () => {

@@ -5,18 +5,18 @@ import { until } from '../testing/until.ts';
 import { createServiceManager } from './service-manager.ts';
 
 function scene(environment: NodeJS.ProcessEnv) {
-  const told: string[] = [];
+  const reported: string[] = [];
   let status = 'running:\n  all well';
   const manager = createServiceManager({
     environment,
     status: () => status,
-    send: (path, text) => void told.push(`${path} ${text}`),
+    send: (path, text) => void reported.push(`${path} ${text}`),
   });
-  return { told, manager, say: (text: string) => (status = text) };
+  return { reported, manager, say: (text: string) => (status = text) };
 }
 
 test('it hears of ready, reload, stop and the next process', async (t) => {
-  const { told, manager } = scene({ NOTIFY_SOCKET: '@manager' });
+  const { reported, manager } = scene({ NOTIFY_SOCKET: '@manager' });
   t.after(() => manager.close());
   assert.ok(manager.isThere);
   manager.ready();
@@ -26,7 +26,7 @@ test('it hears of ready, reload, stop and the next process', async (t) => {
   manager.close();
   manager.ready();
   assert.deepEqual(
-    told.map((line) => line.replace(/USEC=\d+/, 'USEC=N')),
+    reported.map((line) => line.replace(/USEC=\d+/, 'USEC=N')),
     [
       `@manager READY=1\nMAINPID=${process.pid}`,
       '@manager STATUS=running: all well',
@@ -43,15 +43,15 @@ test('the watchdog hears twice as often as it asks, and only of the process that
   const other = scene({ NOTIFY_SOCKET: '/m', WATCHDOG_USEC: '20000', WATCHDOG_PID: String(process.pid + 1) });
   const odd = scene({ NOTIFY_SOCKET: '/m', WATCHDOG_USEC: 'soon' });
   t.after(() => [own, other, odd].forEach(({ manager }) => manager.close()));
-  await until('it has heard', () => own.told.length > 2);
-  assert.deepEqual(new Set(own.told), new Set(['/m WATCHDOG=1']));
-  assert.deepEqual([other.told, odd.told], [[], []]);
+  await until('it has heard', () => own.reported.length > 2);
+  assert.deepEqual(new Set(own.reported), new Set(['/m WATCHDOG=1']));
+  assert.deepEqual([other.reported, odd.reported], [[], []]);
 });
 
 test('without a socket nobody is told, and one that fails harms nothing', () => {
   const nobody = scene({});
   nobody.manager.ready();
-  assert.deepEqual([nobody.manager.isThere, nobody.told], [false, []]);
+  assert.deepEqual([nobody.manager.isThere, nobody.reported], [false, []]);
   const broken = createServiceManager({
     environment: { NOTIFY_SOCKET: '/gone' },
     status: () => '',

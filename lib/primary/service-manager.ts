@@ -31,9 +31,9 @@ const STATUS_MS = 5000;
 export function createServiceManager({ environment, status, send = notify }: ServiceManagerParts): ServiceManager {
   const path = environment['NOTIFY_SOCKET'] ?? '';
   let isThere = path !== '';
-  let told = '';
+  let lastStatus = '';
 
-  function tell(...lines: readonly string[]): void {
+  function notifyManager(...lines: readonly string[]): void {
     if (!isThere) return;
     try {
       send(path, lines.join('\n'));
@@ -43,33 +43,33 @@ export function createServiceManager({ environment, status, send = notify }: Ser
   }
 
   /** `STATUS=` only where it is another. */
-  function tellStatus(): void {
+  function notifyStatus(): void {
     const now = oneLine(status());
-    if (now !== told) tell(`STATUS=${now}`);
-    told = now;
+    if (now !== lastStatus) notifyManager(`STATUS=${now}`);
+    lastStatus = now;
   }
 
   if (isThere && send === notify && !loadAddon().ok) isThere = false;
   const everyMs = isThere ? watchdogMs(environment) : null;
-  const watchdog = everyMs === null ? undefined : setInterval(() => tell('WATCHDOG=1'), everyMs).unref();
-  const statusTimer = isThere ? setInterval(tellStatus, STATUS_MS).unref() : undefined;
+  const watchdog = everyMs === null ? undefined : setInterval(() => notifyManager('WATCHDOG=1'), everyMs).unref();
+  const statusTimer = isThere ? setInterval(notifyStatus, STATUS_MS).unref() : undefined;
 
   return {
     get isThere() {
       return isThere;
     },
     ready() {
-      tell('READY=1', `MAINPID=${process.pid}`);
-      tellStatus();
+      notifyManager('READY=1', `MAINPID=${process.pid}`);
+      notifyStatus();
     },
     async during(act) {
-      tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      notifyManager('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
       const result = await act();
-      tell('READY=1');
+      notifyManager('READY=1');
       return result;
     },
-    stopping: () => tell('STOPPING=1'),
-    follow: (pid) => tell(`MAINPID=${pid}`),
+    stopping: () => notifyManager('STOPPING=1'),
+    follow: (pid) => notifyManager(`MAINPID=${pid}`),
     close() {
       clearInterval(watchdog);
       clearInterval(statusTimer);

@@ -21,7 +21,7 @@ import { createAdminListener } from './listen/admin-listener.ts';
 import { openStore } from './live/store.ts';
 import type { Events } from './log/events.ts';
 import { createEvents } from './log/events.ts';
-import { hearDefects } from './log/defects.ts';
+import { watchDefects } from './log/defects.ts';
 import { openTerminal } from './log/stdout.ts';
 import { openFiles } from './log/log-file.ts';
 import { logStarted, logStarting, logStopped } from './log/lifecycle.ts';
@@ -33,7 +33,7 @@ import type { Predecessor } from './upgrade/predecessor.ts';
 import type { Successor } from './upgrade/successor.ts';
 import { createServiceManager, stateInALine } from './service-manager.ts';
 import { createWatching } from './watch/watch.ts';
-import { hearSignals } from './upgrade/signals.ts';
+import { handleSignals } from './upgrade/signals.ts';
 import { followUp, leave, takeOver } from './upgrade/succeed.ts';
 import { createUpgrade } from './upgrade/upgrade.ts';
 
@@ -79,7 +79,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const sink = options.foreground ? await openTerminal() : await openFiles(at.logDir);
   const events = createEvents();
   const log = createLog(sink, loaded.plan.logLevel, events);
-  const forget = hearDefects(log, sink, () => front.release());
+  const forget = watchDefects(log, sink, () => front.release());
   try {
     return await run(options, at, { plan: loaded.plan, warnings: loaded.warnings }, { log, sink, events, front });
   } catch (error) {
@@ -182,7 +182,7 @@ async function run(
 
   // The first signal lets connections finish, the second cuts them.
   const terminate = (): void => void stop({ timeout_ms: null, now: isStopping });
-  const signals = hearSignals({
+  const signals = handleSignals({
     SIGTERM: terminate,
     SIGINT: terminate,
     SIGHUP: () => void here(reload).catch(() => upgrade.over().then((it) => it?.signal('SIGHUP'))),

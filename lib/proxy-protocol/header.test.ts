@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import type { Version } from './format.ts';
-import { createHeaderWriter, NOTHING_TOLD, ownHeader } from './header.ts';
+import { createHeaderWriter, NO_EXTENSIONS, ownHeader } from './header.ts';
 
 const writer = createHeaderWriter();
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 
 function v1(from: string, to: string): string {
-  return Buffer.from(writer.write('v1', from, to, NOTHING_TOLD)).toString('latin1');
+  return Buffer.from(writer.write('v1', from, to, NO_EXTENSIONS)).toString('latin1');
 }
 
-function v2(from: string, to: string, told = NOTHING_TOLD): string {
-  const hex = Buffer.from(writer.write('v2', from, to, told)).toString('hex');
+function v2(from: string, to: string, extensions = NO_EXTENSIONS): string {
+  const hex = Buffer.from(writer.write('v2', from, to, extensions)).toString('hex');
   assert.ok(hex.startsWith(SIGNATURE));
   return hex.slice(SIGNATURE.length);
 }
@@ -49,10 +49,10 @@ test('of an address that nobody knows it is said that nobody does', () => {
 });
 
 test('version 2 says the name and the id of a connection where there are any, and nothing that does not fit', () => {
-  const told = { uniqueId: 'id-1', authority: 'www.example' };
+  const extensions = { uniqueId: 'id-1', authority: 'www.example' };
   const tlvs = `02000b${Buffer.from('www.example').toString('hex')}050004${Buffer.from('id-1').toString('hex')}`;
-  assert.equal(v2('192.0.2.1:1', '10.0.0.1:2', told), `21110021c00002010a00000100010002${tlvs}`);
-  assert.equal(v2('', '', told), `21000015${tlvs}`);
+  assert.equal(v2('192.0.2.1:1', '10.0.0.1:2', extensions), `21110021c00002010a00000100010002${tlvs}`);
+  assert.equal(v2('', '', extensions), `21000015${tlvs}`);
   const long = { uniqueId: 'x'.repeat(129), authority: 'y'.repeat(256) };
   assert.equal(v2('', '', long), '21000000');
   const longest = { uniqueId: 'x'.repeat(128), authority: 'y'.repeat(255) };

@@ -8,18 +8,18 @@ import { AUTHORITY, COMMAND_LOCAL, COMMAND_PROXY, SIGNATURE, TCP4, TCP6, UNIQUE_
 import type { Version } from './format.ts';
 
 /** What version 2 says beside the addresses, each where it is known. */
-export interface Told {
+export interface Extensions {
   /** What the connection is called: ASCII, at most 128 characters. */
   readonly uniqueId: string | null;
   /** The name that the client has asked for: ASCII, at most 255 characters. */
   readonly authority: string | null;
 }
 
-export const NOTHING_TOLD: Told = { uniqueId: null, authority: null };
+export const NO_EXTENSIONS: Extensions = { uniqueId: null, authority: null };
 
 export interface HeaderWriter {
   /** `from` and `to` are `ip:port` or `[ip]:port`, or '' where nobody knows. The bytes are valid until the next call. */
-  write(version: Version, from: string, to: string, told: Told): Uint8Array;
+  write(version: Version, from: string, to: string, extensions: Extensions): Uint8Array;
 }
 
 /** A connection of bal's own, as a health check is: it stands for nobody. */
@@ -68,7 +68,7 @@ export function createHeaderWriter(): HeaderWriter {
     return at + 3 + bytes.write(value, at + 3, 'latin1');
   }
 
-  function binary({ uniqueId, authority }: Told): Uint8Array {
+  function binary({ uniqueId, authority }: Extensions): Uint8Array {
     bytes[12] = COMMAND_PROXY;
     bytes[13] = UNSPECIFIED;
     let at = source.isKnown && destination.isKnown ? addresses() : 16;
@@ -87,10 +87,10 @@ export function createHeaderWriter(): HeaderWriter {
   }
 
   return {
-    write(version, from, to, told) {
+    write(version, from, to, extensions) {
       learn(source, from);
       learn(destination, to);
-      return version === 'v1' ? text() : binary(told);
+      return version === 'v1' ? text() : binary(extensions);
     },
   };
 }

@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { crc32c } from './crc32c.ts';
 import { AUTHORITY, CRC32C, SIGNATURE, UNIQUE_ID } from './format.ts';
 import type { Version } from './format.ts';
-import { createHeaderWriter, NOTHING_TOLD, ownHeader } from './header.ts';
+import { createHeaderWriter, NO_EXTENSIONS, ownHeader } from './header.ts';
 import type { Parsed } from './parse.ts';
 import { LONGEST_HEADER, parseHeader } from './parse.ts';
 
@@ -116,7 +116,7 @@ test('version 2: what is right', () => {
   assert.equal(shown(v2(`2112000c${V4}`)), 'nobody', 'UDP');
   assert.equal(shown(v2(`213100d8${UNIX}`)), 'nobody', 'a Unix socket');
   const parsed = parse(v2(`2111001d${V4}0200036162630500017804000400000000`));
-  assert.deepEqual(parsed.kind === 'header' && parsed.told, { authority: 'abc', uniqueId: 'x' });
+  assert.deepEqual(parsed.kind === 'header' && parsed.extensions, { authority: 'abc', uniqueId: 'x' });
 });
 
 test('version 2: what is wrong, as soon as it can be seen', () => {
@@ -168,7 +168,7 @@ const ends = fc.oneof(
   fc.tuple(fc.ipV6(), fc.nat(65_535)).map(([ip, port]) => `[${ip}]:${port}`),
   fc.constant(''),
 );
-const told = fc.record(
+const extensions = fc.record(
   {
     uniqueId: fc.option(fc.string({ maxLength: 128, unit: 'binary-ascii' })),
     authority: fc.option(fc.string({ maxLength: 255, unit: 'binary-ascii' })),
@@ -176,12 +176,12 @@ const told = fc.record(
   { noNullPrototype: true },
 );
 const written = fc
-  .record({ version: fc.constantFrom<Version[]>('v1', 'v2'), from: ends, to: ends, told })
-  .map(({ version, from, to, told: its }) => Buffer.from(createHeaderWriter().write(version, from, to, its)));
+  .record({ version: fc.constantFrom<Version[]>('v1', 'v2'), from: ends, to: ends, extensions })
+  .map(({ version, from, to, extensions: its }) => Buffer.from(createHeaderWriter().write(version, from, to, its)));
 
 test('what is written is read', () => {
   fc.assert(
-    fc.property(fc.constantFrom<Version[]>('v1', 'v2'), ends, ends, told, (version, from, to, its) => {
+    fc.property(fc.constantFrom<Version[]>('v1', 'v2'), ends, ends, extensions, (version, from, to, its) => {
       const header = Buffer.from(createHeaderWriter().write(version, from, to, its));
       const parsed = parse(Buffer.concat([header, Buffer.from('\r\n')]));
       assert.equal(parsed.kind, 'header');
@@ -191,10 +191,10 @@ test('what is written is read', () => {
       if (parsed.ends === null) return;
       const { client, destination } = parsed.ends;
       const text = ({ ip, port }: typeof client): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
-      const again = createHeaderWriter().write(version, text(client), text(destination), parsed.told);
+      const again = createHeaderWriter().write(version, text(client), text(destination), parsed.extensions);
       if (client.ip.includes(':') === destination.ip.includes(':')) assert.deepEqual(Buffer.from(again), header);
-      if (version === 'v2') assert.deepEqual(parsed.told, its);
-      else assert.deepEqual(parsed.told, NOTHING_TOLD);
+      if (version === 'v2') assert.deepEqual(parsed.extensions, its);
+      else assert.deepEqual(parsed.extensions, NO_EXTENSIONS);
     }),
     { numRuns: 2000 },
   );

@@ -5,8 +5,8 @@ import { Buffer } from 'node:buffer';
 import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
 import { crc32c } from './crc32c.ts';
 import { AUTHORITY, COMMAND_LOCAL, COMMAND_PROXY, CRC32C, SIGNATURE, TCP4, TCP6, UNIQUE_ID } from './format.ts';
-import type { Told } from './header.ts';
-import { NOTHING_TOLD } from './header.ts';
+import type { Extensions } from './header.ts';
+import { NO_EXTENSIONS } from './header.ts';
 
 /** Longer ones are wrong; those that are sent have some dozens of bytes, with a client's certificate some thousand. */
 export const LONGEST_HEADER = 16 * 1024;
@@ -23,7 +23,7 @@ export interface Header {
   readonly length: number;
   /** Whom the connection stands for, and where that one came to; null: it is the proxy's own, or nobody knows. */
   readonly ends: { readonly client: Place; readonly destination: Place } | null;
-  readonly told: Told;
+  readonly extensions: Extensions;
 }
 
 export type Parsed = Header | typeof MORE | typeof WRONG;
@@ -61,13 +61,13 @@ function mayBecomeLine(text: string, isWhole: boolean): boolean {
 
 function line(text: string): Parsed {
   const length = text.length + 2;
-  if (/^PROXY UNKNOWN(?: |$)/.test(text)) return { kind: 'header', length, ends: null, told: NOTHING_TOLD };
+  if (/^PROXY UNKNOWN(?: |$)/.test(text)) return { kind: 'header', length, ends: null, extensions: NO_EXTENSIONS };
   const [word, family, from = '', to = '', fromPort = '', toPort = '', ...more] = text.split(' ');
   if (word !== 'PROXY' || more.length > 0) return WRONG;
   const client = placeOf(family, from, fromPort);
   const destination = placeOf(family, to, toPort);
   if (client === null || destination === null) return WRONG;
-  return { kind: 'header', length, ends: { client, destination }, told: NOTHING_TOLD };
+  return { kind: 'header', length, ends: { client, destination }, extensions: NO_EXTENSIONS };
 }
 
 const ip = new Uint8Array(16);
@@ -100,11 +100,11 @@ function parseBinary(bytes: Uint8Array): Parsed {
   if (bytes.length < FIXED) return MORE;
   const length = FIXED + word(bytes, 14);
   if (length > LONGEST_HEADER) return WRONG;
-  if (!isProxy) return bytes.length < length ? MORE : { kind: 'header', length, ends: null, told: NOTHING_TOLD };
+  if (!isProxy) return bytes.length < length ? MORE : { kind: 'header', length, ends: null, extensions: NO_EXTENSIONS };
   if (addresses === undefined || length < FIXED + addresses) return WRONG;
   if (bytes.length < length) return MORE;
-  const told = addresses === 0 ? NOTHING_TOLD : toldBy(bytes, FIXED + addresses, length);
-  return told === null ? WRONG : { kind: 'header', length, ends: endsOf(bytes, family), told };
+  const extensions = addresses === 0 ? NO_EXTENSIONS : extensionsIn(bytes, FIXED + addresses, length);
+  return extensions === null ? WRONG : { kind: 'header', length, ends: endsOf(bytes, family), extensions };
 }
 
 /** Only of TCP: what else there is stands for nobody whom we could have as a client. */
@@ -120,8 +120,8 @@ function endsOf(bytes: Uint8Array, family: number): Header['ends'] {
 }
 
 /** What stands behind the addresses; null: nonsense. */
-function toldBy(bytes: Uint8Array, from: number, end: number): Told | null {
-  let { uniqueId, authority }: { -readonly [K in keyof Told]: Told[K] } = NOTHING_TOLD;
+function extensionsIn(bytes: Uint8Array, from: number, end: number): Extensions | null {
+  let { uniqueId, authority }: { -readonly [K in keyof Extensions]: Extensions[K] } = NO_EXTENSIONS;
   for (let at = from; at < end;) {
     if (at + 3 > end) return null;
     const length = word(bytes, at + 1);
@@ -133,7 +133,7 @@ function toldBy(bytes: Uint8Array, from: number, end: number): Told | null {
     if (bytes[at] === AUTHORITY && length <= 255) authority = latin1(bytes, value, length);
     at = value + length;
   }
-  return uniqueId === null && authority === null ? NOTHING_TOLD : { uniqueId, authority };
+  return uniqueId === null && authority === null ? NO_EXTENSIONS : { uniqueId, authority };
 }
 
 /** The checksum is that of the whole header with zeros in its own place. */

@@ -50,7 +50,7 @@ export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): Endpo
     maxConnections: 0,
     sendProxy: 'none',
     sources: [],
-    suspect: false,
+    onProbation: false,
     provenAt: 0,
     ...its,
   };

@@ -5,7 +5,7 @@ import type { WorkerProcess, WorkerState } from '../primary/workers/worker-proce
 export type StandIn = Omit<WorkerProcess, 'state'> & { state: WorkerState };
 
 /** Serves from the beginning; `heard` gets all that the primary sends. */
-export function processStandIn(pid: number, heard: (message: ToWorker) => void = () => undefined): StandIn {
+export function processStandIn(pid: number, received: (message: ToWorker) => void = () => undefined): StandIn {
   return {
     id: pid,
     pid,
@@ -22,10 +22,10 @@ export function processStandIn(pid: number, heard: (message: ToWorker) => void =
     exited: new Promise(() => undefined),
     listen: () => undefined,
     send(message, done) {
-      heard(message);
+      received(message);
       done?.();
     },
-    drain: (timeoutMs, why, handover = null) => heard({ kind: 'drain', timeoutMs, why, handover }),
+    drain: (timeoutMs, why, handover = null) => received({ kind: 'drain', timeoutMs, why, handover }),
     kill: () => undefined,
   };
 }

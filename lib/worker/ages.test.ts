@@ -45,23 +45,23 @@ test('a timer looks only where a service has an age', (t) => {
   timers.enable({ apis: ['setInterval'] });
   t.after(() => timers.reset());
   const connections = crowd(2, performance.now() - AGE * 2, 1);
-  const told: number[][] = [];
+  const reported: number[][] = [];
   const without = watchAges(
     [assignedService(0), assignedService(1)],
     connections,
     'native',
-    (ids) => void told.push([...ids]),
+    (ids) => void reported.push([...ids]),
   );
   timers.tick(5000);
-  assert.equal(told.length, 0);
+  assert.equal(reported.length, 0);
   without.close();
   const services = [assignedService(0), assignedService(1, {}, { maxAgeMs: AGE })];
-  const ages = watchAges(services, connections, 'native', (ids) => void told.push([...ids]));
+  const ages = watchAges(services, connections, 'native', (ids) => void reported.push([...ids]));
   timers.tick(199);
-  assert.equal(told.length, 0);
+  assert.equal(reported.length, 0);
   timers.tick(1);
-  assert.deepEqual(told, [[0, 1]]);
+  assert.deepEqual(reported, [[0, 1]]);
   ages.close();
   timers.tick(5000);
-  assert.equal(told.length, 1);
+  assert.equal(reported.length, 1);
 });

@@ -59,14 +59,15 @@ function scene(t: TestContext) {
       settle();
     }
   };
-  const told = (timeoutMs: number | null, why: 'drain' | 'stopped'): void => draining.told(services, timeoutMs, why);
+  const command = (timeoutMs: number | null, why: 'drain' | 'stopped'): void =>
+    draining.drain(services, timeoutMs, why);
   const landed = (service: number): void => draining.landed(LANDED, service);
-  return { seen, live, waiting, pass, told, leave, landed };
+  return { seen, live, waiting, pass, command, leave, landed };
 }
 
 test('after a reload connections stay until they end, but for those of a service with a limit', (t) => {
-  const { seen, live, pass, told, leave } = scene(t);
-  told(null, 'drain');
+  const { seen, live, pass, command, leave } = scene(t);
+  command(null, 'drain');
   pass(3_599_000, 1000);
   assert.deepEqual(live, [3, 2]);
   pass(2000, 1000);
@@ -78,14 +79,14 @@ test('after a reload connections stay until they end, but for those of a service
 });
 
 test('it rests once, when connections stay, and sees their end at once all the same', (t) => {
-  const { seen, pass, told, leave } = scene(t);
-  told(null, 'drain');
+  const { seen, pass, command, leave } = scene(t);
+  command(null, 'drain');
   pass(2900);
   assert.equal(seen.rests, 0);
   pass(200);
   assert.equal(seen.rests, 1);
   pass(10_000);
-  told(null, 'drain');
+  command(null, 'drain');
   pass(10_000);
   assert.equal(seen.rests, 1);
   leave(0);
@@ -96,13 +97,13 @@ test('it rests once, when connections stay, and sees their end at once all the s
 
 test('it does not rest when its end is near or has come', (t) => {
   for (const how of ['stopped', 'a time', 'over'] as const) {
-    const { seen, pass, told, leave } = scene(t);
-    told(null, 'drain');
-    if (how === 'stopped') told(null, 'stopped');
-    else if (how === 'a time') told(20_000, 'drain');
+    const { seen, pass, command, leave } = scene(t);
+    command(null, 'drain');
+    if (how === 'stopped') command(null, 'stopped');
+    else if (how === 'a time') command(20_000, 'drain');
     else [0, 1].forEach((service) => leave(service));
     pass(10_000);
-    told(null, how === 'stopped' ? 'stopped' : 'drain');
+    command(null, how === 'stopped' ? 'stopped' : 'drain');
     pass(2900);
     assert.equal(seen.rests, 0, how);
     t.mock.timers.reset();
@@ -111,10 +112,10 @@ test('it does not rest when its end is near or has come', (t) => {
 });
 
 test('a stop wakes it: what is left is cut in the time of a stop, and its end is seen at once', (t) => {
-  const { seen, live, pass, told } = scene(t);
-  told(null, 'drain');
+  const { seen, live, pass, command } = scene(t);
+  command(null, 'drain');
   pass(10_000);
-  told(null, 'stopped');
+  command(null, 'stopped');
   pass(29_900);
   assert.deepEqual(live, [3, 2]);
   pass(140);
@@ -122,9 +123,9 @@ test('a stop wakes it: what is left is cut in the time of a stop, and its end is
 });
 
 test('clients that wait for a backend are cut with the connections of their service', (t) => {
-  const { seen, live, waiting, pass, told, leave } = scene(t);
+  const { seen, live, waiting, pass, command, leave } = scene(t);
   waiting[1] = 4;
-  told(null, 'drain');
+  command(null, 'drain');
   pass(3_600_100, 1000);
   assert.deepEqual(
     [live, waiting],
@@ -138,8 +139,8 @@ test('clients that wait for a backend are cut with the connections of their serv
 });
 
 test('one that was on its way to another worker, and is back too late, is cut and counted', (t) => {
-  const { seen, pass, told, leave, landed } = scene(t);
-  told(null, 'drain');
+  const { seen, pass, command, leave, landed } = scene(t);
+  command(null, 'drain');
   landed(1);
   pass(3_600_100, 1000);
   landed(1);
@@ -149,12 +150,12 @@ test('one that was on its way to another worker, and is back too late, is cut an
 });
 
 test('clients that have not said yet which service they want are cut when none of these is left', (t) => {
-  const { seen, waiting, pass, told } = scene(t);
+  const { seen, waiting, pass, command } = scene(t);
   waiting[2] = 3;
-  told(null, 'drain');
+  command(null, 'drain');
   pass(3_600_100, 1000);
   assert.deepEqual(waiting, [0, 0, 3], 'they may want the other one');
-  told(0, 'stopped');
+  command(0, 'stopped');
   pass(100);
   assert.deepEqual([waiting, seen.over], [[0, 0, 0], [8]]);
 });

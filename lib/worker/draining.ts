@@ -2,7 +2,7 @@
 // that, and of how many were cut.
 
 import type { Drain } from '../drain.ts';
-import { drainUntil, notDraining, timerAt, told } from '../drain.ts';
+import { drainUntil, notDraining, timerAt, commanded } from '../drain.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServiceAssignment } from '../ipc/assignment.ts';
 import type { Connections } from './connections.ts';
@@ -13,7 +13,7 @@ const REST_AFTER_MS = 3000;
 
 export interface Draining {
   /** The message `drain`, maybe again. */
-  told(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
+  drain(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
   /** It was on its way to another worker, and is here again: it is cut if the time of its service is over. */
   landed(connection: number, service: number): void;
   /** The time of its connections is over: they were cut. */
@@ -63,12 +63,12 @@ export function createDraining(
   }
 
   return {
-    told(services, timeoutMs, why) {
+    drain(services, timeoutMs, why) {
       const now = performance.now();
       for (const service of services) {
         const before = drains.get(service.id);
         clearTimeout(before?.timer);
-        const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, service.runtime, now);
+        const drain = commanded(before?.drain ?? notDraining, { timeoutMs, why }, service.runtime, now);
         drains.set(service.id, { drain, timer: timerAt(drainUntil(drain), now, () => end(service.id)) });
       }
       // Whoever stops bal waits for the end, and whoever gives it a time looks at the clock.

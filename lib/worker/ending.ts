@@ -74,7 +74,7 @@ export function createEnding(parts: EndingParts): Ended {
     // The primary tells all, in a moment in which many may come. Never more than half of them, as there.
     const alone = service.endpoints.filter(({ id: other }) => other !== endpoint && evidence.isLeftAlone(other, now));
     if (2 * (alone.length + 1) > service.endpoints.length) return;
-    early.suspect(endpoint);
+    early.onProbation(endpoint);
     evidence.leaveAlone(endpoint, now + service.runtime.cooldownMs);
   }
 

@@ -83,9 +83,9 @@ export function createEntry(parts: EntryParts): Entry {
     },
 
     inspected(connection, bytes, inspection) {
-      const heard = firstBytes.look(connection, bytes, inspection);
-      if (heard === 'more') return MORE;
-      if (heard !== 'known') return refuse(connection, heard);
+      const seen = firstBytes.look(connection, bytes, inspection);
+      if (seen === 'more') return MORE;
+      if (seen !== 'known') return refuse(connection, seen);
       const service = connections.service[connection] ?? NONE;
       // Its connections were cut meanwhile.
       if (parts.isOver(service)) return refuse(connection, parts.cutCause());

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Version } from '../proxy-protocol/format.ts';
-import { createHeaderWriter, NOTHING_TOLD } from '../proxy-protocol/header.ts';
+import { createHeaderWriter, NO_EXTENSIONS } from '../proxy-protocol/header.ts';
 import type { Header, Place } from '../proxy-protocol/parse.ts';
 import type { Endpoint } from './balance/endpoints.ts';
 import type { Connections } from './connections.ts';
@@ -11,7 +11,7 @@ export interface Preambles {
   /** Null: this backend is told nothing. The bytes are valid until the next call. */
   of(connection: number, endpoint: Endpoint | undefined): Uint8Array | null;
   /** A proxy has said where its client came to, and what the connection is called. */
-  conveyed(connection: number, header: Pick<Header, 'ends' | 'told'>): void;
+  conveyed(connection: number, header: Pick<Header, 'ends' | 'extensions'>): void;
   /** The client has asked for this server: it is told instead of what a proxy has said. */
   asksFor(connection: number, server: string): void;
   /** What the connection is called; null: it has no name, or one that is not fit to be shown. */
@@ -50,7 +50,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
     const from = parts.clientAddress(connection);
     const before = conveyed[connection];
     const to = before?.destination ?? parts.localAddress(connection);
-    if (version === 'v1') return writer.write(version, from, to, NOTHING_TOLD);
+    if (version === 'v1') return writer.write(version, from, to, NO_EXTENSIONS);
     const uniqueId = (names[connection] ??= `${own}-${(++count).toString(36)}`);
     return writer.write(version, from, to, { uniqueId, authority: asked[connection] ?? before?.authority ?? null });
   }
@@ -60,9 +60,9 @@ export function createPreambles(parts: PreambleParts): Preambles {
       const version = endpoint?.sendProxy ?? 'none';
       return version === 'none' ? null : write(version, connection);
     },
-    conveyed(connection, { ends, told }) {
+    conveyed(connection, { ends, extensions }) {
       const destination = ends === null ? null : textOf(ends.destination);
-      const { uniqueId, authority } = told;
+      const { uniqueId, authority } = extensions;
       if (uniqueId !== null) names[connection] = uniqueId;
       if (destination !== null || authority !== null) conveyed[connection] = { destination, authority };
     },

@@ -49,9 +49,9 @@ export function createTargets({ endpoints, loads, count, early, evidence, connec
       const moved = endpoints.use(snapshot);
       reserve(snapshot.endpoints);
       for (let i = 0; i + 1 < snapshot.remote.length; i += 2)
-        loads.heard(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
+        loads.setOthers(snapshot.remote[i] ?? 0, snapshot.remote[i + 1] ?? 0);
       evidence.learn(snapshot.endpoints);
-      for (const { id, suspect } of snapshot.endpoints) if (suspect) early.suspect(id);
+      for (const { id, onProbation } of snapshot.endpoints) if (onProbation) early.onProbation(id);
       return moved;
     },
     adopt(unknown, leadTo) {

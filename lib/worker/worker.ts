@@ -177,7 +177,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     loads.share();
     policy.cutFor(why);
     admission.drain();
-    draining.told(services, timeoutMs, why);
+    draining.drain(services, timeoutMs, why);
   }
 
   function cut(whose: Whose, why: Cause): void {

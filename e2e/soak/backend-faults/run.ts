@@ -127,7 +127,9 @@ function add(seen: Seen, counts: Readonly<Record<Outcome, number>>): void {
 
 async function whyOf(bal: Bal, index: number, address: string): Promise<string> {
   const { services } = await askWhy(bal.home.socket);
-  const told = services.find(({ name }) => name === `beside${index}`)?.backends.find((one) => one.address === address);
-  const failure = told?.evidence.findLast(({ cause }) => cause !== null);
-  return `${told?.verdict ?? 'nothing'}${failure === undefined ? '' : ` (${failure.source}: ${failure.cause})`}`;
+  const reported = services
+    .find(({ name }) => name === `beside${index}`)
+    ?.backends.find((one) => one.address === address);
+  const failure = reported?.evidence.findLast(({ cause }) => cause !== null);
+  return `${reported?.verdict ?? 'nothing'}${failure === undefined ? '' : ` (${failure.source}: ${failure.cause})`}`;
 }

@@ -44,7 +44,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
   let release = (): void => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
   /** What came for a backend that has ended, by the seed that came first. */
-  const heard = new Map<number, { readonly check: PatternCheck; readonly over: Promise<unknown> }>();
+  const receivedBytes = new Map<number, { readonly check: PatternCheck; readonly over: Promise<unknown> }>();
   let seeds = 0;
 
   /** A seed first, then its stream. */
@@ -75,7 +75,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
         const check = new PatternCheck(seed);
         check.take(rest);
         socket.on('data', (chunk: Buffer) => check.take(chunk));
-        heard.set(seed, { check, over: new Promise((resolve) => socket.once('end', resolve)) });
+        receivedBytes.set(seed, { check, over: new Promise((resolve) => socket.once('end', resolve)) });
         socket.end(pattern(seed, ANSWER));
       }),
     ),
@@ -181,7 +181,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
         return check.received === ANSWER;
       }
       socket.end();
-      const its = heard.get(seed);
+      const its = receivedBytes.get(seed);
       await its?.over;
       return its?.check.received === sent && its.check.wrongAt === null && check.received === ANSWER;
     }

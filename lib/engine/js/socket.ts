@@ -78,7 +78,7 @@ export class RelaySocket extends net.Socket {
   }
 
   /** net.Socket's event, passed on. */
-  told(): void {
+  notifyConnected(): void {
     this.#to?.connected();
   }
 
@@ -161,5 +161,5 @@ function ignore(): void {
 }
 
 function connected(this: RelaySocket): void {
-  this.told();
+  this.notifyConnected();
 }

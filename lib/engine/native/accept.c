@@ -177,7 +177,7 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
     // What is left concerns that client only: it is gone, or the network or a firewall refused it.
   }
   if (count == 0) return;
-  scoreboard_tell(loop);
+  scoreboard_publish(loop);
   js_accepted(engine, count);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   fairness_took(loop, listener, count, called && count == most);

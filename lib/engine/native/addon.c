@@ -7,13 +7,13 @@
 //   notify(path, text)                        see notify.c
 //   reap(pid), leave(code)                    see init.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
-//   openKnocks(wake)                          → see knock.c
+//   openTcpChecks(wake)                          → see tcp-check.c
 //   ringError()                               the errno's name for which messages are not sent together; '': they are
-//   create(accepted, failed, told, inspected, preamble, called) → engine { bytes, records, relayed, … }
+//   create(accepted, failed, reported, inspected, preamble, called) → engine { bytes, records, relayed, … }
 //     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
 //                                             answer, target | REFUSE | WAIT, replaces the connection
 //     failed(records, connection, cause)      → target | REFUSE
-//     told(records)
+//     reported(records)
 //     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × how many are in
 //                                             `engine.scratch`, + which of INSPECTIONS it is
 //     preamble(records, connection)           → how many bytes for the backend are in `engine.scratch` now, or −1
@@ -61,7 +61,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
     return NULL;
   }
   // From here on the object owns the memory.
-  engine->told_slots = engine->inspected = NONE;
+  engine->ended_slots = engine->inspected = NONE;
   engine->loop = loop;
   engine->next = loop->engines;
   loop->engines = engine;
@@ -72,7 +72,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
       numbers(env, self, "ip", napi_uint8_array, PEER_BYTES, &engine->ip, &engine->ip_ref) &&
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
-      napi_create_reference(env, argv[2], 1, &engine->told) == napi_ok &&
+      napi_create_reference(env, argv[2], 1, &engine->reported) == napi_ok &&
       napi_create_reference(env, argv[3], 1, &engine->look) == napi_ok &&
       napi_create_reference(env, argv[4], 1, &engine->preamble) == napi_ok &&
       (called != napi_function || napi_create_reference(env, argv[CALLBACKS], 1, &engine->called) == napi_ok) &&
@@ -134,7 +134,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "makeRoom", .method = make_room, .attributes = napi_enumerable},
       {.utf8name = "notify", .method = notify, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
-      {.utf8name = "openKnocks", .method = open_knocks, .attributes = napi_enumerable},
+      {.utf8name = "openTcpChecks", .method = open_tcp_checks, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };

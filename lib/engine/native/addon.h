@@ -1,4 +1,4 @@
-// Between the files of the surface towards JavaScript: addon.c, addresses.c, arguments.c, channel.c, knock.c,
+// Between the files of the surface towards JavaScript: addon.c, addresses.c, arguments.c, channel.c, tcp-check.c,
 // methods.c, watch.c, routes.c, release.c and adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
@@ -54,9 +54,9 @@ napi_value leave(napi_env env, napi_callback_info info);
 /** makeRoom(): for many descriptors, a moment later */
 napi_value make_room(napi_env env, napi_callback_info info);
 
-/* knock.c */
-/** openKnocks(wake) → knocks */
-napi_value open_knocks(napi_env env, napi_callback_info info);
+/* tcp-check.c */
+/** openTcpChecks(wake) → checks */
+napi_value open_tcp_checks(napi_env env, napi_callback_info info);
 
 /* channel.c */
 /** openChannel(path, listens, wake) → channel */

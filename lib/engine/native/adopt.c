@@ -46,11 +46,11 @@ static bool never_blocks(int fd) {
 static bool is_stream(int fd) {
   int protocol = 0, domain = 0, type = 0;
   socklen_t length = sizeof protocol;
-  bool is_told = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+  bool is_answered = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
                  getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
                  getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
   bool is_known = protocol == IPPROTO_TCP || (domain == AF_UNIX && type == SOCK_STREAM);
-  return is_told && is_known && never_blocks(fd);
+  return is_answered && is_known && never_blocks(fd);
 }
 
 static bool is_pipe_with(int out, int in, uint32_t bytes) {

@@ -3,8 +3,8 @@
 //
 //   addon.c      the surface towards JavaScript: makes engines; arguments.c checks, methods.c does what is asked
 //   table.c      room for descriptors
-//   watch.c      objects of JavaScript's that are woken; channel.c, knock.c
-//   knock.c      whether somebody listens, for checks; knock-socket.c their sockets
+//   watch.c      objects of JavaScript's that are woken; channel.c, tcp-check.c
+//   tcp-check.c      whether somebody listens, for checks; tcp-check-socket.c their sockets
 //   addresses.c  who a client is, for JavaScript
 //   routes.c     services and targets
 //   calls.c      calls from here into JavaScript

@@ -34,10 +34,10 @@ static void report(struct loop *loop) {
 }
 
 /** The slots of connections that the policy now knows to be over. */
-static void free_told(struct engine *engine) {
-  while (engine->told_slots != NONE) {
-    uint32_t index = engine->told_slots;
-    engine->told_slots = slot_at(engine->loop, index)->ready.next;
+static void free_ended(struct engine *engine) {
+  while (engine->ended_slots != NONE) {
+    uint32_t index = engine->ended_slots;
+    engine->ended_slots = slot_at(engine->loop, index)->ready.next;
     slot_free(engine->loop, index);
   }
 }
@@ -63,7 +63,7 @@ static bool call(struct engine *engine, napi_ref function, uint32_t first, int32
       else if (result != NULL && napi_get_value_int32(env, value, result) != napi_ok) called = false;
     }
   }
-  free_told(engine);
+  free_ended(engine);
   return called;
 }
 
@@ -107,7 +107,7 @@ void js_connected(struct connection *c) { record(c->listener->engine, RECORD_CON
 void js_ended(struct connection *c, enum end end) { record(c->listener->engine, (int32_t)end, c); }
 
 void js_flush(struct engine *engine) {
-  if (engine->recorded > 0) call(engine, engine->told, 0, 0, NULL);
+  if (engine->recorded > 0) call(engine, engine->reported, 0, 0, NULL);
 }
 
 void calls_flush(struct loop *loop) {

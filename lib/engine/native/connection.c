@@ -50,8 +50,8 @@ static void finish(struct loop *loop, struct connection *c, enum end end, bool r
   fairness_ends(loop);
   accept_hurry(loop);
   // The id must not be used again before the policy knows that this connection is over.
-  c->ready.next = engine->told_slots;
-  engine->told_slots = c->index;
+  c->ready.next = engine->ended_slots;
+  engine->ended_slots = c->index;
   js_ended(c, end);
 }
 

@@ -71,7 +71,7 @@ struct peer {
 struct connection {
   uint32_t generation[2]; // of each side's descriptor: an event for another one is stale
   int fd[2];
-  struct link ready; // in the loop's ready list; `next` also links free and told slots
+  struct link ready; // in the loop's ready list; `next` also links free and ended slots
   struct link timer; // in a bucket of the wheel
   uint32_t last;     // ms: when the attempt began, or the last byte (or the backend's end) moved
   int32_t target;    // the one named last; < 0: it has none

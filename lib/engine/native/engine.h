@@ -35,13 +35,13 @@ enum { EXHAUSTION_ERRORS = 7 };
 struct engine {
   struct loop *loop; // null once closed
   struct engine *next;
-  napi_ref self, accepted, failed, told, bytes_ref, records_ref, relayed_ref, clients_ref, ip_ref;
+  napi_ref self, accepted, failed, reported, bytes_ref, records_ref, relayed_ref, clients_ref, ip_ref;
   napi_ref look, preamble, scratch_ref;
   napi_ref called; // null: nobody wants to know
   struct target *targets;
   struct service *services;
   uint32_t target_room, service_room; // as many as fit in there
-  uint32_t told_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
+  uint32_t ended_slots; // connections over, whose ids JavaScript has not been told yet: a list through ready.next
   uint32_t recorded;   // records waiting for JavaScript
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] of each record

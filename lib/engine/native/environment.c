@@ -17,7 +17,7 @@ static const struct hooks HOOKS = {
     .end = ring_end,
     // Clients after connections: those that are served come first, and a new one may have sent something by now.
     .turns = {accept_round, ready_turn, wheel_turn, accept_resume, fairness_come_back, pools_turn, calls_called,
-              calls_flush, listeners_sweep, scoreboard_tell, loop_adjust, calls_leave},
+              calls_flush, listeners_sweep, scoreboard_publish, loop_adjust, calls_leave},
     .dues = {ready_due, wheel_due, accept_due, fairness_due, pools_due},
     .rests = {pools_free},
     .closes = {events_close, accept_close, forget_engines, scoreboard_close, pools_free, ring_close, reserve_close},

@@ -124,7 +124,7 @@ void fairness_forget(struct loop *loop) { loop->fairness.back_at = 0; }
 
 void fairness_hand_over(struct loop *loop) {
   uint32_t lightest;
-  scoreboard_tell(loop);
+  scoreboard_publish(loop);
   // A client for whom this worker alone was woken, or whom it left to one that stops too, would wait until the next one
   // comes.
   if (scoreboard_fewest(loop, &lightest) != UINT32_MAX) scoreboard_call(loop, lightest);

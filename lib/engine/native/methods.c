@@ -149,7 +149,7 @@ static napi_value cut(napi_env env, napi_callback_info info) {
 
 void engine_release(struct engine *engine) {
   napi_env env = engine->loop->js.env;
-  napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,      &engine->told,
+  napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,      &engine->reported,
                       &engine->bytes_ref,   &engine->records_ref, &engine->look,        &engine->preamble,
                       &engine->relayed_ref, &engine->clients_ref, &engine->ip_ref,      &engine->scratch_ref,
                       &engine->called};

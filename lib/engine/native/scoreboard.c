@@ -56,7 +56,7 @@ int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows) {
   return 0;
 }
 
-void scoreboard_tell(struct loop *loop) {
+void scoreboard_publish(struct loop *loop) {
   if (loop->scoreboard.rows == NULL) return;
   struct row *own = &loop->scoreboard.rows[loop->scoreboard.own];
   uint32_t accepts = loop->accepting.armed > 0 || fairness_due(loop) != NEVER;
@@ -120,7 +120,7 @@ int scoreboard_wait(struct loop *loop, int timeout_ms, bool *called) {
 
 void scoreboard_close(struct loop *loop) {
   if (loop->scoreboard.rows == NULL) return;
-  scoreboard_tell(loop);
+  scoreboard_publish(loop);
   munmap(loop->scoreboard.rows, loop->scoreboard.count * sizeof(struct row));
   loop->scoreboard.rows = NULL;
 }

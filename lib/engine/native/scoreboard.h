@@ -16,7 +16,7 @@ struct scoreboard {
 /** Takes a row on the scoreboard in `fd`, which stays the caller's. Returns 0 or an errno. */
 int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows);
 /** Writes down what the others are to see. */
-void scoreboard_tell(struct loop *loop);
+void scoreboard_publish(struct loop *loop);
 /** The clients of whoever of the others accepts and has fewest, and its row; UINT32_MAX when nobody does. */
 uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *row);
 /** There is such a row. */

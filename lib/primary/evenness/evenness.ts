@@ -59,7 +59,7 @@ export function createEvenness({ log, statistics, handovers, workers, isCalm }: 
     const seen = look(before, loads(), now);
     known = seen.known;
     if (seen.move !== null) await carryOut(seen.move);
-    if (before.state === 'evening' && known.state === 'even') tell(before);
+    if (before.state === 'evening' && known.state === 'even') report(before);
   }
 
   async function carryOut({ from, to, connections }: Move): Promise<void> {
@@ -72,7 +72,7 @@ export function createEvenness({ log, statistics, handovers, workers, isCalm }: 
     known = after(known, { asked: connections, gone }, performance.now());
   }
 
-  function tell({ since, before, moved: connections }: Extract<typeof known, { state: 'evening' }>): void {
+  function report({ since, before, moved: connections }: Extract<typeof known, { state: 'evening' }>): void {
     if (connections === 0) return;
     const now = spreadOf(loads());
     log.info('connections.evened', `${connections} connections went from full workers to empty ones`, {

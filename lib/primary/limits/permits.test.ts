@@ -21,15 +21,15 @@ const LIMIT = 'runtime: { max_concurrent_connections: 2 }';
 test('a worker that has clients of a service which is no longer in the plan is answered, reload after reload', (t) => {
   const book = createPermitBook();
   t.after(() => book.close());
-  const heard: ToWorker[] = [];
-  const worker = processStandIn(7, (message) => void heard.push(message));
+  const received: ToWorker[] = [];
+  const worker = processStandIn(7, (message) => void received.push(message));
   const before = planOf('gone');
   book.setPlan(before);
   const pool = before.services.flatMap((it) => (it.name === 'gone' ? (book.poolOf(it) ?? []) : []))[0];
   assert.ok(pool !== undefined);
   const ask = (): void => book.receive(worker, { kind: 'ask', pool, wanted: 1 });
   const granted = (): number[] =>
-    heard.splice(0).flatMap((message) => (message.kind === 'permits' ? [message.granted] : []));
+    received.splice(0).flatMap((message) => (message.kind === 'permits' ? [message.granted] : []));
   ask();
   const first = granted();
   assert.equal(first.length, 1);

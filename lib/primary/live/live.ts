@@ -224,8 +224,8 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       changing(async () => {
         begins();
         const base = parts.discovered(instance.filePlan);
-        const isNews = JSON.stringify(base.services) !== JSON.stringify(instance.basePlan.services);
-        if (!isNews || instance.phase !== 'running') return;
+        const differs = JSON.stringify(base.services) !== JSON.stringify(instance.basePlan.services);
+        if (!differs || instance.phase !== 'running') return;
         await takeEffect(false);
         // What has gone may have connections that no worker has told of yet.
         await statistics.refresh(fleet.all(), ANSWER_MS);

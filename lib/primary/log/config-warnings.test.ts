@@ -5,8 +5,8 @@ import { logWarnings } from './config-warnings.ts';
 import type { Fields, Log } from './log.ts';
 
 test('each warning is an event with its place, what happened, why, and what to do', () => {
-  const told: [event: string, message: string, fields: Fields][] = [];
-  const warn: Log['warn'] = (event, message, fields = {}) => void told.push([event, message, fields]);
+  const reported: [event: string, message: string, fields: Fields][] = [];
+  const warn: Log['warn'] = (event, message, fields = {}) => void reported.push([event, message, fields]);
   const only = (): void => assert.fail('nothing but warnings is told');
   const log: Log = { debug: only, info: only, warn, error: only, for: () => log };
   const mark = { line: 3, column: 5, offset: 20 };
@@ -19,7 +19,7 @@ test('each warning is an event with its place, what happened, why, and what to d
     '/etc/bal.yaml',
   );
   const why_likely = 'the configuration works, but not in all situations';
-  assert.deepEqual(told, [
+  assert.deepEqual(reported, [
     [
       'config.warning',
       '/etc/bal.yaml:3:5 services.web.port: not for this user',

@@ -4,7 +4,7 @@
 import type { RootLog, Sink } from './log.ts';
 
 /** `release`: what is this process' alone is let go of. Returns what ends the hearing. */
-export function hearDefects(log: RootLog, sink: Sink, release: () => void): () => void {
+export function watchDefects(log: RootLog, sink: Sink, release: () => void): () => void {
   const fatal = (defect: Error): void => {
     log.error('bal.crashed', 'the primary ends because of a defect', { error: defect.stack ?? String(defect) });
     process.stderr.write(`bal: internal error: ${defect.stack ?? String(defect)}\n`);

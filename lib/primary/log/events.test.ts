@@ -18,22 +18,22 @@ test('only the newest events are kept, in order, with rising numbers', () => {
 test('a subscriber hears every new event until it leaves', () => {
   const events = createEvents(10);
   events.add(event(1));
-  const heard: number[] = [];
-  const leave = events.subscribe(({ seq }) => heard.push(seq));
+  const received: number[] = [];
+  const leave = events.subscribe(({ seq }) => received.push(seq));
   events.add(event(2));
   leave();
   events.add(event(3));
-  assert.deepEqual(heard, [2]);
+  assert.deepEqual(received, [2]);
 });
 
 test('backends that a start finds up do not drive out the rest; listeners hear of all', () => {
   let now = 0;
   const events = createEvents(1000, () => now);
-  let heard = 0;
-  events.subscribe(() => heard++);
+  let received = 0;
+  events.subscribe(() => received++);
   const up = () => events.add({ ...event(1), event: 'backend.up', fields: { from: 'unknown' } });
   for (let i = 0; i < 1000; i++) up();
-  assert.deepEqual([events.recent().length, heard], [20, 1000]);
+  assert.deepEqual([events.recent().length, received], [20, 1000]);
   events.add({ ...event(1), event: 'backend.up', fields: { from: 'down' } });
   assert.equal(events.recent().length, 21, 'one that was down is news');
   now = 60_000;

@@ -67,23 +67,23 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
       destination = fresh;
       fault = null;
       // One that was given up has its last words unheard.
-      const hear = (event: 'error' | 'drop' | 'write' | 'drain', heard: (argument: unknown) => void): void => {
+      const listen = (event: 'error' | 'drop' | 'write' | 'drain', handler: (argument: unknown) => void): void => {
         fresh.on(event, (argument) => {
-          if (destination === fresh) heard(argument);
+          if (destination === fresh) handler(argument);
         });
       };
-      hear('error', failed);
-      hear('drop', (lines) => {
+      listen('error', failed);
+      listen('drop', (lines) => {
         const count = linesIn(lines as Buffer);
         dropped += count;
         waiting -= count;
         // After a fault nothing is under way until somebody tries again.
         if (fault !== null) busy = false;
       });
-      hear('write', () => {
+      listen('write', () => {
         fault = null;
       });
-      hear('drain', () => {
+      listen('drain', () => {
         busy = false;
         waiting = 0;
       });

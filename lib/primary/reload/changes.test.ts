@@ -28,8 +28,8 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
   };
   const which = (plan: unknown): string => (plan === NEXT ? 'next' : 'previous');
   const failure = (address: string): BindFailure => ({ ok: false, address, code: 'EADDRINUSE' });
-  const tell = (event: string): void => void done.push(event);
-  const log: Log = { debug: tell, info: tell, warn: tell, error: tell, for: () => log };
+  const report = (event: string): void => void done.push(event);
+  const log: Log = { debug: report, info: report, warn: report, error: report, for: () => log };
   let bound = 0;
   const parts: ChangeParts = {
     log,

@@ -28,8 +28,8 @@ function scene(...broken: readonly string[]) {
     return { ...processStandIn(pid), kill: () => void done.push(`kill ${pid}`) };
   }
   const standing = [worker(21), worker(22)];
-  const tell = (event: string): void => void done.push(event);
-  const log: Log = { debug: tell, info: tell, warn: tell, error: tell, for: () => log };
+  const report = (event: string): void => void done.push(event);
+  const log: Log = { debug: report, info: report, warn: report, error: report, for: () => log };
   const fails = (step: string): boolean => {
     done.push(step);
     return broken.includes(step);

@@ -149,7 +149,7 @@ test('what other workers are said to have counts where no memory is shared, and 
   ] as const) {
     loads.share();
     loads.reserve(1);
-    loads.heard(1, 3);
+    loads.setOthers(1, 3);
     assert.deepEqual([loads.take(1, 0), loads.take(1, 0)], [true, true]);
     assert.equal(loads.of(1), expected);
     assert.equal(loads.take(1, 5), expected === 2);
@@ -184,7 +184,7 @@ test('what a worker has is counted for all once it shares', { skip }, (t) => {
 test('what others had of an id is forgotten with it', () => {
   const loads = createLoads(null);
   loads.reserve(1);
-  loads.heard(1, 3);
+  loads.setOthers(1, 3);
   assert.equal(loads.take(1, 3), false);
   loads.forget(1);
   assert.deepEqual([loads.of(1), loads.take(1, 3), loads.of(1)], [0, true, 1]);

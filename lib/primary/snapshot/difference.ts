@@ -66,7 +66,7 @@ export function isSameEndpoint(a: EndpointSnapshot, b: EndpointSnapshot): boolea
     a.port === b.port &&
     a.sources.join() === b.sources.join() &&
     a.tier === b.tier &&
-    a.suspect === b.suspect &&
+    a.onProbation === b.onProbation &&
     a.provenAt === b.provenAt
   );
 }

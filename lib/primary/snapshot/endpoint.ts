@@ -16,7 +16,7 @@ export function endpointSnapshot(
 ): EndpointSnapshot {
   const { name } = plan;
   const { address, port, sources, weight, backup, maxConnections } = backend;
-  const { ip, tier, suspect, provenAt, tenths } = services.endpoint(name, address, isLast);
+  const { ip, tier, onProbation, provenAt, tenths } = services.endpoint(name, address, isLast);
   return {
     id: registry.endpoint(name, address),
     service: registry.service(name),
@@ -28,7 +28,7 @@ export function endpointSnapshot(
     weight: (weight * tenths) / 10,
     maxConnections,
     sendProxy: sendProxyOf(plan, backend),
-    suspect,
+    onProbation,
     provenAt,
   };
 }

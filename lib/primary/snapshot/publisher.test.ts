@@ -21,7 +21,7 @@ function planOf(ports: readonly number[], method = 'round_robin'): Plan {
 /** A worker whose snapshots leave when the test says so. */
 interface Listener {
   readonly process: StandIn;
-  readonly heard: Snapshot[];
+  readonly received: Snapshot[];
   /** What it was sent last is on its way until then. */
   readonly arrive: () => void;
   readonly take: () => Snapshot[];
@@ -34,12 +34,12 @@ function scene(t: TestContext, plans: Plan[]) {
   const state = { guarded: false, now: null as Plan | null };
   const tiers = new Map<
     string,
-    Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> & { readonly tenths?: number }
+    Pick<EndpointSnapshot, 'ip' | 'tier' | 'onProbation' | 'provenAt'> & { readonly tenths?: number }
   >();
   const services = {
     endpoint: (_: string, address: string) => ({
       tenths: 10,
-      ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, suspect: false, provenAt: 0 }),
+      ...(tiers.get(address) ?? { ip: '127.0.0.1', tier: 0, onProbation: false, provenAt: 0 }),
     }),
     guarded: () => state.guarded,
     get: (name: string) => {
@@ -56,14 +56,14 @@ function scene(t: TestContext, plans: Plan[]) {
     workers: () => workers,
   });
   function worker(pid: number, generation = 0): Listener {
-    const heard: Snapshot[] = [];
+    const received: Snapshot[] = [];
     let done: (() => void) | undefined;
     const process = {
       ...processStandIn(pid),
       generation,
       send(message: ToWorker, sent?: () => void) {
         assert.equal(message.kind, 'snapshot');
-        if (message.kind === 'snapshot') heard.push(message.snapshot);
+        if (message.kind === 'snapshot') received.push(message.snapshot);
         done = sent;
       },
     };
@@ -74,7 +74,7 @@ function scene(t: TestContext, plans: Plan[]) {
       done = undefined;
       sent?.();
     };
-    return { process, heard, arrive, take: () => heard.splice(0) };
+    return { process, received, arrive, take: () => received.splice(0) };
   }
   const pass = (): void => t.mock.timers.tick(100);
   return { registry, statistics, tiers, state, publisher, worker, pass };
@@ -100,7 +100,7 @@ test('the first snapshot says all, each further one what has changed, and nothin
   publisher.changed();
   pass();
   assert.deepEqual(it.take(), []);
-  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 2, suspect: false, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 2, onProbation: false, provenAt: 0 });
   publisher.changed();
   pass();
   const [second] = it.take();
@@ -121,7 +121,7 @@ test('what changes while a snapshot is on its way goes out once, afterwards, as 
   publisher.push(it.process);
   it.take();
   for (const tier of [1, 2, 1, 0, 2]) {
-    tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier, suspect: false, provenAt: 0 });
+    tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier, onProbation: false, provenAt: 0 });
     publisher.changed();
     pass();
   }
@@ -215,16 +215,16 @@ test('a worker that drains hears what holds now as long as clients wait with it'
   assert.deepEqual(old.take(), [], 'nobody waits');
   waiting(2);
   publisher.push(old.process);
-  const [told] = old.take();
+  const [reported] = old.take();
   assert.deepEqual(
-    [told?.services[0]?.endpoints, told?.endpoints.map(({ id }) => id)],
+    [reported?.services[0]?.endpoints, reported?.endpoints.map(({ id }) => id)],
     [
       [1, 2, 3],
       [2, 3],
     ],
   );
   old.arrive();
-  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 4, suspect: false, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: '127.0.0.1', tier: 4, onProbation: false, provenAt: 0 });
   publisher.changed();
   pass();
   assert.deepEqual(
@@ -234,7 +234,7 @@ test('a worker that drains hears what holds now as long as clients wait with it'
   old.arrive();
   // Its service is gone, and nobody knows of the backends any more: they stay what they were.
   state.now = null;
-  tiers.set('127.0.0.1:2', { ip: null, tier: 4, suspect: false, provenAt: 0 });
+  tiers.set('127.0.0.1:2', { ip: null, tier: 4, onProbation: false, provenAt: 0 });
   publisher.flush();
   assert.deepEqual(old.take(), []);
   state.now = plans[1] ?? null;
@@ -298,14 +298,14 @@ test('a worker that stands by hears of changes once it was told, and not before'
   it.process.state = 'forked';
   publisher.changed();
   pass();
-  assert.equal(it.heard.length, 0);
+  assert.equal(it.received.length, 0);
   publisher.push(it.process);
   it.arrive();
-  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 4, suspect: false, provenAt: 0 });
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 4, onProbation: false, provenAt: 0 });
   publisher.changed();
   pass();
   assert.deepEqual(
-    it.heard.at(-1)?.endpoints.map(({ tier }) => tier),
+    it.received.at(-1)?.endpoints.map(({ tier }) => tier),
     [4],
   );
 });
@@ -318,7 +318,7 @@ test('a worker that is gone is told nothing and uses nothing', (t) => {
   publisher.forget(it.process);
   publisher.changed();
   pass();
-  assert.equal(it.heard.length, 1);
+  assert.equal(it.received.length, 1);
   assert.deepEqual([...publisher.inUse()], []);
 });
 
@@ -326,12 +326,12 @@ test('nothing is sent after cancel()', (t) => {
   const { tiers, publisher, worker, pass } = scene(t, [planOf([1])]);
   const it = worker(1);
   publisher.push(it.process);
-  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 2, suspect: false, provenAt: 0 });
+  tiers.set('127.0.0.1:1', { ip: '127.0.0.1', tier: 2, onProbation: false, provenAt: 0 });
   publisher.changed();
   publisher.cancel();
   pass();
   it.arrive();
-  assert.equal(it.heard.length, 1);
+  assert.equal(it.received.length, 1);
 });
 
 test('a service of which nothing has changed is not looked at again, until its pool is another or a cool-down ends', (t) => {
@@ -362,7 +362,7 @@ test('a service of which nothing has changed is not looked at again, until its p
     endpoint(_: string, address: string) {
       looks++;
       const place = pool.places.get(address) ?? -1;
-      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), suspect: false, provenAt: 0, tenths: 10 };
+      const seen = { ip: '127.0.0.1', tier: tier(pool, place, clock), onProbation: false, provenAt: 0, tenths: 10 };
       if (place === 1) clock += passes;
       return seen;
     },
@@ -371,11 +371,11 @@ test('a service of which nothing has changed is not looked at again, until its p
   } as unknown as Services;
   const registry = createRegistry();
   const statistics = createStatistics(registry);
-  const heard: Snapshot[] = [];
+  const received: Snapshot[] = [];
   const worker = {
     ...processStandIn(1),
     send(message: ToWorker, sent?: () => void) {
-      if (message.kind === 'snapshot') heard.push(message.snapshot);
+      if (message.kind === 'snapshot') received.push(message.snapshot);
       sent?.();
     },
   };
@@ -383,7 +383,7 @@ test('a service of which nothing has changed is not looked at again, until its p
   const round = (): unknown => {
     publisher.changed();
     t.mock.timers.tick(100);
-    return heard.splice(0).flatMap(({ endpoints }) => endpoints.map((endpoint) => [endpoint.id, endpoint.tier]));
+    return received.splice(0).flatMap(({ endpoints }) => endpoints.map((endpoint) => [endpoint.id, endpoint.tier]));
   };
   assert.deepEqual(round(), [
     [0, 0],

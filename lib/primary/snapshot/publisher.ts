@@ -84,16 +84,16 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const knownNow = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
-  const round = soon(() => tellAll(false));
+  const round = soon(() => publishAll(false));
 
-  function tellAll(isUrgent: boolean): void {
+  function publishAll(isUrgent: boolean): void {
     /** Workers of one plan hear the same. */
     const truths = { own: new Map<Plan, readonly ServiceTruth[]>(), now: new Map<Plan, readonly ServiceTruth[]>() };
     for (const worker of parts.workers()) {
       // One that stands by was told already, and takes clients the moment it gets its sockets.
       if (worker.state === 'forked' && !lines.has(worker.pid)) continue;
       const plan = parts.planOf(worker.generation);
-      if (plan === null || !isTold(worker)) continue;
+      if (plan === null || !isSubscribed(worker)) continue;
       const known = worker.state === 'draining' ? truths.now : truths.own;
       const truth = known.get(plan) ?? truthFor(worker, plan);
       known.set(plan, truth);
@@ -102,7 +102,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   }
 
   /** One that drains chooses for those who wait with it, and for nobody else. */
-  function isTold({ state, pid }: WorkerProcess): boolean {
+  function isSubscribed({ state, pid }: WorkerProcess): boolean {
     return state === 'draining' ? waitingWith(statistics.totals, pid) > 0 : state !== 'gone';
   }
 
@@ -186,7 +186,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
 
   function push(worker: WorkerProcess): void {
     const plan = parts.planOf(worker.generation);
-    if (plan !== null && isTold(worker)) publish(worker, truthFor(worker, plan), false);
+    if (plan !== null && isSubscribed(worker)) publish(worker, truthFor(worker, plan), false);
   }
 
   return {
@@ -197,7 +197,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
       const before = known.get(from)?.map((it) => ({ ...it, pool: null }));
       if (before !== undefined) known.set(to, before);
     },
-    flush: () => tellAll(true),
+    flush: () => publishAll(true),
     loadsChanged() {
       const blind = parts.workers().filter((worker) => !seesAll(worker));
       const plans = new Set(blind.map(({ generation }) => parts.planOf(generation)));

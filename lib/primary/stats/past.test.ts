@@ -62,11 +62,11 @@ test('whatever is told, totals never fall, and are numbers', () => {
     }),
   );
   fc.assert(
-    fc.property(fc.array(past, { maxLength: 4 }), (told) => {
+    fc.property(fc.array(past, { maxLength: 4 }), (reported) => {
       const heir = counting(3, 1);
       let last = NO_PAST;
       let before = 3;
-      for (const it of told) {
+      for (const it of reported) {
         last = inherit(heir, last, it);
         const { accepted_total: now, active } = instanceSum(heir).clients;
         assert.ok(Number.isFinite(now) && now >= before && active === 1);

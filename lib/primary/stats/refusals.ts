@@ -71,7 +71,7 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS;
 
-interface Told {
+interface Reported {
   readonly count: number;
   readonly throttle: Throttle;
 }
@@ -82,20 +82,20 @@ export interface Refusals {
 }
 
 export function createRefusals(log: Log): Refusals {
-  const told = new Map<string, Told>();
+  const reported = new Map<string, Reported>();
   return {
     observe(service, counts, now) {
       for (const kind of Object.keys(KINDS) as Kind[]) {
         const count = counts[`ended_${kind}_total`];
         const key = `${service} ${kind}`;
-        const before = told.get(key);
+        const before = reported.get(key);
         // A sum that fell is that of a service which was removed and is back.
         const last = before !== undefined && before.count <= count ? before : undefined;
         const more = count - (last?.count ?? 0);
         const throttle = last?.throttle ?? createThrottle();
         if (more <= 0 || !throttle.isOpen(now)) continue;
         throttle.close(now);
-        told.set(key, { count, throttle });
+        reported.set(key, { count, throttle });
         const { event, ...advice } = KINDS[kind];
         const problem: Diagnosis = {
           what_happened: `${counted(more, 'client')} of ${service} ${more === 1 ? 'was' : 'were'} refused: ${kind}`,

@@ -47,7 +47,7 @@ test('no pool, no wish and no return is so large that more permits are out than 
       const book = createPermitBook();
       book.setPlan(plan);
       let granted = 0;
-      const mad = processStandIn(1, (message: ToWorker) => {
+      const rogue = processStandIn(1, (message: ToWorker) => {
         if (message.kind === 'permits') granted += message.granted;
       });
       let sane = 0;
@@ -57,12 +57,12 @@ test('no pool, no wish and no return is so large that more permits are out than 
       for (const message of all) {
         const checked = toPrimary(message);
         assert.ok(checked !== null && (checked.kind === 'ask' || checked.kind === 'returned'));
-        book.receive(mad, checked);
+        book.receive(rogue, checked);
       }
       assert.ok(Number.isSafeInteger(granted) && granted >= 0);
       // The mad one dies: all that it had is free again, for one who is well.
-      mad.state = 'gone';
-      book.forget(mad);
+      rogue.state = 'gone';
+      book.forget(rogue);
       for (let i = 0; i < 20; i++) book.receive(other, { kind: 'ask', pool: 0, wanted: 10 });
       assert.equal(sane, 10, 'exactly the limit');
       book.close();
@@ -89,17 +89,17 @@ test('no counters make the totals fall, negative or infinite', () => {
       registry.service('default');
       registry.endpoint('default', '127.0.0.1:1');
       const statistics = createStatistics(registry);
-      const mad = processStandIn(1);
-      statistics.join(mad);
+      const rogue = processStandIn(1);
+      statistics.join(rogue);
       let before = instanceSum(statistics.totals).clients.accepted_total;
       for (const each of reports) {
-        statistics.report(mad, { kind: 'counters', ...each });
+        statistics.report(rogue, { kind: 'counters', ...each });
         const after = instanceSum(statistics.totals).clients.accepted_total;
         assert.ok(after >= before && Number.isFinite(after));
-        assert.ok(Number.isFinite(statistics.rssBytes(mad)));
+        assert.ok(Number.isFinite(statistics.rssBytes(rogue)));
         before = after;
       }
-      assert.ok(Number.isFinite(statistics.leave(mad)));
+      assert.ok(Number.isFinite(statistics.leave(rogue)));
       assert.equal(instanceSum(statistics.totals).clients.active, 0, 'what a mad worker had open goes with it');
     }),
   );

@@ -21,8 +21,8 @@ import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
-import type { Held, History, Tally } from './protocol.ts';
-import { heldOf, NOBODY, tallied } from './protocol.ts';
+import type { Held, History, Counts } from './protocol.ts';
+import { heldOf, NOBODY, countOf } from './protocol.ts';
 
 /** What has been counted, and who is still there. */
 export interface Counted {
@@ -124,13 +124,13 @@ export function createEstate(parts: EstateParts): Estate {
       const { totals } = statistics;
       // Those that are of no service yet have a permit of the instance, too.
       const names = [...totals.services.keys()];
-      const tally = (count: (service: string | null) => number): Tally => ({
+      const countsOf = (count: (service: string | null) => number): Counts => ({
         all: count(null),
         services: Object.fromEntries(names.map((name) => [name, count(name)])),
       });
       const active = (service: string | null): number =>
         (service === null ? instanceSum(totals) : serviceSum(totals, service)).clients.active;
-      return { past: pastOf(totals), held: { clients: tally(active), permits: tally(permits.held) } };
+      return { past: pastOf(totals), held: { clients: countsOf(active), permits: countsOf(permits.held) } };
     },
     async withdraw() {
       permits.freeze();
@@ -179,9 +179,9 @@ export function createEstate(parts: EstateParts): Estate {
       statistics.inherit(past);
       const { clients, permits: out } = heldOf(held);
       for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
-        statistics.hold(service, tallied(last, service), tallied(clients, service));
+        statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
-      permits.occupied(pid, (service) => tallied(out, service));
+      permits.occupied(pid, (service) => countOf(out, service));
     },
     look: () => handovers.look(),
   };

@@ -20,11 +20,11 @@ export interface Predecessor {
   readonly generation: number;
   readonly listeners: readonly Inherited[];
   /** What it knows of the backends, and of what names lead to; to be looked at. */
-  readonly known: Told;
+  readonly known: Known;
   /** All that can be done beside it is done: resolves when its control socket, admin address and PID file are free; null: it is gone. */
   prepared(): Promise<Yielded | null>;
   /** Clients are served. `hear` is told what it says from now on. */
-  serving(generation: number, takes: boolean, hear: Heard): void;
+  serving(generation: number, takes: boolean, next: PredecessorListener): void;
   /** All that can come from it has come; also where it has ended. */
   readonly through: Promise<void>;
   /** Nothing is left there. Resolves with how many connections were cut. */
@@ -39,7 +39,7 @@ export interface Predecessor {
   readonly parted: Promise<void>;
 }
 
-export interface Told {
+export interface Known {
   readonly services: unknown;
   readonly names: unknown;
 }
@@ -56,7 +56,7 @@ export interface Yielded {
   readonly held: unknown;
 }
 
-export interface Heard {
+export interface PredecessorListener {
   offered(): void;
   counted(past: unknown, held: unknown): void;
 }
@@ -70,7 +70,7 @@ export async function meet(): Promise<Predecessor | null> {
   const yielded = deferred<Yielded | null>();
   const through = deferred<void>();
   const empty = deferred<number>();
-  let heard: Heard | null = null;
+  let listener: PredecessorListener | null = null;
   /** Before there was anybody to hear it. */
   let last: { readonly past: unknown; readonly held: unknown } | null = null;
 
@@ -82,10 +82,10 @@ export async function meet(): Promise<Predecessor | null> {
       case 'yield':
         return yielded.resolve({ ...checked, history: historyOf(checked.history) });
       case 'offered':
-        return heard?.offered();
+        return listener?.offered();
       case 'counted':
         last = checked;
-        return heard?.counted(checked.past, checked.held);
+        return listener?.counted(checked.past, checked.held);
       case 'through':
         return through.resolve();
       case 'empty':
@@ -98,7 +98,7 @@ export async function meet(): Promise<Predecessor | null> {
     begun.resolve(null);
     yielded.resolve(null);
     // Who is still there then is offered as after any death, and counted when it comes.
-    heard?.counted(last?.past, {});
+    listener?.counted(last?.past, {});
     through.resolve();
     empty.resolve(0);
     parted.resolve();
@@ -126,11 +126,11 @@ export async function meet(): Promise<Predecessor | null> {
       await send({ kind: 'prepared' });
       return yielded.promise;
     },
-    serving(generation, takes, hear) {
-      heard = hear;
+    serving(generation, takes, next) {
+      listener = next;
       void send({ kind: 'serving', generation, takes });
       setTimeout(() => through.resolve(), THROUGH_MS).unref();
-      if (!process.connected) hear.counted(last?.past, {});
+      if (!process.connected) next.counted(last?.past, {});
     },
     through: through.promise,
     empty: empty.promise,

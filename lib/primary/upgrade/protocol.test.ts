@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { heldOf, historyOf, NOBODY, tallied, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
+import { heldOf, historyOf, NOBODY, countOf, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
 
 /** As version 1 of this protocol has them, with one field more: they must be understood as long as it is spoken. */
 const FIRST_TO_OLD = [
@@ -63,11 +63,11 @@ test('events are taken over one by one', () => {
 });
 
 test('what is still there is told by service, and nonsense in it is passed over', () => {
-  const told = { clients: { all: 3, services: { db: 3, odd: -1, constructor: 'x' } }, permits: { all: 'x' } };
-  const { clients, permits } = heldOf(told);
+  const reported = { clients: { all: 3, services: { db: 3, odd: -1, constructor: 'x' } }, permits: { all: 'x' } };
+  const { clients, permits } = heldOf(reported);
   assert.deepEqual([clients, permits], [{ all: 3, services: { db: 3 } }, NOBODY]);
   assert.deepEqual(
-    [null, 'db', 'odd', 'constructor'].map((service) => tallied(clients, service)),
+    [null, 'db', 'odd', 'constructor'].map((service) => countOf(clients, service)),
     [3, 3, 0, 0],
   );
 });

@@ -26,16 +26,16 @@ export const PROTOCOL = 1;
 export const FIRST_FD = 4;
 
 /** Of the whole instance, and by service. */
-export interface Tally {
+export interface Counts {
   readonly all: number;
   readonly services: Readonly<Record<string, number>>;
 }
 
 /** What the old program still has. */
 export interface Held {
-  readonly clients: Tally;
+  readonly clients: Counts;
   /** Where a service has no limit of its own it has none in the list. */
-  readonly permits: Tally;
+  readonly permits: Counts;
 }
 
 /** What has happened since bal was first started. */
@@ -145,22 +145,22 @@ export function historyOf(value: unknown): History {
   };
 }
 
-export const NOBODY: Tally = { all: 0, services: {} };
+export const NOBODY: Counts = { all: 0, services: {} };
 
 /** What is no count is passed over. */
 export function heldOf(value: unknown): Held {
   const { clients, permits } = fieldsOf(value);
-  return { clients: tallyOf(clients), permits: tallyOf(permits) };
+  return { clients: readCounts(clients), permits: readCounts(permits) };
 }
 
-function tallyOf(value: unknown): Tally {
+function readCounts(value: unknown): Counts {
   const { all, services } = fieldsOf(value);
   const counts = Object.entries(fieldsOf(services)).flatMap(([name, n]) => (isCount(n) ? [[name, n] as const] : []));
   return { all: isCount(all) ? all : 0, services: Object.fromEntries(counts) };
 }
 
 /** 0 where there is none of that name, which may be that of what every object has. */
-export function tallied({ all, services }: Tally, service: string | null): number {
+export function countOf({ all, services }: Counts, service: string | null): number {
   if (service === null) return all;
   return Object.hasOwn(services, service) ? (services[service] ?? 0) : 0;
 }

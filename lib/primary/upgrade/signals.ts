@@ -8,18 +8,18 @@ export interface Signals {
   close(): void;
 }
 
-export function hearSignals(handlers: Handlers): Signals {
+export function handleSignals(handlers: Handlers): Signals {
   let passedOn: ((name: NodeJS.Signals) => void) | null = null;
-  const heard = Object.entries(handlers).map(([key, handle]) => {
+  const listeners = Object.entries(handlers).map(([key, handle]) => {
     const name = key as keyof Handlers;
-    const hear = (): void => (passedOn === null ? handle() : passedOn(name));
-    process.on(name, hear);
-    return () => process.off(name, hear);
+    const listener = (): void => (passedOn === null ? handle() : passedOn(name));
+    process.on(name, listener);
+    return () => process.off(name, listener);
   });
   return {
     passOn(to) {
       passedOn = to;
     },
-    close: () => heard.forEach((forget) => forget()),
+    close: () => listeners.forEach((forget) => forget()),
   };
 }

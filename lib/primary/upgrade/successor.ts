@@ -28,7 +28,7 @@ export interface Successor {
   /** Its answer is waited for no longer. */
   forget(): void;
   /** It is being stopped: so is this process to be. May come again, to hurry. */
-  onStop(hear: (request: StopRequest) => void): void;
+  onStop(stop: (request: StopRequest) => void): void;
   /** Resolves when it has ended, with its exit code; SIGTERM is a clean end, too. */
   readonly ended: Promise<number>;
   /** At once; resolves when it has ended. */
@@ -49,7 +49,7 @@ export function startSuccessor(
   let stopped: (request: StopRequest) => void = () => undefined;
   const ended = deferred<number>();
 
-  function tell(answer: Answer): void {
+  function respond(answer: Answer): void {
     if (waiting === null) queue.push(answer);
     else waiting(answer);
     forget();
@@ -64,7 +64,7 @@ export function startSuccessor(
   child.on('message', (message) => {
     const checked = toPredecessor(message);
     if (checked?.kind === 'stop') stopped({ timeout_ms: checked.timeout_ms, now: checked.now });
-    else if (checked !== null) tell(checked);
+    else if (checked !== null) respond(checked);
   });
   // A send to one that is just ending; its end tells the rest.
   child.on('error', (error) => over(`cannot be started: ${error.message}`, 1));
@@ -78,7 +78,7 @@ export function startSuccessor(
   function over(how: string, code: number): void {
     if (isOver || (child.pid !== undefined && child.exitCode === null && child.signalCode === null)) return;
     isOver = true;
-    tell({ kind: 'gone', how });
+    respond({ kind: 'gone', how });
     ended.resolve(code);
   }
 
@@ -104,13 +104,13 @@ export function startSuccessor(
         return Promise.resolve(question === null || first.kind === 'gone' ? first : { kind: 'early' });
       const answer = deferred<Answer>();
       waiting = (given) => answer.resolve(given);
-      late = setTimeout(() => tell({ kind: 'silent' }), timeoutMs);
+      late = setTimeout(() => respond({ kind: 'silent' }), timeoutMs);
       if (question !== null) send(question);
       return answer.promise;
     },
     forget,
-    onStop(hear) {
-      stopped = hear;
+    onStop(stop) {
+      stopped = stop;
     },
     ended: ended.promise,
     kill() {

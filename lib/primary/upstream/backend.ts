@@ -184,7 +184,7 @@ function passed(
   if (began <= backend.passedAt) return backend;
   const proves = source === 'connect' || checkStandsForConnect;
   const { connectedAt, contestedAt, provenAt } = proves ? connected(backend, began) : backend;
-  const heard = {
+  const updated = {
     ...backend,
     connectedAt,
     contestedAt,
@@ -194,16 +194,16 @@ function passed(
     lastCheck: { at: now, wall },
     evidence: remember(backend.evidence, source, null, null, 1, wall, now),
   };
-  if (began < backend.failedAt) return { ...heard, health: backend.health === 'unknown' ? 'up' : backend.health };
+  if (began < backend.failedAt) return { ...updated, health: backend.health === 'unknown' ? 'up' : backend.health };
   const passes = backend.passes + 1;
   const first = backend.lastCheck === null;
   return {
-    ...heard,
+    ...updated,
     health: first || backend.health === 'up' || passes >= rise ? 'up' : backend.health,
     passes,
     fails: 0,
-    cooldownUntil: proves ? -Infinity : heard.cooldownUntil,
-    connectFailures: proves ? 0 : heard.connectFailures,
+    cooldownUntil: proves ? -Infinity : updated.cooldownUntil,
+    connectFailures: proves ? 0 : updated.connectFailures,
   };
 }
 

@@ -35,8 +35,8 @@ function lived(now: number) {
 test('the next one begins where this one ends', () => {
   const now = performance.now();
   const { pool, protection } = lived(now);
-  const told = JSON.parse(JSON.stringify(knownOf('default', pool, protection, now))) as unknown;
-  const next = beginning(service(), told);
+  const reported = JSON.parse(JSON.stringify(knownOf('default', pool, protection, now))) as unknown;
+  const next = beginning(service(), reported);
   const seen = ({ backends }: typeof pool): unknown[] =>
     backends.map(({ address, health, ip, counters, connectFailures }) => [
       address,
@@ -74,8 +74,8 @@ test('whatever is told, a service begins that can be used', () => {
     }),
   );
   fc.assert(
-    fc.property(known, (told) => {
-      const { pool } = beginning(service(), told);
+    fc.property(known, (reported) => {
+      const { pool } = beginning(service(), reported);
       const [it] = pool.backends;
       assert.ok(it !== undefined && pool.backends.length === 3);
       assert.equal(it.ip, '127.0.0.1');

@@ -224,12 +224,12 @@ test('workers are told once that a failure of theirs was overtaken, and of no ot
   const late = first.now - 1;
   const events = [pass(), broken('refused', 1, false, late), broken('refused', 1, false, late - 1), pass(), pass()];
   let { pool, now } = first;
-  const told = events.map((event) => {
+  const reported = events.map((event) => {
     const result = step(pool, event, ++now);
     pool = result.pool;
     return result.routed;
   });
-  assert.deepEqual(told, [false, true, false, false, false]);
+  assert.deepEqual(reported, [false, true, false, false, false]);
 });
 
 test('a backend without weight is none that can serve, until a reload gives it one', () => {
@@ -325,13 +325,13 @@ test('in whatever order they are heard, of all attempts the one that began last 
     maxLength: 12,
   });
   fc.assert(
-    fc.property(attempts, fc.boolean(), (heard, byCheck) => {
-      const events = heard.map(({ at, works }) => {
+    fc.property(attempts, fc.boolean(), (received, byCheck) => {
+      const events = received.map(({ at, works }) => {
         if (works) return pass(0, LITERAL, at);
         return byCheck ? fail('refused', 0, at) : broken('refused', 1, false, at);
       });
       const { pool, now } = run(up({ ...SETTINGS, fall: 1, rise: 1 }), events, 1000);
-      const last = heard.toSorted((a, b) => a.at - b.at).at(-1);
+      const last = received.toSorted((a, b) => a.at - b.at).at(-1);
       assert.equal(only(pool).health, last?.works === true ? 'up' : 'down');
       assert.ok(last?.works === false || cooldownLeft(only(pool), now) === 0);
     }),
@@ -511,10 +511,10 @@ test('a backend that fails early is behind the others for a time that grows, wha
     [pass(0), pass(1), pass(2)],
   );
   let now = 10_000;
-  const heard = step(pool, early(), now);
-  ({ pool } = heard);
+  const received = step(pool, early(), now);
+  ({ pool } = received);
   assert.deepEqual(
-    [heard.routed, heard.transitions, tier(pool, 0, now), nextChange(pool, now)],
+    [received.routed, received.transitions, tier(pool, 0, now), nextChange(pool, now)],
     [true, [], TIER_COOLING, 500],
   );
   ({ pool } = step(pool, pass(0), now + 10));

@@ -124,7 +124,7 @@ export function tier(
 }
 
 /** What workers are told of a backend. */
-export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'suspect' | 'provenAt'> {
+export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'onProbation' | 'provenAt'> {
   /** So many of its weight. */
   readonly tenths: number;
 }
@@ -133,11 +133,11 @@ export function routeOf(pool: Pool | undefined, address: string, now: number, is
   const place = pool?.places.get(address) ?? -1;
   const it = pool?.backends[place];
   if (pool === undefined || it === undefined) {
-    return { ip: null, tier: TIER_DOWN, suspect: false, provenAt: 0, tenths: 10 };
+    return { ip: null, tier: TIER_DOWN, onProbation: false, provenAt: 0, tenths: 10 };
   }
   const provenAt = Number.isFinite(it.provenAt) ? toMachine(it.provenAt) : 0;
   const tenths = tenthsOf(it, pool.settings, now);
-  return { ip: it.ip, tier: tier(pool, place, now, isLast), suspect: failsEarly(it, now), provenAt, tenths };
+  return { ip: it.ip, tier: tier(pool, place, now, isLast), onProbation: failsEarly(it, now), provenAt, tenths };
 }
 
 /** None of those that take clients is in the plan any more. */

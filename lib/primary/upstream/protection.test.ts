@@ -134,7 +134,8 @@ test('an operator is told since when, why, and what will end it', () => {
   ]);
   assert.deepEqual(describe(storm.protection, 2400), {
     enabled: true,
-    reason: '10 of 40 connects within 30 s were refused or timed out (threshold: 10, and 10 % of the connects)',
+    reason:
+      '10 of 40 connects within 30 s met a refused connection or timed out (threshold: 10, and 10 % of the connects)',
     since: 1_000_500,
     exitCondition: '12 successful checks or connects in a row (1 so far), 4 s more, a backend up (3 of 3 now)',
   });

@@ -26,28 +26,28 @@ async function setUp(t: TestContext, count: number, more = '') {
   const list = ports.map((port) => `{ host: 127.0.0.1, port: ${port} }`).join(', ');
   const { plan } = parseConfig(`port: 9\nbackends: [${list}]\n${more}`, '/config.yaml');
   assert.ok(plan !== null);
-  const told: string[] = [];
+  const reported: string[] = [];
   const silence = (): void => undefined;
-  const tell = (event: string): void => void told.push(event);
-  const log: Log = { debug: silence, info: tell, warn: tell, error: tell, for: () => log };
+  const report = (event: string): void => void reported.push(event);
+  const log: Log = { debug: silence, info: report, warn: report, error: report, for: () => log };
   const services = createServices(log, silence);
   t.after(() => services.close());
   services.apply(plan);
   const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const backend = (i = 0) => services.get('default')?.pool.backends[i] ?? assert.fail();
-  return { services, ports, addresses, backend, told };
+  return { services, ports, addresses, backend, reported };
 }
 
 const QUICK = 'runtime: { health_check_interval_ms: 10, backend_cooldown_ms: 60000 }\n';
 
 test('all backends down and back: what a worker tells late of before they came back takes none down', async (t) => {
-  const { services, ports, addresses, backend, told } = await setUp(t, 2, QUICK);
+  const { services, ports, addresses, backend, reported } = await setUp(t, 2, QUICK);
   await until('both are down', () => backend(0).health === 'down' && backend(1).health === 'down');
   // Clients are refused now; the worker keeps what it saw for 50 ms.
   const refusedAt = performance.now();
   for (const port of ports) await listen(t, port);
   await until('both are up', () => backend(0).health === 'up' && backend(1).health === 'up');
-  told.length = 0;
+  reported.length = 0;
   for (const address of addresses) {
     for (const cause of ['refused', 'reset', 'timeout'] as const) {
       services.connectFailed('default', address, cause, 20, refusedAt);
@@ -60,20 +60,20 @@ test('all backends down and back: what a worker tells late of before they came b
     assert.equal(tier, TIER_USABLE);
     assert.ok(provenAt > toMachine(refusedAt), 'the workers learn that theirs is older');
   }
-  assert.equal(told.includes('backend.down'), false);
+  assert.equal(reported.includes('backend.down'), false);
   services.connectFailed('default', addresses[0] ?? '', 'refused', 1, performance.now());
   assert.equal(services.endpoint('default', addresses[0] ?? '').tier, TIER_COOLING, 'what is new counts');
 });
 
 test("a client's connect to a backend that is down brings it up", async (t) => {
-  const { services, addresses, backend, told } = await setUp(t, 1);
+  const { services, addresses, backend, reported } = await setUp(t, 1);
   await until('it is down', () => backend().health === 'down');
   services.reached('default', addresses[0] ?? '', backend().failedAt - 1);
   assert.equal(backend().health, 'down', 'one that began before the check did says nothing');
   services.reached('default', addresses[0] ?? '', Number.MAX_VALUE);
   assert.equal(backend().health, 'up');
   assert.ok(backend().passedAt <= performance.now(), 'nothing comes from the future');
-  assert.ok(told.includes('backend.up'));
+  assert.ok(reported.includes('backend.up'));
 });
 
 test('reports of a steady backend change nothing until a check would be due', async (t) => {
@@ -100,7 +100,7 @@ async function checkedBy(t: TestContext, check: string, answer: () => string) {
 test("a client's connect does not speak for an application that answers its checks wrongly", async (t) => {
   let status = 503;
   const answer = () => `HTTP/1.1 ${status} X\r\n\r\n`;
-  const { services, addresses, backend, told } = await checkedBy(t, '{type: http, port: PORT}', answer);
+  const { services, addresses, backend, reported } = await checkedBy(t, '{type: http, port: PORT}', answer);
   await until('it is down', () => backend().health === 'down');
   const [address = ''] = addresses;
   services.reached('default', address, performance.now());
@@ -108,13 +108,13 @@ test("a client's connect does not speak for an application that answers its chec
   status = 200;
   await until('it is up', () => backend().health === 'up');
   status = 500;
-  told.length = 0;
+  reported.length = 0;
   // Clients go on being connected all the time, the latest of them after every check.
   await until('it is down again', () => {
     services.reached('default', address, performance.now());
     return backend().health === 'down';
   });
-  assert.deepEqual(told, ['backend.down']);
+  assert.deepEqual(reported, ['backend.down']);
   const last = backend().evidence.at(-1);
   assert.deepEqual(
     [last?.source, last?.cause, last?.fact],

@@ -160,13 +160,13 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
   return {
     apply(plan, known) {
       if (closed) return;
-      const told = byName(known, 'name');
+      const knownServices = byName(known, 'name');
       for (const next of plan.services) {
         const service = services.get(next.name);
         if (service === undefined) {
-          const begun = { plan: next, ...beginning(next, told.get(next.name)) };
+          const begun = { plan: next, ...beginning(next, knownServices.get(next.name)) };
           services.set(next.name, begun);
-          if (told.has(next.name)) protectCount(begun);
+          if (knownServices.has(next.name)) protectCount(begun);
         } else {
           service.pool = carryOver(service.pool, next.backends, settingsOf(next), performance.now());
           service.protection = reconfigure(service.protection, next.runtime);

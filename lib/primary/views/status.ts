@@ -101,7 +101,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
   const staying = pool.filter((backend) => !backend.draining);
   const reaches = (backend: Backend) => service !== undefined && isReachable(backend, service.pool.settings);
   const { clients } = serviceSum(statistics.totals, plan.name);
-  const told = new Map(plan.backends.map((backend) => [backend.address, sendProxyOf(plan, backend)]));
+  const sendProxies = new Map(plan.backends.map((backend) => [backend.address, sendProxyOf(plan, backend)]));
   return {
     name: plan.name,
     bind_address: plan.bindAddress,
@@ -116,7 +116,7 @@ function serviceStatus(instance: Observed, plan: ServicePlan): ServiceStatus {
       return {
         ...backendStatus(instance, plan.name, backend, reaches(backend)),
         slow_start: slowStart,
-        send_proxy_protocol: backend.draining ? null : (told.get(backend.address) ?? null),
+        send_proxy_protocol: backend.draining ? null : (sendProxies.get(backend.address) ?? null),
       };
     }),
     health_check: plan.healthCheck.type,

@@ -38,17 +38,17 @@ test('clients that were reset: how many of how many, by whom, and since when', (
 });
 
 test('clients that could not be served: what they failed for most is told', () => {
-  const told = (by_reason: Record<string, number>): string =>
+  const reported = (by_reason: Record<string, number>): string =>
     clientsTrouble('web', recent(by_reason), [], {}).what_happened;
   assert.equal(
-    told({ connect_failed: 7, overload: 3 }),
+    reported({ connect_failed: 7, overload: 3 }),
     `7 of the last 10 clients of web could not be connected to any backend, since ${SINCE}`,
   );
   assert.equal(
-    told({ overload: 7, client_closed: 3 }),
+    reported({ overload: 7, client_closed: 3 }),
     `7 of the last 10 clients of web were refused for overload, since ${SINCE}`,
   );
-  assert.equal(told({ no_backend: 7 }), `7 of the last 7 clients of web found no backend to try, since ${SINCE}`);
+  assert.equal(reported({ no_backend: 7 }), `7 of the last 7 clients of web found no backend to try, since ${SINCE}`);
 });
 
 test("a shortage of this machine's is not put down to the backends, and its errno leads to what can be done", () => {

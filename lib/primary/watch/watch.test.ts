@@ -55,8 +55,8 @@ async function scene(t: TestContext, main: string, open?: typeof watch, times = 
     if (plan === null) state.refused = fingerprint;
     else Object.assign(state, { serves: fingerprint, refused: null });
   }
-  const tell = (event: string): void => void events.push(event);
-  const log: Log = { debug: tell, info: tell, warn: tell, error: tell, for: () => log };
+  const report = (event: string): void => void events.push(event);
+  const log: Log = { debug: report, info: report, warn: report, error: report, for: () => log };
   const contents = { known: () => state, restored: () => void (state.refused = null) };
   const watching = createWatching({
     log,

@@ -122,7 +122,7 @@ export function createWatching(parts: WatchingParts): Watching {
     // There is more to look at, which was not looked at before it was read.
     if (!isDeepStrictEqual(next, sources)) poke();
     sources = next;
-    if (over.signal.aborted || !isNews(loaded)) return;
+    if (over.signal.aborted || !differs(loaded)) return;
     log.info('config.changed', 'the configuration has changed; it is reloaded', {
       config: configPath,
       included: loaded.included.length,
@@ -131,7 +131,7 @@ export function createWatching(parts: WatchingParts): Watching {
     await pause(times.distanceMs);
   }
 
-  function isNews({ fingerprint }: Loaded): boolean {
+  function differs({ fingerprint }: Loaded): boolean {
     const { serves, refused } = contents.known();
     if (fingerprint === refused) return false;
     if (fingerprint !== serves) return true;

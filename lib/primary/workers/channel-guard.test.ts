@@ -121,8 +121,8 @@ test('where Node.js keeps its channel elsewhere only the guard is lost: messages
     return { status, stdout, isThrown: /SyntaxError/.test(stderr) };
   };
   assert.deepEqual(outcome(`process.send('sane')`), { status: 0, stdout: 'sane\n', isThrown: false });
-  const mad = `require('fs').writeSync(process.channel.fd, 'mad\\n')`;
-  assert.deepEqual(outcome(mad), { status: 1, stdout: '', isThrown: true });
+  const onViolation = `require('fs').writeSync(process.channel.fd, 'mad\\n')`;
+  assert.deepEqual(outcome(onViolation), { status: 1, stdout: '', isThrown: true });
 });
 
 test('were the channel not of JSON, what is sent would still arrive through the guard', async (t) => {
@@ -136,8 +136,8 @@ test('were the channel not of JSON, what is sent would still arrive through the 
   guardChannel(child, (reason) => reasons.push(reason));
   const message = { text: 'x\n'.repeat(1000), bytes: new Uint8Array([10, 0, 255]) };
   child.send(message);
-  const [heard]: unknown[] = await once(child, 'message');
-  assert.deepEqual(heard, message);
+  const [received]: unknown[] = await once(child, 'message');
+  assert.deepEqual(received, message);
   await once(child, 'exit');
   assert.deepEqual(reasons, []);
 });

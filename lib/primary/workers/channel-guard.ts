@@ -16,12 +16,12 @@ interface Channel {
 }
 
 /** Calls `mad` once, with the reason, when what comes over the child's channel is no message; nothing after it is heard. */
-export function guardChannel(child: ChildProcess, mad: (reason: string) => void): void {
+export function guardChannel(child: ChildProcess, onViolation: (reason: string) => void): void {
   let deaf = false;
   const giveUp = (reason: string): void => {
     if (deaf) return;
     deaf = true;
-    mad(reason);
+    onViolation(reason);
   };
   guardReading(channelOf(child), () => deaf, giveUp);
   guardInternal(child, () => deaf, giveUp);

@@ -2,7 +2,7 @@
 // one that has all the time it needs never. Owner of the timers.
 
 import type { Drain } from '../../drain.ts';
-import { drainUntil, notDraining, timerAt, told } from '../../drain.ts';
+import { drainUntil, notDraining, timerAt, commanded } from '../../drain.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** A draining worker ends itself at its deadline; this much later it is killed. */
@@ -29,7 +29,7 @@ export function createDrainDeadlines(): Deadlines {
       const now = performance.now();
       const before = deadlines.get(worker);
       clearTimeout(before?.timer);
-      const drain = told(before?.drain ?? notDraining, { timeoutMs, why }, worker, now);
+      const drain = commanded(before?.drain ?? notDraining, { timeoutMs, why }, worker, now);
       const timer = timerAt(drainUntil(drain) + KILL_GRACE_MS, now, () => worker.kill());
       deadlines.set(worker, { drain, timer });
     },

@@ -38,7 +38,7 @@ class Fake {
   readonly generation: number;
   readonly process: WorkerProcess;
   /** Was given its listening sockets later than the rest. */
-  told = false;
+  reported = false;
   readonly #up = deferred<ReadyResult>();
   readonly #ready = deferred<ReadyResult>();
   readonly #exited = deferred<Exit>();
@@ -57,7 +57,7 @@ class Fake {
     this.#deadline = setTimeout(() => this.end(null), READY_DEADLINE_MS);
     let lastMessageAt = performance.now();
     const state = (): WorkerState => this.state;
-    const heard = (): number => (lastMessageAt = this.hung ? lastMessageAt : performance.now());
+    const received = (): number => (lastMessageAt = this.hung ? lastMessageAt : performance.now());
     this.process = {
       id,
       pid,
@@ -71,11 +71,11 @@ class Fake {
         return state();
       },
       get lastMessageAt() {
-        return heard();
+        return received();
       },
       up: this.#up.promise,
       ready: this.#ready.promise,
-      listen: () => (this.told = true),
+      listen: () => (this.reported = true),
       exited: this.#exited.promise,
       send: silence,
       drain: (timeoutMs) => {
@@ -143,8 +143,8 @@ class World {
     monotonicClock(t, () => this.#clock);
     const emit = ({ kind, worker: { pid } }: FleetEvent): void => {
       if (kind !== 'worker_gone') return;
-      const told = this.#gone.has(pid);
-      this.#hold(() => assert.ok(!told, 'an end is told once'));
+      const reported = this.#gone.has(pid);
+      this.#hold(() => assert.ok(!reported, 'an end is told once'));
       this.#gone.add(pid);
     };
     const startWorker = (id: number, generation: number): WorkerProcess => {
@@ -400,13 +400,13 @@ test('workers that stand by get their sockets and the slots at start(), and one 
   second?.stand();
   const result = await standing;
   assert.ok(result.ok);
-  assert.deepEqual([first?.told, second?.told], [false, false]);
+  assert.deepEqual([first?.reported, second?.reported], [false, false]);
   fleet.retireAll();
   second?.end(null);
   await settle();
   assert.equal(fakes.length, 4, 'nobody takes the place of one that has no slot');
   const started = fleet.start(generationOf(2, 2), result.workers);
-  assert.deepEqual([first?.told, second?.told, fakes.length], [true, false, 5]);
+  assert.deepEqual([first?.reported, second?.reported, fakes.length], [true, false, 5]);
   for (const fake of fakes) fake.up();
   assert.deepEqual(await started, { ok: true });
   for (const fake of fakes) if (fake.state === 'draining') fake.end(0);

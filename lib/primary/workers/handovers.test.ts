@@ -16,8 +16,8 @@ function scene(t: TestContext) {
   const path = (pid: number): string => join(folder, `h.${pid}`);
   const said: [number, string][] = [];
   const shares: [number, number][] = [];
-  const told: string[] = [];
-  const say = (_: string, message: string): void => void told.push(message);
+  const reported: string[] = [];
+  const say = (_: string, message: string): void => void reported.push(message);
   const log: Log = { debug: say, info: say, warn: say, error: say, for: () => log };
   const make = (pid: number, id: number) => ({
     ...processStandIn(pid, (message: ToWorker) => {
@@ -31,7 +31,7 @@ function scene(t: TestContext) {
   const live = new Set<(typeof workers)[number]>(workers);
   let all = true;
   const handovers = createHandovers({ log, path, workers: () => [...live], givesAll: () => all });
-  return { handovers, workers, live, path, said, shares, told, keeps: () => (all = false) };
+  return { handovers, workers, live, path, said, shares, reported, keeps: () => (all = false) };
 }
 
 const adopted = (path: string, why: string | null = null, connections = 1) =>
@@ -80,20 +80,20 @@ test('the worker in its place takes, and another where there is none', (t) => {
 });
 
 test('another is asked when one could not, three times, and again when there is a new one', (t) => {
-  const { handovers, workers, path, said, told } = scene(t);
+  const { handovers, workers, path, said, reported } = scene(t);
   const [giver, , taker] = workers;
   giver.state = 'draining';
   handovers.pathFor(giver);
   handovers.receive(giver, { kind: 'giving', error: null });
   for (let i = 0; i < 5; i++) handovers.receive(taker, adopted(path(11), 'EACCES', 0));
   assert.equal(said.length, 3);
-  assert.equal(told.length, 5, 'each is told');
+  assert.equal(reported.length, 5, 'each is told');
   handovers.ready();
   assert.equal(said.length, 4, 'there is a new one to ask');
 });
 
 test('nothing is asked of a worker that cannot give, and its file goes with it', async (t) => {
-  const { handovers, workers, path, said, told, keeps } = scene(t);
+  const { handovers, workers, path, said, reported, keeps } = scene(t);
   const [giver, other] = workers;
   assert.equal(handovers.pathFor({ ...giver, engine: 'js' }), null);
   for (const it of workers) if (it !== giver) it.engine = 'js';
@@ -102,7 +102,7 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
   handovers.pathFor(giver);
   handovers.receive(giver, { kind: 'giving', error: 'EACCES' });
   handovers.ready();
-  assert.deepEqual([said, told], [[], ['worker 1 keeps its connections: EACCES']]);
+  assert.deepEqual([said, reported], [[], ['worker 1 keeps its connections: EACCES']]);
   await handovers.settled(0, 60_000);
   handovers.pathFor(other);
   writeFileSync(path(12), '');
@@ -116,7 +116,7 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
 });
 
 test('a worker that goes on gives a share to the one that was named, and to no other', async (t) => {
-  const { handovers, workers, path, said, shares, told } = scene(t);
+  const { handovers, workers, path, said, shares, reported } = scene(t);
   const [one, two, three] = workers;
   const over = handovers.share(one, three, 7);
   assert.deepEqual(shares, [[11, 7]]);
@@ -136,7 +136,7 @@ test('a worker that goes on gives a share to the one that was named, and to no o
     end();
     assert.equal(await fails, null);
   }
-  assert.deepEqual(told, ['5 connections go on in worker 1']);
+  assert.deepEqual(reported, ['5 connections go on in worker 1']);
 });
 
 test('a reload in the middle of a share: what is left goes to the worker in its place', async (t) => {

@@ -7,14 +7,14 @@ import { MAX_RECORD_BYTES } from '../../ipc/records.ts';
 import { readRecords } from './record-lines.ts';
 
 /** What is told of these chunks, and then the end. */
-async function told(chunks: readonly Buffer[]): Promise<string[]> {
+async function reported(chunks: readonly Buffer[]): Promise<string[]> {
   const pipe = new PassThrough();
-  const heard: string[] = [];
-  const records = readRecords(pipe, (lines) => heard.push(lines.toString()));
+  const received: string[] = [];
+  const records = readRecords(pipe, (lines) => received.push(lines.toString()));
   for (const chunk of chunks) pipe.write(chunk);
   pipe.end();
   await records.end();
-  return heard;
+  return received;
 }
 
 test('lines are told whole and in their order, however they are cut', async () => {
@@ -24,21 +24,21 @@ test('lines are told whole and in their order, however they are cut', async () =
       const text = lines.map((each) => `${each}\n`).join('');
       const bytes = Buffer.from(text);
       const edges = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
-      const heard = await told(edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge)));
-      assert.equal(heard.join(''), text);
-      for (const each of heard) assert.ok(each.endsWith('\n'));
+      const received = await reported(edges.slice(1).map((edge, i) => bytes.subarray(edges[i], edge)));
+      assert.equal(received.join(''), text);
+      for (const each of received) assert.ok(each.endsWith('\n'));
     }),
   );
 });
 
 test('what a worker wrote of a line when it died is left out', async () => {
-  assert.deepEqual(await told([Buffer.from('whole\nhal')]), ['whole\n']);
+  assert.deepEqual(await reported([Buffer.from('whole\nhal')]), ['whole\n']);
 });
 
 test('a line longer than any record is left out, however long it is, and those around it are told', async () => {
   const long = Buffer.alloc(MAX_RECORD_BYTES, 'x');
   const chunks = [Buffer.from('before\nlo'), long, long, Buffer.from('ng\nafter\n')];
-  assert.equal((await told(chunks)).join(''), 'before\nafter\n');
+  assert.equal((await reported(chunks)).join(''), 'before\nafter\n');
 });
 
 test('an end that somebody else holds is waited for no longer than a moment', async () => {

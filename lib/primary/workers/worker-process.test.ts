@@ -61,11 +61,11 @@ const MAD = `
 
 /** From now on workers are this program, in CommonJS. */
 function replaceWorkers(t: TestContext, source: string): void {
-  const folder = mkdtempSync(join(tmpdir(), 'bal-mad-'));
+  const folder = mkdtempSync(join(tmpdir(), 'bal-rogue-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'mad.cjs'), source);
+  writeFileSync(join(folder, 'rogue.cjs'), source);
   const program = join(folder, 'node');
-  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'mad.cjs')}'\n`, { mode: 0o755 });
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'rogue.cjs')}'\n`, { mode: 0o755 });
   const before = process.execPath;
   process.execPath = program;
   t.after(() => {
@@ -82,7 +82,7 @@ test('a worker that is to drain before it has said hello goes at once: it would 
   assert.deepEqual(await worker.exited, { reason: 'was killed by SIGKILL', cut: null });
 });
 
-test('a mad worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
+test('a rogue worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
   replaceWorkers(t, MAD);
   const listeners = [3, 4].map((id) => ({
     assignment: assignedListener(id),
@@ -90,20 +90,20 @@ test('a mad worker that says hello again gets no listening socket a second time,
     handle: bound(t),
   }));
   let introduced = 0;
-  const heard: WorkerMessage[] = [];
+  const received: WorkerMessage[] = [];
   const worker = forkWorker(
     1,
     1,
     { engine: 'js', listeners, drainMs: 1000, reloadDrainMs: 0, introduce: () => introduced++ },
     (_worker, message) => {
-      heard.push(message);
+      received.push(message);
     },
   );
   t.after(() => worker.kill());
-  await until('all that it says is heard', () => heard.some(({ kind }) => kind === 'records_dropped'));
+  await until('all that it says is heard', () => received.some(({ kind }) => kind === 'records_dropped'));
   assert.equal(worker.state, 'forked');
   worker.send({ kind: 'report', id: 5 });
-  const counters = await until('it answers', () => heard.find((message) => message.kind === 'counters'));
+  const counters = await until('it answers', () => received.find((message) => message.kind === 'counters'));
   assert.deepEqual(counters.services, [2], 'each of the two sockets once');
   assert.equal(introduced, 1);
 });

@@ -31,7 +31,7 @@ interface Storm {
   /** Nothing is handed over any more. */
   over: boolean;
   /** What backends have received whole. */
-  readonly heard: Promise<number>[];
+  readonly receivedBytes: Promise<number>[];
 }
 
 interface Kind {
@@ -126,13 +126,13 @@ async function scene(t: TestContext, create: CreateEngine, storm: Storm) {
     await backend(t, echo),
     await backend(t, ({ socket }) => {
       sendPattern(socket, 3, MB);
-      storm.heard.push(receivePattern(socket, 4));
+      storm.receivedBytes.push(receivePattern(socket, 4));
     }),
     await backend(t, ({ socket }) => sendPattern(socket, 5, TOO_MUCH)),
     await backend(t, ({ socket }) => {
       socket.pause();
       const seen = receivePattern(socket, 6);
-      storm.heard.push(seen.finally(() => socket.end()));
+      storm.receivedBytes.push(seen.finally(() => socket.end()));
       void calm(storm).then(() => socket.resume());
     }),
   ];
@@ -152,7 +152,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
   test('connections of all kinds go to and fro a hundred times and notice nothing', async (t) => {
     rig(t, create).close(); // What the first engine of a process opens stays open.
     const before = descriptors();
-    const storm: Storm = { over: false, heard: [] };
+    const storm: Storm = { over: false, receivedBytes: [] };
     const { from, to, ports } = await scene(t, create, storm);
     const peers: Peer[] = [];
     const seen: Promise<void>[] = [];
@@ -194,7 +194,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
     );
     storm.over = true;
     await all;
-    await Promise.all(storm.heard);
+    await Promise.all(storm.receivedBytes);
     await until(() => from.ended.length + to.ended.length === peers.length, 'all have ended');
     t.diagnostic(`${moved} handed over in ${rounds} rounds, ${held} with bytes in them`);
     assert.ok(moved > 100 * ROUNDS * 0.5, `${moved} were handed over`);

@@ -16,7 +16,7 @@ export interface HostStart {
   readonly connectTimeoutMs: number;
   readonly idleMs: number;
   /** What the policy does beside: hold some clients, refuse some, throw now and then, cut all now and then. */
-  readonly mood: 'calm' | 'moody' | 'throws';
+  readonly behaviour: 'calm' | 'moody' | 'throws';
   /** On the scoreboard at HOSTED_SCOREBOARD_FD. */
   readonly row?: number;
 }
@@ -53,7 +53,7 @@ function random(): number {
   return seed / 0x7fffffff;
 }
 
-function start({ backends, connectTimeoutMs, idleMs, mood, row }: HostStart, handle: TcpHandle): number {
+function start({ backends, connectTimeoutMs, idleMs, behaviour, row }: HostStart, handle: TcpHandle): number {
   const loaded = loadNativeEngine();
   if (!loaded.ok) throw new Error(`Cannot load the native engine: ${loaded.reason}`);
   if (row !== undefined) loaded.shareScoreboard(HOSTED_SCOREBOARD_FD, row, ROWS);
@@ -65,8 +65,8 @@ function start({ backends, connectTimeoutMs, idleMs, mood, row }: HostStart, han
       attempts[connection] = 0;
       const first = accepted % backends.length;
       firsts[connection] = first;
-      if (mood === 'throws' && accepted % 2 === 1) throw new Error('The policy is broken');
-      if (mood !== 'moody' || random() < 0.9) return first;
+      if (behaviour === 'throws' && accepted % 2 === 1) throw new Error('The policy is broken');
+      if (behaviour !== 'moody' || random() < 0.9) return first;
       const answer = random() < 0.2 ? REFUSE : first;
       if (random() < 0.3) return REFUSE;
       setTimeout(() => engine?.decide(connection, answer), random() * 20);
@@ -78,7 +78,7 @@ function start({ backends, connectTimeoutMs, idleMs, mood, row }: HostStart, han
       return tried < backends.length ? ((firsts[connection] ?? 0) + tried) % backends.length : REFUSE;
     },
     connected() {
-      if (mood === 'throws' && accepted % 4 === 0) throw new Error('The policy is broken');
+      if (behaviour === 'throws' && accepted % 4 === 0) throw new Error('The policy is broken');
     },
     ended(_connection, end) {
       ends[ENDS[end]] = (ends[ENDS[end]] ?? 0) + 1;

@@ -69,7 +69,7 @@ export async function host(t: TestContext, backends: readonly number[], options:
   }
 
   const order = (message: HostOrder): boolean => child.send(message);
-  const start: HostStart = { kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, mood: 'calm' };
+  const start: HostStart = { kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, behaviour: 'calm' };
   // Node passes bare TCP handles as well; its types know only sockets and servers.
   Reflect.apply(child.send.bind(child), undefined, [{ ...start, ...pick(options) }, options.handle]);
   const { port } = await next('listening');
@@ -93,11 +93,11 @@ export async function host(t: TestContext, backends: readonly number[], options:
   };
 }
 
-function pick({ connectTimeoutMs, idleMs, mood, row }: HostOptions): Partial<HostStart> {
+function pick({ connectTimeoutMs, idleMs, behaviour, row }: HostOptions): Partial<HostStart> {
   return {
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(idleMs === undefined ? {} : { idleMs }),
-    ...(mood === undefined ? {} : { mood }),
+    ...(behaviour === undefined ? {} : { behaviour }),
     ...(row === undefined ? {} : { row }),
   };
 }

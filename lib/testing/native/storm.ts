@@ -63,7 +63,7 @@ export async function stormBackends(t: TestContext): Promise<readonly number[]> 
     for (const socket of sockets) socket.destroy();
   });
   const echo = await serve((socket) => socket.pipe(socket));
-  const moody = await serve((socket) => {
+  const erratic = await serve((socket) => {
     const chance = Math.random();
     if (chance < 0.1) abandon(socket);
     else if (chance < 0.3) socket.once('data', (chunk) => socket.write(chunk, () => abandon(socket)));
@@ -75,7 +75,7 @@ export async function stormBackends(t: TestContext): Promise<readonly number[]> 
   await once(refusing, 'listening');
   const address = refusing.address();
   refusing.close();
-  return [echo, moody, typeof address === 'object' && address !== null ? address.port : 1];
+  return [echo, erratic, typeof address === 'object' && address !== null ? address.port : 1];
 }
 
 /** One client. Resolves when it is over, in whichever way, to whether all came back, or to what came wrong. */

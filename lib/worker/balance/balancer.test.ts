@@ -41,7 +41,7 @@ function held(own: readonly number[], others: readonly number[] = []): Loads {
   const loads = createLoads(null);
   loads.reserve(Math.max(own.length, others.length));
   own.forEach((count, id) => Array.from({ length: count }, () => loads.take(id, 0)));
-  others.forEach((count, id) => loads.heard(id, count));
+  others.forEach((count, id) => loads.setOthers(id, count));
   return loads;
 }
 

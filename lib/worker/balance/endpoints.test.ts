@@ -21,7 +21,7 @@ function snapshot(...endpoints: EndpointSnapshot[]): Snapshot {
 }
 
 /** Nothing but this is news. */
-function news(...endpoints: EndpointSnapshot[]): Snapshot {
+function only(...endpoints: EndpointSnapshot[]): Snapshot {
   return { services: [], endpoints, remote: [] };
 }
 
@@ -53,7 +53,7 @@ test('the first snapshot has a target for each endpoint that has an address', ()
 test('a snapshot with other loads and tiers moves no endpoint', () => {
   const it = created();
   it.use(snapshot(endpoint(0), endpoint(1)));
-  assert.deepEqual(it.use({ ...news(endpoint(1, { service: WEB, tier: 2 })), remote: [0, 7] }), []);
+  assert.deepEqual(it.use({ ...only(endpoint(1, { service: WEB, tier: 2 })), remote: [0, 7] }), []);
   assert.deepEqual(
     it.services[WEB]?.endpoints.map(({ tier }) => tier),
     [0, 2],
@@ -63,7 +63,7 @@ test('a snapshot with other loads and tiers moves no endpoint', () => {
 test('a name that got an address, or another one, is a target; one that lost it keeps the old', () => {
   const it = created();
   it.use(snapshot(endpoint(0, { ip: null }), endpoint(1), endpoint(2)));
-  const moved = it.use(news(endpoint(0, { ip: '::1' }), endpoint(1, { ip: null }), endpoint(2, { port: 1 })));
+  const moved = it.use(only(endpoint(0, { ip: '::1' }), endpoint(1, { ip: null }), endpoint(2, { port: 1 })));
   assert.deepEqual(
     moved.map(({ id, ip, port }) => [id, ip, port]),
     [

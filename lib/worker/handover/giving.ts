@@ -174,7 +174,7 @@ export function createGiving(parts: GivingParts): Giving {
       const received = taker.channel.receive();
       if (received === 'nothing') return;
       if (received === 'over') return leave();
-      if (received !== 'torn' && understand(taker, received)) silence.heard(offers.size > 0);
+      if (received !== 'torn' && understand(taker, received)) silence.messageCame(offers.size > 0);
       else distrust(taker);
     }
   }

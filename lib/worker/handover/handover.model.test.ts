@@ -201,14 +201,14 @@ class Process {
   }
 
   /** Whether there was something to hear. */
-  hear(): boolean {
+  deliver(): boolean {
     if (!this.alive) return false;
     if ((this.listener?.waiting.length ?? 0) > 0) this.listener?.wake();
-    const heard = this.ends.filter(
+    const messageCame = this.ends.filter(
       (end) => !end.closed && (end.inbox.length > 0 || end.peer === null || end.peer.closed || !end.peer.process.alive),
     );
-    heard.forEach((end) => end.wake());
-    return heard.length > 0;
+    messageCame.forEach((end) => end.wake());
+    return messageCame.length > 0;
   }
 }
 
@@ -277,7 +277,7 @@ function scene(count: number) {
   });
   const namesOf = (process: Process): string[] => [...process.connections.values()].map(({ name }) => name).sort();
   function settle(): void {
-    for (let i = 0; i < 10_000; i++) if (![from.hear(), to.hear()].includes(true)) return;
+    for (let i = 0; i < 10_000; i++) if (![from.deliver(), to.deliver()].includes(true)) return;
     assert.fail('they never come to rest');
   }
   return { machine, from, to, names: [...names].sort(), giving, taking, namesOf, settle, emptied: () => empty, shares };
@@ -328,8 +328,8 @@ test('a client that comes while another is offered has its id, and both go on', 
   const { from, to, names, giving, taking, namesOf, settle } = scene(40);
   giving.share(PATH, 40);
   taking.begin(PATH);
-  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
-  from.hear();
+  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.deliver());
+  from.deliver();
   assert.ok(giving.isBusy);
   for (let i = 0; i < 20; i++) from.accept(`new${i}`);
   settle();
@@ -347,7 +347,7 @@ test('nobody comes for a share: it is over by itself; told to give all meanwhile
   assert.deepEqual([shares.over, from.listener], [1, null]);
   giving.share(PATH, 39);
   taking.begin(PATH);
-  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
+  for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.deliver());
   giving.begin(PATH, 'reloaded');
   settle();
   taking.begin(PATH);
@@ -361,8 +361,8 @@ test('a taker that has something and says nothing is ended by a giver whose prim
     const { from, to, names, giving, taking, namesOf, settle, shares } = scene(40);
     giving.begin(PATH, which);
     taking.begin(PATH);
-    for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.hear());
-    from.hear();
+    for (let i = 0; i < 3; i++) [from, to].forEach((it) => it.deliver());
+    from.deliver();
     assert.ok(giving.isBusy);
     const its = new Set(namesOf(to));
     t.mock.timers.tick(29_000);
@@ -407,8 +407,8 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
         else giving.begin(PATH, 'reloaded');
         taking.begin(PATH);
         for (const step of steps) {
-          if (step === 'from hears') from.hear();
-          else if (step === 'to hears') to.hear();
+          if (step === 'from hears') from.deliver();
+          else if (step === 'to hears') to.deliver();
           else if (step === 'to closes') taking.close();
           else if (step === 'to begins') taking.begin(PATH);
           else if (step === 'from stops') giving.stop();

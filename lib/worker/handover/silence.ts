@@ -5,7 +5,7 @@ const SILENT_MS = 30_000;
 
 export interface Silence {
   /** Something has been said or offered; `isOwed`: an answer is waited for. */
-  heard(isOwed: boolean): void;
+  messageCame(isOwed: boolean): void;
   /** As heard(true), but for a silence that has begun already. */
   begin(): void;
   end(): void;
@@ -25,7 +25,7 @@ export function createSilence(over: () => void): Silence {
   }
 
   return {
-    heard(isOwed) {
+    messageCame(isOwed) {
       end();
       if (isOwed) begin();
     },

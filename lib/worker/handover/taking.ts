@@ -105,10 +105,10 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
   function confirm(giver: Giver, taken: readonly Taken[]): void {
     if (taken.length === 0) return;
     parcels.settled();
-    const told = giver.channel.send(encode({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
+    const outcome = giver.channel.send(encode({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
     giver.adopted += taken.length;
     // Whoever gave them may be gone: then nobody else has them.
-    if (told === 'sent' || told === 'over') {
+    if (outcome === 'sent' || outcome === 'over') {
       const now = toMachine(performance.now());
       for (const { releasedAt } of taken) if (releasedAt !== undefined) giver.still.push(now - releasedAt);
       return hasIt(taken.map(({ connection }) => connection));

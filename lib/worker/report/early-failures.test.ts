@@ -42,9 +42,9 @@ test('nothing is told while nobody else answers, or where it is off', () => {
 test('a flood is told now and then', () => {
   const { early, answers } = scene();
   answers(GOOD);
-  const told = Array.from({ length: 200 }, (_, ms) => early.failed(BAD, 3, BOTH, 1000 + ms));
+  const reported = Array.from({ length: 200 }, (_, ms) => early.failed(BAD, 3, BOTH, 1000 + ms));
   assert.deepEqual(
-    [...told.entries()].flatMap(([ms, isTold]) => (isTold ? [ms] : [])),
+    [...reported.entries()].flatMap(([ms, isReported]) => (isReported ? [ms] : [])),
     [2, 52, 102, 152],
   );
 });
@@ -63,14 +63,14 @@ test('a suspect gets one client at a time, until one was not let go of', () => {
   const { early, fails, answers } = scene();
   answers(GOOD);
   assert.equal(early.trial(BAD, 1000), 0, 'it is none');
-  early.suspect(BAD);
+  early.onProbation(BAD);
   const ms = early.trial(BAD, 2000);
   assert.ok(ms > 0);
   assert.deepEqual(fails(1), [true], 'one that fails is enough');
   assert.equal(early.trial(BAD, 2000 + 10 * ms), ms, 'the next one is a trial again');
   assert.equal(early.trial(BAD, 2000 + 11 * ms), 0, 'that one was not let go of');
   assert.deepEqual(fails(1), [false]);
-  early.suspect(BAD);
+  early.onProbation(BAD);
   early.trial(BAD, 9000);
   answers(BAD);
   assert.equal(early.trial(BAD, 9001), 0, 'it has answered');

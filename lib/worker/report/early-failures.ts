@@ -8,7 +8,7 @@ const ANSWERED_MS = 60_000;
 /** A client that is to find out whether a suspect is well again is not let go of for so long: others may come, too. */
 const TRIAL_MS = 300;
 /** What the primary is told of one endpoint, at most once in so many ms. */
-const TOLD_MS = 50;
+const REPORT_MS = 50;
 
 export interface EarlyFailures {
   /** Makes room for it. */
@@ -18,7 +18,7 @@ export interface EarlyFailures {
   /** A client has got nothing; whether the primary is to be told, of `others` in the same service. 0: `threshold` is off. */
   failed(endpoint: number, threshold: number, others: readonly { readonly id: number }[], now: number): boolean;
   /** It is left alone for that: when it gets clients again, one at a time. */
-  suspect(endpoint: number): void;
+  onProbation(endpoint: number): void;
   /** A client goes to it now: how long the next ones are not to; 0: they may. */
   trial(endpoint: number, now: number): number;
   /** Its id may be another endpoint's next. */
@@ -29,8 +29,8 @@ export function createEarlyFailures(): EarlyFailures {
   let inARow = new Int32Array();
   /** By endpoint; 0: never. */
   let answeredAt = new Float64Array();
-  let toldAt = new Float64Array();
-  let suspects = new Int32Array();
+  let reportedAt = new Float64Array();
+  let onProbation = new Int32Array();
   /** When the client began that is to find out; 0: there is none. */
   let trialAt = new Float64Array();
 
@@ -43,43 +43,43 @@ export function createEarlyFailures(): EarlyFailures {
     reserve(endpoint) {
       inARow = grown(inARow, endpoint);
       answeredAt = grown(answeredAt, endpoint);
-      toldAt = grown(toldAt, endpoint);
-      suspects = grown(suspects, endpoint);
+      reportedAt = grown(reportedAt, endpoint);
+      onProbation = grown(onProbation, endpoint);
       trialAt = grown(trialAt, endpoint);
     },
     answered(endpoint, now) {
       inARow[endpoint] = 0;
       answeredAt[endpoint] = now;
-      suspects[endpoint] = 0;
+      onProbation[endpoint] = 0;
     },
     failed(endpoint, threshold, others, now) {
       // Of a suspect one is enough.
-      const count = Math.max((inARow[endpoint] ?? 0) + 1, suspects[endpoint] === 1 ? threshold : 0);
+      const count = Math.max((inARow[endpoint] ?? 0) + 1, onProbation[endpoint] === 1 ? threshold : 0);
       inARow[endpoint] = count;
       trialAt[endpoint] = 0;
       if (threshold === 0 || count < threshold) return false;
-      if (count > threshold && now - (toldAt[endpoint] ?? 0) < TOLD_MS) return false;
+      if (count > threshold && now - (reportedAt[endpoint] ?? 0) < REPORT_MS) return false;
       // Where nobody answers, as where clients only send, that is no failure of one of them.
       if (!others.some(({ id }) => id !== endpoint && hasAnswered(id, now))) return false;
-      toldAt[endpoint] = now;
+      reportedAt[endpoint] = now;
       return true;
     },
-    suspect(endpoint) {
-      suspects[endpoint] = 1;
+    onProbation(endpoint) {
+      onProbation[endpoint] = 1;
       trialAt[endpoint] = 0;
     },
     trial(endpoint, now) {
-      if (suspects[endpoint] !== 1) return 0;
+      if (onProbation[endpoint] !== 1) return 0;
       const began = trialAt[endpoint] ?? 0;
       if (began > 0 && now - began >= TRIAL_MS) {
-        suspects[endpoint] = inARow[endpoint] = 0;
+        onProbation[endpoint] = inARow[endpoint] = 0;
         return 0;
       }
       trialAt[endpoint] = now;
       return TRIAL_MS;
     },
     forget(endpoint) {
-      inARow[endpoint] = answeredAt[endpoint] = toldAt[endpoint] = suspects[endpoint] = trialAt[endpoint] = 0;
+      inARow[endpoint] = answeredAt[endpoint] = reportedAt[endpoint] = onProbation[endpoint] = trialAt[endpoint] = 0;
     },
   };
 }

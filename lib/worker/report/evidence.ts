@@ -32,7 +32,7 @@ export function createEvidence(): Evidence {
   /** Of the latest attempt known to have succeeded, a check included. */
   let provenAt = new Float64Array();
   let connectedAt = new Float64Array();
-  let toldAt = new Float64Array();
+  let reportedAt = new Float64Array();
 
   function prove(endpoint: number, began: number): void {
     if (began <= (provenAt[endpoint] ?? 0)) return;
@@ -48,7 +48,7 @@ export function createEvidence(): Evidence {
       aloneUntil = grown(aloneUntil, endpoint);
       provenAt = grown(provenAt, endpoint);
       connectedAt = grown(connectedAt, endpoint);
-      toldAt = grown(toldAt, endpoint);
+      reportedAt = grown(reportedAt, endpoint);
     },
     failed(endpoint: number, began: number, until: number) {
       if (began <= (provenAt[endpoint] ?? 0)) return;
@@ -68,15 +68,15 @@ export function createEvidence(): Evidence {
       for (const { id, provenAt: at } of endpoints) if (at > 0) prove(id, fromMachine(at));
     },
     forget(endpoint: number) {
-      for (const times of [evidence.skipUntil, aloneUntil, failedAt, provenAt, connectedAt, toldAt])
+      for (const times of [evidence.skipUntil, aloneUntil, failedAt, provenAt, connectedAt, reportedAt])
         times[endpoint] = 0;
     },
     takeReached() {
       const reached: number[] = [];
       for (let endpoint = 0; endpoint < connectedAt.length; endpoint++) {
         const at = connectedAt[endpoint] ?? 0;
-        if (at <= (toldAt[endpoint] ?? 0)) continue;
-        toldAt[endpoint] = at;
+        if (at <= (reportedAt[endpoint] ?? 0)) continue;
+        reportedAt[endpoint] = at;
         reached.push(endpoint, toMachine(at));
       }
       return reached;

@@ -100,8 +100,8 @@ function triedFields({ tried, attempts, backend }: Ended): object {
 }
 
 /** Told in microseconds. */
-function near(told: number, value: number): void {
-  assert.ok(Math.abs(told - value) <= 0.0006 + value * 1e-12, `${told} for ${value}`);
+function near(reported: number, value: number): void {
+  assert.ok(Math.abs(reported - value) <= 0.0006 + value * 1e-12, `${reported} for ${value}`);
 }
 
 test('a line that names as many failed tries as may be is no longer than a line may be', () => {

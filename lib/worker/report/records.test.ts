@@ -27,7 +27,7 @@ interface Rig {
   /** Lines that the pipe took, a number for each write. */
   readonly taken: number[];
   /** Counts of dropped ones that the primary was told. */
-  readonly told: number[];
+  readonly reported: number[];
   pipeTakes: boolean;
   channelTakes: boolean;
   readonly isEnded: () => boolean;
@@ -38,7 +38,7 @@ function rig(t: TestContext): Rig {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   let isEnded = false;
   const taken: number[] = [];
-  const told: number[] = [];
+  const reported: number[] = [];
   const pipe = {
     write(lines: Buffer) {
       if (it.pipeTakes) taken.push(lines.toString().split('\n').length - 1);
@@ -50,10 +50,10 @@ function rig(t: TestContext): Rig {
     },
   };
   const records = createRecords(pipe, (count) => {
-    if (it.channelTakes) told.push(count);
+    if (it.channelTakes) reported.push(count);
     return it.channelTakes;
   });
-  const it: Rig = { records, taken, told, pipeTakes: true, channelTakes: true, isEnded: () => isEnded };
+  const it: Rig = { records, taken, reported, pipeTakes: true, channelTakes: true, isEnded: () => isEnded };
   return it;
 }
 
@@ -73,7 +73,7 @@ test('records wait for others, for a moment or until the batch is full', (t) => 
   assert.ok(it.taken.length > 1, 'a full one goes at once');
   t.mock.timers.tick(250);
   assert.equal(sum(it.taken), 2003);
-  assert.deepEqual(it.told, []);
+  assert.deepEqual(it.reported, []);
 });
 
 test('what the pipe does not take is counted exactly, and the primary is told each once', (t) => {
@@ -81,12 +81,12 @@ test('what the pipe does not take is counted exactly, and the primary is told ea
   it.pipeTakes = false;
   for (let i = 0; i < 7; i++) it.records.add(ended());
   t.mock.timers.tick(250);
-  assert.deepEqual([it.taken, it.told], [[], [7]]);
+  assert.deepEqual([it.taken, it.reported], [[], [7]]);
   for (let i = 0; i < 5000; i++) it.records.add(ended());
   it.pipeTakes = true;
   t.mock.timers.tick(1000);
-  assert.equal(sum(it.taken) + sum(it.told), 5007);
-  assert.ok(it.taken.length > 0 && it.told.length > 1);
+  assert.equal(sum(it.taken) + sum(it.reported), 5007);
+  assert.ok(it.taken.length > 0 && it.reported.length > 1);
 });
 
 test('a count that the channel does not take is told later, though nothing else ends', (t) => {
@@ -94,12 +94,12 @@ test('a count that the channel does not take is told later, though nothing else 
   it.pipeTakes = it.channelTakes = false;
   for (let i = 0; i < 4; i++) it.records.add(ended());
   t.mock.timers.tick(1000);
-  assert.deepEqual(it.told, []);
+  assert.deepEqual(it.reported, []);
   it.channelTakes = true;
   t.mock.timers.tick(250);
-  assert.deepEqual(it.told, [4]);
+  assert.deepEqual(it.reported, [4]);
   t.mock.timers.tick(10_000);
-  assert.deepEqual(it.told, [4]);
+  assert.deepEqual(it.reported, [4]);
 });
 
 test('of refusals a hundred a second are kept, and the others are counted', (t) => {
@@ -109,11 +109,11 @@ test('of refusals a hundred a second are kept, and the others are counted', (t) 
   for (let i = 0; i < 450; i++) it.records.add(ended(reasons[i % 3]));
   for (let i = 0; i < 50; i++) it.records.add(ended());
   t.mock.timers.tick(250);
-  assert.deepEqual([sum(it.taken), sum(it.told)], [150, 350]);
+  assert.deepEqual([sum(it.taken), sum(it.reported)], [150, 350]);
   t.mock.timers.tick(750);
   for (let i = 0; i < 101; i++) it.records.add(ended('overload'));
   t.mock.timers.tick(250);
-  assert.deepEqual([sum(it.taken), sum(it.told)], [250, 351]);
+  assert.deepEqual([sum(it.taken), sum(it.reported)], [250, 351]);
 });
 
 test('at the end what waits is sent, and the pipe ended', (t) => {

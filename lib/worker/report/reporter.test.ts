@@ -25,13 +25,13 @@ test('failed connects go out at once, then together, with the time when the late
   const reporter = createReporter();
   for (const began of [100, 103, 101]) reporter.connectFailed(4, 'refused', began);
   t.mock.timers.tick(50);
-  const told = (count: number, began: number) => ({
+  const reported = (count: number, began: number) => ({
     kind: 'connect_failed',
     endpoint: 4,
     cause: 'refused',
     count,
     began: toMachine(began),
   });
-  assert.deepEqual(sent, [told(1, 100), told(2, 103)]);
+  assert.deepEqual(sent, [reported(1, 100), reported(2, 103)]);
   reporter.close();
 });

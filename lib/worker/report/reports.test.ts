@@ -79,8 +79,8 @@ test('a report says what has changed since the last one, and nothing of what has
   it.short['connect EADDRNOTAVAIL'] = 3;
   it.report();
   it.report();
-  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.services, message.short] : null));
-  assert.deepEqual(told, [
+  const reported = it.sent.map((message) => (message.kind === 'counters' ? [message.services, message.short] : null));
+  assert.deepEqual(reported, [
     [[], {}],
     [[3, 5, 999, 1], { 'connect EADDRNOTAVAIL': 2 }],
     [[3, 6], { 'connect EADDRNOTAVAIL': 1 }],
@@ -123,8 +123,10 @@ test('the last values of an endpoint are told with its retirement, once, and the
   it.report();
   it.endpoints[2] = 1;
   it.report();
-  const told = it.sent.map((message) => (message.kind === 'counters' ? [message.endpoints, message.retired] : null));
-  assert.deepEqual(told, [
+  const reported = it.sent.map((message) =>
+    message.kind === 'counters' ? [message.endpoints, message.retired] : null,
+  );
+  assert.deepEqual(reported, [
     [[2, 5], []],
     [[2, 6], [0]],
     [[], []],

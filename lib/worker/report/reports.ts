@@ -62,8 +62,8 @@ export function createReports(
   channel: Channel = { send, trySend },
 ): Reports {
   let timer: NodeJS.Timeout | undefined;
-  let told: Counters = { services: new Float64Array(), endpoints: new Float64Array() };
-  let toldShort: Exhaustion = {};
+  let reported: Counters = { services: new Float64Array(), endpoints: new Float64Array() };
+  let reportedShort: Exhaustion = {};
   let lastWasLong = false;
 
   /** What has changed, through a channel that may not take it: then it is told with the next. */
@@ -72,16 +72,16 @@ export function createReports(
     const retired = unused();
     const nowShort = short();
     const more = Object.entries(nowShort).flatMap(([what, count]) => {
-      const since = count - (toldShort[what] ?? 0);
+      const since = count - (reportedShort[what] ?? 0);
       return since > 0 ? [[what, since] as const] : [];
     });
     // The last values of an endpoint must not be lost: its id may be another's next.
-    const endpointChanges = changesSince(told.endpoints, now.endpoints);
+    const endpointChanges = changesSince(reported.endpoints, now.endpoints);
     lastWasLong = endpointChanges.length > 2 * MANY_VALUES;
     const isTaken = (retired.length > 0 ? channel.send : through)({
       kind: 'counters',
       id,
-      services: changesSince(told.services, now.services),
+      services: changesSince(reported.services, now.services),
       endpoints: endpointChanges,
       short: Object.fromEntries(more),
       rssBytes: rss(),
@@ -91,8 +91,11 @@ export function createReports(
     if (!isTaken) return;
     // Both begin at zero again.
     if (retired.length > 0) forget(retired);
-    told = { services: copyOf(now.services, told.services), endpoints: copyOf(now.endpoints, told.endpoints) };
-    toldShort = nowShort;
+    reported = {
+      services: copyOf(now.services, reported.services),
+      endpoints: copyOf(now.endpoints, reported.endpoints),
+    };
+    reportedShort = nowShort;
   }
 
   return {

@@ -15,18 +15,18 @@ export interface ShortageWatch {
 
 /** `read` gives absolute counts by what was short: `accept EMFILE`, `descriptors`. */
 export function watchShortages(read: () => Exhaustion, reporter: Pick<Reporter, 'log'>): ShortageWatch {
-  let told: Exhaustion = {};
+  let reported: Exhaustion = {};
   const throttle = createThrottle();
 
   function look(now: number): void {
     if (!throttle.isOpen(now)) return;
     const counts = read();
     const since = Object.entries(counts).flatMap(([what, count]) => {
-      const more = count - (told[what] ?? 0);
+      const more = count - (reported[what] ?? 0);
       return more > 0 ? [[what, more] as const] : [];
     });
     if (since.length === 0) return;
-    told = counts;
+    reported = counts;
     throttle.close(now);
     const what_happened = `a worker ran short: ${since.map(([what, count]) => `${what} (${count})`).join(', ')}`;
     reporter.log({

@@ -23,7 +23,7 @@ interface Seen {
   /** Of the bytes, those that are left for the backend. */
   readonly rest: string;
   /** What became known, in turn. */
-  readonly told: readonly string[];
+  readonly extensions: readonly string[];
 }
 
 /** As an engine: shows what has come with each piece, and again what is left when some are taken. */
@@ -33,14 +33,14 @@ function play(
   routes: typeof ROUTES | null = ROUTES,
   isProxy = false,
 ): Seen {
-  const told: string[] = [];
+  const extensions: string[] = [];
   let bytes: Uint8Array = Buffer.alloc(0);
   const first = createFirstBytes({
     clientAddress: () => '10.0.0.1:1',
     take: (_, count) => (bytes = bytes.subarray(count)),
-    setClient: (_, ip, port) => void told.push(`client ${ip} ${port}`),
-    conveyed: (_, { told: its }) => its.authority !== null && told.push(`authority ${its.authority}`),
-    routed: (_, service, name) => void told.push(`service ${service} ${name}`),
+    setClient: (_, ip, port) => void extensions.push(`client ${ip} ${port}`),
+    conveyed: (_, { extensions: its }) => its.authority !== null && extensions.push(`authority ${its.authority}`),
+    routed: (_, service, name) => void extensions.push(`service ${service} ${name}`),
   });
   first.accepted(ID, { proxies: isProxy ? networksOf(['10.0.0.0/8']) : null, routes });
   assert.equal(first.isAwaited(ID), true);
@@ -62,7 +62,7 @@ function play(
   if (answer === 'known') assert.equal(first.isAwaited(ID), false);
   first.forget(ID);
   assert.equal(first.isAwaited(ID), false);
-  return { answer, rest: Buffer.from(bytes).toString('latin1'), told };
+  return { answer, rest: Buffer.from(bytes).toString('latin1'), extensions };
 }
 
 const piecesOf = (bytes: Buffer, size: number): Buffer[] =>
@@ -73,7 +73,7 @@ test('whatever pieces a hello comes in, its service is known with its last byte,
     const hello = helloFor('A.test', ['http/1.1'], padding);
     for (const size of padding === 0 ? [1, 2, 7, 100, 20_000] : [97, 1448, 20_000]) {
       const whole = play(piecesOf(hello, size), 'bytes');
-      assert.deepEqual(whole, { answer: 'known', rest: hello.toString('latin1'), told: ['service 1 A.test'] });
+      assert.deepEqual(whole, { answer: 'known', rest: hello.toString('latin1'), extensions: ['service 1 A.test'] });
       const short = piecesOf(hello.subarray(0, -1), size);
       assert.deepEqual(play(short, 'bytes').answer, 'more');
       assert.deepEqual(play(short, 'late').answer, 'first_bytes_timeout');
@@ -83,7 +83,7 @@ test('whatever pieces a hello comes in, its service is known with its last byte,
   assert.deepEqual(play([early], 'bytes'), {
     answer: 'known',
     rest: early.toString('latin1'),
-    told: ['service 2 null'],
+    extensions: ['service 2 null'],
   });
 });
 
@@ -99,8 +99,8 @@ test('what is no hello, and will not become one, goes to the service for the res
     [endless, 'bytes'],
   ] as const) {
     const rest = bytes.toString('latin1');
-    assert.deepEqual(play([bytes], last), { answer: 'no_route', rest, told: [] });
-    assert.deepEqual(play([bytes], last, WITH_REST), { answer: 'known', rest, told: ['service 9 null'] });
+    assert.deepEqual(play([bytes], last), { answer: 'no_route', rest, extensions: [] });
+    assert.deepEqual(play([bytes], last, WITH_REST), { answer: 'known', rest, extensions: ['service 9 null'] });
   }
   assert.equal(play([helloFor('b.test')], 'bytes').answer, 'no_route');
   for (const routes of [ROUTES, WITH_REST]) {
@@ -115,18 +115,22 @@ const HEADER = 'PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\n';
 test('a PROXY header comes before the hello, and only the header is taken', () => {
   const hello = helloFor('a.test');
   const both = Buffer.concat([Buffer.from(HEADER), hello]);
-  const told = ['client 203.0.113.9 4711', 'service 1 a.test'];
+  const extensions = ['client 203.0.113.9 4711', 'service 1 a.test'];
   for (const size of [1, 20, HEADER.length, HEADER.length + 1, both.length]) {
     assert.deepEqual(play(piecesOf(both, size), 'bytes', ROUTES, true), {
       answer: 'known',
       rest: hello.toString('latin1'),
-      told,
+      extensions,
     });
   }
   assert.equal(play([Buffer.from(HEADER)], 'late', ROUTES, true).answer, 'first_bytes_timeout');
   assert.equal(play([Buffer.from(HEADER)], 'ended', ROUTES, true).answer, 'client_gone');
   assert.equal(play([hello], 'bytes', ROUTES, true).answer, 'bad_proxy_header');
-  assert.deepEqual(play([both], 'bytes', null, true).told, ['client 203.0.113.9 4711'], 'nobody asks for a hello');
+  assert.deepEqual(
+    play([both], 'bytes', null, true).extensions,
+    ['client 203.0.113.9 4711'],
+    'nobody asks for a hello',
+  );
 });
 
 test('whatever comes, in whatever pieces, has one answer, and loses no byte', () => {

@@ -124,9 +124,9 @@ test('the last good answer is kept while there is none, and its age told', async
   await it.pass(10_000);
   const [a] = plan.services;
   assert.ok(a !== undefined);
-  const [told] = it.discovery.statusOf(a);
-  assert.equal(told?.failure, 'ESERVFAIL');
-  assert.ok((told?.age_ms ?? 0) >= 9900, String(told?.age_ms));
+  const [reported] = it.discovery.statusOf(a);
+  assert.equal(reported?.failure, 'ESERVFAIL');
+  assert.ok((reported?.age_ms ?? 0) >= 9900, String(reported?.age_ms));
   assert.equal(it.discovery.expand(plan, 0).services[0]?.backends.length, 1);
   assert.deepEqual(it.events, ['discovery.changed', 'discovery.failed']);
   it.says.ips = ['10.1.1.2'];

@@ -11,7 +11,7 @@ import { serverDns, systemDns } from './dns.ts';
 import type { Found, LeftOut } from './expand.ts';
 import { expand } from './expand.ts';
 import type { KnownName } from './known-names.ts';
-import { heard, told } from './known-names.ts';
+import { decodeNames, encodeNames } from './known-names.ts';
 import type { Resolver } from './resolver.ts';
 import { codeOf } from './resolver.ts';
 
@@ -178,9 +178,9 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     expand(plan, reserved) {
       const find = (discover: Discover, name: string) => followed.get(keyOf(discover, name))?.found ?? null;
       const expanded = expand(plan, find, reserved, thisMachine());
-      const isNews = JSON.stringify(leftOut) !== JSON.stringify(expanded.leftOut);
+      const differs = JSON.stringify(leftOut) !== JSON.stringify(expanded.leftOut);
       leftOut = expanded.leftOut;
-      if (isNews) for (const it of leftOut) log.warn('discovery.left_out', textOfLeftOut(it), { ...it });
+      if (differs) for (const it of leftOut) log.warn('discovery.left_out', textOfLeftOut(it), { ...it });
       return expanded.plan;
     },
     askAgain(name) {
@@ -210,13 +210,13 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
         ];
       }),
     known: () =>
-      told(
+      encodeNames(
         [...followed].flatMap(([key, { found, answeredAt }]) =>
           found === null || answeredAt === null ? [] : [{ key, found, answeredAt }],
         ),
       ),
     inherit(known) {
-      inherited = heard(known);
+      inherited = decodeNames(known);
     },
     close() {
       closed = true;

@@ -62,9 +62,9 @@ test('what nobody can be sent to, what leads back, and what is too many is left 
   };
   const { plan: expanded, leftOut } = expand(plan, (_, name) => addressesFound(found[name] ?? []), 24, MACHINE);
   assert.equal(addresses(expanded).flat().length, 1000);
-  const told = leftOut.map(({ name, count, why }) => [name, count, why]);
-  assert.deepEqual(told[0], ['web.test', 1, 'it is the address of no host']);
-  assert.deepEqual(told[1], ['web.test', 1000, 'there would be more than 1024 backends']);
+  const reported = leftOut.map(({ name, count, why }) => [name, count, why]);
+  assert.deepEqual(reported[0], ['web.test', 1, 'it is the address of no host']);
+  assert.deepEqual(reported[1], ['web.test', 1000, 'there would be more than 1024 backends']);
   const other = expand(plan, (_, name) => (name === 'web.test' ? [] : addressesFound(found[name] ?? [])), 0, MACHINE);
   assert.deepEqual(addresses(other.plan), [[], []]);
   assert.deepEqual(

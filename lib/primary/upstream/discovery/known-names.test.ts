@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { heard, told } from './known-names.ts';
+import { decodeNames, encodeNames } from './known-names.ts';
 
 const FOUND = [{ ip: '10.1.1.1', port: 80, weight: 3, backup: false }];
 
 test('what one process tells of names the next one knows', () => {
   const answeredAt = performance.now() - 5000;
-  const names = heard(JSON.parse(JSON.stringify(told([{ key: 'srv a.test', found: FOUND, answeredAt }]))));
+  const names = decodeNames(JSON.parse(JSON.stringify(encodeNames([{ key: 'srv a.test', found: FOUND, answeredAt }]))));
   assert.deepEqual(names.get('srv a.test')?.found, FOUND);
   assert.ok(Math.abs((names.get('srv a.test')?.answeredAt ?? 0) - answeredAt) < 5);
 });
@@ -22,7 +22,7 @@ test('what is none of it is passed over', () => {
     { ...one, backup: 1 },
     null,
   ])
-    assert.equal(heard([{ key: 'k', found: [...FOUND, wrong], answeredAt: 1 }]).size, 0, JSON.stringify(wrong));
-  assert.equal(heard([{ key: 'k', found: FOUND, answeredAt: null }]).size, 0);
-  fc.assert(fc.property(fc.anything(), (value) => assert.equal(heard(value).size, 0)));
+    assert.equal(decodeNames([{ key: 'k', found: [...FOUND, wrong], answeredAt: 1 }]).size, 0, JSON.stringify(wrong));
+  assert.equal(decodeNames([{ key: 'k', found: FOUND, answeredAt: null }]).size, 0);
+  fc.assert(fc.property(fc.anything(), (value) => assert.equal(decodeNames(value).size, 0)));
 });

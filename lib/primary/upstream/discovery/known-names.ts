@@ -16,12 +16,12 @@ export interface KnownName {
 }
 
 /** Times become those of the clock that all processes share. */
-export function told(names: readonly KnownName[]): readonly KnownName[] {
+export function encodeNames(names: readonly KnownName[]): readonly KnownName[] {
   return names.map((it) => ({ ...it, answeredAt: toMachine(it.answeredAt) }));
 }
 
 /** By key. What comes from outside is believed as far as it is one of these. */
-export function heard(names: unknown): ReadonlyMap<string, KnownName> {
+export function decodeNames(names: unknown): ReadonlyMap<string, KnownName> {
   const known = new Map<string, KnownName>();
   if (!Array.isArray(names)) return known;
   for (const name of names.slice(0, MAX_BACKENDS)) {

@@ -7,7 +7,7 @@ import { standingOf } from '../backend.ts';
 import type { Standing } from './evidence.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type CheckResult, type Target } from './checker.ts';
 import { createPool, step } from '../pool.ts';
-import type { Beat } from './beat.ts';
+import type { CoalescedTimers } from './coalesced-timers.ts';
 import type { Connect, Ways } from './probe.ts';
 import type { Resolution, Resolver } from '../discovery/resolver.ts';
 
@@ -51,7 +51,7 @@ function resolverFor(names: Record<string, Resolution> = {}): Resolver {
 }
 
 /** Calls at the time itself. */
-function exact(now = () => performance.now()): Beat {
+function exact(now = () => performance.now()): CoalescedTimers {
   return {
     at(time, call) {
       const timer = setTimeout(call, Math.max(0, time - now()));
@@ -82,7 +82,7 @@ function check(t: TestContext, first: Target, { connect, ...options }: Partial<C
     standing: () => 'not_up',
     isGuarded: () => false,
     ways: () => ({ connect }),
-    beat: exact(options.now),
+    timers: exact(options.now),
     ...options,
   });
   t.after(() => checker.stop());
@@ -144,13 +144,13 @@ test('addresses are told when they change', async (t) => {
   const { until } = check(t, target({ host: 'db', intervalMs: 5 }), { connect, resolver: resolverFor(names) });
   await until(3);
   names['db'] = { ok: true, ips: ['10.0.0.2', '10.0.0.3'], ageMs: 0 };
-  const told = async () => {
+  const reported = async () => {
     for (let count = 4; ; count++) {
       const found = (await until(count)).filter((word) => word.startsWith('at'));
       if (found.length > 1) return found;
     }
   };
-  assert.deepEqual(await told(), ['at 10.0.0.1', 'at 10.0.0.2 10.0.0.3']);
+  assert.deepEqual(await reported(), ['at 10.0.0.1', 'at 10.0.0.2 10.0.0.3']);
 });
 
 test('our own shortage is no result', async (t) => {

@@ -4,7 +4,7 @@
 
 import { jitter } from '../../../backoff.ts';
 import { fitting } from '../../../engine/source.ts';
-import { createBeat, type Appointment, type Beat } from './beat.ts';
+import { createCoalescedTimers, type CoalescedTimer, type CoalescedTimers } from './coalesced-timers.ts';
 import type { Cause, Evidence, Standing } from './evidence.ts';
 import { followName } from './name-follower.ts';
 import { probe, type ProbeOptions, type Sockets, type Ways } from './probe.ts';
@@ -57,7 +57,7 @@ export interface CheckerOptions {
   readonly isGuarded: () => boolean;
   /** Asked for each check. */
   readonly ways?: () => Ways;
-  readonly beat?: Beat;
+  readonly timers?: CoalescedTimers;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -94,14 +94,14 @@ export function startChecker(
     isGuarded,
     ways = () => ({}),
     now = () => performance.now(),
-    beat = createBeat(now),
+    timers = createCoalescedTimers(now),
     random = Math.random,
   }: CheckerOptions,
 ): Checker {
   const stopping = new AbortController();
   const sockets: Sockets = { open: new Set(), signal: stopping.signal };
   let target = first;
-  let appointment: Appointment | undefined;
+  let timer: CoalescedTimer | undefined;
   let ips: readonly string[] = [];
   let lastGood: string | null = null;
   let checking = false;
@@ -110,10 +110,10 @@ export function startChecker(
   let lastExtraAt = -Infinity;
   let reachedAt = -Infinity;
   /** Of the latest client's connect that was told. */
-  let toldAt = -Infinity;
+  let reportedAt = -Infinity;
 
   async function check(): Promise<void> {
-    appointment = undefined;
+    timer = undefined;
     const startedAt = now();
     // Clients' connects failed: that others succeeded is no answer.
     const mayTrust = !extraWanted;
@@ -154,8 +154,8 @@ export function startChecker(
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
     const at = () => ({ began, durationMs: now() - startedAt, wall: Date.now() });
-    if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > toldAt) {
-      toldAt = reachedAt;
+    if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > reportedAt) {
+      reportedAt = reachedAt;
       return { ...at(), kind: 'passed', source: 'connect', ip: null, began: reachedAt };
     }
     // One that is not checked goes on with the addresses that it has.
@@ -191,12 +191,12 @@ export function startChecker(
     plan();
   }
 
-  /** The one appointment is what is due first. */
+  /** The one timer is what is due first. */
   function plan(): void {
     if (checking || stopping.signal.aborted) return;
-    appointment?.cancel();
+    timer?.cancel();
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
-    appointment = beat.at(Math.min(dueAt, extraAt), () => void check());
+    timer = timers.at(Math.min(dueAt, extraAt), () => void check());
   }
 
   plan();
@@ -226,7 +226,7 @@ export function startChecker(
     },
     stop() {
       stopping.abort();
-      appointment?.cancel();
+      timer?.cancel();
       name.stop();
       for (const socket of sockets.open) socket.destroy();
     },

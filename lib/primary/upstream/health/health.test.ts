@@ -42,7 +42,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
 /** Checks whose connects all end in `code`; what was connected to and heard, in order. */
 function setUp(t: TestContext, code: string) {
   const connected: number[] = [];
-  const heard: string[] = [];
+  const received: string[] = [];
   const short: string[] = [];
   let closed = 0;
   let wake: (() => void) | undefined;
@@ -58,7 +58,7 @@ function setUp(t: TestContext, code: string) {
   const checks = createHealthChecks(
     (name, address, result) => {
       if (result.kind === 'resolved') return;
-      heard.push(`${name} ${address} ${result.kind === 'failed' ? result.cause : 'passed'}`);
+      received.push(`${name} ${address} ${result.kind === 'failed' ? result.cause : 'passed'}`);
       wake?.();
     },
     {
@@ -81,42 +81,42 @@ function setUp(t: TestContext, code: string) {
   async function until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) await new Promise<void>((resolve) => (wake = resolve));
   }
-  return { checks, connected, heard, short, until, closed: () => closed };
+  return { checks, connected, received, short, until, closed: () => closed };
 }
 
 test('every backend of every service is checked, and results name them', async (t) => {
-  const { checks, heard, until } = setUp(t, 'ECONNREFUSED');
+  const { checks, received, until } = setUp(t, 'ECONNREFUSED');
   checks.apply({ services: [service('web', 1, 2), service('db', 1)], engine: 'auto' });
-  await until(() => heard.length === 3);
-  assert.deepEqual(heard.sort(), ['db 127.0.0.1:1 refused', 'web 127.0.0.1:1 refused', 'web 127.0.0.1:2 refused']);
+  await until(() => received.length === 3);
+  assert.deepEqual(received.sort(), ['db 127.0.0.1:1 refused', 'web 127.0.0.1:1 refused', 'web 127.0.0.1:2 refused']);
 });
 
 test('after a reload only new backends are checked at once, and removed ones no more', async (t) => {
-  const { checks, connected, heard, until } = setUp(t, 'ECONNREFUSED');
+  const { checks, connected, received, until } = setUp(t, 'ECONNREFUSED');
   checks.apply({ services: [service('web', 1, 2)], engine: 'auto' });
-  await until(() => heard.length === 2);
+  await until(() => received.length === 2);
   checks.apply({ services: [service('web', 2, 3)], engine: 'auto' });
-  await until(() => heard.length === 3);
+  await until(() => received.length === 3);
   checks.checkNow('web', '127.0.0.1:1');
   checks.checkNow('gone', '127.0.0.1:1');
   checks.checkNow('web', '127.0.0.1:2');
-  await until(() => heard.length === 4);
+  await until(() => received.length === 4);
   assert.deepEqual(connected, [1, 2, 3, 2]);
 });
 
 test('our own shortage is told apart from results', async (t) => {
-  const { checks, heard, short, until } = setUp(t, 'EMFILE');
+  const { checks, received, short, until } = setUp(t, 'EMFILE');
   checks.apply({ services: [service('web', 1)], engine: 'auto' });
   await until(() => short.length === 1);
-  assert.deepEqual([short, heard], [['web 127.0.0.1:1'], []]);
+  assert.deepEqual([short, received], [['web 127.0.0.1:1'], []]);
 });
 
 test('nothing is heard after close(), and the resolver is closed too', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { checks, connected, heard, closed } = setUp(t, 'ECONNREFUSED');
+  const { checks, connected, received, closed } = setUp(t, 'ECONNREFUSED');
   checks.apply({ services: [service('web', 1)], engine: 'auto' });
   checks.close();
   t.mock.timers.tick(60_000);
-  assert.deepEqual([connected, heard], [[], []]);
+  assert.deepEqual([connected, received], [[], []]);
   assert.equal(closed(), 1);
 });

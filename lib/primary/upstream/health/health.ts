@@ -6,8 +6,8 @@ import { sendProxyOf } from '../../../../config/plan.ts';
 import { takeTurns } from '../../../engine/source.ts';
 import type { Standing } from './evidence.ts';
 import { loadAddon } from '../../../engine/addon.ts';
-import { openKnocks, type Knocks } from '../../../engine/knocks.ts';
-import { createBeat } from './beat.ts';
+import { openTcpChecks, type TcpChecks } from '../../../engine/tcp-checks.ts';
+import { createCoalescedTimers } from './coalesced-timers.ts';
 import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
 import type { Connect, Ways } from './probe.ts';
 import { preambleFor, questionFor } from './question.ts';
@@ -42,18 +42,18 @@ export function createHealthChecks(
 ): HealthChecks {
   /** By service, then by address. */
   let checkers = new Map<string, Map<string, Checker>>();
-  const beat = createBeat();
-  let mayKnock = false;
+  const timers = createCoalescedTimers();
+  let mayUseAddon = false;
   /** null: there is no addon. */
-  let knocks: Knocks | null | undefined;
+  let tcpChecks: TcpChecks | null | undefined;
 
   function ways(): Ways {
-    if (connect !== undefined || !mayKnock) return { connect };
-    if (knocks === undefined) {
+    if (connect !== undefined || !mayUseAddon) return { connect };
+    if (tcpChecks === undefined) {
       const loaded = loadAddon();
-      knocks = loaded.ok ? openKnocks(loaded.addon) : null;
+      tcpChecks = loaded.ok ? openTcpChecks(loaded.addon) : null;
     }
-    return { knocks: knocks ?? undefined };
+    return { tcpChecks: tcpChecks ?? undefined };
   }
 
   function start(service: string, address: string, target: Target): Checker {
@@ -64,7 +64,7 @@ export function createHealthChecks(
       standing: () => standing(service, address),
       isGuarded: () => isGuarded(service),
       ways,
-      beat,
+      timers,
     });
   }
 
@@ -74,7 +74,7 @@ export function createHealthChecks(
 
   return {
     apply({ services, engine }) {
-      mayKnock = engine !== 'js';
+      mayUseAddon = engine !== 'js';
       const before = checkers;
       checkers = new Map();
       for (const service of services) {
@@ -100,8 +100,8 @@ export function createHealthChecks(
     close() {
       stopAll(checkers);
       checkers = new Map();
-      knocks?.close();
-      knocks = null;
+      tcpChecks?.close();
+      tcpChecks = null;
       resolver.close();
     },
   };

@@ -6,7 +6,7 @@ import { isPath } from '../../../../config/unix.ts';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
-import type { Knocks } from '../../../engine/knocks.ts';
+import type { TcpChecks } from '../../../engine/tcp-checks.ts';
 import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './dialogue.ts';
 import type { Question } from './question.ts';
@@ -35,10 +35,10 @@ export interface Sockets {
 /** A connect to one address, and what was said there. */
 type Attempt = Pick<Socket, 'connecting' | 'pending' | 'bytesRead'> & { destroy(): void };
 
-/** How connects are made. `knocks`: where a connect is all that is asked. */
+/** How connects are made. `tcpChecks`: where a connect is all that is asked. */
 export interface Ways {
   readonly connect?: Connect | undefined;
-  readonly knocks?: Knocks | undefined;
+  readonly tcpChecks?: TcpChecks | undefined;
 }
 
 export interface ProbeOptions {
@@ -61,7 +61,7 @@ export function probe(
   ips: readonly string[],
   { port, timeoutMs, preamble, question, source }: ProbeOptions,
   { open, signal }: Sockets,
-  { connect = connectTcp, knocks }: Ways = {},
+  { connect = connectTcp, tcpChecks }: Ways = {},
 ): Promise<Probed> {
   const todo = ips.slice(0, MAX_ADDRESSES);
   const isBare = question === null && preamble === null;
@@ -111,13 +111,13 @@ export function probe(
         failures.push({ cause: 'local', fact: null });
         return tryNext();
       }
-      if (knocks !== undefined && isBare && !isPath(ip)) knockAt(ip, localAddress, knocks);
+      if (tcpChecks !== undefined && isBare && !isPath(ip)) checkNatively(ip, localAddress, tcpChecks);
       else connectTo(ip, localAddress);
       if (todo.length > 0) nextTry = setTimeout(tryNext, share);
     }
 
-    function knockAt(ip: string, source: string | undefined, by: Knocks): void {
-      const knock = by.knock(ip, port, source, (code) => {
+    function checkNatively(ip: string, source: string | undefined, by: TcpChecks): void {
+      const check = by.start(ip, port, source, (code) => {
         open.delete(attempt);
         if (code === null) finish({ ip });
         else fail(attempt, { cause: causeOf({ code }, ip), fact: null });
@@ -125,7 +125,7 @@ export function probe(
       const attempt = { connecting: true, pending: true, bytesRead: 0, destroy };
       function destroy(): void {
         open.delete(attempt);
-        by.cancel(knock);
+        by.cancel(check);
         fail(attempt, { cause: 'other', fact: null });
       }
       pending.add(attempt);

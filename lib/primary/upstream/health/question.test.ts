@@ -34,7 +34,7 @@ const CONTAINS: HealthCheckPlan = { ...PING, send: null, expect: 'mysql_native',
 interface Peer {
   readonly port: number;
   /** What it was told, over all connections. */
-  readonly heard: () => string;
+  readonly received: () => string;
   /** How each connection ended. */
   readonly ends: string[];
   readonly gone: Promise<unknown>;
@@ -42,12 +42,12 @@ interface Peer {
 
 /** A server that does `behave` with each connection. */
 async function peer(t: TestContext, behave: (socket: Socket) => void): Promise<Peer> {
-  let heard = '';
+  let received = '';
   const ends: string[] = [];
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
-    socket.on('data', (bytes) => (heard += bytes.toString('latin1')));
+    socket.on('data', (bytes) => (received += bytes.toString('latin1')));
     socket.on('end', () => {
       ends.push('end');
       socket.end();
@@ -67,7 +67,7 @@ async function peer(t: TestContext, behave: (socket: Socket) => void): Promise<P
   });
   const address = server.address();
   assert.ok(address !== null && typeof address === 'object');
-  return { port: address.port, heard: () => heard, ends, gone: once(server, 'gone') };
+  return { port: address.port, received: () => received, ends, gone: once(server, 'gone') };
 }
 
 async function check(
@@ -100,10 +100,10 @@ async function check(
 test('a check asks at a Unix socket as it does at a port', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bal-unix-'));
   const path = join(folder, 'app.sock');
-  const heard: string[] = [];
+  const received: string[] = [];
   const server = createServer((socket) => {
     socket.once('data', (bytes: Buffer) => {
-      heard.push(bytes.toString());
+      received.push(bytes.toString());
       socket.end('HTTP/1.1 204 No Content\r\n\r\n');
     });
   }).listen(path);
@@ -127,7 +127,7 @@ test('a check asks at a Unix socket as it does at a port', async (t) => {
     );
   assert.deepEqual(await of({ type: 'tcp', port: null }), { ok: true, ip: path });
   assert.deepEqual(await of(HTTP), { ok: true, ip: path });
-  assert.match(heard[0] ?? '', /^Host: localhost\r$/m);
+  assert.match(received[0] ?? '', /^Host: localhost\r$/m);
   const closed = once(server, 'close');
   server.close();
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
@@ -162,31 +162,31 @@ test('a backend that is told of clients is told that a check is none, before all
       [{ type: 'tcp', port: null }, '', ''],
       [PING, 'PING\r\n', '+PONG'],
     ] as const) {
-      const { port, heard, ends, gone } = await peer(t, (socket) => {
-        socket.on('data', () => answer !== '' && heard().endsWith(asked) && socket.end(answer));
+      const { port, received, ends, gone } = await peer(t, (socket) => {
+        socket.on('data', () => answer !== '' && received().endsWith(asked) && socket.end(answer));
       });
       assert.deepEqual(await check(plan, port, LONG, ['127.0.0.1'], version), UP);
       await gone;
-      assert.deepEqual([heard(), ends], [hellos[version] + asked, ['end']]);
+      assert.deepEqual([received(), ends], [hellos[version] + asked, ['end']]);
     }
   }
   const elsewhere = await peer(t, (socket) => socket.once('data', () => socket.end('+PONG')));
   const { port } = elsewhere;
   assert.deepEqual(await check({ ...PING, port }, port, LONG, ['127.0.0.1'], 'v2'), UP);
-  assert.equal(elsewhere.heard(), 'PING\r\n', 'a port of its own does not expect it');
+  assert.equal(elsewhere.received(), 'PING\r\n', 'a port of its own does not expect it');
 });
 
 test('http: a GET request with the host is sent, and the status decides', async (t) => {
-  const { port, heard, ends, gone } = await peer(t, (socket) =>
+  const { port, received, ends, gone } = await peer(t, (socket) =>
     socket.once('data', () => socket.end('HTTP/1.1 204 No Content\r\n\r\n')),
   );
   assert.deepEqual(await check(HTTP, port), UP);
   await gone;
   assert.deepEqual(ends, ['end'], 'and it is told goodbye without a reset');
-  const lines = heard().split('\r\n');
+  const lines = received().split('\r\n');
   assert.equal(lines[0], 'GET /health?all=1 HTTP/1.1');
   assert.ok(lines.includes(`Host: db.internal:${port}`) && lines.includes('Connection: close'));
-  assert.ok(heard().endsWith('\r\n\r\n'));
+  assert.ok(received().endsWith('\r\n\r\n'));
 });
 
 test('http: another status than those expected fails, and says which', async (t) => {
@@ -276,7 +276,7 @@ test('an answer without end is read for a bounded part: a line, headers, a body,
 test('expect: bytes are sent, and the answer begins with those expected or does not', async (t) => {
   const redis = await peer(t, (socket) => socket.once('data', () => socket.write('+PONG\r\n')));
   assert.deepEqual(await check(PING, redis.port), UP);
-  assert.equal(redis.heard(), 'PING\r\n');
+  assert.equal(redis.received(), 'PING\r\n');
   const loading = await peer(t, (socket) => socket.write('-LOADING Redis is loading the dataset in memory\r\n'));
   assert.equal(
     factOf(await check(PING, loading.port)),

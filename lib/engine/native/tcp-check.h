@@ -1,15 +1,15 @@
 // Sockets that are connected to find out whether somebody listens.
-#ifndef BAL_KNOCK_H
-#define BAL_KNOCK_H
+#ifndef BAL_TCP_CHECK_H
+#define BAL_TCP_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /** A descriptor that is being connected, or −errno. `source`: the address that it comes from, '': any. */
-int knock_start(const char *ip, uint16_t port, const char *source);
+int tcp_check_start(const char *ip, uint16_t port, const char *source);
 /** 0: it stands, or an errno. */
-int knock_error(int fd);
+int tcp_check_error(int fd);
 /** Reads at most `left` bytes more; true when it can be closed: the other side has closed, or said too much. */
-bool knock_is_over(int fd, uint32_t *left);
+bool tcp_check_is_over(int fd, uint32_t *left);
 
 #endif

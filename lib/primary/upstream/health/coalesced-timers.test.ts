@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { mock, test, type TestContext } from 'node:test';
-import { createBeat } from './beat.ts';
+import { createCoalescedTimers } from './coalesced-timers.ts';
 
-/** A beat on a clock that stands until it is moved; `draws` are taken in turn. */
+/** Timers on a clock that stands until it is moved; `draws` are taken in turn. */
 function scene(t: TestContext, ...draws: number[]) {
   mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
   t.after(() => mock.timers.reset());
   const called: string[] = [];
-  const beat = createBeat(
+  const timers = createCoalescedTimers(
     () => Date.now(),
     () => draws.shift() ?? 0,
   );
   return {
     called,
-    at: (time: number, name: string) => beat.at(time, () => called.push(`${name} at ${Date.now()}`)),
-    beat,
+    at: (time: number, name: string) => timers.at(time, () => called.push(`${name} at ${Date.now()}`)),
+    timers,
     pass: (ms: number) => {
       for (let i = 0; i < ms; i++) mock.timers.tick(1);
     },
@@ -32,7 +32,7 @@ test('what is near each other is called together, before or after its time as ch
 });
 
 test('what is due is called at once, and what is cancelled is not', (t) => {
-  const { at, pass, called, beat } = scene(t);
+  const { at, pass, called, timers } = scene(t);
   pass(100);
   at(100, 'now');
   const late = at(60, 'late');
@@ -40,7 +40,7 @@ test('what is due is called at once, and what is cancelled is not', (t) => {
   const gone = at(200, 'gone');
   gone.cancel();
   gone.cancel();
-  const first = beat.at(300, () => {
+  const first = timers.at(300, () => {
     called.push('first');
     second.cancel();
   });
@@ -52,10 +52,10 @@ test('what is due is called at once, and what is cancelled is not', (t) => {
   first.cancel();
 });
 
-test('an appointment made in a call is kept, also one that is earlier than the others', (t) => {
-  const { at, pass, called, beat } = scene(t);
+test('a timer that is set in a call expires, also one that is earlier than the others', (t) => {
+  const { at, pass, called, timers } = scene(t);
   at(1000, 'far');
-  beat.at(100, () => at(150, 'near'));
+  timers.at(100, () => at(150, 'near'));
   pass(1000);
   assert.deepEqual(called, ['near at 150', 'far at 1000']);
 });

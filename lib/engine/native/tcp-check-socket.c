@@ -1,5 +1,5 @@
-// The sockets of knock.c.
-#include "knock.h"
+// The sockets of tcp-check.c.
+#include "tcp-check.h"
 #include "bal.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static socklen_t address_of(const char *ip, uint16_t port, struct sockaddr_stora
   return sizeof *v6;
 }
 
-int knock_start(const char *ip, uint16_t port, const char *source) {
+int tcp_check_start(const char *ip, uint16_t port, const char *source) {
   struct sockaddr_storage address, own;
   socklen_t length = address_of(ip, port, &address);
   if (length == 0 || (*source != '\0' && address_of(source, 0, &own) != length)) return -EINVAL;
@@ -55,14 +55,14 @@ static bool reached_itself(int fd) {
          memcmp(&own, &other, own_length) == 0;
 }
 
-int knock_error(int fd) {
+int tcp_check_error(int fd) {
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
   return error == 0 && reached_itself(fd) ? ECONNREFUSED : error;
 }
 
-bool knock_is_over(int fd, uint32_t *left) {
+bool tcp_check_is_over(int fd, uint32_t *left) {
   for (;;) {
     // The bytes are thrown away where they are.
     ssize_t got = recv(fd, NULL, *left, MSG_TRUNC);

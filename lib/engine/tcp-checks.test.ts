@@ -1,4 +1,4 @@
-// Knocks of the addon at real sockets: what they find, and how those who are knocked at see it end.
+// Checks by the addon at real sockets: what they find, and how the server sees them end.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -9,21 +9,21 @@ import { blackHole } from '../testing/black-hole.ts';
 import { freePort } from '../testing/ports.ts';
 import { until } from '../testing/until.ts';
 import { loadAddon } from './addon.ts';
-import { openKnocks, type Knocks } from './knocks.ts';
+import { openTcpChecks, type TcpChecks } from './tcp-checks.ts';
 
 const loaded = loadAddon();
 const options = { skip: loaded.ok ? false : `no native engine: ${loaded.reason}` };
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-function open(t: TestContext): Knocks {
+function open(t: TestContext): TcpChecks {
   assert.ok(loaded.ok);
-  const knocks = openKnocks(loaded.addon);
-  t.after(() => knocks.close());
-  return knocks;
+  const checks = openTcpChecks(loaded.addon);
+  t.after(() => checks.close());
+  return checks;
 }
 
-function ask(knocks: Knocks, ip: string, port: number, source?: string): Promise<string | null> {
-  return new Promise((resolve) => knocks.knock(ip, port, source, resolve));
+function ask(checks: TcpChecks, ip: string, port: number, source?: string): Promise<string | null> {
+  return new Promise((resolve) => checks.start(ip, port, source, resolve));
 }
 
 /** A server, whom it has seen come, and how each connection ended: `end`, or an errno's name. */
@@ -51,13 +51,13 @@ test(
   'who listens is found, over IPv4 and IPv6 and from the source asked for, and is told goodbye without a reset',
   options,
   async (t) => {
-    const knocks = open(t);
+    const checks = open(t);
     const before = descriptors();
     const v4 = await serve(t, '127.0.0.1', closeToo);
     const v6 = await serve(t, '::1', closeToo);
-    assert.equal(await ask(knocks, '127.0.0.1', v4.port), null);
-    assert.equal(await ask(knocks, '127.0.0.1', v4.port, '127.0.0.7'), null);
-    assert.equal(await ask(knocks, '::1', v6.port), null);
+    assert.equal(await ask(checks, '127.0.0.1', v4.port), null);
+    assert.equal(await ask(checks, '127.0.0.1', v4.port, '127.0.0.7'), null);
+    assert.equal(await ask(checks, '::1', v6.port), null);
     await until('all have ended', () => v4.ends.length === 2 && v6.ends.length === 1);
     assert.deepEqual([v4.ends, v6.ends], [['end', 'end'], ['end']]);
     assert.deepEqual([v4.came, v6.came], [['127.0.0.1', '127.0.0.7'], ['::1']]);
@@ -67,12 +67,12 @@ test(
 );
 
 test('a server that speaks first sees no reset before it has said 256 KiB', options, async (t) => {
-  const knocks = open(t);
+  const checks = open(t);
   const greeting = await serve(t, '127.0.0.1', (socket) => {
     socket.write('SSH-2.0-sample\r\n');
     closeToo(socket);
   });
-  assert.equal(await ask(knocks, '127.0.0.1', greeting.port), null);
+  assert.equal(await ask(checks, '127.0.0.1', greeting.port), null);
   await until('it has ended', () => greeting.ends.length === 1);
   assert.deepEqual(greeting.ends, ['end']);
   const endless = await serve(t, '127.0.0.1', (socket) => {
@@ -82,32 +82,32 @@ test('a server that speaks first sees no reset before it has said 256 KiB', opti
     socket.on('drain', talk);
     talk();
   });
-  assert.equal(await ask(knocks, '127.0.0.1', endless.port), null);
+  assert.equal(await ask(checks, '127.0.0.1', endless.port), null);
   await until('it is cut off', () => endless.ends.some((end) => end !== 'end'));
 });
 
 test('one that does not close is closed after a second', options, async (t) => {
-  const knocks = open(t);
+  const checks = open(t);
   const held: Socket[] = [];
   t.after(() => held.forEach((socket) => socket.destroy()));
   const { port } = await serve(t, '127.0.0.1', (socket) => held.push(socket));
   const before = descriptors();
-  assert.equal(await ask(knocks, '127.0.0.1', port), null);
+  assert.equal(await ask(checks, '127.0.0.1', port), null);
   await until('the server has it', () => held.length === 1);
   assert.equal(descriptors(), before + 2);
   await until('our end is closed', () => descriptors() === before + 1);
 });
 
 test('each failure has its errno, also among many that were begun together', options, async (t) => {
-  const knocks = open(t);
+  const checks = open(t);
   const port = await freePort();
-  assert.equal(await ask(knocks, '127.0.0.1', port), 'ECONNREFUSED');
-  assert.equal(await ask(knocks, 'db.example', port), 'EINVAL');
-  assert.equal(await ask(knocks, '127.0.0.1', port, '::1'), 'EINVAL');
-  assert.equal(await ask(knocks, '127.0.0.1', port, '192.0.2.1'), 'EADDRNOTAVAIL');
+  assert.equal(await ask(checks, '127.0.0.1', port), 'ECONNREFUSED');
+  assert.equal(await ask(checks, 'db.example', port), 'EINVAL');
+  assert.equal(await ask(checks, '127.0.0.1', port, '::1'), 'EINVAL');
+  assert.equal(await ask(checks, '127.0.0.1', port, '192.0.2.1'), 'EADDRNOTAVAIL');
   const { port: good, came } = await serve(t, '127.0.0.1', closeToo);
   const answers = await Promise.all(
-    Array.from({ length: 300 }, (_, i) => ask(knocks, '127.0.0.1', i % 3 ? good : port)),
+    Array.from({ length: 300 }, (_, i) => ask(checks, '127.0.0.1', i % 3 ? good : port)),
   );
   assert.deepEqual(
     answers,
@@ -117,37 +117,37 @@ test('each failure has its errno, also among many that were begun together', opt
 });
 
 test('one that is given up is not told of, not even by another that ended with it', options, async (t) => {
-  const knocks = open(t);
+  const checks = open(t);
   const hole = await blackHole(t);
   const filled = descriptors();
-  const silent = knocks.knock('127.0.0.1', hole, undefined, () => assert.fail('it was given up'));
+  const silent = checks.start('127.0.0.1', hole, undefined, () => assert.fail('it was given up'));
   assert.equal(descriptors(), filled + 1);
-  knocks.cancel(silent);
-  knocks.cancel(silent);
+  checks.cancel(silent);
+  checks.cancel(silent);
   assert.equal(descriptors(), filled);
   const port = await freePort();
-  const told: string[] = [];
+  const reported: string[] = [];
   await new Promise<void>((resolve) => {
-    const first = knocks.knock('127.0.0.1', port, undefined, () => {
-      told.push('first');
-      knocks.cancel(second);
-      knocks.knock('127.0.0.1', port, undefined, () => {
-        told.push('third');
+    const first = checks.start('127.0.0.1', port, undefined, () => {
+      reported.push('first');
+      checks.cancel(second);
+      checks.start('127.0.0.1', port, undefined, () => {
+        reported.push('third');
         resolve();
       });
     });
-    const second = knocks.knock('127.0.0.1', port, undefined, () => told.push('second'));
+    const second = checks.start('127.0.0.1', port, undefined, () => reported.push('second'));
     assert.equal(first.number, silent.number);
   });
-  assert.deepEqual(told, ['first', 'third']);
+  assert.deepEqual(reported, ['first', 'third']);
 });
 
 test('after the end nothing is told, and nothing stays open', options, async (t) => {
-  const knocks = open(t);
+  const checks = open(t);
   const { port } = await serve(t, '127.0.0.1', closeToo);
   const before = descriptors();
-  for (let i = 0; i < 100; i++) knocks.knock('127.0.0.1', port, undefined, () => assert.fail('it is closed'));
-  knocks.close();
-  knocks.close();
+  for (let i = 0; i < 100; i++) checks.start('127.0.0.1', port, undefined, () => assert.fail('it is closed'));
+  checks.close();
+  checks.close();
   await until('nothing is left open', () => descriptors() < before);
 });

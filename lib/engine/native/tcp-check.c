@@ -1,0 +1,197 @@
+// Whether somebody listens: connects that are over as soon as they stand, many at once. The primary's checks of type
+// `tcp` are these. A socket of Node's costs twice what its system calls do, and JavaScript is called for all that have
+// ended together.
+//
+//   openTcpChecks(wake) → checks             wake() is called as long as results wait to be collected
+//   checks.start(ip, port, source) → its number, or −errno; `source`: the address that it comes from, '': any
+//   checks.collect(results) → how many have ended: [number, 0 or errno] each; 0: it was accepted
+//   checks.cancel(number)                    of one whose result has not been collected
+//   checks.sweep() → how many that were accepted have still to be closed: to be called again while there are some
+//   checks.close()                           nothing else may be called afterwards
+#include "tcp-check.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+  CHECKS_AT_MOST = 65536,
+  AT_ONCE = 64, // events that are asked for at a time
+  LINGER_MS = 1000,
+  LINGER_BYTES = 256 * 1024,
+};
+
+/** Pending ones are in the epoll set, those that are being closed in a list, and unused ones in another. */
+enum stage { UNUSED, PENDING, CLOSING };
+
+struct check {
+  int fd;
+  enum stage stage;
+  uint32_t next;
+  uint32_t left;  // bytes that are still read
+  uint64_t until; // ms of libuv's clock
+};
+
+struct checks {
+  struct watch watch; // of an epoll set
+  struct check *list;
+  uint32_t room, free; // the first unused one
+  uint32_t closing, count; // the first that is being closed, and how many are
+};
+
+static const struct watch_kind CHECKS;
+
+static void set_free(struct checks *checks, uint32_t number) {
+  struct check *check = &checks->list[number];
+  if (check->fd >= 0) close(check->fd);
+  *check = (struct check){.fd = -1, .stage = UNUSED, .next = checks->free};
+  checks->free = number;
+}
+
+/** A free one's number; NONE without memory, or when there are too many. */
+static uint32_t find_free(struct checks *checks) {
+  if (checks->free == NONE) {
+    uint32_t room = checks->room == 0 ? AT_ONCE : 2 * checks->room;
+    struct check *list = room > CHECKS_AT_MOST ? NULL : realloc(checks->list, room * sizeof *list);
+    if (list == NULL) return NONE;
+    checks->list = list;
+    for (; checks->room < room; checks->room++) {
+      list[checks->room].fd = -1;
+      set_free(checks, checks->room);
+    }
+  }
+  uint32_t number = checks->free;
+  checks->free = checks->list[number].next;
+  return number;
+}
+
+static napi_value start(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 3, argv);
+  char ip[INET6_ADDRSTRLEN + 1] = "", source[INET6_ADDRSTRLEN + 1] = "";
+  size_t length;
+  int64_t port;
+  if (checks == NULL || !integer(env, argv[1], 0, UINT16_MAX, "port", &port)) return NULL;
+  napi_get_value_string_utf8(env, argv[0], ip, sizeof ip, &length);
+  napi_get_value_string_utf8(env, argv[2], source, sizeof source, &length);
+  uint32_t number_of = find_free(checks);
+  if (number_of == NONE) return number(env, -ENOMEM);
+  int fd = tcp_check_start(ip, (uint16_t)port, source);
+  struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.u32 = number_of};
+  int error = fd < 0 ? -fd : epoll_ctl(checks->watch.fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+  checks->list[number_of].fd = fd;
+  if (error != 0) {
+    set_free(checks, number_of);
+    return number(env, -error);
+  }
+  checks->list[number_of].stage = PENDING;
+  return number(env, number_of);
+}
+
+/** 0, and it is being closed; or an errno. */
+static int outcome(struct checks *checks, uint32_t number_of) {
+  struct check *one = &checks->list[number_of];
+  int error = tcp_check_error(one->fd);
+  // It was accepted, and reset before this process looked: a busy machine must not make another result of that.
+  if (error == ECONNRESET || error == EPIPE) return set_free(checks, number_of), 0;
+  if (error != 0) return set_free(checks, number_of), error;
+  // Not with a reset: hang-up.ts says why.
+  shutdown(one->fd, SHUT_WR);
+  *one = (struct check){.fd = one->fd, .stage = CLOSING, .next = checks->closing, .left = LINGER_BYTES};
+  one->until = uv_hrtime() / 1000000 + LINGER_MS;
+  checks->closing = number_of;
+  checks->count++;
+  return 0;
+}
+
+static napi_value collect(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 1, argv);
+  struct epoll_event events[AT_ONCE];
+  int32_t *results;
+  size_t room;
+  if (checks == NULL || !integers(env, argv[0], 2, "results", &results, &room)) return NULL;
+  int most = room / 2 < AT_ONCE ? (int)(room / 2) : AT_ONCE;
+  int count = epoll_wait(checks->watch.fd, events, most, 0);
+  if (count < 0) count = 0;
+  for (int i = 0; i < count; i++) {
+    uint32_t number_of = events[i].data.u32;
+    results[2 * i] = (int32_t)number_of;
+    results[2 * i + 1] = outcome(checks, number_of);
+  }
+  return number(env, count);
+}
+
+static napi_value cancel(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 1, argv);
+  int64_t number_of;
+  if (checks == NULL || !integer(env, argv[0], 0, CHECKS_AT_MOST, "number", &number_of)) return NULL;
+  if (number_of < checks->room && checks->list[number_of].stage == PENDING) set_free(checks, (uint32_t)number_of);
+  return undefined(env);
+}
+
+static napi_value sweep(napi_env env, napi_callback_info info) {
+  struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 0, NULL);
+  if (checks == NULL) return NULL;
+  uint64_t now = uv_hrtime() / 1000000;
+  uint32_t at = checks->closing;
+  checks->closing = NONE;
+  while (at != NONE) {
+    struct check *one = &checks->list[at];
+    uint32_t next = one->next;
+    if (tcp_check_is_over(one->fd, &one->left) || now >= one->until) {
+      set_free(checks, at);
+      checks->count--;
+    } else {
+      one->next = checks->closing;
+      checks->closing = at;
+    }
+    at = next;
+  }
+  return number(env, checks->count);
+}
+
+static napi_value close_checks(napi_env env, napi_callback_info info) {
+  struct watch *watch = watch_enter(env, info, &CHECKS, 0, NULL);
+  if (watch != NULL) watch_close(watch);
+  return undefined(env);
+}
+
+static void end(struct watch *watch) {
+  struct checks *checks = (struct checks *)watch;
+  for (uint32_t i = 0; i < checks->room; i++) {
+    if (checks->list[i].fd >= 0) close(checks->list[i].fd);
+  }
+  free(checks->list);
+  checks->list = NULL;
+  checks->room = 0;
+}
+
+static const napi_property_descriptor METHODS[] = {
+    {.utf8name = "start", .method = start, .attributes = napi_enumerable},
+    {.utf8name = "collect", .method = collect, .attributes = napi_enumerable},
+    {.utf8name = "cancel", .method = cancel, .attributes = napi_enumerable},
+    {.utf8name = "sweep", .method = sweep, .attributes = napi_enumerable},
+    {.utf8name = "close", .method = close_checks, .attributes = napi_enumerable},
+};
+
+static const napi_type_tag CHECKS_TAG = {0x62616c2d6b6e6f63, 0x6b732d6279652121};
+static const struct watch_kind CHECKS = {&CHECKS_TAG, "checks", METHODS, sizeof METHODS / sizeof *METHODS};
+
+napi_value open_tcp_checks(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  size_t given = 1;
+  if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
+  if (given < 1) argv[0] = undefined(env);
+  if (!watch_callback(env, argv[0], &CHECKS)) return NULL;
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) return throw_errno(env, errno, "open checks"), NULL;
+  struct checks *checks = calloc(1, sizeof *checks);
+  if (checks == NULL) return watch_make(env, NULL, &CHECKS, epoll, argv[0]);
+  checks->watch.end = end;
+  checks->free = checks->closing = NONE;
+  return watch_make(env, &checks->watch, &CHECKS, epoll, argv[0]);
+}

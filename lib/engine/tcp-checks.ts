@@ -1,0 +1,94 @@
+// Whether somebody listens at an address: connects of the addon's, closed as soon as they are accepted. Native engine
+// only; they cost a third of Node's sockets.
+
+import { getSystemErrorName } from 'node:util';
+import type { Addon } from './addon.ts';
+
+export interface TcpChecks {
+  /**
+   * `done` is called once and later, with null when the connect was accepted, else with the errno's name. It has no
+   * time limit of its own: the kernel's is two minutes. `source`: where it comes from; undefined: the system chooses.
+   */
+  start(ip: string, port: number, source: string | undefined, done: (code: string | null) => void): TcpCheck;
+  /** `done` is not called any more. More than once does nothing. */
+  cancel(check: TcpCheck): void;
+  /** Nothing is called after it. More than once does nothing. */
+  close(): void;
+}
+
+export interface TcpCheck {
+  /** null: it is over. */
+  done: ((code: string | null) => void) | null;
+  /** Negative: it never began. */
+  readonly number: number;
+}
+
+/** Results that are collected at a time, two numbers each. */
+const AT_ONCE = 64;
+
+/** Those that were accepted are closed at this interval, after the other side has closed. */
+const SWEEP_MS = 100;
+
+/** Throws an Error with `code`. */
+export function openTcpChecks(addon: Pick<Addon, 'openTcpChecks'>): TcpChecks {
+  const results = new Int32Array(2 * AT_ONCE);
+  const underWay = new Map<number, TcpCheck>();
+  let sweeping: NodeJS.Timeout | undefined;
+  let closed = false;
+  const native = addon.openTcpChecks(collectAll);
+
+  function collectAll(): void {
+    let count = AT_ONCE;
+    while (count === AT_ONCE && !closed) {
+      count = native.collect(results);
+      // All before the first callback: it may start another, which gets a number that is free by now.
+      const over = Array.from({ length: count }, (_, i) => {
+        const [number = -1, error = 0] = results.subarray(2 * i);
+        const check = underWay.get(number);
+        underWay.delete(number);
+        return { check, code: error === 0 ? null : getSystemErrorName(-error) };
+      });
+      sweepSoon();
+      for (const { check, code } of over) if (check !== undefined) finish(check, code);
+    }
+  }
+
+  function finish(check: TcpCheck, code: string | null): void {
+    const { done } = check;
+    check.done = null;
+    done?.(code);
+  }
+
+  function sweepSoon(): void {
+    if (!closed) sweeping ??= setTimeout(sweep, SWEEP_MS).unref();
+  }
+
+  function sweep(): void {
+    sweeping = undefined;
+    if (native.sweep() > 0) sweepSoon();
+  }
+
+  return {
+    start(ip, port, source, done) {
+      const number = native.start(ip, port, source ?? '');
+      const check: TcpCheck = { done, number };
+      if (number >= 0) underWay.set(number, check);
+      else queueMicrotask(() => finish(check, getSystemErrorName(number)));
+      return check;
+    },
+    cancel(check) {
+      check.done = null;
+      if (closed || underWay.get(check.number) !== check) return;
+      underWay.delete(check.number);
+      native.cancel(check.number);
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      clearTimeout(sweeping);
+      for (const check of underWay.values()) check.done = null;
+      underWay.clear();
+      native.close();
+    },
+  };
+}
