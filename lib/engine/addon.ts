@@ -153,7 +153,9 @@ function find(): string | null {
   const here = dirname(fileURLToPath(import.meta.url));
   const name = `bal-linux-${process.arch}.node`;
   const places = ['native', '../../../dist/native', '../../dist/native'];
-  return places.map((place) => join(here, place, name)).find((path) => existsSync(path)) ?? null;
+  // One that is loaded is there, whatever has become of its file: an update may have removed it before the upgrade.
+  const isThere = (path: string): boolean => addons.has(path) || existsSync(path);
+  return places.map((place) => join(here, place, name)).find(isThere) ?? null;
 }
 
 function isAddon(value: unknown): value is Addon {
