@@ -220,7 +220,7 @@ test('an engine knows neither worker nor primary nor the messages between them',
 
 test('the seams between processes depend on no side of them', () => {
   const sides = below('lib/primary/', 'lib/worker/', 'lib/cli/');
-  for (const seam of ['lib/ipc/', 'lib/control/'])
+  for (const seam of ['lib/ipc/', 'lib/control/', 'lib/view/'])
     assert.deepEqual(
       breaches(seam, (to) => !sides(to)),
       [],

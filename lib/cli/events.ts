@@ -85,6 +85,7 @@ export function line(record: EventRecord, io: Io, withAdvice = true): string {
     event,
     message,
     ...factsOf(record),
+    ...((advice?.what ?? null) === null ? [] : [`what_happened=${advice?.what}`]),
     ...(advice === null ? [] : [`why_likely=${advice.why}`, `do_this_now=${advice.act}`]),
   ].join('  ');
 }

@@ -4,7 +4,7 @@ import { request } from '../control/client.ts';
 import type { ServiceStatus } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { whereOf } from './status-text.ts';
+import { whereOf } from '../control/listeners.ts';
 
 /** Nothing where it does not answer at once: it runs, and that is said already. */
 export async function startedLines(at: Home): Promise<string[]> {

@@ -1,8 +1,7 @@
 // A status as a person reads it.
 import { addressWithShare } from '../control/share.ts';
-import { addressOf } from '../../config/plan.ts';
 import { formatProblem, isProblem } from '../../config/problem.ts';
-import { askedText, listenerText } from '../control/listeners.ts';
+import { askedText, listenerText, whereOf } from '../control/listeners.ts';
 import { discoveryIn, discoveryText } from '../control/discovery.ts';
 import { drainingText, liveChangeLines } from '../control/facts.ts';
 import type { BackendStatus, ProtectionStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
@@ -68,12 +67,6 @@ function refusedLine({ refused_reload: refused, config_path }: Status, io: Io): 
   const first = refused.errors.find(isProblem);
   const why = first === undefined ? refused.problem.what_happened : formatProblem(first, config_path ?? '?');
   return [paint(io, 'yellow', `the reload at ${refused.since} was rejected: ${why}`)];
-}
-
-/** At a port, at a Unix socket, or both. */
-export function whereOf({ bind_address, bind_unix, port }: ServiceStatus): string {
-  const beside = bind_unix === null || port === 0 ? '' : ` and ${addressOf(bind_unix, 0)}`;
-  return `${addressOf(bind_address, port)}${beside}`;
 }
 
 function serviceLines(service: ServiceStatus, instance: Status['state'], verbose: boolean, io: Io): string[] {

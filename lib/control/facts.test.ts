@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { drainingText, factsOf } from './facts.ts';
+import { adviceOf, drainingText, factsOf } from './facts.ts';
 
 test('plain values are shown by name, changes in words, and nothing else', () => {
   const changed = [
@@ -15,6 +15,14 @@ test('plain values are shown by name, changes in words, and nothing else', () =>
     'admin: added, 127.0.0.1:9296',
     'web.backends: removed, was 10.0.0.7:80',
   ]);
+});
+
+test('advice is no fact, and what its message says is not said again', () => {
+  const fields = { count: 1, what_happened: 'it broke', why_likely: 'age', do_this_now: 'mend it' };
+  assert.deepEqual(factsOf({ fields }), ['count=1']);
+  assert.deepEqual(adviceOf({ message: 'it broke', fields }), { what: null, why: 'age', act: 'mend it' });
+  assert.equal(adviceOf({ message: 'other', fields })?.what, 'it broke');
+  assert.equal(adviceOf({ message: 'other', fields: { why_likely: 3 } }), null);
 });
 
 test('what goes on in old workers is told where something does', () => {

@@ -16,12 +16,17 @@ export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
   });
 }
 
-/** Why it is likely and what to do, where an event says so; what happened is its message. */
-export function adviceOf({
-  fields,
-}: Pick<EventRecord, 'fields'>): { readonly why: string; readonly act: string } | null {
-  const { why_likely: why, do_this_now: act } = fields;
-  return typeof why === 'string' && typeof act === 'string' ? { why, act } : null;
+/** What an event advises; `what` is null where its message says it already. */
+export interface Advice {
+  readonly what: string | null;
+  readonly why: string;
+  readonly act: string;
+}
+
+export function adviceOf({ message, fields }: Pick<EventRecord, 'message' | 'fields'>): Advice | null {
+  const { what_happened: what, why_likely: why, do_this_now: act } = fields;
+  if (typeof why !== 'string' || typeof act !== 'string') return null;
+  return { what: typeof what === 'string' && !message.includes(what) ? what : null, why, act };
 }
 
 export function changeText({ what, from, to }: Change): string {

@@ -1,5 +1,6 @@
 // What is told of listeners whose clients have to say which service they want, and of who wants which. Pure, and fit for a browser.
 
+import { addressOf } from '../../config/plan.ts';
 import { listed } from '../units.ts';
 import type { RecentStatus, ServiceStatus } from './protocol.ts';
 
@@ -13,6 +14,16 @@ export interface ListenerStatus {
   /** Clients that no service got, by the reason of their end, since start. */
   readonly ends: Readonly<Record<string, number>>;
   readonly recent: RecentStatus;
+}
+
+/** At a port, at a Unix socket, or both. */
+export function whereOf({
+  bind_address,
+  bind_unix,
+  port,
+}: Pick<ServiceStatus, 'bind_address' | 'bind_unix' | 'port'>): string {
+  const beside = bind_unix === null || port === 0 ? '' : ` and ${addressOf(bind_unix, 0)}`;
+  return `${addressOf(bind_address, port)}${beside}`;
 }
 
 /** ` for www.example.com, *.example.com with h2`; nothing of a service that gets whoever comes, or of a bal that does not say. */

@@ -1,7 +1,6 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
-import { addressOf } from '../../../config/plan.ts';
-import { listenerText } from '../../control/listeners.ts';
+import { listenerText, whereOf } from '../../control/listeners.ts';
 import type { EventRecord, ServiceStatus } from '../../control/protocol.ts';
 import type { History } from '../../control/rates.ts';
 import { backendKey } from '../../control/rates.ts';
@@ -169,7 +168,7 @@ function backends(view: View, io: Io): string[] {
 
 /** In the columns of its backends, with a gap where there is nothing to say of all together. */
 function serviceCells(history: History, service: ServiceStatus): readonly GridCell[] {
-  const { name, bind_address, port, backend_reachable, backend_total, active_connections, recent } = service;
+  const { name, port, backend_reachable, backend_total, active_connections, recent } = service;
   const { text, tone } = serviceShown(service, history.status.state);
   const sum = (of: 'connections' | 'bytesIn' | 'bytesOut'): number =>
     service.backends.reduce(
@@ -178,7 +177,7 @@ function serviceCells(history: History, service: ServiceStatus): readonly GridCe
     );
   const failed = failedShare(recent) ?? '-';
   return [
-    { text: `${name} ${addressOf(bind_address, port)}`, paint: 'bold', short: port === 0 ? name : `${name} :${port}` },
+    { text: `${name} ${whereOf(service)}`, paint: 'bold', short: port === 0 ? name : `${name} :${port}` },
     { text: `${text} ${backend_reachable ?? '?'}/${backend_total}`, paint: INK[tone] },
     String(active_connections ?? '-'),
     rateText(sum('connections')),

@@ -48,6 +48,14 @@ function entry(record: EventRecord): HTMLElement {
     ' ',
     element('code', {}, event),
     ...(facts === '' ? [] : [' ', element('span', { class: 'muted facts' }, facts)]),
-    ...(advice === null ? [] : [element('p', { class: 'advice' }, `Likely: ${advice.why}. Do: ${advice.act}.`)]),
+    ...(advice === null
+      ? []
+      : [
+          element(
+            'p',
+            { class: 'advice' },
+            `${advice.what === null ? '' : `${advice.what}. `}Likely: ${advice.why}. Do: ${advice.act}.`,
+          ),
+        ]),
   );
 }

@@ -1,8 +1,7 @@
 // One part for each service, the worst first: what it is, what is out of the ordinary, and its backends.
 
-import { addressOf } from '../../../config/plan.ts';
 import { discoveryIn, discoveryText } from '../../control/discovery.ts';
-import { askedText, listenerText } from '../../control/listeners.ts';
+import { askedText, listenerText, whereOf } from '../../control/listeners.ts';
 import type { ServiceStatus } from '../../control/protocol.ts';
 import { BACKEND_COLUMNS, backendRow, statesSince, type BackendRow } from '../../view/columns.ts';
 import { notesOf } from '../../view/notes.ts';
@@ -107,11 +106,8 @@ function rowsOf({ history, states, events }: Model, service: ServiceStatus): Row
 }
 
 function factsOf(service: ServiceStatus): string {
-  const { bind_address, port, method, active_connections } = service;
-  return [
-    addressOf(bind_address, port) + askedText(service),
-    method,
-    upText(service),
-    `${active_connections ?? '?'} open`,
-  ].join(', ');
+  const { method, active_connections } = service;
+  return [whereOf(service) + askedText(service), method, upText(service), `${active_connections ?? '?'} open`].join(
+    ', ',
+  );
 }
