@@ -81,7 +81,17 @@ test(
     await done(`${as} bal start -d`);
     const client = await session(t, port);
 
+    // The new version refuses what the old one has not read: that goes on, and has its files.
+    await done('echo "port: none" >/etc/bal/config.yaml');
+    const refused = await sh(`dpkg --no-triggers --install /mnt/next/${basename(next)}`);
+    assert.equal(refused.code, 0, refused.stderr);
+    assert.match(refused.stderr, /what_happened: [^]*goes on with its version until 'bal upgrade' succeeds/);
+    await lives(client);
+    assert.equal(await done('ls -A /usr/lib/bal'), `${site.first}\n${NEXT}`);
+    await dpkg('--install', `/mnt/one/${basename(first)}`, '2>/dev/null'); // back again, and refused for the same reason
+
     // What the operator has changed stays, and nobody is asked about it.
+    await done(`cat >/etc/bal/config.yaml <<'EOF'\n${config}\nEOF`);
     assert.match(
       await dpkg('--install', `/mnt/next/${basename(next)}`),
       /is replaced by 9\.9\.9[\s\S]*1 connection taken over/,

@@ -4,6 +4,8 @@ set -e
 
 case "$1" in
   remove)
+    # Those of a version whose upgrade did not succeed.
+    rm -rf /usr/lib/bal
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
     ;;
   purge)

@@ -1,6 +1,9 @@
 #!/bin/sh
-# Before the files go. At an upgrade bal runs on: the new version takes its place when it is there.
+# Before the files go. At an upgrade bal runs on, and needs them until the new version has taken its place: dpkg removes
+# them before that, so they are kept under another name.
 set -e
+
+programs=/usr/lib/bal
 
 case "$1" in
   remove | deconfigure)
@@ -8,7 +11,12 @@ case "$1" in
     # One that systemd did not start. Connections may finish, as long as the configuration says.
     BAL_HOME=/var/lib/bal bal stop >/dev/null 2>&1 || true
     ;;
-  upgrade | failed-upgrade) ;;
+  upgrade | failed-upgrade)
+    program=$(readlink -f /usr/bin/bal) || program=
+    program=${program%/dist/bal.js}
+    rm -rf "$programs/.kept"
+    if [ -d "$program" ]; then mkdir "$programs/.kept" && cp -al "$program" "$programs/.kept/"; fi
+    ;;
   *)
     echo "prerm called with unknown argument: $1" >&2
     exit 1
