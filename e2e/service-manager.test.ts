@@ -51,6 +51,21 @@ forEngine(
     assert.equal((await bal.graceful()).code, 0);
     const order = received.map((text) => text.split('\n')[0] ?? '').filter((text) => /^(READY|RELOADING)/.test(text));
     assert.deepEqual(order, ['READY=1', 'RELOADING=1', 'READY=1']);
+    // What Type=notify-reload waits for after SIGHUP: a time that is not before the signal, then READY=1, whatever came of it.
+    for (const [config, status] of [
+      ['rubbish: [', 'running: 1 of 1 backends up, 1 open, generation 2, the last reload was refused'],
+      [configFor(port, [a], { workers: 1 }), 'running: 1 of 1 backends up, 1 open, generation 3'],
+    ] as const) {
+      bal.configure(config);
+      received.length = 0;
+      const before = process.hrtime.bigint() / 1000n;
+      bal.signal('SIGHUP');
+      await receives(`STATUS=${status}`);
+      const said = received.filter((text) => /^(READY|RELOADING)/.test(text));
+      assert.equal(said[1], 'READY=1');
+      const usec = /^RELOADING=1\nMONOTONIC_USEC=(\d+)$/.exec(said[0] ?? '')?.[1] ?? '';
+      assert.ok(BigInt(usec) >= before && BigInt(usec) <= process.hrtime.bigint() / 1000n, usec);
+    }
     const { stdout } = await bal.cli('upgrade', '--json');
     const { pid }: { pid: number } = JSON.parse(stdout);
     await receives(`MAINPID=${pid}`);

@@ -1,13 +1,13 @@
 // The sample systemd units are valid, stay hardened, and leave bal the time it needs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ROOT } from '../lib/testing/root.ts';
 
-const units = ['bal.service', 'bal-foreground.service'];
+const units = ['bal.service', 'bal-foreground.service', 'bal@.service'];
 const analyze = spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' });
 const skip = analyze.error === undefined ? false : 'systemd-analyze is not installed';
 
@@ -30,7 +30,7 @@ for (const unit of units) {
   test(`systemd-analyze verify finds nothing wrong with ${unit}`, { skip }, (t) => {
     const checked = spawnSync('systemd-analyze', ['verify', '--man=no', checkable(t, unit)], { encoding: 'utf8' });
     // A key that it does not know is only a warning; other units of the machine are none of our business.
-    const complaints = checked.stderr.split('\n').filter((line) => line.includes(unit));
+    const complaints = checked.stderr.split('\n').filter((line) => line.includes(unit.replace('@.', '@i.')));
     assert.deepEqual([checked.status, complaints], [0, []]);
   });
 
@@ -58,9 +58,23 @@ for (const unit of units) {
   });
 }
 
-test('the units differ only in how bal is started and watched', () => {
-  const [daemon, foreground] = units.map((unit) => settings(unit));
+test('systemd-analyze verify finds nothing wrong with bal.socket beside its service', { skip }, (t) => {
+  const service = checkable(t, 'bal-foreground.service');
+  const socket = join(dirname(service), 'bal.socket');
+  cpSync(join(ROOT, 'sample', 'bal.socket'), socket);
+  renameSync(service, join(dirname(service), 'bal.service'));
+  const checked = spawnSync('systemd-analyze', ['verify', '--man=no', socket], { encoding: 'utf8' });
+  const complaints = checked.stderr.split('\n').filter((line) => line.includes('bal.'));
+  assert.deepEqual([checked.status, complaints], [0, []]);
+});
+
+test('the units differ only in how bal is started and watched, and where it is', () => {
+  const [daemon, foreground, template] = units.map((unit) => settings(unit));
   const own = new Set(['Type', 'PIDFile', 'ExecStart', 'TimeoutStartSec', 'NotifyAccess', 'WatchdogSec']);
   const shared = (unit?: Map<string, string>) => [...(unit ?? [])].filter(([key]) => !own.has(key));
   assert.deepEqual(shared(daemon), shared(foreground));
+  const places = new Set(['Description', 'Environment', 'ExecStart', 'StateDirectory', 'RuntimeDirectory']);
+  const elsewhere = (unit?: Map<string, string>) => [...(unit ?? [])].filter(([key]) => !places.has(key));
+  assert.deepEqual(elsewhere(template), elsewhere(foreground));
+  for (const key of places) assert.match(template?.get(key) ?? '', /%i/, `${key} is the instance's own`);
 });

@@ -31,7 +31,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
   const marks = new Map<string, Mark>(source.marks);
   const problems: Problem[] = [...source.problems];
   const texts = new Map<string, string>(alone.texts);
-  const told: [string, string][] = [...alone.texts];
+  const contents: [string, string][] = [...alone.texts];
   const included: string[] = [];
   const own = isMap(source.data) ? source.data : {};
   const services: Record<string, unknown> = Object.assign(
@@ -55,7 +55,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
       problems.push({ file, line, column: line === null ? null : 1, path: '', message, hint });
     };
     if (!result.ok) {
-      told.push([file, result.problem.message]);
+      contents.push([file, result.problem.message]);
       const { message } = result.problem;
       const isMissing = message === 'no such file';
       const isFolder = isNamed && message.includes('it is a directory');
@@ -71,7 +71,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
       return;
     }
     const text = result.text.replace(/^\ufeff/, '');
-    told.push([file, text]);
+    contents.push([file, text]);
     bytes += Buffer.byteLength(text);
     if (bytes > MAX_BYTES) return fail(`too large: at most ${MAX_BYTES} bytes are read of all files together`);
     texts.set(file, text);
@@ -83,7 +83,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
   }
 
   function merge({ data, marks: its }: Source, placed: (mark: Mark) => Mark, fail: Fail): void {
-    if (data === undefined) return; // the YAML is wrong, which is told
+    if (data === undefined) return; // the YAML is wrong, which is reported
     if (data === null) return fail('the file is empty', RENAME, 1);
     if (!isMap(data)) return fail('expected "services:" and a name below it', null, 1);
     const strays = Object.keys(data).filter((key) => key !== 'services');
@@ -134,7 +134,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
         texts,
         included,
         patterns,
-        fingerprint: fingerprintOf(told),
+        fingerprint: fingerprintOf(contents),
       };
     },
   };

@@ -48,7 +48,7 @@ export function createOpening(parts: OpeningParts): Opening {
     return generationOf(parts.state.generation, plan, binding);
   }
 
-  function tellUnused(): void {
+  function logUnused(): void {
     const addresses = listening.unused.join(' ');
     const message = 'sockets that the service manager passes are no listeners of the configuration; they are kept';
     if (addresses !== '') log.warn('listener.unused', message, { addresses });
@@ -73,7 +73,7 @@ export function createOpening(parts: OpeningParts): Opening {
       const result = await fleet.start(generation, prepared?.standing);
       if (!result.ok) return workersFailed(result.reason);
       prepared = null;
-      tellUnused();
+      logUnused();
       const { engine = null, engineNote = null } = fleet.all()[0] ?? {};
       log.info('engine.chosen', `engine ${engine ?? ''}`, { engine, configured: plan.engine, why: engineNote });
       return null;

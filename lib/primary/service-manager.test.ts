@@ -1,6 +1,7 @@
 // What a service manager hears, over a real datagram socket where there is the addon.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deferred } from '../deferred.ts';
 import { until } from '../testing/until.ts';
 import { createServiceManager } from './service-manager.ts';
 
@@ -36,6 +37,31 @@ test('it hears of ready, reload, stop and the next process', async (t) => {
       '@manager STOPPING=1',
     ],
   );
+});
+
+test('a reload is over when the last of those that overlap is, also one that fails, and none is one before or after it serves', async (t) => {
+  const { reported, manager, say } = scene({ NOTIFY_SOCKET: '@m' });
+  t.after(() => manager.close());
+  const received = (): string[] => reported.splice(0).map((line) => line.slice(3).split('\n')[0] ?? '');
+  await manager.during(() => Promise.resolve());
+  assert.deepEqual(received(), [], 'READY=1 would be that it serves');
+  manager.ready();
+  received();
+  const [first, second] = [deferred<void>(), deferred<void>()];
+  const one = manager.during(() => first.promise);
+  const two = manager.during(() => second.promise);
+  first.resolve();
+  await one;
+  assert.deepEqual(received(), ['RELOADING=1', 'RELOADING=1']);
+  say('refused');
+  second.resolve();
+  await two;
+  assert.deepEqual(received(), ['READY=1', 'STATUS=refused']);
+  await assert.rejects(manager.during(() => Promise.reject(new Error('defect'))));
+  assert.deepEqual(received(), ['RELOADING=1', 'READY=1']);
+  manager.stopping();
+  await manager.during(() => Promise.resolve());
+  assert.deepEqual(received(), ['STOPPING=1']);
 });
 
 test('the watchdog hears twice as often as it asks, and only of the process that it is about', async (t) => {

@@ -1,4 +1,4 @@
-// What a service manager that has started bal is told (sd_notify(3), Type=notify): that it serves, reloads, stops, how it is, and that
+// What a service manager that has started bal is told (sd_notify(3), Type=notify and notify-reload): that it serves, reloads, stops, how it is, and that
 // its loop turns. Without $NOTIFY_SOCKET, or without the addon, nobody is.
 
 import { loadAddon } from '../engine/addon.ts';
@@ -32,6 +32,9 @@ export function createServiceManager({ environment, status, send = notify }: Ser
   const path = environment['NOTIFY_SOCKET'] ?? '';
   let isThere = path !== '';
   let lastStatus = '';
+  /** READY=1 counts as the end of a reload only where nothing else is meant by it. */
+  let isReady = false;
+  let reloads = 0;
 
   function notifyManager(...lines: readonly string[]): void {
     if (!isThere) return;
@@ -59,16 +62,26 @@ export function createServiceManager({ environment, status, send = notify }: Ser
       return isThere;
     },
     ready() {
+      isReady = true;
       notifyManager('READY=1', `MAINPID=${process.pid}`);
       notifyStatus();
     },
     async during(act) {
-      notifyManager('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
-      const result = await act();
-      notifyManager('READY=1');
-      return result;
+      reloads++;
+      if (isReady) notifyManager('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+      try {
+        return await act();
+      } finally {
+        reloads--;
+        // Of several that overlap the last one ends what was announced; a reload that is refused is over, too.
+        if (isReady && reloads === 0) notifyManager('READY=1');
+        if (isReady) notifyStatus();
+      }
     },
-    stopping: () => notifyManager('STOPPING=1'),
+    stopping() {
+      isReady = false;
+      notifyManager('STOPPING=1');
+    },
     follow: (pid) => notifyManager(`MAINPID=${pid}`),
     close() {
       clearInterval(watchdog);
@@ -79,14 +92,15 @@ export function createServiceManager({ environment, status, send = notify }: Ser
 }
 
 /** What `systemctl status` shows of it. */
-export function stateInALine({ phase, plan, generation, services, statistics }: Observed): string {
+export function stateInALine({ phase, plan, generation, services, statistics, contents }: Observed): string {
   const counts = plan.services.flatMap(({ name }) => {
     const service = services.get(name);
     return service === undefined ? [] : [countBackends(service.pool)];
   });
   const [up, total] = [sum(counts.map((it) => it.up)), sum(counts.map((it) => it.total))];
   const { active } = instanceSum(statistics.totals).clients;
-  return `${stateWord(phase, counts)}: ${up} of ${total} backends up, ${active} open, generation ${generation}`;
+  const refused = contents.refused === null ? '' : ', the last reload was refused';
+  return `${stateWord(phase, counts)}: ${up} of ${total} backends up, ${active} open, generation ${generation}${refused}`;
 }
 
 /** As `status` calls it; what clients meet is no part of it. */

@@ -1,5 +1,5 @@
 // Directories in which the kernel tells that something happens (inotify). Owner of what tells it. A directory that cannot be watched
-// is told once; whoever uses this has to look by itself then.
+// is reported once; whoever uses this has to look by itself then.
 
 import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -29,7 +29,7 @@ interface Watched {
 
 export function createFolders({ touched, failed, open = watch }: FoldersParts): Folders {
   const all = new Map<string, Watched>();
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let areWatched = false;
   let isClosed = false;
 
@@ -41,8 +41,8 @@ export function createFolders({ touched, failed, open = watch }: FoldersParts): 
   function fail(error: unknown, path: string): void {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     areWatched = false;
-    if (told.has(code)) return;
-    told.add(code);
+    if (reported.has(code)) return;
+    reported.add(code);
     failed(code, path);
   }
 
