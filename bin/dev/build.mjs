@@ -49,6 +49,7 @@ async function bundle() {
     worker: 'lib/worker/main.ts',
     demo: 'sample/demo.ts',
     backend: 'sample/backend.ts',
+    load: 'lib/trial/main.ts',
   };
   const present = Object.fromEntries(
     Object.entries(entries)

@@ -21,6 +21,7 @@ const NONE: Options = {
   lines: null,
   level: null,
   sinceMs: null,
+  seconds: null,
   words: [],
   timeoutMs: null,
 };

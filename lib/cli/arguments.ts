@@ -25,6 +25,8 @@ export interface Options {
   /** null: as many as the command shows by itself. */
   lines: number | null;
   level: Level | null;
+  /** null: as long as the command takes by itself. */
+  seconds: number | null;
   /** As Date.now() has it. */
   sinceMs: number | null;
   /** The words after the command, no more than it takes. */
@@ -33,7 +35,7 @@ export interface Options {
   timeoutMs: number | null;
 }
 
-type LogOptions = Pick<Options, 'lines' | 'level' | 'sinceMs'>;
+type LogOptions = Pick<Options, 'lines' | 'level' | 'sinceMs' | 'seconds'>;
 
 export type Request =
   | { readonly kind: 'run'; readonly command: CommandName; readonly options: Options }
@@ -138,14 +140,21 @@ function withOptions(
 
 /** Which part of the log is wanted; or what is wrong. */
 function logOptions(seen: ReadonlyMap<string, string | undefined>): LogOptions | string {
-  const { lines, level, since } = Object.fromEntries(seen);
+  const { lines, level, since, seconds } = Object.fromEntries(seen);
+  if (seconds !== undefined && !/^[1-9]\d{0,3}$/.test(seconds))
+    return `--seconds takes a number from 1 to 9999, not ${quote(seconds)}`;
   if (lines !== undefined && !/^\d{1,9}$/.test(lines)) return `--lines takes a number of lines, not ${quote(lines)}`;
   const found = LEVELS.find((it) => it === level?.toLowerCase()) ?? null;
   if (level !== undefined && found === null) return `--level takes ${LEVELS.join(', ')}, not ${quote(level)}`;
   const sinceMs = since === undefined ? null : momentOf(since);
   if (since !== undefined && sinceMs === null)
     return `--since takes a time such as 10m, 2h, 3d, 09:30, 2026-03-01 or '2026-03-01 09:30', not ${quote(since)}`;
-  return { lines: lines === undefined ? null : Number(lines), level: found, sinceMs };
+  return {
+    lines: lines === undefined ? null : Number(lines),
+    level: found,
+    sinceMs,
+    seconds: seconds === undefined ? null : Number(seconds),
+  };
 }
 
 /** What is wrong with one option, or null. */

@@ -33,6 +33,7 @@ export const FLAGS = {
   follow: { short: 'f', value: null, about: 'Stay, and show what happens from now on' },
   lines: { short: 'n', value: 'number', about: 'So many lines, from the end (default: 100, with --since all)' },
   level: { short: null, value: 'level', about: 'What is as important at least: debug, info, warn or error' },
+  seconds: { short: null, value: 'number', about: 'How long it takes (selftest), or each measurement (bench)' },
   since: { short: null, value: 'time', about: "What is younger: 10m, 2h, 3d, 09:30, 2026-03-01, '2026-03-01 09:30'" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -150,6 +151,13 @@ export const COMMANDS = {
     words: [],
     exit: '0 ended by the operator; 1 no answer; 3 not running',
     examples: ['bal top', 'bal top | head -20   # plain text when it is no terminal'],
+  },
+  selftest: {
+    about: 'Try a bal of its own under load: reloads, failures, kills, an upgrade; says what was lost',
+    flags: ['seconds', 'json'],
+    words: [],
+    exit: '0 nothing was lost; 1 something was, or a step failed',
+    examples: ['bal selftest', 'bal selftest --seconds 10', 'bal selftest --json'],
   },
   schema: {
     about: 'Print the JSON Schema of the configuration, for editors',

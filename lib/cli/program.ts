@@ -59,6 +59,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./backend.ts')).backend(options, io);
     case 'top':
       return (await import('./top.ts')).top(io);
+    case 'selftest':
+      return (await import('./selftest.ts')).selftest(options, io);
     case 'schema':
       return (await import('./schema.ts')).schema(io);
     case 'import':
