@@ -95,6 +95,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   tail: "'bal logs -f' shows the log, and what comes",
   list: "'bal backend' lists the backends",
   info: "'bal status' shows the running instance",
+  migrate: "'bal import FILE' makes a configuration of HAProxy's or nginx's",
+  convert: "'bal import FILE' makes a configuration of HAProxy's or nginx's",
   update: "'bal upgrade' replaces the running program by the installed one",
 };
 

@@ -26,8 +26,8 @@ export async function importCommand({ words, verbose, strict }: ImportOptions, i
   if (!read.ok) {
     printDiagnosis(io, {
       what_happened: `cannot import ${name}: ${read.why}`,
-      why_likely: 'it is not the file that was meant, or not readable for this user',
-      do_this_now: 'name a configuration of HAProxy or nginx',
+      why_likely: 'it is not the file that was meant, or not for this user to read',
+      do_this_now: "name a configuration of HAProxy or nginx, or pipe it into 'bal import -'",
     });
     return 1;
   }

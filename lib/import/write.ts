@@ -1,4 +1,5 @@
 // A draft → the text of a configuration, with what is to be known of each service above it.
+import { printable } from '../../config/problem.ts';
 import type { Draft, Service } from './draft.ts';
 import { formatNote, type Note } from './ledger.ts';
 
@@ -10,7 +11,7 @@ export function writeDraft(draft: Draft, notes: readonly Note[], source: string)
   const told = notes.filter(({ kind }) => kind !== 'unneeded').slice(0, MAX_COMMENTS);
   const owner = ownersOf(services);
   const lines = [
-    `# Made by 'bal import' from ${source}. What is not taken over, or behaves otherwise, stands in comments.`,
+    `# Made by 'bal import' from ${printable(source)}. What is not taken over, or behaves otherwise, stands in comments.`,
     ...told.filter(({ part }) => !owner.has(part)).map(comment),
     '',
     ...mapLines(top, ''),

@@ -85,11 +85,11 @@ function ruleOf(
   const { condition, acls } = readCondition(words, aclsOf(side.lines));
   const lists = condition ?? [];
   if (condition !== null && lists.every((list) => isOfHello(list))) {
-    // `accept if` there is a hello, and `reject unless` there is one: what bal does where it looks for server names.
+    // Clients of TLS are let in, and what comes after it is for others, which bal does not tell apart.
     if (action === 'accept' && words.length > 0) {
-      ledger.unneeded(line, 'bal reads what it needs of a client by itself, and no more');
+      ledger.differs(line, 'bal lets in those who say something else, too, and reads no more than it needs');
       ledger.used(...acls);
-      return null;
+      return { action: 'allow', networks: null, negated: false };
     }
   }
   if (

@@ -209,6 +209,8 @@ test('who may come, and how often', () => {
     ),
     { access: undefined, runtime: { max_connections_per_source: 10, max_connection_rate_per_source: 20 }, told: [] },
   );
+  const hello = 'acl tls req.ssl_hello_type 1\ntcp-request content accept if tls\ntcp-request content reject';
+  assert.deepEqual(of('tcp-request content reject if { src 10.0.0.1 }', hello).access, { deny: ['10.0.0.1'] });
   const lost = of('tcp-request connection reject if { src -f bad.lst }');
   assert.deepEqual(
     [lost.access, lost.told],
@@ -300,6 +302,14 @@ server s 10.0.0.1:1
     ],
   );
   assert.deepEqual(told, ['differs 9 ${PORT}']);
+});
+
+test('a listener without a backend is told', () => {
+  assert.deepEqual(mapped('frontend f\nbind :1\nfrobnicate\n').told, ['lost 1 frontend f']);
+  assert.deepEqual(mapped('listen a\nbind :1\nserver s 10.0.0.1:1 weight x\nretries x\n').told, [
+    'lost 3 weight x',
+    'lost 4 retries x',
+  ]);
 });
 
 test('what is not TCP, or would not work, is named and left out', () => {

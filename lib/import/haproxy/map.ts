@@ -47,6 +47,7 @@ export function mapHaproxy(text: string, file: string, environment: Environment,
     const hasOwn =
       !routes.some(isDefault) && frontend.own.some(({ words: [word = ''] }) => /^(server|dispatch)/.test(word));
     const listeners = listenersOf(frontend, ledger);
+    const before = draft.services.length;
     for (const listener of listeners) {
       for (const left of [...leftOf(routes, listener.place.port, ledger), ...(hasOwn ? [null] : [])]) {
         if (draft.services.length >= MOST_SERVICES) {
@@ -71,8 +72,10 @@ export function mapHaproxy(text: string, file: string, environment: Environment,
         if (service !== null) draft.services.push(service);
       }
     }
-    if (listeners.length > 0) continue;
-    ledger.lost(frontend.head, 'it listens nowhere that bal could', 'see its lines below');
+    if (draft.services.length > before) continue;
+    if (listeners.length === 0) ledger.lost(frontend.head, 'it listens nowhere that bal could', 'see its lines below');
+    else if (routes.length === 0 && !hasOwn)
+      ledger.lost(frontend.head, 'it has no backend for its clients', 'see its lines below');
     for (const line of frontend.own) if (!ledger.isSettled(line)) ledger.unneeded(line, WITH_SECTION);
   }
   if (fronts.some((section) => option(section, 'tcplog', ledger) !== null)) draft.log_connections = 'all';
@@ -156,8 +159,7 @@ function setRest(
     for (const line of own) {
       if (ledger.isSettled(line)) continue;
       if (isOther) ledger.unneeded(line, WITH_SECTION);
-      else if (kind === 'defaults' && isOnlyForOthers(line))
-        ledger.unneeded(line, 'nothing that is taken over uses it');
+      else if (kind !== 'global' && isOnlyForOthers(line)) ledger.unneeded(line, 'nothing that is taken over uses it');
       else judge(line, ledger);
     }
   }
@@ -172,8 +174,10 @@ function unreached(section: Section, ledger: Ledger): void {
   for (const line of own) ledger.unneeded(line, WITH_SECTION);
 }
 
-/** Of defaults, what means something only with a listener or a server. */
+/** What means something only with a listener, or with a server. */
 function isOnlyForOthers({ words: [word = '', second = ''] }: HaLine): boolean {
   if (word === 'timeout') return /^(client|server|connect|queue|check|tunnel|client-fin)$/.test(second);
-  return /^(balance|hash-type|retries|maxconn|default-server|default_backend|source|backlog|rate-limit)$/.test(word);
+  return /^(balance|hash-type|retries|maxconn|server|default-server|default_backend|source|backlog|rate-limit)$/.test(
+    word,
+  );
 }

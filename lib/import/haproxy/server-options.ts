@@ -1,6 +1,6 @@
 // What may stand behind the address of a `server`.
 import type { Ledger } from '../ledger.ts';
-import { isPort, wholeNumber } from '../values.ts';
+import { haproxyTime, isPort, wholeNumber } from '../values.ts';
 import { readAddress } from './language/address.ts';
 import type { HaLine } from './language/sections.ts';
 
@@ -123,9 +123,20 @@ export function readOptions(options: ServerOptions, line: HaLine, words: readonl
     const name = words[i] ?? '';
     const value = VALUED.has(name) ? (words[++i] ?? '') : '';
     const effect = Object.hasOwn(EFFECTS, name) ? EFFECTS[name] : undefined;
-    if (effect !== undefined) effect(options, value);
-    else special(options, name, value, line, ledger);
+    if (effect !== undefined) {
+      effect(options, value);
+      if (!isRead(name, value))
+        ledger.lost(line, 'it has no such value', 'correct it and import again', `${name} ${value}`);
+    } else special(options, name, value, line, ledger);
   }
+}
+
+/** Numbers and times that are none would be left out without a word. */
+function isRead(name: string, value: string): boolean {
+  if (/^(maxconn|maxqueue|fall|rise)$/.test(name)) return wholeNumber(value) !== null;
+  if (name === 'weight') return wholeNumber(value, 0, 256) !== null;
+  if (name === 'port') return wholeNumber(value, 1, 65_535) !== null;
+  return !/^(inter|downinter|slowstart)$/.test(name) || haproxyTime(value) !== null;
 }
 
 function special(options: ServerOptions, name: string, value: string, line: HaLine, ledger: Ledger): void {

@@ -49,7 +49,7 @@ export function serviceOf(
     );
   }
   if (!setLimits(service, frontend, backend, sides.tables, ledger)) {
-    ledger.lost(frontend.head, 'it lets nobody in', 'leave it out, or correct its rules');
+    ledger.lost(frontend.head, 'its rules let nobody in, as far as bal can follow them', 'write access for it');
     return null;
   }
   setChecks(service, backend, servers, ledger);
@@ -161,11 +161,19 @@ function setBounds({ runtime, ...service }: Service, listener: Listener, sides: 
   const retries = last(backend.lines, 'retries');
   ledger.used(...all(backend.lines, 'retries'));
   const again = wholeNumber(retries?.words[1], 0, 1023);
-  const isMoved = option(backend, 'redispatch', ledger) !== null;
+  option(backend, 'redispatch', ledger);
+  for (const [line, number] of [
+    [retries, again],
+    [most, limit],
+    [rate, each],
+  ] as const) {
+    if (line !== null && number === null)
+      ledger.lost(line, 'it is no number that bal takes', 'correct it and import again');
+  }
   if (retries !== null && again !== null) {
     setTime(runtime, 'max_connect_attempts', again + 1, retries, ledger);
     ledger.differs(retries, 'each attempt goes to another backend, at once, and none to the same again');
-  } else if (isMoved && retries !== null) ledger.lost(retries, 'it is no number', 'correct it and import again');
+  }
   const queues = servers.filter(({ options: { maxqueue } }) => (maxqueue ?? 0) > 0);
   const [first] = queues;
   if (first === undefined || runtime.overload_policy !== 'queue') return;

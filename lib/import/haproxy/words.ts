@@ -9,6 +9,10 @@ const HTTP: Verdict = ['it is of HTTP, and has no effect in mode tcp', null];
 const LOGS: Verdict = ['bal has a log of its own, in files or on stdout', null];
 const SETUP: Verdict = ['`bal start -d` or the service manager sees to it', null];
 const TLS: Verdict = ['it is of TLS, which bal passes on as it is', null];
+const OLD: Verdict = [
+  'it is an old form that HAProxy does not take any more',
+  'write it as "timeout" and import again',
+];
 const TUNING: Verdict = ['bal has no such tuning, and needs none', null];
 
 /** The longest beginning counts. */
@@ -125,7 +129,19 @@ const UNNEEDED: Readonly<Record<string, Verdict>> = {
   issuers: TLS,
   crt: TLS,
   'ca-base': TLS,
+  'crt-': TLS,
   'no-memory-trimming': TUNING,
+  close: SETUP,
+  'close-': SETUP,
+  'h1-': HTTP,
+  httpclient: HTTP,
+  'issuers-': TLS,
+  'mworker-': SETUP,
+  'pp2-': TUNING,
+  'set-var-': ['variables that are made for rules are not needed', null],
+  'max-keep-alive-': HTTP,
+  errorloc3: HTTP,
+  'unique-id-': LOGS,
   'insecure-': SETUP,
   harden: TUNING,
   prealloc: TUNING,
@@ -139,6 +155,9 @@ const UNNEEDED: Readonly<Record<string, Verdict>> = {
 };
 
 const LOST: Readonly<Record<string, Verdict>> = {
+  clitimeout: OLD,
+  srvtimeout: OLD,
+  contimeout: OLD,
   'option nolinger': ['bal ends connections as they end', 'do without it'],
   'option independent-streams': [
     'bal counts silence in both directions together',
@@ -190,7 +209,7 @@ function longest(text: string, table: Readonly<Record<string, unknown>>): string
   let found: string | null = null;
   for (const key of Object.keys(table)) {
     const next = text.charAt(key.length);
-    const fits = text.startsWith(key) && (/[-_]$|http$/.test(key) || next === '' || /[\s.(]/.test(next));
+    const fits = text.startsWith(key) && (/[-_3]$|http$/.test(key) || next === '' || /[\s.(]/.test(next));
     if (fits && key.length > (found?.length ?? 0)) found = key;
   }
   return found;
