@@ -26,6 +26,7 @@ process.once('exit', () => rmSync(work, { recursive: true, force: true }));
 process.umask(0o022);
 
 const release = values.from ?? made();
+if (!existsSync(release)) fail(`there is no ${release}`);
 execFileSync('tar', ['-xzf', release, '-C', work, '--no-same-permissions', '--one-top-level=release', '--strip=1']);
 const from = join(work, 'release');
 const root = join(work, 'root');

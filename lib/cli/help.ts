@@ -15,10 +15,17 @@ export function printHelp(command: CommandName | null): void {
   cli.help((sections) =>
     sections
       .filter(({ title }) => title?.startsWith('For more info') !== true)
-      .map(({ title, body }) => ({ ...(title !== undefined && { title }), body: body.replaceAll(/ +$/gm, '') })),
+      .map(({ title, body }) => ({ ...(title !== undefined && { title }), body: said(body) })),
   );
   cli.version(version);
   cli.parse(['', '', ...(command === null ? [] : [command]), '--help'], { run: false });
+}
+
+/** What cac says of --version is not all. */
+function said(body: string): string {
+  return body
+    .replaceAll(/ +$/gm, '')
+    .replace('Display version number', 'Version; with --json also commit, engine, Node.js');
 }
 
 function spelling(name: string, { short, value }: Flag): string {

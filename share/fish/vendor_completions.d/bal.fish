@@ -1,7 +1,7 @@
 # Completion of bal for fish. Generated from lib/cli/commands.ts by npm run docs; changes belong there.
 complete -c bal -f
 complete -c bal -n __fish_use_subcommand -s h -l help -d 'Help'
-complete -c bal -n __fish_use_subcommand -s v -l version -d 'Version'
+complete -c bal -n __fish_use_subcommand -s v -l version -d 'Version; with --json also commit, engine, Node.js'
 complete -c bal -n __fish_use_subcommand -a check -d 'Check the configuration; touches no network'
 complete -c bal -n '__fish_seen_subcommand_from check' -s c -l config -r -F -d 'Configuration (default: $BAL_HOME, ~/.bal or /etc/bal, config.yaml)'
 complete -c bal -n '__fish_seen_subcommand_from check' -l json -d 'One JSON document on stdout and nothing else'
