@@ -16,7 +16,7 @@ Usage: install.sh [--prefix DIR] [--version X]     install or update
        install.sh --uninstall [--purge] [--prefix DIR]
 
   --prefix DIR   where to: DIR/bin/bal and DIR/lib/bal (default $PREFIX, else /usr/local when it is writable, else ~/.local);
-                 man page and completions in DIR/share
+                 man page and completions in DIR/share; as root, for systemd, DIR/lib/systemd/system/bal@.service
   --version X    download this version, or "latest"
   --uninstall    remove the program; configuration and logs stay
   --purge        with --uninstall: remove configuration and logs too ($BAL_HOME, else ~/.bal)
@@ -155,7 +155,7 @@ choose_prefix() {
     if writable /usr/local/bin && writable /usr/local/lib; then prefix=/usr/local; else prefix=${HOME:?}/.local; fi
   fi
   case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
-  lib=$prefix/lib/bal link=$prefix/bin/bal
+  lib=$prefix/lib/bal link=$prefix/bin/bal unit=$prefix/lib/systemd/system/bal@.service
 }
 
 # The folder name of the version that the link leads to; nothing when there is no link of ours.
@@ -287,6 +287,7 @@ install() {
   ln -s "../lib/bal/$name/dist/bal.js" "$work/bal"
   rename "$work/bal" "$link" || fail "$link cannot be replaced" "$prefix/bin belongs to somebody else" 'run this as root; the old version still works'
   share "$name"
+  install_unit "$name"
   forget_old_versions "$name" "$old"
   tell "$name" "$old"
 }
@@ -305,6 +306,22 @@ share() { # NAME
     { mkdir -p "${at%/*}" && ln -s "../../../lib/bal/$1/share/$file" "$at"; } 2>/dev/null ||
       echo "$at cannot be made: bal works without it" >&2
   done
+}
+
+# The unit for several bals, for whoever enables it: of root only, where there is systemd. A copy, because systemctl enables no link;
+# one that is not ours stays. The first line tells.
+unit_mark="# Installed by bal's install.sh, which replaces and removes it; your own changes: systemctl edit bal@"
+install_unit() { # NAME
+  from=$lib/$1/sample/bal@.service
+  [ "$(id -u)" -eq 0 ] && [ -d /usr/lib/systemd/system ] && [ -e "$from" ] || return 0
+  case $prefix in *[!A-Za-z0-9/._\ -]*) return 0 ;; esac
+  if [ -e "$unit" ] || [ -L "$unit" ]; then is_our_unit || return 0; fi
+  { mkdir -p "${unit%/*}" && { printf '%s\n' "$unit_mark" && sed "s|/usr/local/bin/bal|\"$link\"|" "$from"; } >"$unit"; } 2>/dev/null ||
+    echo "$unit cannot be made: bal works without it" >&2
+}
+
+is_our_unit() {
+  [ "$(head -n 1 "$unit" 2>/dev/null)" = "$unit_mark" ]
 }
 
 is_shared_link() { # FILE
@@ -369,6 +386,10 @@ uninstall() {
     ! is_shared_link "$prefix/share/$file" || rm -f "$prefix/share/$file" ||
       fail "$prefix/share/$file cannot be removed" "$not_ours" "$as_owner"
   done
+  if is_our_unit; then
+    rm -f "$unit" || fail "$unit cannot be removed" "$not_ours" "$as_owner"
+    rmdir "${unit%/*}" "${unit%/*/*}" 2>/dev/null || true
+  fi
   if [ -n "${removed:-}" ]; then echo "bal is removed from $prefix"; else echo "bal is not installed in $prefix"; fi
   if [ -z "${purge:-}" ]; then
     [ ! -d "$home" ] || echo "Configuration and logs stay in $home"

@@ -32,6 +32,9 @@ site.publish('98.0.0');
 site.publish('99.0.0-rc.1');
 site.publish(V1);
 
+/** The unit is root's, where there is systemd. */
+const hasSystemd = process.getuid?.() === 0 && existsSync('/usr/lib/systemd/system');
+
 async function installed(t: TestContext): Promise<Place> {
   const place = newPlace(t);
   const outcome = await place.install([], release);
@@ -60,6 +63,10 @@ test('a release is installed, runs, and says what to do next', async (t) => {
   }
   assert.deepEqual(readdirSync(place.lib), [V1], 'nothing but the version is left');
   for (const file of SHARED) assert.ok(realpathSync(join(place.prefix, file)).endsWith(join(V1, file)), file);
+  if (!hasSystemd) return;
+  const unit = readFileSync(join(place.prefix, 'lib/systemd/system/bal@.service'), 'utf8');
+  const sample = readFileSync(join(ROOT, 'sample/bal@.service'), 'utf8');
+  assert.equal(unit.slice(unit.indexOf('\n') + 1), sample.replaceAll('/usr/local/bin/bal', `"${place.link}"`));
 });
 
 test('installing the same version again says so and changes nothing', async (t) => {

@@ -33,10 +33,21 @@ test('--uninstall removes the program and keeps configuration and logs; --purge 
   assert.ok(existsSync(manPage));
   rmSync(ofAnother);
   writeFileSync(ofAnother, 'not ours');
+  const units = join(place.prefix, 'lib/systemd/system');
+  const unit = join(units, 'bal@.service');
+  const hadUnit = existsSync(unit);
   const kept = await place.install(['--uninstall']);
   assert.equal(kept.code, 0, kept.stderr);
   assert.deepEqual([lstatSync(manPage, { throwIfNoEntry: false }), existsSync(ofAnother)], [undefined, true]);
   assert.ok(kept.stdout.includes(`Configuration and logs stay in ${own}`));
+  assert.ok(!existsSync(units), 'the unit that was installed is removed');
+  if (hadUnit) {
+    mkdirSync(units, { recursive: true });
+    writeFileSync(unit, '# mine');
+    await place.install([], release);
+    await place.install(['--uninstall']);
+    assert.equal(readFileSync(unit, 'utf8'), '# mine', 'one of somebody else stays');
+  }
   assert.ok(!existsSync(place.lib) && !existsSync(place.link));
   assert.deepEqual(readdirSync(own).sort(), ['backends.json', 'config.yaml', 'logs', 'notes.txt']);
 
