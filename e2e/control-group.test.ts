@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { newHome, pidIn, startBal, writeConfig } from './harness.ts';
 import { cli, environment, type CliResult } from './harness/cli.ts';
@@ -49,8 +50,9 @@ test('a member of control_group asks everything and changes nothing, whatever be
     const { stdout } = await as(WATCHER, command, '--json');
     assert.equal(JSON.parse(stdout).problem?.what_happened ?? '', command === 'status' ? 'no backend is up' : '');
   }
+  chmodSync(join(dir, 'config.yaml'), 0o600);
   const found: { name: string; level: string }[] = JSON.parse((await as(WATCHER, 'doctor', '--json')).stdout).checks;
-  for (const name of ['control_socket', 'control_group', 'pid_file'])
+  for (const name of ['config', 'control_socket', 'control_group', 'pid_file', 'listen:default', 'log_directory'])
     assert.equal(found.find((it) => it.name === name)?.level, 'ok', JSON.stringify(found));
   for (const command of [['graceful'], ['stop'], ['stop', '--now'], ['upgrade'], ['backend', 'drain', '127.0.0.1:1']]) {
     const { code, stdout, stderr } = await as(WATCHER, ...command);
@@ -95,7 +97,10 @@ test('a member of control_group asks everything and changes nothing, whatever be
   assert.deepEqual(await ended, [1, null]);
   assert.match(reported, /may not be used by this user/);
   assert.equal(modeOf(dir), `710 ${GROUP}`, 'whose the home is now, bal does not decide');
-  await bal.logged('config.warning', ({ message }) => /group "54322" .* cannot enter/.test(message));
+  await bal.logged('config.warning', ({ message, fields }) => {
+    const hint = String(fields['do_this_now']);
+    return /group "54322" .* cannot enter/.test(message) && /^chgrp 54322 .* && chmod g\+x /.test(hint);
+  });
   chownSync(dir, 0, OTHERS);
   assert.equal(await mayAsk(NEIGHBOUR, 'after the reload'), true);
 

@@ -1,4 +1,5 @@
 // `bal doctor`: is all that bal needs at run time in order? Looks at the machine, the running instance and the backends.
+import { constants } from 'node:fs';
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
 import { configPath, home, type Home } from '../paths.ts';
@@ -8,7 +9,7 @@ import { ask } from './ask.ts';
 import type { ExitCode, Io } from './command.ts';
 import { checkBackends } from './doctor/backends.ts';
 import { checkConfig } from './doctor/config.ts';
-import type { Finding, Level, Patient } from './doctor/finding.ts';
+import { may, type Finding, type Level, type Patient } from './doctor/finding.ts';
 import { checkInstance } from './doctor/instance.ts';
 import { checkLimits } from './doctor/limits.ts';
 import { checkListeners } from './doctor/listeners.ts';
@@ -38,7 +39,8 @@ async function examine(options: Options): Promise<Patient> {
   // Unless told otherwise it looks at the file that the running instance would reload.
   const disk = await loadConfig(configPath(options.config ?? status?.config_path ?? undefined, at));
   const running = status === null ? null : await runningPlan(at);
-  return { at, disk, pidFile: readPidFile(at.pidFile), reached, status, running };
+  const isGuest = status !== null && !may(at.socket, constants.R_OK | constants.W_OK);
+  return { at, disk, pidFile: readPidFile(at.pidFile), reached, status, running, isGuest };
 }
 
 async function check(patient: Patient): Promise<Finding[]> {

@@ -44,7 +44,10 @@ export function groupShutOut(dir: string, name: string | null): Problem[] {
   const closed = group === null ? null : shutOut(dir, group);
   if (name === null || closed === null) return [];
   const message = `group ${quote(name)} may ask, and cannot enter ${closed}`;
-  const hint = `chmod o+x ${quoted(closed)}, or set BAL_HOME to a directory in a place that it can enter`;
+  // The home is bal's own; a folder above it is others', too.
+  const mend =
+    closed === dir ? `chgrp ${quoted(name)} ${quoted(dir)} && chmod g+x ${quoted(dir)}` : `chmod o+x ${quoted(closed)}`;
+  const hint = `${mend}, or set BAL_HOME to a directory in a place that it can enter`;
   return [problemAt(null, ['control_group'], message, hint)];
 }
 

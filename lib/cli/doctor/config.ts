@@ -1,11 +1,14 @@
 // Is the configuration valid, and is it the one in use?
+import { constants } from 'node:fs';
 import { planDifference } from '../../../config/diff.ts';
 import { formatProblem } from '../../../config/problem.ts';
 import { quoted } from '../../../config/shell.ts';
-import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
+import { critical, may, ok, warn, type Finding, type Patient } from './finding.ts';
 import { counted } from '../../units.ts';
 
-export function checkConfig({ disk, status, running }: Patient): Finding[] {
+export function checkConfig({ disk, status, running, isGuest }: Patient): Finding[] {
+  if (isGuest && !may(disk.configPath, constants.R_OK))
+    return [ok('config', `${disk.configPath} is for the owner of bal to read`)];
   return [validity(disk), ...(status === null ? [] : [drift(disk, running, status.config_path)])];
 }
 

@@ -1,4 +1,5 @@
 // What the doctor looks at, and what it finds.
+import { accessSync } from 'node:fs';
 import type { Loaded } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
 import type { Status } from '../../control/protocol.ts';
@@ -31,6 +32,18 @@ export interface Patient {
   readonly status: Status | null;
   /** The configuration in use; null when it cannot be told. */
   readonly running: Plan | null;
+  /** A member of `control_group` asks: what this user may not do, bal may. */
+  readonly isGuest: boolean;
+}
+
+/** Whether this user may do so with the file. */
+export function may(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function ok(name: string, summary: string): Finding {

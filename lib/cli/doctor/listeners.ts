@@ -19,13 +19,14 @@ interface Place extends PlacePlan {
 }
 
 export async function checkListeners(patient: Patient): Promise<Finding[]> {
-  const { reached, disk, running } = patient;
+  const { reached, disk, running, isGuest } = patient;
   const serving = placesIn(running?.services ?? []);
   // An instance that runs and does not tell what it serves has these ports itself.
   if (running === null && reached.kind !== 'not_running') return [];
   // What is in the file and not served yet has to be bound by a start or a reload.
   const served = new Set(serving.map(({ bindAddress, port }) => addressOf(bindAddress, port)));
-  const next = placesIn(disk.plan?.services ?? []).filter((it) => !served.has(addressOf(it.bindAddress, it.port)));
+  const planned = isGuest ? [] : placesIn(disk.plan?.services ?? []);
+  const next = planned.filter((it) => !served.has(addressOf(it.bindAddress, it.port)));
   const where = await listenAddresses([...serving, ...next]);
   return [
     ...serving.map((place, i) => owned(place, where[i], patient)),
@@ -42,7 +43,7 @@ function placesIn(services: readonly ServicePlan[]): Place[] {
   );
 }
 
-function owned(service: Place, where: ListenAddresses | undefined, { status }: Patient): Finding {
+function owned(service: Place, where: ListenAddresses | undefined, { status, isGuest }: Patient): Finding {
   const { name } = service;
   if (service.port === 0) return ownedPath(name, service.bindAddress);
   const address = addressOf(service.bindAddress, service.port);
@@ -52,6 +53,7 @@ function owned(service: Place, where: ListenAddresses | undefined, { status }: P
   const ours = [status?.pid ?? 0, ...(status?.workers ?? []).map(({ pid }) => pid)];
   if (holdersOf(sockets, ours).length > 0) return ok(name, `${address} is bal's (PID ${status?.pid ?? '?'})`);
   if (status?.state === 'draining') return ok(name, `${address} is given up, bal is stopping`);
+  if (isGuest && sockets.length > 0) return ok(name, `${address} is listened at; by whom, the owner of bal can tell`);
   const hint = "restart bal: 'bal stop', then 'bal start -d'";
   if (sockets.length > 0) {
     const summary = `${address} is held by ${shown(holdersOf(sockets))}, not by bal`;

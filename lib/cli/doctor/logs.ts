@@ -9,9 +9,10 @@ import { bytes, counted } from '../../units.ts';
 /** What the rotated files may take at most, eleven of 50 MB, rounded up. */
 const ROOM = 600 * 1024 * 1024;
 
-export async function checkLogs({ at, status }: Patient): Promise<Finding[]> {
+export async function checkLogs({ at, status, isGuest }: Patient): Promise<Finding[]> {
   const own = status === null ? [] : [...written(status.log, at.logDir), lost(status.totals)];
-  return [await writable(at.logDir), await space(at.logDir), ...own];
+  const directory = isGuest ? ok('log_directory', `${at.logDir} is for the owner of bal`) : await writable(at.logDir);
+  return [directory, await space(at.logDir), ...own];
 }
 
 /** As the running instance says itself: what this user may do in the directory, bal may not be able to, and the other way round. */
