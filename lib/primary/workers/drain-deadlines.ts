@@ -1,12 +1,15 @@
 // When a draining worker's time is up. A worker ends itself at its deadline; one that does not is killed soon after, and
 // one that has all the time it needs never. Owner of the timers.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Drain } from '../../drain.ts';
 import { drainUntil, notDraining, timerAt, commanded } from '../../drain.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** A draining worker ends itself at its deadline; this much later it is killed. */
 const KILL_GRACE_MS = 3000;
+/** Handing over takes some 100 ms for 5,000 connections. */
+const HANDOVER_MS = 250;
 
 export interface Deadlines {
   /** It was told to drain; see the message `drain`. */
@@ -39,4 +42,12 @@ export function createDrainDeadlines(): Deadlines {
       deadlines.delete(worker);
     },
   };
+}
+
+/** Resolves when the worker is gone, or after HANDOVER_MS: it may have connections that cannot be handed over. */
+export async function handedOver({ exited }: Pick<WorkerProcess, 'exited'>): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([exited, pause(HANDOVER_MS, undefined, { signal: waiting.signal })]).finally(() =>
+    waiting.abort(),
+  );
 }

@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { monotonicClock } from '../../testing/monotonic.ts';
 import { deferred } from '../../deferred.ts';
+import { until } from '../../testing/until.ts';
 import { createFleet, type Fleet, type Generation } from './fleet.ts';
 import type { FleetEvent } from './fleet-event.ts';
 import type { Log } from '../log/log.ts';
@@ -508,6 +509,38 @@ test('those that are hurried are gone in their time and are waited for, the othe
   assert.deepEqual([isOver, statesOf(fakes)], [true, ['gone', 'draining', 'ready']]);
   void fleet.stop(0);
   await pass(QUIET_MS);
+});
+
+test('a roll starts the next worker when the one before has handed its connections over, or cannot', async (t) => {
+  const fakes: Fake[] = [];
+  const startWorker = (id: number, generation: number): WorkerProcess => {
+    const fake = new Fake(id, fakes.length + 1, generation, silence);
+    fakes.push(fake);
+    return Object.assign(fake.process, { engine: 'native' as const });
+  };
+  const fleet = createFleet({
+    log,
+    emit: silence,
+    connectionsOf: () => CLIENTS,
+    handoverPath: () => null,
+    startWorker,
+  });
+  t.after(() => fleet.stop(0));
+  void fleet.start(generationOf(1, 3));
+  for (const fake of fakes) fake.up();
+  await settle();
+  const rolled = fleet.roll(generationOf(2, 3));
+  fakes[3]?.up();
+  await settle();
+  assert.equal(fakes.length, 4, 'the first one has still connections');
+  fakes[0]?.end(null);
+  await settle();
+  assert.equal(fakes.length, 5);
+  fakes[4]?.up();
+  await until('the second one is not waited for without end', () => fakes.length === 6);
+  fakes[5]?.up();
+  assert.deepEqual(await rolled, { ok: true, replaced: 3 });
+  for (const fake of fakes) fake.end(null);
 });
 
 /** A fleet of workers that serve, and of whom nothing is claimed. */

@@ -1,13 +1,13 @@
 // The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
 // slots; all else about a worker is its WorkerProcess.
 
-import { createDrainDeadlines } from './drain-deadlines.ts';
+import { createDrainDeadlines, handedOver } from './drain-deadlines.ts';
 import { watchForHung } from './watchdog.ts';
 import type { Log } from '../log/log.ts';
 import type { FleetEvent } from './fleet-event.ts';
 import { LOOP_CRASHES, respawnDelay, STABLE_MS } from './respawn.ts';
 import type { StandBy } from './stand-by.ts';
-import { allUp, firstFailure } from './stand-by.ts';
+import { allUp, firstFailure, idsOf } from './stand-by.ts';
 import type { Exit, ReadyResult, WorkerListener, WorkerProcess, WorkerSetup } from './worker-process.ts';
 import { forkWorker } from './worker-process.ts';
 import { logDeath, logEnd, logCrashLoop, logReady } from './worker-log.ts';
@@ -198,9 +198,12 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
       const previous = active;
       let replaced = 0;
       for (let id = 1; id <= next.workers; id++) {
+        const old = slots.get(id)?.worker ?? null;
         const result = await swap(slotOf(id, next), next);
         if (result.ok) {
           replaced++;
+          // What starts next takes a processor, for which connections on their way to another worker would wait.
+          if (old !== null && id < next.workers && old.engine === 'native') await handedOver(old);
           continue;
         }
         // Back to where we were: what was swapped gets workers of the old generation, new first again.
@@ -243,8 +246,4 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
       return respawned;
     },
   };
-}
-
-function idsOf({ workers }: Generation): number[] {
-  return Array.from({ length: workers }, (_, i) => i + 1);
 }

@@ -18,3 +18,8 @@ export async function allUp(workers: readonly WorkerProcess[]): Promise<StandBy>
 export function firstFailure(results: readonly ReadyResult[]): Extract<ReadyResult, { ok: false }> | undefined {
   return results.find((result) => !result.ok);
 }
+
+/** The numbers of its workers' slots. */
+export function idsOf({ workers }: { readonly workers: number }): number[] {
+  return Array.from({ length: workers }, (_, i) => i + 1);
+}
