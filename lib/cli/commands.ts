@@ -159,6 +159,13 @@ export const COMMANDS = {
     exit: '0 nothing was lost; 1 something was, or a step failed',
     examples: ['bal selftest', 'bal selftest --seconds 10', 'bal selftest --json'],
   },
+  bench: {
+    about: 'Measure what a bal of its own costs on this machine, against the way without it',
+    flags: ['seconds', 'json'],
+    words: [],
+    exit: '0 measured; 1 it could not be',
+    examples: ['bal bench', 'bal bench --seconds 10', 'bal bench --json'],
+  },
   schema: {
     about: 'Print the JSON Schema of the configuration, for editors',
     flags: [],

@@ -61,6 +61,8 @@ async function execute(command: CommandName, options: Options, io: Io): Promise<
       return (await import('./top.ts')).top(io);
     case 'selftest':
       return (await import('./selftest.ts')).selftest(options, io);
+    case 'bench':
+      return (await import('./bench.ts')).bench(options, io);
     case 'schema':
       return (await import('./schema.ts')).schema(io);
     case 'import':

@@ -12,8 +12,11 @@ import { deferred } from '../deferred.ts';
 export const MODES = ['visits', 'talks', 'streams', 'rest'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** refused: no connection; reset, ended: in the middle; wrong: other bytes came back; late: none within PATIENCE_MS. */
-export const LOSSES = ['refused', 'reset', 'ended', 'wrong', 'late'] as const;
+/**
+ * refused: no connection; reset, ended: in the middle; wrong: other bytes came back; late: none within PATIENCE_MS. short: this machine
+ * had no port or descriptor for the client, which never came as far as a server.
+ */
+export const LOSSES = ['refused', 'reset', 'ended', 'wrong', 'late', 'short'] as const;
 export type Loss = (typeof LOSSES)[number];
 
 export interface LoadOptions {
@@ -39,6 +42,8 @@ export interface LoadResult {
 const PATIENCE_MS = 10_000;
 const QUESTION_BYTES = 64;
 const STREAM_BYTES = 64 * 1024;
+/** So many connect at a time in the beginning: more do not fit into a queue of accept(2), and would try again a second later. */
+const RAMP = 64;
 const MAX_SAMPLES = 500_000;
 /** A server that refuses is not to be stormed. */
 const AGAIN_MS = 20;
@@ -52,7 +57,7 @@ export interface Load {
 
 export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
   const startedAt = performance.now();
-  const lost: Record<Loss, number> = { refused: 0, reset: 0, ended: 0, wrong: 0, late: 0 };
+  const lost: Record<Loss, number> = { refused: 0, reset: 0, ended: 0, wrong: 0, late: 0, short: 0 };
   const samples: number[] = [];
   let done = 0;
   let bytes = 0;
@@ -129,7 +134,7 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
         if (at === question.length) answered();
       });
       socket.on('end', () => end('ended'));
-      socket.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED' ? 'refused' : 'reset'));
+      socket.on('error', (error: NodeJS.ErrnoException) => end(lossOf(error)));
       socket.on('close', () => end('ended'));
       if (mode === 'rest') sleepers.add(leave);
     });
@@ -144,15 +149,16 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
     }
   }
 
-  const firsts: Promise<void>[] = [];
-  const all = Array.from({ length: clients }, () => {
-    const first = deferred<void>();
-    firsts.push(first.promise);
-    return client(() => first.resolve());
+  const firsts = Array.from({ length: clients }, () => deferred<void>());
+  const all = firsts.map(async (first, i) => {
+    await firsts[i - RAMP]?.promise;
+    await client(() => first.resolve());
+    // Whoever waits for it ends, too.
+    first.resolve();
   });
 
   return {
-    ready: Promise.all(firsts).then(() => undefined),
+    ready: Promise.all(firsts.map(({ promise }) => promise)).then(() => undefined),
     async stop() {
       const seconds = (performance.now() - startedAt) / 1000;
       isOver = true;
@@ -164,12 +170,26 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
   };
 }
 
+const SHORT = new Set(['EADDRNOTAVAIL', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+
+function lossOf({ code = '' }: NodeJS.ErrnoException): Loss {
+  if (SHORT.has(code)) return 'short';
+  return code === 'ECONNREFUSED' ? 'refused' : 'reset';
+}
+
 /** Of sorted times in ms, in µs. */
 function percentile(sorted: readonly number[], share: number): number | null {
   const found = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   return found === undefined ? null : Math.round(found * 1000);
 }
 
-export function lossesOf({ lost }: Pick<LoadResult, 'lost'>): number {
-  return LOSSES.reduce((sum, kind) => sum + lost[kind], 0);
+/** What somebody between client and backend has lost. */
+export function lossesOf(lost: LoadResult['lost']): number {
+  return LOSSES.reduce((sum, kind) => sum + (kind === 'short' ? 0 : lost[kind]), 0);
+}
+
+export function sumOf(all: readonly LoadResult['lost'][]): LoadResult['lost'] {
+  const sum: Record<Loss, number> = { refused: 0, reset: 0, ended: 0, wrong: 0, late: 0, short: 0 };
+  for (const lost of all) for (const kind of LOSSES) sum[kind] += lost[kind];
+  return sum;
 }

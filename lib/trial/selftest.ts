@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../control/protocol.ts';
 import { readPidFile } from '../pidfile.ts';
 import { conditions, type Conditions } from './machine.ts';
-import { lossesOf, type LoadResult } from './load.ts';
+import { lossesOf, sumOf, type LoadResult } from './load.ts';
 import type { Backend, Clients, Ran, Stage } from './stage.ts';
 
 export interface Step {
@@ -202,7 +202,7 @@ export async function selftest(
   for (const it of ends) if (it.status === 'fulfilled') results.push(it.value);
 
   const losses = sumOf(results.map(({ lost }) => lost));
-  const lost = Math.max(0, lossesOf({ lost: losses }) - endedWithWorker);
+  const lost = Math.max(0, lossesOf(losses) - endedWithWorker);
   const done = results.reduce((sum, result) => sum + result.done, 0);
   const talked = results.at(-1)?.done ?? 0;
   return {
@@ -216,10 +216,4 @@ export async function selftest(
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     conditions: { ...before, engine },
   };
-}
-
-function sumOf(all: readonly LoadResult['lost'][]): LoadResult['lost'] {
-  const sum = { refused: 0, reset: 0, ended: 0, wrong: 0, late: 0 };
-  for (const lost of all) for (const [kind, count] of Object.entries(lost)) sum[kind as keyof typeof sum] += count;
-  return sum;
 }

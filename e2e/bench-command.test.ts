@@ -1,0 +1,33 @@
+// `bal bench`: plausible figures, and nothing left behind. Which figures they are decides nothing.
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { newHome } from './harness.ts';
+import { cli } from './harness/cli.ts';
+import { pidsOf } from './harness/processes.ts';
+import { until } from '../lib/testing/until.ts';
+
+test('a measurement has a figure for each way, the machine and the conditions', async (t) => {
+  const home = newHome(t);
+  const folder = `${home}/tmp`;
+  mkdirSync(folder);
+  const ran = await cli(['bench', '--seconds', '1', '--json'], { home, env: { TMPDIR: folder } });
+  assert.equal(ran.code, 0, ran.stderr);
+  const report = JSON.parse(ran.stdout);
+  for (const name of [
+    'connections_per_second',
+    'requests_per_second',
+    'bytes_per_second',
+    'latency_p50_us',
+    'latency_p99_us',
+  ])
+    for (const way of ['direct', 'bal']) assert.ok(report[name][way] > 0, `${name}.${way}: ${ran.stdout}`);
+  assert.ok(report.latency_p50_us.bal <= report.latency_p99_us.bal);
+  const memory: unknown = report.memory_per_connection_bytes;
+  assert.ok(memory === null || (typeof memory === 'number' && memory >= 0 && memory < 1024 * 1024), ran.stdout);
+  assert.equal(report.losses.wrong, 0);
+  const { cpu, cores, kernel, node, load_average, engine } = report.conditions;
+  assert.ok(cpu !== '' && cores > 0 && kernel !== '' && node === process.version && load_average >= 0);
+  assert.ok(engine === 'native' || engine === 'js');
+  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder).length === 0);
+});
