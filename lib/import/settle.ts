@@ -70,6 +70,8 @@ function together(service: Service, ledger: Ledger): Backend[] {
       ledger.lost(service.at, 'source and backend are of two families', null, `source ${backend.source ?? ''}`);
       delete backend.source;
     }
+    // Nothing is to be found out of an address.
+    if (isIP(backend.host ?? '') !== 0 && backend.discover === 'all') delete backend.discover;
     const key = addressOf(backend);
     const first = byAddress.get(key);
     if (first === undefined) byAddress.set(key, backend);

@@ -9,12 +9,12 @@ export function bashCompletion(): string {
   const others = valued.filter(({ takesFile }) => !takesFile);
   const top = [...all.map(({ name }) => name), ...spelled([HELP, VERSION])].join(' ');
   const cases = all.map(
-    ({ name, options: own, firstWords }) =>
-      `    ${name}) words='${spelled(own).join(' ')}' first='${firstWords.join(' ')}' ;;`,
+    ({ name, options: own, firstWords, takesFile }) =>
+      `    ${name}) words='${spelled(own).join(' ')}' first='${firstWords.join(' ')}'${takesFile ? ' file=yes' : ''} ;;`,
   );
   return `# Completion of bal for bash. ${GENERATED}
 _bal() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} words first=
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} words first= file=
   COMPREPLY=()
   # --config=FILE arrives as three words.
   if [[ $cur == = ]]; then
@@ -38,6 +38,11 @@ ${cases.map((line) => `  ${line}`).join('\n')}
       *) return ;;
     esac
     if ((COMP_CWORD == 2)); then words="$first $words"; fi
+    if [[ -n $file && $cur != -* ]]; then
+      compopt -o filenames
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return
+    fi
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

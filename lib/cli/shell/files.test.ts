@@ -35,6 +35,8 @@ test('bash completes commands, options, actions of bal backend, and files', () =
   assert.deepEqual(offered('bal', 'backend', 'drain', 're'), []);
   assert.deepEqual(offered('bal', 'check', '-c', 'config.a'), ['config.advanced.yaml']);
   assert.deepEqual(offered('bal', 'check', '--config', '=', 'config.a'), ['config.advanced.yaml']);
+  assert.deepEqual(offered('bal', 'import', 'config.a'), ['config.advanced.yaml']);
+  assert.deepEqual(offered('bal', 'import', '--v'), ['--verbose']);
   assert.deepEqual(offered('bal', 'stop', '--timeout', ''), []);
   assert.deepEqual(offered('bal', 'nonsense', ''), []);
 });

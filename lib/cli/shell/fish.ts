@@ -2,9 +2,10 @@
 import { commands, GENERATED, HELP, type Option, quoted, VERSION } from './words.ts';
 
 export function fishCompletion(): string {
-  const lines = commands().flatMap(({ name, info, options, firstWords }) => [
+  const lines = commands().flatMap(({ name, info, options, firstWords, takesFile }) => [
     `complete -c bal -n __fish_use_subcommand -a ${name} -d ${literal(info.about)}`,
     ...firstWords.map((word) => `complete -c bal -n '${within(name)}; and __fish_is_nth_token 2' -a ${word}`),
+    ...(takesFile ? [`complete -c bal -n '${within(name)}' -F`] : []),
     ...options.map((option) => `complete -c bal -n '${within(name)}' ${described(option)}`),
   ]);
   const top = [HELP, VERSION].map((option) => `complete -c bal -n __fish_use_subcommand ${described(option)}`);

@@ -16,6 +16,8 @@ export interface Command {
   readonly options: readonly Option[];
   /** What its first argument may be, where there is a list of that. */
   readonly firstWords: readonly string[];
+  /** Its first argument is the path of a file. */
+  readonly takesFile: boolean;
 }
 
 export const GENERATED = 'Generated from lib/cli/commands.ts by npm run docs; changes belong there.';
@@ -29,6 +31,7 @@ export function commands(): Command[] {
     info,
     options: [...info.flags.map((flag: FlagName) => optionOf(flag, FLAGS[flag])), HELP],
     firstWords: name === 'backend' ? ['list', ...BACKEND_ACTIONS] : [],
+    takesFile: (info.words as readonly string[])[0] === 'file',
   }));
 }
 

@@ -4,9 +4,10 @@ import { commands, GENERATED, HELP, type Option, quoted, VERSION } from './words
 export function zshCompletion(): string {
   const all = commands();
   const names = all.map(({ name, info }) => `    ${quoted(`${name}:${info.about}`)}`);
-  const cases = all.map(({ name, options, firstWords }) => {
+  const cases = all.map(({ name, options, firstWords, takesFile }) => {
     const words = firstWords.length === 0 ? [] : [quoted(`1:action:(${firstWords.join(' ')})`)];
     const rest = firstWords.length === 0 ? [] : [quoted('*:argument:')];
+    if (takesFile) words.push(quoted('1:file:_files'));
     return `    ${name}) _arguments -s ${[...options.map(described), ...words, ...rest].join(' \\\n      ')} ;;`;
   });
   return `#compdef bal

@@ -77,6 +77,7 @@ complete -c bal -n '__fish_seen_subcommand_from bench' -s h -l help -d 'Help'
 complete -c bal -n __fish_use_subcommand -a schema -d 'Print the JSON Schema of the configuration, for editors'
 complete -c bal -n '__fish_seen_subcommand_from schema' -s h -l help -d 'Help'
 complete -c bal -n __fish_use_subcommand -a import -d 'Print a configuration for what is TCP in HAProxy'\''s or nginx'\''s; name on stderr what has no counterpart'
+complete -c bal -n '__fish_seen_subcommand_from import' -F
 complete -c bal -n '__fish_seen_subcommand_from import' -l verbose -d 'More detail'
 complete -c bal -n '__fish_seen_subcommand_from import' -l strict -d 'Warnings fail, too'
 complete -c bal -n '__fish_seen_subcommand_from import' -s h -l help -d 'Help'
