@@ -1,6 +1,6 @@
 // A draft → the text of a configuration, with what is to be known of each service above it.
 import { printable } from '../../config/problem.ts';
-import type { Draft, Service } from './draft.ts';
+import type { Draft, HealthCheck, Service } from './draft.ts';
 import { formatNote, type Note } from './ledger.ts';
 
 /** Comments are for people, who read no more; all notes are on stderr. */
@@ -15,7 +15,7 @@ export function writeDraft(draft: Draft, notes: readonly Note[], source: string)
     ...told.filter(({ part }) => !owner.has(part)).map(comment),
     '',
     ...mapLines(top, ''),
-    ...(check === undefined ? [] : [`health_check: ${flow(check)}`]),
+    ...checkLines(check, ''),
     ...mapLines({ runtime }, ''),
     'services:',
     ...services.flatMap((service) => [
@@ -44,11 +44,17 @@ function serviceLines(service: Service): string[] {
   const { name: _name, at: _at, parts: _parts, backends, health_check: check, runtime, ...keys } = service;
   return [
     ...mapLines(keys, '    '),
-    ...(check === undefined ? [] : [`    health_check: ${flow(check)}`]),
+    ...checkLines(check, '    '),
     ...mapLines({ runtime }, '    '),
     '    backends:',
     ...backends.map((backend) => `      - ${flow(backend)}`),
   ];
+}
+
+function checkLines(check: HealthCheck | undefined, indent: string): string[] {
+  if (check === undefined) return [];
+  const hint = check.type === 'none' ? ' # as before; without this line bal checks the backends' : '';
+  return [`${indent}health_check: ${flow(check)}${hint}`];
 }
 
 /** Of maps one key a line; lists and what is in them on one. */

@@ -83,6 +83,9 @@ listen ranges from more
   bind :7000-7002
   server plain 10.0.5.5
   server more 10.0.5.6:+1000
+defaults
+  mode tcp
+  timeout client 1m
 listen web
   mode http
   bind :80

@@ -77,7 +77,9 @@ function serverOf(directive: Directive, runtime: Runtime, ledger: Ledger): Backe
   let fails = 1;
   for (const option of options) {
     const [key = '', value] = option.split(/=(.*)/s);
-    if (key === 'weight') found.weight = wholeNumber(value, 1) ?? 1;
+    if (/^(weight|max_conns|max_fails)$/.test(key) && wholeNumber(value) === null) {
+      ledger.lost(directive, 'it has no such value', 'correct it and import again', option);
+    } else if (key === 'weight') found.weight = wholeNumber(value, 1) ?? 1;
     else if (key === 'backup') found.backup = true;
     else if (key === 'down') found.weight = 0;
     else if (key === 'max_conns') {
