@@ -71,7 +71,7 @@ test(
     const named = await done("sed -n 's/^# yaml-language-server: \\$schema=//p' /etc/bal/config.yaml");
     assert.match(await done(`cat ${named}`), /"Configuration of bal"/);
     await done('test -s /usr/share/bash-completion/completions/bal && bal check -c /etc/bal/config.yaml');
-    if (lacking('systemd-analyze') === null) await done('systemd-analyze verify --man=no bal.service');
+    if (lacking('systemd-analyze') === null) await done('systemd-analyze verify --man=no bal.service bal@web.service');
 
     const target = await backend(t, echo);
     const port = await freePort();

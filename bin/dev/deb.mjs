@@ -16,6 +16,10 @@ import { madeAt } from './origin.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const MAINTAINER = 'the bal authors <parkjangwon@users.noreply.github.com>';
 const DEBIAN = { x64: 'amd64', arm64: 'arm64' };
+const OWN_USER = [
+  /^# Who it is and what it may write: .*\nDynamicUser=yes$/m,
+  '# It may write to /var/lib/bal alone.\nUser=bal\nGroup=bal',
+];
 const STRIP = { x64: 'x86_64-linux-gnu-strip', arm64: 'aarch64-linux-gnu-strip' };
 
 const { values, positionals } = readArguments();
@@ -52,7 +56,9 @@ function layOut() {
   strip(join(aside, 'native', `bal-linux-${values.arch}.node`));
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync(`../lib/bal/${version}/dist/bal.js`, join(root, 'usr/bin/bal'));
-  put('usr/lib/systemd/system/bal.service', unit());
+  put('usr/lib/systemd/system/bal.service', unit('sample/bal-foreground.service', OWN_USER));
+  // Each instance has a user that exists while it runs.
+  put('usr/lib/systemd/system/bal@.service', unit('sample/bal@.service'));
   const share = 'usr/share';
   const schema = `${share}/bal/config.schema.json`;
   copy('share/config.schema.json', schema);
@@ -83,21 +89,17 @@ function pages(folder) {
   });
 }
 
-/** The sample for a bal whose log goes to the journal, with the package's paths and user. */
-function unit() {
-  const sample = read('sample/bal-foreground.service');
+/** A sample unit with the package's paths. */
+function unit(file, ...more) {
   return [
-    [/^[^[]*(?=\[Unit\])/, '# In a package: change it with `systemctl edit bal`.\n\n'],
+    [/^[^[]*(?=\[Unit\])/, '# In a package: change it with `systemctl edit`.\n\n'],
     [/^Documentation=/m, 'Documentation=man:bal(1)\nDocumentation='],
     [/\/usr\/local\/bin\/bal/g, '/usr/bin/bal'],
-    [
-      /^# Who it is and what it may write: .*\nDynamicUser=yes$/m,
-      '# It may write to /var/lib/bal alone.\nUser=bal\nGroup=bal',
-    ],
+    ...more,
   ].reduce((text, [what, instead]) => {
-    if (text.search(what) === -1) throw new Error(`Cannot make the unit: the sample has no ${String(what)}`);
+    if (text.search(what) === -1) throw new Error(`Cannot make the unit: ${file} has no ${String(what)}`);
     return text.replace(what, instead);
-  }, sample);
+  }, read(file));
 }
 
 function copyright() {

@@ -14,11 +14,27 @@ bring_back() {
   rm -rf "$programs/.kept"
 }
 
-# Nothing runs from them any more.
+# Of other versions, but for those that something runs from: a bal of another home, or whose upgrade was refused.
 forget_others() {
   ours=$(readlink -f /usr/bin/bal)
   for other in "$programs"/*; do
-    [ "$other" = "${ours%/dist/bal.js}" ] || rm -rf "$other"
+    [ "$other" != "${ours%/dist/bal.js}" ] || continue
+    # Not as an argument, for that would be found.
+    printf '%s' "$other/dist/" | grep -qsF --file=- /proc/[0-9]*/cmdline || rm -rf "$other"
+  done
+}
+
+# Those that bal.service and bal@.service have.
+upgrade_all() {
+  for each in "$home" "$home"-*; do
+    [ -e "$each/bal.pid" ] || continue
+    code=0
+    said=$(BAL_HOME=$each bal upgrade 2>&1) || code=$?
+    case $code in
+      0) printf '%s\n' "$said" ;;
+      3) ;; # it does not run
+      *) printf '%s\n' "$said" "The bal of $each goes on with its version until 'bal upgrade' succeeds" >&2 ;;
+    esac
   done
 }
 
@@ -29,13 +45,8 @@ case "$1" in
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
     if [ -n "$2" ]; then
       bring_back
-      code=0
-      said=$(BAL_HOME=$home bal upgrade 2>&1) || code=$?
-      case $code in
-        0) printf '%s\n' "$said" && forget_others ;;
-        3) forget_others ;; # it does not run
-        *) printf '%s\n' "$said" "The bal that runs goes on with its version until 'bal upgrade' succeeds" >&2 ;;
-      esac
+      upgrade_all
+      forget_others
     fi
     ;;
   abort-upgrade) rm -rf "$programs/.kept" ;;

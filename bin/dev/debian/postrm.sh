@@ -10,8 +10,12 @@ case "$1" in
     ;;
   purge)
     rm -rf /var/lib/bal
+    # Of bal@.service: a link that systemd has made, and where it leads.
+    for home in /var/lib/bal-*; do
+      if [ "$(readlink "$home")" = "private/${home##*/}" ]; then rm -rf "/var/lib/private/${home##*/}" "$home"; fi
+    done
     # What 'systemctl enable' has made.
-    rm -f /etc/systemd/system/multi-user.target.wants/bal.service
+    rm -f /etc/systemd/system/multi-user.target.wants/bal.service /etc/systemd/system/multi-user.target.wants/bal@*.service
     # The programs that do it may be gone by now.
     if command -v deluser >/dev/null; then
       deluser --quiet --system bal >/dev/null 2>&1 || true

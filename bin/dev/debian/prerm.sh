@@ -8,8 +8,10 @@ programs=/usr/lib/bal
 case "$1" in
   remove | deconfigure)
     if [ -d /run/systemd/system ]; then deb-systemd-invoke stop bal.service >/dev/null || true; fi
-    # One that systemd did not start. Connections may finish, as long as the configuration says.
-    BAL_HOME=/var/lib/bal bal stop >/dev/null 2>&1 || true
+    # Instances of bal@.service, and one that systemd did not start. Connections may finish, as long as the configuration says.
+    for home in /var/lib/bal /var/lib/bal-*; do
+      [ ! -e "$home/bal.pid" ] || BAL_HOME=$home bal stop >/dev/null 2>&1 || true
+    done
     ;;
   upgrade | failed-upgrade)
     program=$(readlink -f /usr/bin/bal) || program=
