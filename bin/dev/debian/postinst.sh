@@ -20,6 +20,7 @@ forget_others() {
   for other in "$programs"/*; do
     [ "$other" != "${ours%/dist/bal.js}" ] || continue
     # Not as an argument, for that would be found.
+    # shellcheck disable=SC2062 # the pattern comes from standard input
     printf '%s' "$other/dist/" | grep -qsF --file=- /proc/[0-9]*/cmdline || rm -rf "$other"
   done
 }
