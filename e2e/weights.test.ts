@@ -107,7 +107,7 @@ forEitherEngine(
     await bal.statusWhen('it is up again', ({ backends }) => backends[1]?.state === 'up');
     await a.refuse();
     await bal.statusWhen('nobody who takes clients is up', ({ protection_mode }) => protection_mode.enabled === true);
-    assert.match((await bal.cli('why')).stdout, /failing open/);
+    assert.match((await bal.cli('why')).stdout, /default is failing/);
     assert.equal((await visits(port, names('a', 'idle'), 4)).answers['idle'], undefined);
   },
 );

@@ -146,7 +146,7 @@ export const COMMANDS = {
     ],
   },
   top: {
-    about: 'Watch services, backends and workers live; q quits, s sorts, arrows scroll',
+    about: 'Watch services, backends and workers live, the worst first; ? shows keys and words, q quits',
     flags: [],
     words: [],
     exit: '0 ended by the operator; 1 no answer; 3 not running',

@@ -64,7 +64,7 @@ complete -c bal -n '__fish_seen_subcommand_from backend' -l wait -d 'With drain:
 complete -c bal -n '__fish_seen_subcommand_from backend' -l save -d 'Write the change into the configuration file, too'
 complete -c bal -n '__fish_seen_subcommand_from backend' -l json -d 'One JSON document on stdout and nothing else'
 complete -c bal -n '__fish_seen_subcommand_from backend' -s h -l help -d 'Help'
-complete -c bal -n __fish_use_subcommand -a top -d 'Watch services, backends and workers live; q quits, s sorts, arrows scroll'
+complete -c bal -n __fish_use_subcommand -a top -d 'Watch services, backends and workers live, the worst first; ? shows keys and words, q quits'
 complete -c bal -n '__fish_seen_subcommand_from top' -s h -l help -d 'Help'
 complete -c bal -n __fish_use_subcommand -a selftest -d 'Try a bal of its own under load: reloads, failures, kills, an upgrade; says what was lost'
 complete -c bal -n '__fish_seen_subcommand_from selftest' -l seconds -x -d 'How long it takes (selftest), or each measurement (bench)'
