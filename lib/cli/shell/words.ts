@@ -23,7 +23,11 @@ export interface Command {
 export const GENERATED = 'Generated from lib/cli/commands.ts by npm run docs; changes belong there.';
 
 export const HELP: Option = optionOf('help', { short: 'h', value: null, about: 'Help' });
-export const VERSION: Option = optionOf('version', { short: 'v', value: null, about: 'Version; with --json also commit, engine, Node.js' });
+export const VERSION: Option = optionOf('version', {
+  short: 'v',
+  value: null,
+  about: 'Version; with --json also commit, engine, Node.js',
+});
 
 export function commands(): Command[] {
   return Object.entries(COMMANDS).map(([name, info]) => ({
