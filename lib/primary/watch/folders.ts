@@ -68,8 +68,9 @@ export function createFolders({ touched, failed, open = watch }: FoldersParts): 
       for (const path of all.keys()) if (!wanted.has(path)) drop(path);
       areWatched = paths.length <= MAX_FOLDERS;
       for (const path of wanted) {
-        const id = await stat(path).then(
-          ({ dev, ino }) => `${dev} ${ino}`,
+        // The inode's number may be that of one that was removed before.
+        const id = await stat(path, { bigint: true }).then(
+          ({ dev, ino, birthtimeNs }) => `${dev} ${ino} ${birthtimeNs}`,
           () => null,
         );
         if (isClosed) return;

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
-import {
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-  type watch,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../../config/load.ts';
+import { problemAt } from '../../../config/problem.ts';
+import { readConfig } from '../../../config/read.ts';
 import { until } from '../../testing/until.ts';
 import type { Log } from '../log/log.ts';
-import { createWatching, type Times } from './watch.ts';
+import { createWatching, type Times, type WatchingParts } from './watch.ts';
 
 const QUICK: Partial<Times> = { restMs: 20, oddRestMs: 60, distanceMs: 20, seldomMs: 60_000, oftenMs: 20 };
 /** Far longer than a look takes: nothing more comes. */
@@ -40,7 +32,11 @@ interface Scene {
   close(): Promise<void>;
 }
 
-async function scene(t: TestContext, main: string, open?: typeof watch, times = QUICK): Promise<Scene> {
+async function scene(
+  t: TestContext,
+  main: string,
+  parts: Partial<Pick<WatchingParts, 'open' | 'read' | 'times'>> = {},
+): Promise<Scene> {
   const dir = mkdtempSync(join(tmpdir(), 'bal-watch-'));
   const path = (name: string): string => join(dir, name);
   const events: string[] = [];
@@ -50,7 +46,7 @@ async function scene(t: TestContext, main: string, open?: typeof watch, times = 
   write('config.yaml', main);
   const state = { serves: (await loadConfig(path('config.yaml'))).fingerprint, refused: null as string | null };
   async function reload(): Promise<void> {
-    const { plan, fingerprint, errors } = await loadConfig(path('config.yaml'));
+    const { plan, fingerprint, errors } = await loadConfig(path('config.yaml'), parts.read);
     reloads.push(plan?.services.map(({ name, port }) => `${name}:${port}`).join(' ') ?? `${errors.length} errors`);
     if (plan === null) state.refused = fingerprint;
     else Object.assign(state, { serves: fingerprint, refused: null });
@@ -63,8 +59,8 @@ async function scene(t: TestContext, main: string, open?: typeof watch, times = 
     configPath: path('config.yaml'),
     contents,
     reload,
-    times,
-    ...(open !== undefined && { open }),
+    times: QUICK,
+    ...parts,
   });
   watching.begin();
   t.after(async () => {
@@ -137,6 +133,31 @@ test('files that a pattern names are watched: new ones, changed ones, and those 
   assert.deepEqual(it.reloads, ['a:1000 b:2000', 'a:1000 b:2001', 'a:1000', 'a:1000 c:3000', 'a:1000 c:3001']);
 });
 
+test('a directory that was replaced at once is watched anew, also under the same inode', async (t) => {
+  const it = await scene(t, MAIN);
+  for (let i = 1; i < 8; i += 2) {
+    rmSync(it.path('conf.d'), { recursive: true });
+    mkdirSync(it.path('conf.d'));
+    it.write('conf.d/b.yaml', service('b', 2000 + i));
+    await it.come(i);
+    it.write('conf.d/b.yaml', service('b', 2001 + i));
+    await it.come(i + 1);
+  }
+});
+
+test('what could not be read is read again, though nobody touches it', async (t) => {
+  let fails = false;
+  const read: typeof readConfig = async (path) =>
+    fails ? { ok: false, problem: problemAt(null, [], 'cannot read: EMFILE') } : await readConfig(path);
+  const it = await scene(t, MAIN, { read, times: { ...QUICK, seldomMs: 50 } });
+  fails = true;
+  it.write('config.yaml', MAIN.replace('1000', '1001'));
+  await it.come(1);
+  fails = false;
+  await it.come(2);
+  assert.deepEqual(it.reloads, ['1 errors', 'a:1001']);
+});
+
 test('links that are swapped, as Kubernetes does, are a change of what they lead to', async (t) => {
   const it = await scene(t, MAIN);
   mkdirSync(it.path('..1'));
@@ -186,7 +207,7 @@ test('what another one has reloaded or refused is known, and the same content is
 });
 
 test('a file that is being written is left alone until it is at rest', async (t) => {
-  const it = await scene(t, MAIN, undefined, { ...QUICK, oddRestMs: 5000 });
+  const it = await scene(t, MAIN, { times: { ...QUICK, oddRestMs: 5000 } });
   it.write('config.yaml', '');
   await it.come(0);
   it.write('config.yaml', MAIN.replace('1000', '1001'));
@@ -198,7 +219,7 @@ test('where the kernel does not tell, bal looks by itself, and says so once', as
   const none = (): never => {
     throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
   };
-  const it = await scene(t, MAIN, none);
+  const it = await scene(t, MAIN, { open: none });
   it.write('config.yaml', MAIN.replace('1000', '1001'));
   await it.come(1);
   it.write('conf.d/b.yaml', service('b', 2000));
@@ -210,7 +231,7 @@ test('where the kernel does not tell, bal looks by itself, and says so once', as
 });
 
 test('one that never comes to rest is read all the same, at a distance, and closing does not wait for it', async (t) => {
-  const it = await scene(t, MAIN, undefined, { ...QUICK, restMs: 100, longestMs: 300 });
+  const it = await scene(t, MAIN, { times: { ...QUICK, restMs: 100, longestMs: 300 } });
   let port = 2000;
   const writing = setInterval(() => it.write('config.yaml', MAIN.replace('1000', String(port++))), 5);
   await until('it is reloaded', () => it.reloads.length > 0);

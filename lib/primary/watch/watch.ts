@@ -27,6 +27,7 @@ export interface WatchingParts {
   /** Never rejects; afterwards `contents` knows what was read. */
   reload(): Promise<unknown>;
   readonly open?: Parameters<typeof createFolders>[0]['open'];
+  readonly read?: Parameters<typeof loadConfig>[1];
   readonly times?: Partial<Times>;
 }
 
@@ -53,6 +54,12 @@ const TIMES: Times = {
   oftenMs: 2000,
 };
 
+/** What has to be raised where the kernel watches nothing more. */
+const LIMITS: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'fs.inotify.max_user_watches'],
+  ['EMFILE', 'fs.inotify.max_user_instances'],
+]);
+
 export function createWatching(parts: WatchingParts): Watching {
   const { log, configPath, contents } = parts;
   const times = { ...TIMES, ...parts.times };
@@ -64,7 +71,7 @@ export function createWatching(parts: WatchingParts): Watching {
         path,
         cause: code,
         every_ms: times.oftenMs,
-        ...(code === 'ENOSPC' && { do_this_now: 'raise fs.inotify.max_user_watches to hear at once' }),
+        ...(LIMITS.has(code) && { do_this_now: `raise ${LIMITS.get(code)} to hear at once` }),
       });
     },
     ...(parts.open !== undefined && { open: parts.open }),
@@ -114,10 +121,11 @@ export function createWatching(parts: WatchingParts): Watching {
     await folders.follow(first.folders);
     if (first.text === seen) return;
     const before = await atRest(first);
-    const loaded = await loadConfig(configPath);
+    const loaded = await loadConfig(configPath, parts.read);
     // Of what was touched while it was read nobody knows what it says.
     if (before.rests && (await signatureOf(sources)).text !== before.text) return poke();
-    seen = before.text;
+    // What cannot be used is read again at each look: it may be the machine that is short of descriptors, or a disk that fails.
+    seen = loaded.plan === null ? null : before.text;
     const next = sourcesOf(loaded, sources);
     // There is more to look at, which was not looked at before it was read.
     if (!isDeepStrictEqual(next, sources)) poke();
