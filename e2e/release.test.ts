@@ -126,7 +126,15 @@ test('the npm package and the release have the same files: programs, samples, li
   }).trim();
   const files = filesIn(join(folder, packed));
   assert.deepEqual(files, filesIn(made));
-  for (const file of ['bal.js', 'worker.js', 'demo.js', 'backend.js', 'THIRD-PARTY-LICENSES.txt', 'sbom.cdx.json']) {
+  for (const file of [
+    'bal.js',
+    'worker.js',
+    'demo.js',
+    'backend.js',
+    'load.js',
+    'THIRD-PARTY-LICENSES.txt',
+    'sbom.cdx.json',
+  ]) {
     assert.ok(files.includes(`dist/${file}`), file);
   }
   const manifest: unknown = JSON.parse(textIn(made, 'package.json'));
