@@ -35,6 +35,15 @@ test('rules of which the first decides become lists', () => {
   });
 });
 
+test('who is accepted in one set of rules is judged by the next one', () => {
+  assert.deepEqual(accessOf([allow('10.0.0.0/8')], [deny('10.1.0.0/16')]), {
+    kind: 'lists',
+    allow: null,
+    deny: ['10.1.0.0/16'],
+  });
+  assert.deepEqual(accessOf([all('allow')], [all('deny')]), { kind: 'nobody' });
+});
+
 /** What the rules say themselves. */
 function decided(rules: readonly Rule[], ip: Uint8Array): boolean {
   for (const { action, networks, negated } of rules) {
@@ -57,12 +66,13 @@ test('the lists decide as the rules do', () => {
     .tuple(byte, byte, byte, byte)
     .map((parts) => networkOf(parts.join('.'))?.bytes ?? new Uint8Array());
   fc.assert(
-    fc.property(fc.array(rule, { maxLength: 6 }), address, (rules, ip) => {
-      const access = accessOf(rules);
+    fc.property(fc.array(fc.array(rule, { maxLength: 5 }), { maxLength: 3 }), address, (sets, ip) => {
+      const access = accessOf(...sets);
       if (access.kind === 'too many') return;
       const allowed =
         access.kind === 'lists' ? networkTable(access.allow, access.deny).allows(ip) : access.kind === 'everybody';
-      assert.equal(allowed, decided(rules, ip), JSON.stringify(access));
+      const expected = sets.every((rules) => decided(rules, ip));
+      assert.equal(allowed, expected, JSON.stringify(access));
     }),
     { numRuns: 3000 },
   );

@@ -18,6 +18,8 @@ export type Access =
 
 /** As many as bal takes. */
 const MAX_NETWORKS = 10_000;
+/** Networks of a rule that are compared with those of others. */
+const MAX_PAIRS = 1_000_000;
 
 interface Entry {
   readonly action: Rule['action'];
@@ -30,32 +32,40 @@ interface Ordered {
   readonly otherwise: Rule['action'];
 }
 
-export function accessOf(rules: readonly Rule[], otherwise: Rule['action'] = 'allow'): Access {
-  let ordered: Ordered = { entries: [], otherwise };
-  for (const rule of rules.toReversed()) {
-    const pairs = rule.negated ? (rule.networks?.length ?? 0) * ordered.entries.length : 0;
-    if (Math.max(pairs, ordered.entries.length) > 2 * MAX_NETWORKS) return { kind: 'too many' };
-    ordered = before(rule, ordered);
+/** Whom one of the sets allows, or says nothing of, the next one decides about. */
+export function accessOf(...sets: readonly (readonly Rule[])[]): Access {
+  let next: Ordered = { entries: [], otherwise: 'allow' };
+  for (const rules of sets.toReversed()) {
+    const allowed = next;
+    for (const rule of rules.toReversed()) {
+      const matched = rule.action === 'allow' ? allowed : DENIED;
+      const inside = rule.negated ? next : matched;
+      const pairs = (rule.networks?.length ?? 0) * inside.entries.length;
+      if (pairs > MAX_PAIRS || next.entries.length > 2 * MAX_NETWORKS) return { kind: 'too many' };
+      next = split(rule.networks, inside, rule.negated ? matched : next);
+    }
   }
-  return listsOf(ordered);
+  return listsOf(next);
 }
+
+const DENIED: Ordered = { entries: [], otherwise: 'deny' };
 
 /** Whether clients without an address may come, as those of a Unix socket. */
-export function unaddressedMay(rules: readonly Rule[]): boolean {
-  const first = rules.find(({ networks, negated }) => (networks === null) !== negated);
-  return first?.action !== 'deny';
+export function unaddressedMay(...sets: readonly (readonly Rule[])[]): boolean {
+  const first = (rules: readonly Rule[]): Rule | undefined =>
+    rules.find(({ networks, negated }) => (networks === null) !== negated);
+  return sets.every((rules) => first(rules)?.action !== 'deny');
 }
 
-function before({ action, networks, negated }: Rule, rest: Ordered): Ordered {
-  if (networks === null) return negated ? rest : { entries: [], otherwise: action };
+/** For those who are in the networks as `inside` says, for all others as `outside` does. */
+function split(networks: Rule['networks'], inside: Ordered, outside: Ordered): Ordered {
+  if (networks === null) return inside;
   const own = networks.flatMap((text) => {
     const network = networkOf(text);
-    return network === null ? [] : [{ action, network, text }];
+    return network === null ? [] : [{ action: inside.otherwise, network, text }];
   });
-  if (!negated) return { entries: [...own, ...rest.entries], otherwise: rest.otherwise };
-  const within = rest.entries.flatMap((entry) => own.flatMap((outer) => common(entry, outer)));
-  const others = own.map((entry) => ({ ...entry, action: rest.otherwise }));
-  return { entries: [...within, ...others], otherwise: action };
+  const within = inside.entries.flatMap((entry) => own.flatMap((outer) => common(entry, outer)));
+  return { entries: [...within, ...own, ...outside.entries], otherwise: outside.otherwise };
 }
 
 /** The rule of `entry` for those who are in `outer`, too. */

@@ -20,13 +20,13 @@ export function setLimits(
   ledger: Ledger,
 ): boolean {
   const sides = frontend === backend ? [frontend] : [frontend, backend];
-  const rules = (['connection', 'session', 'content'] as const).flatMap((stage) =>
-    sides.flatMap((side) => all(side.lines, 'tcp-request', stage).map((line) => ({ line, side }))),
+  // Who is accepted by a rule goes on to those of the next stage, and of the backend.
+  const sets = (['connection', 'session', 'content'] as const).flatMap((stage) =>
+    sides.map((side) => ({ side, lines: all(side.lines, 'tcp-request', stage), access: [] as Rule[] })),
   );
-  const access: Rule[] = [];
   let at: HaLine | null = null;
   let networks = 0;
-  for (const { line, side } of rules) {
+  for (const { line, side, access } of sets.flatMap((set) => set.lines.map((line) => ({ ...set, line })))) {
     const [, , action = '', ...rest] = line.words;
     if (networks > MAX_NETWORKS) {
       ledger.lost(line, 'the rules before it have more networks than bal takes', 'let a firewall decide');
@@ -44,8 +44,9 @@ export function setLimits(
       ledger.lost(line, 'bal counts clients by their address only', 'do it elsewhere');
     else ledger.lost(line, 'bal has no such action', 'do it elsewhere if something relies on it');
   }
-  if (service.bind_unix !== undefined) return unaddressedMay(access);
-  const found = accessOf(access);
+  const rules = sets.map(({ access }) => access);
+  if (service.bind_unix !== undefined) return unaddressedMay(...rules);
+  const found = accessOf(...rules);
   if (found.kind === 'nobody') return false;
   if (found.kind === 'too many' && at !== null) {
     ledger.lost(at, 'bal takes at most 10,000 networks', 'everybody may come now: let a firewall decide');

@@ -211,6 +211,8 @@ test('who may come, and how often', () => {
   );
   const hello = 'acl tls req.ssl_hello_type 1\ntcp-request content accept if tls\ntcp-request content reject';
   assert.deepEqual(of('tcp-request content reject if { src 10.0.0.1 }', hello).access, { deny: ['10.0.0.1'] });
+  const stages = of('tcp-request connection accept if LOCALHOST', 'tcp-request content reject if { src 127.0.0.9 }');
+  assert.deepEqual(stages.access, { deny: ['127.0.0.9'] }, 'an accept holds for its stage alone');
   const lost = of('tcp-request connection reject if { src -f bad.lst }');
   assert.deepEqual(
     [lost.access, lost.told],
