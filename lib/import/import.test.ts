@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { parseConfig } from '../../config/load.ts';
 import { HAPROXY, NGINX } from '../testing/foreign-configs.ts';
 import { importConfig, type Imported } from './import.ts';
+import { formatNote } from './ledger.ts';
 
 const ALL = [...HAPROXY, ...NGINX];
 
@@ -43,6 +44,29 @@ test('a line that bal import does not know is told, wherever it stands', async (
       );
     }
   }
+});
+
+test('what is quoted from the file stays within its comment, and has nothing that a terminal would obey', async () => {
+  const good = 'listen good\nbind 127.0.0.1:80\nserver s 10.0.0.1:80\n';
+  const made = await imported(
+    `${good}frontend bad
+  mode "ht\\nadmin: 0.0.0.0:1 \\x1b[31m"
+  bind :81 toString
+backend "b\\nadmin: 0.0.0.0:1"
+  mode "tc\\nadmin: 0.0.0.0:1"
+  server s constructor@10.0.0.1:1 __proto__ valueOf
+listen odd
+  bind 127.0.0.1:82
+  balance constructor
+  use_backend "b\\nadmin: 0.0.0.0:1"
+  server s 10.0.0.1:1 constructor toString
+`,
+  );
+  assert.ok(made.kind === 'made');
+  const { plan } = parseConfig(made.text, 'bal.yaml');
+  assert.equal(plan?.admin, null);
+  assert.doesNotMatch(made.text, /^admin|[^\P{Cc}\n]|native code/mu);
+  for (const note of made.notes) assert.doesNotMatch(formatNote(note), /\p{Cc}|native code/u);
 });
 
 /** Lines and words of all of them, put together anew. */

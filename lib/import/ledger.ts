@@ -83,7 +83,7 @@ export function shortened(text: string): string {
 
 const TITLES = { lost: 'not taken over', differs: 'differs', unneeded: 'not needed' } as const;
 
-/** `haproxy.cfg:12: not taken over: option nolinger: why; what to do`. */
+/** `haproxy.cfg:12: not taken over: option nolinger: why; what to do`. On one line, for what is of the file may stand in each part. */
 export function formatNote({ kind, file, line, what, why, todo }: Note): string {
-  return `${printable(file)}:${line}: ${TITLES[kind]}: ${what}: ${why}${todo === null ? '' : `; ${todo}`}`;
+  return printable(`${file}:${line}: ${TITLES[kind]}: ${what}: ${why}${todo === null ? '' : `; ${todo}`}`);
 }

@@ -46,6 +46,11 @@ export function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 
+/** What a table of words has for this one, and nothing that every object has. */
+export function entryFor<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
 /** To listen on. */
 export function isHost(host: string): boolean {
   return judgeHost(host) === null;

@@ -1,7 +1,7 @@
 // `bind` lines → where bal listens.
 import type { Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
-import { isHost, isPort, wholeNumber } from '../values.ts';
+import { entryFor, isHost, isPort, wholeNumber } from '../values.ts';
 import { readAddress } from './language/address.ts';
 import { all, type HaLine, type Section } from './language/sections.ts';
 
@@ -106,6 +106,7 @@ function readOptions(line: HaLine, options: readonly string[], ledger: Ledger): 
   for (let i = 0; i < options.length; i++) {
     const name = options[i] ?? '';
     const value = VALUED.has(name) ? options[++i] : undefined;
+    const unneeded = entryFor(UNNEEDED, name);
     const shown = value === undefined ? name : `${name} ${value}`;
     if (name === 'ssl') {
       ledger.lost(line, NO_TLS, KEEP_TLS);
@@ -116,7 +117,7 @@ function readOptions(line: HaLine, options: readonly string[], ledger: Ledger): 
     else if (name === 'backlog') settings.backlog = wholeNumber(value, 1, 65_535);
     else if (name === 'maxconn') settings.most = wholeNumber(value, 1);
     else if (name === 'mode' && /^0?[0-7]{3}$/.test(value ?? '')) settings.mode = value ?? null;
-    else if (UNNEEDED[name] !== undefined) ledger.unneeded(line, UNNEEDED[name], shown);
+    else if (unneeded !== undefined) ledger.unneeded(line, unneeded, shown);
     else if (name === 'user' || name === 'uid' || name === 'group' || name === 'gid') {
       ledger.lost(
         line,

@@ -1,6 +1,6 @@
 // What may stand behind the address of a `server`.
 import type { Ledger } from '../ledger.ts';
-import { haproxyTime, isPort, wholeNumber } from '../values.ts';
+import { entryFor, haproxyTime, isPort, wholeNumber } from '../values.ts';
 import { readAddress } from './language/address.ts';
 import type { HaLine } from './language/sections.ts';
 
@@ -122,7 +122,7 @@ export function readOptions(options: ServerOptions, line: HaLine, words: readonl
   for (let i = 0; i < words.length; i++) {
     const name = words[i] ?? '';
     const value = VALUED.has(name) ? (words[++i] ?? '') : '';
-    const effect = Object.hasOwn(EFFECTS, name) ? EFFECTS[name] : undefined;
+    const effect = entryFor(EFFECTS, name);
     if (effect !== undefined) {
       effect(options, value);
       if (!isRead(name, value))
@@ -141,7 +141,7 @@ function isRead(name: string, value: string): boolean {
 
 function special(options: ServerOptions, name: string, value: string, line: HaLine, ledger: Ledger): void {
   const shown = value === '' ? name : `${name} ${value}`;
-  const unneeded = Object.hasOwn(UNNEEDED, name) ? UNNEEDED[name] : undefined;
+  const unneeded = entryFor(UNNEEDED, name);
   if (unneeded !== undefined) ledger.unneeded(line, unneeded, shown);
   else if (OF_TLS.test(name)) ledger.unneeded(line, 'it is of TLS, which bal passes on as it is', shown);
   else if (OF_POOLS.test(name)) ledger.unneeded(line, 'it is of HTTP and other protocols, not of TCP', shown);
@@ -159,7 +159,13 @@ function special(options: ServerOptions, name: string, value: string, line: HaLi
     ledger.lost(line, 'bal connects from its own address', 'tell backends the client with send_proxy_protocol', shown);
   } else if (name === 'addr') {
     ledger.lost(line, "a check goes to the backend's own address", 'only health_check.port can be another one', shown);
-  } else ledger.lost(line, WHY[name] ?? 'bal has no such setting of a backend', TODO[name] ?? 'do without it', shown);
+  } else
+    ledger.lost(
+      line,
+      entryFor(WHY, name) ?? 'bal has no such setting of a backend',
+      entryFor(TODO, name) ?? 'do without it',
+      shown,
+    );
 }
 
 const WHY: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 // One listener, and the backend that its clients get → a service.
 import { setTime, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
-import { haproxyTime, wholeNumber } from '../values.ts';
+import { entryFor, haproxyTime, wholeNumber } from '../values.ts';
 import type { Listener } from './bind.ts';
 import { setChecks } from './checks/checks.ts';
 import { QUEUE } from './global.ts';
@@ -94,7 +94,7 @@ function setMethod(service: Service, backend: Section, ledger: Ledger): void {
   }
   const [, name = 'roundrobin', argument = ''] = line?.words ?? [];
   const isSource = name === 'source' || (name === 'hash' && /^src(,|$)/.test(argument));
-  const method = isSource ? 'source_hash' : /^random(\(|$)/.test(name) ? 'random' : METHODS[name];
+  const method = isSource ? 'source_hash' : /^random(\(|$)/.test(name) ? 'random' : entryFor(METHODS, name);
   if (line === null) return;
   service.method = method ?? 'round_robin';
   if (method === undefined) ledger.lost(line, 'bal does not choose so; it is round_robin now', 'look at method');

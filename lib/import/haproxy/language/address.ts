@@ -1,4 +1,5 @@
 // `10.0.0.1:80`, `:80`, `*:80-90`, `[::1]:80`, `unix@/run/a.sock` → what it means.
+import { entryFor } from '../../values.ts';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly ports: Ports }
@@ -30,7 +31,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 export function readAddress(text: string): Address {
   const [, prefix = '', rest = text] = /^([a-z0-9+]+)@(.*)$/s.exec(text) ?? [];
   const family = prefix.replace(/^stream\+/, '').replace(/^mptcp/, 'ipv');
-  const other = OTHERS[family] ?? (prefix.startsWith('dgram') ? 'datagrams' : undefined);
+  const other = entryFor(OTHERS, family) ?? (prefix.startsWith('dgram') ? 'datagrams' : undefined);
   if (other !== undefined) return { kind: 'other', what: other };
   if (family === 'unix' || (prefix === '' && rest.startsWith('/'))) return { kind: 'unix', path: rest };
   if (!['', 'ipv4', 'ipv6', 'ip', 'stream', 'tcp', 'tcp4', 'tcp6'].includes(family)) {

@@ -1,5 +1,6 @@
 // `.if`, `.elif`, `.else` and `.endif`: which lines count.
 import type { Ledger } from '../../ledger.ts';
+import { entryFor } from '../../values.ts';
 import type { Environment } from './lex.ts';
 import type { HaLine } from './sections.ts';
 
@@ -68,7 +69,7 @@ function simple(name: string, inner: string | undefined, text: string, environme
   if (name === 'true') return true;
   if (inner === undefined) return /^\d{1,9}$/.test(name) ? Number(name) !== 0 : null;
   const [first = '', second = ''] = inner.split(',').map((it) => it.trim().replace(/^(['"])(.*)\1$/, '$2'));
-  if (name === 'defined') return environment[first] !== undefined;
+  if (name === 'defined') return entryFor(environment, first) !== undefined;
   if (name === 'streq') return first === second;
   return name === 'strneq' ? first !== second : null;
 }
