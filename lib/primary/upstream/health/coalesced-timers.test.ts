@@ -59,3 +59,23 @@ test('a timer that is set in a call expires, also one that is earlier than the o
   pass(1000);
   assert.deepEqual(called, ['near at 150', 'far at 1000']);
 });
+
+test('short intervals keep their length', (t) => {
+  const { pass, called, timers } = scene(t);
+  const again = (interval: number): unknown =>
+    timers.at(Date.now() + interval, () => {
+      called.push(`${interval} at ${Date.now()}`);
+      again(interval);
+    });
+  again(10);
+  again(40);
+  pass(81);
+  assert.deepEqual(
+    called.filter((it) => it.startsWith('10 ')),
+    [10, 20, 30, 40, 50, 60, 70, 80].map((time) => `10 at ${time}`),
+  );
+  assert.deepEqual(
+    called.filter((it) => it.startsWith('40 ')),
+    [40, 80].map((time) => `40 at ${time}`),
+  );
+});

@@ -4,8 +4,11 @@
 /** Timers expire at multiples of this. */
 const TICK_MS = 25;
 
+/** What is due sooner has a timer of its own: at a tick it could come at once, or twice as late. */
+const SOON_MS = 2 * TICK_MS;
+
 export interface CoalescedTimers {
-  /** Expires at the tick before or after `time` (monotonic, ms), on average at `time`. What is due already is called at once. */
+  /** Expires at the tick before or after `time` (monotonic, ms), on average at `time`; at `time` itself where that is soon. */
   at(time: number, call: () => void): CoalescedTimer;
 }
 
@@ -47,8 +50,9 @@ export function createCoalescedTimers(
 
   return {
     at(time, call) {
-      if (time <= now()) {
-        const soon = setTimeout(call, 0);
+      const left = time - now();
+      if (left < SOON_MS) {
+        const soon = setTimeout(call, Math.max(0, left));
         return { cancel: () => clearTimeout(soon) };
       }
       // Up or down by chance: else checks that began together would stay together.

@@ -51,7 +51,11 @@ export function createHealthChecks(
     if (connect !== undefined || !mayUseAddon) return { connect };
     if (tcpChecks === undefined) {
       const loaded = loadAddon();
-      tcpChecks = loaded.ok ? openTcpChecks(loaded.addon) : null;
+      try {
+        tcpChecks = loaded.ok ? openTcpChecks(loaded.addon) : null;
+      } catch {
+        // No descriptor left: Node's socket finds out, too, and the next check tries again.
+      }
     }
     return { tcpChecks: tcpChecks ?? undefined };
   }
