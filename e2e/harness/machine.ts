@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atEnd, type Owner } from '../../lib/testing/owner.ts';
+import { atEnd, atExit, type Owner } from '../../lib/testing/owner.ts';
 import { isRoot } from './other-user.ts';
 import { childrenOf, gone, signal } from './processes.ts';
 import { type Outcome, run } from './release.ts';
@@ -49,10 +49,18 @@ export async function newMachine(t: Owner, shared: string): Promise<Machine> {
   const keeper = spawn('unshare', [...NAMESPACES, 'sh', '-c', LAYERS, 'sh', folder, shared], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const end = (): void => signal(keeper.pid ?? 0, 'SIGKILL');
+  // Its mounts go with it, a moment later.
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  const forget = atExit(() => {
+    end();
+    remove();
+  });
   atEnd(t, async () => {
-    signal(keeper.pid ?? 0, 'SIGKILL');
+    end();
     await gone(keeper.pid ?? 0);
-    rmSync(folder, { recursive: true, force: true });
+    remove();
+    forget();
   });
   await once(keeper.stdout, 'data');
   const [first = 0] = childrenOf(keeper.pid ?? 0);
