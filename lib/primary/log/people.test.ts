@@ -12,6 +12,11 @@ test('a line of the log is a time, a level, a message and facts; what is none st
   assert.equal(peopleText(`no JSON\n${written({})}{}\n`), 'no JSON\n09:30:00 INFO  it is so\n{}\n');
 });
 
+test('a record whose time is none stays', () => {
+  const line = '{"timestamp":"x","level":"INFO","message":"m","fields":{}}\n';
+  assert.equal(peopleText(line), line);
+});
+
 test('where bal listens is told', () => {
   const services = [
     { name: 'web', bind_address: '::', port: 80 },

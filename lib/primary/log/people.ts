@@ -15,6 +15,7 @@ export function peopleLine(line: string, when: 'time' | 'day and time'): string 
     if (!isRecord(record)) return line;
     const { timestamp, level, message, fields } = record;
     const date = new Date(timestamp);
+    if (Number.isNaN(date.getTime())) return line;
     const time = date.toTimeString().slice(0, 8);
     const day = when === 'time' ? '' : `${dayOf(date)} `;
     const listens = Array.isArray(fields['services']) ? fields['services'].flatMap(listenText) : [];
