@@ -31,7 +31,7 @@ const NGINX_UNITS: Readonly<Record<string, number>> = {
 
 /** `30s`, `1m 30s`, `60` (seconds) → milliseconds; null: it is no time. */
 export function nginxTime(text: string | undefined): number | null {
-  if (!/^(\d{1,9}(ms|[smhdwMy])? ?){1,8}$/.test(text ?? '')) return null;
+  if (!/^(?=\d)(\d{1,9}(ms|[smhdwMy]) ?){0,8}(\d{1,9})?$/.test(text ?? '')) return null;
   const parts = Array.from((text ?? '').matchAll(/(\d+)(ms|[smhdwMy])?/g));
   return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (NGINX_UNITS[unit ?? ''] ?? 1000), 0);
 }

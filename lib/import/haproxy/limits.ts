@@ -34,12 +34,12 @@ export function setLimits(
     }
     if (action === 'expect-proxy') expectProxy(service, line, rest, side, ledger);
     else if (action === 'accept' || action === 'reject') {
-      const rule = ruleOf(service, line, side, tables, ledger);
+      const rule = ruleOf(service, line, side, tables, access, ledger);
       if (rule === null) continue;
       access.push(rule);
       networks += 1 + (rule.networks?.length ?? 0);
       at = line;
-    } else if (/^track-sc\d?$/.test(action) && /^src(,|$)/.test(rest[0] ?? '')) ledger.used(line);
+    } else if (action.startsWith('track-sc') && isOfSource(rest)) ledger.used(line);
     else if (action.startsWith('track-sc'))
       ledger.lost(line, 'bal counts clients by their address only', 'do it elsewhere');
     else ledger.lost(line, 'bal has no such action', 'do it elsewhere if something relies on it');
@@ -58,6 +58,10 @@ export function setLimits(
     };
   }
   return true;
+}
+
+function isOfSource([key, word = 'if']: readonly string[]): boolean {
+  return key === 'src' && /^(table|if|unless)$/.test(word);
 }
 
 function expectProxy(service: Part, line: HaLine, words: readonly string[], side: Section, ledger: Ledger): void {
@@ -80,6 +84,7 @@ function ruleOf(
   line: HaLine,
   side: Section,
   tables: ReadonlyMap<string, HaLine>,
+  before: readonly Rule[],
   ledger: Ledger,
 ): Rule | null {
   const [, , action, ...words] = line.words;
@@ -99,6 +104,8 @@ function ruleOf(
     lists.every((list) => limitBy(service, line, list, side, tables, ledger))
   ) {
     ledger.used(line, ...acls);
+    if (before.some((it) => it.action === 'allow' && it.networks !== null))
+      ledger.differs(line, 'it holds for those, too, whom a rule before it accepts');
     return null;
   }
   const parts = lists.map(networksOf);
@@ -142,8 +149,9 @@ function limitBy(
   const [literal, ...others] = list;
   const [test, ...more] = literal?.tests ?? [];
   if (literal?.negated !== false || test?.kind !== 'rate' || others.length + more.length > 0) return false;
-  const { what, most, table } = test;
-  if (most < 1) return false;
+  const { what, most, table, counter } = test;
+  const tracks = all(side.lines, 'tcp-request').filter(({ words }) => words[2] === `track-${counter}`);
+  if (most < 1 || (counter !== null && !tracks.some(({ words }) => isOfSource(words.slice(3))))) return false;
   if (what === 'cur') {
     const before = runtime.max_connections_per_source;
     setTime(runtime, 'max_connections_per_source', Math.min(most, Number(before ?? most)), line, ledger);

@@ -140,6 +140,18 @@ test('times, limits and what happens when a server goes down', () => {
     only(BIND, SERVER, 'timeout client 1m', 'timeout tunnel 2h').runtime.connection_idle_timeout_ms,
     7_200_000,
   );
+  const endless = only(BIND, SERVER, 'timeout client 0', 'timeout server 10s');
+  assert.equal(endless.runtime.connection_idle_timeout_ms, 10_000);
+  assert.deepEqual(endless.told, ['differs 4 timeout client 0']);
+  for (const [own, all] of [
+    [500, 100],
+    [100, 500],
+  ] as const)
+    assert.equal(
+      only(`${BIND} maxconn ${own}`, SERVER, `maxconn ${all}`).runtime.max_concurrent_connections,
+      100,
+      `${own} ${all}`,
+    );
   assert.equal(only(BIND, SERVER, 'timeout client 30d').runtime.connection_idle_timeout_ms, 604_800_000);
 });
 
@@ -211,6 +223,18 @@ test('who may come, and how often', () => {
   );
   const hello = 'acl tls req.ssl_hello_type 1\ntcp-request content accept if tls\ntcp-request content reject';
   assert.deepEqual(of('tcp-request content reject if { src 10.0.0.1 }', hello).access, { deny: ['10.0.0.1'] });
+  const table = 'stick-table type ip size 1m expire 1m store conn_cur';
+  for (const key of ['dst', 'src,ipmask(24)']) {
+    const tracked = `tcp-request connection track-sc1 ${key}`;
+    const other = of(table, tracked, 'tcp-request connection reject if { sc1_conn_cur gt 9 }');
+    assert.deepEqual([other.runtime, other.told.length], [{}, 2], `it counts by ${key}`);
+  }
+  const spared = of(
+    table,
+    'tcp-request connection accept if { src 10.0.0.0/8 }',
+    'tcp-request connection reject if { src_conn_cur gt 9 }',
+  );
+  assert.deepEqual(spared.told, ['differs 6 tcp-request connection reject if { src_conn_cur gt 9 }']);
   const stages = of('tcp-request connection accept if LOCALHOST', 'tcp-request content reject if { src 127.0.0.9 }');
   assert.deepEqual(stages.access, { deny: ['127.0.0.9'] }, 'an accept holds for its stage alone');
   const lost = of('tcp-request connection reject if { src -f bad.lst }');
@@ -240,6 +264,18 @@ test('routes by server name, ALPN and port', () => {
     'h2 10.0.0.1',
     '10.0.0.2',
   ]);
+  const { told } = mapped(
+    `frontend f
+bind :1
+use_backend x if { req.ssl_alpn h2 }
+use_backend y if { req.ssl_sni a.example }
+default_backend y
+backend x
+server s 10.0.0.1:1
+backend y
+server s 10.0.0.2:1`,
+  );
+  assert.deepEqual(told, ['differs 4 use_backend y if { req.ssl_sni a.example }'], 'x gets those of h2 first');
   assert.deepEqual(of('use_backend x if { dst_port 2 }', 'use_backend y if { dst_port 1 }'), ['10.0.0.2']);
   assert.deepEqual(of('use_backend x if { src 10.0.0.0/8 }', 'default_backend y'), ['10.0.0.2']);
   assert.deepEqual(of('use_backend x', 'default_backend y'), ['10.0.0.1']);

@@ -68,6 +68,13 @@ export function leftOf(routes: readonly Route[], port: number | undefined, ledge
     if (left.names.length + left.protocols.length < new Set([...route.names, ...route.protocols]).size) {
       ledger.differs(route.line, 'names that a rule before it has are left out');
     }
+    const isOfProtocol = (it: Route): boolean => it.names.length === 0 && it.protocols.length > 0;
+    if (left.names.length > 0 && found.some((it) => isOfProtocol(it) && it.backend !== route.backend)) {
+      ledger.differs(
+        route.line,
+        'in bal a server name goes before a mere protocol, so these clients get it in any case',
+      );
+    }
     const isSame = (it: Route): boolean =>
       it.backend === route.backend && it.names.length > 0 && it.protocols.join() === left.protocols.join();
     const same = left.names.length > 0 ? found.findIndex(isSame) : -1;

@@ -112,6 +112,7 @@ function setTimes(service: Service, frontend: Section, backend: Section, route: 
     const line = lines.at(-1);
     const ms = haproxyTime(line?.words[2]);
     if (line !== undefined && ms === null) ledger.lost(line, 'it is no time', 'correct it and import again');
+    if (line !== undefined && ms === 0) ledger.differs(line, '0 is no limit there, and bal has one');
     return line === undefined || ms === null || ms === 0 ? null : { line, ms };
   };
   const silence = [time(frontend, 'client'), time(backend, 'server')].filter((it) => it !== null);
@@ -139,7 +140,8 @@ function setTimes(service: Service, frontend: Section, backend: Section, route: 
 function setBounds({ runtime, ...service }: Service, listener: Listener, sides: Sides, ledger: Ledger): void {
   const { frontend, backend, servers } = sides;
   const [most, rate] = [last(frontend.lines, 'maxconn'), last(frontend.lines, 'rate-limit', 'sessions')];
-  const limit = listener.most ?? wholeNumber(most?.words[1], 1);
+  const own = wholeNumber(most?.words[1], 1);
+  const limit = listener.most === null || own === null ? (own ?? listener.most) : Math.min(own, listener.most);
   ledger.used(...all(frontend.lines, 'maxconn'));
   if (limit !== null) {
     setTime(runtime, 'max_concurrent_connections', limit, most ?? listener.line, ledger);
@@ -164,7 +166,7 @@ function setBounds({ runtime, ...service }: Service, listener: Listener, sides: 
   option(backend, 'redispatch', ledger);
   for (const [line, number] of [
     [retries, again],
-    [most, limit],
+    [most, own],
     [rate, each],
   ] as const) {
     if (line !== null && number === null)

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Ledger } from '../ledger.ts';
 import { settle } from '../settle.ts';
+import { nginxTime } from '../values.ts';
 import { mapNginx } from './map.ts';
 
 async function mapped(text: string, folder = '/nonexistent') {
@@ -74,6 +75,20 @@ test('methods', async () => {
   ] as const) {
     assert.equal((await only(TO, `${line} server 10.0.0.1:1;`)).method, method, line);
   }
+});
+
+test('times', () => {
+  for (const [text, ms] of [
+    ['60', 60_000],
+    ['1m 30s', 90_000],
+    ['1h30', 3_630_000],
+    ['250ms', 250],
+    ['', null],
+    ['m', null],
+    ['1x', null],
+    ['1'.repeat(71), null],
+  ] as const)
+    assert.equal(nginxTime(text), ms, text);
 });
 
 test('settings of a server, and those around it', async () => {

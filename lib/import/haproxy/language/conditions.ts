@@ -11,7 +11,14 @@ export type Test =
   | { readonly kind: 'hello' }
   | { readonly kind: 'port'; readonly ports: readonly number[] }
   /** More than `most` connections at once, or in the table's time. */
-  | { readonly kind: 'rate'; readonly what: 'cur' | 'rate'; readonly most: number; readonly table: string | null }
+  | {
+      readonly kind: 'rate';
+      readonly what: 'cur' | 'rate';
+      readonly most: number;
+      readonly table: string | null;
+      /** What has to be tracked for it, such as `sc0`; null: the client's address itself is asked for. */
+      readonly counter: string | null;
+    }
   | { readonly kind: 'constant'; readonly holds: boolean }
   | { readonly kind: 'unknown' };
 
@@ -162,18 +169,20 @@ function portTest(values: readonly string[]): Test {
 }
 
 function rateTest(fetch: string, values: readonly string[]): Test {
-  const [, , inner, what] = /^(src|sc\d?)_(conn_(cur|rate))/.exec(fetch) ?? [];
+  const [, source, what] = /^(src|sc\d?)_conn_(cur|rate)/.exec(fetch) ?? [];
   const [, table = ''] = /\(([^)]*)\)$/.exec(fetch) ?? [];
   const [operator, number] = values;
   const limit = wholeNumber(number, 0, 1_000_000);
-  if (inner === undefined || limit === null || values.length !== 2 || (operator !== 'gt' && operator !== 'ge')) {
+  if (source === undefined || limit === null || values.length !== 2 || (operator !== 'gt' && operator !== 'ge')) {
     return { kind: 'unknown' };
   }
-  const name = table.split(',').find((it) => it !== '' && !/^\d+$/.test(it)) ?? null;
+  const given = table.split(',').map((it) => it.trim());
+  const name = given.find((it) => it !== '' && !/^\d+$/.test(it)) ?? null;
   return {
     kind: 'rate',
     what: what === 'cur' ? 'cur' : 'rate',
     most: operator === 'gt' ? limit : limit - 1,
     table: name,
+    counter: source === 'src' ? null : source === 'sc' ? `sc${given[0] ?? ''}` : source,
   };
 }
