@@ -63,6 +63,7 @@ test('the log of a daemon is shown for people, and followed over rotation and re
   assert.match(odd.stdout, /\\u001b\[31mno record\\u0007\n/);
   assert.equal(/x{100} … \((\d.*) more\)/.exec(odd.stdout)?.[1]?.[0], '3');
   assert.ok(odd.stdout.length < 100_000);
+  assert.equal((await bal.cli('logs', '-n', '2', '--json')).stdout, '\\u001b[31mno record\\u0007\n');
 });
 
 test('a log that is elsewhere, or is none, is told', async (t) => {

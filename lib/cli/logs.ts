@@ -58,7 +58,8 @@ async function whereElse(at: Home, io: Io): Promise<Diagnosis | null> {
 function print({ text, left }: Line, raw: boolean, io: Io): void {
   // As it stands, it would be no JSON any more.
   if (raw && left > 0) return io.err(`a line of ${bytes(Buffer.byteLength(text) + left)} is left out`);
-  if (raw) return io.out(text);
+  // Within a string of JSON it is the same so, and a terminal obeys nothing.
+  if (raw) return io.out(text.replaceAll(/\p{Cc}/gu, printable));
   const line = printable(left > 0 ? text : peopleLine(text, 'day and time'));
   const cut = left + Math.max(0, line.length - SHOWN);
   const shown = cut === 0 ? line : `${line.slice(0, SHOWN)} … (${bytes(cut)} more)`;
