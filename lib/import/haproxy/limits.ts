@@ -33,7 +33,7 @@ export function setLimits(
       continue;
     }
     if (action === 'expect-proxy') expectProxy(service, line, rest, side, ledger);
-    else if (action === 'accept' || action === 'reject') {
+    else if (action === 'accept' || action === 'reject' || action === 'silent-drop') {
       const rule = ruleOf(service, line, side, tables, access, ledger);
       if (rule === null) continue;
       access.push(rule);
@@ -99,7 +99,7 @@ function ruleOf(
     }
   }
   if (
-    action === 'reject' &&
+    action !== 'accept' &&
     lists.length > 0 &&
     lists.every((list) => limitBy(service, line, list, side, tables, ledger))
   ) {
@@ -112,10 +112,11 @@ function ruleOf(
   const known = parts.filter((part) => part !== null);
   const isKnown = known.length === parts.length && known.length > 0;
   if (!isKnown || (known.length > 1 && known.some(({ negated }) => negated))) {
-    ledger.lost(line, 'its condition asks for what bal does not look at', action === 'reject' ? WIDER : null);
+    ledger.lost(line, 'its condition asks for what bal does not look at', action === 'accept' ? null : WIDER);
     return null;
   }
   ledger.used(line, ...acls);
+  if (action === 'silent-drop') ledger.differs(line, 'they are reset, where HAProxy leaves them without an answer');
   const networks = known.some((it) => it.networks === null) ? null : known.flatMap((it) => it.networks ?? []);
   return { action: action === 'accept' ? 'allow' : 'deny', networks, negated: known[0]?.negated ?? false };
 }

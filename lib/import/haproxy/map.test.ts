@@ -235,6 +235,8 @@ test('who may come, and how often', () => {
     'tcp-request connection reject if { src_conn_cur gt 9 }',
   );
   assert.deepEqual(spared.told, ['differs 6 tcp-request connection reject if { src_conn_cur gt 9 }']);
+  const dropped = of('tcp-request connection silent-drop if { src 10.0.0.1 }');
+  assert.deepEqual([dropped.access, dropped.told.length], [{ deny: ['10.0.0.1'] }, 1]);
   const stages = of('tcp-request connection accept if LOCALHOST', 'tcp-request content reject if { src 127.0.0.9 }');
   assert.deepEqual(stages.access, { deny: ['127.0.0.9'] }, 'an accept holds for its stage alone');
   const lost = of('tcp-request connection reject if { src -f bad.lst }');
