@@ -48,7 +48,8 @@ listen backed
 frontend guarded
   bind 127.0.0.1:${guarded}
   acl friend src 127.0.0.0/24
-  tcp-request connection accept if { src 127.0.0.4 }
+  tcp-request connection accept if { src 127.0.0.4 127.0.0.8 }
+  tcp-request content reject if { src 127.0.0.8 }
   tcp-request connection reject if { src 127.0.0.4/30 }
   tcp-request connection reject unless friend
   default_backend of_a
@@ -81,6 +82,7 @@ stream {
   server { listen 127.0.0.1:${backed}; proxy_pass backed; }
   server {
     listen 127.0.0.1:${guarded};
+    deny 127.0.0.8;
     allow 127.0.0.4;
     deny 127.0.0.4/30;
     allow 127.0.0.0/24;
@@ -133,7 +135,7 @@ for (const [name, file, text, args, needed] of [
       const shares = await visits(weighed, names('a', 'b'), 200, { clients: 1 });
       const backup = await visits(backed, names('b'), 20, { clients: 1 });
       const served = [];
-      for (const from of ['127.0.0.1', '127.0.0.4', '127.0.0.5', '127.0.1.1']) {
+      for (const from of ['127.0.0.1', '127.0.0.4', '127.0.0.5', '127.0.0.8', '127.0.1.1']) {
         served.push(await answerTo(t, guarded, from, null));
       }
       for (const name of ['b.example', 'X.B.example', 'ab.example', null]) {
@@ -142,7 +144,7 @@ for (const [name, file, text, args, needed] of [
       assert.ok(Math.abs(Number(shares.answers['a']) - 150) <= 2, JSON.stringify(shares.answers));
       seen.push({ troubles: troubles(shares), backup: backup.answers['b'], served });
     }
-    assert.deepEqual(seen[0], { troubles: {}, backup: 20, served: ['a', 'a', '', '', 'b', 'b', 'a', 'a'] });
+    assert.deepEqual(seen[0], { troubles: {}, backup: 20, served: ['a', 'a', '', '', '', 'b', 'b', 'a', 'a'] });
     assert.deepEqual(seen[1], seen[0]);
   });
 }

@@ -126,11 +126,11 @@ function pidFile({ at, pidFile: found, reached, status }: Patient): Finding {
   }
 }
 
-function controlSocket({ at, reached }: Patient): Finding {
+function controlSocket({ at, reached, isGuest }: Patient): Finding {
   const name = 'control_socket';
   switch (reached.kind) {
     case 'answered':
-      return ok(name, `${at.socket} answers`);
+      return ok(name, `${isGuest ? at.askSocket : at.socket} answers`);
     case 'not_running':
       return ok(name, 'nobody listens; bal is not running');
     case 'unreachable':
