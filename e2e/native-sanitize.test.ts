@@ -81,7 +81,7 @@ test('under sanitizers the contract holds and a storm does no harm', OPTIONS, as
   await contractHolds('contract-first', 'inspect|preamble');
   await contractHolds('contract-handover', 'handover');
   await holds('channel', '.');
-  await holds('knocks', '.');
+  await holds('tcp-checks', '.');
 
   await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
     const options = { behaviour: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;

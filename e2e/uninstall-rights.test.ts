@@ -91,7 +91,7 @@ test('a PID file that cannot be read is no sign that bal does not run', { skip }
   const outcome = await asNobody(place, ['--uninstall'], { BAL_HOME });
   assertTriplet(
     outcome,
-    /what_happened: whether bal is running cannot be reported, .*bal\.pid cannot be read; nothing was removed\n/,
+    /what_happened: whether bal is running cannot be told, .*bal\.pid cannot be read; nothing was removed\n/,
   );
   assert.deepEqual(place.snapshot(), before);
 });
