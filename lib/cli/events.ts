@@ -1,6 +1,7 @@
 // `bal events`: what happened, from the primary's memory; with --follow also what happens from now on.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { printable } from '../../config/problem.ts';
 import { adviceOf, factsOf } from '../control/facts.ts';
 import type { EventRecord } from '../control/protocol.ts';
 import { home } from '../paths.ts';
@@ -82,11 +83,13 @@ export function line(record: EventRecord, io: Io, withAdvice = true): string {
   return [
     timestamp,
     paint(io, colour, level.toLowerCase().padEnd(5)),
-    event,
-    message,
-    ...factsOf(record),
-    ...((advice?.what ?? null) === null ? [] : [`what_happened=${advice?.what}`]),
-    ...(advice === null ? [] : [`why_likely=${advice.why}`, `do_this_now=${advice.act}`]),
+    ...[
+      event,
+      message,
+      ...factsOf(record),
+      ...((advice?.what ?? null) === null ? [] : [`what_happened=${advice?.what}`]),
+      ...(advice === null ? [] : [`why_likely=${advice.why}`, `do_this_now=${advice.act}`]),
+    ].map(printable),
   ].join('  ');
 }
 

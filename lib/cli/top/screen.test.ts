@@ -140,3 +140,10 @@ test('one that does not answer has no state of now', () => {
   assert.match(first, /^bal here {2}no answer since .*; these are the last figures/);
   assert.doesNotMatch(first, /degraded|running/);
 });
+
+test('a home with a name that would steer the terminal does not', () => {
+  const status = { ...statusWith([serviceWith('web', ['up'])]), home: '/run/e\u001b[8mdge' };
+  const lines = screen({ ...PLAIN, history: observe(null, status, 0), size: null }, plain);
+  assert.match(lines[0] ?? '', /here\/e\\u001b\[8mdge/);
+  assert.doesNotMatch(lines.join(''), /\p{Cc}/u);
+});

@@ -1,5 +1,6 @@
 // What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
 
+import { printable } from '../../../config/problem.ts';
 import { listenerText, whereOf } from '../../control/listeners.ts';
 import type { EventRecord, ServiceStatus } from '../../control/protocol.ts';
 import type { History } from '../../control/rates.ts';
@@ -101,7 +102,7 @@ function head({ history, sort, size, lostAt, now, isHelp }: View, io: Io): strin
       ? instanceShown(status)
       : { text: `no answer since ${moment(lostAt, now)}; these are the last figures`, tone: 'bad' };
   const keys = size === null ? [] : isHelp ? ['? back', 'q quit'] : ['? help', 'q quit', `s sort (${sort})`];
-  const own = `bal ${instanceName(status)}`.trim();
+  const own = printable(`bal ${instanceName(status)}`.trim());
   const name = columns === Infinity ? own : shortened(own, Math.max(8, columns - widthOf(state.text) - 11));
   const facts = lostAt === null ? instanceFacts(status) : [];
   const fixed = widthOf(name) + widthOf(state.text) + 2;
