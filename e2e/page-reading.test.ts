@@ -92,6 +92,20 @@ inBrowser(browser, 'Pause holds the figures still, and not the connection', asyn
   await rowOf(page, address).getByText(/^down/).waitFor();
 });
 
+inBrowser(browser, 'a page that is paused still shows all backends to who asks for them', async (t, browser) => {
+  const [port, admin] = [await freePort(), await freePort()];
+  const many = Array.from({ length: 30 }, (_none, i) => ({ host: `127.0.0.${i + 2}`, port: 1 }));
+  await startBal(t, { config: { ...configFor(port, many), admin: `127.0.0.1:${admin}` } });
+  const { page } = await visitPage(t, browser, `http://127.0.0.1:${admin}/`);
+  const rows = page.locator('#services tbody tr');
+  await rows.nth(24).waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause', pressed: true }).waitFor();
+  assert.equal(await rows.count(), 25);
+  await page.getByRole('button', { name: 'Show all 30 backends' }).click();
+  await rows.nth(29).waitFor();
+});
+
 inBrowser(browser, 'text from outside stays text', async (t, browser) => {
   const home = join(newHome(t), '<img src=x onerror=document.title=1><b>');
   mkdirSync(home);

@@ -18,6 +18,8 @@ const CALM_MS = 10_000;
 let model: Model = initialModel;
 /** In ms of the wall clock; null while the page goes on. */
 let pausedAt: number | null = null;
+/** What a page that is paused shows. */
+let frozen: Model = initialModel;
 let isScheduled = false;
 let chartsAt = -Infinity;
 
@@ -57,11 +59,13 @@ function show(): void {
   // What was true when bal was last heard of is no state of now.
   state.hidden = status === null || model.link.kind === 'lost';
   if (document.title !== titleOf(status, model.link)) document.title = titleOf(status, model.link);
+  // Also while it is paused, for the reader may ask for all backends or all events.
+  const shown = pausedAt === null ? model : frozen;
+  overview(shown);
+  services(shown, pausedAt ?? Date.now());
+  workers(shown);
+  events(shown);
   if (pausedAt !== null) return;
-  overview(model);
-  services(model);
-  workers(model);
-  events(model);
   if (calm.matches && performance.now() - chartsAt < CALM_MS) return;
   chartsAt = performance.now();
   charts(model.timeline);
@@ -69,6 +73,7 @@ function show(): void {
 
 pause.addEventListener('click', () => {
   pausedAt = pausedAt === null ? Date.now() : null;
+  frozen = model;
   setAttribute(pause, 'aria-pressed', String(pausedAt !== null));
   draw();
 });

@@ -32,21 +32,34 @@ const COLUMNS: readonly PageColumn<Row>[] = [
 /** Of many backends the first ones are enough, for the worst come first. */
 const FEW = 25;
 
-export function createServices(changed: () => void): (model: Model) => void {
+export function createServices(changed: () => void): (model: Model, now: number) => void {
   let model: Model | null = null;
+  let wall = 0;
   const update = keyed<ServiceStatus>(
     byId('services'),
     ({ name }) => name,
-    ({ name }) => createService(name, () => model, changed),
+    ({ name }) =>
+      createService(
+        name,
+        () => model,
+        () => wall,
+        changed,
+      ),
   );
-  return (next) => {
+  return (next, now) => {
     model = next;
+    wall = now;
     const { services = [], state = null } = next.history?.status ?? {};
     update(worstFirst(services, (service) => serviceShown(service, state)));
   };
 }
 
-function createService(name: string, model: () => Model | null, changed: () => void): Part<ServiceStatus> {
+function createService(
+  name: string,
+  model: () => Model | null,
+  wall: () => number,
+  changed: () => void,
+): Part<ServiceStatus> {
   const state = element('span');
   const facts = element('p', { class: 'facts' });
   const notes = element('div');
@@ -81,7 +94,7 @@ function createService(name: string, model: () => Model | null, changed: () => v
       const count = service.backends.length;
       more.hidden = count <= FEW;
       setText(more, all ? `Show the first ${FEW} only` : `Show all ${count} backends`);
-      if (now !== null) update(rowsOf(now, service).slice(0, all ? count : FEW));
+      if (now !== null) update(rowsOf(now, service, wall()).slice(0, all ? count : FEW));
     },
   };
 }
@@ -96,11 +109,11 @@ function sharedText({ history }: Model, name: string): string | null {
   return listeners.map(listenerText).join('; ') || null;
 }
 
-function rowsOf({ history, states, events }: Model, service: ServiceStatus): Row[] {
+function rowsOf({ history, states, events }: Model, service: ServiceStatus, now: number): Row[] {
   if (history === null) return [];
   const since = statesSince(events);
   return worstFirst(service.backends, backendShown).map((backend) => {
-    const row = backendRow(history, since, service, backend, Date.now());
+    const row = backendRow(history, since, service, backend, now);
     return { ...row, minute: { trend: history.trend.get(row.key) ?? [], states: states.get(row.key) ?? [] } };
   });
 }
