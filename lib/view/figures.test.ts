@@ -50,6 +50,7 @@ test('the figure of the backends is red only when none is up, that of connection
   assert.deepEqual(tones(['up', 'up'], 5), ['good', 'good']);
   assert.deepEqual(tones(['up', 'down'], 89), ['odd', 'good']);
   assert.deepEqual(tones(['down'], 90), ['bad', 'odd']);
+  assert.deepEqual(tones([], 0), ['bad', 'good'], 'a name that gave no address');
 });
 
 test('the name tells instances of one machine apart, where their homes are not the usual one', () => {

@@ -29,7 +29,7 @@ export function figuresOf({ status, total }: History): Figure[] {
     return { name, value, tone, detail };
   };
   const isNearlyFull = most !== null && most > 0 && open >= NEARLY_FULL * most;
-  const upTone = up === all ? 'good' : up === 0 ? 'bad' : 'odd';
+  const upTone = up === 0 ? 'bad' : up === all ? 'good' : 'odd';
   return [
     figure('backends up', `${up} of ${all}`, upTone),
     figure('open', `${open} of ${most ?? '?'}`, isNearlyFull ? 'odd' : 'good'),
