@@ -73,3 +73,9 @@ test('a restarted process has no rate until its second status, and the trend goe
   assert.equal(next.backends.get(KEY)?.connections, 7);
   assert.deepEqual(next.trend.get(KEY), [0, 0, 7]);
 });
+
+test('a process that was started again under the same PID has no rate either', () => {
+  const first = observe(null, { ...status(100, 5), uptime_ms: 9000 }, 0);
+  const restarted = observe(first, { ...status(400, 9), uptime_ms: 200 }, 1000);
+  assert.equal(restarted.backends.get(KEY)?.connections, 0);
+});

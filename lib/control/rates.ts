@@ -37,9 +37,14 @@ interface Counts {
   readonly refused_later?: number;
 }
 
-/** What is compared with `before` must come from the same process: one that was started again counts from zero. */
+/** Whether both come from the same run of a bal: in a container each run has PID 1, and only its clock begins anew. */
+export function isSameRun(before: Status, now: Status): boolean {
+  return before.pid === now.pid && (before.uptime_ms ?? 0) <= (now.uptime_ms ?? Infinity);
+}
+
+/** What is compared with `before` must come from the same run: one that was started again counts from zero. */
 export function observe(before: History | null, status: Status, at: number): History {
-  const isSame = before !== null && before.status.pid === status.pid;
+  const isSame = before !== null && isSameRun(before.status, status);
   const seconds = before === null ? Infinity : Math.max(0.001, (at - before.at) / 1000);
   const old = isSame ? backendCounts(before.status) : new Map<string, Counts>();
   const backends = new Map<string, Rates>();

@@ -122,6 +122,17 @@ test('a restarted bal begins with a gap, not with a peak', () => {
   assert.equal(model.states.get(KEY)?.length, 4);
 });
 
+test('a bal that was started again under the same PID, as in a container, is followed all the same', () => {
+  const model = after(
+    { uptimeMs: 500_000, connections: 5 },
+    { uptimeMs: 501_000, connections: 6 },
+    { uptimeMs: 300, connections: 9 },
+    { uptimeMs: 1300, connections: 11 },
+  );
+  assert.deepEqual(model.timeline.connections, [null, 1, null, 2]);
+  assert.equal(model.history?.status.uptime_ms, 1300);
+});
+
 test('a lost connection leaves a gap and the last figures, and says since when', () => {
   const model = lost(after({ uptimeMs: 0 }), 60_000);
   assert.deepEqual(model.timeline.active, [3, null]);
@@ -135,6 +146,13 @@ test('a clock that was set back begins the timeline anew instead of breaking the
   let model = sawStatus(initialModel, status({ uptimeMs: 0 }), 50_000);
   model = sawStatus(model, status({ uptimeMs: 1000 }), 20_000);
   assert.deepEqual(model.timeline.at, [20]);
+});
+
+test('after a sleep of the machine the charts show what is now, not the hours between', () => {
+  let model = after({ uptimeMs: 0 }, { uptimeMs: 1000 });
+  model = sawStatus(lost(model, 2000), status({ uptimeMs: 2000 }), 8 * 3_600_000);
+  assert.deepEqual(model.timeline.at, [28_800]);
+  assert.deepEqual([model.timeline.active, model.timeline.connections.length], [[3], 1]);
 });
 
 test('the timeline is bounded', () => {

@@ -2,7 +2,7 @@
 
 import type { BackendStateName, EventRecord, Readiness, Status } from '../control/protocol.ts';
 import type { History } from '../control/rates.ts';
-import { backendKey, observe } from '../control/rates.ts';
+import { backendKey, isSameRun, observe } from '../control/rates.ts';
 
 /** `since` in ms of the wall clock. */
 export type Link =
@@ -30,7 +30,7 @@ export interface Model {
   readonly states: ReadonlyMap<string, readonly (BackendStateName | null)[]>;
 }
 
-/** Five minutes. */
+/** In seconds, and in points. */
 export const TIMELINE_LENGTH = 300;
 const STATES_LENGTH = 60;
 const EVENTS_KEPT = 1000;
@@ -61,8 +61,8 @@ export function lost(model: Model, wall: number): Model {
 export function sawStatus(model: Model, status: Status, wall: number): Model {
   const before = model.history;
   const at = status.uptime_ms ?? 0;
-  // Without an older value of the same process there is no rate.
-  const isKnown = before !== null && before.status.pid === status.pid;
+  // Without an older value of the same run there is no rate.
+  const isKnown = before !== null && isSameRun(before.status, status);
   // The first status of a stream and the one for all may come together: too close for a rate.
   if (isKnown && at - before.at < TOO_CLOSE_MS) return model;
   const history = observe(before, status, at);
@@ -93,7 +93,10 @@ function extended(timeline: Timeline, at: number, point: Point): Timeline {
   // A chart wants times that rise, whatever happens to the clock.
   const last = timeline.at.at(-1);
   const from = last !== undefined && at <= last ? EMPTY : timeline;
-  const more = <T>(values: readonly T[], value: T): readonly T[] => [...values, value].slice(-TIMELINE_LENGTH);
+  // After a sleep of the machine, what was before it would leave no room for what is now.
+  const old = from.at.filter((point) => point < at - TIMELINE_LENGTH).length;
+  const more = <T>(values: readonly T[], value: T): readonly T[] =>
+    [...values.slice(old), value].slice(-TIMELINE_LENGTH);
   return {
     at: more(from.at, at),
     connections: more(from.connections, point.connections),

@@ -31,8 +31,8 @@ test('the title tells one instance from another, and says what is wrong first', 
 
 test('the charts say how far back they reach', () => {
   assert.equal(spanText({ at: [] }, 300), '');
-  assert.equal(spanText({ at: [10, 58] }, 300), 'The last 48 s, since this page was opened');
-  assert.equal(spanText({ at: [0, 300] }, 2), 'The last 5 min 0 s');
+  assert.equal(spanText({ at: [10, 58] }, 300), 'The last 48 s, as far back as this page has seen');
+  assert.equal(spanText({ at: [0, 299] }, 300), 'The last 4 min 59 s');
 });
 
 test('why a balancer in front sends nobody is told while it is so', () => {

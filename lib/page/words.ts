@@ -50,10 +50,14 @@ export function endsSentence(ends: ServiceStatus['ends']): string | null {
   return `Connections ended: ${sorted.join(', ')}`;
 }
 
-/** What the charts show: `the last 48 s, since this page was opened`. */
+/** The points are a little more than a second apart. */
+const NEARLY = 0.95;
+
+/** What the charts show: `The last 48 s, as far back as this page has seen`; `whole` in seconds. */
 export function spanText({ at }: Pick<Timeline, 'at'>, whole: number): string {
   const [first, last] = [at[0], at.at(-1)];
   if (first === undefined || last === undefined) return '';
-  const since = at.length >= whole ? '' : ', since this page was opened';
-  return `The last ${duration(Math.max(1000, (last - first) * 1000))}${since}`;
+  const span = last - first;
+  const limit = span >= NEARLY * whole ? '' : ', as far back as this page has seen';
+  return `The last ${duration(Math.max(1000, span * 1000))}${limit}`;
 }
