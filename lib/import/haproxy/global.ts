@@ -1,4 +1,5 @@
 // `global`, `resolvers` and the sections with statistics → what holds for the whole instance.
+import { isLoopback } from '../../../config/host.ts';
 import { judgeNameServer } from '../../../config/name-servers.ts';
 import { setTime, type Draft } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
@@ -83,7 +84,15 @@ export function setAdmin(draft: Draft, section: Section, ledger: Ledger): boolea
   if (!isForSight || serves || bind === undefined || bind.words.includes('ssl') || draft.admin !== undefined)
     return false;
   if (address.kind !== 'tcp' || address.ports.kind !== 'range') return false;
-  const host = address.host === '' ? '0.0.0.0' : address.host;
+  const guards = section.own.filter(isGuard);
+  const asked = address.host === '' ? '0.0.0.0' : address.host;
+  // Who had to say a password, or was refused, must not come in by bal.
+  const host = guards.length > 0 && !isLoopback(asked) ? '127.0.0.1' : asked;
+  for (const line of guards) {
+    const todo = 'so it is for this machine alone; put a proxy before it for others';
+    // Without what comes next, which may be a password.
+    ledger.lost(line, 'admin lets in whoever reaches it', todo, line.words.slice(0, 2).join(' '));
+  }
   draft.admin = `${host.includes(':') ? `[${host}]` : host}:${address.ports.from}`;
   ledger.differs(
     section.head,
@@ -91,8 +100,14 @@ export function setAdmin(draft: Draft, section: Section, ledger: Ledger): boolea
     ADMIN,
   );
   ledger.used(bind);
-  for (const line of section.own) if (line !== bind) ledger.unneeded(line, 'the admin page is as it is');
+  for (const line of section.own)
+    if (line !== bind && !guards.includes(line)) ledger.unneeded(line, 'the admin page is as it is');
   return true;
+}
+
+function isGuard({ words: [word = '', second = '', third = ''] }: HaLine): boolean {
+  if (word === 'stats') return second === 'auth' || (second === 'http-request' && third !== 'allow');
+  return /^(http|tcp)-request$/.test(word) && /\b(deny|auth|reject|silent-drop|tarpit)\b/.test(`${second} ${third}`);
 }
 
 const ADMIN = 'look who can reach that address: there is no password';

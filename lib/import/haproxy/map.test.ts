@@ -314,6 +314,21 @@ server-template s 2 web.internal:1 resolvers r
   assert.equal(told.filter((it) => it.startsWith('lost')).length, 0);
 });
 
+test('a page with a password is not opened to everybody', () => {
+  const of = (...lines: string[]) => {
+    const page = `frontend s\nmode http\nbind *:9000\nstats uri /\n${lines.join('\n')}\n`;
+    const { draft, told } = mapped(`${page}listen a\n${BIND}\n${SERVER}\n`);
+    return [draft.admin, told.filter((it) => it.startsWith('lost')).join()];
+  };
+  assert.deepEqual(of(), ['0.0.0.0:9000', '']);
+  assert.deepEqual(of('stats auth a:b'), ['127.0.0.1:9000', 'lost 5 stats auth']);
+  assert.deepEqual(of('http-request deny unless { src 10.0.0.0/8 }'), ['127.0.0.1:9000', 'lost 5 http-request deny']);
+  assert.deepEqual(of('tcp-request connection reject unless { src 10.0.0.0/8 }'), [
+    '127.0.0.1:9000',
+    'lost 5 tcp-request connection',
+  ]);
+});
+
 test('.if, variables and named defaults', () => {
   const text = `global
 setenv PORT 81
