@@ -72,7 +72,7 @@ forEitherEngine(
     assert.deepEqual(troubles(await visits(one, names('a'), 5)), {});
     const faults = bal.logs().filter(({ event }) => event === 'listener.not_passed');
     const told = faults.map(({ message }) => message.replace(/;.*/, ''));
-    const none = 'is no stream socket that listens';
+    const none = 'is no stream socket that listens in this network namespace';
     const wrong = [
       `descriptor 4 ("dns") ${none}`,
       `descriptor 5 ${none}`,

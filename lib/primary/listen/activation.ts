@@ -50,7 +50,7 @@ export function takePassed(environment: NodeJS.ProcessEnv, pid = process.pid): P
   };
 }
 
-/** With where it listens; or what is wrong with it: then it is closed, if it is a socket at all. */
+/** With where it listens; or what is wrong with it: then it is closed, if it is a socket at all. Of another network namespace nothing can be told. */
 function look(fd: number, name: string, { listeningAt }: SocketTables): Inherited | string {
   const what = `descriptor ${fd}${name === '' ? '' : ` (${JSON.stringify(name.slice(0, 255))})`}`;
   let link: string;
@@ -65,7 +65,7 @@ function look(fd: number, name: string, { listeningAt }: SocketTables): Inherite
   const address = listeningAt(inode);
   if (address !== null) return { address, fd, isPassed: true };
   closeSync(fd);
-  return `${what} is no stream socket that listens; Accept=yes and datagrams are not for bal`;
+  return `${what} is no stream socket that listens in this network namespace; Accept=yes and datagrams are not for bal`;
 }
 
 function wrongCount(count: string): Diagnosis {

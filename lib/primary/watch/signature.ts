@@ -2,7 +2,7 @@
 // that sets the old time again all show, by inode, size or the time of the inode's change.
 
 import type { BigIntStats } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { findFiles } from '../../../config/include/find.ts';
 
@@ -31,7 +31,8 @@ export async function signatureOf({ configPath, patterns, included }: Sources): 
   // What was there and is gone is looked for, too.
   const files = new Set([configPath, ...included, ...found.flatMap((it) => (it.ok ? it.files : []))]);
   const faults = found.flatMap((it) => (it.ok ? [] : [it.message]));
-  const folders = new Set([...files, ...patterns].map((file) => dirname(file)));
+  const named = new Set([...files, ...patterns].map((file) => dirname(file)));
+  const folders = new Set([...named, ...(await Promise.all([...named].map(foldersOfLinks))).flat()]);
   const parts = await Promise.all(
     [...files].map(async (file) => {
       const its = await statOf(file);
@@ -49,6 +50,17 @@ export async function signatureOf({ configPath, patterns, included }: Sources): 
     isOdd: parts.some(({ isOdd }) => isOdd),
     folders: [...folders],
   };
+}
+
+/** Those in which a link of the path can be swapped: `releases/current/`. */
+async function foldersOfLinks(path: string): Promise<string[]> {
+  if ((await realpath(path).catch(() => path)) === path) return [];
+  const found: string[] = [];
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    const its = await lstat(at).catch(() => null);
+    if (its?.isSymbolicLink() === true) found.push(dirname(at));
+  }
+  return found;
 }
 
 async function statOf(path: string): Promise<BigIntStats | string> {

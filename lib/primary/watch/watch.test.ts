@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -9,6 +19,7 @@ import { problemAt } from '../../../config/problem.ts';
 import { readConfig } from '../../../config/read.ts';
 import { until } from '../../testing/until.ts';
 import type { Log } from '../log/log.ts';
+import { signatureOf } from './signature.ts';
 import { createWatching, type Times, type WatchingParts } from './watch.ts';
 
 const QUICK: Partial<Times> = { restMs: 20, oddRestMs: 60, distanceMs: 20, seldomMs: 60_000, oftenMs: 20 };
@@ -145,18 +156,23 @@ test('a directory that was replaced at once is watched anew, also under the same
   }
 });
 
-test('what could not be read is read again, though nobody touches it', async (t) => {
-  let fails = false;
-  const read: typeof readConfig = async (path) =>
-    fails ? { ok: false, problem: problemAt(null, [], 'cannot read: EMFILE') } : await readConfig(path);
-  const it = await scene(t, MAIN, { read, times: { ...QUICK, seldomMs: 50 } });
-  fails = true;
-  it.write('config.yaml', MAIN.replace('1000', '1001'));
-  await it.come(1);
-  fails = false;
-  await it.come(2);
-  assert.deepEqual(it.reloads, ['1 errors', 'a:1001']);
-});
+for (const { what, failing } of [
+  { what: 'what could not be read', failing: [1, 2] },
+  { what: 'what the reload could not read', failing: [2] },
+]) {
+  test(`${what} is read again, though nobody touches it`, async (t) => {
+    let [reads, before] = [0, Infinity];
+    const read: typeof readConfig = async (path) =>
+      failing.includes(++reads - before)
+        ? { ok: false, problem: problemAt(null, [], 'cannot read: EMFILE') }
+        : await readConfig(path);
+    const it = await scene(t, MAIN, { read, times: { ...QUICK, seldomMs: 50 } });
+    before = reads;
+    it.write('config.yaml', MAIN.replace('1000', '1001'));
+    await it.come(2);
+    assert.deepEqual(it.reloads, ['1 errors', 'a:1001']);
+  });
+}
 
 test('links that are swapped, as Kubernetes does, are a change of what they lead to', async (t) => {
   const it = await scene(t, MAIN);
@@ -174,6 +190,15 @@ test('links that are swapped, as Kubernetes does, are a change of what they lead
   it.write('..2/config.yaml', MAIN.replace('1000', '1002'));
   await it.come(2);
   assert.deepEqual(it.reloads, ['a:1001', 'a:1002']);
+});
+
+test('a link to the directory of the file is watched, too', async (t) => {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'bal-watch-')));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'releases', '1'), { recursive: true });
+  symlinkSync('releases/1', join(dir, 'current'));
+  const { folders } = await signatureOf({ configPath: join(dir, 'current/config.yaml'), patterns: [], included: [] });
+  assert.deepEqual(folders, [join(dir, 'current'), dir]);
 });
 
 test('what is not valid is tried once, and when it is gone nothing has to be reloaded', async (t) => {

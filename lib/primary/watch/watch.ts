@@ -78,6 +78,8 @@ export function createWatching(parts: WatchingParts): Watching {
   });
   let sources: Sources = { configPath, patterns: [], included: [] };
   let seen: string | null = null;
+  /** When what is seen is read all the same. */
+  let againAt = Infinity;
   let isPoked = true;
   let wake: () => void = () => undefined;
 
@@ -116,16 +118,19 @@ export function createWatching(parts: WatchingParts): Watching {
     return { text: last.text, rests: false };
   }
 
+  /** The machine may be short of descriptors, or a disk fails. */
+  const later = (): number => performance.now() + times.seldomMs;
+
   async function look(): Promise<void> {
     const first = await signatureOf(sources);
     await folders.follow(first.folders);
-    if (first.text === seen) return;
+    if (first.text === seen && performance.now() < againAt) return;
     const before = await atRest(first);
     const loaded = await loadConfig(configPath, parts.read);
     // Of what was touched while it was read nobody knows what it says.
     if (before.rests && (await signatureOf(sources)).text !== before.text) return poke();
-    // What cannot be used is read again at each look: it may be the machine that is short of descriptors, or a disk that fails.
-    seen = loaded.plan === null ? null : before.text;
+    seen = before.text;
+    againAt = loaded.plan === null ? later() : Infinity;
     const next = sourcesOf(loaded, sources);
     // There is more to look at, which was not looked at before it was read.
     if (!isDeepStrictEqual(next, sources)) poke();
@@ -136,6 +141,9 @@ export function createWatching(parts: WatchingParts): Watching {
       included: loaded.included.length,
     });
     await parts.reload();
+    const { serves, refused } = contents.known();
+    // It did not come to reading, or has read something else.
+    if (loaded.fingerprint !== serves && loaded.fingerprint !== refused) againAt = later();
     await pause(times.distanceMs);
   }
 
