@@ -50,16 +50,15 @@ export async function listenUnseen(server: Server, path: string, group: number |
   unlinkIfThere(draft);
   await bind(server, draft);
   try {
-    if (group !== null) {
-      lchownSync(draft, lstatSync(draft).uid, group);
-      chmodSync(draft, 0o660);
-    }
+    if (group !== null) lchownSync(draft, lstatSync(draft).uid, group);
   } catch (error) {
     unlinkIfThere(draft);
     throw error;
   }
   return {
     appear() {
+      // Not before: a reload that is rejected must have let nobody in.
+      if (group !== null) chmodSync(draft, 0o660);
       renameSync(draft, path);
       const { ino } = lstatSync(path);
       return () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { PLAN, VERDICT, converse, handlers, serving, stillAnswers, socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
@@ -132,6 +133,8 @@ test('who may only ask is answered every question, refused every change, and lea
     process.getegid?.() ?? 0,
   );
   assert.equal(existsSync(path), false, 'nobody sees it yet');
+  const drafts = readdirSync(dirname(path)).map((name) => statSync(join(dirname(path), name)).mode & 0o777);
+  assert.deepEqual(drafts, [0o600], 'nor comes in by the name that it has until then');
   const control = unseen.appear();
   t.after(() => control.close());
   assert.equal(statSync(path).mode & 0o777, 0o660);
