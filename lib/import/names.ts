@@ -1,6 +1,9 @@
 // Of routes by server name and protocol the first that matches decides there, the most specific one here: what an earlier one leaves
 // nothing to is taken away, and then both ways lead to the same.
 
+/** Whole, without a wildcard. */
+export const SERVER_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
+
 export interface Asked {
   readonly names: readonly string[];
   readonly protocols: readonly string[];

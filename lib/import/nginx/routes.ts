@@ -1,5 +1,6 @@
 // `proxy_pass`, directly or by a `map` of what a client of TLS asks for → where its clients go.
 import type { Ledger } from '../ledger.ts';
+import { SERVER_NAME } from '../names.ts';
 import { wholeNumber } from '../values.ts';
 import { last, type Directive, type Scope } from './language/tree.ts';
 
@@ -96,21 +97,19 @@ function grouped(entries: readonly Entry[], ledger: Ledger): Route[] {
   return [...byTarget.values()];
 }
 
-const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
-
 /** As `map` and `server_name` have them; null: bal has no such name. */
 export function namesOf(key: string, hasMasks: boolean): { names: string[]; protocols: string[]; rank: number } | null {
   const length = key.length;
   const found = (names: string[], rank: number) => ({ names, protocols: [], rank });
-  if (NAME.test(key)) return found([key], 1_000_000);
+  if (SERVER_NAME.test(key)) return found([key], 1_000_000);
   const bare = key.replace(/^(\*)?\./, '');
-  if (hasMasks && NAME.test(bare) && bare !== key) {
+  if (hasMasks && SERVER_NAME.test(bare) && bare !== key) {
     return found(key.startsWith('.') ? [bare, `*.${bare}`] : [`*.${bare}`], 1000 + length);
   }
   // A pattern that stands for one name, or for all below one.
   const [, wild = '', literal = ''] = /^~\*?\^?((?:\(?\.[*+]\)?)?(?:\\\.)?)((?:[a-z0-9_-]|\\\.)+)\$$/i.exec(key) ?? [];
   const plain = literal.replaceAll('\\.', '.');
-  if (!NAME.test(plain)) return null;
+  if (!SERVER_NAME.test(plain)) return null;
   const isAnchored = /^~\*?\^/.test(key);
   if (wild === '' && isAnchored) return found([plain], 0);
   return wild.endsWith('\\.') ? found([`*.${plain}`], 0) : null;

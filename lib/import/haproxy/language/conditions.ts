@@ -1,4 +1,5 @@
 // `if …` and `unless …` with the ACLs that they name → what is asked for, as far as bal can ask for it.
+import { SERVER_NAME } from '../../names.ts';
 import { networkText, wholeNumber } from '../../values.ts';
 import type { HaLine } from './sections.ts';
 
@@ -141,11 +142,9 @@ function srcTest(values: readonly string[]): Test {
   return known.length === networks.length && known.length > 0 ? { kind: 'src', networks: known } : { kind: 'unknown' };
 }
 
-const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
-
 function sniTest(method: string, values: readonly string[]): Test {
   const bare = values.map((it) => it.replace(/^\./, ''));
-  if (values.length === 0 || !bare.every((it) => NAME.test(it))) return { kind: 'unknown' };
+  if (values.length === 0 || !bare.every((it) => SERVER_NAME.test(it))) return { kind: 'unknown' };
   if (method === '' || method === 'str') return { kind: 'sni', names: values, near: false };
   if (method !== 'end' && method !== 'dom') return { kind: 'unknown' };
   const isStrict = method === 'end' && values.every((it) => it.startsWith('.'));
