@@ -46,6 +46,8 @@ export interface Unseen {
  * removing a successor's. Rejects with the error of bind(2) or chown(2).
  */
 export async function listenUnseen(server: Server, path: string, group: number | null): Promise<Unseen> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false)
+    throw new Error(`${path} is there, and no socket`);
   const draft = join(dirname(path), `.${basename(path).slice(0, 1)}${process.pid.toString(36)}`);
   unlinkIfThere(draft);
   await bind(server, draft);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { PLAN, VERDICT, converse, handlers, serving, stillAnswers, socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
@@ -122,6 +122,13 @@ test('close does not wait for a client that does not go', async (t) => {
   await once(socket, 'data');
   socket.resume();
   await Promise.all([control.close(), once(socket, 'close')]);
+});
+
+test('what is no socket stays where it is, and nobody listens beside it', async (t) => {
+  const path = socketPath(t);
+  mkdirSync(path);
+  await assert.rejects(serveQuestions(path, handlers(), process.getegid?.() ?? 0), /is there, and no socket/);
+  assert.deepEqual(readdirSync(dirname(path)), [basename(path)]);
 });
 
 test('who may only ask is answered every question, refused every change, and leaves room for others', async (t) => {

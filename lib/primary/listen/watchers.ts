@@ -66,15 +66,16 @@ export function createWatchers({ dir, askSocket }: Home, handlers: () => Control
     },
     commit() {
       const wanted = next;
-      next = 'same';
       if (wanted === 'same') return;
       if (wanted === 'none') {
+        next = 'same';
         withdraw();
         removeLeftover(askSocket);
         return;
       }
       // First the new one, so that its name is never without a socket; the old one removes only its own.
       const server = wanted.server.appear();
+      next = 'same';
       withdraw();
       current = { ...wanted, server };
       letIn(dir, wanted.group);
@@ -102,8 +103,8 @@ function cannotOpen(name: string, error: unknown): Diagnosis {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   const what_happened = `cannot open the socket of control_group ${name}: ${error instanceof Error ? error.message : String(error)}`;
   if (code !== 'EPERM') {
-    const do_this_now = 'check the owner and rights of $BAL_HOME (default ~/.bal), and the space on its disk';
-    return { what_happened, why_likely: 'the home cannot be written to', do_this_now };
+    const do_this_now = 'check what is in $BAL_HOME (default ~/.bal), its owner and rights, and the space on its disk';
+    return { what_happened, why_likely: 'the home cannot be written to, or has something in its place', do_this_now };
   }
   return {
     what_happened,
