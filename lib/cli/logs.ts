@@ -36,7 +36,7 @@ export async function logs(options: Options, io: Io): Promise<ExitCode> {
     const show = (line: Line): void => {
       if (!reader.gone.aborted && isWanted(line.text, wanted)) print(line, options.json, io);
     };
-    await readFrom(at.logDir, place, show, options.follow ? reader.gone : null);
+    await readFrom(at.logDir, place, show, reader.gone, options.follow);
     return 0;
   } catch (error) {
     return failure(unreadable(at, error), options, io);

@@ -12,6 +12,7 @@ import { createSplitter, MAX_LINE } from './lines.ts';
 import { beginning, readFrom } from './read.ts';
 
 const ALL: Wanted = { level: null, since: null };
+const NEVER = new AbortController().signal;
 
 function folder(t: TestContext): { dir: string; file: (day: number, number?: number) => string } {
   const dir = mkdtempSync(join(tmpdir(), 'bal-logs-'));
@@ -25,7 +26,7 @@ function record(n: number, level = 'INFO'): string {
 
 async function last(dir: string, count: number, wanted = ALL): Promise<string[]> {
   const lines: string[] = [];
-  await readFrom(dir, await beginning(dir, wanted, count), ({ text }) => lines.push(text), null);
+  await readFrom(dir, await beginning(dir, wanted, count), ({ text }) => lines.push(text), NEVER, false);
   return lines;
 }
 
@@ -42,6 +43,17 @@ test('the last lines come over files in their order, of which ten comes after ni
   assert.deepEqual(await last(dir, 2), ['e', 'f']);
   assert.deepEqual(await last(dir, 0), []);
   assert.equal(await beginning(join(dir, 'none'), ALL, 3), null);
+});
+
+test('no more is read than somebody takes', async (t) => {
+  const { dir, file } = folder(t);
+  const end = new AbortController();
+  for (const day of [1, 2, 3]) writeFileSync(file(day), 'a\n');
+  const place = await beginning(dir, ALL, 3);
+  let count = 0;
+  const take = (): void => void (++count === 2 && end.abort());
+  await readFrom(dir, place, take, end.signal, false);
+  assert.equal(count, 2);
 });
 
 test('however long lines and files are, the last ones are the last ones', async (t) => {
@@ -90,7 +102,7 @@ test('whoever follows sees each line once, over rotation, truncation, replacemen
   const seen: string[] = [];
   const end = new AbortController();
   const place = await beginning(dir, ALL, 1);
-  const reading = readFrom(dir, place, ({ text }) => seen.push(text), end.signal);
+  const reading = readFrom(dir, place, ({ text }) => seen.push(text), end.signal, true);
   const comes = (line: string): Promise<unknown> => until(`${line} is shown`, () => seen.at(-1) === line);
   await comes('old');
   appendFileSync(file(1), 'half');

@@ -59,19 +59,20 @@ export async function beginning(dir: string, wanted: Wanted, count: number): Pro
 }
 
 /**
- * Gives each line to `take`, from `place` on. Without `follow` it ends with the log, else when that is aborted. Rejects where a file may
+ * Gives each line to `take`, from `place` on. Ends when `end` is aborted, and with the log unless it is followed. Rejects where a file may
  * not be read.
  */
 export async function readFrom(
   dir: string,
   place: Place | null,
   take: (line: Line) => void,
-  follow: AbortSignal | null,
+  end: AbortSignal,
+  isFollowed: boolean,
 ): Promise<void> {
   const splitter = createSplitter();
   const piece = Buffer.alloc(PIECE);
   const at: { opened: Opened | null } = { opened: null };
-  const isOver = (): boolean => follow?.aborted === true;
+  const isOver = (): boolean => end.aborted;
 
   async function goTo(log: LogFile, offset = 0): Promise<boolean> {
     const file = await openFile(dir, log);
@@ -131,8 +132,8 @@ export async function readFrom(
     while (!isOver()) {
       await readOn();
       if (await turn()) continue;
-      if (follow === null) return;
-      await sleep(LOOK_MS, undefined, { signal: follow }).catch(() => undefined);
+      if (!isFollowed) return;
+      await sleep(LOOK_MS, undefined, { signal: end }).catch(() => undefined);
     }
   } finally {
     await leave();
