@@ -15,8 +15,9 @@ export interface Head {
 /** Of a first cell that may be too long. */
 export type GridCell = Cell | { readonly text: string; readonly paint: Paint; readonly short: string };
 
-/** How little of the first column is still of use. */
+/** How little of the first column is still of use, and what part of the line it has at most while columns are hidden. */
 const NAME = 18;
+const NAME_PART = 0.5;
 const GAP = 2;
 
 /** One line for the head, one for each row. `columns` null: as wide as it gets. */
@@ -78,7 +79,7 @@ function choose(natural: readonly number[], least: number | null, columns: numbe
   const others = all.slice(2 + Math.min(shift, Math.max(0, natural.length - 3)));
   const widthAt = (i: number): number => (i === natural.length - 1 ? narrow : (natural[i] ?? 0));
   const own = Math.max(NAME, (columns ?? 0) - state - widthAt(others[0] ?? 0) - 2 * GAP);
-  const width = Math.min(name, own);
+  const width = Math.min(name, own, Math.max(NAME, Math.floor((columns ?? 0) * NAME_PART)));
   let room = (columns ?? 0) - width - state - GAP;
   const seen = [];
   for (const i of others) {
@@ -86,11 +87,12 @@ function choose(natural: readonly number[], least: number | null, columns: numbe
     room -= GAP + widthAt(i);
     seen.push(i);
   }
+  const spread = Math.min(room, name - width);
   const isLastSeen = seen.at(-1) === natural.length - 1;
   return {
     shown: [0, 1, ...seen],
-    name: width,
-    last: isLastSeen ? Math.min(last, narrow + room) : last,
+    name: width + spread,
+    last: isLastSeen ? Math.min(last, narrow + room - spread) : last,
     hidden: natural.length - 2 - seen.length,
     isMore: seen.length < others.length,
   };

@@ -114,6 +114,15 @@ test('at every width a row has name and state, what does not fit is counted, and
   assert.match(at(40, 8)[3] ?? '', /^SERVICE \+8 ← +STATE +TREND$/);
 });
 
+test('a long name of one backend does not hide the figures of all', () => {
+  const service = serviceWith('web', ['up']);
+  const backends = service.backends.map((backend) => ({ ...backend, address: `${'a-long-name.'.repeat(6)}test:80` }));
+  const history = observe(null, statusWith([{ ...service, backends }]), 0);
+  const lines = screen({ ...PLAIN, history, size: { columns: 80, rows: 20 } }, plain);
+  assert.match(lines[3] ?? '', /^SERVICE \+5 → +STATE +OPEN +CONN\/S +FAILED +FOR$/);
+  assert.match(lines[5] ?? '', /^ {2}a-long-name\.a-.*….*name\.test:80 +up/);
+});
+
 test('? shows what keys and words mean, in any width', () => {
   const view: View = { ...PLAIN, history: crowd(), size: { columns: 40, rows: 60 }, isHelp: true };
   const lines = screen(view, plain);
