@@ -13,7 +13,7 @@ import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, reach, strangeAnswer } from './reach.ts';
 import { INK, json, paint, printDiagnosis } from './report.ts';
 import { STOPPING } from './status.ts';
-import { counted, duration } from '../units.ts';
+import { counted, duration, listed } from '../units.ts';
 import { isStopping, type Shown } from '../view/state.ts';
 
 /** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
@@ -68,7 +68,7 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
   const problem = {
     what_happened: `no service has a backend ${options.words[0] ?? ''}`,
     why_likely: 'it is misspelt, or the running configuration is an older one',
-    do_this_now: `name one of: ${known.join(', ')}`,
+    do_this_now: `name one of: ${listed([...new Set(known)])}`,
   };
   if (options.json) json(io, { services: [], problem });
   else printDiagnosis(io, problem);

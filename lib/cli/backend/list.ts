@@ -3,6 +3,7 @@
 import { liveChangeLines } from '../../control/facts.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
 import { home } from '../../paths.ts';
+import { listed } from '../../units.ts';
 import type { Options } from '../arguments.ts';
 import type { ExitCode, Io } from '../command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from '../reach.ts';
@@ -38,7 +39,7 @@ function noService(service: string, all: readonly ServiceStatus[], options: Opti
   const problem = {
     what_happened: `there is no service ${service}`,
     why_likely: 'its name is misspelt, or the running configuration is an older one',
-    do_this_now: `name one of: ${all.map(({ name }) => name).join(', ')}`,
+    do_this_now: `name one of: ${listed(all.map(({ name }) => name))}`,
   };
   if (options.json) json(io, { backends: [], live_changes: [], problem });
   else printDiagnosis(io, problem);
