@@ -33,7 +33,7 @@ inBrowser(
       await page.getByRole('heading', { level: 2, name }).waitFor();
     await shows(page, '#figures', /backends up\s*2 of 2\s*open\s*\d+ of \d+.*workers\s*2/);
     await shows(page, '#state', /^running$/);
-    await shows(page, '#span', /^The last \d+ s, since this page was opened$/);
+    await shows(page, '#span', /^The last \d+ s, as far back as this page has seen$/);
     await shows(page, '#instance', new RegExp(`^running for .*, engine \\w+, generation 1, version ${version}$`));
     const name = `${hostname()}/${basename(bal.home.dir)}`;
     await until('tabs of two instances differ', async () => (await page.title()) === `${name} - bal`);
