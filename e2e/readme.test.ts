@@ -31,6 +31,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run build:native\b/, 'it would replace the addon that other tests are using'],
   [/^curl .*https:/, 'needs the internet; install.test.ts installs from a file:// release'],
   [/^sudo /, 'needs root and systemd; systemd.test.ts checks the units'],
+  [/^bal (selftest|bench)\b/, 'each takes up to a minute; selftest.test.ts and bench-command.test.ts run shorter ones'],
   [/^promtool /, 'looks at /etc/prometheus; monitoring.test.ts checks the files'],
 ];
 
