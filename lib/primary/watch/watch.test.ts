@@ -208,6 +208,7 @@ test('what is not valid is tried once, and when it is gone nothing has to be rel
   it.write('config.yaml', 'rubbish: [');
   await it.come(1);
   it.write('config.yaml', MAIN);
+  await until('it is seen that nothing has to be reloaded', () => it.events.includes('config.restored'));
   await it.come(1);
   assert.deepEqual(it.events, ['config.changed', 'config.restored']);
   it.write('config.yaml', `${MAIN}# more\n`);
