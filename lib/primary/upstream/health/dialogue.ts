@@ -8,7 +8,12 @@ import type { Question, Verdict } from './question.ts';
  * Calls `done` at most once. Not when the connection breaks: its owner sees that himself. Then it says goodbye: what the
  * backend has still to say is read for a while and thrown away, so that it sees no reset.
  */
-export function ask(socket: Socket, question: Question, done: (verdict: Verdict) => void): void {
+export function ask(
+  socket: Socket,
+  question: Question,
+  done: (verdict: Verdict) => void,
+  load: () => Promise<Pick<typeof import('./tls.ts'), 'secure'>> = () => import('./tls.ts'),
+): void {
   const { tls } = question;
   if (tls === null) return converse(socket, question, done);
   let isOver = false;
@@ -17,11 +22,19 @@ export function ask(socket: Socket, question: Question, done: (verdict: Verdict)
     isOver = true;
   };
   // Most checks do without, and it takes a megabyte.
-  void import('./tls.ts').then(({ secure }) => {
-    if (socket.destroyed) return;
-    const ready = (secured: Socket): void => converse(secured, question, finish);
-    secure(socket, tls, ready, (fact) => finish({ ok: false, fact }));
-  });
+  void load().then(
+    ({ secure }) => {
+      if (socket.destroyed) return;
+      const ready = (secured: Socket): void => converse(secured, question, finish);
+      secure(socket, tls, ready, (fact) => finish({ ok: false, fact }));
+    },
+    // The files of this bal may be gone since an upgrade of its package.
+    () => {
+      if (socket.destroyed) return;
+      socket.destroy();
+      finish({ ok: false, fact: 'the TLS of this bal cannot be loaded; restart bal' });
+    },
+  );
 }
 
 function converse(socket: Socket, { send, judge }: Question, done: (verdict: Verdict) => void): void {
