@@ -115,8 +115,13 @@ test('an address that somebody else has, or this machine has not, is refused, an
   const [from, taken] = [await freePort(), await freePort()];
   await serve(at(from));
   await stranger(t, taken);
-  assert.deepEqual(await refusal(at(taken)), { ok: false, address: at(taken), code: 'EADDRINUSE' });
-  assert.deepEqual(await refusal('192.0.2.1:11'), { ok: false, address: '192.0.2.1:11', code: 'EADDRNOTAVAIL' });
+  assert.deepEqual(await refusal(at(taken)), { ok: false, address: at(taken), code: 'EADDRINUSE', key: 'admin' });
+  assert.deepEqual(await refusal('192.0.2.1:11'), {
+    ok: false,
+    address: '192.0.2.1:11',
+    code: 'EADDRNOTAVAIL',
+    key: 'admin',
+  });
   assert.deepEqual(await served(from), [true]);
 });
 
@@ -173,9 +178,9 @@ test('when finish() cannot bind, it says why, and undo() serves the old address 
   const moved = await admin.move(planFor('0.0.0.0:10'), isGivenUp);
   assert.ok(moved.ok);
   isBroken = true;
-  assert.deepEqual(await moved.finish(), { ok: false, address: '0.0.0.0:10', code: 'EACCES' });
+  assert.deepEqual(await moved.finish(), { ok: false, address: '0.0.0.0:10', code: 'EACCES', key: 'admin' });
   assert.deepEqual(served, []);
-  assert.deepEqual(await moved.undo(), { ok: false, address: '127.0.0.1:10', code: 'EACCES' });
+  assert.deepEqual(await moved.undo(), { ok: false, address: '127.0.0.1:10', code: 'EACCES', key: 'admin' });
   isBroken = false;
   assert.deepEqual(await moved.undo(), { ok: true });
   assert.deepEqual(served, ['127.0.0.1:10']);

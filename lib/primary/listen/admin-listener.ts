@@ -55,7 +55,7 @@ export function createAdminListener(serve: (host: string, port: number) => Promi
         return { ok: true, at, server: await serve(at.host, at.port) };
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-        const failure = { ok: false, address: addressOf(at.host, at.port), code } as const;
+        const failure = { ok: false, address: addressOf(at.host, at.port), code, key: 'admin' } as const;
         if (code !== 'EADDRINUSE' || closed || performance.now() >= until) return failure;
       }
       await sleep(RETRY_MS);

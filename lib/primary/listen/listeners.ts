@@ -33,6 +33,8 @@ export type BindResult = { readonly ok: true; readonly listener: Listener } | Bi
 export interface BindFailure {
   readonly ok: false;
   readonly address: string;
+  /** The key of the configuration that asks for it, where that is not the address of a service. */
+  readonly key?: 'admin';
   /** errno name: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND, … */
   readonly code: string;
   /** A socket on the same port that a service manager has passed, and that is not meant. */

@@ -50,7 +50,7 @@ export function badConfig(configPath: string, errors: readonly Pick<Problem, 'li
   };
 }
 
-export function cannotBind({ address, code, passed }: BindFailure): Diagnosis {
+export function cannotBind({ address, code, passed, key }: BindFailure): Diagnosis {
   const what_happened = `cannot listen on ${address}: ${code}`;
   if (code === 'EADDRINUSE' && passed !== undefined) {
     return {
@@ -65,7 +65,7 @@ export function cannotBind({ address, code, passed }: BindFailure): Diagnosis {
       return {
         what_happened,
         why_likely: 'another program listens on this port',
-        do_this_now: `run 'bal doctor' to see which (or: ss -ltnp 'sport = :${portOf(address)}'), then stop it or change 'port'`,
+        do_this_now: `run 'bal doctor' to see which (or: ss -ltnp 'sport = :${portOf(address)}'), then stop it or change '${key ?? 'port'}'`,
       };
     case 'EACCES':
       return {
@@ -77,14 +77,14 @@ export function cannotBind({ address, code, passed }: BindFailure): Diagnosis {
       return {
         what_happened,
         why_likely: 'no network interface of this machine has that address',
-        do_this_now: "correct 'bind_address' (see: ip address), or use 0.0.0.0",
+        do_this_now: `correct '${key ?? 'bind_address'}' (see: ip address), or use ${key === undefined ? '0.0.0.0' : '127.0.0.1'}`,
       };
     case 'ETIMEDOUT':
     case 'EAI_AGAIN':
       return {
         what_happened,
         why_likely: 'the name cannot be resolved: no DNS server answers',
-        do_this_now: "check /etc/resolv.conf and the DNS servers it names, or write 'bind_address' as an IP address",
+        do_this_now: `check /etc/resolv.conf and the DNS servers it names, or write '${key ?? 'bind_address'}' as an IP address`,
       };
     default:
       return {
