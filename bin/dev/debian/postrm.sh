@@ -10,8 +10,10 @@ case "$1" in
     ;;
   purge)
     rm -rf /var/lib/bal
-    # Of bal@.service: a link that systemd has made, and where it leads.
+    # Of bal@.service, if its configuration is there: a link that systemd has made, and where it leads. Others may have
+    # folders of such a name.
     for home in /var/lib/bal-*; do
+      [ -e "/etc/bal/${home#/var/lib/bal-}.yaml" ] || continue
       if [ "$(readlink "$home")" = "private/${home##*/}" ]; then rm -rf "/var/lib/private/${home##*/}" "$home"; fi
     done
     # What 'systemctl enable' has made.

@@ -8,10 +8,13 @@ import { LOOK_MS, reapOrphans, zombiesOf } from './orphans.ts';
 
 const addon = loadAddon();
 
-test('what is a zombie for two looks is reaped, and what was gone or another process meanwhile is not', (t) => {
+test('what is a zombie for two looks is reaped, and what was gone or another process meanwhile is not', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const pass = (looks: number): void => {
-    for (let look = 0; look < looks; look++) t.mock.timers.tick(LOOK_MS);
+  const pass = async (looks: number): Promise<void> => {
+    for (let look = 0; look < looks; look++) {
+      t.mock.timers.tick(LOOK_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   };
   let there = new Map([
     [7, 'a'],
@@ -19,28 +22,35 @@ test('what is a zombie for two looks is reaped, and what was gone or another pro
     [9, 'c'],
   ]);
   const reaped: number[] = [];
-  const orphans = reapOrphans({ zombies: () => there, reap: (pid) => reaped.push(pid) });
-  pass(1);
+  let isShort = false;
+  const zombies = () => (isShort ? assert.fail('no descriptor is left') : there);
+  const orphans = reapOrphans({ zombies, reap: (pid) => reaped.push(pid) });
+  await pass(1);
   assert.deepEqual(reaped, []);
   // Node has asked for 8, and its pid was used again.
   there = new Map([
     [7, 'a'],
     [8, 'later'],
   ]);
-  pass(1);
+  await pass(1);
   assert.deepEqual(reaped, [7]);
   there = new Map([[8, 'later']]);
-  pass(1);
+  await pass(1);
   assert.deepEqual(reaped, [7, 8]);
   there = new Map([[10, 'd']]);
-  pass(10);
+  await pass(10);
   assert.deepEqual(reaped, [7, 8], 'nobody looks while no child has ended');
   process.emit('SIGCHLD', 'SIGCHLD');
-  pass(2);
+  await pass(1);
+  isShort = true;
+  await pass(3);
+  assert.deepEqual(reaped, [7, 8], 'what cannot be seen now is looked at later');
+  isShort = false;
+  await pass(1);
   assert.deepEqual(reaped, [7, 8, 10]);
   orphans.close();
   process.emit('SIGCHLD', 'SIGCHLD');
-  pass(10);
+  await pass(10);
   assert.deepEqual(reaped, [7, 8, 10]);
 });
 

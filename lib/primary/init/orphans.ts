@@ -13,7 +13,7 @@ export interface Orphans {
 }
 
 export interface OrphansParts {
-  /** Zombies whose parent this process is: pid → when it was started, since the kernel uses a pid again. */
+  /** Zombies whose parent this process is: pid → when it was started, since the kernel uses a pid again. May throw. */
   readonly zombies: () => ReadonlyMap<number, string>;
   readonly reap: (pid: number) => void;
 }
@@ -24,20 +24,32 @@ export const LOOK_MS = 500;
 export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
   let timer: NodeJS.Timeout | undefined;
   let before: ReadonlyMap<number, string> = new Map();
+  let closed = false;
 
   function look(): void {
     timer = undefined;
-    const now = new Map(zombies());
-    for (const [pid, startedAt] of now) {
+    const now = seen();
+    for (const [pid, startedAt] of now ?? []) {
       if (before.get(pid) !== startedAt) continue;
       reap(pid);
-      now.delete(pid);
+      now?.delete(pid);
     }
-    before = now;
-    if (now.size > 0) lookSoon();
+    before = now ?? before;
+    // Not before the loop has asked the kernel: two timers that are due may run one right after the other.
+    if (before.size > 0 || now === null) setImmediate(lookSoon);
+  }
+
+  /** null: nobody knows, for want of a descriptor. */
+  function seen(): Map<number, string> | null {
+    try {
+      return new Map(zombies());
+    } catch {
+      return null;
+    }
   }
 
   function lookSoon(): void {
+    if (closed) return;
     timer ??= setTimeout(look, LOOK_MS);
     timer.unref();
   }
@@ -47,6 +59,7 @@ export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
   lookSoon();
   return {
     close() {
+      closed = true;
       process.off('SIGCHLD', lookSoon);
       clearTimeout(timer);
     },
