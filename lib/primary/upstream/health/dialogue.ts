@@ -22,19 +22,18 @@ export function ask(
     isOver = true;
   };
   // Most checks do without, and it takes a megabyte.
-  void load().then(
-    ({ secure }) => {
+  void load()
+    .then(({ secure }) => {
       if (socket.destroyed) return;
       const ready = (secured: Socket): void => converse(secured, question, finish);
       secure(socket, tls, ready, (fact) => finish({ ok: false, fact }));
-    },
-    // The files of this bal may be gone since an upgrade of its package.
-    () => {
+    })
+    // The files of this bal, or of the authorities that it trusts, may be gone since an upgrade of a package.
+    .catch(() => {
       if (socket.destroyed) return;
       socket.destroy();
       finish({ ok: false, fact: 'the TLS of this bal cannot be loaded; restart bal' });
-    },
-  );
+    });
 }
 
 function converse(socket: Socket, { send, judge }: Question, done: (verdict: Verdict) => void): void {
