@@ -1,5 +1,5 @@
 // Whether somebody listens at an address: connects of the addon's, closed as soon as they are accepted. Native engine
-// only; they cost a third of Node's sockets.
+// only; they cost less than half of Node's sockets.
 
 import { getSystemErrorName } from 'node:util';
 import type { Addon } from './addon.ts';
