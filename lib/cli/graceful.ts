@@ -51,8 +51,9 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
     let answeredAt = performance.now();
     let announced = '';
     for (;;) {
+      const asked = ask(at, 'GET', '/status', undefined, quietMs, over.signal);
       await sleep(quietMs, undefined, { signal: over.signal });
-      const { ok } = await ask(at, 'GET', '/status', undefined, quietMs, over.signal);
+      const { ok } = await asked;
       if (over.signal.aborted) return;
       const now = performance.now();
       if (ok) answeredAt = now;
