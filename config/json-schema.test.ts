@@ -2,17 +2,19 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Errors } from 'typebox/schema';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { jsonSchema } from './json-schema.ts';
 import { readYaml } from './yaml.ts';
 
 // What comes out of JSON has nothing of ours left but what is written.
 const schema: object = JSON.parse(JSON.stringify(jsonSchema()));
+/** Another library's than the one that made it; strict: a keyword that it does not know is an error. */
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
 
 function isValid(text: string): boolean {
   const { data, problems } = readYaml(text);
   assert.deepEqual(problems, []);
-  return Errors(schema, data)[1].length === 0;
+  return validate(data);
 }
 
 test('the samples are valid by the JSON Schema', () => {
