@@ -58,9 +58,22 @@ test(
     assert.equal(await ask(checks, '127.0.0.1', v4.port), null);
     assert.equal(await ask(checks, '127.0.0.1', v4.port, '127.0.0.7'), null);
     assert.equal(await ask(checks, '::1', v6.port), null);
-    await until('all have ended', () => v4.ends.length === 2 && v6.ends.length === 1);
-    assert.deepEqual([v4.ends, v6.ends], [['end', 'end'], ['end']]);
-    assert.deepEqual([v4.came, v6.came], [['127.0.0.1', '127.0.0.7'], ['::1']]);
+    assert.equal(await ask(checks, '::1%lo', v6.port), null, 'with a scope, as link-local addresses have');
+    await until('all have ended', () => v4.ends.length === 2 && v6.ends.length === 2);
+    assert.deepEqual(
+      [v4.ends, v6.ends],
+      [
+        ['end', 'end'],
+        ['end', 'end'],
+      ],
+    );
+    assert.deepEqual(
+      [v4.came, v6.came],
+      [
+        ['127.0.0.1', '127.0.0.7'],
+        ['::1', '::1'],
+      ],
+    );
     // The two that listen.
     await until('nothing is left open', () => descriptors() === before + 2);
   },
@@ -103,7 +116,8 @@ test('each failure has its errno, also among many that were begun together', opt
   const port = await freePort();
   assert.equal(await ask(checks, '127.0.0.1', port), 'ECONNREFUSED');
   assert.equal(await ask(checks, 'db.example', port), 'EINVAL');
-  assert.equal(await ask(checks, '127.0.0.1', port, '::1'), 'EINVAL');
+  assert.equal(await ask(checks, '127.0.0.1', port, '::1'), 'EADDRNOTAVAIL');
+  assert.equal(await ask(checks, '127.0.0.1', port, 'db.example'), 'EINVAL');
   assert.equal(await ask(checks, '127.0.0.1', port, '192.0.2.1'), 'EADDRNOTAVAIL');
   const { port: good, came } = await serve(t, '127.0.0.1', closeToo);
   const answers = await Promise.all(

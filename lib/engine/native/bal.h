@@ -28,7 +28,7 @@
 //   release.c    gives a connection up to another engine; adopt.c takes one
 //   rest.c       what the kernel knows of a connection at rest
 //   slots.c      where connections are kept
-//   peer.c       a client's address as text
+//   peer.c       a client's address as text; sockaddr.c addresses for system calls
 //   system.c     system calls that may be missing
 //   exhaustion.c  causes of failures, and counts of what this machine ran out of
 #ifndef BAL_H

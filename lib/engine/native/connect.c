@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,18 +25,9 @@ static bool worth_trying(int8_t score, uint8_t *since_probe) {
 }
 
 static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
-  // A connect to a port of this machine on which nobody listens can pick that very port as its own and so reach itself.
   uint16_t port = ntohs(target->address.v6.sin6_port); // at the same place in both
   if (target->address.any.sa_family == AF_UNIX || port < loop->ports.first || port > loop->ports.last) return false;
-  struct sockaddr_in6 own;
-  socklen_t length = sizeof own;
-  memset(&own, 0, sizeof own);
-  if (getsockname(c->fd[BACKEND], (struct sockaddr *)&own, &length) != 0) return false;
-  if (own.sin6_port != target->address.v6.sin6_port || own.sin6_family != target->address.any.sa_family) return false;
-  if (own.sin6_family == AF_INET) {
-    return memcmp(&((struct sockaddr_in *)&own)->sin_addr, &target->address.v4.sin_addr, 4) == 0;
-  }
-  return memcmp(&own.sin6_addr, &target->address.v6.sin6_addr, 16) == 0;
+  return sockaddr_is_own(c->fd[BACKEND], &target->address);
 }
 
 static int open_socket(struct loop *loop, struct engine *engine, int family) {

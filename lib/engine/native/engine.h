@@ -4,6 +4,7 @@
 #define BAL_ENGINE_H
 
 #include "connection.h"
+#include "sockaddr.h"
 
 /** What holds for the connections to a service's targets. */
 struct service {
@@ -15,12 +16,7 @@ struct service {
 
 /** Where a target leads, and for whom. */
 struct target {
-  union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_un unix_path;
-  } address;
+  union address address;
   struct sources *sources; // null: the system chooses
   uint32_t service;
   uint32_t live;       // connections that lead there

@@ -2,9 +2,7 @@
 // integers that come and go; the tables are as long as the largest id so far needs.
 #include "addon.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,37 +99,6 @@ napi_value set_service(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/** The address as connect(2) wants it; false when it is none. Cuts the scope off `ip`. */
-static bool address_of(char *ip, uint16_t port, struct target *target) {
-  if (ip[0] == '/') {
-    size_t length = strlen(ip);
-    struct sockaddr_un *unix_path = &target->address.unix_path;
-    if (port != 0 || length >= sizeof unix_path->sun_path) return false;
-    unix_path->sun_family = AF_UNIX;
-    memcpy(unix_path->sun_path, ip, length + 1);
-    target->length = (uint8_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-    target->quick = 1;
-    return true;
-  }
-  if (port == 0) return false;
-  char *scope = strchr(ip, '%');
-  if (scope != NULL) *scope++ = '\0';
-  if (scope == NULL && inet_pton(AF_INET, ip, &target->address.v4.sin_addr) == 1) {
-    target->address.v4.sin_family = AF_INET;
-    target->address.v4.sin_port = htons(port);
-    target->length = sizeof target->address.v4;
-    target->quick = strncmp(ip, "127.", 4) == 0;
-    return true;
-  }
-  if (inet_pton(AF_INET6, ip, &target->address.v6.sin6_addr) != 1) return false;
-  target->address.v6.sin6_family = AF_INET6;
-  target->address.v6.sin6_port = htons(port);
-  target->address.v6.sin6_scope_id = scope != NULL ? if_nametoindex(scope) : 0;
-  target->length = sizeof target->address.v6;
-  target->quick = IN6_IS_ADDR_LOOPBACK(&target->address.v6.sin6_addr);
-  return true;
-}
-
 static napi_value refuse(napi_env env, int64_t target, const char *why) {
   char text[96];
   snprintf(text, sizeof text, "Cannot route target %d: %s", (int)target, why);
@@ -160,10 +127,12 @@ napi_value set_route(napi_env env, napi_callback_info info) {
     return refuse(env, target, "its service is not known");
   }
   struct target fresh = {.service = (uint32_t)service};
-  if (!address_of(ip, (uint16_t)port, &fresh)) {
+  fresh.length = (uint8_t)sockaddr_read(&fresh.address, ip, (uint16_t)port);
+  if (fresh.length == 0) {
     napi_throw_type_error(env, "ERR_INVALID_IP_ADDRESS", "Cannot use ip: it is no address with a port, nor a path");
     return NULL;
   }
+  fresh.quick = sockaddr_is_local(&fresh.address);
   if (napi_get_reference_value(env, engine->self, &self) != napi_ok || !targets_grow(env, self, engine, target)) {
     throw_errno(env, ENOMEM, "keep the target");
     return NULL;

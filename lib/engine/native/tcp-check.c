@@ -12,6 +12,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ static uint32_t find_free(struct checks *checks) {
 static napi_value start(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 3, argv);
-  char ip[INET6_ADDRSTRLEN + 1] = "", source[INET6_ADDRSTRLEN + 1] = "";
+  char ip[INET6_ADDRSTRLEN + IF_NAMESIZE] = "", source[INET6_ADDRSTRLEN + 1] = "";
   size_t length;
   int64_t port;
   if (checks == NULL || !integer(env, argv[1], 0, UINT16_MAX, "port", &port)) return NULL;
@@ -178,7 +179,7 @@ static const napi_property_descriptor METHODS[] = {
     {.utf8name = "close", .method = close_checks, .attributes = napi_enumerable},
 };
 
-static const napi_type_tag CHECKS_TAG = {0x62616c2d6b6e6f63, 0x6b732d6279652121};
+static const napi_type_tag CHECKS_TAG = {0x62616c2d7463702d, 0x636865636b732121};
 static const struct watch_kind CHECKS = {&CHECKS_TAG, "checks", METHODS, sizeof METHODS / sizeof *METHODS};
 
 napi_value open_tcp_checks(napi_env env, napi_callback_info info) {
