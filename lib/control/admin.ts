@@ -1,11 +1,10 @@
 // The read-only admin listener: metrics, readiness, status, events and the page, over HTTP on a TCP address. It answers
 // whatever the traffic does, holds few clients, and cannot change anything.
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { isIP } from 'node:net';
 
-import { lookUpAside } from '../lookup.ts';
 import type { EventSource } from './event-stream.ts';
 import { streamEvents } from './event-stream.ts';
 import type { Readiness, Status } from './protocol.ts';
@@ -38,82 +37,45 @@ const SEND_MS = 5000;
 /** How often a browser gets a new status over its stream. */
 const STATUS_MS = 1000;
 
-/**
- * At each address of `host`; one that this machine has not is passed over while there is another, as for services. Rejects with the
- * error of listen(2) or of the lookup.
- */
-export async function serveAdmin(
-  host: string,
-  port: number,
-  handlers: AdminHandlers,
-  lookUp: typeof lookUpAside = lookUpAside,
-): Promise<AdminServer> {
+/** Rejects with the error of listen(2). */
+export async function serveAdmin(ip: string, port: number, handlers: AdminHandlers): Promise<AdminServer> {
   const streams = new Set<ServerResponse>();
   const routes = adminRoutes(handlers, streams);
-  const options = {
-    maxHeaderSize: 16 * 1024,
-    headersTimeout: SEND_MS,
-    requestTimeout: SEND_MS,
-    connectionsCheckingInterval: 500,
-  };
-  const servers = (await addressesOf(host, lookUp)).map((ip) => {
-    const server = createServer(options, (request, response) => {
+  const server = createServer(
+    { maxHeaderSize: 16 * 1024, headersTimeout: SEND_MS, requestTimeout: SEND_MS, connectionsCheckingInterval: 500 },
+    (request, response) => {
       secure(response);
       if (!isKnownHost(request, handlers.hosts())) {
         sendError(response, 421, 'this name is not served here: use the IP address, or add the name to admin_hosts');
         return;
       }
       void answer(routes, request, response);
-    });
-    server.maxConnections = MAX_CLIENTS;
-    return { server, ip };
-  });
+    },
+  );
+  server.maxConnections = MAX_CLIENTS;
   // One status for all streams, and only while there are any.
   const ticker = setInterval(() => {
     if (streams.size > 0) void pushStatus(handlers, streams);
   }, STATUS_MS);
-  const close = async (): Promise<void> => {
-    clearInterval(ticker);
-    await Promise.all(servers.map(({ server }) => closeServer(server)));
-  };
-  const listening = await Promise.allSettled(servers.map(({ server, ip }) => listen(server, ip, port)));
-  const errors: unknown[] = listening.flatMap((it): unknown[] => (it.status === 'rejected' ? [it.reason] : []));
-  const failure = failureOf(errors, servers.length);
-  if (failure === null) return { close };
-  await close();
-  throw failure;
-}
-
-async function addressesOf(host: string, lookUp: typeof lookUpAside): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
-  const found = (await lookUp([host])).get(host) ?? { code: 'ENOTFOUND' };
-  if ('ips' in found) return found.ips;
-  throw Object.assign(new Error(`Cannot look up ${host}`), { code: found.code });
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, exclusive: true }, () => {
-      server.off('error', reject).on('error', () => undefined);
-      resolve();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: ip, port, exclusive: true }, resolve);
     });
-  });
-}
-
-/** Also of one that does not listen. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
-}
-
-/** Of so many addresses. */
-function failureOf(errors: readonly unknown[], addresses: number): unknown {
-  const isNotHere = (error: unknown): boolean =>
-    error instanceof Error && 'code' in error && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
-  return errors.find((error) => !isNotHere(error)) ?? (errors.length < addresses ? null : (errors[0] ?? null));
+  } catch (error) {
+    clearInterval(ticker);
+    throw error;
+  }
+  server.on('error', () => undefined);
+  return {
+    async close() {
+      clearInterval(ticker);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
 }
 
 function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): readonly Route[] {

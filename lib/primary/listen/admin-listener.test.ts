@@ -28,16 +28,18 @@ async function listen(host: string, port: number): Promise<Server> {
   return server;
 }
 
-/** An admin listener on real sockets, and the addresses that it bound, in turn. */
-function scene(t: TestContext) {
+/** An admin listener on real sockets, and the addresses that it bound, in turn. `ips`: where each name leads. */
+function scene(t: TestContext, ips: readonly string[] = []) {
   const bound: string[] = [];
+  const found = ips.length === 0 ? { code: 'ENOTFOUND' } : { ips };
+  const lookUp = (names: readonly string[]) => Promise.resolve(new Map(names.map((name) => [name, found])));
   const admin = createAdminListener(async (host, port) => {
     const server = await listen(host, port);
     bound.push(at(port, host));
     return {
       close: () => new Promise((resolve) => server.close(() => resolve())),
     };
-  });
+  }, lookUp);
   t.after(() => admin.close());
   async function move(to: string | null, isGivenUp = false): Promise<AdminMove> {
     const result = await admin.move(planFor(to), () => Promise.resolve(isGivenUp));
@@ -62,16 +64,16 @@ async function stranger(t: TestContext, port: number): Promise<Server> {
   return server;
 }
 
-function isServed(port: number): Promise<boolean> {
+function isServed(port: number, ip = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1').resume();
+    const socket = connect(port, ip).resume();
     socket.once('close', (failed) => resolve(!failed));
     socket.on('error', () => undefined);
   });
 }
 
 async function served(...ports: readonly number[]): Promise<boolean[]> {
-  return Promise.all(ports.map(isServed));
+  return Promise.all(ports.map((port) => isServed(port)));
 }
 
 test('the new address is served before the old one is given up', async (t) => {
@@ -207,4 +209,30 @@ test('after close() nothing is served any more, whatever was under way', async (
   assert.deepEqual(await served(from, to), [false, false]);
   assert.deepEqual(await moved.undo(), { ok: true });
   assert.deepEqual(await served(from, to), [false, false]);
+});
+
+/** An address of no machine: in the block for documentation (RFC 3849). */
+const NOT_HERE = '2001:db8::1';
+
+test('a name is served at each of its addresses that this machine has', async (t) => {
+  const port = await freePort();
+  const { bound, move, serve } = scene(t, ['127.0.0.1', NOT_HERE, '::1']);
+  await serve(`localhost:${port}`);
+  assert.deepEqual(bound.toSorted(), [at(port), at(port, '::1')]);
+  assert.deepEqual([await isServed(port), await isServed(port, '::1')], [true, true]);
+  const moved = await move(null);
+  assert.deepEqual(await moved.finish(), { ok: true });
+  assert.deepEqual([await isServed(port), await isServed(port, '::1')], [false, false]);
+});
+
+test('a name that leads nowhere, to no address of this machine, or to one that is taken is refused', async (t) => {
+  const port = await freePort();
+  const address = `localhost:${port}`;
+  assert.equal((await scene(t).refusal(address)).code, 'ENOTFOUND');
+  assert.equal((await scene(t, [NOT_HERE]).refusal(address)).code, 'EADDRNOTAVAIL');
+  const other = await listen('::1', port);
+  t.after(() => other.close());
+  const { refusal } = scene(t, ['127.0.0.1', '::1']);
+  assert.deepEqual(await refusal(address), { ok: false, address: `[::1]:${port}`, code: 'EADDRINUSE', key: 'admin' });
+  assert.equal(await isServed(port), false, 'what was bound is free again');
 });

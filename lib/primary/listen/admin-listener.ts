@@ -1,14 +1,14 @@
-// The admin listener through starts and reloads. Owner of its server. A new address is bound before a reload changes
+// The admin listener through starts and reloads. Owner of its servers, one for each address of a name. A new address is bound before a reload changes
 // anything, and the old one is given up once the reload is through; unless what one of the two needs is what bal itself
 // gives up in the same reload.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Plan } from '../../../config/plan.ts';
-import { addressOf } from '../../../config/plan.ts';
 import type { AdminServer } from '../../control/admin.ts';
+import type { lookUpAside } from '../../lookup.ts';
 import type { BindFailure } from './listeners.ts';
-import { portOf } from './listeners.ts';
+import { failureIn, listenAddresses, portOf } from './listeners.ts';
 
 /** From one plan's address to the next one's; one at a time. */
 export interface AdminMove {
@@ -36,7 +36,8 @@ export interface AdminListener {
 interface Served {
   readonly ok: true;
   readonly at: NonNullable<Plan['admin']>;
-  readonly server: AdminServer;
+  /** One for each address that its name has. */
+  readonly servers: readonly AdminServer[];
 }
 
 /** What is being given up is free within milliseconds; a busy worker gets so long. */
@@ -44,29 +45,46 @@ const RELEASE_MS = 3000;
 const RETRY_MS = 10;
 
 /** `serve` binds and serves one address; it rejects with the error of listen(2). */
-export function createAdminListener(serve: (host: string, port: number) => Promise<AdminServer>): AdminListener {
+export function createAdminListener(
+  serve: (ip: string, port: number) => Promise<AdminServer>,
+  lookUp?: typeof lookUpAside,
+): AdminListener {
   let current: Served | null = null;
   let closed = false;
 
   async function open(at: Served['at'], patienceMs = 0): Promise<Served | BindFailure> {
+    const [where = []] = await listenAddresses([{ bindAddress: at.host, port: at.port }], lookUp);
+    if ('ok' in where) return { ...where, key: 'admin' };
     const until = performance.now() + patienceMs;
     for (;;) {
-      try {
-        return { ok: true, at, server: await serve(at.host, at.port) };
-      } catch (error) {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-        const failure = { ok: false, address: addressOf(at.host, at.port), code, key: 'admin' } as const;
-        if (code !== 'EADDRINUSE' || closed || performance.now() >= until) return failure;
-      }
+      const opened = await Promise.all(where.map(({ ip, address }) => openAt(ip, at.port, address)));
+      const servers = opened.flatMap((it) => (it.ok ? [it.server] : []));
+      const failure = failureIn(opened);
+      if (failure === null) return { ok: true, at, servers };
+      await closeAll(servers);
+      if (failure.code !== 'EADDRINUSE' || closed || performance.now() >= until) return failure;
       await sleep(RETRY_MS);
+    }
+  }
+
+  async function openAt(
+    ip: string,
+    port: number,
+    address: string,
+  ): Promise<{ readonly ok: true; readonly server: AdminServer } | BindFailure> {
+    try {
+      return { ok: true, server: await serve(ip, port) };
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      return { ok: false, address, code, key: 'admin' };
     }
   }
 
   async function replaceBy(next: Served | null): Promise<void> {
     const old = current;
     current = closed ? null : next;
-    if (closed) await next?.server.close();
-    await old?.server.close();
+    if (closed) await closeAll(next?.servers);
+    await closeAll(old?.servers);
   }
 
   return {
@@ -96,7 +114,7 @@ export function createAdminListener(serve: (host: string, port: number) => Promi
           return { ok: true };
         },
         async undo() {
-          await fresh?.server.close();
+          await closeAll(fresh?.servers);
           if (current === fresh) current = null;
           if (from === null || current !== null || closed) return { ok: true };
           const opened = await open(from, RELEASE_MS);
@@ -111,4 +129,8 @@ export function createAdminListener(serve: (host: string, port: number) => Promi
       await replaceBy(null);
     },
   };
+}
+
+async function closeAll(servers: readonly AdminServer[] = []): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()));
 }

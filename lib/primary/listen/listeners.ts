@@ -59,7 +59,7 @@ export async function listenAddresses(
 }
 
 /** What keeps the addresses of one listener from being served; null: one that this machine has not is passed over. */
-export function failureIn(results: readonly BindResult[]): BindFailure | null {
+export function failureIn(results: readonly ({ readonly ok: true } | BindFailure)[]): BindFailure | null {
   const failures = results.flatMap((result) => (result.ok ? [] : [result]));
   const isNotHere = ({ code }: BindFailure) => code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
   return (
