@@ -512,22 +512,8 @@ test('those that are hurried are gone in their time and are waited for, the othe
 });
 
 test('a roll starts the next worker when the one before has handed its connections over, or cannot', async (t) => {
-  const fakes: Fake[] = [];
-  const startWorker = (id: number, generation: number): WorkerProcess => {
-    const fake = new Fake(id, fakes.length + 1, generation, silence);
-    fakes.push(fake);
-    return Object.assign(fake.process, { engine: 'native' as const });
-  };
-  const fleet = createFleet({
-    log,
-    emit: silence,
-    connectionsOf: () => CLIENTS,
-    handoverPath: () => null,
-    startWorker,
-  });
+  const { fleet, fakes } = bare(3, DRAIN_MS, 'native');
   t.after(() => fleet.stop(0));
-  void fleet.start(generationOf(1, 3));
-  for (const fake of fakes) fake.up();
   await settle();
   const rolled = fleet.roll(generationOf(2, 3));
   fakes[3]?.up();
@@ -544,12 +530,16 @@ test('a roll starts the next worker when the one before has handed its connectio
 });
 
 /** A fleet of workers that serve, and of whom nothing is claimed. */
-function bare(workers: number, reloadDrainMs = DRAIN_MS): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
+function bare(
+  workers: number,
+  reloadDrainMs = DRAIN_MS,
+  engine: 'native' | 'js' = 'js',
+): { readonly fleet: Fleet; readonly fakes: readonly Fake[] } {
   const fakes: Fake[] = [];
   const startWorker = (id: number, generation: number): WorkerProcess => {
     const fake = new Fake(id, fakes.length + 1, generation, silence, reloadDrainMs);
     fakes.push(fake);
-    return fake.process;
+    return Object.assign(fake.process, { engine });
   };
   const fleet = createFleet({
     log,
