@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { jsonSchema } from './json-schema.ts';
+import { parseConfig } from './load.ts';
 import { readYaml } from './yaml.ts';
 
 // What comes out of JSON has nothing of ours left but what is written.
@@ -46,6 +47,47 @@ test('short forms are valid, and what bal refuses for its form is not', () => {
   ]) {
     assert.ok(!isValid(bad), bad);
   }
+});
+
+type Way = readonly (string | number)[];
+
+/** Every value in it, by its way from the top. */
+function waysIn(value: unknown, way: Way = []): Way[] {
+  if (typeof value !== 'object' || value === null) return [way];
+  const parts = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  return [...(way.length > 0 ? [way] : []), ...parts.flatMap(([key, part]) => waysIn(part, [...way, key]))];
+}
+
+/** What stands there instead, by mistake or on purpose. */
+const SCALARS = [0, 1, -1, 3.5, 1e9, '', 'x', '30s', '10k', 'a:1', '/tmp/a.sock', '10.0.0.0/8', true, null];
+const VALUES: readonly unknown[] = [...SCALARS, [], {}, ['a'], [{ host: 'a', port: 1 }], { allow: ['10.0.0.0/8'] }];
+/** So many of them at each place, in turn: reading YAML is slow. */
+const AT_EACH = 6;
+
+/** Refused for its form: a schema sees that. What a text may be, such as an address, and what goes together it does not. */
+const FORM = /^(unknown key|expected (integer|true or false|one of|a time|a map|a list))/;
+
+test('what bal accepts of changed samples is valid by the JSON Schema, and what it refuses for its form is not', () => {
+  const seen = { accepted: 0, refused: 0 };
+  for (const name of ['config.yaml', 'config.advanced.yaml']) {
+    const sample = readYaml(readFileSync(join(import.meta.dirname, '..', '..', 'sample', name), 'utf8')).data;
+    for (const [place, way] of waysIn(sample).entries()) {
+      const values = Array.from({ length: AT_EACH }, (_, i) => VALUES[(place * AT_EACH + i) % VALUES.length]);
+      const changes = values.map((value) => ({ value, suffix: '' }));
+      if (typeof way.at(-1) === 'string') changes.push({ value: 1, suffix: 'x' });
+      for (const { value, suffix } of changes) {
+        const changed: unknown = structuredClone(sample);
+        const holder = way.slice(0, -1).reduce<unknown>((part, key) => Reflect.get(Object(part), key), changed);
+        const key = way.at(-1) ?? '';
+        Reflect.set(Object(holder), suffix === '' ? key : `${key}${suffix}`, value);
+        const { errors } = parseConfig(JSON.stringify(changed), 'config.yaml');
+        const what = `${name}, ${way.join('.')}${suffix}: ${JSON.stringify(value)}`;
+        if (errors.length === 0 && ++seen.accepted) assert.ok(validate(changed), what);
+        if (errors.some(({ message }) => FORM.test(message)) && ++seen.refused) assert.ok(!validate(changed), what);
+      }
+    }
+  }
+  assert.ok(seen.accepted > 50 && seen.refused > 500, JSON.stringify(seen));
 });
 
 test('it is JSON Schema and nothing else: descriptions and defaults, no keyword of ours', () => {
