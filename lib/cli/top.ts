@@ -10,13 +10,15 @@ import { isEvent } from './events.ts';
 import { PATIENCE_MS, isStatus, reach, type Reached } from './reach.ts';
 import { printDiagnosis } from './report.ts';
 import { observe, type History } from '../control/rates.ts';
-import { keysIn, type Key } from './top/keys.ts';
+import { keysIn, wholeIn, type Key } from './top/keys.ts';
 import { BACKEND_COLUMNS } from '../view/columns.ts';
 import { lastShift } from './top/grid.ts';
 import { furthest, screen, type View } from './top/screen.ts';
 import { SORTS, type Sort } from './top/sort.ts';
 
 const REFRESH_MS = 1000;
+/** How long the rest of an escape sequence may take; the escape key alone has none. */
+const ESCAPE_MS = 50;
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 const HOME = '\u001b[H';
@@ -150,9 +152,23 @@ async function live(first: History, io: Io): Promise<ExitCode> {
         scroll = most;
     }
   };
-  const keys = (data: Buffer): void => {
-    for (const key of keysIn(data.toString())) press(key);
+  let begun = '';
+  let escape: NodeJS.Timeout | undefined;
+  const take = (text: string): void => {
+    for (const key of keysIn(text)) press(key);
     draw();
+  };
+  const keys = (data: Buffer): void => {
+    clearTimeout(escape);
+    const sent = wholeIn(begun + data.toString());
+    begun = sent.begun;
+    take(sent.whole);
+    if (begun === '') return;
+    escape = setTimeout(() => {
+      const alone = begun;
+      begun = '';
+      take(alone);
+    }, ESCAPE_MS);
   };
   const stop = (): void => end.abort();
   const restore = (): void => {
@@ -180,6 +196,7 @@ async function live(first: History, io: Io): Promise<ExitCode> {
     }
   } finally {
     stdin.off('data', keys);
+    clearTimeout(escape);
     stdin.setRawMode(false);
     stdin.pause();
     stdout.off('resize', draw);

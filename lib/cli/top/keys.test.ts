@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { keysIn } from './keys.ts';
+import { keysIn, wholeIn } from './keys.ts';
 
 test('an arrow is one key, and the escape key alone is another', () => {
   assert.deepEqual(keysIn('\u001b[A'), ['up']);
@@ -19,4 +19,14 @@ test('help and the columns have keys', () => {
 
 test('keys without a meaning have none, also those with an escape sequence', () => {
   assert.deepEqual(keysIn('x\u001b[15~한\u001b[1;5Cq'), ['quit']);
+});
+
+test('an escape sequence that is split in two reads is one key, wherever it is split', () => {
+  for (const sequence of ['\u001b[A', '\u001bOB', '\u001b[6~']) {
+    for (let at = 1; at < sequence.length; at += 1) {
+      const { whole, begun } = wholeIn(`s${sequence.slice(0, at)}`);
+      assert.deepEqual({ whole, begun }, { whole: 's', begun: sequence.slice(0, at) });
+      assert.deepEqual(wholeIn(begun + sequence.slice(at)), { whole: sequence, begun: '' });
+    }
+  }
 });

@@ -40,3 +40,10 @@ export function keysIn(data: string): Key[] {
   // eslint-disable-next-line no-control-regex -- that is what these keys begin with
   return [...data.matchAll(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])?|[^]/gu)].flatMap(([text]) => MEANING[text] ?? []);
 }
+
+/** What is whole in what a terminal sent, and the begun escape sequence at its end, whose rest may come with the next read. */
+export function wholeIn(data: string): { readonly whole: string; readonly begun: string } {
+  // eslint-disable-next-line no-control-regex -- that is what these keys begin with
+  const at = data.search(/\u001b(?:\[[0-9;]*|O)?$/u);
+  return at === -1 ? { whole: data, begun: '' } : { whole: data.slice(0, at), begun: data.slice(at) };
+}
