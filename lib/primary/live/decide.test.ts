@@ -28,7 +28,7 @@ function asking(action: BackendRequest['action'], address: string, its: Partial<
   return { action, address, service: null, weight: null, timeout_ms: null, save: false, ...its };
 }
 
-/** The overrides after these requests, each 1000 ms later. */
+/** The overrides after these requests, which come 1000 ms apart. */
 function after(file: Plan, ...requests: BackendRequest[]): Overrides {
   let overrides: Overrides = [];
   for (const [i, request] of requests.entries()) {

@@ -1,4 +1,4 @@
-// What a request for a change comes to: the overrides that hold after it, or why it is refused. Pure.
+// Turns a change request into the overrides that follow from it, or into a refusal. Pure.
 
 import { canonicalHost, judgePeer, splitAddress } from '../../../config/host.ts';
 import { judgeUnix, pathIn } from '../../../config/unix.ts';
@@ -32,9 +32,9 @@ import {
 export interface Situation {
   readonly file: Plan;
   readonly overrides: Overrides;
-  /** Backends that have left the plan and still have connections. */
+  /** Backends that are no longer in the plan but still have connections. */
   readonly leaving: readonly EndpointName[];
-  /** Clients can be expected to reach it. */
+  /** Whether clients can be expected to reach the backend. */
   isReachable(service: string, address: string): boolean;
   readonly machine: Machine;
   /** Wall clock. */
@@ -47,7 +47,7 @@ export interface Accepted {
   readonly address: string;
   readonly overrides: Overrides;
   readonly changed: boolean;
-  /** Of what is done all the same. */
+  /** What the operator should know although the change is made. */
   readonly warnings: readonly string[];
 }
 
@@ -88,7 +88,7 @@ function decided(asked: BackendRequest, situation: Situation): Decision {
   return isIdle ? { ...decision, warnings: [...decision.warnings, idle] } : decision;
 }
 
-/** The backend that is meant. */
+/** Finds the backend that the request names. */
 function targetOf(
   { action, address, service }: BackendRequest,
   { services }: Plan,
@@ -100,7 +100,7 @@ function targetOf(
   const isWanted = (it: EndpointName): boolean => service === null || it.service === service;
   const isMeant = (it: EndpointName): boolean => isWanted(it) && it.address === address;
   const left = leaving.filter(isMeant);
-  // A name may lead to it again, and then it holds.
+  // A discovered backend that is absent now may come back, and its override applies again.
   const changed = overrides.filter(
     (it) =>
       isMeant(it) && it.presence === null && services.some(({ name, discovers }) => name === it.service && discovers),
@@ -130,7 +130,7 @@ function changed(before: Override, { action, weight, timeout_ms }: BackendReques
   switch (action) {
     case 'drain': {
       const cutAt = timeout_ms === null ? null : now + timeout_ms;
-      // A second drain is about its time only.
+      // A second drain changes only the deadline.
       return { ...before, drained: { since: before.drained?.since ?? now, cutAt } };
     }
     case 'ready':
@@ -150,7 +150,7 @@ function changed(before: Override, { action, weight, timeout_ms }: BackendReques
   }
 }
 
-/** One that is in no file is gone without a trace. */
+/** A backend that is in no file needs no override to stay away. */
 function removal({ presence }: Override, now: number): Override['presence'] {
   return presence?.kind === 'added' ? null : { kind: 'removed', since: now };
 }
@@ -197,7 +197,7 @@ function outcome(before: Override, after: Override, serving: Plan, situation: Si
   return { ok: true, service, address, overrides: next, changed: isChanged, warnings };
 }
 
-/** What it means for clients that nobody is left for them. */
+/** Warnings about a service that the change leaves without a backend for clients. */
 function lossOf(service: string, from: Plan, to: Plan, situation: Situation): string[] {
   const taking = ({ services }: Plan): readonly BackendPlan[] =>
     services.find(({ name }) => name === service)?.backends.filter(({ weight }) => weight > 0) ?? [];

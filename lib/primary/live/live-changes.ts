@@ -1,4 +1,4 @@
-// What differs from the file, as it is shown. Pure.
+// How differences from the file are shown. Pure.
 
 import type { BackendPlan, Plan } from '../../../config/plan.ts';
 import type { Administrative, LiveChange, LiveChanges } from '../../control/backends.ts';
@@ -9,7 +9,7 @@ export function liveChanges(file: Plan, overrides: Overrides): LiveChange[] {
   return overrides.flatMap((override) => changesOf(override, backendIn(file, override)));
 }
 
-/** What a reload makes of them: `file` is the new one, `before` that which they were made beside. */
+/** What a reload makes of the overrides. `file` is the new plan, `before` the plan they were made against. */
 export function settledChanges(before: Plan, file: Plan, { kept, dropped }: Settled): LiveChanges {
   return {
     kept: liveChanges(file, kept),
@@ -22,11 +22,11 @@ export function settledChanges(before: Plan, file: Plan, { kept, dropped }: Sett
 export interface Administration {
   readonly administrative: Administrative;
   readonly administrative_since: string | null;
-  /** The weight that it has when it is not drained; null where nothing is known of it. */
+  /** The weight when not drained; null if it is unknown. */
   readonly weight: number | null;
 }
 
-/** What an operator has made of one backend. */
+/** The administrative state of one backend. */
 export function administrationOf(file: Plan, overrides: Overrides, service: string, address: string): Administration {
   const override = overrideOf(overrides, service, address);
   const { presence, drained } = override;

@@ -1,6 +1,6 @@
-// Backends that an operator drains, weighs, adds and removes while bal runs. Owner of the overrides and of the timer that ends
-// drains: decides (decide.ts), keeps what was decided (store.ts), and has it take effect in all workers, none of which is
-// replaced. Changes and reloads take turns, which is the instance's to see to.
+// Live changes of backends: drain, weight, add, remove. Owns the overrides and the timer that ends drains. A change is decided
+// (decide.ts), stored (store.ts) and published to all workers; no worker is replaced. The instance runs changes and reloads one
+// at a time.
 
 import { thisMachine } from '../../../config/machine.ts';
 import type { Plan } from '../../../config/plan.ts';
@@ -24,15 +24,15 @@ import type { Store } from './store.ts';
 
 export interface Live {
   readonly overrides: Overrides;
-  /** A change is under way, so what is used no longer cannot be told: workers may not have heard of it, and not been heard. */
+  /** A change is under way. Workers may not have got it, or their answers may be outstanding, so do not forget unused endpoints yet. */
   readonly isChanging: boolean;
-  /** What would be left of the overrides beside this file. */
+  /** The overrides that would remain with this file. */
   settle(file: Plan): Settled;
-  /** The instance serves another file, and so much of the overrides is left. Never rejects. */
+  /** Takes the remaining overrides when the instance serves another file. Never rejects. */
   adopt(settled: Settled): Promise<void>;
-  /** The names of backends lead elsewhere: takes effect as a change does, with what they lead to when it `begins`. Never rejects. */
+  /** Applies what the names of backends resolve to after `begins()`, the way a change is applied. Never rejects. */
   rediscovered(begins: () => void): Promise<void>;
-  /** Resolves when all workers that take clients have it. */
+  /** Resolves when all workers that take clients have applied the change. */
   change(request: BackendRequest): Promise<BackendVerdict>;
   close(): void;
 }
@@ -41,13 +41,13 @@ export interface LiveParts extends ResetParts {
   readonly store: Store;
   readonly services: Pick<Services, 'apply' | 'settled' | 'get'>;
   readonly publisher: Pick<Publisher, 'flush'>;
-  /** The instance as it is at the moment. */
+  /** The current state of the instance. */
   readonly instance: { readonly phase: Phase; readonly filePlan: Plan; readonly basePlan: Plan; readonly plan: Plan };
-  /** The file with what its names lead to now. */
+  /** The file's plan with its names resolved as of now. */
   discovered(file: Plan): Plan;
-  /** The workers that serve are to serve this plan from now on, of a file that says this, with what its names lead to. */
+  /** Makes `plan` the one in use; `base` is `file` with its names resolved. */
   serve(file: Plan, base: Plan, plan: Plan): void;
-  /** When no reload and no other change is under way. */
+  /** Runs `act` when no reload and no other change is under way. */
   inTurn<T>(act: () => Promise<T>): Promise<T>;
 }
 
@@ -123,7 +123,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     };
   }
 
-  /** In the home first, so that whatever happens then a change that was told is not lost. Returns why it could not be. */
+  /** Writes to the store first, so that an acknowledged change survives a crash. Returns the reason if the change cannot be kept. */
   async function keepAs(next: Overrides, saving: Saving | null): Promise<Diagnosis | null> {
     const before = overrides;
     try {
@@ -145,7 +145,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     const base = parts.discovered(instance.filePlan);
     const plan = effectivePlan(base, overrides);
     services.apply(plan);
-    // A new one gets no clients before it was looked at.
+    // A new backend gets no clients before its first check.
     if (isAddition) await services.settled();
     parts.serve(instance.filePlan, base, plan);
     publisher.flush();
@@ -169,7 +169,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     timer = setTimeout(() => void parts.inTurn(expire), Math.max(0, Math.min(...times) - Date.now()));
   }
 
-  /** The time of a drain is over. */
+  /** Cuts the connections of drains whose time is up. */
   async function expire(): Promise<void> {
     const now = Date.now();
     const due = overrides.filter(({ drained }) => drained !== null && drained.cutAt !== null && drained.cutAt <= now);
@@ -227,7 +227,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
         const differs = JSON.stringify(base.services) !== JSON.stringify(instance.basePlan.services);
         if (!differs || instance.phase !== 'running') return;
         await takeEffect(false);
-        // What has gone may have connections that no worker has told of yet.
+        // Removed backends may have connections that no worker has reported yet.
         await statistics.refresh(fleet.all(), ANSWER_MS);
       }),
     close() {
@@ -237,7 +237,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
   };
 }
 
-/** A verdict on what was refused. */
+/** The common part of a refusal. */
 const nothing = {
   ok: false,
   changed: false,

@@ -14,7 +14,7 @@ function planOf(text: string): Plan {
   return plan;
 }
 
-/** One service with these backends, written as `a:1`, `a:1 weight 3`. */
+/** A plan of one service with these backends, each written as `a:1` or `a:1 weight 3`. */
 function fileWith(...backends: string[]): Plan {
   const items = backends.map((text) => {
     const [host = '', port = '', weight = '1'] = text.split(/:| weight /);

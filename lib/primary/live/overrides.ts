@@ -1,4 +1,4 @@
-// What an operator has changed while bal runs, beside what the file says: by service and address. Pure; the owner is live.ts.
+// What an operator has changed at run time on top of the file, by service and address. Pure; live.ts owns the state.
 
 import { loopBy } from '../../../config/loops.ts';
 import type { Machine } from '../../../config/machine.ts';
@@ -6,37 +6,37 @@ import type { BackendPlan, Plan, ServicePlan } from '../../../config/plan.ts';
 import { plainBackend } from '../../../config/plan.ts';
 import { MAX_BACKENDS } from '../../../config/schema.ts';
 
-/** Times are wall clock, in ms: they outlive the process. */
+/** Times are wall clock in ms, because they outlive the process. */
 export interface Override {
   readonly service: string;
   readonly address: string;
-  /** No new clients. `cutAt`: when what is left is cut; null: it has all the time it needs. */
+  /** No new clients. `cutAt` is when the remaining connections are cut; null means never. */
   readonly drained: { readonly since: number; readonly cutAt: number | null } | null;
   readonly weight: { readonly value: number; readonly since: number } | null;
   readonly presence: Presence | null;
 }
 
-/** In the instance and not in the file, or the other way round. */
+/** The backend is in the instance but not in the file, or the reverse. */
 export type Presence =
   | { readonly kind: 'added'; readonly host: string; readonly port: number; readonly since: number }
   | { readonly kind: 'removed'; readonly since: number };
 
 export type Overrides = readonly Override[];
 
-/** What is overridden of a backend; all null where nothing is. */
+/** The override of a backend; all fields are null if there is none. */
 export function overrideOf(overrides: Overrides, service: string, address: string): Override {
   const found = overrides.find((it) => it.service === service && it.address === address);
   return found ?? { service, address, drained: null, weight: null, presence: null };
 }
 
-/** With this one in the place of that of the same backend; one that says nothing is left out. */
+/** Replaces the override of the same backend. An empty override is left out. */
 export function withOverride(overrides: Overrides, next: Override): Overrides {
   const others = overrides.filter((it) => it.service !== next.service || it.address !== next.address);
   const says = next.drained !== null || next.weight !== null || next.presence !== null;
   return says ? [...others, next] : others;
 }
 
-/** What is served: the file with all that is overridden. A drained backend has no weight there, so nobody is sent to it. */
+/** The plan to serve: the file with the overrides applied. A drained backend has weight 0, so no new client goes there. */
 export function effectivePlan(file: Plan, overrides: Overrides): Plan {
   if (overrides.length === 0) return file;
   return {
@@ -52,7 +52,7 @@ function effectiveBackends({ backends }: ServicePlan, own: Overrides): BackendPl
   const byAddress = new Map(own.map((it) => [it.address, it]));
   const staying = backends.filter(({ address }) => byAddress.get(address)?.presence?.kind !== 'removed');
   const there = new Set(backends.map(({ address }) => address));
-  // A name may lead to it now, too.
+  // A name may resolve to an added address by now.
   const added = own.flatMap(({ address, presence }) =>
     presence?.kind === 'added' && !there.has(address) ? [plainBackend(presence.host, presence.port)] : [],
   );
@@ -63,23 +63,23 @@ function effectiveBackends({ backends }: ServicePlan, own: Overrides): BackendPl
   });
 }
 
-/** Backends that are there beside those of the file. */
+/** The number of backends that were added to those of the file. */
 export function addedIn(overrides: Overrides): number {
   return overrides.filter(({ presence }) => presence?.kind === 'added').length;
 }
 
-/** The weight that a backend has when it is not drained. */
+/** The weight of the backend when it is not drained. */
 export function weightOf({ weight }: Pick<BackendPlan, 'weight'>, override: Pick<Override, 'weight'>): number {
   return override.weight?.value ?? weight;
 }
 
 export interface Settled {
   readonly kept: Overrides;
-  /** Those that have lost what they were about, and why; what the file says by itself now goes without a word. */
+  /** Overrides that no longer apply, and why. Those that the file now states itself are dropped silently. */
   readonly dropped: readonly { readonly override: Override; readonly why: string }[];
 }
 
-/** What is left of the overrides beside a file that was read anew. */
+/** The overrides that remain with a newly read file. */
 export function settle(file: Plan, overrides: Overrides, machine: Machine): Settled {
   const kept: Override[] = [];
   const dropped: { readonly override: Override; readonly why: string }[] = [];
@@ -108,7 +108,7 @@ function reasonAgainst(
   hasLoop: () => boolean,
 ): string | null {
   const isInFile = backends.some((backend) => backend.address === address);
-  // What a name does not lead to now it may lead to again.
+  // A name may resolve again to an address that is absent now.
   if (isInFile || (discovers && presence?.kind !== 'added')) return null;
   switch (presence?.kind) {
     case 'added':
@@ -126,10 +126,10 @@ function hasLoop({ service, presence }: Override, { services }: Plan, machine: M
   return loopBy(plainBackend(presence.host, presence.port), service, services, machine) !== null;
 }
 
-/** What the file does not say by itself. */
+/** Strips what the file already states. */
 function beside({ backends, discovers }: ServicePlan, override: Override): Override {
   const inFile = backends.find(({ address }) => address === override.address);
-  // It comes and goes, and what was changed of it stays.
+  // A discovered backend comes and goes, and its override stays.
   if (discovers && inFile?.discoveredFrom !== null) return override;
   const isSaid = override.presence?.kind === (inFile === undefined ? 'removed' : 'added');
   const weight = inFile !== undefined && inFile.weight === override.weight?.value ? null : override.weight;

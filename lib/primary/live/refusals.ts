@@ -1,4 +1,4 @@
-// The words for a change of a backend that is refused: what happened, why, and what to do now.
+// The texts of refused backend changes: what happened, why, and what to do now.
 
 import { closest } from '../../../config/suggest.ts';
 import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
@@ -108,7 +108,7 @@ export function cannotSave(file: string, why: string): Diagnosis {
   };
 }
 
-/** `name`: what leads to it; null: nothing does at the moment. */
+/** `name` is the name that resolves to the address; null if none does at the moment. */
 export function cannotSaveDiscovered(address: string, name: string | null): Diagnosis {
   return {
     what_happened: `the change cannot be saved: ${address} is not in the file${name === null ? '' : `, ${name} leads to it`}`,

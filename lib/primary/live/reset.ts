@@ -1,4 +1,4 @@
-// Cuts what leads to a backend, in old workers, too, and says how many connections that were: because an operator wants it,
+// Cuts all connections to a backend, in draining workers too, and logs how many: on an operator's request, at the end of a drain,
 // or because the backend is down.
 
 import type { Log } from '../log/log.ts';
@@ -15,10 +15,10 @@ export interface ResetParts {
   readonly fleet: Pick<Fleet, 'all'>;
 }
 
-/** Workers answer within a millisecond or two, on a busy machine in seconds; one that is silent for five is hung, and killed. */
+/** Workers answer within 1 or 2 ms, on a busy machine within seconds. A worker that is silent for 5 s is hung and gets killed. */
 export const ANSWER_MS = 6000;
 
-/** One at a time: they are told from each other by when they are counted. */
+/** Must not run concurrently: the number of cut connections is the difference of a counter before and after. */
 export async function resetBackend(
   { log, registry, statistics, fleet }: ResetParts,
   service: string,
@@ -37,7 +37,7 @@ export async function resetBackend(
   return cut;
 }
 
-/** At once; how many they were is told when the workers have said it. */
+/** Cuts at once, and logs the number once the workers have reported it. */
 export async function resetDown(
   { log, registry, statistics, fleet }: ResetParts,
   service: string,
@@ -54,7 +54,7 @@ export async function resetDown(
   log.warn('backend.reset', `connections to ${address} were cut`, { service, backend: address, cut, why: 'down' });
 }
 
-/** Before it has said who it is a worker has no clients, and nobody there who listens. */
+/** A worker that has not said hello has no clients and does not listen to messages yet. */
 function listening(fleet: ResetParts['fleet']): WorkerProcess[] {
   return fleet.all().filter(({ state, engine }) => engine !== null && state !== 'gone');
 }

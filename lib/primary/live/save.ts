@@ -1,5 +1,6 @@
-// What holds beside the file for one backend, written into the file, comments, order and style kept; or nothing is changed, with why.
-// The edited text is read again before it is written: it has to mean what it is to mean, and nothing else.
+// Writes what was changed of one backend into the configuration file, keeping comments, order and style. If that is impossible,
+// nothing changes, and the refusal says why.
+// The edited text is parsed again before it is written: it must mean what was asked for and nothing else.
 
 import type { Stats } from 'node:fs';
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -16,12 +17,12 @@ import { weightOf } from './overrides.ts';
 import { cannotSave, cannotWrite, fileHasChanged } from './refusals.ts';
 
 export interface Saving {
-  /** What the file says then. */
+  /** The plan that the file holds after commit(). */
   readonly file: Plan;
-  /** What still holds beside it: nothing. */
+  /** The override that remains beside the file: an empty one. */
   readonly saved: Override;
   readonly warnings: readonly string[];
-  /** Puts the new text in the place of the old one. Returns why it could not; then nothing has changed. */
+  /** Replaces the file. Returns the reason if that fails; the file is unchanged then. */
   commit(): Promise<Diagnosis | null>;
   abandon(): Promise<void>;
 }
@@ -29,7 +30,7 @@ export interface Saving {
 export type Prepared =
   { readonly ok: true; readonly saving: Saving } | { readonly ok: false; readonly problem: Diagnosis };
 
-/** `running`: what the file said when it was loaded. It is written into the file in which the service's backends stand. */
+/** `running` is the file as it was loaded. The edit goes to the file that holds the service's backends (see `include`). */
 export async function prepareSave(running: Plan, override: Override): Promise<Prepared> {
   const { configPath } = running;
   const { service, address } = override;
@@ -39,7 +40,7 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   let before: Buffer;
   let owner: Stats;
   try {
-    // Where a link leads the file is, and stays.
+    // Follow symlinks: the link stays, and its target is replaced.
     target = await realpath(home);
     owner = await stat(target);
     if (!owner.isFile() || owner.size > MAX_BYTES) return refused(fileHasChanged(home));
@@ -49,7 +50,7 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   }
   const text = before.toString('utf8');
   const isText = Buffer.from(text).equals(before);
-  // As it is here, whatever becomes of it meanwhile.
+  // Parse the text just read: the file may change at any moment.
   const here = isText && now.plan !== null ? (await loadConfig(configPath, instead(home, text))).plan : null;
   const backends = backendsOf(running, service);
   if (here === null || !isSame(backendsOf(here, service), backends)) return refused(fileHasChanged(home));
@@ -64,7 +65,7 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   const other = differences.find(({ what }) => list.length === backends.length || !isTuned(what));
   if (other !== undefined) return refused(cannotSave(home, `it would change ${other.what}, too`));
 
-  // What else has changed in the files is not in use, and is news to who watches them.
+  // If other files changed too, keep the old fingerprint, so that --watch still reports them.
   const isAll = now.fingerprint === running.fingerprint;
   const fingerprint = isAll ? read.fingerprint : running.fingerprint;
   const file = { ...withBackends(running, service, list), fingerprint };
@@ -76,7 +77,7 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   if (edited.text === text) {
     return { ok: true, saving: { ...saving, commit: () => Promise.resolve(null), abandon: () => Promise.resolve() } };
   }
-  // Hidden, so that no pattern of `include` takes it for one of its files.
+  // A dotfile, so that no `include` pattern matches it.
   const draft = join(dirname(target), `.${basename(target)}.bal-${process.pid}`);
   try {
     await writeDraft(draft, edited.text, owner);
@@ -110,12 +111,12 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   };
 }
 
-/** Reads as ever, but of the file `path` that it says `text`. */
+/** Reads files as usual, but returns `text` for the file `path`. */
 function instead(path: string, text: string): (file: string) => Promise<ReadResult> {
   return async (file) => (file === path ? decode(Buffer.from(text)) : await readConfig(file));
 }
 
-/** With the mode and the owner of what it is to replace. */
+/** Creates the draft with the mode and owner of the file that it will replace. */
 async function writeDraft(path: string, text: string, { mode, uid, gid }: Stats): Promise<void> {
   await rm(path, { force: true });
   const file = await open(path, 'wx', 0o600);
@@ -130,7 +131,7 @@ async function writeDraft(path: string, text: string, { mode, uid, gid }: Stats)
   }
 }
 
-/** What the file is to say of the backend. A drained one has weight 0 there: it has no other word for it. */
+/** What the file should say about the backend; null removes it. A drained backend gets weight 0: the file has no key for draining. */
 function wantedOf(override: Override, backends: readonly BackendPlan[]): WrittenBackend | null {
   const { address, presence, drained } = override;
   const inFile = backends.find((backend) => backend.address === address);
@@ -155,7 +156,7 @@ function withBackends(plan: Plan, service: string, backends: readonly BackendPla
   return { ...plan, services: plan.services.map((it) => (it.name === service ? { ...it, backends } : it)) };
 }
 
-/** Follows from the number of backends. */
+/** Whether the value follows from the number of backends. */
 function isTuned(what: string): boolean {
   return what === 'max_concurrent_connections' || what.includes('.runtime.');
 }

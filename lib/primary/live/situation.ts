@@ -1,4 +1,4 @@
-// What a request is decided by, besides itself.
+// Collects the facts that decide() needs beside the request.
 
 import { thisMachine } from '../../../config/machine.ts';
 import type { Plan } from '../../../config/plan.ts';

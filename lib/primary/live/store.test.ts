@@ -71,7 +71,7 @@ test('a write that fails leaves what was there', async (t) => {
   const path = join(dir, 'backends.json');
   const store = createStore(path, CONFIG);
   await store.write(SOME);
-  // A directory where the draft is to be.
+  // A directory in the draft's place makes the write fail.
   mkdirSync(`${path}.new`);
   await assert.rejects(store.write(SOME.slice(1)));
   assert.deepEqual(await readStore(path, CONFIG), { overrides: SOME, fault: null });

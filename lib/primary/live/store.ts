@@ -1,5 +1,5 @@
-// The overrides in the home, so that they outlive any process: one file, replaced as a whole. What stands in it is believed only
-// after a look at all of it; what is no such file is put aside, and bal starts as the configuration says.
+// Persists the overrides in bal's home directory: one file, replaced as a whole. The whole file is validated before any of it is
+// used. An invalid file is renamed aside, and bal starts from the configuration alone.
 
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -14,23 +14,23 @@ import type { Override, Overrides, Presence } from './overrides.ts';
 
 export interface Stored {
   readonly overrides: Overrides;
-  /** Why what is there is not used; null when it is, or nothing is there. */
+  /** Why the file is not used; null if it is, or if there is none. */
   readonly fault: string | null;
 }
 
 export interface Store {
   readonly path: string;
-  /** Replaces what is kept. Rejects when it cannot; then what was kept is kept. */
+  /** Replaces the stored overrides. If that fails, it rejects and the old file stays. */
   write(overrides: Overrides): Promise<void>;
 }
 
-/** What was read, and where it is kept from now on. */
+/** The overrides as read, and the store for later changes. */
 export interface Kept {
   readonly store: Store;
   readonly overrides: Overrides;
 }
 
-/** What the file has, or nothing and a warning; never rejects. */
+/** Reads the stored overrides. If the file is invalid, it logs a warning and returns none. Never rejects. */
 export async function openStore(path: string, configPath: string, log: Log): Promise<Kept> {
   const { overrides, fault } = await readStore(path, configPath);
   if (fault !== null)
@@ -41,7 +41,7 @@ export async function openStore(path: string, configPath: string, log: Log): Pro
 const VERSION = 1;
 const MAX_BYTES = 1024 * 1024;
 
-/** `configPath`: they belong to this configuration. */
+/** `configPath` is the configuration that the overrides belong to. */
 export function createStore(path: string, configPath: string): Store {
   return {
     path,
@@ -63,7 +63,7 @@ export function createStore(path: string, configPath: string): Store {
   };
 }
 
-/** Never rejects. What cannot be used is renamed, so that it can be looked at. */
+/** Never rejects. Renames a file that cannot be used, so that it can be inspected. */
 export async function readStore(path: string, configPath: string): Promise<Stored> {
   const read = await readText(path);
   if (read === null) return { overrides: [], fault: null };
@@ -77,7 +77,7 @@ export async function readStore(path: string, configPath: string): Promise<Store
   return { overrides: [], fault: `${found.fault}; ${moved}` };
 }
 
-/** What the text says; pure. */
+/** Parses and validates the text. Pure. */
 export function parseStore(
   text: string,
   configPath: string,
@@ -119,7 +119,7 @@ function overrideIn(item: unknown): Override | null {
   return { service, address, drained, weight, presence };
 }
 
-/** Here and below undefined: it is wrong. */
+/** Here and below, undefined means invalid. */
 function drainIn(value: unknown): Override['drained'] | undefined {
   if (value === null) return null;
   if (!isRecord(value)) return undefined;
@@ -170,10 +170,10 @@ function at(wall: number): string {
   return new Date(wall).toISOString();
 }
 
-/** null: nothing is there. */
+/** Returns null if there is no file. */
 async function readText(path: string): Promise<{ readonly text: string } | { readonly fault: string } | null> {
   try {
-    // No symlink is followed, and a FIFO in its place does not make us wait.
+    // O_NOFOLLOW refuses a symlink; O_NONBLOCK keeps open() from blocking on a FIFO.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       const stat = await file.stat();
@@ -191,7 +191,7 @@ async function readText(path: string): Promise<{ readonly text: string } | { rea
   }
 }
 
-/** Some file systems have no such thing; the file itself is written. */
+/** Ignores errors: some file systems cannot sync a directory, and the file itself is synced. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY).catch(() => null);
   await folder?.sync().catch(() => undefined);
