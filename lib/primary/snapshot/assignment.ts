@@ -1,4 +1,4 @@
-// What the workers of a plan are told once.
+// Builds the assignment that the workers of a plan get once, at their start.
 
 import { connectionsCarried } from '../../../config/advice.ts';
 import { thisMachine } from '../../../config/machine.ts';
@@ -9,7 +9,7 @@ import type { Registry } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { serviceSum } from '../stats/totals.ts';
 
-/** Workers inherit the primary's limit. */
+/** Workers inherit the primary's descriptor limit. */
 const { descriptors } = thisMachine();
 
 export interface AssignmentSources {
@@ -35,7 +35,7 @@ export function assignmentFor(plan: Plan, { registry, permits, statistics }: Ass
   };
 }
 
-/** Those of failed connections are warnings, all others are information: a higher log level leaves them out. */
+/** Records of failed connections are warnings, all others info. A stricter log level drops them. */
 export function recordsAt(level: LogLevel, wanted: LogConnections): LogConnections {
   if (level === 'error') return 'none';
   return level === 'warn' && wanted === 'all' ? 'failed' : wanted;

@@ -1,8 +1,8 @@
-// Where workers choose by how many connections there are.
+// Which services choose backends by the number of connections.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 
-/** Workers have to know what the others have: in memory that they share, or because they hear of it. */
+/** Whether workers need each other's connection counts, from shared memory or from snapshots. */
 export function countsLoads({ method, backends }: Pick<ServicePlan, 'method' | 'backends'>): boolean {
   return (
     method === 'least_connections' || method === 'random' || backends.some(({ maxConnections }) => maxConnections > 0)

@@ -1,17 +1,17 @@
-// What a worker does not know yet. Pure, but for what the worker was sent, which is kept up to date here.
+// What a worker does not know yet. Pure, except that it updates the record of what the worker was sent.
 
 import type { EndpointSnapshot, ServiceSnapshot, Snapshot } from '../../ipc/snapshot.ts';
 
-/** All that is true of a service of one plan. The objects stay the same as long as what they say does. */
+/** The current state of a service under one plan. An object is reused as long as its contents are the same. */
 export interface ServiceTruth {
   readonly service: ServiceSnapshot;
-  /** In the order of the round. */
+  /** In round-robin order. */
   readonly endpoints: readonly EndpointSnapshot[];
 }
 
 /** What a worker was sent last, by id. */
 export interface Sent {
-  /** What it knows all of, by service: most changes concern one of them. */
+  /** The last state sent in full, by service. Most changes concern one service, so the others are skipped by identity. */
   readonly truths: Map<number, ServiceTruth>;
   readonly services: Map<number, ServiceSnapshot>;
   readonly endpoints: Map<number, EndpointSnapshot>;
@@ -23,8 +23,8 @@ export function nothingSent(): Sent {
 }
 
 /**
- * `remoteOf`: connections of all other workers to an endpoint. Null: there is nothing to tell. An endpoint that is retired stays
- * sent until the worker says that it uses it no longer.
+ * Returns what to send, or null for nothing, and records it as sent. `remoteOf` returns the connections of all other workers to
+ * an endpoint. A retired endpoint stays in `sent` until the worker reports that it no longer uses it.
  */
 export function difference(
   truths: readonly ServiceTruth[],

@@ -1,4 +1,4 @@
-// What a worker is told of an endpoint, from its plan and from what is known of its backend.
+// Builds an endpoint's snapshot from its plan and the state of its backend.
 
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
 import { sendProxyOf } from '../../../config/plan.ts';

@@ -18,11 +18,11 @@ function planOf(ports: readonly number[], method = 'round_robin'): Plan {
   return parseConfig(`port: 9\nmethod: ${method}\nbackends: [${backends}]\n`, '/config.yaml').plan ?? assert.fail();
 }
 
-/** A worker whose snapshots leave when the test says so. */
+/** A worker whose snapshots stay in flight until the test calls `arrive`. */
 interface Listener {
   readonly process: StandIn;
   readonly received: Snapshot[];
-  /** What it was sent last is on its way until then. */
+  /** Ends the flight of the last snapshot. */
   readonly arrive: () => void;
   readonly take: () => Snapshot[];
 }
@@ -158,7 +158,7 @@ test('of a plan that takes the place of another only what differs is told, and a
   };
   publisher.push(it.process);
   assert.deepEqual(it.take().map(idsOf), [[0, 1, 2]]);
-  // The first one is still on its way.
+  // The first one is still in flight.
   replace(planOf([1, 2, 3, 4]));
   publisher.flush();
   const [added] = it.take();
@@ -232,7 +232,7 @@ test('a worker that drains hears what holds now as long as clients wait with it'
     [[[1, 4]]],
   );
   old.arrive();
-  // Its service is gone, and nobody knows of the backends any more: they stay what they were.
+  // The service is gone, and its backends are unknown now: they keep their last state.
   state.now = null;
   tiers.set('127.0.0.1:2', { ip: null, tier: 4, onProbation: false, provenAt: 0 });
   publisher.flush();
@@ -405,7 +405,7 @@ test('a service of which nothing has changed is not looked at again, until its p
   clock += 1000;
   assert.deepEqual([round(), looks], [[[1, 0]], 8]);
   assert.deepEqual([round(), looks], [[], 8]);
-  // It fails again, and its cool-down ends while the others are looked at: then it is looked at once more.
+  // The backend fails again, and its cool-down ends during the scan of the others: it must be scanned once more.
   pool = step(pool, { ...failed, began: 1500 }, clock).pool;
   clock += 499;
   passes = 1;

@@ -1,4 +1,4 @@
-// When workers are told what is true of the endpoints. Owner of what each of them was sent, and of the objects that say it.
+// Publishes the state of the endpoints to the workers. Owns the record of what each worker was sent, and the snapshot objects.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import { SHARED_ENDPOINTS } from '../../engine/scoreboard.ts';
@@ -18,29 +18,29 @@ import { soon } from './soon.ts';
 
 export interface Publisher {
   /**
-   * Tells the worker what it does not know yet, now; one that drains only while clients wait with it. While a snapshot is on its way
-   * to it there is none; then what has changed meanwhile.
+   * Sends the worker what it does not know yet; a draining worker gets it only while clients wait there. If a snapshot is in
+   * flight, the next one follows when that has left.
    */
   push(worker: WorkerProcess): void;
-  /** A backend or a service is not what it was: all workers are told. */
+  /** A backend or a service has changed: publishes to all workers soon. */
   changed(): void;
-  /** A plan takes the place of another, for the same workers: of what is the same in both they are not told again. */
+  /** Replaces a plan for the same workers, which are not sent again what is the same in both. */
   succeed(from: Plan, to: Plan): void;
-  /** As changed(), now, and without waiting for what is on its way: who asks the workers next hears from them that know it. */
+  /** Like changed(), but now, without waiting for snapshots in flight: any message sent later reaches workers that have the state. */
   flush(): void;
-  /** Connections came or went: workers are told where it matters to them. */
+  /** Connection counts have changed: publishes to the workers that depend on them. */
   loadsChanged(): void;
-  /** The worker uses these endpoints no longer, and has forgotten them. */
+  /** The worker has dropped these endpoints. */
   retired(worker: WorkerProcess, endpoints: readonly number[]): void;
-  /** The worker has connections to these, although its plan may not name them. */
+  /** The worker has connections to these endpoints, although its plan may not contain them. */
   adopted(worker: WorkerProcess, services: readonly string[], endpoints: readonly EndpointSnapshot[]): void;
   /** The worker is gone. */
   forget(worker: WorkerProcess): void;
-  /** Endpoints that some worker may still use. */
+  /** Endpoints that a worker may still use. */
   inUse(): Iterable<number>;
-  /** Services whose connections some worker has taken from another. */
+  /** Services whose connections a worker has taken from another. */
   servicesInUse(): Iterable<string>;
-  /** Nothing is sent any more. */
+  /** Stops sending. */
   cancel(): void;
 }
 
@@ -48,27 +48,27 @@ export interface PublisherParts {
   readonly registry: Registry;
   readonly services: Services;
   readonly statistics: Statistics;
-  /** Null when nobody knows it: then there is nothing to tell. */
+  /** Null if the generation is unknown; then nothing is sent. */
   planOf(generation: number): Plan | null;
-  /** All that live. */
+  /** All live workers. */
   workers(): readonly WorkerProcess[];
 }
 
-/** Changes that come within this time go out together. */
+/** Changes within this time share a snapshot. */
 const CHANGES_MS = 5;
-/** Loads change with every connection, and go to every worker: at most twenty rounds a second. */
+/** Loads change with every connection and go to every worker, so send them at most 20 times a second. */
 const LOADS_MS = 50;
 
 interface KnownTruth {
   readonly truth: ServiceTruth;
-  /** It holds as long as this is the service's pool; null: only for now. */
+  /** The pool for which `truth` holds; null if `truth` may change with time alone. */
   readonly pool: Pool | null;
 }
 
 interface Line {
   readonly sent: Sent;
   readonly adopted: Set<string>;
-  /** A snapshot is on its way. */
+  /** A snapshot is in flight. */
   isBusy: boolean;
   /** Something has changed since. */
   isStale: boolean;
@@ -78,19 +78,19 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const { registry, services, statistics } = parts;
   /** By pid. */
   const lines = new Map<number, Line>();
-  /** By plan: two may have different endpoints for one service. */
+  /** By plan: two plans may have different endpoints for one service. */
   const known = new WeakMap<Plan, readonly KnownTruth[]>();
-  /** The same for those that hear what holds for clients who wait with old workers. */
+  /** The same for draining workers, which get the current endpoints of the old plan's services. */
   const knownNow = new WeakMap<Plan, readonly KnownTruth[]>();
   let closed = false;
 
   const round = soon(() => publishAll(false));
 
   function publishAll(isUrgent: boolean): void {
-    /** Workers of one plan hear the same. */
+    /** Workers of one plan share the result. */
     const truths = { own: new Map<Plan, readonly ServiceTruth[]>(), now: new Map<Plan, readonly ServiceTruth[]>() };
     for (const worker of parts.workers()) {
-      // One that stands by was told already, and takes clients the moment it gets its sockets.
+      // A worker that stands by got its first snapshot already, and takes clients as soon as it gets its sockets.
       if (worker.state === 'forked' && !lines.has(worker.pid)) continue;
       const plan = parts.planOf(worker.generation);
       if (plan === null || !isSubscribed(worker)) continue;
@@ -101,7 +101,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     }
   }
 
-  /** One that drains chooses for those who wait with it, and for nobody else. */
+  /** A draining worker needs snapshots only while clients wait there. */
   function isSubscribed({ state, pid }: WorkerProcess): boolean {
     return state === 'draining' ? waitingWith(statistics.totals, pid) > 0 : state !== 'gone';
   }
@@ -117,9 +117,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
     return now.map(({ truth }) => truth);
   }
 
-  /** Of an old plan's services, with the backends that they have now; a service that is gone stays as it was. */
+  /** The services of an old plan with their current backends. A service that is gone keeps its last state. */
   function truthNow(plan: Plan): readonly ServiceTruth[] {
-    // With the same pool its own plan may have been looked at.
+    // `known` may have been built from the same pool for the plan's own backends, so do not reuse it by pool.
     const before = knownNow.get(plan) ?? known.get(plan)?.map((it) => ({ ...it, pool: null })) ?? [];
     const now = plan.services.map((service, place) => {
       const current = services.get(service.name)?.plan;
@@ -135,9 +135,9 @@ export function createPublisher(parts: PublisherParts): Publisher {
     const guarded = services.guarded(name);
     const current = services.get(name);
     const pool = current?.pool ?? null;
-    // A thousand endpoints of which nothing has changed cost one look at them together.
+    // Reuse the state if nothing has changed: a service may have a thousand endpoints.
     if (before?.pool === pool && pool !== null && before.truth.service.guarded === guarded) return before;
-    // While somebody cools down time alone changes something. Asked before the tiers are read: what is over by then is in them.
+    // During a cool-down, time alone changes tiers. Check this before reading the tiers, which then include what ends in between.
     const isSettled = pool !== null && nextChange(pool, performance.now()) === null;
     const isLast = pool !== null && haveLeft(pool, backends);
     const earlier = before?.truth.endpoints ?? [];
@@ -147,14 +147,14 @@ export function createPublisher(parts: PublisherParts): Publisher {
       const known = byId === null ? earlier[place] : byId.get(now.id);
       return known !== undefined && isSameEndpoint(known, now) ? known : now;
     });
-    // Workers of a plan that is about to go count together before those come that go by it.
+    // Workers of the outgoing plan must count loads before workers of a plan that balances by load arrive.
     const byLoad = countsLoads(plan) || (current !== undefined && countsLoads(current.plan));
     const fresh = { id: registry.service(name), guarded, byLoad, endpoints: endpoints.map((endpoint) => endpoint.id) };
     const service = before !== undefined && isSameService(before.truth.service, fresh) ? before.truth.service : fresh;
     return { truth: { service, endpoints }, pool: isSettled ? pool : null };
   }
 
-  /** What it sees in memory it need not hear. */
+  /** Whether the worker reads all connection counts from shared memory. */
   function seesAll({ shares }: WorkerProcess): boolean {
     return shares && registry.endpointOf(SHARED_ENDPOINTS) === undefined;
   }
@@ -193,7 +193,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     push,
     changed: () => round.within(CHANGES_MS),
     succeed(from, to) {
-      // It may have been looked at with this pool already, by the old plan.
+      // The old plan may have been built from this very pool, so do not reuse it by pool.
       const before = known.get(from)?.map((it) => ({ ...it, pool: null }));
       if (before !== undefined) known.set(to, before);
     },
@@ -206,7 +206,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     retired(worker, endpoints) {
       const sent = lines.get(worker.pid)?.sent;
       for (const endpoint of endpoints) {
-        // Where it came back meanwhile all of it is told anew.
+        // The endpoint may be in use again by now: send it and its service anew.
         const service = sent?.endpoints.get(endpoint)?.service;
         if (service !== undefined) {
           sent?.services.delete(service);

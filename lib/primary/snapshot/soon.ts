@@ -1,7 +1,7 @@
-// One call for all who ask for it: as soon as the most impatient of them wants it.
+// Coalesces calls: one call for all requests, at the earliest time that any of them asked for.
 
 export interface Soon {
-  /** `act` is called at the latest `ms` from now. */
+  /** Calls `act` at most `ms` from now. */
   within(ms: number): void;
   cancel(): void;
 }
