@@ -24,7 +24,7 @@ interface Worker {
   readonly permits: Permits;
   admitted: number;
   idleSince: number;
-  /** Messages of one direction never overtake each other. */
+  /** Messages in one direction never overtake each other. */
   readonly lastAt: { up: number; down: number };
 }
 
@@ -39,7 +39,7 @@ class Network {
   readonly #loss: number;
   #freeSince = 0;
   #mail: { at: number; deliver: () => void }[] = [];
-  /** Queued worker → others granted since. */
+  /** Queued worker → other workers granted permits since. */
   readonly #overtaken = new Map<number, Set<number>>();
 
   constructor(limit: number, workers: number, seed: number, loss = 0) {
@@ -60,7 +60,7 @@ class Network {
     this.workers.set(id, { id, permits: openPermits(0, send, this.now), admitted: 0, idleSince: Infinity, lastAt });
   }
 
-  /** The process is gone now; the primary learns it later. What it had sent may still arrive. */
+  /** Kills the process now. The primary learns of it later, and messages sent before may still arrive. */
   kill(worker: Worker): void {
     this.workers.delete(worker.id);
     this.#post(worker.lastAt, 'up', () => this.deliver({ kind: 'left', worker: worker.id }));
@@ -92,7 +92,7 @@ class Network {
     this.check();
   }
 
-  /** Lets `ms` pass: mail is delivered, deadlines are kept. */
+  /** Lets `ms` pass: delivers mail and fires deadlines. */
   pass(ms: number): void {
     const until = this.now + ms;
     for (;;) {
@@ -114,7 +114,7 @@ class Network {
     for (const worker of this.workers.values()) this.#judge(worker, expire(worker.permits, this.now));
   }
 
-  /** What must hold at every instant. */
+  /** Invariants that hold at every instant. */
   check(): void {
     let real = 0;
     for (const worker of this.workers.values()) {
@@ -143,7 +143,7 @@ class Network {
     for (let i = 0; i < refused; i++) this.#refused(worker);
   }
 
-  /** Exactness: no client is refused while a permit has been idle elsewhere for longer than asking for it takes. */
+  /** Exactness: no client is refused while a permit has been idle elsewhere for longer than it takes to get it. */
   #refused(worker: Worker): void {
     this.refusals++;
     if (this.#loss > 0) return;
@@ -156,7 +156,7 @@ class Network {
     }
   }
 
-  /** No starvation: nobody is served twice while another one is queued. */
+  /** No starvation: no worker is served twice while another is queued. */
   #checkTurns(queuedBefore: ReadonlySet<number>, send: readonly Letter[]): void {
     const queued = new Set(this.leases.queue.map(({ worker }) => worker).filter((worker) => queuedBefore.has(worker)));
     for (const worker of queuedBefore) if (!queued.has(worker)) this.#overtaken.delete(worker);

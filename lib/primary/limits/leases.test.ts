@@ -18,7 +18,7 @@ function leasesFor(limit: number, workers: number): Leases {
   return leases;
 }
 
-/** `1+5` worker 1 gets 5, `1+0` none, `1?` worker 1 is recalled; `!` marks thrifty. */
+/** `1+5`: worker 1 gets 5; `1+0`: gets none; `1?`: is recalled; `!`: thrifty. */
 function brief({ worker, message }: Letter): string {
   return message.kind === 'recall'
     ? `${worker}?`

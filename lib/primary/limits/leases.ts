@@ -1,30 +1,30 @@
-// Who holds how many of the connection permits that all workers share: the primary's half (lib/worker/admission/permits.ts is the
-// other) of one limit for the whole instance. Pure: messages in, messages out.
+// Who holds how many of the connection permits that all workers share. This is the primary's half of one limit for the whole
+// instance; lib/worker/admission/permits.ts is the other. Pure: messages in, messages out.
 //
-// A permit counts as granted from the moment it is sent until a `returned` has arrived or the worker is gone. So
-// whatever is delayed or lost on the way, the workers together never hold more than the limit.
+// A permit counts as granted from the moment it is sent until its `returned` arrives or the worker is gone. Whatever is delayed
+// or lost on the way, the workers together never hold more than the limit.
 //
-// None free: every worker that may hold idle permits is asked to give them back, and who asked is answered when all of
-// them have answered, are gone, or RECALL_MS is over. A worker that got none keeps its place in the queue and is
-// served when permits come back; nobody is served twice before it.
+// If none is free, every worker that may hold idle permits is asked to return them. The asker gets its answer when all of them
+// have answered or are gone, or after RECALL_MS. A worker that got none keeps its place in the queue and is served when permits
+// come back; no other worker is served twice before it.
 
 import type { ToWorker } from '../../ipc/messages.ts';
 import { unreachable } from '../../unreachable.ts';
 
 interface Lease {
   readonly granted: number;
-  /** It takes no more clients, and has given back what was idle: it wants no share of what is free. */
+  /** The worker takes no more clients and has returned its idle permits, so it gets no share of the free ones. */
   readonly leaving: boolean;
-  /** It may hold idle permits: it has been granted some since it was last recalled (a recalled worker keeps none idle). */
+  /** The worker may hold idle permits: it got some since its last recall (a recalled worker keeps none idle). */
   readonly mayIdle: boolean;
-  /** When the recall was sent that it has not answered yet. */
+  /** When the recall that is still unanswered was sent. */
   readonly recalledAt: number | null;
 }
 
 interface Asker {
   readonly worker: number;
   readonly wanted: number;
-  /** Since when it waits for an answer; null: it was told that there is none. */
+  /** When the wait for an answer began; null once the worker was told that there is none. */
   readonly since: number | null;
 }
 
@@ -38,13 +38,13 @@ export interface Leases {
 
 export type LeaseEvent =
   | { readonly kind: 'joined'; readonly worker: number }
-  /** It was told to take no more clients. */
+  /** The worker was told to take no more clients. */
   | { readonly kind: 'leaving'; readonly worker: number }
-  /** Its process is gone, and its connections with it. */
+  /** The process is gone, with all its connections. */
   | { readonly kind: 'left'; readonly worker: number }
   | { readonly kind: 'ask'; readonly worker: number; readonly wanted: number }
   | { readonly kind: 'returned'; readonly worker: number; readonly permits: number; readonly recalled: boolean }
-  /** It has clients that another worker has admitted, which gives their permits back soon. */
+  /** The worker took over clients that another worker admitted; that worker returns their permits soon. */
   | { readonly kind: 'took'; readonly worker: number; readonly permits: number }
   | { readonly kind: 'limit'; readonly limit: number }
   /** Due after deadline(). */
@@ -55,17 +55,17 @@ export interface Letter {
   readonly message: Extract<ToWorker, { kind: 'permits' | 'recall' }>;
 }
 
-/** How long an answer waits for a worker that does not give its permits back: it is busy for a moment, or hangs. */
+/** How long an answer waits for workers that do not return their permits: they are busy for a moment, or hung. */
 export const RECALL_MS = 200;
-/** At once; a worker's descriptors carry fewer. */
+/** The most that one `took` may claim; a worker has fewer descriptors. */
 const MOST_TAKEN = 1_000_000;
 
-/** No worker, all permits free. */
+/** No workers, all permits free. */
 export function createLeases(pool: number, limit: number): Leases {
   return { pool, limit, workers: new Map(), queue: [] };
 }
 
-/** One event's effect; `send` in this order. */
+/** Applies one event. Send the letters in this order. */
 export function step(leases: Leases, event: LeaseEvent, now: number): { state: Leases; send: Letter[] } {
   const draft = new Draft(leases);
   draft.apply(event, now);
@@ -80,14 +80,14 @@ export function heldBy({ workers }: Leases, worker: number): number {
   return workers.get(worker)?.granted ?? 0;
 }
 
-/** Permits that workers hold, as far as the primary knows: never fewer than they really do. */
+/** Permits that all workers hold, as far as the primary knows: never fewer than they really hold. */
 export function heldPermits(leases: Leases): number {
   let sum = 0;
   for (const lease of leases.workers.values()) sum += lease.granted;
   return sum;
 }
 
-/** Ms until a `tick` is due, because a worker may leave its recall unanswered; null: none. */
+/** Ms until a `tick` is due because a recall may go unanswered; null if none is. */
 export function deadline(leases: Leases, now: number): number | null {
   let soonest = Infinity;
   for (const asker of leases.queue) {
@@ -96,7 +96,7 @@ export function deadline(leases: Leases, now: number): number | null {
   return soonest === Infinity ? null : Math.max(0, soonest);
 }
 
-/** A step's working copy, and the letters it writes. */
+/** The working copy of one step, and the letters that it writes. */
 class Draft {
   readonly send: Letter[] = [];
   readonly #pool: number;
@@ -150,7 +150,7 @@ class Draft {
     }
   }
 
-  /** Serves the queue from what is free, each according to need but so that there is something for everyone. */
+  /** Serves the queue from the free permits, each worker by need, but leaves something for everyone. */
   deal(): void {
     for (let asker = this.#queue[0]; asker !== undefined && this.#free() > 0; asker = this.#queue[0]) {
       const share = Math.max(1, Math.floor(this.#free() / this.#queue.length));
@@ -159,10 +159,10 @@ class Draft {
     }
   }
 
-  /** Asks for idle permits while somebody waits for one, or while more are out than a lowered limit allows. */
+  /** Recalls idle permits while a worker waits for one, or while more are granted than a lowered limit allows. */
   recall(now: number): void {
     const over = this.#free() < 0;
-    // Who waits for an answer had no idle permit when it asked.
+    // A worker that waits for an answer had no idle permit when it asked.
     const waiting = new Set(this.#queue.filter((asker) => asker.since !== null).map((asker) => asker.worker));
     if (!over && waiting.size === 0) return;
     for (const [worker, lease] of this.#workers) {
@@ -173,7 +173,7 @@ class Draft {
     }
   }
 
-  /** Tells those who wait that there is none, once nothing more can come of the recalls. */
+  /** Tells waiting workers that there is none, once no recall can bring more. */
   answer(now: number): void {
     const open = (lease: Lease) => lease.recalledAt !== null && now < lease.recalledAt + RECALL_MS;
     const hope = [...this.#workers.values()].some(open);
@@ -188,7 +188,7 @@ class Draft {
     const lease = this.#workers.get(worker);
     if (lease === undefined) return;
     if (!(wanted >= 1)) {
-      // Ahead of need: served only while there is plenty, never at another's expense.
+      // Asked ahead of need: grant only while there is plenty, never at another worker's expense.
       if (this.#queue.length === 0 && this.#free() > 0) this.#grant(worker, 1);
       else this.#answerNone(worker);
       return;
@@ -207,11 +207,11 @@ class Draft {
     this.#workers.set(worker, { ...lease, granted: lease.granted - given, recalledAt });
   }
 
-  /** Not asked for: they are in use, and until the other worker's come back they are out twice. */
+  /** Records permits that nobody asked for: they are in use, and count twice until the other worker returns its own. */
   #took(worker: number, permits: number): void {
     const lease = this.#workers.get(worker);
     if (lease === undefined || !(permits >= 1)) return;
-    // More than the limit, where that was lowered.
+    // This may exceed a limit that was lowered.
     const granted = lease.granted + Math.min(Math.floor(permits), MOST_TAKEN);
     this.#workers.set(worker, { ...lease, granted, mayIdle: true });
   }
@@ -220,7 +220,7 @@ class Draft {
     const lease = this.#workers.get(worker);
     if (lease === undefined) return;
     const crowd = this.#staying();
-    // In batches, so that a busy worker asks seldom; ever smaller ones towards the limit, so that few must be recalled.
+    // Grant in batches, so that a busy worker asks seldom. Near the limit they shrink, so that few must be recalled.
     const batch = Math.min(Math.floor(this.#limit / (8 * crowd)), Math.floor(this.#free() / (2 * crowd)));
     const granted = Math.min(this.#free(), Math.max(wanted, batch, 1));
     this.#workers.set(worker, { ...lease, granted: lease.granted + granted, mayIdle: true });
@@ -232,7 +232,7 @@ class Draft {
     this.send.push({ worker, message: { kind: 'permits', pool: this.#pool, granted: 0, thrifty: true } });
   }
 
-  /** Those that share what is free; at least one, for who asks is not always known to leave. */
+  /** The workers that share what is free. At least 1: an asker may be leaving without the primary knowing it. */
   #staying(): number {
     let count = 0;
     for (const { leaving } of this.#workers.values()) if (!leaving) count++;

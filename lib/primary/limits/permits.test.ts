@@ -5,7 +5,7 @@ import type { ToWorker } from '../../ipc/messages.ts';
 import { processStandIn } from '../../testing/process-stand-in.ts';
 import { createPermitBook } from './permits.ts';
 
-/** A plan with a service `a`, whose limit is its own, and maybe one more. */
+/** A plan with a service `a` that has a limit of its own, and optionally one more. */
 function planOf(more: string) {
   const service = (port: number): string => `{ port: ${port}, backends: [{ host: 127.0.0.1, port: 1 }], ${LIMIT} }`;
   const { plan } = parseConfig(
@@ -36,7 +36,7 @@ test('a worker that has clients of a service which is no longer in the plan is a
   worker.state = 'draining';
   book.leaving(worker);
   book.setPlan(planOf(''));
-  // It has given back all that was idle: nobody holds one.
+  // The worker has returned all idle permits, so nobody holds one.
   book.receive(worker, { kind: 'returned', pool, permits: first[0] ?? 0, recalled: false });
   book.setPlan(planOf(''));
   assert.equal(book.held('gone'), 0);

@@ -1,5 +1,5 @@
-// The books of all permit pools: 0 is the instance's, each service with a limit of its own has one more. Owner of the
-// Leases, which are pure: feeds them with the workers' messages and sends what they answer.
+// The permit pools: pool 0 is the instance's, and each service with a limit of its own has one more. Owns the Leases, which are
+// pure: feeds them the workers' messages and sends their replies.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { Leases, LeaseEvent } from './leases.ts';
@@ -7,20 +7,20 @@ import { createLeases, deadline, heldBy, heldPermits, step } from './leases.ts';
 import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface PermitBook {
-  /** Sets the limits; those of pools that exist change at once. */
+  /** Sets the limits. Existing pools change at once. */
   setPlan(plan: Plan): void;
-  /** The service's pool, null when it has no limit of its own. */
+  /** The service's pool; null if the service has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
-  /** Another process that ends has so many clients, which count here, too: of a service, and of all (null). */
+  /** Counts the clients of another process that is ending against the limits here; `clients` takes a service, or null for the instance. */
   occupied(pid: number, clients: (service: string | null) => number): void;
-  /** Permits that are out: of a service with a limit of its own, and of the instance (null). */
+  /** Granted permits of a service with a limit of its own, or of the instance (null). */
   held(service: string | null): number;
-  /** No more are given out than are; setPlan() ends that. */
+  /** Grants no more permits until the next setPlan(). */
   freeze(): void;
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
-  /** The worker is gone, and its connections with it. */
+  /** The worker is gone, with all its connections. */
   forget(worker: WorkerProcess): void;
   close(): void;
 }
@@ -84,7 +84,7 @@ export function createPermitBook(): PermitBook {
     },
     poolOf,
     receive(worker, message) {
-      // What it said before it died may still arrive; permits granted to the dead would be lost.
+      // Messages of a dead worker may still arrive. Permits granted to it would be lost.
       if (worker.state === 'gone') return;
       workers.set(worker.pid, worker);
       apply(message.pool, { kind: 'joined', worker: worker.pid });
