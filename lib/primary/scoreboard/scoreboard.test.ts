@@ -11,7 +11,7 @@ import { loadAddon } from '../../engine/addon.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { createScoreboard } from './scoreboard.ts';
 
-/** Who has no addon shares nothing, and gets no row. */
+/** Without the addon, workers share nothing and get no row. */
 const addon = loadAddon();
 const skip = addon.ok ? false : addon.reason;
 

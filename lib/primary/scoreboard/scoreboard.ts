@@ -1,5 +1,5 @@
-// The owner of the scoreboard on which the workers see how many clients each of them has: makes it, gives each its row, and
-// clears the rows of those that are gone and what else they leave there.
+// Owns the scoreboard, shared memory in which the workers see how many clients each of them has: creates it, assigns rows to
+// workers, and clears the rows and counts of dead workers.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
@@ -11,17 +11,17 @@ import { createSharedLoads } from './shared-loads.ts';
 import { createSharedSources } from './shared-sources.ts';
 
 export interface Scoreboard {
-  /** To be inherited by the workers. Null: it could not be made, and they do without. */
+  /** For the workers to inherit. Null if it could not be created; the workers do without it then. */
   readonly fd: number | null;
-  /** A row for a worker that is about to be forked; 0: there is none. */
+  /** Takes a row for a worker about to be forked; 0 if none is left. */
   readonly take: () => number;
-  /** Gives the worker that has this row room to count sources together with the others; false: there is none. */
+  /** Gives the worker of this row memory to count client sources in together with the others; false if there is none. */
   readonly roomToCount: (row: number) => boolean;
-  /** That worker is gone. 0 is nobody's and ignored. */
+  /** Frees the row of a dead worker. Ignores 0, which is nobody's. */
   readonly free: (row: number) => void;
 }
 
-/** `folder` has to be memory: a worker that writes to a page of a slow or full disk would wait, or be killed. */
+/** `folder` must be in memory: a worker that writes to a page of a slow or full disk would block or be killed. */
 export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   const fd = make(folder);
   const taken = new Set<number>();
@@ -29,18 +29,18 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   const loads = createSharedLoads(fd);
   const sources = createSharedSources(fd, write);
 
-  /** Returns whether all of it is there. */
+  /** Returns whether all bytes were written. */
   function write(bytes: Uint8Array, at: number): boolean {
     if (fd === null) return false;
     try {
       return writeSync(fd, bytes, 0, bytes.length, at) === bytes.length;
     } catch {
-      // Clients are dealt out less evenly then, which is no reason for the primary to end.
+      // Clients are then spread less evenly, but the primary goes on.
       return false;
     }
   }
 
-  /** Zeros instead of a hole, as for the rows; what a worker leaves behind is taken back. */
+  /** Allocates the row's part. Writes zeros instead of leaving a hole, as for the rows; parts of dead workers are reused. */
   function hasPartOf(row: number): boolean {
     const { at, bytes } = partOf(row);
     if (end < at + bytes && !write(new Uint8Array(at + bytes - end), end)) return false;
@@ -61,7 +61,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
     roomToCount: (row) => taken.has(row) && sources.join(row),
     take() {
       if (fd === null) return 0;
-      // The lowest, so that few are looked at.
+      // The lowest free row, so that workers scan few rows.
       let row = 1;
       while (taken.has(row)) row++;
       if (row >= ROWS) return 0;
@@ -80,7 +80,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
   };
 }
 
-/** A file without a name: it is gone with the last process that has it open. */
+/** Creates an unlinked file, which goes away with the last process that has it open. */
 function make(folder: string): number | null {
   const path = join(folder, `bal-scoreboard-${randomUUID()}`);
   const size = ROWS * ROW_BYTES + SHARED_BYTES;
@@ -88,10 +88,10 @@ function make(folder: string): number | null {
   try {
     fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
-    // Zeros instead of a hole: a worker that touched memory for which there is no room would be killed.
+    // Zeros instead of a hole: touching memory that cannot be allocated would kill a worker (SIGBUS).
     if (writeSync(fd, new Uint8Array(size)) === size) return fd;
   } catch {
-    // The next folder may have room.
+    // The workers do without a scoreboard.
   }
   if (fd !== null) closeSync(fd);
   return null;

@@ -29,7 +29,7 @@ function shared(t: TestContext) {
   return { scoreboard, fd, board };
 }
 
-// Run as a process of its own: takes and releases for ever, and tells of the moments in which it held more than there may be.
+// Runs as its own process: takes and releases for ever, and reports the moments in which it held more than allowed.
 if (process.argv[2] === 'worker' && native.ok) {
   const loads = createLoads(native.openBoard(3, Number(process.argv[3])));
   loads.share();
@@ -70,7 +70,7 @@ test(
         }),
       );
       for (const row of rows) scoreboard.free(row);
-      // Who was killed between two steps has left one that is found later.
+      // A worker killed between its two steps leaves one that is found later.
       await until('nothing is left', () => Promise.resolve(loads.of(0) === 0));
     }
     assert.equal(errors, '');
@@ -113,7 +113,7 @@ test(
       }
     };
     scoreboard.free(other);
-    // It changes from look to look until after the time in which is looked in any case.
+    // Changes from look to look until after the time in which looks happen anyway.
     for (let i = 0; i < 110; i++) {
       Atomics.add(all, 5, 1);
       pass(1);
@@ -176,7 +176,7 @@ test('what a worker has is counted for all once it shares', { skip }, (t) => {
   assert.deepEqual([b.take(7, 4), b.take(7, 5), a.take(7, 5)], [false, true, false]);
   a.release(7);
   assert.deepEqual([a.take(7, 5), a.of(7), b.own(7)], [true, 5, 2]);
-  // What it had before counts in its part, too: it goes with it.
+  // The count from before is in its part too, so it goes with it.
   scoreboard.free(rows[0] ?? 0);
   assert.equal(b.of(7), 2);
 });

@@ -1,5 +1,5 @@
-// What workers that are gone have left in the memory that all share (lib/engine/scoreboard.ts): it is taken back here, so that nobody
-// waits for connections that nobody has. Only workers with the native engine share it.
+// Takes back what dead workers left in the shared counts (lib/engine/scoreboard.ts), so that nobody waits for connections that no
+// longer exist. Only workers with the native engine share these counts.
 
 import { loadAddon } from '../../engine/addon.ts';
 import {
@@ -13,28 +13,31 @@ import {
 } from '../../engine/scoreboard.ts';
 
 export interface SharedLoads {
-  /** A worker is about to get that row; its part is there. False: what it leaves could not be taken back, so it must share nothing. */
+  /**
+   * Prepares for a worker that is about to get that row, whose part exists. False: its counts could not be taken back, so it must
+   * share nothing.
+   */
   join(row: number): boolean;
-  /** It is gone. */
+  /** The worker of that row is gone. */
   leave(row: number): void;
 }
 
-/** Everything that is counted twice: in a worker's part, and among all. */
+/** Everything that is counted twice: in a worker's part and in the sum of all. */
 const COUNTED = WAITING_AT + SHARED_SERVICES;
 const LOOK_MS = 100;
-/** One that is counted among all at the moment and not yet in its worker's part is not seen so often in a row. */
+/** A count that is already in the sum but not yet in the worker's part does not look the same this often in a row. */
 const LOOKS = 10;
-/** Who died in the middle of a change may have done so on a machine that is too busy to look often. */
+/** A worker may have died in the middle of a change, and the machine may be too busy to look often. */
 const LOOKING_MS = 10_000;
 
-/** What all share, among the parts of the rows. */
+/** The sum of all, kept among the parts of the rows. */
 const ALL = 0;
 
-/** `fd`: the scoreboard; null: there is none. */
+/** `fd` is the scoreboard; null if there is none. */
 export function createSharedLoads(fd: number | null): SharedLoads {
-  /** By row; opened for the first worker that needs it, for an addon may be built while bal runs. */
+  /** By row. Opened for the first worker that needs it, because the addon may be built while bal runs. */
   const opened = new Map<number, Int32Array>();
-  /** By place: how many more there are among all than in the parts together, and in how many looks in a row. */
+  /** By place: the surplus of the sum over all parts together, and for how many looks in a row. */
   let amiss = new Map<number, { readonly surplus: number; readonly looks: number }>();
   let lookUntil = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -51,7 +54,7 @@ export function createSharedLoads(fd: number | null): SharedLoads {
     return surplus;
   }
 
-  /** Whoever was killed between two steps has left one too many, which no part tells of. */
+  /** Corrects the surplus left by a worker that was killed between its two steps: no part accounts for it. */
   function look(shared: Int32Array): void {
     const before = amiss;
     amiss = new Map();
@@ -63,7 +66,7 @@ export function createSharedLoads(fd: number | null): SharedLoads {
       if (looks < LOOKS) amiss.set(place, { surplus, looks });
       else Atomics.sub(shared, place, surplus);
     }
-    // As long as something is amiss, too: it goes away by itself or by the tenth look.
+    // Also go on while a surplus exists: it goes away by itself or is corrected by the tenth look.
     if (performance.now() < lookUntil || amiss.size > 0) timer = setTimeout(look, LOOK_MS, shared).unref();
     else timer = null;
   }
@@ -90,7 +93,7 @@ export function createSharedLoads(fd: number | null): SharedLoads {
   };
 }
 
-/** Null where there is no addon, and so nobody who shares. */
+/** Null if there is no addon; then no worker shares either. */
 function open(fd: number | null, at: number, bytes: number): Int32Array | null {
   const loaded = fd === null ? null : loadAddon();
   if (fd === null || loaded === null || !loaded.ok) return null;

@@ -35,7 +35,7 @@ function clientsIn({ all }: SourcesMemory): number {
   return sum;
 }
 
-// Run as a process of its own: enters and leaves for ever, ever other sources, and tells of more than there may be.
+// Runs as its own process: enters and leaves for ever, always with other sources, and reports when it held more than allowed.
 if (process.argv[2] === 'worker' && native.ok) {
   const shared = memory(3, Number(process.argv[3]));
   const sources = createSources(shared);

@@ -1,5 +1,5 @@
-// What workers that are gone have counted of their clients' sources (lib/engine/sources.ts): it is taken back here, so that nobody is
-// kept out for connections that nobody has.
+// Takes back what dead workers counted of their clients' sources (lib/engine/sources.ts), so that nobody is refused because of
+// connections that no longer exist.
 
 import { loadAddon } from '../../engine/addon.ts';
 import {
@@ -15,18 +15,21 @@ import {
 } from '../../engine/sources.ts';
 
 export interface SharedSources {
-  /** A worker is about to get that row, and may count there: its part is there, and what all share. */
+  /**
+   * Prepares for a worker that is about to get that row. Returns whether its part and the shared table exist, so that it may
+   * count there.
+   */
   join(row: number): boolean;
-  /** It is gone. */
+  /** The worker of that row is gone. */
   leave(row: number): void;
 }
 
-/** A client that is counted among all and not yet in its worker's part is not so for as long. */
+/** A client that is counted in the table but not yet in its worker's part does not stay so this long. */
 const LOOK_AGAIN_MS = 2000;
-/** So often after the last one has gone: while clients come some are always being counted. */
+/** How often to look after the last death: while clients come, some are always halfway through being counted. */
 const LOOKS = 5;
 
-/** `fd`: the scoreboard; `write` puts zeros there, so that there is memory: false when there is not. */
+/** `fd` is the scoreboard. `write` puts zeros there to allocate the memory, and returns false if there is none. */
 export function createSharedSources(
   fd: number | null,
   write: (bytes: Uint8Array, at: number) => boolean,
@@ -47,7 +50,7 @@ export function createSharedSources(
     }
   }
 
-  /** By slot: the states of those that have more clients than the parts know of. */
+  /** The states, by slot, of the slots that are locked or count more clients than the parts account for. */
   function amiss(shared: Int32Array): Map<number, { readonly state: number; readonly surplus: number }> {
     const found = new Map<number, { readonly state: number; readonly surplus: number }>();
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -60,7 +63,7 @@ export function createSharedSources(
     return found;
   }
 
-  /** Whoever was killed between two steps has left one too many, which no part tells of, or a slot locked. */
+  /** Corrects the surplus or the locked slot left by a worker that was killed between two steps. */
   function look(shared: Int32Array, before: ReturnType<typeof amiss>): void {
     const now = amiss(shared);
     for (const [slot, { state, surplus }] of now) {
