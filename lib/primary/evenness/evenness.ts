@@ -1,5 +1,5 @@
-// Connections go from full workers to empty ones, a few at a time and only while it pays: after one was lost with all that it had,
-// where there are more workers than before, or where those of one lasted longer than those of another. Owner of when it is looked.
+// Moves connections from full workers to empty ones, a few at a time and only while it pays: after a worker died with all its
+// connections, after workers were added, or when those of one worker lasted longer. Owns the timer and the state of an evening.
 
 import type { Log } from '../log/log.ts';
 import type { Statistics } from '../stats/statistics.ts';
@@ -10,13 +10,13 @@ import type { Load, Move, Spread } from './spread.ts';
 import { after, evenAtFirst, look, spreadOf } from './spread.ts';
 
 const LOOK_MS = 500;
-/** Workers answer within a millisecond or two; from one that does not nothing is asked. */
+/** Workers answer within 1 or 2 ms. If one does not, no connections are moved. */
 const COUNTERS_MS = 250;
 
 export interface Evenness {
-  /** Of the workers that serve; null: there are no two. */
+  /** Over the workers that serve; null if there are fewer than two. */
   readonly spread: Spread | null;
-  /** Connections that were moved since the start. */
+  /** Connections moved since the start. */
   readonly moved: number;
   close(): void;
 }
@@ -26,7 +26,7 @@ export interface EvennessParts {
   readonly statistics: Pick<Statistics, 'totals' | 'refresh'>;
   readonly handovers: Pick<Handovers, 'share'>;
   readonly workers: () => readonly WorkerProcess[];
-  /** Nothing else moves connections just now. */
+  /** Whether nothing else moves connections now. */
   readonly isCalm: () => boolean;
 }
 
@@ -43,7 +43,7 @@ export function createEvenness({ log, statistics, handovers, workers, isCalm }: 
     return serving().map(({ pid }) => ({ pid, connections: workerSum(statistics.totals, pid).clients.active }));
   }
 
-  /** With the js engine none ever can; a worker that is only coming up is waited for. */
+  /** The js engine can never move connections. Wait for workers that are still starting. */
   function canMove(): boolean {
     return isCalm() && workers().every(({ state, engine }) => state !== 'forked' && engine === 'native');
   }
@@ -51,7 +51,7 @@ export function createEvenness({ log, statistics, handovers, workers, isCalm }: 
   async function lookOnce(): Promise<void> {
     if (!canMove()) return;
     const before = known;
-    // What workers say by themselves may be half a second old: that tells whether to ask them.
+    // Unsolicited counters may be 0.5 s old. They are good enough to decide whether to ask for fresh ones.
     if (before.state !== 'even') {
       if ((await statistics.refresh(serving(), COUNTERS_MS)) > 0 || !canMove()) return;
     }

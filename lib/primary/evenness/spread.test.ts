@@ -7,7 +7,7 @@ import { after, AT_ONCE, evenAtFirst, look, PAUSE_MS, spreadOf, WAIT_MS, WORTH }
 const LOOK_MS = 500;
 const loadsOf = (counts: readonly number[]): Load[] => counts.map((connections, pid) => ({ pid, connections }));
 
-/** Looks until nothing is to be done for a while; `part` of each move goes. */
+/** Looks until nothing is to do for a while; `part` of each move goes. */
 function evened(counts: readonly number[], part = 1): { readonly counts: number[]; readonly moves: Move[] } {
   const now = [...counts];
   const moves: Move[] = [];

@@ -1,4 +1,4 @@
-// How connections are spread over the workers that serve, and what to do about it. Pure.
+// How connections are spread over the workers that serve, and which move to make. Pure.
 
 /** How many connections a worker has. */
 export interface Load {
@@ -11,20 +11,20 @@ export interface Spread {
   readonly most: number;
 }
 
-/** So many of `from`'s to `to`. */
+/** Move so many connections from `from` to `to`. */
 export interface Move {
   readonly from: number;
   readonly to: number;
   readonly connections: number;
 }
 
-/** What is known of it from one look to the next. Times are performance.now(). */
+/** The state between two looks. Times are performance.now(). */
 export type Known =
-  /** Nothing is to be done; after a move that came to nothing not before `until`, and then for `pauseMs`. */
+  /** No move is under way. After a move that came to nothing, none begins before `until`; `pauseMs` is the pause after the next failure. */
   | { readonly state: 'even'; readonly until: number; readonly pauseMs: number }
-  /** It has been worth a move since then. */
+  /** A move has been worthwhile since `since`. */
   | { readonly state: 'uneven'; readonly since: number; readonly pauseMs: number }
-  /** Connections are on their way; `before`: how it was, `moved`: those that have gone. */
+  /** Connections are being moved; `before` is the spread at the start, `moved` how many have gone. */
   | {
       readonly state: 'evening';
       readonly since: number;
@@ -33,27 +33,27 @@ export type Known =
       readonly pauseMs: number;
     };
 
-/** It is worth a move when the fullest has more than the emptiest by so many, and by this part of what each would have. */
+/** A move is worthwhile if the fullest and the emptiest worker differ by this many connections, and by 1/part of the mean. */
 export const WORTH = { connections: 16, part: 4 };
-/** For so long: whatever a reload or a rush leaves may settle by itself. */
+/** For this long: what a reload or a rush leaves may settle by itself. */
 export const WAIT_MS = 1000;
-/** In one move, of which there are two a second at most. */
+/** In one move; there are at most 2 moves a second. */
 export const AT_ONCE = 250;
-/** Of those asked for, this part has to go. */
+/** At least 1/8 of the connections asked for must go, or the move came to nothing. */
 const WORTH_GOING = 8;
-/** Until the next try, after one that came to nothing; twice as long each time. */
+/** Until the next try after a move that came to nothing; doubles each time. */
 export const PAUSE_MS = { first: 10_000, most: 640_000 };
 
 export const evenAtFirst: Known = { state: 'even', until: -Infinity, pauseMs: PAUSE_MS.first };
 
-/** Null: there are no two. */
+/** Null if there are fewer than two workers. */
 export function spreadOf(loads: readonly Load[]): Spread | null {
   if (loads.length < 2) return null;
   const counts = loads.map(({ connections }) => connections);
   return { fewest: Math.min(...counts), most: Math.max(...counts) };
 }
 
-/** What looking at them says: a move, if any, and what is known now. */
+/** Decides on a move, if any, and the next state. */
 export function look(
   known: Known,
   loads: readonly Load[],
@@ -73,21 +73,21 @@ export function look(
       return { known: evening, move: moveFor(loads) };
     }
     case 'evening': {
-      // Once begun it goes on to the end: else each client that comes or goes might begin it anew.
+      // Once begun, an evening goes on to the end. Otherwise every client that comes or goes might start a new one.
       const move = moveFor(loads);
       return move === null ? { known: { state: 'even', until: now, pauseMs: PAUSE_MS.first }, move } : { known, move };
     }
   }
 }
 
-/** What came of a move: how many of those asked for have gone; null: it failed. */
+/** The state after a move: `gone` of the `asked` connections went; null means that the move failed. */
 export function after(
   known: Known,
   { asked, gone }: { readonly asked: number; readonly gone: number | null },
   now: number,
 ): Known {
   if (known.state !== 'evening') return known;
-  // Where hardly any can go, they are over before they are even.
+  // If hardly any can move, they end before the spread is even.
   if (gone !== null && gone >= asked / WORTH_GOING) return { ...known, moved: known.moved + gone };
   const pauseMs = Math.min(PAUSE_MS.most, 2 * known.pauseMs);
   return { state: 'even', until: now + known.pauseMs, pauseMs };
@@ -101,7 +101,7 @@ function isUneven({ fewest, most }: Spread, mean: number): boolean {
   return most - fewest >= WORTH.connections && most - fewest >= mean / WORTH.part;
 }
 
-/** From the fullest to the emptiest, and neither past what each would have: so nothing ever goes back. */
+/** From the fullest worker to the emptiest, neither past the mean, so nothing ever goes back. */
 function moveFor(loads: readonly Load[]): Move | null {
   const [emptiest] = loads.toSorted((a, b) => a.connections - b.connections);
   const [fullest] = loads.toSorted((a, b) => b.connections - a.connections);
@@ -109,6 +109,6 @@ function moveFor(loads: readonly Load[]): Move | null {
   if (fullest.connections - emptiest.connections < 2) return null;
   const mean = meanOf(loads);
   const most = Math.min(fullest.connections - Math.ceil(mean), Math.floor(mean) - emptiest.connections, AT_ONCE);
-  // At the end there may be one too many here and one too few there, and the mean between two numbers.
+  // Near the end the mean may lie between two numbers: one worker has one too many, another one too few.
   return { from: fullest.pid, to: emptiest.pid, connections: Math.max(1, most) };
 }
