@@ -1,5 +1,5 @@
-// What an instance gives to the one that takes its place, and what it takes from the one before it. How the two processes talk is
-// upgrade.ts' and predecessor.ts'; what is theirs is here.
+// What an instance hands to its successor, and takes from its predecessor. upgrade.ts and predecessor.ts do the talking between
+// the two processes; this file acts on the instance's own state.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
@@ -24,48 +24,48 @@ import type { Handovers } from '../workers/handovers.ts';
 import type { Held, History, Counts } from './protocol.ts';
 import { heldOf, NOBODY, countOf } from './protocol.ts';
 
-/** What has been counted, and who is still there. */
+/** The counters, and the clients and permits that are still held. */
 export interface Counted {
   readonly past: Past;
   readonly held: Held;
 }
 
 export interface Estate {
-  /** No reload and no change meanwhile. */
+  /** Runs `act` while no reload and no other change is under way. */
   inTurn<T>(act: () => Promise<T>): Promise<T>;
   readonly listeners: readonly Inherited[];
   readonly generation: number;
   known(): readonly KnownService[];
-  /** What the names of backends lead to. */
+  /** What the names of backends resolve to. */
   names(): unknown;
-  /** As of now. */
+  /** With fresh counters. */
   counted(): Promise<Counted>;
-  /** The admin address is free from now on, and no limit lets more clients in than there are. */
+  /** Frees the admin address, and grants no permit beyond those in use. */
   withdraw(): Promise<void>;
   /**
-   * The workers take no more clients and give away what they have; `offered` is called for each that does. Null: nobody takes it, and
-   * they keep it.
+   * Retires the workers, which take no more clients and offer their connections; `offered` is called for each that does. Null:
+   * nobody takes the connections, and the workers keep them.
    */
   giveAway(offered: (() => void) | null): void;
-  /** Since then (performance.now()): resolves when all that can go have gone; at the latest after `deadlineMs`. */
+  /** Resolves when all connections that can go have gone, counted from `since` (performance.now()), at the latest after `deadlineMs`. */
   settled(since: number, deadlineMs: number): Promise<void>;
-  /** Another process serves: what waits for its turn is not carried out here any more. */
+  /** The successor serves: drops whatever waits for its turn here. */
   leave(): void;
   /** Resolves when no worker is left. */
   gone(): Promise<unknown>;
   /** Connections that are still here. */
   readonly left: DrainingStatus;
-  /** All as it was before withdraw() and giveAway(), with what there is of it in this home; or why not. */
+  /** Undoes withdraw() and giveAway() as far as possible in this home. Returns the reason if something could not be undone. */
   resume(): Promise<Diagnosis | null>;
-  /** Nobody takes the sockets back any more: those that this plan does not need are closed. */
+  /** Closes the inherited sockets that this plan does not need, once the predecessor can no longer take them back. */
   settle(): Promise<void>;
-  /** For good: another process serves. Its sockets are left as they are. */
+  /** Lets go for good: the successor serves. Leaves its sockets as they are. */
   letGo(): void;
-  /** What happened under the process that this one takes the place of. */
+  /** Takes over the history of the predecessor. */
   remember(history: History): void;
-  /** Another process has counted this and still has these clients; it is looked at before it is used. */
+  /** Takes over counters and clients from another process; both are validated first. */
   inherit(pid: number, past: unknown, held: unknown): void;
-  /** Its workers offer connections. */
+  /** Asks for the connections that the predecessor's workers offer. */
   look(): void;
 }
 
@@ -96,7 +96,7 @@ export function createEstate(parts: EstateParts): Estate {
   const { state, inTurn, listening, admin, permits, services, discovery, fleet, statistics, handovers, generationOf } =
     parts;
   let isGivenAway = false;
-  /** Clients of the process before this one, when it last told. */
+  /** Clients of the predecessor, as it last reported. */
   let last = NOBODY;
 
   async function serveAdmin(plan: Plan): Promise<Diagnosis | null> {
@@ -122,7 +122,7 @@ export function createEstate(parts: EstateParts): Estate {
     async counted() {
       await statistics.refresh(fleet.all(), COUNTERS_MS);
       const { totals } = statistics;
-      // Those that are of no service yet have a permit of the instance, too.
+      // Clients that have no service yet hold a permit of the instance too.
       const names = [...totals.services.keys()];
       const countsOf = (count: (service: string | null) => number): Counts => ({
         all: count(null),
@@ -152,7 +152,7 @@ export function createEstate(parts: EstateParts): Estate {
     async resume() {
       const problem = await serveAdmin(state.plan);
       permits.setPlan(state.plan);
-      // Clients that the other one had let in already are with its workers, too.
+      // Clients that the successor admitted are still with its workers.
       handovers.takeOver();
       if (!isGivenAway) return problem;
       isGivenAway = false;

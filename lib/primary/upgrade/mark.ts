@@ -1,6 +1,6 @@
-// How a process knows that it was started to take the place of another one.
+// How a process knows that it was started as a successor.
 
-/** Set in its environment. */
+/** An environment variable. */
 export const MARK = 'BAL_SUCCESSOR';
 
 export function isSuccessor(): boolean {
@@ -9,12 +9,12 @@ export function isSuccessor(): boolean {
 
 const WATCHES = 'BAL_WATCHES';
 
-/** In its environment, not an option: a version that does not know it goes on without. */
+/** An environment variable instead of an option, because a version that does not know it ignores it. */
 export function watchMark(watches: boolean): NodeJS.ProcessEnv {
   return watches ? { [WATCHES]: '1' } : {};
 }
 
-/** Once: who is started from here on is told anew. */
+/** Removes the mark, so that children do not inherit it. */
 export function takeWatchMark(): boolean {
   const watches = process.env[WATCHES] !== undefined;
   delete process.env[WATCHES];

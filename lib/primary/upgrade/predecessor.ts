@@ -1,4 +1,4 @@
-// The bal that runs already, as the one sees it that is to take its place. Owner of the channel to it.
+// The running bal, as its successor sees it. Owns the channel to it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,27 +15,27 @@ export interface Predecessor {
   readonly pid: number;
   readonly version: string;
   readonly foreground: boolean;
-  /** It stays, and this process is to end with it. */
+  /** It stays, and this process must end with it. */
   readonly stays: boolean;
   readonly generation: number;
   readonly listeners: readonly Inherited[];
-  /** What it knows of the backends, and of what names lead to; to be looked at. */
+  /** What it knows of the backends, and what names resolve to; not validated yet. */
   readonly known: Known;
-  /** All that can be done beside it is done: resolves when its control socket, admin address and PID file are free; null: it is gone. */
+  /** Reports that all preparation is done. Resolves when control socket, admin address and PID file are free; null if it is gone. */
   prepared(): Promise<Yielded | null>;
-  /** Clients are served. `hear` is told what it says from now on. */
+  /** Reports that clients are served. `next` gets its messages from now on. */
   serving(generation: number, takes: boolean, next: PredecessorListener): void;
-  /** All that can come from it has come; also where it has ended. */
+  /** Resolves when all connections that can come have come, or the predecessor has ended. */
   readonly through: Promise<void>;
-  /** Nothing is left there. Resolves with how many connections were cut. */
+  /** Resolves with the number of connections cut when nothing is left there. */
   readonly empty: Promise<number>;
   /**
-   * What is left there is to end, too. Resolves when it has, with how many connections were cut, or when it hangs: `drainMs` is the
-   * longest time that its connections may have, where the request does not say. May be called again, to hurry.
+   * Ends what is left there. Resolves with the number of connections cut, or after a timeout if the predecessor hangs. `drainMs`
+   * is the longest time for its connections if the request has none. May be called again, to hurry.
    */
   stop(request: StopRequest, drainMs: number): Promise<number>;
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
-  /** Resolves when it has ended, or has let go. */
+  /** Resolves when the predecessor has ended or has let go. */
   readonly parted: Promise<void>;
 }
 
@@ -44,14 +44,14 @@ export interface Known {
   readonly names: unknown;
 }
 
-/** It says so after ten seconds at the latest, unless it hangs. */
+/** It reports after 10 s at the latest, unless it hangs. */
 const THROUGH_MS = 15_000;
-/** Beyond the time that its connections have: one that hangs is not waited for. */
+/** On top of its connections' time. A predecessor that hangs is not waited for. */
 const STOP_MS = 5000;
 
 export interface Yielded {
   readonly history: History;
-  /** To be looked at. */
+  /** Not validated yet. */
   readonly past: unknown;
   readonly held: unknown;
 }
@@ -61,9 +61,9 @@ export interface PredecessorListener {
   counted(past: unknown, held: unknown): void;
 }
 
-/** Says hello; null: the other one is gone, or is one that cannot be followed. */
+/** Says hello. Resolves with null if the predecessor is gone or cannot be followed. */
 export async function meet(): Promise<Predecessor | null> {
-  // Nothing that is started from here on takes anybody's place.
+  // Processes started from here on are not successors.
   delete process.env[MARK];
   const parted = deferred<void>();
   const begun = deferred<Extract<ToSuccessor, { kind: 'begin' }> | null>();
@@ -71,7 +71,7 @@ export async function meet(): Promise<Predecessor | null> {
   const through = deferred<void>();
   const empty = deferred<number>();
   let listener: PredecessorListener | null = null;
-  /** Before there was anybody to hear it. */
+  /** The latest counts; they may arrive before there is a listener. */
   let last: { readonly past: unknown; readonly held: unknown } | null = null;
 
   process.on('message', (message) => {
@@ -97,7 +97,7 @@ export async function meet(): Promise<Predecessor | null> {
   process.once('disconnect', () => {
     begun.resolve(null);
     yielded.resolve(null);
-    // Who is still there then is offered as after any death, and counted when it comes.
+    // Workers that are left offer their connections as after any death of a primary, and clients are counted when they arrive.
     listener?.counted(last?.past, {});
     through.resolve();
     empty.resolve(0);

@@ -1,10 +1,10 @@
-// What two programs of different versions say to each other: the first version's messages, kept as they were.
+// Messages between programs of different versions: those of version 1 are kept here as they were.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { heldOf, historyOf, NOBODY, countOf, PROTOCOL, toPredecessor, toSuccessor } from './protocol.ts';
 
-/** As version 1 of this protocol has them, with one field more: they must be understood as long as it is spoken. */
+/** As in version 1 of this protocol, with one extra field. They must be understood as long as version 1 is spoken. */
 const FIRST_TO_OLD = [
   { kind: 'hello', protocol: 1, version: '3.1.0', more: true },
   { kind: 'prepared', more: true },

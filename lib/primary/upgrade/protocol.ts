@@ -1,40 +1,40 @@
-// What a running bal and the one that takes its place say to each other, over an IPC channel of node:child_process. They may be of
-// different versions: a kind that is not known is passed over, and what is known is read liberally.
+// The protocol between a running bal (predecessor, "old") and the one that takes its place (successor, "new"), over an IPC
+// channel of node:child_process. Their versions may differ: unknown kinds are ignored, and known ones are read liberally.
 //
 //   new → hello                     it runs, and speaks this protocol
-//   old → begin                     what listens (descriptors that it has inherited), and what is known of the backends
-//   new → prepared                  the configuration is read, all is bound, the workers stand by, the backends are checked
-//   old → yield                     control socket, admin address and PID file are free; what has happened so far
-//   new → serving                   it has all of these, and its workers accept connections
-//   old → offered, counted          workers of the old one offer their connections; what they have counted meanwhile, and have
-//   old → through                   all that can go has gone; what is left ends there
+//   old → begin                     the listeners (inherited descriptors), and what is known of the backends
+//   new → prepared                  configuration read, all bound, workers standing by, backends checked
+//   old → yield                     control socket, admin address and PID file are free; the history and counters so far
+//   new → serving                   it has taken all of these, and its workers accept connections
+//   old → offered, counted          the old workers offer their connections; the counters and clients since then
+//   old → through                   all connections that can go have gone; the rest end there
 //   old → empty                     nothing is left
-//   new → stop                      so that it does not go on there when the new one is stopped
+//   new → stop                      ends what is left there too, because the new one is being stopped
 //
-// Instead of `prepared` or `serving` it may be `failed`. Whoever finds the channel closed knows that the other is gone, or has nothing
-// left: before `serving` is said that was all, and the old one serves on; from then on the new one has what it needs.
+// The new one may send `failed` instead of `prepared` or `serving`. A closed channel means that the other process is gone or has
+// nothing left. Before `serving` the upgrade fails then, and the old one serves on; after it the new one has what it needs.
 
 import { fieldsOf } from '../../fields.ts';
 import type { Diagnosis, EventRecord } from '../../control/protocol.ts';
 import type { Past } from '../stats/past.ts';
 import type { KnownService } from '../upstream/known.ts';
 
-/** Of this protocol. */
+/** The version of this protocol. */
 export const PROTOCOL = 1;
 
-/** The first descriptor that the new program inherits; before it come stdin, stdout, stderr and the channel. */
+/** The first descriptor that the successor inherits, after stdin, stdout, stderr and the channel. */
 export const FIRST_FD = 4;
 
-/** Of the whole instance, and by service. */
+/** For the whole instance, and by service. */
 export interface Counts {
   readonly all: number;
   readonly services: Readonly<Record<string, number>>;
 }
 
-/** What the old program still has. */
+/** What the predecessor still holds. */
 export interface Held {
   readonly clients: Counts;
-  /** Where a service has no limit of its own it has none in the list. */
+  /** Services without a limit of their own are not listed. */
   readonly permits: Counts;
 }
 
@@ -53,34 +53,34 @@ export type ToSuccessor =
       readonly version: string;
       readonly pid: number;
       readonly foreground: boolean;
-      /** It stays afterwards, and stands for the new one: that is to end with it. */
+      /** The predecessor stays as a stand-in for the successor, which must end with it. */
       readonly stays: boolean;
-      /** The last one that it has used. */
+      /** The last generation that it used. */
       readonly generation: number;
       /** In the order of the inherited descriptors. */
       readonly listeners: readonly string[];
-      /** Those of them that a service manager has passed; programs before that do not say it. */
+      /** The listeners passed by a service manager. Older programs do not send it. */
       readonly passed?: readonly unknown[];
       readonly services: readonly KnownService[];
-      /** What names lead to; programs before discovery do not say it. */
+      /** What names resolve to. Programs without discovery do not send it. */
       readonly names?: unknown;
     }
   | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
   | { readonly kind: 'offered' }
   | { readonly kind: 'counted'; readonly past: Past; readonly held: Held }
   | { readonly kind: 'through' }
-  /** `cut`: of those that were left. */
+  /** `cut` is how many of the remaining connections were cut. */
   | { readonly kind: 'empty'; readonly cut: number };
 
 export type ToPredecessor =
   | { readonly kind: 'hello'; readonly protocol: number; readonly version: string }
   | { readonly kind: 'prepared' }
-  /** `takes`: its workers can take connections over. */
+  /** `takes`: its workers can take over connections. */
   | { readonly kind: 'serving'; readonly generation: number; readonly takes: boolean }
   | { readonly kind: 'stop'; readonly timeout_ms: number | null; readonly now: boolean }
   | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly unknown[] };
 
-/** The message when it is one that the new program may send, with fields of the right types; else null. */
+/** Returns the message if it is a valid message of the successor, else null. */
 export function toPredecessor(message: unknown): ToPredecessor | null {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return null;
   const fields: Readonly<Record<string, unknown>> = { ...message };
@@ -102,7 +102,7 @@ export function toPredecessor(message: unknown): ToPredecessor | null {
   }
 }
 
-/** The message when it is one that the old program may send. The parts of it that are read by others are looked at by them. */
+/** Returns the message if it is a valid message of the predecessor, else null. Nested parts are validated by their readers. */
 export function toSuccessor(message: unknown): ToSuccessor | null {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return null;
   const fields: Readonly<Record<string, unknown>> = { ...message };
@@ -132,7 +132,7 @@ export function toSuccessor(message: unknown): ToSuccessor | null {
   }
 }
 
-/** What is missing, or is not what it should be, is as at a first start. */
+/** Missing or invalid fields are as at a first start. */
 export function historyOf(value: unknown): History {
   const fields = fieldsOf(value);
   const count = (key: string): number => (isCount(fields[key]) ? fields[key] : 0);
@@ -147,7 +147,7 @@ export function historyOf(value: unknown): History {
 
 export const NOBODY: Counts = { all: 0, services: {} };
 
-/** What is no count is passed over. */
+/** Ignores whatever is not a count. */
 export function heldOf(value: unknown): Held {
   const { clients, permits } = fieldsOf(value);
   return { clients: readCounts(clients), permits: readCounts(permits) };
@@ -159,7 +159,7 @@ function readCounts(value: unknown): Counts {
   return { all: isCount(all) ? all : 0, services: Object.fromEntries(counts) };
 }
 
-/** 0 where there is none of that name, which may be that of what every object has. */
+/** Returns 0 if the name is missing. hasOwn, because a service may have the name of an Object property. */
 export function countOf({ all, services }: Counts, service: string | null): number {
   if (service === null) return all;
   return Object.hasOwn(services, service) ? (services[service] ?? 0) : 0;

@@ -1,9 +1,9 @@
-// What this process does when it gets a signal. Owner of its handlers.
+// What this process does on a signal. Owns its signal handlers.
 
 type Handlers = Readonly<Record<'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2', () => void>>;
 
 export interface Signals {
-  /** From now on they are another process'. */
+  /** From now on passes signals on to another process. */
   passOn(to: (name: NodeJS.Signals) => void): void;
   close(): void;
 }

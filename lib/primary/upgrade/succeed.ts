@@ -1,4 +1,4 @@
-// The steps by which an instance takes the place of another one, and by which it leaves when another one has taken its own.
+// The steps by which an instance takes its predecessor's place, and by which it leaves once its successor serves.
 
 import type { Diagnosis, StopProgress, StopRequest } from '../../control/protocol.ts';
 import type { Events } from '../log/events.ts';
@@ -8,7 +8,7 @@ import type { Predecessor } from './predecessor.ts';
 import type { Successor } from './successor.ts';
 import * as words from './words.ts';
 
-/** What of an instance takes part in this. */
+/** The part of an instance that takes over. */
 export interface Heir {
   readonly estate: Estate;
   prepare(known: Predecessor['known']): Promise<Diagnosis | null>;
@@ -17,7 +17,7 @@ export interface Heir {
 interface Serving {
   readonly generation: number;
   readonly estate: Estate;
-  /** Its workers can take connections over. */
+  /** Its workers can take over connections. */
   readonly takes: boolean;
 }
 
@@ -28,22 +28,22 @@ interface Outlets {
 
 interface Leaving {
   readonly estate: Estate;
-  /** Resolves with how many connections were cut. */
+  /** Resolves with the number of connections cut. */
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }
 
 interface Leave {
   readonly signals: Signals;
   readonly foreground: boolean;
-  /** The one whose place this one has taken. */
+  /** The predecessor whose place this instance took. */
   readonly before: Predecessor | null;
-  /** The longest that a service's connections may take when bal is stopped. */
+  /** The longest time that a service's connections get when bal is stopped. */
   readonly drainMs: number;
 }
 
 const COUNTED_MS = 200;
 
-/** Until the other one has given its address and its name; or returns why that comes to nothing. */
+/** Takes over until the predecessor has given up its control socket and PID file. Returns the reason if that fails. */
 export async function takeOver(from: Predecessor, heir: Heir, { front, events }: Outlets): Promise<Diagnosis | null> {
   const { estate } = heir;
   const problem = await heir.prepare(from.known);
@@ -56,7 +56,7 @@ export async function takeOver(from: Predecessor, heir: Heir, { front, events }:
   return front.claim(from.pid).ok ? null : words.taken;
 }
 
-/** It serves: the other one is told, and gives its connections. `parted` is called when that has ended. */
+/** Tells the predecessor that this instance serves, and takes its connections. Calls `parted` when the predecessor has let go. */
 export function followUp(from: Predecessor, { generation, estate, takes }: Serving, parted: () => void): void {
   from.serving(generation, takes, {
     offered: () => estate.look(),
@@ -66,7 +66,7 @@ export function followUp(from: Predecessor, { generation, estate, takes }: Servi
   void from.parted.then(parted);
 }
 
-/** Until the returned function is called the other one hears what is counted here, and who is still here. */
+/** Reports counters and remaining clients to the successor until the returned function is called. */
 export function keepCounting(successor: Successor, estate: Estate): () => void {
   const count = async (): Promise<void> => successor.send({ kind: 'counted', ...(await estate.counted()) });
   const ticker = setInterval(() => void count(), COUNTED_MS);
@@ -74,9 +74,9 @@ export function keepCounting(successor: Successor, estate: Estate): () => void {
 }
 
 /**
- * Another one serves. Resolves when nothing is left here that would end with this process, with the exit code that it is to end with.
- * What is left ends when the other one is stopped, or has ended. In the foreground whoever has started this process waits for it,
- * and has sent it signals: it stays as long as the other one does.
+ * Leaves after the successor has begun to serve. Resolves with the exit code when nothing is left that would end with this
+ * process. What is left ends when the successor is stopped or has ended. In the foreground, the parent waits for this process and
+ * signals it, so it stays as long as the successor does.
  */
 export async function leave(
   successor: Successor,
@@ -100,7 +100,7 @@ export async function leave(
   });
   if (foreground) signals.passOn((name) => successor.signal(name));
   const ended = successor.ended.then((code) => ({ code }));
-  // Those of the one before this one count here, too.
+  // The connections of the predecessor count too.
   const first = await Promise.race([Promise.all([estate.gone(), before?.empty]), ended]);
   if (!Array.isArray(first)) await stop({ timeout_ms: null, now: false });
   await stopping;

@@ -1,4 +1,4 @@
-// The process that is to take this one's place, as this one sees it. Owner of the child.
+// The successor of this process, as this process sees it. Owns the child.
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
@@ -14,30 +14,30 @@ export type Answer =
   | Exclude<ToPredecessor, { kind: 'stop' }>
   | { readonly kind: 'gone'; readonly how: string }
   | { readonly kind: 'silent' }
-  /** It has said something before it was asked. */
+  /** It sent something before it was asked. */
   | { readonly kind: 'early' };
 
-/** It is gone, and its channel stays open: a process of its own has it, too. */
+/** Grace after the exit if the channel stays open, because a child of the successor holds it too. */
 const CHANNEL_MS = 500;
 
 export interface Successor {
   readonly pid: number;
   send(message: ToSuccessor): void;
-  /** What it says next, or how it ended, or that nothing came in that time; `question` is sent first. One at a time. */
+  /** Sends `question`, then waits for the next answer, the end of the process, or the timeout. One at a time. */
   ask(question: ToSuccessor | null, timeoutMs: number): Promise<Answer>;
-  /** Its answer is waited for no longer. */
+  /** Stops waiting for its answer. */
   forget(): void;
-  /** It is being stopped: so is this process to be. May come again, to hurry. */
+  /** Called when the successor is being stopped, and this process should stop too. May be called again, to hurry. */
   onStop(stop: (request: StopRequest) => void): void;
-  /** Resolves when it has ended, with its exit code; SIGTERM is a clean end, too. */
+  /** Resolves with the exit code when the process has ended. SIGTERM counts as a clean end. */
   readonly ended: Promise<number>;
-  /** At once; resolves when it has ended. */
+  /** Kills at once; resolves when the process has ended. */
   kill(): Promise<unknown>;
-  /** For whoever ends it as this process is to end. */
+  /** Passes a signal on, for a parent that ends the successor as it would end this process. */
   signal(name: NodeJS.Signals): void;
 }
 
-/** What it inherits: the descriptors, from FIRST_FD on in this order. It is in a session of its own. */
+/** Starts the program in its own session. It inherits the descriptors from FIRST_FD on, in this order. */
 export function startSuccessor(
   { program, node }: UpgradeRequest,
   { config, homeDir, watches }: { readonly config: string; readonly homeDir: string; readonly watches: boolean },
@@ -66,11 +66,11 @@ export function startSuccessor(
     if (checked?.kind === 'stop') stopped({ timeout_ms: checked.timeout_ms, now: checked.now });
     else if (checked !== null) respond(checked);
   });
-  // A send to one that is just ending; its end tells the rest.
+  // An error of a send to an ending process is ignored: its exit follows.
   child.on('error', (error) => over(`cannot be started: ${error.message}`, 1));
   const end = (code: number | null, signal: NodeJS.Signals | null): void =>
     over(signal ?? `exit code ${code ?? '?'}`, code ?? (signal === 'SIGTERM' ? 0 : 1));
-  // What it said last may come after its exit.
+  // Its last message may arrive after its exit.
   child.on('close', end);
   child.on('exit', (code, signal) => setTimeout(end, CHANNEL_MS, code, signal));
 
@@ -86,7 +86,7 @@ export function startSuccessor(
     return spawn(node, [...process.execArgv, program, 'start', '--config', config], {
       detached: true,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
-      // The watchdog's is the pid that the manager has started; it hears of the new one.
+      // WATCHDOG_PID is the pid that the service manager started, so drop it; the manager is told the new pid.
       env: { ...process.env, BAL_HOME: homeDir, [MARK]: '1', ...watchMark(watches), WATCHDOG_PID: undefined },
     });
   }

@@ -1,5 +1,6 @@
-// `bal upgrade`, the side of the program that runs: another one is started beside it, gets what it needs, and takes over. Until that
-// says that it serves this one serves on, and it ends when nothing is left with it. Whatever fails before is told, and changes nothing.
+// `bal upgrade`, the predecessor's side: starts the successor, hands over what it needs, and lets it take over. This process
+// serves until the successor reports that it serves, and ends when nothing is left here. A failure before that is reported and
+// changes nothing.
 
 import type { UpgradeRequest, UpgradeVerdict } from '../../control/upgrade.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -20,44 +21,44 @@ export interface UpgradeParts {
   /** Absolute. */
   readonly homeDir: string;
   readonly foreground: boolean;
-  /** It is to watch its configuration. */
+  /** The successor should watch its configuration. */
   readonly watches: boolean;
-  /** Afterwards this process stays, and stands for the other one. */
+  /** This process stays afterwards, as a stand-in for the successor. */
   readonly stays: boolean;
-  /** Whoever looks after this process is to look after that one. */
+  /** Makes the service manager follow that process instead of this one. */
   follow(pid: number): void;
-  /** Null: an upgrade can begin now. */
+  /** Returns why no upgrade can begin now, or null. */
   refusal(): Diagnosis | null;
   history(): History;
-  /** Control socket and PID file are the other one's from now on. */
+  /** Gives up the control socket and the PID file. */
   yield(): void;
-  /** The PID file names that process. */
+  /** Whether the PID file names that process. */
   isFollowedBy(pid: number): boolean;
-  /** They are this one's again, which the process with that pid had, or it is returned why not; `taken`: another instance has them. */
+  /** Takes both back from the process with that pid. Returns the reason if that fails; `taken`: another instance has them. */
   takeBack(pid: number): Promise<Diagnosis | 'taken' | null>;
 }
 
 export interface Upgraded {
   readonly verdict: UpgradeVerdict;
-  /** It serves; null: this one does. */
+  /** The process that serves now; null if this one still does. */
   readonly successor: Successor | null;
 }
 
 export interface Upgrade {
-  /** In turn with reloads. Never rejects. */
+  /** Runs in turn with reloads. Never rejects. */
   run(request: UpgradeRequest): Promise<Upgraded>;
-  /** Resolves when none is under way, to the process that serves instead of this one; null: this one does. */
+  /** Resolves when no upgrade is under way, with the process that serves instead of this one, or null if this one does. */
   over(): Promise<Successor | null>;
-  /** This instance is to end: so is one that is about to take its place. Resolves when all that it had is this one's again. */
+  /** Kills a successor under way, because this instance is to end. Resolves when the upgrade is undone. */
   abort(): Promise<unknown>;
 }
 
-/** Node.js starts within 50 ms; a machine in trouble may be slow, but somebody waits for an answer. */
+/** Node.js starts within 50 ms. A machine in trouble may be slow, but an operator waits for an answer. */
 const HELLO_MS = 15_000;
 /** As for a start. */
 const PREPARED_MS = 60_000;
 const SERVING_MS = 15_000;
-/** Connections that go are gone within a second or two; others stay, and whoever upgrades does not wait for them. */
+/** Connections that can go are gone within 1 or 2 s. Others stay, and the upgrade does not wait for them. */
 const SETTLED_MS = 10_000;
 
 class Refused extends Error {
@@ -128,7 +129,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       const connections = Math.max(0, were - left.connections);
       const counts = { connections, draining: left.connections === 0 ? null : left, duration_ms: elapsed() };
       const verdict = { ok: true, from: version, to, pid: successor.pid, generation, problem: null, errors: [] };
-      // In the same turn: who waits for the next one must not find an instance that serves.
+      // In the same turn: callers waiting for the successor must not find this instance still serving.
       estate.leave();
       follower = successor;
       return { verdict: { ...verdict, ...counts }, successor };
@@ -145,7 +146,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
 
   async function takeBack(pid: number): Promise<Diagnosis | null> {
     const front = await parts.takeBack(pid);
-    // Where another one has the name nobody is to serve beside it; and one that is to end needs its name for that, and nothing else.
+    // If another instance has the name, do not serve beside it. An aborted instance needs its name only to end.
     if (front === 'taken') return words.taken;
     if (isAborted) return words.aborted;
     try {
@@ -155,7 +156,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
     }
   }
 
-  /** Resolves when nothing is left here, or what is left stays; rejects when the other one has ended meanwhile. */
+  /** Resolves when nothing that can go is left here; rejects if the successor ends meanwhile. */
   async function handOver(successor: Successor, takes: boolean, request: UpgradeRequest): Promise<void> {
     const stopCounting = keepCounting(successor, estate);
     try {

@@ -1,4 +1,4 @@
-// What an operator is told of an upgrade that failed.
+// The texts for an operator whose upgrade failed.
 
 import type { Diagnosis } from '../../control/protocol.ts';
 import type { UpgradeRequest } from '../../control/upgrade.ts';
@@ -37,7 +37,7 @@ export function confused({ program }: UpgradeRequest): Diagnosis {
   };
 }
 
-/** For the new one's own log: nobody else is there to hear it. */
+/** For the successor's own log: no command is connected to it. */
 export function left(version: string): Diagnosis {
   return {
     what_happened: `the running bal ${version} has ended, or has given the upgrade up`,
