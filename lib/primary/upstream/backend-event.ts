@@ -1,16 +1,16 @@
-// What happens to a backend: probes, workers' reports and DNS.
+// The events of a backend: checks, workers' reports and DNS.
 
 import type { ConnectFailure } from '../../engine/engine.ts';
 import type { Cause, Evidence } from './health/evidence.ts';
 
-/** `wall` is Date.now() when it was heard of, `began` when its attempt began, monotonic. */
+/** `wall` is Date.now() when the event arrived, `began` when its attempt began (monotonic). */
 export type BackendEvent =
   | {
       readonly kind: 'passed';
       readonly backend: number;
       /** A client's connect counts as a check. */
       readonly source: Evidence['source'];
-      /** null: where clients are sent already. */
+      /** Null means the current address. */
       readonly ip: string | null;
       readonly began: number;
       readonly wall: number;
@@ -24,17 +24,17 @@ export type BackendEvent =
       readonly began: number;
       readonly wall: number;
     }
-  /** A worker's report: `count` failures of one cause at about the same instant. */
+  /** A worker's report: `count` failures of one cause at about the same time. */
   | {
       readonly kind: 'connect_failed';
       readonly backend: number;
       readonly cause: ConnectFailure;
       readonly count: number;
       readonly guarded: boolean;
-      /** Of the latest of them. */
+      /** When the latest of them began. */
       readonly began: number;
       readonly wall: number;
     }
-  /** A worker's report: clients in a row got nothing from it. `began`: the latest of their attempts. */
+  /** A worker's report: several clients in a row got nothing from the backend. `began`: the latest of their attempts. */
   | { readonly kind: 'early_failures'; readonly backend: number; readonly began: number; readonly wall: number }
   | { readonly kind: 'resolved'; readonly backend: number; readonly ips: readonly string[]; readonly wall: number };

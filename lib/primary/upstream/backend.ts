@@ -1,12 +1,12 @@
-// What the primary holds to be true about one backend: health, cool-down, evidence. Pure: probes, workers' reports and
-// DNS come in as events. pool.ts keeps the backends of a service together.
+// What the primary believes about one backend: health, cool-down, evidence. Pure: checks, workers' reports and DNS come in as
+// events. pool.ts keeps the backends of a service together.
 //
-// Evidence has a time: when its attempt began. Reports are coalesced, checks take as long as they take, so what is heard
-// later may be older. A failure counts only if it began after the latest attempt that succeeded had begun, and a success proves
-// nothing against a failure that began later. So it does not matter in which order the two are heard.
+// Evidence has a time: when its attempt began. Reports are coalesced and checks take a while, so what arrives later may be older.
+// A failure counts only if it began after the latest successful attempt began, and a success proves nothing against a failure
+// that began later. So the order of arrival does not matter.
 //
-// Checks and clients' connects prove the same where a check is a connect to the same port. Where it asks for more, a connect
-// refutes no failed check; where it looks at another port, a passed check refutes no failed connect either.
+// If a check is a connect to the same port, checks and clients' connects prove the same. If a check asks for more, a connect does
+// not refute a failed check. If it uses another port, a passed check does not refute a failed connect either.
 
 import { isLiteral } from '../../../config/unix.ts';
 import { checkStandsForConnect, connectStandsForCheck } from '../../../config/health-check.ts';
@@ -28,45 +28,49 @@ export interface PoolSettings extends Pick<
   Runtime,
   'fall' | 'rise' | 'cooldownMs' | 'backoffInitialMs' | 'backoffMaxMs' | 'healthUpIntervalMs' | 'slowStartMs'
 > {
-  /** False: nobody asks the backends. One counts as reachable until clients' connects fail, and when it is down clients try it again after each cool-down. */
+  /**
+   * False: there are no checks. The backend counts as reachable until clients' connects fail; while it is down, clients try it
+   * after each cool-down.
+   */
   readonly isChecked: boolean;
-  /** A client's connect counts as a passed check. False: the check asks for more, or looks at another port. */
+  /** A client's connect counts as a passed check. False if the check asks for more or uses another port. */
   readonly connectStandsForCheck: boolean;
-  /** A passed check says that clients can connect. False: it looks at another port. */
+  /** A passed check means that clients can connect. False if it uses another port. */
   readonly checkStandsForConnect: boolean;
 }
 
 export interface Backend extends BackendPlan {
   /** The last good answer of the resolver; kept when the name stops resolving. */
   readonly ips: readonly string[];
-  /** Where clients are sent: the address that answered the last check, else the first; null before the name resolved. */
+  /** Where clients are sent: the address that passed the last check, else the first one; null before the name has resolved. */
   readonly ip: string | null;
   readonly health: Health;
-  /** Gone from the configuration; shown until the workers that still use it are gone. */
+  /** Removed from the configuration; shown until no worker uses it. */
   readonly draining: boolean;
   readonly passes: number;
   readonly fails: number;
-  /** A check, or a client's connect that stands for one. */
+  /** A check, or a client's connect that counts as one. */
   readonly lastCheck: { readonly at: number; readonly wall: number } | null;
-  /** Monotonic: when the latest attempt began that succeeded, and that failed; -Infinity: none. */
+  /** Monotonic: when the latest attempt that succeeded, and that failed, began; -Infinity if none. */
   readonly passedAt: number;
   readonly failedAt: number;
-  /** Monotonic: when the latest attempt began that says that clients can connect: theirs, or a check's. */
+  /** Monotonic: when the latest attempt began that proves that clients can connect, theirs or a check's. */
   readonly connectedAt: number;
   /**
-   * Monotonic: when the latest of clients' attempts began that failed, also where that was overtaken; and when an attempt began
-   * that refutes it, because it was later and succeeded. Workers leave a backend alone that failed them, until they are told.
+   * Monotonic. `contestedAt`: when the latest failed client attempt began, even if overtaken. `provenAt`: when an attempt began
+   * that refutes it, because it was later and succeeded. A worker leaves a backend that failed it alone until it learns of the
+   * refutation.
    */
   readonly contestedAt: number;
   readonly provenAt: number;
-  /** Monotonic: when it came up or got its weight while the service ran; -Infinity: it has been there from the start. */
+  /** Monotonic: when it came up or got its weight while the service ran; -Infinity if it was there from the start. */
   readonly cameUpAt: number;
-  /** Monotonic; no cool-down when it is past. */
+  /** Monotonic; there is no cool-down once it is past. */
   readonly cooldownUntil: number;
   readonly early: Early;
-  /** Cool-downs in a row without a passed check between them. */
+  /** Consecutive cool-downs without a passed check in between. */
   readonly connectFailures: number;
-  /** Failed checks and connects since start. */
+  /** Failed checks and connects since the start. */
   readonly counters: { readonly timeout: number; readonly refused: number; readonly other: number };
   /** Oldest first, bounded. */
   readonly evidence: readonly Evidence[];
@@ -76,7 +80,7 @@ export function settingsOf({ method, runtime, healthCheck }: ServicePlan): PoolS
   const isChecked = healthCheck.type !== 'none';
   return {
     ...runtime,
-    // Where the client's address decides, another weight would move clients of other backends.
+    // With source_hash, a different weight would move the clients of other backends.
     slowStartMs: method === 'source_hash' ? 0 : runtime.slowStartMs,
     isChecked,
     connectStandsForCheck: connectStandsForCheck(healthCheck),
@@ -84,12 +88,12 @@ export function settingsOf({ method, runtime, healthCheck }: ServicePlan): PoolS
   };
 }
 
-/** What is left of the cool-down, 0 without one. */
+/** What is left of the cool-down; 0 without one. */
 export function cooldownLeft(backend: Backend, now: number): number {
   return Math.max(0, leftAloneUntil(backend) - now);
 }
 
-/** Monotonic; it is not cooling down when that is past. */
+/** Monotonic; not cooling down once it is past. */
 export function leftAloneUntil({ cooldownUntil, early }: Backend): number {
   return Math.max(cooldownUntil, early.until);
 }
@@ -99,18 +103,18 @@ export function standingOf(
   { checkStandsForConnect }: Pick<PoolSettings, 'checkStandsForConnect'>,
 ): Standing {
   if (health !== 'up') return 'not_up';
-  // Checks of another port cannot dispel that doubt, however many there are.
+  // Checks of another port cannot remove this doubt.
   const isDoubted = checkStandsForConnect && connectFailures > 0;
   return fails === 0 && !isDoubted ? 'steady' : 'in_doubt';
 }
 
-/** A client's connect that succeeds says nothing new of it. */
+/** Whether a successful client connect adds no information. */
 export function isUndoubted(backend: Backend, settings: PoolSettings): boolean {
   if (backend.connectFailures > 0) return false;
   return !settings.connectStandsForCheck || standingOf(backend, settings) === 'steady';
 }
 
-/** Clients are expected to reach it. */
+/** Whether clients can be expected to reach the backend. */
 export function isReachable({ health, ip }: Backend, { isChecked }: PoolSettings): boolean {
   return health === 'up' || (!isChecked && health === 'unknown' && ip !== null);
 }
@@ -120,7 +124,7 @@ export function stateOf(backend: Backend): BackendStateName {
   return backend.draining ? 'draining' : backend.health;
 }
 
-/** A backend that nobody has checked yet. */
+/** A backend that has not been checked yet. */
 export function newBackend(plan: BackendPlan): Backend {
   const ips = isLiteral(plan.host) ? [plan.host] : [];
   return {
@@ -146,7 +150,7 @@ export function newBackend(plan: BackendPlan): Backend {
   };
 }
 
-/** One event's effect on the backend it names; the same object when nothing changed. */
+/** Applies one event to its backend. Returns the same object if nothing changed. */
 export function next(backend: Backend, event: BackendEvent, settings: PoolSettings, now: number): Backend {
   const after = effect(backend, event, settings, now);
   return backend.health === 'down' && after.health === 'up' ? { ...after, cameUpAt: now } : after;
@@ -232,7 +236,7 @@ function failed(
 
 function resolved(backend: Backend, ips: readonly string[], { isChecked }: PoolSettings): Backend {
   if (ips.length === 0) return backend;
-  // Nobody will look whether it is there: clients may.
+  // It will not be checked, so let clients try it.
   const isNew = !isChecked && backend.ip === null;
   if (isNew) return { ...backend, ips, ip: ips[0] ?? null, health: 'unknown', fails: 0, lastCheck: null };
   const same = ips.length === backend.ips.length && ips.every((ip, i) => ip === backend.ips[i]);

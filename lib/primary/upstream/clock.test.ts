@@ -1,4 +1,4 @@
-// The wall clock is for showing only: a state machine that steps back or forth with it would act on it.
+// The wall clock is for display only. A state machine that follows it backwards or forwards would act on it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
@@ -14,7 +14,7 @@ test('a wall clock that steps an hour either way changes neither health nor cool
   const text = 'port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }, { host: 127.0.0.1, port: 2 }]\n';
   const { plan } = parseConfig(text, '/config.yaml');
   assert.ok(plan !== null);
-  /** What becomes of a service whose backend fails while the wall clock goes in steps of `stepMs`. */
+  /** What becomes of a service whose backend fails while the wall clock moves in steps of `stepMs`. */
   const observed = (stepMs: number): unknown[] => {
     let wall = Date.UTC(2030, 0, 1);
     let now = 1000;

@@ -1,4 +1,4 @@
-// What clients' connects say about a backend, and what a check says about clients' connects. Pure; a part of backend.ts.
+// What clients' connects say about a backend, and how checks bear on them. Pure; a part of backend.ts.
 
 import { backoff } from '../../backoff.ts';
 import type { Backend, PoolSettings } from './backend.ts';
@@ -6,7 +6,7 @@ import type { BackendEvent } from './backend-event.ts';
 import type { Cause } from './health/evidence.ts';
 import { remember } from './health/evidence.ts';
 
-/** A client's connect that failed and began then says nothing any more: one that began later has succeeded. */
+/** Whether a failed connect that began then is refuted by a success that began later. */
 export function isOvertaken({ connectedAt }: Backend, began: number): boolean {
   return began <= connectedAt;
 }
@@ -20,9 +20,9 @@ export function connectFailed(
   if (cause === 'local' || !(times >= 1)) return backend;
   const counters = countFailure(backend.counters, cause, times);
   if (isOvertaken(backend, began)) return { ...backend, ...contest(backend, began), counters };
-  // `other` says that we do not know what went wrong, so only a check may take the backend down for it.
+  // The cause `other` is unclear, so only a check may take the backend down for it.
   const fails = cause === 'other' ? backend.fails : backend.fails + 1;
-  // A failure while cooling was begun before, or by another worker: it belongs to the same outage and does not lengthen it.
+  // A failure during a cool-down began before it, or in another worker. It is the same outage and does not lengthen the cool-down.
   const cooling = now < backend.cooldownUntil;
   const connectFailures = cooling ? backend.connectFailures : backend.connectFailures + 1;
   const { cooldownMs, backoffInitialMs, backoffMaxMs } = settings;
@@ -43,21 +43,21 @@ export function connectFailed(
 
 type Proof = Pick<Backend, 'connectedAt' | 'contestedAt' | 'provenAt'>;
 
-/** A client's attempt that began then has failed: is it refuted? */
+/** Records a failed client connect that began then, and whether a later success refutes it. */
 function contest({ connectedAt, contestedAt: before, provenAt }: Proof, began: number): Proof {
   const contestedAt = Math.max(before, began);
   const isRefuted = provenAt < contestedAt && connectedAt >= contestedAt;
   return { connectedAt, contestedAt, provenAt: isRefuted ? connectedAt : provenAt };
 }
 
-/** Of what its checks find it says nothing. */
+/** Records a successful client connect. It says nothing about what checks find. */
 export function reached(backend: Backend, began: number): Backend {
   if (isOvertaken(backend, began)) return backend;
   const proven = { ...backend, ...connected(backend, began) };
   return began < backend.failedAt ? proven : { ...proven, cooldownUntil: -Infinity, connectFailures: 0 };
 }
 
-/** An attempt that began then has succeeded. */
+/** Records an attempt that began then and succeeded. */
 export function connected({ connectedAt, contestedAt, provenAt }: Proof, began: number): Proof {
   return contest({ connectedAt: Math.max(connectedAt, began), contestedAt, provenAt }, contestedAt);
 }

@@ -1,9 +1,9 @@
-// A backend that accepts clients and lets them go without a byte, however well its checks pass. Pure.
+// A backend that accepts clients and closes without sending a byte, although its checks pass. Pure.
 
 import { backoff } from '../../backoff.ts';
 import type { Runtime } from '../../../config/plan.ts';
 
-/** Until when it is left alone for that (monotonic), how often in a row it was, and since when (Date.now()). */
+/** Until when the backend is left alone (monotonic), how many times in a row, and since when (Date.now()). */
 export interface Early {
   readonly until: number;
   readonly times: number;
@@ -16,7 +16,7 @@ export function failsEarly({ early }: { readonly early: Early }, now: number): b
   return now < early.until;
 }
 
-/** A worker's report; the same object where it says nothing new. */
+/** Applies a worker's report. Returns the same object if it says nothing new. */
 export function failedEarly(
   early: Early,
   { began, wall }: { readonly began: number; readonly wall: number },
@@ -24,7 +24,7 @@ export function failedEarly(
   now: number,
 ): Early {
   const { until, times, since } = early;
-  // Begun before, or by another worker that had not heard: the same outage.
+  // The attempt began before the pause, or in a worker that had not heard of it: the same outage.
   if (now < until || began < until) return early;
   const goesOn = now - until <= Math.max(cooldownMs, backoffMaxMs);
   const again = goesOn ? times + 1 : 1;

@@ -1,4 +1,4 @@
-// What the log says of backends and of protection.
+// The log messages about backends and protection.
 
 import { createThrottle } from '../../throttle.ts';
 import type { Log } from '../log/log.ts';
@@ -18,7 +18,7 @@ export function logCheck(log: Log, service: string, address: string, result: Che
   log.debug('backend.checked', `check of ${address}: ${result.kind}`, () => ({ service, backend: address, ...result }));
 }
 
-/** Once for each time that it is left alone: the pauses grow. */
+/** Logs each pause once; the pauses grow. */
 export function logEarlyFailures(log: Log, service: string, { address, early }: Backend, threshold: number): void {
   const { times, since, until } = early;
   const pause = Math.round(until - performance.now());
@@ -47,7 +47,7 @@ export function logProtection(
   else log.info('protection.off', 'protection mode is off', { service });
 }
 
-/** Now and then: a machine that is short of something is so at each check. */
+/** Throttled, because a machine that runs short does so at every check. */
 export function createShortageLog(log: Log): (service: string, backend: string) => void {
   const throttle = createThrottle();
   return (service, backend) => {

@@ -1,4 +1,4 @@
-// What one process knows of the backends, told to the next one; it may be of another version, or mad.
+// What one process tells its successor of the backends. The other process may be of another version, or broken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -16,7 +16,7 @@ function service(): ServicePlan {
   return first ?? assert.fail();
 }
 
-/** One is down, one up at the second address of its name, and one cools down; the service is guarded. */
+/** One backend is down, one is up at the second address of its name, one cools down; the service is guarded. */
 function lived(now: number) {
   const wall = 1e12;
   let { pool, protection } = beginning(service(), undefined);

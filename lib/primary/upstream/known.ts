@@ -1,5 +1,5 @@
-// What is known of the backends, for a bal that takes the place of this one: it begins where this one ends instead of finding all
-// out again. Times are those of the machine's clock, which all processes share.
+// What is known of the backends, passed to the successor at an upgrade, so that it need not find out again. Times are on the
+// machine's clock, which all processes share.
 
 import { fieldsOf } from '../../fields.ts';
 import type { ServicePlan } from '../../../config/plan.ts';
@@ -19,9 +19,9 @@ interface KnownBackend {
   readonly passes: number;
   readonly fails: number;
   readonly checked: { readonly at: number; readonly wall: number } | null;
-  /** Null: it was there from the start. */
+  /** Null if it was there from the start. */
   readonly cameUpAt: number | null;
-  /** Null: it is not. */
+  /** Null if it is in use. */
   readonly leftAloneUntil: number | null;
   readonly connectFailures: number;
   readonly counters: Backend['counters'];
@@ -29,7 +29,7 @@ interface KnownBackend {
 
 export interface KnownService {
   readonly name: string;
-  /** In protection mode since then; null: it is not. */
+  /** Null if the service is not in protection mode. */
   readonly guarded: { readonly since: number; readonly wall: number; readonly reason: string } | null;
   readonly backends: readonly KnownBackend[];
 }
@@ -58,7 +58,7 @@ function knownBackend(backend: Backend, now: number): KnownBackend {
   };
 }
 
-/** A backend that nobody has looked at yet, with what `known`, which comes from outside, tells of it. */
+/** Fills a new backend in with `known`, which comes from another process and is validated here. */
 function informed(backend: Backend, known: unknown): Backend {
   const fields = fieldsOf(known);
   const { health, passes, fails, connectFailures } = fields;
@@ -86,7 +86,7 @@ function informed(backend: Backend, known: unknown): Backend {
   };
 }
 
-/** A service that begins, with what `known`, which comes from outside, tells of it. */
+/** The first state of a service, filled in with `known`, which comes from another process. */
 export function beginning(plan: ServicePlan, known: unknown): { readonly pool: Pool; readonly protection: Protection } {
   const pool = createPool(plan.backends, settingsOf(plan));
   const backends = byName(fieldsOf(known)['backends'], 'address');
@@ -102,13 +102,13 @@ function guardedAs(protection: Protection, known: unknown): Protection {
   return { ...protection, mode: { kind: 'guarded', since: fromMachine(since), sinceWall: wall, reason, run: 0 } };
 }
 
-/** Each by its name or address. */
+/** Indexes a list by name or address. */
 export function byName(list: unknown, key: 'name' | 'address'): ReadonlyMap<string, unknown> {
   const all = Array.isArray(list) ? list.map((it: unknown) => [fieldsOf(it)[key], it] as const) : [];
   return new Map(all.flatMap(([name, it]) => (typeof name === 'string' ? [[name, it] as const] : [])));
 }
 
-/** On the machine's clock → on this process'. */
+/** Converts from the machine's clock to this process's. */
 function timeOf(value: unknown): number | null {
   return isTime(value) ? fromMachine(value) : null;
 }

@@ -40,7 +40,7 @@ function plan(host: string, port = 9000): BackendPlan {
   return plainBackend(host, port);
 }
 
-/** Its attempt begins when it is heard of, unless it says when. */
+/** The attempt begins when the event arrives, unless the event says otherwise. */
 const NOW = Infinity;
 function pass(backend = 0, ip: string | null = LITERAL, began = NOW): BackendEvent {
   return { kind: 'passed', backend, source: 'check', ip, began, wall: 0 };
@@ -55,7 +55,7 @@ function step(pool: Pool, event: BackendEvent, now: number): Step {
   return stepPool(pool, 'began' in event ? { ...event, began: Math.min(event.began, now) } : event, now);
 }
 
-/** Runs events a millisecond apart, from `now` on; by default after all that was heard. */
+/** Applies events 1 ms apart from `now` on, by default after all earlier ones. */
 function run(
   pool: Pool,
   events: readonly BackendEvent[],
@@ -520,7 +520,7 @@ test('a backend that fails early is behind the others for a time that grows, wha
   ({ pool } = step(pool, pass(0), now + 10));
   assert.equal(tier(pool, 0, now + 499), TIER_COOLING);
   assert.equal(tier(pool, 0, now + 500), TIER_USABLE);
-  // What began before it was left alone says nothing new.
+  // An attempt that began before the pause says nothing new.
   assert.equal(step(pool, early(now - 1), now + 600).pool, pool);
   assert.equal(step(pool, early(now - 1), now + 100).pool, pool);
   const pauses: (number | null)[] = [];

@@ -1,5 +1,5 @@
-// All backends of one service as the primary sees them: events in, transitions for the log out, tiers for the snapshots. Pure;
-// the owner is the supervisor, which keeps the latest Pool.
+// All backends of one service as the primary sees them: takes events, returns transitions for the log and tiers for the
+// snapshots. Pure; services.ts owns the current Pool.
 
 import type { BackendPlan } from '../../../config/plan.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
@@ -13,13 +13,13 @@ import { failsEarly } from './early.ts';
 
 export interface Pool {
   readonly settings: PoolSettings;
-  /** In the plan's order, then those that drain. Events name a backend by its index here. */
+  /** In the plan's order, then the draining ones. Events name a backend by its index here. */
   readonly backends: readonly Backend[];
-  /** Where each address is in `backends`: there may be a thousand. */
+  /** The index of each address in `backends`, of which there may be a thousand. */
   readonly places: ReadonlyMap<string, number>;
 }
 
-/** A change of health, for the log: the facts that caused it are `evidence`. */
+/** A change of health, for the log, with the facts that caused it in `evidence`. */
 export interface Transition {
   readonly backend: number;
   readonly address: string;
@@ -34,14 +34,14 @@ export function createPool(backends: readonly BackendPlan[], settings: PoolSetti
 }
 
 export interface Step {
-  /** The same object when nothing changed. */
+  /** The same object if nothing changed. */
   readonly pool: Pool;
   readonly transitions: readonly Transition[];
-  /** The backend's address, its tier or the proof that it works is another now: workers are to be told. Most checks change none. */
+  /** Whether workers need an update, because address, tier or proof changed. Most checks change none of them. */
   readonly routed: boolean;
 }
 
-/** One event's effect. */
+/** Applies one event. */
 export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const before = pool.backends[event.backend];
   const after = before === undefined ? undefined : next(before, event, pool.settings, now);
@@ -60,29 +60,29 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
     });
   }
   const [tierBefore, tierAfter] = [tier(pool, event.backend, now), tier(stepped, event.backend, now)];
-  // Nobody chooses one that is down for being proven to work.
+  // A backend that is down is not chosen, so its proof does not matter.
   const isProven = before.provenAt !== after.provenAt && tierAfter !== TIER_DOWN;
   const isReweighed = before.cameUpAt !== after.cameUpAt && pool.settings.slowStartMs > 0;
   const routed = before.ip !== after.ip || tierBefore !== tierAfter || isProven || isReweighed;
   return { pool: stepped, transitions, routed };
 }
 
-/** One more that is left alone for early failures would be more than half: it may be the clients' fault. */
+/** Whether one more backend left alone for early failures would make more than half: it may be the clients' fault. */
 function isHalfLeftAlone({ backends }: Pool, now: number): boolean {
   const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
   return 2 * (taking.filter((backend) => failsEarly(backend, now)).length + 1) > taking.length;
 }
 
 /**
- * The pool after a reload: `backends` in their new order with all that is known about those that stay (same address),
- * then the others as draining, until forgetDraining().
+ * The pool after a reload: `backends` in their new order, keeping what is known of those that stay (same address), then the
+ * others as draining until forgetDraining().
  */
 export function carryOver(old: Pool, backends: readonly BackendPlan[], settings: PoolSettings, now: number): Pool {
   const known = new Map(old.backends.map((backend) => [backend.address, backend]));
   const staying = backends.map((plan) => {
     const backend = known.get(plan.address);
     known.delete(plan.address);
-    // Whoever joins those that serve is not flooded.
+    // A backend that joins serving ones must not be flooded.
     if (backend === undefined) return { ...newBackend(plan), cameUpAt: now };
     const isBack = backend.draining || (backend.weight === 0 && plan.weight > 0);
     const planned = { ...backend, ...plan, cameUpAt: isBack ? now : backend.cameUpAt };
@@ -93,7 +93,7 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
   return poolOf(settings, [...staying, ...leaving]);
 }
 
-/** Drops the backends that drain and are not used any longer. Indices of those that stay in the plan are the same. */
+/** Drops draining backends that are no longer used. The indices of the others do not change. */
 export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean): Pool {
   const kept = pool.backends.filter(({ draining: isLeaving, address }) => !isLeaving || isUsed(address));
   return kept.length === pool.backends.length ? pool : poolOf(pool.settings, kept);
@@ -104,8 +104,8 @@ function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
 }
 
 /**
- * In which order workers should try `backend`: TIER_USABLE, TIER_COOLING or TIER_DOWN. One that has left the plan comes last; `isLast`:
- * all that the worker knows have.
+ * The order in which workers should try the backend: TIER_USABLE, TIER_COOLING or TIER_DOWN. One that left the plan comes last.
+ * `isLast`: all backends that the worker knows have left the plan.
  */
 export function tier(
   pool: Pool,
@@ -116,16 +116,16 @@ export function tier(
   const it = pool.backends[backend];
   if (it === undefined || (it.draining && !isLast) || it.ip === null) return TIER_DOWN;
   const isCooling = now < leftAloneUntil(it);
-  // Where nobody checks only clients can find out that it is back.
+  // Without checks, only clients can find out that it is back.
   if (it.health === 'down') return pool.settings.isChecked || isCooling ? TIER_DOWN : TIER_USABLE;
-  // One that joins others gets nobody before it was looked at, while there are others.
+  // A backend that joins others gets no clients before its first check, as long as there are others.
   if (it.health === 'unknown' && pool.settings.isChecked && Number.isFinite(it.cameUpAt)) return TIER_DOWN;
   return isCooling ? TIER_COOLING : TIER_USABLE;
 }
 
-/** What workers are told of a backend. */
+/** The part of a backend's snapshot that the pool knows. */
 export interface Route extends Pick<EndpointSnapshot, 'ip' | 'tier' | 'onProbation' | 'provenAt'> {
-  /** So many of its weight. */
+  /** Tenths of its weight in use. */
   readonly tenths: number;
 }
 
@@ -140,25 +140,25 @@ export function routeOf(pool: Pool | undefined, address: string, now: number, is
   return { ip: it.ip, tier: tier(pool, place, now, isLast), onProbation: failsEarly(it, now), provenAt, tenths };
 }
 
-/** None of those that take clients is in the plan any more. */
+/** Whether no backend in `plans` that takes clients is still in the plan. */
 export function haveLeft({ backends, places }: Pool, plans: readonly BackendPlan[]): boolean {
   return plans.every(({ address, weight }) => weight === 0 || backends[places.get(address) ?? -1]?.draining !== false);
 }
 
-/** What protection and readiness ask: how many backends take clients, and how many of these are reachable, cooling down or not. */
+/** For protection and readiness: how many backends take clients, and how many of them are reachable, cooling down or not. */
 export function countBackends({ backends, settings }: Pool): { readonly total: number; readonly up: number } {
   const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
   return { total: taking.length, up: taking.filter((backend) => isReachable(backend, settings)).length };
 }
 
-/** Every backend has had a first result; where none comes, its name has an address. */
+/** Whether every backend has had a first result, or an address if it is not checked. */
 export function isSettled({ backends, settings }: Pool): boolean {
   return backends.every(
     (backend) => backend.draining || backend.health !== 'unknown' || isReachable(backend, settings),
   );
 }
 
-/** Ms until the next cool-down ends and a tier changes by itself, or a backend has more of its weight; null when nothing will. */
+/** Ms until a tier changes by itself at the end of a cool-down, or slow start adds weight; null if neither will happen. */
 export function nextChange(pool: Pool, now: number): number | null {
   let soonest = Infinity;
   for (const [i, backend] of pool.backends.entries()) {
@@ -169,7 +169,7 @@ export function nextChange(pool: Pool, now: number): number | null {
   return soonest === Infinity ? null : soonest;
 }
 
-/** Nobody checked it while it drained, or was not to be checked: what was known before that is not true for ever. */
+/** It was not checked while it drained or checks were off, and older knowledge has expired. */
 function returned(backend: Backend, { healthUpIntervalMs }: PoolSettings, now: number): Backend {
   const back = { ...backend, draining: false };
   if (backend.lastCheck !== null && now - backend.lastCheck.at <= 2 * healthUpIntervalMs) return back;

@@ -28,7 +28,7 @@ const failed: ProtectionEvent = { kind: 'checked', ok: false, inUse: true };
 const failedDown: ProtectionEvent = { kind: 'checked', ok: false, inUse: false };
 const tick: ProtectionEvent = { kind: 'tick' };
 
-/** Runs `[when, event]` pairs from a service with three backends up; answers the transitions as `on@when`. */
+/** Applies `[when, event]` pairs to a service with three backends up; returns the transitions as `on@when`. */
 function play(script: readonly (readonly [number, ProtectionEvent])[]): {
   protection: Protection;
   transitions: string[];
@@ -173,7 +173,7 @@ const anyEvent: fc.Arbitrary<ProtectionEvent> = fc.oneof(
   fc.constant(tick),
 );
 
-/** Some cut between the window's age and a tenth more leaves enough failures and share. */
+/** Whether some cut between the window's age and a tenth more leaves enough failures and share. */
 function isStorm(log: readonly (readonly [number, number, number])[], now: number): boolean {
   const age = ([when]: readonly [number, number, number]) => now - when;
   const window = SETTINGS.protectionWindowMs;
@@ -195,7 +195,7 @@ test('whatever happens: it never turns on without cause nor off before its time,
       let protection = createProtection(SETTINGS);
       let now = 0;
       let onSince = -1;
-      /** All connects, as [when, attempts, failures], kept apart from what is tested. */
+      /** All connects as [when, attempts, failures], kept apart from what is tested. */
       let log: [number, number, number][] = [];
       for (const [pause, event] of events) {
         now += pause;

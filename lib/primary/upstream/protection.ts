@@ -9,20 +9,20 @@ import { unreachable } from '../../unreachable.ts';
 export type ProtectionSettings = Pick<Runtime, 'protectionTrigger' | 'protectionWindowMs' | 'protectionStable'>;
 
 /**
- * Failures must be at least this share of the attempts. The trigger alone counts a dozen failures within half a minute, which
- * a balancer with thousands of clients a second sees whenever one of many backends restarts: failover is for that. From one
- * in ten on, retries themselves add noticeable load to what is left.
+ * Failures must be at least this share of the attempts. The trigger alone is a dozen failures within half a minute, which a
+ * balancer with thousands of clients a second sees whenever one of many backends restarts; failover handles that. From 1 in 10
+ * on, the retries themselves add noticeable load to the other backends.
  */
 export const MIN_SHARE = 0.1;
 
 /**
- * It stays on at least this long. Under traffic a run of successes takes milliseconds, while a failing backend is heard of only
- * as checks and counters arrive, up to a second apart: without a minimum the mode would flap at that rhythm. Five such
- * rounds tell calm from a pause, and are still short beside the window.
+ * Protection stays on at least this long. Under traffic a run of successes takes milliseconds, but failures are only reported as
+ * checks and counters arrive, up to 1 s apart. Without a minimum, the mode would flap at that rhythm. 5 s is long enough to tell
+ * calm from a pause, and still short beside the window.
  */
 export const MIN_DWELL_MS = 5000;
 
-/** The window moves in steps of a tenth, so that it costs the same however many connects it holds. */
+/** The window moves in steps of a tenth, so its cost does not depend on the number of connects. */
 const STEPS = 10;
 
 interface Span {
@@ -45,14 +45,14 @@ type Mode =
 
 export interface Protection {
   readonly settings: ProtectionSettings;
-  /** Oldest first; together they cover the window and at most one span more. */
+  /** Oldest first. Together they cover the window and at most one more span. */
   readonly spans: readonly Span[];
   readonly mode: Mode;
   readonly backends: { readonly up: number; readonly total: number; readonly settled: boolean };
 }
 
 export type ProtectionEvent =
-  /** Clients' connects that succeeded since this was last told. */
+  /** Clients' successful connects since the last such event. */
   | { readonly kind: 'connected'; readonly count: number }
   /** A worker's report. `inUse`: the backend was not down. */
   | {
@@ -61,11 +61,11 @@ export type ProtectionEvent =
       readonly count: number;
       readonly inUse: boolean;
     }
-  /** A health check's result. `inUse`: the backend was not down before it. */
+  /** The result of a health check. `inUse`: the backend was not down before it. */
   | { readonly kind: 'checked'; readonly ok: boolean; readonly inUse: boolean }
-  /** How many backends are up, and whether each has had its first result: after every check that may have changed it. */
+  /** How many backends are up, and whether all have had a first result. Sent after every check that may have changed it. */
   | { readonly kind: 'backends'; readonly up: number; readonly total: number; readonly settled: boolean }
-  /** Time has passed; about once a second while guarded. */
+  /** Time has passed. Sent about once a second while guarded. */
   | { readonly kind: 'tick' };
 
 export interface ProtectionView {
@@ -80,7 +80,7 @@ export function createProtection(settings: ProtectionSettings): Protection {
   return { settings, spans: [], mode: { kind: 'normal' }, backends: { up: 0, total: 0, settled: false } };
 }
 
-/** One event's effect; `wall` is Date.now(). `transition` tells when the mode changed. */
+/** Applies one event. `wall` is Date.now(); `transition` is set when the mode changed. */
 export function step(
   before: Protection,
   event: ProtectionEvent,
@@ -90,7 +90,7 @@ export function step(
   const after = observe(before, event, now);
   if (after.mode.kind === 'guarded') {
     if (!isOver(after, after.mode, now)) return { protection: after, transition: null };
-    // A new window: the old failures have had their effect and would turn it on again at once.
+    // Start with an empty window, or the old failures would turn it on again at once.
     return { protection: { ...after, spans: [], mode: { kind: 'normal' } }, transition: 'off' };
   }
   const reason = reasonFor(after, now);
@@ -99,7 +99,7 @@ export function step(
   return { protection: { ...after, mode }, transition: 'on' };
 }
 
-/** After a reload: the mode and the window stay, the settings are new. */
+/** After a reload: keeps the mode and the window, takes the new settings. */
 export function reconfigure(protection: Protection, settings: ProtectionSettings): Protection {
   return { ...protection, settings };
 }
@@ -108,7 +108,7 @@ export function isGuarded(protection: Protection): boolean {
   return protection.mode.kind === 'guarded';
 }
 
-/** What an operator is told: since when, why, and what will end it. */
+/** What an operator sees: since when, why, and what will end it. */
 export function describe({ mode, settings, backends }: Protection, now: number): ProtectionView {
   if (mode.kind === 'normal') return { enabled: false, reason: null, since: null, exitCondition: null };
   const left = Math.ceil((mode.since + MIN_DWELL_MS - now) / 1000);
@@ -120,7 +120,7 @@ export function describe({ mode, settings, backends }: Protection, now: number):
   return { enabled: true, reason: mode.reason, since: mode.sinceWall, exitCondition: conditions.join(', ') };
 }
 
-/** As `status` shows it; null: there is no such service. */
+/** The form that `status` shows; null if there is no such service. */
 export function protectionStatus(protection: Protection | null, now: number): ProtectionStatus {
   if (protection === null) return { enabled: false, reason: null, since: null, exit_condition: null };
   const { enabled, reason, since, exitCondition } = describe(protection, now);
@@ -197,7 +197,7 @@ function countIn(protection: Protection, attempts: number, failures: number, now
   return { ...protection, spans };
 }
 
-/** Wholly outside: a failure is forgotten at most a tenth of the window late, never early. */
+/** Whether a span is wholly outside the window. A failure is forgotten at most a tenth of the window late, never early. */
 function isPast(span: Span, { protectionWindowMs }: ProtectionSettings, now: number): boolean {
   return span.from + protectionWindowMs / STEPS <= now - protectionWindowMs;
 }

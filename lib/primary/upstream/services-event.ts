@@ -1,9 +1,9 @@
-// What the services say: services.ts does, route.ts has it heard.
+// The events that services.ts emits and route.ts dispatches.
 
 export type ServicesEvent =
-  /** Workers are to be told. */
+  /** Workers need a new snapshot. */
   | { readonly kind: 'endpoints_changed' }
-  /** And its connections are not to go on. */
+  /** Its open connections should be cut. */
   | { readonly kind: 'backend_down'; readonly service: string; readonly address: string }
-  /** Something that this name leads to refuses clients, or has gone down. */
+  /** A backend that this name resolves to refuses clients, or has gone down. */
   | { readonly kind: 'name_in_doubt'; readonly name: string };

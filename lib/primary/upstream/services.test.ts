@@ -1,4 +1,4 @@
-// Health of real backends, with workers' reports that come when the test wants.
+// Health of real backends, with workers' reports that the test sends.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
@@ -19,7 +19,7 @@ async function listen(t: TestContext, port: number): Promise<Server> {
   return server;
 }
 
-/** A service of so many backends, none of which listens; what is logged. */
+/** A service of so many backends, none of which listens, and its log. */
 async function setUp(t: TestContext, count: number, more = '') {
   const ports: number[] = [];
   for (let i = 0; i < count; i++) ports.push(await freePort());
@@ -85,7 +85,7 @@ test('reports of a steady backend change nothing until a check would be due', as
   assert.equal(services.get('default')?.pool, pool);
 });
 
-/** The one backend, whose check is `check`, in a service that is applied anew. */
+/** The single backend, checked by `check`, in a service that is applied anew. */
 async function checkedBy(t: TestContext, check: string, answer: () => string) {
   const server = createServer((socket) =>
     socket.on('error', () => undefined).once('data', () => socket.end(answer())),
@@ -109,7 +109,7 @@ test("a client's connect does not speak for an application that answers its chec
   await until('it is up', () => backend().health === 'up');
   status = 500;
   reported.length = 0;
-  // Clients go on being connected all the time, the latest of them after every check.
+  // Clients keep connecting, the latest of them after every check.
   await until('it is down again', () => {
     services.reached('default', address, performance.now());
     return backend().health === 'down';

@@ -1,6 +1,6 @@
-// What the primary knows of every service: its backends' health and cool-downs, and whether it is protected. Owner of
-// the pools and protection states, which are pure: feeds them with checks, DNS answers and workers' reports, logs the
-// transitions, and says when workers are to be told.
+// What the primary knows of every service: its backends' health and cool-downs, and whether it is protected. Owns the pools and
+// protection states, which are pure: feeds them checks, DNS answers and workers' reports, logs the transitions, and emits an
+// event when workers need an update.
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
@@ -29,31 +29,31 @@ export interface Service {
 
 export interface Services {
   /**
-   * Serves this plan from now on; what is known of services and backends that stay is kept. `known` is what another process has told
-   * of those that begin.
+   * Serves this plan from now on, and keeps what is known of services and backends that stay. `known` comes from another process
+   * and is used for services that are new here.
    */
   apply(plan: Plan, known?: unknown): void;
-  /** Resolves when every backend has had a first check, at the latest after the longest check timeout, or `atMostMs`. */
+  /** Resolves when every backend has had a first check, at the latest after the longest check timeout or `atMostMs`. */
   settled(atMostMs?: number): Promise<void>;
-  /** Forgets services that are not in the plan, and of the backends that left it those that no worker uses any longer. */
+  /** Forgets services that are not in the plan, and backends that left it and that no worker uses. */
   retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
-  /** What workers are told of a backend; `isLast`: of one whose plan has none but such as have left. */
+  /** The route for a backend's snapshot. `isLast`: all backends of its plan have left. */
   endpoint(service: string, address: string, isLast?: boolean): Route;
   guarded(service: string): boolean;
   protection(service: string): ProtectionStatus;
-  /** A worker's report; `began` is when the latest of these attempts did, monotonic. */
+  /** Applies a worker's report; `began` is when the latest of these attempts began (monotonic). */
   connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
-  /** A worker's report: clients in a row got nothing from a backend; `began`: their latest attempt. */
+  /** Applies a worker's report that several clients in a row got nothing from a backend; `began`: their latest attempt. */
   earlyFailures(service: string, address: string, began: number): void;
-  /** A worker's report: a client was connected to a backend, by an attempt that began then. */
+  /** Applies a worker's report that a client was connected, by an attempt that began then. */
   reached(service: string, address: string, began: number): void;
-  /** So many more connects of each service succeeded. */
+  /** Adds successful connects per service. */
   connected(counts: ReadonlyMap<string, number>): void;
   get(service: string): Service | undefined;
   close(): void;
 }
 
-/** How often a protected service looks whether its time is over. */
+/** How often a protected service checks whether protection can end. */
 const TICK_MS = 1000;
 const SETTLE_POLL_MS = 5;
 
@@ -63,7 +63,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
   const services = new Map<string, Mutable<Service>>();
   const asked = { onShortage: createShortageLog(log), standing, isGuarded: guarded, resolver };
   const checks: HealthChecks = createHealthChecks(checked, asked);
-  /** Services of whose backends some came up or went down. */
+  /** Services with changed health that protection has not been told yet. */
   const uncounted = new Set<Mutable<Service>>();
   let coolDown: NodeJS.Timeout | null = null;
   let closed = false;
@@ -83,7 +83,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
     return service !== undefined && isGuarded(service.protection);
   }
 
-  /** Lets the pool know, and the workers where it matters to them. */
+  /** Applies the event to the pool, and informs the workers if it matters to them. */
   function feed(service: Mutable<Service>, event: BackendEvent): void {
     const { pool, transitions, routed } = step(service.pool, event, performance.now());
     if (pool === service.pool) return;
@@ -103,7 +103,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
     if (typeof name === 'string') emit({ kind: 'name_in_doubt', name });
   }
 
-  /** Once for all that a report tells of: a thousand backends that come up together are counted once. */
+  /** Once per report: a thousand backends that come up together are counted once. */
   function countSoon(service: Mutable<Service>): void {
     if (uncounted.size === 0) queueMicrotask(() => uncounted.forEach(protectCount));
     uncounted.add(service);
@@ -124,7 +124,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
     workersDiffer();
   }
 
-  /** Has workers told now, and again when the next cool-down ends by itself. */
+  /** Informs the workers now, and again when the next cool-down ends by itself. */
   function workersDiffer(): void {
     emit({ kind: 'endpoints_changed' });
     if (coolDown !== null) clearTimeout(coolDown);
@@ -201,7 +201,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       const backend = indexOf(service, address);
       const it = service.pool.backends[backend];
       const began = Math.min(attempted, performance.now());
-      // It failed all the same, but that was before the backend worked again.
+      // Such a failure began before the backend worked again, so it is history.
       const isHistory = it !== undefined && isOvertaken(it, began);
       const inUse = it?.health !== 'down' && !isHistory;
       const guarded = isGuarded(service.protection);
@@ -229,7 +229,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       if (it === undefined) return;
       const began = Math.min(attempted, performance.now());
       if (service.pool.settings.connectStandsForCheck) checks.reached(name, address, began);
-      // Of one that is steady the checker tells, when a check would be due: a pool of 1,024 is not stepped for each report.
+      // For a steady backend the checker reports when a check would be due. A pool of 1,024 is not stepped for each report.
       if (isUndoubted(it, service.pool.settings)) return;
       feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
     },

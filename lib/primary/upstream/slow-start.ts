@@ -1,23 +1,23 @@
-// A backend that came up works its way to all of its weight, in tenths, so that one with cold caches is not flooded. Pure.
+// Slow start: a backend that came up gets its weight in tenths, so that one with cold caches is not flooded. Pure.
 
 import type { Backend, PoolSettings } from './backend.ts';
 
 const STEPS = 9;
 
-/** So many tenths of its weight it has: 10 but for one that came up within the last `slowStartMs`. */
+/** How many tenths of its weight the backend gets: 10 unless it came up within the last `slowStartMs`. */
 export function tenthsOf({ cameUpAt }: Backend, { slowStartMs }: PoolSettings, now: number): number {
   const ran = now - cameUpAt;
   return ran >= slowStartMs ? STEPS + 1 : 1 + Math.floor((ran / slowStartMs) * STEPS);
 }
 
-/** Ms until it has a tenth more; null when it has all. */
+/** Ms until the next tenth; null once it has all. */
 export function nextTenth(backend: Backend, settings: PoolSettings, now: number): number | null {
   const tenths = tenthsOf(backend, settings, now);
   if (tenths > STEPS) return null;
   return Math.max(0, backend.cameUpAt + (tenths * settings.slowStartMs) / STEPS - now);
 }
 
-/** As `status` and `why` have it; null where it takes part with all of its weight, or with none. */
+/** What `status` and `why` show; null if the backend has its full weight, or none. */
 export function slowStartOf(
   backend: Backend,
   settings: PoolSettings,

@@ -1,4 +1,4 @@
-// One answer to what a name leads to: its addresses, or its SRV records with the addresses of their targets.
+// One answer for a name: its addresses, or its SRV records with the addresses of their targets.
 
 import type { Discover } from '../../../../config/plan.ts';
 import type { Found } from './expand.ts';
@@ -7,18 +7,18 @@ import type { Resolver } from './resolver.ts';
 
 export interface Answer {
   readonly found: readonly Found[];
-  /** How old it is. */
+  /** The age of the answer. */
   readonly ageMs: number;
-  /** Until it is to be asked for anew. */
+  /** Resolves with the ms until the name should be asked for again. */
   readonly leftMs: Promise<number>;
 }
 
 export type Asked = Pick<Resolver, 'fresh' | 'lifeLeft' | 'services'>;
 
-/** More targets are not looked up of one answer. */
+/** The maximum number of targets resolved per answer. */
 const MAX_RECORDS = 1024;
 
-/** Rejects with a code. What is known and not older than `maxAgeMs` is as good as a new answer, which lives no longer than `longestMs`. */
+/** Rejects with a code. Accepts a cached answer up to `maxAgeMs` old; an answer lives `longestMs` at most. */
 export function answerOf(
   discover: Discover,
   name: string,

@@ -1,4 +1,4 @@
-// When names are asked for, and what becomes of answers. Time is node:test's.
+// When names are queried, and what becomes of the answers. The timers are node:test's mocks.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../../../config/load.ts';
@@ -22,7 +22,7 @@ const SRV = { host: '_x._tcp.test', discover: 'srv' };
 
 interface Scene {
   readonly discovery: Discovery;
-  /** What the name servers say; an error's code. */
+  /** What the name servers answer, or an error's code. */
   says: { ips: readonly string[] | string; ttl: number; records: ServiceAnswer | string };
   readonly asked: string[];
   readonly events: string[];

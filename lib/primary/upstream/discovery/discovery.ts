@@ -1,5 +1,5 @@
-// What the names of backends with `discover: all` or `srv` lead to, asked for anew when the time of a record is over, and at once when
-// one of theirs refuses. Owner of the last good answers, and of the timers. Whoever is told that something changed asks expand().
+// Follows the names of backends with `discover: all` or `srv`: asks again when a record expires, and at once when one of their
+// backends refuses. Owns the last good answers and the timers. On a change, the caller calls expand().
 
 import { thisMachine } from '../../../../config/machine.ts';
 import type { Discover, Plan, ServicePlan } from '../../../../config/plan.ts';
@@ -16,18 +16,18 @@ import type { Resolver } from './resolver.ts';
 import { codeOf } from './resolver.ts';
 
 export interface Discovery {
-  /** Follows the names of these plans, and no others, with the name servers of the first one. */
+  /** Follows the names of these plans and no others, with the name servers of the first plan. */
   follow(...plans: readonly [Plan, ...Plan[]]): void;
   /** Resolves when each name has been asked for, at the latest after FIRST_MS. */
   asked(): Promise<void>;
-  /** The plan with what its names lead to in their place; `reserved` backends are there beside them. */
+  /** The plan with its names replaced by addresses; `reserved` is the number of backends outside it. */
   expand(plan: Plan, reserved: number): Plan;
-  /** Something that this name leads to refuses clients: it may lead elsewhere now. */
+  /** A backend of this name refuses clients: the name may resolve to something else by now. */
   askAgain(name: string): void;
   statusOf(service: ServicePlan): DiscoveryStatus[];
-  /** The last good answers, for the process that takes the place of this one. */
+  /** The last good answers, for the successor at an upgrade. */
   known(): readonly KnownName[];
-  /** What another process has told, of names that are followed from the next time on; it is looked at before it is used. */
+  /** Takes over another process's answers for names that the next follow() adds; validates them. */
   inherit(known: unknown): void;
   close(): void;
 }
@@ -35,16 +35,16 @@ export interface Discovery {
 export interface DiscoveryParts {
   readonly log: Log;
   readonly resolver: Asked & Pick<Resolver, 'use'>;
-  /** A name leads elsewhere. */
+  /** A name resolves to something else. */
   readonly changed: () => void;
   readonly now?: () => number;
 }
 
-/** A start and a reload wait so long for names that were never asked for. */
+/** How long a start and a reload wait for names that were never asked for. */
 export const FIRST_MS = 2000;
-/** No name is asked for more often. */
+/** The minimum time between two queries for a name. */
 const LEAST_MS = 1000;
-/** A timer may be early by a part of a millisecond, and then the record's time would not be over. */
+/** A timer may fire a fraction of a millisecond early, before the record has expired. */
 const LATE_MS = 2;
 const SHOWN = 10;
 
@@ -52,14 +52,14 @@ interface Followed {
   readonly discover: Discover;
   readonly name: string;
   maxAgeMs: number;
-  /** The last good answer; null: there was none yet. */
+  /** The last good answer; null if there is none yet. */
   found: readonly Found[] | null;
   answeredAt: number | null;
-  /** Why there is no newer one. */
+  /** Why there is no newer answer. */
   failure: string | null;
   askedAt: number;
   asking: boolean;
-  /** When it was asked for the first time, whatever came of it. */
+  /** Resolves after the first query, whatever its result. */
   readonly first: Promise<void>;
   readonly firstOver: () => void;
   timer: NodeJS.Timeout | undefined;
@@ -83,7 +83,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
       next = answer.leftMs;
       if (isFollowed(it)) take(it, answer);
     } catch (error) {
-      // Another name server is asked from now on.
+      // ECANCELLED: the name servers have changed.
       if (isFollowed(it) && codeOf(error) !== 'ECANCELLED') miss(it, codeOf(error));
     }
     it.firstOver();
@@ -114,7 +114,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     changed();
   }
 
-  /** What was known goes on. */
+  /** Keeps the last good answer. */
   function miss(it: Followed, code: string): void {
     const { name, discover, failure, found } = it;
     it.failure = code;

@@ -1,4 +1,4 @@
-// Who is asked what a name leads to: the system's resolver, or the name servers that the configuration names.
+// Where names are resolved: by the system's resolver, or by the configured name servers.
 
 import dns from 'node:dns/promises';
 
@@ -16,22 +16,22 @@ export interface ServiceAnswer {
   readonly ttlMs: number;
 }
 
-/** How names are resolved; tests have their own. */
+/** How names are resolved; tests replace it. */
 export interface Dns {
   lookup(host: string): Promise<readonly string[]>;
-  /** Shortest lifetime of the name's records, null when it cannot be told. */
+  /** The shortest lifetime of the name's records; null if unknown. */
   ttlSeconds(host: string): Promise<number | null>;
-  /** Its SRV records, and how long they live; Infinity: nobody tells. */
+  /** Its SRV records and their lifetime, which is Infinity if unknown. */
   services(name: string): Promise<ServiceAnswer>;
-  /** Lookups that may be under way at once. */
+  /** The maximum number of concurrent lookups. */
   readonly atOnce: number;
   close(): void;
 }
 
-/** getaddrinfo blocks one of libuv's four threads, by default, for as long as it takes; the log's writes need them too. */
+/** getaddrinfo blocks one of libuv's threads (four by default) while it runs, and the log's writes need them too. */
 const LOOKUPS_AT_ONCE = 2;
 
-/** Addresses come from getaddrinfo, which also knows /etc/hosts but tells no lifetime; that is asked of DNS itself. */
+/** Addresses come from getaddrinfo, which also reads /etc/hosts but reports no TTL; the TTL comes from a DNS query. */
 export function systemDns(): Dns {
   const server = new dns.Resolver({ timeout: 2000, tries: 2 });
   const open = new Set<() => void>();
@@ -56,7 +56,7 @@ export function systemDns(): Dns {
   };
 }
 
-/** By ourselves, as Node.js does not tell how long they live; where that does not succeed, by Node.js. */
+/** Queries SRV records itself, because Node.js does not report their TTL; falls back to Node.js. */
 async function services(name: string, server: dns.Resolver, open: Set<() => void>): Promise<ServiceAnswer> {
   const [first] = server.getServers();
   const answer = first === undefined ? null : await askForServices(name, first, open);
@@ -71,12 +71,12 @@ async function lookUp(host: string): Promise<readonly string[]> {
 type Family = readonly { readonly address: string; readonly ttl: number }[];
 type Families = readonly [Family | null, Family | null];
 
-/** Names of which the last answer is kept. */
+/** Names whose last answer is kept. */
 const MAX_KEPT = 4096;
 const QUERIES_AT_ONCE = 64;
 const LOCAL = /^(.+\.)?localhost\.?$/i;
 
-/** `servers` are asked in order, and nobody else but for `localhost`. */
+/** Asks `servers` in order, and the system only for `localhost`. */
 export function serverDns(servers: readonly string[]): Dns {
   const server = new dns.Resolver({ timeout: 1500, tries: 2 });
   server.setServers(servers);
@@ -84,7 +84,7 @@ export function serverDns(servers: readonly string[]): Dns {
   const asking = new Map<string, Promise<Family>>();
   const kept = new Map<string, Families>();
 
-  /** Once for who asks for the addresses and for their lifetime. */
+  /** One query serves both the addresses and their lifetime. */
   function addresses(host: string): Promise<Family> {
     const known = asking.get(host);
     if (known !== undefined) return known;
@@ -100,7 +100,7 @@ export function serverDns(servers: readonly string[]): Dns {
     ]);
     const failures = [four, six].flatMap((it) => (it.status === 'rejected' && !isEmpty(it.reason) ? [it] : []));
     if (failures.length === 2) throw failures[0]?.reason;
-    // What cannot be told of one family is as it was; the other one may have changed.
+    // If one family cannot be resolved, keep its last answer; the other one may have changed.
     const before = kept.get(host) ?? [null, null];
     const now: Families = [familyOf(four) ?? before[0], familyOf(six) ?? before[1]];
     const all = [...(now[0] ?? []), ...(now[1] ?? [])];
@@ -129,13 +129,13 @@ export function serverDns(servers: readonly string[]): Dns {
   };
 }
 
-/** Null: it cannot be told. */
+/** Null if the query failed. */
 function familyOf(result: PromiseSettledResult<Family>): Family | null {
   if (result.status === 'fulfilled') return result.value;
   return isEmpty(result.reason) ? [] : null;
 }
 
-/** The server has answered: there are none. */
+/** Whether the server answered that there are no records. */
 function isEmpty(reason: unknown): boolean {
   return reason instanceof Error && 'code' in reason && (reason.code === 'ENODATA' || reason.code === 'ENOTFOUND');
 }

@@ -1,4 +1,4 @@
-// A plan with what the names of its backends lead to in their place. Pure.
+// Replaces the names of a plan's backends by what they resolve to. Pure.
 
 import { canonicalHost, judgePeer } from '../../../../config/host.ts';
 import { loopBy } from '../../../../config/loops.ts';
@@ -10,20 +10,20 @@ import { MAX_BACKENDS } from '../../../../config/schema.ts';
 import { takeTurns } from '../../../engine/source.ts';
 import type { ServiceRecord } from './dns.ts';
 
-/** One address that a name leads to. */
+/** One address that a name resolves to. */
 export interface Found {
   readonly ip: string;
-  /** Null: as the backend in the file has it. */
+  /** Null: use those of the backend in the file. */
   readonly port: number | null;
   readonly weight: number | null;
-  /** Its records have a lower priority than others. */
+  /** Its SRV record has a lower priority than others. */
   readonly backup: boolean;
 }
 
-/** Null where there has never been an answer. */
+/** Null if there has never been an answer. */
 export type Lookup = (discover: Discover, name: string) => readonly Found[] | null;
 
-/** What cannot be used of what a name leads to. */
+/** Addresses of a name that cannot be used. */
 export interface LeftOut {
   readonly service: string;
   readonly name: string;
@@ -36,7 +36,7 @@ export interface Expanded {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** `reserved`: so many backends are there beside those of the plan. Each address is taken once, in a stable order. */
+/** `reserved` is the number of backends outside the plan. Each address is used once, in a stable order. */
 export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Machine): Expanded {
   if (!plan.services.some(({ discovers }) => discovers)) return { plan, leftOut: [] };
   const inFile = plan.services.flatMap(({ backends }) => backends.filter(({ discover }) => discover === 'address'));
@@ -76,7 +76,7 @@ export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Ma
     const { host, port, sources } = endpoint;
     if (judgePeer(host) !== null) return 'it is the address of no host';
     if (takeTurns(sources)(host) === null) return 'no source address is of its family';
-    // Only what leads to a listener can lead back, and to look at all services for each of a thousand takes long.
+    // Only an address at a listener's port can loop back, and scanning all services for each of a thousand addresses is slow.
     const isListener = services.some((service) => placesOf(service).some((place) => place.port === port));
     if (isListener && loopBy(endpoint, name, services, machine) !== null) return 'it leads back to bal itself';
     return null;
@@ -99,10 +99,10 @@ function endpointOf(backend: BackendPlan, { ip, port: its, weight, backup }: Fou
   };
 }
 
-/** In the one order that an answer has however its server turns it. */
+/** Sorts an answer, so that the order in which its server rotates it does not matter. */
 export function inOrder(found: readonly Found[]): readonly Found[] {
   const byWeight = found.toSorted((a, b) => (a.weight ?? 0) - (b.weight ?? 0));
-  // Of two that say the same of one address the heavier one counts.
+  // If two records give the same address, the heavier one counts.
   const keyed = byWeight.map((it) => [`${it.backup ? 1 : 0} ${it.ip} ${it.port ?? 0}`, it] as const);
   return [...new Map(keyed)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, it]) => it);
 }
@@ -113,8 +113,8 @@ export function addressesFound(ips: readonly string[]): readonly Found[] {
 }
 
 /**
- * RFC 2782: the lowest priority is used first, all others are backups. A weight of 0 is a very small one there, and weights go
- * up to 65,535: where they are too large for ours, all of the service are made smaller alike.
+ * RFC 2782: the lowest priority is used first, so all others are backups. A weight of 0 means a very small one there, and weights
+ * go up to 65,535: if they exceed ours, all weights of the name are scaled down.
  */
 export function servicesFound(
   records: readonly (ServiceRecord & { readonly ips: readonly string[] })[],

@@ -1,4 +1,4 @@
-// What names lead to, as one process tells it to the one that takes its place: where no name server answers by then, it goes on.
+// What names resolve to, passed to the successor at an upgrade, so that it has answers even if no name server replies.
 
 import { fieldsOf } from '../../../fields.ts';
 import { isIP } from 'node:net';
@@ -15,12 +15,12 @@ export interface KnownName {
   readonly answeredAt: number;
 }
 
-/** Times become those of the clock that all processes share. */
+/** Converts times to the clock that all processes share. */
 export function encodeNames(names: readonly KnownName[]): readonly KnownName[] {
   return names.map((it) => ({ ...it, answeredAt: toMachine(it.answeredAt) }));
 }
 
-/** By key. What comes from outside is believed as far as it is one of these. */
+/** By key. Validates names that come from another process, and drops invalid ones. */
 export function decodeNames(names: unknown): ReadonlyMap<string, KnownName> {
   const known = new Map<string, KnownName>();
   if (!Array.isArray(names)) return known;

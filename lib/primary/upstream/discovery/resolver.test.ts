@@ -9,7 +9,7 @@ interface Asked {
   fail(code: string): void;
 }
 
-/** A resolver on DNS functions that answer when told to, and a clock that moves when told to. */
+/** A resolver whose DNS functions answer when told to, and whose clock moves when told to. */
 function setUp(ttl: (host: string) => Promise<number | null> = () => Promise.resolve(null)) {
   const asked: Asked[] = [];
   const clock = { now: 1000 };
@@ -31,7 +31,7 @@ function setUp(ttl: (host: string) => Promise<number | null> = () => Promise.res
   return { asked, clock, resolver };
 }
 
-/** Lets promises that can settle do so. */
+/** Lets pending promises settle. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
-// From a backend's name to its addresses, remembered for as long as the record lives. Only the primary resolves: workers get
-// literals. Where nobody tells how long a record lives, that is assumed.
+// Resolves backends' names to addresses and caches the answers for the records' lifetime. Only the primary resolves; workers get
+// literals. If the lifetime is unknown, a default is used.
 
 import { isIP } from 'node:net';
 
@@ -11,32 +11,32 @@ export type { Dns } from './dns.ts';
 
 export type Resolution =
   | { readonly ok: true; readonly ips: readonly string[]; readonly ageMs: number }
-  /** `ips` is the last good answer, empty before the first; `ageMs` how old it is. */
+  /** `ips` is the last good answer, empty before the first one; `ageMs` is its age. */
   | { readonly ok: false; readonly code: string; readonly ips: readonly string[]; readonly ageMs: number | null };
 
 export interface Resolver {
-  /** Never rejects. At once where a good answer is known; it is refreshed behind the scenes. */
+  /** Never rejects. Returns a known good answer at once and refreshes it in the background. */
   resolve(host: string): Promise<Resolution>;
-  /** The same, but waits for the refresh of an answer whose time is over, or that is older than `maxAgeMs`. */
+  /** The same, but waits for the refresh of an answer that has expired or is older than `maxAgeMs`. */
   fresh(host: string, maxAgeMs?: number): Promise<Resolution>;
-  /** Ms until the answer known should be asked for anew. Waits for the name server that knows its lifetime. */
+  /** Ms until the known answer should be refreshed. Waits for the name server that knows its lifetime. */
   lifeLeft(host: string, maxAgeMs?: number): Promise<number>;
-  /** SRV records, asked for each time. Rejects with a code. */
+  /** Queries SRV records, without a cache. Rejects with a code. */
   services(name: string): Promise<ServiceAnswer>;
-  /** Somebody else is asked from now on. What is known stays until there is an answer. */
+  /** Switches to other name servers. Known answers stay until there are new ones. */
   use(dns: Dns): void;
-  /** Nothing is asked any more. A getaddrinfo under way cannot be stopped; its answer is ignored. */
+  /** Stops asking. A getaddrinfo call cannot be cancelled; its answer is ignored. */
   close(): void;
 }
 
 const DEFAULT_TTL_S = 30;
 const MIN_TTL_S = 1;
 const MAX_TTL_S = 300;
-/** A name that nobody asks for any more, after a reload, is forgotten. */
+/** A name that has not been asked for this long, after a reload, is forgotten. */
 const FORGET_MS = 600_000;
-/** And those that were not asked for the longest time, where SRV records name others each time. */
+/** Beyond this, the names not asked for longest are forgotten: SRV records may name others each time. */
 const MAX_NAMES = 8192;
-/** A lookup that waits for its turn is not made when nobody has asked for the name for so long: who follows it asks more often. */
+/** A queued lookup is dropped if the name has not been asked for this long; followers of a name ask more often. */
 const UNWANTED_MS = 4 * LOOKUP_MS;
 
 interface Entry {
@@ -46,9 +46,9 @@ interface Entry {
   /** Why the last attempt failed. */
   failure: string | null;
   refreshing: Promise<void> | null;
-  /** Ends when the name server has told the lifetime, or does not. */
+  /** Resolves when the name server has told the lifetime, or has failed to. */
   limiting: Promise<void>;
-  /** Gives up its turn, while it waits for it. */
+  /** Leaves the queue; null if not queued. */
   leaveQueue: (() => void) | null;
   askedAt: number;
 }
@@ -59,13 +59,13 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
   const timers = new Set<() => void>();
   const asked = new Map<string, Promise<readonly string[]>>();
   let running = 0;
-  /** Whose turn comes next, the first one first; each says whether it takes it. */
+  /** Lookups that wait for a slot, first come, first served. Each returns whether it takes the slot. */
   const queue = new Set<() => boolean>();
   let closed = false;
 
-  /** The name's addresses, asked for when fewer than may be are; only then does its time begin, and is `begins` called. */
+  /** Looks the name up as soon as a slot is free. Only then does its timeout start, and `begins` is called. */
   async function ask(host: string, entry: Entry, begins: () => void): Promise<readonly string[]> {
-    // One that was given up holds its place, and is joined, until it really ends.
+    // A lookup that timed out keeps its slot until it really ends, and is joined instead of repeated.
     let answer = asked.get(host);
     if (answer === undefined) {
       if (running < dns.atOnce) running++;
@@ -77,13 +77,13 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     return within(LOOKUP_MS, answer);
   }
 
-  /** Rejects when the name is forgotten, or nobody wants it any more, before its turn comes. */
+  /** Waits for a slot. Rejects if the name is forgotten, or no longer wanted, before that. */
   function turn(entry: Entry): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancelled = (code: string): void => reject(Object.assign(new Error('not asked'), { code }));
       const mine = (): boolean => {
         entry.leaveQueue = null;
-        // Whoever ends waits for those that are under way; none is added.
+        // A closing process waits for lookups under way, so start no more.
         const isWanted = !closed && now() - entry.askedAt < UNWANTED_MS;
         if (isWanted) resolve();
         else cancelled(closed ? 'ECANCELLED' : 'ETIMEOUT');
@@ -102,7 +102,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       return await dns.lookup(host);
     } finally {
       asked.delete(host);
-      // The place is handed over, not given up and taken again, so that nobody slips in between.
+      // Pass the slot on instead of freeing and retaking it, so that no other lookup slips in.
       if (!handOver()) running--;
     }
   }
@@ -125,7 +125,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       if (ips.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' });
       const resolvedAt = now();
       Object.assign(entry, { ips, resolvedAt, expiresAt: resolvedAt + DEFAULT_TTL_S * 1000, failure: null });
-      // Not waited for: the addresses are good whether or not a name server tells their lifetime.
+      // Not awaited: the addresses are good whether or not a name server tells their lifetime.
       entry.limiting = limit(entry, resolvedAt, ttl);
     } catch (error) {
       entry.failure = codeOf(error);
@@ -140,7 +140,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     entry.expiresAt = resolvedAt + Math.min(MAX_TTL_S, Math.max(MIN_TTL_S, seconds)) * 1000;
   }
 
-  /** Like `promise`, but rejects after `ms`, or when all is closed. */
+  /** Like `promise`, but rejects after `ms`, or when the resolver closes. */
   function within<T>(ms: number, promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const giveUp = () => {
@@ -160,7 +160,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
   function entryOf(host: string, at: number): Entry {
     const known = entries.get(host);
     if (known !== undefined) {
-      // The one that was asked for last stands last.
+      // Keep the map in order of use.
       entries.delete(host);
       entries.set(host, known);
       return known;
@@ -190,7 +190,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     entry.askedAt = now();
     if (now() >= entry.expiresAt && entry.refreshing === null && !closed) entry.refreshing = refresh(host, entry);
     if ((entry.resolvedAt === null || entry.failure !== null) && entry.refreshing !== null) {
-      // Its turn may come late, when others' lookups hang.
+      // Its slot may come late if other lookups hang.
       await within(LOOKUP_MS, entry.refreshing).catch(() => {
         entry.failure ??= 'ETIMEOUT';
       });

@@ -22,7 +22,7 @@ function message({ id = 0xabcd, flags = 0x8180, count, question, records = [reco
   return Buffer.concat([header, question ?? QUESTION.subarray(12, -11), ...records]);
 }
 
-/** `_tcp.Web.test` and what comes before it: pointers into the question. */
+/** `_tcp.Web.test` and its prefix: pointers into the question. */
 function record(ttl = 60, target = Buffer.from([1, 97, 0xc0, 20]), type = 33): Buffer {
   const head = Buffer.alloc(12);
   [0xc00c, type, 1].forEach((number, i) => head.writeUInt16BE(number, 2 * i));

@@ -1,6 +1,6 @@
-// A question for SRV records and what is in its answer, as RFC 1035, 2782 and 6891 have them. Node.js does not tell how long SRV
-// records live. What is not as plain as it mostly is, is left to Node.js: an answer that is cut off, an error, a name with odd
-// characters. Pure; whatever comes is looked at, byte by byte, within its bounds.
+// Builds and parses SRV queries (RFC 1035, 2782 and 6891), because Node.js does not report the TTL of SRV records. Anything
+// unusual is left to Node.js: truncated answers, errors, names with odd characters. Pure; every read of an answer is
+// bounds-checked.
 
 import type { ServiceRecord } from './dns.ts';
 
@@ -12,12 +12,12 @@ export interface SrvAnswer {
 const HEADER = 12;
 const SRV = 33;
 const IN = 1;
-/** A datagram of this size passes everywhere. */
+/** EDNS: a datagram of this size passes everywhere. */
 const EDNS = Buffer.from([0, 0, 41, 1232 >> 8, 1232 & 255, 0, 0, 0, 0, 0, 0]);
 const LABEL = /^[A-Za-z0-9_-]{1,63}$/;
 const LONGEST = 253;
 
-/** Null where the name cannot be asked for in this way. */
+/** Null if the name cannot be queried this way. */
 export function srvQuestion(name: string, id: number): Buffer | null {
   const labels = name.replace(/\.$/, '').split('.');
   if (name.length > LONGEST || !labels.every((label) => LABEL.test(label))) return null;
@@ -26,14 +26,14 @@ export function srvQuestion(name: string, id: number): Buffer | null {
   return Buffer.concat([header, ...encoded, Buffer.from([0, 0, SRV, 0, IN]), EDNS]);
 }
 
-/** `foreign`: it answers another question. `unclear`: somebody else is to ask. */
+/** `foreign`: it answers another question. `unclear`: ask in another way. */
 export function srvAnswer(message: Buffer, question: Buffer): SrvAnswer | 'foreign' | 'unclear' {
   const asked = question.subarray(HEADER, question.length - EDNS.length);
   const begin = HEADER + asked.length;
   if (message.length < begin || message.readUInt16BE(0) !== question.readUInt16BE(0)) return 'foreign';
   if (message.readUInt16BE(4) !== 1 || !isSameName(message.subarray(HEADER, begin), asked)) return 'foreign';
   const flags = message.readUInt16BE(2);
-  // A response to a plain query, not cut off, no error.
+  // A response to a plain query, not truncated, no error.
   if ((flags & 0xfa0f) !== 0x8000) return 'unclear';
   const records: ServiceRecord[] = [];
   let ttlSeconds = Infinity;
@@ -45,7 +45,7 @@ export function srvAnswer(message: Buffer, question: Buffer): SrvAnswer | 'forei
     const ttl = message.readUInt32BE(at + 4);
     const end: number = at + 10 + message.readUInt16BE(at + 8);
     if (end > message.length) return 'unclear';
-    // RFC 2181, 8: such a number is none.
+    // RFC 2181, section 8: treat such a TTL as 0.
     ttlSeconds = Math.min(ttlSeconds, ttl >= 2 ** 31 ? 0 : ttl);
     if (type === SRV && message.readUInt16BE(at + 2) === IN) {
       const data = at + 10;
@@ -63,7 +63,7 @@ function isSameName(a: Buffer, b: Buffer): boolean {
   return a.toString('latin1').toLowerCase() === b.toString('latin1').toLowerCase();
 }
 
-/** Where the name that begins at `at` has ended; null where it does not end. */
+/** The offset behind the name at `at`; null if the name does not end. */
 function afterName(message: Buffer, at: number): number | null {
   for (let place = at; ;) {
     const length = message[place];
@@ -75,11 +75,11 @@ function afterName(message: Buffer, at: number): number | null {
   }
 }
 
-/** '' is the root; null: it is none, or none of ours. */
+/** '' is the root. Null if there is no valid name, or one with odd characters. */
 function nameAt(message: Buffer, at: number): string | null {
   const labels: string[] = [];
   let length = 0;
-  // What a pointer leads to lies before it, so this ends.
+  // A pointer must lead backwards, so this terminates.
   let limit = message.length;
   for (let place = at; ;) {
     const size = message[place];

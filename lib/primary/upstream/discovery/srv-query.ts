@@ -1,5 +1,5 @@
-// Asks a name server for SRV records and how long they live, by one datagram. Null where nothing plain comes back in time: then
-// somebody else is to ask, who tries again, other servers, and TCP.
+// Queries a name server for SRV records and their TTL with one datagram. Returns null if no plain answer comes in time; the
+// caller falls back to Node.js then, which retries, asks other servers, and uses TCP.
 
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -12,13 +12,13 @@ import { srvAnswer, srvQuestion } from './srv-message.ts';
 const PATIENCE_MS = 1000;
 const PORT = 53;
 
-/** `server`: an address, with or without a port. `open` has, as long as it is asked, what ends that. Never rejects. */
+/** `server` is an address with or without a port. While the query runs, `open` contains a function that ends it. Never rejects. */
 export function askForServices(name: string, server: string, open: Set<() => void>): Promise<ServiceAnswer | null> {
   const question = srvQuestion(name, randomInt(65_536));
   if (question === null) return Promise.resolve(null);
   const { host, port } = splitAddress(server) ?? { host: server.replace(/^\[|\]$/g, ''), port: PORT };
   return new Promise((resolve) => {
-    // One of its own: the kernel draws a port that nobody can guess.
+    // Use a new socket per query, so that its port is random.
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     const end = (answer: ServiceAnswer | null): void => {
       if (!open.delete(giveUp)) return;
@@ -35,7 +35,7 @@ export function askForServices(name: string, server: string, open: Set<() => voi
       if (answer === 'foreign') return;
       end(answer === 'unclear' ? null : { records: answer.records, ttlMs: answer.ttlSeconds * 1000 });
     });
-    // Connected, so that nobody else is heard, and a port where nobody listens is told at once.
+    // Connect, so that only this server's datagrams arrive, and a closed port is reported at once.
     socket.connect(port, host, () => {
       if (open.has(giveUp)) socket.send(question);
     });

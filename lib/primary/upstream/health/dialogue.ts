@@ -5,8 +5,8 @@ import { hangUp } from '../../../hang-up.ts';
 import type { Question, Verdict } from './question.ts';
 
 /**
- * Calls `done` at most once. Not when the connection breaks: its owner sees that himself. Then it says goodbye: what the
- * backend has still to say is read for a while and thrown away, so that it sees no reset.
+ * Calls `done` at most once, and not when the connection breaks: its owner sees that itself. Ends with a FIN, then reads and
+ * discards what the backend still sends for a while, so that it sees no reset.
  */
 export function ask(
   socket: Socket,
@@ -21,14 +21,14 @@ export function ask(
     if (!isOver) done(verdict);
     isOver = true;
   };
-  // Most checks do without, and it takes a megabyte.
+  // Loaded on demand: most checks do without TLS, and it takes a megabyte.
   void load()
     .then(({ secure }) => {
       if (socket.destroyed) return;
       const ready = (secured: Socket): void => converse(secured, question, finish);
       secure(socket, tls, ready, (fact) => finish({ ok: false, fact }));
     })
-    // The files of this bal, or of the authorities that it trusts, may be gone since an upgrade of a package.
+    // After a package upgrade, the files of this bal or of the CA certificates may be gone.
     .catch(() => {
       if (socket.destroyed) return;
       socket.destroy();

@@ -1,16 +1,16 @@
-// What checks and clients met at one backend, in few words: equal results are folded into one. Pure.
+// The recent results of checks and clients at one backend, with equal results folded into one. Pure.
 
 import type { ConnectFailure } from '../../../engine/engine.ts';
 
-/** Why a check or a connect failed. `bad_answer`: a check was connected, and was not answered as it should be. */
+/** Why a check or a connect failed. `bad_answer`: a check was connected but got a wrong answer. */
 export type Cause = ConnectFailure | 'dns' | 'bad_answer';
 
-/** Equal results while nothing said otherwise, folded into one: what `why` shows. `wall` times are ms since 1970, for display only. */
+/** Equal results with nothing contradictory in between, folded into one for `why`. `wall` times are ms since 1970, for display only. */
 export interface Evidence {
   readonly source: 'check' | 'connect';
-  /** null: it worked. */
+  /** null: it succeeded. */
   readonly cause: Cause | null;
-  /** What was wrong with the answer, for people; null where the cause says it all. */
+  /** What was wrong with the answer, for people; null if the cause says it all. */
   readonly fact: string | null;
   readonly count: number;
   readonly firstWall: number;
@@ -19,12 +19,15 @@ export interface Evidence {
   readonly at: number;
 }
 
-/** How sure it is that a backend works. `steady`: up, and nothing has failed since the last passed check; `in_doubt`: up, but something has. */
+/**
+ * How certain it is that a backend works. `steady`: up, and nothing has failed since the last passed check; `in_doubt`: up, but
+ * something has.
+ */
 export type Standing = 'steady' | 'in_doubt' | 'not_up';
 
 const EVIDENCE_KEPT = 8;
 
-/** `evidence` with one result more; the latest is the last one. */
+/** Adds one result to `evidence`, with the latest at the end. */
 export function remember(
   evidence: readonly Evidence[],
   source: Evidence['source'],
@@ -34,7 +37,7 @@ export function remember(
   wall: number,
   now: number,
 ): readonly Evidence[] {
-  // Checks and clients' connects take turns; as long as both agree neither pushes out what was before.
+  // Checks and clients' connects alternate. While they agree, neither pushes out older results.
   const since = evidence.findLastIndex((past) => (past.cause === null) !== (cause === null));
   const place = evidence.findIndex(
     (past, i) => i > since && past.source === source && past.cause === cause && past.fact === fact,

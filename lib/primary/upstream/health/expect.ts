@@ -1,4 +1,4 @@
-// A check of type `expect`: bytes that are sent, and bytes that the answer begins with or contains.
+// A check of type `expect`: sends bytes, and requires that the answer begins with or contains given bytes.
 
 import { bytesOf, showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheckPlan } from '../../../../config/health-check.ts';
@@ -6,7 +6,7 @@ import type { Judge, Verdict, Words } from './question.ts';
 
 type ExpectCheck = Extract<HealthCheckPlan, { type: 'expect' }>;
 
-/** An answer that is longer is no greeting, and not read on. */
+/** A longer answer is no greeting, and reading stops. */
 export const MAX_ANSWER = 64 * 1024;
 const SHOWN = 40;
 
@@ -28,7 +28,7 @@ function judgeBeginning(wanted: Buffer): Judge {
   };
   return {
     read(bytes) {
-      // Some bytes more than needed, to be shown.
+      // Keep a few more bytes than needed, to show them.
       head = Buffer.concat([head, bytes.subarray(0, wanted.length + SHOWN - head.length)]);
       const length = Math.min(head.length, wanted.length);
       if (head.compare(wanted, 0, length, 0, length) !== 0) return wrong();
@@ -40,7 +40,7 @@ function judgeBeginning(wanted: Buffer): Judge {
 
 function judgeContent(wanted: Buffer): Judge {
   let head = Buffer.alloc(0);
-  /** What the wanted bytes may have begun in. */
+  /** The end of the answer so far, in which the wanted bytes may have begun. */
   let tail = Buffer.alloc(0);
   let seen = 0;
   const wrong = (): Verdict => {

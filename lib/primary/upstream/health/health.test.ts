@@ -39,7 +39,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
   };
 }
 
-/** Checks whose connects all end in `code`; what was connected to and heard, in order. */
+/** Checks whose connects all end in `code`; returns what was connected to and reported, in order. */
 function setUp(t: TestContext, code: string) {
   const connected: number[] = [];
   const received: string[] = [];

@@ -1,5 +1,5 @@
-// The health checks of all services' backends, each with a schedule of its own (checker.ts). What a result means is the pool's
-// business. Owner of the checkers and of the resolver that they share.
+// The health checks of all services' backends, each on its own schedule (checker.ts). The pool decides what a result means. Owns
+// the checkers and the resolver that they share.
 
 import type { BackendPlan, Plan, ServicePlan } from '../../../../config/plan.ts';
 import { sendProxyOf } from '../../../../config/plan.ts';
@@ -16,23 +16,23 @@ import { createResolver, type Resolver } from '../discovery/resolver.ts';
 export type { CheckResult } from './checker.ts';
 
 export interface HealthChecks {
-  /** Checks these services' backends from now on: new ones at once, those that stay go on in their rhythm. */
+  /** Checks the backends of these services from now on: new ones at once, the others on their old schedule. */
   apply(plan: Pick<Plan, 'services' | 'engine'>): void;
-  /** A client's connect has failed: look at that backend now, not at its next turn. */
+  /** A client's connect has failed: check that backend now, not at its next turn. */
   checkNow(service: string, address: string): void;
-  /** A client was connected to it; the attempt began then. */
+  /** A client was connected to the backend, by an attempt that began then. */
   reached(service: string, address: string, began: number): void;
-  /** No result comes after it. */
+  /** No result comes after this. */
   close(): void;
 }
 
 export interface HealthOptions {
   readonly resolver?: Resolver;
   readonly connect?: Connect;
-  /** A check could not be made because this machine ran short; it says nothing about the backend. */
+  /** A check was impossible because this machine ran short; it says nothing about the backend. */
   readonly onShortage?: (service: string, address: string) => void;
   readonly standing: (service: string, address: string) => Standing;
-  /** Whether passed checks are waited for. */
+  /** Whether the service waits for passed checks. */
   readonly isGuarded: (service: string) => boolean;
 }
 
@@ -54,7 +54,7 @@ export function createHealthChecks(
       try {
         tcpChecks = loaded.ok ? openTcpChecks(loaded.addon) : null;
       } catch {
-        // No descriptor left: Node's socket finds out, too, and the next check tries again.
+        // No descriptor left. The check falls back to Node's socket, and the next check tries again.
       }
     }
     return { tcpChecks: tcpChecks ?? undefined };

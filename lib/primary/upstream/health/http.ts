@@ -1,4 +1,4 @@
-// A check of type `http`: a GET request, of whose answer the status line is read and no more.
+// A check of type `http`: sends a GET request and reads only the status line of the answer.
 
 import { showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheckPlan } from '../../../../config/health-check.ts';
@@ -13,7 +13,7 @@ type HttpCheck = Extract<HealthCheckPlan, { type: 'http' }>;
 const SHOWN = 40;
 
 export function httpQuestion({ path, host, port, expectStatus }: HttpCheck, backend: BackendPlan): Words {
-  // 1.1, because some servers refuse 1.0. The server is to close: nothing else is asked on this connection.
+  // HTTP/1.1, because some servers refuse 1.0. The server should close: nothing else is asked on this connection.
   const request = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host ?? (isPath(backend.host) ? 'localhost' : addressOf(backend.host, port ?? backend.port))}`,
@@ -30,7 +30,7 @@ function judgeStatus(expected: HttpCheck['expectStatus']): Judge {
   const wrong = (fact: string): Verdict => ({ ok: false, fact });
   return {
     read(bytes) {
-      // What comes behind the longest line that is read changes nothing.
+      // Bytes beyond the longest accepted line change nothing.
       const next = bytes.subarray(0, MAX_STATUS_LINE - line.length);
       line = line.length === 0 ? next : Buffer.concat([line, next]);
       const status = readStatusLine(line);

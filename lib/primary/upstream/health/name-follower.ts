@@ -1,26 +1,26 @@
-// Where a backend's name leads, asked for anew when the time of its records is over, and at once when the backend refuses.
+// Follows a backend's name: resolves it again when its records expire, and at once when the backend refuses.
 
 import { isLiteral } from '../../../../config/unix.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 export interface NameFollower {
-  /** It may lead elsewhere by now. */
+  /** Resolves the name again, because it may have changed. */
   again(): void;
   stop(): void;
 }
 
 export interface NameFollowerParts {
   readonly resolver: Pick<Resolver, 'fresh' | 'lifeLeft'>;
-  /** It is asked for anew after this time, if its records do not live shorter. */
+  /** The name is resolved again after this time, or earlier if its records expire. */
   readonly maxAgeMs: () => number;
-  /** A good answer. */
+  /** Called with each good answer. */
   readonly found: (ips: readonly string[]) => void;
 }
 
-/** What is not older is not asked for again. */
+/** An answer younger than this is good enough for again(). */
 const AGAIN_MS = 1000;
 
-/** Begins at once; an address is not followed. */
+/** Starts at once. Does nothing for a literal address. */
 export function followName(host: string, { resolver, maxAgeMs, found }: NameFollowerParts): NameFollower {
   let timer: NodeJS.Timeout | undefined;
   let asking = false;

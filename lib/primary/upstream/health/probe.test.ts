@@ -35,7 +35,7 @@ function portOf(server: Server): number {
   return address.port;
 }
 
-/** A port of the loopback that nobody listens on. */
+/** A loopback port that nothing listens on. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-// One health check of one backend: does any of its addresses accept a connection in time, and answer as it should?
+// One health check of one backend: does one of its addresses accept a connection in time, and answer as expected?
 
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -11,31 +11,31 @@ import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './dialogue.ts';
 import type { Question } from './question.ts';
 
-/** Where there is a path, that counts. */
+/** `path` takes precedence. */
 export type Connect = (options: { host: string; port: number; path?: string; localAddress?: string }) => Socket;
 
 interface Failure {
-  /** `bad_answer`: it was connected. */
+  /** `bad_answer`: the connect succeeded. */
   readonly cause: ConnectFailure | 'bad_answer';
-  /** More than the cause says, for people; null: there is no more. */
+  /** More than the cause says, for people; null if there is nothing more. */
   readonly fact: string | null;
 }
 
 export type Probed = { readonly ok: true; readonly ip: string } | ({ readonly ok: false } & Failure);
 
-/** Of a name with more addresses only so many are tried: each costs a descriptor until the check is over. */
+/** Only so many addresses of a name are tried: each costs a descriptor until the check is over. */
 export const MAX_ADDRESSES = 8;
 
-/** Every attempt of the probes that share it. Once `signal` is aborted nothing is opened; who aborts it destroys what is open. */
+/** The open attempts of all probes that share it. Once `signal` is aborted, none is opened; the aborter destroys those that are open. */
 export interface Sockets {
   readonly open: Set<Pick<Attempt, 'destroy'>>;
   readonly signal: AbortSignal;
 }
 
-/** A connect to one address, and what was said there. */
+/** A connect to one address, and the dialogue on it. */
 type Attempt = Pick<Socket, 'connecting' | 'pending' | 'bytesRead'> & { destroy(): void };
 
-/** How connects are made. `tcpChecks`: where a connect is all that is asked. */
+/** How connects are made. `tcpChecks` is used where a bare connect is enough. */
 export interface Ways {
   readonly connect?: Connect | undefined;
   readonly tcpChecks?: TcpChecks | undefined;
@@ -43,19 +43,19 @@ export interface Ways {
 
 export interface ProbeOptions {
   readonly port: number;
-  /** For everything but resolving: connects, question and answer. */
+  /** For connects, question and answer, but not for resolving. */
   readonly timeoutMs: number;
-  /** What is said before anything else; null: nothing. */
+  /** What is sent first; null: nothing. */
   readonly preamble: Uint8Array | null;
   /** null: a connect is enough. */
   readonly question: Question | null;
-  /** The address that it comes from. */
+  /** The source address to use. */
   readonly source: NextSource;
 }
 
 /**
- * Tries `ips` in order, the next one when the one before failed or its share of `timeoutMs` is over; the first that answers
- * as it should wins.
+ * Tries `ips` in order. The next one is tried when the previous one fails or its share of `timeoutMs` is over. The first that
+ * answers as expected wins.
  */
 export function probe(
   ips: readonly string[],
@@ -76,16 +76,16 @@ export function probe(
       clearTimeout(deadline);
       clearTimeout(nextTry);
       const given = [...pending];
-      // First, so that nothing comes of their end.
+      // Clear first, so that their `close` events have no effect.
       pending.clear();
       for (const attempt of given) attempt.destroy();
       if ('ip' in result) return resolve({ ok: true, ip: result.ip });
-      // An address that we could not even try may be the good one.
+      // An address that could not even be tried may be the good one.
       const local = failures.find(({ cause }) => cause === 'local');
       resolve({ ok: false, ...(local ?? result) });
     }
 
-    /** Time is up: connecting, or waiting for an answer? */
+    /** On timeout: was it still connecting, or waiting for an answer? */
     function lateness(): Failure {
       const connected = [...pending].filter(({ connecting, pending: isUnconnected }) => !connecting && !isUnconnected);
       if (connected.length === 0) return { cause: 'timeout', fact: null };
@@ -146,7 +146,7 @@ export function probe(
         fail(socket, { cause: 'other', fact: null });
       });
       socket.on('error', (error: NodeJS.ErrnoException) => {
-        // It was connected, and has reset before this process looked: a busy machine must not make another result of that.
+        // It was connected and reset before this process looked. A busy machine must not turn that into a failure.
         if (error.code === 'ECONNRESET' && question === null && pending.delete(socket)) finish({ ip });
         fail(socket, { cause: causeOf(error, ip), fact: null });
       });
@@ -172,7 +172,7 @@ export function probe(
 }
 
 function causeOf(error: { readonly code?: string | undefined }, ip: string): ConnectFailure {
-  // Without any IPv6 on this machine, that is the answer for every IPv6 address and no sign of used up ports.
+  // Without any IPv6 on this machine, every IPv6 address gets this error, so it is no sign of exhausted ports.
   if (error.code === 'EADDRNOTAVAIL' && isIPv6(ip) && !hasIPv6()) return 'unreachable';
   return failureOf(error);
 }

@@ -1,4 +1,4 @@
-// Checks that want an answer, of real servers that answer in every wrong way.
+// Checks that expect an answer, against real servers that answer wrongly in every way.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -33,14 +33,14 @@ const CONTAINS: HealthCheckPlan = { ...PING, send: null, expect: 'mysql_native',
 
 interface Peer {
   readonly port: number;
-  /** What it was told, over all connections. */
+  /** What it received, over all connections. */
   readonly received: () => string;
   /** How each connection ended. */
   readonly ends: string[];
   readonly gone: Promise<unknown>;
 }
 
-/** A server that does `behave` with each connection. */
+/** A server that runs `behave` on each connection. */
 async function peer(t: TestContext, behave: (socket: Socket) => void): Promise<Peer> {
   let received = '';
   const ends: string[] = [];
@@ -234,7 +234,7 @@ test('an answer that stops before it is whole, or does not begin, fails in time'
   assert.deepEqual(await check(HTTP, reset.port), { ok: false, cause: 'reset', fact: null });
 });
 
-/** Writes as fast as it is read, until the other side is gone; how much that was. */
+/** Writes as fast as the peer reads, until it is gone; `sent` returns how much that was. */
 function flood(chunk: Buffer, before = ''): { behave: (socket: Socket) => void; sent: () => number } {
   let sent = 0;
   return {
@@ -268,7 +268,7 @@ test('an answer without end is read for a bounded part: a line, headers, a body,
     assert.equal(result.ok, passes, before);
     if (!result.ok) factOf(result);
     await gone;
-    // What is read on, and what the kernel's buffers on both sides take.
+    // What is read after the verdict, and what the kernel buffers on both sides.
     assert.ok(endless.sent() < 16 * 1024 * 1024, `${endless.sent()} bytes`);
   }
 });

@@ -1,4 +1,4 @@
-// What a check asks a backend once it is connected, and what the answer means. A bare connect has no question.
+// What a check asks a connected backend, and what the answer means. A bare connect has no question.
 
 import { isLiteral, isPath } from '../../../../config/unix.ts';
 import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
@@ -12,26 +12,26 @@ import type { Secured } from './tls.ts';
 export interface Question {
   /** null: the backend speaks first. */
   readonly send: Uint8Array | null;
-  /** null: in the clear. */
+  /** null: no TLS. */
   readonly tls: Secured | null;
-  /** One for each answer. */
+  /** Makes a judge for one answer. */
   readonly judge: () => Judge;
 }
 
-/** What is said in it, whether it is secured or not. */
+/** The content of the question, without TLS. */
 export type Words = Omit<Question, 'tls'>;
 
 export interface Judge {
-  /** The next bytes; null: more are needed. What it keeps of them is bounded. */
+  /** Takes the next bytes; null if more are needed. What it keeps is bounded. */
   read(bytes: Buffer): Verdict | null;
-  /** No more come. */
+  /** No more bytes come. */
   end(): Verdict;
 }
 
-/** `fact`: what was wrong, for people: short, and safe to print. */
+/** `fact` is what was wrong, for people: short, and safe to print. */
 export type Verdict = { readonly ok: true } | { readonly ok: false; readonly fact: string };
 
-/** null: that it can be connected is all that is asked. */
+/** null: a connect is all that is asked. */
 export function questionFor(check: HealthCheckPlan, backend: BackendPlan): Question | null {
   switch (check.type) {
     case 'none':
@@ -45,8 +45,8 @@ export function questionFor(check: HealthCheckPlan, backend: BackendPlan): Quest
 }
 
 /**
- * What is said before anything else: at the port that clients are sent to, that this connection stands for none of them. What
- * listens elsewhere for checks does not expect it.
+ * What is sent first: at the clients' port, a PROXY header that says that this connection is bal's own. A separate check port
+ * does not expect one.
  */
 export function preambleFor(
   service: Pick<ServicePlan, 'healthCheck' | 'sendProxy'>,
@@ -56,7 +56,7 @@ export function preambleFor(
   return version === 'none' || !checkStandsForConnect(service.healthCheck) ? null : ownHeader(version);
 }
 
-/** Behind a Unix socket. */
+/** The name behind a Unix socket. */
 export const LOCAL_NAME = 'localhost';
 
 function nameIn(host: string): string | null {

@@ -48,7 +48,7 @@ test('a reason without an end is refused once the line is too long', () => {
   assert.equal(read(long.slice(0, MAX_STATUS_LINE)).kind, 'wrong');
 });
 
-/** Like a status line, and then somewhere perhaps not. */
+/** A text that starts like a status line, and may then deviate. */
 const nearly = fc
   .tuple(
     fc.constantFrom('HTTP/1.1 204 No Content\r\n', 'HTTP/1.0 500\n', 'HTTP/1.1 301 Moved\r\n\r\nbody'),

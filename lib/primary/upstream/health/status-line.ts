@@ -1,7 +1,7 @@
-// The first line of an HTTP answer, read strictly (RFC 9112, section 4) from however few bytes there are so far. Pure.
+// Parses the status line of an HTTP response strictly (RFC 9112, section 4), from as few bytes as there are so far. Pure.
 
 export type StatusLine =
-  /** All right so far. */
+  /** Valid so far. */
   | { readonly kind: 'more' }
   | { readonly kind: 'status'; readonly code: number }
   | { readonly kind: 'wrong'; readonly what: string };
@@ -9,12 +9,12 @@ export type StatusLine =
 /** Real ones have some 20 bytes. */
 export const MAX_STATUS_LINE = 1024;
 
-/** `d`: a digit. The major version is 1: another one has no such line. */
+/** `d` is a digit. The major version must be 1: HTTP/2 and later have no such line. */
 const FORM = 'HTTP/1.d ddd';
 
 const [SPACE, TAB, CR, LF, DELETE] = [0x20, 0x09, 0x0d, 0x0a, 0x7f] as const;
 
-/** `bytes` is all that came until now; more of it than MAX_STATUS_LINE is not looked at. */
+/** `bytes` is everything received so far; only the first MAX_STATUS_LINE are read. */
 export function readStatusLine(bytes: Uint8Array): StatusLine {
   for (let i = 0; i < Math.min(bytes.length, FORM.length); i++) {
     if (!isOfForm(bytes[i] ?? 0, FORM.charCodeAt(i))) return { kind: 'wrong', what: 'is no HTTP' };
@@ -22,7 +22,7 @@ export function readStatusLine(bytes: Uint8Array): StatusLine {
   if (bytes.length <= FORM.length) return { kind: 'more' };
   const code = Number(String.fromCharCode(...bytes.subarray(FORM.length - 3, FORM.length)));
   if (code < 100 || code > 599) return { kind: 'wrong', what: `has no status code: ${code}` };
-  // Behind the code comes a space and the reason. Some servers leave both out.
+  // After the code comes a space and the reason. Some servers omit both.
   const first = bytes[FORM.length];
   if (first !== SPACE && first !== CR && first !== LF) return { kind: 'wrong', what: 'is no HTTP' };
   for (let i = FORM.length; i < Math.min(bytes.length, MAX_STATUS_LINE); i++) {

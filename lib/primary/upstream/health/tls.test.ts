@@ -1,4 +1,4 @@
-// Checks over TLS, of a server with a certificate of its own making.
+// Checks over TLS, against a server with a self-made certificate.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
@@ -100,7 +100,7 @@ test('over TLS the answer counts, and the certificate unless it is not to', { sk
   assert.deepEqual(await check(port, trusting, { plan: ping }), UP);
   assert.deepEqual(ends, Array(4).fill('end'), 'each is told goodbye');
 
-  // One that never closes, and one that never stops: neither keeps a socket of ours (check() waits for that).
+  // One server never closes, and one never stops: neither keeps a socket of ours open (check() waits for that).
   const holding = createServer({ key, cert, allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined).write('HTTP/1.1 200 OK\r\n\r\n');
     socket.resume();

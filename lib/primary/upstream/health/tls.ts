@@ -1,23 +1,23 @@
-// TLS on a connection of a check, and what went wrong with it.
+// TLS on the connection of a check, and why it failed.
 
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
 import { showBytes } from '../../../../config/bytes.ts';
 
 export interface Secured {
-  /** Asked for, and to be in the certificate; null: none is asked for, and the certificate must have the address. */
+  /** The SNI name, which the certificate must match; null: no SNI, and the certificate must contain the address. */
   readonly serverName: string | null;
   readonly address: string;
-  /** False: any certificate will do. */
+  /** False accepts any certificate. */
   readonly verify: boolean;
 }
 
-/** Made once: it reads all the authorities that this machine trusts. */
+/** Created once, because it reads all CA certificates that this machine trusts. */
 let context: SecureContext | undefined;
 
 const SHOWN = 120;
 
-/** Calls `ready` with the connection once it is secure, or `failed` with why it is not, at any time. */
+/** Calls `ready` with the secured connection, or `failed` with the reason, which may come at any time. */
 export function secure(
   socket: Socket,
   { serverName, address, verify }: Secured,
@@ -36,7 +36,7 @@ export function secure(
   secured.on('error', (error) => failed(`TLS: ${reasonOf(error)}`));
 }
 
-/** OpenSSL's own words, where there are some: its messages are full of file names. */
+/** Prefers OpenSSL's `reason`, because its messages are full of file names. */
 function reasonOf(error: Error): string {
   const text = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
   return showBytes(Buffer.from(text), SHOWN);
