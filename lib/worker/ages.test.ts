@@ -6,7 +6,7 @@ import { createConnections } from './connections.ts';
 
 const AGE = 10_000;
 
-/** So many, all connected at once. */
+/** `count` connections, all made at the same time. */
 function crowd(count: number, at: number, service = 0) {
   const connections = createConnections();
   connections.reserve(count - 1);

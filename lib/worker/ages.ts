@@ -1,16 +1,16 @@
-// When connections have become too old for their service (runtime.connection_max_age_ms), so that load spreads again over
-// backends that came back. Owner of the timer that looks; there is none where no service has such an age. Nothing is kept
-// for a connection: how old one may become follows from its id and when it was connected, so that those that came
-// together do not go together. Looking at 100,000 takes 1 ms.
+// Finds the connections that exceed their service's maximum age (runtime.connection_max_age_ms), so that load spreads again
+// over backends that came back. Owns the timer that checks; there is none where no service has a maximum age. Stores nothing
+// per connection: the exact age follows from its id and connect time, so connections made together do not end together.
+// Checking 100,000 takes 1 ms.
 
 import type { ServiceAssignment } from '../ipc/assignment.ts';
 import type { Connections } from './connections.ts';
 
-/** Of the age, in which way ever. */
+/** Share of the age by which a connection may end earlier or later. */
 const SPREAD = 0.1;
 /**
- * How often it is looked, at most and at least; in between, 50 times in the shortest age. To end a connection well the js engine
- * reads the kernel's tables of all sockets, which takes 0.1 s where there are 60,000.
+ * Shortest and longest interval between checks; in between, 50 checks per shortest age. To end a connection well the js engine
+ * reads the kernel's tables of all sockets, which takes 0.1 s with 60,000 of them.
  */
 const LOOK_MS = { most: 100, least: { native: 1000, js: 10_000 } };
 const LOOKS = 50;
@@ -19,7 +19,7 @@ export interface Ages {
   close(): void;
 }
 
-/** `tooOld` is called with those whose time is over, from a timer, when there are some. */
+/** Calls `tooOld` from a timer with the connections that are too old, if there are any. */
 export function watchAges(
   services: readonly ServiceAssignment[],
   connections: Connections,
@@ -40,7 +40,7 @@ export function watchAges(
   return { close: () => clearInterval(timer) };
 }
 
-/** Those that are connected for longer than their service's age in `ages`, give or take a tenth of it. */
+/** Returns the connections older than their service's age in `ages`, give or take a tenth of it. */
 export function olderThan(ages: readonly number[], connections: Connections, now: number): number[] {
   const { service, endpoint, connectedAt } = connections;
   const found: number[] = [];
@@ -55,7 +55,7 @@ export function olderThan(ages: readonly number[], connections: Connections, now
   return found;
 }
 
-/** 0 to 1, always the same for a connection. */
+/** A number from 0 to 1, always the same for one id and connect time. */
 function chance(id: number, connectedAt: number): number {
   let bits = Math.imul(id + 1, 0x9e3779b1) ^ Math.imul(Math.trunc(connectedAt * 1000), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 16), 0x7feb352d);

@@ -1,9 +1,9 @@
-// Memory of a worker whose last connections stay for long: what was needed for new ones goes back to the system.
+// Returns memory to the system in a worker that only keeps long-lived connections: it no longer needs what new ones took.
 
-/** V8 keeps the heap of its busiest hour where hardly anything is allocated any more; this is what it does when memory runs out. */
+/** With few allocations V8 keeps the heap of its busiest hour. This is the collection that it runs when memory is exhausted. */
 const ALL = { type: 'major', execution: 'sync', flavor: 'last-resort' };
 
-/** Never throws or rejects: a V8 that will not do it keeps its memory. */
+/** Never throws or rejects: if V8 cannot do it, the memory stays. */
 export async function giveMemoryBack(): Promise<void> {
   try {
     const [v8, vm] = await Promise.all([import('node:v8'), import('node:vm')]);
@@ -11,6 +11,6 @@ export async function giveMemoryBack(): Promise<void> {
     const collect: unknown = vm.runInNewContext('gc');
     if (typeof collect === 'function') collect(ALL);
   } catch {
-    // It was worth a try.
+    // Best effort.
   }
 }

@@ -1,5 +1,5 @@
-// What the policy remembers of each connection, in flat arrays by the engine's connection id: ids are small and reused,
-// so nothing is allocated for a connection unless a connect fails. Written by the policy only.
+// The policy's state per connection, in flat arrays indexed by the engine's connection id. Ids are small and reused, so a
+// connection allocates nothing unless a connect fails. Written by the policy only.
 
 import type { ConnectFailure } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
@@ -9,11 +9,10 @@ const INITIAL = 1024;
 const NONE = -1;
 
 export interface Connections {
-  /** The service that it gets. */
   service: Int32Array;
-  /** The endpoint last tried or in use; −1 when none. */
+  /** The endpoint last tried or in use; −1: none. */
   endpoint: Int32Array;
-  /** performance.now() when it was accepted, when its first attempt began, and when a backend was connected (0: not yet). */
+  /** performance.now() when it was accepted, when its first attempt began, and when its backend connected (0: not yet). */
   acceptedAt: Float64Array;
   startedAt: Float64Array;
   connectedAt: Float64Array;
@@ -21,15 +20,15 @@ export interface Connections {
   waited: Int32Array;
   /** performance.now() when its latest attempt began. */
   attemptAt: Float64Array;
-  /** Endpoints tried without success, in order, and why; undefined until the first failure. */
+  /** Failed endpoints in order, each with its cause; undefined until the first failure. */
   readonly tried: (Map<number, ConnectFailure> | undefined)[];
-  /** What it is called towards its backend; undefined: it has no name. */
+  /** The unique id sent to its backend; undefined: none. */
   readonly uniqueId: (string | undefined)[];
   /** Why the policy refused it; undefined unless it did. */
   readonly refusal: (Cause | undefined)[];
-  /** Those that this endpoint serves. */
+  /** Returns the connections that this endpoint serves. */
   connectedTo(endpoint: number): number[];
-  /** Those of a service that have no endpoint, among ids that are not in use. */
+  /** Returns the connections of a service without an endpoint. Includes ids that are not in use. */
   homeless(service: number): number[];
   /** Makes room for id `connection`. */
   reserve(connection: number): void;

@@ -8,19 +8,19 @@ import { createDraining } from './draining.ts';
 const LANDED = 7;
 const DAY_MS = 24 * 3_600_000;
 
-/** Two services with connections; the second has a limit on reloads. */
+/** Two services with connections; the second has a drain limit for reloads. */
 function scene(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let clock = 0;
   monotonicClock(t, () => clock);
   const seen = { over: [] as number[], rests: 0 };
   const live = [3, 2];
-  /** Those that have no backend yet. */
+  /** Clients without a backend. */
   const waiting = [0, 0, 0];
   const engine = {
     cut: (whose: Whose): number => {
       const [first = NaN] = 'connections' in whose ? whose.connections : [];
-      // Of a service that has ended already.
+      // It belongs to a service that is over.
       if (first === LANDED) return 1;
       const [of, id] = 'connections' in whose ? [waiting, first] : [live, 'service' in whose ? whose.service : NaN];
       const count = of[id] ?? 0;
@@ -29,12 +29,12 @@ function scene(t: TestContext) {
       return count;
     },
   };
-  /** As the engine: not before the caller has returned. */
+  /** Like the engine, calls idle only after the caller has returned. */
   const pending: (() => void)[] = [];
   function look(): void {
     if ([...live, ...waiting].every((count) => count === 0)) pending.push(() => draining.idle());
   }
-  /** The last connections of a service end by themselves. */
+  /** Ends the last connections of a service. */
   const leave = (service: number): void => {
     live[service] = 0;
     look();
@@ -43,7 +43,7 @@ function scene(t: TestContext) {
   const settle = (): void => pending.splice(0).forEach((idle) => idle());
   const draining = createDraining(
     engine,
-    // The third is a listener's, which both share.
+    // The third id is that of a listener that both share.
     { endingWith: (service, isOver) => [service, ...([0, 1].every(isOver) ? [2] : [])] },
     { homeless: (service) => [service] },
     (cut) => seen.over.push(cut),

@@ -1,5 +1,5 @@
-// A worker from the message `drain` on: its connections finish in their time, then they are cut. Owner of the timers for
-// that, and of how many were cut.
+// Drains a worker after the message `drain`: its connections may finish within their time, then they are cut. Owns the timers
+// and the number of connections cut.
 
 import type { Drain } from '../drain.ts';
 import { drainUntil, notDraining, timerAt, commanded } from '../drain.ts';
@@ -8,21 +8,21 @@ import type { ServiceAssignment } from '../ipc/assignment.ts';
 import type { Connections } from './connections.ts';
 import type { Routing } from './routing/routing.ts';
 
-/** Connections that have outlived a reload by this much stay for long. */
+/** Connections that outlive a reload by this much are assumed to stay long. */
 const REST_AFTER_MS = 3000;
 
 export interface Draining {
-  /** The message `drain`, maybe again. */
+  /** Handles the message `drain`, which may be repeated. */
   drain(services: readonly ServiceAssignment[], timeoutMs: number | null, why: 'drain' | 'stopped'): void;
-  /** It was on its way to another worker, and is here again: it is cut if the time of its service is over. */
+  /** Handles a connection that came back from a handover: cuts it if its service's time is over. */
   landed(connection: number, service: number): void;
-  /** The time of its connections is over: they were cut. */
+  /** Whether the service's time is over and its connections were cut. */
   isOver(service: number): boolean;
-  /** No connection is left, and none will come: see Policy.idle. */
+  /** No connection is left and none will come, see Policy.idle. */
   idle(): void;
 }
 
-/** `ended` is called once, when no connection is left, with how many were cut; `resting` when some will stay for long. */
+/** Calls `ended` once, when no connection is left, with how many were cut; calls `resting` when some will stay long. */
 export function createDraining(
   engine: Pick<Engine, 'cut'>,
   routing: Pick<Routing, 'endingWith'>,
@@ -35,7 +35,7 @@ export function createDraining(
   const over = new Set<number>();
   let cut = 0;
   let rest: NodeJS.Timeout | undefined;
-  /** It rests already, or its end is near. */
+  /** The worker rests already, or its end is near. */
   let restsNoMore = false;
 
   function hurry(): void {
@@ -56,7 +56,7 @@ export function createDraining(
     hurry();
     over.add(service);
     cut += engine.cut({ service });
-    // Those that wait or have to say something have no endpoint yet.
+    // Clients that wait, or whose first bytes are awaited, have no endpoint yet.
     for (const id of routing.endingWith(service, (other) => over.has(other))) {
       cut += engine.cut({ connections: connections.homeless(id) });
     }
@@ -71,7 +71,7 @@ export function createDraining(
         const drain = commanded(before?.drain ?? notDraining, { timeoutMs, why }, service.runtime, now);
         drains.set(service.id, { drain, timer: timerAt(drainUntil(drain), now, () => end(service.id)) });
       }
-      // Whoever stops bal waits for the end, and whoever gives it a time looks at the clock.
+      // The operator waits for a stop, and for a drain with a timeout: do not rest.
       if (why === 'stopped' || timeoutMs !== null) hurry();
       else restLater();
     },

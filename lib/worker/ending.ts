@@ -1,6 +1,6 @@
-// What is counted and written down when a connection is over.
+// Counts and records a connection that ended.
 
-// The binding of a module, not the global: that is looked up anew in every call.
+// Imported on purpose: the global is looked up again in every call.
 import { performance } from 'node:perf_hooks';
 
 import type { LogConnections } from '../../config/plan.ts';
@@ -35,7 +35,7 @@ interface EndingParts {
   clientAddress(connection: number): string;
 }
 
-/** To be called while the connection is still known as it was; `cutCause`: what a cut is counted as. */
+/** Must be called before the connection's state is cleared. `cutCause`: the reason to count a cut under. */
 type Ended = (
   connection: number,
   service: number,
@@ -49,14 +49,14 @@ export function createEnding(parts: EndingParts): Ended {
   const { logConnections, connections, routing, endpoints, count, early, evidence, preambles, reporter, records } =
     parts;
 
-  /** As a record names them, which names only the first of very many. */
+  /** The failed attempts as a record lists them: at most MAX_TRIED. */
   function failedTries(tried: ReadonlyMap<number, ConnectFailure>): FailedTry[] {
     return [...tried]
       .slice(0, MAX_TRIED)
       .map(([endpoint, cause]) => ({ backend: endpoints.all[endpoint]?.name ?? '', cause }));
   }
 
-  /** Whether the backend answered, or let go of a client that had sent something. */
+  /** Judges the backend: it answered, or it dropped a client that had sent something. */
   function judge(
     endpoint: number,
     id: number,
@@ -71,7 +71,7 @@ export function createEnding(parts: EndingParts): Ended {
     if (service === undefined || bytesIn === 0 || (reason !== 'backend_reset' && reason !== 'backend_closed')) return;
     if (!early.failed(endpoint, service.runtime.earlyFailures, service.endpoints, now)) return;
     reporter.earlyFailures(endpoint, connections.attemptAt[connection] ?? now);
-    // The primary tells all, in a moment in which many may come. Never more than half of them, as there.
+    // The primary will tell all workers, but many clients may come before that. Like the primary, never exclude more than half.
     const alone = service.endpoints.filter(({ id: other }) => other !== endpoint && evidence.isLeftAlone(other, now));
     if (2 * (alone.length + 1) > service.endpoints.length) return;
     early.onProbation(endpoint);

@@ -1,4 +1,4 @@
-// Which engine a worker runs: native where it was built and loads, else js, unless the configuration insists.
+// Chooses a worker's engine: native where it was built and loads, else js, unless the configuration names one.
 
 import type { Channels } from '../engine/channel.ts';
 import type { CreateEngine } from '../engine/engine.ts';
@@ -12,7 +12,7 @@ export type EngineLoad =
       readonly ok: true;
       readonly name: 'native' | 'js';
       readonly create: CreateEngine;
-      /** Null: workers hear of each other from the primary only. */
+      /** Null: workers learn about each other from the primary only. */
       readonly board: Board | null;
       /** Null: connections stay with this worker. */
       readonly channels: Channels | null;
@@ -21,9 +21,8 @@ export type EngineLoad =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * `choice`: `auto`, `native` or `js`. `row`: this worker's on the scoreboard, 0 none; `counts`: it has room there
- * for what sources.ts counts. The note says why `auto` did not take native,
- * or what native lacks.
+ * Loads an engine. `choice`: `auto`, `native` or `js`. `row`: this worker's row on the scoreboard, 0: none. `counts`: the
+ * scoreboard has room for the counts of sources.ts. The note says why `auto` did not take native, or what native lacks.
  */
 export async function loadEngine(choice: string, row: number, counts: boolean): Promise<EngineLoad> {
   if (choice === 'js') return jsEngine(null);
@@ -40,13 +39,13 @@ export async function loadEngine(choice: string, row: number, counts: boolean): 
   return jsEngine(native.reason);
 }
 
-/** For tests they can be left out, like parts of the native engine. */
+/** Tests can disable channels, like other parts of the native engine. */
 function channelsOf({ channels }: Extract<NativeLoad, { ok: true }>): Channels | null {
   const disabled = process.env['BAL_NATIVE_DISABLE']?.split(',') ?? [];
   return disabled.includes('handover') ? null : channels;
 }
 
-/** `lack`: null, or why the kernel deals the clients out instead: the worker serves as well. */
+/** `lack`: null, or why the kernel distributes the clients instead. The worker serves them either way. */
 function takeRow(
   native: Extract<NativeLoad, { ok: true }>,
   row: number,
@@ -69,7 +68,7 @@ const WHY_NO_RING: ReadonlyMap<string, string> = new Map([
   ['ENOTSUP', 'the addon was built without it'],
 ]);
 
-/** Returns null, or why small messages cost more of the processor: the worker does the same with more system calls. */
+/** Returns null, or why small messages cost more CPU: the worker does the same with more system calls. */
 function withoutRing(error: string | null): string | null {
   if (error === null) return null;
   const reason = WHY_NO_RING.get(error);

@@ -1,7 +1,7 @@
-// How a client comes in: it is heard where its listener asks for that, then it must be welcome, by who it is, and have its permits.
-// One whose service has to be told by what it says has the instance's permit until then, and is its listener's.
+// Admits a client: reads its first bytes where the listener requires that, then checks access and source limits, then takes its
+// permits. While its service depends on its first bytes it holds the instance's permit and is counted for its listener.
 
-// The binding of a module, not the global: that is looked up anew in every call.
+// Imported on purpose: the global is looked up again in every call.
 import { performance } from 'node:perf_hooks';
 
 import type { Policy } from '../engine/engine.ts';
@@ -13,16 +13,16 @@ import { createFirstBytes } from './routing/first-bytes.ts';
 
 export interface Entry extends Pick<Policy, 'accepted'>, Required<Pick<Policy, 'inspected'>> {
   readonly decide: WorkerPolicy['decide'];
-  /** The connection is over; before that is counted for `service`. */
+  /** The connection is over; call before it is counted for `service`. */
   ended(connection: number, service: number): void;
 }
 
 export interface EntryParts extends PolicyParts {
   readonly preambles: Pick<Preambles, 'conveyed' | 'asksFor' | 'forget'>;
-  /** It is in. Returns what the engine is told. */
+  /** The client is admitted. Returns the answer for the engine. */
   readonly begin: (connection: number, service: number, now: number) => number;
   readonly refuse: (connection: number, cause: Cause) => number;
-  /** What connections are counted as that are cut now. */
+  /** The cause that connections cut now are counted under. */
   cutCause(): Cause;
 }
 
@@ -36,19 +36,19 @@ export function createEntry(parts: EntryParts): Entry {
     routed(connection, service, name) {
       count.undecided(connections.service[connection] ?? NONE, -1);
       connections.service[connection] = service;
-      // It may have waited for the instance; for this service it has not.
+      // It may have waited for the instance's permit, but not for this service.
       connections.waited[connection] = 0;
       count.accepted(service);
       if (name !== null) preambles.asksFor(connection, name);
     },
   });
 
-  /** Why it may not come, by who it is, which is known; null: it may. */
+  /** Returns why the client's address is refused; null: it is not. The address must be known. */
   function unwelcome(connection: number, service: number, now: number): Cause | null {
     return access.allows(connection, service) ? sourceLimits.enter(connection, service, now) : 'access_denied';
   }
 
-  /** It has its permits. One that has to say something first is heard, then it begins. */
+  /** Lets in a client that has its permits: reads its first bytes if they are awaited, else begins. */
   function letIn(connection: number, id: number, now: number): number {
     return firstBytes.isAwaited(connection) ? INSPECT : begin(connection, id, now);
   }
@@ -63,7 +63,7 @@ export function createEntry(parts: EntryParts): Entry {
       connections.acceptedAt[connection] = now;
       connections.connectedAt[connection] = 0;
       connections.waited[connection] = 0;
-      // One that was handed over has left what was said of it.
+      // A connection that was handed over left its preamble state under this id.
       preambles.forget(connection);
       const rules = routing.rulesOf(listener);
       if (rules !== undefined) firstBytes.accepted(connection, rules);
@@ -87,7 +87,7 @@ export function createEntry(parts: EntryParts): Entry {
       if (seen === 'more') return MORE;
       if (seen !== 'known') return refuse(connection, seen);
       const service = connections.service[connection] ?? NONE;
-      // Its connections were cut meanwhile.
+      // The service's connections have been cut since.
       if (parts.isOver(service)) return refuse(connection, parts.cutCause());
       const now = performance.now();
       const excess = unwelcome(connection, service, now);

@@ -1,5 +1,5 @@
-// A worker process: gets its assignment, snapshots and listening handles from the primary, moves bytes, reports. It knows
-// nothing else, and lives for one generation of the configuration. Imports node:* and our own code only, to stay small.
+// A worker process: gets its assignment, snapshots and listening handles from the primary, relays bytes and reports. It knows
+// nothing else and lives for one generation of the configuration. Imports only node:* and our own code, to stay small.
 
 import cluster from 'node:cluster';
 
@@ -40,9 +40,8 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   }
 });
 
-// The primary died. Node's own reaction would be to exit at once and cut every connection; instead give the port up so
-// that a new primary can bind it, finish what is there within the drain time, or give it to the next primary's workers,
-// and go.
+// The primary died. Node itself would exit at once and cut every connection. Instead, give up the port so that a new primary
+// can bind it, finish the connections within the drain time or give them to the next primary's workers, and exit.
 process.prependListener('disconnect', () => {
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   if (worker === null) process.exit(0);

@@ -1,4 +1,4 @@
-// What a worker's policy is made of, and what it does beside answering the engine.
+// The parts of a worker's policy, and its methods beyond those that the engine calls.
 
 import type { LogConnections } from '../../config/plan.ts';
 import type { Policy } from '../engine/engine.ts';
@@ -17,9 +17,9 @@ import type { Routing } from './routing/routing.ts';
 import type { Targets } from './targets.ts';
 
 export interface WorkerPolicy extends Policy, Targets {
-  /** For a client that was held for a permit: where it goes now that it got one, or did not. */
+  /** Returns where a client that was held for a permit goes, now that it got one or did not. */
   decide(connection: number, admitted: boolean): number;
-  /** Connections cut from now on are counted as this. Returns what it was before. */
+  /** Sets the cause that connections cut from now on are counted under. Returns the previous one. */
   cutFor(cause: Cause): Cause;
   /** See Count.values(). */
   counters(bytes: Float64Array): Counters;
@@ -41,9 +41,9 @@ export interface PolicyParts {
   readonly queue: Pick<QueueParts, 'board' | 'waiting' | 'settled'>;
   readonly reporter: Reporter;
   readonly records: Records;
-  /** The service's connections were cut, as the worker drains: nobody gets it any more. */
+  /** Whether the draining worker has cut the service's connections: no client gets it any more. */
   isOver(service: number): boolean;
-  /** All four are the engine's. Who the client is it alone knows, also when a proxy has said so. */
+  /** All four are the engine's. Only it knows the client's address, also one that a proxy conveyed. */
   clientAddress(connection: number): string;
   localAddress(connection: number): string;
   take(connection: number, bytes: number): void;

@@ -1,5 +1,5 @@
-// Whole workers without their processes: the real policy, admission and permit pools over engines that are made up, the
-// primary's real permit book, and between them a network that delays, loses and kills.
+// Whole workers without their processes: the real policy, admission and permit pools over fake engines, the primary's real
+// permit book, and between them a network that delays and loses messages and processes that die.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
@@ -15,10 +15,10 @@ import { REFUSE_MS } from './admission/permits.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 3000 : 40;
 const LONGEST_DELAY = 5;
-/** Long enough for every answer, also one that must be asked for again because it was lost. */
+/** Long enough for every answer, also one to a repeated ask after a loss. */
 const QUIET_MS = 6000;
 
-/** Two services of three backends; `db` has a limit of its own, so a pool of its own. */
+/** Two services of three backends. `db` has its own limit, so its own pool. */
 function planFor(limit: number, own: number): Plan {
   const service = (name: string, ownLimit: number | null): Plan['services'][number] => ({
     name,
@@ -54,7 +54,7 @@ function planFor(limit: number, own: number): Plan {
   };
 }
 
-/** The primary's permit book and workers that come and go. Time is the test's: nothing here waits. */
+/** The primary's permit book, and workers that come and go. The test controls time: nothing here waits. */
 class World {
   readonly workers: ModelWorker[] = [];
   limits: { readonly shared: number; readonly own: number };
@@ -94,7 +94,7 @@ class World {
     this.workers.push(worker);
   }
 
-  /** Its process dies, whatever it was doing: what it has sent may still be heard, and must not be granted anything. */
+  /** Kills its process at any moment. Messages that it has sent may still arrive, but must not be granted anything. */
   kill(worker: ModelWorker): void {
     this.workers.splice(this.workers.indexOf(worker), 1);
     worker.admission.close();
@@ -107,8 +107,8 @@ class World {
   }
 
   limit(shared: number, own: number): void {
-    // A lowered limit is reached as permits come back, which a lost message may put off: what never holds is more than
-    // the highest limit so far.
+    // Permits come back gradually after the limit is lowered, and a lost message may delay that. So check against the highest
+    // limit so far.
     this.limits = { shared: Math.max(shared, this.limits.shared), own: Math.max(own, this.limits.own) };
     this.#book.setPlan(planFor(shared, own));
   }
@@ -228,12 +228,12 @@ function perform(world: World, { what, worker: nth, choice, times, pause }: Op):
   world.pass(pause);
 }
 
-/** Plays the ops on a new world and lets everybody leave in the end. */
+/** Plays the ops on a new world, then ends all connections. */
 function play(t: TestContext, { seed, limit, own, workers }: Setting, all: readonly Op[], loss: number) {
   const world = new World(t, seed, loss, limit, own);
   for (let i = 0; i < workers; i++) world.spawn();
   for (const op of all) perform(world, op);
-  // Whoever may say something does, and some more come.
+  // Every client whose first bytes are awaited sends them, and some more clients come.
   for (const worker of world.workers) {
     for (let i = 0; i < 10; i++) {
       worker.accept(SHARED);
@@ -258,7 +258,7 @@ test('whatever happens, each client has one record, no counter lies, and all per
     fc.property(setting, ops, (how, all) => {
       const world = play(t, how, all, 0);
       refused += world.workers.flatMap(({ records }) => records).filter(({ reason }) => reason === 'overload').length;
-      // A worker that has not served yet finds every permit free, and not one more.
+      // A new worker must find every permit free, and not one more.
       for (const worker of world.workers) worker.drain();
       world.limit(how.limit, how.own);
       world.spawn();

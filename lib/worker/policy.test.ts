@@ -26,7 +26,7 @@ function snapshot(...ids: number[]): Snapshot {
   };
 }
 
-/** One service, everybody is admitted. */
+/** One service that admits every client. */
 function scene(service = assignedService(0)) {
   const records: Ended[] = [];
   const waiting = createWaiting([service], null);
@@ -175,7 +175,7 @@ test('where services share a listener a client is counted for it until its servi
   assert.equal(inspect(2, helloFor('b.test')), REFUSE);
   policy.ended(2, REFUSED_END, 0, 0);
   policy.ended(3, GONE, 0, 0);
-  // Who may not come to the service is its, and so is one that comes when its connections were cut.
+  // Both are counted for the service: a client without access to it, and one that comes after its connections were cut.
   deniedTo.add(4);
   assert.equal(inspect(4, hello), REFUSE);
   policy.ended(4, REFUSED_END, 0, 0);

@@ -1,8 +1,7 @@
-// The decisions of a worker: whether a client is admitted, which endpoint it gets, which comes next when a connect
-// fails. The only place where an endpoint is chosen. Hot path: called by the engine two to four times for each
-// connection, with numbers only.
+// A worker's decisions: whether a client is admitted, which endpoint it gets, and which comes next when a connect fails. The
+// only place that chooses an endpoint. Hot path: the engine calls it two to four times per connection, with numbers only.
 
-// The binding of a module, not the global: that is looked up anew in every call.
+// Imported on purpose: the global is looked up again in every call.
 import { performance } from 'node:perf_hooks';
 
 import type { ConnectFailureCode, EndCode } from '../engine/engine.ts';
@@ -20,7 +19,7 @@ import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
 import { createPreambles } from './preamble.ts';
 import { createTargets } from './targets.ts';
 
-/** Beyond the first attempt, a client waits for further ones at most so many connect timeouts. */
+/** A client gets no further attempt once this many connect timeouts have passed since its first one began. */
 const BUDGET_TIMEOUTS = 2;
 const NONE = -1;
 
@@ -65,7 +64,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return REFUSE;
   }
 
-  /** The next endpoint for the connection, which has none, or what choose() says instead. */
+  /** Picks the next endpoint for a connection that has none. Returns it, or choose()'s negative answer. */
   function pick(connection: number, service: Service, tried: Tried | null, now: number): number {
     ask.connection = connection;
     ask.tried = tried;
@@ -74,7 +73,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       const chosen = choose(service, ask);
       const endpoint = service.endpoints[chosen];
       if (endpoint === undefined) return chosen;
-      // Another worker may have got the last connection that it may have.
+      // Another worker may have taken the endpoint's last slot.
       if (!loads.take(endpoint.id, endpoint.maxConnections)) continue;
       connections.attemptAt[connection] = now;
       connections.endpoint[connection] = endpoint.id;
@@ -99,11 +98,11 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     const picked = queue.isWaitedFor(id) ? FULL : pick(connection, service, null, now);
     if (picked !== FULL) return began(connection, picked, now);
     if (joins(connection, id, now, false)) return WAIT;
-    // Whoever may not wait is not refused for somebody who does not come for the room that there is.
+    // It may not wait. Do not refuse it while there is room that a waiting client has not taken yet.
     return began(connection, pick(connection, service, null, now), now);
   }
 
-  /** Its first attempt, or nothing. */
+  /** Starts the first attempt, or refuses the client. */
   function began(connection: number, picked: number, now: number): number {
     const none = connections.tried[connection] === undefined ? 'no_backend' : 'connect_failed';
     if (picked < 0) return refuse(connection, picked === FULL ? 'overload' : none);
@@ -111,7 +110,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     return picked;
   }
 
-  /** Where one goes that has waited for room. */
+  /** Returns where a client goes that has waited for room. */
   function place(connection: number, id: number): number {
     const service = services[id];
     if (service === undefined) return refuse(connection, 'no_backend');
@@ -133,8 +132,8 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       const cause = CONNECT_FAILURES[code];
       const began = connections.attemptAt[connection] ?? 0;
       count.failed(endpoint, cause);
-      // This worker stays away at once; the primary's next snapshot says what is true. A shortage of our own says nothing
-      // about the endpoint.
+      // This worker avoids the endpoint at once; the primary's next snapshot has the truth. Our own shortage says nothing about
+      // the endpoint.
       if (cause !== 'local') evidence.failed(endpoint, began, now + service.runtime.cooldownMs);
       reporter.connectFailed(endpoint, cause, began);
       const tried = (connections.tried[connection] ??= new Map());
@@ -146,7 +145,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       leaveEndpoint(connection);
       const picked = pick(connection, service, tried, now);
       if (picked >= 0) return picked;
-      // Where others are refused because all that is left is full, it has failed; where they wait, it waits too.
+      // Only full endpoints are left. Where other clients may wait for them, so may this one; else its connect has failed.
       return picked === FULL && joins(connection, service.id, now, true) ? WAIT : refuse(connection, 'connect_failed');
     },
 
@@ -177,7 +176,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
     ...targets,
     use(snapshot) {
       const moved = targets.use(snapshot);
-      // One may have come up, or have less to do than before.
+      // An endpoint may have come up, or have fewer connections than before.
       services.forEach((service) => service !== undefined && queue.room(service.id));
       return moved;
     },

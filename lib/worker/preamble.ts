@@ -1,4 +1,4 @@
-// What a backend is sent before a client's first byte: who the client is, in the version of the PROXY protocol that it wants.
+// Writes what a backend gets before the client's first byte: the client's address, in its version of the PROXY protocol.
 
 import { randomBytes } from 'node:crypto';
 import type { Version } from '../proxy-protocol/format.ts';
@@ -8,25 +8,24 @@ import type { Endpoint } from './balance/endpoints.ts';
 import type { Connections } from './connections.ts';
 
 export interface Preambles {
-  /** Null: this backend is told nothing. The bytes are valid until the next call. */
+  /** Null: this backend gets no header. The bytes are valid until the next call. */
   of(connection: number, endpoint: Endpoint | undefined): Uint8Array | null;
-  /** A proxy has said where its client came to, and what the connection is called. */
+  /** Stores what a proxy conveyed: the client's destination, and the connection's unique id. */
   conveyed(connection: number, header: Pick<Header, 'ends' | 'extensions'>): void;
-  /** The client has asked for this server: it is told instead of what a proxy has said. */
+  /** Stores the server name that the client asked for. It takes precedence over the proxy's. */
   asksFor(connection: number, server: string): void;
-  /** What the connection is called; null: it has no name, or one that is not fit to be shown. */
+  /** The connection's unique id; null: none, or one that is not fit for a log. */
   nameOf(connection: number): string | null;
-  /** It is over. */
   forget(connection: number): void;
 }
 
 interface Conveyed {
-  /** As in HeaderWriter; null: where it came to here. */
+  /** As in HeaderWriter; null: the local address. */
   readonly destination: string | null;
   readonly authority: string | null;
 }
 
-/** Of another's words these are fit for a log. */
+/** Ids from a proxy that are fit for a log. */
 const PLAIN = /^[\w.:/+=-]+$/;
 
 interface PreambleParts {
@@ -38,7 +37,7 @@ interface PreambleParts {
 
 export function createPreambles(parts: PreambleParts): Preambles {
   const writer = createHeaderWriter();
-  /** No other worker's, nor one's of another instance. */
+  /** Differs from that of every other worker and instance. */
   const own = randomBytes(8).toString('hex');
   let count = 0;
   const { uniqueId: names } = parts.connections;

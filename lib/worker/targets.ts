@@ -1,4 +1,4 @@
-// The endpoints as all who keep something of each by its id: they learn of it together, and forget it together.
+// Passes endpoints to every part that keeps state by endpoint id, so that all of them learn and forget an id together.
 
 import type { ServiceAssignment } from '../ipc/assignment.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
@@ -10,13 +10,13 @@ import type { EarlyFailures } from './report/early-failures.ts';
 import type { Evidence } from './report/evidence.ts';
 
 export interface Targets {
-  /** Returns what the engine has to be told, before anything is decided by it. */
+  /** Applies a snapshot. Returns the routes to give to the engine before the next decision. */
   use(snapshot: Snapshot): readonly Moved[];
-  /** What connections of another worker lead to. Returns as use() does. */
+  /** Adds the endpoints of another worker's connections. Returns the same as use(). */
   adopt(services: readonly ServiceAssignment[], endpoints: Snapshot['endpoints']): readonly Moved[];
-  /** Retired endpoints that no connection uses or has tried. */
+  /** Returns the retired endpoints that no connection uses or has tried. */
   unused(): number[];
-  /** Their ids may be other endpoints' next. */
+  /** Forgets endpoints whose ids may be reused. */
   forget(endpoints: readonly number[]): void;
 }
 
@@ -39,7 +39,7 @@ export function createTargets({ endpoints, loads, count, early, evidence, connec
     }
   }
 
-  /** A live connection will name it in its record. */
+  /** Whether a live connection has tried it and will name it in its record. */
   function isTried(endpoint: number): boolean {
     return connections.tried.some((tried) => tried?.has(endpoint) === true);
   }

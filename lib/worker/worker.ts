@@ -1,5 +1,5 @@
-// All of a worker that does not belong to its process, made from its assignment: admission, policy, engine and reports, and
-// what the primary's messages do to them.
+// Builds a worker's parts from its assignment: admission, policy, engine and reports. Applies the primary's messages to them.
+// Everything that belongs to the process is in main.ts.
 
 import type { Channels } from '../engine/channel.ts';
 import { WAIT } from '../engine/engine.ts';
@@ -46,7 +46,7 @@ export interface WorkerParts {
 
 export interface Worker {
   receive(message: Exclude<ToWorker, { kind: 'assignment' }>, handle: unknown): void;
-  /** See the message `drain`; also called again, to hurry. */
+  /** See the message `drain`. A repeated call may change the deadline. */
   drain(order: Omit<Extract<ToWorker, { kind: 'drain' }>, 'kind'>): void;
 }
 
@@ -93,7 +93,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     takeReached: () => policy.takeReached(),
     unused() {
       const unused = policy.unused().filter((endpoint) => !handover.expects(endpoint) && engine.unroute(endpoint));
-      // What is told of them comes before they are retired.
+      // Reports about them must arrive before they are retired.
       if (unused.length > 0) reporter.flush();
       return unused;
     },
@@ -122,17 +122,17 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   let finished = false;
   reports.begin(board === null && services.some(({ method }) => method === 'least_connections'));
 
-  /** Of one that goes on others may come. */
+  /** Handles an empty worker. One that does not drain may get new clients. */
   function empty(): void {
     if (drains) draining.idle();
   }
 
-  /** Where a client goes that was held; it may have to wait for something else. */
+  /** Sends a client that was held to its target, unless it has to wait for something else. */
   function settled(connection: number, target: number): void {
     if (target !== WAIT) engine.decide(connection, target);
   }
 
-  /** Absolute counts by what was short. */
+  /** Returns absolute counts by exhausted resource. */
   function shortOf(): Exhaustion {
     const refused = admission.beyondDescriptors;
     const { uncounted } = sourceLimits;
@@ -173,7 +173,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     if (path !== null) send({ kind: 'giving', error: handover.give(path, why) });
     else if (why === 'stopped') handover.stop();
     engine.stopAccepting();
-    // Those who come after it may count by what it has.
+    // Workers of the next generation may need this worker's counts.
     loads.share();
     policy.cutFor(why);
     admission.drain();
@@ -186,13 +186,13 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     policy.cutFor(before);
   }
 
-  /** Whoever is only on the way to a backend that is down may get another one. */
+  /** Cuts the endpoint's connections. One still connecting to a backend that is down may get another endpoint. */
   function reset(endpoint: number, why: 'operator' | 'backend_down'): void {
     if (handover.isOpen) landing.reset(endpoint, why);
     cut(why === 'operator' ? { target: endpoint } : { connections: connections.connectedTo(endpoint) }, why);
   }
 
-  /** Some connections stay for long: what was needed for new ones is given back. */
+  /** Gives back memory and timers that only new connections need. */
   function rest(): void {
     admission.rest();
     shortages.close();
@@ -211,14 +211,14 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     admission.close();
     policy.close();
     engine.close();
-    // Not before pipe and channel have written it: the last records and counters are on them too.
+    // Exit only after the pipe and the channel have written the last records and counters.
     records.close(() => sendLast({ kind: 'drained', cut }, () => process.exit(0)));
   }
 
   return {
     drain,
     receive(message, handle) {
-      // It only waits for its last words to be written.
+      // The worker only waits for its last messages to be written.
       if (finished) return;
       switch (message.kind) {
         case 'snapshot':
