@@ -10,7 +10,7 @@ function ip(text: string): Uint8Array {
 }
 
 test('each service has a list of its own, and one without is not asked who comes', () => {
-  // The last two are of a Unix socket, and gone.
+  // The last two: a client of a Unix socket, and one that has gone.
   const clients = [ip('10.0.0.1'), ip('10.6.6.1'), ip('fd00::1'), null, null];
   let asked = 0;
   const access = createAccess(

@@ -1,14 +1,14 @@
-// Who may come to which service, by `access`. Owner of the tables that are made of its lists.
+// Checks clients against a service's `access`. Owns the tables built from its lists.
 
 import { networkTable, type NetworkTable } from '../../../config/network-table.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
 
 export interface Access {
-  /** Asked before anything else is done for a client, and again when it turns out to be another one's address. */
+  /** Whether the client may use the service. Checked before anything else, and again after a proxy has conveyed another address. */
   allows(connection: number, service: number): boolean;
 }
 
-/** `ipOf`: the engine's clientIp(), asked of services that have a list only. */
+/** `ipOf`: the engine's clientIp(), called for services with a list only. */
 export function createAccess(
   assigned: readonly Pick<ServiceAssignment, 'id' | 'access'>[],
   ipOf: (connection: number) => Uint8Array | null,
@@ -16,13 +16,13 @@ export function createAccess(
 ): Access {
   /** By service. */
   const tables: (NetworkTable | undefined)[] = [];
-  /** Services that only some networks may come to: those of a Unix socket are of none. */
+  /** Services with an `allow` list: clients of a Unix socket are in no network, so they are denied. */
   const closed = new Set<number>();
   for (const { id, access } of assigned) {
     if (access !== null) tables[id] = networkTable(access.allow, access.deny);
     if (access?.allow) closed.add(id);
   }
-  // Where there is none, not even the look-up is made.
+  // No lists at all: skip the lookup.
   if (tables.length === 0) return { allows: () => true };
   return {
     allows(connection, service) {
@@ -30,7 +30,7 @@ export function createAccess(
       if (table === undefined) return true;
       const ip = ipOf(connection);
       if (ip !== null) return table.allows(ip);
-      // Or nobody knows who it is: it went away at once.
+      // A Unix socket's client, or one that went away at once.
       return !closed.has(service) && isUnix(connection);
     },
   };

@@ -5,7 +5,7 @@ import { createAdmission } from './admission.ts';
 import { createWaiting } from './waiting.ts';
 
 test('a client that has to wait when nobody new comes any more is let go, too, where the primary does not answer', (t) => {
-  // The timers of node:test go on with an interval that is cleared while it is due.
+  // The mock timers of node:test keep an interval running that is cleared in its own callback.
   const timers = new Set<{ look(): void; unref(): unknown }>();
   t.mock.method(globalThis, 'setInterval', (look: () => void) => {
     const timer = { look, unref: () => timer };

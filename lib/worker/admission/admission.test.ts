@@ -41,7 +41,7 @@ test('beyond what the descriptors carry clients are refused and counted although
   grant(100);
   assert.equal(admission.admit(3, 0, 0), 'no');
   assert.equal(admission.beyondDescriptors, 1);
-  // The engine tells the end of each connection, also of the one that was refused.
+  // The engine reports the end of every connection, also of a refused one.
   admission.release(3, 0);
   assert.equal(admission.admit(3, 0, 0), 'no');
   admission.release(3, 0);
@@ -108,7 +108,7 @@ test('with a queue a client for whom there is no permit waits on, and is let go 
   pass(10);
   assert.deepEqual(settled.splice(0), [[5, false]]);
   assert.deepEqual(waiting.counts(), [{ service: 0, total: 3, now: 0 }]);
-  // Nobody is left whom a grant could go to by mistake.
+  // No waiting client is left that a grant could go to by mistake.
   sent.length = 0;
   grant(1);
   assert.deepEqual([settled, sent], [[], ['-1']]);
@@ -177,7 +177,7 @@ test('a client of nobody yet has the permit of all; when its service is known it
   assert.deepEqual([admission.admit(0, LISTENER, 0), admission.admit(1, LISTENER, 0)], ['yes', 'yes']);
   assert.equal(admission.complete(1, 1, 0), 'yes', 'this one has no limit of its own');
   assert.equal(admission.complete(0, 0, 0), 'wait');
-  // Who waits for the service leaves the permit of all to others, and needs one again.
+  // A client that waits for the service's permit returns the instance's, and needs a new one later.
   assert.deepEqual(returned, [ALL]);
   grant(OWN, 1);
   assert.deepEqual(settled, []);
@@ -189,7 +189,7 @@ test('a client of nobody yet has the permit of all; when its service is known it
     returned.slice(1).toSorted((a, b) => a - b),
     [ALL, ALL, OWN],
   );
-  // Who gets none of the service's is refused, and all is given back.
+  // A client that gets no permit of the service is refused, and everything is given back.
   returned.length = 0;
   grant(ALL, 1);
   assert.equal(admission.admit(2, LISTENER, 0), 'yes');

@@ -1,6 +1,6 @@
-// Whether a client may come in: it needs a permit of its service's pool, where that has one, and one of the instance's.
-// Owner of this worker's Permits and of the clients that are held until a permit is found; with `overload_policy: queue` until there
-// is one again, or their time is over.
+// Decides whether a client is admitted: it needs a permit of the instance's pool, and one of its service's where that has a
+// pool. Owns this worker's Permits and the clients held until a permit is found; with `overload_policy: queue` they are held
+// until one is free again or their time is over.
 
 import { performance } from 'node:perf_hooks';
 
@@ -26,26 +26,26 @@ import {
 import type { Waiting } from './waiting.ts';
 
 const EXPIRE_MS = 500;
-/** Clients that may be held for a permit at once: what a long listening queue delivers in one go. */
+/** Most clients held for a permit at once: what a long listening queue delivers in one go. */
 const MAX_WAITING = 4096;
 
 export interface Admission extends Moving {
   /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
   admit(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
-  /** It was admitted where its service was not known yet: now it is. */
+  /** Completes the admission of a client whose service was not known yet. */
   complete(connection: number, service: number, now: number): 'yes' | 'no' | 'wait';
-  /** The connection is over: gives back what it holds. */
+  /** Gives back what a connection that is over holds. */
   release(connection: number, service: number): void;
-  /** The primary's answers. */
+  /** Handles the primary's answer. */
   permits(message: Extract<ToWorker, { kind: 'permits' }>): void;
   recall(pool: number): void;
   drain(): void;
-  /** Nobody new comes: the timer ends with the last that waits, until one waits that was admitted before. */
+  /** No new clients come: the timer stops when no client waits, until an admitted one has to wait again. */
   rest(): void;
   close(): void;
-  /** Its descriptors carry one more. */
+  /** Whether this worker's descriptors suffice for one more connection. */
   readonly hasRoom: boolean;
-  /** Clients refused because this worker's descriptors carry no more, although there may have been a permit. */
+  /** Clients refused for lack of descriptors, although there may have been a permit. */
   readonly beyondDescriptors: number;
 }
 
@@ -55,7 +55,7 @@ interface Pool {
   waiting: number[];
 }
 
-/** `settled(connection, admitted)` is called, never from within admit() or release(), for each client that was held. */
+/** Calls `settled(connection, admitted)` for each client that was held, never from within admit() or release(). */
 export function createAdmission(
   { services: assigned, carries: most }: Assignment,
   waiting: Waiting,
@@ -65,7 +65,7 @@ export function createAdmission(
   /** By service. */
   const poolOf: (number | null)[] = [];
   for (const { id, pool } of assigned) poolOf[id] = pool;
-  /** By their ids, which are small. */
+  /** By id; ids are small. */
   const pools: (Pool | undefined)[] = [];
   for (const pool of new Set([INSTANCE, ...assigned.flatMap(({ pool }) => pool ?? [])])) {
     const queues = assigned.some((it) => (pool === INSTANCE || it.pool === pool) && waiting.patience(it.id) > 0);
@@ -89,7 +89,7 @@ export function createAdmission(
     if (pool === undefined) return 'no';
     const patience = waiting.patience(service);
     const enters = patience > 0 && !hasIdle(pool.permits) && !patient.has(connection);
-    // Whoever may not wait asks for nothing: a permit would come for nobody.
+    // A client that may not wait must not ask: nobody would be there to use the permit.
     if (enters && !waiting.enter(service)) return 'no';
     const answer = admit(pool.permits, now, patience > 0);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
@@ -99,14 +99,14 @@ export function createAdmission(
     return answer;
   }
 
-  /** It waits no longer. */
+  /** Ends the connection's wait. */
   function forget(connection: number): void {
     const service = services.get(connection);
     services.delete(connection);
     if (patient.end(connection) && service !== undefined) waiting.leave(service);
   }
 
-  /** It leaves the lines that it is in. */
+  /** Removes the connection from every pool's line. */
   function leaveLines(connection: number): void {
     for (const pool of pools) {
       const place = pool?.waiting.indexOf(connection) ?? -1;
@@ -131,7 +131,7 @@ export function createAdmission(
     return pool.permits;
   }
 
-  /** The own pool first: it is the smaller one, so the instance's permits are not taken for clients that it refuses. */
+  /** Asks the service's own, smaller pool first: no permit of the instance is taken for clients that the pool refuses. */
   function request(connection: number, service: number, now: number): 'yes' | 'no' | 'wait' {
     const own = poolOf[service] ?? null;
     if (own !== null && ((held[connection] ?? 0) & OWN) === 0) {
@@ -151,7 +151,7 @@ export function createAdmission(
     for (const connection of lucky) {
       const service = services.get(connection);
       if (service === undefined) {
-        // It was over by the time that those before it were settled.
+        // It ended while those before it were settled.
         release(pool.permits);
         continue;
       }
@@ -205,7 +205,7 @@ export function createAdmission(
       if ((poolOf[service] ?? null) === null) return 'yes';
       const answer = request(connection, service, now);
       if (answer !== 'wait') return answer;
-      // Who waits for the service's permit leaves the instance's to others.
+      // While it waits for the service's permit, others may use its permit of the instance.
       giveBack(connection, service);
       services.set(connection, service);
       if (rests) clearInterval(timer);
@@ -213,7 +213,7 @@ export function createAdmission(
       return answer;
     },
     release(connection, service) {
-      // Nobody waits, as a rule: the check saves a look-up for every connection.
+      // Usually no client waits: the check saves a lookup per connection.
       if (services.size > 0 && services.has(connection)) {
         leaveLines(connection);
         forget(connection);

@@ -1,12 +1,12 @@
-// Connections that are handed from one worker to another, and the permits that they have. Whoever takes one says so to the primary
-// before whoever gives it returns its permit: for a moment it counts twice, and never not at all.
+// Keeps permits right for connections handed from one worker to another. The taker reports a connection to the primary before
+// the giver returns its permit: for a moment it counts twice, but never not at all.
 
 import type { Permits } from './permits.ts';
 import { arrived, movedAway, reportArrived } from './permits.ts';
 
 /** The pool of the instance. */
 export const INSTANCE = 0;
-/** Bits of what is held by a connection: which permits it has, and whether it counts among those inside. */
+/** Bits of what a connection holds: its permits, and whether it counts as inside. */
 export const OWN = 1;
 export const SHARED = 2;
 export const INSIDE = 4;
@@ -16,19 +16,19 @@ export function bit(pool: number): number {
 }
 
 export interface Moving {
-  /** What it holds, as one that is offered to another worker; it is not held for this connection any more. */
+  /** Returns what a connection offered to another worker holds, and clears it here. */
   detach(connection: number): number;
-  /** The same, of one that has come back. */
+  /** Restores what a connection that came back held. */
   attach(connection: number, held: number): void;
-  /** What was detached is another worker's. */
+  /** Returns the permits of detached connections that another worker has taken. */
   left(gone: readonly { readonly service: number; readonly held: number }[]): void;
-  /** A connection that another worker has admitted: it has its permits, however many there are. */
+  /** Counts a connection that another worker admitted, whatever the limits. */
   arrived(connection: number, service: number): void;
-  /** Tells the primary of all that have arrived. */
+  /** Reports all arrived connections to the primary. */
   settled(): void;
 }
 
-/** `held`: by connection, to be kept up to date here too; `poolOf`: by service; `counted`: so many more are inside. */
+/** `held`: by connection, updated here too. `poolOf`: by service. `counted`: the number of connections inside changed by this. */
 export function createMoving(
   held: number[],
   poolOf: readonly (number | null)[],

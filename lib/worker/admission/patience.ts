@@ -1,19 +1,19 @@
-// Until when each of those waits who are not refused because there is no permit, and whose time is over. Owner of one timer, for
-// the first of them.
+// Keeps the deadlines of the clients that wait on although there is no permit, and reports those whose time is over. Owns one
+// timer, for the earliest deadline.
 
-/** Whose times end within so long are let go together. */
+/** Deadlines this close together are handled together. */
 const TOGETHER_MS = 20;
 
 export interface Patience {
   has(connection: number): boolean;
-  /** It waits until then (performance.now()). */
+  /** Starts a wait until then (performance.now()). */
   begin(connection: number, until: number): void;
-  /** It waits no longer; false: it did not. */
+  /** Ends the wait; false: there was none. */
   end(connection: number): boolean;
   close(): void;
 }
 
-/** `over` is called once for each whose time is over, and ends its patience; at most TOGETHER_MS late. */
+/** Calls `over` once for each client whose time is over, at most TOGETHER_MS late. `over` must call end(). */
 export function createPatience(over: (connection: number) => void): Patience {
   const untils = new Map<number, number>();
   let timer: NodeJS.Timeout | null = null;

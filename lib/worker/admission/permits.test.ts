@@ -16,7 +16,7 @@ import {
   type Permits,
 } from './permits.ts';
 
-/** A pool and what it has sent since one last looked: `?3` asks for three, `-2` gives two back, `-0r` as recalled. */
+/** A pool, and what it has sent since the last call: `?3` asks for three, `-2` gives two back, `-0r` answers a recall. */
 function open(maxWaiting?: number, queues = false): { permits: Permits; sent: () => string[] } {
   let sent: string[] = [];
   const send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'took' }>) => {

@@ -1,9 +1,9 @@
-// How many clients this worker may still take: its half (lib/primary/limits/leases.ts is the other) of one limit for all
-// workers. Owned and changed by the policy; the hot path allocates nothing. Messages go out through `send`.
+// This worker's half of one limit for all workers: how many clients it may still take. The other half is
+// lib/primary/limits/leases.ts. Owned and changed by the policy; the hot path allocates nothing. Messages go out through `send`.
 //
-// A worker admits a client only while it holds an idle permit. It asks ahead of need while there is plenty, and
-// when none is left it holds the client for the one round trip that the primary takes to find one elsewhere. While permits
-// are short (`thrifty`) freed ones go back at once, so that no worker serves its clients before another's.
+// A worker admits a client only while it holds an idle permit. It asks ahead of need while there is plenty. When none is left it
+// holds the client for the one round trip that the primary takes to find a permit elsewhere. While permits are short (`thrifty`)
+// freed ones go back at once, so that no worker serves its clients before another's.
 
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 
@@ -12,41 +12,41 @@ export type Send = (message: Extract<ToPrimary, { kind: 'ask' | 'returned' | 'to
 export interface Permits {
   readonly pool: number;
   readonly send: Send;
-  /** Clients that may be held at once; each costs a file descriptor. */
+  /** Most clients held at once; each costs a file descriptor. */
   readonly maxWaiting: number;
-  /** Some who use it are patient: a permit that nobody here takes at once may be what another worker's client waits for. */
+  /** Some of its clients are patient: another worker's client may be waiting for a permit that is idle here. */
   readonly queues: boolean;
   granted: number;
-  /** Of those granted. */
+  /** How many of the granted ones are used. */
   used: number;
-  /** Clients held until the ask under way is answered … */
+  /** Clients held until the pending ask is answered. */
   waiting: number;
-  /** … and of these those that wait on when the answer is that there is none. */
+  /** Those of them that keep waiting when the answer is that there is none. */
   patient: number;
-  /** `early`: ahead of need, `needed`: a client waits. */
+  /** `early`: ahead of need. `needed`: a client waits. */
   asking: 'no' | 'early' | 'needed';
   askedAt: number;
   lastGrant: number;
   thrifty: boolean;
-  /** The primary has none: clients are refused without asking until then (same clock as `now`). */
+  /** The primary has none: refuse clients without asking until then (same clock as `now`). */
   refuseUntil: number;
   draining: boolean;
-  /** Clients that have come from another worker, of which the primary does not know yet. */
+  /** Clients that arrived from another worker and were not reported to the primary yet. */
   unreported: number;
 }
 
 /**
- * What to do with the clients held for this pool, longest wait first: `admitted` have their permit, then of those that are not
- * patient `refused` get none. Whoever knows which are patient says so of those admitted with wasPatient().
+ * What to do with the clients held for this pool, longest wait first: `admitted` of them get their permit, and `refused` of the
+ * impatient ones get none. The caller knows which clients are patient and calls wasPatient() for each such client admitted.
  */
 export interface Verdict {
   readonly admitted: number;
   readonly refused: number;
 }
 
-/** After a `none`, this long passes before the primary is asked again: a hundred asks a second, however many are refused. */
+/** Pause after the primary had none: at most a hundred asks a second, however many clients are refused. */
 export const REFUSE_MS = 10;
-/** An ask that is not answered for so long is given up, and the clients with it: the primary hangs. */
+/** The primary hangs if an ask goes unanswered this long: give up the ask, and refuse the clients. */
 export const ASK_MS = 2000;
 
 const NOBODY: Verdict = { admitted: 0, refused: 0 };
@@ -75,8 +75,8 @@ export function openPermits(pool: number, send: Send, now: number, maxWaiting = 
 }
 
 /**
- * A client is here: `yes` takes a permit (give it back with release()), `wait` holds the client until a Verdict counts it. One that is
- * patient is not refused because there is none: the primary has noted that this worker wants one, and grants it when there is.
+ * Admits a client: `yes` takes a permit (give it back with release()), `wait` holds the client until a Verdict counts it. A
+ * patient client is not refused for lack of permits: the primary has noted the ask and grants one when there is one.
  */
 export function admit(permits: Permits, now: number, patient = false): 'yes' | 'no' | 'wait' {
   if (hasIdle(permits)) {
@@ -89,49 +89,49 @@ export function admit(permits: Permits, now: number, patient = false): 'yes' | '
   if (!patient && permits.asking === 'no' && now < permits.refuseUntil) return 'no';
   permits.waiting++;
   if (patient) permits.patient++;
-  // Else a permit freed meanwhile would lie idle here, where the primary does not look for it.
+  // Else a permit freed in the meantime would stay idle here, where the primary does not look for it.
   permits.thrifty = true;
   if (permits.asking === 'no') ask(permits, now);
   return 'wait';
 }
 
-/** The next client gets one at once. */
+/** Whether the next client gets a permit at once. */
 export function hasIdle(permits: Permits): boolean {
   return permits.granted > permits.used;
 }
 
-/** Admitted clients are gone. */
+/** Frees the permits of admitted clients that are gone. */
 export function release(permits: Permits, clients = 1): void {
   permits.used -= clients;
   if (permits.thrifty || permits.draining) giveBack(permits, clients, false);
 }
 
-/** Admitted clients are another worker's, which has told the primary of their permits: these are nobody's to be kept. */
+/** Returns the permits of admitted clients that another worker has taken and reported. */
 export function movedAway(permits: Permits, clients: number): void {
   permits.used -= clients;
   giveBack(permits, clients, false);
 }
 
-/** A client is here that another worker has admitted: it has its permit, however many there are. */
+/** Counts a client that another worker admitted, whatever the limit. */
 export function arrived(permits: Permits): void {
   permits.granted++;
   permits.used++;
   permits.unreported++;
 }
 
-/** Says how many have arrived since the last time. */
+/** Reports how many clients have arrived since the last call. */
 export function reportArrived(permits: Permits): void {
   if (permits.unreported > 0) permits.send({ kind: 'took', pool: permits.pool, permits: permits.unreported });
   permits.unreported = 0;
 }
 
-/** A client that was told `wait` waits no longer: it has gone by itself, or has waited long enough. */
+/** Ends the wait of a client that got `wait`: it went away, or its time is over. */
 export function gaveUp(permits: Permits, patient = false): void {
   permits.waiting--;
   if (patient) permits.patient--;
 }
 
-/** The primary's `permits`. */
+/** Handles the primary's `permits`. */
 export function granted(permits: Permits, message: Extract<ToWorker, { kind: 'permits' }>, now: number): Verdict {
   const asked = permits.asking;
   permits.asking = 'no';
@@ -146,30 +146,30 @@ export function granted(permits: Permits, message: Extract<ToWorker, { kind: 'pe
   const admitted = Math.min(permits.waiting, permits.granted - permits.used);
   permits.waiting -= admitted;
   permits.used += admitted;
-  // Whoever it was for may have gone, and the primary does not look for one here while those who wait elsewhere do not ask again.
+  // The client that it was for may have gone. The primary does not look here for a permit while clients elsewhere wait silently.
   const isUnclaimed = permits.queues && permits.thrifty;
   if (isUnclaimed || permits.draining) giveBack(permits, permits.granted - permits.used, false);
   return askFor(permits, { admitted, refused: 0 }, now);
 }
 
-/** The primary's `recall`: another worker has none left. */
+/** Handles the primary's `recall`: another worker has none left. */
 export function recalled(permits: Permits): void {
   permits.thrifty = true;
   giveBack(permits, permits.granted - permits.used, true);
 }
 
-/** The worker takes no more clients: idle permits go back now, the others as their clients leave. Those held still get theirs. */
+/** The worker takes no more clients: gives back idle permits now, the others as clients leave. Held clients still get theirs. */
 export function drainPermits(permits: Permits): void {
   permits.draining = true;
   giveBack(permits, permits.granted - permits.used, false);
 }
 
-/** One of those admitted was patient. */
+/** One of the admitted clients was patient. */
 export function wasPatient(permits: Permits): void {
   permits.patient--;
 }
 
-/** To be called about once a second: gives up an ask that the primary does not answer, and asks again for those who are patient. */
+/** Call about once a second: gives up an ask that the primary does not answer, and asks again for the patient clients. */
 export function expire(permits: Permits, now: number): Verdict {
   if (now < permits.askedAt + ASK_MS) return NOBODY;
   const verdict = permits.asking === 'no' ? NOBODY : refuseAll(permits, now);
@@ -183,7 +183,7 @@ function ask(permits: Permits, now: number): void {
   permits.send({ kind: 'ask', pool: permits.pool, wanted: permits.waiting });
 }
 
-/** Asks for those who are still held. */
+/** Asks for the clients that are still held. */
 function askFor(permits: Permits, verdict: Verdict, now: number): Verdict {
   if (permits.waiting > 0) {
     permits.thrifty = true;

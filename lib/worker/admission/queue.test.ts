@@ -12,12 +12,12 @@ import { createWaiting } from './waiting.ts';
 const WEB = 3;
 const TARGET = 40;
 
-/** Each call of another worker is a microtask of its own. */
+/** Each call to another worker takes a microtask. */
 const settle = async (): Promise<void> => {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 };
 
-/** Workers that share memory, and one service with so much room. */
+/** Workers that share memory, and one service whose room the test sets. */
 function scene(
   t: TestContext,
   { queueMax = 100, queueTimeoutMs = 1000, shared = true, cannot = new Set<number>() } = {},
@@ -104,7 +104,7 @@ test('a worker that does not come for its client is passed over until it does', 
   await settle();
   pass(500);
   assert.deepEqual(served, [], 'there is no room: nobody is passed over');
-  // The first worker is stopped from here on: its own timer does not run either.
+  // From here on the first worker is stopped: its own timer does not run either.
   a.queue.close();
   await free(b.queue, 1);
   assert.deepEqual(served, []);
@@ -126,7 +126,7 @@ test('a worker that does not come is passed over for all of its clients, for a w
   await settle();
   assert.deepEqual(served, ['2:1']);
   assert.equal(b.queue.isWaitedFor(WEB), false, 'who comes now takes the room that there is');
-  // The first one of its clients goes: the next one is not waited for either.
+  // Its first client goes away: nobody waits for its next one either.
   a.queue.leave(1, WEB);
   b.queue.join(2, WEB, 0, false, false);
   await free(b.queue, 1);

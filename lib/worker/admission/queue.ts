@@ -1,30 +1,30 @@
-// Clients that wait for an endpoint, because all that work have as many connections as they may have. First come, first served: with
-// each worker, and where workers share memory over all of them. There each client has a number, and the lowest one of every worker
-// is for all to see: whoever has room for another's client calls that worker (lib/engine/scoreboard.ts).
+// Queues clients for an endpoint while all working ones are at their connection limit. First come, first served: within a
+// worker, and across all workers where they share memory. There each client has a ticket, and every worker publishes its lowest
+// one: a worker with room for another worker's client calls that worker (lib/engine/scoreboard.ts).
 
 import type { Board } from '../../engine/scoreboard.ts';
 import { HEADS_AT, SHARED_SERVICES, TICKETS_AT, WAITING_ROWS } from '../../engine/scoreboard.ts';
 import { WAIT } from '../../engine/engine.ts';
 import type { Waiting } from './waiting.ts';
 
-/** Also how often is looked, in case nobody has called, for clients that have waited long enough and for room. */
+/** Interval for checking expired clients, and for room in case no call has come. */
 const LOOK_MS = 50;
-/** Who did not come for a client of theirs though there was room is not waited for, for any of their clients, for so long. */
+/** A worker that left room unused for its client is passed over this long, for all its clients. */
 const PASS_OVER_MS = 1000;
 
 export interface Queue {
   /**
-   * The client waits, of all its patience from `since` on (performance.now()); false: it may not. `hasWaited`: for a permit, or for
-   * another endpoint. `isPicky`: it does not take every endpoint of the service, for it has tried some.
+   * Queues the client; its patience counts from `since` (performance.now()). False: it may not wait. `hasWaited`: it already
+   * waited for a permit or another endpoint. `isPicky`: it has tried some endpoints, so it does not take every one.
    */
   join(connection: number, service: number, since: number, hasWaited: boolean, isPicky: boolean): boolean;
-  /** The connection is over; nothing for one that does not wait. */
+  /** Removes a connection that is over; does nothing if it does not wait. */
   leave(connection: number, service: number): void;
-  /** Somebody else's turn comes first. */
+  /** Whether another client's turn comes first. */
   isWaitedFor(service: number): boolean;
-  /** One of its endpoints may have room now. From within the policy's callbacks, too. */
+  /** One of the service's endpoints may have room. May be called from the policy's callbacks. */
   room(service: number): void;
-  /** Another worker says so. */
+  /** Another worker called: there may be room. */
   called(): void;
   close(): void;
 }
@@ -32,11 +32,11 @@ export interface Queue {
 export interface QueueParts {
   readonly waiting: Waiting;
   readonly board: Board | null;
-  /** Where it goes now: a target, REFUSE, or WAIT where there is still no room. */
+  /** Returns a target, REFUSE, or WAIT while there is still no room. */
   readonly place: (connection: number, service: number) => number;
-  /** Some endpoint that works is not full. */
+  /** Whether some working endpoint is not full. */
   readonly hasRoom: (service: number) => boolean;
-  /** It has waited long enough. */
+  /** Handles a client that has waited long enough. */
   readonly late: (connection: number) => number;
   /** Called outside the policy's callbacks. */
   readonly settled: (connection: number, target: number) => void;
@@ -45,7 +45,7 @@ export interface QueueParts {
 interface Client {
   readonly ticket: number;
   readonly until: number;
-  /** Room that is there may be none for it: others do not wait for it, and it has its turn when this worker looks. */
+  /** It may be unable to use the room that there is: others do not wait for it. It gets its turn when this worker looks. */
   readonly isPicky: boolean;
 }
 
@@ -53,11 +53,11 @@ interface Line {
   readonly service: number;
   /** By connection, longest wait first. */
   readonly clients: Map<number, Client>;
-  /** The number that was first in turn at the last tick, with another worker that did not come for it though there was room; 0: none. */
+  /** The ticket that was first at the last tick, if another worker had left room unused for it; 0: none. */
   seen: number;
   /**
-   * Rows of workers that had not come at the tick after that either, each until when (performance.now()): they are stopped or dead for
-   * a moment, or do not see the room.
+   * Rows of workers that had still not come one tick later, each with its end (performance.now()): they are stopped or dead for a
+   * moment, or do not see the room.
    */
   readonly passedOver: Map<number, number>;
 }
@@ -76,7 +76,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
 
   function nextTicket(service: number): number {
     if (board === null || service >= SHARED_SERVICES) return ++tickets;
-    // 0 is nobody's.
+    // 0 means no ticket.
     for (;;) {
       const ticket = (Atomics.add(board.all, TICKETS_AT + service, 1) + 1) | 0;
       if (ticket !== 0) return ticket;
@@ -94,7 +94,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   }
 
   function isPassedOver(line: Line | undefined, row: number): boolean {
-    // Nobody is, as a rule.
+    // Usually no worker is.
     if (line === undefined || line.passedOver.size === 0) return false;
     const until = line.passedOver.get(row) ?? 0;
     if (until > performance.now()) return true;
@@ -102,7 +102,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     return false;
   }
 
-  /** The row of the worker whose client comes before that with `ticket`, null: before all; 0: nobody's. */
+  /** Finds the worker whose client comes before `ticket` (null: first of all). Row 0: none does. */
   function before(service: number, ticket: number | null): { row: number; ticket: number } {
     const first = { row: 0, ticket: ticket ?? 0 };
     if (board === null || service >= SHARED_SERVICES) return first;
@@ -110,7 +110,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     for (let row = 1; row < WAITING_ROWS; row++) {
       const head = board.all[at + row] ?? 0;
       if (head === 0 || row === board.row) continue;
-      // The numbers begin again some day.
+      // Tickets wrap around.
       if (first.ticket !== 0 && ((head - first.ticket) | 0) > 0) continue;
       if (isPassedOver(lines[service], row)) continue;
       first.row = row;
@@ -137,7 +137,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     callsFirst(line.service, null);
   }
 
-  /** Somebody else's client comes before that with `ticket`, and that worker is called. */
+  /** Calls the worker whose client comes before `ticket`. Returns whether there is one. */
   function callsFirst(service: number, ticket: number | null): boolean {
     const { row } = before(service, ticket);
     if (row !== 0) board?.call(row);
@@ -161,7 +161,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
     queueMicrotask(look);
   }
 
-  /** Looks whether another worker leaves the turn that its client has, which comes before that with `ticket`, unused. */
+  /** Passes over another worker whose client comes before `ticket` if it leaves its turn unused. */
   function passOver(line: Line, ticket: number, now: number): void {
     const other = before(line.service, ticket);
     const stays = other.row !== 0 && hasRoom(line.service) ? other.ticket : 0;
@@ -195,7 +195,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
       line.clients.set(connection, { ticket: nextTicket(service), until: since + waiting.patience(service), isPicky });
       showHead(line);
       timer ??= setTimeout(tick, LOOK_MS);
-      // There may have been room since it was looked for.
+      // Room may have become free since the last look.
       schedule(service);
       return true;
     },
@@ -222,7 +222,7 @@ export function createQueue({ waiting, board, place, hasRoom, late, settled }: Q
   };
 }
 
-/** The first of those that take any room that there is. */
+/** Returns the first client that is not picky. */
 function headOf(clients: ReadonlyMap<number, Client>): Client | null {
   for (const client of clients.values()) if (!client.isPicky) return client;
   return null;

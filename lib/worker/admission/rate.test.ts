@@ -5,7 +5,7 @@ import { isRateOver, takeRate } from './rate.ts';
 
 const SECOND = 1000;
 
-/** How many of those who come at these times get in. */
+/** The times at which a client gets in. */
 function admitted(times: readonly number[], most: number): number[] {
   const words = new Int32Array(4);
   return times.filter((at) => takeRate(words, 1, most, at));

@@ -1,19 +1,19 @@
-// How many came in the last second, in two numbers that all workers may share: the second we are in and how many came in
-// it, and the same of the one before. Of that one as much counts as still lies within the last second, as if they had come
-// evenly. Exact but for the moment in which a second begins, when a few may come twice.
+// Counts arrivals in the last second in two words that all workers may share: the current second and its count, and the same
+// for the second before. The previous count is weighted by the share of that second that is still within the window, as if
+// arrivals were even. Exact except at the moment a second begins, when a few may count twice.
 
 const SHIFT = 20;
 const COUNT = (1 << SHIFT) - 1;
-/** Seconds have 11 bits; what was left for so long (34 minutes) that they begin anew is long forgotten. */
+/** Seconds have 11 bits and wrap after 34 minutes; by then the old counts no longer matter. */
 const SECONDS = (1 << 11) - 1;
 
-/** One more, at `now` in ms of a clock that all share; false, and nothing has changed, where `most` have come. */
+/** Counts one more at `now` (ms of a shared clock); false, with nothing changed, if `most` have come. */
 export function takeRate(words: Int32Array, at: number, most: number, now: number): boolean {
   const second = Math.floor(now / 1000);
   for (;;) {
     const its = Atomics.load(words, at);
     const ahead = ((its >>> SHIFT) - second) & SECONDS;
-    // The clock of whoever wrote it may be ahead by microseconds; nobody goes back.
+    // The last writer's clock may be microseconds ahead; never move the second back.
     if (ahead > 1) {
       const begun = (second & SECONDS) << SHIFT;
       if (Atomics.compareExchange(words, at, its, begun) === its) Atomics.store(words, at + 1, its);
@@ -27,7 +27,7 @@ export function takeRate(words: Int32Array, at: number, most: number, now: numbe
   }
 }
 
-/** Nothing of it counts any more. */
+/** Whether none of its arrivals count any more. */
 export function isRateOver(words: Int32Array, at: number, now: number): boolean {
   const its = Atomics.load(words, at);
   const age = (Math.floor(now / 1000) - (its >>> SHIFT)) & SECONDS;

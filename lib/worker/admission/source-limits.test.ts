@@ -33,7 +33,7 @@ test('a source has so many connections, and one that leaves makes room', () => {
     [0, 1, 2, 3].map((connection) => limits.enter(connection, 0, 0)),
     [null, null, 'too_many_from_source', null],
   );
-  limits.leave(2); // it was refused, so it counts nothing
+  limits.leave(2); // it was refused, so it is not counted
   assert.equal(limits.enter(2, 0, 0), 'too_many_from_source');
   limits.leave(0);
   limits.leave(0);

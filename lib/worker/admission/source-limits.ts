@@ -1,4 +1,4 @@
-// How many clients of one source a service takes, how fast they may come, and how fast all may. Owner of what is counted for each
+// Limits a service's clients: how many per source, how fast per source, and how fast in all. Owns what is counted for each
 // connection of this worker.
 
 import { countsSources, type Runtime } from '../../../config/plan.ts';
@@ -9,19 +9,19 @@ import type { Cause } from '../../ipc/reasons.ts';
 import { createSources, NO_ROOM, TOO_FAST, TOO_MANY, type Limits, type Sources } from './sources.ts';
 
 export interface SourceLimits {
-  /** Null: it may come, and is counted until it leaves. Asked again it is counted anew: its address may be another one now. */
+  /** Null: it may come, and counts until it leaves. A second call counts it anew: its address may have changed. */
   enter(connection: number, service: number, now: number): Cause | null;
   /** The connection is over. */
   leave(connection: number): void;
-  /** It is about to go to another worker, and is counted until it has: its slot, 0 where it has none. */
+  /** Returns the slot of a connection that goes to another worker, 0: none. It counts until left(). */
   detach(connection: number): number;
-  /** It stays after all. */
+  /** Restores the slot of a connection that stays after all. */
   attach(connection: number, slot: number): void;
-  /** It has gone. */
+  /** Frees the slot of a connection that has gone. */
   left(slot: number): void;
-  /** It has come from another worker: it is counted, however many there are. */
+  /** Counts a connection from another worker, whatever the limits. */
   arrived(connection: number, service: number): void;
-  /** Clients that were not counted, because the table had no room for their source. */
+  /** Clients not counted because the table had no room for their source. */
   readonly uncounted: number;
 }
 
@@ -45,7 +45,7 @@ const NONE: SourceLimits = {
 };
 const ANY: Limits = { connections: 0, rate: 0 };
 
-/** `share`: the memory that the workers share, null where they do not; `ipOf`: the engine's clientIp(). */
+/** `share`: the memory that the workers share; null: none. `ipOf`: the engine's clientIp(). */
 export function createSourceLimits(
   assigned: readonly Assigned[],
   share: () => SourcesMemory | null,
@@ -60,7 +60,7 @@ export function createSourceLimits(
   }
   if (limits.length === 0) return NONE;
   const sources: Sources = createSources(share() ?? ownSources());
-  /** By connection: its slot, from 1 on. */
+  /** By connection: its slot + 1; 0: none. */
   let slots = new Int32Array(1024);
   let uncounted = 0;
 
@@ -84,10 +84,10 @@ export function createSourceLimits(
     left(detach(connection));
   }
 
-  /** Which limit keeps it out, if any does. */
+  /** Counts the connection. Returns its slot, or which limit refuses it. */
   function count(connection: number, service: number, its: Limits, at: number): number {
     const ip = ipOf(connection);
-    // Of a Unix socket, or gone at once.
+    // A Unix socket's client, or one that went away at once.
     if (ip === null) return 0;
     const slot = sources.enter(ip, service, its, at);
     if (slot === NO_ROOM) uncounted++;

@@ -1,6 +1,6 @@
-// The clients of each source: found, entered, counted and let go of in memory that all workers may share
-// (lib/engine/sources.ts). A worker that dies leaves what it had counted in its part, and the primary takes it back
-// (lib/primary/scoreboard/shared-sources.ts); so one more is first counted among all, and taken back the other way round.
+// Counts the clients of each source in memory that all workers may share (lib/engine/sources.ts). A worker that dies leaves its
+// counts in its own part, and the primary takes them back (lib/primary/scoreboard/shared-sources.ts). So a client is counted
+// first in the shared part, then in the worker's own, and removed in the opposite order.
 
 import {
   BUCKETS,
@@ -26,40 +26,40 @@ import { isRateOver, takeRate } from './rate.ts';
 export interface Limits {
   /** 0: any number. */
   readonly connections: number;
-  /** In a second; 0: any number. */
+  /** Per second; 0: any number. */
   readonly rate: number;
 }
 
-/** Which limit, or −1: there is no room to count it. */
+/** Which limit was reached; NO_ROOM: the source cannot be counted. */
 export const TOO_MANY = -2;
 export const TOO_FAST = -3;
 export const NO_ROOM = -1;
 
 export interface Sources {
-  /** One more client of the source; the slot to be left, or what kept it out. `now`: ms of a clock that all share. */
+  /** Counts one more client of the source. Returns its slot for leave(), or what refused it. `now`: ms of a shared clock. */
   enter(ip: Uint8Array, service: number, limits: Limits, now: number): number;
   leave(slot: number): void;
-  /** One more of the service, whoever it is. */
+  /** Counts one more client of the service, from any source. */
   isWithinRate(service: number, most: number, now: number): boolean;
 }
 
-/** Whoever enters a source waits so often for another one that does; if that one has died, two slots may be one source's. */
+/** Tries to get the lock from another worker that enters a source. If that one died, a source may get two slots. */
 const TRIES = 10_000;
 
-/** In which order slots are taken: 0 to 7 of the first bucket, from 8 on of the second. */
+/** The order in which slots are taken: 0 to 7 are in the first bucket, 8 and up in the second. */
 const PLACES = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 6, 14, 7, 15];
 
 export function createSources({ row, all, own }: SourcesMemory): Sources {
-  /** What is looked for: the service from 1 on, and the address. */
+  /** The key to look for: service id + 1, and the address. */
   const key = new Int32Array(5);
-  /** The first slots of its two buckets. */
+  /** The first slot of each of its two buckets. */
   let [one, other] = [0, 0];
-  /** The rates of services for which the memory has no room: this worker's own. */
+  /** This worker's own rates, for services beyond the shared memory. */
   let beyond = new Int32Array();
 
   const wordOf = (slot: number, word: number): number => SLOTS_AT + slot * SLOT_WORDS + word;
 
-  /** Two buckets, of which the second is the first one only by chance. */
+  /** Chooses two buckets, which are the same only by chance. */
   function choose(): void {
     let hash = 0x9e3779b9;
     for (let i = 0; i < key.length; i++) {
@@ -72,12 +72,12 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
   }
 
   function isAt(slot: number): boolean {
-    // From the end of the address, where they differ.
+    // Compare from the end of the address, where addresses differ.
     for (let i = 4; i >= 0; i--) if (Atomics.load(all, wordOf(slot, SERVICE + i)) !== key[i]) return false;
     return true;
   }
 
-  /** Slots are taken from the first on, and none becomes again as if it had never been: behind such a one there is nobody. */
+  /** Whether the slot was never used. Slots are taken in order and never become untouched again, so none behind it is used. */
   function isUntouched(slot: number): boolean {
     return Atomics.load(all, wordOf(slot, SERVICE)) === 0 && Atomics.load(all, wordOf(slot, STATE)) === 0;
   }
@@ -90,15 +90,15 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     return -1;
   }
 
-  /** The slot of what is looked for, or −1. */
+  /** Returns the key's slot, or −1. */
   function find(): number {
     const slot = findIn(one);
     return slot === -1 ? findIn(other) : slot;
   }
 
   /**
-   * A slot that is nobody's, or of one who has not been there lately; locked. In the second bucket only where the first
-   * is nearly full: each line of memory that is looked at costs as much as all the rest.
+   * Locks and returns a slot that is free, or whose source has not come lately. Takes one in the second bucket only if the first
+   * is nearly full: each cache line read costs as much as all the rest.
    */
   function free(now: number): number {
     for (let i = 0; i < 2 * SLOTS_EACH; i++) {
@@ -113,7 +113,7 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     return -1;
   }
 
-  /** Nobody else enters this source meanwhile; the slot has no client yet. */
+  /** Finds or takes the key's slot under the lock, so that no other worker enters the same source. The slot has no client yet. */
   function establish(now: number): number {
     for (let i = 0; i < TRIES && Atomics.compareExchange(all, LOCK_AT, 0, row || 1) !== 0; i++);
     const known = find();
@@ -127,12 +127,12 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     return slot;
   }
 
-  /** One more; −1: the slot has become another one's. */
+  /** Counts one more client; −1: another source has taken the slot. */
   function count(slot: number, limits: Limits, now: number): number {
     let hasRate = limits.rate === 0;
     for (;;) {
       const state = Atomics.load(all, wordOf(slot, STATE));
-      // After the state was read: whoever takes the slot changes that.
+      // Compare after reading the state: taking the slot changes it.
       if ((state & LOCKED) !== 0 || !isAt(slot)) return -1;
       const clients = state & COUNT_MASK;
       if (clients === COUNT_MASK || (limits.connections > 0 && clients >= limits.connections)) return TOO_MANY;

@@ -1,5 +1,5 @@
-// How many clients of each service wait, over all workers: as many as `queue_max` allows and no more. Owner of these numbers. The
-// waiting itself is done where what they wait for is known: admission.ts for a permit, queue.ts for an endpoint.
+// Counts each service's waiting clients over all workers, up to `queue_max`. Owns these counts. The queues are where the awaited
+// resource is known: admission.ts for a permit, queue.ts for an endpoint.
 
 import type { Board } from '../../engine/scoreboard.ts';
 import { SHARED_SERVICES, WAITING_AT } from '../../engine/scoreboard.ts';
@@ -7,16 +7,16 @@ import { createSharedCounts } from '../../engine/shared-counts.ts';
 import type { ListenerAssignment, ServiceAssignment } from '../../ipc/assignment.ts';
 
 export interface Waiting {
-  /** Where services share it, clients that are of none yet wait as those of the least patient. */
+  /** Adds a listener. If services share it, a client without a service yet waits under the least patient one's settings. */
   add(listener: Pick<ListenerAssignment, 'service' | 'routes'>): void;
-  /** Ms that a client of the service may wait; 0: who cannot be served at once is refused. */
+  /** Ms that a client of the service may wait; 0: it is refused if it cannot be served at once. */
   patience(service: number): number;
-  /** One more waits; false: too many do, or none may. One that `hasWaited` already keeps the place that it has just left. */
+  /** Counts one more; false: too many wait, or none may. One that `hasWaited` keeps the place that it just left. */
   enter(service: number, hasWaited?: boolean): boolean;
   leave(service: number): void;
-  /** Some client of it waits, with whichever worker. */
+  /** Whether any worker has a waiting client of the service. */
   any(service: number): boolean;
-  /** Clients that have waited since this worker began, and those that wait with it. */
+  /** Clients that have waited in this worker since it started, and those that wait now. */
   counts(): readonly { readonly service: number; readonly total: number; readonly now: number }[];
 }
 
@@ -24,7 +24,7 @@ export function createWaiting(services: readonly ServiceAssignment[], board: Boa
   const counts = createSharedCounts(board, WAITING_AT, SHARED_SERVICES);
   const patience: number[] = [];
   const most: number[] = [];
-  /** Of the services that have a queue. */
+  /** By service, for those with a queue. */
   const totals = new Map<number, number>();
   for (const { id, runtime } of services) {
     const queues = runtime.overloadPolicy === 'queue';
