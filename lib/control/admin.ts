@@ -1,5 +1,5 @@
-// The read-only admin listener: metrics, readiness, status, events and the page, over HTTP on a TCP address. It answers
-// whatever the traffic does, holds few clients, and cannot change anything.
+// The read-only admin listener: metrics, readiness, status, events and the page, over HTTP on a TCP address. It answers under any
+// traffic, limits its clients, and cannot change anything.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
@@ -22,7 +22,7 @@ export interface AdminHandlers {
   metrics(): Promise<string>;
   readiness(): Readiness;
   page(): Page;
-  /** Names under which it may be asked for. */
+  /** Host names that requests may use. */
   hosts(): readonly string[];
   readonly events: EventSource;
 }
@@ -34,7 +34,7 @@ export interface AdminServer {
 const MAX_CLIENTS = 64;
 const MAX_STREAMS = 16;
 const SEND_MS = 5000;
-/** How often a browser gets a new status over its stream. */
+/** The interval of status messages on a browser's stream. */
 const STATUS_MS = 1000;
 
 /** Rejects with the error of listen(2). */
@@ -120,7 +120,7 @@ async function pushStatus(handlers: AdminHandlers, streams: ReadonlySet<ServerRe
   for (const response of streams) if (!response.writableNeedDrain && !response.destroyed) response.write(text);
 }
 
-/** For every answer; the page overrides the policy with one that allows its own inline parts. */
+/** Headers of every answer. The page overrides the policy with one that allows its own inline parts. */
 function secure(response: ServerResponse): void {
   response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -132,8 +132,8 @@ function secure(response: ServerResponse): void {
 }
 
 /**
- * A web site can let its own name point to this machine and have a browser here read the answers (DNS rebinding). Only
- * addresses and localhost are no such names, and those that the configuration allows.
+ * Prevents DNS rebinding: a web site can point its own name at this machine and have a browser here read the answers. So only IP
+ * addresses, localhost and the configured names are accepted.
  */
 function isKnownHost({ headers: { host } }: IncomingMessage, allowed: readonly string[]): boolean {
   if (host === undefined) return true;

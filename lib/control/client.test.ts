@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { socketPath } from '../testing/control-server.ts';
 import { request, stream } from './client.ts';
 
-/** A server that is no bal. */
+/** A server that is not bal. */
 async function fake(path: string, onSocket: (socket: Socket) => void): Promise<Server> {
   const server = createServer(onSocket).listen(path);
   await once(server, 'listening');

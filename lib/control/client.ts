@@ -1,9 +1,9 @@
-// The commands' end of the control socket. What can go wrong is a value; node:http is loaded with the first request.
+// The commands' end of the control socket. Failures are returned as values. node:http is loaded with the first request.
 import type { IncomingMessage } from 'node:http';
 
 /**
- * not_running: nobody listens. denied: the socket is another user's. timeout: somebody accepts and does not answer.
- * bad_answer: the connection broke, or what came is no answer of ours.
+ * not_running: nothing listens. denied: the socket belongs to another user. timeout: something accepts but does not answer.
+ * bad_answer: the connection broke, or the answer is not bal's.
  */
 export type Failure = 'not_running' | 'denied' | 'timeout' | 'bad_answer';
 
@@ -11,10 +11,10 @@ export type Answer =
   | { readonly ok: true; readonly status: number; readonly body: unknown }
   | { readonly ok: false; readonly cause: Failure; readonly detail: string };
 
-/** For a document, or one line of many. */
+/** For a document, or one line of a stream. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-/** One request, one JSON document. `timeoutMs` is for the whole exchange. Never rejects. */
+/** Sends one request and reads one JSON document. `timeoutMs` is for the whole exchange. Never rejects. */
 export async function request(
   socketPath: string,
   method: 'GET' | 'POST',
@@ -35,8 +35,8 @@ export async function request(
 }
 
 /**
- * One request, many lines of JSON, each given to `onLine` as it comes. `silentMs` is the longest time without a byte. The
- * body of the result is null after lines, and the document when the answer was another than 200. Never rejects.
+ * Sends one request and passes each line of JSON to `onLine` as it arrives. `silentMs` is the longest time without a byte. The
+ * body of the result is null after lines, and the document if the status was not 200. Never rejects.
  */
 export async function stream(
   socketPath: string,
@@ -51,7 +51,7 @@ export async function stream(
   let broken = false;
   const end = await exchange({ socketPath, method, path, body, totalMs: null, silentMs, signal }, (chunk, status) => {
     rest += chunk;
-    // Looking for lines only where one ends: else a long one would be searched again with each part that comes.
+    // Split only when a line ends, or a long one would be searched again with each chunk.
     if (status !== 200 || !chunk.includes('\n')) return rest.length;
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
@@ -75,13 +75,13 @@ interface Call {
   readonly body: unknown;
   readonly totalMs: number | null;
   readonly silentMs: number;
-  /** Whoever asks waits no longer. */
+  /** Ends the wait. */
   readonly signal: AbortSignal | undefined;
 }
 
 type End = { readonly ok: true; readonly status: number } | (Answer & { readonly ok: false });
 
-/** `onText` returns how much it holds: an answer whose end does not come must not fill the memory. */
+/** `onText` returns how much it holds, to keep an answer without end from filling the memory. */
 async function exchange(call: Call, onText: (chunk: string, status: number) => number): Promise<End> {
   const http = await import('node:http');
   return new Promise<End>((resolve) => {

@@ -1,9 +1,9 @@
-// What is told of the names that backends are found by. Pure, and fit for a browser.
+// What discovery found for the names of backends, as shown to people. Pure, and runs in a browser.
 
 import { counted, duration } from '../units.ts';
 import type { ServiceStatus } from './protocol.ts';
 
-/** What a name of `discover` leads to. */
+/** What a name with `discover` resolves to. */
 export interface DiscoveryStatus {
   readonly name: string;
   readonly discover: string;
@@ -12,18 +12,18 @@ export interface DiscoveryStatus {
   /** Those of them that are not used, and why. */
   readonly left_out: number;
   readonly left_out_why: string | null;
-  /** How old that answer is; null: there was none yet. */
+  /** The age of that answer; null if there was none yet. */
   readonly age_ms: number | null;
-  /** Why there is no newer one; null: the last one was good. */
+  /** Why there is no newer answer; null if the last one was good. */
   readonly failure: string | null;
 }
 
-/** What the names of a service lead to; nothing of a bal that does not say. */
+/** The names of a service; empty for a bal that does not send them. */
 export function discoveryIn({ discovery = [] }: Partial<Pick<ServiceStatus, 'discovery'>>): readonly DiscoveryStatus[] {
   return discovery;
 }
 
-/** `web.internal (all): 3 backends, answered 2 s ago`; what is not used of it, and why there is no newer answer. */
+/** `web.internal (all): 3 backends, answered 2 s ago`, then what is not used and why there is no newer answer. */
 export function discoveryText({
   name,
   discover,

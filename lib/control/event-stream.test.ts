@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { createEvents } from '../primary/log/events.ts';
 import { type EventSource, streamEvents } from './event-stream.ts';
 
-/** A client of a stream, which has read nothing yet. */
+/** A client of a stream that has read nothing yet. */
 async function client(t: TestContext, source: EventSource, format: 'ndjson' | 'sse', method = 'GET'): Promise<Socket> {
   const over: Promise<unknown>[] = [];
   const server = createServer((_request, response) => {
@@ -16,7 +16,7 @@ async function client(t: TestContext, source: EventSource, format: 'ndjson' | 's
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const socket = connect(port, '127.0.0.1');
-  // All of it is over before the next test has its own clock.
+  // Close everything before the next test mocks its timers.
   t.after(async () => {
     socket.destroy();
     server.close();
@@ -47,7 +47,7 @@ for (const [format, ends] of [
   test(`a client that never reads ${ends ? 'loses its place after half a minute' : 'keeps it'}: ${format}`, async (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const events = createEvents();
-    // More than the kernel holds for it.
+    // More than the kernel buffers for it.
     for (let i = 0; i < 16; i++) events.add({ ...event, fields: { text: 'x'.repeat(1 << 20) } });
     const socket = await client(t, events, format);
     await once(socket, 'readable');

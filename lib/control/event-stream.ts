@@ -1,10 +1,10 @@
-// Events as they happen, to a client that stays: lines of JSON for the commands, server-sent events for browsers.
+// Streams events to a client: lines of JSON for the commands, server-sent events for browsers.
 
 import type { ServerResponse } from 'node:http';
 
 import type { EventRecord } from './protocol.ts';
 
-/** Where events come from. */
+/** The source of events. */
 export interface EventSource {
   /** Oldest first. */
   recent(): readonly EventRecord[];
@@ -12,14 +12,14 @@ export interface EventSource {
   subscribe(listener: (event: EventRecord) => void): () => void;
 }
 
-/** How often a silent stream shows that it is alive. */
+/** The interval of keep-alive lines on a silent stream. */
 const HEARTBEAT_MS = 5000;
-/** A browser that has taken nothing for so many of them has lost its place: there are few. */
+/** A browser that has read nothing for this many beats loses its place: there are few. */
 const MAX_STALLED_BEATS = 6;
 
 /**
- * Sends all recent events and then each new one, until the client goes. A client that does not read loses events
- * instead of filling memory; the gap shows in `seq`.
+ * Sends all recent events and then each new one, until the client goes. A client that does not read loses events instead of
+ * filling memory; the gap shows in `seq`.
  */
 export function streamEvents(source: EventSource, response: ServerResponse, format: 'ndjson' | 'sse'): void {
   response.writeHead(200, {
@@ -43,7 +43,7 @@ export function streamEvents(source: EventSource, response: ServerResponse, form
   const beat = setInterval(() => {
     send(alive);
     stalled = response.writableNeedDrain ? stalled + 1 : 0;
-    // Whoever holds `bal events -f` in a pager reads on when it suits him.
+    // `bal events -f` in a pager may pause for any length of time.
     if (format === 'sse' && stalled > MAX_STALLED_BEATS) response.destroy();
   }, HEARTBEAT_MS);
   response.on('drain', () => (stalled = 0));

@@ -1,4 +1,4 @@
-// Facts as they fit on a line, for every place that shows them. Pure, and fit for a browser.
+// Facts that fit on a line, for every place that shows them. Pure, and runs in a browser.
 
 import type { Change } from '../../config/diff.ts';
 import { counted, duration } from '../units.ts';
@@ -7,7 +7,7 @@ import type { DrainingStatus, EventRecord } from './protocol.ts';
 
 const ADVICE = new Set(['what_happened', 'why_likely', 'do_this_now']);
 
-/** `key=value` for plain values, and what a reload has changed; not the advice, which has sentences. */
+/** `key=value` for plain values, and the changes of a reload; not the advice, which consists of sentences. */
 export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
   return Object.entries(fields).flatMap(([key, value]) => {
     if (ADVICE.has(key)) return [];
@@ -16,7 +16,7 @@ export function factsOf({ fields }: Pick<EventRecord, 'fields'>): string[] {
   });
 }
 
-/** What an event advises; `what` is null where its message says it already. */
+/** The advice of an event; `what` is null if its message already says it. */
 export interface Advice {
   readonly what: string | null;
   readonly why: string;
@@ -34,7 +34,7 @@ export function changeText({ what, from, to }: Change): string {
   return to === null ? `${what}: removed, was ${from}` : `${what}: ${from} → ${to}`;
 }
 
-/** `3 connections go on in 2 old workers, until they end`; null when none does, or a bal of another version does not say. */
+/** `3 connections go on in 2 old workers, until they end`; null if there are none, or a bal of another version sends nothing. */
 export function drainingText(
   draining: DrainingStatus | null | undefined,
   timeOf: (until: string) => string = (until) => until,
@@ -52,12 +52,12 @@ export function sinceText({ text, since }: Pick<LiveChange, 'text' | 'since'>, n
   return `${text} since ${since} (${duration(Math.max(0, now - Date.parse(since)))} ago)`;
 }
 
-/** With the backend that it is about. */
+/** Includes the backend. */
 function liveChangeText(change: LiveChange): string {
   return `${change.service} ${change.address}: ${sinceText(change)}`;
 }
 
-/** One line each; a bal of another version does not say. */
+/** One line each; a bal of another version may send none. */
 export function liveChangeLines(changes: readonly LiveChange[] | undefined): string[] {
   return (changes ?? []).map((change) => liveChangeText(change));
 }

@@ -1,4 +1,4 @@
-// Whether the members of a group can come to a socket in a folder, and the home's part in it. Rights by lists (ACLs) are not seen.
+// Whether the members of a group can reach a socket in a directory, and opens bal's home for them. Does not see ACLs.
 import { chmodSync, chownSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { groupId, groupsIn } from '../../config/groups.ts';
@@ -9,8 +9,8 @@ const GROUP_BITS = 0o070;
 const ENTER = 0o010;
 
 /**
- * Lets the group enter the folder, and nothing more: what lies in it has rights of its own. Only where no other group uses it, and
- * where this user may; else all stays.
+ * Lets the group enter the directory, and nothing more: what is in it has its own permissions. Only if no other group uses the
+ * directory and this user may; otherwise changes nothing.
  */
 export function letIn(dir: string, group: number): void {
   try {
@@ -21,11 +21,11 @@ export function letIn(dir: string, group: number): void {
     if (gid !== group) chownSync(dir, uid, group);
     chmodSync(dir, (mode & 0o7777) | ENTER);
   } catch {
-    // Who is shut out is told by `shutOut()`.
+    // groupShutOut() reports a group that cannot enter.
   }
 }
 
-/** Of the machine as it is now; null: there is no such group. */
+/** The group's id on this machine now; null if there is no such group. */
 export function groupNow(name: string): number | null {
   return groupId(name, groupsIn(readGroups()));
 }
@@ -38,20 +38,20 @@ function readGroups(): string {
   }
 }
 
-/** That the group `name` cannot come as far as into `dir`. */
+/** Reports that the group `name` cannot reach `dir`. */
 export function groupShutOut(dir: string, name: string | null): Problem[] {
   const group = name === null ? null : groupNow(name);
   const closed = group === null ? null : shutOut(dir, group);
   if (name === null || closed === null) return [];
   const message = `group ${quote(name)} may ask, and cannot enter ${closed}`;
-  // The home is bal's own; a folder above it is others', too.
+  // The home is bal's own; directories above it belong to others too.
   const mend =
     closed === dir ? `chgrp ${quoted(name)} ${quoted(dir)} && chmod g+x ${quoted(dir)}` : `chmod o+x ${quoted(closed)}`;
   const hint = `${mend}, or set BAL_HOME to a directory in a place that it can enter`;
   return [problemAt(null, ['control_group'], message, hint)];
 }
 
-/** The folder that the group cannot enter on its way into `dir`; null: none. */
+/** The topmost directory on the way to `dir` that the group cannot enter; null if there is none. */
 function shutOut(dir: string, group: number): string | null {
   let found: string | null = null;
   try {

@@ -1,4 +1,4 @@
-// The control socket against clients that mean harm, or are broken.
+// The control socket against malicious or broken clients.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
@@ -24,7 +24,7 @@ test('a header or a body over 64 KiB is refused, whether it says so or not', asy
   assert.match(await converse(path, header), /^(HTTP\/1.1 431 .*)?$/s);
   const big = 'x'.repeat(1 << 20);
   const head = 'POST /stop HTTP/1.1\r\nHost: x\r\n';
-  // The server hangs up while we still send, so the answer may be lost; what matters is that it does hang up.
+  // The server hangs up while we still send, so the answer may be lost. What matters is that it hangs up.
   const answers = [
     await converse(path, `${head}Content-Length: ${big.length}\r\n\r\n`, big),
     await converse(path, `${head}Transfer-Encoding: chunked\r\n\r\n100000\r\n`, big),
@@ -87,7 +87,7 @@ test('of a thousand clients at once some are turned away, none is left hanging, 
   const served = answers.filter((answer) => answer.ok).length;
   const turnedAway = answers.filter((answer) => !answer.ok && answer.cause === 'bad_answer').length;
   assert.ok(served > 0);
-  // EAGAIN of a full queue, or hung up on: both are "no answer", neither is "not running".
+  // EAGAIN from a full queue, or a closed connection: both are "no answer", neither is "not running".
   assert.equal(served + turnedAway, 1000);
   await stillAnswers(path);
 });

@@ -1,5 +1,5 @@
-// Puts a server behind a Unix socket that only its owner may use, or a group. The socket appears under its name ready to answer,
-// replaces one that nobody listens on any more, and is removed by nobody but its own server.
+// Binds a server to a Unix socket that only its owner, or a group, may use. The socket appears under its name ready to answer,
+// replaces a stale one, and is removed only by its own server.
 import { chmodSync, existsSync, lchownSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
@@ -7,15 +7,15 @@ import { basename, dirname, join } from 'node:path';
 /** What fits into sockaddr_un with its final zero byte: 108 bytes on Linux, 104 on macOS and the BSDs. */
 const MAX_PATH = process.platform === 'linux' ? 107 : 103;
 
-/** By how much a path is too long; null when it is not. */
+/** Says how much too long a path is; null if it fits. */
 export function tooLongForSocket(path: string): string | null {
   const length = Buffer.byteLength(path);
   return length <= MAX_PATH ? null : `${path} has ${length} bytes, and the system allows ${MAX_PATH}`;
 }
 
 /**
- * Resolves to a function that removes the socket's file. Rejects when the path is too long, something else is in its
- * place, or another process answers on it.
+ * Resolves to a function that removes the socket's file. Rejects if the path is too long, if something else is in its place, or
+ * if another process answers on it.
  */
 export async function listenPrivately(server: Server, path: string): Promise<() => void> {
   const tooLong = tooLongForSocket(path);
@@ -35,15 +35,15 @@ export async function listenPrivately(server: Server, path: string): Promise<() 
 
 /** A server that listens and has no name yet. */
 export interface Unseen {
-  /** It takes the place of whatever socket is there; returns what removes it. */
+  /** Replaces any socket at the path. Returns a function that removes this one. */
   appear(): () => void;
   discard(): void;
 }
 
 /**
- * With `group`, its members may use the socket, too. Bound under another name (a shorter one, so that it fits too) and renamed: a
- * rename replaces another socket in one step. It also keeps libuv, which unlinks the name it has bound when the server closes, from
- * removing a successor's. Rejects with the error of bind(2) or chown(2).
+ * Binds to a draft name, which is shorter and so fits too, and renames it: a rename replaces another socket in one step. It also
+ * keeps libuv, which unlinks the bound name when the server closes, from removing a successor's socket. Members of `group` may
+ * use the socket too. Rejects with the error of bind(2) or chown(2).
  */
 export async function listenUnseen(server: Server, path: string, group: number | null): Promise<Unseen> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false)
@@ -59,7 +59,7 @@ export async function listenUnseen(server: Server, path: string, group: number |
   }
   return {
     appear() {
-      // Not before: a reload that is rejected must have let nobody in.
+      // Not earlier: a rejected reload must not have let the group in.
       if (group !== null) chmodSync(draft, 0o660);
       renameSync(draft, path);
       const { ino } = lstatSync(path);
@@ -78,7 +78,7 @@ function bind(server: Server, path: string): Promise<void> {
       server.removeListener('error', reject);
       resolve();
     });
-    // The file is made inside listen(), before it returns. A chmod afterwards would leave a moment for others.
+    // The file is created inside listen(), before it returns. A chmod afterwards would leave a gap for other users.
     const umask = process.umask(0o177);
     try {
       server.listen(path);
@@ -95,7 +95,7 @@ async function refuseIfTaken(path: string): Promise<void> {
   if (await answers(path)) throw new Error(`Cannot open the control socket: another process listens on ${path}`);
 }
 
-/** Whether somebody listens. Only a refusal says no: a full queue, for one, is a sign of life. */
+/** Whether a process listens. Only a refusal means no: a full queue, for one, is a sign of life. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -109,7 +109,7 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Removes the socket that a process has left which is gone; anything else stays. */
+/** Removes the socket of a dead process; leaves anything else. */
 export function removeLeftover(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkIfThere(path);
 }
@@ -118,6 +118,6 @@ function unlinkIfThere(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone already.
+    // It is gone already.
   }
 }

@@ -1,22 +1,22 @@
-// What is told of listeners whose clients have to say which service they want, and of who wants which. Pure, and fit for a browser.
+// Listeners whose clients must say which service they want, as shown to people. Pure, and runs in a browser.
 
 import { addressOf } from '../../config/plan.ts';
 import { listed } from '../units.ts';
 import type { RecentStatus, ServiceStatus } from './protocol.ts';
 
 export interface ListenerStatus {
-  /** As configured; clients that no service got have it for their service in records and metrics. */
+  /** As configured. In records and metrics it stands for the service of clients that no service got. */
   readonly address: string;
   /** By name, in the order of the configuration. */
   readonly services: readonly string[];
-  /** Clients that have not said yet what they ask for. */
+  /** Clients that have not said yet which service they want. */
   readonly active_connections: number;
-  /** Clients that no service got, by the reason of their end, since start. */
+  /** Clients that no service got, by the reason of their end, since the start. */
   readonly ends: Readonly<Record<string, number>>;
   readonly recent: RecentStatus;
 }
 
-/** At a port, at a Unix socket, or both. */
+/** On a port, on a Unix socket, or both. */
 export function whereOf({
   bind_address,
   bind_unix,
@@ -26,7 +26,7 @@ export function whereOf({
   return `${addressOf(bind_address, port)}${beside}`;
 }
 
-/** ` for www.example.com, *.example.com with h2`; nothing of a service that gets whoever comes, or of a bal that does not say. */
+/** ` for www.example.com, *.example.com with h2`; empty for a service that takes any client, or a bal that does not send it. */
 export function askedText({
   server_name = [],
   alpn = [],

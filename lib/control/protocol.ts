@@ -1,4 +1,4 @@
-// JSON over HTTP on `bal.sock`. `Status` is what `bal status --json` prints, a contract with users: no key ever goes.
+// JSON over HTTP on `bal.sock`. `Status` is what `bal status --json` prints, and a contract with users: no key is ever removed.
 //
 //   GET  /status             → Status
 //   GET  /plan               → Plan, the configuration in use (config/plan.ts)
@@ -25,27 +25,27 @@ export interface CheckCounters {
 
 /** What came of the last clients of a service, or of the last connects and connections to a backend. */
 export interface RecentStatus {
-  /** How far back it reaches: a minute, or longer where fewer than twenty came in it. */
+  /** The length of the window: a minute, or longer if fewer than 20 clients came in it. */
   readonly window_ms: number;
   readonly ended: number;
-  /** Of them: not served, or reset by a backend. */
+  /** Of these: not served, or reset by a backend. */
   readonly failed: number;
-  /** So many and such a share failed, and just now, that it is a problem. For a backend, connects that checks see, too, do not count. */
+  /** Enough failed, and recently enough, to be a problem. For a backend, connects that checks also see do not count. */
   readonly failing: boolean;
-  /** Reasons of ends, and for a backend causes of failed connects; only what occurred. */
+  /** Reasons of ends, and for a backend causes of failed connects; only those that occurred. */
   readonly by_reason: Readonly<Record<string, number>>;
   /** Of those with backend_reset: before the client had got a byte. */
   readonly reset_early: number;
   /** Failed because this machine ran short: clients of a service, connects to a backend. */
   readonly local: number;
-  /** The first failure after a stretch without, and the last one; null when none failed. RFC 3339 UTC. */
+  /** The first failure after a stretch without any, and the last one; null when none failed. RFC 3339 UTC. */
   readonly since: string | null;
   readonly last: string | null;
 }
 
 export type BackendStateName = 'up' | 'down' | 'unknown' | 'draining';
 
-/** It has so much of its weight, and works its way to all of it; see `runtime.slow_start_ms`. RFC 3339 UTC. */
+/** Slow start: the part of its weight that the backend has now, see `runtime.slow_start_ms`. RFC 3339 UTC. */
 export interface SlowStart {
   readonly percent: number;
   readonly since: string;
@@ -65,20 +65,20 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** What is left of the cool-down. */
   readonly cooldown_ms: number | null;
-  /** As configured, or as `bal backend weight` has set it; null where it has left the configuration. */
+  /** As configured, or as set by `bal backend weight`; null if it has left the configuration. */
   readonly weight: number | null;
-  /** Null: it has all of its weight. */
+  /** Null if it has its full weight. */
   readonly slow_start: SlowStart | null;
   readonly backup: boolean | null;
-  /** 0: any number. */
+  /** 0: unlimited. */
   readonly max_connections: number | null;
-  /** `v1` or `v2`: it is told who its clients are. Null where it has left the configuration. */
+  /** `v1` or `v2`: the backend gets a PROXY header with the client's address. Null if it has left the configuration. */
   readonly send_proxy_protocol: 'none' | 'v1' | 'v2' | null;
-  /** Addresses of this machine from which it is connected to, in turn; none: the system chooses. */
+  /** Source addresses to connect from, in turn; none: the system chooses. */
   readonly source: readonly string[];
-  /** The name that leads to it; null: it is in the file itself, or was added. */
+  /** The name that resolves to it; null if it is in the file itself or was added. */
   readonly discovered_from: string | null;
-  /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as the file says. */
+  /** What `bal backend` has made of it, and since when (RFC 3339 UTC); null: as in the file. */
   readonly administrative: Administrative;
   readonly administrative_since: string | null;
   readonly recent: RecentStatus | null;
@@ -93,10 +93,10 @@ export interface ProtectionStatus {
 
 export interface ServiceStatus {
   readonly name: string;
-  /** A path where it listens at a Unix socket only; its port is 0 then. */
+  /** A path if the service listens on a Unix socket only; its port is 0 then. */
   readonly bind_address: string;
   readonly port: number;
-  /** The path of the Unix socket at which it listens, if at one. */
+  /** The path of its Unix socket, if it has one. */
   readonly bind_unix: string | null;
   readonly method: string;
   readonly backend_total: number;
@@ -105,20 +105,20 @@ export interface ServiceStatus {
   readonly active_connections: number | null;
   readonly last_check_time: string | null;
   readonly protection_mode: ProtectionStatus;
-  /** `none`: nobody asks the backends, so they count as reachable until clients cannot reach them. */
+  /** `none`: backends are not checked, and count as reachable until clients cannot reach them. */
   readonly health_check: string;
-  /** Networks of proxies that have to say who their client is; empty: nobody has to. */
+  /** Networks of proxies that must send a PROXY header; empty: none. */
   readonly accept_proxy_protocol: readonly string[];
-  /** Its clients ask for one of these servers, or protocols; empty: for any. */
+  /** The TLS server names, and protocols, that its clients ask for; empty: any. */
   readonly server_name: readonly string[];
   readonly alpn: readonly string[];
-  /** One for each backend of the file with `discover` other than `address`. */
+  /** One per backend in the file whose `discover` is not `address`. */
   readonly discovery: readonly DiscoveryStatus[];
-  /** Clients that wait because the limit is reached or every backend is full; only with overload_policy queue. */
+  /** Clients waiting because the limit is reached or every backend is full; only with overload_policy queue. */
   readonly waiting: number | null;
-  /** Those that ever have. */
+  /** Clients that have ever waited. */
   readonly waited_total: number | null;
-  /** Connections by the reason of their end, since start. */
+  /** Connections by the reason of their end, since the start. */
   readonly ends: Readonly<Record<string, number>> | null;
   readonly recent: RecentStatus | null;
 }
@@ -136,12 +136,12 @@ export interface WorkerStatus {
   readonly rss_bytes: number;
 }
 
-/** Workers that take no more clients: those from before a reload, or all when bal stops. Counted are those with connections. */
+/** Workers that take no more clients: old ones after a reload, or all while bal stops. Counts those with connections. */
 export interface DrainingStatus {
   readonly connections: number;
   readonly workers: number;
   readonly generations: number;
-  /** When the last connection is cut, RFC 3339 UTC; null: they have all the time they need, or there are none. */
+  /** When the last connection is cut, RFC 3339 UTC; null: never, or there are none. */
   readonly until: string | null;
 }
 
@@ -149,15 +149,15 @@ export interface DrainingStatus {
 export interface LogStatus {
   /** null: to stdout, or nowhere (`fault` says why). */
   readonly file: string | null;
-  /** What is wrong with it right now; null while all is well. */
+  /** What is wrong with the log now; null while all is well. */
   readonly fault: string | null;
 }
 
-/** When bal does not run: the same keys, `running: false`, what cannot be known null. */
+/** If bal does not run: the same keys, `running: false`, and null for what cannot be known. */
 export interface Status extends ConfigStatus {
   readonly running: boolean;
   readonly pid: number | null;
-  /** The name of the machine, and the home of the instance there. */
+  /** The machine's name, and the instance's home directory on it. */
   readonly host: string | null;
   readonly home: string | null;
   readonly config_path: string | null;
@@ -174,23 +174,23 @@ export interface Status extends ConfigStatus {
   readonly engine: 'native' | 'js' | null;
   readonly uptime_ms: number | null;
   readonly generation: number | null;
-  /** null: it runs, and does not say. */
+  /** null: it runs but does not answer. */
   readonly state: 'starting' | 'running' | 'reloading' | 'draining' | 'stopped' | null;
   readonly max_connections: number | null;
   readonly services: readonly ServiceStatus[];
-  /** Those whose clients have to say which service they want. */
+  /** Listeners whose clients must first say which service they want. */
   readonly listeners: readonly ListenerStatus[];
   readonly workers: readonly WorkerStatus[];
   readonly draining: DrainingStatus | null;
-  /** Null: no two workers serve. */
+  /** Null if fewer than two workers serve. */
   readonly spread?: SpreadStatus | null;
   readonly totals: TotalsStatus | null;
   readonly log: LogStatus | null;
-  /** What `bal backend` has changed and the file does not say. */
+  /** What `bal backend` has changed and the file does not have. */
   readonly live_changes: readonly LiveChange[];
 }
 
-/** Whether clients should be sent here: the answer of `/readyz`. */
+/** Whether clients should be sent here: the answer to `/readyz`. */
 export interface Readiness {
   readonly ready: boolean;
   /** Why not; empty when ready. */
@@ -201,17 +201,17 @@ export interface ReloadVerdict {
   readonly ok: boolean;
   readonly generation: number;
   readonly changed: readonly Change[];
-  /** What differs in the file but needs a restart. */
+  /** Differences in the file that need a restart. */
   readonly unchangeable: readonly Change[];
   readonly workers_replaced: number;
-  /** What `bal backend` had changed: what holds beside the file, and what does not any more. */
+  /** What `bal backend` had changed: what still holds beside the file, and what no longer does. */
   readonly live_changes: LiveChanges;
-  /** What goes on in old workers, those of earlier reloads included. */
+  /** Connections in old workers, including those of earlier reloads. */
   readonly draining: DrainingStatus | null;
   readonly duration_ms: number;
-  /** Why not, as the diagnosis; null when ok. */
+  /** Why not, as a diagnosis; null when ok. */
   readonly problem: Diagnosis | null;
-  /** Configuration problems as `check --json` has them; empty when ok. */
+  /** Configuration problems as in `check --json`; empty when ok. */
   readonly errors: readonly unknown[];
 }
 
@@ -227,16 +227,16 @@ export interface StopProgress {
   readonly cut?: number;
 }
 
-/** What every problem tells the operator, in these words. */
+/** The three parts of every problem report. */
 export interface Diagnosis {
   readonly what_happened: string;
   readonly why_likely: string;
   readonly do_this_now: string;
 }
 
-/** One thing that happened, as `bal events` shows it. The log has the same facts. */
+/** One event, as `bal events` shows it. The log has the same facts. */
 export interface EventRecord {
-  /** Rises by one with each event since start. */
+  /** Increases by one with each event since the start. */
   readonly seq: number;
   readonly timestamp: string;
   /** As in the log. */

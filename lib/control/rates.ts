@@ -1,21 +1,21 @@
-// Rates from two statuses, and their history, for whoever shows a live view. Pure: time is an argument.
+// Rates between two statuses, and their history, for live views. Pure: time is an argument.
 
 import type { Status } from './protocol.ts';
 import { refusedIn } from './totals.ts';
 
 /** Per second. */
 export interface Rates {
-  /** New ones; where they are clients', with those that were refused. */
+  /** New connections. For clients, refused ones are included. */
   readonly connections: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Clients that got no backend: by rules and limits, or because none could be reached. */
+  /** Clients that got no backend: refused by rules and limits, or none could be reached. */
   readonly refused: number;
 }
 
 export interface History {
   readonly status: Status;
-  /** When the status was made, in ms of any clock that nobody sets. */
+  /** When the status was made, in ms of any monotonic clock. */
   readonly at: number;
   readonly total: Rates;
   /** By `service address`. */
@@ -33,16 +33,16 @@ interface Counts {
   readonly bytes_in: number | null;
   readonly bytes_out: number | null;
   readonly rejected_total?: number;
-  /** Those refused who were counted among the connections. */
+  /** Refused clients that are included in `connections_total`. */
   readonly refused_later?: number;
 }
 
-/** Whether both come from the same run of a bal: in a container each run has PID 1, and only its clock begins anew. */
+/** Whether both come from the same run of bal. In a container each run has PID 1, and only the uptime starts anew. */
 export function isSameRun(before: Status, now: Status): boolean {
   return before.pid === now.pid && (before.uptime_ms ?? 0) <= (now.uptime_ms ?? Infinity);
 }
 
-/** What is compared with `before` must come from the same run: one that was started again counts from zero. */
+/** Compares only within one run: a restarted bal counts from zero. */
 export function observe(before: History | null, status: Status, at: number): History {
   const isSame = before !== null && isSameRun(before.status, status);
   const seconds = before === null ? Infinity : Math.max(0.001, (at - before.at) / 1000);
@@ -85,7 +85,7 @@ function rate(now: Counts, before: Counts | undefined, seconds: number): Rates {
   };
 }
 
-/** `connections_total` leaves out those that rules and limits have refused. */
+/** `connections_total` excludes clients refused by rules and limits. */
 function came({ connections_total, rejected_total = 0 }: Counts): number {
   return (connections_total ?? 0) + rejected_total;
 }

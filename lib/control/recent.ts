@@ -1,5 +1,5 @@
-// What came of the last clients, as one line for every place that shows it. Pure, and fit for a browser. A bal that was started
-// before an update may still run, and says nothing of it.
+// What came of the last clients, as one line for every place that shows it. Pure, and runs in a browser. Fields may be missing: a
+// bal of an older version may still run.
 
 import type { RecentStatus } from './protocol.ts';
 
@@ -15,13 +15,16 @@ export function failuresText(recent: Maybe, whose: 'clients' | 'connections'): s
   return `${failed} of the last ${ended} ${whose} failed since ${since ?? '?'}: ${reasons.join(', ')}`;
 }
 
-/** `92 %`; null when none failed. A share that rounds to nothing is not told as nothing. */
+/** `92 %`; null when none failed. Never rounds a share down to 0 %. */
 export function failedShare(recent: Maybe): string | null {
   if (recent === null || recent === undefined || recent.failed === 0) return null;
   return `${Math.max(1, Math.round((100 * recent.failed) / recent.ended))} %`;
 }
 
-/** What counts as a failure, in the order in which it is told. A client's own reset speaks against nobody: many programs end that way. What bal cut had lasted. */
+/**
+ * What counts as a failure, in display order. A client's own reset is no failure: many programs end that way. Neither is what bal
+ * cut: it had lasted.
+ */
 export const CLIENT_FAILURES = [
   'backend_reset',
   'connect_failed',
@@ -31,10 +34,10 @@ export const CLIENT_FAILURES = [
   'first_bytes_timeout',
 ] as const;
 
-/** Those of connects to backends, too. */
+/** Also those of connects to backends. */
 export const FAILURES = [...CLIENT_FAILURES, 'refused', 'timeout', 'other', 'local'] as const;
 
-/** A cause of a failed connect or check as people read it: `refused` alone is said of clients. */
+/** The cause of a failed connect or check, for people: `refused` alone would suggest a refused client. */
 export function causeText(cause: string | null): string {
   return cause === 'refused' ? 'connection refused' : (cause ?? 'unknown');
 }

@@ -1,8 +1,8 @@
-// From an HTTP request to the handler that answers it, and from everything else to an error in JSON. Knows neither
-// sockets nor handlers, so every listener that speaks HTTP can have its own list of routes.
+// Routes an HTTP request to its handler, and turns everything else into an error in JSON. Knows neither sockets nor handlers, so
+// that every HTTP listener can have its own routes.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Another process answers here from now on: whoever asks is to ask again. */
+/** Another process has taken over; the client should ask again. */
 export class Elsewhere extends Error {
   constructor() {
     super('another process has taken over, ask again');
@@ -12,21 +12,21 @@ export class Elsewhere extends Error {
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  /** Answers on `response`. When it throws, the client gets a 500 with the message. `body` is null when there was none. */
+  /** Answers on `response`. If it throws, the client gets a 500 with the message. `body` is null if there was none. */
   handle(body: unknown, response: ServerResponse): Promise<void>;
 }
 
-/** What Prometheus reads. */
+/** The text format that Prometheus reads. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** For the size of a request's body, in bytes. */
+/** The limit of a request's body, in bytes. */
 export const MAX_BODY = 64 * 1024;
 /** How long a client may take to read an answer, in ms. */
 const READ_MS = 5000;
 
 /** Answers one request from `routes`. Settles when the handler has; never rejects. */
 export async function answer(routes: readonly Route[], request: IncomingMessage, response: ServerResponse) {
-  // A client that goes away in the middle is nobody's error.
+  // A client that leaves in the middle is no error.
   response.on('error', () => {});
   try {
     const body = await readBody(request);
@@ -37,7 +37,7 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
     if (here.length === 0) {
       return sendError(response, 404, `there is no ${path}; try ${routes.map((route) => route.path).join(', ')}`);
     }
-    // Node leaves out the body of the answer to HEAD by itself.
+    // Node omits the body of the answer to HEAD by itself.
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const route = here.find((candidate) => candidate.method === method);
     if (route === undefined) {
@@ -55,7 +55,7 @@ export async function answer(routes: readonly Route[], request: IncomingMessage,
   }
 }
 
-/** Of a target in either form: a client that thinks that it talks to a proxy sends the absolute one (RFC 9112, section 3.2.2). */
+/** The path of a target in either form: a client that thinks it talks to a proxy sends the absolute one (RFC 9112, section 3.2.2). */
 function pathOf(target: string): string {
   const [path = ''] = target.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
   return path === '' ? '/' : path;
@@ -66,7 +66,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   sendText(response, status, 'application/json', `${JSON.stringify(value)}\n`);
 }
 
-/** Answers with a whole text and ends the connection, at the latest when the client has had its time to read. */
+/** Answers with a whole text and ends the connection, at the latest when the client's time to read is over. */
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, {
     'Content-Type': type,
@@ -75,7 +75,7 @@ export function sendText(response: ServerResponse, status: number, type: string,
   });
   response.end(text);
   // A client that does not read must not keep its place for ever.
-  // (Not socket.setTimeout: that begins anew when it finds the queue of a write changed since it was set.)
+  // (Not socket.setTimeout, which restarts if it finds that the write queue has changed since it was set.)
   const { socket } = response;
   const impatience = setTimeout(() => socket?.destroy(), READ_MS);
   response.on('close', () => clearTimeout(impatience));

@@ -1,5 +1,5 @@
-// The primary's end of the control socket. Everything is bounded, because a control socket that can be filled up is one
-// that fails when it is needed: bytes, clients, and the time a client may take. No client can throw into the primary.
+// The primary's end of the control socket. Bytes, clients and the time of a client are bounded, because a control socket that can
+// be filled up fails when it is needed. No client can make the primary throw.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { EventSource } from './event-stream.ts';
@@ -28,22 +28,22 @@ export interface ControlHandlers {
 }
 
 const MAX_CLIENTS = 64;
-/** Of those that may only ask: whoever has a question finds a place beside them. */
+/** Followers on the group's socket: at most half of the places, so that questions find one. */
 const MAX_FOLLOWERS = MAX_CLIENTS / 2;
 const BACKEND_REQUEST = '{"action": …, "address": …}, for "weight" also "weight"';
 const SEND_MS = 5000;
 const CLOSE_MS = 1000;
 
 export interface ControlServer {
-  /** The path is free at once, for another process; who has asked already gets an answer. */
+  /** Frees the path at once, for another process. Requests under way still get their answers. */
   withdraw(): void;
-  /** Takes no new clients, lets running answers end for at most a second, and removes the socket. */
+  /** Takes no new clients, waits at most 1 s for running answers, and removes the socket. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the control protocol on a Unix socket at `path`, mode 0600. A stale socket is replaced; rejects when the path
- * cannot be used or somebody listens there.
+ * Serves the control protocol on a Unix socket at `path`, mode 0600. Replaces a stale socket. Rejects if the path cannot be used
+ * or another process listens there.
  */
 export async function serveControl(path: string, handlers: ControlHandlers): Promise<ControlServer> {
   const followers = new Set<ServerResponse>();
@@ -52,14 +52,14 @@ export async function serveControl(path: string, handlers: ControlHandlers): Pro
   return controlServer(server, followers, remove);
 }
 
-/** One that takes no client before it appears. */
+/** A server that takes no client before it appears. */
 export interface UnseenServer {
-  /** In the place of whatever socket is there. */
+  /** Replaces any socket at the path. */
   appear(): ControlServer;
   discard(): void;
 }
 
-/** Serves the questions of the control protocol to a group, mode 0660. Rejects with the error of bind(2) or chown(2). */
+/** Serves only the questions of the control protocol, to a group, mode 0660. Rejects with the error of bind(2) or chown(2). */
 export async function serveQuestions(path: string, handlers: ControlHandlers, group: number): Promise<UnseenServer> {
   const followers = new Set<ServerResponse>();
   const refused = changes(handlers).map((route) => ({ ...route, handle: refuseChange }));
@@ -103,7 +103,7 @@ function controlServer(server: Server, followers: ReadonlySet<ServerResponse>, r
     if (!server.listening) return;
     remove();
     server.close();
-    // Who follows events is told that this is the end; he would wait for ever, and close() for him.
+    // End the streams of followers, or they, and close() with them, would wait for ever.
     for (const response of followers) response.end();
   }
   return {
@@ -204,7 +204,7 @@ function refuseChange(_body: unknown, response: ServerResponse): Promise<void> {
   return Promise.resolve();
 }
 
-/** Answers what is not HTTP, or did not arrive in time, and hangs up. */
+/** Answers requests that are not HTTP or arrive too late, and hangs up. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex & { destroySoon?: () => void }): void {
   const [status, message] =
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
@@ -220,7 +220,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex & { destroySoon?: (
   socket.write(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
-  // end() alone would leave the socket, and its place, to a client that never closes its side.
+  // end() alone would leave the socket and its place to a client that never closes its side.
   if (socket.destroySoon === undefined) socket.destroy();
   else socket.destroySoon();
 }

@@ -1,4 +1,4 @@
-// How people read what share of the connections a backend has: what is as usual is left out.
+// A backend's share of the connections, as text for people. Defaults are left out.
 
 import type { BackendStatus } from './protocol.ts';
 

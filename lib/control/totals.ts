@@ -1,4 +1,4 @@
-// Figures of the whole instance, as `status` tells them. Pure, and fit for a browser.
+// Figures of the whole instance, as `status` shows them. Pure, and runs in a browser.
 
 import type { Status } from './protocol.ts';
 
@@ -14,16 +14,16 @@ export interface TotalsStatus {
   readonly log_lines_dropped_total: number;
 }
 
-/** Clients that were refused since start, and why: by rules and limits, for what they said or did not say first, without a backend. */
+/** Clients refused since the start: by rules and limits, for their first bytes or the lack of them, and for lack of a backend. */
 export interface Refused {
   readonly byRules: number;
   readonly byFirstBytes: number;
   readonly withoutBackend: number;
 }
 
-/** `totals` has only some of them; the reasons of ends have the rest. */
+/** `totals` has only some of them; the rest is in `ends`. */
 export function refusedIn({ totals, services, listeners }: Pick<Status, 'totals' | 'services' | 'listeners'>): Refused {
-  // One that was started before an update says nothing of listeners.
+  // A bal of an older version sends no listeners.
   const ends = [...services, ...(listeners ?? [])].map((it) => it.ends ?? {});
   const byFirstBytes = ends.reduce(
     (sum, its) => sum + (its['bad_proxy_header'] ?? 0) + (its['first_bytes_timeout'] ?? 0),
@@ -32,7 +32,7 @@ export function refusedIn({ totals, services, listeners }: Pick<Status, 'totals'
   return { byRules: totals?.rejected_total ?? 0, byFirstBytes, withoutBackend: totals?.failed_total ?? 0 };
 }
 
-/** Connections of the workers that serve: the fewest and the most that one has, and how many were moved to make them even. */
+/** Connections of the workers that serve: the fewest and the most of one worker, and how many were moved to even them out. */
 export interface SpreadStatus {
   readonly fewest: number;
   readonly most: number;

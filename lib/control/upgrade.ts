@@ -1,39 +1,39 @@
-// `bal upgrade` on the control socket: what may be asked, and what came of it.
+// `bal upgrade` on the control socket: the request and the verdict.
 
 import { isAbsolute } from 'node:path';
 
 import type { DrainingStatus, Diagnosis } from './protocol.ts';
 
 export interface UpgradeRequest {
-  /** The program that takes over: the path of its `bal.js`, absolute. */
+  /** The program that takes over: the absolute path of its `bal.js`. */
   readonly program: string;
-  /** The Node.js that runs it, absolute. */
+  /** The absolute path of the Node.js that runs it. */
   readonly node: string;
 }
 
 export interface UpgradeVerdict {
   readonly ok: boolean;
-  /** Versions; `to` is null where the new program did not say. */
+  /** Versions; `to` is null if the new program did not report it. */
   readonly from: string;
   readonly to: string | null;
   /** The process that serves now. */
   readonly pid: number;
   /** Its generation. */
   readonly generation: number;
-  /** Connections that were open when it took over, and are not in old workers any more: they go on in its own, or have ended. */
+  /** Connections open at the takeover that are no longer in old workers: they moved to the successor's workers, or have ended. */
   readonly connections: number;
-  /** What goes on in old workers; null where nothing does. */
+  /** Connections in old workers; null if there are none. */
   readonly draining: DrainingStatus | null;
   readonly duration_ms: number;
   /** Why not; null when ok. */
   readonly problem: Diagnosis | null;
-  /** Configuration problems as `check --json` has them; empty when ok. */
+  /** Configuration problems as in `check --json`; empty when ok. */
   readonly errors: readonly unknown[];
 }
 
 const MAX_PATH = 4096;
 
-/** What the client asks for; null when it is no UpgradeRequest. */
+/** Validates an UpgradeRequest; null if it is none. */
 export function upgradeRequest(body: unknown): UpgradeRequest | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return null;
   if (!Object.keys(body).every((key) => key === 'program' || key === 'node')) return null;

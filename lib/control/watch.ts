@@ -1,19 +1,19 @@
-// Of a bal that watches its configuration (`bal start --watch`), and of a reload that was refused.
+// The status of `bal start --watch`, and of a refused reload.
 import type { Diagnosis, ReloadVerdict } from './protocol.ts';
 
 export interface WatchStatus {
-  /** How it is heard that a file has changed. */
+  /** How changed files are noticed. */
   readonly by: 'events' | 'polling';
 }
 
-/** The last reload, where it was refused. */
+/** The last reload, if it was refused. */
 export interface RefusedReload {
   readonly since: string;
   readonly problem: Diagnosis;
   readonly errors: ReloadVerdict['errors'];
 }
 
-/** Of a status; a bal that was started before an update says nothing of it. */
+/** The part of a status about the configuration; a bal of an older version does not send it. */
 export interface ConfigStatus {
   readonly included_files?: readonly string[];
   readonly watch?: WatchStatus | null;
