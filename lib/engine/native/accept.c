@@ -1,6 +1,6 @@
-// Listening sockets. Several workers wait on the same one, with EPOLLEXCLUSIVE so that a client wakes one of them; the
-// socket is level-triggered, so what is left comes up again. Each takes few clients at a time, and none that another
-// worker with fewer clients can take.
+// Listening sockets. Several workers wait on the same socket with EPOLLEXCLUSIVE, so that a client wakes one of them.
+// The socket is level-triggered, so clients left in its queue are reported again. A worker accepts few clients at a
+// time, and none that a worker with fewer clients can take.
 #include "bal.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ int listener_arm(struct loop *loop, struct listener *listener) {
 }
 
 void listener_disarm(struct loop *loop, struct listener *listener) {
-  // Not left to close(2): the primary and the other workers hold the same socket, so it would stay in the set.
+  // close(2) alone would leave it in the epoll set, because the primary and the other workers hold the same socket.
   if (!listener->armed) return;
   epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
   listener->armed = false;
@@ -36,7 +36,7 @@ void accept_arm_all(struct loop *loop) {
 int listener_start(struct listener *listener, int fd, int backlog) {
   struct loop *loop = listener->engine->loop;
   int on = 1;
-  // Accepted sockets inherit this and the next: one call for all.
+  // Set on the listener because accepted sockets inherit it, as they do the keepalive options.
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   rest_keep_alive(fd, listener->keepalive_ms);
   int flags = fcntl(fd, F_GETFL);
@@ -131,8 +131,8 @@ uint64_t accept_due(const struct loop *loop) {
 }
 
 /**
- * How many clients to take now. One, as long as they come one by one; more when the listening socket is due round after
- * round, because then a round and a call into JavaScript serve several.
+ * How many clients to accept now: one while they come one by one; more when the listening socket is due round after
+ * round, because one round and one call into JavaScript then serve several.
  */
 static int burst(struct loop *loop, struct listener *listener) {
   bool again = listener->called || loop->round - listener->last_round == 1;
@@ -169,12 +169,12 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
     }
     if (errno == EAGAIN) break; // another worker was faster
     if (out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
-      // The socket would be reported again and again: leave it alone until a connection ends, or a moment.
+      // The socket would be reported again and again. Leave it alone until a connection ends or PAUSE_MS have passed.
       exhausted(engine, AT_ACCEPT, errno);
       accept_pause(loop);
       break;
     }
-    // What is left concerns that client only: it is gone, or the network or a firewall refused it.
+    // Any other error concerns this client only: it is gone, or the network or a firewall refused it.
   }
   if (count == 0) return;
   scoreboard_publish(loop);

@@ -1,31 +1,31 @@
-// The surface towards JavaScript: native.ts is the only caller. Wrong arguments throw; nothing here trusts them.
+// The JavaScript interface. native.ts is the only caller. Arguments are checked; wrong ones throw.
 //
-//   shareScoreboard(fd, row, rows)            the other workers are seen from now on; `fd` stays the caller's
-//   callWorker(row)                           that worker's `called` is called soon, if it is there and its loop runs
-//   mapShared(fd, offset, bytes)              → ArrayBuffer; `fd` stays the caller's
+//   shareScoreboard(fd, row, rows)            makes the other workers visible; the caller still owns `fd`
+//   callWorker(row)                           calls that worker's `called` soon, if it exists and its loop runs
+//   mapShared(fd, offset, bytes)              → ArrayBuffer; the caller still owns `fd`
 //   makeRoom()                                see table.c
 //   notify(path, text)                        see notify.c
 //   reap(pid), leave(code)                    see init.c
 //   openChannel(path, listens, wake)          → a channel, see channel.c
-//   openTcpChecks(wake)                          → see tcp-check.c
-//   ringError()                               the errno's name for which messages are not sent together; '': they are
+//   openTcpChecks(wake)                       → see tcp-check.c
+//   ringError()                               the name of the errno that prevents sending messages together, or ''
 //   create(accepted, failed, reported, inspected, preamble, called) → engine { bytes, records, relayed, … }
-//     accepted(records, count)                for so many clients of `engine.clients`, [connection, listener] each; the
-//                                             answer, target | REFUSE | WAIT, replaces the connection
-//     failed(records, connection, cause)      → target | REFUSE
+//     accepted(records, count)                `engine.clients` has [connection, listener] of `count` clients; the
+//                                             answer, target | REFUSE | WAIT | INSPECT, replaces it
+//     failed(records, connection, cause)      → target | REFUSE | WAIT
 //     reported(records)
-//     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × how many are in
-//                                             `engine.scratch`, + which of INSPECTIONS it is
-//     preamble(records, connection)           → how many bytes for the backend are in `engine.scratch` now, or −1
-//     called(records)                         another worker has called this one, once or more; may be left out
-//   where `records` is how many records of `engine.records` and `engine.relayed` are to be read first.
+//     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × the number of bytes in
+//                                             `engine.scratch` + the index into INSPECTIONS
+//     preamble(records, connection)           → the number of bytes for the backend in `engine.scratch`, or −1
+//     called(records)                         another worker has called, once or more; optional
+//   `records` is the number of records in `engine.records` and `engine.relayed` that must be read first.
 #include "addon.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
-/** Changes when native.ts and this file must change together. */
+/** Bump PROTOCOL when native.ts and this file must change together. */
 enum { PROTOCOL = 19, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
@@ -60,7 +60,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
     throw_errno(env, loop == NULL && errno != 0 ? errno : ENOMEM, "create the engine");
     return NULL;
   }
-  // From here on the object owns the memory.
+  // From here on the object owns the engine.
   engine->ended_slots = engine->inspected = NONE;
   engine->loop = loop;
   engine->next = loop->engines;
@@ -122,7 +122,7 @@ static napi_value ring_error(napi_env env, napi_callback_info info) {
 }
 
 NAPI_MODULE_INIT() {
-  // Node ignores SIGPIPE; splice(2) into a reset socket raises it, so make sure.
+  // splice(2) into a reset socket raises SIGPIPE. Node ignores it, but make sure.
   struct sigaction action;
   if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
   const napi_property_descriptor functions[] = {

@@ -1,4 +1,4 @@
-// Who a client is, and where it has come to, for JavaScript.
+// Client addresses, and the local addresses that clients connected to, for JavaScript.
 #include "addon.h"
 
 /** `ip:port`, `[ip]:port`, '' */

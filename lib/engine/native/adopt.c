@@ -1,6 +1,6 @@
-// Takes a connection that another engine has released and goes on with it where that one was. The record and the
-// descriptors come from elsewhere, so all is looked at before anything is taken; when it cannot be taken nothing has
-// changed, and the descriptors stay the caller's.
+// Adopts a connection that another engine has released. The record and the descriptors come from elsewhere, so
+// everything is checked before anything is taken. If the connection cannot be adopted, nothing has changed and the
+// caller still owns the descriptors.
 #include "addon.h"
 #include "handover.h"
 
@@ -18,7 +18,7 @@ static bool direction_makes_sense(const struct handover *record, int direction) 
   return !(flags & PASSED_ON) || (flags & ENDED && is_empty);
 }
 
-/** Reads the record; what is behind it has the right length then. */
+/** Reads and checks the record. On success the bytes after it have the right length. */
 static enum refusal read_record(const uint8_t *bytes, size_t length, struct handover *record) {
   if (length < sizeof record->version) return REFUSED_MALFORMED;
   memcpy(&record->version, bytes, sizeof record->version);
@@ -29,7 +29,7 @@ static enum refusal read_record(const uint8_t *bytes, size_t length, struct hand
   if (record->size != length || length - sizeof *record != record->held[CLIENT] + record->held[BACKEND]) {
     return REFUSED_MALFORMED;
   }
-  // One that is over both ways has ended, and nobody would end it again.
+  // A connection that ended both ways would never be ended here.
   if (record->direction[CLIENT] & record->direction[BACKEND] & PASSED_ON) return REFUSED_MALFORMED;
   if ((record->side[CLIENT] | record->side[BACKEND]) & ~HANDED_SIDE) return REFUSED_MALFORMED;
   if (record->backend_first > 1 || record->probed > 1) return REFUSED_MALFORMED;
@@ -37,7 +37,7 @@ static enum refusal read_record(const uint8_t *bytes, size_t length, struct hand
   return family == 0 || family == AF_UNIX || family == AF_INET || family == AF_INET6 ? NO_REFUSAL : REFUSED_MALFORMED;
 }
 
-/** A descriptor that blocks would stop the whole worker. */
+/** A blocking descriptor would block the whole worker. */
 static bool never_blocks(int fd) {
   int flags = fcntl(fd, F_GETFL);
   return flags >= 0 && flags & O_NONBLOCK;
@@ -62,7 +62,7 @@ static bool is_pipe_with(int out, int in, uint32_t bytes) {
          ioctl(out, FIONREAD, &there) == 0 && (uint32_t)there == bytes;
 }
 
-/** What is held in both directions, if the descriptors are what the record says. */
+/** Fills in what is held in both directions. False if the descriptors do not match the record. */
 static bool read_held(const struct handover *record, const char *bytes, const int32_t *fds, size_t count,
                       struct holding held[2]) {
   size_t next = 2;
@@ -98,7 +98,7 @@ static void restore(const struct loop *loop, struct connection *c, const struct 
   c->state = OPEN;
 }
 
-/** Into the epoll set, which tells what has become readable or writable meanwhile. Returns 0 or an errno. */
+/** Adds both sides to the epoll set, which reports what they have become ready for. Returns 0 or an errno. */
 static int watch_both(struct loop *loop, struct connection *c) {
   int error = watch(loop, c, CLIENT, c->side[CLIENT] & WRITABLE ? 0 : EPOLLOUT);
   if (error != 0) return error;
@@ -107,7 +107,7 @@ static int watch_both(struct loop *loop, struct connection *c) {
   return error;
 }
 
-/** Makes the connection: its id, or why there is none. */
+/** Creates the connection. Returns its id or a refusal. */
 static int64_t take(struct listener *listener, const struct handover *record, const struct holding held[2],
                     const int32_t *fds, int32_t target) {
   struct engine *engine = listener->engine;
@@ -115,7 +115,7 @@ static int64_t take(struct listener *listener, const struct handover *record, co
   struct connection *c = connection_new(loop, listener);
   int error = ENOMEM;
   if (c == NULL) return REFUSED_EXHAUSTED;
-  loop_adjust(loop); // it may have been at rest
+  loop_adjust(loop); // the loop may have been stopped
   loop_look_at_clock(loop);
   for (int side = 0; side < 2; side++) c->fd[side] = fds[side];
   connection_target(c, target);
@@ -125,7 +125,7 @@ static int64_t take(struct listener *listener, const struct handover *record, co
   }
   if (error == 0) {
     deadline_adopted(loop, c);
-    ready_add(loop, c); // what is held, or was not read to its end, raises no event
+    ready_add(loop, c); // held bytes, or bytes left unread, raise no event
     return c->index;
   }
   exhausted(engine, error == ENOMEM ? AT_MEMORY : AT_EPOLL, error);

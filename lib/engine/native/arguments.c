@@ -1,4 +1,4 @@
-// What JavaScript hands over, checked, and what is handed back or thrown.
+// Checks arguments from JavaScript, and creates return values and errors.
 #include "addon.h"
 
 #include <errno.h>

@@ -1,36 +1,36 @@
-// The parts of the addon; each header says what a part does for the others and what it keeps in the loop. README.md
-// beside this file tells the story.
+// The parts of the addon. Each header says what its part offers to the others and what state it keeps in the loop. See
+// README.md in this folder for the design.
 //
-//   addon.c      the surface towards JavaScript: makes engines; arguments.c checks, methods.c does what is asked
-//   table.c      room for descriptors
-//   watch.c      objects of JavaScript's that are woken; channel.c, tcp-check.c
-//   tcp-check.c      whether somebody listens, for checks; tcp-check-socket.c their sockets
-//   addresses.c  who a client is, for JavaScript
+//   addon.c      the JavaScript interface: creates engines; arguments.c checks arguments, methods.c has the methods
+//   table.c      makes room for descriptors
+//   watch.c      JavaScript objects that wait for a descriptor; channel.c and tcp-check.c use it
+//   tcp-check.c  TCP health checks; tcp-check-socket.c has their sockets
+//   addresses.c  client addresses for JavaScript
 //   routes.c     services and targets
-//   calls.c      calls from here into JavaScript
-//   environment.c  the loop of a JavaScript environment: made of the parts below, and ended
-//   loop.c       waits for events and hands them out, libuv being one of the members
+//   calls.c      calls into JavaScript
+//   environment.c  the loop of a JavaScript environment: assembles the parts below and shuts them down
+//   loop.c       waits for events and dispatches them; libuv is one member of its epoll set
 //   accept.c     listening sockets
-//   reserve.c    descriptors in reserve
-//   fairness.c   clients dealt out between workers
+//   reserve.c    reserve descriptors
+//   fairness.c   balances clients between workers
 //   scoreboard.c  what the workers see of each other
 //   events.c     events of a connection's sides
-//   ready.c      connections that go on without an event
+//   ready.c      connections that continue without an event
 //   wheel.c      connect, idle and half-closed timeouts
 //   connection.c  the life of a connection: accepted, routed, open, over
-//   deadline.c   when its time is over
-//   first.c      first bytes that are inspected, and bytes of the policy's own
-//   connect.c    one attempt to reach a backend; source.c the address that it comes from
-//   relay.c      bytes from one side to the other
-//   ring.c       the messages of a round sent together
-//   hold.c       bytes that could not be passed on yet
-//   pools.c      buffers and pipes for them
-//   release.c    gives a connection up to another engine; adopt.c takes one
-//   rest.c       what the kernel knows of a connection at rest
-//   slots.c      where connections are kept
-//   peer.c       a client's address as text; sockaddr.c addresses for system calls
+//   deadline.c   when a connection times out
+//   first.c      inspects first bytes and sends the policy's preamble
+//   connect.c    one attempt to reach a backend; source.c chooses its source address
+//   relay.c      moves bytes from one side to the other
+//   ring.c       sends the messages of a round together
+//   hold.c       holds bytes that could not be written yet
+//   pools.c      pools of buffers and pipes for them
+//   release.c    releases a connection to another engine; adopt.c takes one over
+//   rest.c       what the kernel knows about a quiet connection
+//   slots.c      storage for connections
+//   peer.c       client addresses as text; sockaddr.c has addresses for system calls
 //   system.c     system calls that may be missing
-//   exhaustion.c  causes of failures, and counts of what this machine ran out of
+//   exhaustion.c  causes of failures, and counts of exhausted resources
 #ifndef BAL_H
 #define BAL_H
 

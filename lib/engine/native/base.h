@@ -1,4 +1,4 @@
-// What every header needs.
+// Types and constants that every header needs.
 #ifndef BAL_BASE_H
 #define BAL_BASE_H
 
@@ -14,9 +14,9 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/** No connection, end of a list. */
+/** No connection, or the end of a list. */
 #define NONE UINT32_MAX
-/** A time that does not come, in ms of the loop's clock. */
+/** A time that never comes, in ms of the loop's clock. */
 #define NEVER UINT64_MAX
 
 struct connection;
@@ -29,13 +29,13 @@ struct link {
   uint32_t previous, next;
 };
 
-/** What is read at a time; what is put aside at most, of all connections and of each. */
+/** Bytes read at a time; bytes put aside at most, in all and per connection. */
 enum { MESSAGE_BYTES = 32 * 1024, ASIDE_BYTES = 32 * 1024, ASIDE_EACH = 4096 };
 /** FIRST_BYTES_AT_MOST of engine.ts. */
 enum { FIRST_AT_MOST = 32 * 1024 };
-/** Events of a round; clients asked about in one call. */
+/** Events per round; clients per call to the policy. */
 enum { EVENTS = 128, CLIENTS = 8 };
-/** libuv's clock may be late by a jiffy; a timeout must not be early for that. */
+/** libuv's clock may lag by a jiffy. Timeouts add this so that they never fire early. */
 enum { CLOCK_MS = 8 };
 
 #endif

@@ -1,8 +1,8 @@
-// Builds the addon with the C compiler that is there: dist/native/bal-linux-<arch>.node. Headers are those of the
-// running Node. Without a compiler or headers it says so and is content, unless it was asked for with --only.
+// Builds the addon with the local C compiler: dist/native/bal-linux-<arch>.node. Uses the headers of the running Node.
+// If the compiler or the headers are missing it says so and succeeds, unless called with --only or --sanitize.
 //   node lib/engine/native/build.mjs [--if-needed] [--only] [--sanitize] [--arch x64|arm64] [--into FOLDER]
 // --sanitize makes .build/native/bal-linux-<arch>.sanitize.node with AddressSanitizer and UndefinedBehaviorSanitizer.
-// --arch builds for another machine, with its cross compiler (aarch64-linux-gnu-gcc, x86_64-linux-gnu-gcc) or with $CC.
+// --arch cross-compiles with aarch64-linux-gnu-gcc, x86_64-linux-gnu-gcc or $CC.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -25,7 +25,7 @@ const folder = values.into ? resolve(values.into) : join(root, sanitize ? '.buil
 const result = join(folder, `bal-linux-${arch}${sanitize ? '.sanitize' : ''}.node`);
 const CROSS_COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' };
 
-/** A missing tool is no fault of the one who only wants bal: the js engine serves. */
+/** Exits when a tool is missing. That is no error unless the build was asked for, because bal has the js engine. */
 function without(what) {
   console.error(`The native engine was not built: ${what}. bal works without it, with the js engine.`);
   process.exit(values.only || sanitize ? 1 : 0);
@@ -50,7 +50,7 @@ const compiler = process.env.CC || (arch === process.arch ? 'cc' : CROSS_COMPILE
 if (spawnSync(compiler, ['--version']).status !== 0) without(`there is no C compiler (${compiler})`);
 
 mkdirSync(folder, { recursive: true });
-// Under another name first: a running bal may have the old file mapped, and a failed build must not leave half a file.
+// Build under another name: a running bal may have the old file mapped, and a failed build must leave no partial file.
 const draft = `${result}.${process.pid}`;
 const options = [
   ...'-std=c11 -D_GNU_SOURCE -DNAPI_VERSION=8 -fPIC -shared -fvisibility=hidden -pthread'.split(' '),
@@ -59,7 +59,7 @@ const options = [
     ? '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
     : '-O2 -g1 -D_FORTIFY_SOURCE=2 -flto=auto -Wl,-z,relro,-z,now'
   ).split(' '),
-  // Wherever it is built, it is the same file.
+  // The same file wherever it is built.
   `-ffile-prefix-map=${here}=native`,
   `-ffile-prefix-map=${include}=node`,
 ];

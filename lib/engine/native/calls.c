@@ -1,6 +1,6 @@
-// Calls into JavaScript. They carry numbers only, and few: what needs no answer (`connected`, `ended`) is written down
-// as a record and handed over with the next question, or at the end of the round. So a short connection costs about one
-// call, and the policy still hears everything in order.
+// Calls into JavaScript. They are few and carry only numbers: events without an answer (`connected`, `ended`) are
+// recorded and delivered with the next question or at the end of the round. So a short connection costs about one call,
+// and the policy still gets everything in order.
 #include "bal.h"
 
 static bool enter(struct loop *loop) {
@@ -19,13 +19,13 @@ static bool enter(struct loop *loop) {
 
 void calls_leave(struct loop *loop) {
   if (!loop->js.inside) return;
-  // Still inside meanwhile: ticks and microtasks run now and may call the engine's methods.
+  // `inside` stays true here: ticks and microtasks run now and may call the engine's methods.
   napi_close_callback_scope(loop->js.env, loop->js.callback);
   napi_close_handle_scope(loop->js.env, loop->js.handles);
   loop->js.inside = false;
 }
 
-/** native.ts catches what the policy throws; what arrives here all the same is as uncaught as in a timer. */
+/** native.ts catches what the policy throws. Any other exception becomes an uncaught one, as in a timer. */
 static void report(struct loop *loop) {
   bool pending = false;
   napi_value error;
@@ -33,7 +33,7 @@ static void report(struct loop *loop) {
   if (napi_get_and_clear_last_exception(loop->js.env, &error) == napi_ok) napi_fatal_exception(loop->js.env, error);
 }
 
-/** The slots of connections that the policy now knows to be over. */
+/** Frees the slots of connections that the policy now knows to be over. */
 static void free_ended(struct engine *engine) {
   while (engine->ended_slots != NONE) {
     uint32_t index = engine->ended_slots;
@@ -42,7 +42,7 @@ static void free_ended(struct engine *engine) {
   }
 }
 
-/** Calls with the number of waiting records and two more numbers. False when there is no result. */
+/** Calls with the number of pending records and two more numbers. False when there is no result. */
 static bool call(struct engine *engine, napi_ref function, uint32_t first, int32_t second, int32_t *result) {
   struct loop *loop = engine->loop;
   napi_env env = loop->js.env;
@@ -92,9 +92,9 @@ int32_t js_preamble(struct engine *engine, uint32_t connection) {
   return answered && bytes <= FIRST_AT_MOST ? bytes : -1;
 }
 
-/** Appends a record: two integers for JavaScript to read without making garbage, and the bytes as doubles. */
+/** Appends a record: two integers, which create no garbage in JavaScript, and the byte counts as doubles. */
 static void record(struct engine *engine, int32_t kind, const struct connection *c) {
-  if (unlikely(engine->loop->closing || engine->recorded == RECORDS)) return; // the latter cannot be: js_make_room()
+  if (unlikely(engine->loop->closing || engine->recorded == RECORDS)) return; // js_make_room() rules out the latter
   uint32_t at = 2 * engine->recorded++;
   engine->records[at] = kind;
   engine->records[at + 1] = (int32_t)c->index;

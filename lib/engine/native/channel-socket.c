@@ -1,5 +1,5 @@
-// The sockets of channel.c. A message is taken whole with its descriptors or not at all, and who is not this user, or
-// root, gets none.
+// The sockets of channel.c. A message arrives whole with its descriptors or not at all. A peer must be a process of
+// this user or of root.
 #include "channel.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static int failed(int fd) {
   return -error;
 }
 
-/** Beside `path`, and of this process alone. */
+/** A temporary name next to `path`, unique to this process. */
 static bool draft_of(const char *path, char *draft, size_t size) {
   const char *name = strrchr(path, '/');
   int folder = name == NULL ? 0 : (int)(name + 1 - path);
@@ -43,8 +43,8 @@ int channel_listen(const char *path) {
   else if (!draft_of(path, address.sun_path, sizeof address.sun_path)) errno = ENAMETOOLONG;
   else {
     unlink(address.sun_path);
-    // Before anybody can connect: Linux gives the file the mode of the socket. And whoever finds it under its name is
-    // heard: one that refused would be taken for a socket that somebody has left.
+    // fchmod before bind, because Linux gives the file the mode of the socket. Listen before rename, because a socket
+    // that refuses would be taken for a stale one.
     if (fchmod(fd, S_IRUSR | S_IWUSR) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
       if (listen(fd, CHANNEL_BACKLOG) == 0 && rename(address.sun_path, path) == 0) return fd;
       int error = errno;
@@ -107,7 +107,7 @@ enum sent channel_send(int fd, const void *bytes, size_t length, const int32_t *
   }
   if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return WAS_SENT;
   if (errno == EMSGSIZE) return TOO_LONG;
-  // All else, such as too many descriptors under way or no memory, may pass.
+  // All other errors, such as too many descriptors in flight or no memory, may pass.
   return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? IS_OVER : IS_FULL;
 }
 
@@ -134,7 +134,7 @@ ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_
   struct msghdr message = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  // Where the other end was closed with something unread Linux says so first, and only then gives what it had sent.
+  // If the peer closed with something unread, Linux reports ECONNRESET first and only then delivers what it had sent.
   if (length < 0 && errno == ECONNRESET) length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (length < 0) return errno == EAGAIN || errno == EINTR ? NOTHING_THERE : CHANNEL_OVER;
   take_descriptors(&message, fds);

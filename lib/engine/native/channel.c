@@ -1,12 +1,12 @@
-// Channels of channel.h as JavaScript sees them: objects that are woken when there is something to accept or to
-// receive. What is said is JavaScript's business.
+// The JavaScript interface of channel.h: objects that are woken when there is a peer to accept or a message to receive.
+// The content of messages is up to JavaScript.
 //
-//   openChannel(path, listens, wake) → channel    wake() is called as long as something is there
-//   channel.accept(wake) → channel; undefined: nobody is there, or it is not for us; null: not now, to be tried again
-//   channel.send(bytes, descriptors) → see enum sent; the descriptors stay the caller's
-//   channel.receive(bytes, descriptors) → a length, 0: nothing is there, −1: it is over, −2: a message was torn
-//   channel.peer() → the pid of who has connected, 0: nobody knows
-//   channel.close()                               nothing else may be called afterwards
+//   openChannel(path, listens, wake) → channel    wake() is called as long as the socket is readable
+//   channel.accept(wake) → channel; undefined: no peer, or not one of ours; null: out of descriptors, try again later
+//   channel.send(bytes, descriptors) → see enum sent; the caller still owns the descriptors
+//   channel.receive(bytes, descriptors) → a length, 0: nothing there, −1: channel over, −2: a message was torn
+//   channel.peer() → the peer's pid, 0: unknown
+//   channel.close()                               no other method may be called afterwards
 #include "channel.h"
 #include "watch.h"
 
@@ -26,11 +26,11 @@ static napi_value accept_channel(napi_env env, napi_callback_info info) {
   if (channel == NULL || !watch_callback(env, argv[0], &CHANNEL)) return NULL;
   int fd = channel_accept(channel->fd);
   bool is_short = fd < 0 && fd != -EAGAIN && fd != -EPERM && fd != -ECONNABORTED && fd != -EINTR;
-  // It may have been stopped below.
+  // The watch may have been paused below.
   if (!is_short) watch_resume(channel);
   if (fd >= 0) return make(env, fd, argv[0]);
   if (!is_short) return undefined(env);
-  // No descriptor is left for whoever waits: being woken for it again and again would not help.
+  // There is no descriptor for the waiting peer. Being woken for it again and again would not help.
   watch_pause(channel);
   napi_value later;
   return napi_get_null(env, &later) == napi_ok ? later : NULL;
@@ -46,7 +46,7 @@ static napi_value send_message(napi_env env, napi_callback_info info) {
       !integers(env, argv[1], 0, "descriptors", &fds, &count)) {
     return NULL;
   }
-  // An empty message would be taken for the end.
+  // An empty message would look like EOF.
   if (length == 0 || count > CHANNEL_FDS) return throw_errno(env, EINVAL, "send a message"), NULL;
   return number(env, channel_send(channel->fd, bytes, length, fds, count));
 }

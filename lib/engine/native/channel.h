@@ -1,4 +1,4 @@
-// A way from worker to worker for messages that carry descriptors: a Unix socket that keeps messages apart.
+// Messages with descriptors between workers, over a SOCK_SEQPACKET Unix socket.
 #ifndef BAL_CHANNEL_H
 #define BAL_CHANNEL_H
 
@@ -6,24 +6,24 @@
 
 #include <stddef.h>
 
-/** Descriptors of one message: those of a connection, see handover.h. */
+/** Descriptors per message: those of one connection, see handover.h. */
 enum { CHANNEL_FDS = 6 };
-/** What sending says. */
+/** Results of channel_send(). */
 enum sent { WAS_SENT, IS_FULL, IS_OVER, TOO_LONG };
-/** What receiving says instead of a length. */
+/** Results of channel_receive() other than a length. */
 enum { NOTHING_THERE = 0, CHANNEL_OVER = -1, CHANNEL_TORN = -2 };
 
 /* channel-socket.c */
-/** A socket that listens at `path`, for this user alone; < 0: −errno. A socket that was there is replaced. */
+/** A socket that listens at `path`, for this user only; < 0: −errno. Replaces a socket that is already there. */
 int channel_listen(const char *path);
-/** A socket that is connected to `path`; < 0: −errno. Never waits. */
+/** A socket connected to `path`; < 0: −errno. Never blocks. */
 int channel_connect(const char *path);
-/** Who has connected; < 0: −errno, EAGAIN when there is nobody, EPERM when it is another user. */
+/** Accepts a peer; < 0: −errno, EAGAIN if nobody is waiting, EPERM if the peer is another user. */
 int channel_accept(int fd);
-/** The process that has connected, as it was then; 0: nobody knows. */
+/** The pid of the peer at the time it connected; 0: unknown. */
 int channel_peer(int fd);
 enum sent channel_send(int fd, const void *bytes, size_t length, const int32_t *fds, size_t count);
-/** The length of a message, its descriptors in `fds`, −1 behind them, or one of the above. */
+/** Returns the length of a message, with its descriptors in `fds` padded with −1; or one of the values above. */
 ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_FDS]);
 
 #endif

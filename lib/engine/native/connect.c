@@ -1,7 +1,7 @@
-// One attempt to reach a backend. A connect to the same machine is done by the time connect(2) returns although it says
-// EINPROGRESS; so for such targets the client's first bytes are read and sent right away, and when that works both the
-// wait for EPOLLOUT and an event for the client's bytes are saved. Who answers like that, and on which listener clients
-// talk first, is learnt and probed again now and then.
+// One attempt to reach a backend. A connect to the same machine is done when connect(2) returns, although it says
+// EINPROGRESS. For such targets the client's first bytes are read and sent right away; when that works it saves the
+// wait for EPOLLOUT and an event for the client's bytes. Which targets connect like that, and on which listeners
+// clients talk first, is learnt and probed again now and then.
 #include "bal.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 enum { PROBE_EVERY = 64, SURE = 8 };
 
-/** One more observation for a score between −SURE and SURE. */
+/** Adds an observation to a score between −SURE and SURE. */
 static void learn(int8_t *score, bool yes) {
   if (yes && *score < SURE) ++*score;
   else if (!yes && *score > -SURE) --*score;
@@ -25,7 +25,7 @@ static bool worth_trying(int8_t score, uint8_t *since_probe) {
 }
 
 static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
-  uint16_t port = ntohs(target->address.v6.sin6_port); // at the same place in both
+  uint16_t port = ntohs(target->address.v6.sin6_port); // at the same offset in both families
   if (target->address.any.sa_family == AF_UNIX || port < loop->ports.first || port > loop->ports.last) return false;
   return sockaddr_is_own(c->fd[BACKEND], &target->address);
 }
@@ -51,7 +51,7 @@ static enum attempt failed(struct connection *c, int error, enum cause *cause) {
   return FAILED;
 }
 
-/** Reads what the client has sent so far into the shared room: 0 for none yet or its end, −1 when it is gone. */
+/** Reads what the client has sent so far into the shared room. Returns 0 for nothing yet or EOF, −1 if it is gone. */
 static ssize_t read_first(struct loop *loop, struct connection *c) {
   ssize_t got = recv(c->fd[CLIENT], shared_room(loop), MESSAGE_BYTES, 0);
   if (got > 0) {
@@ -69,8 +69,8 @@ static ssize_t read_first(struct loop *loop, struct connection *c) {
 }
 
 /**
- * Sends a preamble and the client's first bytes into a socket that is probably connected; what it does not take is
- * held. A preamble of which nothing was taken is asked for again.
+ * Sends a preamble and the client's first bytes into a socket that is probably connected, and holds what it does not
+ * take. If it takes nothing, the preamble is asked for again later.
  */
 static enum attempt send_first(struct loop *loop, struct connection *c, size_t preamble, size_t length,
                                enum cause *cause) {
@@ -98,8 +98,8 @@ static enum attempt send_first(struct loop *loop, struct connection *c, size_t p
 }
 
 /**
- * What can be sent right behind the connect: a preamble in the scratch, the client's first bytes in the shared room.
- * False, and the attempt ends as in `end`: the client is gone, or the policy has failed.
+ * Gathers what can be sent right after the connect: a preamble in the scratch, the client's first bytes in the shared
+ * room. False if the attempt ends with `end`: the client is gone, or the policy has failed.
  */
 static bool gather(struct loop *loop, struct connection *c, size_t *preamble, size_t *first, enum attempt *end) {
   struct engine *engine = c->listener->engine;
@@ -133,7 +133,7 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   bool is_unix = target->address.any.sa_family == AF_UNIX;
   c->side[BACKEND] = is_unix ? WRITABLE | NO_DELAY : WRITABLE;
   c->last = (uint32_t)loop->now;
-  // With bytes at hand the handshake's last ACK may wait and travel with them: a packet less.
+  // There are bytes to send, so the handshake's last ACK can travel with them: one packet less.
   if (preamble + first > 0 && fd >= 0 && !is_unix) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));
   if (unlikely(target->sources != NULL) && fd >= 0) {
     error = sources_bind(target->sources, fd);
@@ -141,7 +141,7 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   }
   if (likely(error == 0) && connect(fd, &target->address.any, target->length) != 0 && errno != EINPROGRESS) {
     error = errno;
-    // Nobody has made it, or its queue of clients is full: that is not us who have run short.
+    // No such socket, or its backlog is full: that is not exhaustion here.
     if (is_unix && (error == ENOENT || error == EAGAIN)) error = ECONNREFUSED;
     exhausted(engine, AT_CONNECT, error);
   }
@@ -149,14 +149,14 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
     if (first > 0 && !hold_bytes(loop, c, CLIENT, shared_room(loop), first)) return NO_MEMORY_LEFT;
     return failed(c, error, cause);
   }
-  // A Unix socket is connected when connect(2) returns, and may have been closed by its peer before anybody looks.
+  // A Unix socket is connected when connect(2) returns, and its peer may already have closed it again.
   attempt = is_unix ? CONNECTED : UNDER_WAY;
   if (preamble + first > 0) attempt = send_first(loop, c, preamble, first, cause);
   if (attempt != CONNECTED && attempt != UNDER_WAY) return attempt;
   error = watch(loop, c, BACKEND, attempt == CONNECTED ? 0 : EPOLLOUT);
   if (likely(error == 0)) return attempt;
   exhausted(engine, AT_EPOLL, error);
-  // With bytes sent there is no other backend to turn to.
+  // Bytes were sent, so no other backend can be tried.
   return attempt == CONNECTED ? NO_MEMORY_LEFT : failed(c, error, cause);
 }
 

@@ -1,12 +1,12 @@
-// The life of a connection: accepted, routed by the policy, connecting, open, over. Every path out of it ends in
-// connection_finish(), once.
+// The life of a connection: accepted, routed by the policy, connecting, open, over. Unless it is released, every path
+// ends in finish(), once.
 #include "bal.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/** Attempts that fail at once in a row, before others have their turn. */
+/** Attempts in a row that fail at once, before other connections get their turn. */
 enum { ATTEMPTS_PER_TURN = 8 };
 
 struct connection *connection_new(struct loop *loop, struct listener *listener) {
@@ -49,14 +49,14 @@ static void finish(struct loop *loop, struct connection *c, enum end end, bool r
   connection_forget(loop, c);
   fairness_ends(loop);
   accept_hurry(loop);
-  // The id must not be used again before the policy knows that this connection is over.
+  // The id must not be reused before the policy knows that this connection is over.
   c->ready.next = engine->ended_slots;
   engine->ended_slots = c->index;
   js_ended(c, end);
 }
 
 void connection_finish(struct loop *loop, struct connection *c, enum end end) {
-  // Whoever reset is gone already; a plain close of the other would look to it like a clean end.
+  // A side that reset is gone already. To the other side a plain close would look like a clean end.
   bool resets_client = end == END_BACKEND_RESET || end == END_IDLE || end == END_CUT || end == END_REFUSED;
   bool resets_backend = end == END_CLIENT_RESET || end == END_IDLE || end == END_CUT;
   finish(loop, c, end, resets_client, resets_backend);
@@ -69,13 +69,13 @@ bool connection_leave(struct loop *loop, struct connection *c, enum end end) {
   }
   bool flows = end == END_CUT && rest_flows(c), whole = !flows && rest_is_whole(c);
   if (!whole && !flows && !loop->closing) {
-    // What the other side takes now need not be lost. It may be all that was left, and the connection's own end.
+    // Pass on what the other side takes now. That may be everything, and end the connection by itself.
     relay_rest(loop, c);
     if (c->state == FREE) return false;
     whole = rest_is_whole(c);
   }
-  // What is in a send buffer the kernel delivers, also when this process is gone. Unread bytes make it reset the side
-  // that sent them, and the other one must not take that for a clean end: so both, or none.
+  // The kernel delivers a send buffer even after this process is gone. But closing with unread bytes resets the side
+  // that sent them, and the other side must not take that for a clean end. So reset both or none.
   finish(loop, c, end, !whole, !whole);
   return true;
 }
@@ -84,19 +84,19 @@ static void connection_open(struct loop *loop, struct connection *c) {
   c->state = OPEN;
   deadline_open(loop, c);
   js_connected(c);
-  // One that went right behind the connect is sent.
+  // A preamble that went right after the connect is sent already.
   if (likely(!service_of(c)->preamble || c->side[BACKEND] & SENT)) return;
   if (!first_preamble(loop, c)) connection_finish(loop, c, END_CUT);
 }
 
-/** What the policy says to a failed attempt. It may decide before it has said WAIT, as within `accepted`. */
+/** Asks the policy after a failed attempt. WAITING first, so that decide() works after an answer of WAIT. */
 static int32_t failed(struct connection *c, enum cause cause) {
   connection_target(c, WAIT);
   c->state = WAITING;
   return js_failed(c->listener->engine, c->index, cause);
 }
 
-/** Goes where the policy says until an attempt is under way, the client waits, or the connection is over. */
+/** Follows the policy's answers until an attempt is under way, the client waits, or the connection is over. */
 static void connection_route(struct loop *loop, struct connection *c, int32_t answer) {
   for (int attempts = 0; answer != WAIT; attempts++) {
     connection_target(c, answer);
@@ -114,7 +114,7 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
     switch (connect_start(loop, c, &cause)) {
     case CONNECTED:
       connection_open(loop, c);
-      // No event tells of it, and what a client that is watched has sent was told before.
+      // Nothing will raise an event: a watched client's bytes were reported before.
       if (c->state == OPEN && c->watched) ready_add(loop, c);
       return;
     case UNDER_WAY:
@@ -177,7 +177,7 @@ void connection_decided(struct loop *loop, struct connection *c, int32_t answer)
     connection_route(loop, c, answer);
   }
   if (c->state == FREE) return;
-  // Only now, so that the bytes that connect_start() has read do not raise an event.
+  // Only now, so that bytes which connect_start() has already read raise no event.
   int error = watch(loop, c, CLIENT, 0);
   c->watched = true;
   if (unlikely(error != 0)) {
@@ -207,7 +207,7 @@ void connection_event(struct loop *loop, struct connection *c, int side, uint32_
   if (events & EPOLLERR) *flags |= BROKEN;
   if (events & EPOLLPRI) *flags |= URGENT;
   if (c->state == OPEN) relay(loop, c);
-  // A client that only half-closed still waits for its answer; one that reset does not.
+  // A half-closed client still waits for its answer; a reset one does not.
   else if (events & (EPOLLERR | EPOLLHUP) && c->state != FREE) connection_finish(loop, c, END_CLIENT_GONE);
   else if (c->state == INSPECTED) connection_inspect(loop, c, false);
 }

@@ -1,24 +1,24 @@
-// A connection: what is known of it, and its life from accepted to over.
+// A connection: its state, and its life from accepted to over.
 #ifndef BAL_CONNECTION_H
 #define BAL_CONNECTION_H
 
 #include "base.h"
 
-/** The two sides of a connection. Direction d leads from side d to side !d, so CLIENT is also client → backend. */
+/** The two sides of a connection. Direction d leads from side d to side !d, so CLIENT also means client → backend. */
 enum { CLIENT = 0, BACKEND = 1 };
 
-/** Answers of the policy instead of a target; see engine.ts. */
+/** Answers of the policy other than a target; see engine.ts. */
 enum { REFUSE = -1, WAIT = -2, INSPECT = -3, MORE = -4 };
-/** Instead of a target that the policy named and that leads nowhere; instead of an answer: the client is gone. */
+/** NOWHERE replaces a target with no route; GONE replaces an answer when the client is gone. */
 enum { NOWHERE = INT32_MIN, GONE = INT32_MIN + 1 };
 
-/** INSPECTIONS of engine.ts, in its order. */
+/** INSPECTIONS of engine.ts, in the same order. */
 enum inspection { FIRST_BYTES, FULL, AT_ITS_END, LATE };
 
-/** CONNECT_FAILURES of engine.ts, in its order. */
+/** CONNECT_FAILURES of engine.ts, in the same order. */
 enum cause { CAUSE_REFUSED, CAUSE_TIMEOUT, CAUSE_UNREACHABLE, CAUSE_RESET, CAUSE_LOCAL, CAUSE_OTHER };
 
-/** ENDS of engine.ts, in its order. */
+/** ENDS of engine.ts, in the same order. */
 enum end {
   END_CLIENT_CLOSED,
   END_BACKEND_CLOSED,
@@ -32,115 +32,115 @@ enum end {
 
 enum state {
   FREE,       // the slot holds no connection
-  INSPECTED,  // the client's first bytes are looked at, and more are to come
-  WAITING,    // the policy is being asked, or said WAIT
-  DECIDED,    // decide() named a target, or many attempts in a row failed at once: goes on from the ready list
+  INSPECTED,  // waits for more of the client's first bytes
+  WAITING,    // the policy is being asked, or it answered WAIT
+  DECIDED,    // decide() named a target, or many attempts in a row failed at once: continues from the ready list
   CONNECTING, // an attempt is under way
   OPEN,       // bytes flow
 };
 
-/** What is known of a side's descriptor. */
+/** State of one side's descriptor. */
 enum side_flag {
   READABLE = 1,     // a read may find something
-  WRITABLE = 2,     // the last write was taken whole, or EPOLLOUT came since
-  HUNG_UP = 4,      // the peer's FIN has arrived: all it will ever send is in the receive queue
-  BROKEN = 8,       // reset, or given up by the network
-  URGENT = 16,      // urgent data was seen: a short read does not mean that the queue is empty
+  WRITABLE = 2,     // the last write was taken whole, or EPOLLOUT has come since
+  HUNG_UP = 4,      // the peer's FIN has arrived: everything it sent is in the receive queue
+  BROKEN = 8,       // reset, or the network gave up
+  URGENT = 16,      // urgent data was seen: a short read does not mean the queue is empty
   WATCHES_OUT = 32, // registered for EPOLLOUT
-  SENT = 64,        // something was sent to it
+  SENT = 64,        // something has been sent to it
   NO_DELAY = 128,   // TCP_NODELAY is set
 };
 
-/** What is known of a direction. */
+/** State of one direction. */
 enum direction_flag {
-  ENDED = 1,     // the source's end was read
-  PASSED_ON = 2, // … and the sink told so
+  ENDED = 1,     // EOF was read from the source
+  PASSED_ON = 2, // … and passed on to the sink
   STREAM = 4,    // large reads: worth splicing
-  IN_PIPE = 8,   // what is held is a pipe, else a buffer
-  NO_SPLICE = 16 // splicing said "end" and a read said otherwise
+  IN_PIPE = 8,   // the held bytes are in a pipe, not a buffer
+  NO_SPLICE = 16 // splice reported EOF but a read did not
 };
 
-/** Who a client is: kept from accept(2) on, because a socket that was reset no longer tells. */
+/** The client's address, kept from accept(2) on because getpeername(2) fails on a reset socket. */
 struct peer {
-  uint8_t ip[16]; // IPv4: the first four
-  uint16_t port;  // of the network's byte order
-  uint8_t family; // AF_INET, AF_INET6 as one byte; 0: not known
+  uint8_t ip[16]; // IPv4: only the first four
+  uint16_t port;  // network byte order
+  uint8_t family; // AF_INET or AF_INET6 as one byte; 0: unknown
 };
 
-/** A connection between `accepted` and `ended`. Its index in the slots is its id in JavaScript. */
+/** A connection between `accepted` and `ended`. Its slot index is its id in JavaScript. */
 struct connection {
-  uint32_t generation[2]; // of each side's descriptor: an event for another one is stale
+  uint32_t generation[2]; // of each side's descriptor: an event with another generation is stale
   int fd[2];
-  struct link ready; // in the loop's ready list; `next` also links free and ended slots
-  struct link timer; // in a bucket of the wheel
-  uint32_t last;     // ms: when the attempt began, or the last byte (or the backend's end) moved
-  int32_t target;    // the one named last; < 0: it has none
+  struct link ready; // links the loop's ready list; `next` also links free and ended slots
+  struct link timer; // links a bucket of the wheel
+  uint32_t last;     // ms: when the attempt began, or when the last byte (or the backend's FIN) moved
+  int32_t target;    // the last one named; < 0: none
   uint64_t bytes[2]; // relayed in each direction
-  void *held[2];     // read but not yet written, a buffer or a pipe; null when there is none
+  void *held[2];     // read but not yet written, a buffer or a pipe; null: nothing
   struct listener *listener;
-  uint32_t index;   // its own
+  uint32_t index;   // index of its own slot
   struct peer peer; // the client
-  uint16_t bucket;  // of the wheel, when `timed`
+  uint16_t bucket;  // wheel bucket, if `timed`
   uint8_t state;
   uint8_t side[2], direction[2];
-  bool watched : 1;       // the client is registered
-  bool queued : 1;        // in the ready list
+  bool watched : 1;       // the client is in the epoll set
+  bool queued : 1;        // on the ready list
   bool timed : 1;         // in the wheel
-  bool aside : 1;         // a message of it is put aside
-  bool backend_first : 1; // the backend's end was read before the client's
+  bool aside : 1;         // it has a message put aside
+  bool backend_first : 1; // the backend sent FIN before the client did
   bool probed : 1;        // the backend's socket has keepalive probes
 };
-// Seventy thousand of them are 8 MB: one more byte would cost each of them eight.
+// Seventy thousand connections take 8 MB; one more byte would cost eight per connection.
 _Static_assert(sizeof(struct connection) == 112, "a connection has grown");
 
 /* events.c */
-/** Something has happened on a side. */
+/** Handles an event of a side. */
 void events_side(struct loop *loop, const struct epoll_event *event);
-/** The environment ends, and all connections with it, without telling anybody. */
+/** Ends all connections with the environment, without telling JavaScript. */
 void events_close(struct loop *loop);
-/** Registers one side of a connection. Returns 0 or an errno. */
+/** Adds one side of a connection to the epoll set. Returns 0 or an errno. */
 int watch(struct loop *loop, struct connection *c, int side, uint32_t events);
-/** Takes one side out again, whose descriptor goes on living elsewhere. */
+/** Removes one side from the epoll set. Its descriptor lives on elsewhere. */
 void unwatch(struct loop *loop, struct connection *c, int side);
-/** Adds EPOLLOUT to what a side is registered for. Returns 0 or an errno. */
+/** Adds EPOLLOUT to a side's registration. Returns 0 or an errno. */
 int watch_out(struct loop *loop, struct connection *c, int side);
 
 /* connection.c */
-/** A slot for a connection of this listener, counted as one; null when there is no memory. */
+/** Takes a slot for a connection of this listener and counts it. Null when out of memory. */
 struct connection *connection_new(struct loop *loop, struct listener *listener);
-/** It is over here. Its slot is still to be freed, and its descriptors are whoever's. */
+/** Drops a connection that is over here. The caller frees its slot and owns its descriptors. */
 void connection_forget(struct loop *loop, struct connection *c);
-/** A slot for a client whose fate is not decided; null when there is no memory, and the client is gone. */
+/** Takes a slot for a new, undecided client. Null when out of memory; the client has been reset then. */
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
-/** The policy's answer: a target, REFUSE or WAIT. */
+/** Acts on the policy's answer: a target, REFUSE, WAIT or INSPECT. */
 void connection_decided(struct loop *loop, struct connection *c, int32_t answer);
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);
-/** Its turn on the ready list. */
+/** Continues a connection from the ready list. */
 void connection_ready(struct loop *loop, struct connection *c);
-/** The attempt under way has failed. */
+/** Handles the failure of the current attempt. */
 void connection_failed(struct loop *loop, struct connection *c, enum cause cause);
-/** More of the client's first bytes have come, or it is `late`. */
+/** Inspects again: more first bytes have come, or the time is up (`late`). */
 void connection_inspect(struct loop *loop, struct connection *c, bool late);
-/** Ends a connection at once. Whatever `end` is not clean resets both sides. */
+/** Ends a connection at once. Resets both sides unless `end` is a clean one. */
 void connection_finish(struct loop *loop, struct connection *c, enum end end);
 /**
- * Ends a connection that nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. False
- * when it came to an end of its own meanwhile.
+ * Ends a connection that neither peer has broken: with a FIN on both sides, or a reset where bytes would be lost. False
+ * if it ended by itself instead.
  */
 bool connection_leave(struct loop *loop, struct connection *c, enum end end);
 
 /* deadline.c */
-/** First bytes are waited for. */
+/** Starts the wait for first bytes. */
 void deadline_inspect(struct loop *loop, struct connection *c);
-/** An attempt to connect is under way. */
+/** Starts the connect timeout. */
 void deadline_connect(struct loop *loop, struct connection *c);
-/** It is open, as it was elsewhere. */
+/** Starts the timeouts of an adopted connection. `last` stays as the record says. */
 void deadline_adopted(struct loop *loop, struct connection *c);
-/** It is open: nothing has moved yet. */
+/** Starts the timeouts of a connection that has just opened. */
 void deadline_open(struct loop *loop, struct connection *c);
-/** The backend's end has been passed on to a client that has not ended. */
+/** Starts the half-closed timeout: the backend's FIN was passed on and the client has not ended. */
 void deadline_half_closed(struct loop *loop, struct connection *c);
-/** The wheel has come to it: ends it, or puts it further on. */
+/** Checks a connection whose bucket has come up: ends it or rearms its timer. */
 void deadline_due(struct loop *loop, struct connection *c);
 
 #endif

@@ -1,10 +1,10 @@
-// When a connection's time is over: that of an attempt to connect, that without a byte, that of a client whose backend
-// has ended. And whether a peer that says nothing is still there. The wheel asks; a byte only writes the time down.
+// Timeouts of a connection: connecting, idle, and a client that goes on after its backend has ended. Also detects peers
+// that have vanished. The wheel asks; a byte only updates `last`.
 #include "bal.h"
 
 #include <unistd.h>
 
-/** Younger connections have no probes towards the backend: short ones are spared the system calls. */
+/** When keepalive towards the backend is turned on. Sparing younger connections saves system calls on short ones. */
 enum { PROBED_AFTER_MS = 5000 };
 
 static uint32_t less(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -18,7 +18,7 @@ void deadline_inspect(struct loop *loop, struct connection *c) { put(loop, c, c-
 
 void deadline_connect(struct loop *loop, struct connection *c) { put(loop, c, service_of(c)->connect_ms); }
 
-/** The client is the only one who may still say something. */
+/** Whether only the client may still send. */
 static bool is_half_closed(const struct connection *c) {
   return c->direction[BACKEND] & PASSED_ON && !(c->direction[CLIENT] & ENDED);
 }
@@ -41,7 +41,7 @@ void deadline_half_closed(struct loop *loop, struct connection *c) {
   put(loop, c, less(service_of(c)->half_closed_ms, service_of(c)->idle_ms));
 }
 
-/** The side has vanished: as if the kernel had said so. */
+/** Treats a vanished side as if the kernel had reported it broken. */
 static void connection_vanished(struct loop *loop, struct connection *c, int side) {
   system_will_reset(c->fd[side]); // else the kernel would go on sending
   c->side[side] |= BROKEN | READABLE;
@@ -75,7 +75,7 @@ static void open_due(struct loop *loop, struct connection *c) {
       connection_finish(loop, c, END_BACKEND_CLOSED);
       return;
     }
-    delay = service->idle_ms; // bytes for the backend wait here: its client is not silent
+    delay = service->idle_ms; // bytes for the backend are held here, so the client is not silent
   }
   if (was_silent_for(loop, c, delay)) {
     connection_leave(loop, c, END_IDLE);

@@ -1,5 +1,5 @@
-// The loop of a JavaScript environment: put together from all parts, and ended with the environment. Its engines share
-// it, because only one of them could do the waiting.
+// The loop of a JavaScript environment: assembles it from all parts and shuts it down with the environment. All engines
+// of the environment share it, because only one loop can do the waiting.
 #include "bal.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ static const struct hooks HOOKS = {
     .event = {[CLIENT] = events_side, [BACKEND] = events_side, [FOR_LISTENER] = accept_event},
     .begin = ring_begin,
     .end = ring_end,
-    // Clients after connections: those that are served come first, and a new one may have sent something by now.
+    // New clients come after the events of connections. They may have sent something by then.
     .turns = {accept_round, ready_turn, wheel_turn, accept_resume, fairness_come_back, pools_turn, calls_called,
               calls_flush, listeners_sweep, scoreboard_publish, loop_adjust, calls_leave},
     .dues = {ready_due, wheel_due, accept_due, fairness_due, pools_due},
@@ -69,7 +69,7 @@ struct loop *loop_of(napi_env env) {
     close(loop->epoll);
     ring_close(loop);
     reserve_close(loop);
-    forget(loop); // with the environment failing like this nothing better is left to do
+    forget(loop); // nothing better can be done if the environment fails like this
     return NULL;
   }
   loop_begin(loop);

@@ -1,6 +1,5 @@
 // Events of a connection's sides. Each side is registered once, edge-triggered, under its connection's id and a
-// generation, so that an event which the kernel had ready for a descriptor that was closed meanwhile is known to be
-// stale.
+// generation. The generation identifies stale events: those that the kernel had ready for a descriptor closed since.
 #include "bal.h"
 
 #include <errno.h>
@@ -27,7 +26,7 @@ int watch_out(struct loop *loop, struct connection *c, int side) {
   return control(loop, c, side, EPOLL_CTL_MOD, EPOLLOUT);
 }
 
-/** The connection that an event is for; null when it is an event of a descriptor that is gone. */
+/** The connection an event is for. Null if the event's descriptor is gone. */
 static struct connection *whose(struct loop *loop, const struct epoll_event *event) {
   struct connection *c = slot_find(loop, (uint32_t)event->data.u64 >> 2);
   return c != NULL && c->generation[event->data.u64 & FOR_MASK] == event->data.u64 >> 32 ? c : NULL;
@@ -36,7 +35,7 @@ static struct connection *whose(struct loop *loop, const struct epoll_event *eve
 void events_side(struct loop *loop, const struct epoll_event *event) {
   struct connection *c = whose(loop, event);
   if (c != NULL && unlikely(c->aside || (loop->batch.gathers && !ring_has_room(loop)))) {
-    ring_send(loop); // its bytes stay in order
+    ring_send(loop); // keeps its bytes in order
     c = whose(loop, event);
   }
   if (likely(c != NULL)) connection_event(loop, c, (int)(event->data.u64 & FOR_MASK), event->events);

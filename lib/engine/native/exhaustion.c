@@ -1,4 +1,4 @@
-// What an errno means to the policy, and the counts of what this machine, or this process, ran out of.
+// Maps errnos to causes for the policy, and counts what this machine or process ran out of.
 #include "bal.h"
 
 #include <errno.h>

@@ -1,21 +1,21 @@
-// Clients dealt out between the workers that wait on the same listening sockets. The kernel wakes the first that
-// sleeps, and in a rush whoever the scheduler lets run first would take nearly all. So each worker compares itself with
-// the one that has fewest clients: it goes to the end of the queue of waiters, or leaves what waits to that one for a
-// moment.
+// Balances clients between the workers that wait on the same listening sockets. The kernel wakes the first that sleeps,
+// and in a rush the first that the scheduler runs would take nearly all. So each worker compares itself with the one
+// that has the fewest clients. It moves to the end of the wait queue, or leaves the waiting clients to that worker for
+// a moment.
 #include "bal.h"
 
 enum {
   ACCEPTS_IN_FRONT = 16,
-  // A sixteenth more clients than the worker that has fewest are still even, and so many more in a rush.
+  // A worker counts as even with a sixteenth more clients than the one with the fewest, plus EVEN in a rush.
   EVEN_PART = 16,
   EVEN = 2,
-  // `churn` nears the first with each connection that ends, and 0 with each that begins: it is half of that when as
-  // many end as begin.
+  // `churn` approaches CHURN_MOST with each connection that ends and 0 with each that begins. It is half of CHURN_MOST
+  // when as many end as begin.
   CHURN_MOST = 64,
   CHURN_STEP = 16,
   FEW_END = CHURN_MOST / 8,
-  // Clients are left to another worker for so long; if it does not come for them so often in a row, because it is busy
-  // or stopped, none are left to any for the longer time.
+  // Clients are left to another worker for LEAVE_MS. If it is busy or stopped and does not come TIMES_IN_VAIN times in
+  // a row, none are left to any worker for ALONE_MS.
   LEAVE_MS = 3,
   TIMES_IN_VAIN = 8,
   ALONE_MS = 400,
@@ -44,8 +44,8 @@ void fairness_ends(struct loop *loop) {
 }
 
 /**
- * So many clients may this worker take until it is another's turn, that of `lightest`. While connections end as fast as
- * they begin nothing stays uneven, and to wake another worker costs more than it brings.
+ * Returns how many more clients this worker may take before it is the turn of `lightest`. No limit while connections
+ * end as fast as they begin: nothing stays uneven then, and waking another worker costs more than it gains.
  */
 static int64_t room(const struct loop *loop, uint32_t *lightest) {
   uint32_t fewest = loop->fairness.churn < FEW_END ? scoreboard_fewest(loop, lightest) : UINT32_MAX;
@@ -54,8 +54,8 @@ static int64_t room(const struct loop *loop, uint32_t *lightest) {
 }
 
 /**
- * Leaves the clients that wait to that worker, and wakes it; false when it cannot be told. They stay in the socket's
- * queue, where this one takes them if the other does not.
+ * Leaves the waiting clients to that worker and wakes it. False when it cannot be reached. The clients stay in the
+ * socket's queue, where this worker takes them if the other does not.
  */
 static bool leave_to(struct loop *loop, struct listener *listener, uint32_t lightest) {
   if (!scoreboard_call(loop, lightest)) return false;
@@ -73,8 +73,9 @@ int fairness_allows(struct loop *loop, struct listener *listener, int most) {
 }
 
 /**
- * Whether others should be woken first from now on. In a rush everybody is awake, and after a number of clients is soon
- * enough; clients that come one by one and stay, as those of a connection pool do, are dealt out one by one.
+ * Whether other workers should be woken first from now on. In a rush every worker is awake, so checking after
+ * ACCEPTS_IN_FRONT clients is soon enough. Clients that come one by one and stay, as from a connection pool, are dealt
+ * out one by one.
  */
 static bool had_its_share(const struct loop *loop, const struct listener *listener) {
   if (listener->accepted >= ACCEPTS_IN_FRONT) return true;
@@ -82,7 +83,7 @@ static bool had_its_share(const struct loop *loop, const struct listener *listen
   return listener->burst == 1 && fewest != UINT32_MAX && loop->live > fewest + fewest / EVEN_PART;
 }
 
-/** To the end of the queue of waiters. */
+/** Moves this worker to the end of the wait queue. */
 static void step_back(struct loop *loop, struct listener *listener) {
   listener->accepted = 0;
   if (!loop->can.exclusive || !listener->armed) return;
@@ -97,8 +98,7 @@ void fairness_took(struct loop *loop, struct listener *listener, int count, bool
     fairness->alone_until = loop->now + ALONE_MS;
   }
   listener->accepted += (uint32_t)count;
-  // The kernel may not have told of all that this worker was called for: one that registers anew is told of what is
-  // left.
+  // The kernel may not have reported all the clients this worker was called for. Registering anew reports the rest.
   if (more || had_its_share(loop, listener)) step_back(loop, listener);
 }
 
@@ -125,7 +125,7 @@ void fairness_forget(struct loop *loop) { loop->fairness.back_at = 0; }
 void fairness_hand_over(struct loop *loop) {
   uint32_t lightest;
   scoreboard_publish(loop);
-  // A client for whom this worker alone was woken, or whom it left to one that stops too, would wait until the next one
-  // comes.
+  // A client for which only this worker was woken, or which it left to another that stops too, would otherwise wait
+  // until the next client comes.
   if (scoreboard_fewest(loop, &lightest) != UINT32_MAX) scoreboard_call(loop, lightest);
 }

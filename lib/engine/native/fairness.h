@@ -1,34 +1,34 @@
-// How clients are dealt out to the workers that wait on the same listening sockets.
+// Balances clients between the workers that wait on the same listening sockets.
 #ifndef BAL_FAIRNESS_H
 #define BAL_FAIRNESS_H
 
 #include "base.h"
 
 struct fairness {
-  uint64_t back_at;     // clients are left to another worker until then; 0: they are not
-  uint64_t alone_until; // and not before then, for nobody took them
-  bool late;            // they were left until the time was up, in the last round
-  uint8_t in_vain;      // so often in a row somebody was still there then
-  uint8_t churn;        // how many connections end for one that begins, see fairness.c
+  uint64_t back_at;     // until when clients are left to another worker; 0: they are not
+  uint64_t alone_until; // none are left before then, because nobody took them
+  bool late;            // clients were left until the time was up, in the last round
+  uint8_t in_vain;      // how many times in a row clients were still waiting then
+  uint8_t churn;        // how many connections end per one that begins, see fairness.c
 };
 
-/** Listens again where it was left to others for a moment. */
+/** Listens again after leaving clients to another worker. */
 void fairness_come_back(struct loop *loop);
 uint64_t fairness_due(const struct loop *loop);
-/** The other workers are seen from now on: their calls end a wait. */
+/** Enables balancing once the scoreboard is open: calls from other workers now end a wait. */
 void fairness_begin(struct loop *loop);
-/** A connection begins or ends. */
+/** Count a connection that begins or ends. */
 void fairness_begins(struct loop *loop);
 void fairness_ends(struct loop *loop);
-/** So many clients may be taken now; 0: none, they are left to another worker. */
+/** Returns how many clients may be accepted now. 0: none, they are left to another worker. */
 int fairness_allows(struct loop *loop, struct listener *listener, int most);
-/** Clients were accepted; `more`: another worker called for them, and there may be more. */
+/** Notes accepted clients. `more`: another worker called for them and there may be more. */
 void fairness_took(struct loop *loop, struct listener *listener, int count, bool more);
-/** The last listener has stopped, or accepting is paused: nothing is left to anybody. */
+/** Stops leaving clients to others: the last listener has stopped or accepting is paused. */
 void fairness_forget(struct loop *loop);
-/** A listener has stopped: whoever has fewest clients looks at what may wait there. */
+/** Calls the worker with the fewest clients: a listener has stopped and clients may still wait on it. */
 void fairness_hand_over(struct loop *loop);
-/** This round's listeners have been served; `due`: there was one. */
+/** Ends a round. `due`: at least one listener was due. */
 void fairness_round_ends(struct loop *loop, bool due);
 
 #endif

@@ -1,6 +1,6 @@
-// What comes before anything is relayed: the client's first bytes, which the policy may look at before it names a
-// target, and the policy's own bytes for the backend. The former stay in the socket and are only peeked at, so that
-// what follows is the same as without.
+// What happens before relaying: the policy may inspect the client's first bytes before it names a target, and may send
+// a preamble to the backend. First bytes are only peeked at and stay in the socket, so relaying is the same as without
+// inspection.
 #include "bal.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ static ssize_t peek(struct connection *c) {
 
 int32_t first_inspect(struct connection *c, bool late) {
   struct engine *engine = c->listener->engine;
-  if (c->listener->inspect_bytes == 0) return REFUSE; // this listener's clients are not inspected
+  if (c->listener->inspect_bytes == 0) return REFUSE; // this listener has no inspection
   for (;;) {
     ssize_t got = peek(c);
     if (got < 0 && errno != EAGAIN) return GONE;
@@ -25,7 +25,7 @@ int32_t first_inspect(struct connection *c, bool late) {
     enum inspection why = bytes == c->listener->inspect_bytes ? FULL : ended ? AT_ITS_END : late ? LATE : FIRST_BYTES;
     int32_t answer = js_inspected(engine, c, bytes, why);
     if (answer != MORE) return answer;
-    // What is left behind bytes that were taken raises no event.
+    // Bytes left after some were taken raise no event.
     if (engine->peeked < bytes) continue;
     return why == FIRST_BYTES ? MORE : REFUSE;
   }
@@ -35,7 +35,7 @@ bool first_take(struct engine *engine, uint32_t bytes) {
   const struct connection *c = slot_find(engine->loop, engine->inspected);
   if (c == NULL || bytes > engine->peeked) return false;
   engine->peeked -= bytes;
-  // Without a buffer TCP only drops them; they were there a moment ago, so it is no less.
+  // Without a buffer, TCP just drops the bytes. They were there a moment ago, so it drops all of them.
   return bytes == 0 || recv(c->fd[CLIENT], NULL, bytes, MSG_TRUNC) == (ssize_t)bytes;
 }
 

@@ -1,25 +1,25 @@
-// What a connection is between two engines: release.c writes this record and adopt.c reads it. It goes with the
-// connection's descriptors, in this order: the client, the backend, then for each direction in which bytes lie in a
-// pipe that pipe's end to read from and the one to write to. The bytes of both directions that are held in memory
-// follow the record, the client's first. Numbers are those of this machine, which it does not leave.
+// The record of a connection in transit between two engines, written by release.c and read by adopt.c. Its descriptors
+// go with it, in this order: the client, the backend, then for each direction with bytes in a pipe that pipe's read end
+// and write end. The bytes held in memory follow the record, the client's first. Numbers are in host byte order: the
+// record never leaves the machine.
 #ifndef BAL_HANDOVER_H
 #define BAL_HANDOVER_H
 
 #include "bal.h"
 
-/** Changes with anything below, and with what it takes from connection.h. */
+/** Bump this with any change below, or to the parts of connection.h that it uses. */
 enum { HANDOVER_VERSION = 1 };
 
 struct handover {
   uint32_t version;
-  uint32_t size;                     // with the bytes behind it
-  uint64_t last;                     // ms of CLOCK_MONOTONIC when the last byte, or the backend's end, moved
+  uint32_t size;                     // including the bytes that follow
+  uint64_t last;                     // CLOCK_MONOTONIC in ms when the last byte, or the backend's FIN, moved
   uint64_t bytes[2];                 // relayed in each direction, since the client was accepted
-  int32_t listener, service, target; // as their ids are where it comes from
-  uint32_t held[2];                  // bytes in memory that wait for the direction's sink
-  uint32_t piped[2];                 // bytes in a pipe that wait behind those; 0: there is no pipe
-  uint8_t side[2], direction[2];     // flags, but for what the descriptors tell
-  uint8_t backend_first;             // the backend's end was read before the client's
+  int32_t listener, service, target; // ids at the giver
+  uint32_t held[2];                  // bytes in memory waiting for the direction's sink
+  uint32_t piped[2];                 // bytes in a pipe after those; 0: there is no pipe
+  uint8_t side[2], direction[2];     // flags, except those the descriptors imply
+  uint8_t backend_first;             // the backend sent FIN before the client did
   uint8_t probed;                    // the backend's socket has keepalive probes
   struct peer peer;                  // the client
 };
@@ -31,7 +31,7 @@ enum {
   HANDED_DIRECTION = ENDED | PASSED_ON | STREAM | NO_SPLICE,
 };
 
-/** Why a connection cannot be released or adopted: as HANDOVER_REFUSALS of handover.ts, whose n-th is −1 − n. */
+/** Why a connection cannot be released or adopted: entry n of HANDOVER_REFUSALS in handover.ts is −1 − n. */
 enum refusal {
   NO_REFUSAL = 0,
   REFUSED_UNKNOWN = -2,

@@ -1,6 +1,6 @@
-// Bytes that were read and could not be written yet. Small ones are held in buffers, those of streams in pipes, through
-// which splice(2) moves them without copying; both come from pools.c. While a direction holds something its source is
-// not read: that is the back-pressure, and it bounds the memory.
+// Bytes that were read and could not be written yet. Small amounts are held in buffers, streams in pipes, through which
+// splice(2) moves them without copying; pools.c supplies both. While a direction holds bytes its source is not read.
+// That is the back-pressure, and it bounds memory.
 #include "bal.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ bool hold_bytes(struct loop *loop, struct connection *c, int direction, const ch
 }
 
 bool hold_in_front(struct loop *loop, struct connection *c, const char *bytes, size_t length) {
-  struct buffer *behind = c->held[CLIENT]; // no pipe: nothing has been relayed yet
+  struct buffer *behind = c->held[CLIENT]; // never a pipe: nothing has been relayed yet
   if (!hold_bytes(loop, c, CLIENT, bytes, length)) return false;
   struct buffer *front = c->held[CLIENT];
   front->next = behind;
@@ -56,7 +56,7 @@ ssize_t hold_spliced(struct loop *loop, struct connection *c, int direction) {
   return got;
 }
 
-/** Sends what is left of a buffer. */
+/** Sends the rest of a buffer. */
 static enum flushed buffer_flush(struct loop *loop, struct connection *c, int direction, struct buffer *buffer) {
   while (buffer->from < buffer->to) {
     ssize_t put = send(c->fd[!direction], buffer->bytes + buffer->from, buffer->to - buffer->from, MSG_NOSIGNAL);
@@ -83,11 +83,11 @@ static enum flushed pipe_flush(struct loop *loop, struct connection *c, int dire
       relay_count(loop, c, direction, (size_t)put);
       continue;
     }
-    if (put == 0) return SINK_FAILED; // cannot be: the pipe is not empty
+    if (put == 0) return SINK_FAILED; // cannot happen: the pipe is not empty
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return STILL_HELD;
     if (!system_is_missing(errno)) return SINK_FAILED;
-    // Splicing in works and out does not: take the bytes out again and send them.
+    // Splicing in works but splicing out does not: read the bytes back out and send them.
     loop->can.splice = loop->can.splice_out = false;
     if (pipe->front == NULL && (pipe->front = buffer_take(loop)) == NULL) return SINK_FAILED;
     pipe->front->from = pipe->front->to = 0;

@@ -1,4 +1,4 @@
-// For the first process of a PID namespace, a container's: what the kernel leaves to it, and Node does not.
+// Duties of PID 1 in a container that the kernel leaves to it and Node does not do.
 #include "addon.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@ napi_value reap(napi_env env, napi_callback_info info) {
   int64_t pid;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok) return NULL;
   if (given < 1) argv[0] = undefined(env);
-  // Above 0: others would mean groups, or anybody.
+  // waitpid(2) takes values below 1 as a process group or as any child.
   if (!integer(env, argv[0], 1, INT32_MAX, "pid", &pid)) return NULL;
   pid_t done;
   do {

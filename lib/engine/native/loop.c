@@ -1,8 +1,8 @@
 // The loop, turned inside out: the engine waits and libuv is a guest. Before libuv polls, on_prepare() asks it how long
-// it may sleep, waits that long on the engine's epoll set, of which libuv's own descriptor is a member, and handles the
-// engine's events round after round. It returns when libuv has something to do, after making sure (an active idle
-// handle) that libuv's poll does not sleep. An epoll set inside libuv's would have no sleeper of its own, so that
-// EPOLLEXCLUSIVE on the listening socket would mean nothing, and would cost two waits a wake-up.
+// it may sleep, waits that long on the engine's epoll set, in which libuv's descriptor is a member, and handles the
+// engine's events round after round. It returns when libuv has something to do; an active idle handle then keeps
+// libuv's poll from sleeping. An epoll set inside libuv's would have no sleeper of its own, so EPOLLEXCLUSIVE on the
+// listening socket would mean nothing, and each wake-up would cost two waits.
 #include "bal.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 enum { ROUNDS_AT_MOST = 64 };
 
-/** Hands the events out; true when libuv has something to do. */
+/** Dispatches the events. True when libuv has something to do. */
 static bool hand_out(struct loop *loop, int count) {
   const struct hooks *hooks = loop->hooks;
   bool libuv = false;
@@ -26,7 +26,7 @@ static bool hand_out(struct loop *loop, int count) {
   return libuv;
 }
 
-/** Ms to sleep: −1 without end. `until`: when libuv wants to go on. */
+/** Ms to sleep, −1 for no limit. `until`: when libuv must run again. */
 static int sleep_time(const struct loop *loop, uint64_t until) {
   for (uint64_t (*const *due)(const struct loop *) = loop->hooks->dues; *due != NULL; due++) {
     uint64_t at = (*due)(loop);

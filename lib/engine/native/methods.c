@@ -1,4 +1,4 @@
-// The methods of an engine, as engine.ts describes them.
+// The methods of an engine, as described in engine.ts.
 #include "addon.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/** listen(listener, fd, backlog, keepaliveMs, inspectBytes, inspectMs): `fd` stays the caller's. */
+/** listen(listener, fd, backlog, keepaliveMs, inspectBytes, inspectMs): the caller still owns `fd`. */
 static napi_value listen_on(napi_env env, napi_callback_info info) {
   napi_value argv[6];
   struct engine *engine = enter(env, info, 6, argv, false);
@@ -41,7 +41,7 @@ static napi_value listen_on(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/** decide(connection, target): takes effect in the next round; ignored when the connection no longer waits. */
+/** decide(connection, target): takes effect in the next round. Ignored if the connection is no longer waiting. */
 static napi_value decide(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   struct engine *engine = enter(env, info, 2, argv, false);
@@ -59,7 +59,7 @@ static napi_value decide(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/** take(connection, bytes): of those that the policy is being shown. */
+/** take(connection, bytes): takes bytes that the policy is being shown. */
 static napi_value take(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   struct engine *engine = enter(env, info, 2, argv, true);
@@ -79,7 +79,7 @@ static void stop_accepting_all(struct engine *engine) {
   }
 }
 
-/** Of what connections are cut: the order is native.ts's. */
+/** Which connections to cut. native.ts depends on the order. */
 enum whose { OF_LISTENER, OF_SERVICE, OF_TARGET, ONE, OF_ENGINE };
 
 static bool belongs(const struct connection *c, enum whose whose, int64_t id) {
@@ -99,11 +99,11 @@ static bool belongs(const struct connection *c, enum whose whose, int64_t id) {
   return false;
 }
 
-/** Cuts connections and counts them. Some may end by themselves just now: those are not counted. */
+/** Cuts connections and counts them. Does not count those that end by themselves just now. */
 static uint32_t cut_connections(struct engine *engine, enum whose whose, int64_t id) {
   struct loop *loop = engine->loop;
   uint32_t count = 0, first = 0, limit = slot_limit(loop);
-  // The policy must not call back, so no connection can appear meanwhile; slabs may go away as they empty.
+  // No connection can appear during this, because the policy must not call back. Slabs may go away as they empty.
   if (whose == ONE) {
     if (id < 0 || id >= limit) return 0;
     first = (uint32_t)id;
@@ -141,7 +141,7 @@ static napi_value cut(napi_env env, napi_callback_info info) {
     return NULL;
   }
   bool inside = engine->loop->js.inside;
-  engine->loop->js.inside = true; // JavaScript called, so it can be called
+  engine->loop->js.inside = true; // JavaScript called, so JavaScript may be called
   uint32_t count = cut_connections(engine, (enum whose)whose, id);
   engine->loop->js.inside = inside;
   return number(env, count);

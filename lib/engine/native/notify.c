@@ -1,4 +1,4 @@
-// One datagram to whoever looks after this process (systemd's sd_notify(3)): Node has no Unix datagram sockets.
+// Sends one datagram to the service manager (systemd's sd_notify(3)). Node has no Unix datagram sockets.
 #include "addon.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 enum { TEXT_AT_MOST = 4096 };
 
-/** Returns 0 or an errno. `path` begins with / or, for a socket without a file, with @. Never waits. */
+/** Returns 0 or an errno. `path` begins with /, or with @ for the abstract namespace. Never blocks. */
 static int send_datagram(const char *path, size_t length, const char *text, size_t bytes) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (length < 2 || length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) return EINVAL;

@@ -1,12 +1,12 @@
-// The address of a client as text. IPv4 by hand, because inet_ntop and snprintf take ten times as long, and a record of
-// a connection is mostly that.
+// Client addresses as text. IPv4 is formatted by hand, because inet_ntop and snprintf take ten times as long and a
+// connection's log record is mostly that.
 #include "bal.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/** Writes at most five digits, and says where they end. */
+/** Writes at most five digits. Returns their end. */
 static char *write_number(char *at, unsigned value) {
   char digits[5];
   int count = 0;

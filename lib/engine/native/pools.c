@@ -1,5 +1,5 @@
-// Buffers and pipes that are not in use. They come from here and go back as soon as they are empty, so an idle
-// connection holds none; a pool that nobody needed for a second is emptied.
+// Unused buffers and pipes. Connections return them as soon as they are empty, so an idle connection holds none. A pool
+// unused for a second is emptied.
 #include "bal.h"
 
 #include <errno.h>
@@ -10,9 +10,10 @@
 enum {
   POOLED_BUFFERS = 16,
   POOLED_PIPES = 16,
-  PIPES_AT_MOST = 64, // 128 descriptors; a stream that finds none is copied
-  // The more a splice moves the cheaper is a byte, but what lies in a pipe is memory, and of pipes above 64 KiB a user
-  // may have 64 MiB in all. Few are in use at a time unless readers are slow, so a few large ones do most of the work.
+  PIPES_AT_MOST = 64, // 128 descriptors; a stream that gets no pipe is copied
+  // The more a splice moves, the cheaper each byte. But bytes in a pipe take memory, and a user may have 64 MiB in
+  // pipes above 64 KiB. Few pipes are in use at a time unless readers are slow, so a few large ones do most of the
+  // work.
   LARGE_PIPES = 4,
   LARGE_PIPE_BYTES = 1024 * 1024,
   PIPE_BYTES = 256 * 1024,
@@ -74,7 +75,7 @@ void pipe_give(struct loop *loop, struct pipe *pipe) {
     pipe_free(loop, pipe);
     return;
   }
-  // Large ones first.
+  // Large ones come first.
   struct pipe **at = &loop->pools.pipes;
   if (!pipe->large && *at != NULL && (*at)->large) at = &(*at)->next;
   pipe->next = *at;

@@ -1,4 +1,4 @@
-// Buffers and pipes, in use and not.
+// Buffers and pipes, and pools of unused ones.
 #ifndef BAL_POOLS_H
 #define BAL_POOLS_H
 
@@ -7,9 +7,9 @@
 enum { BUFFER_BYTES = MESSAGE_BYTES };
 
 struct buffer {
-  struct buffer *next; // in the pool, or held behind this one
+  struct buffer *next; // in the pool, or held after this one
   uint32_t from, to;
-  bool uncounted; // bytes of ours, not relayed
+  bool uncounted; // the policy's own bytes, not relayed
   char bytes[BUFFER_BYTES];
 };
 
@@ -18,26 +18,26 @@ struct pipe {
   int in, out;
   uint32_t length; // bytes in the pipe
   bool large;
-  struct buffer *front; // bytes taken out of it again because splicing out failed
+  struct buffer *front; // bytes taken back out because splicing out failed
 };
 
 struct pools {
   struct buffer *buffers; // unused ones
   struct pipe *pipes;     // unused ones
   uint32_t buffer_count, pipe_count, pipes_out, large_pipes;
-  uint64_t until; // they are emptied then; 0: they are empty
+  uint64_t until; // when to empty the pools; 0: they are empty
 };
 
 struct buffer *buffer_take(struct loop *loop);
 void buffer_give(struct loop *loop, struct buffer *buffer);
-/** Null when there are enough, or none can be had. */
+/** Null when too many pipes are in use or none can be created. */
 struct pipe *pipe_take(struct loop *loop, struct engine *engine);
 void pipe_give(struct loop *loop, struct pipe *pipe);
-/** One more in use, which was made elsewhere; null when there is no memory. */
+/** Counts a pipe that another engine created as in use here. Null when out of memory. */
 struct pipe *pipe_adopt(struct loop *loop, int out, int in, uint32_t length);
-/** It is in use elsewhere from now on: its ends stay open. */
+/** Stops counting a pipe that another engine now uses. Its ends stay open. */
 void pipe_release(struct loop *loop, struct pipe *pipe);
-/** Empties the pools, when nobody has needed them for a while … */
+/** Empties the pools when they have been unused for a while … */
 void pools_turn(struct loop *loop);
 uint64_t pools_due(const struct loop *loop);
 /** … or at once. */

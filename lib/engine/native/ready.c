@@ -1,4 +1,4 @@
-// The ready list, linked through the connections: so a connection is in it once, and leaves it from anywhere.
+// The ready list. It is linked through the connections, so each is in it at most once and can leave from anywhere.
 #include "bal.h"
 
 void ready_init(struct loop *loop) { loop->ready.first = loop->ready.last = NONE; }
@@ -27,7 +27,7 @@ void ready_remove(struct loop *loop, struct connection *c) {
 }
 
 void ready_turn(struct loop *loop) {
-  // Who is added meanwhile has its turn in the next round.
+  // Connections added during this run in the next round.
   for (uint32_t turns = loop->ready.count; turns > 0 && loop->ready.first != NONE; turns--) {
     struct connection *c = slot_at(loop, loop->ready.first);
     ready_remove(loop, c);

@@ -1,5 +1,5 @@
-// Connections that go on in the next round, without an event: they have had their share of this one or were
-// decided on.
+// The ready list: connections that continue in the next round without an event, because they used up their share of
+// this one or have just been decided on.
 #ifndef BAL_READY_H
 #define BAL_READY_H
 
@@ -10,10 +10,10 @@ struct ready {
 };
 
 void ready_init(struct loop *loop);
-/** Each that is in the list has its turn. */
+/** Runs each connection that is on the list now. */
 void ready_turn(struct loop *loop);
 uint64_t ready_due(const struct loop *loop);
-/** To the end of the list. */
+/** Appends the connection to the list. */
 void ready_add(struct loop *loop, struct connection *c);
 void ready_remove(struct loop *loop, struct connection *c);
 

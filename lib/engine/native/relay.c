@@ -1,6 +1,6 @@
-// Bytes from one side to the other. Events are edge-triggered, so each direction remembers whether its source may have
-// something (READABLE) and its sink may take something (WRITABLE) and goes on until one of the two says no, or until it
-// has had its share of the round; then the connection waits on the ready list and others have their turn.
+// Moves bytes from one side to the other. Events are edge-triggered, so each direction remembers whether its source may
+// have bytes (READABLE) and its sink may take some (WRITABLE). It continues until one of them says no or it has used
+// its share of the round; then the connection goes on the ready list and others get their turn.
 #include "bal.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 enum {
-  READS_PER_TURN = 8,     // of at most 32 KiB copied, or a pipe full
+  READS_PER_TURN = 8,     // each copies at most 32 KiB or splices a pipe full
   STREAM_STOPS_AT = 4096, // a splice that moves less than this was not worth its two calls
 };
 
@@ -22,8 +22,8 @@ void relay_count(struct loop *loop, struct connection *c, int direction, size_t 
 }
 
 /**
- * TCP_NODELAY on the backend's side, before its second send: the first small one leaves at once anyway, so a connection
- * with one request saves the call. On the client's side it is inherited from the listener.
+ * Sets TCP_NODELAY on the backend before its second send. The first small send leaves at once anyway, so a connection
+ * with one request saves the call. Clients inherit it from the listener.
  */
 static void about_to_send(struct connection *c, int side) {
   if (likely(side == CLIENT || (c->side[side] & NO_DELAY))) return;
@@ -35,7 +35,7 @@ static void about_to_send(struct connection *c, int side) {
   c->side[side] |= SENT;
 }
 
-/** The sink takes no more for now. */
+/** Notes that the sink takes no more for now. */
 static enum moved sink_is_full(struct loop *loop, struct connection *c, int side) {
   c->side[side] &= (uint8_t)~WRITABLE;
   if (c->side[side] & WATCHES_OUT) return BLOCKED;
@@ -45,10 +45,10 @@ static enum moved sink_is_full(struct loop *loop, struct connection *c, int side
   return NO_MEMORY;
 }
 
-/** The source's end: noted once, passed on when nothing is held any more. */
+/** Passes the source's FIN on, once nothing is held any more. */
 static enum moved pass_end_on(struct loop *loop, struct connection *c, int direction) {
   c->direction[direction] |= PASSED_ON;
-  // When the other direction is over too, closing both descriptors says the same without this call.
+  // When the other direction has ended too, closing both descriptors sends the FIN without this call.
   if (c->direction[!direction] & PASSED_ON) return BLOCKED;
   if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) deadline_half_closed(loop, c);
   return shutdown(c->fd[!direction], SHUT_WR) == 0 ? BLOCKED : SINK_BROKEN;
@@ -59,19 +59,19 @@ static void source_ended(struct connection *c, int direction) {
   if (direction == BACKEND && !(c->direction[CLIENT] & ENDED)) c->backend_first = true;
 }
 
-/** The sink did not take these bytes: kept until it does. */
+/** Holds bytes that the sink did not take. */
 static enum moved keep(struct loop *loop, struct connection *c, int direction, const char *bytes, size_t length) {
   return hold_bytes(loop, c, direction, bytes, length) ? sink_is_full(loop, c, !direction) : NO_MEMORY;
 }
 
-/** Both sides are sound, nothing is held, and nothing can be read: the message at hand is all there is to do. */
+/** Whether the message at hand is all there is to do: both sides sound, nothing held, nothing to read. */
 static bool nothing_else_to_do(const struct connection *c) {
   return !((c->side[CLIENT] | c->side[BACKEND]) & (READABLE | HUNG_UP | BROKEN | URGENT)) &&
          !((c->direction[CLIENT] | c->direction[BACKEND]) & ENDED) && c->held[CLIENT] == NULL &&
          c->held[BACKEND] == NULL;
 }
 
-/** One read of at most a buffer full, written at once or put aside for the end of the round. */
+/** Reads at most one buffer and writes it at once, or puts it aside until the end of the round. */
 static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   uint8_t *source = &c->side[direction];
   char *bytes = shared_room(loop);
@@ -83,13 +83,13 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     return BLOCKED;
   }
   if (got == 0) {
-    if (*source & BROKEN) return SOURCE_BROKEN; // the error itself was taken by an earlier call
+    if (*source & BROKEN) return SOURCE_BROKEN; // an earlier call has consumed the error itself
     source_ended(c, direction);
     return GOES_ON;
   }
   if ((size_t)got == MESSAGE_BYTES) c->direction[direction] |= STREAM;
   else if (likely(!(*source & (URGENT | BROKEN)))) {
-    // A short read emptied the queue; what comes later raises a new event. With the FIN already here, this was all.
+    // A short read emptied the queue, and later bytes raise a new event. If the FIN is already here, this was all.
     if (*source & HUNG_UP) source_ended(c, direction);
     else *source &= (uint8_t)~READABLE;
   }
@@ -98,7 +98,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     ring_add(loop, c, direction, (size_t)got);
     return BLOCKED;
   }
-  // When the end is passed on next, the FIN can travel with the last bytes.
+  // If the end is passed on next, the FIN can travel with the last bytes.
   int flags = MSG_NOSIGNAL | (c->direction[direction] & ENDED ? MSG_MORE : 0);
   ssize_t put;
   do put = send(c->fd[!direction], bytes, (size_t)got, flags);
@@ -111,7 +111,7 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
   return likely(put == got) ? GOES_ON : keep(loop, c, direction, bytes + put, (size_t)(got - put));
 }
 
-/** One splice into a pipe; flushing is the caller's next step. */
+/** Splices once into a pipe. The caller flushes it next. */
 static enum moved splice_in(struct loop *loop, struct connection *c, int direction) {
   about_to_send(c, !direction);
   ssize_t got = hold_spliced(loop, c, direction);
@@ -127,12 +127,12 @@ static enum moved splice_in(struct loop *loop, struct connection *c, int directi
     if (errno == EINTR) return GOES_ON;
     return errno == ENOSYS ? copy(loop, c, direction) : SOURCE_BROKEN;
   }
-  // The end, or urgent data at the head of the queue, which splice(2) reports alike: a read tells.
+  // Either EOF or urgent data at the head of the queue: splice(2) reports both as 0. A read tells which.
   c->direction[direction] |= NO_SPLICE;
   return copy(loop, c, direction);
 }
 
-/** Moves what one direction can move now, up to its share. */
+/** Moves what one direction can move now, up to its share of the round. */
 static enum moved move(struct loop *loop, struct connection *c, int direction) {
   uint8_t *state = &c->direction[direction];
   const uint8_t *source = &c->side[direction], *sink = &c->side[!direction];
@@ -152,7 +152,7 @@ static enum moved move(struct loop *loop, struct connection *c, int direction) {
   }
 }
 
-/** One side is reset: the other gets a reset too, after the bytes that came before it, as far as they can be passed. */
+/** Handles a reset side: resets the other one too, after the bytes sent before the reset, as far as they go out. */
 static void side_is_broken(struct loop *loop, struct connection *c, int side) {
   if (c->side[!side] & WRITABLE && !(c->side[!side] & BROKEN) && move(loop, c, side) == GOES_ON) {
     ready_add(loop, c);
@@ -161,7 +161,7 @@ static void side_is_broken(struct loop *loop, struct connection *c, int side) {
   connection_finish(loop, c, side == CLIENT ? END_CLIENT_RESET : END_BACKEND_RESET);
 }
 
-/** What follows from a direction's move; false when that was the last of the connection for now. */
+/** Acts on the result of a move. False when the connection is done for now. */
 static bool settle(struct loop *loop, struct connection *c, int direction, enum moved moved) {
   switch (moved) {
   case BLOCKED:
@@ -195,7 +195,7 @@ void relay_rest(struct loop *loop, struct connection *c) {
 void relay(struct loop *loop, struct connection *c) {
   bool more = false;
   for (int direction = 0; direction < 2; direction++) {
-    // Towards a broken side nothing can be moved; from it, what it sent before.
+    // Nothing can be moved to a broken side, but what it sent before can be moved from it.
     if (c->side[!direction] & BROKEN) continue;
     enum moved moved = move(loop, c, direction);
     if (unlikely(!settle(loop, c, direction, moved))) return;

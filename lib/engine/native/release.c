@@ -1,17 +1,17 @@
-// Gives a connection up as it is: what is known of it goes into a record, its descriptors stay open and are the
-// caller's, and nothing here knows of it any more. First what may fail: the memory. Then the two sockets leave the
-// epoll set, which closing them would not do: the open files live on elsewhere, and would be reported here for ever.
+// Releases a connection as it is: its state goes into a record, its open descriptors become the caller's, and this
+// engine forgets it. The allocation comes first because it may fail. Both sockets must be deleted from the epoll set:
+// the open files live on elsewhere, so closing the descriptors would leave them in the set for ever.
 #include "addon.h"
 #include "handover.h"
 
 #include <string.h>
 
-/** When JavaScript can ask, all of an open connection is in its own fields, in its sockets and in what is held. */
+/** Between rounds the whole state of an open connection is in its fields, in its sockets and in what is held. */
 static bool can_go(const struct connection *c) { return c->state == OPEN && c->watched && !c->aside; }
 
 static struct handover record_of(const struct loop *loop, const struct connection *c, const struct holding held[2]) {
   struct handover record;
-  memset(&record, 0, sizeof record); // what lies between the fields too
+  memset(&record, 0, sizeof record); // padding too
   record.version = HANDOVER_VERSION;
   record.size = (uint32_t)sizeof record + held[CLIENT].length + held[BACKEND].length;
   record.last = loop->now - ((uint32_t)loop->now - c->last);

@@ -1,6 +1,6 @@
-// Descriptors in reserve. A worker that waits is woken alone for a client, so it has to be able to take it: when
-// descriptors run out it gives up one of these to accept and one for the backend, and listens no more when less than
-// two are left.
+// Reserve descriptors. A waiting worker is woken alone for a client, so it must be able to take it. When descriptors
+// run out it releases one of these to accept and one for the backend, and it stops listening when fewer than two are
+// left.
 #include "bal.h"
 
 #include <sys/eventfd.h>
@@ -17,7 +17,7 @@ bool reserve_fill(struct loop *loop) {
 bool reserve_serves_one(const struct loop *loop) { return loop->reserve.count >= FOR_ONE_CLIENT; }
 
 int reserve_serves(const struct loop *loop) {
-  // Each must get its backend, and accepting may take one.
+  // Each client needs one for its backend, and accepting may take one.
   return loop->reserve.count > FOR_ONE_CLIENT ? loop->reserve.count - 1 : 1;
 }
 

@@ -1,24 +1,24 @@
-// Spare descriptors, given up one by one when there are no others.
+// Reserve descriptors, released one by one when there are no others.
 #ifndef BAL_RESERVE_H
 #define BAL_RESERVE_H
 
 #include "base.h"
 
-/** One for the backend of each client that is accepted in one go, and one to accept with. */
+/** One for the backend of each client accepted in one turn, and one to accept with. */
 enum { RESERVE = CLIENTS + 1 };
 
 struct reserve {
   int fds[RESERVE];
-  uint8_t count; // so many of them are there
+  uint8_t count; // how many are open
 };
 
-/** As far as descriptors go; true when it is full. */
+/** Opens as many reserve descriptors as it can. True when the reserve is full. */
 bool reserve_fill(struct loop *loop);
-/** A client that is woken for can be accepted and connected. */
+/** Whether the reserve suffices to accept and connect one client. */
 bool reserve_serves_one(const struct loop *loop);
-/** So many clients find descriptors there, if need be. */
+/** How many clients can count on descriptors. */
 int reserve_serves(const struct loop *loop);
-/** Gives up one descriptor for another use, and with the last ones accepting for now; false when there is none. */
+/** Releases one descriptor for other use; pauses accepting when too few are left. False when there is none. */
 bool reserve_use(struct loop *loop);
 void reserve_close(struct loop *loop);
 

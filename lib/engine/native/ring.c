@@ -1,9 +1,8 @@
-// The messages of one round, sent by one system call instead of one each. While events are handed out, relay.c
-// may put a message aside in the loop's shared buffer; what is there goes through an io_uring at the end. Nothing is
-// left under way in it: each is sent at once and without waiting (MSG_DONTWAIT), within the io_uring_enter(2) that
-// takes it, so that the ring is no more than a sendmmsg(2) for many sockets. Where there is no io_uring (before
-// Linux 6.1, kernel.io_uring_disabled, a seccomp filter), each message is a send(2), and so is whatever the ring
-// refuses.
+// Sends the messages of one round with one system call instead of one each. While events are dispatched, relay.c may
+// put a message aside in the loop's shared buffer. At the end they go through an io_uring. Nothing stays in flight in
+// it: each message is sent at once and without blocking (MSG_DONTWAIT), within the io_uring_enter(2) that submits it.
+// The ring is just a sendmmsg(2) for many sockets. Where there is no io_uring (before Linux 6.1,
+// kernel.io_uring_disabled, a seccomp filter), each message is a send(2), and so is everything that the ring refuses.
 #include "bal.h"
 
 #include <errno.h>
@@ -31,19 +30,19 @@ void ring_begin(struct loop *loop, int events) { (void)loop, (void)events; }
 void ring_end(struct loop *loop) { (void)loop; }
 #else
 
-/** One message by itself costs less by send(2). */
+/** A single message is cheaper with send(2). */
 enum { WORTH_IT = 2 };
 
 struct message {
-  uint32_t connection, generation; // of the sink: the bytes are for this descriptor and no other
+  uint32_t connection, generation; // of the sink: the bytes are for this descriptor only
   uint32_t at, length;             // in the shared buffer
   int32_t direction;
-  int32_t result; // as of send(2), or −errno
+  int32_t result; // as from send(2), or −errno
 };
 
 struct ring {
   int fd;
-  uint32_t number; // as registered with the thread, which saves a look-up in each call
+  uint32_t number; // index of the ring registered with the thread; saves a look-up per call
   bool failed;
   void *queues;
   size_t queues_size;
@@ -52,7 +51,7 @@ struct ring {
   _Atomic uint32_t *tail;                        // of the entries
   _Atomic uint32_t *results_head, *results_tail; // the latter is the kernel's
   uint32_t mask, results_mask;
-  uint32_t at_most; // entries handed over at a time: for tests
+  uint32_t at_most; // entries submitted at a time; limited by tests
   uint32_t count;
   struct message messages[EVENTS];
 };
@@ -67,7 +66,7 @@ static void *shared_with_kernel(int fd, size_t size, off_t what) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-/** As io_uring_setup(2) says where things are. False: there is no memory, or no single mapping (before Linux 5.4). */
+/** Maps the queues as io_uring_setup(2) describes. False: no memory, or no single mapping (before Linux 5.4). */
 static bool map(struct ring *ring, const struct io_uring_params *p) {
   if (!(p->features & IORING_FEAT_SINGLE_MMAP)) return false;
   size_t entries = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
@@ -102,7 +101,7 @@ int ring_open(struct loop *loop) {
   struct ring *ring = calloc(1, sizeof *ring);
   if (ring == NULL) return ENOMEM;
   ring->at_most = system_disabled("uring_short") ? 1 : UINT32_MAX;
-  // One thread only, which never has to be interrupted for a result; one that fails does not hold up others.
+  // One thread only, never interrupted for a result. An entry that fails does not stop the others.
   struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                             IORING_SETUP_SUBMIT_ALL};
   ring->fd = (int)syscall(SYS_io_uring_setup, EVENTS, &params);
@@ -141,19 +140,19 @@ void ring_add(struct loop *loop, struct connection *c, int direction, size_t len
       .at = loop->batch.aside,
       .length = (uint32_t)length,
       .direction = direction,
-      .result = -ECANCELED, // until the kernel says another thing
+      .result = -ECANCELED, // until the kernel reports something else
   };
   loop->batch.aside += (uint32_t)length;
   c->aside = true;
 }
 
-/** Whose message it is; null when that connection is over, and the message with it. */
+/** The connection of a message. Null if it is over; the message is dropped then. */
 static struct connection *owner(struct loop *loop, const struct message *message) {
   struct connection *c = slot_find(loop, message->connection);
   return c != NULL && c->aside && c->generation[!message->direction] == message->generation ? c : NULL;
 }
 
-/** Results that are there; returns how many. */
+/** Reads the results that are there. Returns how many. */
 static uint32_t collect(struct ring *ring) {
   uint32_t head = atomic_load_explicit(ring->results_head, memory_order_relaxed);
   uint32_t count = atomic_load_explicit(ring->results_tail, memory_order_acquire) - head;
@@ -185,18 +184,18 @@ static void send_together(struct loop *loop, struct ring *ring) {
   long taken = syscall(SYS_io_uring_enter, ring->number, asked, 0, IORING_ENTER_REGISTERED_RING, NULL, 0);
   uint32_t done = collect(ring);
   if (likely(taken == wanted && done == wanted)) return;
-  // The ring is not to be relied on, and is not asked again: what it has not taken goes by send(2).
+  // The ring is not reliable and is not used again. What it did not take goes by send(2).
   ring->failed = true;
   for (uint32_t i = begin; taken > (long)done && i != begin + (uint32_t)taken; i++) {
     const struct message *message = &ring->messages[ring->entries[i & ring->mask].user_data];
     const struct connection *c = owner(loop, message);
     if (message->result != -ECANCELED || c == NULL) continue;
-    // Taken, and no result in time: that cannot be. Whether it is sent is not known, so nothing may follow it.
+    // Submitted but without a result: cannot happen. Nobody knows whether it was sent, so nothing may follow it.
     shutdown(c->fd[!message->direction], SHUT_RDWR);
   }
 }
 
-/** A send(2) of a message that the ring did not take, or for which it has an error: that may be of its own making. */
+/** Sends a message that the ring did not take or failed on, because the error may be the ring's own. */
 static int32_t send_one(const struct loop *loop, const struct connection *c, const struct message *message) {
   ssize_t put;
   const char *bytes = loop->batch.shared + message->at;
@@ -205,7 +204,7 @@ static int32_t send_one(const struct loop *loop, const struct connection *c, con
   return put < 0 ? -errno : (int32_t)put;
 }
 
-/** What was not sent whole. JavaScript may run here, and end any connection. */
+/** Handles messages that were not sent whole. JavaScript may run and end any connection. */
 static void settle_rest(struct loop *loop, struct ring *ring) {
   for (uint32_t i = 0; i < ring->count; i++) {
     const struct message *message = &ring->messages[i];
@@ -223,7 +222,7 @@ static void settle_rest(struct loop *loop, struct ring *ring) {
 void ring_send(struct loop *loop) {
   struct ring *ring = loop->batch.ring;
   bool gathers = loop->batch.gathers, whole = true;
-  loop->batch.gathers = false; // what is read from here on is sent by itself
+  loop->batch.gathers = false; // what is read from here on is sent on its own
   if (ring->count >= WORTH_IT) send_together(loop, ring);
   for (uint32_t i = 0; i < ring->count; i++) {
     struct message *message = &ring->messages[i];

@@ -1,5 +1,5 @@
-// Targets and services: where connections lead, and what holds for them there. JavaScript gives both their ids, small
-// integers that come and go; the tables are as long as the largest id so far needs.
+// Targets and services: where connections lead, and their settings. JavaScript assigns the ids, small integers that
+// come and go. The tables are as long as the largest id so far needs.
 #include "addon.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ void connection_target(struct connection *c, int32_t target) {
   c->target = target;
 }
 
-/** Room for so many, of which there is `room`: doubled, so that ids that grow one by one seldom ask for more. */
+/** The new capacity for this id. Doubles, so that ids that grow one by one rarely reallocate. */
 static uint32_t room_for(uint32_t room, int64_t id) {
   if (room == 0) room = FIRST_ROOM;
   while (room <= id) room *= 2;
@@ -59,7 +59,7 @@ static bool services_grow(struct engine *engine, int64_t service) {
   return true;
 }
 
-/** Connections under way follow: each is asked soon whether its time is over now. */
+/** Applies new settings to existing connections: makes each timer due, so that it is checked again. */
 static void ask_again(struct engine *engine, uint32_t service) {
   struct loop *loop = engine->loop;
   for (uint32_t i = 0; i < slot_limit(loop); i++) {

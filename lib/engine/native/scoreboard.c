@@ -1,5 +1,5 @@
-// What the workers see of each other: shared memory in which each writes how many clients it has and whether it
-// accepts. The primary makes it, gives each worker a row, and clears the row of one that is gone; see ../scoreboard.ts.
+// What the workers see of each other: shared memory in which each worker writes how many clients it has and whether it
+// accepts. The primary creates it, assigns the rows, and clears the row of a worker that is gone; see ../scoreboard.ts.
 #include "bal.h"
 
 #include <errno.h>
@@ -10,21 +10,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** A cache line of its own: its owner writes it for every client, and all others read it. */
+/** A cache line per worker: its owner writes it for every client, and all others read it. */
 struct row {
-  _Atomic uint32_t clients; // of the first, which is nobody's: all rows in use are below this one
+  _Atomic uint32_t clients; // in row 0, which no worker owns: all rows in use are below this number
   _Atomic uint32_t accepts;
-  _Atomic int32_t process, thread; // where it sleeps
+  _Atomic int32_t process, thread; // the thread to wake
   _Atomic uint32_t called;         // clients are left to it, or what its clients wait for may be there
   char rest[64 - 5 * sizeof(uint32_t)];
 };
 
-/** Ignored by whoever does not expect it: no process is harmed that has got the number of a worker that is gone. */
+/** Ignored by default, so it harms no process that has reused the pid of a dead worker. */
 enum { WAKE = SIGURG, LOOKED_AT = 16 };
 
 static void on_wake(int signal) { (void)signal; }
 
-/** WAKE reaches this thread only while it waits, so that it cannot come just before that and be missed. */
+/** Unblocks WAKE only while this thread waits, so that one just before the wait is not missed. */
 static int catch_wake(struct loop *loop) {
   struct sigaction action = {.sa_handler = on_wake, .sa_flags = SA_RESTART};
   sigset_t wake;
@@ -41,7 +41,7 @@ int scoreboard_open(struct loop *loop, int fd, uint32_t row, uint32_t rows) {
   size_t size = rows * sizeof(struct row);
   if (loop->scoreboard.rows != NULL || row == 0 || row >= rows) return EINVAL;
   if (fstat(fd, &file) != 0) return errno;
-  // Memory beyond the end of a file is a SIGBUS.
+  // Accessing mapped memory beyond the end of a file raises SIGBUS.
   if (!S_ISREG(file.st_mode) || file.st_size < (off_t)size) return EINVAL;
   int error = catch_wake(loop);
   if (error != 0) return error;
@@ -60,7 +60,7 @@ void scoreboard_publish(struct loop *loop) {
   if (loop->scoreboard.rows == NULL) return;
   struct row *own = &loop->scoreboard.rows[loop->scoreboard.own];
   uint32_t accepts = loop->accepting.armed > 0 || fairness_due(loop) != NEVER;
-  // Written only when it changes: a write takes the line from all who read it.
+  // Write only changes: a write takes the cache line from all readers.
   if (atomic_load_explicit(&own->clients, memory_order_relaxed) != loop->live) {
     atomic_store_explicit(&own->clients, loop->live, memory_order_relaxed);
   }
@@ -74,14 +74,14 @@ uint32_t scoreboard_fewest(const struct loop *loop, uint32_t *lightest) {
   if (loop->scoreboard.rows == NULL) return fewest;
   uint32_t end = atomic_load_explicit(&loop->scoreboard.rows->clients, memory_order_relaxed);
   if (end > loop->scoreboard.count) end = loop->scoreboard.count;
-  // Those that follow one's own: of many workers not all look at the same.
+  // Start after the own row, so that not all of many workers look at the same rows.
   uint32_t row = loop->scoreboard.own;
-  // Bounded by `end` too: one's own row may be beyond it when the primary could not write.
+  // Bounded by `end` too: the own row may be beyond it when the primary could not write.
   for (uint32_t step = 1, looked_at = 0; step < end && looked_at < LOOKED_AT; step++) {
     row = row + 1 < end ? row + 1 : 1;
     if (row == loop->scoreboard.own) break;
     const struct row *other = &loop->scoreboard.rows[row];
-    // Not counted: after some reloads with long drains there are more of these than of the others.
+    // Not counted: after some reloads with long drains most rows are like this.
     if (atomic_load_explicit(&other->accepts, memory_order_relaxed) == 0) continue;
     looked_at++;
     uint32_t clients = atomic_load_explicit(&other->clients, memory_order_relaxed);
@@ -98,7 +98,7 @@ bool scoreboard_has(const struct loop *loop, uint32_t row) {
 
 bool scoreboard_call(const struct loop *loop, uint32_t row) {
   struct row *other = &loop->scoreboard.rows[row];
-  // Who has been called already has not come to look since.
+  // Already called, and has not looked since.
   if (atomic_exchange(&other->called, 1) != 0) return true;
   int32_t process = atomic_load(&other->process), thread = atomic_load(&other->thread);
   if (process > 0 && thread > 0 && syscall(SYS_tgkill, process, thread, WAKE) == 0) return true;
@@ -111,7 +111,7 @@ int scoreboard_wait(struct loop *loop, int timeout_ms, bool *called) {
   if (loop->scoreboard.rows == NULL) return loop_wait(loop, timeout_ms);
   struct row *own = &loop->scoreboard.rows[loop->scoreboard.own];
   int count = epoll_pwait(loop->epoll, loop->events, EVENTS, timeout_ms, &loop->scoreboard.asleep);
-  // Not only after a signal: one that is busy hears of it too.
+  // Not only after a signal: a busy worker gets none and must see the call too.
   bool is_called = atomic_load_explicit(&own->called, memory_order_relaxed) != 0;
   if (unlikely(is_called)) *called = atomic_exchange(&own->called, 0) != 0;
   loop->scoreboard.called |= *called;

@@ -1,4 +1,4 @@
-// Memory that processes share, as an ArrayBuffer: what lies in it is JavaScript's business.
+// Memory shared between processes, as an ArrayBuffer. JavaScript defines its layout.
 #include "addon.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ napi_value map_shared(napi_env env, napi_callback_info info) {
     return NULL;
   }
   if (fstat((int)fd, &file) != 0) return throw_errno(env, errno, "share memory"), NULL;
-  // Memory beyond the end of a file is a SIGBUS.
+  // Accessing mapped memory beyond the end of a file raises SIGBUS.
   if (!S_ISREG(file.st_mode) || file.st_size < offset + bytes) return throw_errno(env, EINVAL, "share memory"), NULL;
   void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, offset);
   if (memory == MAP_FAILED) return throw_errno(env, errno, "share memory"), NULL;

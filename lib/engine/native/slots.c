@@ -1,6 +1,6 @@
-// Where connections are kept: slabs of 512, mapped when needed, the lowest ids in use first, so that memory follows the
-// number of connections. A slab that is empty is given back, but for one, so that a number which moves around a
-// multiple of 512 does not map and unmap all the time.
+// Storage for connections: slabs of 512, mapped when needed, lowest ids first, so that memory follows the number of
+// connections. An empty slab is unmapped, except for one, so that a number which moves around a multiple of 512 does
+// not map and unmap all the time.
 #include "bal.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ enum { SLOTS_PER_SLAB = 512 };
 
 struct slab {
   uint32_t live;
-  uint32_t untouched; // from here on no slot was ever used, nor its memory touched
+  uint32_t untouched; // slots from here on were never used, so their memory is untouched
   uint32_t free;      // list through ready.next
   struct connection slots[SLOTS_PER_SLAB];
 };
@@ -73,7 +73,7 @@ void slot_free(struct loop *loop, uint32_t index) {
     loop->slots.spare = number;
     return;
   }
-  // Two are empty: the one with the higher ids goes.
+  // Two slabs are empty: unmap the one with the higher ids.
   uint32_t higher = number > loop->slots.spare ? number : loop->slots.spare;
   loop->slots.spare = number < loop->slots.spare ? number : loop->slots.spare;
   munmap(loop->slots.slabs[higher], sizeof *slab);
@@ -88,7 +88,7 @@ struct connection *slot_at(struct loop *loop, uint32_t index) {
 
 uint32_t slot_limit(const struct loop *loop) { return loop->slots.count * SLOTS_PER_SLAB; }
 
-/** The slot, in whatever state; NULL when its memory was never used or was given back. */
+/** The slot in any state. NULL if its memory was never used or has been unmapped. */
 static struct connection *slot_used(struct loop *loop, uint32_t index) {
   if (index >= slot_limit(loop)) return NULL;
   struct slab *slab = loop->slots.slabs[index / SLOTS_PER_SLAB];

@@ -1,4 +1,4 @@
-// Where connections are kept.
+// Storage for connections.
 #ifndef BAL_SLOTS_H
 #define BAL_SLOTS_H
 
@@ -9,7 +9,7 @@ struct slab;
 struct slots {
   struct slab **slabs;
   uint32_t count, room; // slabs below `room` are full
-  uint32_t spare;       // an empty one that is kept
+  uint32_t spare;       // an empty slab kept in reserve
 };
 
 void slots_init(struct loop *loop);
@@ -17,10 +17,10 @@ struct connection *slot_take(struct loop *loop);
 void slot_free(struct loop *loop, uint32_t index);
 /** The connection with this id, or null. */
 struct connection *slot_find(struct loop *loop, uint32_t index);
-/** The client of a connection that is live, or over but not yet told; NULL when there is none. */
+/** The client of a connection that is live, or over but not yet reported. NULL if there is none. */
 const struct peer *slot_peer(struct loop *loop, uint32_t index);
 struct connection *slot_at(struct loop *loop, uint32_t index);
-/** All ids are below this one. */
+/** An upper bound of all ids. */
 uint32_t slot_limit(const struct loop *loop);
 void slots_close(struct loop *loop);
 

@@ -47,7 +47,7 @@ bool sockaddr_is_own(int fd, const union address *address) {
   union address own = {0};
   socklen_t length = sizeof own;
   if (getsockname(fd, &own.any, &length) != 0 || own.any.sa_family != address->any.sa_family) return false;
-  if (own.v6.sin6_port != address->v6.sin6_port) return false; // at the same place in both
+  if (own.v6.sin6_port != address->v6.sin6_port) return false; // at the same offset in both
   if (own.any.sa_family == AF_INET) return own.v4.sin_addr.s_addr == address->v4.sin_addr.s_addr;
   return own.any.sa_family == AF_INET6 && IN6_ARE_ADDR_EQUAL(&own.v6.sin6_addr, &address->v6.sin6_addr);
 }

@@ -1,4 +1,4 @@
-// Addresses as the system calls want them.
+// Addresses in the form that system calls take.
 #ifndef BAL_SOCKADDR_H
 #define BAL_SOCKADDR_H
 
@@ -11,13 +11,13 @@ union address {
   struct sockaddr_un unix_path;
 };
 
-/** Its length; 0: it is none. `ip` may have a scope, which is cut off it, or is a path with port 0. */
+/** Returns the length; 0: not an address. `ip` may have a scope, which is cut off, or be a path with port 0. */
 socklen_t sockaddr_read(union address *address, char *ip, uint16_t port);
-/** It leads to this machine: a connect is done when connect(2) returns. */
+/** Whether the address is on this machine, so that a connect completes within connect(2). */
 bool sockaddr_is_local(const union address *address);
 /**
- * The socket's own end is that address. A connect to a port of this machine on which nobody listens can pick that very
- * port as its own, and so reach itself.
+ * Whether the socket's local address is `address`. A connect to a local port that nobody listens on can pick that port
+ * as its own source port and so connect to itself.
  */
 bool sockaddr_is_own(int fd, const union address *address);
 

@@ -1,5 +1,5 @@
-// Addresses of this machine that a target is connected from, in turn. The port is left to connect(2), which knows where
-// the connection leads: so one address has as many ports for each backend, not for all of them together.
+// Source addresses for connections to a target, used in turn. connect(2) chooses the port, because it knows the
+// destination: so one address has all its ports for each backend, not for all backends together.
 #include "bal.h"
 
 #include <arpa/inet.h>
@@ -45,7 +45,7 @@ int sources_bind(struct sources *sources, int fd) {
   const uint8_t *ip = sources->list[sources->next];
   if (++sources->next >= sources->count) sources->next = 0;
   int on = 1;
-  // Where it is missing (before Linux 4.2) the port is chosen at once, from one range for all backends.
+  // Without it (before Linux 4.2) bind(2) chooses the port, from one range for all backends.
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   struct sockaddr_in v4 = {.sin_family = AF_INET};
   struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};

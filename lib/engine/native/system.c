@@ -1,4 +1,4 @@
-// System calls that an old kernel or a seccomp filter may lack, with what to do instead.
+// System calls that an old kernel or a seccomp filter may lack, with fallbacks.
 #include "bal.h"
 
 #include <errno.h>
@@ -15,8 +15,7 @@ bool system_is_missing(int error) {
   return error == ENOSYS || error == EINVAL || error == EPERM || error == EOPNOTSUPP;
 }
 
-/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch,uring,uring_short: these fail as if they were missing.
- */
+/** BAL_NATIVE_DISABLE=splice,splice_out,exclusive,accept4,batch,uring,uring_short makes these fail as if missing. */
 bool system_disabled(const char *word) {
   const char *list = getenv("BAL_NATIVE_DISABLE");
   size_t length = strlen(word);
@@ -44,10 +43,10 @@ void system_probe(struct loop *loop) {
 }
 
 /**
- * SCHED_BATCH for this thread, if nobody has chosen another policy for it. Such a thread does not interrupt the one
- * that wakes it: a client or backend on the same processor goes on sending until it has nothing more to do or its time
- * is up, and then the worker finds several events at once, for one switch between processes instead of one an event.
- * Its share of the processor is the same.
+ * Puts this thread under SCHED_BATCH, unless someone has chosen another policy for it. Such a thread does not preempt
+ * the one that wakes it. A client or backend on the same core keeps sending until it is done or its time is up. The
+ * worker then finds several events at once, for one context switch instead of one per event. Its share of the CPU is
+ * the same.
  */
 void system_batch(void) {
   struct sched_param none = {0};
@@ -57,8 +56,8 @@ void system_batch(void) {
 static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
   const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
   peer->family = (uint8_t)address->sin6_family;
-  if (address->sin6_family == AF_UNIX) return; // it has no name, or one that says nothing
-  peer->port = address->sin6_port; // at the same place in both
+  if (address->sin6_family == AF_UNIX) return; // unnamed, or with a name that says nothing
+  peer->port = address->sin6_port; // at the same offset in both
   if (address->sin6_family == AF_INET) memcpy(peer->ip, &v4->sin_addr, sizeof v4->sin_addr);
   else memcpy(peer->ip, &address->sin6_addr, sizeof address->sin6_addr);
 }
@@ -79,7 +78,7 @@ int system_accept(struct loop *loop, int fd, struct peer *peer) {
   if (likely(loop->can.accept4)) {
     client = accept4(fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client < 0 && errno != ENOSYS && errno != EINVAL && errno != EPERM) return -1;
-    // EPERM is a firewall's answer too and EINVAL that of a socket which does not listen: ask accept(2) as well.
+    // EPERM may come from a firewall, EINVAL from a socket that does not listen: try accept(2) as well.
     if (client < 0 && errno == ENOSYS) loop->can.accept4 = false;
   }
   if (client < 0) {
@@ -110,7 +109,7 @@ int system_add_listener(struct loop *loop, struct listener *listener) {
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0) return 0;
     if (!system_is_missing(errno)) return errno;
-    loop->can.exclusive = false; // before Linux 4.5: every worker wakes for every client, and all still works
+    loop->can.exclusive = false; // before Linux 4.5: each client wakes every worker, but all still works
     event.events = EPOLLIN;
   }
   return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0 ? 0 : errno;
