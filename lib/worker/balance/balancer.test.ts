@@ -10,7 +10,7 @@ import { createPicker } from './methods/method.ts';
 
 const METHODS: readonly Method[] = ['round_robin', 'least_connections', 'random', 'source_hash'];
 
-/** Its round begins at `position`. */
+/** A service whose round begins at `position`. */
 function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'round_robin', position = 0): Service {
   const all = endpoints.map((its, id) => ({ ...endpoint(id), ...its }));
   const picker = createPicker(method, () => position);
@@ -18,13 +18,13 @@ function service(endpoints: readonly Partial<Endpoint>[], method: Method = 'roun
   return { ...assignedService(0, { method }), guarded: false, endpoints: all, picker, choices: all.length };
 }
 
-/** The next choice, of a service that goes on where it is. */
+/** Returns the next choice of a service, which keeps its position. */
 function next(web: Service, tried: Tried | null, loads: Loads, skipUntil: number[], now: number): number {
   const clientAddress = (): string => '10.0.0.1:1';
   return chooseNext(web, { connection: 0, tried, now, loads, evidence: { skipUntil }, clientAddress });
 }
 
-/** The choice of one whose round is at `position`. */
+/** Returns the choice of a service whose round is at `position`. */
 function choose(
   { endpoints, method }: Service,
   position: number,
@@ -36,7 +36,7 @@ function choose(
   return next(service(endpoints, method, position), tried, loads, skipUntil, now);
 }
 
-/** As many connections, this worker's `own` and those of the others. */
+/** Loads with this worker's `own` connections and those of the others. */
 function held(own: readonly number[], others: readonly number[] = []): Loads {
   const loads = createLoads(null);
   loads.reserve(Math.max(own.length, others.length));
@@ -47,7 +47,7 @@ function held(own: readonly number[], others: readonly number[] = []): Loads {
 
 const idle = held([]);
 
-/** The endpoints that `times` connections in a row get. */
+/** Returns the endpoints that `times` consecutive connections get. */
 function inTurn(web: Service, times: number, skipUntil: number[] = [], now = 0): number[] {
   return Array.from({ length: times }, () => next(web, null, idle, skipUntil, now));
 }
@@ -205,7 +205,7 @@ test('a client may try no more backends than the configuration allows', () => {
   );
 });
 
-/** How many of so many connections each gets. */
+/** Returns how many of `connections` each endpoint gets. */
 function sharesOf(web: Service, connections: number): number[] {
   const shares = web.endpoints.map(() => 0);
   for (const i of inTurn(web, connections)) {

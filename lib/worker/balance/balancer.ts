@@ -1,5 +1,5 @@
-// Which endpoint a connection goes to. On the hot path: nothing is allocated, and the list is walked only where the method's
-// picker has no answer (methods/picker.ts).
+// Chooses the endpoint of a connection. Hot path: allocates nothing, and walks the list only where the method's picker has no
+// answer (methods/picker.ts).
 
 import { TIER_COOLING } from '../../ipc/snapshot.ts';
 import type { Service } from './endpoints.ts';
@@ -9,22 +9,22 @@ export type { Ask, Tried } from './methods/picker.ts';
 
 /** Nothing is left to try. */
 export const NOTHING = -1;
-/** What is left to try and works has all the connections that it may have. */
+/** The working endpoints left to try are at their connection limit. */
 export const FULL = -2;
 
 /**
- * Where a connection's next attempt goes, as an index into `service.endpoints`; NOTHING or FULL when nowhere.
+ * Returns where a connection's next attempt goes, as an index into `service.endpoints`, or NOTHING or FULL.
  *
- * The lowest tier with an untried endpoint that is not full wins; within it the service's method decides. One that is full is
- * passed over, but nobody is sent to one that has failed because those that work are full. The picker takes note of every
- * choice, also of a retry: else the neighbour of a failing endpoint would get its share on top of its own.
+ * The lowest tier with an untried endpoint that is not full wins; within it the service's method decides. Full endpoints are
+ * skipped, but no client goes to a failed endpoint because the working ones are full. The picker records every choice, also of a
+ * retry: else the neighbour of a failing endpoint would get its share on top of its own.
  */
 export function choose({ endpoints, picker }: Pick<Service, 'endpoints' | 'picker'>, ask: Ask): number {
   const picked = picker.pick(ask);
   return picked >= 0 ? picked : search(endpoints, picker, ask);
 }
 
-/** Looks at all that are left, those that are not first in line too. */
+/** Searches all remaining endpoints, including those that are not first in line. */
 function search(endpoints: Service['endpoints'], picker: Service['picker'], ask: Ask): number {
   const { tried, now, loads } = ask;
   const { skipUntil } = ask.evidence;
@@ -55,7 +55,7 @@ function search(endpoints: Service['endpoints'], picker: Service['picker'], ask:
   return best;
 }
 
-/** Some endpoint that works has room for one more. */
+/** Whether some working endpoint has room for one more. */
 export function hasRoom({ endpoints }: Pick<Service, 'endpoints'>, loads: Counts): boolean {
   return endpoints.some(
     ({ id, ip, weight, tier, maxConnections }) =>
@@ -64,16 +64,16 @@ export function hasRoom({ endpoints }: Pick<Service, 'endpoints'>, loads: Counts
 }
 
 /**
- * Where worker `id` begins its round; ids begin at 1. The first one begins at `start`, which is the first endpoint until clients
- * have come, and each further one at the next one, so that not all begin with the same.
+ * Returns where worker `id` begins its round; ids begin at 1. The first worker begins at `start`, which is 0 until clients have
+ * come, and each further worker one later, so that they do not all begin with the same endpoint.
  */
 export function firstPosition(id: number, start: number, endpoints: number): number {
   return endpoints === 0 ? 0 : (id - 1 + start) % endpoints;
 }
 
 /**
- * How many more endpoints one client may try after its first attempt failed: all others once, but only one while guarded, and no
- * more than make `maxAttempts` in all, unless that is 0.
+ * How many more endpoints a client may try after its first attempt failed: each other one once, but only one while guarded, and
+ * at most `maxAttempts` attempts in all, unless that is 0.
  */
 export function retriesAllowed(endpoints: number, guarded: boolean, maxAttempts: number): number {
   const most = maxAttempts === 0 ? endpoints : Math.min(endpoints, maxAttempts);

@@ -11,7 +11,7 @@ function created() {
   return createEndpoints([assignedService(WEB), assignedService(DB)], 1);
 }
 
-/** The endpoints are WEB's, in this order. */
+/** A snapshot with these endpoints of WEB, in this order. */
 function snapshot(...endpoints: EndpointSnapshot[]): Snapshot {
   return {
     services: [{ id: WEB, guarded: false, byLoad: false, endpoints: endpoints.map(({ id }) => id) }],
@@ -20,7 +20,7 @@ function snapshot(...endpoints: EndpointSnapshot[]): Snapshot {
   };
 }
 
-/** Nothing but this is news. */
+/** A snapshot that changes only these endpoints. */
 function only(...endpoints: EndpointSnapshot[]): Snapshot {
   return { services: [], endpoints, remote: [] };
 }

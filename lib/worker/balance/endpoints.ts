@@ -1,5 +1,5 @@
-// The endpoints that clients may get, as the snapshots say. Owner of the services' lists and of what is known of each endpoint;
-// read by the balancer on every connect, so both are plain objects found by their ids.
+// The endpoints that clients may get, from the snapshots. Owns the services' lists and what is known of each endpoint. The
+// balancer reads both on every connect, so they are plain objects indexed by id.
 
 import type { SendProxy } from '../../../config/plan.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
@@ -19,18 +19,18 @@ export interface Service extends ServiceAssignment {
   readonly guarded: boolean;
   /** In the order of the configuration. */
   readonly endpoints: readonly Endpoint[];
-  /** Chooses among them by the service's method. */
+  /** Chooses an endpoint by the service's method. */
   readonly picker: Picker;
-  /** How many of them clients may get. */
+  /** Number of endpoints that clients may get. */
   readonly choices: number;
 }
 
-/** For an endpoint that never had an address: its connections are there, and it gets no others. */
+/** Address for an endpoint that never had one: its connections exist, and it gets no new ones. */
 const NOWHERE = '0.0.0.0';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** An endpoint that leads to an address that the engine does not know yet. */
+/** An endpoint whose address the engine does not know yet. */
 export interface Moved {
   readonly id: number;
   readonly service: number;
@@ -43,13 +43,13 @@ export interface Endpoints {
   /** Both by id, with holes. */
   readonly services: readonly (Service | undefined)[];
   readonly all: readonly (Endpoint | undefined)[];
-  /** Those that were retired by a snapshot; known until forget(). */
+  /** Endpoints that a snapshot retired; known until forget(). */
   readonly retired: ReadonlySet<number>;
-  /** Returns what the engine has to be told: it asks the system about each address, and most snapshots change none. */
+  /** Returns only the changed routes: the engine makes system calls for each, and most snapshots change none. */
   use(snapshot: Snapshot): readonly Moved[];
-  /** What connections of another worker lead to, and this one may not know: nobody new gets it. Returns as use() does. */
+  /** Adds the endpoints of another worker's connections. New ones get no clients. Returns the same as use(). */
   adopt(services: readonly ServiceAssignment[], endpoints: readonly EndpointSnapshot[]): readonly Moved[];
-  /** Nothing uses it any more. */
+  /** Forgets an endpoint that nothing uses any more. */
   forget(endpoint: number): void;
 }
 
@@ -70,7 +70,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
     };
   }
 
-  /** Returns whether it leads elsewhere now. */
+  /** Returns whether its address has changed. */
   function learn(it: EndpointSnapshot): boolean {
     const known = all[it.id];
     if (known === undefined) {
@@ -78,7 +78,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
       all[id] = { id, service, name, ip, port, sources, tier, weight, maxConnections, sendProxy };
       return it.ip !== null;
     }
-    // The engine may have been told already that nothing leads to one that was retired.
+    // The engine may already have dropped the route of a retired endpoint.
     const leads = known.ip === it.ip && known.port === it.port && known.sources.join() === it.sources.join();
     const isMoved = it.ip !== null && (!leads || retired.has(it.id));
     known.ip = it.ip;
@@ -123,7 +123,7 @@ export function createEndpoints(assigned: readonly ServiceAssignment[], worker: 
       const moved: Moved[] = [];
       for (const it of leadTo) {
         const known = all[it.id];
-        // The engine knows those that clients may get, and has to be told again of those that were retired.
+        // The engine knows the routes of current endpoints, but may have dropped those of retired ones.
         if (known !== undefined && known.ip !== null && !retired.has(it.id)) continue;
         if (known === undefined) {
           learn(it);

@@ -1,4 +1,4 @@
-// How many connections lead to each endpoint. Owner of these numbers: the policy takes and releases, the choice reads.
+// Counts the connections per endpoint. Owns these counts: the policy takes and releases, the balancer reads.
 
 import type { Board } from '../../engine/scoreboard.ts';
 import { CONNECTIONS_AT, SHARED_ENDPOINTS } from '../../engine/scoreboard.ts';

@@ -1,20 +1,20 @@
-// The one that would have the fewest connections for its weight with this one; on a draw those after the last one come first.
-// The counts are all workers' and change under our hands, so no order of them can be kept: they are looked at anew for each
-// choice, in flat arrays, and no further than to the first that could not be better.
+// Picks the endpoint that would have the fewest connections for its weight with this one; on a draw, the next one after the last
+// pick. The counts are those of all workers and change at any time, so no order can be kept: each pick scans them anew, in flat
+// arrays, and stops at the first endpoint that cannot be beaten.
 
 import type { Candidate, Picker } from './picker.ts';
 import { isFirstInLine, isFree } from './picker.ts';
 
-/** `startOf`: with which of so many it begins. */
+/** `startOf`: the index to begin with in a list of this length. */
 export function createLeastConnections(startOf: (length: number) => number): Picker {
   let endpoints: readonly Candidate[] = [];
-  /** Those first in line: places, ids and what a connection weighs there. */
+  /** The endpoints first in line: places, ids, and the load of one connection there. */
   let places = new Int32Array();
   let ids = new Int32Array();
   let loadsEach = new Float64Array();
-  /** The load of one without connections that has the highest weight: nobody has less. */
+  /** The load of one connection on the heaviest endpoint: no pick can have less. */
   let least = 0;
-  /** Where among those the next search begins. */
+  /** Index in those arrays at which the next search begins. */
   let begin = 0;
   let hasBegun = false;
 

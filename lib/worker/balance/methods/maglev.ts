@@ -1,11 +1,11 @@
-// The lookup table of Maglev ("Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, 3.4): each member goes
-// through the entries in an order of its own and takes its next free one when it has its turn. So all have their share, and
-// when a member leaves, nearly all entries of the others stay theirs.
+// The lookup table of Maglev ("Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, 3.4): each member has its
+// own permutation of the entries and takes its next free one on its turn. So each gets its share, and when a member leaves,
+// nearly all entries of the others stay theirs.
 
 import { hashOf, mix } from './hash.ts';
 import { createTurns } from './turns.ts';
 
-/** A prime, so that every order goes through all entries. More than a hundred times as many as most services have backends. */
+/** A prime, so that every permutation covers all entries. More than a hundred times the backends of most services. */
 export const ENTRIES = 65_537;
 
 export interface Member {
@@ -16,7 +16,7 @@ export interface Member {
 
 const FREE = 0xffff;
 
-/** Which member each entry belongs to. The order of the members decides who is first: whoever must agree sorts them. */
+/** Returns the member of each entry. The members' order decides who goes first: callers that must agree have to sort them. */
 export function maglevTable(members: readonly Member[]): Uint16Array {
   const table = new Uint16Array(ENTRIES).fill(FREE);
   const skips = members.map(({ name }) => 1 + (mix(hashOf(name) ^ 0x736b6970) % (ENTRIES - 1)));
@@ -30,7 +30,7 @@ export function maglevTable(members: readonly Member[]): Uint16Array {
     next[member] = entry;
   }
 
-  // Also a member whose share would be less than an entry has one.
+  // Even a member whose share is less than one entry gets one.
   for (const member of members.keys()) take(member);
   const turns = createTurns();
   turns.arrange(

@@ -1,4 +1,4 @@
-// The picker of each method.
+// Creates the picker of a method.
 
 import type { Method } from '../../../../config/plan.ts';
 import { unreachable } from '../../../unreachable.ts';
@@ -8,7 +8,7 @@ import { createRandom } from './random.ts';
 import { createRoundRobin } from './round-robin.ts';
 import { createSourceHash } from './source-hash.ts';
 
-/** `startOf`: with which of so many turns it begins, where there are turns. */
+/** `startOf`: the turn to begin with in a round of this length, for methods with turns. */
 export function createPicker(method: Method, startOf: (length: number) => number): Picker {
   switch (method) {
     case 'round_robin':

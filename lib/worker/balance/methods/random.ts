@@ -1,26 +1,26 @@
-// Two drawn by weight, the one with fewer connections for its weight. Where both have as many, and with short connections they
-// mostly have none, the one that was chosen less often for its weight: then the shares are those of the weights, and not only
-// in the long run.
+// Draws two endpoints by weight and picks the one with fewer connections for its weight. If both have the same load (with short
+// connections mostly none) it picks the one chosen less often for its weight, so that the shares follow the weights, and not
+// only in the long run.
 
 import type { Candidate, Picker } from './picker.ts';
 import { isFirstInLine, isFree } from './picker.ts';
 
-/** One that is full or has just failed is drawn again; where nearly all are, to look at all is cheaper. */
+/** Draws for the first one, as full or just failed ones are drawn again. If nearly all are, searching all is cheaper. */
 const DRAWS = 16;
-/** And so often where the second would be the first. */
+/** Draws for the second one, which must differ from the first. */
 const OTHER_DRAWS = 4;
 
 export function createRandom(random: () => number = Math.random): Picker {
   let endpoints: readonly Candidate[] = [];
   /** Places of those first in line. */
   let places = new Int32Array();
-  /** By index in `places`: with which chance a draw that falls on it is its own; else it is the other's (Walker's alias table). */
+  /** By index in `places`: the chance that a draw keeps this index; else it moves to the other (Walker's alias table). */
   let chances = new Float64Array();
   let others = new Int32Array();
-  /** By index in `places`: how often it was chosen since this list is in use. */
+  /** By index in `places`: how often it was chosen from this list. */
   let chosen = new Float64Array();
 
-  /** An index in `places`. */
+  /** Draws an index in `places`. */
   function draw(): number {
     const at = random() * places.length;
     const index = Math.floor(at);
@@ -65,7 +65,7 @@ export function createRandom(random: () => number = Math.random): Picker {
       chosen[winner] = (chosen[winner] ?? 0) + 1;
       return places[winner] ?? -1;
     },
-    // The lowest of these is a draw by weight.
+    // Taking the lowest of these is a draw by weight.
     rank: (place) => -Math.log(1 - random()) / (endpoints[place]?.weight ?? 1),
     chose: () => undefined,
   };
@@ -89,7 +89,7 @@ function aliasTable(weights: readonly number[]): {
     rich.pop();
     poor.push(more);
   }
-  // What is left differs from 1 by rounding only.
+  // The remaining chances differ from 1 only by rounding.
   for (const i of [...poor, ...rich]) chances[i] = 1;
   return { chances, others };
 }

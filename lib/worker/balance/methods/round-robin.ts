@@ -1,14 +1,14 @@
-// Each in its turn, as often as its weight says. One that cannot be taken loses its turn, so that its neighbour does not get
-// its share on top of its own.
+// Picks endpoints in turn, as often as their weights say. An endpoint that cannot be taken loses its turn, so that its neighbour
+// does not get its share on top of its own.
 
 import type { Candidate, Picker } from './picker.ts';
 import { isFirstInLine, isFree } from './picker.ts';
 import { createTurns } from './turns.ts';
 
-/** So many turns are passed over one by one. Where nearly all are full or have just failed, to look at all is cheaper. */
+/** Most turns to skip one by one. If nearly all are full or have just failed, searching all is cheaper. */
 const PASSED_AT_MOST = 32;
 
-/** `startOf`: with which turn of a round of this length it begins. */
+/** `startOf`: the turn to begin with in a round of this length. */
 export function createRoundRobin(startOf: (length: number) => number): Picker {
   let endpoints: readonly Candidate[] = [];
   let hasBegun = false;

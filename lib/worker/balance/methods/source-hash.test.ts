@@ -10,7 +10,7 @@ const CLIENTS = Array.from(
   (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:${1024 + (i % 60_000)}`,
 );
 
-/** Backends by their last number, all with weight 1. */
+/** Backends with these last octets, all of weight 1. */
 function backends(...numbers: number[]): Candidate[] {
   return numbers.map((n, id) => endpoint(id, { name: `10.1.0.${n}:5432` }));
 }
@@ -28,7 +28,7 @@ function pickerOf(list: readonly Candidate[]): Picker {
   return picker;
 }
 
-/** The names of the backends that these clients get; where `pick` has no answer the lowest rank of tier 0 decides. */
+/** Returns the names of the backends that pick() gives these clients; null: it has no answer. */
 function chosen(picker: Picker, list: readonly Candidate[], clients: readonly string[], loads: readonly number[] = []) {
   return clients.map((client) => {
     const ask: Ask = {

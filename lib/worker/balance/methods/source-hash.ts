@@ -1,7 +1,6 @@
-// The client's address decides, by a table that is made from the addresses and weights of the configuration and nothing else:
-// not from health, nor from who came first, so every instance with the same configuration sends a client to the same backend,
-// and so does this one after a restart. While that backend is down or full, further numbers of the same client say where it
-// goes: a backend's clients spread over all others, and come back.
+// Picks by the client's address, through a table made only from the configuration's addresses and weights, not from health or
+// arrival order. So every instance with the same configuration sends a client to the same backend, also after a restart. While
+// that backend is down or full, further hashes of the client choose another: its clients spread over all others, and come back.
 
 import { TIER_BACKUP } from '../../../ipc/snapshot.ts';
 import { hashOf, hashOfClient, mix } from './hash.ts';
@@ -10,7 +9,7 @@ import { ENTRIES, maglevTable } from './maglev.ts';
 import type { Candidate, Picker } from './picker.ts';
 import { isFirstInLine, isFree } from './picker.ts';
 
-/** Entries that are looked at for one client; where half of all are down, one client in 65,536 needs more. */
+/** Table entries probed per client; if half of the backends are down, one client in 65,536 needs more. */
 const PROBES = 16;
 const STEP = 0x9e3779b9;
 
@@ -19,11 +18,11 @@ export function createSourceHash(): Picker {
   let first = Infinity;
   let members: readonly Member[] = [];
   let table: ReturnType<typeof maglevTable> = new Uint16Array();
-  /** By the table's members: where each is among the endpoints. */
+  /** By member: its place among the endpoints. */
   let places = new Int32Array();
-  /** Of the endpoints' names. */
+  /** Hashes of the endpoints' names. */
   let hashes: readonly number[] = [];
-  /** Of the client that pick() was asked for last. */
+  /** Hash of the client of the last pick(). */
   let client = 0;
 
   return {
@@ -37,7 +36,7 @@ export function createSourceHash(): Picker {
         .map((place) => ({ place, name: list[place]?.name ?? '', weight: list[place]?.weight ?? 0 }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
       places = Int32Array.from(entries, ({ place }) => place);
-      // Making it takes milliseconds, and health changes often.
+      // Building the table takes milliseconds, and health changes often.
       const isSame =
         entries.length === members.length &&
         entries.every(({ name, weight }, i) => members[i]?.name === name && members[i].weight === weight);
@@ -47,7 +46,7 @@ export function createSourceHash(): Picker {
     },
     pick(ask) {
       client = hashOfClient(ask.clientAddress(ask.connection));
-      // Backups have no entry: rank() says whose turn it is.
+      // Backups are not in the table: rank() decides.
       if (places.length === 0 || first % 2 === TIER_BACKUP) return -1;
       for (let probe = 0, hash = client; probe < PROBES; probe++, hash = mix(client + Math.imul(probe, STEP))) {
         const place = places[table[hash % ENTRIES] ?? 0] ?? -1;
@@ -56,7 +55,7 @@ export function createSourceHash(): Picker {
       }
       return -1;
     },
-    /** The lowest of these is a draw by weight (rendezvous hashing), the same one for the same client. */
+    /** Taking the lowest is a draw by weight (rendezvous hashing), the same one for the same client. */
     rank(place) {
       const number = mix(client ^ (hashes[place] ?? 0));
       return -Math.log((number + 1) / 2 ** 32) / (endpoints[place]?.weight ?? 1);
@@ -65,7 +64,7 @@ export function createSourceHash(): Picker {
   };
 }
 
-/** Tiers of backups are odd. */
+/** Whether it belongs in the table. Backups, with their odd tiers, do not. */
 function isMember({ weight, tier }: Candidate): boolean {
   return weight > 0 && tier % 2 !== TIER_BACKUP;
 }

@@ -25,7 +25,7 @@ function taken(turns: Turns, times: number): number[] {
   });
 }
 
-/** So many turns from the beginning. */
+/** The first `times` turns. */
 function round(times: number, ...weights: number[]): string {
   return taken(turnsOf(...weights), times)
     .map((place) => 'abcdefgh'[place] ?? '-')

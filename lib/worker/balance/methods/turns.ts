@@ -1,6 +1,6 @@
-// Turns by weight: each has as many as its weight says, spread as evenly as may be; of equal weights they are the list itself,
-// over and over. Turn number t of one with weight w is due at (t + 1/2) / w, the earliest is next, and of equals the first of
-// the list. Those in line are kept in a heap, so that a turn costs the same with any weights, and little with a thousand.
+// Weighted turns: each member gets as many turns as its weight says, spread as evenly as possible; with equal weights the order
+// is the list, repeated. Turn t of a member with weight w is due at (t + 1/2) / w. The earliest is next; ties go to the first in
+// the list. Members in line are in a heap, so a turn costs the same for any weights, and little even with a thousand members.
 
 interface Weighted {
   readonly id: number;
@@ -8,15 +8,15 @@ interface Weighted {
 }
 
 export interface Turns {
-  /** These take turns from now on, by their place in the list, if they are in line. Whoever was in line before keeps its turn. */
+  /** Sets the members, by place in the list, and which are in line. A member that was in line before keeps its turn. */
   arrange(list: readonly Weighted[], isInLine: (place: number) => boolean): void;
-  /** As if there had been so many turns already. */
+  /** Skips this many turns. */
   skip(turns: number): void;
-  /** Whose turn it is; −1 where nobody is in line. */
+  /** Returns the place whose turn it is; −1: none is in line. */
   first(): number;
-  /** Its turn is over. */
+  /** Ends the turn of this place. */
   pass(place: number): void;
-  /** When its next turn is due. */
+  /** When the next turn of this place is due. */
   due(place: number): number;
 }
 
@@ -25,10 +25,10 @@ export function createTurns(): Turns {
   let weights = new Float64Array();
   let turns = new Float64Array();
   let dues = new Float64Array();
-  /** Places in line, `length` of them, the first one's turn is next. */
+  /** The `length` places in line; the first one's turn is next. */
   let heap = new Int32Array();
   let length = 0;
-  /** The last turn: whatever is due before it is late, and has lost its turn. */
+  /** When the last turn was due: a member due before that is late and has lost its turn. */
   let now = 0;
   let last = -1;
 
@@ -47,7 +47,7 @@ export function createTurns(): Turns {
     dues[place] = (turn + 0.5) / (weights[place] ?? 1);
   }
 
-  /** Its next turn is the first one after the last turn of all. */
+  /** Moves a member's next turn to its first one after the last turn taken. */
   function catchUp(place: number): void {
     setTurn(place, Math.max(0, Math.ceil(now * (weights[place] ?? 1) - 0.5)));
     while (isLate(place)) setTurn(place, (turns[place] ?? 0) + 1);
@@ -71,7 +71,7 @@ export function createTurns(): Turns {
     now = dues[place] ?? 0;
     last = place;
     setTurn(place, (turns[place] ?? 0) + 1);
-    // Nearly always the first one.
+    // It is nearly always the first.
     const at = heap[0] === place ? 0 : heap.subarray(0, length).indexOf(place);
     if (at >= 0) siftDown(at);
   }
@@ -85,7 +85,7 @@ export function createTurns(): Turns {
           { turn: turns[place] ?? 0, weight: weights[place] ?? 0 },
         ]),
       );
-      // Where the last one is now; if it is gone, whoever was before it.
+      // Find the new place of the last member; if it is gone, of the one before it.
       while (last >= 0 && !places.has(ids[last] ?? -1)) last--;
       if (last >= 0) last = places.get(ids[last] ?? -1) ?? -1;
       ids = list.map(({ id }) => id);
@@ -104,7 +104,7 @@ export function createTurns(): Turns {
     skip(count) {
       const inLine = Array.from(heap.subarray(0, length));
       const sum = inLine.reduce((total, place) => total + (weights[place] ?? 0), 0);
-      // Most of them at once: before then each has had its weight of them, one more or less.
+      // Skip most of them at once: by then each member has had its share of them, give or take one.
       now = Math.max(0, (count - length) / sum);
       for (const place of inLine) catchUp(place);
       for (let at = (length >> 1) - 1; at >= 0; at--) siftDown(at);
