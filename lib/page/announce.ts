@@ -1,11 +1,11 @@
-// What a screen reader is told: changes of state only, as short sentences. Pure.
+// What a screen reader announces: changes of state only, in short sentences. Pure.
 
 import type { BackendStateName, Readiness, Status } from '../control/protocol.ts';
 import { backendKey } from '../control/rates.ts';
 import { serviceShown } from '../view/state.ts';
 import type { Model } from './model.ts';
 
-/** Sentences about what differs; empty for the first model that has anything to tell. */
+/** Sentences about what differs; empty for the first model with any content. */
 export function announcements(before: Model, now: Model): string[] {
   return [
     ...linkChanges(before, now),
@@ -34,7 +34,7 @@ function backendChanges(before: Status, now: Status): string[] {
   });
 }
 
-/** The state of a service, in one word; each backend has its own sentence. */
+/** The state of a service in one word. Each backend has its own sentence. */
 function serviceChanges(before: Status, now: Status): string[] {
   const was = new Map(before.services.map((service) => [service.name, serviceShown(service, before.state).text]));
   return now.services.flatMap((service) => {

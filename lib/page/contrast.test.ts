@@ -1,4 +1,4 @@
-// Text of the page can be read in both schemes: 4.5 to 1 at least (WCAG 2.2, 1.4.3), also while nothing is heard of bal.
+// Text on the page is readable in both colour schemes: contrast 4.5 to 1 at least (WCAG 2.2, 1.4.3), also while disconnected.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -90,7 +90,7 @@ function status({ pid = 1, uptimeMs, connections = 0, state = 'up', guarded = fa
   };
 }
 
-/** What the model is after these statuses, a second apart by the wall clock. */
+/** The model after these statuses, which are 1 s apart on the wall clock. */
 function after(...seen: readonly Facts[]): Model {
   return seen.reduce((model, facts, i) => sawStatus(model, status(facts), 1000 * i), opened(initialModel));
 }

@@ -4,11 +4,11 @@ import type { BackendStateName, EventRecord, Readiness, Status } from '../contro
 import type { History } from '../control/rates.ts';
 import { backendKey, isSameRun, observe } from '../control/rates.ts';
 
-/** `since` in ms of the wall clock. */
+/** `since` is in ms of the wall clock. */
 export type Link =
   { readonly kind: 'connecting' } | { readonly kind: 'connected' } | { readonly kind: 'lost'; readonly since: number };
 
-/** One point a second; null where there is none, so that a chart shows a gap. */
+/** One point a second; null makes a gap in the chart. */
 export interface Timeline {
   /** Seconds of the wall clock. */
   readonly at: readonly number[];
@@ -45,25 +45,25 @@ export const initialModel: Model = {
   states: new Map(),
 };
 
-/** A stream is open; bal begins it with all events that it remembers. */
+/** The stream is open; bal starts it with all events that it remembers. */
 export function opened(model: Model): Model {
   return { ...model, link: { kind: 'connected' }, events: [] };
 }
 
-/** The stream is gone; what was known stays, with a gap after it. */
+/** The stream is lost; what is known stays, and the charts get a gap. */
 export function lost(model: Model, wall: number): Model {
   if (model.link.kind === 'lost') return model;
   const gap = { connections: null, refused: null, bytesIn: null, bytesOut: null, active: null };
   return { ...model, link: { kind: 'lost', since: wall }, timeline: extended(model.timeline, wall / 1000, gap) };
 }
 
-/** `wall` in ms of the wall clock. Rates are measured by bal's own clock: messages may be held up on their way. */
+/** `wall` is in ms of the wall clock. Rates use bal's own clock, because messages may be delayed on their way. */
 export function sawStatus(model: Model, status: Status, wall: number): Model {
   const before = model.history;
   const at = status.uptime_ms ?? 0;
   // Without an older value of the same run there is no rate.
   const isKnown = before !== null && isSameRun(before.status, status);
-  // The first status of a stream and the one for all may come together: too close for a rate.
+  // The first status of a stream and the periodic one may arrive together, too close for a rate.
   if (isKnown && at - before.at < TOO_CLOSE_MS) return model;
   const history = observe(before, status, at);
   const { connections, refused, bytesIn, bytesOut } = history.total;
@@ -90,10 +90,10 @@ export function sawEvent(model: Model, event: EventRecord): Model {
 type Point = { readonly [name in Exclude<keyof Timeline, 'at'>]: number | null };
 
 function extended(timeline: Timeline, at: number, point: Point): Timeline {
-  // A chart wants times that rise, whatever happens to the clock.
+  // Charts need increasing times, whatever happens to the clock.
   const last = timeline.at.at(-1);
   const from = last !== undefined && at <= last ? EMPTY : timeline;
-  // After a sleep of the machine, what was before it would leave no room for what is now.
+  // After the machine slept, old points would leave no room for new ones.
   const old = from.at.filter((point) => point < at - TIMELINE_LENGTH).length;
   const more = <T>(values: readonly T[], value: T): readonly T[] =>
     [...values.slice(old), value].slice(-TIMELINE_LENGTH);

@@ -1,4 +1,4 @@
-// How the page puts things. Pure.
+// The texts of the page. Pure.
 
 import type { Readiness, ServiceStatus, Status } from '../control/protocol.ts';
 import { duration } from '../units.ts';
@@ -12,7 +12,7 @@ export interface LinkWords {
   readonly tone: Tone;
 }
 
-/** `pausedAt` in ms of the wall clock, null while the page goes on. A lost connection is told in any case. */
+/** `pausedAt` is in ms of the wall clock, null if the page is not paused. A lost connection is always shown. */
 export function linkWords(link: Link, pausedAt: number | null, now: number): LinkWords {
   switch (link.kind) {
     case 'connecting':
@@ -25,7 +25,7 @@ export function linkWords(link: Link, pausedAt: number | null, now: number): Lin
   }
 }
 
-/** Which instance, and how it is: what is left of a tab has to tell it from the others. */
+/** The instance and its state, so that narrow browser tabs can be told apart. */
 export function titleOf(status: Status | null, link: Link): string {
   const name = status === null ? '' : instanceName(status);
   const own = name === '' ? 'bal' : `${name} - bal`;
@@ -36,13 +36,13 @@ export function titleOf(status: Status | null, link: Link): string {
   return tone === 'good' ? own : `${text}, ${up} of ${total} up: ${own}`;
 }
 
-/** Null while balancers in front may send clients here. */
+/** Null while load balancers in front may send clients here. */
 export function unreadyText(readiness: Readiness | null): string | null {
   if (readiness === null || readiness.ready) return null;
   return `Not ready, so /readyz answers 503: ${readiness.reasons.join('; ')}`;
 }
 
-/** Why connections have ended, the most frequent reason first; null before any has. */
+/** Why connections have ended, the most frequent reason first; null if none has. */
 export function endsSentence(ends: ServiceStatus['ends']): string | null {
   const seen = Object.entries(ends ?? {}).filter(([, count]) => count > 0);
   if (seen.length === 0) return null;
@@ -50,10 +50,10 @@ export function endsSentence(ends: ServiceStatus['ends']): string | null {
   return `Connections ended: ${sorted.join(', ')}`;
 }
 
-/** The points are a little more than a second apart. */
+/** The points are slightly more than 1 s apart. */
 const NEARLY = 0.95;
 
-/** What the charts show: `The last 48 s, as far back as this page has seen`; `whole` in seconds. */
+/** The time that the charts show: `The last 48 s, as far back as this page has seen`. `whole` is in seconds. */
 export function spanText({ at }: Pick<Timeline, 'at'>, whole: number): string {
   const [first, last] = [at[0], at.at(-1)];
   if (first === undefined || last === undefined) return '';

@@ -1,4 +1,4 @@
-// The three charts of the last minutes, drawn by uPlot. Their figures also stand beside them as text.
+// The three charts of the last minutes, drawn by uPlot. Their values are also shown as text.
 
 import uPlot from 'uplot';
 
@@ -19,7 +19,7 @@ interface Chart {
   readonly title: string;
   readonly lines: readonly Line[];
   readonly unit: (value: number) => string;
-  /** Steps between the lines of the grid. */
+  /** Possible distances between grid lines. */
   readonly steps?: readonly number[];
 }
 
@@ -47,7 +47,7 @@ const CHARTS: readonly Chart[] = [
 const HEIGHT = 150;
 /** No chart shows less than a minute. */
 const SHORTEST_S = 60;
-/** A second line is also told by its dashes. */
+/** The second line is also dashed, so that colour is not the only difference. */
 const DASHES = [[], [6, 4]];
 
 export function createCharts(): (timeline: Timeline) => void {
@@ -106,7 +106,7 @@ function createChart(chart: Chart, parent: HTMLElement): (timeline: Timeline) =>
   };
 }
 
-/** From the first moment to the last; not what uPlot proposes, which for a single moment is a day. */
+/** From the first moment to the last, because uPlot's default for a single moment is a day. */
 function shownSpan(at: ArrayLike<number>): [number, number] {
   const last = at[at.length - 1] ?? Date.now() / 1000;
   return [Math.min(at[0] ?? last, last - SHORTEST_S), last];
@@ -120,7 +120,7 @@ function optionsFor(chart: Chart, box: HTMLElement, pointed: (index: number | nu
     width: Math.max(1, box.clientWidth),
     height: HEIGHT,
     legend: { show: false },
-    // The label of the last moment is as wide as this.
+    // The label of the last moment needs this width.
     padding: [8, 28, 0, 0],
     cursor: { drag: { x: false, y: false }, y: false },
     scales: {

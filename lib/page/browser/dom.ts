@@ -1,5 +1,5 @@
-// The few words of DOM that the page needs. Text becomes text, never markup, and a node is touched only when what it
-// shows has changed: a selection or the place of a screen reader survives the refresh.
+// DOM helpers. Text never becomes markup, and a node is changed only if its content changes, so that a selection or a screen
+// reader's position survives the refresh.
 
 export type Attributes = Readonly<Record<string, string>>;
 
@@ -23,7 +23,7 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return made;
 }
 
-/** An element that page.html has. */
+/** An element of page.html. */
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (found === null) throw new Error(`Cannot find #${id} in the page`);
@@ -38,7 +38,7 @@ export function setAttribute(node: Element, name: string, value: string): void {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** Shown with this text, or hidden when it is null. */
+/** Shows the text, or hides the node if the text is null. */
 export function setOptional(node: HTMLElement, text: string | null): void {
   setText(node, text ?? '');
   if (node.hidden !== (text === null)) node.hidden = text === null;
@@ -49,7 +49,7 @@ export interface Part<T> {
   update(item: T): void;
 }
 
-/** Keeps one child of `parent` for each item, by key and in the order of the items. */
+/** Keeps one child of `parent` per item, by key and in the order of the items. */
 export function keyed<T>(
   parent: Element,
   keyOf: (item: T) => string,

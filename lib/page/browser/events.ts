@@ -1,4 +1,4 @@
-// What happened, newest first: the last few, or all that bal remembers.
+// The list of events, newest first: the last few, or all that bal remembers.
 
 import { adviceOf, factsOf } from '../../control/facts.ts';
 import type { EventRecord } from '../../control/protocol.ts';
@@ -10,11 +10,11 @@ import { byId, element, keyed, setText } from './dom.ts';
 const FEW = 15;
 const TONES = { INFO: 'good', WARN: 'odd', ERROR: 'bad' } as const;
 
-/** `changed` is called when the reader asks for more or fewer. */
+/** Calls `changed` when the reader asks for more or fewer. */
 export function createEvents(changed: () => void): (model: Model) => void {
   const update = keyed<EventRecord>(
     byId('events'),
-    // After a restart the numbers begin again.
+    // The numbers start again after a restart.
     ({ seq, timestamp }) => `${seq} ${timestamp}`,
     (event) => ({ node: entry(event), update: () => undefined }),
   );

@@ -1,4 +1,4 @@
-// The page: follows bal, keeps the model, and draws it at most once a frame.
+// The page's entry point: follows bal, keeps the model, and draws it at most once per frame.
 
 import { announcements } from '../announce.ts';
 import type { Model } from '../model.ts';
@@ -12,13 +12,13 @@ import { createServices } from './services.ts';
 import { follow } from './stream.ts';
 import { createWorkers } from './workers.ts';
 
-/** Charts that creep from second to second are motion; who wants less of it gets a picture every ten seconds. */
+/** Charts that creep are motion. With prefers-reduced-motion they are redrawn every 10 s. */
 const CALM_MS = 10_000;
 
 let model: Model = initialModel;
-/** In ms of the wall clock; null while the page goes on. */
+/** In ms of the wall clock; null if not paused. */
 let pausedAt: number | null = null;
-/** What a page that is paused shows. */
+/** What a paused page shows. */
 let frozen: Model = initialModel;
 let isScheduled = false;
 let chartsAt = -Infinity;
@@ -43,7 +43,7 @@ function update(next: Model): void {
 function draw(): void {
   if (isScheduled) return;
   isScheduled = true;
-  // A hidden page gets no frames: it draws when it is seen again.
+  // A hidden page gets no frames: it is drawn when it is visible again.
   requestAnimationFrame(() => {
     isScheduled = false;
     show();
@@ -56,10 +56,10 @@ function show(): void {
   setText(link, text);
   setAttribute(link, 'class', `badge ${tone} ${model.link.kind}`);
   setAttribute(document.body, 'class', model.link.kind);
-  // What was true when bal was last heard of is no state of now.
+  // The last known state is not shown as current once the connection is lost.
   state.hidden = status === null || model.link.kind === 'lost';
   if (document.title !== titleOf(status, model.link)) document.title = titleOf(status, model.link);
-  // Also while it is paused, for the reader may ask for all backends or all events.
+  // Also while paused, because the reader may ask for all backends or all events.
   const shown = pausedAt === null ? model : frozen;
   overview(shown);
   services(shown, pausedAt ?? Date.now());

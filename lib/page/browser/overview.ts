@@ -1,4 +1,4 @@
-// What is true of the whole instance: its name and state, the figures in one row, and what is out of the ordinary.
+// The overview of the instance: its name and state, a row of figures, and anything unusual.
 
 import { GLOSSARY } from '../../view/glossary.ts';
 import { figuresOf, instanceFacts, instanceName, oddities, type Figure } from '../../view/figures.ts';

@@ -1,4 +1,4 @@
-// One part for each service, the worst first: what it is, what is out of the ordinary, and its backends.
+// One section per service, the worst first: what it is, anything unusual, and its backends.
 
 import { discoveryIn, discoveryText } from '../../control/discovery.ts';
 import { askedText, listenerText, whereOf } from '../../control/listeners.ts';
@@ -29,7 +29,7 @@ const COLUMNS: readonly PageColumn<Row>[] = [
   },
 ];
 
-/** Of many backends the first ones are enough, for the worst come first. */
+/** The first ones of many backends are enough, because the worst come first. */
 const FEW = 25;
 
 export function createServices(changed: () => void): (model: Model, now: number) => void {
@@ -86,7 +86,7 @@ function createService(
       setAttribute(node, 'class', tone);
       setText(facts, factsOf(service));
       showNotes(notesOf(service));
-      // What is wrong with a name is a note.
+      // Problems with a name are shown as notes.
       const well = discoveryIn(service).filter(({ failure, left_out }) => failure === null && left_out === 0);
       setOptional(names, well.map(discoveryText).join('; ') || null);
       setOptional(ends, endsSentence(service.ends));
@@ -103,7 +103,7 @@ function note({ text, tone }: Shown): Part<Shown> {
   return { node: element('p', { class: `note ${tone}` }, text), update: () => undefined };
 }
 
-/** Below the first one that shares it. */
+/** Shown below the first service of the listener. */
 function sharedText({ history }: Model, name: string): string | null {
   const listeners = (history?.status.listeners ?? []).filter(({ services: [first] }) => first === name);
   return listeners.map(listenerText).join('; ') || null;

@@ -1,5 +1,4 @@
-// The last minute of one backend: a line for its rate of connections, and below it a bar that is broken where it was
-// not up.
+// The last minute of one backend: a line for its rate of connections, and below it a bar with gaps where it was not up.
 
 import type { BackendStateName } from '../../control/protocol.ts';
 import { element, setAttribute, setText, svg } from './dom.ts';
@@ -57,7 +56,7 @@ export function sparkline(cell: HTMLElement): (minute: Minute) => void {
   };
 }
 
-/** Squares side by side, one for each second that is meant. */
+/** Adjacent squares, one for each second whose state matches. */
 function bars(states: Minute['states'], isMeant: (state: BackendStateName | null) => boolean): string {
   const from = WIDTH - states.length * (WIDTH / POINTS);
   const width = WIDTH / POINTS;

@@ -1,5 +1,5 @@
-// The connection to bal: one stream of server-sent events. It is opened again by itself, also where a browser would
-// give up (after an HTTP error) or would not notice (a computer that slept).
+// The connection to bal: one stream of server-sent events. Reconnects itself, even where a browser would give up (after an HTTP
+// error) or not notice (after the computer slept).
 
 import type { EventRecord, Readiness, Status } from '../../control/protocol.ts';
 
@@ -15,7 +15,7 @@ const AGAIN_MS = 1000;
 /** bal sends a status every second. */
 const SILENT_MS = 5000;
 
-/** Follows for as long as the page is there. */
+/** Follows the stream for as long as the page exists. */
 export function follow(url: string, follower: Follower): void {
   let source: EventSource | null = null;
   let lastMessageAt = performance.now();

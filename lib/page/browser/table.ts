@@ -1,5 +1,5 @@
-// A table with caption and scopes, kept up to date row by row. The roles are written out because on a narrow screen
-// the style turns rows into cards, and browsers then forget that it is a table.
+// A table with caption and scopes, updated row by row. The roles are explicit because the style turns rows into cards on a narrow
+// screen, and browsers then no longer treat it as a table.
 
 import type { Column } from '../../view/columns.ts';
 import { element, keyed, setText } from './dom.ts';
@@ -7,9 +7,9 @@ import { element, keyed, setText } from './dom.ts';
 export interface PageColumn<T> {
   readonly title: string;
   readonly isNumber?: boolean;
-  /** What its title looks like, where not as usual. */
+  /** The class of the title, if not the default. */
   readonly titleClass?: string;
-  /** What the cell shows; called once, returns how to show an item. */
+  /** Called once per cell; returns a function that shows an item in it. */
   readonly cell: (cell: HTMLElement) => (item: T) => void;
 }
 
@@ -48,7 +48,7 @@ export function createTable<T>(
   return { table, update };
 }
 
-/** A word with a colour behind it where it deserves one; the colour says nothing that the word does not. */
+/** Shows a word, with a background colour if the column has tones. The colour adds no information to the word. */
 export function shownBy<T>({ title, isNumber, of, tone }: Column<T>): PageColumn<T> {
   return {
     title,

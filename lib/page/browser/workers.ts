@@ -1,4 +1,4 @@
-// The workers, each with its share of the connections.
+// The table of workers, each with its share of the connections.
 
 import { workerKey } from '../../control/rates.ts';
 import { WORKER_COLUMNS, workerRows, type WorkerRow } from '../../view/columns.ts';
