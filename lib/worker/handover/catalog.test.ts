@@ -5,11 +5,11 @@ import { CATALOG_AT_MOST, isCatalog } from '../../ipc/handover.ts';
 import { assignedService } from '../../testing/assignments.ts';
 import { catalogOf, joinCatalog, piecesOf } from './catalog.ts';
 
-/** A primary kills a worker that writes a longer line. */
+/** The primary kills a worker that writes a longer line. */
 const LINE_BYTES = 16 * 1024 * 1024;
 const NAME = 'n'.repeat(1000);
 
-/** As large as one may be, and its names as long. */
+/** A catalog of the largest size with very long names. */
 function largest(): Catalog {
   const count = 4096;
   return {

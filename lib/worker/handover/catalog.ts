@@ -1,16 +1,16 @@
-// What the connections of a worker lead to, for a worker that does not know it: said in parts, put together again.
+// The catalog of the services and endpoints that a worker's connections lead to, sent to the taker in parts.
 
 import type { Catalog } from '../../ipc/handover.ts';
 import { CATALOG_AT_MOST } from '../../ipc/handover.ts';
 import type { Endpoints } from '../balance/endpoints.ts';
 import type { Message } from './protocol.ts';
 
-/** Services and endpoints of one part. */
+/** Most services, and most endpoints, in one part. */
 const PART = 64;
-/** Endpoints of what the primary is asked at once: with the longest names far below what it takes for a line without end. */
+/** Endpoints per question to the primary: even with the longest names far below its limit on a line's length. */
 const PIECE = 2048;
 
-/** In at least one part, the last one marked, and the endpoints that it names. */
+/** Returns at least one part, the last one marked, and the endpoints that the parts name. */
 export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>): {
   readonly parts: readonly Message[];
   readonly named: ReadonlySet<number>;
@@ -36,14 +36,14 @@ export function catalogOf({ services, all }: Pick<Endpoints, 'services' | 'all'>
   return { parts, named: new Set(its.endpoints.map(({ id }) => id)) };
 }
 
-/** Null: that is more than any worker has. */
+/** Joins two parts; null: the result is larger than any worker's catalog. */
 export function joinCatalog(a: Catalog, b: Catalog): Catalog | null {
   const services = [...a.services, ...b.services];
   const endpoints = [...a.endpoints, ...b.endpoints];
   return services.length > CATALOG_AT_MOST || endpoints.length > CATALOG_AT_MOST ? null : { services, endpoints };
 }
 
-/** The whole of it piece by piece, at least one, each with the services of its endpoints. */
+/** Splits a catalog into at least one piece, each with the services of its endpoints. */
 export function* piecesOf({ services, endpoints }: Catalog): Generator<Catalog> {
   const byId = new Map(services.map((service) => [service.id, service]));
   for (let at = 0; at === 0 || at < endpoints.length; at += PIECE) {

@@ -1,5 +1,5 @@
-// Connections that were offered and that nobody has taken go on where they were. Owner of those with which the engine cannot go on
-// for now, because there is no memory for it.
+// Gives offered connections that nobody took back to the engine. Owns those that the engine cannot resume yet because it has no
+// memory.
 
 import type { Engine } from '../../engine/engine.ts';
 import type { ReleasedConnection } from '../../engine/handover.ts';
@@ -14,9 +14,9 @@ export interface Offer {
 }
 
 export interface Comeback {
-  /** `there`: it goes on, under this id. Now, or later. */
+  /** Resumes a connection now or later; then calls `there` with its id. */
   goOn(offer: Offer, there: (connection: number) => void): void;
-  /** Some stand still. */
+  /** Whether some connections still wait. */
   readonly isOwed: boolean;
 }
 

@@ -1,11 +1,11 @@
-// Where a worker listens for those that take its connections. Owner of the listening channel.
+// The socket on which a worker listens for takers of its connections. Owns the listening channel.
 
 import type { Channel, ChannelListener, Channels } from '../../engine/channel.ts';
 
 export interface Door {
-  /** `came`: somebody may be there. Returns why that cannot be, by errno name, or null. */
+  /** Listens. Calls `came` when a taker may be there. Returns the errno name of a failure, or null. */
   open(path: string, came: () => void): string | null;
-  /** Null: nobody is there. */
+  /** Null: no taker is there. */
   accept(wake: () => void): Channel | null;
   readonly isOpen: boolean;
   close(): void;

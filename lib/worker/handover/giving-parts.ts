@@ -1,4 +1,4 @@
-// What giving (giving.ts) does for the rest of the worker, and what it is made of.
+// The interface of giving.ts, and the parts it needs.
 
 import type { Channels } from '../../engine/channel.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -6,16 +6,13 @@ import type { Endpoints } from '../balance/endpoints.ts';
 import type { Going, Parcels } from './parcels.ts';
 
 export interface Giving {
-  /**
-   * From now on whoever comes to `path` is offered what is there, `which` of it. Returns why that cannot be, by errno name,
-   * or null.
-   */
+  /** From now on offers the connections of `which` to every taker that connects to `path`. Returns an errno name, or null. */
   begin(path: string, which: Exclude<Going, 'share'>): string | null;
-  /** Whoever comes first is offered so many at most; then nobody is any more, and `shared` is called. Returns likewise. */
+  /** Offers the first taker at most `most` connections, then closes and calls `shared`. Returns an errno name, or null. */
   share(path: string, most: number): string | null;
-  /** Connections are offered: neither the engine's nor over. */
+  /** Whether connections are offered: neither in the engine nor over. */
   readonly isBusy: boolean;
-  /** Offers nothing more. What is offered is waited for. */
+  /** Offers nothing more. Still waits for the answers to what is offered. */
   stop(): void;
 }
 
@@ -24,14 +21,14 @@ export interface GivingParts {
   readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
   readonly endpoints: Pick<Endpoints, 'services' | 'all'>;
   readonly parcels: Parcels;
-  /** These go on here: what was done to all meanwhile is to be done to them. */
+  /** These resumed here: apply to them what was done to all connections in the meantime. */
   readonly hasIt: (connections: readonly number[]) => void;
-  /** All that could go have gone, for now. */
+  /** All connections that can go have gone, for now. */
   readonly through: () => void;
-  /** A share has gone, or does not go. */
+  /** A share has gone, or is given up. */
   readonly shared: () => void;
-  /** Neither the engine nor anybody's offer has a connection of this worker, which ends. */
+  /** This worker has no connection left, neither in the engine nor offered. */
   readonly empty: () => void;
-  /** Ends a process that may have what was offered, and does not say so. */
+  /** Kills a taker that may have what was offered but does not answer. */
   readonly kill: (pid: number) => void;
 }

@@ -1,6 +1,6 @@
-// Gives a worker's connections to another worker, one that asks for them over a channel: all that may go, of one that ends, or a share,
-// of one that goes on. Owner of those that are offered: each is this worker's until the other has said that it has it, and comes
-// back when the other is gone. A few are under way at a time, so that none stands still for long.
+// Gives a worker's connections to a taker that asks for them over a channel: all that may go if this worker ends, or a share if
+// it goes on. Owns the offered connections: each stays this worker's until the taker confirms it, and comes back if the taker is
+// gone. Few are offered at a time, so that none stands still for long.
 
 import type { Received } from '../../engine/channel.ts';
 import type { Going, Packed } from './parcels.ts';
@@ -11,10 +11,10 @@ import { createSilence } from './silence.ts';
 import { hasTaken, sendOffer, sendPart, takerAt, type Taker } from './taker.ts';
 import { decode, PROTOCOL_VERSION } from './protocol.ts';
 
-/** Connections that cannot go yet are looked at again after so long, and if there are still some ever less often. */
+/** Delay before another look at connections that cannot go yet; it doubles each time up to the maximum. */
 const AGAIN_MS = 10;
 const AGAIN_AT_MOST_MS = 1000;
-/** Who is to take a share comes at once, or not at all. */
+/** A taker of a share connects at once, or never. */
 const COMES_MS = 5000;
 
 export function createGiving(parts: GivingParts): Giving {
@@ -23,16 +23,16 @@ export function createGiving(parts: GivingParts): Giving {
   let taker: Taker | null = null;
   let timer: NodeJS.Timeout | null = null;
   const comeback = createComeback(engine, parcels);
-  /** By what they are called in the offer: the engine may give their ids to others meanwhile. */
+  /** By the id in the offer: the engine may reuse the connection's own id. */
   const offers = new Map<number, Offer>();
   let names = 0;
-  /** Released, and too much for what the channel has room for: the next one to be offered. */
+  /** Released, but the channel had no room for it: the next one to offer. */
   let held: Offer | null = null;
-  /** Goes on where it found the last one. */
+  /** The current pass over the connections. */
   let scan: Generator<number> | null = null;
   let againMs = AGAIN_MS;
   let going: Going = 'reloaded';
-  /** Of a share. */
+  /** Connections still to give in a share. */
   let left = Infinity;
   const silence = createSilence(() => {
     if (going === 'all' && taker !== null && offers.size > 0) parts.kill(taker.channel.peer);
@@ -41,13 +41,13 @@ export function createGiving(parts: GivingParts): Giving {
   function came(): void {
     const channel = door.accept(() => receive());
     if (channel === null) return;
-    // While one is there, nobody else: it may have what is offered.
+    // One taker at a time: it may have what is offered.
     if (taker !== null) return channel.close();
     if (going === 'share') pause();
     taker = takerAt(channel, endpoints);
   }
 
-  /** The other worker is gone, or has given up: what it did not say that it has is ours. */
+  /** The taker is gone or has given up: what it did not confirm is ours. */
   function leave(): void {
     taker?.channel.close();
     taker = null;
@@ -57,7 +57,7 @@ export function createGiving(parts: GivingParts): Giving {
     if (held !== null) goOn(held, false);
     held = null;
     if (going === 'share') return endShare();
-    // Another may have waited for its turn.
+    // Another taker may be waiting.
     came();
   }
 
@@ -120,7 +120,7 @@ export function createGiving(parts: GivingParts): Giving {
         continue;
       }
       const release = engine.release(next.value);
-      // It is not connected yet, or its preamble waits.
+      // It is not connected yet, or its preamble is not sent.
       if (!release.ok) continue;
       againMs = AGAIN_MS;
       left--;
@@ -130,7 +130,7 @@ export function createGiving(parts: GivingParts): Giving {
     }
   }
 
-  /** It makes room by taking what is offered. Where nothing is, this machine is short of something. */
+  /** The taker makes room by taking what is offered. If nothing is offered, the machine is short of something. */
   function waitForRoom(its: Offer): void {
     if (offers.size > 0) return;
     held = null;
@@ -138,7 +138,7 @@ export function createGiving(parts: GivingParts): Giving {
     lookAgainLater();
   }
 
-  /** What is left cannot go yet. */
+  /** The remaining connections cannot go yet. */
   function lookAgainLater(): void {
     scan = null;
     if (going === 'share') left = 0;
@@ -153,7 +153,7 @@ export function createGiving(parts: GivingParts): Giving {
     againMs = Math.min(2 * againMs, AGAIN_AT_MOST_MS);
   }
 
-  /** False: the channel has no room for it now. */
+  /** Offers a connection; false: the channel has no room now. */
   function offer(next: Offer): boolean {
     if (taker === null) return false;
     const id = ++names;
@@ -162,7 +162,7 @@ export function createGiving(parts: GivingParts): Giving {
     if (sent === 'too_long') {
       goOn(next, true);
     } else {
-      // Also when it is over: receive() finds that out, and takes it back.
+      // Also if the channel is closed: receive() will notice and take it back.
       offers.set(id, next);
       silence.begin();
     }
@@ -179,7 +179,7 @@ export function createGiving(parts: GivingParts): Giving {
     }
   }
 
-  /** It is offered nothing more. It may have what is offered, and not have said so yet: that is waited for. */
+  /** Offers nothing more to this taker. It may hold connections that it has not confirmed: wait for those. */
   function distrust(it: Taker): void {
     it.isReady = false;
     if (held !== null) goOn(held, false);
@@ -187,7 +187,7 @@ export function createGiving(parts: GivingParts): Giving {
     if (offers.size === 0) leave();
   }
 
-  /** False: it is no message that a taker sends, or not now. */
+  /** Handles a message; false: a taker does not send it, or not now. */
   function understand(it: Taker, { bytes, descriptors }: Received): boolean {
     channels.discard(descriptors);
     const message = decode(bytes)?.message;
@@ -220,7 +220,7 @@ export function createGiving(parts: GivingParts): Giving {
       going = which;
       left = Infinity;
       if (wasShare) pause();
-      // Its place is another's now; it may have what it was offered.
+      // The share is over, but its taker may have what it was offered.
       if (wasShare && taker !== null) distrust(taker);
       return door.open(path, came);
     },

@@ -1,6 +1,5 @@
-// Two workers of which one gives its connections to the other, over channels that deliver when the test says so, and that die when
-// the test says so: whatever happens in which order, no connection is ever in two engines, and none is lost but with the process
-// that had it.
+// A giver and a taker over channels that deliver, and processes that die, when the test says so. Whatever the order of events,
+// no connection is ever in two engines, and none is lost except with the process that owned it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { array, assert as check, boolean, constantFrom, integer, property } from 'fast-check';
@@ -16,12 +15,12 @@ import type { Parcel } from './protocol.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 20_000 : 500;
 const PATH = 'giver';
-/** Of a channel in one direction; a giver has more under way than that. */
+/** Messages that a channel holds in one direction; a giver offers more than that at a time. */
 const ROOM = 12;
-/** Released just now, whenever that is asked: so as many are under way as may be. */
+/** A release time that always counts as just now, so that the giver offers as many as it can. */
 const QUICK = 1e15;
 
-/** Descriptors are numbers that only one process has; each leads to a connection. */
+/** Every descriptor number belongs to one process and leads to one connection. */
 class Machine {
   readonly leadsTo = new Map<number, string>();
   readonly owner = new Map<number, Process>();
@@ -57,15 +56,15 @@ class End {
 class Process {
   alive = true;
   readonly pid: number;
-  /** What the engine has, by id. */
+  /** The engine's connections, by id. */
   readonly connections = new Map<number, { readonly name: string; readonly fds: readonly number[] }>();
   readonly counted = new Set<string>();
   readonly ends: End[] = [];
-  /** Whoever listens, and who has connected and waits to be accepted. */
+  /** The listening socket, and the connections it has not accepted yet. */
   listener: { readonly wake: () => void; readonly waiting: End[] } | null = null;
   readonly engine: Pick<Engine, 'release' | 'adopt' | 'active'>;
   readonly parcels: Parcels;
-  /** The engine has no memory just now. */
+  /** The engine is out of memory. */
   isShort = false;
   readonly machine: Machine;
   readonly others: () => readonly Process[];
@@ -180,12 +179,12 @@ class Process {
     };
   }
 
-  /** What nobody has received is closed by the kernel. */
+  /** Closes descriptors that were never received, as the kernel does. */
   #drop(end: End): void {
     for (const { descriptors } of end.inbox.splice(0)) descriptors.forEach((fd) => this.machine.close(end.process, fd));
   }
 
-  /** To whoever it is connected to. */
+  /** Sends nonsense to every peer. */
   saysNonsense(): void {
     for (const { closed, peer } of this.ends) {
       if (!closed && peer?.closed === false) peer.inbox.push({ bytes: Buffer.from('nonsense'), descriptors: [] });
@@ -200,7 +199,7 @@ class Process {
     this.listener = null;
   }
 
-  /** Whether there was something to hear. */
+  /** Wakes the process where something arrived; returns whether anything had. */
   deliver(): boolean {
     if (!this.alive) return false;
     if ((this.listener?.waiting.length ?? 0) > 0) this.listener?.wake();
@@ -317,7 +316,7 @@ test('of a share so many go and no more, and nobody comes after it', () => {
   assert.deepEqual([namesOf(from).length, namesOf(to).length, giving.isBusy, shares.over], [70, 30, false, 1]);
   assert.deepEqual([...namesOf(from), ...namesOf(to)].sort(), names);
   assert.equal(from.listener, null);
-  // The next one, of more than there are.
+  // The next share is larger than what is left.
   assert.equal(giving.share(PATH, 1000), null);
   taking.begin(PATH);
   settle();
@@ -422,7 +421,7 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
         if (dies !== 'nobody') {
           const dying = dies === 'from' ? from : to;
           for (const name of namesOf(dying)) lost.add(name);
-          // What it has offered, and nobody has received yet, the other may still get.
+          // The other process may still receive what was sent before.
           dying.die();
         }
         settle();
@@ -430,7 +429,7 @@ test('whoever dies or gives up when: no connection has two owners, and none is l
         const wanted = names.filter((name) => !lost.has(name)).sort();
         assert.deepEqual(there, [...new Set(there)], 'nobody is there twice');
         if (dies === 'from') {
-          // What was offered and not received dies with its owner, unless the other had it on its way.
+          // Offered connections that were not received die with their owner.
           assert.ok(there.every((name) => wanted.includes(name)));
         } else {
           assert.deepEqual(there, wanted);

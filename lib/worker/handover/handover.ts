@@ -1,4 +1,4 @@
-// A worker's connections on their way to another worker, or from one. Each direction has its file; this is both as one.
+// Hands a worker's connections to another worker, or takes them. Combines giving.ts and taking.ts.
 
 import { unlinkSync } from 'node:fs';
 
@@ -10,25 +10,25 @@ import type { TakingParts } from './taking.ts';
 import { createTaking } from './taking.ts';
 
 export interface Handover {
-  /** See Giving.begin(). `stopped`: the primary is gone. Then all may go, and nothing comes any more. */
+  /** See Giving.begin(). `stopped`: the primary is gone, so all may go and nothing more is taken. */
   give(path: string, why: 'drain' | 'stopped'): string | null;
   /** See Giving.share(). */
   share(path: string, most: number): string | null;
   take(path: string): void;
   know(path: string, known: Known): void;
-  /** Connections are offered: neither the engine's nor over. */
+  /** See Giving.isBusy. */
   readonly isBusy: boolean;
-  /** Connections may come that lead to this endpoint, though none does. */
+  /** Whether connections to this endpoint may still arrive. */
   expects(endpoint: number): boolean;
-  /** Some are on their way, or may be. */
+  /** Whether connections are on their way, or may be. */
   readonly isOpen: boolean;
-  /** Neither gives nor takes any more, but for what is offered. */
+  /** Stops giving and taking, except for connections that are already offered. */
   stop(): void;
 }
 
 export type HandoverParts = Omit<GivingParts, 'through' | 'shared' | 'kill'> & Omit<TakingParts, 'send'>;
 
-/** Of a worker that has no channels: its connections stay. */
+/** For a worker without channels: its connections stay. */
 export const noHandover: Handover = {
   give: () => 'ENOTSUP',
   share: () => 'ENOTSUP',
@@ -59,7 +59,7 @@ export function createHandover(parts: HandoverParts): Handover {
     try {
       unlinkSync(file);
     } catch {
-      // The primary, too, removes what those leave that are gone.
+      // The primary also removes files of workers that are gone.
     }
     file = null;
   }
@@ -93,12 +93,12 @@ export function createHandover(parts: HandoverParts): Handover {
   };
 }
 
-/** Nothing else would end it, and what it may have stands still. */
+/** Kills a silent taker: nothing else would end it, and the connections that it may have stand still. */
 function kill(pid: number): void {
   if (pid <= 1 || pid === process.pid) return;
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is just ending.
+    // It is already ending.
   }
 }

@@ -1,5 +1,5 @@
-// Where connections land that were on their way from worker to worker: what they lead to is made known first, and what was done to
-// all others meanwhile is done to them then.
+// Finishes the move of connections from worker to worker: makes their services and endpoints known first, and afterwards
+// applies what was done to all other connections in the meantime. Owns the resets to be applied.
 
 import type { Engine } from '../../engine/engine.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
@@ -10,18 +10,18 @@ import type { Moved } from '../balance/endpoints.ts';
 import type { Connections } from '../connections.ts';
 
 export interface Landing {
-  /** What connections lead to that come from another worker. */
+  /** Adds the services and endpoints of another worker's connections. */
   learn(known: Known): void;
-  /** These go on here. */
+  /** These connections continue here. */
   hasIt(its: readonly number[]): void;
-  /** The connections to it are cut; some may be on their way. */
+  /** Remembers a reset of this endpoint, for its connections that are on their way. */
   reset(endpoint: number, why: Cause): void;
 }
 
 export interface LandingParts {
   readonly engine: Pick<Engine, 'service' | 'route' | 'cut'>;
   readonly connections: Connections;
-  /** All that this worker knows, to be added to. */
+  /** All services of this worker; new ones are added. */
   readonly services: ServiceAssignment[];
   readonly adopt: (services: readonly ServiceAssignment[], endpoints: Snapshot['endpoints']) => readonly Moved[];
   /** See Draining.landed(). */
@@ -30,7 +30,7 @@ export interface LandingParts {
 }
 
 export function createLanding({ engine, connections, services, adopt, landed, cutFor }: LandingParts): Landing {
-  /** By endpoint: why, and when; those that were connected later are not meant. */
+  /** By endpoint: the cause and the time. Later connections are not affected. */
   const resets = new Map<number, { readonly why: Cause; readonly at: number }>();
 
   function cut(connection: number, why: Cause): void {

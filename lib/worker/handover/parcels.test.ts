@@ -7,7 +7,7 @@ import { createParcels } from './parcels.ts';
 test('of a share those go first in which nothing moves; who has just come, or has no backend yet, stays', () => {
   const connections = createConnections();
   const now = performance.now();
-  /** Ms since each was connected, and since a byte moved in it; null: it is being connected. */
+  /** Ms since each was connected, and since its last byte; null: it is still connecting. */
   const all = [
     [9000, 10],
     [9000, 8000],
@@ -27,7 +27,7 @@ test('of a share those go first in which nothing moves; who has just come, or ha
     connections,
     endpoints: { services: [service] },
   } as never);
-  // As when they go: each is here no longer.
+  // As in a real handover, each connection leaves.
   const share: number[] = [];
   for (const id of parcels.ready('share')) {
     share.push(id);

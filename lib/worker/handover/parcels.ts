@@ -1,5 +1,5 @@
-// The policy's side of a connection that goes from one worker to another: what it knows of it, and that it is counted with the
-// one that has it. Whoever takes counts it before whoever gives counts it no more, so that no limit is ever exceeded.
+// Moves the policy's state of a connection from one worker to another, and its counts along with it. The taker counts it before
+// the giver stops counting it, so that no limit is ever exceeded.
 
 import type { Engine } from '../../engine/engine.ts';
 import type { ServiceAssignment } from '../../ipc/assignment.ts';
@@ -12,40 +12,40 @@ import type { Connections } from '../connections.ts';
 import type { Count } from '../report/count.ts';
 import type { Parcel } from './protocol.ts';
 
-/** What keeps a connection while it is offered: its permits, which are not given back by its leaving the engine. */
+/** The state of an offered connection. It keeps its permits although it has left the engine. */
 export interface Packed {
   readonly parcel: Parcel;
-  /** The machine's clock: since when it stands still. */
+  /** When it was released and came to a standstill, on the machine's clock. */
   readonly releasedAt: number;
   readonly held: number;
-  /** Where its source is counted, see SourceLimits.detach(). */
+  /** The slot of its source, see SourceLimits.detach(). */
   readonly source: number;
 }
 
 /**
- * Which may go. Of a worker that ends: those that a reload does not leave with it, or `all`, whatever their service says. `share`:
- * of one that goes on, those that have been here for a moment, and first those in which nothing moves.
+ * Which connections may go. `reloaded`: those whose service does not limit their time after a reload. `all`: every one. `share`:
+ * of a worker that goes on, those that have been here for a moment, quiet ones first.
  */
 export type Going = 'reloaded' | 'all' | 'share';
 
 export interface Parcels {
-  /** Connections that have a backend and may go, as long as the caller asks for more. */
+  /** Yields connections that have a backend and may go. */
   ready(which: Going): Generator<number>;
-  /** Some have no backend yet, and may go when they have. */
+  /** Whether some connections may go as soon as they have a backend. */
   isConnecting(which: Going): boolean;
-  /** The endpoint of a connection that is ready. */
+  /** Returns the endpoint of a connection that is ready. */
   leadsTo(connection: number): number;
-  /** What leads nowhere else is forgotten here; it still counts. */
+  /** Returns a connection's state and clears it here. The connection still counts. */
   pack(connection: number): Packed;
-  /** Nobody has taken it: it goes on here, maybe under another id. */
+  /** Restores a connection that nobody has taken, possibly under another id. */
   unpack(packed: Packed, connection: number): void;
-  /** They are another worker's now. */
+  /** Stops counting connections that another worker has taken. */
   gone(packed: readonly Packed[]): void;
-  /** This worker may have one more. */
+  /** Whether this worker may take one more. */
   readonly hasRoom: boolean;
-  /** This worker's now; `service` and `endpoint` are the ids of it here. */
+  /** Counts a connection taken by this worker; `service` and `endpoint` are this worker's ids. */
   arrived(connection: number, parcel: Parcel): void;
-  /** The primary is to know of all that arrived before whoever gave them counts them no more. */
+  /** Reports all arrivals to the primary; call before the giver stops counting them. */
   settled(): void;
 }
 
@@ -60,7 +60,7 @@ export interface ParcelsParts {
 }
 
 const NONE = -1;
-/** Whoever is younger may soon be over; what has not moved for so long is not missed while it is on its way. */
+/** A younger connection may end soon; one quiet for this long is not missed while it moves. */
 const SETTLED_MS = 1000;
 
 export function createParcels({
@@ -84,7 +84,7 @@ export function createParcels({
     connections.tried[connection] = parcel.tried.length === 0 ? undefined : new Map(parcel.tried);
   }
 
-  /** Those of services whose connections may go, that have a backend or are being connected. */
+  /** Yields connections with a backend or a pending connect, of services whose connections may go. */
   function* candidates(which: Going): Generator<number> {
     for (let connection = 0; connection < connections.endpoint.length; connection++) {
       if (connections.endpoint[connection] === NONE || connections.attemptAt[connection] === 0) continue;
@@ -100,7 +100,7 @@ export function createParcels({
     }
   }
 
-  /** They may be gone, or have come anew, by the time that the second round looks. */
+  /** Two passes: connections may have gone or arrived by the second one. */
   function* quietFirst(): Generator<number> {
     const since = performance.now() - SETTLED_MS;
     for (const connection of connected('share', since)) if (engine.quietFor(connection) >= SETTLED_MS) yield connection;
@@ -151,7 +151,7 @@ export function createParcels({
     },
     arrived(connection, parcel) {
       put(connection, parcel);
-      // It is there, however many there are.
+      // It exists, so count it whatever the limit.
       loads.take(parcel.endpoint, 0);
       count.moved(parcel.service, parcel.endpoint, 1);
       admission.arrived(connection, parcel.service);
@@ -161,7 +161,7 @@ export function createParcels({
   };
 }
 
-/** Where a reload gives the old connections a time, they keep their worker, which ends them then. */
+/** If a reload limits the time of old connections, they stay with their worker, which ends them then. */
 function mayGo({ runtime }: Pick<ServiceAssignment, 'runtime'>): boolean {
   return runtime.reloadDrainMs === 0;
 }

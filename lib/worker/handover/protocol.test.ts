@@ -1,10 +1,10 @@
-// Workers of different versions talk to each other at an upgrade: the messages of version 1, byte for byte, as long as it is spoken.
+// Workers of different versions talk during an upgrade. Pins version 1's messages byte for byte, as long as it is spoken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
 
-/** Of version 1, as its workers send them. A length of four bytes, the text, and behind an offer the engine's record. */
+/** Version 1's messages. On the wire: a length of four bytes, the text, and after an offer the engine's record. */
 const FIRST = [
   '{"kind":"hello","version":1}',
   '{"kind":"more"}',

@@ -1,5 +1,5 @@
-// The protocol of two workers of which one hands its connections to the other over a channel. Each message is a text with, for
-// a connection, the engine's record behind it. It comes from another process: what is not of this version is no message.
+// The protocol by which a giver hands its connections to a taker over a channel. A message is a JSON text; after an offer the
+// engine's record follows. It comes from another process: anything that is not of this version is rejected.
 //
 //   taker                         giver
 //   hello                    →
@@ -9,19 +9,19 @@
 //                            ←    offer + record + descriptors, for each connection
 //   have | refuse, by ids    →
 //
-// An offered connection is the giver's, who holds on to it, until the taker has said `have`. From then on it is the taker's. The
-// giver never closes the channel while something is offered; so whoever finds it closed without a `have` knows that the
-// other process is gone, and that nobody else has what was offered.
+// An offered connection stays the giver's until the taker has sent `have`; then it is the taker's. The giver never closes the
+// channel while something is offered. So a taker that finds it closed before its `have` knows that the giver's process is gone
+// and that nobody else has what was offered.
 
 import type { ConnectFailure } from '../../engine/engine.ts';
 import { CONNECT_FAILURES } from '../../engine/engine.ts';
 import type { Catalog } from '../../ipc/handover.ts';
 import { isCatalog } from '../../ipc/handover.ts';
 
-/** Changes with anything below, and with what a parcel means. */
+/** Changes with anything below, and with the meaning of a parcel. */
 export const PROTOCOL_VERSION = 1;
 
-/** What the policy knows of a connection. Times are the machine's clock (machine-clock.ts), ids the giver's. */
+/** The policy's state of a connection. Times are on the machine's clock (machine-clock.ts), ids are the giver's. */
 export interface Parcel {
   readonly id: number;
   readonly service: number;
@@ -30,9 +30,9 @@ export interface Parcel {
   readonly startedAt: number;
   readonly connectedAt: number;
   readonly attemptAt: number;
-  /** Endpoints tried before without success, and why. */
+  /** Endpoints that failed before, with their causes. */
   readonly tried: readonly (readonly [endpoint: number, why: ConnectFailure])[];
-  /** What it is called towards its backend; null: it has no name. */
+  /** The unique id sent to its backend; null: none. */
   readonly uniqueId: string | null;
 }
 
@@ -41,14 +41,14 @@ export type Message =
   | ({ readonly kind: 'catalog'; readonly last: boolean } & Catalog)
   | { readonly kind: 'more' }
   | { readonly kind: 'go' }
-  /** `releasedAt`: since when it stands still. */
+  /** `releasedAt`: when it came to a standstill. */
   | ({ readonly kind: 'offer'; readonly releasedAt?: number } & Parcel)
   | { readonly kind: 'have'; readonly ids: readonly number[] }
   | { readonly kind: 'refuse'; readonly id: number; readonly why: string };
 
 export interface Decoded {
   readonly message: Message;
-  /** What is behind it; empty but for an offer. */
+  /** The bytes after the text; empty except for an offer. */
   readonly record: Uint8Array;
 }
 
@@ -64,7 +64,7 @@ export function encode(message: Message, record: Uint8Array = NO_BYTES): Uint8Ar
   return bytes;
 }
 
-/** Null: it is no message of this version. */
+/** Null: not a message of this version. */
 export function decode(received: Uint8Array): Decoded | null {
   const bytes = Buffer.from(received.buffer, received.byteOffset, received.byteLength);
   if (bytes.length < LENGTH_BYTES) return null;

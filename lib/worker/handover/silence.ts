@@ -1,17 +1,17 @@
-// How long whoever has been offered something may say nothing. Owner of the timer.
+// Detects a taker that owes an answer and stays silent. Owns the timer.
 
-/** A primary ends a worker of its own that hangs long before; this is for one that has none any more. */
+/** A primary kills its own hanging worker long before this; the limit is for a giver without a primary. */
 const SILENT_MS = 30_000;
 
 export interface Silence {
-  /** Something has been said or offered; `isOwed`: an answer is waited for. */
+  /** A message came. `isOwed`: an answer is still due. */
   messageCame(isOwed: boolean): void;
-  /** As heard(true), but for a silence that has begun already. */
+  /** Starts the timer unless it runs already. */
   begin(): void;
   end(): void;
 }
 
-/** `over` is called when an answer has been waited for so long, and again after as long. */
+/** Calls `over` when an answer is this late, and again after each further such period. */
 export function createSilence(over: () => void): Silence {
   let timer: NodeJS.Timeout | null = null;
 

@@ -1,4 +1,4 @@
-// The worker at the other end, as the one sees it that gives: what it was sent, and what it has refused.
+// The giver's view of a taker: what it was sent and what it refused.
 
 import type { Channel, Sent } from '../../engine/channel.ts';
 import { toMachine } from '../../machine-clock.ts';
@@ -8,23 +8,22 @@ import type { Offer } from './comeback.ts';
 import type { Message } from './protocol.ts';
 import { encode } from './protocol.ts';
 
-/** What a machine that is busy keeps waiting stands still; so there are few then. More where they are taken within so many ms. */
+/** Offered connections stand still, so a busy machine gets few at a time; more if they are taken within `quickMs`. */
 const OFFERED = { few: 4, most: 16, quickMs: 1 };
 
 export interface Taker {
   readonly channel: Channel;
   readonly parts: readonly Message[];
-  /** Endpoints that those name. */
+  /** The endpoints named in the parts. */
   readonly named: ReadonlySet<number>;
-  /** Of those parts, so many were. */
+  /** Number of parts sent. */
   sent: number;
-  /** It is ready for offers. */
   isReady: boolean;
-  /** What it has refused, by the ids that it has here now. */
+  /** Refused connections, by their current ids here. */
   readonly refused: Set<number>;
-  /** So many may be offered now; one at first, which finds the other process cold. */
+  /** How many may be offered now; one at first, while the other process is cold. */
   room: number;
-  /** Connections lead to an endpoint that was not there when it came: another has to come. */
+  /** Some connections lead to an endpoint newer than its catalog: another taker is needed. */
   isOutdated: boolean;
 }
 
@@ -32,19 +31,19 @@ export function takerAt(channel: Channel, endpoints: Pick<Endpoints, 'services' 
   return { channel, ...catalogOf(endpoints), sent: 0, isReady: false, refused: new Set(), room: 1, isOutdated: false };
 }
 
-/** The next part of the catalog; false: there is none, or it cannot be sent. */
+/** Sends the next part of the catalog; false: there is none, or it cannot be sent. */
 export function sendPart(it: Taker): boolean {
   const part = it.parts[it.sent++];
   return part !== undefined && it.channel.send(encode(part)) === 'sent';
 }
 
-/** The connection is called `id` in what is said of it. */
+/** Offers a connection under the name `id`. */
 export function sendOffer(it: Taker, id: number, { packed: { parcel, releasedAt }, released }: Offer): Sent {
   const message = encode({ kind: 'offer', ...parcel, id, releasedAt }, released.record);
   return it.channel.send(message, released.descriptors);
 }
 
-/** It has taken some: the first of them, by the machine's clock, was released then. */
+/** Adjusts the room after it took some; the first of them was released at `releasedAt` on the machine's clock. */
 export function hasTaken(it: Taker, releasedAt: number): void {
   const isQuick = toMachine(performance.now()) - releasedAt <= OFFERED.quickMs;
   it.room = it.room < OFFERED.few || isQuick ? Math.min(OFFERED.most, it.room + 1) : OFFERED.few;

@@ -1,5 +1,5 @@
-// Takes the connections of another worker, which listens for whoever takes them at a path of the home. What they lead to the
-// primary has to say first: it has the ids. From `have` on they are this worker's, and not before anything has moved in them.
+// Takes the connections of a giver, which listens at a path in the home. The primary first maps its services and endpoints to
+// ids of ours. Connections are this worker's from `have` on, and no byte moves in them before.
 
 import type { Channel, Channels, Received } from '../../engine/channel.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -13,21 +13,21 @@ import type { Parcels } from './parcels.ts';
 import type { Parcel, Message } from './protocol.ts';
 import { decode, encode, PROTOCOL_VERSION } from './protocol.ts';
 
-/** Taken before the other is told: it holds on to their descriptors until then. */
+/** Connections taken per `have`; the giver keeps their descriptors open until then. */
 const AT_A_TIME = 16;
-/** The listener that they came over is not known here; what is done to one of ours must not be done to them. */
+/** Their listener is unknown here, and must not match one of ours: what is done to ours does not apply to them. */
 const NO_LISTENER = -1;
 
 export interface Taking {
-  /** Begins to take what is offered at `path`. */
+  /** Starts taking what is offered at `path`. */
   begin(path: string): void;
-  /** The primary's answer to `adopting`. */
+  /** Handles the primary's answer to `adopting`. */
   know(path: string, known: Known): void;
-  /** Connections may come that lead to this endpoint. */
+  /** Whether connections to this endpoint may arrive. */
   expects(endpoint: number): boolean;
-  /** Somebody's connections may come. */
+  /** Whether a giver's connections may arrive. */
   readonly isOpen: boolean;
-  /** Takes nothing more: what was not taken stays with its worker. */
+  /** Takes nothing more: the rest stays with the givers. */
   close(): void;
 }
 
@@ -37,26 +37,25 @@ export interface TakingParts {
   readonly parcels: Parcels;
   /** See GivingParts. */
   readonly hasIt: (connections: readonly number[]) => void;
-  /** The engine, and all else here, is to know what the connections lead to. */
+  /** Tells the engine and the policy about the services and endpoints of the connections. */
   readonly learn: (known: Known) => void;
   readonly send: (message: Extract<ToPrimary, { kind: 'adopting' | 'adopted' }>) => void;
 }
 
-/** A worker that gives. */
 interface Giver {
   readonly path: string;
   readonly channel: Channel;
   catalog: Catalog;
-  /** What the primary is still to be asked; null: the catalog has not come yet. */
+  /** The pieces that the primary has yet to answer; null: the catalog is not complete. */
   pieces: Generator<Catalog> | null;
   /** Its ids → ours. */
   readonly ids: { readonly services: Map<number, number>; readonly endpoints: Map<number, number> };
-  /** The primary has answered all: it was told to go. */
+  /** The primary has answered all pieces, and `go` was sent. */
   isKnown: boolean;
-  /** Endpoints of ours that its connections may lead to. */
+  /** Our endpoints that its connections may lead to. */
   readonly expected: Set<number>;
   adopted: number;
-  /** Ms that each of them stood still. */
+  /** Standstill of each in ms. */
   readonly still: number[];
   refused: number;
 }
@@ -83,7 +82,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     while (taken.length < AT_A_TIME) {
       const received = giver.channel.receive();
       if (received === 'nothing') break;
-      // What has come before the end is taken: nobody else has it.
+      // Take what came before the end: no other process has it.
       if (typeof received === 'string') {
         confirm(giver, taken);
         const early = !giver.isKnown ? 'it is busy, or of another version' : null;
@@ -97,23 +96,23 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
         return end(giver, 'it said what is not understood');
       }
     }
-    // What is left is received in the next turn of the loop: others have their turn first.
+    // The rest is received in the next turn of the event loop, so that other work gets its turn.
     confirm(giver, taken);
   }
 
-  /** From here on they are ours. */
+  /** Confirms the taken connections: from here on they are ours. */
   function confirm(giver: Giver, taken: readonly Taken[]): void {
     if (taken.length === 0) return;
     parcels.settled();
     const outcome = giver.channel.send(encode({ kind: 'have', ids: taken.map(({ theirs }) => theirs) }));
     giver.adopted += taken.length;
-    // Whoever gave them may be gone: then nobody else has them.
+    // If the giver is gone, nobody else has them.
     if (outcome === 'sent' || outcome === 'over') {
       const now = toMachine(performance.now());
       for (const { releasedAt } of taken) if (releasedAt !== undefined) giver.still.push(now - releasedAt);
       return hasIt(taken.map(({ connection }) => connection));
     }
-    // This cannot be for want of room, which its offers leave; so there is no memory. Nothing has moved yet.
+    // The channel has room, for the giver leaves some; so memory is short. No byte has moved yet.
     giver.adopted -= taken.length;
     taken.forEach(({ connection }) => leave(connection));
     end(giver, 'it could not be told');
@@ -174,7 +173,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     ask(giver, giver.pieces);
   }
 
-  /** One piece after the other: the primary has others to listen to. */
+  /** Asks about one piece at a time, so that the primary can serve others in between. */
   function ask(giver: Giver, pieces: Generator<Catalog>): void {
     const piece = pieces.next();
     if (piece.done !== true) return send({ kind: 'adopting', path: giver.path, catalog: piece.value });
@@ -208,7 +207,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
       channel.send(encode({ kind: 'hello', version: PROTOCOL_VERSION }));
     },
     know(path, known) {
-      // Known to the primary as known here, whatever becomes of it.
+      // Learn in any case: the primary counts these as known here.
       learn(known);
       const giver = givers.get(path);
       if (giver === undefined || giver.pieces === null || giver.isKnown) return;
