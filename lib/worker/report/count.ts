@@ -1,5 +1,5 @@
-// A worker's counters in memory: the arrays that ipc/counters.ts lays out, with the offsets computed once, because the
-// hot path only adds.
+// A worker's counters in memory, in the arrays that ipc/counters.ts lays out. Offsets are computed once, so the hot path only
+// adds.
 
 import type { ConnectFailure } from '../../engine/engine.ts';
 import type { EndpointField } from '../../ipc/counters.ts';
@@ -37,7 +37,7 @@ const FAILURE_FIELD: Readonly<Record<ConnectFailure, EndpointField>> = {
   other: 'other_total',
 };
 
-/** Absolute values; the arrays are the worker's own, to be read at once. */
+/** Absolute values. The arrays are live: read them at once. */
 export interface Counters {
   readonly services: Float64Array;
   readonly endpoints: Float64Array;
@@ -48,30 +48,30 @@ export interface Count {
   reserveService(service: number): void;
   reserveEndpoint(endpoint: number): void;
   accepted(service: number): void;
-  /** A client of a listener begins (+1) or ceases (−1) to be of no service yet. */
+  /** A listener's client becomes (+1) or stops being (−1) one without a service. */
   undecided(listener: number, change: 1 | -1): void;
-  /** `endpoint`: the one it was connected to, or null. `early`: the client has got no byte from it. */
+  /** `endpoint`: the one it was connected to, or null. `early`: the client got no byte from it. */
   ended(service: number, reason: Reason, durationMs: number, endpoint: number | null, early: boolean): void;
-  /** A client was refused after an attempt for which this machine was short of something. */
+  /** A client was refused after an attempt that failed because this machine was short of something. */
   failedLocally(service: number): void;
   connected(service: number, endpoint: number, connectMs: number): void;
   failed(endpoint: number, cause: ConnectFailure): void;
-  /** A connection begins (+1) or ceases (−1) to use an endpoint. */
+  /** A connection starts (+1) or stops (−1) using an endpoint. */
   using(endpoint: number, change: 1 | -1): void;
-  /** A connection comes from another worker (+1) or goes to one (−1). */
+  /** A connection arrives from another worker (+1) or leaves for one (−1). */
   moved(service: number, endpoint: number, change: 1 | -1): void;
-  /** Of a service: clients that wait now, and all that ever did. */
+  /** Sets a service's clients that wait now, and all that ever waited. */
   waiting(service: number, now: number, total: number): void;
-  /** Begins at zero again. */
+  /** Resets the endpoint's counters to zero. */
   forget(endpoint: number): void;
-  /** All values as they are now; `bytes` is the engine's. */
+  /** Returns all current values; `bytes` is the engine's. */
   values(bytes: Float64Array): Counters;
 }
 
 export function createCount(): Count {
   let services = new Float64Array();
   let endpoints = new Float64Array();
-  /** Of which the engine has bytes. */
+  /** Endpoints whose bytes the engine counts. */
   const live = new Set<number>();
   const serviceFields = SERVICE_FIELDS.length;
   const endpointFields = ENDPOINT_FIELDS.length;

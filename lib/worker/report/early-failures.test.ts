@@ -12,7 +12,7 @@ function scene() {
   let now = 1000;
   return {
     early,
-    /** Which of so many failures in a row, 100 ms apart, are told. */
+    /** Which of `count` consecutive failures, 100 ms apart, are reported. */
     fails: (count: number, threshold = 3, others = BOTH) =>
       Array.from({ length: count }, () => early.failed(BAD, threshold, others, (now += 100))),
     answers: (endpoint: number) => early.answered(endpoint, now),

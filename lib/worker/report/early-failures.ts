@@ -1,27 +1,27 @@
-// Endpoints that accept and then reset or end without a byte, though the client had sent something: they look well to a check, and
-// their connections are short, so that least_connections would send them nearly everybody. Owner of how many in a row there were.
+// Detects endpoints that accept, then reset or close without sending a byte although the client sent something. They pass checks,
+// and as their connections are short, least_connections would send them nearly every client. Owns the counts of such failures.
 
 import { grown } from '../../grown.ts';
 
-/** Others answer: one of them has within so many ms. */
+/** Another endpoint counts as answering if it has answered within this time. */
 const ANSWERED_MS = 60_000;
-/** A client that is to find out whether a suspect is well again is not let go of for so long: others may come, too. */
+/** A suspect passes its trial if it keeps the trial client this long: then others may come too. */
 const TRIAL_MS = 300;
-/** What the primary is told of one endpoint, at most once in so many ms. */
+/** Shortest interval between reports about one endpoint. */
 const REPORT_MS = 50;
 
 export interface EarlyFailures {
   /** Makes room for it. */
   reserve(endpoint: number): void;
-  /** A client has got something from it. */
+  /** A client got a byte from it. */
   answered(endpoint: number, now: number): void;
-  /** A client has got nothing; whether the primary is to be told, of `others` in the same service. 0: `threshold` is off. */
+  /** A client got nothing. Returns whether to report it; `others`: the service's endpoints. `threshold` 0: off. */
   failed(endpoint: number, threshold: number, others: readonly { readonly id: number }[], now: number): boolean;
-  /** It is left alone for that: when it gets clients again, one at a time. */
+  /** Puts an endpoint that is avoided for early failures on probation: it then gets one client at a time. */
   onProbation(endpoint: number): void;
-  /** A client goes to it now: how long the next ones are not to; 0: they may. */
+  /** A client goes to it now. Returns how long further clients must stay away; 0: they need not. */
   trial(endpoint: number, now: number): number;
-  /** Its id may be another endpoint's next. */
+  /** Forgets an endpoint whose id may be reused. */
   forget(endpoint: number): void;
 }
 
@@ -31,7 +31,7 @@ export function createEarlyFailures(): EarlyFailures {
   let answeredAt = new Float64Array();
   let reportedAt = new Float64Array();
   let onProbation = new Int32Array();
-  /** When the client began that is to find out; 0: there is none. */
+  /** When the trial client started; 0: there is none. */
   let trialAt = new Float64Array();
 
   function hasAnswered(endpoint: number, now: number): boolean {
@@ -53,13 +53,13 @@ export function createEarlyFailures(): EarlyFailures {
       onProbation[endpoint] = 0;
     },
     failed(endpoint, threshold, others, now) {
-      // Of a suspect one is enough.
+      // One failure is enough for a suspect.
       const count = Math.max((inARow[endpoint] ?? 0) + 1, onProbation[endpoint] === 1 ? threshold : 0);
       inARow[endpoint] = count;
       trialAt[endpoint] = 0;
       if (threshold === 0 || count < threshold) return false;
       if (count > threshold && now - (reportedAt[endpoint] ?? 0) < REPORT_MS) return false;
-      // Where nobody answers, as where clients only send, that is no failure of one of them.
+      // If no other endpoint answers, as where clients only send, this one does not fail.
       if (!others.some(({ id }) => id !== endpoint && hasAnswered(id, now))) return false;
       reportedAt[endpoint] = now;
       return true;

@@ -8,7 +8,7 @@ import { createEvidence } from './evidence.ts';
 
 const LATER = 1e9;
 
-/** Endpoint 0 was seen to work by an attempt that began then. */
+/** A successful attempt to endpoint 0 that began then. */
 function proof(provenAt: number): EndpointSnapshot[] {
   return [endpoint(0, { provenAt: toMachine(provenAt) })];
 }

@@ -1,35 +1,35 @@
-// What this worker itself knows of each endpoint: when the attempts began that failed and that succeeded last. Evidence has
-// a time: of two attempts the one that began later tells what is true, whichever was heard of first. Owner of how
-// long this worker leaves an endpoint alone. On the hot path: one compare and one or two stores a connect.
+// This worker's evidence about each endpoint: when its last failed and successful attempts began. Of two attempts the one that
+// began later counts, whichever result came first. Owns how long this worker avoids an endpoint. Hot path: one compare and one
+// or two stores per connect.
 
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
 import { grown } from '../../grown.ts';
 
 export interface Evidence {
-  /** Until when (performance.now()) an endpoint is left alone because a connect has failed; by endpoint. */
+  /** By endpoint: until when (performance.now()) it is avoided because a connect failed. */
   readonly skipUntil: Float64Array;
-  /** Makes room for this endpoint. */
+  /** Makes room for it. */
   reserve(endpoint: number): void;
-  /** An attempt that began then failed: the endpoint is left alone, unless later evidence says that it works. */
+  /** An attempt that began then failed: avoids the endpoint, unless later evidence shows that it works. */
   failed(endpoint: number, began: number, until: number): void;
   connected(endpoint: number, began: number): void;
-  /** It is left alone until then, though it can be connected to. */
+  /** Avoids the endpoint until then, even if connects succeed. */
   leaveAlone(endpoint: number, until: number): void;
-  /** Whether it is, for that. */
+  /** Whether leaveAlone() still applies. */
   isLeftAlone(endpoint: number, now: number): boolean;
-  /** The primary's checks, and what other workers' clients met. */
+  /** Applies the results of the primary's checks and of other workers' clients. */
   learn(endpoints: readonly EndpointSnapshot[]): void;
-  /** The id may be another endpoint's next. */
+  /** Forgets an endpoint whose id may be reused. */
   forget(endpoint: number): void;
-  /** Endpoints that clients were connected to since last asked: id, and when the latest such attempt began (machine's clock), in turn. */
+  /** Returns the endpoints connected to since the last call: alternately id and start of the latest such attempt (machine's clock). */
   takeReached(): number[];
 }
 
 export function createEvidence(): Evidence {
   let failedAt = new Float64Array();
   let aloneUntil = new Float64Array();
-  /** Of the latest attempt known to have succeeded, a check included. */
+  /** Start of the latest successful attempt, checks included. */
   let provenAt = new Float64Array();
   let connectedAt = new Float64Array();
   let reportedAt = new Float64Array();

@@ -92,14 +92,14 @@ test('each connection is one line of the log, with its figures', () => {
   );
 });
 
-/** Absent when every attempt went well. */
+/** No fields if no attempt failed. */
 function triedFields({ tried, attempts, backend }: Ended): object {
   if (tried === null) return {};
   const more = attempts - (backend === null ? 0 : 1) - tried.length;
   return more > 0 ? { tried, tried_more: more } : { tried };
 }
 
-/** Told in microseconds. */
+/** Records have microsecond precision. */
 function near(reported: number, value: number): void {
   assert.ok(Math.abs(reported - value) <= 0.0006 + value * 1e-12, `${reported} for ${value}`);
 }

@@ -1,5 +1,5 @@
-// Records as bytes, one finished log line each, ready for the pipe. Written digit by digit and piece by piece into one
-// buffer: made of strings they cost three times as much, most of it when the pieces are put together.
+// Formats records as bytes ready for the pipe, one log line each, digit by digit into one buffer: built from strings they cost
+// three times as much, mostly for the concatenation.
 
 import { Buffer } from 'node:buffer';
 
@@ -8,7 +8,7 @@ import type { ConnectFailure } from '../../engine/engine.ts';
 import type { Reason } from '../../ipc/reasons.ts';
 import { FAILED, REASONS } from '../../ipc/reasons.ts';
 
-/** Of a client that many backends failed, so many are named: more would not fit a line. */
+/** Most failed attempts listed per record: more would not fit a line. */
 export const MAX_TRIED = 16;
 
 export interface FailedTry {
@@ -17,15 +17,15 @@ export interface FailedTry {
 }
 
 export interface Ended {
-  /** `ip:port`; none of the texts needs escaping: addresses, and names that the configuration has checked. */
+  /** `ip:port`. None of the texts needs escaping: they are addresses, and names that the configuration has validated. */
   readonly client: string;
   readonly service: string;
-  /** The one it was connected to, or that was being tried when it ended; null when there was none. */
+  /** The endpoint it was connected to or was trying when it ended; null: none. */
   readonly backend: string | null;
   readonly attempts: number;
-  /** Those of the attempts that failed, in order, at most MAX_TRIED; null when none did. */
+  /** The failed attempts in order, at most MAX_TRIED; null: none. */
   readonly tried: readonly FailedTry[] | null;
-  /** What the backend was told that the connection is called; null: nothing. */
+  /** The unique id sent to the backend; null: none. */
   readonly uniqueId: string | null;
   readonly connectMs: number | null;
   readonly durationMs: number;
@@ -37,11 +37,11 @@ export interface Ended {
 export interface RecordBuffer {
   /** Appends the line of a connection that ended at `now` (Date.now()). */
   add(ended: Ended, now: number): void;
-  /** No further line may fit. */
+  /** The next line may not fit. */
   readonly full: boolean;
   /** Lines in it. */
   readonly count: number;
-  /** All lines, and begins anew; the bytes are the caller's. */
+  /** Returns all lines and empties the buffer; the bytes are the caller's. */
   take(): Buffer;
 }
 
@@ -50,7 +50,7 @@ const MAX_INT32 = 0x7fff_ffff;
 const ZERO = 48;
 const POINT = 46;
 
-// As in the log's contract: timestamp, level, message, module, event, fields.
+// Fields in the order of the log contract: timestamp, level, message, module, event, fields.
 const HEAD = Buffer.from('{"timestamp":"2026-01-01T00:00:00.000Z","level":"');
 const TIMESTAMP_AT = 14;
 const MILLISECONDS_AT = TIMESTAMP_AT + '2026-01-01T00:00:00.'.length;
@@ -70,7 +70,7 @@ function byReason(text: (reason: Reason) => string): ReadonlyMap<Reason, Buffer>
   return new Map(REASONS.map((reason) => [reason, Buffer.from(text(reason))]));
 }
 
-/** Three digits. */
+/** Writes three digits. */
 function decimals(bytes: Buffer, at: number, value: number): void {
   bytes[at] = ZERO + ((value / 100) | 0);
   bytes[at + 1] = ZERO + (((value / 10) | 0) % 10);
@@ -83,7 +83,7 @@ export function createRecordBuffer(): RecordBuffer {
   let headSecond = NaN;
   let at = 0;
   let count = 0;
-  /** By service and backend, as many as there are: what a line says of them, up to the number of attempts. */
+  /** By service and backend: the part of a line from the service up to the number of attempts. */
   const names = new Map<string, Map<string | null, Buffer>>();
 
   function piece(text: Buffer): void {
@@ -91,7 +91,7 @@ export function createRecordBuffer(): RecordBuffer {
     at += text.length;
   }
 
-  /** A date for each second: for each millisecond it costs as much as all the rest. */
+  /** Formats the date once per second: once per millisecond would cost as much as the rest of the line. */
   function timestamp(now: number): void {
     const second = Math.floor(now / 1000);
     if (second !== headSecond) {
@@ -119,7 +119,7 @@ export function createRecordBuffer(): RecordBuffer {
     for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
   }
 
-  /** A whole number, not negative. */
+  /** Writes a non-negative integer. */
   function digits(value: number): void {
     if (value > MAX_INT32) return ascii(String(value));
     let length = 1;
@@ -133,7 +133,7 @@ export function createRecordBuffer(): RecordBuffer {
     }
   }
 
-  /** With three decimals. */
+  /** Writes a number with three decimals. */
   function milliseconds(value: number): void {
     const micros = Math.round(value * 1000);
     if (!(micros >= 0 && micros <= MAX_INT32)) return ascii(value.toFixed(3));
@@ -145,7 +145,7 @@ export function createRecordBuffer(): RecordBuffer {
     at += 3;
   }
 
-  /** `total`: how many failed. Most connections have none, so these may be made of strings. */
+  /** `total`: how many attempts failed. Most connections have none, so strings are cheap enough. */
   function failedTries(tried: readonly FailedTry[], total: number): void {
     const named = tried.map(({ backend, cause }) => `{"backend":"${backend}","cause":"${cause}"}`).join(',');
     ascii(`,"tried":[${named}]`);

@@ -1,4 +1,4 @@
-// In a process of its own, as a worker has it: the pipe is a descriptor that the process was started with.
+// Tests the pipe in its own process, as in a worker: the descriptor is inherited.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test';
 
 import { RECORDS_FD } from '../../ipc/records.ts';
 
-/** Writes lines of 1000 bytes until one is refused or all are taken, then ends; says how many were taken, and that it is done. */
+/** Writes lines of 1000 bytes and counts those that were taken; then ends the pipe, and prints the count and that it is done. */
 const PROGRAM = `
   const { openRecordPipe } = await import(process.argv[1]);
   const pipe = openRecordPipe();
@@ -25,7 +25,7 @@ const PROGRAM = `
 interface Writer {
   readonly child: ChildProcess;
   readonly pipe: Readable;
-  /** Lets it write; resolves to what it printed once it has ended by itself. */
+  /** Starts the writing; resolves to its output once it has exited. */
   go(): Promise<string>;
 }
 
@@ -64,7 +64,7 @@ test('all that there is room for arrives, whole and in order', async (t) => {
 test('to a reader that does not read, no more than a bound is taken, and the end comes all the same', async (t) => {
   const it = writer(t, 5000);
   const [, taken = ''] = /^(\d+) done\n$/.exec(await it.go()) ?? [];
-  // The bound is 1 MiB beyond what the kernel's buffer holds.
+  // The bound is 1 MiB beyond the kernel's buffer.
   assert.ok(Number(taken) > 1000 && Number(taken) < 2500, `${taken} lines were taken`);
 });
 

@@ -1,28 +1,28 @@
-// The worker's end of the pipe on which its records go to the primary. Never waits, never throws, never queues without
-// bound: what the primary does not take in time is refused here.
+// The worker's end of the pipe that carries its records to the primary. Never waits, never throws, and never queues without
+// bound: rejects what the primary does not read in time.
 
 import type { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 
 import { RECORDS_FD } from '../../ipc/records.ts';
 
-/** Beyond what the kernel's buffer holds. */
+/** Beyond the kernel's buffer. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** What the primary does not read in this time at the end is lost. */
+/** At the end, what the primary does not read within this time is lost. */
 const END_MS = 1000;
 
 export interface RecordPipe {
-  /** Whole lines, which are the pipe's from now on. False when they are not taken. */
+  /** Writes whole lines and owns them from now on. False: not taken. */
   write(lines: Buffer): boolean;
-  /** `done` is called in any case: when all that was taken is written, cannot be, or is not taken within a moment. */
+  /** Always calls `done`: when everything is written, when it cannot be, or after END_MS. */
   end(done: () => void): void;
 }
 
 export function openRecordPipe(): RecordPipe {
   const pipe = new Socket({ fd: RECORDS_FD, readable: false, writable: true });
-  // The primary is gone; `destroyed` says so from now on.
+  // The primary is gone: from now on `destroyed` is set.
   pipe.on('error', () => undefined);
-  // By itself it keeps no worker alive.
+  // The pipe alone must not keep the worker alive.
   pipe.unref();
   return {
     write(lines) {

@@ -24,16 +24,16 @@ function ended(reason: Reason = 'client_closed'): Ended {
 
 interface Rig {
   readonly records: Records;
-  /** Lines that the pipe took, a number for each write. */
+  /** Number of lines in each write that the pipe took. */
   readonly taken: number[];
-  /** Counts of dropped ones that the primary was told. */
+  /** Counts of dropped records reported to the primary. */
   readonly reported: number[];
   pipeTakes: boolean;
   channelTakes: boolean;
   readonly isEnded: () => boolean;
 }
 
-/** Records over a pipe and a channel that take things or not; the clock is the test's. */
+/** Records over a pipe and a channel that can refuse; the test controls the clock. */
 function rig(t: TestContext): Rig {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   let isEnded = false;

@@ -1,24 +1,24 @@
-// One record for each connection that ended, sent to the primary in batches: it only has to write them. What cannot be
-// sent is dropped and counted, because a record must never slow the traffic.
+// Sends one record per ended connection to the primary, in batches that it only has to write. Drops and counts what it cannot
+// send: a record must never slow the traffic.
 
 import { REFUSALS, type Reason } from '../../ipc/reasons.ts';
 import type { Ended } from './record-buffer.ts';
 import { createRecordBuffer } from './record-buffer.ts';
 import type { RecordPipe } from './record-pipe.ts';
 
-/** A batch costs both processes a wake-up each, whatever is in it. */
+/** Each batch wakes up both processes, whatever its size. */
 const SEND_MS = 250;
-/** Refusals can come as fast as clients can connect; of their records so many are kept in a second. */
+/** Refusals come as fast as clients can connect, so at most this many of their records are kept per second. */
 const REFUSALS_PER_SECOND = 100;
 const REFUSED: ReadonlySet<Reason> = new Set<Reason>(REFUSALS);
 
 export interface Records {
   add(ended: Ended): void;
-  /** Sends what is waiting; `done` is called in any case: when it is written, cannot be, or is not taken within a moment. */
+  /** Sends what is waiting. Always calls `done`: when it is written, when it cannot be, or after a moment. */
   close(done: () => void): void;
 }
 
-/** `reportDropped` says to the primary how many were dropped; false when it cannot be told now. */
+/** `reportDropped` tells the primary how many were dropped; false: it could not. */
 export function createRecords(pipe: RecordPipe, reportDropped: (dropped: number) => boolean): Records {
   const buffer = createRecordBuffer();
   let dropped = 0;
@@ -36,7 +36,7 @@ export function createRecords(pipe: RecordPipe, reportDropped: (dropped: number)
     timer ??= setTimeout(() => {
       timer = null;
       flush();
-      // The count is to be known, also when no other connection ends.
+      // Report the count even if no other connection ends.
       if (dropped > 0) schedule();
     }, SEND_MS);
   }

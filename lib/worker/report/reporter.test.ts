@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { toMachine } from '../../machine-clock.ts';
 import { createReporter } from './reporter.ts';
 
-/** What goes to the primary. */
+/** Collects the messages to the primary. */
 function channel(t: TestContext): unknown[] {
   const sent: unknown[] = [];
   const before = Object.getOwnPropertyDescriptors(process);

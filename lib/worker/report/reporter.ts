@@ -1,5 +1,5 @@
-// What a worker tells the primary about failed connects and log lines: the first at once, a flood coalesced, so that a
-// dead endpoint under heavy traffic costs a few messages a second and is still known within milliseconds.
+// Reports failed connects and log lines to the primary: the first failure at once, then coalesced. So a dead endpoint under heavy
+// traffic costs a few messages a second and is still known within milliseconds.
 
 import { send, trySend } from '../../ipc/channel.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
@@ -20,7 +20,7 @@ interface Pending {
 export interface Reporter {
   /** `began`: performance.now() when the attempt began. */
   connectFailed(endpoint: number, cause: ConnectFailure, began: number): void;
-  /** Likewise; the caller does not call often. */
+  /** The same for early failures; the caller must limit the rate. */
   earlyFailures(endpoint: number, began: number): void;
   log(line: LogLine): void;
   /** Sends what is waiting. */
@@ -63,12 +63,12 @@ export function createReporter(): Reporter {
       const pending = failures.get(key);
       if (pending !== undefined) {
         pending.count++;
-        // The latest tells most: if it began after the endpoint was last seen to work, it fails, whatever the others say.
+        // The latest attempt says most: if it began after the endpoint was last seen to work, the endpoint fails, whatever the others say.
         pending.began = Math.max(pending.began, began);
         return;
       }
       sendFailure({ endpoint, cause, count: 1, began });
-      // Count 0: those that follow within the window are sent together at its end.
+      // Count 0: failures within the window are sent together at its end.
       failures.set(key, { endpoint, cause, count: 0, began });
       schedule();
     },

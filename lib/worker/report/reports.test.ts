@@ -6,7 +6,7 @@ import type { ToPrimary } from '../../ipc/messages.ts';
 import { createReports } from './reports.ts';
 
 interface Rig {
-  /** Of the services. */
+  /** The services' values. */
   readonly values: Float64Array;
   readonly endpoints: Float64Array;
   /** Endpoints that nothing uses any more. */
@@ -14,14 +14,14 @@ interface Rig {
   readonly forgotten: number[];
   readonly short: Record<string, number>;
   takes: boolean;
-  /** What arrived, as the primary adds it up. */
+  /** What has arrived, added up as the primary does. */
   readonly arrived: Map<number, number>;
   readonly arrivedShort: Map<string, number>;
   readonly sent: ToPrimary[];
   report(): void;
 }
 
-/** Reports over a channel that takes them or not. */
+/** Reports over a channel that can refuse them. */
 function rig(length: number): Rig {
   const values = new Float64Array(length);
   const endpoints = new Float64Array(length);

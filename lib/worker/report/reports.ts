@@ -1,5 +1,5 @@
-// A worker's counters on their way to the primary: twice a second by themselves (which is also the heartbeat), at once
-// when asked, and a last time at the end. A worker that only waits for its last connections sends them every two seconds.
+// Sends a worker's counters to the primary: twice a second (which is also the heartbeat), at once when asked, and a last time at
+// the end. A worker at rest, which only waits for its last connections, sends them every two seconds.
 
 import type { Exhaustion } from '../../engine/engine.ts';
 import { send, trySend } from '../../ipc/channel.ts';
@@ -8,46 +8,46 @@ import type { Counters } from './count.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
-/** With least_connections, and no memory that they share, the other workers balance by these figures, so that they must not be old. */
+/** With least_connections and no shared memory the other workers balance by these figures, so they must be fresh. */
 const BALANCING_INTERVAL_MS = 100;
-/** A report of more values than this comes at most every second time: what it costs the primary goes with their number. */
+/** After a report of more values than this the next one is skipped: a report costs the primary in proportion to its values. */
 const MANY_VALUES = 2000;
-/** At rest waking up is all that a worker costs; often enough not to be taken for hung. */
+/** At rest a worker costs only its wake-ups; this is often enough not to be taken for hung. */
 const AT_REST_MS = 2000;
 
 let lastRss = 0;
 
-/** Reading it opens a file, and throws when the descriptors have run out. */
+/** Reading the RSS opens a file, and throws when no descriptors are left. */
 function rss(): number {
   try {
     lastRss = process.memoryUsage.rss();
   } catch {
-    // The last known figure has to do: a report is the heartbeat, and nothing to die for.
+    // Use the last known figure: the report is the heartbeat and must go out.
   }
   return lastRss;
 }
 
 export interface Reports {
-  /** Begins to report by itself; `balancing`: other workers choose backends by it. */
+  /** Starts the periodic reports; `balancing`: other workers choose backends by them. */
   begin(balancing: boolean): void;
   /** Answers the primary's `report`. */
   answer(id: number): void;
-  /** From now on seldom. */
+  /** Switches to the slow interval. */
   rest(): void;
   /** Sends the last report. */
   close(): void;
 }
 
-/** What reports are made of. */
+/** The sources of a report's contents. */
 interface Sources {
   /** May be the same arrays each time. */
   readonly values: () => Counters;
-  /** Endpoints whose last values these are; forget() is called when they are told. */
+  /** Endpoints whose last values these are; forget() is called once they are reported. */
   readonly unused: () => readonly number[];
   readonly forget: (endpoints: readonly number[]) => void;
   /** Absolute counts. */
   readonly short: () => Exhaustion;
-  /** Gives each news once. */
+  /** Returns each reached endpoint once. */
   readonly takeReached: () => readonly number[];
 }
 
@@ -56,7 +56,7 @@ interface Channel {
   readonly trySend: (message: ToPrimary) => boolean;
 }
 
-/** `channel` is that of the process, or a test's. */
+/** `channel`: the process's, or a test's. */
 export function createReports(
   { values, short, takeReached, unused, forget }: Sources,
   channel: Channel = { send, trySend },
@@ -66,7 +66,7 @@ export function createReports(
   let reportedShort: Exhaustion = {};
   let lastWasLong = false;
 
-  /** What has changed, through a channel that may not take it: then it is told with the next. */
+  /** Sends the changes. If the channel does not take them, the next report includes the counters again. */
   function sendReport(through: (message: ToPrimary) => boolean, id: number | null): void {
     const now = values();
     const retired = unused();
@@ -75,7 +75,7 @@ export function createReports(
       const since = count - (reportedShort[what] ?? 0);
       return since > 0 ? [[what, since] as const] : [];
     });
-    // The last values of an endpoint must not be lost: its id may be another's next.
+    // An endpoint's last values must not be lost: its id may be reused.
     const endpointChanges = changesSince(reported.endpoints, now.endpoints);
     lastWasLong = endpointChanges.length > 2 * MANY_VALUES;
     const isTaken = (retired.length > 0 ? channel.send : through)({
@@ -89,7 +89,7 @@ export function createReports(
       retired,
     });
     if (!isTaken) return;
-    // Both begin at zero again.
+    // Both ends start at zero again.
     if (retired.length > 0) forget(retired);
     reported = {
       services: copyOf(now.services, reported.services),
@@ -122,7 +122,7 @@ export function createReports(
   };
 }
 
-/** In the array of the last copy where it fits. */
+/** Copies into the last copy's array if it fits. */
 function copyOf(values: Float64Array, last: Float64Array): Float64Array {
   if (last.length !== values.length) return Float64Array.from(values);
   last.set(values);

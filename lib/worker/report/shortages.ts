@@ -1,5 +1,5 @@
-// What this worker had to give up because the machine ran short, told without flooding the log: the first at once, then
-// at most one line in ten seconds with what came since.
+// Logs what this worker had to give up because the machine ran short, without flooding the log: the first time at once, then at
+// most one line in ten seconds with what has been added since.
 
 import type { Exhaustion } from '../../engine/engine.ts';
 import { createThrottle } from '../../throttle.ts';
@@ -13,7 +13,7 @@ export interface ShortageWatch {
   close(): void;
 }
 
-/** `read` gives absolute counts by what was short: `accept EMFILE`, `descriptors`. */
+/** `read` returns absolute counts by exhausted resource: `accept EMFILE`, `descriptors`. */
 export function watchShortages(read: () => Exhaustion, reporter: Pick<Reporter, 'log'>): ShortageWatch {
   let reported: Exhaustion = {};
   const throttle = createThrottle();

@@ -20,13 +20,13 @@ const ID = 5;
 
 interface Seen {
   readonly answer: string;
-  /** Of the bytes, those that are left for the backend. */
+  /** The bytes left for the backend. */
   readonly rest: string;
-  /** What became known, in turn. */
+  /** What became known, in order. */
   readonly extensions: readonly string[];
 }
 
-/** As an engine: shows what has come with each piece, and again what is left when some are taken. */
+/** Acts as an engine: shows all bytes with each new piece, and the remaining ones again after some are taken. */
 function play(
   pieces: readonly Uint8Array[],
   last: 'bytes' | 'ended' | 'late',

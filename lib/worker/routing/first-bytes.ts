@@ -1,5 +1,5 @@
-// Clients that have to say something before they get a backend: peers that are proxies, who their client is; then clients of a
-// listener that services share, what they ask for. Owner of who has not said it yet.
+// Reads the first bytes of clients before they get a backend: the PROXY header of peers that are proxies, then the ClientHello
+// of clients whose services share a listener. Owns the set of clients whose first bytes are awaited.
 
 import type { InspectionCode } from '../../engine/engine.ts';
 import { INSPECTIONS } from '../../engine/engine.ts';
@@ -11,13 +11,13 @@ import { NO_ROUTE, type Routes } from './routes.ts';
 import type { Rules } from './routing.ts';
 
 export interface FirstBytes {
-  /** A client has come to a listener that has rules. */
+  /** Registers a client of a listener with rules. */
   accepted(connection: number, rules: Rules): void;
-  /** It has to say something yet. */
+  /** Whether its first bytes are still awaited. */
   isAwaited(connection: number): boolean;
-  /** `known`: it has said all, and who had to be told was. `more`: not all of it. Else why it is refused. */
+  /** Reads the bytes. `known`: complete, and everything was passed on. `more`: incomplete. Else why it is refused. */
   look(connection: number, bytes: Uint8Array, inspection: InspectionCode): 'known' | 'more' | Cause;
-  /** It is over. */
+  /** The connection is over. */
   forget(connection: number): void;
 }
 
@@ -26,18 +26,18 @@ export interface FirstBytesParts {
   clientAddress(connection: number): string;
   take(connection: number, bytes: number): void;
   setClient(connection: number, ip: string, port: number): void;
-  /** What else a proxy has said. */
+  /** The rest of a proxy's header. */
   conveyed(connection: number, header: Header): void;
-  /** Which service it gets, and the server that it asks for, if it does. */
+  /** The service that it gets, and the server name that it asks for; null: none. */
   routed(connection: number, service: number, name: string | null): void;
 }
 
 type Inspection = (typeof INSPECTIONS)[number];
 
 export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
-  /** Of whom a header is awaited. */
+  /** Connections whose header is awaited. */
   const proxies = new Set<number>();
-  /** By connection, of whom a hello is awaited, after that. */
+  /** By connection, if its hello is awaited: its listener's routes. A header comes first. */
   const asked: (Routes | undefined)[] = [];
 
   function learn(connection: number, header: Header): void {
@@ -53,7 +53,7 @@ export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
     switch (parsed.kind) {
       case 'header':
         learn(connection, parsed);
-        // What is left of the bytes is shown anew.
+        // The engine shows the remaining bytes again.
         return asked[connection] === undefined ? 'known' : 'more';
       case 'wrong':
         return 'bad_proxy_header';
@@ -77,7 +77,7 @@ export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
       case 'more':
         if (inspection === 'bytes') return 'more';
         if (inspection === 'late') return 'first_bytes_timeout';
-        // It will not become one any more.
+        // It cannot become a hello any more.
         return bytes.length === 0 ? 'client_gone' : choose(connection, routes, null);
     }
   }
@@ -95,7 +95,7 @@ export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
       if (rules.routes !== null) asked[connection] = rules.routes;
       if (rules.proxies?.hasPeer(parts.clientAddress(connection)) === true) proxies.add(connection);
     },
-    // Nobody is, as a rule: the check saves a look-up for every connection.
+    // Usually none is: the check saves a lookup per connection.
     isAwaited: (connection) => (proxies.size > 0 && proxies.has(connection)) || asked[connection] !== undefined,
     look(connection, bytes, inspection) {
       const routes = asked[connection];
@@ -111,7 +111,7 @@ export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
   };
 }
 
-/** Why that is all; `more` when it may not be. */
+/** Returns why an incomplete header is refused; `more` if the rest may still come. */
 function missing(length: number, inspection: Inspection): 'more' | Cause {
   switch (inspection) {
     case 'bytes':
@@ -119,7 +119,7 @@ function missing(length: number, inspection: Inspection): 'more' | Cause {
     case 'full':
       return 'bad_proxy_header';
     case 'ended':
-      // Who comes and goes without a word only wants to know whether anybody is here.
+      // A client that closes without a byte only checks whether the port is open.
       return length === 0 ? 'client_gone' : 'bad_proxy_header';
     case 'late':
       return 'first_bytes_timeout';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { RouteAssignment } from '../../ipc/assignment.ts';
 import { createRoutes, NO_ROUTE } from './routes.ts';
 
-/** `names protocols`, each with commas between them; '-' for none. The service is its place. */
+/** Rules are `names protocols`, each separated by commas, '-' for none. The service id is the rule's index. */
 function routesOf(...rules: readonly string[]) {
   const listOf = (text: string | undefined): string[] => (text === undefined || text === '-' ? [] : text.split(','));
   const routes = rules.map((rule, service): RouteAssignment => {

@@ -1,23 +1,23 @@
-// Which service a client gets by what its ClientHello asks for, where services share a listener. Pure.
+// Chooses a client's service by its ClientHello, where services share a listener. Pure.
 
 import type { RouteAssignment } from '../../ipc/assignment.ts';
 import type { Hello } from '../../tls/client-hello.ts';
 
-/** No service is for it. */
+/** No service matches. */
 export const NO_ROUTE = -1;
 
 export interface Routes {
-  /** The service, or NO_ROUTE; `hello`: null without TLS. */
+  /** Returns the service, or NO_ROUTE; `hello` is null without TLS. */
   find(hello: Hello | null): number;
 }
 
-/** Of one name: services by protocol, and the one for whoever asks for none of these. */
+/** One name's services by protocol, and the one for clients that ask for none of these. */
 interface Level {
   readonly byProtocol: Map<string, number>;
   other: number;
 }
 
-/** The most specific name wins: exact, then the longest wildcard, then none; of one name a protocol before none, by the client's order. */
+/** The most specific name wins: exact, then the longest wildcard, then none. Within a name a protocol wins, in the client's order. */
 export function createRoutes(routes: readonly RouteAssignment[]): Routes {
   const exact = new Map<string, Level>();
   /** `*.example.com` is `.example.com` here. */
@@ -36,7 +36,7 @@ export function createRoutes(routes: readonly RouteAssignment[]): Routes {
   function byName(name: string, protocols: readonly string[]): number {
     const found = pick(exact.get(name), protocols);
     if (found !== NO_ROUTE || wildcards.size === 0) return found;
-    // At least one label stands before it.
+    // A wildcard needs at least one label before it.
     for (let dot = name.indexOf('.', 1); dot !== -1; dot = name.indexOf('.', dot + 1)) {
       const service = pick(wildcards.get(name.slice(dot)), protocols);
       if (service !== NO_ROUTE) return service;

@@ -1,6 +1,6 @@
-// Which service a client gets, and what its listener asks of it. Owner of the listeners' rules. Where services share a listener a
-// client is of none of them until it has said what it asks for: until then, and for good if it never does, it is counted
-// for the listener, which has an id among the services for that.
+// Maps listeners to services and to the first bytes they require. Owns the listeners' rules. Where services share a listener, a
+// client has no service until its first bytes name one. Until then, and for good if they never do, it is counted for the
+// listener, which has its own id among the services for that.
 
 import { networksOf, type Networks } from '../../../config/networks.ts';
 import type { ListenerSettings } from '../../engine/engine.ts';
@@ -9,33 +9,33 @@ import { LONGEST_HEADER } from '../../proxy-protocol/parse.ts';
 import { LONGEST_HELLO } from '../../tls/client-hello.ts';
 import { createRoutes, type Routes } from './routes.ts';
 
-/** What clients have to say before they get a backend. */
+/** The first bytes that clients must send before they get a backend. */
 export interface Rules {
-  /** Peers that have to say who their client is; null: nobody has to. */
+  /** Peers that must send a PROXY header; null: none. */
   readonly proxies: Networks | null;
-  /** Null: all get the same service. */
+  /** Null: all clients get the same service. */
   readonly routes: Routes | null;
 }
 
 export interface Routing {
   add(listener: ListenerAssignment): void;
-  /** −1: nobody knows that listener. Where it has routes, its own id. */
+  /** Returns the listener's service; its own id if it has routes; −1: unknown listener. */
   serviceOf(listener: number): number;
-  /** Undefined, as a rule: they need not say anything. */
+  /** Usually undefined: no first bytes are required. */
   rulesOf(listener: number): Rules | undefined;
-  /** It is a listener's id. */
+  /** Whether this is a listener's id. */
   isUndecided(service: number): boolean;
-  /** What such a listener is called. */
+  /** The name of such a listener. */
   nameOf(service: number): string | undefined;
-  /** The ids of clients that can get no service once this one is over, too: its own, and those of listeners. */
+  /** Returns the ids whose clients get no service once this one is over: its own, and those of listeners without another one. */
   endingWith(service: number, isOver: (service: number) => boolean): number[];
 }
 
-/** What the engine is told of it. */
+/** Returns the engine's settings for a listener. */
 export function settingsOf(listener: ListenerAssignment): ListenerSettings {
   const { backlog, keepaliveMs, proxiesFrom, routes, firstBytesMs: ms } = listener;
   const settings = { backlog, keepaliveMs };
-  // A header is taken away before a hello is looked at.
+  // The header is removed before the hello is read, so the longer of the two suffices.
   const bytes = Math.max(proxiesFrom.length === 0 ? 0 : LONGEST_HEADER, routes.length === 0 ? 0 : LONGEST_HELLO);
   return bytes === 0 ? settings : { ...settings, inspect: { bytes, ms } };
 }
