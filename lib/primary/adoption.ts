@@ -1,4 +1,4 @@
-// What a worker is told of the connections that it takes from another worker: what they lead to, by the ids of this instance.
+// Describes the connections that a worker takes from another one: their services and endpoints, by the ids of this instance.
 
 import type { Plan, Runtime } from '../../config/plan.ts';
 import type { ServiceAssignment } from '../ipc/assignment.ts';
@@ -16,7 +16,7 @@ export interface AdoptionParts extends AssignmentSources {
   readonly publisher: Pick<Publisher, 'adopted'>;
 }
 
-/** Tells a worker what the connections lead to that are offered at `path`. */
+/** Returns a function that tells a worker where the connections offered at `path` lead. */
 export function createAdoption(parts: AdoptionParts): (worker: WorkerProcess, path: string, catalog: Catalog) => void {
   const { generations, registry, publisher } = parts;
   return (worker, path, catalog) => {
@@ -33,8 +33,8 @@ export function createAdoption(parts: AdoptionParts): (worker: WorkerProcess, pa
 }
 
 /**
- * `services` are those of the worker that takes them, `plans` those of all generations that have workers. An endpoint that is none
- * of the worker's own gets nobody new; one of a service that the catalog lacks is passed over.
+ * `services` are those of the taker, `plans` those of all generations that have workers. An endpoint that is not the taker's own
+ * gets no new clients. Endpoints of a service that the catalog lacks are skipped.
  */
 export function adoptionOf(
   catalog: Catalog,
@@ -43,13 +43,13 @@ export function adoptionOf(
   plans: Iterable<Plan>,
 ): Known {
   const all = [...plans].flatMap((plan) => plan.services);
-  /** When a stop comes the primary waits for a worker as long as its own services may take, and no longer. */
+  /** On a stop the primary waits for a worker only as long as the worker's own services may take. */
   const drainMs = Math.max(0, ...services.map(({ runtime }) => runtime.drainMs));
   const byTheirs = new Map<number, ServiceAssignment>();
   for (const { id, name, runtime } of catalog.services) {
     const own = services.find((service) => service.name === name);
     if (own !== undefined) {
-      // The worker has it already; its lists may be long.
+      // The worker has the access lists already, and they may be long.
       byTheirs.set(id, { ...own, access: null });
       continue;
     }
@@ -87,7 +87,7 @@ export function adoptionOf(
 
 const LONGEST_MS = 2 ** 30;
 
-/** That of a process that may be of another version is believed as far as its numbers go. */
+/** Takes only plausible numbers from a process that may run another version. */
 function plausible(runtime: Runtime, otherwise: Runtime | undefined): Runtime {
   if (otherwise === undefined) return runtime;
   const entries = Object.entries(otherwise).map(([key, value]) => {

@@ -1,4 +1,4 @@
-// What the control socket and the admin listener answer with.
+// Answers for the control socket and the admin listener.
 
 import type { AdminHandlers } from '../control/admin.ts';
 import type { ControlHandlers } from '../control/server.ts';
@@ -33,7 +33,7 @@ export function adminAnswers({ instance, sink, events, startedAt, watching }: An
   };
 }
 
-/** `here`: when nothing is in the way of a change, and only if this process is the one to make it. */
+/** `here` runs a change when no upgrade is under way, and only if this process still serves. */
 export function controlAnswers(
   { instance, sink, events, startedAt, watching }: Answered,
   changes: Pick<ControlHandlers, 'reload' | 'upgrade' | 'stop'> & { readonly here: Here },
@@ -42,7 +42,7 @@ export function controlAnswers(
   return {
     status: () => statusOf(instance, sink, startedAt, watching.status),
     metrics: () => metricsOf(instance, sink, startedAt),
-    // What the file said: doctor compares it with what it says now.
+    // The file as it was read: doctor compares it with the file as it is now.
     plan: () => Promise.resolve(instance.filePlan),
     backends: (request) => here(() => instance.change(request)),
     reload: () => here(() => changes.reload()),

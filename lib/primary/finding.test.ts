@@ -35,7 +35,7 @@ test('however many names lead elsewhere, one rediscovery waits for its turn', as
   for (let i = 0; i < 1000; i++) finding.again();
   assert.equal(waiting.length, 1);
   waiting[0]?.begins();
-  // What changes from now on may not be in it.
+  // The one that has begun may miss changes from now on.
   for (let i = 0; i < 1000; i++) finding.again();
   assert.equal(waiting.length, 2);
   for (const { begins, ends } of waiting) {

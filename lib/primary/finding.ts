@@ -1,5 +1,5 @@
-// What the names of backends lead to, put together for an instance: it is known before anybody is served, and what changes later
-// takes effect as a change by an operator does.
+// Discovery of backend names for one instance. Names are resolved before the first client is served. Later changes take effect
+// like an operator's changes.
 
 import type { Plan } from '../../config/plan.ts';
 import type { Live } from './live/live.ts';
@@ -16,11 +16,11 @@ import { createResolver } from './upstream/discovery/resolver.ts';
 export interface Finding {
   readonly resolver: Resolver;
   readonly discovery: Discovery;
-  /** The file with what its names lead to now. */
+  /** Expands the file's plan with what its names lead to now. */
   readonly discovered: (file: Plan) => Plan;
-  /** Once, before anybody is served: the plan has what its names lead to. `known`: what another process has told of them. */
+  /** Expands the plan, once, before anybody is served. `known`: what another process knew of the names. */
   first(known?: unknown): Promise<void>;
-  /** What they lead to now takes effect. */
+  /** Applies what the names lead to now. */
   again(): void;
 }
 
@@ -40,7 +40,7 @@ export function createFinding({ log, state, kept, generations, live, forget }: F
   let isFirst = true;
   let isWaiting = false;
 
-  /** Once for all names that lead elsewhere before its turn comes. */
+  /** Covers all names that change before its turn comes. */
   function again(): void {
     if (isWaiting) return;
     isWaiting = true;

@@ -1,4 +1,5 @@
-// A name that leads elsewhere each time leaves nothing behind: entries are counted, by who keeps something of each backend.
+// A name that resolves differently each time must leave nothing behind: counts the entries of every owner that keeps something
+// per backend.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../config/load.ts';
@@ -16,7 +17,7 @@ import { createServices } from './upstream/services.ts';
 
 const MANY = 300;
 
-/** With a worker that tells what it uses no longer with its next report. */
+/** A scene with one worker, which retires unused endpoints with its next report. */
 function scene(t: TestContext, isReceived: () => boolean) {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const quiet = (): void => undefined;
@@ -66,7 +67,7 @@ function scene(t: TestContext, isReceived: () => boolean) {
       publisher.flush();
       forgetting.forget();
     },
-    /** Each of them has had a client, which has gone. */
+    /** Reports one more finished connection for each endpoint. */
     report() {
       if (!isReceived()) return;
       const counts = used.flatMap((id) => [endpointAt(id, 'connections_total'), round(id)]);

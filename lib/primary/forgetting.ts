@@ -1,4 +1,4 @@
-// What is no longer in use: plans, ids and totals that only workers had that are gone, and backends that are in no plan any more.
+// Forgets what is no longer in use: plans, ids and totals that only gone workers used, and backends that left the plan.
 
 import { routedListeners } from '../../config/listeners.ts';
 import type { Plan, ServicePlan } from '../../config/plan.ts';
@@ -21,14 +21,13 @@ export interface ForgettingParts {
   readonly publisher: Pick<Publisher, 'inUse' | 'servicesInUse'>;
   readonly listening: Pick<Listening, 'addresses'>;
   workers(): readonly WorkerProcess[];
-  /** What is served may be one thing or the other soon. */
+  /** Whether a reload or change is under way, so that another plan may be served soon. */
   isChanging(): boolean;
 }
 
 export function createForgetting(parts: ForgettingParts): { forget(): void; forgetBackends(): void } {
   const { state, generations, registry, services, statistics, publisher, listening } = parts;
 
-  /** What only workers that are gone have used: their plans, ids, and backends that are in no plan any more. */
   function forget(): void {
     if (parts.isChanging()) return;
     const workers = parts.workers();
@@ -50,7 +49,7 @@ export function createForgetting(parts: ForgettingParts): { forget(): void; forg
     forgetBackends();
   }
 
-  /** Those that left the plan and have no connection any more. Cheap: workers that drain have it done twice a second each. */
+  /** Forgets backends that left the plan and have no connections. Cheap, since each draining worker triggers it twice a second. */
   function forgetBackends(): void {
     if (parts.isChanging()) return;
     services.retain(state.plan, (service, address) => backendSum(statistics.totals, service, address).active > 0);

@@ -1,5 +1,5 @@
-// Where an instance is found: its PID file, its control socket and that of those who may only ask. Owner of all. They go to the
-// process that takes its place, and come back where that fails.
+// Owns what makes an instance reachable: the PID file, the control socket and the read-only socket. They go to the successor in
+// an upgrade, and come back if it fails.
 
 import type { Plan } from '../../config/plan.ts';
 import type { Diagnosis } from '../control/protocol.ts';
@@ -12,23 +12,23 @@ import { createWatchers } from './listen/watchers.ts';
 import { claimPidFile, readPidFile, takePidFile } from '../pidfile.ts';
 
 export interface Front {
-  /** The PID file is this process'; `from`: that of the instance with this pid, which gives it. */
+  /** Claims the PID file for this process. `from`: the pid of the instance that hands it over. */
   claim(from: number | null): Claim;
-  /** Commands are answered. Rejects where the socket cannot be opened; or returns why that of `control_group` cannot be. */
+  /** Answers commands. Rejects if the control socket cannot be opened. Returns the problem if that of `control_group` cannot. */
   serve(handlers: ControlHandlers, plan: Plan): Promise<Diagnosis | null>;
   readonly watchers: Watchers;
-  /** Commands are another process' to answer; whoever has asked already gets an answer. */
+  /** Leaves new commands to another process. Those that have arrived already still get an answer. */
   yield(): void;
   /**
-   * From `pid`, which is gone. Null: all is as before; `taken`: another instance has both. Else what of it cannot be, and commands
-   * are answered if that can.
+   * Takes PID file and sockets back from `pid`, which is gone. Null: all is as before. `taken`: another instance has them. An
+   * error: some of it failed, and commands are answered if possible.
    */
   takeBack(pid: number, plan: Plan): Promise<Error | 'taken' | null>;
-  /** The PID file names that process. */
+  /** Whether the PID file names that process. */
   names(pid: number): boolean;
-  /** Answers that are under way are given. */
+  /** Finishes answers under way. */
   close(): Promise<void>;
-  /** The PID file goes, if it is this process'. */
+  /** Removes the PID file if it is this process's. */
   release(): void;
 }
 
@@ -47,7 +47,7 @@ export function createFront(at: Home): Front {
 
   async function serve(handlers: ControlHandlers, plan: Plan): Promise<Diagnosis | null> {
     answers = handlers;
-    // Both appear in one turn: who is denied at the one must not miss the other.
+    // Both sockets appear in one turn: a user denied at one must find the other.
     const problem = await watchers.prepare(plan);
     servers.push(await serveControl(socket, handlers));
     if (problem === null) watchers.commit();

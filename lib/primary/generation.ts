@@ -1,4 +1,4 @@
-// What a plan asks of its workers, and what they are told before they begin.
+// Turns a plan into a generation: what its workers must do, and what they are sent before they begin.
 
 import { countsSources, type Plan } from '../../config/plan.ts';
 import type { DrainLimits } from '../drain.ts';
@@ -14,7 +14,7 @@ export interface GenerationParts extends AssignmentSources {
   readonly publisher: Pick<Publisher, 'push'>;
 }
 
-/** Makes generations: a plan with its number and its bound sockets. */
+/** Returns a function that makes a generation of a plan, its number and its bound sockets. */
 export function generationsOf(parts: GenerationParts): (number: number, plan: Plan, binding: Binding) => Generation {
   const { registry, publisher } = parts;
   return (number, plan, binding) => ({
@@ -31,7 +31,7 @@ export function generationsOf(parts: GenerationParts): (number: number, plan: Pl
   });
 }
 
-/** The longest time that a service gives; 0, no limit, is longer than any. */
+/** The longest drain times of all services. A reload drain time of 0 means no limit, so it wins. */
 function longestDrain({ services }: Plan): DrainLimits {
   const reloads = services.map(({ runtime }) => runtime.reloadDrainMs);
   return {
@@ -40,7 +40,7 @@ function longestDrain({ services }: Plan): DrainLimits {
   };
 }
 
-/** The services have the lower ids: there is shared memory for so many. */
+/** Registers services first, so that they get the lower ids: shared memory has room for only so many. */
 function listenersFor({ services }: Plan, { listeners }: Binding, registry: Registry): WorkerListener[] {
   for (const { name } of services) registry.service(name);
   return listeners.map((listener) => listenerFor(listener, registry));

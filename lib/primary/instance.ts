@@ -1,6 +1,5 @@
-// A running balancer inside the primary: plan, generation and phase, and how services, listeners, fleet, permit book and
-// totals are put together. What belongs to the process itself (PID file, signals, control socket) is the
-// supervisor's.
+// A running balancer inside the primary. Owns plan, generation and phase, and wires up services, listeners, fleet, permit
+// book and totals. What belongs to the process (PID file, signals, control socket) is the supervisor's.
 
 import { thisMachine } from '../../config/machine.ts';
 import type { Plan } from '../../config/plan.ts';
@@ -45,25 +44,25 @@ import { createEstate } from './upgrade/estate.ts';
 export type StartResult = { readonly ok: true } | { readonly ok: false; readonly problem: Diagnosis };
 
 export interface Instance extends Observed {
-  /** Before start(), where it takes another one's place; see Opening. */
+  /** Called before start() if this instance replaces another one; see Opening. */
   prepare(known: Predecessor['known']): Promise<Diagnosis | null>;
   readonly estate: Estate;
   start(): Promise<StartResult>;
-  /** One at a time: a reload asked for while another runs begins after it, once for all who asked meanwhile. */
+  /** Reloads run one at a time. All requests that arrive during a reload share the next one. */
   reload(): Promise<ReloadVerdict>;
-  /** What `bal backend` asks for. Reloads and changes take turns. */
+  /** Handles a `bal backend` request. Reloads and changes take turns. */
   change(request: BackendRequest): Promise<BackendVerdict>;
-  /** Resolves when the last worker is gone, with the connections that were cut. Again, with less time, to hurry. */
+  /** Resolves with the number of connections cut when the last worker is gone. May be called again, to hurry. */
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }
 
 export interface InstanceParts extends Pick<Front, 'watchers'> {
-  /** The instance that this one takes the place of. */
+  /** What the instance being replaced, or a service manager, hands over. */
   readonly before?: (Partial<Pick<Predecessor, 'generation'>> & Pick<Predecessor, 'listeners'>) | undefined;
   readonly kept: Kept;
   readonly log: RootLog;
   readonly admin: AdminListener;
-  /** Where a worker offers its connections, by pid. */
+  /** The path where the worker with this pid offers its connections. */
   readonly handoverPath: (pid: number) => string;
 }
 
@@ -162,7 +161,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
 
   const stopping = createStopping({ ...owners, state, live, evenness, discovery, publisher });
 
-  /** Reloads and changes of backends, one at a time. */
+  /** Runs reloads and backend changes one at a time. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
     const result = reloading.then(act);
     reloading = result.catch(() => undefined);
@@ -182,7 +181,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     if (state.phase === 'starting') {
       await stopping.shut(0);
     } else {
-      // A stop came meanwhile. It ends the workers in the time it was given; what was opened after it is closed here.
+      // A stop arrived during the start and ends the workers in its own time. Close what was opened after it.
       listening.keepOnly([]);
       await admin.close();
     }

@@ -1,5 +1,5 @@
-// How an instance comes up: at once, or in two steps where it takes the place of another one, which has the admin address and serves
-// until the workers of this one stand by.
+// Starts an instance: in one step, or in two when it replaces another one, which serves and keeps the admin address until
+// the workers of this one stand by.
 
 import type { Plan } from '../../config/plan.ts';
 import type { Diagnosis } from '../control/protocol.ts';
@@ -14,11 +14,11 @@ import type { WorkerProcess } from './workers/worker-process.ts';
 
 export interface Opening {
   /**
-   * All that can be done while another process serves: sockets are bound, workers stand by, backends have been checked, of which
-   * `known` is what that process has told. Returns what keeps it from being done.
+   * Does what is possible while another process serves: binds sockets, has workers stand by, checks backends. `known` is what
+   * that process knows of the backends. Returns the problem, or null.
    */
   prepare(plan: Plan, known: unknown): Promise<Diagnosis | null>;
-  /** Clients are served from now on, or it is returned why not. */
+  /** Begins to serve clients. Returns the problem, or null. */
   open(plan: Plan): Promise<Diagnosis | null>;
 }
 
@@ -33,7 +33,7 @@ export interface OpeningParts {
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
 }
 
-/** Of the backends whose state nobody has told. */
+/** For backends whose state the predecessor did not know. */
 const FIRST_CHECKS_MS = 2000;
 
 export function createOpening(parts: OpeningParts): Opening {

@@ -4,7 +4,7 @@ export type Phase = 'starting' | 'running' | 'reloading' | 'draining' | 'stopped
 
 export type PhaseEvent = 'started' | 'reload_begins' | 'reload_ends' | 'stop' | 'stopped';
 
-/** The phase after `event`; the same where it means nothing: a stop may come at any time, and what ends after it changes nothing. */
+/** The phase after `event`, unchanged if the event does not apply. A stop may come at any time; events after it change nothing. */
 export function nextPhase(phase: Phase, event: PhaseEvent): Phase {
   switch (event) {
     case 'started':

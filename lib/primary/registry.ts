@@ -1,13 +1,12 @@
-// The ids of the instance: small integers for services (by name), endpoints (by service and address) and listeners (by address),
-// the same for all workers and generations. Owner of the numbers: what is in use keeps its own, and a number that is given
-// back is the next one's. Whoever hears an id that is nobody's has heard nonsense.
+// Owns the ids of the instance: small integers for services (by name), endpoints (by service and address) and listeners (by
+// address), the same for all workers and generations. An id stays fixed while in use and is reused afterwards. Ignore messages
+// with an unknown id.
 
 export interface EndpointName {
   readonly service: string;
   readonly address: string;
 }
 
-/** What is in use. */
 export interface InUse {
   readonly services: Iterable<string>;
   readonly endpoints: Iterable<EndpointName>;
@@ -15,13 +14,13 @@ export interface InUse {
 }
 
 export interface Registry {
-  /** The id, a new one where there is none yet. */
+  /** Returns the id, a new one if there is none yet. */
   service(name: string): number;
   endpoint(service: string, address: string): number;
   listener(address: string): number;
   serviceOf(id: number): string | undefined;
   endpointOf(id: number): EndpointName | undefined;
-  /** Gives all other ids back. */
+  /** Frees all other ids. */
   keepOnly(used: InUse): void;
 }
 
@@ -43,7 +42,7 @@ export function createRegistry(): Registry {
   };
 }
 
-/** One text for a service's endpoint. Neither a service's name nor an address holds a line feed. */
+/** A unique key for a service's endpoint. Neither a service name nor an address contains a line feed. */
 export function endpointKey(service: string, address: string): string {
   return `${service}\n${address}`;
 }
@@ -77,7 +76,7 @@ function createIds<T>(keyOf: (it: T) => string): Ids<T> {
         all[id] = undefined;
       }
       while (all.length > 0 && all.at(-1) === undefined) all.pop();
-      // The lowest first, so that the arrays by id stay short.
+      // Reuse the lowest ids first, so that arrays indexed by id stay short.
       free = [...all.keys()].filter((id) => all[id] === undefined);
     },
   };

@@ -13,7 +13,7 @@ import type { WorkerMessage } from './workers/worker-process.ts';
 
 const { plan } = parseConfig('port: 9\nbackends: [{ host: 127.0.0.1, port: 1 }]\n', '/config.yaml');
 
-/** Everybody who may hear something, and what they heard. */
+/** All possible receivers, and what each received. */
 function scene() {
   const received: unknown[][] = [];
   const deliver =

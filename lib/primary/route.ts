@@ -1,4 +1,4 @@
-// Who hears of what: owners say what has happened to them and do not know who cares. Owner of how many log lines workers lost.
+// Routes events: owners emit what happened to them and do not know who needs it. Owns the count of log lines that workers lost.
 
 import { routedListeners } from '../../config/listeners.ts';
 import type { Catalog } from '../ipc/handover.ts';
@@ -22,9 +22,9 @@ import type { WorkerMessage, WorkerProcess } from './workers/worker-process.ts';
 export type OwnerEvent = FleetEvent | ServicesEvent;
 
 export interface Route {
-  /** Before connect() nobody hears it. */
+  /** Drops events before connect(). */
   readonly emit: (event: OwnerEvent) => void;
-  /** Once, when all are there. */
+  /** Called once, when all parts exist. */
   connect(audience: Audience): void;
   /** Log lines that workers could not send. */
   readonly linesDropped: number;
@@ -38,14 +38,14 @@ export interface Audience {
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
   readonly discovery: Pick<Discovery, 'askAgain'>;
-  /** Connections to a backend that is down are to end. */
+  /** Ends connections to a backend that is down. */
   resetDown(service: string, address: string): void;
   readonly handovers: Pick<Handovers, 'receive' | 'ready' | 'gone' | 'moved'>;
-  /** A worker is to be told what the connections lead to that it takes over. */
+  /** Tells a worker where the connections lead that it takes over. */
   adopting(worker: WorkerProcess, path: string, catalog: Catalog): void;
-  /** Connections of a draining worker ended, maybe the last ones of a backend. */
+  /** Connections of a draining worker have ended, perhaps the last ones of a backend. */
   forgetBackends(): void;
-  /** A worker or an endpoint of one came to its end, maybe the last that used a plan, an id or a backend. */
+  /** A worker or one of its endpoints is gone, perhaps the last that used a plan, an id or a backend. */
   forget(): void;
 }
 
@@ -107,7 +107,7 @@ export function createRoute(log: RootLog): Route {
         }
         if (fresh.loadsChanged) publisher.loadsChanged();
         if (worker.state !== 'draining') return;
-        // Nothing may have changed since clients wait with it.
+        // It needs snapshots only since clients wait there, and no change may trigger one.
         publisher.push(worker);
         if (fresh.loadsChanged) to.forgetBackends();
         return;

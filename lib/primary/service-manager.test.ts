@@ -1,4 +1,4 @@
-// What a service manager hears, over a real datagram socket where there is the addon.
+// What a service manager is sent, with a fake `send`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deferred } from '../deferred.ts';

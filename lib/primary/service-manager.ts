@@ -1,5 +1,5 @@
-// What a service manager that has started bal is told (sd_notify(3), Type=notify and notify-reload): that it serves, reloads, stops, how it is, and that
-// its loop turns. Without $NOTIFY_SOCKET, or without the addon, nobody is.
+// Notifies the service manager that started bal (sd_notify(3), Type=notify and notify-reload): ready, reloading, stopping,
+// status, and the watchdog. Does nothing without $NOTIFY_SOCKET or without the addon.
 
 import { loadAddon } from '../engine/addon.ts';
 import { instanceSum } from './stats/totals.ts';
@@ -7,22 +7,22 @@ import { countBackends } from './upstream/pool.ts';
 import type { Observed } from './views/observed.ts';
 
 export interface ServiceManager {
-  /** Somebody hears it. */
+  /** Whether there is a service manager. */
   readonly isThere: boolean;
   ready(): void;
-  /** What `act` does is a reload. */
+  /** Announces a reload while `act` runs. */
   during<T>(act: () => Promise<T>): Promise<T>;
   stopping(): void;
-  /** Another process is the one to look after from now on. */
+  /** Makes the service manager follow another process from now on. */
   follow(pid: number): void;
   close(): void;
 }
 
 export interface ServiceManagerParts {
   readonly environment: NodeJS.ProcessEnv;
-  /** One line: how it is. */
+  /** One line about the current state. */
   readonly status: () => string;
-  /** Throws where it cannot. */
+  /** Throws if it fails. */
   readonly send?: (path: string, text: string) => void;
 }
 
@@ -32,7 +32,7 @@ export function createServiceManager({ environment, status, send = notify }: Ser
   const path = environment['NOTIFY_SOCKET'] ?? '';
   let isThere = path !== '';
   let lastStatus = '';
-  /** READY=1 counts as the end of a reload only where nothing else is meant by it. */
+  /** Only while this is true does READY=1 mean the end of a reload. */
   let isReady = false;
   let reloads = 0;
 
@@ -41,11 +41,11 @@ export function createServiceManager({ environment, status, send = notify }: Ser
     try {
       send(path, lines.join('\n'));
     } catch {
-      // Nothing depends on it. A manager that is being restarted is there again with the next one.
+      // Nothing depends on it. A manager that is restarting gets the next one.
     }
   }
 
-  /** `STATUS=` only where it is another. */
+  /** Sends `STATUS=` only if it has changed. */
   function notifyStatus(): void {
     const now = oneLine(status());
     if (now !== lastStatus) notifyManager(`STATUS=${now}`);
@@ -73,7 +73,7 @@ export function createServiceManager({ environment, status, send = notify }: Ser
         return await act();
       } finally {
         reloads--;
-        // Of several that overlap the last one ends what was announced; a reload that is refused is over, too.
+        // The last of several overlapping reloads ends the announcement. A refused reload counts too.
         if (isReady && reloads === 0) notifyManager('READY=1');
         if (isReady) notifyStatus();
       }
@@ -91,7 +91,7 @@ export function createServiceManager({ environment, status, send = notify }: Ser
   };
 }
 
-/** What `systemctl status` shows of it. */
+/** The line that `systemctl status` shows. */
 export function stateInALine({ phase, plan, generation, services, statistics, contents }: Observed): string {
   const counts = plan.services.flatMap(({ name }) => {
     const service = services.get(name);
@@ -103,7 +103,7 @@ export function stateInALine({ phase, plan, generation, services, statistics, co
   return `${stateWord(phase, counts)}: ${up} of ${total} backends up, ${active} open, generation ${generation}${refused}`;
 }
 
-/** As `status` calls it; what clients meet is no part of it. */
+/** The word that `bal status` uses, but without regard to failing clients. */
 function stateWord(
   phase: Observed['phase'],
   counts: readonly { readonly up: number; readonly total: number }[],
@@ -123,7 +123,7 @@ function notify(path: string, text: string): void {
   if (loaded.ok) loaded.addon.notify(path, text);
 }
 
-/** Twice as often as it is to be heard; null: nobody waits for it, or not for this process. */
+/** Half the watchdog's timeout. Null if the manager has no watchdog, or watches another process. */
 function watchdogMs(environment: NodeJS.ProcessEnv): number | null {
   const ms = Number(environment['WATCHDOG_USEC'] ?? '') / 1000;
   const pid = environment['WATCHDOG_PID'];

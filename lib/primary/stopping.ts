@@ -1,5 +1,4 @@
-// How an instance ends: nobody new, those that are there finish in the time they are given, and whoever asked for it is told how many
-// are left.
+// Stops an instance: it takes no new clients, lets open connections finish in the given time, and reports how many are left.
 
 import type { StopProgress, StopRequest } from '../control/protocol.ts';
 import type { Evenness } from './evenness/evenness.ts';
@@ -18,7 +17,7 @@ import type { Fleet } from './workers/fleet.ts';
 import type { Handovers } from './workers/handovers.ts';
 
 export interface Stopping {
-  /** Resolves when the last worker is gone, with the connections that were cut; null: each service has its own time. */
+  /** Resolves with the number of connections cut when the last worker is gone. Null: each service has its own time. */
   shut(timeoutMs: number | null): Promise<number>;
   stop(request: StopRequest, progress: (line: StopProgress) => void): Promise<number>;
 }

@@ -1,5 +1,4 @@
-// The process around an instance: home, log, signals, and what happens when another process takes its place, or it takes that of
-// another one. Resolves when all of it is over.
+// The process around an instance. Owns home, log and signals, and replaces or is replaced by another process in an upgrade.
 
 import { mkdirSync } from 'node:fs';
 
@@ -37,30 +36,30 @@ import { handleSignals } from './upgrade/signals.ts';
 import { followUp, leave, takeOver } from './upgrade/succeed.ts';
 import { createUpgrade } from './upgrade/upgrade.ts';
 
-/** Clients are served meanwhile. */
+/** Clients are served during this time. */
 const FIRST_CHECKS_MS = 2000;
 
 export interface SuperviseOptions {
   /** Absolute. */
   readonly configPath: string;
-  /** It is reloaded whenever its files have changed. */
+  /** Reload whenever the configuration's files change. */
   readonly watch: boolean;
-  /** Logs go to stdout instead of files. */
+  /** Log to stdout instead of files. */
   readonly foreground: boolean;
-  /** By a service manager. */
+  /** Sockets passed by a service manager. */
   readonly passed: Passed;
-  /** The instance in this home that this one takes the place of; null: there is none. */
+  /** The instance in this home to replace, or null. */
   readonly predecessor: Predecessor | null;
-  /** Called once every worker accepts connections, and the first checks are through or take too long. `warning`: it has no log. */
+  /** Called once every worker accepts connections, and the first checks are done or take too long. `warning`: there is no log. */
   onReady(warning: Diagnosis | null): void;
 }
 
 export type SuperviseResult =
-  /** `exitCode`: another process has taken its place; this one is to end with that code, and to leave its sockets as they are. */
+  /** `exitCode`: another process serves now; this one must exit with that code and leave its sockets alone. */
   | { readonly ok: true; readonly exitCode: number | null }
   | { readonly ok: false; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
-/** Runs a whole instance in this process; resolves when it is stopped, or at once with why it cannot run. */
+/** Runs a whole instance in this process. Resolves when it has stopped, or at once with the problem if it cannot run. */
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
   const loaded = await loadConfig(options.configPath);
   if (loaded.plan === null) {
@@ -68,7 +67,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   }
   const at = home();
   try {
-    // A directory that was there keeps its mode: it may be /tmp or /etc. Socket, PID file and logs have modes of their own.
+    // An existing directory keeps its mode: it may be /tmp or /etc. Socket, PID file and logs have modes of their own.
     mkdirSync(at.dir, { recursive: true, mode: 0o700 });
   } catch (error) {
     return { ok: false, problem: cannotServe(error), errors: [] };
@@ -91,7 +90,7 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   }
 }
 
-/** Where the instance says what happens. */
+/** Where the instance reports, and where it is found. */
 interface Outlets {
   readonly log: RootLog;
   readonly sink: Sink;
@@ -121,7 +120,7 @@ async function run(
     handoverPath: (pid) => at.handover(pid),
   });
   const manager = createServiceManager({ environment: process.env, status: () => stateInALine(instance) });
-  // Whoever watches this process is told which one to watch instead, or watches on.
+  // A service manager can follow the successor by pid. Any other parent waits for this process, so it stays.
   const stays = options.foreground && !manager.isThere;
   const drainMs = (): number => Math.max(...instance.plan.services.map(({ runtime }) => runtime.drainMs));
   let isStopping = false;
@@ -131,7 +130,7 @@ async function run(
     isStopping = true;
     if (isFirst) log.info('bal.stopping', 'no new connections are accepted', { ...request });
     manager.stopping();
-    // What is on its way to another process, or from one, arrives first.
+    // End an upgrade that is under way, and let connections from a predecessor arrive first.
     await upgrade.abort();
     await predecessor?.through;
     const cuts = await Promise.all([instance.stop(request, progress), predecessor?.stop(request, drainMs()) ?? 0]);
@@ -142,7 +141,7 @@ async function run(
     over.resolve(null);
   }
 
-  /** Not in the middle of an upgrade; rejects where another process serves after it. */
+  /** Runs `act` when no upgrade is under way. Rejects if another process serves after the upgrade. */
   async function here<T>(act: () => Promise<T>): Promise<T> {
     await predecessor?.through;
     if ((await upgrade.over()) !== null) throw new Elsewhere();
@@ -202,7 +201,7 @@ async function run(
     },
   );
 
-  /** Returns why it cannot. */
+  /** Starts serving. Returns the problem, or null. */
   async function begin(): Promise<Diagnosis | null> {
     logStarting(log, plan, predecessor, passed.faults);
     logWarnings(log, warnings, plan.configPath);
@@ -217,7 +216,7 @@ async function run(
 
   try {
     const problem = await begin();
-    // Told to stop while it came up: not a failure to start.
+    // A stop during the start is no failure to start.
     if (problem !== null && isStopping) await over.promise;
     else if (problem !== null) {
       log.error('bal.failed', problem.what_happened, { ...problem });
@@ -230,7 +229,7 @@ async function run(
     const { generation, estate } = instance;
     if (predecessor !== null)
       followUp(predecessor, { generation, estate, takes }, () => predecessor.stays && terminate());
-    // Who asks for the status next wants to hear of the backends, not that nobody has looked at them yet.
+    // The next status request should show checked backends, not unchecked ones.
     await instance.services.settled(FIRST_CHECKS_MS);
     manager.ready();
     if (options.watch && !isStopping) watching.begin();
