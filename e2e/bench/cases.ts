@@ -1,24 +1,24 @@
-// What is measured: each case is one kind of load, and says which figures it gives.
+// The benchmark's cases: each is one kind of load and names its figures.
 
 export type MetricName = 'rate' | 'cpu' | 'p50' | 'p99' | 'checked' | 'rest' | 'perConnection';
 
 export interface Metric {
   readonly name: MetricName;
-  /** The head of its column, with the unit. */
+  /** Its column title, with the unit. */
   readonly title: string;
-  /** Whether its ratio to haproxy is shown beside it. */
+  /** Whether to show its ratio to haproxy next to it. */
   readonly hasRatio: boolean;
 }
 
 export interface Case {
   readonly name: string;
   readonly title: string;
-  /** `idle` is measured on a fresh proxy, all others one after the other on a running one. */
+  /** `idle` is measured on a fresh proxy, all others in sequence on a running one. */
   readonly kind: 'exchange' | 'stream' | 'check' | 'idle';
-  /** Mode and options of the load generator, but for ports and seconds. */
+  /** The load generator's mode and options, without ports and seconds. */
   readonly load: readonly [mode: string, ...options: string[]];
   readonly metrics: readonly Metric[];
-  /** So often in each round, where single runs differ by more than what is to be seen. */
+  /** Runs per round, for cases whose single runs vary by more than the effect to be measured. */
   readonly turns?: number;
 }
 

@@ -1,4 +1,4 @@
-// How long a person waits for bal: `bal start -d` until it is ready, `bal status` on a running daemon.
+// Measures how long a user waits for bal: `bal start -d` until it is ready, and `bal status` of a running daemon.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ export async function measureCommands(
   const home = mkdtempSync(join(scratch, 'commands-'));
   writeFileSync(join(home, 'config.yaml'), balConfiguration(engine, { port: await freePort(), backends }));
 
-  /** Milliseconds that Node.js runs with these arguments, and how it ended. */
+  /** Runs Node.js with these arguments; returns the milliseconds and how it ended. */
   const time = (...args: readonly string[]): { ms: number; code: number | null; output: string } => {
     const began = performance.now();
     const run = spawnSync(process.execPath, args, { env: environment(home), encoding: 'utf8', timeout: 60_000 });

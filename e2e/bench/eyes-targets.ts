@@ -1,4 +1,4 @@
-// What watching bal may cost, and how it is told.
+// Limits for the cost of watching bal, and their titles.
 import type { EngineName } from '../harness/engines.ts';
 import { BIG, type EyesFigures } from './eyes.ts';
 

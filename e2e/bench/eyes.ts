@@ -1,6 +1,6 @@
-// What watching bal costs: the admin listener, records of connections, a scrape, `bal top`. Differences of a few percent
-// are smaller than what a machine does by itself from second to second, so the instances that are compared carry their
-// load at the same time, in many short runs, and are started anew now and then.
+// Measures what watching bal costs: the admin listener, connection records, scrapes and `bal top`. A few percent are less than a
+// machine's own variation from second to second. So the compared instances carry load at the same time, in many short runs, and
+// are restarted now and then.
 import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,16 +23,16 @@ import { slopes, type Spread, spread } from './statistics.ts';
 
 export interface EyesFigures {
   readonly engine: EngineName;
-  /** CPU per short connection over that of a bal with `log_connections: none` and no admin listener at the same time. */
+  /** CPU per short connection, relative to a bal with `log_connections: none` and no admin listener at the same time. */
   readonly watched: Spread | null;
   readonly recorded: Spread | null;
-  /** Of the records of `log_connections: all`, those that were dropped, in percent. */
+  /** Percent of the records of `log_connections: all` that were dropped. */
   readonly dropped: Spread | null;
-  /** Of 100 backends and 8 workers, milliseconds. */
+  /** Milliseconds, with 100 backends and 8 workers. */
   readonly scrape: Spread | null;
-  /** What each thousand of scrapes after the first adds to the primary's memory, MiB; one alone goes up or down by several. */
+  /** MiB that each thousand scrapes after the first adds to the primary's memory; a single value varies by several MiB. */
   readonly grown: Spread | null;
-  /** Of a core, in the primary, while `bal top` runs, in percent. */
+  /** Percent of a core that the primary uses while `bal top` runs. */
   readonly top: Spread | null;
 }
 
@@ -65,7 +65,7 @@ async function started(
   return { running, pid: running.pid ?? 0, admin };
 }
 
-/** A third of the clients of the case `conn-fin` for each of the three. */
+/** Each of the three gets a third of the clients of the case `conn-fin`. */
 const LOAD = ['conn', '-c', '21'];
 const ADMIN = 'admin: "127.0.0.1:ADMIN"\n';
 const SETTINGS: Readonly<Record<Variant, string>> = {
@@ -74,7 +74,7 @@ const SETTINGS: Readonly<Record<Variant, string>> = {
   recorded: 'log_connections: all\n',
 };
 
-/** Milliseconds until the whole of /metrics is there. */
+/** Fetches /metrics; returns the milliseconds that it took. */
 function scrape(port: number): Promise<number> {
   const began = performance.now();
   return new Promise((resolve, reject) => {
@@ -104,7 +104,7 @@ export async function measureEyes(
   const ratios: Record<Variant, number[]> = { plain: [], watched: [], recorded: [] };
   const dropped: number[] = [];
 
-  /** One run of one of them, beside the others: CPU seconds per connection. A watched one is scraped meanwhile. */
+  /** Runs one variant next to the others; returns CPU seconds per connection. Scrapes a watched one during the run. */
   async function cost(variant: Variant, instance: Instance): Promise<number> {
     const before = cpuOf(instance);
     const running = runClient(program, LOAD, instance.running.ports, seconds);
@@ -150,7 +150,7 @@ export async function measureEyes(
       resident.push(residentBytes(big.pid) / 2 ** 20);
     }
     say(`eyes ${engine}: ${resident.map((mib) => mib.toFixed(1)).join(', ')} MiB after each ${eyes.scrapes} scrapes`);
-    // The first thousand fill caches and pools; compilers are at work.
+    // The first thousand fill caches and pools and trigger the compilers.
     const counted = times.slice(Math.min(eyes.scrapes, times.length / 2));
     const small = await started(engine, backends.slice(0, 4), around, ADMIN);
     try {
@@ -162,7 +162,7 @@ export async function measureEyes(
         recorded: spread(ratios.recorded),
         dropped: spread(dropped),
         scrape: spread(counted),
-        grown: spread(slopes(resident)), // from the first thousand on, which fills V8's young generation
+        grown: spread(slopes(resident)), // the first thousand has filled V8's young generation
         top: spread(top),
       };
     } finally {
@@ -173,7 +173,7 @@ export async function measureEyes(
   }
 }
 
-/** Percent of a core that the primary takes more of while `bal top` runs than before. */
+/** Percent of a core that the primary uses more while `bal top` runs than before. */
 async function topCost({ running, pid }: Instance, seconds: number): Promise<number> {
   const idle = await busy(pid, seconds);
   const top = spawn(process.execPath, [BAL, 'top'], {

@@ -1,4 +1,4 @@
-// The load generator is only worth something when it sees what a bad proxy does. So a relay is put between that does it.
+// The load generator must notice a faulty proxy, so a relay with faults is put in between.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { freePort } from '../../lib/testing/ports.ts';
 import { type Backends, buildLoadgen, holdOpen, missingCompiler, runClient, startBackends } from './loadgen.ts';
 
-/** Gets each chunk of one direction; what it returns goes on. */
+/** Gets each chunk of one direction and returns what to pass on. */
 type Fault = (chunk: Buffer, to: Socket) => Buffer;
 
 const skip = process.platform === 'linux' ? missingCompiler() : 'needs Linux';
@@ -29,7 +29,7 @@ after(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** The port of a relay to the backends with these faults. */
+/** Starts a relay to the backends with these faults; returns its port. */
 async function relay(t: TestContext, requests: Fault, answers: Fault): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
@@ -93,7 +93,7 @@ for (const [load, requests, answers] of [
 ] as const) {
   const fault = requests === faithful ? `${answers.name} in answers` : `${requests.name} in requests`;
   test(title(`wrong bytes are counted: ${load.join(' ')}, ${fault}`), { skip: skip ?? false }, async (t) => {
-    // The header stays whole: it comes in the first chunk, which may be nothing else.
+    // Keep the header intact: it is in the first chunk, possibly alone.
     const seen = new WeakSet<Socket>();
     const later: Fault = (chunk, to) => (seen.has(to) ? requests(chunk, to) : (seen.add(to), chunk));
     const result = await runClient(program, load, [await relay(t, later, answers)], 0.2);

@@ -1,4 +1,4 @@
-// The load generator: built from its C sources, run as backends and as clients.
+// Builds the load generator from its C sources, and runs it as backends and as clients.
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,18 +7,18 @@ import type { Readable, Writable } from 'node:stream';
 import { ROOT } from '../../lib/testing/root.ts';
 import { within } from '../../lib/testing/until.ts';
 
-/** The last line of a client. */
+/** The last line of a client's output. */
 export interface LoadResult {
   readonly event: 'result';
   /** From the first connect to the last answer. */
   readonly seconds: number;
-  /** Exchanges, or streams that came to a good end. */
+  /** Completed exchanges or streams. */
   readonly done: number;
   readonly bytes: number;
   readonly wrong_bytes: number;
   readonly p50_us: number;
   readonly p99_us: number;
-  /** The client's own. */
+  /** CPU time of the client itself. */
   readonly cpu_s: number;
   readonly failures: Readonly<Record<'connect' | 'reset' | 'end' | 'timeout', number>>;
 }
@@ -31,7 +31,7 @@ export interface Backends {
 const PATIENCE_MS = 30_000;
 const SOURCES = join(ROOT, 'e2e', 'bench', 'loadgen');
 
-/** Why it cannot be built here, or null. */
+/** Returns why it cannot be built here, or null. */
 export function missingCompiler(): string | null {
   return spawnSync('cc', ['--version']).status === 0
     ? null
@@ -66,14 +66,14 @@ class Loadgen {
     return this.#child.pid ?? 0;
   }
 
-  /** The next line of its output. */
+  /** Returns the next line of its output. */
   async line(withinMs: number): Promise<string> {
     const { value, done } = await within('the load generator speaks', this.#lines.next(), withinMs);
     if (done === true) throw new Error(`Cannot run the load generator: it ended with ${await this.#ended}`);
     return value;
   }
 
-  /** Asks it to come to its end. */
+  /** Asks it to finish. */
   endInput(): void {
     this.#child.stdin.end();
   }
@@ -87,7 +87,7 @@ class Loadgen {
   }
 }
 
-/** Backends on 127.0.0.1 at all these ports, in one process. */
+/** Starts backends on 127.0.0.1 at all these ports, in one process. */
 export async function startBackends(program: string, ports: readonly number[]): Promise<Backends> {
   const server = new Loadgen(program, ['server', ports.join(',')]);
   await server.line(10_000);
@@ -100,7 +100,7 @@ export async function startBackends(program: string, ports: readonly number[]): 
   };
 }
 
-/** Runs a client to its end: a mode and its options. */
+/** Runs a client to its end. `load`: a mode and its options. */
 export async function runClient(
   program: string,
   load: readonly string[],
@@ -112,9 +112,9 @@ export async function runClient(
   return resultOf(client, seconds * 1000 + PATIENCE_MS);
 }
 
-/** Connections that have made one exchange and are silent now. */
+/** Connections that are silent after one exchange. */
 export interface Held {
-  /** One exchange more on each, then all are closed. */
+  /** Makes one more exchange on each, then closes all. */
   release(): Promise<LoadResult>;
 }
 

@@ -1,4 +1,4 @@
-// Where and of what the figures are.
+// Describes the machine and the commit that the figures belong to.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
@@ -9,7 +9,7 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGib: number;
   readonly kernel: string;
-  /** Short; with `+` when the working tree differs in more than documents. */
+  /** Short hash; with `+` if more than documents differ in the working tree. */
   readonly commit: string;
 }
 
@@ -30,7 +30,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** How many files a process may open after it has raised its limit. */
+/** How many files a process may open once it has raised its limit. */
 export function openFilesLimit(): number {
   const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   return hard === undefined ? Infinity : Number(hard);

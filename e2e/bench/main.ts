@@ -32,7 +32,7 @@ async function ports(count: number): Promise<number[]> {
 }
 
 async function bench(wanted: Options, scratch: string): Promise<void> {
-  // A connection needs two descriptors in a proxy of one process.
+  // A connection needs two descriptors in a single-process proxy.
   const idleConnections = Math.min(wanted.idleConnections, Math.floor((openFilesLimit() - 500) / 2));
   const options: Options = { ...wanted, idleConnections };
   const machine = describeMachine();

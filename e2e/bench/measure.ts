@@ -1,4 +1,4 @@
-// One run of one case on one running proxy → a sample.
+// Measures one run of one case on one running proxy.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Case } from './cases.ts';
 import { holdOpen, type LoadResult, runClient } from './loadgen.ts';
@@ -15,7 +15,7 @@ export interface Bench {
 
 type Values = Sample['values'];
 
-/** How long connections stay silent before memory is read: buffers are given back, and collectors that run in idle time run. */
+/** Silence before memory is read, so that buffers are returned and idle-time garbage collection runs. */
 const SILENCE_MS = 500;
 
 function figures(kase: Case, load: LoadResult, cpuSeconds: number | null): Values {
@@ -33,7 +33,7 @@ function sample(kase: Case, proxy: Running, round: number, load: LoadResult, val
   return { case: kase.name, proxy: proxy.name, round, values, failures, wrongBytes: load.wrong_bytes, foreign };
 }
 
-/** Follows the CPU time of the proxy and of everybody else, from now on. */
+/** Tracks the CPU time of the proxy and of all other programs from now on. */
 function watchCpu({ backendsPid, cores }: Bench, pid: number | null) {
   const look = () => ({
     at: performance.now() / 1000,
@@ -53,7 +53,7 @@ function watchCpu({ backendsPid, cores }: Bench, pid: number | null) {
   };
 }
 
-/** Everything that the proxy does for the load counts, so CPU time is read before the client starts and after it ends. */
+/** Reads CPU time before the client starts and after it ends, because all that the proxy does for the load counts. */
 export async function measureLoad(
   bench: Bench,
   kase: Case,
@@ -63,12 +63,12 @@ export async function measureLoad(
 ): Promise<Sample> {
   const cpu = watchCpu(bench, proxy.pid);
   const load = await runClient(bench.program, kase.load, proxy.ports, seconds);
-  await pause(50); // the last connections are being closed
+  await pause(50); // until the last connections are closed
   const { cpuSeconds, foreign } = cpu(load);
   return sample(kase, proxy, round, load, figures(kase, load, cpuSeconds), foreign);
 }
 
-/** On a fresh proxy: its memory at rest, and what it grows by with so many silent connections. */
+/** Measures a fresh proxy's memory at rest, and its growth per silent connection. */
 export async function measureIdle(
   bench: Bench,
   kase: Case,
@@ -76,7 +76,7 @@ export async function measureIdle(
   round: number,
   connections: number,
 ): Promise<Sample> {
-  // What the first connections alone load, such as code, is no memory of a connection.
+  // Exclude what only the first connections load, such as code.
   const few = await holdOpen(bench.program, proxy.ports, 16);
   await few.release();
   await pause(SILENCE_MS);

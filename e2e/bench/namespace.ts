@@ -1,5 +1,5 @@
-// A network of its own for the whole benchmark, where that is allowed: a loopback interface that nobody else uses, without
-// their packet filters and their connections in TIME_WAIT, and with more ports for outgoing connections.
+// Runs the whole benchmark in its own network namespace where that is allowed: a private loopback interface without other
+// programs' packet filters and TIME_WAIT connections, and with more ports for outgoing connections.
 import { spawnSync } from 'node:child_process';
 import { searchPath } from './proxies/proxy.ts';
 
@@ -10,7 +10,7 @@ export function hasOwnNetwork(): boolean {
   return process.env[INSIDE] === '1';
 }
 
-/** Runs this program again in a network namespace, and returns its exit code; null where that cannot be done. */
+/** Runs this program again in a network namespace. Returns its exit code; null if that is not possible. */
 export function runInOwnNetwork(): number | null {
   const env = { ...process.env, PATH: searchPath() };
   const unshare = (script: string, ...args: readonly string[]) =>

@@ -1,18 +1,18 @@
-// What the command line asks for.
+// Parses the command line.
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.ts';
 
 export interface Options {
   readonly rounds: number;
-  /** Of one run of one case on one proxy. */
+  /** Per run of one case on one proxy. */
   readonly seconds: number;
   /** Connections that the case `idle` holds open. */
   readonly idleConnections: number;
-  /** Names, or null for all there are. */
+  /** Names; null: all. */
   readonly cases: readonly string[] | null;
   readonly proxies: readonly string[] | null;
   readonly commandRuns: { readonly status: number; readonly start: number };
-  /** Fresh instances, and runs with each; scrapes that count as a thousand, and how many thousands; seconds with `bal top`. */
+  /** Number of fresh instances, and runs with each; scrapes that count as a thousand, and how many thousands; seconds with `bal top`. */
   readonly eyes: {
     readonly batches: number;
     readonly rounds: number;
@@ -20,11 +20,11 @@ export interface Options {
     readonly thousands: number;
     readonly topSeconds: number;
   };
-  /** How often a run is made again because something else took CPU meanwhile. */
+  /** How often to repeat a run because other programs used the CPU. */
   readonly retries: number;
-  /** How long in all to wait for a moment when nothing else runs. */
+  /** Total time to wait for moments when nothing else runs. */
   readonly patienceSeconds: number;
-  /** Null: the results are printed only. */
+  /** Null: only print the results. */
   readonly out: string | null;
 }
 
@@ -53,7 +53,7 @@ function positive(name: string, value: string | undefined, normal: number): numb
   return number;
 }
 
-/** Throws with a sentence for the user; null when help was asked for. */
+/** Returns null if help was asked for. Throws with a message for the user. */
 export function readOptions(args: readonly string[], resultsFile: string): Options | null {
   const { values } = parseArgs({
     args: [...args],

@@ -44,7 +44,7 @@ test('parseBusySeconds() leaves out idle time and waiting for disks', () => {
 });
 
 test('a tree holds the root and what is below it, and what it has cost', async () => {
-  // The child's child burns CPU until it has had a quarter of a second, then both wait for the end of their input.
+  // The grandchild uses a quarter of a second of CPU, then both wait for the end of their input.
   const burn =
     'const e = () => process.cpuUsage().user; while (e() < 250000); console.log("done"); process.stdin.resume()';
   const parent = spawn('sh', ['-c', '"$0" -e "$1"; exit 0', process.execPath, burn], {

@@ -1,7 +1,7 @@
-// What a program and all processes below it have cost: CPU time and memory, as /proc tells them.
+// Reads from /proc the CPU time and memory of a program and all processes below it.
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** The kernel gives times to user space in hundredths of a second, whatever its own clock. */
+/** The kernel reports times in hundredths of a second, whatever its own clock rate. */
 const TICKS_PER_SECOND = 100;
 
 function sumOf(numbers: readonly number[]): number {
@@ -10,11 +10,11 @@ function sumOf(numbers: readonly number[]): number {
 
 interface Stat {
   readonly parent: number;
-  /** User and system time, with that of children that have ended and were waited for. */
+  /** User and system time, including that of reaped children. */
   readonly cpuSeconds: number;
 }
 
-/** A line of /proc/PID/stat; the name, in parentheses, may hold spaces and parentheses itself. */
+/** Parses /proc/PID/stat; the name, in parentheses, may itself contain spaces and parentheses. */
 export function parseStat(line: string): Stat {
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   const ticks = sumOf(fields.slice(11, 15).map(Number));
@@ -24,17 +24,17 @@ export function parseStat(line: string): Stat {
 export interface Memory {
   /** Proportional set size, KiB: pages that n processes share count 1/n in each. */
   readonly pss: number;
-  /** Of that, what is no page of a file: heaps and stacks, but no code, which other programs come to share or leave. */
+  /** The part not backed by files: heaps and stacks, but not code, as other programs come and go that share it. */
   readonly own: number;
 }
 
-/** From /proc/PID/smaps_rollup. */
+/** Parses /proc/PID/smaps_rollup. */
 export function parseMemory(rollup: string): Memory {
   const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0);
   return { pss: kib('Pss'), own: kib('Pss_Anon') + kib('Pss_Shmem') };
 }
 
-/** All of /proc/stat's first line but idle time, in seconds; time stolen by the hypervisor counts too. */
+/** Sums the first line of /proc/stat in seconds, without idle and I/O wait time; steal time counts. */
 export function parseBusySeconds(stat: string): number {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (stat.split('\n')[0] ?? '')
     .split(/\s+/)
@@ -51,7 +51,7 @@ function read(file: string): string | null {
   }
 }
 
-/** The root and all its descendants. */
+/** Returns the root and all its descendants. */
 function treeOf(root: number): Map<number, Stat> {
   const all = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
@@ -77,15 +77,15 @@ export function cpuSecondsOf(root: number): number {
   return sumOf(Array.from(treeOf(root).values(), ({ cpuSeconds }) => cpuSeconds));
 }
 
-/** Milliseconds that a thread has run, from /proc/PID/task/TID/sched; null where the kernel does not tell. */
+/** Parses a thread's run time in ms from /proc/PID/task/TID/sched; null if the kernel does not report it. */
 export function parseRuntime(sched: string): number | null {
   const found = /^se\.sum_exec_runtime\s*:\s*([\d.]+)/m.exec(sched)?.[1];
   return found === undefined ? null : Number(found);
 }
 
 /**
- * CPU time of one process, its living threads together, finer than the hundredths that the kernel gives otherwise: what
- * differs by a few percent in a second needs it.
+ * CPU time of the living threads of one process, with a finer resolution than the kernel's usual hundredths: differences of a
+ * few percent within a second need it.
  */
 export function fineCpuSeconds(pid: number): number {
   const threads = readThreads(pid).map((id) => parseRuntime(read(`/proc/${pid}/task/${id}/sched`) ?? ''));
@@ -106,7 +106,7 @@ export function memoryOf(root: number): Memory {
   return { pss: sumOf(all.map(({ pss }) => pss)), own: sumOf(all.map(({ own }) => own)) };
 }
 
-/** Busy time of all the machine's CPUs since it started. */
+/** Busy time of all CPUs since the machine started. */
 export function machineBusySeconds(): number {
   return parseBusySeconds(read('/proc/stat') ?? '');
 }

@@ -1,12 +1,12 @@
-// Waits until other programs leave the machine alone, for so long in all and no longer.
+// Waits until other programs are idle, up to a total time limit.
 import { setTimeout as pause } from 'node:timers/promises';
 import { machineBusySeconds } from './process-tree.ts';
 
-/** More of the machine than this for other programs, and a figure is not worth much. */
+/** If other programs use more of the machine than this, a figure means little. */
 export const DISTURBED = 0.1;
 const LOOK_MS = 250;
 
-/** Waits until the machine is quiet; false when what was left of all waiting is used up before it is. */
+/** Returns a function that waits until the machine is quiet; false: the total waiting time is used up. */
 export function quietWaiter(cores: number, totalSeconds: number): () => Promise<boolean> {
   let leftMs = totalSeconds * 1000;
   return async () => {

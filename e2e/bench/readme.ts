@@ -1,10 +1,10 @@
-// What pages show of RESULTS.md, word for word. lib/engine/README.md: when and where it was measured, how quiet it was, and
-// the table at a glance, between `<!-- generated: bench -->` and `<!-- end -->`. The READMEs: when and where, and a few lines
-// of that table, between `<!-- generated: bench in brief -->` and `<!-- end -->`.
+// Copies parts of RESULTS.md verbatim into pages. lib/engine/README.md gets date, machine, noise and the table at a glance,
+// between `<!-- generated: bench -->` and `<!-- end -->`. The READMEs get date, machine and a few rows of that table, between
+// `<!-- generated: bench in brief -->` and `<!-- end -->`.
 
 const FACTS = ['- Date:', '- Machine:', '- Commit:', '- Other programs'];
 const FACTS_IN_BRIEF = ['- Date:', '- Machine:'];
-/** Case and figure as the table has them: what is good, and what is not. */
+/** Case and figure as in the table; bal's strong and weak points. */
 const ROWS_IN_BRIEF = [
   ['conn-fin', 'CPU'],
   ['rr-64', 'CPU'],
@@ -14,7 +14,7 @@ const ROWS_IN_BRIEF = [
   ['idle', 'KiB'],
 ] as const;
 
-/** `results` is the text of RESULTS.md; null: nothing was measured, so nothing is shown. */
+/** `results`: the text of RESULTS.md; null: no results, so the part is left empty. */
 export function withGlance(page: string, results: string | null): string {
   return filled(page, 'bench', results && shown(results, FACTS, () => true));
 }
@@ -36,7 +36,7 @@ function filled(page: string, part: string, text: string | null): string {
   return page.replace(pattern, (_all, begin: string, end: string) => `${begin}${inner}${end}`);
 }
 
-/** The facts and, of the table at a glance, its head and the rows that are wanted. */
+/** Returns the facts, and the head and the wanted rows of the table at a glance. */
 function shown(results: string, facts: readonly string[], isWanted: (row: string) => boolean): string {
   const lines = results.split('\n');
   const found = facts.flatMap((fact) => lines.find((line) => line.startsWith(fact)) ?? []);

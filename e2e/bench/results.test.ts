@@ -40,7 +40,7 @@ const results: Results = {
   problems: ['round 1 rr-64 bal-js: it\nfell'],
 };
 
-/** The cells of the first line that holds all these words. */
+/** The cells of the first line that contains all these words. */
 function row(text: string, ...words: readonly string[]): string[] {
   const line = text.split('\n').find((line) => words.every((word) => line.includes(word))) ?? '';
   return line.split('|').map((cell) => cell.trim());

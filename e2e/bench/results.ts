@@ -1,4 +1,4 @@
-// RESULTS.md: what was measured, beside what was to be reached.
+// Renders RESULTS.md: the measurements next to their targets.
 import type { Case, Metric, MetricName } from './cases.ts';
 import type { CommandFigures } from './commands.ts';
 import { EYES_TARGETS, eyesOf } from './eyes-targets.ts';
@@ -27,19 +27,19 @@ export interface Results {
 
 const BASE = 'haproxy';
 
-/** The proxies that were there, in the order of all tables. */
+/** The proxies that were found, in the order of all tables. */
 function names(found: readonly Found[]): string[] {
   return found.flatMap((each) => (each.kind === 'found' ? [each.proxy.name] : []));
 }
 
-/** `median (min–max)`, or the one value there is. */
+/** Formats `median (min–max)`, or the only value. */
 export function withSpread(spread: Spread | null): string {
   if (spread === null) return '–';
   const { median, min, max, count } = spread;
   return count === 1 ? figure(median) : `${figure(median)} (${figure(min)}–${figure(max)})`;
 }
 
-/** What was measured for a target: a median with its spread, or one figure made of two medians. */
+/** The measurement for a target: a median with its spread, or one figure from two medians. */
 function measured(target: Target, { samples, commands }: Results): Spread | null {
   const { figure, engine } = target;
   if (figure.kind === 'metric') {
@@ -55,7 +55,7 @@ function measured(target: Target, { samples, commands }: Results): Spread | null
   return ratio === null ? null : { median: ratio, min: ratio, max: ratio, count: 1 };
 }
 
-/** By the median, unrounded. */
+/** Judges the unrounded median. */
 export function verdict(value: number | null, { must, aim }: Pick<Target, 'must' | 'aim'>): string {
   if (value === null) return 'not measured';
   if (value > must) return 'NOT MET';
@@ -63,7 +63,7 @@ export function verdict(value: number | null, { must, aim }: Pick<Target, 'must'
   return value > aim ? 'met, not the aim' : 'met, and the aim';
 }
 
-/** Errors and wrong bytes of all cases together; null when the engine did not run. */
+/** Errors and wrong bytes of all cases together; null: the engine did not run. */
 function faults({ samples }: Results, proxy: string): { failed: number; wrong: number } | null {
   const own = samples.filter((sample) => sample.proxy === proxy);
   const failed = own.flatMap(({ failures }) => Object.values(failures)).reduce((sum, count) => sum + count, 0);
@@ -106,7 +106,7 @@ function targetRows(results: Results): string[][] {
   return [...rows, ...eyes, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
 }
 
-/** The ratios that matter most, as medians, one column for each proxy. */
+/** The most important ratios, as medians, one column per proxy. */
 function glance({ cases, found, samples }: Results): string {
   const shown: ReadonlySet<MetricName> = new Set(['cpu', 'p99', 'perConnection', 'rest']);
   const proxies = names(found).filter((name) => name !== BASE && samples.some(({ proxy }) => proxy === name));

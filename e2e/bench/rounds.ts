@@ -1,5 +1,5 @@
-// The order of things: in each round every case, in each case every proxy one after the other, so that what is compared ran
-// within seconds of each other; some cases several times. Who comes first moves on from case to case and from time to time.
+// Runs the rounds: in each round every case, and in each case every proxy in sequence, so that compared runs are seconds apart;
+// some cases several times. The proxy that starts rotates from case to case and from turn to turn.
 import type { Case } from './cases.ts';
 import { runClient } from './loadgen.ts';
 import { type Bench, measureIdle, measureLoad } from './measure.ts';
@@ -9,7 +9,7 @@ import type { Proxy } from './proxies/proxy.ts';
 import { type Running, startProxy, type Surroundings } from './running.ts';
 import type { Sample } from './statistics.ts';
 
-/** A proxy and its own backends: connections in TIME_WAIT to the backends of one are no burden to another. */
+/** A proxy and its own backends, so that one proxy's TIME_WAIT connections to backends do not affect another. */
 export interface Contender {
   readonly proxy: Proxy;
   readonly backends: readonly number[];
@@ -20,7 +20,7 @@ export interface Plan {
   readonly cases: readonly Case[];
   readonly options: Options;
   readonly around: Surroundings;
-  /** For memory: a copy of the Node.js program, so that nobody else's process shares its pages. */
+  /** For memory: a copy of the Node.js binary, so that no other process shares its pages. */
   readonly ownNode: string;
 }
 
@@ -39,7 +39,7 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Compilers of hot code, caches and pools are at work before anything counts. */
+/** Warms up compilers, caches and pools before anything counts. */
 async function warmUp({ program }: Bench, proxy: Running, seconds: number): Promise<void> {
   await runClient(program, ['conn', '-c', '64'], proxy.ports, seconds);
   await runClient(program, ['rr', '-c', '64'], proxy.ports, seconds / 2);
@@ -51,7 +51,7 @@ export async function runRounds(bench: Bench, plan: Plan, say: (line: string) =>
   const samples: Sample[] = [];
   const problems: string[] = [];
 
-  /** What fails for one proxy in one case does not end the rest. */
+  /** Records a failure of one proxy in one case, and continues with the rest. */
   const attempt = async (what: string, action: () => Promise<void>): Promise<void> => {
     try {
       await action();
@@ -105,7 +105,7 @@ export async function runRounds(bench: Bench, plan: Plan, say: (line: string) =>
 
   const runIdle = async (kase: Case, round: number): Promise<void> => {
     for (const { proxy, backends } of rotated(contenders, round)) {
-      if (proxy.name === 'direct') continue; // there is no process whose memory it could be
+      if (proxy.name === 'direct') continue; // there is no process to measure
       await attempt(`round ${round} ${kase.name} ${proxy.name}`, async () => {
         const started = await startProxy(proxy, backends, { ...around, node: ownNode });
         try {

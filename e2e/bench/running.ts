@@ -1,4 +1,4 @@
-// A proxy that runs: started in a folder of its own, ready when it answers, gone when stopped.
+// Starts a proxy in its own folder, waits until it accepts connections, and stops it.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -11,17 +11,17 @@ import type { Proxy } from './proxies/proxy.ts';
 
 export interface Running {
   readonly name: string;
-  /** Where clients connect to. */
+  /** Ports for the clients. */
   readonly ports: readonly number[];
-  /** The process above all of the proxy's; null for the direct path. */
+  /** The root of the proxy's processes; null for the direct path. */
   readonly pid: number | null;
-  /** The folder that it was given. */
+  /** Its folder. */
   readonly dir: string;
   stop(): Promise<void>;
 }
 
 export interface Surroundings {
-  /** A scratch folder; removed by who made it. */
+  /** A scratch folder; the caller removes it. */
   readonly scratch: string;
   readonly node: string;
 }
@@ -53,7 +53,7 @@ export async function startProxy(proxy: Proxy, backends: readonly number[], arou
     const all = pidsBelow(pid);
     child.kill('SIGTERM');
     await until(`${proxy.name} ends`, () => end.how, { withinMs: 5000 }).catch(() => undefined);
-    for (const left of all) signal(left, 'SIGKILL'); // none is left where SIGTERM was heeded
+    for (const left of all) signal(left, 'SIGKILL'); // for those that ignored SIGTERM
     await Promise.all(all.map(gone));
   };
   try {

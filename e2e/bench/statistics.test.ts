@@ -40,7 +40,7 @@ test('what a step adds is told by each two of the values, and their median by no
 });
 
 test('a ratio is taken within a round, not between medians', () => {
-  // The machine was ten times slower in the second round: for both.
+  // In the second round the machine was ten times slower for both.
   const samples = [
     sample('haproxy', 1, 10),
     sample('bal-js', 1, 20),

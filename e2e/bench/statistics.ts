@@ -1,4 +1,4 @@
-// Samples → medians with their spread, and ratios of runs of the same round.
+// Computes medians with their spread from samples, and ratios within a round.
 import type { MetricName } from './cases.ts';
 
 /** One run of one case on one proxy. */
@@ -10,7 +10,7 @@ export interface Sample {
   /** Connections and exchanges that failed, by kind. */
   readonly failures: Readonly<Record<string, number>>;
   readonly wrongBytes: number;
-  /** What programs that are no part of the run took of the machine's CPU meanwhile, 0–1. */
+  /** Share of the machine's CPU, 0–1, that other programs used during the run. */
   readonly foreign: number;
 }
 
@@ -21,7 +21,7 @@ export interface Spread {
   readonly count: number;
 }
 
-/** Null of nothing. */
+/** Null: no values. */
 export function spread(values: readonly number[]): Spread | null {
   const sorted = values.toSorted((a, b) => a - b);
   const low = sorted[Math.floor((sorted.length - 1) / 2)];
@@ -32,7 +32,7 @@ export function spread(values: readonly number[]): Spread | null {
   return { median: (low + high) / 2, min, max, count: sorted.length };
 }
 
-/** What a step adds, as each two of the values have it. Their median is hardly moved by values that go up and down (Theil and Sen). */
+/** Slopes between all pairs of values. Their median is robust against outliers (Theil and Sen). */
 export function slopes(values: readonly number[]): number[] {
   return values.flatMap((later, j) => values.slice(0, j).map((earlier, i) => (later - earlier) / (j - i)));
 }
@@ -55,7 +55,7 @@ export function valueOf(samples: readonly Sample[], name: string, proxy: string,
   return spread([...valuesByRound(samples, name, proxy, metric).values()]);
 }
 
-/** Each round's value over that of `base` in the same round: the two ran close together, so the machine was the same. */
+/** Each round's value relative to `base` in the same round: both ran close together, on the same state of the machine. */
 export function ratioOf(
   samples: readonly Sample[],
   name: string,

@@ -1,6 +1,6 @@
-// Tables that read well as plain text, too: columns aligned, figures to the right.
+// Formats Markdown tables that also read well as plain text: aligned columns, figures to the right.
 
-/** The first `words` columns hold words and are aligned to the left. */
+/** The first `words` columns contain words and are aligned to the left. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], words = 1): string {
   const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map((row) => (row[i] ?? '').length)));
   const line = (cells: readonly string[]): string => {
@@ -13,7 +13,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-/** Three digits that count, thousands set apart. */
+/** Formats three significant digits, with a thousands separator. */
 export function figure(value: number): string {
   const size = Math.abs(value);
   if (size >= 1000) return Math.round(value).toLocaleString('en-US');

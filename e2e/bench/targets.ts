@@ -1,4 +1,4 @@
-// The figures that bal is to reach, engine by engine.
+// The target figures of each engine.
 import type { MetricName } from './cases.ts';
 
 export interface Target {
@@ -9,7 +9,7 @@ export interface Target {
     | { readonly kind: 'command'; readonly name: 'status' | 'start' };
   /** At most this. */
   readonly must: number;
-  /** Better still; null where none is set. */
+  /** A more ambitious value; null: none. */
   readonly aim: number | null;
   readonly unit: string;
 }

@@ -2,10 +2,10 @@
 
 #include "loadgen.h"
 
-enum { BLOCK = 999983 /* a prime: no power of two hides a shift */ };
+enum { BLOCK = 999983 /* a prime, so that a shift by a power of two shows */ };
 
 uint8_t inbox[CHUNK];
-static uint8_t block[BLOCK + CHUNK]; /* its head once more behind its end, so that a chunk never wraps */
+static uint8_t block[BLOCK + CHUNK]; /* the head is repeated at the end, so that a chunk never wraps */
 
 void fill_block(void)
 {

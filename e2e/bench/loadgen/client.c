@@ -23,7 +23,7 @@ static int connect_next(void)
 {
 	static unsigned turn;
 	struct sockaddr_in to = loopback(1, wanted.ports[turn % (unsigned)wanted.port_count]);
-	/* Many source addresses: one alone would run out of ports to connections in TIME_WAIT. */
+	/* Use many source addresses: a single one would run out of ports because of TIME_WAIT. */
 	struct sockaddr_in from = loopback(2 + (int)(turn % SOURCES), 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 	turn++;
@@ -111,7 +111,7 @@ void open_slot(struct slot *s, enum kind kind)
 	s->expected = wanted.answer;
 	set_phase(s, BUSY);
 	watch(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | (kind == EXCHANGE ? EPOLLET : 0), (uint64_t)(s - slots));
-	send_due(s, 1); /* over loopback the connection is made by now */
+	send_due(s, 1); /* over loopback it is connected by now */
 }
 
 void turn(void)

@@ -7,7 +7,7 @@
 static const char *const failure_names[FAILURES] = {"connect", "reset", "end", "timeout"};
 uint64_t failures[FAILURES], wrong_bytes, done, bytes_done;
 
-/* Latencies: 64 steps for each power of two of microseconds, so within 1.6 %. */
+/* Latency histogram: 64 steps per power of two of microseconds, accurate to 1.6 %. */
 enum { STEPS = 64, STEP_BITS = 6 };
 static uint64_t histogram[40 * STEPS], latencies;
 

@@ -1,6 +1,6 @@
 /*
- * The benchmark's load: backends and clients in C, because those of Node.js would take more CPU than the load balancers
- * that they are to measure. One process, one thread, one epoll loop.
+ * The benchmark's load generator: backends and clients in C, because in Node.js they would use more CPU than the load
+ * balancers under test. One process, one thread, one epoll loop.
  *
  *   loadgen server  PORTS                      backends on 127.0.0.1, until stdin ends
  *   loadgen conn    PORTS [options]            connect, one exchange, close; again
@@ -12,8 +12,8 @@
  *   -t S    seconds (1)                        -r    conn: close by RST          -v    stream: compare every byte
  *   -d DIR  stream: push, pull or both (half of the connections each)
  *
- * PORTS is a list with commas; connections take them in turn. Every mode prints lines of JSON: `{"event":"ready"}` where
- * there is something to wait for, at last a line of results (but for the server).
+ * PORTS is a comma-separated list that connections use in turn. Every mode prints JSON lines: `{"event":"ready"}` where
+ * the caller has to wait, and a result line at the end (except for the server).
  */
 #ifndef LOADGEN_H
 #define LOADGEN_H
@@ -46,22 +46,22 @@ struct sockaddr_in loopback(int host, int port); /* 127.0.0.host */
 /*
  * ---- bytes.c: streams of known bytes ----
  *
- * A connection starts with a header that tells the backend what is wanted, so that one backend serves all cases. All that
- * follows comes from a pseudo-random block, repeated; each direction of each connection starts elsewhere in it, so that a
- * byte that is lost, repeated, altered or of another connection shows. The header lies over the first bytes of the stream:
- * a 64 B request is 64 B on the wire, also the first.
+ * A connection starts with a header that tells the backend what to do, so one backend serves all cases. The rest comes
+ * from a repeated pseudo-random block. Each direction of each connection starts at another offset, so a lost, repeated or
+ * altered byte shows, or one of another connection. The header replaces the first bytes of the stream: even the first
+ * 64 B request is 64 B on the wire.
  */
 
 enum kind { EXCHANGE = 1, PUSH, PULL };
 
 struct header {
-	uint32_t magic; /* anything else in its place: the connection carries somebody else's bytes */
+	uint32_t magic; /* anything else: these are another connection's bytes */
 	uint8_t kind, verify;
 	uint16_t unused;
 	uint32_t seed, request, answer;
 };
 
-/* What the server says at the end of a pushed stream. */
+/* The server's report at the end of a pushed stream. */
 struct receipt {
 	uint64_t received, wrong;
 };
@@ -70,15 +70,15 @@ enum {
 	MAGIC = 0x62616c21,
 	HEADER = sizeof(struct header),
 	CHUNK = 256 << 10,
-	PULL_UNIT = 64 << 10, /* a pulled stream ends at a multiple of it, so that a tail that was cut off shows */
+	PULL_UNIT = 64 << 10, /* a pulled stream ends at a multiple of this, so that a truncated tail shows */
 };
 
 extern uint8_t inbox[CHUNK];
 
 void fill_block(void);
-/* Byte `at` of a stream and what follows: at least CHUNK bytes. Answers start at another place than requests. */
+/* Returns the stream from byte `at` on, at least CHUNK bytes. Answers start at another offset than requests. */
 const uint8_t *stream(uint32_t seed, bool answer, uint64_t at);
-/* How many of `length` bytes at `at` are not those of the stream. */
+/* Returns how many of `length` bytes at `at` differ from the stream. */
 uint64_t differing(const uint8_t *bytes, size_t length, uint32_t seed, bool answer, uint64_t at);
 
 /* ---- server.c ---- */
@@ -95,7 +95,7 @@ void report(double seconds);
 
 /* ---- client.c: connections and their loop ---- */
 
-/* RESTING: connected and silent. ENDING: a stream's last bytes are on their way. */
+/* RESTING: connected and silent. ENDING: the last bytes of a stream are still arriving. */
 enum phase { CLOSED, BUSY, RESTING, ENDING };
 
 struct slot {
@@ -108,7 +108,7 @@ struct slot {
 extern struct slot *slots;
 extern int busy;            /* slots that are BUSY or ENDING */
 extern uint64_t finish_us;  /* no exchange starts after it; 0: each connection makes one */
-extern uint64_t last_us;    /* the last time that something was done */
+extern uint64_t last_us;    /* when the last exchange or stream was done */
 extern bool reopens;        /* whether a failed connection is replaced */
 extern bool stdin_ended;
 extern void (*on_event)(struct slot *, uint32_t events);
@@ -118,9 +118,9 @@ void close_slot(struct slot *s);
 void set_phase(struct slot *s, enum phase phase);
 void fail(struct slot *s, enum failure failure);
 void fail_by_errno(struct slot *s);
-/* Sends what is due as far as it fits, at most `chunks`; false when the connection failed. */
+/* Sends what is due, as far as the socket takes it, at most `chunks`; false if the connection failed. */
 bool send_due(struct slot *s, int chunks);
-/* Handles what epoll has, and now and then connections that have waited too long or are to be opened again. */
+/* Handles epoll's events, and every TICK_MS timeouts and reopening. */
 void turn(void);
 
 /* ---- modes.c: what the clients do ---- */

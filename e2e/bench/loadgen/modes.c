@@ -9,7 +9,7 @@
 
 enum { LAUNCH = 64 /* connections that hold opens at a time */ };
 
-/* Begins one more exchange on an open connection. */
+/* Starts another exchange on an open connection. */
 static void ask_again(struct slot *s)
 {
 	s->since_us = now_us();
@@ -37,8 +37,8 @@ static void exchange_done(struct slot *s)
 }
 
 /*
- * Edge-triggered: a read or write that did less than it could is told of when it can do more. One read takes all that
- * there is, because no answer is longer than the buffer.
+ * Edge-triggered: epoll reports again when an incomplete read or write can continue. One read takes everything, because
+ * no answer is longer than the buffer.
  */
 static void on_exchange(struct slot *s, uint32_t events)
 {
@@ -90,7 +90,7 @@ static void on_stream(struct slot *s, uint32_t events)
 	ssize_t n;
 	if (is_push && s->received < sizeof s->receipt)
 		n = recv(s->fd, (uint8_t *)&s->receipt + s->received, sizeof s->receipt - s->received, 0);
-	else /* unless every byte is to be seen, the kernel throws them away uncopied */
+	else /* without -v the kernel discards the bytes uncopied */
 		n = recv(s->fd, inbox, CHUNK, wanted.verify ? 0 : MSG_TRUNC);
 	if (n < 0 && errno == EAGAIN)
 		return;

@@ -1,4 +1,4 @@
-/* The backends: what a connection's header asks for. */
+/* The backends: each connection's header says what to do. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -24,7 +24,7 @@ static void drop_peer(int fd)
 	close(fd);
 }
 
-/* Sends what is due; what does not fit waits for EPOLLOUT. */
+/* Sends what is due; the rest waits for EPOLLOUT. */
 static void pay(int fd)
 {
 	struct peer *p = &peers[fd];
@@ -32,7 +32,7 @@ static void pay(int fd)
 		uint64_t left = p->due - p->sent;
 		const uint8_t *bytes = stream(p->header.seed, true, p->sent);
 		uint8_t spoilt = (uint8_t)~*bytes;
-		bool spoil = p->wrong > 0 && p->header.kind == EXCHANGE; /* so that the client counts it */
+		bool spoil = p->wrong > 0 && p->header.kind == EXCHANGE; /* reports a wrong request to the client */
 		ssize_t n = send(fd, spoil ? &spoilt : bytes, spoil ? 1 : left < CHUNK ? left : CHUNK, MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN)
 			break;
@@ -69,7 +69,7 @@ static void settle(int fd)
 static void take(int fd)
 {
 	struct peer *p = &peers[fd];
-	bool blind = p->received >= HEADER && !p->header.verify; /* the kernel throws the bytes away uncopied */
+	bool blind = p->received >= HEADER && !p->header.verify; /* the kernel discards the bytes uncopied */
 	ssize_t n = recv(fd, inbox, CHUNK, blind ? MSG_TRUNC : 0);
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -121,7 +121,7 @@ void serve(int descriptors)
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 		struct sockaddr_in address = loopback(1, wanted.ports[i]);
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* what it accepts inherits it */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
 		if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4096) < 0)
 			die("port %d: %s", wanted.ports[i], strerror(errno));
 		peers[fd].is_listener = true;

@@ -6,7 +6,7 @@ import { type EngineName, missing } from '../../harness/engines.ts';
 import { BAL } from '../../../lib/testing/root.ts';
 import { type Found, type Place, type Proxy, WORKERS } from './proxy.ts';
 
-/** All that is not named keeps its default: health checks, protection, limits and the log at `info` are on. */
+/** Everything else keeps its default: health checks, protection, limits and the log at `info` are on. */
 export function balConfiguration(engine: EngineName, { port, backends }: Pick<Place, 'port' | 'backends'>): string {
   return `port: ${port}
 bind_address: "127.0.0.1"
@@ -17,7 +17,7 @@ backends:
 ${backends.map((backend) => `  - host: "127.0.0.1"\n    port: ${backend}\n`).join('')}`;
 }
 
-/** Why bal cannot run with this engine here, or null. */
+/** Returns why bal cannot run with this engine here, or null. */
 export function missingBal(engine: EngineName): string | null {
   return existsSync(BAL) ? missing(engine) : 'dist/bal.js is not built';
 }
@@ -29,7 +29,7 @@ export function findBal(engine: EngineName): Found {
   return { kind: 'found', proxy: balProxy(engine, name, (place) => balConfiguration(engine, place)) };
 }
 
-/** A bal with a configuration of its own. */
+/** A bal with the given configuration. */
 export function balProxy(engine: EngineName, name: string, configuration: (place: Place) => string): Proxy {
   return {
     name,

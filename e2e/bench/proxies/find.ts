@@ -1,4 +1,4 @@
-// Which proxies can be compared on this machine.
+// Finds the proxies that can be compared on this machine.
 import { findBal } from './bal.ts';
 import { findHaproxy } from './haproxy.ts';
 import { findNginx } from './nginx.ts';
@@ -9,7 +9,7 @@ const direct: Found = {
   proxy: { name: 'direct', version: 'clients connect to the backends themselves', prepare: () => null },
 };
 
-/** In the order in which results list them. */
+/** Returns them in the order of the results. */
 export function findProxies(chosen: readonly string[] | null): readonly Found[] {
   const all = [direct, findHaproxy(), findNginx(), findBal('native'), findBal('js')];
   const name = (found: Found): string => (found.kind === 'found' ? found.proxy.name : found.name);

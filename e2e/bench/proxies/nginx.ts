@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Found, plainEnvironment, type Place, ROOM, said, WORKERS } from './proxy.ts';
 
-/** The line that loads the stream module: empty where it is built in, null where there is none. */
+/** Returns the line that loads the stream module: empty if it is built in, null if there is none. */
 function streamModule(build: string): string | null {
   if (/--with-stream(\s|$)/.test(build)) return '';
   const folder = /--modules-path=(\S+)/.exec(build)?.[1];
