@@ -1,4 +1,5 @@
-// Who may come, by address: refused at once and before anything else, counted, recorded and told, and changed by a reload.
+// Access by client address: a denied client is refused at once, before anything else, and is counted, recorded and logged. A
+// reload changes the lists.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -10,7 +11,7 @@ import { forEachEngine } from './harness/engines.ts';
 import { atEnd, type Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-/** What a client that comes from there gets. */
+/** What a client from `localAddress` receives, or the code of its error. */
 async function from(t: Owner, localAddress: string, port: number): Promise<string> {
   const socket: Socket = connect({ port, host: '127.0.0.1', localAddress });
   atEnd(t, () => socket.destroy());
@@ -29,7 +30,7 @@ forEachEngine('who may not come is reset, counted and told, and a reload changes
     configFor(port, [a], {
       health_check: { type: 'none' },
       access: { allow: ['127.0.0.0/24', 'fd00::/8'], deny },
-      // Denied clients hold no permit: the one there is stays free.
+      // Denied clients take no permit: the only one stays free.
       runtime: { max_concurrent_connections: 1 },
     });
   const bal = await startBal(t, { engine, config: config(['127.0.0.2']) });

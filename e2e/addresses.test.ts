@@ -77,7 +77,7 @@ forEachEngine('connections and checks come from the sources of a backend, in tur
   assert.deepEqual([before[1] === last, before[0] === last, before[0] === before[2]], [true, false, true]);
   assert.deepEqual((await bal.status()).backends[0]?.source, ['127.0.0.2', '127.0.0.3']);
 
-  // Nobody's address (RFC 5737): a shortage of this machine, which takes no backend down.
+  // An address that no machine has (RFC 5737): counts as our own shortage, which takes no backend down.
   bal.configure({ ...config('192.0.2.1') });
   const { verdict } = await bal.graceful();
   assert.match(JSON.stringify(verdict), /source 127\.0\.0\.2 and 127\.0\.0\.3.*source 192\.0\.2\.1/);

@@ -1,5 +1,4 @@
-// The admin listener takes little from anybody: few clients, small requests, no patience. And it answers while bal itself
-// is full.
+// The admin listener's limits: few clients, small requests, short timeouts. It still answers while bal itself is full.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -17,7 +16,7 @@ import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
 
-/** As many clients as it holds; 16 of them may follow events. */
+/** Its connection limit; 16 of them may follow events. */
 const PLACES = 64;
 
 async function scene(
@@ -33,7 +32,7 @@ async function scene(
   return { bal, admin, port };
 }
 
-/** A client of the admin listener that does nothing by itself. */
+/** A client of the admin listener that sends nothing on its own. */
 async function visitor(
   t: TestContext,
   port: number,
@@ -52,7 +51,7 @@ test('what is too large is refused: header, address, body', async (t) => {
   const { admin } = await scene(t);
   const big = 'x'.repeat(20_000);
   const head = 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n';
-  // It hangs up while we still send, so the answer may be lost; a 200 must not come.
+  // It closes while we are still sending, so the answer may be lost; a 200 must not come.
   for (const text of [
     await converse(admin, `${head}X: ${big}\r\n\r\n`),
     await converse(admin, `${head}${'X-Header: value\r\n'.repeat(2000)}\r\n`),
@@ -72,7 +71,7 @@ test('what is too large is refused: header, address, body', async (t) => {
 test('it holds so many clients and no more, and those that do not come to the point lose their places', async (t) => {
   const { admin, bal } = await scene(t);
   const crowd = await Promise.all(Array.from({ length: PLACES }, () => visitor(t, admin)));
-  // The slow ones send, but never a whole request.
+  // The slow clients send, but never a whole request.
   const slow = crowd.slice(0, 8);
   const drip = setInterval(() => {
     for (const { socket } of slow) if (socket.writable) socket.write('X');
@@ -124,7 +123,7 @@ forEachEngine('it answers while bal is full and clients storm it', async (t, eng
     assert.equal((await ask(admin, path)).status, 200, path);
   }
   const series = seriesIn((await ask(admin, '/metrics')).body);
-  // With those that are being refused at this moment.
+  // This includes clients that are being refused right now.
   assert.ok(Number(series.get('bal_listener_connections_active{listener="default"}')) >= LIMIT);
   assert.ok(Number(series.get('bal_rejected_connections_total{listener="default",reason="overload"}')) >= refused);
   assert.equal(series.get('bal_max_connections'), LIMIT);

@@ -1,4 +1,4 @@
-// The admin listener: each path answers what it is for and nothing can be changed through it.
+// The admin listener: each path serves its purpose, and nothing can be changed through it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
@@ -104,7 +104,7 @@ test('other methods, paths and names are refused, and nothing has changed', asyn
       assert.deepEqual([status, headers['allow']], [405, 'GET, HEAD'], `${method} ${path}`);
     }
   }
-  // What the control socket has, and what is made up.
+  // Paths of the control socket, and invented ones.
   for (const path of ['/stop', '/reload', '/plan', '/why', '/events/follow', '/metrics/', '//', '/../status', '/%2e']) {
     for (const method of ['GET', 'POST']) {
       const said = method === 'POST' ? { method, body: '{"timeout_ms":null,"now":true}' } : { method };

@@ -1,4 +1,4 @@
-// `bal backend …`: what an operator does to backends while bal runs, what clients see of it, and what it survives.
+// `bal backend …`: changes to backends while bal runs, their effect on clients, and what they survive.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { greeted, served } from './harness/greeted.ts';
 
-/** Says in one letter who it is, and echoes from then on. */
+/** A backend that sends its letter, then echoes. */
 const who =
   (letter: string): Behaviour =>
   (socket) => {
@@ -24,7 +24,7 @@ const who =
     socket.pipe(socket);
   };
 
-/** Sessions until `count` are with this backend; the others end. */
+/** Opens sessions until `count` are with this backend; ends the others. */
 async function sessionsAt(t: Owner, port: number, letter: string, count: number): Promise<Client[]> {
   const found: Client[] = [];
   while (found.length < count) {
@@ -48,7 +48,7 @@ async function change(bal: Bal, ...args: string[]): Promise<BackendVerdict> {
   return verdict;
 }
 
-/** A command that is looked at while it runs. */
+/** Runs a command whose output can be read while it runs. */
 function running(
   t: Owner,
   { home }: Bal,
@@ -85,7 +85,7 @@ forEachEngine('drain, ready, weight and reset take effect in all workers, and re
   const drained = await change(bal, 'drain', a.address);
   assert.deepEqual([drained.changed, drained.workers_told, drained.active_connections], [true, 2, 1]);
   assert.deepEqual(drained.warnings, []);
-  // The command has returned: not one more client, whoever of the workers accepts it.
+  // The command has returned: no further client, in any worker.
   assert.deepEqual(await served(t, port, 12), { b: 12 });
   await goesOn(early, 'still here');
   const shown = await statusOf(bal, a.address);
@@ -252,7 +252,7 @@ forEitherEngine(
     const json = JSON.parse((await third.cli('backend', '--json')).stdout);
     assert.deepEqual([json.backends.length, json.live_changes], [3, changed]);
 
-    // The file says two of them by itself now, and knows nothing of the third any more.
+    // The file now contains two of the changes, and no longer has the third backend.
     third.configure({ ...configFor(port, [c]), backends: [{ ...where(b), weight: 5 }, where(c)] });
     const reloaded = await third.graceful();
     assert.equal(reloaded.verdict.ok, true);

@@ -1,4 +1,4 @@
-// What becomes of the connections of a backend that goes down: they go on, or are cut where the configuration says so.
+// The connections of a backend that goes down: they stay, or are cut if the configuration says so.
 import assert from 'node:assert/strict';
 import type { BackendStatus } from '../lib/control/protocol.ts';
 import { freePort } from '../lib/testing/ports.ts';

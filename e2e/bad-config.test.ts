@@ -1,4 +1,4 @@
-// A configuration that is wrong in any way starts nothing, in either mode, and says where it is wrong.
+// An invalid configuration starts nothing, in either mode, and the message says where it is wrong.
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { until } from '../lib/testing/until.ts';
 
 const BACKENDS = 'backends:\n  - host: "127.0.0.1"\n    port: 9000\n';
 
-/** What is wrong → the file, and what must be said. */
+/** The mistake → the file, and the expected message. */
 const WRONG: Record<string, [text: string, says: RegExp]> = {
   'not YAML': ['port: [9295\nbackends: }', /config\.yaml:\d+:\d+/],
   'a tab as indentation': ['port: 9295\nbackends:\n\t- host: a\n', /config\.yaml:3:\d+/],
@@ -65,7 +65,7 @@ const WRONG: Record<string, [text: string, says: RegExp]> = {
   'more than 1 MiB': [`# ${'x'.repeat(1024 * 1024)}\n${BACKENDS}`, /config\.yaml/],
 };
 
-/** Both ways to start, and `check`, for a few; the rest are about what is said, and a start in the foreground says it. */
+/** These are tested with both ways to start and with `check`; for the rest a start in the foreground is enough. */
 const THOROUGHLY = new Set([
   'not YAML',
   'an unknown key',
@@ -112,7 +112,7 @@ test('no file, a folder instead of a file, and a file that is named but not ther
     [['start', '-c', '.'], home],
   ] as const) {
     const result = await cli(args, { home, cwd: home });
-    // A system-wide configuration would be taken instead of the missing one.
+    // bal would use a system-wide configuration instead of the missing one.
     if (args.length === 1 && existsSync('/etc/bal/config.yaml')) continue;
     assert.equal(result.code, 1, result.stderr);
     assert.ok((result.stderr + result.stdout).includes(path), result.stderr + result.stdout);

@@ -1,4 +1,4 @@
-// `bal bench`: plausible figures, and nothing left behind. Which figures they are decides nothing.
+// `bal bench`: plausible figures, and nothing left behind. The test does not depend on the values.
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// bal and HAProxy with the same weights, limits and queue in front of backends of the same kind: clients see no difference.
+// bal and HAProxy with the same weights, limits and queue and the same kind of backends: clients see no difference.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,11 +23,11 @@ interface Server {
 }
 
 interface Balancer {
-  /** Returns the port. `queueMs`: how long clients wait where all are full. */
+  /** Starts it and returns its port. `queueMs`: how long clients wait when all servers are full. */
   (servers: readonly Server[], queueMs: number): Promise<number>;
 }
 
-/** Not waiting for its checks: a server counts as up from the start. */
+/** HAProxy without checks: a server counts as up from the start. */
 function haproxy(owner: Owner): Balancer {
   return async (servers, queueMs) => {
     const folder = workFolder(owner);
@@ -61,7 +61,7 @@ function bal(owner: Parameters<typeof startBal>[0], engine: EngineName): Balance
     const port = await freePort();
     const config = {
       ...configFor(port, [], {
-        // One worker: the js engine counts exactly within a worker only.
+        // The js engine counts exactly only within one worker.
         workers: engine === 'native' ? 2 : 1,
         health_check: { type: 'none' },
         runtime: { overload_policy: 'queue', queue_timeout_ms: queueMs },
@@ -85,7 +85,7 @@ forEitherEngine(
       const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
       const weighed = await visits(await balancer([{ port: a.port, weight: 3 }, b], 1000), names('a', 'b'), 400);
       assert.deepEqual(troubles(weighed), {});
-      // As many as the workers or threads are, each with a round of its own, may be at any place of it; and its port was tried.
+      // Each worker or thread may be anywhere in its own round; besides, the port was probed.
       assert.ok(Math.abs(Number(weighed.answers['a']) - 300) <= 6, JSON.stringify(weighed.answers));
 
       const clerks = [clerk('c', 5), clerk('c', 5)];

@@ -1,4 +1,4 @@
-// Services that listen at Unix sockets: beside a port or instead of one, over reloads and deaths, and what becomes of the file.
+// Services that listen on Unix sockets, with or without a port: over reloads and deaths, and the life of the socket file.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, linkSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
 
-/** All that comes back from a path for these bytes, once this side has ended. */
+/** Sends these bytes to a path, ends, and returns everything that comes back. */
 async function echoed(t: Owner, path: string, bytes: Buffer): Promise<Buffer> {
   const socket = connect({ path, allowHalfOpen: true });
   atEnd(t, () => socket.destroy());
@@ -47,7 +47,7 @@ forEachEngine(
       runtime: QUICK,
       services: { both: { port, bind_address: '127.0.0.1', bind_unix: path, backends }, ...its },
     });
-    // Left by a server that was killed: a file, and nobody behind it.
+    // A stale socket file, as left by a server that was killed.
     const gone = createServer().listen(other);
     await once(gone, 'listening');
     linkSync(other, path);
@@ -76,11 +76,11 @@ forEachEngine(
     assert.deepEqual([record.fields['client'], record.fields['bytes_in']], ['unix', bytes.length]);
     assert.match((await bal.cli('status')).stdout, new RegExp(`127.0.0.1:${port} and unix:${path}`));
 
-    // The socket outlives workers and reloads: whoever waits in it is served.
+    // The socket survives workers and reloads: clients in its queue are served.
     const { ino } = lstatSync(path);
     const open = connect({ path, allowHalfOpen: true });
     atEnd(t, () => open.destroy());
-    open.on('error', () => undefined); // its worker is killed below
+    open.on('error', () => undefined); // its worker gets killed below
     open.write('held');
     await once(open, 'data');
     bal.configure(config({ alone: { ...alone, bind_unix_mode: '0666' } }));
@@ -94,7 +94,7 @@ forEachEngine(
     assert.equal((await echoed(t, path, Buffer.from('y'))).toString(), 'y', 'those that replace them serve');
     assert.equal(lstatSync(path).ino, ino);
 
-    // What somebody else has is not taken: a server's socket, or a file.
+    // Another server's socket, or another file, is not replaced.
     const theirs = createServer((socket) => socket.resume().on('error', () => undefined)).listen(
       join(folder, 'theirs.sock'),
     );

@@ -1,4 +1,4 @@
-// How often a backend sees a connect that no client makes, with the default intervals.
+// How often bal checks a backend with the default intervals.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startBal } from './harness.ts';
@@ -25,7 +25,7 @@ test('at rest a backend is asked about every two seconds while it is up, and mor
   assert.ok(a.accepted >= 4);
   const passed = checksOf('passed');
   const span = (passed[3] ?? 0) - (passed[0] ?? 0);
-  // Three intervals of 2 s less a tenth; a busy machine makes them longer, never shorter.
+  // Three intervals of 2 s minus a tenth; a busy machine only makes them longer.
   assert.ok(span >= 5000, `four checks within ${span} ms`);
   await a.die();
   const died = Date.now();
@@ -34,7 +34,7 @@ test('at rest a backend is asked about every two seconds while it is up, and mor
   await until('it has been asked six times since', () => checksOf('failed').length >= 6);
   const fails = checksOf('failed');
   const downSpan = (fails[5] ?? 0) - (fails[0] ?? 0);
-  // Five intervals of 500 ms; of those of a backend that is up it would be ten seconds.
+  // Five intervals of 500 ms; with the interval of a backend that is up it would take ten seconds.
   assert.ok(downSpan < 9000, `six failed checks within ${downSpan} ms`);
   await a.recover();
   await bal.logged('backend.up');
@@ -59,7 +59,7 @@ forEitherEngine(
     );
     t.diagnostic(`last check ${since(last_check_time)} ms after the first`);
     const { ok } = await load.stop();
-    // A busy machine may keep clients away for longer than an interval.
+    // On a busy machine the clients may pause for longer than an interval.
     assert.ok(a.accepted - before - ok <= 1, `${a.accepted - before} connections for ${ok} clients`);
     const why = await bal.cli('why');
     assert.match(why.stdout, /clients' connects stood for \d+ health checks?/);

@@ -1,4 +1,4 @@
-// A configuration that works but deserves a look is taken over, and the log says at what.
+// A configuration with warnings is accepted, and the warnings are logged.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startBal } from './harness.ts';

@@ -1,5 +1,5 @@
-// The Containerfile: what it promises, and what its image would run, as the first process, as nobody, on this machine's files; no
-// container runtime is needed.
+// The Containerfile: its instructions, and what its image would run: as PID 1, as an unprivileged user, on this machine's files.
+// Needs no container runtime.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const lines: readonly Line[] = readFileSync(join(ROOT, 'Containerfile'), 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => ({ instruction: line.split(' ', 1)[0] ?? '', rest: line.slice(line.indexOf(' ') + 1) }));
-/** The image itself: from the last FROM on. */
+/** The image itself: the lines from the last FROM on. */
 const image = lines.slice(lines.findLastIndex(({ instruction }) => instruction === 'FROM'));
 
 function only(instruction: string): string {
@@ -38,7 +38,7 @@ function only(instruction: string): string {
   return found[0]?.rest ?? '';
 }
 
-/** In the form that runs without a shell. */
+/** Parses the exec form, which runs without a shell. */
 const words = (text: string): string[] => JSON.parse(text) as string[];
 
 test('the image runs bal itself, as a user without rights, and nothing of the build is in it', () => {

@@ -1,4 +1,4 @@
-// Those of `control_group` may ask, and change nothing: a bal of root in its own home, and the commands of others.
+// Members of `control_group` may query but not change a bal of root in its own home.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ test('a member of control_group asks everything and changes nothing, whatever be
     cli(args, { home: dir, as: who, cwd: '/' });
   const mayAsk = async (who: typeof WATCHER, when: string): Promise<boolean> => {
     const { code, stdout, stderr } = await as(who, 'status', '--json');
-    assert.equal(code, 1, `${when}: ${stdout}${stderr}`); // Its backend is down.
+    assert.equal(code, 1, `${when}: ${stdout}${stderr}`); // because its backend is down
     return JSON.parse(stdout).state === 'running';
   };
   assert.equal(modeOf(socket), '600 0');
@@ -66,7 +66,7 @@ test('a member of control_group asks everything and changes nothing, whatever be
   assert.equal(await mayAsk(NEIGHBOUR, 'another group'), false);
   assert.match((await as(NEIGHBOUR, 'status')).stderr, /may not be used by this user/);
 
-  // Every change is refused by the socket itself, however it is asked.
+  // The socket itself refuses every change, also a raw request.
   const raw = await new Promise<string>((resolve) => {
     let text = '';
     connect(askSocket)

@@ -1,5 +1,5 @@
-// The Debian package: the same bytes each time, nothing that lintian minds, and installed, upgraded with a connection open, removed
-// and purged on a machine that is gone afterwards.
+// The Debian package: reproducible, clean for lintian, and installed, upgraded with an open connection, removed and purged on a
+// throwaway machine.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const titled = (title: string, why: string | null): string => (why === null ? ti
 const folder = newFolder({ after }, 'deb');
 const site = reason === null ? newSite(folder) : null;
 
-/** Makes the package of a release. */
+/** Builds the package of a release. */
 function deb(into: string, tarball: string, env: NodeJS.ProcessEnv = process.env): string {
   const args = ['umask 077; exec "$0" "$@"', process.execPath, join(ROOT, 'bin', 'dev', 'deb.mjs'), join(folder, into)];
   return execFileSync('sh', ['-c', ...args, '--from', tarball], { encoding: 'utf8', env }).trim();
@@ -81,16 +81,16 @@ test(
     await done(`${as} bal start -d`);
     const client = await session(t, port);
 
-    // The new version refuses what the old one has not read: that goes on, and has its files.
+    // The new version rejects a configuration that the old one has not read: the old one goes on, and keeps its files.
     await done('echo "port: none" >/etc/bal/config.yaml');
     const refused = await sh(`dpkg --no-triggers --install /mnt/next/${basename(next)}`);
     assert.equal(refused.code, 0, refused.stderr);
     assert.match(refused.stderr, /what_happened: [^]*goes on with its version until 'bal upgrade' succeeds/);
     await lives(client);
     assert.equal(await done('ls -A /usr/lib/bal'), `${site.first}\n${NEXT}`);
-    await dpkg('--install', `/mnt/one/${basename(first)}`, '2>/dev/null'); // back again, and refused for the same reason
+    await dpkg('--install', `/mnt/one/${basename(first)}`, '2>/dev/null'); // a downgrade, rejected for the same reason
 
-    // What the operator has changed stays, and nobody is asked about it.
+    // The operator's changes stay, without a prompt.
     await done(`cat >/etc/bal/config.yaml <<'EOF'\n${config}\nEOF`);
     assert.match(
       await dpkg('--install', `/mnt/next/${basename(next)}`),

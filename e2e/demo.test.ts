@@ -1,4 +1,4 @@
-// The demo does what it says, and leaves nothing behind: no process, no port, no file.
+// The demo works as announced and leaves no process, port or file behind.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,9 +18,9 @@ interface Demo {
   readonly child: ChildProcess;
   readonly folder: string;
   readonly lines: readonly string[];
-  /** Waits for a line and returns what the pattern's group caught. */
+  /** Waits for a matching line and returns the pattern's first group. */
   said(pattern: RegExp): Promise<string>;
-  /** Every process below the demo, now. */
+  /** The demo and all processes below it, now. */
   pids(): number[];
 }
 
@@ -70,7 +70,7 @@ test('both backends answer, and one can be taken out without an error for the cl
   const run = demo(t, [process.execPath, program]);
   const url = await run.said(/curl (http:\S+)$/);
   const refuse = await run.said(/curl -X POST (http:\S+\/refuse)$/);
-  // A connection for each request: one that is kept alive stays with its backend.
+  // One connection per request: a kept-alive one would stay with its backend.
   const ask = async () => (await fetch(url, { headers: { Connection: 'close' } })).text();
   const answers = async (n: number) => {
     const names = [];
