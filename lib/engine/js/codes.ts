@@ -1,4 +1,4 @@
-// The numbers of engine.ts's closed sets by name.
+// The codes of engine.ts's enumerations by name.
 
 import { CONNECT_FAILURES, ENDS } from '../engine.ts';
 

@@ -1,5 +1,5 @@
-// One connection: a client, the attempts to connect it to a backend, and the relay between the two. Owner of the
-// connection's stage; what happens on the two sockets comes in through its two sides.
+// One connection: a client, the attempts to connect it to a backend, and the relay between the two. Owns the
+// connection's stage. Events of the two sockets arrive through its two sides.
 
 import { type EndCode, WAIT } from '../engine.ts';
 import type { SocketAddress, TcpHandle } from '../handles.ts';
@@ -25,34 +25,34 @@ export class Connection {
   readonly core: Core;
   readonly id: number;
   readonly listener: Listener;
-  /** The client's, as it was accepted. */
+  /** The client's handle as accepted. */
   readonly handle: TcpHandle;
-  /** The client, asked at once: a socket that was reset no longer tells. Or who it says that it stands for. */
+  /** The client's address, read at once because a reset socket no longer has it; or the one that setClient() set. */
   peer: Partial<SocketAddress>;
   stage: Stage = 'waiting';
   client: Side | null = null;
   backend: Side | null = null;
   bytesIn = 0;
   bytesOut = 0;
-  /** When the attempt to connect began, or before it the inspection. */
+  /** When the connect attempt began, or before it the inspection. */
   attemptedAt = 0;
-  /** Is in the list of watched connections. */
+  /** Whether it is on the list of watched connections. */
   watched = false;
-  /** Bytes, or the backend's end, have moved since the last sweep. */
+  /** Whether bytes, or the backend's FIN, have moved since the last sweep. */
   moved = true;
-  // What the sweeper knows:
-  /** The last sweep that found something moved. */
+  // The sweeper's state:
+  /** When a sweep last found that something had moved. */
   lastMoved = 0;
-  /** When the kernel was asked last, how many bytes had been relayed by then, and how many of them it still had. */
+  /** When the kernel was last asked, the bytes relayed by then, and how many of them the kernel still had. */
   lastLook = 0;
   knownBytes = 0;
   sending = 0;
-  /** The backend's socket has keepalive probes. */
+  /** Whether the backend's socket has keepalive probes. */
   probed = false;
-  /** The one named last. */
+  /** The target last named. */
   target = NOWHERE;
   #route: Route | null = null;
-  /** The client's, while they are inspected and until they are relayed. */
+  /** The client's first bytes, from inspection until they are relayed. */
   first: FirstBytes | null = null;
 
   constructor(core: Core, id: number, listener: Listener, handle: TcpHandle) {
@@ -63,7 +63,7 @@ export class Connection {
     this.peer = peerOf(handle);
   }
 
-  /** Does what the policy answered. */
+  /** Acts on the policy's answer. */
   decided(target: number): void {
     if (target === WAIT) return this.core.hold(this);
     if (target < 0) return this.#finish(END.refused);
@@ -118,7 +118,7 @@ export class Connection {
     this.core.targets.count(this.target, way, count);
   }
 
-  /** Passes on what was just read; false when `from` is to stop reading. */
+  /** Passes on what was just read. False when `from` must stop reading. */
   relay(from: Side, count: number): boolean {
     const { client, backend, core } = this;
     if (this.stage === 'inspecting') {
@@ -135,7 +135,7 @@ export class Connection {
     return !to.busy && this.stage === 'open';
   }
 
-  /** What had been stalled at this side is written. */
+  /** Resumes reading after a stalled write has finished. */
   sideWritten(side: Side): void {
     const from = this.#opposite(side);
     this.moved = true;
@@ -144,11 +144,11 @@ export class Connection {
     if (!from.over) from.socket.startReading();
   }
 
-  /** The side has sent its FIN. All that came before it is written, for a side is not read from while it is stalled. */
+  /** Handles a side's FIN. What was relayed before it is written, because a stalled side is not read. */
   sideEnded(side: Side): void {
     if (side.finished && this.core.lastReader === side) {
-      // Right behind bytes, libuv before 1.52 does not tell an end from a reset, and after a FIN of ours the peer's
-      // name does not either. Reading once more does.
+      // libuv before 1.52 reports a reset right after bytes as an end, and once our FIN is sent the peer's name does
+      // not tell them apart either. Reading once more does.
       this.core.lastReader = null;
       side.socket.readAgain();
       return;
@@ -166,7 +166,7 @@ export class Connection {
     if (to === null) return;
     this.moved = true;
     if (!to.over) to.finish();
-    // With both directions over, closing says so to both, without a shutdown before it.
+    // Both directions are over: closing sends the FINs without a shutdown.
     else this.#finish(to === this.client ? END.client_closed : END.backend_closed);
   }
 
@@ -179,13 +179,13 @@ export class Connection {
     }
   }
 
-  /** The side was reset, or its network failed. */
+  /** Handles a side that was reset or whose network failed. */
   sideLost(side: Side): void {
     if (this.stage === 'inspecting') this.clientGone();
     else this.#finish(side === this.client ? END.client_reset : END.backend_reset);
   }
 
-  /** The time for connecting to the backend, or for the inspection, is over. */
+  /** Handles the end of the time for connecting or for the inspection. */
   timedOut(): void {
     if (this.stage === 'inspecting') look(this, true);
     else {
@@ -205,18 +205,19 @@ export class Connection {
   }
 
   /**
-   * Ends what nobody has broken: with a FIN on both sides, unless bytes would be lost in the middle. Unread bytes make
-   * the kernel reset the side that sent them, and the other one must not take that for a clean end: so both, or none.
+   * Ends a connection that neither peer has broken: with a FIN on both sides, or a reset where bytes would be lost.
+   * Closing with unread bytes makes the kernel reset the side that sent them, and the other side must not take that
+   * for a clean end. So reset both or none.
    */
   leave(how: 'idle' | 'cut', queues: ReadonlyMap<number, Queues> | null, now: number): void {
     this.#finish(END[how], isWhole(this, queues) && !(how === 'cut' && flows(this, now)));
   }
 
-  /** Nothing has moved since `lastMoved`: ends it when that is too long ago. */
+  /** Nothing has moved since `lastMoved`: ends the connection if that is too long ago. */
   quiet(now: number): void {
     const { idleMs, halfClosedMs } = this.target.service.settings;
     const quietMs = now - this.lastMoved;
-    // Bytes that wait for the backend are not those of a silent client.
+    // While bytes for the backend wait here, the client is not silent.
     const isSilent = isHalfClosed(this) && quietMs >= halfClosedMs;
     if (isSilent && isWhole(this, null)) this.#finish(END.backend_closed);
     else if (quietMs >= idleMs) this.leave('idle', null, now);
@@ -244,5 +245,5 @@ export class Connection {
 }
 
 function ignore(): void {
-  // Nothing is left to be done once the handle is closed.
+  // Nothing to do once the handle is closed.
 }

@@ -9,11 +9,11 @@ export interface Core {
   readonly policy: Policy;
   readonly buffers: Buffers;
   readonly targets: Targets;
-  /** Whose bytes came last: see Connection.sideEnded(). */
+  /** The side that was read last: see Connection.sideEnded(). */
   lastReader: Side | null;
-  /** Watches a connection that has no backend yet, for its deadline and its client's reset. */
+  /** Watches a connection without an open backend for its deadline and for a reset by its client. */
   watch(connection: Connection): void;
-  /** The policy said WAIT. */
+  /** Holds the client after the policy answered WAIT. */
   hold(connection: Connection): void;
   exhausted(error: NodeJS.ErrnoException): void;
   over(connection: Connection, end: EndCode): void;

@@ -1,5 +1,5 @@
-// What comes before anything is relayed: the client's first bytes, which the policy may look at before it names a
-// target, and the policy's own bytes for the backend. libuv cannot peek, so what was read is kept until it is relayed.
+// What happens before relaying: the policy may inspect the client's first bytes before it names a target, and may send
+// a preamble to the backend. libuv cannot peek, so the bytes read are kept until they are relayed.
 
 import type { InspectionCode, Policy } from '../engine.ts';
 import { FIRST_BYTES_AT_MOST, MORE, REFUSE, WAIT } from '../engine.ts';
@@ -18,12 +18,12 @@ export class FirstBytes {
   readonly #policy: Policy;
   readonly #most: number;
   #bytes = NOTHING;
-  /** So many of them the policy is being shown, and may take. */
+  /** How many of the bytes the policy is being shown and may take. */
   #shown = 0;
-  /** The policy is being asked. */
+  /** Whether the policy is being asked right now. */
   isShown = false;
 
-  /** `most`: of them the policy may be shown. */
+  /** `most`: how many bytes the policy may be shown. */
   constructor(connection: number, policy: Policy, most: number) {
     this.#connection = connection;
     this.#policy = policy;
@@ -34,7 +34,7 @@ export class FirstBytes {
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
   }
 
-  /** Shows the policy what there is: its answer; MORE when it is to be shown more, and more may come. */
+  /** Shows the policy the bytes so far. Returns its answer; MORE if it wants more and more may come. */
   look(ended: boolean, late: boolean): number {
     for (;;) {
       const { length } = this.#bytes;
@@ -47,7 +47,7 @@ export class FirstBytes {
       this.isShown = false;
       this.#shown = 0;
       if (answer !== MORE) return answer;
-      if (this.#bytes.length < length) continue; // some were taken: what is left is to be looked at
+      if (this.#bytes.length < length) continue; // some were taken: show the rest
       return inspection === CODE.bytes ? MORE : REFUSE;
     }
   }
@@ -58,13 +58,13 @@ export class FirstBytes {
     this.#bytes = this.#bytes.subarray(count);
   }
 
-  /** What is left of them, to be relayed. */
+  /** The bytes that were not taken, to be relayed. */
   get rest(): Uint8Array {
     return this.#bytes;
   }
 }
 
-/** Begins to show the policy the client's first bytes, if its listener is for that. */
+/** Starts inspecting the client's first bytes. Refuses the client if its listener has no inspection. */
 export function inspect(connection: Connection): void {
   const { core, id, handle, listener } = connection;
   if (listener.settings.inspect === undefined) {
@@ -79,7 +79,7 @@ export function inspect(connection: Connection): void {
   connection.client.socket.startReading();
 }
 
-/** Shows the policy what there is of an inspected client; true when more is wanted. */
+/** Shows the policy the bytes of an inspected client so far. True when it wants more. */
 export function look(connection: Connection, late: boolean): boolean {
   const answer = connection.first?.look(connection.client?.over === true, late) ?? REFUSE;
   if (answer === MORE) return true;
@@ -88,7 +88,7 @@ export function look(connection: Connection, late: boolean): boolean {
   return false;
 }
 
-/** Sends the preamble and the client's first bytes; false when the preamble is too long. */
+/** Sends the preamble and the client's first bytes. False when the preamble is too long. */
 export function sendFirst(connection: Connection, client: Side, backend: Side): boolean {
   const { core, id, first, target } = connection;
   const preamble = (target.service.settings.preamble ? core.policy.preamble?.(id) : null) ?? NOTHING;

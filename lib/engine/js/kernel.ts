@@ -1,12 +1,12 @@
-// What Linux's kernel says of sockets that are open here: how much it has still to deliver, and how much lies unread.
-// Node cannot ask one socket (SIOCOUTQ, TCP_INFO); the kernel's tables of all sockets tell it too, at the cost of
-// reading them whole, so many are asked about at once and only when one is to be judged.
+// Asks the Linux kernel how much open sockets still have to deliver and how much lies unread. Node cannot query a
+// single socket (SIOCOUTQ, TCP_INFO). The kernel's tables of all sockets say it too, but must be read whole. So many
+// sockets are looked up at once, and only when one is to be judged.
 
 import { existsSync, fstatSync, readFileSync } from 'node:fs';
 
 /** `n: local remote state sending:unread timer retransmits uid timeout inode …` */
 const LINE = /^ *\d+: \S+ \S+ (..) (\S+) \S+ \S+ +\d+ +\d+ (\d+)/;
-/** States in which the peer's FIN has come, which counts as an unread byte. */
+/** States after the peer's FIN, which counts as one unread byte. */
 const FIN_HAS_COME = new Set(['08', '09', '0B']);
 
 export interface Queues {
@@ -17,8 +17,7 @@ export interface Queues {
 }
 
 /**
- * The queues of open sockets by descriptor; one that the peer has reset is missing. Null where the kernel does not
- * tell.
+ * The queues of open sockets by descriptor, without those that the peer has reset. Null where the kernel does not tell.
  */
 export function queuesOf(fds: Iterable<number>): ReadonlyMap<number, Queues> | null {
   try {
@@ -31,7 +30,7 @@ export function queuesOf(fds: Iterable<number>): ReadonlyMap<number, Queues> | n
     }
     return found;
   } catch {
-    return null; // Not Linux, no /proc, or no descriptor left to read it with.
+    return null; // Not Linux, no /proc, or no descriptor left to read it.
   }
 }
 

@@ -1,4 +1,4 @@
-// A listening socket of an engine: accepts straight from libuv's handle, without a net.Server and the second socket
+// A listening socket of an engine. Accepts straight from libuv's handle, which saves a net.Server and the second socket
 // object that taking a connection out of one costs.
 
 import type { ListenerSettings } from '../engine.ts';
@@ -6,7 +6,7 @@ import { handleOn, systemError } from '../handles.ts';
 import type { TcpHandle } from '../handles.ts';
 
 const INHERITS = process.platform === 'linux';
-/** Linux takes no more. */
+/** Linux allows no more. */
 const LONGEST_SILENCE_S = 32_767;
 
 export interface Listener {
@@ -15,7 +15,7 @@ export interface Listener {
   readonly handle: TcpHandle;
 }
 
-/** Listens; `accept` is called with status 0 and the client's handle, or with -errno. Throws with `code`. */
+/** Listens. Calls `accept` with status 0 and the client's handle, or with -errno. Throws with `code`. */
 export function listen(
   id: number,
   handle: TcpHandle,
@@ -23,7 +23,7 @@ export function listen(
   accept: (listener: Listener, status: number, client: unknown) => void,
 ): Listener {
   const listener: Listener = { id, settings, handle };
-  // Linux hands these options down to the sockets that are accepted, which saves the system calls for each.
+  // Accepted sockets inherit these options on Linux, which saves the system calls for each.
   setOptions(handle, settings);
   handle.onconnection = (status, client) => {
     if (!INHERITS && status === 0) setOptions(handleOn(client), settings);
@@ -40,7 +40,7 @@ function setOptions(handle: TcpHandle, { keepaliveMs }: ListenerSettings): void 
   keepAlive(handle, keepaliveMs);
 }
 
-/** Has TCP probe the peer after so much silence; 0: not any more. */
+/** Makes TCP probe the peer after `silenceMs`; 0 turns keepalive off. */
 export function keepAlive(handle: TcpHandle, silenceMs: number): void {
   handle.setKeepAlive(silenceMs > 0, Math.min(Math.ceil(silenceMs / 1000), LONGEST_SILENCE_S));
 }

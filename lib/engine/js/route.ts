@@ -1,4 +1,4 @@
-// Where a target leads.
+// Where a target leads, and which source address each connection gets.
 
 import { readFileSync } from 'node:fs';
 import { isIP, isIPv6 } from 'node:net';
@@ -11,9 +11,9 @@ import { takeTurns } from '../source.ts';
 const LONGEST_PATH = 107;
 
 export interface Route {
-  /** Where the next connection leads, and from where; null: no source fits. */
+  /** Address and source of the next connection; null: no source fits. */
   address(): SocketConnectOpts | null;
-  /** A connect may end up connected to itself: see metItself(). */
+  /** Whether a connect may end up connected to itself: see metItself(). */
   readonly mayMeetItself: boolean;
 }
 
@@ -35,8 +35,8 @@ export function routeTo(ip: string, port: number, sources: readonly string[]): R
 }
 
 /**
- * True for a socket connected to itself. When nobody listens on a port of this machine's ephemeral range, the kernel
- * may pick that very port to connect from, and TCP's simultaneous open then succeeds: the backend would seem to be up,
+ * Whether the socket is connected to itself. If nobody listens on a port of this machine's ephemeral range, the kernel
+ * may pick that very port as the source, and TCP's simultaneous open then succeeds. The backend would seem to be up,
  * and its port would be taken.
  */
 export function metItself(handle: TcpHandle): boolean {
@@ -51,7 +51,7 @@ function isOwn(ip: string): boolean {
   try {
     return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === ip));
   } catch {
-    return true; // No descriptor is left to ask with. Looking costs two system calls for each connect, no more.
+    return true; // No descriptor left to ask with. Checking costs just two system calls per connect.
   }
 }
 
@@ -60,6 +60,6 @@ function lowestEphemeralPort(): number {
     const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1');
     return Number.parseInt(range, 10) || 1024;
   } catch {
-    return 1024; // Not Linux: ask for any port that could be one.
+    return 1024; // Not Linux: treat any port that could be ephemeral as one.
   }
 }

@@ -1,5 +1,5 @@
-// One side of a relayed connection: what it reads goes to the side opposite. Owns the side's buffer while the kernel
-// does not take it, and knows which of its two directions is over.
+// One side of a relayed connection. What it reads goes to the opposite side. Owns the side's buffer until the kernel
+// has taken it, and tracks which of the side's two directions is over.
 
 import type { TcpHandle } from '../handles.ts';
 import type { Connection } from './connection.ts';
@@ -10,17 +10,17 @@ import type { Receiver } from './socket.ts';
 export class Side implements Receiver {
   readonly socket: RelaySocket;
   readonly #connection: Connection;
-  /** Has sent its FIN. */
+  /** It has sent its FIN. */
   over = false;
-  /** Was sent a FIN, or will be as soon as all is written. */
+  /** It was sent a FIN, or will be once everything is written. */
   finished = false;
-  /** A write is under way. */
+  /** A write to it is under way. */
   busy = false;
   /** Not reading, because the opposite side is busy. */
   stalled = false;
-  /** Holds what could not be written at once. */
+  /** The buffer with what could not be written at once. */
   #lent: Buffer<ArrayBuffer> | null = null;
-  /** What it reads into, when not into the buffer that all share. */
+  /** Its own read buffer, if it does not use the shared one. */
   #own: Buffer<ArrayBuffer> | null = null;
   #sends = 0;
   #queued = 0;
@@ -34,13 +34,13 @@ export class Side implements Receiver {
   send(from: Side, count: number): void {
     const buffers = this.#connection.core.buffers;
     // Nagle holds back a small write only behind another one, so a short connection is spared this system call.
-    // Accepted sockets have the option from their listener.
+    // Accepted sockets inherit the option from their listener.
     if (this.#sends++ === 1 && this === this.#connection.backend) this.socket.handle?.setNoDelay(true);
     this.busy = !this.socket.send(buffers.read(from.#own, count));
     if (this.busy && from.#own === null) this.#lent = buffers.lend();
   }
 
-  /** Sends what no side has read just now. */
+  /** Sends bytes that no side has just read: the preamble and first bytes. */
   sendFirst(bytes: Uint8Array): void {
     this.#sends++;
     this.busy = !this.socket.send(bytes);
@@ -53,14 +53,14 @@ export class Side implements Receiver {
   }
 
   /**
-   * The kernel has dropped this connection: a reset has come that reading has not reported. Only to be asked before
+   * Whether the kernel has dropped the connection because of a reset that reading has not reported. Only valid before
    * finish(): after a FIN each way the kernel forgets the peer's name too.
    */
   get lost(): boolean {
     return !this.finished && this.socket.handle?.getpeername({}) !== 0;
   }
 
-  /** Is not read from: stalled, or over. */
+  /** Whether it is not being read: stalled or over. */
   get quiet(): boolean {
     return this.stalled || this.over;
   }
@@ -70,16 +70,16 @@ export class Side implements Receiver {
   }
 
   /**
-   * Nothing is lost when this side is closed now, nor was it broken. `queues` of all sides, null when they are not
-   * known.
+   * Whether closing this side now would lose nothing, and it is not broken. `queues` has those of all sides; null if
+   * unknown.
    */
   isWhole(queues: ReadonlyMap<number, Queues> | null): boolean {
     if (this.busy || this.stalled || this.lost) return false;
-    // The kernel's tables have no Unix sockets; one is read from as long as it is not stalled.
+    // The kernel's tables have no Unix sockets. Those are read as long as they are not stalled.
     return queues === null || this.socket.handle?.pipe !== undefined || queues.get(this.fd)?.unread === 0;
   }
 
-  /** The kernel has taken some of the write under way since the last call. */
+  /** Whether the kernel has taken some of the pending write since the last call. */
   progressed(): boolean {
     const queued = this.busy ? (this.socket.handle?.writeQueueSize ?? 0) : 0;
     const progress = queued < this.#queued;
@@ -112,7 +112,7 @@ export class Side implements Receiver {
     this.#connection.sideWritten(this);
   }
 
-  /** With a FIN or with a reset; hands all buffers back. */
+  /** Closes with a FIN or a reset, and returns all buffers. */
   close(clean: boolean): void {
     if (clean) this.socket.close();
     else this.socket.reset();

@@ -1,23 +1,23 @@
-// A net.Socket of which only the lower half is used: reading into a buffer of ours, writing, connecting, closing. The
-// stream above it (its queues, its events, a nextTick for each write) would cost as much again as the sockets
-// themselves, and a relay has no use for it: it never has more than one write under way and stops reading meanwhile.
+// A net.Socket of which only the lower half is used: reading into our buffers, writing, connecting, closing. The stream
+// above it (its queues, its events, a nextTick per write) would cost as much again as the sockets themselves. A relay
+// does not need it: it never has more than one write under way and stops reading in the meantime.
 //
-// net.Socket itself tells its stream what happens through push(null) (the other side ended) and destroy(error) (it
-// broke); these two are caught here and passed on. This is the one place where a class of Node is extended.
+// net.Socket reports to its stream through push(null) (the peer has ended) and destroy(error) (the socket broke). Both
+// are overridden here and passed on. This is the only place where a Node class is extended.
 
 import net from 'node:net';
 import type { TcpHandle } from '../handles.ts';
 import { handleOf } from '../handles.ts';
 
-/** Who is told what happens on a socket. Never called after close() or reset(). */
+/** Gets a socket's events. Never called after close() or reset(). */
 export interface Receiver {
-  /** `count` bytes are in the buffer. Returns false to stop reading until startReading() is called. */
+  /** `count` bytes are in the buffer. Return false to stop reading until startReading() is called. */
   received(count: number): boolean;
-  /** The other side has sent its FIN (or, see Side, was reset right behind its last bytes). */
+  /** The peer has sent its FIN (or, see Side, was reset right after its last bytes). */
   ended(): void;
-  /** The socket is of no use any more: reset, timed out, not connected. */
+  /** The socket is no longer usable: reset, timed out or not connected. */
   broke(error: NodeJS.ErrnoException): void;
-  /** The kernel has taken all of a write that it did not take at once. */
+  /** The kernel has taken the rest of a write that it did not take at once. */
   written(): void;
   /** connectTo() has succeeded. */
   connected(): void;
@@ -42,15 +42,15 @@ export class RelaySocket extends net.Socket {
   readonly #done: (error?: Error | null) => void;
 
   /**
-   * Around an accepted handle, or without one to be connected. Reads from startReading() on, into what `buffer`
-   * returns.
+   * Wraps an accepted handle, or none when it is yet to be connected. Reads from startReading() on, into what
+   * `buffer` returns.
    */
   constructor(to: Receiver, buffer: () => Uint8Array, handle: TcpHandle | null) {
     const onread = {
       buffer,
       callback: (count: number): boolean => this.#to?.received(count) ?? false,
     };
-    // net.Socket copies its options and sets the last three on the copy. Where they are missing, V8 makes new hidden
+    // net.Socket copies its options and sets the last three on the copy. If they are missing, V8 makes new hidden
     // classes for each copy and every inline cache that sees one misses: 16 % of the CPU of a short connection.
     const options: Options = {
       handle: handle?.pipe ?? handle,
@@ -77,7 +77,7 @@ export class RelaySocket extends net.Socket {
     this.#handle = handleOf(this);
   }
 
-  /** net.Socket's event, passed on. */
+  /** Passes on net.Socket's event. */
   notifyConnected(): void {
     this.#to?.connected();
   }
@@ -90,24 +90,24 @@ export class RelaySocket extends net.Socket {
     this._read(0);
   }
 
-  /** Takes an end back, to learn whether it was one: calls ended() or broke(). */
+  /** Reads again after an end, to find out whether it was one. Calls ended() or broke(). */
   readAgain(): void {
     this.pause();
     this._read(0);
   }
 
-  /** Writes; true when the kernel has taken all of it, else written() follows, and until then nothing may be sent. */
+  /** Writes. True when the kernel has taken everything; else written() follows, and nothing may be sent before it. */
   send(bytes: Uint8Array): boolean {
     this.#taken = false;
     this.#sending = true;
-    // What Writable calls it with when it holds bytes; the type knows only encodings of text.
+    // Writable passes this encoding when it holds bytes, but the type has only encodings of text.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     this._write(bytes, 'buffer' as BufferEncoding, this.#done);
     this.#sending = false;
     return this.#taken;
   }
 
-  /** FIN, after all that was sent. */
+  /** Sends a FIN after everything that was sent. */
   finish(): void {
     this.#finishing = true;
     this._final(() => {
@@ -116,18 +116,18 @@ export class RelaySocket extends net.Socket {
     });
   }
 
-  /** Closes; what the kernel has it still delivers. */
+  /** Closes the socket. The kernel still delivers what it has. */
   close(): void {
     this.#to = null;
-    // A connect under way is net.Socket's business until it is over.
+    // While connecting, net.Socket must do the closing.
     if (this.connecting) super.destroy();
     else this.#handle?.close();
   }
 
-  /** Closes with a reset. */
+  /** Closes the socket with a reset. */
   reset(): void {
-    // While a shutdown is under way, which it is until libuv's next round, libuv refuses to reset, and Node would then
-    // neither reset nor close the handle ever again.
+    // While a shutdown is under way (until libuv's next round, or until a pending write is done), libuv refuses to
+    // reset, and Node would then never reset or close the handle again.
     if (this.#finishing) {
       this.#to = null;
       this.#resetLater = true;
@@ -157,7 +157,7 @@ export class RelaySocket extends net.Socket {
 }
 
 function ignore(): void {
-  // net.Socket wants a callback where nothing is to be done.
+  // net.Socket requires a callback, but there is nothing to do.
 }
 
 function connected(this: RelaySocket): void {

@@ -1,10 +1,10 @@
-// Looks at all open connections every now and then: which were lost while nobody read from them, on which nothing moves
-// any more, which have been open long enough for keepalive probes. Owner of what a connection's last movement is.
+// Looks at all open connections periodically: which were lost while nobody read them, on which nothing moves any more,
+// which are old enough for keepalive probes. Owns the time of a connection's last movement.
 //
-// What was handed to the kernel may be on its way for long after: a slow reader empties a send buffer of megabytes. How
-// much is left tell the kernel's tables only (see kernel.ts), and they are long. So they are read when a connection has
-// been quiet for a while that has sent enough to keep a reader busy, for all of those together, and never for more than
-// a twentieth of a processor.
+// Bytes handed to the kernel may be on their way for long: a slow reader empties a send buffer of megabytes. Only the
+// kernel's tables say how much is left (see kernel.ts), and they are long. So they are read only when connections that
+// sent enough to keep a reader busy have been quiet for a while, for all of these together, and never for more than a
+// twentieth of a core.
 
 import type { Connection } from './connection.ts';
 import { queuesOf } from './kernel.ts';
@@ -13,15 +13,15 @@ import { keepAlive } from './listener.ts';
 import { patience } from './rest.ts';
 import { Ticker } from './ticker.ts';
 
-/** How often at most and at least; in between, 50 times in the shortest time that a connection may be quiet. */
+/** Shortest and longest period. In between: a fiftieth of the shortest time that a connection may be quiet. */
 const SWEEP_MS = { most: 100, least: 1000 };
 const SWEEPS = 50;
-/** The tables are asked about a connection so many times in that time. */
+/** How many times per permitted quiet time the tables are read for a connection. */
 const LOOKS = 25;
-/** Fewer bytes than this no slow reader takes long for: its own kernel has room for them. */
+/** A slow reader takes fewer bytes than this quickly, because its kernel has room for them. */
 const WORTH_A_LOOK = 64 * 1024;
 const PAUSE_PER_LOOK = 20;
-/** Younger connections have no probes towards the backend: short ones are spared the system calls. */
+/** When keepalive towards the backend is turned on. Sparing younger connections saves system calls on short ones. */
 const PROBED_AFTER_MS = 5000;
 
 export class Sweeper {
@@ -34,7 +34,7 @@ export class Sweeper {
     this.#connections = connections;
   }
 
-  /** Connections that may be quiet for so long are coming. */
+  /** Announces connections that may be quiet for this long. */
   expect(quietMs: number): void {
     this.#ticker.shorten(Math.max(SWEEP_MS.most, quietMs / SWEEPS));
   }
@@ -54,7 +54,7 @@ export class Sweeper {
       isAny ||= connection !== undefined;
       const { client, backend } = connection ?? {};
       if (connection?.stage !== 'open' || !client || !backend) continue;
-      // A side that is not read from shows its reset only by its name.
+      // A side that is not read shows a reset only by losing its peer's name.
       if (client.quiet && client.lost) connection.sideLost(client);
       else if (backend.quiet && backend.lost) connection.sideLost(backend);
       else if (connection.moved || client.progressed() || backend.progressed()) {
@@ -78,7 +78,7 @@ export class Sweeper {
     this.#nextLook = now + (PAUSE_PER_LOOK * (user + system)) / 1000;
     for (const connection of unsure) {
       const left = sending(connection, queues);
-      // When it has moved is not known, only that it has: never early.
+      // When it moved is unknown, only that it did. Taking `now` is never early.
       if (queues !== null && (connection.knownBytes !== bytes(connection) || left !== connection.sending)) {
         connection.lastMoved = now;
       }

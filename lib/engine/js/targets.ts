@@ -1,14 +1,11 @@
-// Where connections lead and what holds for them there: owner of the services, the targets, and the bytes relayed to
-// each.
+// Services and targets: where connections lead, and their settings. Also owns the bytes relayed to each target.
 
 import { grown } from '../../grown.ts';
 import type { ServiceSettings } from '../engine.ts';
 import { routeTo } from './route.ts';
 import type { Route } from './route.ts';
 
-/**
- * Ids are small, see engine.ts; what is larger is a mistake of the caller's, and would take the memory of all below it.
- */
+/** Ids are small, see engine.ts. A larger one is the caller's mistake and would take memory for all ids below it. */
 const MOST = 1 << 20;
 
 export interface Service {
@@ -20,7 +17,7 @@ export interface Target {
   readonly id: number;
   readonly service: Service;
   route: Route | null;
-  /** Connections that lead here. */
+  /** Connections to this target. */
   live: number;
 }
 
@@ -31,7 +28,7 @@ const NEVER: ServiceSettings = {
   halfClosedMs: Infinity,
 };
 
-/** The target of a connection that has none. */
+/** Stands for the target of a connection that has none. */
 export const NOWHERE: Target = { id: -1, service: { id: -1, settings: NEVER }, route: null, live: 0 };
 
 export class Targets {

@@ -1,4 +1,4 @@
-// A timer that runs only while there is something to look after, and one for all connections instead of one for each.
+// A timer for all connections, which runs only while there is something to look after.
 
 export class Ticker {
   readonly #step: (now: number, punctual: boolean) => boolean;
@@ -8,9 +8,9 @@ export class Ticker {
   #wasLate = false;
 
   /**
-   * `step` returns whether to go on. It is told when it is called much too late: then the process was held up, what has
-   * arrived meanwhile is still unread (timers come before sockets in libuv's round), and nobody is to be blamed for it.
-   * The next step counts as punctual, however late: by then everything was read.
+   * `step` returns whether to continue. `punctual` is false when it is called much too late: the process was held up,
+   * what arrived in the meantime is still unread (timers come before sockets in libuv's round), and no peer is to
+   * blame. The next step counts as punctual however late it is, because everything has been read by then.
    */
   constructor(periodMs: number, step: (now: number, punctual: boolean) => boolean) {
     this.#periodMs = periodMs;
