@@ -13,7 +13,7 @@ import { unreachable } from '../../unreachable.ts';
 
 interface Lease {
   readonly granted: number;
-  /** The worker takes no more clients and has returned its idle permits, so it gets no share of the free ones. */
+  /** The worker takes no more clients and has returned its idle permits, so it does not count for the sharing of free ones. */
   readonly leaving: boolean;
   /** The worker may hold idle permits: it got some since its last recall (a recalled worker keeps none idle). */
   readonly mayIdle: boolean;
