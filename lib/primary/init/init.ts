@@ -1,4 +1,4 @@
-// bal as the first process of a PID namespace (a container without an init): what is different for it.
+// The duties of bal as the first process of a PID namespace (a container without an init): signals and orphans.
 
 import { loadAddon } from '../../engine/addon.ts';
 import { reapOrphans, zombiesOf } from './orphans.ts';
@@ -9,12 +9,12 @@ export interface Init {
 
 const SIGNALS = { SIGTERM: 15, SIGINT: 2 } as const;
 
-/** What only the first process has to do; for another one, nothing. */
+/** Takes up these duties. Does nothing in any other process. */
 export function beInit(): Init {
   if (process.pid !== 1) return { close: () => undefined };
   const forget = Object.entries(SIGNALS).map(([name, number]) => {
-    // It ends other processes that do not mind it, and to the first one it does nothing: until bal minds it, and when it minds it
-    // no longer, somebody has to.
+    // The kernel ignores these signals for PID 1 unless it has a handler. This one ends the process while bal has none of its own:
+    // before the instance starts and after it has stopped.
     const end = (): void => {
       if (process.listenerCount(name) === 1) endNow(128 + number);
     };
@@ -33,11 +33,11 @@ export function beInit(): Init {
   };
 }
 
-/** Whatever hangs in a thread of Node's. */
+/** Ends the process at once, even if a thread of Node's pool hangs. */
 export function endNow(exitCode: number): void {
   const loaded = loadAddon();
   if (process.pid === 1 && loaded.ok) loaded.addon.leave(exitCode);
-  // For the first process it is nothing, and there the exit waits for the threads.
+  // SIGTERM would not end PID 1. Without the addon, process.exit() waits for the threads.
   if (process.pid === 1) process.exit(exitCode);
   process.kill(process.pid, 'SIGTERM');
 }

@@ -27,7 +27,7 @@ test('what is a zombie for two looks is reaped, and what was gone or another pro
   const orphans = reapOrphans({ zombies, reap: (pid) => reaped.push(pid) });
   await pass(1);
   assert.deepEqual(reaped, []);
-  // Node has asked for 8, and its pid was used again.
+  // Node has reaped 8, and its pid was reused.
   there = new Map([
     [7, 'a'],
     [8, 'later'],
@@ -66,7 +66,7 @@ test("the exit code of Node's own children is never taken from it", { skip }, as
     const children = Array.from({ length: 5 }, (_, code) => spawn('sh', ['-c', `exit ${code}`]));
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number));
     assert.deepEqual(codes, [0, 1, 2, 3, 4]);
-    // The loop stands still for longer than a look takes, and what ends meanwhile is a zombie all that time.
+    // Block the loop for longer than LOOK_MS: a child that ends during that time stays a zombie throughout.
     const slow = spawn('sh', ['-c', 'exit 9']);
     const code = once(slow, 'exit');
     if (round < 2) assert.equal(spawnSync('sleep', [String((LOOK_MS + 100) / 1000)]).status, 0);
@@ -83,7 +83,7 @@ test('a child that nobody minds is reaped, and nobody else is', { skip }, async 
   assert.equal(addon.addon.reap(process.ppid), false);
   const child = spawn('sh', ['-c', 'exit 3'], { stdio: 'ignore' });
   const { pid = 0 } = child;
-  // Without it Node does not ask for this one.
+  // Without its handle Node does not reap this child.
   const handle: unknown = Reflect.get(child, '_handle');
   assert.ok(typeof handle === 'object' && handle !== null);
   const close: unknown = Reflect.get(handle, 'close');

@@ -1,10 +1,9 @@
-// The first process of a PID namespace, as bal is in a container without an init, becomes the parent of all that lose theirs, and
-// when they end they stay zombies until it asks for their exit code. Node asks for that of its own children only, so for the others
-// bal does: by the addon, for Node has no call for it.
+// Reaps orphans. The first process of a PID namespace, like bal in a container without an init, becomes the parent of all orphans,
+// which stay zombies until it waits for them. Node waits only for its own children and has no call for others, so bal uses the addon.
 //
-// Node's own must never be among them, or nobody learns how a worker ended. They are told from the others by time: Node asks for
-// its own in the turn of the loop in which the kernel says that one has ended, so what is a zombie still when the loop has turned
-// for LOOK_MS is not Node's.
+// It must never reap Node's own children, or the exit code of a worker is lost. Time tells them apart: Node reaps its own in the
+// same turn of the loop in which the kernel reports the end. A process that is still a zombie after LOOK_MS of running loop is not
+// Node's.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -13,14 +12,14 @@ export interface Orphans {
 }
 
 export interface OrphansParts {
-  /** Zombies whose parent this process is: pid → when it was started, since the kernel uses a pid again. May throw. */
+  /** Zombie children of this process: pid → start time, since the kernel reuses pids. May throw. */
   readonly zombies: () => ReadonlyMap<number, string>;
   readonly reap: (pid: number) => void;
 }
 
 export const LOOK_MS = 500;
 
-/** Reaps from now on, whenever a child of this process ends. */
+/** Reaps orphans whenever a child of this process ends. */
 export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
   let timer: NodeJS.Timeout | undefined;
   let before: ReadonlyMap<number, string> = new Map();
@@ -35,11 +34,11 @@ export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
       now?.delete(pid);
     }
     before = now ?? before;
-    // Not before the loop has asked the kernel: two timers that are due may run one right after the other.
+    // Let the loop poll the kernel first: two timers that are due may run back to back.
     if (before.size > 0 || now === null) setImmediate(lookSoon);
   }
 
-  /** null: nobody knows, for want of a descriptor. */
+  /** Null if the zombies cannot be read, for example without a free descriptor. */
   function seen(): Map<number, string> | null {
     try {
       return new Map(zombies());
@@ -55,7 +54,7 @@ export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
   }
 
   process.on('SIGCHLD', lookSoon);
-  // Those from before.
+  // Reap earlier zombies too.
   lookSoon();
   return {
     close() {
@@ -66,13 +65,13 @@ export function reapOrphans({ zombies, reap }: OrphansParts): Orphans {
   };
 }
 
-/** From /proc, which in a container shows no processes but its own. */
+/** Reads the zombies from /proc, which in a container shows only its own processes. */
 export function zombiesOf(parent: number): Map<number, string> {
   const found = new Map<number, string>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const stat = statOf(name);
-    // The name of a process may hold spaces and brackets.
+    // A process name may contain spaces and brackets.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' && Number(fields[1]) === parent) found.set(Number(name), fields[19] ?? '');
   }
