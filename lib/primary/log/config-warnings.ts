@@ -1,5 +1,5 @@
-// What works in a configuration that was just taken over, but deserves a look: a limit that the descriptors cannot carry,
-// a port that this user may not bind. `bal check` says it too, but nobody may have asked.
+// Logs the warnings about a configuration that was just taken over: it works but deserves a look. Examples are a limit above the
+// available descriptors, or a port that this user may not bind. `bal check` prints them too, but perhaps nobody ran it.
 
 import type { Problem } from '../../../config/problem.ts';
 import { formatProblem } from '../../../config/problem.ts';

@@ -1,13 +1,13 @@
-// A sonic-boom stream, which is what pino.destination gives, as log-file.ts and rotation.ts use it.
+// The part of a sonic-boom stream, the result of pino.destination, that log-file.ts and rotation.ts use.
 
-/** What a disk or terminal does not take in this time at the end is lost: a full pipe may stay full for ever. */
+/** At the end, data that the disk or terminal does not take within this time is lost: a full pipe may stay full forever. */
 const CLOSE_MS = 1000;
 
 export interface Destination {
   readonly file: string | null;
   readonly fd: number;
   write(lines: Buffer): boolean;
-  /** Under another name if one is given. */
+  /** Opens `file`, or the same file again. */
   reopen(file?: string): void;
   flushSync(): void;
   end(): void;
@@ -16,7 +16,7 @@ export interface Destination {
   once(event: 'ready' | 'error' | 'drain', listener: (argument: unknown) => void): unknown;
 }
 
-/** Resolves once it has its file. */
+/** Resolves once the file is open. */
 export function opened(destination: Destination): Promise<Destination> {
   return new Promise((resolve, reject) => {
     destination.once('ready', () => resolve(destination));
@@ -25,19 +25,19 @@ export function opened(destination: Destination): Promise<Destination> {
 }
 
 /**
- * Ends one that is given up. Not by destroy() alone: with a write under way and more behind it sonic-boom would throw where
- * nobody can catch it.
+ * Ends an abandoned destination. destroy() alone is not enough: with a write in flight and more data queued, sonic-boom would
+ * throw where nobody can catch it.
  */
 export function letGo(destination: Destination): void {
   destination.once('error', () => destination.destroy());
   try {
     destination.end();
   } catch {
-    // It is destroyed already.
+    // Already destroyed.
   }
 }
 
-/** Settles when all that waits is written, cannot be written, or its time is over. */
+/** Resolves when all queued data is written, cannot be written, or CLOSE_MS is over. */
 export function isTaken(destination: Destination): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, CLOSE_MS);

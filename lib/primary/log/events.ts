@@ -1,10 +1,10 @@
-// The last events in memory, for whoever asks what happened: bounded, newest kept. Owner of the ring and its listeners.
+// The latest events in memory, bounded. Owns the ring and its listeners.
 
 import type { EventRecord } from '../../control/protocol.ts';
 
 export interface Events {
   add(event: Omit<EventRecord, 'seq' | 'timestamp'>): void;
-  /** Those of another process, oldest first, come before all that there are. */
+  /** Puts the events of another process, oldest first, before all others. */
   inherit(earlier: readonly EventRecord[]): void;
   /** Oldest first. */
   recent(): readonly EventRecord[];
@@ -15,8 +15,8 @@ export interface Events {
 const KEPT = 1000;
 
 /**
- * A start, or a reload, finds hundreds of backends up for the first time: of those that come so one after the other only
- * the first are kept, else they would drive out everything else. Listeners and the log hear of all.
+ * A start or a reload may find hundreds of backends up for the first time. Keep only the first of each such burst, or they would
+ * push out everything else. Listeners and the log get all.
  */
 const FIRST_UPS = 20;
 const APART_MS = 10_000;
@@ -38,7 +38,7 @@ export function createEvents(kept = KEPT, now = () => performance.now()): Events
     add(event) {
       const record = { seq: ++seq, timestamp: new Date().toISOString(), ...event };
       if (!isOneOfMany(event)) ring.push(record);
-      // Cut in bulk: one shift() for each event would move the whole array.
+      // Trim in bulk: a shift() per event would move the whole array.
       if (ring.length >= 2 * kept) ring.splice(0, ring.length - kept);
       for (const listener of listeners) listener(record);
     },

@@ -1,4 +1,4 @@
-// The names of the log's files, bal.2026-11-27.1.log, and their order.
+// Names and order of the log files (bal.2026-11-27.1.log).
 
 import { readdir } from 'node:fs/promises';
 
@@ -11,7 +11,7 @@ export function nameOf({ day, number }: LogFile): string {
   return `bal.${day}.${number}.log`;
 }
 
-/** Oldest first; none in a directory that is not there. */
+/** Returns the log files, oldest first; none if the directory is missing. */
 export async function filesIn(dir: string): Promise<LogFile[]> {
   const found = (await namesIn(dir)).flatMap((name) => {
     const match = /^bal\.(\d{4}-\d\d-\d\d)\.([1-9]\d*)\.log$/.exec(name);

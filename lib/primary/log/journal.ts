@@ -1,10 +1,10 @@
-// The log into journald: each line begins with its priority, which journald takes away (sd-daemon(3), systemd.exec(5)), so that
-// `journalctl -p warning` finds what is one.
+// The log format for journald: each line begins with its priority, which journald strips (sd-daemon(3), systemd.exec(5)), so that
+// `journalctl -p warning` works.
 import { fstatSync } from 'node:fs';
 
 const PRIORITIES: Readonly<Record<string, number>> = { ERROR: 3, WARN: 4, INFO: 6, DEBUG: 7 };
 
-/** Whether the descriptor is the stream that JOURNAL_STREAM names: a service may have sent its output elsewhere. */
+/** Whether the descriptor is the stream that JOURNAL_STREAM names. A service may have redirected its output. */
 export function isJournal(fd: number, environment: NodeJS.ProcessEnv = process.env): boolean {
   const [device, inode] = (environment['JOURNAL_STREAM'] ?? '').split(':');
   try {
@@ -15,7 +15,7 @@ export function isJournal(fd: number, environment: NodeJS.ProcessEnv = process.e
   }
 }
 
-/** Lines of the log, which begin with time and level. */
+/** Adds the priorities to log lines, which begin with time and level. */
 export function journalText(lines: string): string {
   return lines.replaceAll(/[^\n]+/g, (line) => {
     const level = /^\{"timestamp":"[^"]*","level":"([A-Z]+)"/.exec(line)?.[1];

@@ -1,10 +1,10 @@
-// The lines about the instance as a whole: that it starts, serves, and is stopped.
+// Log lines about the whole instance: starting, started, stopped.
 
 import { addressOf, type Plan } from '../../../config/plan.ts';
 import { version } from '../../version.ts';
 import type { Log } from './log.ts';
 
-/** `predecessor`: the instance that it takes the place of; null: there is none. `faults`: of sockets that a service manager has passed. */
+/** `predecessor`: the instance being replaced, or null. `faults`: those of sockets passed by a service manager. */
 export function logStarting(
   log: Log,
   { configPath }: Plan,

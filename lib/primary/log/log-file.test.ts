@@ -1,4 +1,4 @@
-// A disk that takes nothing more, by the limit that a process may have for the size of its files.
+// Simulates a full disk with the process's limit on file size.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,10 +12,10 @@ import { openFiles } from './log-file.ts';
 const skip = lacking('prlimit') ?? false;
 const WATCH_MS = 20;
 const FULL = 64 * 1024;
-/** More than may wait in memory. */
+/** More than fits into the buffer. */
 const LINES = 6000;
 
-/** No file of this process may be longer; the kernel's signal for it is taken, so that a write fails instead. */
+/** Limits the file size of this process. folder() handles SIGXFSZ, so that a write fails instead of killing the process. */
 function limitFiles(bytes: number | 'unlimited'): void {
   const set = spawnSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:`], { encoding: 'utf8' });
   assert.equal(set.status, 0, set.stderr);
@@ -35,7 +35,7 @@ function folder(t: TestContext): string {
 
 const lineOf = (number: number): string => `${JSON.stringify({ number, filler: 'x'.repeat(1000) })}\n`;
 
-/** The numbers of all lines in the folder; every one must be whole. */
+/** Returns the numbers of all lines in the folder. Every line must be whole. */
 function numbersIn(dir: string): number[] {
   const lines = readdirSync(dir)
     .map((file) => readFileSync(join(dir, file), 'utf8'))
@@ -104,7 +104,7 @@ test('a file given up while a write is under way and more waits costs those line
   const logs = join(dir, 'logs');
   const sink = await openFiles(logs, { watchMs: WATCH_MS });
   t.after(() => sink.close());
-  // Each line more than sonic-boom writes at once.
+  // Each line is longer than one write of sonic-boom.
   const long = (number: number): string => `${JSON.stringify({ number, text: 'x'.repeat(20_000) })}\n`;
   sink.write(long(1));
   sink.write(long(2));
@@ -139,7 +139,7 @@ test('rotation under load: every line is whole and in a file, and none is counte
   const COUNT = 2000;
   for (let number = 0; number < COUNT; number++) {
     sink.write(lineOf(number));
-    // It rotates in a moment in which nothing waits.
+    // Rotate only while the buffer is empty.
     if (number % 100 === 99) await until('all so far is written', () => numbersIn(dir).length === number + 1);
   }
   await sink.close();

@@ -1,5 +1,5 @@
-// The two places a log can go, rotated files (daemon) and stdout (foreground): both asynchronous, bounded, and harmless
-// to the rest when they fail.
+// The two sinks of the log: rotated files (daemon) and stdout (foreground). Both are asynchronous and bounded, and their
+// failures harm nothing else.
 
 import { closeSync, mkdirSync, openSync, stat } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,12 +10,12 @@ import { type Destination, isTaken, letGo, opened } from './destination.ts';
 import type { Sink } from './log.ts';
 import { openRotated, type Rotated, sizeOf } from './rotation.ts';
 
-/** What may wait in memory for a disk or terminal that does not take it; beyond it lines are dropped and counted. */
+/** Buffer for a slow disk or terminal. Lines beyond it are dropped and counted. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const FILE_SIZE = '50m';
 /** Rotated files kept besides the current one. */
 const FILES_KEPT = 10;
-/** How often to look whether the file is still there, or can be opened again. */
+/** How often to check whether the file still exists, or can be opened again. */
 const WATCH_MS = 2000;
 const LINE_FEED = 10;
 
@@ -25,7 +25,7 @@ interface FileOptions {
   readonly watchMs?: number;
 }
 
-/** Rotated by size and day below `dir`. */
+/** Opens log files in `dir`, rotated by size and day. */
 export function openFiles(
   dir: string,
   { size = process.env['BAL_LOG_SIZE'] ?? FILE_SIZE, watchMs = WATCH_MS }: FileOptions = {},
@@ -39,7 +39,7 @@ export function openStdout(): Promise<Sink> {
   return openSink(WATCH_MS, async () => {
     const options = { fd: 1, sync: false, maxLength: MAX_WAITING_BYTES, contentMode: 'buffer' } as const;
     const destination = pino.destination(options) as unknown as Destination;
-    // pino calls it when the process ends. It tries a full disk again and again, for ever; close() has done what can be done.
+    // pino calls flushSync() when the process ends, and it retries a full disk forever. close() has already written what it can.
     destination.flushSync = () => undefined;
     return { destination: await opened(destination), turn: () => undefined, tidy: () => undefined, fault: null };
   });
@@ -50,9 +50,9 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
   let destination: Destination | null = null;
   let dropped = 0;
   let fault: string | null = null;
-  /** A write is under way. */
+  /** A write is in flight. */
   let busy = false;
-  /** At most so many lines wait for the disk. */
+  /** Upper bound of the lines in the buffer. */
   let waiting = 0;
 
   function failed(error: unknown): void {
@@ -66,7 +66,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
       const fresh = files.destination;
       destination = fresh;
       fault = null;
-      // One that was given up has its last words unheard.
+      // Ignore events of a replaced stream.
       const listen = (event: 'error' | 'drop' | 'write' | 'drain', handler: (argument: unknown) => void): void => {
         fresh.on(event, (argument) => {
           if (destination === fresh) handler(argument);
@@ -77,7 +77,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
         const count = linesIn(lines as Buffer);
         dropped += count;
         waiting -= count;
-        // After a fault nothing is under way until somebody tries again.
+        // After a fault nothing is in flight until the next attempt.
         if (fault !== null) busy = false;
       });
       listen('write', () => {
@@ -104,14 +104,14 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
     watching = false;
   }
 
-  /** sonic-boom tries again with the next line only, and with a full buffer it takes none: nothing, as a line, it takes. */
+  /** sonic-boom retries only with the next line, and refuses lines while its buffer is full. An empty one is accepted. */
   function flush(stuck: Destination): void {
     if (busy) return;
     busy = true;
     stuck.write(Buffer.alloc(0));
   }
 
-  /** What waits is lost with it. */
+  /** Abandons the stream and the lines in its buffer. */
   function giveUp(): void {
     const last = destination;
     destination = null;
@@ -122,8 +122,8 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
   }
 
   /**
-   * Opens the file anew under the same name (and makes its directory): after logrotate, or when it was removed. Tried out
-   * first: a stream that cannot open its file goes on writing to the old one, which nobody can read any more.
+   * Reopens the file under the same name, and recreates its directory: after logrotate, or when it was removed. Opens it once
+   * beforehand: a stream that cannot open its file goes on writing to the old one, which nobody can read any more.
    */
   function reopen(): void {
     if (destination === null) return void watch();
@@ -145,7 +145,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
 
   return {
     write(text) {
-      // Bytes, because most of what is written are records, which come as bytes.
+      // Write bytes, because most lines are records, which arrive as bytes.
       const bytes = typeof text === 'string' ? Buffer.from(text) : text;
       const lines = linesIn(bytes);
       if (destination === null) {
@@ -158,7 +158,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
         waiting += lines;
         destination.write(bytes);
       } catch (error) {
-        // sonic-boom throws once it has no file (fd −1): start over with a new one.
+        // sonic-boom throws once it has no file (fd −1). Start over with a new stream.
         failed(error);
         giveUp();
       }
@@ -169,7 +169,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
       const last = destination;
       destination = null;
       if (last === null) return;
-      // Not flushSync(): it tries a full disk again and again, for ever.
+      // Do not use flushSync(): it retries a full disk forever.
       if (!busy && waiting > 0) flush(last);
       if (busy) await isTaken(last);
     },

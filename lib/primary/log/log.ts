@@ -1,6 +1,5 @@
-// The log: one JSON object a line, keys in the order of the contract. The primary is the only process that writes it;
-// workers send theirs to it. Nothing that happens to the log (full disk, removed directory, a terminal that
-// went away) may reach the traffic: lines are then dropped and counted.
+// The log: one JSON object per line, keys in the order of the contract. Only the primary writes it; workers send it their lines.
+// Trouble with the log (full disk, removed directory, closed terminal) must not affect traffic: lines are dropped and counted.
 
 import { pino } from 'pino';
 
@@ -11,22 +10,22 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Where finished lines go. Never throws, never blocks. */
 export interface Sink {
-  /** One line or more, each with its line feed; bytes are the sink's from now on. */
+  /** Writes one or more lines, each with its line feed. The sink owns a passed buffer from then on. */
   write(lines: string | Buffer): void;
   /** Opens the file again, for logrotate. */
   reopen(): void;
-  /** Writes out what is waiting, as far as it is taken within a moment; the last call. */
+  /** Flushes the buffer as far as possible within a moment. The last call. */
   close(): Promise<void>;
   /** Lines lost so far. */
   readonly dropped: number;
-  /** Where lines go right now; null for stdout, and while there is no file. */
+  /** The current file; null for stdout and while there is none. */
   readonly file: string | null;
-  /** What is wrong right now: why lines are being lost, or why old files stay. null while all is well. */
+  /** The current fault: why lines are lost, or why old files stay. Null if there is none. */
   readonly fault: string | null;
 }
 
 export interface Log {
-  /** A function is called only where somebody wants to read it. */
+  /** `fields` as a function is called only if the level is enabled. */
   debug(event: string, message: string, fields?: Fields | (() => Fields)): void;
   info(event: string, message: string, fields?: Fields): void;
   warn(event: string, message: string, fields?: Fields): void;
@@ -43,14 +42,14 @@ export interface RootLog extends Log {
 
 const LEVELS = { info: 'INFO', warn: 'WARN', error: 'ERROR' } as const;
 
-/** Every line goes through here. `event` is a stable name, `fields` hold the facts. What is worth more than debug is an event too. */
+/** Creates the log. `event` is a stable name, `fields` hold the facts. Everything above debug is also kept as an event. */
 export function createLog(sink: Sink, level: LogLevel, events: Events): RootLog {
   const root = pino(
     {
       level,
       base: null,
-      // pino begins a line with its level, and the contract with the timestamp. So pino's level is empty, the timestamp has
-      // no comma before it, and the level is the first of the keys that follow.
+      // pino puts the level first, the contract the timestamp. So pino's level is empty, the timestamp has no comma before
+      // it, and the level is the first of the keys that follow.
       formatters: { level: () => ({}) },
       timestamp: () => `"timestamp":"${new Date().toISOString()}"`,
     },

@@ -1,14 +1,14 @@
-// The log as people read it.
+// The log format for people.
 import { addressOf } from '../../../config/plan.ts';
 import { printable } from '../../../config/problem.ts';
 import { factsOf } from '../../control/facts.ts';
 
-/** Each line by itself; one that is none of the log's stays as it is. */
+/** Formats each line. Leaves lines that are not the log's unchanged. */
 export function peopleText(lines: string): string {
   return lines.replaceAll(/[^\n]+/g, (line) => peopleLine(line, 'time'));
 }
 
-/** `09:30:00 WARN  backend 10.0.0.7:5432 is down  service=default …`, or with the day before it; the time is the machine's own. */
+/** `09:30:00 WARN  backend 10.0.0.7:5432 is down  service=default …`, optionally with the day first, in local time. */
 export function peopleLine(line: string, when: 'time' | 'day and time'): string {
   try {
     const record: unknown = JSON.parse(line);
@@ -25,13 +25,13 @@ export function peopleLine(line: string, when: 'time' | 'day and time'): string 
   }
 }
 
-/** As people here count days: local time. */
+/** The date in local time. */
 export function dayOf(date: Date): string {
   const part = (value: number): string => String(value).padStart(2, '0');
   return `${date.getFullYear()}-${part(date.getMonth() + 1)}-${part(date.getDate())}`;
 }
 
-/** What `bal.started` says of a service. */
+/** A service of `bal.started` and its address. */
 function listenText(service: unknown): string[] {
   if (typeof service !== 'object' || service === null) return [];
   if (!('name' in service && 'bind_address' in service && 'port' in service)) return [];

@@ -8,7 +8,7 @@ import { openRotated, type Rotated, sizeOf } from './rotation.ts';
 
 interface Place {
   readonly dir: string;
-  /** What the clock says. */
+  /** The current time. */
   at: Date;
   open(bytes?: number, kept?: number): Promise<Rotated>;
 }
@@ -109,7 +109,7 @@ test('where the next file cannot be opened the old one goes on, and that is told
 
 test('an old file that cannot be removed is told', async (t) => {
   const here = place(t);
-  // A directory of that name: unlink() refuses it whoever asks.
+  // A directory of that name: unlink() refuses it even for root.
   mkdirSync(join(here.dir, 'bal.2026-11-26.1.log'), { recursive: true });
   writeFileSync(join(here.dir, 'bal.2026-11-26.2.log'), '');
   const files = await here.open(100, 1);

@@ -1,5 +1,5 @@
-// The log's files, bal.2026-11-27.1.log: a new one each day and whenever one is full, and only so many are kept. Owner of
-// which file is the current one.
+// Rotates the log files (bal.2026-11-27.1.log): a new one each day and whenever one is full, with a limit on old files. Owns the
+// choice of the current file.
 
 import { accessSync, closeSync, constants, fstatSync, mkdirSync, openSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
@@ -15,25 +15,25 @@ export interface Rotation {
   readonly bytes: number;
   /** Files besides the current one. */
   readonly kept: number;
-  /** What may wait in memory. */
+  /** The size of the buffer in memory. */
   readonly waitingBytes: number;
   readonly now?: () => Date;
 }
 
 export interface Rotated {
   readonly destination: Destination;
-  /** Goes on to the next file when its time has come; to be called before each write. */
+  /** Switches to the next file when it is due. Call it before each write. */
   turn(): void;
-  /** Removes what is too old; also to be called now and then while there is a fault. */
+  /** Removes files that are too old. Call it now and then while there is a fault. */
   tidy(): void;
-  /** Why there is no next file, or why old ones cannot be removed; null while all is well. No line is lost by either. */
+  /** Why there is no next file, or why old ones cannot be removed; null if neither. Neither loses a line. */
   readonly fault: string | null;
 }
 
-/** How long to stay with a file that is full when the next one cannot be opened. */
+/** How long to stay with a full file when the next one cannot be opened. */
 const RETRY_MS = 2000;
 
-/** Goes on with the newest file of today. Rejects when the directory or the file cannot be written. */
+/** Continues today's newest file. Rejects if the directory or the file is not writable. */
 export async function openRotated(
   dir: string,
   { bytes, kept, waitingBytes, now = () => new Date() }: Rotation,
@@ -55,7 +55,7 @@ export async function openRotated(
     maxLength: waitingBytes,
     contentMode: 'buffer',
   }) as unknown as Destination;
-  // pino calls it when the process ends, and it tries a full disk again and again, for ever; close() has done what can be done.
+  // pino calls flushSync() when the process ends, and it retries a full disk forever. The sink's close() has written what it can.
   destination.flushSync = () => undefined;
   destination.on('ready', settle);
   destination.on('write', (count) => {
@@ -63,7 +63,7 @@ export async function openRotated(
   });
   await opened(destination);
 
-  /** Also after logrotate and when the file was removed: it may be another one. */
+  /** Runs whenever a file is opened. After logrotate or a removal it may be another file. */
   function settle(): void {
     size = fstatSync(destination.fd).size;
     tidy();
@@ -92,7 +92,7 @@ export async function openRotated(
       const next = { day, number: day === current.day ? current.number + 1 : 1 };
       const path = join(dir, nameOf(next));
       try {
-        // Tried out first: after a reopen() that fails, sonic-boom closes the old descriptor twice with the next one.
+        // Try to open it beforehand: after a failed reopen(), sonic-boom closes the old descriptor twice with the next one.
         closeSync(openSync(path, 'a', 0o600));
       } catch (error) {
         faults.next = `the next file cannot be opened: ${messageOf(error)}`;
@@ -111,7 +111,7 @@ export async function openRotated(
   };
 }
 
-/** `50m` → bytes; k, m, g or b, and m where there is none. 0: no limit. Throws when it is no size. */
+/** Parses a size such as `50m` into bytes; units k, m, g or b, default m. 0 means no limit. Throws if it is not a size. */
 export function sizeOf(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([bkmg]?)$/i.exec(text);
   if (match === null) throw new Error(`Cannot rotate the log: "${text}" (BAL_LOG_SIZE) is no size such as 50m`);

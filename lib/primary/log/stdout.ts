@@ -1,10 +1,10 @@
-// The log on stdout. On a terminal it is lines that a person reads instead of JSON; what goes elsewhere stays JSON.
+// The log on stdout, in a format that depends on where stdout goes.
 import { isJournal, journalText } from './journal.ts';
 import { openStdout } from './log-file.ts';
 import type { Sink } from './log.ts';
 import { peopleText } from './people.ts';
 
-/** stdout: on a terminal as people read it, into journald with priorities, else as JSON. */
+/** Opens stdout as a sink: readable text on a terminal, JSON with priorities for journald, else JSON. */
 export async function openTerminal(): Promise<Sink> {
   const sink = await openStdout();
   if (process.stdout.isTTY) return through(sink, peopleText);
