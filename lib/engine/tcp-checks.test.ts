@@ -9,7 +9,7 @@ import { blackHole } from '../testing/black-hole.ts';
 import { freePort } from '../testing/ports.ts';
 import { until } from '../testing/until.ts';
 import { loadAddon } from './addon.ts';
-import { openTcpChecks, type TcpChecks } from './tcp-checks.ts';
+import { openTcpChecks, type TcpCheck, type TcpChecks } from './tcp-checks.ts';
 
 const loaded = loadAddon();
 const options = { skip: loaded.ok ? false : `no native engine: ${loaded.reason}` };
@@ -23,7 +23,16 @@ function open(t: TestContext): TcpChecks {
 }
 
 function ask(checks: TcpChecks, ip: string, port: number, source?: string): Promise<string | null> {
-  return new Promise((resolve) => checks.start(ip, port, source, resolve));
+  return new Promise((resolve) => {
+    if (checks.start(ip, port, source, resolve) === 'accepted') resolve(null);
+  });
+}
+
+/** One that cannot be over at once. */
+function begin(checks: TcpChecks, port: number, done: () => void): TcpCheck {
+  const check = checks.start('127.0.0.1', port, undefined, done);
+  assert.ok(check !== 'accepted');
+  return check;
 }
 
 /** A server, whom it has seen come, and how each connection ended: `end`, or an errno's name. */
@@ -130,11 +139,21 @@ test('each failure has its errno, also among many that were begun together', opt
   await until('all have come', () => came.length === 200);
 });
 
+test('on this machine who listens is known at once, and closed all the same', options, async (t) => {
+  const checks = open(t);
+  const { port, ends } = await serve(t, '127.0.0.1', closeToo);
+  const before = descriptors();
+  const found = Array.from({ length: 20 }, () => checks.start('127.0.0.1', port, undefined, () => assert.fail()));
+  assert.deepEqual(new Set(found), new Set(['accepted']));
+  await until('all are closed', () => ends.length === 20 && descriptors() <= before);
+  assert.deepEqual(new Set(ends), new Set(['end']));
+});
+
 test('one that is given up is not told of, not even by another that ended with it', options, async (t) => {
   const checks = open(t);
   const hole = await blackHole(t);
   const filled = descriptors();
-  const silent = checks.start('127.0.0.1', hole, undefined, () => assert.fail('it was given up'));
+  const silent = begin(checks, hole, () => assert.fail('it was given up'));
   assert.equal(descriptors(), filled + 1);
   checks.cancel(silent);
   checks.cancel(silent);
@@ -142,15 +161,15 @@ test('one that is given up is not told of, not even by another that ended with i
   const port = await freePort();
   const reported: string[] = [];
   await new Promise<void>((resolve) => {
-    const first = checks.start('127.0.0.1', port, undefined, () => {
+    const first = begin(checks, port, () => {
       reported.push('first');
       checks.cancel(second);
-      checks.start('127.0.0.1', port, undefined, () => {
+      begin(checks, port, () => {
         reported.push('third');
         resolve();
       });
     });
-    const second = checks.start('127.0.0.1', port, undefined, () => reported.push('second'));
+    const second = begin(checks, port, () => reported.push('second'));
     assert.equal(first.number, silent.number);
   });
   assert.deepEqual(reported, ['first', 'third']);

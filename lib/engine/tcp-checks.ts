@@ -6,10 +6,16 @@ import type { Addon } from './addon.ts';
 
 export interface TcpChecks {
   /**
-   * `done` is called once and later, with null when the connect was accepted, else with the errno's name. It has no
-   * time limit of its own: the kernel's is two minutes. `source`: where it comes from; undefined: the system chooses.
+   * Returns 'accepted' when that is known at once, as on this machine; else `done` is called once and later, with null
+   * when the connect was accepted, or with the errno's name. It has no time limit of its own: the kernel's is two
+   * minutes. `source`: where it comes from; undefined: the system chooses.
    */
-  start(ip: string, port: number, source: string | undefined, done: (code: string | null) => void): TcpCheck;
+  start(
+    ip: string,
+    port: number,
+    source: string | undefined,
+    done: (code: string | null) => void,
+  ): TcpCheck | 'accepted';
   /** `done` is not called any more. More than once does nothing. */
   cancel(check: TcpCheck): void;
   /** Nothing is called after it. More than once does nothing. */
@@ -22,6 +28,9 @@ export interface TcpCheck {
   /** Negative: it never began. */
   readonly number: number;
 }
+
+/** As in tcp-check.c: in place of a number. */
+const ACCEPTED = 65_536;
 
 /** Results that are collected at a time, two numbers each. */
 const AT_ONCE = 64;
@@ -71,6 +80,10 @@ export function openTcpChecks(addon: Pick<Addon, 'openTcpChecks'>): TcpChecks {
   return {
     start(ip, port, source, done) {
       const number = native.start(ip, port, source ?? '');
+      if (number === ACCEPTED) {
+        sweepSoon();
+        return 'accepted';
+      }
       const check: TcpCheck = { done, number };
       if (number >= 0) underWay.set(number, check);
       else queueMicrotask(() => finish(check, getSystemErrorName(number)));

@@ -29,10 +29,20 @@ int tcp_check_start(char *ip, uint16_t port, const char *source) {
   return -error;
 }
 
+/** False: it is not connected. */
+static bool read_peer(int fd, union address *peer) {
+  socklen_t length = sizeof *peer;
+  return getpeername(fd, &peer->any, &length) == 0;
+}
+
 static bool reached_itself(int fd) {
-  union address other;
-  socklen_t length = sizeof other;
-  return getpeername(fd, &other.any, &length) == 0 && sockaddr_is_own(fd, &other);
+  union address peer;
+  return read_peer(fd, &peer) && sockaddr_is_own(fd, &peer);
+}
+
+bool tcp_check_is_accepted(int fd) {
+  union address peer;
+  return read_peer(fd, &peer) && !sockaddr_is_own(fd, &peer);
 }
 
 int tcp_check_error(int fd) {

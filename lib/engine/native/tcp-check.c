@@ -3,7 +3,8 @@
 // ended together.
 //
 //   openTcpChecks(wake) → checks             wake() is called as long as results wait to be collected
-//   checks.start(ip, port, source) → its number, or −errno; `source`: the address that it comes from, '': any
+//   checks.start(ip, port, source) → its number, or −errno; ACCEPTED: it is over, nothing is collected.
+//                                    `source`: the address that it comes from, '': any
 //   checks.collect(results) → how many have ended: [number, 0 or errno] each; 0: it was accepted
 //   checks.cancel(number)                    of one whose result has not been collected
 //   checks.sweep() → how many that were accepted have still to be closed: to be called again while there are some
@@ -19,6 +20,7 @@
 
 enum {
   CHECKS_AT_MOST = 65536,
+  ACCEPTED = CHECKS_AT_MOST,
   AT_ONCE = 64, // events that are asked for at a time
   LINGER_MS = 1000,
   LINGER_BYTES = 256 * 1024,
@@ -68,6 +70,16 @@ static uint32_t find_free(struct checks *checks) {
   return number;
 }
 
+/** Shuts down an accepted check without a reset (see hang-up.ts). sweep() closes it. */
+static void say_goodbye(struct checks *checks, uint32_t number_of) {
+  struct check *one = &checks->list[number_of];
+  shutdown(one->fd, SHUT_WR);
+  *one = (struct check){.fd = one->fd, .stage = CLOSING, .next = checks->closing, .left = LINGER_BYTES};
+  one->until = uv_hrtime() / 1000000 + LINGER_MS;
+  checks->closing = number_of;
+  checks->count++;
+}
+
 static napi_value start(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 3, argv);
@@ -80,9 +92,11 @@ static napi_value start(napi_env env, napi_callback_info info) {
   uint32_t number_of = find_free(checks);
   if (number_of == NONE) return number(env, -ENOMEM);
   int fd = tcp_check_start(ip, (uint16_t)port, source);
+  checks->list[number_of].fd = fd;
+  // On this machine the handshake completes within connect(). Waiting for it would cost three more system calls.
+  if (fd >= 0 && tcp_check_is_accepted(fd)) return say_goodbye(checks, number_of), number(env, ACCEPTED);
   struct epoll_event event = {.events = EPOLLOUT | EPOLLONESHOT, .data.u32 = number_of};
   int error = fd < 0 ? -fd : epoll_ctl(checks->watch.fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
-  checks->list[number_of].fd = fd;
   if (error != 0) {
     set_free(checks, number_of);
     return number(env, -error);
@@ -93,17 +107,11 @@ static napi_value start(napi_env env, napi_callback_info info) {
 
 /** 0, and it is being closed; or an errno. */
 static int outcome(struct checks *checks, uint32_t number_of) {
-  struct check *one = &checks->list[number_of];
-  int error = tcp_check_error(one->fd);
+  int error = tcp_check_error(checks->list[number_of].fd);
   // It was accepted, and reset before this process looked: a busy machine must not make another result of that.
   if (error == ECONNRESET || error == EPIPE) return set_free(checks, number_of), 0;
   if (error != 0) return set_free(checks, number_of), error;
-  // Not with a reset: hang-up.ts says why.
-  shutdown(one->fd, SHUT_WR);
-  *one = (struct check){.fd = one->fd, .stage = CLOSING, .next = checks->closing, .left = LINGER_BYTES};
-  one->until = uv_hrtime() / 1000000 + LINGER_MS;
-  checks->closing = number_of;
-  checks->count++;
+  say_goodbye(checks, number_of);
   return 0;
 }
 

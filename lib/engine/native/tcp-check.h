@@ -7,6 +7,8 @@
 
 /** A descriptor that is being connected, or −errno. Cuts the scope off `ip`. `source`: where it comes from, '': any. */
 int tcp_check_start(char *ip, uint16_t port, const char *source);
+/** Whether it is connected already, as it is for addresses of this machine. */
+bool tcp_check_is_accepted(int fd);
 /** 0: it was accepted, or an errno. */
 int tcp_check_error(int fd);
 /** Reads at most `left` bytes more; true when it can be closed: the other side has closed, or said too much. */

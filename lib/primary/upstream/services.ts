@@ -5,7 +5,7 @@
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { ProtectionStatus } from '../../control/protocol.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
-import type { BackendEvent } from './backend-event.ts';
+import { passedEvent, type BackendEvent } from './backend-event.ts';
 import { isUndoubted, settingsOf, standingOf } from './backend.ts';
 import { isOvertaken } from './connects.ts';
 import type { Standing } from './health/evidence.ts';
@@ -144,7 +144,7 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       case 'resolved':
         return feed(service, { kind: 'resolved', backend, ips: result.ips, wall: result.wall });
       case 'passed':
-        feed(service, { ...result, backend });
+        feed(service, passedEvent(result, backend));
         return protect(service, { kind: 'checked', ok: true, inUse });
       case 'failed':
         feed(service, { ...result, backend });

@@ -2,36 +2,16 @@
 // more at once when a worker could not reach it. While clients reach it nobody else connects to it. Its name is followed beside
 // all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
 
+import { isLiteral } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
 import { fitting } from '../../../engine/source.ts';
 import { createCoalescedTimers, type CoalescedTimer, type CoalescedTimers } from './coalesced-timers.ts';
-import type { Cause, Evidence, Standing } from './evidence.ts';
+import type { CheckResult, Evidence, FailedCause, Standing } from './evidence.ts';
 import { followName } from './name-follower.ts';
 import { probe, type ProbeOptions, type Sockets, type Ways } from './probe.ts';
-import type { Resolver } from '../discovery/resolver.ts';
+import type { Resolution, Resolver } from '../discovery/resolver.ts';
 
-/** `wall` is Date.now(), `durationMs` how long it took, resolving included; `began` is when its connect began, monotonic. */
-export type CheckResult =
-  /** The name has its first addresses, or others than before; comes before the result of the same check. */
-  | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
-  | {
-      readonly kind: 'passed';
-      /** `connect`: a client's connect has stood for it. */
-      readonly source: Evidence['source'];
-      /** null: where clients are sent already. */
-      readonly ip: string | null;
-      readonly began: number;
-      readonly durationMs: number;
-      readonly wall: number;
-    }
-  | {
-      readonly kind: 'failed';
-      readonly cause: Exclude<Cause, 'local'>;
-      readonly fact: string | null;
-      readonly began: number;
-      readonly durationMs: number;
-      readonly wall: number;
-    };
+type Looked = CheckResult | 'local' | 'nothing';
 
 export interface Target extends ProbeOptions {
   readonly host: string;
@@ -112,7 +92,7 @@ export function startChecker(
   /** Of the latest client's connect that was told. */
   let reportedAt = -Infinity;
 
-  async function check(): Promise<void> {
+  function check(): void {
     timer = undefined;
     const startedAt = now();
     // Clients' connects failed: that others succeeded is no answer.
@@ -121,7 +101,10 @@ export function startChecker(
     extraWanted = false;
     checking = true;
     const period = jitter(interval(), random);
-    const result = await look(startedAt, mayTrust ? period : 0);
+    void andThen(look(startedAt, mayTrust ? period : 0), (result) => finish(result, startedAt, period));
+  }
+
+  function finish(result: Looked, startedAt: number, period: number): void {
     if (stopping.signal.aborted) return;
     checking = false;
     if (result === 'local') onShortage();
@@ -146,32 +129,42 @@ export function startChecker(
     }
   }
 
+  function look(startedAt: number, trustMs: number): Looked | Promise<Looked> {
+    const { host } = target;
+    if (isLiteral(host)) return lookAt({ ok: true, ips: [host], ageMs: 0 }, startedAt, trustMs);
+    return resolver.resolve(host).then((resolution) => lookAt(resolution, startedAt, trustMs));
+  }
+
   /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
-  async function look(startedAt: number, trustMs: number): Promise<CheckResult | 'local' | 'nothing'> {
-    const resolution = await resolver.resolve(target.host);
+  function lookAt(resolution: Resolution, startedAt: number, trustMs: number): Looked | Promise<Looked> {
     if (resolution.ok) take(fitting(resolution.ips, target.source));
     // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
-    const at = () => ({ began, durationMs: now() - startedAt, wall: Date.now() });
     if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > reportedAt) {
       reportedAt = reachedAt;
-      return { ...at(), kind: 'passed', source: 'connect', ip: null, began: reachedAt };
+      return passed('connect', null, reachedAt, startedAt);
     }
     // One that is not checked goes on with the addresses that it has.
     if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
-    if (!resolution.ok) return { ...at(), kind: 'failed', cause: 'dns', fact: null };
+    if (!resolution.ok) return failed('dns', null, began, startedAt);
     const asked = ips;
     const { check } = target;
-    const probed = await probe(lastGoodFirst(asked, lastGood), target, sockets, ways());
-    // The name has moved meanwhile, or another check is wanted, and that is made at once.
-    if (ips !== asked || target.check !== check) return 'nothing';
-    if (!probed.ok) {
-      const { cause, fact } = probed;
-      return cause === 'local' ? 'local' : { ...at(), kind: 'failed', cause, fact };
-    }
-    lastGood = probed.ip;
-    return { ...at(), kind: 'passed', source: 'check', ip: probed.ip };
+    return andThen(probe(lastGoodFirst(asked, lastGood), target, sockets, ways()), (probed) => {
+      // The name has moved meanwhile, or another check is wanted, and that is made at once.
+      if (ips !== asked || target.check !== check) return 'nothing';
+      if (!probed.ok) return probed.cause === 'local' ? 'local' : failed(probed.cause, probed.fact, began, startedAt);
+      lastGood = probed.ip;
+      return passed('check', probed.ip, began, startedAt);
+    });
+  }
+
+  function passed(source: Evidence['source'], ip: string | null, began: number, startedAt: number): CheckResult {
+    return { kind: 'passed', source, ip, began, durationMs: now() - startedAt, wall: Date.now() };
+  }
+
+  function failed(cause: FailedCause, fact: string | null, began: number, startedAt: number): CheckResult {
+    return { kind: 'failed', cause, fact, began, durationMs: now() - startedAt, wall: Date.now() };
   }
 
   /** Tells of addresses that are new; true when there were others before. */
@@ -196,7 +189,7 @@ export function startChecker(
     if (checking || stopping.signal.aborted) return;
     timer?.cancel();
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
-    timer = timers.at(Math.min(dueAt, extraAt), () => void check());
+    timer = timers.at(Math.min(dueAt, extraAt), check);
   }
 
   plan();
@@ -231,6 +224,11 @@ export function startChecker(
       for (const socket of sockets.open) socket.destroy();
     },
   };
+}
+
+/** Calls at once if there is nothing to wait for: a check without promises costs less. */
+function andThen<T, U>(value: T | Promise<T>, call: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(call) : call(value);
 }
 
 /** The next start that is not past, counted in steps of `period` from `startedAt`. */

@@ -19,6 +19,31 @@ export interface Evidence {
   readonly at: number;
 }
 
+export type FailedCause = Exclude<Cause, 'local'>;
+
+/** `wall` is Date.now(). `durationMs` includes resolving. `began` is the monotonic time at which the connect began. */
+export type CheckResult =
+  /** The name's addresses are new or have changed. Comes before the result of the same check. */
+  | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
+  | {
+      readonly kind: 'passed';
+      /** `connect`: a client's connect stands for the check. */
+      readonly source: Evidence['source'];
+      /** null: the address that clients are sent to already. */
+      readonly ip: string | null;
+      readonly began: number;
+      readonly durationMs: number;
+      readonly wall: number;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly cause: FailedCause;
+      readonly fact: string | null;
+      readonly began: number;
+      readonly durationMs: number;
+      readonly wall: number;
+    };
+
 /**
  * How certain it is that a backend works. `steady`: up, and nothing has failed since the last passed check; `in_doubt`: up, but
  * something has.
@@ -44,7 +69,9 @@ export function remember(
   );
   const same = evidence[place];
   if (same !== undefined) {
-    const more = { ...same, count: same.count + times, lastWall: wall, at: now };
+    const { count, firstWall } = same;
+    // Not a spread, for the same reason as in backend.ts: most checks come here.
+    const more = { source, cause, fact, count: count + times, firstWall, lastWall: wall, at: now };
     return place === evidence.length - 1 ? evidence.with(place, more) : [...evidence.toSpliced(place, 1), more];
   }
   const latest = { source, cause, fact, count: times, firstWall: wall, lastWall: wall, at: now };

@@ -4,16 +4,16 @@
 import type { BackendPlan, Plan, ServicePlan } from '../../../../config/plan.ts';
 import { sendProxyOf } from '../../../../config/plan.ts';
 import { takeTurns } from '../../../engine/source.ts';
-import type { Standing } from './evidence.ts';
+import type { CheckResult, Standing } from './evidence.ts';
 import { loadAddon } from '../../../engine/addon.ts';
 import { openTcpChecks, type TcpChecks } from '../../../engine/tcp-checks.ts';
 import { createCoalescedTimers } from './coalesced-timers.ts';
-import { startChecker, type Checker, type CheckResult, type Target } from './checker.ts';
+import { startChecker, type Checker, type Target } from './checker.ts';
 import type { Connect, Ways } from './probe.ts';
 import { preambleFor, questionFor } from './question.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
 
-export type { CheckResult } from './checker.ts';
+export type { CheckResult } from './evidence.ts';
 
 export interface HealthChecks {
   /** Checks the backends of these services from now on: new ones at once, the others on their old schedule. */

@@ -55,120 +55,133 @@ export interface ProbeOptions {
 
 /**
  * Tries `ips` in order. The next one is tried when the previous one fails or its share of `timeoutMs` is over. The first that
- * answers as expected wins.
+ * answers as expected wins. Returns no promise if the result is known at once: a promise and its timer cost as much as the check.
  */
 export function probe(
   ips: readonly string[],
   { port, timeoutMs, preamble, question, source }: ProbeOptions,
   { open, signal }: Sockets,
   { connect = connectTcp, tcpChecks }: Ways = {},
-): Promise<Probed> {
+): Probed | Promise<Probed> {
   const todo = ips.slice(0, MAX_ADDRESSES);
   const isBare = question === null && preamble === null;
   const share = timeoutMs / todo.length;
-  return new Promise((resolve) => {
-    const pending = new Set<Attempt>();
-    const failures: Failure[] = [];
-    let nextTry: NodeJS.Timeout | undefined;
-    const deadline = setTimeout(() => finish(lateness()), timeoutMs);
+  const pending = new Set<Attempt>();
+  const failures: Failure[] = [];
+  let nextTry: NodeJS.Timeout | undefined;
+  let deadline: NodeJS.Timeout | undefined;
+  let result: Probed | null = null;
+  let resolve: ((result: Probed) => void) | undefined;
 
-    function finish(result: Failure | { ip: string }): void {
-      clearTimeout(deadline);
-      clearTimeout(nextTry);
-      const given = [...pending];
-      // Clear first, so that their `close` events have no effect.
-      pending.clear();
-      for (const attempt of given) attempt.destroy();
-      if ('ip' in result) return resolve({ ok: true, ip: result.ip });
-      // An address that could not even be tried may be the good one.
-      const local = failures.find(({ cause }) => cause === 'local');
-      resolve({ ok: false, ...(local ?? result) });
-    }
+  function resultNow(): Probed | null {
+    return result;
+  }
 
-    /** On timeout: was it still connecting, or waiting for an answer? */
-    function lateness(): Failure {
-      const connected = [...pending].filter(({ connecting, pending: isUnconnected }) => !connecting && !isUnconnected);
-      if (connected.length === 0) return { cause: 'timeout', fact: null };
-      const what = connected.some(({ bytesRead }) => bytesRead > 0) ? 'no complete answer' : 'no answer';
-      return { cause: 'bad_answer', fact: `${what} within ${timeoutMs} ms` };
-    }
+  function finish(outcome: Failure | { ip: string }): void {
+    clearTimeout(deadline);
+    clearTimeout(nextTry);
+    const given = [...pending];
+    // Clear first, so that their `close` events have no effect.
+    pending.clear();
+    for (const attempt of given) attempt.destroy();
+    // An address that could not even be tried may be the good one.
+    const local = failures.find(({ cause }) => cause === 'local');
+    result = 'ip' in outcome ? { ok: true, ip: outcome.ip } : { ok: false, ...(local ?? outcome) };
+    resolve?.(result);
+  }
 
-    function fail(attempt: Attempt, failure: Failure): void {
-      if (!pending.delete(attempt)) return;
-      failures.push(failure);
-      tryNext();
-    }
+  /** On timeout: was it still connecting, or waiting for an answer? */
+  function lateness(): Failure {
+    const connected = [...pending].filter(({ connecting, pending: isUnconnected }) => !connecting && !isUnconnected);
+    if (connected.length === 0) return { cause: 'timeout', fact: null };
+    const what = connected.some(({ bytesRead }) => bytesRead > 0) ? 'no complete answer' : 'no answer';
+    return { cause: 'bad_answer', fact: `${what} within ${timeoutMs} ms` };
+  }
 
-    function tryNext(): void {
-      clearTimeout(nextTry);
-      const ip = signal.aborted ? undefined : todo.shift();
-      if (ip === undefined) {
-        if (pending.size === 0) finish(failures.at(-1) ?? { cause: 'other', fact: null });
-        return;
-      }
-      const localAddress = source(ip);
-      if (localAddress === null) {
-        failures.push({ cause: 'local', fact: null });
-        return tryNext();
-      }
-      if (tcpChecks !== undefined && isBare && !isPath(ip)) checkNatively(ip, localAddress, tcpChecks);
-      else connectTo(ip, localAddress);
-      if (todo.length > 0) nextTry = setTimeout(tryNext, share);
-    }
-
-    function checkNatively(ip: string, source: string | undefined, by: TcpChecks): void {
-      const check = by.start(ip, port, source, (code) => {
-        open.delete(attempt);
-        if (code === null) finish({ ip });
-        else fail(attempt, { cause: causeOf({ code }, ip), fact: null });
-      });
-      const attempt = { connecting: true, pending: true, bytesRead: 0, destroy };
-      function destroy(): void {
-        open.delete(attempt);
-        by.cancel(check);
-        fail(attempt, { cause: 'other', fact: null });
-      }
-      pending.add(attempt);
-      open.add(attempt);
-    }
-
-    function connectTo(ip: string, localAddress: string | undefined): void {
-      const socket = connect({
-        host: ip,
-        port,
-        ...(isPath(ip) && { path: ip }),
-        ...(localAddress !== undefined && { localAddress }),
-      });
-      pending.add(socket);
-      open.add(socket);
-      socket.once('close', () => {
-        open.delete(socket);
-        fail(socket, { cause: 'other', fact: null });
-      });
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        // It was connected and reset before this process looked. A busy machine must not turn that into a failure.
-        if (error.code === 'ECONNRESET' && question === null && pending.delete(socket)) finish({ ip });
-        fail(socket, { cause: causeOf(error, ip), fact: null });
-      });
-      socket.once('connect', () => {
-        if (!pending.has(socket)) return;
-        if (preamble !== null) socket.write(preamble);
-        if (question !== null) return converse(socket, question, ip);
-        pending.delete(socket);
-        hangUp(socket);
-        finish({ ip });
-      });
-    }
-
-    function converse(socket: Socket, asked: Question, ip: string): void {
-      ask(socket, asked, (verdict) => {
-        if (!verdict.ok) fail(socket, { cause: 'bad_answer', fact: verdict.fact });
-        else if (pending.delete(socket)) finish({ ip });
-      });
-    }
-
+  function fail(attempt: Attempt, failure: Failure): void {
+    if (!pending.delete(attempt)) return;
+    failures.push(failure);
     tryNext();
-  });
+  }
+
+  function tryNext(): void {
+    clearTimeout(nextTry);
+    const ip = signal.aborted ? undefined : todo.shift();
+    if (ip === undefined) {
+      if (pending.size === 0) finish(failures.at(-1) ?? { cause: 'other', fact: null });
+      return;
+    }
+    const localAddress = source(ip);
+    if (localAddress === null) {
+      failures.push({ cause: 'local', fact: null });
+      return tryNext();
+    }
+    if (tcpChecks !== undefined && isBare && !isPath(ip)) checkNatively(ip, localAddress, tcpChecks);
+    else connectTo(ip, localAddress);
+    if (todo.length > 0 && resultNow() === null) nextTry = setTimeout(tryNext, share);
+  }
+
+  function checkNatively(ip: string, source: string | undefined, by: TcpChecks): void {
+    const check = by.start(ip, port, source, (code) => {
+      open.delete(attempt);
+      if (code === null) finish({ ip });
+      else fail(attempt, { cause: causeOf({ code }, ip), fact: null });
+    });
+    if (check === 'accepted') return finish({ ip });
+    const destroy = (): void => {
+      open.delete(attempt);
+      by.cancel(check);
+      fail(attempt, { cause: 'other', fact: null });
+    };
+    const attempt = { connecting: true, pending: true, bytesRead: 0, destroy };
+    pending.add(attempt);
+    open.add(attempt);
+  }
+
+  function connectTo(ip: string, localAddress: string | undefined): void {
+    const socket = connect({
+      host: ip,
+      port,
+      ...(isPath(ip) && { path: ip }),
+      ...(localAddress !== undefined && { localAddress }),
+    });
+    pending.add(socket);
+    open.add(socket);
+    socket.once('close', () => {
+      open.delete(socket);
+      fail(socket, { cause: 'other', fact: null });
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // It was connected and reset before this process looked. A busy machine must not turn that into a failure.
+      if (error.code === 'ECONNRESET' && question === null && pending.delete(socket)) finish({ ip });
+      fail(socket, { cause: causeOf(error, ip), fact: null });
+    });
+    socket.once('connect', () => {
+      if (!pending.has(socket)) return;
+      if (preamble !== null) socket.write(preamble);
+      if (question !== null) return converse(socket, question, ip);
+      pending.delete(socket);
+      hangUp(socket);
+      finish({ ip });
+    });
+  }
+
+  function converse(socket: Socket, asked: Question, ip: string): void {
+    ask(socket, asked, (verdict) => {
+      if (!verdict.ok) fail(socket, { cause: 'bad_answer', fact: verdict.fact });
+      else if (pending.delete(socket)) finish({ ip });
+    });
+  }
+
+  function wait(): Promise<Probed> {
+    deadline = setTimeout(() => finish(lateness()), timeoutMs);
+    return new Promise((settle) => {
+      resolve = settle;
+    });
+  }
+
+  tryNext();
+  return resultNow() ?? wait();
 }
 
 function causeOf(error: { readonly code?: string | undefined }, ip: string): ConnectFailure {
