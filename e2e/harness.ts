@@ -1,5 +1,5 @@
-// A running bal in a test: the real program in a home of its own, ready when `startBal` returns, and gone without a trace
-// when the test is over, whatever happened in between.
+// Runs bal in a test: the real program in its own home, ready when `startBal` returns, and gone without a trace after the test,
+// whatever happened in between.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,26 +16,26 @@ import { type LogRecord, recordsBelow, recordsIn } from './harness/records.ts';
 import { BAL } from '../lib/testing/root.ts';
 import { until, within } from '../lib/testing/until.ts';
 
-/** What goes into config.yaml: YAML as text, or values (JSON is YAML). */
+/** The contents of config.yaml: YAML text, or values (JSON is YAML). */
 export type Config = string | Readonly<Record<string, unknown>>;
 
-/** Three processes have to load; a machine that is busy with other tests was seen to need more than 20 s. */
+/** Three processes have to load; on a machine busy with other tests this has taken more than 20 s. */
 const READY_MS = 60_000;
 
 export interface BalOptions {
   readonly config: Config;
   /** `start -d`; otherwise in the foreground, as a child of the test. */
   readonly daemon?: boolean;
-  /** Options of `start` beside these. */
+  /** Further options for `start`. */
   readonly words?: readonly string[];
   /** Added to a config given as values. */
   readonly engine?: EngineName;
   readonly env?: Readonly<Record<string, string>>;
-  /** Another bal.js than the one that was built. */
+  /** A bal.js other than the built one. */
   readonly program?: string;
-  /** The limit of file descriptors that it is started with, in the foreground only. */
+  /** Its file descriptor limit, in the foreground only. */
   readonly descriptors?: number;
-  /** A command that becomes the program, in the foreground only. */
+  /** A command that execs the program, in the foreground only. */
   readonly launcher?: readonly string[];
   /** An existing home; otherwise a new one. */
   readonly home?: string;
@@ -44,13 +44,13 @@ export interface BalOptions {
 export interface Bal {
   readonly home: Home;
   readonly configFile: string;
-  /** The primary's. */
+  /** The primary's PID. */
   readonly pid: number;
   workerPids(): Promise<number[]>;
   status(): Promise<Status>;
-  /** Waits until the status is as wanted, and returns it. */
+  /** Waits for a status that matches and returns it. */
   statusWhen(what: string, holds: (status: Status) => boolean): Promise<Status>;
-  /** Waits until every backend has been checked once, so that a rare check does not get among what a test counts. */
+  /** Waits until every backend has been checked once, so that no rare check disturbs a test's counts. */
   checked(): Promise<void>;
   cli(...args: string[]): Promise<CliResult>;
   configure(config: Config): void;
@@ -60,17 +60,17 @@ export interface Bal {
   /** Waits for a log record. */
   logged(event: string, holds?: (record: LogRecord) => boolean): Promise<LogRecord>;
   signal(name: NodeJS.Signals): void;
-  /** How the foreground process ended; null as its code when a signal ended it. Never settles for a daemon. */
+  /** Exit code of the foreground process; null after a signal. Never settles for a daemon. */
   readonly exited: Promise<number | null>;
-  /** What it wrote beside log lines, in the foreground. */
+  /** Its output other than log lines, in the foreground. */
   stderr(): string;
-  /** Goes away as the reader of its output, in the foreground. */
+  /** Closes the reading end of its output, in the foreground. */
   closeStdout(): void;
-  /** SIGKILLs the primary: what it leaves behind is not held against it, but for processes. */
+  /** SIGKILLs the primary. Afterwards leftover files do not fail the test, but leftover processes do. */
   killPrimary(): Promise<void>;
 }
 
-/** A home of its own, removed after the test; a process still alive in it then fails the test. */
+/** Creates a home that is removed after the test; a process still alive in it then fails the test. */
 export function newHome(t: Owner): string {
   const home = mkdtempSync(join(tmpdir(), 'bal-e2e-'));
   const kill = (): number[] => {
@@ -101,7 +101,7 @@ export function writeConfig(home: string, config: Config, engine?: EngineName): 
   return file;
 }
 
-/** The primary's PID as the PID file tells it, or null. */
+/** Reads the primary's PID from the PID file, or null. */
 export function pidIn(file: string): number | null {
   if (!existsSync(file)) return null;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
@@ -137,7 +137,7 @@ export async function startBal(t: Owner, options: BalOptions): Promise<Bal> {
   } else {
     const command = [process.execPath, options.program ?? BAL, 'start', ...(options.words ?? [])];
     const { descriptors } = options;
-    // The shell becomes the program, so that the child's PID is the primary's.
+    // The shell execs the program, so the child's PID is the primary's.
     const limit = descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh'];
     const [file = '', ...args] = [...limit, ...(options.launcher ?? []), ...command];
     const bal = spawn(file, args, {

@@ -1,4 +1,4 @@
-// Asks the admin listener as a client would: a whole answer, a raw conversation, or a stream of events.
+// Clients of the admin listener: for a complete answer, a raw conversation, or the event stream.
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import type { EventRecord } from '../../lib/control/protocol.ts';
@@ -18,7 +18,7 @@ export interface Question {
   readonly host?: string;
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a new connection. */
 export function ask(port: number, path: string, question: Question = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body = '', host = '127.0.0.1' } = question;
   return new Promise((resolve, reject) => {
@@ -35,7 +35,7 @@ export function ask(port: number, path: string, question: Question = {}): Promis
   });
 }
 
-/** Says something and returns all that comes back until the other side hangs up. */
+/** Sends data and returns everything that comes back until the other side closes. */
 export function converse(port: number, ...said: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
@@ -51,7 +51,7 @@ export function converse(port: number, ...said: readonly string[]): Promise<stri
 export interface Followed {
   /** Waits for an event. */
   event(name: string, holds?: (event: EventRecord) => boolean): Promise<EventRecord>;
-  /** Waits for the newest message of another kind to be as wanted. */
+  /** Waits until the newest message of another kind matches. */
   message(kind: string, holds: (data: unknown) => boolean): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ export async function follow(t: Owner, port: number): Promise<Followed> {
   function take(message: string): void {
     const kind = /^event: (.*)$/m.exec(message)?.[1];
     const data = /^data: (.*)$/m.exec(message)?.[1];
-    if (kind === undefined || data === undefined) return; // a sign of life
+    if (kind === undefined || data === undefined) return; // a keepalive
     if (kind !== 'event') latest.set(kind, JSON.parse(data));
     else {
       const event: EventRecord = JSON.parse(data);

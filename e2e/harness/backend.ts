@@ -1,6 +1,6 @@
-// A backend inside the test's process that behaves as badly as the test wants. Its port is reserved, so it can go down
-// and come back on the same one, and lies outside the range of outgoing ports: a connect to a closed port inside that
-// range can, on loopback, succeed by meeting itself.
+// A backend in the test's process that misbehaves as the test wants. Its port is reserved, so it can go down and come back on
+// it, and is outside the ephemeral range: on loopback a connect to a closed port inside that range can succeed by connecting
+// to itself.
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { ending, type Ending } from './ending.ts';
@@ -13,22 +13,22 @@ export type Behaviour = (socket: Socket) => void;
 export interface Backend {
   readonly host: string;
   readonly port: number;
-  /** As `status` names it. */
+  /** Its name in `status`. */
   readonly address: string;
   /** Connections accepted so far. */
   readonly accepted: number;
   readonly live: ReadonlySet<Socket>;
-  /** How the far sides of the connections that are over went away, in that order. Filled for behaviours that read. */
+  /** How the peers of ended connections went away, in order. Only for behaviours that read. */
   readonly endings: readonly Ending[];
   /** Bytes read so far, over all connections. */
   readonly received: number;
-  /** Dies: nothing listens any more, and every connection is closed as the kernel closes those of a killed process. */
+  /** Dies: stops listening, and closes every connection as the kernel does for a killed process. */
   readonly die: () => Promise<void>;
   /** Refuses new connections, keeps those it has. */
   readonly refuse: () => Promise<void>;
   /** Listens again on the same port. */
   readonly recover: () => Promise<void>;
-  /** Does something else from the next connection on. */
+  /** Changes the behaviour from the next connection on. */
   readonly behave: (behaviour: Behaviour) => void;
 }
 
@@ -65,7 +65,7 @@ export async function backend(
     const closing = server;
     server = null;
     closing?.close();
-    // close() ends listening at once; its callback waits for connections that may be meant to go on.
+    // close() stops listening at once. Do not wait for its callback: it waits for connections that may continue.
     await Promise.resolve();
   }
   async function die(): Promise<void> {

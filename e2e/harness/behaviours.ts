@@ -1,13 +1,13 @@
-// What backends do: right, and wrong in every way the balancer promises something about.
+// Behaviours of backends: correct, and wrong in every way that bal makes a promise about.
 import { createServer as createHttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Behaviour } from './backend.ts';
 import { LONGEST_SLICE, type PatternCheck, pattern, patternAt } from './pattern.ts';
 
-/** Sends back what it gets, and ends when the client has ended. */
+/** Echoes, and ends after the client. */
 export const echo: Behaviour = (socket) => void socket.pipe(socket);
 
-/** Says who it is, and ends. */
+/** Sends its name, then ends. */
 export const named =
   (name: string): Behaviour =>
   (socket) => {
@@ -15,7 +15,7 @@ export const named =
     socket.end(name);
   };
 
-/** Says who it is, and stays until the client ends. */
+/** Sends its name, and stays until the client ends. */
 export const namedAndStays =
   (name: string): Behaviour =>
   (socket) => {
@@ -36,13 +36,13 @@ export function http(name: string): Behaviour {
 /** Accepts, then resets. */
 export const resets: Behaviour = (socket) => void socket.resetAndDestroy();
 
-/** Accepts and reads, and never says a word. */
+/** Accepts and reads, but sends nothing. */
 export const silent: Behaviour = (socket) => void socket.resume();
 
-/** Accepts and does not even read. */
+/** Accepts, but does not even read. */
 export const deaf: Behaviour = () => undefined;
 
-/** Sends so much of the pattern, then resets. */
+/** Sends `length` bytes of the pattern, then resets. */
 export const sendsThenResets =
   (seed: number, length: number): Behaviour =>
   (socket) => {
@@ -50,7 +50,7 @@ export const sendsThenResets =
     socket.write(pattern(seed, length), () => void socket.resetAndDestroy());
   };
 
-/** Ends its own direction first, with a greeting, and goes on reading until the client has ended as well. */
+/** Sends a greeting and ends its direction first; keeps reading until the client ends. */
 export const endsFirst =
   (greeting: string): Behaviour =>
   (socket) => {
@@ -58,7 +58,7 @@ export const endsFirst =
     socket.resume();
   };
 
-/** Reads until the client ends, and only then answers: with all it got. */
+/** Reads until the client ends, then sends everything back. */
 export const answersAtTheEnd: Behaviour = (socket) => {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -66,7 +66,7 @@ export const answersAtTheEnd: Behaviour = (socket) => {
   socket.resume();
 };
 
-/** Checks what comes against a pattern, and ends when the client has ended. */
+/** Checks the received bytes against a pattern, and ends after the client. */
 export const sink =
   (check: PatternCheck): Behaviour =>
   (socket) => {
@@ -75,7 +75,7 @@ export const sink =
     socket.resume();
   };
 
-/** Sends `length` bytes of the pattern, as fast as they are taken, and ends. */
+/** Sends `length` bytes of the pattern as fast as they are read, then ends. */
 export const source =
   (seed: number, length: number): Behaviour =>
   (socket) => {
@@ -83,7 +83,7 @@ export const source =
     pour(socket, seed, length);
   };
 
-/** Writes a stream of the pattern into a socket without ever holding more than one slice that is not taken, and ends it. */
+/** Writes a stream of the pattern to a socket and ends it. At most one slice waits in memory. */
 export function pour(socket: Socket, seed: number, length: number): void {
   let offset = 0;
   const next = (): void => {

@@ -1,5 +1,5 @@
-// The distribution's browser, driven from a test, with a profile of its own. It notes what a page must not do: complain
-// in the console, throw, or ask anybody but its own server.
+// The distribution's browser, driven by a test, with a fresh profile. Records what a page must not do: complain in the console,
+// throw, or contact any server but its own.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { find } from '../../lib/testing/program.ts';
 import { ROOT } from '../../lib/testing/root.ts';
 
 const PROGRAM = 'chromium';
-// Nothing that talks to anybody by itself. No sandbox: as root there is none, and the only page is ours.
+// No background traffic. No sandbox: root has none, and the only page is ours.
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -21,7 +21,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Why there can be no browser here, or null. */
+/** Returns why no browser can run here, or null. */
 export function noBrowser(): string | null {
   return find(PROGRAM) === null ? `${PROGRAM} not installed` : null;
 }
@@ -33,7 +33,7 @@ export async function startBrowser(owner: Owner): Promise<Browser> {
     executablePath: find(PROGRAM) ?? PROGRAM,
     headless: true,
     args: FLAGS,
-    // Whatever it writes beside its profile, which is temporary too.
+    // For what it writes besides its profile, which is temporary too.
     env: { ...process.env, HOME: folder, TMPDIR: folder, XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder },
   });
   atEnd(owner, () => browser.close());
@@ -42,9 +42,9 @@ export async function startBrowser(owner: Owner): Promise<Browser> {
 
 export interface Visit {
   readonly page: Page;
-  /** What the console said of problems, and what was thrown, so far. */
+  /** Problems in the console and exceptions so far. */
   readonly complaints: readonly string[];
-  /** Fails when the page has complained, or asked anybody else. */
+  /** Fails if the page complained or contacted another server. */
   readonly assertClean: () => void;
 }
 
@@ -86,7 +86,7 @@ export async function visitPage(
   };
 }
 
-/** Where pictures of pages are kept: BAL_TEST_PICTURES, else a folder beside the compiled tests. */
+/** Saves a screenshot in BAL_TEST_PICTURES, else in a folder next to the compiled tests. */
 export async function takePicture(page: Page, name: string): Promise<void> {
   const folder = process.env['BAL_TEST_PICTURES'] ?? join(ROOT, '.build', 'pictures');
   mkdirSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-// A backend that serves for a moment and knows the most clients that it had at once.
+// A backend that serves each client for a moment and records the most clients it had at once.
 import type { Behaviour } from './backend.ts';
 
 export interface Clerk {
@@ -7,9 +7,9 @@ export interface Clerk {
 }
 
 /**
- * Says `name` after so many ms, and ends; one that has gone before is not there any more. Those who come are counted a turn later: what
- * had gone by then is known, in whatever order the two are told here. A worker that is killed ends its connections before anybody hears
- * of its death.
+ * Sends `name` after `ms`, then ends; a client that left before no longer counts. Arrivals are counted a turn later, when earlier
+ * departures are known, whatever the order of the two events here. The kernel closes a killed worker's connections before
+ * anybody learns of its death.
  */
 export function clerk(name: string, ms: number): Clerk {
   let [live, most] = [0, 0];

@@ -1,4 +1,4 @@
-// Runs `bal` as a person or a script does, and keeps what it said.
+// Runs `bal` as a user or a script does, and captures its output.
 import { spawn } from 'node:child_process';
 import { BAL } from '../../lib/testing/root.ts';
 
@@ -13,15 +13,15 @@ export interface CliOptions {
   readonly home: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Another bal.js than the one that was built. */
+  /** A bal.js other than the built one. */
   readonly program?: string;
-  /** Another user to run it as. */
+  /** The user to run it as. */
   readonly as?: { readonly uid: number; readonly gid: number };
-  /** Kills the command when it takes longer; `code` is null then. */
+  /** Kills the command after this time; `code` is null then. */
   readonly deadlineMs?: number;
 }
 
-/** The test's environment without what would change how Node runs, with this home. */
+/** The test's environment with this home, without variables that affect Node or bal. */
 export function environment(home: string, more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_') && !name.startsWith('BAL_'));
   return { ...Object.fromEntries(kept), BAL_HOME: home, ...more };
@@ -45,7 +45,7 @@ export function cli(args: readonly string[], options: CliOptions): Promise<CliRe
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr, ms: performance.now() - began }));
-    // A daemon that keeps the command's output open would keep every script waiting that reads it.
+    // A daemon that keeps the command's output open would block every script that reads it.
     child.once('exit', () => {
       setTimeout(() => reject(new Error(`Cannot see the end of the output of bal ${args.join(' ')}`)), 5000).unref();
     });

@@ -1,4 +1,4 @@
-// One client connection, told what to do and asked what came.
+// One client connection that a test controls step by step.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { ending, type Ending } from './ending.ts';
@@ -7,20 +7,20 @@ import { within } from '../../lib/testing/until.ts';
 
 export interface Client {
   readonly socket: Socket;
-  /** All that has arrived so far and was not taken by `reads`. */
+  /** Everything that has arrived and was not taken by `reads`. */
   readonly unread: () => Buffer;
   /** Settles when the kernel has taken the bytes. */
   send(data: Buffer | string): Promise<void>;
   /** Ends this side's direction; the other one stays open. */
   end(): void;
   reset(): void;
-  /** The next so many bytes; fails when the connection is over before. */
+  /** Reads the next `length` bytes; fails if the connection ends before. */
   reads(length: number): Promise<Buffer>;
-  /** How the other side ended, with all that was not taken before. */
+  /** How the other side ended, with everything that was not read before. */
   readonly over: Promise<{ how: Ending; data: Buffer }>;
 }
 
-/** A reset before Node has told of the connection was still a connection: the kernel had completed it. */
+/** Accepts a reset before Node reported the connection: the kernel had completed the connect. */
 async function connected(socket: Socket): Promise<void> {
   try {
     await once(socket, 'connect');
@@ -29,11 +29,11 @@ async function connected(socket: Socket): Promise<void> {
   }
 }
 
-/** Connects, fails when it cannot. The connection goes with the test. */
+/** Connects, or fails. The connection ends with the test. */
 export async function connectTo(t: Owner, port: number, host = '127.0.0.1'): Promise<Client> {
   const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
   atEnd(t, () => socket.destroy());
-  socket.on('error', () => undefined); // told by `over`
+  socket.on('error', () => undefined); // reported by `over`
   const peerEnding = ending(socket);
   await within(`a client is connected to ${host}:${port}`, connected(socket));
   let chunks: Buffer[] = [];

@@ -1,12 +1,12 @@
-// Configurations of scenarios: one service on loopback, health checks and drain as quick as they may be, so that no
-// test waits for a default meant for operators.
+// Configurations for scenarios: one service on loopback, with health checks and drain as quick as possible, so that no test waits
+// for a default meant for operators.
 import type { Backend } from './backend.ts';
 
 type Where = Pick<Backend, 'host' | 'port'>;
 
 export const QUICK = {
   health_check_interval_ms: 100,
-  // Long enough for a machine that is busy with other tests: only what hangs for ever times out.
+  // Long enough for a machine busy with other tests: only a real hang times out.
   health_check_timeout_ms: 5000,
   health_check_fail_threshold: 2,
   health_check_success_threshold: 1,
@@ -17,7 +17,7 @@ export const QUICK = {
   drain_timeout_ms: 5000,
 } as const;
 
-/** `more` is laid over the top level, its `runtime` over the quick one. */
+/** `more` overrides the top level, its `runtime` the quick one. */
 export function configFor(
   port: number,
   backends: readonly Where[],

@@ -1,4 +1,4 @@
-// Asks the primary over its control socket, as `bal status` does, without the cost of a process for each look.
+// Queries the primary over its control socket, as `bal status` does, without starting a process each time.
 import { request } from 'node:http';
 import { stream } from '../../lib/control/client.ts';
 import type { Status } from '../../lib/control/protocol.ts';
@@ -22,7 +22,7 @@ export function askStatus(socketPath: string): Promise<Status> {
   });
 }
 
-/** Ends an instance at once, as `bal stop --now` does, if it answers in time. */
+/** Stops an instance like `bal stop --now`. Returns whether it answered in time. */
 export async function askStop(socketPath: string): Promise<boolean> {
   const answer = await stream(socketPath, 'POST', '/stop', { now: true }, 10_000, () => undefined);
   return answer.ok && answer.status === 200;

@@ -1,4 +1,4 @@
-// Every scenario runs on both engines: what the contract promises holds on each.
+// Runs every scenario on both engines: the contract holds for each.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -7,7 +7,7 @@ import { ROOT } from '../../lib/testing/root.ts';
 export type EngineName = 'js' | 'native';
 export const ENGINES: readonly EngineName[] = ['js', 'native'];
 
-/** Why an engine cannot be tested here, or null. */
+/** Returns why an engine cannot be tested here, or null. */
 export function missing(engine: EngineName): string | null {
   if (engine === 'js') return null;
   const platform = `${process.platform}-${process.arch}`;
@@ -19,8 +19,8 @@ export function missing(engine: EngineName): string | null {
 }
 
 /**
- * Defines the test once for each engine. Where an engine, or something else the test needs (`lacking`), is missing, it is
- * skipped and its name says why.
+ * Defines the test once per engine. If an engine or something else that the test needs (`lacking`) is missing, the test is
+ * skipped, with the reason in its name.
  */
 export function forEachEngine(
   title: string,
@@ -31,8 +31,8 @@ export function forEachEngine(
 }
 
 /**
- * For what the primary does, whatever moves its workers' bytes: once, on the js engine or the native one as its title falls; on
- * both with BAL_BOTH_ENGINES or in the long runs, as in `npm run e2e:soak`.
+ * For tests of the primary, which do not depend on the engine: defines the test once, on an engine chosen by its title. With
+ * BAL_BOTH_ENGINES, or in the long runs as in `npm run e2e:soak`, on both.
  */
 export function forEitherEngine(
   title: string,
@@ -46,7 +46,7 @@ export function forEitherEngine(
   forEngine(missing(engine) === null ? engine : 'js', title, body, lacking);
 }
 
-/** The same for one engine: for what the other does not promise. */
+/** The same for one engine: for promises that only this one makes. */
 export function forEngine(
   engine: EngineName,
   title: string,

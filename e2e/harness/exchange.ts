@@ -1,31 +1,28 @@
-// One client's visit: connect, ask, read the answer, close. And every way it can go wrong, told apart.
+// One client's visit: connect, send a request, read the answer, close. Distinguishes all the ways it can fail.
 import { connect } from 'node:net';
 import { ending } from './ending.ts';
 import { pattern } from './pattern.ts';
 
-/** What a client sends, and what it makes of the answer. */
+/** A client's request, and its check of the answer. */
 export interface Exchange {
   readonly request: Buffer | null;
-  /** Length of the answer; null: all until the backend ends. */
+  /** Length of the answer; null: everything until the backend ends. */
   readonly length: number | null;
   readonly right: (answer: Buffer) => boolean;
 }
 
-/** Against an echo backend: `length` patterned bytes there and back. */
+/** For echo backends: `length` patterned bytes there and back. */
 export function echoes(length = 64): Exchange {
   const request = pattern(length, length);
   return { request, length, right: (answer) => answer.equals(request) };
 }
 
-/** Against backends that say who they are and end: any of these names. */
+/** For backends that send their name and end: any of these names. */
 export function names(...expected: readonly string[]): Exchange {
   return { request: null, length: null, right: (answer) => expected.includes(answer.toString()) };
 }
 
-/**
- * `refused`: nobody listened. `short`: a clean end before the whole answer. `late`: no answer within the client's own
- * patience.
- */
+/** `refused`: nothing listened. `short`: a clean end before the whole answer. `late`: no answer within the client's timeout. */
 export type Outcome = 'ok' | 'refused' | 'reset' | 'short' | 'wrong' | 'late';
 
 export interface Visit {

@@ -1,4 +1,4 @@
-// What is in the Prometheus text format, as far as tests ask: which series with which labels, and their values.
+// Parses the Prometheus text format as far as tests need it: series with labels, and their values.
 
 /** One line: `name{labels}` and its value. */
 export type Series = ReadonlyMap<string, number>;
@@ -20,7 +20,7 @@ export function typesIn(text: string): ReadonlyMap<string, string> {
   return new Map(Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name = '', type = '']) => [name, type]));
 }
 
-/** The series that may never fall: those of counters and histograms. */
+/** The series that must never decrease: those of counters and histograms. */
 export function countersIn(text: string): Series {
   const types = typesIn(text);
   return new Map(
@@ -32,7 +32,7 @@ export function countersIn(text: string): Series {
   );
 }
 
-/** By the names that queries use: those of a histogram are its parts. */
+/** Labels by the metric names used in queries; a histogram counts as its parts. */
 export function labelsByMetric(text: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const series of seriesIn(text).keys()) {

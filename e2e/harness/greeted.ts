@@ -1,4 +1,4 @@
-// Clients of backends that say in one letter who they are.
+// Clients of backends that identify themselves with one letter.
 import type { Owner } from '../../lib/testing/owner.ts';
 import { connectTo, type Client } from './client.ts';
 
@@ -13,7 +13,7 @@ export async function greeted(t: Owner, port: number): Promise<Greeted> {
   return { client, by: (await client.reads(1)).toString() };
 }
 
-/** `count` clients, one after the other: who served how many of them. */
+/** Runs `count` clients in sequence; returns how many each backend served. */
 export async function served(t: Owner, port: number, count: number): Promise<Record<string, number>> {
   const answers: Record<string, number> = {};
   for (let i = 0; i < count; i++) {

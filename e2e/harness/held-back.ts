@@ -1,6 +1,6 @@
-// A name server that a test holds back: --import for NODE_OPTIONS.
+// Delays name resolution in a process until the test allows it: an --import for NODE_OPTIONS.
 
-/** Names are resolved only once the file is there. */
+/** Returns an --import that resolves names only once the file exists. */
 export function heldBack(file: string): string {
   const code = `
     import { existsSync } from 'node:fs';
