@@ -1,4 +1,4 @@
-// Backends that a name leads to: they come and go as a name server says, without a reload, and whatever it says.
+// Backends from a DNS name: they come and go with its answers, without a reload, and survive any wrong answer.
 import assert from 'node:assert/strict';
 import type { BackendVerdict } from '../lib/control/backends.ts';
 import type { DiscoveryStatus } from '../lib/control/discovery.ts';
@@ -14,7 +14,7 @@ import { forEachEngine, forEitherEngine, forEngine } from './harness/engines.ts'
 import { greeted, served } from './harness/greeted.ts';
 import { type Lie, nameServer, type NameRecord, type NameServer } from './harness/name-server.ts';
 
-/** Says in one letter who it is, and echoes from then on. */
+/** A backend that sends its letter, then echoes. */
 const who =
   (letter: string): Behaviour =>
   (socket) => {
@@ -46,12 +46,12 @@ function statesIn(status: Status, service = 'srv'): Record<string, string | null
 const readyPids = ({ workers }: Status): number[] =>
   workers.filter(({ state }) => state === 'ready').map(({ pid }) => pid);
 
-/** Round robin goes on somewhere in each worker: who is not there gets nobody, and each other one somebody. */
+/** Each worker is somewhere in its round: checks that exactly these backends get clients. */
 async function shared(t: Parameters<typeof nameServer>[0], port: number, ...by: readonly string[]): Promise<void> {
   assert.deepEqual(Object.keys(await served(t, port, 8)).toSorted(), by.toSorted());
 }
 
-/** An SRV record for each, all at `host.test`, which is 127.0.0.1. */
+/** Answers with an SRV record for each backend, all at `host.test`, which is 127.0.0.1. */
 function leadTo(dns: NameServer, backends: readonly Pick<Backend, 'port'>[], more: Partial<NameRecord> = {}): void {
   dns.says(
     '_x._tcp.test',
@@ -113,7 +113,7 @@ forEachEngine(
     assert.deepEqual(await served(t, port, 8), { a: 8 }, 'b has a lower priority');
     const { client: early } = await greeted(t, port);
 
-    // a is gone, and c and one that is dead have come.
+    // a leaves; c and a dead one join.
     const dead = await freePort();
     leadTo(dns, [b, c, { port: dead }]);
     await bal.statusWhen('the new backends are there', (status) => {
@@ -128,7 +128,7 @@ forEachEngine(
     assert.deepEqual(readyPids(after), readyPids(before));
     assert.equal(after.generation, before.generation);
 
-    // It is drained there, gone, and back: what an operator has said holds.
+    // c is drained, leaves and comes back: the operator's change still holds.
     const drained = await change(bal, 'drain', c.address);
     assert.deepEqual([drained.ok, drained.live_changes.length], [true, 1]);
     assert.deepEqual(await served(t, port, 4), { b: 4 });
@@ -146,7 +146,7 @@ forEachEngine(
     assert.deepEqual(await served(t, port, 4), { b: 4 });
     assert.equal((await change(bal, 'add', c.address)).live_changes.length, 0);
 
-    // A reload takes over what is known, with sessions to what the name leads to and to what it has left.
+    // A reload keeps what is known, with sessions to current backends of the name and to one that has left.
     const { client: late } = await greeted(t, port);
     const reloaded = await bal.graceful();
     assert.equal(reloaded.code, 0, JSON.stringify(reloaded.verdict));
@@ -195,9 +195,9 @@ forEitherEngine('what a name server does wrong changes nothing for clients', asy
     all: {
       port: elsewhere,
       bind_address: '127.0.0.1',
-      // The same name twice is one question, and one more backend of the file is beside it.
+      // A name next to a fixed backend of the file.
       backends: [{ host: 'all.test', port: a.port, discover: 'all' }, fixed],
-      // A thousand are checked in a moment, and then seldom.
+      // A thousand backends get checked within a moment, then rarely.
       runtime: { dns_max_age_ms: 1000, health_check_interval_ms: 60_000 },
     },
     hash: {
@@ -236,12 +236,12 @@ forEitherEngine('what a name server does wrong changes nothing for clients', asy
   const failed = await bal.statusWhen('the failure is told', (status) => nameIn(status).failure !== null);
   assert.ok((nameIn(failed).age_ms ?? 0) > 1000, JSON.stringify(nameIn(failed)));
   assert.match((await bal.cli('status')).stdout, /_x\._tcp\.test \(srv\): 1 backend, answered .* cannot be looked up/);
-  // A reload meanwhile is no reason to forget what is known.
+  // A reload during the failure keeps what is known.
   assert.equal((await bal.graceful()).code, 0);
   assert.deepEqual(await served(t, port, 2), { a: 2 });
   await shared(t, elsewhere, 'a', 'b');
 
-  // What is nobody's address, what is bal itself, and two backends.
+  // An unusable address, bal itself, and two backends.
   const own = { type: 'A', ip: '127.0.0.1' } as const;
   dns.says('zero.test', [{ type: 'A', ip: '0.0.0.0' }]);
   dns.says('_x._tcp.test', [
@@ -258,12 +258,12 @@ forEitherEngine('what a name server does wrong changes nothing for clients', asy
   await bal.statusWhen('the first answer has come', (status) => statesIn(status, 'hash')[a.address] === 'up');
   assert.deepEqual(await served(t, byHash, 2), { a: 2 });
 
-  // Thousands of records come over TCP; no more backends than bal can have are made of them.
+  // Thousands of records arrive over TCP; bal uses only as many as its limit.
   const many = Array.from({ length: 3000 }, (_, i) => ({ type: 'A', ip: `127.9.${i >> 8}.${i & 255}` }) as const);
   dns.says('all.test', [own, ...many]);
   const crowd = await bal.statusWhen('there are too many', (status) => nameIn(status, 'all').left_out > 0);
   assert.ok(dns.overTcp > 0);
-  // Those that have just had to go are shown until their last word.
+  // Removed backends are shown until they are gone for good.
   const inUse = crowd.services.flatMap(({ backends }) => backends.filter(({ state }) => state !== 'draining'));
   assert.equal(inUse.length, 1024);
   assert.equal(nameIn(crowd, 'all').endpoints, 3001);
@@ -296,7 +296,7 @@ forEngine(
     assert.deepEqual(await served(t, port, 4), { b: 4 });
     await again.statusWhen('they have been taken over', (status) => serviceIn(status, 'srv').active_connections === 2);
 
-    // The next program takes over what is known, though nobody answers any more.
+    // An upgrade keeps what is known, although the name server fails.
     dns.says('_x._tcp.test', 'SERVFAIL');
     dns.says('host.test', 'SERVFAIL');
     const upgraded = await again.cli('upgrade', '--json');

@@ -1,4 +1,4 @@
-// Stopping with open connections: they get their time, then they are cut, well where nothing is lost by it, and how many is said.
+// A stop with open connections: they get their time, then are cut, cleanly where no byte is lost, and are counted.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
@@ -15,7 +15,7 @@ import { pattern } from './harness/pattern.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
 
-/** Sends so many bytes when it is asked, and ends. */
+/** On the first data sends `length` bytes, then ends. */
 const pours =
   (length: number): Behaviour =>
   (socket) => {
@@ -53,7 +53,7 @@ forEachEngine(
     assert.deepEqual([why.code, brief.code], [1, 1]);
     assert.match(why.stdout, /^what_happened: bal is stopping: [^]*^default is stopping$/m);
     assert.match(brief.stdout, /^bal: stopping, /);
-    // Two rounds of what `stop` tells: how many remain is asked of the workers, and must be known before they are gone.
+    // Two of `stop`'s progress rounds: it asks the workers how many remain, which must happen before they are gone.
     await pause(500);
     for (const client of clients) {
       await client.send('y');
@@ -63,7 +63,7 @@ forEachEngine(
     }
     const { code, stdout } = await stopping;
     assert.equal(code, 0);
-    // Also a visit that came just before the end of listening may be among them.
+    // A visit just before the listener closed may be counted too.
     assert.match(stdout, /waiting for [34] connections/, 'it told how many remained');
     assert.doesNotMatch(stdout, /[1-9]\d* .*\bcut\b/);
   },

@@ -1,4 +1,4 @@
-// A backend that accepts and lets go of its clients at once looks well to a check, and idle to least_connections.
+// A backend that accepts and drops its clients at once passes checks and looks idle to least_connections.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
@@ -11,7 +11,7 @@ import { visits } from './harness/load.ts';
 
 const CLIENTS = 16;
 
-/** Takes what the client sends, and resets. */
+/** Reads the client's first bytes, then resets. */
 const breaks: Behaviour = (socket) => {
   socket.once('data', () => socket.resetAndDestroy());
   socket.resume();
@@ -34,8 +34,8 @@ forEachEngine('a backend that fails fast does not draw all clients to itself, an
   const failed = counts.reset + counts.short;
   assert.equal(counts.ok + failed, 3000);
   await bal.logged('backend.early_failures');
-  // Each time that it is tried again as many find out with each worker as are on their way, and before that five. Without it two of
-  // three and more fail, for whoever fails fast has the fewest connections.
+  // Five failures mark the backend per worker. Then, each time it is retried, up to as many clients per worker fail as are under
+  // way. Without the feature two thirds or more fail, because the fast failing backend has the fewest connections.
   const times = bal.logs().filter(({ event }) => event === 'backend.early_failures').length;
   assert.ok(failed >= 5 && failed <= 2 * 5 + 2 * CLIENTS * (times + 1), `${times}: ${JSON.stringify(counts)}`);
   assert.ok(failed < 1000, JSON.stringify(counts));

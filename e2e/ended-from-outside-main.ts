@@ -1,4 +1,4 @@
-// Started by ended-from-outside.test.ts: serves, tells where, and waits to be ended.
+// Started by ended-from-outside.test.ts: serves, prints its port, and waits to be killed.
 import { startNginx } from './harness/nginx.ts';
 import { owned } from './soak/owned.ts';
 

@@ -1,4 +1,4 @@
-// Tests that run out of time are ended by their runner: what they had started must not go on.
+// A runner ends tests that exceed their time: nothing that they started may keep running.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

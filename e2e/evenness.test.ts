@@ -1,4 +1,4 @@
-// Connections go from full workers to empty ones: after a worker was lost, and after each change of how many there are.
+// Connections move from full workers to empty ones: after the loss of a worker, and after each change of the worker count.
 import assert from 'node:assert/strict';
 import type { Status } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -32,7 +32,7 @@ async function talkTo(t: Parameters<typeof connectTo>[0], port: number, seed: nu
   return talk;
 }
 
-/** A slice of its stream, there and back, every byte as it was. */
+/** Sends a slice of its stream and checks that it comes back unchanged. */
 async function says(talk: Talk): Promise<void> {
   const slice = patternAt(talk.seed, talk.sent, SLICE);
   talk.sent += SLICE;
@@ -43,13 +43,13 @@ async function says(talk: Talk): Promise<void> {
   assert.ok(back.equals(slice), `stream ${talk.seed} at ${talk.sent}`);
 }
 
-/** Those of workers that serve; all that are open are counted. */
+/** The workers' connection counts; null unless all open connections are counted. */
 function held({ workers }: Status, open: number): number[] | null {
   const counts = workers.map(({ active_connections: active }) => active);
   return counts.reduce((sum, count) => sum + count, 0) === open ? counts : null;
 }
 
-/** Until each worker has as many as the others, give or take one, some talk all the time; then all do. Each byte is checked. */
+/** Waits until the workers differ by at most one connection, while some connections talk; then all talk. Every byte is checked. */
 async function becomeEven(bal: Bal, talks: readonly Talk[], workers: number): Promise<void> {
   const isEven = (status: Status): boolean => {
     const counts = held(status, talks.length);
@@ -117,7 +117,7 @@ forEngine(
       services.reduce((sum, { active_connections: its }) => sum + (its ?? 0), 0),
       talks.length,
     );
-    // As many as the limit says, and no more: each has one permit, wherever it is.
+    // The limit holds exactly: a connection has one permit, whichever worker has it.
     for (let i = all.length; talks.length < all.length; i++) talks.push(await talkTo(t, few, i));
     const refused = await connectTo(t, few);
     assert.equal((await refused.over).how, 'reset', 'the limit is reached');

@@ -1,5 +1,5 @@
-// Failing clients are evidence: while health checks are content, `why` says of how many of the last ones what went wrong, at
-// whose door, and since when. And says nothing where nothing is wrong.
+// Failing clients are evidence: although health checks pass, `why` says how many of the last clients failed, how, because of
+// whom, and since when. It says nothing if nothing is wrong.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -25,12 +25,12 @@ interface Scene {
   readonly bal: Bal;
   readonly port: number;
   readonly addresses: readonly string[];
-  /** Waits until so many clients have ended since the start. */
+  /** Waits until `count` clients have ended since the start. */
   readonly ended: (count: number) => Promise<Status>;
   readonly metric: (series: string) => Promise<number | undefined>;
 }
 
-/** `workers`: with one, round_robin gives each backend exactly its turn. */
+/** `workers`: with one worker round_robin gives each backend exactly its turn. */
 async function scene(
   t: TestContext,
   engine: EngineName,
@@ -44,7 +44,7 @@ async function scene(
     config: configFor(port, backends, {
       workers,
       admin: `127.0.0.1:${admin}`,
-      // Each backend gets its turn, whatever it does to its clients.
+      // A failing backend keeps its turns.
       runtime: { early_failure_threshold: 0 },
     }),
   });
@@ -78,7 +78,7 @@ const resetsWhenAsked: Behaviour = (socket) => {
   socket.resume();
 };
 
-/** Gives the first bytes back, then resets. */
+/** Echoes the first bytes, then resets. */
 const answersAndResets: Behaviour = (socket) => {
   socket.once('data', (chunk: Buffer) => socket.write(chunk, () => socket.resetAndDestroy()));
   socket.resume();
@@ -104,7 +104,7 @@ forEachEngine('one of three backends resets everybody, and checks are content wi
   assert.equal(await metric(series.replace(bad, first)), 0);
 
   let clients = 30;
-  /** What a command says while clients fail: they must have failed a moment ago, however slow everything is here. */
+  /** Runs `look` while clients fail: the failures must be recent, however slow the machine is. */
   const whileFailing = <T>(what: string, look: () => Promise<T>) =>
     until(
       what,
@@ -170,7 +170,7 @@ forEachEngine('a backend that accepts and resets at once', async (t, engine) => 
   const { port, ended } = await scene(t, engine, [resets]);
   await visits(port, echoes(), 40);
   const [service] = (await ended(40)).services;
-  // Some are reset while the connect is under way still, and are failed connects.
+  // Some are reset during the connect and count as failed connects.
   assert.deepEqual([service?.recent?.failed, service?.recent?.failing], [40, true]);
 });
 

@@ -29,7 +29,7 @@ forEachEngine('a backend stops listening in the middle of a run: no client sees 
 forEachEngine('two of three backends are dead at once: every client gets the third', async (t, engine) => {
   const [a, b, c] = [await backend(t, named('a')), await backend(t, named('b')), await backend(t, named('c'))];
   const port = await freePort();
-  // Checks so rare that only what clients meet tells the balancer.
+  // Checks are so rare that bal learns only from its clients.
   await startBal(t, {
     engine,
     config: configFor(port, [a, b, c], { runtime: { health_check_interval_ms: 60_000 } }),
@@ -80,7 +80,7 @@ forEachEngine(
     assert.deepEqual(troubles(await visits(port, names('a'), 20)), {});
     const up = await bal.logged('backend.up', ({ fields }) => JSON.stringify(fields).includes(a.address));
     assert.equal(up.level, 'INFO');
-    // Not at once: what a worker reports of a failure before the good check may come after it; the next check ends that.
+    // Not at once: a worker's report of an earlier failure may arrive after the good check; the next check ends the cool-down.
     await bal.statusWhen('a good check has ended the cool-down', ({ backends }) => backends[0]?.cooldown_ms === 0);
   },
 );
@@ -94,7 +94,7 @@ forEachEngine('a recovered backend gets its share again', async (t, engine) => {
   const load = startLoad(t, port, names('a', 'b'), { clients: 4 });
   await load.succeeds(20);
   await a.recover();
-  // Its connections cannot tell: the checks are among them.
+  // Its connection count would not do: it includes checks.
   const served = (): number => load.counts.answers['a'] ?? 0;
   const before = served();
   await until('a serves clients', () => served() > before + 20);

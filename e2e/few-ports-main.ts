@@ -1,5 +1,5 @@
-// evidence.test.ts inside its namespace, in which there are hardly any ports for outgoing connections: clients that stay,
-// each from an address of its own, until bal has none left to reach its backend.
+// The part of evidence.test.ts inside its namespace, which has hardly any ports for outgoing connections: clients stay connected,
+// each from its own address, until bal has no port left to reach its backend.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,10 +17,10 @@ import { owned } from './soak/owned.ts';
 
 export interface FewPorts {
   readonly refused: number;
-  /** Of `bal why`. */
+  /** Exit code of `bal why`. */
   readonly code: number | null;
   readonly why: Why;
-  /** As a record of a client that was refused has it. */
+  /** The field of a refused client's record. */
   readonly tried: unknown;
 }
 
@@ -52,7 +52,7 @@ await owned(async (t) => {
   while (clients < CLIENTS) await come();
   assert.ok(served > 0 && served <= PORTS, `${served} served`);
   const { fields } = await bal.logged('connection.ended', ({ fields: { reason } }) => reason === 'connect_failed');
-  // They must have failed a moment ago, however slow everything is here.
+  // The failures must be recent, however slow the machine is.
   const { code, why } = await until(
     'why tells that clients fail',
     async () => {

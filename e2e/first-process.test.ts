@@ -1,4 +1,4 @@
-// bal as the first process of a PID namespace, as in a container without an init: signals, upgrade, and other people's orphans.
+// bal as PID 1 of a PID namespace, as in a container without an init: signals, upgrade, and adopted orphans.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,14 +43,14 @@ test(
     const events = (): (string | undefined)[] => Array.from(out.matchAll(/"event":"([^"]+)"/g), ([, event]) => event);
     const client = await session(t, port);
 
-    // In there, so that those without a parent are left to bal: five that end later than their parents.
+    // Inside the namespace, so that bal adopts the orphans: five processes that outlive their parents.
     const orphans = 'for i in 1 2 3 4 5; do (sleep 0.2 &); done';
     const enter = ['--target', String(first), '--pid', '--mount', 'sh', '-c', orphans];
     assert.equal(spawnSync('nsenter', enter).status, 0);
     await until('they are with bal, and have ended', () => zombiesOf(first) > 0);
     await until('none of them is left', () => zombiesOf(first) === 0);
 
-    // A worker's end is still told as it was.
+    // A worker's exit is still reported correctly.
     const [worker = 0] = childrenOf(first);
     await lives(client);
     const upgraded = spawnSync(
@@ -69,7 +69,7 @@ test(
     signal(its, 'SIGKILL');
     await until('the end of the worker is told as it was', () => /"event":"worker\.exited".*SIGKILL/.test(out));
 
-    // What is open ends first.
+    // It drains the open connection first.
     const last = await until('the new worker serves', () => session(t, port).catch(() => false as const));
     signal(first, 'SIGTERM');
     await until('it drains', () => events().includes('bal.stopping'));

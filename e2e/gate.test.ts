@@ -1,4 +1,4 @@
-// The release gate: what scripts around bal rely on, in one run from nothing to nothing. It fails a release by itself.
+// The release gate: everything that scripts around bal rely on, in one run from nothing to nothing. A failure blocks the release.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { pidIn, newHome, writeConfig } from './harness.ts';

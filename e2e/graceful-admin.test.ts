@@ -1,4 +1,4 @@
-// The admin listener and the services share one machine's addresses: what one of them gives up another may take in the
+// The admin listener and the services share the machine's addresses: one may take in a reload what another gives up in the
 // same reload.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ import { ownProgram } from './soak/own-program.ts';
 
 interface Scene {
   readonly bal: Bal;
-  /** Where the service listens, and the admin listener. */
+  /** The ports of the service and of the admin listener. */
   readonly port: number;
   readonly admin: number;
   readonly free: number;
@@ -106,7 +106,7 @@ test('an admin port that another program has is refused, also when a service wou
 
 test('an admin address that turns out not to be free once all else is done: all is as it was', async (t) => {
   const all = await scene(t);
-  // On the service's port, at an address of its own: in the way of all addresses, and not seen before the service has left.
+  // On the service's port, but at another address: it blocks a wildcard bind, which shows only once the service has left the port.
   const other = createServer().listen({ port: all.port, host: '127.0.0.9', exclusive: true });
   await once(other, 'listening');
   atEnd(t, () => other.close());

@@ -49,7 +49,7 @@ forEitherEngine('a changed bind address is served after graceful, the old one no
   assert.equal((await bal.status()).bind_address, '127.0.0.2');
 });
 
-// The kernel does not let an address and all addresses listen on one port: the one reload with a gap for new clients.
+// The kernel does not allow one address and the wildcard on the same port: the only reload with a gap for new clients.
 forEachEngine(
   'from one address to all addresses on the same port and back: open connections live',
   async (t, engine) => {

@@ -33,7 +33,7 @@ forEitherEngine('a new worker that cannot come up stops the roll, and the old on
   const bal = await startBal(t, { engine, config: configFor(port, [a]) });
   const before = await bal.workerPids();
   const load = startLoad(t, port, names('a'), { clients: 4 });
-  // Every process that appears beside the workers while the reload runs is a new worker: it does not live long enough.
+  // Every new child during the reload is a new worker: kill it before it gets ready.
   const over = new AbortController();
   const reload = bal.graceful().finally(() => over.abort());
   while (!over.signal.aborted) {

@@ -62,7 +62,7 @@ forEachEngine('the last bytes arrive before the end, in both directions at once'
 forEachEngine('a backend that ends long after its client still closes the connection in order', async (t, engine) => {
   const ended: Socket[] = [];
   const a = await backend(t, (socket) => {
-    // A health check says nothing before it ends.
+    // A health check sends nothing before it ends.
     socket.once('data', () => socket.on('end', () => ended.push(socket)));
     socket.resume();
   });

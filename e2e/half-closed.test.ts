@@ -1,4 +1,4 @@
-// A backend that has ended, behind a client that stays and says nothing: a pool that has not noticed, or a crashed server.
+// A backend that has ended, with a client that stays silent: a pool that has not noticed, or a crashed server.
 import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';

@@ -1,4 +1,4 @@
-// A reload hands connections over to the new workers: whatever they do, they go on, and no old worker is left.
+// A reload hands connections over to the new workers: they continue whatever their state, and no old worker is left.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -20,10 +20,10 @@ import { workFolder } from '../lib/testing/program.ts';
 
 const NONE = { connections: 0, workers: 0, generations: 0, until: null };
 
-/** Of all services. */
+/** Connections of all workers. */
 const activeOf = ({ workers }: Status): number => workers.reduce((sum, { active_connections: its }) => sum + its, 0);
 
-/** Reloads; nothing is left in old workers. */
+/** Reloads and checks that no connection is left in old workers. */
 async function reloads(bal: Bal): Promise<void> {
   const { code, verdict } = await bal.graceful();
   assert.deepEqual([code, verdict.draining], [0, NONE], JSON.stringify(verdict));
@@ -55,7 +55,7 @@ function configWith(services: Readonly<Record<string, Service>>, more: Readonly<
   };
 }
 
-/** The file of a socket at which nobody listens. */
+/** Creates a stale socket file. */
 async function leaveSocket(path: string): Promise<void> {
   const server = createServer().listen(`${path}.first`);
   await once(server, 'listening');
@@ -84,7 +84,7 @@ forEngine('native', 'connections of every kind go on in the new workers through 
     })),
   );
   const idle = await Promise.all(Array.from({ length: 20 }, () => session(t, services.echo.port)));
-  // Full pipes and buffers: nobody reads before the last reload.
+  // Full pipes and buffers: the client does not read before the last reload.
   const slow = await connectTo(t, services.pours.port);
   slow.socket.pause();
   const asking = await connectTo(t, services.late.port);
@@ -123,7 +123,7 @@ forEngine('native', 'connections of every kind go on in the new workers through 
   await bal.stop();
   const records = bal.logs().filter(({ event }) => event === 'connection.ended');
   assert.equal(records.length, 30, 'each has one record');
-  // Of its whole life, whichever worker wrote it.
+  // A record covers the connection's whole life, whichever worker wrote it.
   const bytes = records.filter(({ fields }) => fields['service'] === 'echo').map(({ fields }) => fields['bytes_in']);
   const sorted = (numbers: readonly unknown[]): number[] => numbers.map(Number).toSorted((x, y) => x - y);
   assert.deepEqual(sorted(bytes), sorted([...sent, ...idle.map(() => 2)]));
@@ -142,7 +142,7 @@ forEngine(
     for (const { port } of Object.values(services)) {
       for (let i = 0; i < 3; i++) clients.push(await session(t, port));
     }
-    // Another number of workers, another backend, and a service less.
+    // A different number of workers, a different backend, and one service less.
     const { stays } = services;
     bal.configure(configWith({ stays: { port: stays.port, backend: b } }, { runtime: SIX, workers: 3 }));
     await reloads(bal);
@@ -212,7 +212,7 @@ forEngine(
     for (const client of clients) void client.over.then(() => over++);
     const old = await bal.workerPids();
     const reload = bal.graceful();
-    // Stopped, it neither gives nor says so, until it is found to hang and is killed.
+    // Once stopped, it gives nothing and does not answer, until it is killed as hanging.
     const [stopped = 0] = old;
     signal(stopped, 'SIGSTOP');
     await reload;
@@ -256,7 +256,7 @@ forEngine(
     for (const left of [services, { stays: services.stays }]) {
       const workers = await bal.workerPids();
       await bal.killPrimary();
-      // What is no socket is nobody's business; a socket that was left behind goes.
+      // A file that is not a socket must stay; a stale socket must go.
       writeFileSync(join(home.dir, 'h.1'), 'mine');
       await leaveSocket(join(home.dir, 'h.2'));
       const config = configWithout(left);

@@ -1,4 +1,4 @@
-// Started inside the namespace by hanging-lookup.test.ts: a name server that never answers, and commands that ask it.
+// Started inside the namespace by hanging-lookup.test.ts: a name server that never answers, and commands that query it.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { newHome, writeConfig } from './harness.ts';
@@ -7,7 +7,7 @@ import { configFor } from './harness/config.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { owned } from './soak/owned.ts';
 
-/** What resolv.conf lets a lookup take is several times as much. */
+/** With this resolv.conf a lookup takes several times as long. */
 const DEADLINE_MS = 30_000;
 
 await owned(async (owner) => {

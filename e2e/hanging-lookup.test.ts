@@ -1,4 +1,4 @@
-// The name server takes questions and never answers: a lookup lasts as long as resolv.conf lets it, here two minutes.
+// The name server accepts queries and never answers: a lookup takes as long as resolv.conf allows, here two minutes.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The tools of the scenarios, against each other and without bal: a scenario can only be trusted when they do as they say.
+// Tests the scenarios' tools against each other, without bal: scenarios can be trusted only if their tools work.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
