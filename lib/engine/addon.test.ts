@@ -15,7 +15,7 @@ test(
   (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'bal-addon-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
-    // As it lies in a clone, and as another version's files lie beside.
+    // Laid out as in a clone, with another version's files next to it.
     const here = join('.build', 'lib');
     cpSync(join(ROOT, 'dist', 'native'), join(folder, 'dist', 'native'), { recursive: true });
     for (const file of ['addon.js', 'engine.js'])

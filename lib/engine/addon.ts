@@ -1,4 +1,4 @@
-// The native engine's addon: where it is, what it offers, and whether it belongs to this version.
+// The native engine's addon: where to find it, its interface, and whether it matches this version.
 
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
-/** PROTOCOL in native/addon.c. */
+/** Same as PROTOCOL in native/addon.c. */
 const PROTOCOL = 19;
 
-/** What native/addon.c makes. */
+/** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<
   Engine,
   | 'bytes'
@@ -24,18 +24,18 @@ export interface NativeEngine extends Pick<
   | 'quietFor'
   | 'close'
 > {
-  /** [end code or −1 for connected, connection] each. */
+  /** [end code or −1 for connected, connection] for each record. */
   readonly records: Int32Array;
-  /** [bytes in, bytes out] of each record. */
+  /** [bytes in, bytes out] for each record. */
   readonly relayed: Float64Array;
   /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
   readonly clients: Int32Array;
-  /** Sixteen bytes, of the client that clientIp() has found last. */
+  /** Sixteen bytes: the result of the last clientIp(). */
   readonly ip: Uint8Array;
   clientIp(connection: number): boolean;
-  /** FIRST_BYTES_AT_MOST that are inspected, or a preamble; there when a listener or service needs it. */
+  /** FIRST_BYTES_AT_MOST bytes for inspection or a preamble. Exists once a listener or service needs it. */
   readonly scratch: Uint8Array;
-  /** `sources` separated by commas. */
+  /** `sources` is comma-separated. */
   route(target: number, service: number, ip: string, port: number, sources: string): void;
   service(
     service: number,
@@ -53,36 +53,36 @@ export interface NativeEngine extends Pick<
     inspectBytes: number,
     inspectMs: number,
   ): void;
-  /** The record, and up to six descriptors in the array, −1 behind them; or −1 − which of HANDOVER_REFUSALS. */
+  /** Returns the record, with up to six descriptors in the array padded with −1; or −1 − index in HANDOVER_REFUSALS. */
   release(connection: number, descriptors: Int32Array): Uint8Array | number;
-  /** The connection, or −1 − which of HANDOVER_REFUSALS. */
+  /** Returns the connection, or −1 − index in HANDOVER_REFUSALS. */
   adopt(record: Uint8Array, descriptors: Int32Array, listener: number | undefined, target: number | undefined): number;
-  /** `whose`: 0 a listener's, 1 a service's, 2 a target's, 3 the one with this id. */
+  /** `whose`: 0 a listener's, 1 a service's, 2 a target's, 3 the connection with this id. */
   cut(whose: number, id: number): number;
 }
 
-/** What native/channel.c makes. */
+/** A channel object, created by native/channel.c. */
 export interface NativeChannel {
-  /** Undefined: nobody is there, or it is not for us; null: not now, and nobody will be woken for it. */
+  /** Undefined: no peer, or not one of ours; null: no descriptor left. `wake` is not called for that peer then. */
   accept(wake: () => void): NativeChannel | undefined | null;
   /** 0: sent, 1: full, 2: over, 3: too long. */
   send(bytes: Uint8Array, descriptors: Int32Array): number;
-  /** A length; 0: nothing is there, −1: it is over, −2: a message was torn. Up to six descriptors, −1 behind them. */
+  /** A length; 0: nothing there, −1: over, −2: a message was torn. Up to six descriptors, padded with −1. */
   receive(bytes: Uint8Array, descriptors: Int32Array): number;
-  /** The pid of who has connected; 0: nobody knows. */
+  /** The peer's pid; 0: unknown. */
   peer(): number;
   close(): void;
 }
 
-/** What native/tcp-check.c makes. */
+/** A checks object, created by native/tcp-check.c. */
 export interface NativeTcpChecks {
-  /** Its number, or −errno. `source`: the address that it comes from, '': any. */
+  /** Returns the check's number, or −errno. `source`: the source address, '' for any. */
   start(ip: string, port: number, source: string): number;
-  /** How many have ended; [number, 0 or errno] of each is in the array. */
+  /** Returns how many have ended, with [number, 0 or errno] of each in the array. */
   collect(results: Int32Array): number;
-  /** One whose result has not been collected. */
+  /** Cancels a check whose result has not been collected. */
   cancel(number: number): void;
-  /** How many that were accepted have still to be closed. */
+  /** Returns how many accepted ones are not closed yet. */
   sweep(): number;
   close(): void;
 }
@@ -94,16 +94,16 @@ export interface Addon {
   mapShared(fd: number, offset: number, bytes: number): ArrayBuffer;
   /** `listens`: 1, else 0. Throws an Error with `code`. */
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
-  /** `wake` is called as long as results wait to be collected. Throws an Error with `code`. */
+  /** Calls `wake` as long as results wait to be collected. Throws an Error with `code`. */
   openTcpChecks(wake: () => void): NativeTcpChecks;
   ringError(): string;
-  /** One datagram to a Unix socket, whose path begins with / or @. Never waits; throws an Error with `code`. */
+  /** Sends one datagram to a Unix socket, whose path begins with / or @. Never blocks; throws an Error with `code`. */
   notify(path: string, text: string): void;
-  /** Whether that child had ended and is no zombie any more. Of a child of Node's own it would steal the exit code. */
+  /** Whether that child had exited and its zombie is now gone. On Node's own children it would steal the exit code. */
   reap(pid: number): boolean;
-  /** Ends the process at once, whatever its threads do, with a code up to 255. */
+  /** Ends the process at once, whatever its threads are doing. `code` is at most 255. */
   leave(code: number): never;
-  /** The table of descriptors grows once, now, and not while connections come. */
+  /** Enlarges the descriptor table now, so that it does not grow while connections come. */
   makeRoom(): void;
   create(
     accepted: (records: number, count: number) => void,
@@ -115,7 +115,7 @@ export interface Addon {
   ): NativeEngine;
 }
 
-/** By file, each loaded once: every load has a loop of its own, and of two in one thread neither would sleep. */
+/** By file, loaded once each. Every load would have a loop of its own, and of two in one thread neither could sleep. */
 const addons = new Map<string, Addon>();
 
 type AddonLoad = { readonly ok: true; readonly addon: Addon } | { readonly ok: false; readonly reason: string };
@@ -146,14 +146,14 @@ function open(file: string): unknown {
   return module.exports;
 }
 
-/** BAL_NATIVE_ADDON, else beside the bundle (dist/), else where the unbundled tests (.build/) or sources run. */
+/** BAL_NATIVE_ADDON, else next to the bundle (dist/), else where unbundled tests (.build/) or sources run. */
 function find(): string | null {
   const named = process.env['BAL_NATIVE_ADDON'];
   if (named !== undefined && named !== '') return named;
   const here = dirname(fileURLToPath(import.meta.url));
   const name = `bal-linux-${process.arch}.node`;
   const places = ['native', '../../../dist/native', '../../dist/native'];
-  // One that is loaded is there, whatever has become of its file: an update may have removed it before the upgrade.
+  // A loaded addon counts as present even if an update has removed its file before the upgrade.
   const isThere = (path: string): boolean => addons.has(path) || existsSync(path);
   return places.map((place) => join(here, place, name)).find(isThere) ?? null;
 }

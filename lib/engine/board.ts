@@ -1,4 +1,4 @@
-// What a worker has of the memory that all share, mapped by the addon.
+// A worker's view of the shared memory, mapped by the addon.
 
 import type { Addon } from './addon.ts';
 import type { Board } from './scoreboard.ts';
@@ -6,7 +6,7 @@ import { partOf, SHARED_AT, SHARED_BYTES } from './scoreboard.ts';
 import type { SourcesMemory } from './sources.ts';
 import { SOURCES_AT, SOURCES_BYTES, sourcesPartOf } from './sources.ts';
 
-/** `counts`: there is room for what sources.ts counts. Throws an Error with `code`. */
+/** `counts`: the memory has room for the counts of sources.ts. Throws an Error with `code`. */
 export function boardOf(addon: Addon, fd: number, row: number, counts: boolean): Board {
   const { at, bytes } = partOf(row);
   return {

@@ -1,4 +1,4 @@
-// Channels of the native engine over real sockets: whole messages with their descriptors or none, and nothing left open.
+// Tests of the native engine's channels over real sockets: whole messages with descriptors or none, and no leaks.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -27,7 +27,7 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length;
 interface Scene {
   readonly channels: Channels;
   readonly path: string;
-  /** Two ends, and how often each was woken. */
+  /** Both ends of a channel, and how often each was woken. */
   readonly pair: () => Promise<{ a: Channel; b: Channel; woken: { a: number; b: number } }>;
 }
 
@@ -174,7 +174,7 @@ test('a message that breaks the rules is torn, and its descriptors are closed', 
     's.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2000000)',
     "s.sendmsg([b'y'])",
   ].join('\n');
-  // Without what is loaded into this process, such as a sanitizer.
+  // Without LD_PRELOAD, which may load a sanitizer.
   const env = { ...process.env, LD_PRELOAD: undefined };
   assert.equal(spawnSync('python3', ['-c', script, path], { env }).status, 0);
   await until('it has come', () => came.length > 0);

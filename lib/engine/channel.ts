@@ -1,51 +1,51 @@
-// A way from worker to worker for messages that carry descriptors, such as those of a connection that is handed over.
-// Native engine only. Whoever sends a descriptor keeps its own copy; a message arrives whole or not at all.
+// Messages with descriptors between workers, used to hand connections over. Native engine only. The sender keeps its
+// own copies of the descriptors. A message arrives whole or not at all.
 
 import { closeSync } from 'node:fs';
 import type { Addon, NativeChannel } from './addon.ts';
 
-/** Longest message: a connection's record with all that is held of it, and what its policy says. */
+/** Longest message: a connection's record, its held bytes, and the policy's data. */
 const MESSAGE_AT_MOST = 256 * 1024;
 const DESCRIPTORS_AT_MOST = 6;
-/** After there was no descriptor for who waits. */
+/** Pause after there was no descriptor for a waiting peer. */
 const AGAIN_MS = 100;
 
-/** `full`: when the other side has taken some there is room again. `over`: it takes nothing any more. */
+/** `full`: there is room again once the other side has received some. `over`: the other side is gone. */
 export type Sent = 'sent' | 'full' | 'over' | 'too_long';
 const SENT: readonly Sent[] = ['sent', 'full', 'over', 'too_long'];
 
 export interface Received {
-  /** The receiver's own. */
+  /** A copy for the receiver. */
   readonly bytes: Uint8Array;
-  /** Likewise: to be closed by it. */
+  /** The receiver must close these. */
   readonly descriptors: readonly number[];
 }
 
 export interface Channel {
   send(bytes: Uint8Array, descriptors?: readonly number[]): Sent;
-  /** `over`: nothing more will come. `torn`: a message was too long, or had too many descriptors; it is gone. */
+  /** `over`: nothing more will come. `torn`: a message was too long or had too many descriptors, and is lost. */
   receive(): Received | 'nothing' | 'over' | 'torn';
-  /** The pid of the process that has connected; 0: nobody knows. */
+  /** The peer's pid; 0: unknown. */
   readonly peer: number;
-  /** What has not been received is lost. More than once does nothing. */
+  /** Drops what has not been received. Idempotent. */
   close(): void;
 }
 
 export interface Channels {
-  /** `wake` is called as long as there is something to receive. Throws an Error with `code`. */
+  /** Calls `wake` as long as there is something to receive. Throws an Error with `code`. */
   connect(path: string, wake: () => void): Channel;
   /**
-   * Listens at `path` for processes of this user, in place of a socket that is there. `accept` gives the next one,
-   * null when nobody is there; `wake` says that somebody may be. Throws an Error with `code`.
+   * Listens at `path` for processes of this user; replaces a socket that is already there. `wake` means that a peer may
+   * be waiting; `accept` returns it, or null if there is none. Throws an Error with `code`.
    */
   listen(path: string, wake: () => void): ChannelListener;
-  /** Closes descriptors that were received, or are somebody else's now. */
+  /** Closes descriptors that were received, or that another process now has. */
   discard(descriptors: readonly number[]): void;
 }
 
 export interface ChannelListener {
   accept(wake: () => void): Channel | null;
-  /** The file stays. More than once does nothing. */
+  /** Leaves the file in place. Idempotent. */
   close(): void;
 }
 

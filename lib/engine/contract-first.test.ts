@@ -1,4 +1,4 @@
-// What engine.ts promises of what comes before anything is relayed; held against every engine that can run here.
+// Tests what engine.ts promises before relaying begins, with every engine that can run here.
 
 import { hold } from '../testing/engine/engines.ts';
 import { inspectTests } from '../testing/engine/inspect.ts';

@@ -1,4 +1,4 @@
-// What engine.ts promises of a connection that goes to another engine; held against every engine that can run here.
+// Tests what engine.ts promises about handovers, with every engine that can run here.
 
 import { hold } from '../testing/engine/engines.ts';
 import { refusedHandoverTests } from '../testing/engine/handover-refused.ts';

@@ -1,5 +1,5 @@
-// What engine.ts promises when nothing comes, when all is to end, how it is ended, when something runs short, and in
-// disorder; held against every engine that can run here.
+// Tests what engine.ts promises about timeouts, closing, exhaustion and a storm of disorder, with every engine that can
+// run here.
 
 import { hold } from '../testing/engine/engines.ts';
 import { halfClosedTests } from '../testing/engine/half-closed.ts';

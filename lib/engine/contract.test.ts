@@ -1,5 +1,5 @@
-// What engine.ts promises, held against every engine that can run here: bytes, ends and decisions. The rest is in
-// contract-first.test.ts and contract-trouble.test.ts, because together they take longer than one file should.
+// Tests what engine.ts promises about bytes, ends and decisions, with every engine that can run here. The rest is in
+// contract-first.test.ts and contract-trouble.test.ts, because together they run longer than one file should.
 
 import { closeTests } from '../testing/engine/close.ts';
 import { decideTests } from '../testing/engine/decide.ts';

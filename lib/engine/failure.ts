@@ -1,4 +1,4 @@
-// What an errno says about a backend that could not be connected.
+// Maps the errno of a failed connect to a cause.
 
 import type { ConnectFailure } from './engine.ts';
 
@@ -10,9 +10,9 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['EHOSTDOWN', 'unreachable'],
   ['ENETDOWN', 'unreachable'],
   ['ECONNRESET', 'reset'],
-  // Nobody has made the Unix socket.
+  // The Unix socket does not exist.
   ['ENOENT', 'refused'],
-  // Our own exhaustion: descriptors, memory, or no local port left to connect from.
+  // Exhaustion on this machine: descriptors, memory, or no local port left to connect from.
   ['EMFILE', 'local'],
   ['ENFILE', 'local'],
   ['ENOBUFS', 'local'],
@@ -21,9 +21,9 @@ const FAILURES: ReadonlyMap<string, ConnectFailure> = new Map([
   ['EAGAIN', 'local'],
 ]);
 
-/** `error`: what Node has thrown or emitted, or its code alone. */
+/** `error`: what Node has thrown or emitted, or just its code. */
 export function failureOf(error: { readonly code?: string | undefined }): ConnectFailure {
-  // A Unix socket whose queue of clients is full says so; for TCP it is us who have run short.
+  // For a Unix socket it means that the backlog is full; for TCP, that this machine has run short.
   if (error.code === 'EAGAIN' && 'address' in error && String(error.address).startsWith('/')) return 'refused';
   return FAILURES.get(error.code ?? '') ?? 'other';
 }

@@ -1,6 +1,5 @@
-// Typed access to the parts of Node's TCP handles that its documentation does not name. They have been the same from
-// Node 20 to 26; everything taken from them is looked at before it is used, so that a Node which changes them says so
-// at start and not in the middle of traffic.
+// Typed access to undocumented parts of Node's TCP handles. They are the same from Node 20 to 26. Everything taken from
+// them is checked before use, so that a Node which changes them fails at start and not in the middle of traffic.
 
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
@@ -12,24 +11,24 @@ export interface SocketAddress {
   readonly family: string;
 }
 
-/** libuv's TCP handle, whether it listens or is connected. Calls return 0, or -errno. */
+/** libuv's TCP handle, listening or connected. Calls return 0 or -errno. */
 export interface TcpHandle extends BoundHandle {
   getsockname(out: Partial<SocketAddress>): number;
   getpeername(out: Partial<SocketAddress>): number;
   setNoDelay(on: boolean): number;
-  /** Probes after so many seconds of silence; how many, and how far apart, is libuv's. */
+  /** Probes after this many seconds of silence. libuv chooses their number and interval. */
   setKeepAlive(on: boolean, seconds: number): number;
   /** close(2) with SO_LINGER 0. Refuses (-EINVAL) while a shutdown is under way. */
   reset(callback: () => void): number;
   /** Bytes handed to libuv that the kernel has not taken yet. */
   readonly writeQueueSize: number;
-  /** It is a Unix socket's, which has no name to be asked for, and no reset: what node:net knows it by. */
+  /** Set for a Unix socket, which has no name to query and no reset. node:net needs this handle. */
   readonly pipe?: object;
 }
 
 const METHODS = ['listen', 'close', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive', 'reset'] as const;
 
-// All handles of one kind share a prototype, so one look is enough for all of them.
+// All handles of one kind share a prototype, so checking one is enough.
 let known: unknown = null;
 
 function isTcpHandle(value: unknown): value is TcpHandle {
@@ -41,18 +40,18 @@ function isTcpHandle(value: unknown): value is TcpHandle {
   return true;
 }
 
-/** The handle as what it is; throws when this Node's handles lack what the engine needs. */
+/** Returns the value as a TcpHandle. Throws when this Node's handles lack what the engine needs. */
 export function tcpHandle(value: unknown): TcpHandle {
   if (isTcpHandle(value)) return value;
   throw new Error(`Cannot use this Node.js (${process.version}): its TCP handles lack one of ${METHODS.join(', ')}`);
 }
 
-/** The handle below a socket that has one; throws like tcpHandle(). */
+/** Returns the handle of a socket that has one. Throws like tcpHandle(). */
 export function handleOf(socket: net.Socket): TcpHandle {
   return handleOn(Reflect.get(socket, '_handle'));
 }
 
-/** A handle of TCP, or of a Unix socket as if it were one. */
+/** Returns a TCP handle, or wraps a Unix socket's so that it looks like one. */
 export function handleOn(value: unknown): TcpHandle {
   return isPipeHandle(value) ? new PipeHandle(value) : tcpHandle(value);
 }
@@ -64,10 +63,10 @@ function isPipeHandle(value: unknown): value is Pipe {
   return typeof value === 'object' && value !== null && value.constructor.name === 'Pipe' && 'fd' in value;
 }
 
-/** The address of every client of a Unix socket. */
+/** The address reported for every client of a Unix socket. */
 export const UNIX = 'unix';
 
-/** What TCP has and a Unix socket has not comes to nothing; a reset is a close. */
+/** TCP calls that a Unix socket does not have do nothing; a reset is a close. */
 class PipeHandle implements TcpHandle {
   readonly pipe: Pipe;
 
@@ -122,7 +121,7 @@ class PipeHandle implements TcpHandle {
   }
 }
 
-/** An Error like those of node:net: `code` is the errno's name. */
+/** Creates an Error like those of node:net: `code` is the errno's name. */
 export function systemError(action: string, status: number): NodeJS.ErrnoException {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`Cannot ${action}: ${code}`), { code, errno: status, syscall: action });
@@ -137,8 +136,8 @@ interface BindingFailed {
 export type Bound = { readonly ok: true; readonly handle: TcpHandle } | BindingFailed;
 
 /**
- * `_createServerHandle` is not in Node's documentation, but exported and unchanged from Node 20 to 26: node:cluster
- * itself binds with it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
+ * `_createServerHandle` is undocumented, but exported and unchanged from Node 20 to 26: node:cluster itself binds with
+ * it. Its public successor, net.BoundSocket, does not exist in Node 20 and 22.
  */
 function created(address: string | null, port: number, family: number, fd?: number): unknown {
   const create: unknown = Reflect.get(net, '_createServerHandle');
@@ -154,29 +153,29 @@ export function bindTcp(ip: string, port: number): Bound {
   const made = created(ip, port, net.isIPv6(ip) ? 6 : 4);
   if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
   const handle = tcpHandle(made);
-  // libuv keeps EADDRINUSE back until the socket is used; asking for its name brings it out.
+  // libuv holds EADDRINUSE back until the socket is used. Asking for its name brings it out.
   const deferred = handle.getsockname({});
   if (deferred !== 0) {
     handle.close();
     return { ok: false, code: getSystemErrorName(deferred) };
   }
-  // Accepted sockets inherit it on Linux: one system call less for each client. The js engine sets it where not.
+  // Accepted sockets inherit this on Linux: one system call fewer per client. Elsewhere the js engine sets it.
   handle.setNoDelay(true);
   return { ok: true, handle };
 }
 
-/** A socket that was bound by another process, TCP or Unix, of which this one has a descriptor. The handle owns it. */
+/** Wraps a socket, TCP or Unix, that another process has bound. The handle owns `fd`. */
 export function bindInherited(fd: number): { readonly ok: true; readonly handle: BoundHandle } | BindingFailed {
   const made = created(null, 0, -1, fd);
   if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
   if (isPipeHandle(made)) return { ok: true, handle: made };
   const handle = tcpHandle(made);
-  // As bindTcp(): a service manager has not.
+  // As in bindTcp(): a service manager does not set it.
   handle.setNoDelay(true);
   return { ok: true, handle };
 }
 
-/** Binds a Unix socket without listening on it, under a path at which nothing is. */
+/** Binds a Unix socket without listening on it. Nothing may exist at `path`. */
 export function bindPipe(path: string): { readonly ok: true; readonly handle: BoundHandle } | BindingFailed {
   const made = created(path, -1, -1);
   if (typeof made === 'number') return { ok: false, code: getSystemErrorName(made) };
@@ -184,21 +183,21 @@ export function bindPipe(path: string): { readonly ok: true; readonly handle: Bo
   throw new Error(`Cannot use this Node.js (${process.version}): it makes no handle of a Unix socket`);
 }
 
-/** The other end; empty when it is gone. */
+/** The peer's address; empty when the peer is gone. */
 export function peerOf(handle: TcpHandle): Partial<SocketAddress> {
   const out: Partial<SocketAddress> = {};
   handle.getpeername(out);
   return out;
 }
 
-/** The own end; empty when it is gone. */
+/** The local address; empty when it is gone. */
 export function localOf(handle: TcpHandle): Partial<SocketAddress> {
   const out: Partial<SocketAddress> = {};
   handle.getsockname(out);
   return out;
 }
 
-/** `ip:port` or `[ip]:port`; '' when the peer was gone before it was asked. */
+/** `ip:port`, `[ip]:port` or `unix`; '' when the peer was gone before it was asked. */
 export function peerText(out: Partial<SocketAddress>): string {
   if (out.address === undefined) return '';
   if (out.family === UNIX) return UNIX;

@@ -1,25 +1,25 @@
-// A connection between two engines: what release() gives and adopt() takes. The engine that gives it up closes nothing
-// and calls nothing; whoever asked it owns the descriptors until another engine has adopted them, here or, sent over a
-// Unix socket, in another process of this machine. Whoever gives a copy away closes the own one then.
+// Handover of a connection between two engines: what release() returns and adopt() takes. The giving engine closes
+// nothing and calls nothing. The caller owns the descriptors until another engine has adopted them, in this process or,
+// sent over a Unix socket, in another one on this machine. A giver that sent copies closes its own then.
 
 /** Why a connection is not released or adopted. The order is part of the native engine's protocol. */
 export const HANDOVER_REFUSALS = [
-  'unsupported', // this engine cannot
-  'unknown', // to release: there is no such connection; to adopt: its target leads nowhere here
-  'busy', // it is not connected yet, or a preamble waits for its backend: later
-  'version', // the record is another version's
-  'malformed', // the record, or a descriptor, is not what one engine gives another
-  'exhausted', // this machine ran short, see exhaustion()
+  'unsupported', // this engine cannot do it
+  'unknown', // release: there is no such connection; adopt: its target has no route here
+  'busy', // it is not connected yet, or a preamble waits for its backend: try later
+  'version', // the record has another version
+  'malformed', // the record or a descriptor is not as an engine would give it
+  'exhausted', // this machine ran out of something, see exhaustion()
 ] as const;
 export type HandoverRefusal = (typeof HANDOVER_REFUSALS)[number];
 
 export interface ReleasedConnection {
   /**
-   * All that the engine knows of it, for any engine of this machine that has the same version of it: flags, times by
-   * CLOCK_MONOTONIC, bytes so far, the client's address, ids, and the bytes that were read and not yet written.
+   * The engine's state of the connection, for any engine on this machine with the same record version: flags, times by
+   * CLOCK_MONOTONIC, bytes so far, the client's address, ids, and the bytes read but not yet written.
    */
   readonly record: Uint8Array;
-  /** Client, backend, and two of each pipe in which bytes wait. Their order counts. */
+  /** Client, backend, and both ends of each pipe with waiting bytes, in this order. */
   readonly descriptors: readonly number[];
 }
 
@@ -29,7 +29,7 @@ export type Release =
 export type Adoption =
   { readonly ok: true; readonly connection: number } | { readonly ok: false; readonly why: HandoverRefusal };
 
-/** Ids of the adopting engine, where they are not those of the engine that has released it. */
+/** Ids in the adopting engine, where they differ from the record's. */
 export interface AdoptedFor {
   readonly listener?: number;
   readonly target?: number;

@@ -1,12 +1,12 @@
-// Tells the policy that nothing is left of an engine that no longer accepts. In a call of its own, because whoever
-// hears of it is likely to close the engine, which the policy's other callbacks must not.
+// Tells the policy that a stopped engine has no connections left. It makes a call of its own, because the policy may
+// close the engine in it, which the other callbacks must not do.
 
 import type { Policy } from './engine.ts';
 
 export class IdleEvent {
   readonly #policy: Policy;
   readonly #active: () => number;
-  /** `told` ends with the next connection, `closed` never. */
+  /** `told` ends with the next adopted connection, `closed` never. */
   #state: 'accepting' | 'stopped' | 'told' | 'closed' = 'accepting';
 
   constructor(policy: Policy, active: () => number) {
@@ -14,23 +14,23 @@ export class IdleEvent {
     this.#active = active;
   }
 
-  /** A listener listens. */
+  /** A listener has started. */
   accepting(): void {
     this.#state = 'accepting';
   }
 
-  /** No listener is left. */
+  /** All listeners have stopped. */
   stopped(): void {
     if (this.#state === 'accepting') this.#state = 'stopped';
     this.look();
   }
 
-  /** `active` has fallen. */
+  /** `active` has fallen to 0. */
   look(): void {
     if (this.#isIdle()) queueMicrotask(() => this.#report());
   }
 
-  /** A connection has come that was not accepted. */
+  /** A connection was adopted. */
   begun(): void {
     if (this.#state === 'told') this.#state = 'stopped';
   }

@@ -1,5 +1,5 @@
-// The engine on node:net alone: runs wherever Node does, and serves where the native one was not built. Owns the
-// connections' ids and the two timers; a connection's own life is in js/connection.ts.
+// The engine on plain node:net. Runs wherever Node does, and serves where the native engine was not built. Owns the
+// connections' ids and the two timers; js/connection.ts has a connection's life.
 
 import { isIP } from 'node:net';
 import { readIp } from '../../config/ip.ts';
@@ -30,7 +30,7 @@ import { Sweeper } from './js/sweeper.ts';
 import { Targets } from './js/targets.ts';
 import { Ticker } from './js/ticker.ts';
 
-/** How exact connect timeouts are, and how soon a reset is noticed of a client that has no backend yet. */
+/** Precision of connect timeouts, and how soon the reset of a client without a backend is noticed. */
 const WATCH_MS = 40;
 
 class JsEngine implements Engine, Core {
@@ -107,7 +107,7 @@ class JsEngine implements Engine, Core {
     else connection.decided(target);
   }
 
-  /** Until decide(). */
+  /** Holds the client until decide(). */
   hold(connection: Connection): void {
     connection.stage = 'waiting';
     this.watch(connection);
@@ -126,7 +126,7 @@ class JsEngine implements Engine, Core {
     for (const connection of watched) {
       connection.watched = false;
       if (connection.stage === 'open' || connection.stage === 'over') continue;
-      // Nothing is read from a client without a backend; that its peer's name is gone is how its reset shows.
+      // A client without a backend is not read. Its reset shows only in that its peer's name is gone.
       if (connection.handle.getpeername({}) !== 0) connection.clientGone();
       else if (connection.stage !== 'waiting' && punctual && connection.isLate(now)) connection.timedOut();
       else this.watch(connection);
@@ -192,7 +192,7 @@ class JsEngine implements Engine, Core {
     return Array.from(new Set(ids), (id) => this.#connections[id]);
   }
 
-  /** The kernel is asked about all of them at once. */
+  /** Asks the kernel about all of them at once. */
   #cut(connections: readonly (Connection | undefined)[]): number {
     const fds = connections.flatMap((connection) => connection?.fds ?? []);
     const queues = fds.length > 0 ? queuesOf(fds) : null;

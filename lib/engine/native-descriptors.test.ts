@@ -1,5 +1,5 @@
-// The native engine at its limit of descriptors: whom it accepts it serves, and a client that it cannot serve it leaves
-// to another worker.
+// Tests the native engine at its descriptor limit: it serves every client that it accepts, and leaves those that it
+// cannot serve to another worker.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { host, type Hosted } from '../testing/native/hosted.ts';
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;
 
-/** A client that has sent a byte, whether or not it is accepted. */
+/** A client that has sent a byte, accepted or not. */
 async function asking(t: TestContext, port: number): Promise<Peer> {
   return (await client(t, port)).send('.');
 }
@@ -36,7 +36,7 @@ test('several clients that are accepted at once with the last descriptors are al
   const served = (): Peer[] => peers.filter((peer) => peer.received > 0);
   for (let wave = 0; wave < 5; wave++) {
     const before = served().length;
-    // The oldest have the lowest descriptors, so these are free again while all above are in use.
+    // The oldest connections have the lowest descriptors, so those are free again while all above are in use.
     const leaving = served().filter((peer) => !peer.socket.destroyed);
     for (const peer of leaving.slice(0, 12)) peer.socket.destroy();
     await until(() => served().length >= before + 12, 'as many as have left are served');
@@ -45,7 +45,7 @@ test('several clients that are accepted at once with the last descriptors are al
   assert.deepEqual(Object.keys(ends), ['client_closed'], 'nobody was turned away');
 });
 
-// Two of them, because what is left over of the descriptors may be one or none.
+// Two cases, because one or no descriptor may be left over.
 for (const descriptors of [60, 61]) {
   test(`a client does not wait for a worker whose ${descriptors} descriptors are used up`, { skip }, async (t) => {
     const { port } = await backend(t, echo);
@@ -58,7 +58,7 @@ for (const descriptors of [60, 61]) {
     await shortOnce(full);
     const other = await host(t, [port], { handle });
     await until(() => peers.every((peer) => peer.received > 0), 'the other worker serves those that were left');
-    // One by one, so that none is served only because the next one woke somebody.
+    // One by one, so that none is served just because the next one woke a worker.
     for (let i = 0; i < 40; i++) await (await asking(t, at)).bytes(1);
     const { accepted } = await other.report();
     assert.ok(accepted >= 40, `the other worker accepted ${accepted}`);

@@ -1,5 +1,5 @@
-// Connections that go to an engine with a loop of its own: in another process, with copies of their descriptors, and in
-// another thread. Node cannot send descriptors over a Unix socket, so a process gets them when it is started.
+// Tests handovers to an engine with a loop of its own: in another process, with copies of the descriptors, and in
+// another thread. Node cannot send descriptors over a Unix socket, so a process inherits them at start.
 
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
@@ -22,7 +22,7 @@ import { loadNativeEngine } from './native.ts';
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;
 
-/** The engine's factory; only called in tests that are not skipped. */
+/** The engine's factory. Only called in tests that are not skipped. */
 function create(...args: Parameters<Extract<typeof loaded, { ok: true }>['create']>) {
   if (!loaded.ok) throw new Error('Cannot happen: the test is skipped');
   return loaded.create(...args);
@@ -30,7 +30,7 @@ function create(...args: Parameters<Extract<typeof loaded, { ok: true }>['create
 
 const ADOPTER = fileURLToPath(new URL('../testing/native/adopter.js', import.meta.url));
 
-/** A process that has adopted it, and copies of all its descriptors; resolves when it says so. */
+/** A process with copies of all descriptors that adopts the connection. Resolves when it reports that it has. */
 async function adoptedElsewhere(t: TestContext, { record, descriptors }: ReleasedConnection) {
   const answers: AdopterAnswer[] = [];
   const child = fork(ADOPTER, ['adopter'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors] });
@@ -57,7 +57,7 @@ test('a connection goes on in another process, with what lies in its pipes', { s
   const released = from.release(connection);
   assert.ok(holdsBytes(released));
   const { answers } = await adoptedElsewhere(t, released);
-  // The giver's copies, as when they were sent.
+  // Close the giver's copies, as after sending them.
   for (const fd of released.descriptors) closeSync(fd);
   const received = [peer, other].map(async ({ socket }) => receivePattern(socket.resume(), 1));
   assert.deepEqual(await Promise.all(received), [size, size]);
@@ -75,7 +75,7 @@ test(
     const { peer, other, connection } = await pair();
     const released = from.release(connection);
     const { child } = await adoptedElsewhere(t, released);
-    // It keeps its copies and is killed; whoever has the others goes on.
+    // The process is killed with its copies. Whoever has the others continues.
     assert.equal(await peer.send('one').bytes(0), '');
     assert.equal(await other.bytes(3), 'one');
     child.kill('SIGKILL');
@@ -140,7 +140,7 @@ test('connections go to and fro between two threads while bytes flow', { skip },
   );
 });
 
-/** All of the contract's part but the storm, which takes long through small buffers. */
+/** All cases of the contract but the storm, which takes too long through small buffers. */
 const PART = ['--test-name-pattern=^native: handover( refused)?$', '--test-reporter=tap'];
 const CONTRACT = new URL('./contract-handover.test.js', import.meta.url);
 

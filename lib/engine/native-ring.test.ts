@@ -1,5 +1,5 @@
-// Messages sent together: that they are, and that it makes no difference to anybody. The engine is in a process of its
-// own, which is stopped while messages for it gather, so that it finds them all in one round.
+// Tests that messages are sent together and that nobody notices. The engine runs in a process of its own, which is
+// stopped while messages gather, so that it finds all of them in one round.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -25,7 +25,7 @@ function linkOf(path: string): string {
   }
 }
 
-/** How many messages have gone through the ring; −1 when the process has none. */
+/** How many messages have gone through the ring; −1 when the process has no ring. */
 function throughRing({ process }: Hosted): number {
   const folder = `/proc/${process.pid}`;
   const fd = readdirSync(`${folder}/fd`).find((each) => linkOf(`${folder}/fd/${each}`).includes('io_uring'));
@@ -33,17 +33,17 @@ function throughRing({ process }: Hosted): number {
   return Number(/^SqTail:\s*(\d+)$/m.exec(readFileSync(`${folder}/fdinfo/${fd}`, 'utf8'))?.[1] ?? -1);
 }
 
-/** Does all of `act` while the engine does not run, and gives what was sent the time to arrive. */
+/** Runs `act` while the engine is stopped, and waits until what it sent has arrived. */
 async function inOneRound({ process }: Hosted, act: () => void): Promise<void> {
   process.kill('SIGSTOP');
   await until(() => /^State:\s*T/m.test(readFileSync(`/proc/${process.pid}/status`, 'utf8')), 'the engine is stopped');
   act();
-  // Each write and reset of a socket in this process is done, and on loopback delivered, when this resolves.
+  // All writes and resets of this process's sockets are done, and delivered over loopback, when this resolves.
   for (let i = 0; i < 3; i++) await new Promise(setImmediate);
   process.kill('SIGCONT');
 }
 
-/** So many connections of clients, each beside its backend's end. */
+/** Opens `count` clients and returns each with its backend's end. */
 async function pairs(t: TestContext, it: Hosted, { peer }: Backend, count: number): Promise<[Peer, Peer][]> {
   const all: [Peer, Peer][] = [];
   for (let i = 0; i < count; i++) {
@@ -62,7 +62,7 @@ test('messages that are there at the same time are sent together, each to whom i
   const peers: Peer[] = [];
   for (let i = 0; i < 64; i++) peers.push(await client(t, it.port));
   const expected = peers.map(() => '');
-  // From one byte to more than what is put aside of one connection, and more of all than there is room for.
+  // From one byte to more than is put aside per connection, and more in all than there is room for.
   for (const size of [1, 64, 1000, 4096, 4097, 20_000]) {
     const before = throughRing(it);
     await inOneRound(it, () => {
@@ -113,7 +113,7 @@ test(
     const it = await host(t, [served.port]);
     const all = await pairs(t, it, served, 110);
     const before = throughRing(it);
-    // The clients' events come first, so all are put aside before the resets are seen.
+    // The clients' events come first, so all messages are put aside before the resets are seen.
     await inOneRound(it, () => {
       for (const [one] of all) one.send('from the client');
       for (const [, other] of all) other.reset();
@@ -145,7 +145,7 @@ test('messages both ways of the same connections stay in order and all arrive', 
     assert.equal(await other.bytes(sent[i]?.length ?? 0), sent[i]);
     assert.equal(await one.bytes(answered[i]?.length ?? 0), answered[i]);
   }
-  // The last message and the end of each at once.
+  // The last message and the end of each connection together.
   await inOneRound(it, () => {
     for (const [one, other] of all) {
       one.send('last').end();

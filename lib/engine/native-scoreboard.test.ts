@@ -1,4 +1,4 @@
-// What workers see of each other, with engines in processes of their own that share a listening socket and a
+// Tests what workers see of each other, with engines in processes of their own that share a listening socket and a
 // scoreboard.
 
 import assert from 'node:assert/strict';
@@ -29,7 +29,7 @@ function endAfter(scoreboard: number, row: number): void {
   writeSync(scoreboard, new Uint8Array(Uint32Array.of(row + 1).buffer), 0, 4, 0);
 }
 
-/** What somebody writes who sits there, accepts, has no clients, and is woken as this thread. */
+/** Writes the row of a worker that accepts, has no clients, and is woken as this thread. */
 function occupy(scoreboard: number, row: number, process: number, thread: number): void {
   writeSync(scoreboard, new Uint8Array(Uint32Array.of(0, 1, process, thread).buffer), 0, 16, row * ROW_BYTES);
   endAfter(scoreboard, row);
@@ -59,13 +59,13 @@ test('a scoreboard that is none is an error', { skip }, (t) => {
 test('a rush of clients is dealt out evenly to those who listen', { skip }, async (t) => {
   const { port: target } = await backend(t, echo);
   const scoreboard = file(t, ROWS * ROW_BYTES);
-  endAfter(scoreboard, 3); // nobody has the third
+  endAfter(scoreboard, 3); // nobody owns the third row
   const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());
   const first = await host(t, [target], { handle, scoreboard, row: 1 });
   const second = await host(t, [target], { handle, scoreboard, row: 2 });
-  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up
-  // for it.
+  // In one rush the machine may keep a worker waiting longer than clients are left to it. The next rushes make up for
+  // it.
   let held = [0, 64];
   for (let rush = 1; rush <= 10; rush++) {
     await all(t, first.port, 64);

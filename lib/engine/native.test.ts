@@ -1,5 +1,5 @@
-// What only the native engine has: an addon to load, system calls that may be missing, a loop of its own inside Node's,
-// and descriptors that run out.
+// Tests what only the native engine has: an addon to load, system calls that may be missing, a loop of its own inside
+// Node's, and descriptors that run out.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ import { storm, stormBackends } from '../testing/native/storm.ts';
 const loaded = loadNativeEngine();
 const skip = loaded.ok ? false : loaded.reason;
 
-/** The engine's factory; only called in tests that are not skipped. */
+/** The engine's factory. Only called in tests that are not skipped. */
 function create(...args: Parameters<Extract<typeof loaded, { ok: true }>['create']>) {
   if (!loaded.ok) throw new Error('Cannot happen: the test is skipped');
   return loaded.create(...args);
@@ -52,7 +52,7 @@ async function run(file: string, env: NodeJS.ProcessEnv, ...more: readonly (read
   return rerun(new URL(file, import.meta.url), env, ...more);
 }
 
-// The first one: once this process has an engine, its children begin with the policy too.
+// Must be first: once this process has an engine, its children start with the policy too.
 test('a worker does not interrupt those who wake it, unless somebody chose another policy', { skip }, async (t) => {
   /** As in /proc/PID/stat: 0 normal, 3 batch. */
   const policyOf = (it: Hosted): string | undefined =>
@@ -253,10 +253,10 @@ test(
   async () => {
     const args = ['--test-name-pattern=^native: (relay|close)', '--test-reporter=tap'];
     assert.equal(await run('./contract.test.js', {}, args, small), '');
-    // A preamble is sent whole by one call anywhere else.
+    // Everywhere else one call sends a preamble whole.
     const first = ['--test-name-pattern=^native: (inspect|preamble)', '--test-reporter=tap'];
     assert.equal(await run('./contract-first.test.js', {}, first, small), '');
-    // This file, for its storm alone: in thousands of rounds several messages go in part, or not at all, by one call.
+    // Only this file's storm: in its thousands of rounds one call sends several messages only in part or not at all.
     const alone = ['--test-name-pattern=^a storm', '--test-reporter=tap'];
     assert.equal(await run('./native.test.js', {}, alone, small), '');
   },
@@ -271,7 +271,7 @@ test(
     const before = await it.report();
     const peers: Peer[] = [];
     for (let i = 0; i < 40; i++) peers.push(await client(t, it.port));
-    // Two descriptors a connection: by now the host is out of them, and the rest waits in the kernel's queue.
+    // Each connection takes two descriptors, so the host has run out by now and the rest waits in the kernel's queue.
     await until(() => peers.every((peer) => !peer.socket.connecting), 'all are connected or queued');
     for (const peer of peers) peer.send('x');
     const served = (): number => peers.filter((peer) => peer.received === 1).length;
@@ -288,7 +288,7 @@ test(
     assert.ok(served() < 40, 'not all fit');
     assert.deepEqual(short.ends, {}, 'nobody was turned away');
     for (const name of Object.keys(short.exhaustion)) assert.match(name, /^(accept|socket|pipe) EMFILE$/);
-    // Established ones go on; the pause between two tries keeps the processor free.
+    // Established connections go on. The pause between two tries keeps the core free.
     const first = peers[0];
     assert.ok(first !== undefined);
     const started = performance.now();
@@ -296,7 +296,7 @@ test(
     await until(() => performance.now() - started > 400, 'some tries later');
     const later = await it.report();
     assert.ok(later.cpuMs - short.cpuMs < 300, `used ${later.cpuMs - short.cpuMs} ms of the processor`);
-    // Whoever is served leaves, and so makes room for those that wait.
+    // Served clients leave and so make room for those that wait.
     const leave = setInterval(() => {
       for (const peer of peers) if (peer.received > 0) peer.end();
     }, 10);
@@ -331,7 +331,7 @@ test(
       Object.values(after.ends).reduce((sum, count) => sum + count, 0),
       after.accepted,
     );
-    // Pipes are kept a second for the next streams.
+    // Pipes are kept for a second for later streams.
     for (let i = 0; after.descriptors > before.descriptors && i < 1000; i++) {
       await sleep(10);
       after = await it.report();

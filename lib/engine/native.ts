@@ -1,5 +1,5 @@
-// The native engine: puts the seam over the addon. The addon asks with numbers and
-// writes what needs no answer into `records`, which are read here, in order, before the question that came with them.
+// The native engine: implements engine.ts on top of the addon. The addon asks with numbers. It writes events that need
+// no answer into `records`, which are read here, in order, before the question that came with them.
 
 import { loadAddon } from './addon.ts';
 import type { Addon, NativeEngine } from './addon.ts';
@@ -18,17 +18,17 @@ export type NativeLoad =
       readonly ok: true;
       readonly create: CreateEngine;
       /**
-       * Deals clients out by what the workers see of each other in the file `fd`, see scoreboard.ts. Throws an Error
-       * with `code`.
+       * Shares the scoreboard in `fd` so that clients are balanced between the workers, see scoreboard.ts. Throws an
+       * Error with `code`.
        */
       readonly shareScoreboard: (fd: number, row: number, rows: number) => void;
-      /** What lies behind the rows; afterwards. Throws likewise. */
+      /** Maps the memory after the rows; call it after shareScoreboard(). Throws likewise. */
       readonly openBoard: (fd: number, row: number, counts?: boolean) => Board;
-      /** Ways to other workers, for connections that are handed over. */
+      /** Channels to other workers, for connections that are handed over. */
       readonly channels: Channels;
-      /** For many descriptors, in a process that is going to have them. */
+      /** Makes room for many descriptors. */
       readonly makeRoom: () => void;
-      /** The name of the errno for which small messages are not sent together through an io_uring; null: they are. */
+      /** The name of the errno that prevents sending small messages together through an io_uring; null: none. */
       readonly ringError: () => string | null;
     }
   | { readonly ok: false; readonly reason: string };
@@ -49,7 +49,7 @@ export function loadNativeEngine(): NativeLoad {
   };
 }
 
-/** A policy must not throw; if it does, the engine goes on and the error is as uncaught as in a timer. */
+/** A policy must not throw. If it does, the engine continues and the error becomes uncaught, as in a timer. */
 function report(error: unknown): void {
   process.nextTick(() => {
     throw error;
@@ -68,7 +68,7 @@ function isInspection(code: number): code is InspectionCode {
   return code >= 0 && code < INSPECTIONS.length;
 }
 
-/** What a negative number of the addon's says. */
+/** Decodes a refusal, which the addon returns as a negative number. */
 function refusal(code: number): { ok: false; why: HandoverRefusal } {
   return { ok: false, why: HANDOVER_REFUSALS[-1 - code] ?? 'malformed' };
 }
@@ -82,7 +82,7 @@ function cut(native: NativeEngine, whose: Whose): number {
 function over(addon: Addon, policy: Policy): Engine {
   let active = 0;
   let closed = false;
-  /** Of the connection that is released just now: two, and two of each pipe. */
+  /** Descriptors of the connection being released: two, and two per pipe. */
   const descriptors = new Int32Array(6);
   const idle = new IdleEvent(policy, () => active);
 
@@ -129,7 +129,7 @@ function over(addon: Addon, policy: Policy): Engine {
     }
   }
 
-  /** `bytes`: 4 × how many, + which of INSPECTIONS. */
+  /** `bytes`: 4 × their number + the index into INSPECTIONS. */
   function inspected(count: number, connection: number, bytes: number): number {
     if (count > 0) read(count);
     const inspection = bytes % 4;

@@ -1,53 +1,53 @@
-// How many connections lead to each endpoint, and how many clients of each service wait. Where the workers share memory
-// and somebody asks for it, these are the numbers of all workers, exact; else this worker's own and what was last heard
-// of the others. Nobody asks where no limit and no choice depends on them: to count for all costs a short connection
-// four atomic operations on lines of memory that all workers write.
+// Counts connections by endpoint, and waiting clients by service. Where the workers share memory and share() was
+// called, the counts are those of all workers, exact. Otherwise they are this worker's own plus what was last reported
+// of the others. share() is only called where a limit or a choice depends on them: counting for all costs a short
+// connection four atomic operations on cache lines that all workers write.
 //
-// In shared memory one more is first counted among all and then in this worker's part, and taken back the other way
-// round: whoever dies in between leaves one too many and never one too few, which the primary finds
+// In shared memory an increment goes first to the common part and then to this worker's part, and a decrement the other
+// way round. A worker that dies in between leaves a count too high and never too low, which the primary repairs
 // (lib/primary/scoreboard/shared-loads.ts).
 
 import { grown } from '../grown.ts';
 import type { Board } from './scoreboard.ts';
 
-/** By small ids. */
+/** Counts by small ids. */
 export interface SharedCounts {
-  /** Counts in shared memory from now on, where there is any; what this worker has is added to it. */
+  /** Counts in shared memory from now on, if there is any, and adds this worker's counts to it. */
   share(): void;
-  /** Those of all workers. */
+  /** The count of all workers. */
   of(id: number): number;
-  /** The same by id, as far as it goes, for who looks at many. To be taken anew each time. */
+  /** The same by id, as far as it goes, for looking at many. Get it anew each time. */
   readonly all: Int32Array;
-  /** This worker's. */
+  /** This worker's count. */
   own(id: number): number;
-  /** Makes room for it. */
+  /** Makes room for the id. */
   reserve(id: number): void;
-  /** One more of this worker's; false, and nothing has changed, where all have `most` already. 0: any number. */
+  /** Adds one for this worker. False without a change if all together have `most` already. 0: no limit. */
   take(id: number, most: number): boolean;
   release(id: number): void;
-  /** What the others have, as last counted. */
+  /** Sets the other workers' count as last reported. */
   setOthers(id: number, others: number): void;
-  /** Its id may be another one's next. */
+  /** Forgets the others' count, because the id may be reused. */
   forget(id: number): void;
 }
 
-/** In shared memory, after share(), they are `size` numbers from `at` on; ids beyond are counted as without it. */
+/** After share() the counts are `size` numbers from `at` on in shared memory. Higher ids are not shared. */
 export function createSharedCounts(board: Board | null, at: number, size: number): SharedCounts {
   const all = board?.all ?? new Int32Array();
   const part = board?.own ?? new Int32Array();
   const seen = all.subarray(at, at + size);
-  /** Ids below are counted there. */
+  /** Ids below this are counted in shared memory. */
   let shared = 0;
   let own = new Int32Array();
   let others = new Int32Array();
-  /** What is not shared: own and others. */
+  /** own + others, for counts that are not shared. */
   let sums = new Int32Array();
 
   function of(id: number): number {
     return id < shared ? (seen[id] ?? 0) : (sums[id] ?? 0);
   }
 
-  /** Among all; two workers may want the last one at once. */
+  /** Adds one in the common part. Compare-and-exchange, because two workers may want the last place at once. */
   function takeShared(id: number, most: number): boolean {
     if (most === 0) {
       Atomics.add(all, at + id, 1);

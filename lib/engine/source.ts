@@ -1,11 +1,11 @@
-// From which address of this machine the next connection comes.
+// Chooses the source address of the next connection.
 
 import { isIP } from 'node:net';
 
-/** For a connection to `ip`; undefined: the system chooses, null: none of the sources is of that family. */
+/** Returns a source for a connection to `ip`; undefined: the system chooses; null: no source is of that family. */
 export type NextSource = (ip: string) => string | null | undefined;
 
-/** They take turns, those of the family that is asked for. */
+/** Takes turns among the sources of the family of `ip`. */
 export function takeTurns(sources: readonly string[]): NextSource {
   if (sources.length === 0) return () => undefined;
   let turn = 0;
@@ -16,13 +16,13 @@ export function takeTurns(sources: readonly string[]): NextSource {
   };
 }
 
-/** Those that can be connected to from one of the sources; all where none can, for that has to be told. */
+/** The addresses that a source can connect to; all if there are none, so that the failure is reported. */
 export function fitting(ips: readonly string[], source: NextSource): readonly string[] {
   const found = ips.filter((ip) => source(ip) !== null);
   return found.length === 0 ? ips : found;
 }
 
-/** What a connect fails with that has none. */
+/** The error of a connect without a source. */
 export function noSource(): NodeJS.ErrnoException {
   const message = 'Cannot connect: no source address is of the family of the address';
   return Object.assign(new Error(message), { code: 'EADDRNOTAVAIL', syscall: 'bind' });
