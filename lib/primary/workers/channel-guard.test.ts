@@ -1,4 +1,4 @@
-// A worker that writes to its channel whatever it likes, past process.send(): a real process, because Node reads the channel.
+// A worker that bypasses process.send() and writes arbitrary bytes to its channel. A real process, because Node reads the channel.
 import assert from 'node:assert/strict';
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { guardChannel } from './channel-guard.ts';
 
-/** Runs `script` (CommonJS) with a guarded channel; `write` puts all bytes of a buffer on it. */
+/** Runs `script` (CommonJS) with a guarded channel. In it, `write` writes a whole buffer to the channel. */
 function guarded(t: TestContext, script: string) {
   const folder = mkdtempSync(join(tmpdir(), 'bal-channel-'));
   const file = join(folder, 'mad.cjs');
@@ -98,7 +98,7 @@ test('what a sane worker says arrives, in whatever pieces', async (t) => {
   assert.deepEqual(reasons, []);
 });
 
-/** As in a Node.js that keeps the channel's handle elsewhere. */
+/** Simulates a Node.js that keeps the channel's handle elsewhere. */
 function hideHandle(child: ChildProcess): void {
   const key = Object.getOwnPropertySymbols(child).find(({ description }) => description === 'kChannelHandle');
   assert.ok(key !== undefined, 'this Node.js keeps the handle where the guard looks for it');
@@ -107,7 +107,7 @@ function hideHandle(child: ChildProcess): void {
 }
 
 test('where Node.js keeps its channel elsewhere only the guard is lost: messages arrive, madness is thrown', () => {
-  // In a process of its own, because what is thrown there nobody can catch: a mad worker would end the primary.
+  // Use a separate process, because nothing can catch what is thrown there: a mad worker would end the primary.
   const script = (sent: string): string => `
     import { fork } from 'node:child_process';
     const { guardChannel } = await import(${JSON.stringify(new URL('./channel-guard.js', import.meta.url))});

@@ -1,6 +1,6 @@
-// What a worker's process writes to its channel is taken for JSON by Node itself: bytes that are none throw below a read event,
-// where only the end of the process catches them, and a line that does not end is kept until memory does. So the primary looks
-// first. The channel's handle is not in Node's documentation; where a Node has it elsewhere, nothing is guarded.
+// Guards the primary against garbage on a worker's channel. Node itself parses the channel as JSON: invalid bytes throw below a read
+// event, where nothing can catch them, and an endless line is buffered until memory runs out. So the primary checks first. The
+// channel's handle is not in Node's documentation; if a version keeps it elsewhere, nothing is guarded.
 
 import type { ChildProcess } from 'node:child_process';
 
@@ -11,11 +11,11 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 type Read = (bytes: ArrayBuffer | undefined) => void;
 
 interface Channel {
-  /** Gets what was read, or undefined at the end. */
+  /** Gets the bytes read, or undefined at the end. */
   onread: Read;
 }
 
-/** Calls `mad` once, with the reason, when what comes over the child's channel is no message; nothing after it is heard. */
+/** Calls `onViolation` once, with the reason, when the child's channel carries anything but messages. Ignores the channel afterwards. */
 export function guardChannel(child: ChildProcess, onViolation: (reason: string) => void): void {
   let deaf = false;
   const giveUp = (reason: string): void => {
@@ -30,10 +30,10 @@ export function guardChannel(child: ChildProcess, onViolation: (reason: string) 
 function guardReading(channel: Channel | null, isDeaf: () => boolean, giveUp: (reason: string) => void): void {
   if (channel === null) return;
   const read = channel.onread;
-  /** Of the line that has not ended. */
+  /** Length of the unfinished line. */
   let length = 0;
   channel.onread = (bytes) => {
-    // The end is told to a deaf one too: it leads to the child's exit.
+    // Always pass on the end: it leads to the child's exit.
     if (bytes === undefined) return read.call(channel, bytes);
     if (isDeaf()) return;
     const last = Buffer.from(bytes).lastIndexOf(LINE_FEED);
@@ -47,7 +47,7 @@ function guardReading(channel: Channel | null, isDeaf: () => boolean, giveUp: (r
   };
 }
 
-/** Node's own messages on the channel (handles and their receipts) are believed, and throw when they come out of turn. */
+/** Guards Node's own messages on the channel (handles and their receipts). Node trusts them, and throws if they come out of turn. */
 function guardInternal(child: ChildProcess, isDeaf: () => boolean, giveUp: (reason: string) => void): void {
   const emit = child.emit.bind(child) as (event: string | symbol, ...values: unknown[]) => boolean;
   child.emit = (event: string | symbol, ...values: unknown[]): boolean => {

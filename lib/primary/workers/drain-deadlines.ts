@@ -1,22 +1,22 @@
-// When a draining worker's time is up. A worker ends itself at its deadline; one that does not is killed soon after, and
-// one that has all the time it needs never. Owner of the timers.
+// Drain deadlines of workers. A worker ends itself at its deadline; if it does not, it is killed soon after. A worker without a
+// limit is never killed. Owns the timers.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Drain } from '../../drain.ts';
 import { drainUntil, notDraining, timerAt, commanded } from '../../drain.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
-/** A draining worker ends itself at its deadline; this much later it is killed. */
+/** Time between a worker's deadline and its kill. */
 const KILL_GRACE_MS = 3000;
-/** Handing over takes some 100 ms for 5,000 connections. */
+/** A handover of 5,000 connections takes about 100 ms. */
 const HANDOVER_MS = 250;
 
 export interface Deadlines {
-  /** It was told to drain; see the message `drain`. */
+  /** Sets the deadline of a worker that was told to drain; see the message `drain`. */
   set(worker: WorkerProcess, timeoutMs: number | null, why: 'drain' | 'stopped'): void;
-  /** When its last connections are cut, in terms of performance.now(); Infinity: never. */
+  /** When its last connections are cut (performance.now()); Infinity: never. */
   until(worker: WorkerProcess): number;
-  /** It is gone. */
+  /** Forgets a worker that is gone. */
   forget(worker: WorkerProcess): void;
 }
 
@@ -44,7 +44,7 @@ export function createDrainDeadlines(): Deadlines {
   };
 }
 
-/** Resolves when the worker is gone, or after HANDOVER_MS: it may have connections that cannot be handed over. */
+/** Resolves when the worker is gone, or after HANDOVER_MS: some connections cannot be handed over. */
 export async function handedOver({ exited }: Pick<WorkerProcess, 'exited'>): Promise<void> {
   const waiting = new AbortController();
   await Promise.race([exited, pause(HANDOVER_MS, undefined, { signal: waiting.signal })]).finally(() =>

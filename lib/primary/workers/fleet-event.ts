@@ -1,15 +1,15 @@
-// What the fleet says of its workers.
+// Events of the fleet.
 
 import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 
 export type FleetEvent =
-  /** A worker process exists; it does not serve yet. */
+  /** The worker was forked; it does not serve yet. */
   | { readonly kind: 'worker_forked'; readonly worker: WorkerProcess }
-  /** It serves. */
+  /** The worker serves. */
   | { readonly kind: 'worker_ready'; readonly worker: WorkerProcess }
-  /** A message of it that is not about its own start and end. */
+  /** A message of the worker that is not about its own start and end. */
   | { readonly kind: 'worker_message'; readonly worker: WorkerProcess; readonly message: WorkerMessage }
-  /** It was told to take no more clients. */
+  /** The worker was told to take no more clients. */
   | { readonly kind: 'worker_draining'; readonly worker: WorkerProcess }
-  /** Its process is gone. */
+  /** The worker's process is gone. */
   | { readonly kind: 'worker_gone'; readonly worker: WorkerProcess };

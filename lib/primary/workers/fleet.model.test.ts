@@ -1,5 +1,5 @@
-// The rolling reload without processes: the real fleet over workers that come up, hang, fail and die as chance wants it,
-// on a clock of the test's own.
+// Rolling reloads without processes: the real fleet with fake workers that come up, hang, fail and die at random, on a fake
+// clock.
 import assert from 'node:assert/strict';
 import { setImmediate as settle } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
@@ -14,12 +14,12 @@ import { beyond } from '../reload/old-workers.ts';
 import type { Exit, ReadyResult, WorkerProcess, WorkerState } from './worker-process.ts';
 
 const RUNS = process.env['BAL_SOAK'] === 'long' ? 2000 : 60;
-/** As worker-process.ts gives up on a worker that says nothing. */
+/** The deadline of worker-process.ts for a silent worker. */
 const READY_DEADLINE_MS = 10_000;
 const DRAIN_MS = 1000;
-/** Longer than any deadline of the fleet's, so that what must happen has happened. */
+/** Longer than any deadline of the fleet. */
 const QUIET_MS = 30_000;
-/** What a worker had when it last reported. */
+/** Connections of a worker at its last report. */
 const CLIENTS = 3;
 
 function generationOf(number: number, workers: number, reloadDrainMs = DRAIN_MS): Generation {
@@ -29,23 +29,23 @@ function generationOf(number: number, workers: number, reloadDrainMs = DRAIN_MS)
 const silence = (): void => undefined;
 const log: Log = { debug: silence, info: silence, warn: silence, error: silence, for: () => log };
 
-/** A worker that does what the test says, and only then. */
+/** A worker controlled by the test. */
 class Fake {
   state: WorkerState = 'forked';
   hung = false;
-  /** Clients that went with it. */
+  /** Clients lost with it. */
   lost = 0;
   readonly pid: number;
   readonly generation: number;
   readonly process: WorkerProcess;
-  /** Was given its listening sockets later than the rest. */
+  /** It got its listening sockets after it was up. */
   reported = false;
   readonly #up = deferred<ReadyResult>();
   readonly #ready = deferred<ReadyResult>();
   readonly #exited = deferred<Exit>();
   readonly #deadline: NodeJS.Timeout;
 
-  /** `drained` is called when the fleet wants it to go. */
+  /** `drained` is called when the fleet tells it to drain. */
   constructor(
     id: number,
     pid: number,
@@ -91,7 +91,7 @@ class Fake {
     };
   }
 
-  /** It has all but its listening sockets. */
+  /** It is up, but without listening sockets. */
   stand(): void {
     this.#up.resolve({ ok: true });
   }
@@ -103,12 +103,12 @@ class Fake {
     this.#ready.resolve({ ok: true });
   }
 
-  /** It cannot listen, and says so; it lives until it is killed. */
+  /** It reports that it cannot listen, and lives until it is killed. */
   fail(): void {
     if (this.state === 'forked') this.#ready.resolve({ ok: false, reason: 'cannot listen' });
   }
 
-  /** `cut`: what it says of itself at the end, null when it dies without a word. */
+  /** `cut`: what it reports at its end; null if it dies without reporting. */
   end(cut: number | null): void {
     if (this.state === 'gone') return;
     this.state = 'gone';
@@ -125,11 +125,11 @@ class World {
   readonly fleet: Fleet;
   rolling = false;
   rolls = { done: 0, refused: 0 };
-  /** The time that a stop gives, once there is one. */
+  /** The time that the stop gives; null before a stop. */
   stopped: number | null = null;
-  /** What the stop said in the end. */
+  /** The result of the stop. */
   cut: number | null = null;
-  /** The workers that were gone when the first stop came. */
+  /** The workers that were gone before the first stop. */
   before: ReadonlySet<Fake> | null = null;
   generation = 1;
   workers: number;
@@ -164,7 +164,7 @@ class World {
     assert.deepEqual(await started, { ok: true });
   }
 
-  /** One at a time, as the instance sees to. */
+  /** Rolls, one at a time as in the instance. */
   roll(workers: number): void {
     if (this.rolling || this.stopped !== null) return;
     const number = ++this.generation;
@@ -180,14 +180,14 @@ class World {
   stop(timeoutMs: number): void {
     const shorter = Math.min(timeoutMs, this.stopped ?? Infinity);
     this.stopped = shorter;
-    // Those that were over before are no clients that this stop has cut.
+    // Clients of workers that were gone before are not cut by this stop.
     if (this.before === null) this.before = new Set(this.fakes.filter((fake) => fake.state === 'gone'));
     const cut = this.fleet.stop(shorter);
     void cut.then((sum) => (this.cut = sum));
     for (const { state } of this.fakes) assert.ok(state === 'draining' || state === 'gone');
   }
 
-  /** Lets `ms` pass; `each` is what the workers do of themselves, ten times a second. */
+  /** Lets `ms` pass. Calls `each` for the workers' own actions, ten times a second. */
   async pass(ms: number, each: (fake: Fake) => void = silence): Promise<void> {
     for (let left = ms; left > 0; left -= 100) {
       this.#clock += 100;
@@ -223,7 +223,7 @@ class World {
     this.#hold(() => assert.ok(others.length > 0, 'the last worker that listens is never told to go'));
   }
 
-  /** What fails within the fleet's own promises fails the test at the next check. */
+  /** Defers a claim made within the fleet's promises, so that it fails the test at the next check. */
   #hold(claim: () => void): void {
     this.#claims.push(claim);
   }
@@ -234,7 +234,7 @@ interface Op {
   readonly what: (typeof WHATS)[number];
   readonly choice: number;
 }
-/** A stop is rare, or little else would be seen. */
+/** Stops are rare, or runs would be short. */
 const what = fc.oneof(
   { weight: 40, arbitrary: fc.constantFrom<Op['what']>('up', 'up', 'fail', 'die', 'drained', 'hang', 'roll', 'wait') },
   { weight: 1, arbitrary: fc.constant<Op['what']>('stop') },
@@ -258,7 +258,7 @@ async function perform(world: World, { what: kind, choice }: Op): Promise<void> 
   await world.check();
 }
 
-/** Workers that are well: they come up, and go when they are told to. */
+/** A healthy worker comes up, and ends when it is told to drain. */
 function well(fake: Fake): void {
   if (fake.hung) return;
   fake.up();
@@ -350,7 +350,7 @@ test('who repeats a stop does not begin its time anew', async (t) => {
   const started = fleet.start(generationOf(1, 2));
   for (const fake of fakes) fake.up();
   await started;
-  // One every half a second for longer than the workers, which do not go by themselves, have.
+  // Stop every half a second, for longer than the time of the workers, which do not end by themselves.
   for (let i = 0; i < 10; i++) {
     void fleet.stop(null);
     clock += 500;
@@ -375,7 +375,7 @@ test('a worker that keeps dying is tried less and less, but within a quarter of 
   const tried = world.fakes.length;
   await world.pass(1000);
   assert.equal(world.fakes.length, tried, 'now it waits for five seconds');
-  // The other one has served for long, so it comes at once, and then dies again and again as well.
+  // The other worker has served for long, so it is respawned at once. Then it keeps dying as well.
   world.fakes[1]?.end(null);
   await world.check();
   for (let deaths = 1; deaths < 11; deaths++) {
@@ -442,7 +442,7 @@ test('one of those that stand by does not come up, or a stop comes: none is left
   }
 });
 
-/** Reloads without a limit: two old generations of one worker beside the one that serves. */
+/** A fleet after reloads without a drain limit: two old generations of one worker each beside the serving one. */
 async function unlimited(
   t: TestContext,
 ): Promise<{ fleet: Fleet; fakes: readonly Fake[]; pass: (ms: number) => Promise<void> }> {
@@ -529,7 +529,7 @@ test('a roll starts the next worker when the one before has handed its connectio
   for (const fake of fakes) fake.end(null);
 });
 
-/** A fleet of workers that serve, and of whom nothing is claimed. */
+/** A fleet of serving workers, without the World's claims. */
 function bare(
   workers: number,
   reloadDrainMs = DRAIN_MS,

@@ -1,5 +1,5 @@
-// The workers: one slot for each, started all together, replaced one at a time, respawned when they die. Owner of the
-// slots; all else about a worker is its WorkerProcess.
+// The workers: started all together, replaced one at a time, respawned when they die. Owns the slots, one per worker;
+// WorkerProcess has everything else about a worker.
 
 import { createDrainDeadlines, handedOver } from './drain-deadlines.ts';
 import { watchForHung } from './watchdog.ts';
@@ -12,7 +12,7 @@ import type { Exit, ReadyResult, WorkerListener, WorkerProcess, WorkerSetup } fr
 import { forkWorker } from './worker-process.ts';
 import { logDeath, logEnd, logCrashLoop, logReady } from './worker-log.ts';
 
-/** A worker that does not come up during a roll is tried so often. */
+/** Attempts per worker in a roll. */
 const ROLL_ATTEMPTS = 2;
 const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
 
@@ -21,13 +21,13 @@ export interface FleetParts {
   readonly emit: (event: FleetEvent) => void;
   /** How many connections a worker had when it last reported. */
   readonly connectionsOf: (worker: WorkerProcess) => number;
-  /** Where a worker that is replaced offers its connections; null: it keeps them. */
+  /** The path where a replaced worker offers its connections; null: it keeps them. */
   readonly handoverPath: (worker: WorkerProcess) => string | null;
-  /** forkWorker, or what stands in for it where there are to be no processes. */
+  /** forkWorker, or a fake for tests without processes. */
   readonly startWorker?: typeof forkWorker;
 }
 
-/** What all workers of one configuration share. */
+/** The settings that all workers of one configuration share. */
 export interface Generation extends WorkerSetup {
   readonly listeners: readonly WorkerListener[];
   readonly number: number;
@@ -36,7 +36,7 @@ export interface Generation extends WorkerSetup {
 
 interface Slot {
   readonly id: number;
-  /** What its worker serves, and what takes its place when it dies: during a roll not the same in all slots. */
+  /** The generation of its worker and of a respawned one. Differs between slots during a roll. */
   generation: Generation;
   worker: WorkerProcess | null;
   crashes: number;
@@ -44,24 +44,24 @@ interface Slot {
 }
 
 export interface Fleet {
-  /** `standing` are workers of that generation that stand by and serve at once; where there are none, new ones are started. */
+  /** Starts all workers. Those in `standing` stand by and serve at once; missing ones are forked. */
   start(generation: Generation, standing?: readonly WorkerProcess[]): Promise<ReadyResult>;
-  /** Starts workers beside those that serve: they have all but their listening sockets, and take no slot before start(). */
+  /** Starts workers beside the serving ones. They have everything but listening sockets, and take no slot before start(). */
   standBy(generation: Generation): Promise<StandBy>;
-  /** Replaces all workers by ones of `next`, new first. On failure the workers of the old generation serve again. */
+  /** Replaces all workers by ones of `next`: a new one is ready before the old one drains. On failure the old generation serves again. */
   roll(next: Generation): Promise<ReadyResult & { readonly replaced: number }>;
-  /** All stop accepting and finish what they have; nobody takes their place until start(). */
+  /** Drains all workers. None is replaced until start(). */
   retireAll(): void;
-  /** Gives these, which drain already, so much time at most, unless a stop gives them its own; resolves when they are gone. */
+  /** Shortens the time of workers that drain already, unless a stop is under way. Resolves when they are gone. */
   hurry(workers: readonly WorkerProcess[], timeoutMs: number): Promise<void>;
-  /** When the last connections of a draining worker are cut, in terms of performance.now(); Infinity: never. */
+  /** When the last connections of a draining worker are cut (performance.now()); Infinity: never. */
   drainsUntil(worker: WorkerProcess): number;
   /**
-   * Stops accepting everywhere; resolves when no worker is left, with how many connections were cut since it
-   * was called first. `timeoutMs` as in the message `drain`; may be called again to hurry a stop that is under way.
+   * Stops accepting everywhere. Resolves when no worker is left, with the number of connections cut since the first call.
+   * `timeoutMs` is that of the message `drain`. May be called again, to hurry.
    */
   stop(timeoutMs: number | null): Promise<number>;
-  /** Every live worker, the draining ones too. */
+  /** All live workers, including draining ones. */
   all(): readonly WorkerProcess[];
   readonly respawned: number;
 }
@@ -97,7 +97,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
     deadlines.forget(worker);
     const lost = connectionsOf(worker);
     emit({ kind: 'worker_gone', worker });
-    // Without a last word it was killed, and its clients with it.
+    // Without a `drained` message it was killed, and its clients are lost.
     const cut = exit.cut ?? lost;
     if (stopping) cutByStop += cut;
     const slot = slots.get(worker.id);
@@ -128,7 +128,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
     emit({ kind: 'worker_draining', worker });
   }
 
-  /** Puts a new worker of `generation` into the slot, and drains the one that was there once the new one serves. */
+  /** Puts a new worker of `generation` into the slot, and drains the old one once the new one serves. */
   async function swap(slot: Slot, generation: Generation): Promise<ReadyResult> {
     let result: ReadyResult = { ok: false, reason: 'was not tried' };
     for (let attempt = 0; attempt < ROLL_ATTEMPTS && !stopping; attempt++) {
@@ -150,7 +150,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
     return stopping ? beingStopped : result;
   }
 
-  /** The slot of that number; a new one is for `generation`. */
+  /** Returns the slot with that number; a new slot gets `generation`. */
   function slotOf(id: number, generation: Generation): Slot {
     const slot = slots.get(id) ?? { id, generation, worker: null, crashes: 0, respawn: null };
     slots.set(id, slot);
@@ -158,7 +158,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
   }
 
   async function restore(slot: Slot, generation: Generation): Promise<void> {
-    // Whatever comes of the swap: what dies from now on is replaced by the old generation.
+    // Even if the swap fails, respawn the old generation from now on.
     slot.generation = generation;
     await swap(slot, generation);
   }
@@ -166,7 +166,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
   function retire(slot: Slot): void {
     if (slot.respawn !== null) clearTimeout(slot.respawn);
     slots.delete(slot.id);
-    // A stop has told everybody how long they have; this would give them the time of a reload instead.
+    // A stop has given all workers their time. Draining now would replace it by the time of a reload.
     if (slot.worker !== null && !stopping) drain(slot.worker, null);
   }
 
@@ -202,11 +202,11 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
         const result = await swap(slotOf(id, next), next);
         if (result.ok) {
           replaced++;
-          // What starts next takes a processor, for which connections on their way to another worker would wait.
+          // The next fork takes a processor, which would delay connections on their way to another worker.
           if (old !== null && id < next.workers && old.engine === 'native') await handedOver(old);
           continue;
         }
-        // Back to where we were: what was swapped gets workers of the old generation, new first again.
+        // Roll back: swapped slots get workers of the old generation, again the new one before the old one drains.
         if (previous !== null) {
           for (const slot of slots.values()) {
             if (slot.id > previous.workers) retire(slot);

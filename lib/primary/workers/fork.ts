@@ -1,4 +1,4 @@
-// The process of a worker, before anything is known of it.
+// Forks worker processes. Owns the setup of node:cluster and the scoreboard.
 
 import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
@@ -8,14 +8,14 @@ import type { Scoreboard } from '../scoreboard/scoreboard.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
 
 /**
- * There is a worker for each core, so V8 needs no four threads beside it for compiling and collecting: one does as well,
- * and a third of the memory that an idle connection seems to cost was theirs.
+ * There is one worker per core, so V8 does not need four more threads for compilation and garbage collection. One does as well;
+ * the others took a third of the memory that an idle connection seems to cost.
  */
 const V8_THREADS = '--v8-pool-size=1';
 
 let scoreboard: Scoreboard | null = null;
 
-/** Once, like node:cluster itself. */
+/** Configures node:cluster, once per process. */
 function configureCluster(): Scoreboard {
   if (scoreboard !== null) return scoreboard;
   scoreboard = createScoreboard();
@@ -25,20 +25,20 @@ function configureCluster(): Scoreboard {
     args: [],
     execArgv: [...process.execArgv, V8_THREADS],
     serialization: 'json',
-    // The last two are for records, at RECORDS_FD, and what workers see of each other, at SCOREBOARD_FD.
+    // The last two are the record pipe (RECORDS_FD) and the scoreboard (SCOREBOARD_FD).
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe', scoreboard.fd ?? 'ignore'],
   });
   return scoreboard;
 }
 
 export interface Forked {
-  /** Some shortages (EAGAIN) come as an event later, others (ENOMEM, ETXTBSY) are thrown: none may end the primary. */
+  /** Some errors (EAGAIN) arrive later as an event, others (ENOMEM, ETXTBSY) are thrown. None may end the primary. */
   readonly child: Worker | Error;
-  /** Its process is gone, or never was. */
+  /** Call when the process is gone, or could not be forked. */
   readonly over: () => void;
 }
 
-/** `counts`: it will count the sources of its clients. */
+/** Forks a worker. `counts`: it will count the sources of its clients. */
 export function fork(environment: Readonly<Record<string, string>>, counts: boolean): Forked {
   const { take, free, roomToCount } = configureCluster();
   const row = take();

@@ -67,7 +67,7 @@ test('the worker in its place takes, and another where there is none', (t) => {
   handovers.pathFor(second);
   handovers.receive(second, { kind: 'giving', error: null });
   assert.deepEqual(said[1], [21, path(12)], 'the only one that is left');
-  // It dies: who gave to it gives to the next that serves.
+  // The taker dies: its givers give to the next worker that serves.
   live.delete(third);
   handovers.gone(third);
   assert.equal(said.length, 2);

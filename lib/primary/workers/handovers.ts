@@ -1,5 +1,5 @@
-// Which worker takes the connections of one that is replaced, or a share of those of one that goes on. Owner of who gives to whom;
-// the connections themselves go from worker to worker over a socket in the home, and never through here.
+// Handovers between workers: decides which worker takes the connections of a replaced worker, or a share of a serving one. Owns
+// the pairs of giver and taker. The connections go from worker to worker over a socket in the home, never through the primary.
 
 import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,74 +9,74 @@ import { handoversIn, pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
 import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 
-/** A taker that could not is followed by another so often; each may have its own reason. */
+/** Takers tried in a row without one connection taken. Each may fail for its own reason. */
 const ATTEMPTS = 3;
 const LOOK_MS = 10;
-/** Whoever reloads waits no longer than that for connections that go one after the other. */
+/** A reload waits no longer than this for connections that move one by one. */
 const LONGEST_MS = 30_000;
-/** Since the start: one whose primary has just died may not listen yet, or be busy. */
+/** When to look for orphans after the start: a worker whose primary has just died may not listen yet, or be busy. */
 const ORPHANS_MS = [0, 500, 2000, 5000];
 
 export interface Handovers {
-  /** Where a worker is to offer its connections; null: it keeps them. */
+  /** Returns the path where a worker should offer its connections; null: it keeps them. */
   pathFor(worker: WorkerProcess): string | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'giving' | 'given' | 'adopted' }>): void;
   /**
-   * One that goes on gives another so many of its connections at most. Resolves with how many have gone, when all that can have; null:
-   * not now, or it has failed.
+   * Moves up to `most` connections of a serving worker to another one. Resolves with how many have moved, when all that can have;
+   * null: not now, or it has failed.
    */
   share(from: WorkerProcess, to: WorkerProcess, most: number): Promise<number | null>;
-  /** A worker serves: it can take. */
+  /** A worker is ready, so it can take. */
   ready(): void;
   gone(worker: WorkerProcess): void;
   /**
-   * From now on all that can go is for workers of another primary; `offered` is called for each that offers what it has. Null: it is for
-   * the workers here again.
+   * Leaves all offers to the workers of another primary from now on, and calls `offered` for each worker that begins to offer.
+   * Null: the workers here take again.
    */
   giveAway(offered: (() => void) | null): void;
-  /** Those that offer their connections in this home, and are no workers of ours, are asked for them. */
+  /** Takes connections from workers that offer them in this home and are not ours. */
   look(): void;
-  /** Workers that have outlived their primary, an earlier one in this home, are found, and theirs taken over. */
+  /** Finds workers that have outlived an earlier primary in this home, and takes over their connections. */
   takeOver(): void;
   close(): void;
-  /** Connections have just come to a worker that takes them. */
+  /** A taker has just got connections. */
   moved(): void;
   /**
-   * Of the workers that are being replaced since then (performance.now()): resolves when all that could go have gone, and those have
-   * ended that have none left; at the latest when none has gone for `deadlineMs`.
+   * Resolves when workers replaced since `since` (performance.now()) have given all connections that can move, and those without
+   * any left have ended. Resolves at the latest when no connection has moved for `deadlineMs`.
    */
   settled(since: number, deadlineMs: number): Promise<void>;
 }
 
 export interface HandoversParts {
   readonly log: Log;
-  /** A socket's path, by pid. */
+  /** The path of a worker's handover socket, by pid. */
   readonly path: (pid: number) => string;
-  /** All that live. */
+  /** All live workers. */
   readonly workers: () => readonly WorkerProcess[];
-  /** None of its connections has to stay with it. */
+  /** Whether it must give all its connections before a reload is settled. */
   readonly givesAll: (worker: WorkerProcess) => boolean;
 }
 
 interface Giver {
   readonly worker: WorkerProcess;
   readonly path: string;
-  /** It listens. */
+  /** The giver listens. */
   offers: boolean;
-  /** What is left with it cannot go. */
+  /** Its remaining connections cannot move. */
   isThrough: boolean;
   taker: WorkerProcess | null;
-  /** Without a connection taken. */
+  /** Attempts in a row without a connection taken. */
   attempts: number;
   readonly since: number;
-  /** Who alone takes what it gives, and goes on itself; null: it gives all that can go. */
+  /** For a share: its only possible taker. The giver goes on serving. Null: it gives all connections that can move. */
   readonly share: { readonly taker: WorkerProcess; readonly over: (connections: number | null) => void } | null;
 }
 
 export function createHandovers({ log, path, workers, givesAll }: HandoversParts): Handovers {
-  /** By the paths. */
+  /** By path. */
   const givers = new Map<string, Giver>();
-  /** Paths of orphans whose connections are being taken, and by whom. */
+  /** Paths of orphans whose connections are being taken, and their takers. */
   const orphans = new Map<string, WorkerProcess>();
   let turn = 0;
   let looks: NodeJS.Timeout[] = [];
@@ -88,7 +88,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     return workers().filter(({ state, engine }) => state === 'ready' && engine === 'native');
   }
 
-  /** The worker in its place if there is one, else each in turn. */
+  /** The replacement of the giver if there is one, else another worker. */
   function takerFor({ worker: { id, pid }, share }: Giver): WorkerProcess | undefined {
     if (share !== null) return share.taker;
     const others = able().filter((it) => it.pid !== pid);
@@ -108,7 +108,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     const { connections, refused, why, standstill: standstill_ms } = message;
     const giver = givers.get(message.path);
     const wasOrphan = orphans.delete(message.path);
-    // Nobody listens there any more: it is just ending, or was left behind.
+    // Nobody listens there any more: the giver is just ending, or left its socket behind.
     const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     const from = pidOfHandover(message.path);
@@ -123,7 +123,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     }
     if (giver?.taker !== taker) return;
     giver.taker = null;
-    // As long as it lives it may have more: the other side was full, or did not know yet where some lead to.
+    // A live giver may have more: the taker was full, or did not know some endpoints yet.
     if (connections > 0) giver.attempts = 0;
     send(giver);
   }
@@ -133,14 +133,14 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     giver.share?.over(connections);
   }
 
-  /** `taker`: of a share that is not over, which comes to its end first. */
+  /** `taker`: that of an unfinished share, which must end first. */
   function begin(worker: WorkerProcess, share: Giver['share'], taker: WorkerProcess | null): void {
     const its = path(worker.pid);
     const since = performance.now();
     givers.set(its, { worker, path: its, offers: false, isThrough: false, taker, attempts: 0, since, share });
   }
 
-  /** Those that are no worker of ours. */
+  /** Asks takers for the connections of workers that are not ours. */
   function findOrphans(): void {
     const takers = able();
     if (takers.length === 0) return;
@@ -165,7 +165,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     },
     close: () => looks.forEach((timer) => clearTimeout(timer)),
     pathFor(worker) {
-      // One that is only coming up can take later; where none ever can, nobody is to wait for it.
+      // A worker that is coming up can take later. If no worker ever can, do not wait for one.
       const isAlone =
         givenAway === null &&
         workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { MAX_RECORD_BYTES } from '../../ipc/records.ts';
 import { readRecords } from './record-lines.ts';
 
-/** What is told of these chunks, and then the end. */
+/** Returns what is passed on for these chunks, followed by the end. */
 async function reported(chunks: readonly Buffer[]): Promise<string[]> {
   const pipe = new PassThrough();
   const received: string[] = [];

@@ -1,23 +1,23 @@
-// The primary's end of a worker's record pipe: bytes in, whole lines out, so that lines of several workers never mix.
+// The primary's end of a worker's record pipe. Turns bytes into whole lines, so that lines of different workers never mix.
 
 import type { Readable } from 'node:stream';
 
 import { MAX_RECORD_BYTES } from '../../ipc/records.ts';
 
 const LINE_FEED = 10;
-/** A worker's end closes with it, unless the worker gave it to somebody else. */
+/** The pipe closes with its worker, unless another process has inherited the worker's end. */
 const END_MS = 1000;
 
 export interface RecordLines {
-  /** After the worker's exit: settles when all that it wrote has been told. */
+  /** Called after the worker's exit. Resolves when everything it wrote has been passed on. */
   end(): Promise<void>;
 }
 
-/** `onLines` gets one line or more, each with its line feed. What a worker wrote of a line when it died is left out. */
+/** `onLines` gets one or more lines, each with its line feed. The unfinished line of a dead worker is dropped. */
 export function readRecords(pipe: Readable, onLines: (lines: Buffer) => void): RecordLines {
-  /** The beginning of a line that is not complete. */
+  /** The beginning of an unfinished line. */
   let rest: Buffer = Buffer.alloc(0);
-  /** The line is longer than any record: nothing of it is kept. */
+  /** The unfinished line is longer than any record, so it is dropped. */
   let skipping = false;
 
   function take(chunk: Buffer): void {
@@ -28,7 +28,7 @@ export function readRecords(pipe: Readable, onLines: (lines: Buffer) => void): R
     const whole = chunk.subarray(begin, last + 1);
     const lines = rest.length === 0 ? whole : Buffer.concat([rest, whole]);
     if (lines.length > 0) onLines(lines);
-    // Copied: a view would hold the whole chunk.
+    // Copy it: a view would keep the whole chunk alive.
     keep(Buffer.from(chunk.subarray(last + 1)));
   }
 

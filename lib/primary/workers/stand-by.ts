@@ -1,12 +1,12 @@
-// A second set of workers beside the one that serves: they have all but their listening sockets, so that these can change
-// hands within milliseconds.
+// A second set of workers beside the serving one. They have everything but listening sockets, which can then change hands
+// within milliseconds.
 
 import type { ReadyResult, WorkerProcess } from './worker-process.ts';
 
 export type StandBy =
   { readonly ok: true; readonly workers: readonly WorkerProcess[] } | { readonly ok: false; readonly reason: string };
 
-/** All of `workers` once they are up; none of them if one does not come up, and why. */
+/** Resolves when all workers are up. If one fails, kills all and resolves with the reason. */
 export async function allUp(workers: readonly WorkerProcess[]): Promise<StandBy> {
   const results = await Promise.all(workers.map(({ up }) => up));
   const failure = firstFailure(results);
@@ -19,7 +19,7 @@ export function firstFailure(results: readonly ReadyResult[]): Extract<ReadyResu
   return results.find((result) => !result.ok);
 }
 
-/** The numbers of its workers' slots. */
+/** The slot numbers of a generation's workers. */
 export function idsOf({ workers }: { readonly workers: number }): number[] {
   return Array.from({ length: workers }, (_, i) => i + 1);
 }

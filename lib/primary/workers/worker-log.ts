@@ -1,4 +1,4 @@
-// What the log says of workers that come and go.
+// Log lines about the start and end of workers.
 
 import type { Log } from '../log/log.ts';
 import { LOOP_CRASHES } from './respawn.ts';
@@ -10,14 +10,14 @@ export function logReady(log: Log, worker: WorkerProcess, readyMs: number): void
   log.info('worker.ready', `worker ${id} serves`, fields);
 }
 
-/** One that took no more clients is gone: `cut` of those it had were cut, or lost with it. */
+/** A worker that took no more clients is gone. `cut`: its connections that were cut or lost. */
 export function logEnd(log: Log, worker: WorkerProcess, exit: Exit, cut: number): void {
   const fields = { ...whoEnded(worker, exit), cut };
   if (cut === 0) log.info('worker.exited', `worker ${worker.id} is gone`, fields);
   else log.warn('worker.exited', `worker ${worker.id} is gone, and connections were cut`, fields);
 }
 
-/** One that served is gone, and its clients with it. */
+/** A serving worker is gone, and its clients with it. */
 export function logDeath(log: Log, worker: WorkerProcess, exit: Exit, lost: number, delayMs: number): void {
   const fields = { ...whoEnded(worker, exit), lost, respawn_in_ms: delayMs };
   log.error('worker.exited', `worker ${worker.id} died`, fields);

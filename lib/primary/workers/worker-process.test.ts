@@ -10,7 +10,7 @@ import type { BoundHandle } from '../../engine/engine.ts';
 import { forkWorker, type WorkerMessage } from './worker-process.ts';
 import { assignedListener } from '../../testing/assignments.ts';
 
-// ENOENT comes as an event after the fork, ENOTDIR is thrown by it: as EAGAIN and ENOMEM do, which a test cannot have.
+// ENOENT arrives as an event after the fork, and ENOTDIR is thrown. They stand for EAGAIN and ENOMEM, which a test cannot provoke.
 for (const [code, program] of [
   ['ENOENT', '/nowhere/node'],
   ['ENOTDIR', '/dev/null/node'],
@@ -44,7 +44,7 @@ function bound(t: TestContext): BoundHandle {
   return handle;
 }
 
-/** Says hello three times, and that it listens on what it was not given; counts what it gets to listen on. */
+/** Sends hello three times, and reports listeners that it was not given. Counts the listeners that it gets. */
 const MAD = `
   let listens = 0;
   process.on('message', (message, handle) => {
@@ -59,7 +59,7 @@ const MAD = `
   process.send({ kind: 'records_dropped', count: 0 });
 `;
 
-/** From now on workers are this program, in CommonJS. */
+/** Runs this CommonJS program as worker from now on. */
 function replaceWorkers(t: TestContext, source: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'bal-rogue-'));
   t.after(() => rmSync(folder, { recursive: true }));

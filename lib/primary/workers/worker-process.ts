@@ -1,4 +1,4 @@
-// One worker process as the primary sees it: forked → ready → draining → gone. Knows nothing of slots or reloads.
+// One worker process as the primary sees it: forked → ready → draining → gone. Owns its state; slots and reloads are the fleet's.
 
 import { Readable } from 'node:stream';
 
@@ -14,27 +14,27 @@ import { guardChannel } from './channel-guard.ts';
 import { fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
 
-/** A bound listening socket, and what its workers are to know of it. */
+/** A bound listening socket, and what the workers need to know about it. */
 export interface WorkerListener {
   readonly assignment: ListenerAssignment;
   readonly address: string;
   readonly handle: BoundHandle;
 }
 
-/** What a generation asks of its workers; of the limits the longest of its services. */
+/** A generation's settings for its workers. The limits are the longest of its services. */
 export interface WorkerSetup extends DrainLimits {
   readonly engine: EngineChoice;
-  /** They count the sources of their clients. */
+  /** The workers count the sources of their clients. */
   readonly counts?: boolean;
-  /** Null: it waits for listen(). */
+  /** Null: the worker waits for listen(). */
   readonly listeners: readonly WorkerListener[] | null;
-  /** Sends it its assignment and its first snapshot. */
+  /** Sends the worker its assignment and first snapshot. */
   introduce(worker: WorkerProcess): void;
 }
 
 export type WorkerState = 'forked' | 'ready' | 'draining' | 'gone';
 
-/** What a worker has to say beyond its own start and end. */
+/** Messages of a worker that are not about its own start and end. */
 export type WorkerMessage =
   | Exclude<ToPrimary, { kind: 'hello' | 'listening' | 'listen_failed' | 'drained' }>
   /** Finished log lines, one for each connection that ended. */
@@ -42,7 +42,7 @@ export type WorkerMessage =
 
 export interface Exit {
   readonly reason: string;
-  /** Connections cut by its drain deadline; null when it died without a last word. */
+  /** Connections cut by its drain deadline; null if it died without reporting. */
   readonly cut: number | null;
 }
 
@@ -56,18 +56,18 @@ export interface WorkerProcess extends DrainLimits {
   readonly state: WorkerState;
   readonly engine: 'native' | 'js' | null;
   readonly engineNote: string | null;
-  /** It sees in memory how many connections the others have. */
+  /** Whether it reads the other workers' connection counts from shared memory. */
   readonly shares: boolean;
   /** performance.now() of the last message. */
   readonly lastMessageAt: number;
-  /** Resolves once it has started and knows what it serves, or with the reason why it never will. */
+  /** Resolves once it has started and knows its services, or with the reason why it never will. */
   readonly up: Promise<ReadyResult>;
-  /** Resolves once all listeners are served, or with the reason why it never will. */
+  /** Resolves once it listens everywhere, or with the reason why it never will. */
   readonly ready: Promise<ReadyResult>;
   readonly exited: Promise<Exit>;
-  /** Gives it what to listen on, once, where its assignment did not; it is up. */
+  /** Sends its listeners to a worker that is up and was forked without. Called once. */
   listen(listeners: readonly WorkerListener[]): void;
-  /** `done` is called when it has left this process; never when it cannot. */
+  /** Calls `done` when the message has left this process, or never if it cannot be sent. */
   send(message: ToWorker, done?: () => void): void;
   /** See the message `drain`. */
   drain(timeoutMs: number | null, why: 'drain' | 'stopped', handover?: string | null): void;
@@ -76,7 +76,7 @@ export interface WorkerProcess extends DrainLimits {
 
 const READY_DEADLINE_MS = 10_000;
 
-/** `onMessage` is called for every message that is not about the worker's own start and end. */
+/** Forks a worker. `onMessage` gets every message that is not about the worker's own start and end. */
 export function forkWorker(
   id: number,
   generation: number,
@@ -92,7 +92,7 @@ export function forkWorker(
   let hello: Extract<ToPrimary, { kind: 'hello' }> | null = null;
   let lastMessageAt = performance.now();
   let cut: number | null = null;
-  /** What it did for which it was killed. */
+  /** Why it was killed, if it misbehaved. */
   let misconduct: string | null = null;
   const listening = new Set<number>();
   let { listeners } = setup;
@@ -111,9 +111,9 @@ export function forkWorker(
 
   function send(message: ToWorker, done?: () => void, handle?: BoundHandle): void {
     if (child?.isConnected() !== true) return;
-    // The handle type is libuv's own; node:child_process sends it as what it is.
+    // The handle is libuv's own type, which node:child_process can send.
     child.process.send(message, handle as never, {}, (error) => {
-      // The worker is gone: its exit tells the rest.
+      // On an error the worker is gone, and its exit handles the rest.
       if (error === null || error === undefined) done?.();
     });
   }
@@ -137,7 +137,7 @@ export function forkWorker(
     lastMessageAt = performance.now();
     switch (message.kind) {
       case 'hello':
-        // Once: a second one would get the listening sockets a second time.
+        // Accept only the first: a second one would get the listening sockets again.
         if (hello !== null) return;
         hello = message;
         begin();
@@ -206,8 +206,8 @@ export function forkWorker(
       state = 'draining';
       clearTimeout(deadline);
       notReady('was told to stop');
-      // Until it has said hello nobody there listens: node:cluster's own listener would take the message, and it would be lost.
-      // It has no client either.
+      // Before its hello only node:cluster's own listener would get the message, and it would be lost. There are no clients yet
+      // either.
       if (hello === null) kill();
       else send({ kind: 'drain', timeoutMs, why, handover });
     },
@@ -238,7 +238,7 @@ export function forkWorker(
     const checked = toPrimary(message);
     if (checked !== null) receive(checked);
   });
-  // A fork that failed has an error, no pid and no exit; an error later is a send to the dying.
+  // A failed fork has an error but no pid and no exit. A later error is a send to a dying worker.
   child?.on('error', (error) => {
     if (child.process.pid === undefined) gone(`cannot be forked: ${error.message}`);
   });
