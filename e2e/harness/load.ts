@@ -1,47 +1,47 @@
-// Clients in a closed loop: each makes a visit, and begins again. What went wrong is counted by kind, so that a test can
-// say "none of these" and, when it fails, which.
+// Clients in a closed loop: each makes one visit after another. Failures are counted by kind, so that a test can expect none and
+// report which ones it got.
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Exchange, type Outcome, visit } from './exchange.ts';
 import { atEnd, type Owner } from '../../lib/testing/owner.ts';
 import { until } from '../../lib/testing/until.ts';
 
 export type Counts = Record<Outcome, number> & {
-  /** Bytes of the visits that went well, each way. */
+  /** Bytes of the successful visits, in each direction. */
   sent: number;
   received: number;
-  /** The visits that went well, by what the backend said. */
+  /** The successful visits, by the backend's answer. */
   readonly answers: Record<string, number>;
 };
 
 export interface LoadOptions {
   readonly clients?: number;
   readonly host?: string;
-  /** How long one visit may take. */
+  /** Timeout of one visit. */
   readonly patienceMs?: number;
-  /** Between two visits of a client. */
+  /** Pause between two visits of a client. */
   readonly pauseMs?: number;
 }
 
 /**
- * A load that goes on beside something else has a client come every few ms: what happens meets clients at every stage, and the machine
- * has time for it. As fast as they can, which takes all processors there are, they come with BAL_SOAK=long.
+ * A background load makes a visit every few ms: events meet clients at every stage, and the machine has time left for them. With
+ * BAL_SOAK=long clients come as fast as they can, which uses all processors.
  */
 const PAUSE_MS = process.env['BAL_SOAK'] === 'long' ? 0 : 20;
 
 export interface Load {
   readonly counts: Readonly<Counts>;
-  /** Waits until `more` further visits have gone well. */
+  /** Waits for `more` further successful visits. */
   succeeds(more: number): Promise<void>;
   /**
-   * Does something while no visit is under way: what a backend had accepted or was about to accept dies with it, which
-   * is nobody's fault, so a test that counts errors lets it die between visits.
+   * Runs `action` while no visit is under way. A dying backend takes with it what it had accepted or was about to accept, which is
+   * not bal's fault; so a test that counts errors kills it between visits.
    */
   between(action: () => void | Promise<void>): Promise<void>;
-  /** Lets the visits under way come to their end. */
+  /** Stops after the visits under way. */
   stop(): Promise<Readonly<Counts>>;
 }
 
-/** Runs until stopped, or until `visits` are made. */
+/** Runs until it is stopped or `visits` are made. */
 function loop(port: number, exchange: Exchange, visits: number, options: LoadOptions) {
   const { clients = 8, host = '127.0.0.1', patienceMs = 15_000, pauseMs = 0 } = options;
   const counts: Counts = {
@@ -113,7 +113,7 @@ export function startLoad(t: Owner, port: number, exchange: Exchange, options: L
   };
 }
 
-/** So many visits, and what came of them. */
+/** Makes `count` visits and returns their outcomes. */
 export async function visits(
   port: number,
   exchange: Exchange,
@@ -125,7 +125,7 @@ export async function visits(
   return counts;
 }
 
-/** What went wrong, for `assert.deepEqual(troubles(counts), {})`. */
+/** The failures, for `assert.deepEqual(troubles(counts), {})`. */
 export function troubles(counts: Readonly<Counts>): Partial<Record<Outcome, number>> {
   const kinds = ['refused', 'reset', 'short', 'wrong', 'late'] as const;
   return Object.fromEntries(kinds.filter((kind) => counts[kind] > 0).map((kind) => [kind, counts[kind]]));

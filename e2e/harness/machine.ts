@@ -1,5 +1,5 @@
-// This machine once more, to install into: its files over an overlay in memory, with processes of its own, and the same network.
-// Whatever is done in there is gone at the end.
+// A throwaway copy of this machine to install into: its files under an in-memory overlay, with its own processes and the same
+// network. All changes are gone at the end.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { childrenOf, gone, signal } from './processes.ts';
 import { type Outcome, run } from './release.ts';
 
 export interface Machine {
-  /** Its files, as those see them that enter it. */
+  /** Runs a program inside. */
   readonly inside: (program: string, ...args: string[]) => Promise<Outcome>;
-  /** What to spawn, with which environment, for a program that stays. */
+  /** The command prefix and environment for spawning a long-running program inside. */
   readonly command: readonly [program: string, ...args: string[]];
   readonly env: Readonly<Record<string, string>>;
-  /** The same through a shell. */
+  /** Runs a shell script inside. */
   readonly sh: (script: string) => Promise<Outcome>;
 }
 
@@ -33,7 +33,7 @@ exec sleep 600`;
 
 const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child'];
 
-/** Why there can be none here, or null. */
+/** Returns why there can be none here, or null. */
 export function noMachine(): string | null {
   if (!isRoot) return 'needs root';
   const folder = mkdtempSync(join(tmpdir(), 'bal-machine-'));
@@ -43,14 +43,14 @@ export function noMachine(): string | null {
   return tried.status === 0 ? null : 'no overlay can be mounted here';
 }
 
-/** `shared`: a folder of this machine that is /mnt there. */
+/** `shared`: a folder of this machine that is mounted there as /mnt. */
 export async function newMachine(t: Owner, shared: string): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'bal-machine-'));
   const keeper = spawn('unshare', [...NAMESPACES, 'sh', '-c', LAYERS, 'sh', folder, shared], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const end = (): void => signal(keeper.pid ?? 0, 'SIGKILL');
-  // Its mounts go with it, a moment later.
+  // Its mounts disappear a moment after it.
   const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   const forget = atExit(() => {
     end();

@@ -1,11 +1,11 @@
-// What a Markdown file holds: its headings, its fenced blocks and its tables, as far as our own files need it.
+// Parses Markdown as far as our own files need it: headings, fenced blocks and tables.
 
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** Of its first line of text, from 1. */
+  /** Number of its first line of text, from 1. */
   readonly line: number;
-  /** What a comment `<!-- test: … -->` right above it says; null without one. */
+  /** The text of a comment `<!-- test: … -->` right above it; null: none. */
   readonly note: string | null;
 }
 
@@ -51,7 +51,7 @@ export function sectionsOf(text: string): Section[] {
     }
     before = line;
   }
-  // The title and the line of dashes.
+  // Drop the title row and the line of dashes.
   return sections.map((section) => ({ ...section, tables: section.tables.map((rows) => rows.slice(2)) }));
 }
 
@@ -62,20 +62,20 @@ function cellsOf(line: string): string[] {
     .map((cell) => cell.trim());
 }
 
-/** The words in back-quotes, outside fenced blocks. */
+/** Returns the words in backquotes outside fenced blocks. */
 export function codeIn(text: string): string[] {
   const prose = text.replaceAll(/^(`{3,})[\s\S]*?^\1$/gm, '');
   return Array.from(prose.matchAll(/`([^`]+)`/g), ([, word = '']) => word);
 }
 
-/** Targets of links, without those to other sites. */
+/** Returns the targets of links, except to other sites. */
 export function linksIn(text: string): string[] {
   return Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, target = '']) => target).filter(
     (target) => !/^[a-z]+:/.test(target),
   );
 }
 
-/** What a heading is linked by, as GitHub makes it. */
+/** Returns a heading's anchor, as GitHub generates it. */
 export function anchorOf(title: string): string {
   return title
     .toLowerCase()

@@ -1,4 +1,4 @@
-// A name server inside the test's process, over UDP and TCP on one port, that says what the test wants and lies as it wants.
+// A name server in the test's process, over UDP and TCP on one port, that answers, rightly or wrongly, as the test wants.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -16,23 +16,23 @@ export type NameRecord = { readonly ttl?: number } & (
     }
 );
 
-/** What is wrong with an answer; the rest of it is as it should be. */
+/** What is wrong with an answer; everything else about it is right. */
 export type Lie =
   'silent' | 'SERVFAIL' | 'NXDOMAIN' | 'garbage' | 'other id' | 'other question' | 'cut off' | 'endless name';
 
 export interface NameServer {
   /** 127.0.0.1:port */
   readonly address: string;
-  /** From now on; each type has its own records, and none is an empty answer. */
+  /** Sets the answer from now on. A query gets the records of its type; without any the answer is empty. */
   says(name: string, records: readonly NameRecord[] | Lie): void;
-  /** So many questions about the name, by any protocol. */
+  /** Number of queries for the name, over any protocol. */
   asked(name: string): number;
-  /** Answers over TCP. */
+  /** Number of answers over TCP. */
   readonly overTcp: number;
 }
 
 const TYPES = { A: 1, SRV: 33 } as const;
-/** As RFC 1035 has it; whoever offers more by EDNS gets no more here. */
+/** Largest datagram by RFC 1035; a larger EDNS size is ignored. */
 const MOST = 512;
 
 export async function nameServer(t: Owner): Promise<NameServer> {
@@ -58,7 +58,7 @@ export async function nameServer(t: Owner): Promise<NameServer> {
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(lie === 'endless name' || lie === 'cut off' ? 1 : records.length, 6);
     if (lie === 'endless name') {
-      // A name that points to itself.
+      // A compression pointer to itself.
       const at = 12 + question.length;
       return Buffer.concat([
         header,
@@ -81,7 +81,7 @@ export async function nameServer(t: Owner): Promise<NameServer> {
     if (said === null) return;
     const fits = said.length <= MOST || said.readUInt16BE(6) === 0;
     const end = nameAt(query).end + 4;
-    // RFC 2181, 9: what does not fit is asked for again by TCP.
+    // RFC 2181, 9: a client repeats the query over TCP if the answer does not fit.
     const sent = fits
       ? said
       : Buffer.concat([
@@ -123,7 +123,7 @@ export async function nameServer(t: Owner): Promise<NameServer> {
   };
 }
 
-/** The name in a question, and where it ends. */
+/** Returns the name in a question, and where it ends. */
 function nameAt(message: Buffer): { readonly name: string; readonly end: number } {
   const labels: string[] = [];
   let at = 12;
@@ -155,7 +155,7 @@ function data(record: NameRecord): Buffer {
   return rest(TYPES.SRV, ttl, Buffer.concat([numbers, encoded(target)]));
 }
 
-/** A record after its name. */
+/** Encodes a record's part after its name. */
 function rest(type: number, ttl: number, content: Buffer): Buffer {
   const head = Buffer.alloc(10);
   head.writeUInt16BE(type, 0);

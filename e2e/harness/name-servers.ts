@@ -1,4 +1,4 @@
-// Name servers that nobody here wrote: dnsmasq, knot and nsd, each with the same zone `test`.
+// Third-party name servers: dnsmasq, knot and nsd, each with the same zone `test`.
 import { writeFileSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { join } from 'node:path';
@@ -10,12 +10,12 @@ import { words } from '../../lib/testing/shape.ts';
 
 export type Program = 'dnsmasq' | 'knotd' | 'nsd';
 
-/** In the zone: `many` has so many addresses, more than fit into a datagram. */
+/** Number of addresses of `many` in the zone: more than fit into a datagram. */
 export const MANY = 120;
 
 /**
- * The zone: `web` (127.0.0.1 and ::1) for an hour, `alias` a CNAME for it, `many`, `_x._tcp` with two SRV records, and nothing else.
- * Returns its address.
+ * Starts a server with the zone: `web` (127.0.0.1 and ::1) for an hour, `alias` as its CNAME, `many`, `_x._tcp` with two SRV
+ * records, and nothing else. Returns the server's address.
  */
 export async function startNameServer(
   owner: Owner,

@@ -1,4 +1,4 @@
-// nginx as a web server of one folder, over HTTP and, with a certificate made for the test, HTTPS.
+// nginx as a web server for one folder, over HTTP and, with a certificate made for the test, HTTPS.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { words } from '../../lib/testing/shape.ts';
 export interface Nginx {
   readonly http: number;
   readonly https: number;
-  /** To be trusted by clients; it is for `localhost` and 127.0.0.1. */
+  /** For clients to trust; issued to `localhost` and 127.0.0.1. */
   readonly certificate: string;
 }
 
@@ -18,7 +18,7 @@ const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   .map((kind) => `${kind}_temp_path temp_${kind};`)
   .join(' ');
 
-/** Serves `files` by name; a number is a file of so many zeros, which takes no room. */
+/** Serves `files` by name; a number makes a sparse file of that many zeros. */
 export async function startNginx(owner: Owner, files: Readonly<Record<string, Buffer | number>>): Promise<Nginx> {
   const folder = workFolder(owner);
   const [http, https] = [await freePort(), await freePort()];

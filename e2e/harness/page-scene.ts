@@ -1,4 +1,4 @@
-// What the tests of the page have in common: a bal with two backends and an admin page, and words for what is seen.
+// Shared by the tests of the page: a bal with two backends and an admin page, and helpers to read the page.
 import { test, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { type Bal, startBal } from '../harness.ts';
@@ -9,7 +9,7 @@ import { configFor } from './config.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { until } from '../../lib/testing/until.ts';
 
-/** Defines a test for the file's browser, or skips it by name where there is none. */
+/** Defines a test for the file's browser; without one the test is skipped, and its name says so. */
 export function inBrowser(
   browser: Browser | null,
   title: string,
@@ -37,11 +37,11 @@ export async function scene(t: TestContext, home?: string): Promise<Scene> {
   return { bal, backends: [...backends], port, url: `http://127.0.0.1:${admin}/`, config };
 }
 
-/** The row of a table that has this name. */
+/** Returns the table row with this name. */
 export const rowOf = (page: Page, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
 
-/** Waits until an element shows this. */
+/** Waits until an element shows matching text, and returns it. */
 export async function shows(page: Page, selector: string, wanted: RegExp): Promise<string> {
   return until(`${selector} shows ${String(wanted)}`, async () => {
     const text = (await page.locator(selector).textContent()) ?? '';

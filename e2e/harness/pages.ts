@@ -1,12 +1,12 @@
-// The pages of the project: which there are, and who reads them.
+// Lists the project's pages by audience.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../lib/testing/root.ts';
 
-/** What a newcomer reads, in two languages of the same shape. */
+/** For newcomers, in two languages with the same structure. */
 export const READMES = ['README.md', 'README.ko.md'] as const;
 
-/** What a user looks things up in. Shipped, as the READMEs are. */
+/** Reference for users. Shipped, like the READMEs. */
 export const REFERENCE = [
   'config/README.md',
   'lib/cli/README.md',
@@ -18,7 +18,7 @@ export const REFERENCE = [
   'share/README.md',
 ] as const;
 
-/** What is of use only beside the sources. Not shipped, but for lib/README.md: npm packs it with the other page there. */
+/** Useful only with the sources. Not shipped, except lib/README.md: npm packs it with the other page there. */
 export const FOR_CONTRIBUTORS = [
   'CONTRIBUTING.md',
   'lib/README.md',
@@ -28,7 +28,7 @@ export const FOR_CONTRIBUTORS = [
   'e2e/bench/RESULTS.md',
 ] as const;
 
-/** Every page that is there, of whatever kind; paths from the root. */
+/** Returns all existing pages; paths from the root. */
 export function allPages(): string[] {
   const folders = ['bin', 'config', 'lib', 'sample', 'share', 'e2e'];
   const below = folders.flatMap((folder) =>
@@ -37,7 +37,7 @@ export function allPages(): string[] {
   return [...readdirSync(ROOT), ...below].filter((file) => file.endsWith('.md')).sort();
 }
 
-/** What a file of the project holds; its path from the root. */
+/** Returns the text of a project file; its path is from the root. */
 export function textOf(file: string): string {
   return readFileSync(join(ROOT, file), 'utf8');
 }

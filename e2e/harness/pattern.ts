@@ -1,8 +1,8 @@
-// Bytes that can be checked without keeping them: the byte at every offset of a stream follows from its seed, so a lost,
-// doubled, swapped or foreign byte shows up wherever it arrives.
+// Streams of bytes that can be checked without storing them: the byte at each offset follows from the seed, so a lost, repeated,
+// swapped or foreign byte shows wherever it arrives.
 import { Buffer } from 'node:buffer';
 
-// A prime length, so that no power-of-two buffer size anywhere lines up with the pattern.
+// A prime, so that no power-of-two buffer size lines up with the pattern.
 const PERIOD = 65_521;
 
 function period(): Buffer {
@@ -18,17 +18,17 @@ function period(): Buffer {
 }
 
 const ONCE = period();
-/** Long enough that a slice of up to 256 KiB is one view, from any starting point. */
+/** Long enough for a slice of up to 256 KiB to be one view, from any offset. */
 const REPEATED = Buffer.concat(Array.from({ length: 6 }, () => ONCE));
 export const LONGEST_SLICE = REPEATED.length - PERIOD;
 
-/** `length` (at most LONGEST_SLICE) bytes of the stream of `seed` from `offset` on. A view: must not be changed. */
+/** Returns `length` (at most LONGEST_SLICE) bytes of the stream of `seed` from `offset` on. A view: do not modify. */
 export function patternAt(seed: number, offset: number, length: number): Buffer {
   const start = (offset + seed * 7919) % PERIOD;
   return REPEATED.subarray(start, start + Math.min(length, LONGEST_SLICE));
 }
 
-/** A whole piece of the stream of `seed`, from its beginning. */
+/** Returns the first `length` bytes of the stream of `seed`, as a copy. */
 export function pattern(seed: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let offset = 0; offset < length; offset += LONGEST_SLICE) {
@@ -37,10 +37,10 @@ export function pattern(seed: number, length: number): Buffer {
   return bytes;
 }
 
-/** Takes the chunks of a stream as they come and remembers where the first wrong byte was. */
+/** Checks the chunks of a stream as they arrive, and records the offset of the first wrong byte. */
 export class PatternCheck {
   received = 0;
-  /** Offset of the first byte that is not the stream's; null while all is right. */
+  /** Offset of the first wrong byte; null: none so far. */
   wrongAt: number | null = null;
   readonly #seed: number;
 

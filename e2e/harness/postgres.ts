@@ -1,4 +1,4 @@
-// A PostgreSQL of its own, whose user is `bal`.
+// A private PostgreSQL server with the user `bal`.
 import assert from 'node:assert/strict';
 import type { Owner } from '../../lib/testing/owner.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -6,10 +6,10 @@ import { run, type RunResult, serve, workFolder } from '../../lib/testing/progra
 import { words } from '../../lib/testing/shape.ts';
 import { until } from '../../lib/testing/until.ts';
 
-/** What `startPostgres` and `psql` need. */
+/** Programs that `startPostgres` and `psql` need. */
 export const POSTGRES_PROGRAMS = ['initdb', 'postgres', 'psql'] as const;
 
-/** How its programs reach the server at this port. */
+/** Returns the options for its programs to reach the server at this port. */
 export function postgresAt(port: number): string[] {
   return words(`-h 127.0.0.1 -p ${port} -U bal`);
 }

@@ -1,9 +1,9 @@
-// Which processes belong to an instance, whatever became of their parents: every one inherits BAL_HOME, and the kernel
-// shows the environment a process was started with. Nothing is ever signalled by name.
+// Finds the processes of an instance, even if their parents are gone: they all inherit BAL_HOME, and the kernel shows a process's
+// initial environment. Never signals processes by name.
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { until } from '../../lib/testing/until.ts';
 
-/** Null when the process is gone (or not ours to look at). */
+/** Reads a file of a process in /proc. Null: the process is gone, or not ours to read. */
 function proc(pid: number, file: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
@@ -12,13 +12,13 @@ function proc(pid: number, file: string): string | null {
   }
 }
 
-/** A zombie has ended; it only waits for its parent to notice. */
+/** Whether the process is alive. A zombie is not: it only waits to be reaped. */
 export function isAlive(pid: number): boolean {
   const stat = proc(pid, 'stat');
   return stat !== null && stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
 }
 
-/** Living processes that were started with `BAL_HOME=home`: primaries, workers, commands under way. */
+/** Returns living processes that were started with `BAL_HOME=home`: primaries, workers, commands under way. */
 export function pidsOf(home: string): number[] {
   const mark = `BAL_HOME=${home}`;
   return readdirSync('/proc')
@@ -27,12 +27,12 @@ export function pidsOf(home: string): number[] {
     .filter((pid) => pid !== process.pid && isAlive(pid) && (proc(pid, 'environ') ?? '').split('\0').includes(mark));
 }
 
-/** Living children of a process. */
+/** Returns the living children of a process. */
 export function childrenOf(parent: number): number[] {
   return bornOf(parent).filter(isAlive);
 }
 
-/** How many of its children have ended, and wait for it to notice. */
+/** Returns how many of its children have ended and were not reaped yet. */
 export function zombiesOf(parent: number): number {
   return bornOf(parent).filter((pid) => proc(pid, 'stat') !== null && !isAlive(pid)).length;
 }
@@ -47,7 +47,7 @@ function bornOf(parent: number): number[] {
     });
 }
 
-/** The process that is the first one of the PID namespace that a program of this process runs in: below `parent`, or itself. */
+/** Finds PID 1 of the PID namespace that a program runs in: `parent` itself, or a process below it. */
 export function firstBelow(parent: number): number | null {
   if (/^NSpid:.*\t1$/m.test(proc(parent, 'status') ?? '')) return parent;
   for (const child of childrenOf(parent)) {
@@ -72,7 +72,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // gone: what was wanted
+    // already gone
   }
 }
 
@@ -80,7 +80,7 @@ export async function gone(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => !isAlive(pid));
 }
 
-/** Processor time that a process has used so far, in ms; 0 when gone. */
+/** CPU time that a process has used so far, in ms; 0 when gone. */
 export function cpuMs(pid: number): number {
   const stat = proc(pid, 'stat');
   if (stat === null) return 0;
@@ -89,11 +89,11 @@ export function cpuMs(pid: number): number {
     .split(' ')
     .slice(11, 13)
     .map(Number);
-  // The kernel counts in ticks, of which it shows user space a hundred a second.
+  // The kernel reports ticks, a hundred per second.
   return (user + system) * 10;
 }
 
-/** A process's share of the memory in bytes: what it has to itself, and its part of what several share; 0 when gone. */
+/** Proportional set size in bytes: private memory plus its share of shared memory; 0 when gone. */
 export function proportionalBytes(pid: number): number {
   const match = /^Pss:\s+(\d+) kB/m.exec(proc(pid, 'smaps_rollup') ?? '');
   return match === null ? 0 : Number(match[1]) * 1024;

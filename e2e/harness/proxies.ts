@@ -1,5 +1,5 @@
-// HAProxy and nginx on both sides of bal, as those that know the PROXY protocol: as servers they answer GET requests with what they
-// were told, as proxies they tell who their client is.
+// HAProxy and nginx on both sides of bal, as PROXY protocol peers: as servers they answer GET requests with what the header said,
+// as proxies they send their client's address.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Owner } from '../../lib/testing/owner.ts';
@@ -7,14 +7,14 @@ import { freePort } from '../../lib/testing/ports.ts';
 import { serve, workFolder } from '../../lib/testing/program.ts';
 
 export interface Haproxy {
-  /** Wants a header, and answers with source, destination, unique id and authority. */
+  /** Requires a header, and answers with its source, destination, unique id and authority. */
   readonly server: number;
-  /** Sends these to where it leads. */
+  /** Ports of proxies that send this version. */
   readonly v1: number;
   readonly v2: number;
 }
 
-/** `to`: where its proxies lead. */
+/** `to`: the port that its proxies connect to. */
 export async function startHaproxy(owner: Owner, to: number): Promise<Haproxy> {
   const folder = workFolder(owner);
   const [server, v1, v2] = [await freePort(), await freePort(), await freePort()];

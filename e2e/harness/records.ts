@@ -1,4 +1,4 @@
-// The records of an instance's log, from the text of its output or its files.
+// Reads the records of an instance's log, from its output or its files.
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ export interface LogRecord {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Whole lines that are JSON objects; anything else (a crash trace, a line half written) is noise. */
+/** Returns the complete lines that are JSON objects; anything else (a crash trace, a half-written line) is skipped. */
 export function recordsIn(text: string): LogRecord[] {
   return text.split('\n').flatMap((line) => {
     if (!line.startsWith('{')) return [];
@@ -24,7 +24,7 @@ export function recordsIn(text: string): LogRecord[] {
   });
 }
 
-/** The log files below a folder, oldest first, links left out (one may point at the current file). */
+/** Returns the log files in a folder, oldest first, without links (one may point at the current file). */
 export function logFiles(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })

@@ -1,4 +1,4 @@
-// A Redis of its own, without anything on disk.
+// A private Redis server without persistence.
 import type { Owner } from '../../lib/testing/owner.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { serve, workFolder } from '../../lib/testing/program.ts';

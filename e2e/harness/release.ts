@@ -1,4 +1,4 @@
-// Releases to install in a test, and a place to install them into.
+// Releases for installation tests, and places to install them.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,29 +12,29 @@ import { pathToFileURL } from 'node:url';
 import { atEnd, type Owner } from '../../lib/testing/owner.ts';
 import { ROOT } from '../../lib/testing/root.ts';
 
-/** As a site with releases is laid out: latest/download/ and download/vX/, each with a tarball and SHA256SUMS. */
+/** A release site: latest/download/ and download/vX/, each with a tarball and SHA256SUMS. */
 export interface Site {
   readonly folder: string;
-  /** BAL_RELEASE_URL. */
+  /** Value for BAL_RELEASE_URL. */
   readonly url: string;
-  /** The version of the project, made by bin/dev/release.mjs from what is built. */
+  /** The project's version, released by bin/dev/release.mjs from the current build. */
   readonly first: string;
-  /** Its file in latest/download/. */
+  /** The tarball of a version. */
   tarball(version?: string): string;
-  /** Puts the same program up as another version, as the latest one. */
+  /** Publishes the same program as another version, and makes it the latest. */
   publish(version: string): void;
 }
 
 const suffix = `${process.platform}-${process.arch}.tar.gz`;
 
-/** A folder whose name has a space; it goes when its owner is over. */
+/** Creates a folder with a space in its name; it is removed with its owner. */
 export function newFolder(owner: Owner, what: string): string {
   const folder = mkdtempSync(join(tmpdir(), `bal ${what} `));
   atEnd(owner, () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Makes the first release; slow (it packs all of dist/), so once a test file. */
+/** Makes the first release. Slow (it packs all of dist/), so call it once per test file. */
 export function newSite(folder: string): Site {
   const latest = join(folder, 'latest', 'download');
   const made = execFileSync(process.execPath, [join(ROOT, 'bin', 'dev', 'release.mjs'), latest], {
@@ -99,11 +99,11 @@ export interface Place {
   readonly home: string;
   readonly link: string;
   readonly lib: string;
-  /** Runs install.sh with --prefix; `env` is added to PATH, HOME and nothing else. */
+  /** Runs install.sh with --prefix; the environment is PATH, HOME and `env`. */
   install(args: readonly string[], env?: Readonly<Record<string, string>>, script?: string): Promise<Outcome>;
   /** Runs the installed bal. */
   bal(...args: string[]): Promise<Outcome>;
-  /** Every path below the prefix with what it is, its inode and its change time: equal means that nothing was changed. */
+  /** Every path below the prefix with its link target, inode and mtime: equal snapshots mean that nothing has changed. */
   snapshot(): string[];
 }
 
@@ -131,7 +131,7 @@ export function newPlace(t: TestContext): Place {
   };
 }
 
-/** `as`: another user to run it as. */
+/** Runs a program. `as`: the user to run it as. */
 export function run(
   program: string,
   args: readonly string[],
@@ -147,13 +147,13 @@ export function run(
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
-    // A script that ends before it has read everything is no error of the test.
+    // A script may exit before it has read all its input.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
   });
 }
 
-/** Exit 1, the three lines, and no stack trace. */
+/** Checks for exit code 1, the three lines, and no stack trace. */
 export function assertTriplet(outcome: Outcome, what: RegExp): void {
   assert.equal(outcome.code, 1, outcome.stdout + outcome.stderr);
   assert.match(outcome.stderr, what);
@@ -167,7 +167,7 @@ export async function versionOf(place: Place): Promise<string> {
   return stdout;
 }
 
-/** One of our programs, running from an installed version until the test is over. */
+/** Runs one of our programs from an installed version until the test is over. */
 export async function runningFrom(t: TestContext, place: Place, version: string) {
   const program = join(place.lib, version, 'dist', 'backend.js');
   const child = spawn(process.execPath, [program, '--port', '0', '--tied'], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -1,4 +1,4 @@
-// Sessions that stay, through an echoing backend, and what the log says of those that were cut.
+// Long-lived sessions through an echo backend, and the number of cut connections in the log.
 import assert from 'node:assert/strict';
 import type { Bal } from '../harness.ts';
 import { type Client, connectTo } from './client.ts';
@@ -16,7 +16,7 @@ export async function lives(client: Client): Promise<void> {
   assert.equal((await client.reads(1)).toString(), 'x');
 }
 
-/** Sends slices of the pattern and waits for each to come back, until `storm` is over; resolves to how much that was. */
+/** Sends slices of the pattern and waits for each echo until `storm` is over; resolves to the bytes sent. */
 export async function talk(storm: { readonly over: boolean }, client: Client, size: number): Promise<number> {
   const check = new PatternCheck(7);
   let sent = 0;
@@ -30,7 +30,7 @@ export async function talk(storm: { readonly over: boolean }, client: Client, si
   return sent;
 }
 
-/** Connections of workers that took no more clients, by the log. */
+/** Number of connections that draining workers cut, from the log. */
 export const cutBy = (bal: Bal): number =>
   bal
     .logs()

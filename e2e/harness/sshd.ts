@@ -1,4 +1,4 @@
-// An OpenSSH server with keys of its own, run as the user that the programs run as: who logs in is that user, too.
+// An OpenSSH server with its own keys, run as the program user; clients log in as that user too.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs';
@@ -11,18 +11,18 @@ import { words } from '../../lib/testing/shape.ts';
 
 export interface Sshd {
   readonly port: number;
-  /** Has the key of who may log in, and goes with the server. */
+  /** Contains the login key; removed with the server. */
   readonly folder: string;
 }
 
-/** Why nobody can log in here, or null. */
+/** Returns why no login is possible here, or null. */
 export function noSsh(): string | null {
   const shell = basename(programUser?.shell ?? '');
   const nobody = ['', 'nologin', 'false'].includes(shell) ? 'there is no user to log in as' : null;
   return lacking('sshd', 'ssh', 'ssh-keygen') ?? nobody;
 }
 
-/** As sshd tells it; null where it is not installed. */
+/** Returns sshd's version; null: not installed. */
 export function sshdVersion(): { readonly major: number; readonly minor: number } | null {
   const sshd = find('sshd');
   if (sshd === null) return null;
@@ -31,14 +31,14 @@ export function sshdVersion(): { readonly major: number; readonly minor: number 
   return { major: Number(major), minor: Number(minor) };
 }
 
-/** The newer ones are several programs. An sshd that was unpacked and not installed has them beside it. */
+/** Settings for newer versions, which are several programs. An sshd that was unpacked, not installed, has them next to it. */
 function parts(): string[] {
   const folder = join(dirname(find('sshd') ?? ''), '..', 'lib', 'openssh');
   const known = { SshdSessionPath: join(folder, 'sshd-session'), SshdAuthPath: join(folder, 'sshd-auth') };
   return Object.entries(known).flatMap(([key, path]) => (existsSync(path) ? [`${key} ${path}`] : []));
 }
 
-/** Its own defaults but for where its files are. */
+/** Starts sshd with its defaults except for file paths. */
 export async function startSshd(owner: Owner): Promise<Sshd> {
   const folder = workFolder(owner);
   const port = await freePort();
@@ -62,7 +62,7 @@ export async function startSshd(owner: Owner): Promise<Sshd> {
   return { port, folder };
 }
 
-/** What ssh needs to log in at this port. */
+/** Returns ssh's arguments to log in at this port. */
 export function sshArguments({ folder }: Sshd, port: number): string[] {
   const options = words(
     'StrictHostKeyChecking=no UserKnownHostsFile=/dev/null LogLevel=ERROR IdentitiesOnly=yes BatchMode=yes',

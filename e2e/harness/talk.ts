@@ -1,25 +1,25 @@
-// A program that nobody here wrote, as somebody uses it for hours: it is told something, and what it says is waited for.
+// Drives a third-party program as in a long interactive session: sends it lines and waits for its output.
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { atEnd, atExit, type Owner } from '../../lib/testing/owner.ts';
 import { find } from '../../lib/testing/program.ts';
 import { asProgramUser } from '../../lib/testing/program-user.ts';
 
-/** Long, for many of them begin at the same time. */
+/** Long, because many of them start at the same time. */
 const PATIENCE_MS = 60_000;
 
 export interface Talk {
   /** Writes a line to it. */
   type(line: string): void;
-  /** What it has said so far counts as heard. */
+  /** Skips its output so far. */
   skip(): void;
-  /** Waits until it says this after what was heard before. Fails when it ends first, and tells how. */
+  /** Waits until its new output matches. Fails if the program ends first, and says how it ended. */
   says(what: RegExp, withinMs?: number): Promise<RegExpExecArray>;
-  /** Waits for its end. `code` is null when a signal ended it. */
+  /** Waits until it exits. `code` is null after a signal. */
   ends(withinMs?: number): Promise<{ readonly code: number | null; readonly said: string }>;
-  /** All that it has said so far, on both outputs. */
+  /** Its whole output so far, stdout and stderr. */
   said(): string;
-  /** As Ctrl-C does. */
+  /** Sends SIGINT, as Ctrl-C does. */
   interrupt(): void;
 }
 
@@ -51,7 +51,7 @@ export function talkTo(
       state.said += text;
       reportAll();
     });
-  child.stdin.on('error', () => undefined); // its end is told by `says`
+  child.stdin.on('error', () => undefined); // `says` reports its end
   const closed = new Promise<void>((resolve) => {
     const over = (code: number | null): void => {
       state.end = { code };
@@ -71,7 +71,7 @@ export function talkTo(
     forget();
   });
 
-  /** The value of `look` once it has one; it is asked whenever there is something new. */
+  /** Waits for `look` to return a value; calls it whenever there is news. */
   const when = async <T>(what: string, withinMs: number, look: () => T | null): Promise<T> => {
     const time = { isUp: false };
     const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
-// A terminal with a program in it, as an operator has one: tmux, with a server of its own. What is on the screen can be read,
-// keys can be pressed, and it can be resized.
+// A terminal with a program in it, as an operator has one: tmux, with its own server. Tests can read the screen, press keys and
+// resize it.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,20 +9,20 @@ import { find, lacking } from '../../lib/testing/program.ts';
 import { until } from '../../lib/testing/until.ts';
 
 export interface Terminal {
-  /** The lines on the screen, without spaces at their ends. */
+  /** The lines on the screen, without trailing spaces. */
   lines(): string[];
-  /** The same with its escape sequences for colours. */
+  /** The same with escape sequences for colours. */
   coloured(): string;
-  /** Waits until the screen, its lines joined, is as wanted, and returns them. */
+  /** Waits until the screen, as joined lines, matches; returns the lines. */
   shows(what: string, holds: RegExp | ((screen: string) => boolean)): Promise<string[]>;
-  /** Names of keys as tmux has them: `q`, `C-c`, `Escape`. */
+  /** Presses keys by their tmux names: `q`, `C-c`, `Escape`. */
   press(...keys: readonly string[]): void;
   resize(columns: number, rows: number): void;
-  /** Waits for the end of the program, and returns its exit code. */
+  /** Waits until the program exits and returns its exit code. */
   ended(): Promise<number>;
-  /** Whether the terminal is as it was: a screen of its own, no cursor and single keys are for while a program runs. */
+  /** Whether the terminal is restored: not on the alternate screen, with a cursor and line input. */
   isRestored(): boolean;
-  /** Ends the program and all; otherwise the end of the test does. */
+  /** Ends the program and the server; otherwise the end of the test does. */
   close(): void;
 }
 
@@ -38,7 +38,7 @@ const CONFIGURATION = `set -g status off
 set -g default-terminal tmux-256color
 `;
 
-/** Runs the program as a shell would, then says how it ended and how it left the terminal, and keeps the screen. */
+/** Runs the program as a shell would, then prints its exit code and the terminal mode, and keeps the screen. */
 const SHELL = '"$@"; echo "ended $? $(stty -a | grep -o -- "-*icanon")"; exec sleep 1000000';
 
 export function openTerminal(t: Owner, command: readonly string[], options: TerminalOptions): Terminal {
@@ -58,7 +58,7 @@ export function openTerminal(t: Owner, command: readonly string[], options: Term
     try {
       tmux('kill-server');
     } catch {
-      // gone with its program
+      // already gone
     }
     rmSync(folder, { recursive: true, force: true });
   };

@@ -1,4 +1,4 @@
-// nginx as several servers of TLS, each of which says which one it is, and what its client has asked it for.
+// nginx as several TLS servers; each answers with its name and what its client asked for.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { Owner } from '../../lib/testing/owner.ts';
 import { run, serve, workFolder } from '../../lib/testing/program.ts';
 import { words } from '../../lib/testing/shape.ts';
 
-/** Their ports. They answer with their name, the server that was asked for, the version of TLS and of HTTP. */
+/** Returns their ports. They answer with their name, the requested server name, and the versions of TLS and HTTP. */
 export async function startTlsServers<const Name extends string>(
   owner: Owner,
   ...names: readonly Name[]
