@@ -1,4 +1,4 @@
-// Checks that ask: of servers that nobody here wrote, each in its own protocol.
+// Health checks that send a request, against third-party servers, each in its own protocol.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { mariadbAtPrompt } from './sessions/clients/mariadb.ts';
 
 type Check = Readonly<Record<string, unknown>>;
 
-/** The status that a client gets. */
+/** Returns the HTTP status that a client gets. */
 async function ask(port: number): Promise<unknown> {
   const asking = get({ host: '127.0.0.1', port, path: '/missing', agent: false });
   const [response] = await once(asking, 'response');
@@ -26,7 +26,7 @@ async function ask(port: number): Promise<unknown> {
   return Object(response).statusCode;
 }
 
-/** One service for each, of the one backend at its port. */
+/** Makes one service per check, with a single backend at its port. */
 async function servicesOf(checks: Readonly<Record<string, readonly [port: number, check: Check]>>) {
   const services: Record<string, unknown> = {};
   for (const [name, [port, health_check]] of Object.entries(checks)) {
@@ -50,7 +50,7 @@ forEitherEngine(
       named: [nginx.https, { ...tls, server_name: 'localhost' }],
       any: [nginx.https, { ...tls, server_name: 'other.internal', verify: false }],
       redis: [redis, { type: 'expect', send: 'PING\r\n', expect: '+PONG' }],
-      // At the port of another server, which is the one that is asked.
+      // The check goes to the port of another server.
       elsewhere: [redis, { ...http, port: nginx.http }],
       missing: [nginx.http, { type: 'http', path: '/missing' }],
       other: [nginx.https, { ...tls, server_name: 'other.internal' }],
@@ -90,7 +90,7 @@ forEitherEngine(
       ['bad_answer', 'HTTP status 404, expected 200-399'],
     );
 
-    // Its only backend is down, so clients are sent there all the same: that they are connected does not make it better.
+    // Its only backend is down, so clients go there anyway: their successful connects do not bring it up.
     const { port } = Object(config.services['missing']);
     for (let count = 0; count < 5; count++) assert.equal(await ask(port), 404);
     const [asked, isMissing] = [new Date().toISOString(), ({ name }: { name: string }) => name === 'missing'];
@@ -122,7 +122,7 @@ forEitherEngine(
   'PostgreSQL and MariaDB are asked in their own words, and MariaDB counts no failed login',
   async (t, engine) => {
     const [postgres, mariadb] = await Promise.all([startPostgres(t), mariadbAtPrompt.server.start(t)]);
-    // The answer of a user without password or rights to the greeting, and its goodbye; expected is the server's OK.
+    // The reply of a user without password and rights to the greeting, and COM_QUIT; the server's OK is expected.
     const login = {
       type: 'expect',
       send: String.raw`%\x00\x00\x01\x01\x82\x00\x00\x00\x00\x00\x01!${'\\x00'.repeat(23)}bal\x00\x00\x01\x00\x00\x00\x01`,

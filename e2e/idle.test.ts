@@ -13,7 +13,7 @@ const IDLE_MS = 1200;
 forEachEngine(
   'an idle connection is ended on both sides; one with bytes in either direction never',
   async (t, engine) => {
-    // Told `+` by a client it talks from then on, told anything else it only listens.
+    // Sends continuously after a client's `+`; after anything else it only reads.
     const a = await backend(t, (socket) => {
       let talking: NodeJS.Timeout | undefined;
       socket.once('data', (chunk: Buffer) => {
@@ -40,7 +40,7 @@ forEachEngine(
       end.after = performance.now() - began;
       return over;
     });
-    // Three idle times long, a byte now and then. A machine that stands still longer than the idle time proves nothing.
+    // Send a byte now and then for three idle timeouts. If the machine stalls for longer than the timeout, the test proves nothing.
     let last = began;
     while (end.after === undefined || performance.now() - began < 3 * IDLE_MS) {
       await sending.send('.');

@@ -1,4 +1,4 @@
-// HAProxy or nginx with a configuration, and bal with what `bal import` makes of it: clients see the same.
+// HAProxy or nginx with a configuration, and bal with the output of `bal import` for it: clients see the same.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -15,7 +15,7 @@ import { cli } from './harness/cli.ts';
 import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 
-/** Where it listens: by weight, with a backup behind one that is gone, for some only, by server name. */
+/** Its ports: balanced by weight, with a backup for a dead server, restricted by address, chosen by server name. */
 interface Ports {
   readonly weighed: number;
   readonly backed: number;
@@ -23,7 +23,7 @@ interface Ports {
   readonly named: number;
 }
 
-/** Ports of servers: two that live, one that does not. */
+/** Ports of two live servers and a dead one. */
 type Servers = readonly [a: number, b: number, gone: number];
 
 const haproxy = ({ weighed, backed, guarded, named: byName }: Ports, [a, b, gone]: Servers): string => `
@@ -92,7 +92,7 @@ stream {
 }
 `;
 
-/** What a client from there gets that says this. */
+/** Returns the answer to a client that connects from `localAddress` and sends `said`. */
 async function answerTo(t: Owner, port: number, localAddress: string, said: Buffer | null): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   if (said !== null) socket.write(said);

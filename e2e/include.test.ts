@@ -1,4 +1,4 @@
-// A configuration in pieces: what each command says and does of the files that another one includes.
+// A configuration with included files: how each command handles them.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// install.sh and the programs around it: Node.js missing or old, curl or wget, a script that comes through a pipe, a
-// download that is broken off.
+// install.sh and its environment: Node.js missing or too old, curl or wget, a script through a pipe, an interrupted
+// download.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -14,7 +14,7 @@ import { ROOT } from '../lib/testing/root.ts';
 const folder = newFolder({ after }, 'releases');
 const site = newSite(folder);
 
-/** A PATH with these programs of the system and nothing else. */
+/** Makes a PATH with only these programs of the system. */
 async function pathOf(t: TestContext, ...programs: string[]): Promise<string> {
   const bin = newFolder(t, 'bin');
   for (const program of programs) {
@@ -47,7 +47,7 @@ test('without Node.js, and with an old one, it says exactly what to do and chang
   assert.ok(!existsSync(place.link));
 });
 
-/** This Node.js with another version number: for `--version`, and for the programs that it runs. */
+/** This Node.js with a fake version: for `--version`, and for the programs that it runs. */
 function nodeThatSays(version: string): string {
   const pretend = `Object.defineProperty(process, "versions", { value: { node: "${version}" } });`;
   return `#!/bin/sh
@@ -56,7 +56,7 @@ exec '${process.execPath}' --import 'data:text/javascript,${encodeURIComponent(p
 `;
 }
 
-/** The site over HTTP; `stall` is given when only half of a tarball shall be sent, and called when that has happened. */
+/** Serves the site over HTTP. With `stall` it sends only half of a tarball, then calls it. */
 async function serve(t: TestContext, stall?: () => void): Promise<string> {
   const server = createServer((request, response) => {
     const file = join(site.folder, decodeURIComponent(request.url ?? ''));
@@ -82,7 +82,7 @@ async function serve(t: TestContext, stall?: () => void): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
 }
 
-// All that install.sh runs when it installs a release, but for the program that downloads.
+// Everything that install.sh runs to install a release, except the downloader.
 const tools = 'sh bash node dirname cat mkdir mktemp rm rmdir chmod sed head cp tar gzip ln find readlink'.split(' ');
 
 for (const downloader of ['curl', 'wget']) {
@@ -128,7 +128,7 @@ test('a signal in the middle of a download ends it and leaves the old installati
   const half = new EventEmitter();
   const reached = once(half, 'sent');
   const url = await serve(t, () => void half.emit('sent'));
-  // In a process group of its own, as a shell starts it: Ctrl-C reaches the script and the program that downloads.
+  // In its own process group, as a shell would start it: Ctrl-C reaches the script and the downloader.
   const child = spawn('sh', [join(ROOT, 'install.sh'), '--prefix', place.prefix], {
     env: { ...process.env, BAL_RELEASE_URL: url },
     stdio: 'ignore',

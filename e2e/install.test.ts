@@ -1,4 +1,4 @@
-// install.sh from end to end: releases made by bin/dev/release.mjs, into prefixes and homes of their own, with spaces in
+// install.sh from end to end: releases made by bin/dev/release.mjs, installed into separate prefixes and homes, with spaces in
 // every path.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -26,13 +26,13 @@ const folder = newFolder({ after }, 'releases');
 const site = newSite(join(folder, 'site'));
 const release = { BAL_RELEASE_URL: site.url };
 const V1 = site.first;
-/** Where man and the shells look. */
+/** Files for man and the shells. */
 const SHARED = Object.keys(sharedFiles()).map((name) => join('share', name));
 site.publish('98.0.0');
 site.publish('99.0.0-rc.1');
 site.publish(V1);
 
-/** The unit is root's, where there is systemd. */
+/** The unit is installed only by root, and only with systemd. */
 const hasSystemd = process.getuid?.() === 0 && existsSync('/usr/lib/systemd/system');
 
 async function installed(t: TestContext): Promise<Place> {
@@ -100,7 +100,7 @@ test('an update keeps the version before it, and older ones as long as a program
   assert.deepEqual(readdirSync(place.lib).sort(), ['98.0.0', '99.0.0-rc.1']);
 });
 
-/** What is wrong with a site, and what the installer says to it. */
+/** The defect of a site, the installer's message, and how to cause it. */
 const spoiled: readonly [string, RegExp, (latest: string) => void][] = [
   ['a wrong checksum', /SHA-256/, (latest) => appendFileSync(tarballIn(latest), 'x')],
   ['a download cut off', /SHA-256/, (latest) => truncateSync(tarballIn(latest), 5000)],
@@ -139,7 +139,7 @@ for (const [what, message, spoil] of spoiled) {
 test('a file that cannot be written leaves the old installation as it was', async (t) => {
   const place = await installed(t);
   const before = place.snapshot();
-  // A limit on the size of files stands for a full disk: writing fails in the middle.
+  // A file size limit simulates a full disk: the write fails halfway.
   const command = `ulimit -f 16; exec sh "$@"`;
   const args = ['-c', command, 'sh', join(ROOT, 'install.sh'), '--prefix', place.prefix, '--version', '98.0.0'];
   const outcome = await run('sh', args, { ...process.env, ...release });

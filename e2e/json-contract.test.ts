@@ -1,4 +1,4 @@
-// The JSON that scripts rely on: every key that is promised, exactly one document on stdout, also when something is wrong.
+// The JSON that scripts rely on: every promised key, and exactly one document on stdout, even in case of an error.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -79,7 +79,7 @@ forEitherEngine('doctor --json: a healthy system that runs is all ok', async (t,
   const checks = doctor['checks'];
   assert.ok(Array.isArray(checks) && checks.length >= 8);
   for (const check of checks) hasKeys(check, ['name', 'level', 'summary', 'hint'], JSON.stringify(check));
-  // What the machine is like (an old Node, a full disk) is not bal's health.
+  // The state of the machine (an old Node, a full disk) is not bal's health.
   const machine = /node|disk|space|file.?desc|nofile/i;
   const bad = checks.filter((check) => at(check, 'level') !== 'ok' && !machine.test(textAt(check, 'name')));
   assert.deepEqual(bad, []);

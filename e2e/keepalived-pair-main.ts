@@ -1,5 +1,5 @@
-// keepalived-pair.test.ts inside its namespaces: this process is on the first machine, a cable leads to the second. Nothing
-// of the sample is changed but the second machine's priority: paths, interface, ports and the shared address are its own.
+// keepalived-pair.test.ts inside its namespaces: this process is on the first machine, and a veth cable leads to the second. The
+// sample is unchanged except for the second machine's priority: paths, interface, ports and shared address are the sample's.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const CONFIG = configFor(PORT, [{ host: '127.0.0.1', port: BACKEND }], {
 
 interface Machine {
   readonly name: string;
-  /** What a command must begin with to run there. */
+  /** Command prefix to run there. */
   readonly enter: readonly string[];
   readonly home: string;
 }
@@ -37,7 +37,7 @@ function run(...[program = '', ...args]: readonly string[]): string {
   return stdout;
 }
 
-/** What it says goes into the returned function's text; it goes with its owner. */
+/** Starts a command; the returned function gives its output. It ends with its owner. */
 function start(
   t: Owner,
   command: readonly string[],
@@ -56,9 +56,9 @@ function start(
   return [child, () => said];
 }
 
-/** Two machines with a cable between them. */
+/** Makes two machines with a cable between them. */
 async function machines(t: Owner): Promise<[Machine, Machine]> {
-  // Files that keepalived and the sample have in one place only; the mount namespace is this test's own.
+  // For files at fixed paths of keepalived and the sample; the mount namespace is private to this test.
   for (const folder of ['/etc/keepalived', '/run']) run('mount', '-t', 'tmpfs', 'tmpfs', folder);
   const [other] = start(t, ['unshare', '--net', 'sleep', '600']);
   const own = readlinkSync('/proc/self/ns/net');
@@ -76,13 +76,13 @@ async function machines(t: Owner): Promise<[Machine, Machine]> {
   return [first, second];
 }
 
-/** A backend that says which machine it is on. */
+/** Starts a backend that answers with its machine's name. */
 function sayer(t: Owner, { name, enter }: Machine): ChildProcess {
   const program = join(ROOT, 'dist', 'backend.js');
   return start(t, [...enter, process.execPath, program, '--port', `${BACKEND}`, '--name', name])[0];
 }
 
-/** Returns once bal is there and finds its backend up. */
+/** Starts bal and waits until its backend is up. */
 async function startBal(t: Owner, { name, enter, home }: Machine): Promise<ChildProcess> {
   const [bal] = start(t, [...enter, process.execPath, BAL, 'start'], environment(home));
   const check = [...enter, join(ROOT, 'sample', 'keepalived-check.sh')];
@@ -93,7 +93,7 @@ async function startBal(t: Owner, { name, enter, home }: Machine): Promise<Child
   return bal;
 }
 
-/** The sample as it is, but for the priority of the second machine; returns what keepalived has said. */
+/** Starts keepalived with the sample, changing only the priority. Returns a function that gives its output. */
 function startKeepalived(t: Owner, { name, enter }: Machine, priority: number): () => string {
   const sample = readFileSync(join(ROOT, 'sample', 'keepalived.conf'), 'utf8');
   const file = `/etc/keepalived/${name}.conf`;
@@ -109,12 +109,12 @@ function hasAddress({ enter }: Machine): boolean {
   return run(...enter, 'ip', '-br', 'addr', 'show', 'eth0').includes(` ${SHARED}/`);
 }
 
-/** The last state that keepalived has told. */
+/** Returns the last state that keepalived reported. */
 function state(said: string): string | undefined {
   return [...said.matchAll(/Entering (\w+) STATE/g)].at(-1)?.[1];
 }
 
-/** A client on the first machine asks the shared address; the answer names the machine that gave it. */
+/** Whether a client on the first machine gets an answer from this machine at the shared address. */
 async function answers(name: string): Promise<boolean> {
   return (await ask(PORT, '/', { host: SHARED })).body.includes(name);
 }
@@ -131,7 +131,7 @@ await owned(async (t) => {
   await until('the second machine stands by', () => state(secondSays()) === 'BACKUP');
   assert.ok(hasAddress(first) && !hasAddress(second));
 
-  // A connection that stays: bal drains and is not gone.
+  // A connection stays open, so bal drains instead of exiting.
   const client = await connectTo(t, PORT);
   await client.send('GET / HTTP/1.1\r\nHost: bal\r\n\r\n');
   await client.reads(1);

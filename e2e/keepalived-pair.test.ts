@@ -1,5 +1,5 @@
-// The sample for keepalived as it is, with a real keepalived: two machines, each a network namespace with a bal, share one
-// address, and it is where bal is ready.
+// The keepalived sample with a real keepalived: two machines, each a network namespace with a bal, share one address, which is
+// where bal is ready.
 import { spawn, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { atExit } from '../lib/testing/owner.ts';
 import { lacking } from '../lib/testing/program.ts';
 
 const MAIN = fileURLToPath(new URL('./keepalived-pair-main.js', import.meta.url));
-// The end of the first process in it is the end of all others.
+// When PID 1 of the namespace ends, all its other processes end.
 const UNSHARE = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
 
 function lackingMachines(): string | null {

@@ -1,4 +1,4 @@
-// The check script for keepalived says what is so, by its exit code, with curl as well as with wget.
+// The keepalived check script: its exit code is right, with curl as well as with wget.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
@@ -18,18 +18,18 @@ import { until } from '../lib/testing/until.ts';
 
 const SCRIPT = join(ROOT, 'sample', 'keepalived-check.sh');
 
-/** The script's exit code when these programs and no others are there. */
+/** Runs the script with only these programs in PATH; returns its exit code. */
 function check(folder: string, programs: readonly string[], ...args: readonly string[]): Promise<number | null> {
   const bin = join(folder, ['only', ...programs].join('-'));
   try {
     mkdirSync(bin);
     for (const name of programs) symlinkSync(find(name) ?? name, join(bin, name));
   } catch {
-    // made by the check before
+    // exists from an earlier check
   }
   return new Promise((resolve, reject) => {
     const child = spawn('/bin/sh', [SCRIPT, ...args], {
-      // A proxy must not be asked about this machine.
+      // The script must not go through a proxy for this machine.
       env: { PATH: bin, http_proxy: 'http://127.0.0.1:1', no_proxy: '' },
       stdio: 'ignore',
       timeout: 60_000,
@@ -106,7 +106,7 @@ test('the configuration names the script, and gives it longer than it gives itse
   const [, timeout] = /^\s*timeout (\d+)/m.exec(conf) ?? [];
   const [, own] = /seconds=\$\{2:-(\d+)\}/.exec(script) ?? [];
   assert.ok(Number(timeout) > Number(own));
-  // Every block that is opened is closed.
+  // Every block is closed.
   assert.equal(conf.split('{').length, conf.split('}').length);
   const name = /^vrrp_script (\w+) \{/m.exec(conf)?.[1] ?? 'none';
   assert.match(conf, new RegExp(`track_script \\{\\s+${name}\\s+\\}`));

@@ -1,4 +1,4 @@
-// Imports point one way. Read from the sources: what a file imports, and what that imports in turn.
+// Imports point one way. Checked in the sources: each file's imports, direct and transitive.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -14,7 +14,7 @@ interface Import {
   readonly lazy: boolean;
 }
 
-/** The text without comments; strings stay, so that one that looks like a comment hides nothing. */
+/** Returns the text without comments. Strings stay, so one that looks like a comment hides nothing. */
 function withoutComments(source: string): string {
   const stringOrComment = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   return source.replaceAll(stringOrComment, (_all, string: string | undefined) => string ?? ' ');
@@ -39,7 +39,7 @@ function sourcesBelow(folder: string): string[] {
 const TESTING = 'lib/testing/';
 const isOfTests = (file: string): boolean => file.endsWith('.test.ts') || file.startsWith(TESTING);
 
-/** Every source of the product (its tests may import what they like) → its imports, ours as paths from the root. */
+/** Every source file of the product (tests may import anything) → its imports; our own as paths from the root. */
 const graph = new Map(
   ['bin', 'config', 'lib']
     .flatMap(sourcesBelow)
@@ -59,7 +59,7 @@ function isBuiltIn(to: string): boolean {
   return to.startsWith('node:');
 }
 
-/** All that loading `from` loads: packages, built-ins and files. What is `import()`ed counts only when `lazyToo`. */
+/** Returns everything that loading `from` loads: packages, built-ins and files. `import()`s count only with `lazyToo`. */
 function loadedBy(from: string, lazyToo: boolean, seen = new Set<string>()): Set<string> {
   for (const { to, typeOnly, lazy } of graph.get(from) ?? []) {
     if (typeOnly || (lazy && !lazyToo) || seen.has(to)) continue;
@@ -69,7 +69,7 @@ function loadedBy(from: string, lazyToo: boolean, seen = new Set<string>()): Set
   return seen;
 }
 
-/** `file → import` for every import of files below `from` that `allowed` does not allow. */
+/** Returns `file → import` for every import in files below `from` that `allowed` rejects. */
 function breaches(from: string, allowed: (to: string) => boolean): string[] {
   return files
     .filter((file) => file.startsWith(from))
@@ -141,7 +141,7 @@ test('what unit tests share lies below the end-to-end tests', () => {
   assert.deepEqual(upward, []);
 });
 
-// From the bottom up. Types count, too: who names a type of another room knows that room. A file may be a room by itself.
+// From the bottom up. Type imports count too: they are a dependency on that room. A file may be its own room.
 const ROOMS = {
   'lib/primary/': [
     'registry.ts',
@@ -273,7 +273,7 @@ test('the page loads nothing that a browser lacks, and nobody loads the page', (
 });
 
 test('only five packages are used at run time', () => {
-  // The page is bundled, with what it uses.
+  // The page is bundled with its dependencies.
   const running = files.filter((file) => !file.startsWith('lib/page/'));
   const used = new Set(running.flatMap((file) => (graph.get(file) ?? []).map(({ to }) => to)));
   const packages = [...used].filter((to) => !isOurs(to) && !isBuiltIn(to));
@@ -301,7 +301,7 @@ test('a command loads what is expensive only when it needs it', () => {
   }
 });
 
-// Two files may name each other's types: nothing is left of that when they run.
+// Type imports may be circular: they do not exist at run time.
 test('no imports go in a circle', () => {
   const done = new Set<string>();
   const circles: string[] = [];

@@ -10,7 +10,7 @@ import { freePort } from '../lib/testing/ports.ts';
 forEachEngine('least_connections evens out what is open, also what another worker opened', async (t, engine) => {
   const [a, b] = [await backend(t, echo), await backend(t, echo)];
   const port = await freePort();
-  // Checks would be counted among what the backends have open.
+  // Checks would count as open connections of the backends.
   const config = configFor(port, [a, b], {
     method: 'least_connections',
     workers: 2,
@@ -31,7 +31,7 @@ forEachEngine('least_connections evens out what is open, also what another worke
     `12 opened one after the other: ${spread.join(' and ')}`,
   );
 
-  // All of a's clients leave. Whoever comes next, on whichever worker, belongs to a until it has as many as b.
+  // All of a's clients leave. New clients, on any worker, must go to a until it has as many as b.
   const left = a.live.size;
   for (const socket of a.live) socket.resetAndDestroy();
   await bal.statusWhen('a is empty', ({ backends }) => backends[0]?.active_connections === 0);

@@ -1,4 +1,4 @@
-// What may happen to log files while bal runs. Traffic never notices.
+// Things that happen to log files while bal runs. Traffic is never affected.
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type Bal, startBal } from './harness.ts';
@@ -12,7 +12,7 @@ import { freePort } from '../lib/testing/ports.ts';
 import { logFiles, recordsBelow } from './harness/records.ts';
 import { until } from '../lib/testing/until.ts';
 
-/** Makes bal write a few lines, by something it must log. */
+/** Makes bal write a few lines: a reload must be logged. */
 async function say(bal: Bal): Promise<void> {
   assert.equal((await bal.graceful()).code, 0);
 }
@@ -66,7 +66,7 @@ forEitherEngine('SIGUSR2 opens the log anew after somebody has moved it away', a
   const reloads = (): number => readFileSync(file, 'utf8').split('"config.reloaded"').length - 1;
   await say(bal);
   await until('it is written to', () => reloads() === 1);
-  // Not before: what is logged while the file is being opened still goes to the old one.
+  // Read it only now: lines logged while the new file is being opened still go to the old one.
   const old = readFileSync(`${file}.1`, 'utf8').length;
   await say(bal);
   await until('it is written to again', () => reloads() === 2);

@@ -1,4 +1,4 @@
-// `bal logs` beside a running bal.
+// `bal logs` with a running bal.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { BAL } from '../lib/testing/root.ts';
 import { until } from '../lib/testing/until.ts';
 
 test('the log of a daemon is shown for people, and followed over rotation and restart', async (t) => {
-  // Each reload fills a file.
+  // The log size makes each reload fill a file.
   const config = configFor(await freePort(), [{ host: '127.0.0.1', port: 1 }], { workers: 1 });
   const bal = await startBal(t, { daemon: true, config, env: { BAL_LOG_SIZE: '1k' } });
   const shown = await bal.cli('logs');
@@ -38,7 +38,7 @@ test('the log of a daemon is shown for people, and followed over rotation and re
   const ended = once(follower, 'close');
   let out = '';
   follower.stdout.on('data', (chunk) => (out += String(chunk)));
-  // It may not have looked yet where it begins.
+  // It may not have determined its start position yet.
   await until('it follows', async () => {
     await bal.graceful();
     return out.includes('config.reloaded');

@@ -1,4 +1,4 @@
-// Backends that may have so many connections and no more, over all workers.
+// Backends with a connection limit over all workers.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
@@ -11,7 +11,7 @@ import { forEachEngine, forEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 
-/** As configFor(), each backend with its limit. */
+/** Like configFor(), with a limit for each backend. */
 function limited(
   port: number,
   backends: readonly { readonly host: string; readonly port: number }[],
@@ -85,7 +85,7 @@ forEngine('native', 'never one more, whatever storms in and whichever worker die
   for (const { pid } of workers.slice(0, 2)) process.kill(pid, 'SIGKILL');
   await storm;
   assert.deepEqual([first.most, second.most], [3, 5]);
-  // What the dead had is free again.
+  // The dead workers' connections are free again.
   await bal.statusWhen('all are there again', ({ workers: now }) => now.length === 8);
   await bal.statusWhen('nobody is connected', ({ totals }) => totals?.active_connections === 0);
   const again = await visits(port, names('a', 'b', 'spare'), 400, { clients: 32 });

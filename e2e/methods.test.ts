@@ -1,4 +1,4 @@
-// Methods that draw and that hash: who gets whom, over workers, instances, failures and reloads.
+// The methods random and source_hash, and slow start: which backend clients get, over workers, instances, failures and reloads.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { freePort } from '../lib/testing/ports.ts';
@@ -13,7 +13,7 @@ import { troubles, visits } from './harness/load.ts';
 
 const CLIENTS = Array.from({ length: 48 }, (_, i) => `127.0.0.${i + 2}`);
 
-/** The name of the backend that a client from this address gets; empty when it gets none. */
+/** Returns the name of the backend that a client from this address gets; empty: none. */
 function nameFor(port: number, localAddress: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
@@ -23,7 +23,7 @@ function nameFor(port: number, localAddress: string): Promise<string> {
   });
 }
 
-/** What the records say of backends that were tried in vain. */
+/** Returns the failed attempts in the records. */
 function triedIn(bal: Bal): string {
   const records = bal.logs().filter(({ event, fields }) => event === 'connection.ended' && 'tried' in fields);
   return records.map(({ fields }) => JSON.stringify([fields['backend'], fields['tried']])).join(' ');
@@ -98,7 +98,7 @@ forEitherEngine('random gives each backend its weight, and nothing to one that r
 forEitherEngine('a backend that comes up again gets its share little by little, and why says so', async (t, engine) => {
   const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
   const port = await freePort();
-  // Long enough that it is still at its first tenth however slow the machine is.
+  // Long enough to stay at its first tenth however slow the machine is.
   const config = (slow_start_ms: number) =>
     configFor(port, [a, b], { workers: 1, log_connections: 'all', runtime: { slow_start_ms } });
   const bal = await startBal(t, { engine, config: config(3_600_000) });
@@ -122,7 +122,7 @@ forEitherEngine('a backend that comes up again gets its share little by little, 
   assert.match((await bal.cli('status')).stdout, /:\d+ at 10 %/);
   assert.match((await bal.cli('why')).stdout, /taking clients at 10 % of its weight, since \d{4}-/);
 
-  // Where all come up again at once nobody is refused for it.
+  // If all come up again at the same time, no client is refused because of slow start.
   await a.refuse();
   await b.refuse();
   await bal.statusWhen('both are down', (now) => now.backends.every(({ state }) => state === 'down'));

@@ -1,4 +1,4 @@
-// What Prometheus scrapes: valid, adding up to what clients have seen, and never falling, whatever becomes of workers.
+// The Prometheus metrics: valid, consistent with what clients have seen, and never decreasing, whatever happens to workers.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ forEitherEngine(
   noPromtool,
 );
 
-/** What has fallen or is gone from one scrape to a later one. */
+/** Returns the series that decreased or vanished between two scrapes. */
 function fallen(before: Series, after: Series): string[] {
   return [...before].flatMap(([series, value]) => {
     const now = after.get(series);
@@ -93,13 +93,13 @@ forEitherEngine('no counter falls when workers are replaced, are killed, or chan
   assert.ok((await watching) > 5, 'it was scraped again and again meanwhile');
   assert.deepEqual(found, []);
 
-  // The killed worker took its own connections with it, and those only.
+  // Only the killed worker's connections were lost.
   assert.ok((counts.reset ?? 0) + (counts.short ?? 0) <= 4, JSON.stringify(troubles(counts)));
   const end = seriesIn(await scrape());
   assert.equal(end.get('bal_worker_respawns_total'), 1);
   assert.equal(end.get('bal_config_reloads_total'), 2);
   assert.equal(end.get('bal_workers{state="ready"}'), 1);
-  // What the killed worker did since its last report, half a second before, died with it.
+  // What the killed worker counted since its last report, up to half a second before, is lost.
   const accepted = end.get('bal_listener_connections_total{listener="default"}') ?? 0;
   assert.ok(accepted <= counts.ok + counts.reset + counts.short + counts.refused);
 });

@@ -1,5 +1,5 @@
-// What operators are given for Prometheus and Grafana fits the bal that is shipped: valid, no metric or label that bal does
-// not have, and alerts that fire.
+// The Prometheus and Grafana files for operators fit the shipped bal: they are valid, use no metric or label that bal does not
+// have, and the alerts fire.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,14 +44,14 @@ interface Dashboard {
 const dashboard: Dashboard = JSON.parse(readFileSync(join(SAMPLE, 'grafana-dashboard.json'), 'utf8'));
 const targets = dashboard.panels.flatMap((panel) => panel.targets ?? []);
 
-/** The dashboard's queries as Prometheus gets them. */
+/** The dashboard's queries in the form that Prometheus gets. */
 const queries = [...targets, ...dashboard.annotations.list].map(({ expr }) =>
   expr.replaceAll('$__rate_interval', '5m').replaceAll(/"\$\w+"/g, '".*"'),
 );
 
 const metricsIn = (expr: string): string[] => expr.match(/\bbal_\w+/g) ?? [];
 
-/** Labels that an expression selects, groups by or names in a text. */
+/** Returns the labels that an expression selects or groups by, or that a text mentions. */
 function labelsIn(text: string): string[] {
   const selected = Array.from(text.matchAll(/\{([^}]*)\}/g), ([, inside = '']) =>
     Array.from(inside.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g), ([, label = '']) => label),
@@ -66,7 +66,7 @@ function labelsIn(text: string): string[] {
   return [...selected.flat(), ...grouped.flat(), ...reported];
 }
 
-/** What Prometheus adds to every series. */
+/** Labels that Prometheus adds to every series. */
 const ADDED = ['job', 'instance'];
 
 const noPromtool = lacking('promtool');
@@ -74,7 +74,7 @@ function withPromtool(title: string, body: (t: TestContext) => Promise<void>): v
   test(noPromtool === null ? title : `${title} (skipped: ${noPromtool})`, { skip: noPromtool ?? false }, body);
 }
 
-/** Runs promtool where it may read, whoever it has to be. */
+/** Runs promtool on copies of the files, which it can read as any user. */
 async function accepts(t: TestContext, folder: 'sample' | 'e2e', ...args: readonly string[]): Promise<void> {
   const copy = workFolder(t);
   for (const name of ['sample', 'e2e']) {

@@ -1,4 +1,4 @@
-// Discovery with name servers from a distribution: A, AAAA, CNAME, SRV, what does not fit into a datagram, and what is not there.
+// Discovery with a distribution's name servers: A, AAAA, CNAME, SRV, answers too large for a datagram, and missing names.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { lacking } from '../lib/testing/program.ts';

@@ -1,7 +1,7 @@
-// The native engine built with AddressSanitizer and UndefinedBehaviorSanitizer: the contract, and a storm of clients and
-// backends that misbehave, without a bad access, undefined behaviour or leaked memory. Needs a C compiler with its
-// sanitizers. BAL_STORM says how many connections the storm has: 2,000, and 100,000 before a release; HANDOVER_ROUNDS how
-// often each of 226 is handed over: 25, and 100 then.
+// The native engine built with AddressSanitizer and UndefinedBehaviorSanitizer: the contract, and a storm of misbehaving clients
+// and backends, without a bad access, undefined behaviour or memory leak. Needs a C compiler with its sanitizers. BAL_STORM: the
+// number of connections in the storm (2,000; before a release 100,000). HANDOVER_ROUNDS: how often each of 226 connections is
+// handed over (25; before a release 100).
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { ROOT } from '../lib/testing/root.ts';
 const CONNECTIONS = Number(process.env['BAL_STORM'] ?? 2000);
 const ADDON = join(ROOT, '.build', 'native', `bal-linux-${process.arch}.sanitize.node`);
 
-/** Where the compiler keeps AddressSanitizer's library, or null. */
+/** Returns the path of the compiler's AddressSanitizer library, or null. */
 function sanitizer(): string | null {
   if (process.platform !== 'linux') return null;
   const asked = spawnSync(process.env['CC'] ?? 'cc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
@@ -38,7 +38,7 @@ function environment(leaks: boolean): NodeJS.ProcessEnv {
   };
 }
 
-/** Can LeakSanitizer work here? Not where tracing is forbidden. */
+/** Whether LeakSanitizer works here: it needs permission to trace. */
 function seesLeaks(): boolean {
   const env = { ...process.env, ...environment(true) };
   return spawnSync(process.execPath, ['-e', '0'], { env }).status === 0;
@@ -75,7 +75,7 @@ test('under sanitizers the contract holds and a storm does no harm', OPTIONS, as
       assert.match(text, /exit 0$/, text);
     });
   const contractHolds = (file: string, parts: string): Promise<void> => holds(file, `^native: (${parts})`);
-  // The one that mostly waits, beside the others.
+  // This part mostly waits, so run it in parallel with the others.
   const waiting = contractHolds('contract-trouble', 'idle|half-closed|keepalive|leave|stop');
   await contractHolds('contract', 'relay|close|decide|pressure|targets');
   await contractHolds('contract-first', 'inspect|preamble');

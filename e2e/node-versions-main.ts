@@ -1,5 +1,5 @@
-// What bal has to do on every version of Node.js, in one go: start, relay, reload with open connections, upgrade, stop.
-// node-versions.test.ts runs it on those that this one is not.
+// The core of bal on any version of Node.js, in one run: start, relay, reload with open connections, upgrade, stop.
+// node-versions.test.ts runs it on the other versions.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
@@ -20,7 +20,7 @@ forEachEngine('start, relay, reload, upgrade and stop', async (t, engine) => {
   const clients = await Promise.all([session(t, port), session(t, port)]);
   const storm = { over: false };
   const sent = talk(storm, await connectTo(t, port), 100_000);
-  // With the js engine connections finish in the old workers.
+  // With the js engine connections stay in the old workers.
   const stay = engine === 'native' ? 0 : 3;
 
   bal.configure({ engine, ...configFor(port, [a, b], { workers: 1 }) });
@@ -34,7 +34,7 @@ forEachEngine('start, relay, reload, upgrade and stop', async (t, engine) => {
   assert.ok((await sent) > 0);
   for (const client of clients) client.end();
   for (const client of clients) assert.equal((await client.over).how, 'fin');
-  // With the js engine the program before stays as long as its connections.
+  // With the js engine the predecessor stays as long as its connections.
   await gone(bal.pid);
   assert.equal((await bal.stop()).code, 0);
   const odd = bal.logs().filter(({ level }) => level === 'WARN' || level === 'ERROR');
