@@ -1,5 +1,5 @@
-// bal on the other versions of Node.js: the engines' contract, what leans on parts of Node that its documentation does not
-// name, and the core of what bal does. `npm run nodes` gets the versions.
+// bal on other versions of Node.js: the engines' contract, code that depends on undocumented parts of Node, and the core of bal.
+// `npm run nodes` downloads the versions.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { signal } from './harness/processes.ts';
 interface Version {
   readonly wanted: string;
   readonly version: string | null;
-  /** Why there is none to test with, or null. */
+  /** Why this version cannot be tested, or null. */
   readonly reason: string | null;
 }
 
@@ -23,15 +23,15 @@ const versions: readonly Version[] = existsSync(index)
   ? JSON.parse(readFileSync(index, 'utf8'))
   : ['20', '22', '24', 'newest'].map(nowhere);
 
-/** Handovers are in the core; the rest of their contract is C that no version of Node changes. */
+/** The core covers handovers; the rest of their contract is C code that does not depend on the version of Node. */
 const PARTS = ['engine/contract.test', 'engine/contract-first', 'engine/handles', 'workers/channel-guard'];
-/** Both engines' contract alone has more. */
+/** The contract tests of both engines alone are more. */
 const FEWEST = 180;
 
-/** Runs a program of tests; its summary, and what failed. */
+/** Runs a test program; returns how many passed, and the failures. */
 async function runs(t: Owner, program: string, ...args: string[]): Promise<{ passed: number; failures: string }> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_')));
-  // In a group of its own, with all that it starts.
+  // In its own process group, with everything that it starts.
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   atEnd(t, () => void (child.exitCode === null && signal(-(child.pid ?? 0), 'SIGKILL')));
   let [out, err] = ['', ''];
