@@ -1,10 +1,10 @@
-// What a worker is told, for tests that care for a part of it.
+// A worker's configuration, for tests that only care about a part of it.
 import type { Runtime } from '../../config/plan.ts';
 import { overlay, profileFor, toRuntime } from '../../config/tune.ts';
 import type { Assignment, ListenerAssignment, ServiceAssignment } from '../ipc/assignment.ts';
 import type { EndpointSnapshot } from '../ipc/snapshot.ts';
 
-/** The runtime of a file that sets nothing but this. */
+/** The runtime settings of a file that sets only `its`. */
 export function runtimeWith(its: Partial<Runtime>): Runtime {
   return { ...toRuntime(overlay(profileFor(1), [])), ...its };
 }
@@ -27,7 +27,7 @@ export function assignedService(
   };
 }
 
-/** Nobody has to say who its client is. */
+/** A listener whose clients do not have to say who they stand for. */
 export function assignedListener(id: number, its: Partial<ListenerAssignment> = {}): ListenerAssignment {
   const routes = { address: `127.0.0.1:${9200 + id}`, service: 0, routes: [] };
   return { id, ...routes, backlog: 1, keepaliveMs: 0, proxiesFrom: [], firstBytesMs: 1000, ...its };
@@ -37,7 +37,7 @@ export function assignmentOf(...services: ServiceAssignment[]): Assignment {
   return { logConnections: 'none', carries: null, services };
 }
 
-/** Usable, at 127.0.0.1. */
+/** A usable endpoint at 127.0.0.1. */
 export function endpoint(id: number, its: Partial<EndpointSnapshot> = {}): EndpointSnapshot {
   return {
     id,

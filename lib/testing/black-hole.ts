@@ -1,5 +1,5 @@
-// A port that neither accepts nor refuses: its listener's queue is full and the kernel drops every further SYN. A thread
-// listens and then stands still, so nothing ever leaves the queue.
+// A port that neither accepts nor refuses: its listener's queue is full and the kernel drops every further SYN. A
+// thread listens and then blocks, so nothing ever leaves the queue.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -16,7 +16,7 @@ const THREAD = `
   });
 `;
 
-/** How many connections wait in the queue of the listener on this port of 127.0.0.1. */
+/** Connections waiting in the queue of the listener on this port of 127.0.0.1. */
 function queued(port: number): number {
   const at = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const LISTEN = '0A';
@@ -27,14 +27,14 @@ function queued(port: number): number {
   return 0;
 }
 
-/** The port of a listener at which every connect hangs. */
+/** Returns the port of a listener where every connect hangs. */
 export async function blackHole(t: Owner): Promise<number> {
   const port = await freePort();
   await openBlackHole(t, port);
   return port;
 }
 
-/** Makes a port on which nothing listens a black hole, until the test is over or what this returns is called. */
+/** Turns a port without a listener into a black hole until the test ends or the returned function is called. */
 export async function openBlackHole(t: Owner, port: number): Promise<() => Promise<void>> {
   const worker = new Worker(THREAD, { eval: true, workerData: { port, gate: new SharedArrayBuffer(4) } });
   const fillers: Socket[] = [];
@@ -47,7 +47,7 @@ export async function openBlackHole(t: Owner, port: number): Promise<() => Promi
     worker.once('message', resolve);
     worker.once('error', reject);
   });
-  // A queue of length 1 holds 2 (the kernel counts "more than"), and SYNs beyond that are dropped.
+  // A queue of length 1 holds 2 (the kernel compares with "more than"). SYNs beyond that are dropped.
   for (let i = 0; i < 2; i++) {
     const socket = connect({ port, host: '127.0.0.1' });
     socket.on('error', () => undefined);

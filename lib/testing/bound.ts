@@ -1,15 +1,15 @@
-// Bound sockets for tests, which need no errors as values.
+// Bound sockets for tests. Errors are thrown.
 
 import { bindTcp, type TcpHandle } from '../engine/handles.ts';
 
-/** A socket that is bound and does not listen yet. `ip` is a literal, `port` may be 0. */
+/** Binds a socket that does not listen yet. `ip` is a literal, `port` may be 0. */
 export function boundTcp(ip: string, port: number): TcpHandle {
   const bound = bindTcp(ip, port);
   if (!bound.ok) throw new Error(`Cannot bind ${ip}:${port}: ${bound.code}`);
   return bound.handle;
 }
 
-/** The port that a bound handle has. */
+/** Returns the port of a bound handle. */
 export function localPort(handle: TcpHandle): number {
   const out: { port?: number } = {};
   handle.getsockname(out);

@@ -4,7 +4,7 @@ import type { Io } from '../cli/command.ts';
 export interface CapturedIo extends Io {
   readonly stdout: string[];
   readonly stderr: string[];
-  /** Lines drawn in place, when it plays a terminal. */
+  /** Lines redrawn in place, when it plays a terminal. */
   readonly drawn: string[];
 }
 

@@ -1,4 +1,4 @@
-// A control server with made-up answers, for tests of what stands between a socket and its handlers.
+// A control server with made-up answers, for tests of what lies between a socket and its handlers.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -113,14 +113,14 @@ export function handlers(change: Partial<ControlHandlers> = {}): ControlHandlers
   };
 }
 
-/** Where a socket may go, in a directory of its own that is removed after the test. */
+/** A path for a socket, in a directory of its own that is removed after the test. */
 export function socketPath(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'bal-ctl-'));
   t.after(() => rmSync(dir, { recursive: true }));
   return join(dir, 'bal.sock');
 }
 
-/** A server with these answers, until the test is over; returns its socket. */
+/** Starts a server with these answers for the duration of the test. Returns its socket's path. */
 export async function serving(t: TestContext, change: Partial<ControlHandlers> = {}): Promise<string> {
   const path = socketPath(t);
   const control = await serveControl(path, handlers(change));
@@ -132,7 +132,7 @@ export async function stillAnswers(path: string): Promise<void> {
   assert.deepEqual(await request(path, 'GET', '/status', undefined, 30_000), { ok: true, status: 200, body: STATUS });
 }
 
-/** All that comes back until the server hangs up. */
+/** Sends the chunks. Returns everything that comes back until the server hangs up. */
 export async function converse(path: string, ...chunks: readonly (string | Buffer)[]): Promise<string> {
   const socket = connect({ path, allowHalfOpen: true });
   let text = '';

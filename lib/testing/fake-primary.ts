@@ -1,5 +1,5 @@
-// A primary without a balancer, for the commands that talk to one: PID file, control socket, and a behaviour that a real
-// one shows only in trouble. Run as a program: HOME BEHAVIOUR; imported: startFake().
+// A primary without a load balancer, for tests of commands that talk to one. It has a PID file, a control socket, and a
+// behaviour that a real primary shows only in trouble. As a program: HOME BEHAVIOUR; imported: startFake().
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -12,30 +12,30 @@ import { home } from '../paths.ts';
 import { claimPidFile } from '../pidfile.ts';
 
 export const BEHAVIOURS = [
-  'normal', // stops at once when told, cuts one of two connections
+  'normal', // stops at once when asked, cuts one of two connections
   'degraded', // no backend is reachable
   'refuses', // every reload is refused
   'fails', // every handler throws
-  'drains', // stops only when a second stop says now
-  'lingers', // says goodbye and does not end
-  'breaks off', // ends in the middle of the answer to a stop
+  'drains', // stops only after a second stop with "now"
+  'lingers', // says goodbye and does not exit
+  'breaks off', // exits in the middle of the answer to a stop
   'hangs', // accepts and never answers; SIGTERM ends it
-  'stubborn', // as hangs, and only a second SIGTERM ends it
-  'immortal', // as hangs, and only SIGKILL ends it
+  'stubborn', // hangs, and only a second SIGTERM ends it
+  'immortal', // hangs, and only SIGKILL ends it
   'deaf', // has a PID file and no control socket
   'nameless', // has a control socket and no PID file
-  'strange', // answers what no bal would
+  'strange', // gives answers that no bal would give
 ] as const;
 export type Behaviour = (typeof BEHAVIOURS)[number];
 
 export interface FakePrimary {
   readonly pid: number;
-  /** Resolves when it has ended, to the signal that ended it, or null. */
+  /** Resolves when it has exited, to the signal that ended it, or null. */
   readonly ended: Promise<NodeJS.Signals | null>;
   kill(): Promise<void>;
 }
 
-/** Resolves when it answers, or hangs, as it should. */
+/** Resolves when it answers, or hangs if that is its behaviour. */
 export async function startFake(dir: string, behaviour: Behaviour): Promise<FakePrimary> {
   const child: ChildProcess = fork(fileURLToPath(import.meta.url), [dir, behaviour]);
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
@@ -212,7 +212,7 @@ async function serve(socket: string, behaviour: string): Promise<void> {
       progress({ remaining: 1 });
       progress({ remaining: 0, cut: 1 });
       if (behaviour === 'lingers') return;
-      // After the answer has gone out.
+      // After the answer has been sent.
       setTimeout(() => void control.close().then(() => process.exit(0)), 50);
     },
   };

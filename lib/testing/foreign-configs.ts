@@ -1,4 +1,4 @@
-// Configurations of HAProxy and nginx, written after the forms that theirs publish, for tests of `bal import`.
+// Configurations of HAProxy and nginx, modelled on published ones, for tests of `bal import`.
 
 export const HAPROXY: readonly string[] = [
   `global

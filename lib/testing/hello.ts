@@ -1,8 +1,8 @@
-// A ClientHello, as a client of TLS 1.3 sends it, byte by byte.
+// Builds a ClientHello, as a TLS 1.3 client sends it, byte by byte.
 
 const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
 
-/** `padding`: bytes of an extension for that (RFC 7685). */
+/** `padding`: size of the padding extension (RFC 7685). */
 export function helloFor(name: string | null, protocols: readonly string[] = [], padding = 0): Buffer {
   const server = Buffer.from(name ?? '');
   const alpn = Buffer.concat(protocols.map((it) => Buffer.concat([Buffer.from([it.length]), Buffer.from(it)])));

@@ -1,10 +1,11 @@
-// What the workers of the model serve: two services, of which one has a permit pool of its own, and a listener that both share.
+// The configuration of the model's workers: two services, one with a permit pool of its own, and a listener that both
+// share.
 import type { Assignment } from '../ipc/assignment.ts';
 import type { Snapshot } from '../ipc/snapshot.ts';
 import { assignedListener, assignedService, assignmentOf, endpoint } from './assignments.ts';
 
 export const SERVICES = ['web', 'db'] as const;
-/** Of each. */
+/** Endpoints per service. */
 export const ENDPOINTS = 3;
 
 export const ASSIGNMENT: Assignment = {
@@ -25,7 +26,7 @@ export const ASSIGNMENT: Assignment = {
   logConnections: 'all',
 };
 
-/** `variant` chooses tiers, missing addresses and protection, so that every path of the choice is walked. */
+/** `variant` chooses tiers, missing addresses and protection, so that every path of the choice is taken. */
 export function snapshotFor(variant: number): Snapshot {
   const ids = Array.from({ length: SERVICES.length * ENDPOINTS }, (_, id) => id);
   return {
@@ -44,7 +45,7 @@ export function snapshotFor(variant: number): Snapshot {
   };
 }
 
-/** Both services', by the server name. It counts as a service of this number. */
+/** The listener of both services, chosen by server name. It counts as a service with this number. */
 export const SHARED = 2;
 export const LISTENERS = [
   ...SERVICES.map((_, service) => assignedListener(service, { service })),
@@ -53,5 +54,5 @@ export const LISTENERS = [
     routes: SERVICES.map((name, service) => ({ service, names: [name], protocols: [] })),
   }),
 ];
-/** What can be accepted for: the services, and the listener that they share. */
+/** What can accept clients: the services and the shared listener. */
 export const ALL = [0, 1, SHARED] as const;

@@ -1,5 +1,5 @@
-// A worker without a process or sockets, for tests of what decides: the real policy, admission and permit pools over an
-// engine that goes through the life that engine.ts describes as chance wants it, and checks what it is told.
+// A worker without a process or sockets, for tests of its decisions: the real policy, admission and permit pools over a
+// fake engine. Chance drives it through the life cycle in engine.ts, and it checks the calls it gets.
 import assert from 'node:assert/strict';
 import {
   CONNECT_FAILURES,
@@ -27,15 +27,15 @@ import { ALL, ASSIGNMENT, ENDPOINTS, LISTENERS, SERVICES, SHARED, snapshotFor } 
 import { quietReporter } from './quiet-reporter.ts';
 
 interface Connection {
-  /** Its client's address, which nobody else has. */
+  /** The client's address, unique to this connection. */
   readonly client: string;
-  /** SHARED until it has said which it wants. */
+  /** SHARED until the client has named its service. */
   service: number;
   state: 'waiting' | 'heard' | 'connecting' | 'open' | 'refused';
-  /** It was let in, so it holds its permits until it has ended. */
+  /** Whether it was admitted, so that it holds its permits until it has ended. */
   admitted: boolean;
   tries: number;
-  /** What was tried and failed, in order. */
+  /** The attempts that failed, in order. */
   readonly failed: FailedTry[];
   target: number;
 }
@@ -155,7 +155,7 @@ export function createModelWorker(id: number, send: Send) {
       connection.admitted = target !== REFUSE;
       if (target === REFUSE) end(number, 7);
     },
-    /** A client of the shared listener says which server it wants, maybe one that is none of the services. */
+    /** A client of the shared listener names a server, perhaps one that belongs to no service. */
     speak(choice: number) {
       const found = nth(['heard'], choice);
       if (found === undefined) return;

@@ -1,5 +1,5 @@
-// Bytes that were right once: changed, cut out, doubled, inserted or broken off at any place, as a bad disk, a bad editor
-// or an ill will would.
+// Corrupted copies of valid bytes: changed, cut out, doubled, inserted or truncated at any place, as by a bad disk, a
+// bad editor or malice.
 import * as fc from 'fast-check';
 
 type Edit =
@@ -31,7 +31,7 @@ function apply(bytes: Buffer, change: Edit): Buffer {
   }
 }
 
-/** One of the seeds, with one to six such changes. */
+/** One of the seeds with one to six such changes. */
 export function mutant(...seeds: readonly (string | Buffer)[]): fc.Arbitrary<Buffer> {
   const seed = fc.constantFrom(...seeds.map((text) => Buffer.from(text)));
   return fc

@@ -18,7 +18,7 @@ export function ownHome(t: TestContext): string {
   return dir;
 }
 
-/** A fake primary in a home of its own, killed after the test if it still lives. */
+/** Starts a fake primary in a home of its own. It is killed after the test if it still runs. */
 export async function fakeInOwnHome(t: TestContext, behaviour: Behaviour): Promise<FakePrimary> {
   const fake = await startFake(ownHome(t), behaviour);
   t.after(() => fake.kill());

@@ -1,9 +1,9 @@
-// What was started last goes first, and all of it goes: node:test runs `after` hooks in the order they were given and
-// stops at the first that throws, so there is one hook for each owner, which runs a stack of its own.
+// Cleans up in reverse order, and completely. node:test runs `after` hooks in the order they were added and stops at
+// the first that throws, so there is one hook per owner, which runs a stack of its own.
 
 import { after } from 'node:test';
 
-/** Whose end is the end of what was started for it: a test, or a file of tests. */
+/** Its end is the end of everything started for it: a test, or a file of tests. */
 export interface Owner {
   after(end: () => void | Promise<void>): void;
 }
@@ -23,7 +23,7 @@ async function unwind(stack: (() => unknown)[]): Promise<void> {
   if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join('; '));
 }
 
-/** The file of tests that calls this while it is loaded: within a test, `after` of node:test would mean that test only. */
+/** The test file that calls this while it is loaded. Within a test, node:test's `after` would mean that test only. */
 export function thisFile(): Owner {
   const stack: (() => unknown)[] = [];
   after(() => unwind(stack));
@@ -32,7 +32,7 @@ export function thisFile(): Owner {
   return owner;
 }
 
-/** Runs `end` after the owner is over, before everything that was given earlier. */
+/** Runs `end` after the owner is over, before everything added earlier. */
 export function atEnd(owner: Owner, end: () => unknown): void {
   const known = stacks.get(owner);
   if (known !== undefined) {
@@ -48,8 +48,8 @@ const lastThings = new Set<() => void>();
 let listening = false;
 
 /**
- * Runs `end`, which must not wait for anything, when this process ends in whatever way it can notice: a test that runs
- * out of time is ended by its runner without any hook. Returns how to take it back.
+ * Runs `end`, which must be synchronous, when this process exits in any way that it can notice: the runner kills a test
+ * that runs out of time without running its hooks. Returns how to cancel it.
  */
 export function atExit(end: () => void): () => void {
   if (!listening) {

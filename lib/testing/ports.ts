@@ -1,6 +1,6 @@
-// Ports that nobody else takes while the test runs, also not a test in another process: they lie below the range from
-// which the kernel gives ports to outgoing connections, and each is held by an abstract Unix socket named after it,
-// which the kernel lets go with this process, however it ends.
+// Ports that nobody else takes while the test runs, not even a test in another process. They lie below the kernel's
+// range for outgoing connections. Each is reserved by an abstract Unix socket named after it, which the kernel releases
+// when this process ends, however it ends.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -28,14 +28,14 @@ function listens(at: { path: string } | { port: number; host?: string; exclusive
   });
 }
 
-/** A port on which nothing listens, on no address, and which no other test gets while this process lives. */
+/** A port with no listener on any address, which no other test gets while this process lives. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 500; tries++) {
     const port = LOWEST + Math.floor(Math.random() * (CEILING - LOWEST));
     const held = await listens({ path: `\0bal-e2e-port-${port}` });
     if (held === null) continue;
     held.unref();
-    const probe = await listens({ port, exclusive: true }); // on all addresses, both families
+    const probe = await listens({ port, exclusive: true }); // on all addresses of both families
     if (probe === null) {
       held.close();
       continue;

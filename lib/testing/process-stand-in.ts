@@ -1,10 +1,10 @@
-// What the primary sees of a worker, without a process behind it: for tests of the primary's books.
+// A worker as the primary sees it, without a process behind it: for tests of the primary's bookkeeping.
 import type { ToWorker } from '../ipc/messages.ts';
 import type { WorkerProcess, WorkerState } from '../primary/workers/worker-process.ts';
 
 export type StandIn = Omit<WorkerProcess, 'state'> & { state: WorkerState };
 
-/** Serves from the beginning; `heard` gets all that the primary sends. */
+/** Serves from the start. `received` gets everything that the primary sends. */
 export function processStandIn(pid: number, received: (message: ToWorker) => void = () => undefined): StandIn {
   return {
     id: pid,

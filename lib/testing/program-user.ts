@@ -1,12 +1,11 @@
-// As whom programs run that nobody here wrote: some refuse to run as root, so when the test is root they run as somebody
-// else.
+// The user for third-party programs: some refuse to run as root, so a test that is root runs them as another user.
 import { readFileSync } from 'node:fs';
 
 interface User {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** What somebody gets who logs in as this user. */
+  /** The login shell. */
   readonly shell: string;
 }
 
@@ -25,9 +24,9 @@ function choose(): User | undefined {
   return all.find(({ name }) => name === 'postgres') ?? all.find(({ name }) => name === 'nobody');
 }
 
-/** Undefined where the system does not know the test's own user by name. */
+/** Undefined if the system has no name for the test's own user. */
 export const programUser = choose();
 
-/** For `spawn`. */
+/** Options for `spawn`. */
 export const asProgramUser: { readonly uid?: number; readonly gid?: number } =
   isRoot && programUser !== undefined ? { uid: programUser.uid, gid: programUser.gid } : {};

@@ -1,4 +1,4 @@
-// Programs that nobody here wrote: found where a distribution keeps them, started in a folder of their own and not as root.
+// Third-party programs: found where a distribution installs them, run in a folder of their own and not as root.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -17,7 +17,7 @@ function postgresFolders(): string[] {
   }
 }
 
-/** The path of a program, or null where it is not installed. What is given by its path may also be a folder. */
+/** The path of a program, or null if it is not installed. An absolute path may also be a folder. */
 export function find(name: string): string | null {
   if (isAbsolute(name)) return existsSync(name) ? name : null;
   const folders = [
@@ -37,13 +37,13 @@ export function find(name: string): string | null {
   return null;
 }
 
-/** Why a test cannot run, or null when every program is there. */
+/** Why a test cannot run, or null if every program is installed. */
 export function lacking(...names: readonly string[]): string | null {
   const missing = names.filter((name) => find(name) === null);
   return missing.length === 0 ? null : `${missing.join(', ')} not installed`;
 }
 
-/** A folder that the programs started here may write, removed at the end. */
+/** A folder that the programs may write to, removed at the end. */
 export function workFolder(owner: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-e2e-program-'));
   const { uid, gid } = asProgramUser;
@@ -58,12 +58,12 @@ export function workFolder(owner: Owner): string {
   return folder;
 }
 
-/** Kills a program that leads a group, with what it has started: a master that is killed does not end its workers. */
+/** Kills a program that leads a process group with everything it started: killing a master does not end its workers. */
 function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // gone: what was wanted
+    // already gone
   }
 }
 
@@ -73,7 +73,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it exits. */
 export function run(
   name: string,
   args: readonly string[],
@@ -114,11 +114,14 @@ function answers(port: number): Promise<boolean> {
 export interface ServeOptions {
   readonly port: number;
   readonly cwd: string;
-  /** What ends it without waiting for its clients: SIGINT for most (PostgreSQL: fast shutdown; Redis and nginx: stop). */
+  /**
+   * The signal that ends it without waiting for clients: SIGINT for most (PostgreSQL: fast shutdown; Redis, nginx:
+   * stop).
+   */
   readonly endedBy?: NodeJS.Signals;
 }
 
-/** Starts a server in the foreground and waits until it accepts on `port`; it goes with its owner. */
+/** Starts a server in the foreground and waits until it accepts on `port`. It ends with its owner. */
 export async function serve(
   owner: Owner,
   name: string,

@@ -1,4 +1,4 @@
-// A reporter that tells nobody.
+// A reporter that does nothing.
 import type { Reporter } from '../worker/report/reporter.ts';
 
 export const quietReporter: Reporter = {

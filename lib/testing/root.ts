@@ -1,4 +1,4 @@
-// Where the project lies, seen from the compiled tests: the nearest folder above that has a package.json.
+// The project's root as seen from the compiled tests: the nearest folder above with a package.json.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -11,5 +11,5 @@ function above(folder: string): string {
 
 export const ROOT = above(import.meta.dirname);
 
-/** The program under test: the bundle that is shipped, not the modules it is made of. */
+/** The program under test: the bundle that is shipped, not its modules. */
 export const BAL = join(ROOT, 'dist', 'bal.js');

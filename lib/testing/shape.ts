@@ -1,9 +1,9 @@
-// Keys as a contract: whatever is promised must be there; what comes beside it is free.
+// Checks of keys that are promised. They must be there; additional keys are allowed.
 import assert from 'node:assert/strict';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Exactly one JSON document, and nothing else, as `--json` promises. */
+/** Parses stdout, which must be exactly one JSON document, as `--json` promises. */
 export function onlyJson(stdout: string): { [key: string]: Json } {
   const value: Json = JSON.parse(stdout);
   assert.ok(typeof value === 'object' && value !== null && !Array.isArray(value), stdout);
@@ -16,7 +16,7 @@ export function hasKeys(value: Json | undefined, keys: readonly string[], where:
   assert.deepEqual(missing, [], `keys missing in ${where}`);
 }
 
-/** The value below a path of keys and indices. */
+/** The value at a path of keys and indices. */
 export function at(value: Json | undefined, ...path: readonly (string | number)[]): Json | undefined {
   let here = value;
   for (const step of path) {
@@ -26,13 +26,13 @@ export function at(value: Json | undefined, ...path: readonly (string | number)[
   return here;
 }
 
-/** The text below a path, '' where there is none. */
+/** The text at a path; '' if there is none. */
 export function textAt(value: Json | undefined, ...path: readonly (string | number)[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? found : '';
 }
 
-/** A list of keys, written as words. */
+/** Splits text into words, for a list of keys. */
 export function words(text: string): string[] {
   return text.trim().split(/\s+/);
 }

@@ -1,4 +1,4 @@
-// Statuses for tests of what is shown: services whose backends are as a test says.
+// Statuses for tests of the display: services with backends in the states that a test asks for.
 
 import { unknownStatus } from '../cli/status.ts';
 import type { BackendStateName, BackendStatus, ServiceStatus, Status } from '../control/protocol.ts';

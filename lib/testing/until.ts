@@ -1,9 +1,9 @@
-// Waiting for something that can be looked at, with a deadline far beyond what it takes. Nothing here sleeps and hopes:
-// a test goes on as soon as the condition holds and fails, saying what was missing, when it never does.
+// Waits for observable conditions, with a deadline far beyond what they take. A test continues as soon as the condition
+// holds, and fails with what was missing if it never does. Nothing here just sleeps and hopes.
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const PATIENCE_MS = 20_000;
-/** Each look costs both who looks and who is looked at: what takes long is looked at after a tenth of the time waited so far. */
+/** Each check costs both sides. After a while it is repeated only after a tenth of the time waited so far. */
 const LOOKS = 10;
 const SELDOM_MS = 100;
 
@@ -15,8 +15,9 @@ function holds<T>(value: T): value is Held<T> {
 }
 
 /**
- * Looks again and again until `condition` gives something other than false, null or undefined, and returns that.
- * A throw counts as "not yet"; the last one is the cause of the error when the deadline passes. `everyMs` is between the first looks.
+ * Checks `condition` repeatedly until it returns something other than false, null or undefined, and returns that. A
+ * throw counts as "not yet"; the last one becomes the cause of the error at the deadline. `everyMs`: pause between
+ * early checks.
  */
 export async function until<T>(
   what: string,
@@ -41,7 +42,7 @@ export async function until<T>(
   });
 }
 
-/** `promise`, or an error that says what did not happen in time. */
+/** The promise's value, or an error that says what did not happen in time. */
 export async function within<T>(what: string, promise: Promise<T>, ms: number = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -1,6 +1,6 @@
-// An engine in a process of its own, for what cannot be tried inside the test's: run short of descriptors, or alone in
-// a network where one port is all there is. Started by process.ts with the engine's name, the port to listen on and the
-// port of the only backend; answers each message with a Report.
+// An engine in a process of its own, for tests that would harm the test's process: running out of descriptors, or a
+// network with a single port. Started by process.ts with the engine's name, the port to listen on and the port of the
+// only backend. Answers each message with a Report.
 
 import { CONNECT_FAILURES, ENDS, REFUSE } from '../../engine/engine.ts';
 import type { Exhaustion } from '../../engine/engine.ts';
@@ -15,7 +15,7 @@ export interface Report {
   readonly ends: readonly string[];
   readonly failures: readonly string[];
   readonly exhaustion: Exhaustion;
-  /** CPU time of the process so far. */
+  /** CPU time the process has used so far. */
   readonly cpuMs: number;
 }
 

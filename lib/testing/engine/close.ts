@@ -1,5 +1,4 @@
-// Ends: a FIN is passed on as a FIN, in either direction by itself; a reset as a reset; and both only after the bytes
-// that came before them.
+// Ends: a FIN is passed on as a FIN in its direction, a reset as a reset, and both only after the bytes before them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,7 +15,7 @@ interface Pair {
   readonly other: Peer;
 }
 
-/** A relayed connection over which one byte went each way. */
+/** A relayed connection with one byte sent each way. */
 async function pair(t: TestContext, create: CreateEngine): Promise<Pair> {
   const it = rig(t, create);
   const { port, peer: served } = await backend(t);
@@ -97,7 +96,7 @@ export function closeTests(create: CreateEngine): void {
   for (const size of [1, 1000, 40_000, 65_536]) {
     test(`a backend's reset right behind ${size} bytes is not taken for an end`, async (t) => {
       const { it, peer, other } = await pair(t, create);
-      // Both are with the kernel before the engine gets to read.
+      // The kernel has both before the engine gets to read.
       other.send(Buffer.alloc(size, 'x')).reset();
       assert.equal(await peer.finish(), 'reset');
       assert.equal(await it.end(), 'backend_reset');

@@ -1,4 +1,4 @@
-// Decisions: where a client goes, what happens when its backend cannot be reached, and who is refused.
+// Decisions: where a client goes, what happens when its backend cannot be reached, and which clients are refused.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

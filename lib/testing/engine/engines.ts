@@ -13,7 +13,7 @@ export function engineNamed(name: EngineName): Loaded {
   return name === 'js' ? { ok: true, create: createJsEngine } : loadNativeEngine();
 }
 
-/** Holds every engine that can run here to some parts of the contract. */
+/** Runs parts of the contract against every engine that can run here. */
 export function hold(parts: Readonly<Record<string, (create: CreateEngine, name: EngineName) => void>>): void {
   for (const name of ['js', 'native'] as const) {
     const engine = engineNamed(name);

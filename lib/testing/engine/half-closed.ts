@@ -1,4 +1,4 @@
-// A backend that has ended: its client is kept while bytes move, and not for long when it is silent.
+// A backend that has ended: its client is kept while bytes move, and only briefly when it is silent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -47,7 +47,7 @@ export function halfClosedTests(create: CreateEngine): void {
     assert.equal(await talking.peer.finish(), 'end');
     const timer = setInterval(() => talking.peer.send('.'), 25);
     t.after(() => clearInterval(timer));
-    // Two silent ones, one after the other, tell when the talking one would have been ended.
+    // Two silent clients, one after the other, show when the talking one would have been ended.
     for (const { peer, other } of [mute, late]) {
       const before = it.ended.length;
       const ended = performance.now();

@@ -1,4 +1,4 @@
-// Connections that cannot go to another engine now, and records and descriptors that no engine has given.
+// Connections that cannot be handed over now, and records and descriptors that do not come from an engine.
 
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { standstill, until } from './wait.ts';
 
 const SIZE = 16 * 1024 * 1024;
 
-/** Why it is not adopted; null: it is. */
+/** Why a connection is not adopted; null if it is. */
 function refusal(engine: Engine, released: ReleasedConnection): string | null {
   const adoption = engine.adopt(released);
   return adoption.ok ? null : adoption.why;
@@ -95,7 +95,7 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     const released = from.release(connection);
     assert.ok(holdsBytes(released));
     const { record, descriptors } = released;
-    // A connection that is with the engine already: what it has cannot be another's too.
+    // A connection that the engine already has: no other one can have its descriptors.
     const lives = await pair();
     const taken = from.release(lives.connection);
     to.adopt(taken);
@@ -142,7 +142,7 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     assert.throws(() => to.engine.adopt({ record, descriptors: [one, Number.NaN] }).ok || assert.fail());
     assert.deepEqual([to.engine.active, to.ended], [1, []]);
 
-    // With any other byte in any place: refused, or a connection that can be given back.
+    // Changes every byte in turn. The record is refused, or gives a connection that can be released again.
     const next = random(1);
     for (let at = 0; at < RECORD_BYTES; at++) {
       for (let i = 0; i < 20; i++) {
@@ -168,7 +168,7 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
     const released = from.release(connection);
     const stranger = { ...released, descriptors: released.descriptors.map((fd) => fd + 100_000) };
     assert.equal(refusal(to.engine, stranger), 'malformed');
-    // Nobody wants it: whoever has the descriptors ends it.
+    // Nobody adopts it, so whoever has the descriptors ends it.
     for (const fd of released.descriptors) closeSync(fd);
     assert.deepEqual([await peer.finish(), await other.finish()], ['end', 'end']);
   });

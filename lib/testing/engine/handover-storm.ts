@@ -1,5 +1,5 @@
-// Hundreds of connections of all kinds that go to and fro between two engines while bytes flow, every byte of them
-// checked where it arrives.
+// Hundreds of connections of all kinds go back and forth between two engines while bytes flow. Every byte is checked on
+// arrival.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -18,32 +18,32 @@ import { rig, SERVICE } from './rig.ts';
 import type { Rig } from './rig.ts';
 import { until } from './wait.ts';
 
-/** Under sanitizers each costs ten times as much. */
+/** Sanitizers make each round ten times as expensive. */
 const ROUNDS = Number(process.env['HANDOVER_ROUNDS'] ?? 100);
 const MB = 1024 * 1024;
-/** More than the kernel takes. */
+/** More than the kernel buffers. */
 const TOO_MUCH = 16 * MB;
 
-/** Backends, by target and by the listener that leads there. */
+/** Backends, by target and by the listener that routes to it. */
 const [ECHO, ENDS_FIRST, POURS, HESITATES] = [0, 1, 2, 3] as const;
 
 interface Storm {
-  /** Nothing is handed over any more. */
+  /** Handovers have stopped. */
   over: boolean;
-  /** What backends have received whole. */
+  /** How many bytes backends have received whole. */
   readonly receivedBytes: Promise<number>[];
 }
 
 interface Kind {
   readonly count: number;
   readonly backend: number;
-  /** What the client does; resolves when all that it has to see was seen. */
+  /** Plays the client. Resolves when it has seen everything it should. */
   be(peer: Peer, storm: Storm): Promise<void>;
 }
 
 const calm = async (storm: Storm): Promise<void> => until(() => storm.over, 'the storm is over', 60_000);
 
-/** Sends pieces of this size and waits for each to come back, until the storm is over. */
+/** Sends pieces of this size and waits for each echo until the storm is over. */
 async function toAndFro(peer: Peer, size: number, storm: Storm): Promise<void> {
   const seen = receivePattern(peer.socket, 7);
   let sent = 0;
@@ -150,7 +150,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
   if (name === 'js') return;
 
   test('connections of all kinds go to and fro a hundred times and notice nothing', async (t) => {
-    rig(t, create).close(); // What the first engine of a process opens stays open.
+    rig(t, create).close(); // The first engine of a process opens descriptors that stay open.
     const before = descriptors();
     const storm: Storm = { over: false, receivedBytes: [] };
     const { from, to, ports } = await scene(t, create, storm);
@@ -164,7 +164,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
       }
     }
     const all = Promise.all(seen);
-    // Told at its end; until then nobody waits for it.
+    // Awaited at the end. Nobody waits for it before.
     all.catch(() => undefined);
     await until(() => from.connected.length === peers.length, 'all are connected');
 
@@ -172,7 +172,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
     const next = random(7);
     await until(
       () => {
-        // Those of both engines at once, so that each round has some that stay, go and come back.
+        // Takes a snapshot of both engines first, so that in each round some connections stay, go and come back.
         const [here, there] = [from.open, to.open];
         for (const [giver, taker, ids] of [
           [from, to, here],
@@ -214,7 +214,7 @@ export function handoverStormTests(create: CreateEngine, name: EngineName): void
     from.close();
     to.close();
     await immediate();
-    const left = before + ports.length; // The backends listen.
+    const left = before + ports.length; // The backends' listening sockets.
     await until(() => descriptors() <= left, `${left} descriptors are left, not ${descriptors()}`);
   });
 }

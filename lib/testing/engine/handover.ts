@@ -1,4 +1,4 @@
-// Connections that go from one engine to another: as they are, and on from where they were.
+// Connections that go from one engine to another unchanged and continue where they were.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,14 +16,14 @@ import { standstill, until } from './wait.ts';
 
 const TOO_MUCH = 32 * 1024 * 1024;
 const SHORT_MS = 500;
-/** Of one that holds nothing. */
+/** Of a record without held bytes. */
 export const RECORD_BYTES = 88;
 
 export interface Scene {
-  /** The engine that listens, and one that only adopts. */
+  /** `from` listens, `to` only adopts. */
   readonly from: Rig;
   readonly to: Rig;
-  /** A client and what its backend has of it. */
+  /** A client and its backend's end of the connection. */
   readonly pair: () => Promise<{ peer: Peer; other: Peer; connection: number }>;
 }
 
@@ -48,7 +48,7 @@ export async function scene(
   return { from, to, pair };
 }
 
-/** Bytes wait in it, in memory or in a pipe. */
+/** Whether bytes wait in the connection, in memory or in a pipe. */
 export function holdsBytes({ record, descriptors }: ReleasedConnection): boolean {
   return record.length > RECORD_BYTES || descriptors.length > 2;
 }
@@ -57,7 +57,7 @@ function handOver(from: Rig, to: Rig, connection: number): number {
   return to.adopt(from.release(connection));
 }
 
-/** There and back `times` times, so that it is with `to` in the end. */
+/** Hands the connection over there and back `times` times, so that `to` has it in the end. */
 function toAndFro({ from, to }: Scene, connection: number, times: number): number {
   let at = handOver(from, to, connection);
   for (let i = 1; i < times; i++) at = handOver(from, to, handOver(to, from, at));
@@ -215,7 +215,7 @@ export function handoverTests(create: CreateEngine, name: EngineName): void {
         other.end();
         await peer.finish();
       }
-      // Handed over ten times in that time: if any of them began it anew, it would not end at all.
+      // Handed over ten times within that time. If any handover restarted the timer, it would never end.
       let [at, id] = [it.from, connection];
       const began = performance.now();
       const moving = setInterval(() => {
@@ -229,7 +229,7 @@ export function handoverTests(create: CreateEngine, name: EngineName): void {
         [...it.from.ended, ...it.to.ended].map(({ end }) => end),
         [what === 'idle' ? 'idle' : 'backend_closed'],
       );
-      // It was counted from before: by as much as it takes to see it connected.
+      // The timer started before `began`, by as long as it takes to see it connected.
       if (what === 'half-closed') assert.ok(performance.now() - began >= SHORT_MS / 2);
     });
   }

@@ -1,4 +1,4 @@
-// Idle connections are ended; connections with a byte now and then, in whichever direction, are not.
+// Idle connections are ended; connections with an occasional byte in either direction are not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,12 +11,12 @@ import { rig } from './rig.ts';
 import { until } from './wait.ts';
 
 const IDLE_MS = 500;
-/** What the kernel takes for a reader that does not read, and a reader who is long at it. */
+/** How much the kernel buffers for a reader that does not read, and the rate of a slow reader. */
 const IN_KERNEL = 2_500_000;
 const BYTES_PER_SECOND = 250_000;
 const SLOW_IDLE_MS = 2500;
 
-/** Sends a byte every so often until the test is over. */
+/** Sends a byte at intervals until the test is over. */
 function drip(t: TestContext, peer: Peer): void {
   peer.send('.');
   const timer = setInterval(() => peer.send('.'), 25);
@@ -61,7 +61,7 @@ export function idleTests(create: CreateEngine): void {
     backendOver.out.end();
     await backendOver.in.finish();
     for (const peer of [both.in, both.out, inwards.in, outwards.out, clientOver.out, backendOver.in]) drip(t, peer);
-    // Two idle ones, one after the other, tell when the busy ones would have been cut.
+    // Two idle connections, one after the other, show when the busy ones would have been cut.
     for (let i = 0; i < 2; i++) {
       const quiet = await client(t, at);
       assert.equal(await quiet.finish(), 'end');
@@ -114,7 +114,7 @@ export function idleTests(create: CreateEngine): void {
       await until(() => it.engine.bytes[counter] === IN_KERNEL, 'the kernel has all of it');
       const began = performance.now();
       let last = began;
-      // Not a byte moves through the engine from here on.
+      // From here on no byte moves through the engine.
       while (last - began < 2.5 * SLOW_IDLE_MS) {
         const got = to.received;
         to.socket.once('data', () => to.socket.pause());

@@ -1,4 +1,4 @@
-// First bytes: a policy that looks at them before it names a target, and takes some of them away.
+// First bytes: a policy inspects them before it names a target, and takes some of them.
 
 import assert from 'node:assert/strict';
 import net from 'node:net';
@@ -20,7 +20,7 @@ interface Scene {
   readonly shown: string[];
 }
 
-/** Every client is inspected, and goes where `inspected` says; failing that, to target 0, which echoes. */
+/** Inspects every client and sends it where `inspected` says, by default to target 0, which echoes. */
 export async function scene(
   t: TestContext,
   create: CreateEngine,

@@ -1,4 +1,4 @@
-// Keepalive probes, seen in the kernel's table of sockets: which timer runs for one, and when it is due.
+// Keepalive probes, seen in the kernel's socket table: which timer runs for a socket, and when it is due.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -11,14 +11,12 @@ import { LISTENER, rig, SERVICE } from './rig.ts';
 import { until } from './wait.ts';
 
 const KEEPALIVE = '02';
-/** Of the unit that the table has. */
+/** Ticks of the table's timers per second. */
 const PER_SECOND = 100;
-/**
- * After the silence that is set, or when that is over, after the pause between two probes; by default it is two hours.
- */
+/** After the configured silence, or once that is over after the pause between two probes. The default is two hours. */
 const SOON_S = 10;
 
-/** Seconds until the socket on `from` with its peer on `to` is probed; null: it never is. */
+/** Seconds until the next probe of the socket on `from` with its peer on `to`; null: no probe is due. */
 function probedIn(from: number, to: number): number | null {
   const [local, remote] = [from, to].map((port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`);
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
@@ -52,7 +50,7 @@ export function keepaliveTests(create: CreateEngine): void {
     const it = rig(t, create);
     const { port, peer: served } = await backend(t);
     it.engine.route(0, 0, '127.0.0.1', port);
-    // As after a reload: the socket is one, in the old workers and in the new.
+    // As after a reload: the old and the new workers share the same socket.
     const handle = boundTcp('127.0.0.1', 0);
     const at = localPort(handle);
     handle.setKeepAlive(true, 2);

@@ -1,5 +1,5 @@
-// What the engine itself ends, idle or cut, it ends well: with a FIN where nothing is lost by it, and with a reset
-// where bytes would be missing in the middle.
+// Connections that the engine itself ends, idle or cut, end cleanly: with a FIN where nothing is lost by it, and with a
+// reset where bytes would be missing in the middle.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ interface Pair {
   readonly other: Peer;
 }
 
-/** A relayed connection over which one byte went each way. */
+/** A relayed connection with one byte sent each way. */
 async function pair(t: TestContext, create: CreateEngine, idleMs = 60_000): Promise<Pair> {
   const it = rig(t, create);
   const { port, peer: served } = await backend(t);
@@ -38,10 +38,10 @@ async function pair(t: TestContext, create: CreateEngine, idleMs = 60_000): Prom
   return { it, peer, other };
 }
 
-/** Longer than bytes that have just come count as the middle of something. */
+/** Longer than bytes that have just come count as a transfer in progress. */
 const CALM_MS = 2500;
 
-/** Until nothing has moved for that time, as the engine sees it: this process has to have run meanwhile. */
+/** Waits until the engine has seen nothing move for that long, during which this process must have run. */
 async function calm(): Promise<void> {
   for (;;) {
     const began = performance.now();
@@ -66,7 +66,7 @@ export function leaveTests(create: CreateEngine, name: EngineName): void {
           to.socket.pause();
           const received = receivePattern(to.socket, 1);
           sendPattern(from.socket, 1, LAST_BYTES, 0, ended);
-          // One more for the byte before them.
+          // One more for the byte sent earlier.
           await until(() => made.it.engine.bytes[counter] === LAST_BYTES + 1, 'the kernel has all of them');
           if (how === 'cut') {
             await calm();

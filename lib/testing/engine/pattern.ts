@@ -1,5 +1,5 @@
-// Bytes that tell where they are: byte i of stream s is the same on both ends, and a shift, a loss or a swap of pieces
-// shows at once.
+// Bytes that reveal their position: byte i of stream s is the same at both ends, so a shift, a loss or swapped pieces
+// show at once.
 
 import type net from 'node:net';
 import { within } from './wait.ts';
@@ -25,7 +25,7 @@ function patternOf(stream: number): Buffer {
 }
 
 /**
- * Sends bytes `from` … `from + size` of a stream as fast as the socket takes them, then (unless told not to) ends it.
+ * Sends bytes `from` … `from + size` of a stream as fast as the socket takes them, then ends it unless `end` is false.
  */
 export function sendPattern(socket: net.Socket, stream: number, size: number, from = 0, end = true): void {
   const pattern = patternOf(stream);
@@ -46,7 +46,7 @@ export function sendPattern(socket: net.Socket, stream: number, size: number, fr
   more();
 }
 
-/** Resolves to the number of bytes when the stream has ended; rejects at the first wrong one, or when it breaks off. */
+/** Resolves to the number of bytes once the stream has ended. Rejects at the first wrong byte or when it breaks off. */
 export async function receivePattern(socket: net.Socket, stream: number, deadlineMs = 60_000): Promise<number> {
   const pattern = patternOf(stream);
   let received = 0;

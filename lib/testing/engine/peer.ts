@@ -1,4 +1,4 @@
-// The two ends around the engine: clients and backends whose every byte and whose end is written down.
+// Clients and backends for the engine. They record every byte and how the connection ended.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -12,7 +12,7 @@ export type Finish = string;
 
 export class Peer {
   readonly socket: net.Socket;
-  /** Resolves when the other side has ended, in whichever way; never rejects. */
+  /** Resolves when the other side has ended in any way. Never rejects. */
   readonly finished: Promise<Finish>;
   /** Bytes received so far. */
   received = 0;
@@ -38,12 +38,12 @@ export class Peer {
     });
   }
 
-  /** libuv before 1.52 tells a reset that comes with data as a clean end; but then the peer's name is gone. */
+  /** libuv before 1.52 reports a reset that comes with data as a clean end, but the peer's name is gone then. */
   #wasReset(): boolean {
     return !this.socket.writableEnded && handleOf(this.socket).getpeername({}) !== 0;
   }
 
-  /** All that was received, as text. */
+  /** Everything received so far, as text. */
   get text(): string {
     return Buffer.concat(this.#chunks).toString('latin1');
   }
@@ -57,13 +57,13 @@ export class Peer {
     return this;
   }
 
-  /** FIN after all that was sent; goes on receiving. */
+  /** Sends a FIN after everything that was sent. Continues to receive. */
   end(): this {
     this.socket.end();
     return this;
   }
 
-  /** Resets the connection, after the FIN if one is still to be sent: libuv cannot reset before that. */
+  /** Resets the connection, after the FIN if one is pending, because libuv cannot reset before that. */
   reset(): this {
     const { socket } = this;
     if (socket.writableEnded && !socket.writableFinished) socket.once('finish', () => socket.resetAndDestroy());
@@ -71,20 +71,20 @@ export class Peer {
     return this;
   }
 
-  /** Waits until at least `count` bytes have come; rejects when the other side ends before. */
+  /** Waits for at least `count` bytes. Rejects if the other side ends earlier. */
   async bytes(count: number): Promise<string> {
     await until(() => this.received >= count || this.#finish !== null, `${count} bytes, have ${this.received}`);
     if (this.received < count) throw new Error(`Got only ${this.received} of ${count} bytes: ${this.#finish}`);
     return this.text;
   }
 
-  /** Waits for the other side's end. */
+  /** Waits for the other side to end. */
   async finish(): Promise<Finish> {
     return within(this.finished, `the other side ends (have ${this.received} bytes)`);
   }
 }
 
-/** A connected client. Its socket is destroyed when the test is over. */
+/** A connected client. Its socket is destroyed after the test. */
 export async function client(t: TestContext, port: number, host = '127.0.0.1'): Promise<Peer> {
   const socket = net.connect({ host, port, allowHalfOpen: true, noDelay: true });
   t.after(() => socket.destroy());
@@ -100,7 +100,7 @@ export interface Backend {
   readonly peer: (index?: number) => Promise<Peer>;
 }
 
-/** A listening backend; `serve` is called with each connection. */
+/** A listening backend. Calls `serve` with each connection. */
 export async function backend(
   t: TestContext,
   serve: (peer: Peer) => void = () => undefined,
@@ -129,14 +129,12 @@ export async function backend(
   return { port: address.port, peers, peer };
 }
 
-/** Sends back all that comes, and ends when the other side ends. */
+/** Sends everything back, and ends when the other side ends. */
 export function echo(peer: Peer): void {
   peer.socket.pipe(peer.socket);
 }
 
-/**
- * A port that refuses connections for as long as the test runs: bound, so that nobody else gets it, but not listening.
- */
+/** A port that refuses connections during the test: bound, so that nobody else gets it, but not listening. */
 export function refusingPort(t: TestContext): number {
   const handle = boundTcp('127.0.0.1', 0);
   t.after(() => handle.close());

@@ -1,4 +1,4 @@
-// A preamble: bytes of the policy's own, before the client's.
+// A preamble: bytes of the policy's own that go before the client's.
 
 import assert from 'node:assert/strict';
 import net from 'node:net';

@@ -1,4 +1,4 @@
-// Back-pressure: a reader that does not keep up stops the sender, at the cost of a bounded buffer.
+// Back-pressure: a slow reader stops the sender, at the cost of a bounded buffer.
 
 import assert from 'node:assert/strict';
 import type net from 'node:net';
@@ -15,7 +15,7 @@ const BUFFERED = 16 * 1024 * 1024;
 
 export function pressureTests(create: CreateEngine): void {
   test('what waits for a slow reader is not touched by what others send meanwhile', async (t) => {
-    // In the order of their coming, not by their ids: which ids are free is the engine's affair.
+    // By order of arrival, not by id: the engine chooses ids freely.
     let came = 0;
     const it = rig(t, create, { accepted: () => came++ % 2 });
     const slow = await backend(t);
@@ -29,7 +29,7 @@ export function pressureTests(create: CreateEngine): void {
     await until(() => it.connected.length === 2, 'both are connected');
     const other = await slow.peer();
     other.socket.pause();
-    // One piece at a time, each less than any buffer, until one is left half-way.
+    // One piece at a time, each smaller than any buffer, until one is stuck half-way.
     let sent = 0;
     const piece = 20_000;
     for (let stuck = false; !stuck;) {
@@ -90,7 +90,7 @@ export function pressureTests(create: CreateEngine): void {
       assert.ok((await standstill(it.engine, counter)) < SIZE);
       const grown = process.memoryUsage().rss - before;
       assert.ok(grown < BUFFERED, `${grown} bytes more memory in use`);
-      // The direction that nobody holds up goes on.
+      // The other direction is not held up.
       (counter === 0 ? other : peer).send('meanwhile');
       await until(() => (counter === 0 ? peer : other).received === 9, 'the other direction moves');
       const received = receivePattern(to, 1);

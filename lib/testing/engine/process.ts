@@ -1,4 +1,4 @@
-// What needs a process of its own around the engine: see child.ts.
+// Tests that need a process of their own around the engine: see child.ts.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import { within } from './wait.ts';
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 const DESCRIPTORS = 64;
 const LIMITED = ['sh', '-c', `ulimit -n ${DESCRIPTORS}; exec "$@"`, 'sh'];
-// A network with nothing but a loopback interface, on which every connect comes from port 40000.
+// A network with just a loopback interface, in which every connect comes from port 40000.
 const ONE_PORT = `ip link set lo up && echo "40000 40000" > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"`;
 const ALONE = ['unshare', '-rn', 'sh', '-c', ONE_PORT, 'sh'];
 
@@ -37,7 +37,7 @@ async function report(child: ChildProcess): Promise<Report> {
   return value;
 }
 
-/** Asks until the claim holds. */
+/** Requests reports until the claim holds. */
 async function reportOnce(child: ChildProcess, what: string, claim: (report: Report) => boolean): Promise<Report> {
   for (const deadline = performance.now() + 10_000; ;) {
     const answer = await report(child);

@@ -1,6 +1,6 @@
-// Disorder that can be repeated.
+// Reproducible random numbers.
 
-/** Numbers from 0 to below `limit`, the same ones for the same seed. */
+/** Returns numbers from 0 to below `limit`, the same for the same seed. */
 export function random(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {

@@ -1,4 +1,4 @@
-// Bytes: what goes in comes out, in order, whole, in both directions, however large the pieces are.
+// Relaying: all bytes come out in order and whole, in both directions, whatever the size of the pieces.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -101,8 +101,8 @@ export function relayTests(create: CreateEngine): void {
       [other, peer],
     ] as const) {
       const [had, got] = [from.received, to.received];
-      // Two messages before each answer: on a connection that looks like a dialogue the first one's acknowledgement is
-      // delayed by 40 ms, in the hope of an answer to go with. Without TCP_NODELAY the second one waits for it.
+      // Two messages before each answer. On a connection that looks like a dialogue, the first one's ACK is delayed by
+      // 40 ms in the hope of an answer to travel with. Without TCP_NODELAY the second message waits for that ACK.
       const times: number[] = [];
       for (let i = 1; i <= 20; i++) {
         from.send('1');

@@ -1,5 +1,5 @@
-// An engine under test with one listener and one service, a scripted policy, and a record of every decision it was
-// asked for. The rig also holds the engine to the order of calls that engine.ts draws, in every test: see #check.
+// An engine under test with one listener, one service, a scripted policy, and a record of every decision it asked for.
+// In every test the rig also checks the order of calls that engine.ts specifies: see #check.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -25,11 +25,11 @@ export interface Ended {
   readonly end: End;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** The client's address, asked within `ended`. */
+  /** The client's address, read within `ended`. */
   readonly client: string;
 }
 
-/** What the policy answers; by default everything goes to target 0 and a failed connect is given up. */
+/** The policy's answers. By default every client goes to target 0, and is refused if its connect fails. */
 export interface Script {
   readonly accepted?: (connection: number, listener: number) => number;
   readonly failed?: (connection: number, cause: ConnectFailure) => number;
@@ -47,7 +47,7 @@ export const SERVICE: ServiceSettings = {
   halfClosedMs: 60_000,
 };
 
-/** The states of a connection between calls; absent: no such connection. */
+/** A connection's state between calls. Absent: no such connection. */
 type Stage = 'inspecting' | 'connecting' | 'open' | 'deciding';
 
 export class Rig {
@@ -57,13 +57,13 @@ export class Rig {
   readonly inspections: Inspection[] = [];
   readonly failures: ConnectFailure[] = [];
   readonly ended: Ended[] = [];
-  /** How often it was said that nothing is left. */
+  /** How often `idle` was called. */
   idles = 0;
-  /** Calls that engine.ts does not allow. Collected, because a policy must not throw. */
+  /** Calls that engine.ts does not allow. Collected instead of thrown, because a policy must not throw. */
   readonly violations: string[] = [];
   readonly #stages = new Map<number, Stage>();
   readonly #script: Script;
-  /** Adopted, less those released. */
+  /** Connections adopted minus connections released. */
   #moved = 0;
   #closed = false;
 
@@ -137,19 +137,19 @@ export class Rig {
     return [...this.#stages].flatMap(([connection, stage]) => (stage === 'open' ? [connection] : []));
   }
 
-  /** True while the policy owes this connection a decision. */
+  /** Whether the policy owes this connection a decision. */
   isDeciding(connection: number): boolean {
     return this.#stages.get(connection) === 'deciding';
   }
 
-  /** Answers WAIT as the policy would. */
+  /** Calls the engine's decide(), as the policy would. */
   decide(connection: number, target: number): void {
     if (target >= 0) this.#stages.set(connection, 'connecting');
     else if (target === INSPECT) this.#stages.set(connection, 'inspecting');
     this.engine.decide(connection, target);
   }
 
-  /** Takes a connection out of the engine, which has to let it go. */
+  /** Releases a connection, which must succeed. */
   release(connection: number): ReleasedConnection {
     const release = this.engine.release(connection);
     if (!release.ok) throw new Error(`Cannot release connection ${connection}: ${release.why}`);
@@ -159,7 +159,7 @@ export class Rig {
     return release.released;
   }
 
-  /** Puts a connection into the engine, which has to take it; returns its id there. */
+  /** Adopts a connection, which must succeed. Returns its id in this engine. */
   adopt(released: ReleasedConnection, as?: AdoptedFor): number {
     const adoption = this.engine.adopt(released, as);
     if (!adoption.ok) throw new Error(`Cannot adopt a connection: ${adoption.why}`);
@@ -169,7 +169,7 @@ export class Rig {
     return adoption.connection;
   }
 
-  /** Starts one more listener and returns its port. Settings of a service are those of service 0 from now on. */
+  /** Starts another listener and returns its port. Service settings apply to service 0 from now on. */
   listen(listener = 0, settings: Partial<ListenerSettings & ServiceSettings> = {}, host = '127.0.0.1'): number {
     const handle = boundTcp(host, 0);
     const port = localPort(handle);
@@ -183,20 +183,20 @@ export class Rig {
     return port;
   }
 
-  /** Waits for the first `count` ends. */
+  /** Waits for the first `count` connections to end. */
   async ends(count: number): Promise<readonly Ended[]> {
     await until(() => this.ended.length >= count, `${count} connections have ended`);
     return this.ended;
   }
 
-  /** Waits for the only end that the test expects, and says how it was. */
+  /** Waits for the only end that the test expects, and returns it. */
   async end(): Promise<End | undefined> {
     await this.ends(1);
     assert.equal(this.ended.length, 1);
     return this.ended[0]?.end;
   }
 
-  /** Closes the engine and holds it to what it promised; once, though the test may do so before its end. */
+  /** Closes the engine and checks its promises. Idempotent, so that a test may do it earlier. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -206,7 +206,7 @@ export class Rig {
   }
 }
 
-/** A rig that is closed, and checked, when the test is over. */
+/** Creates a rig that is closed and checked after the test. */
 export function rig(t: TestContext, create: CreateEngine, script: Script = {}): Rig {
   const made = new Rig(create, script);
   t.after(() => made.close());

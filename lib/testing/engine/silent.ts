@@ -1,5 +1,5 @@
-// A backend that does not answer a connect: a process that listens with the smallest queue and then sleeps, its queue
-// filled, so that the kernel drops every further SYN.
+// A backend that never answers a connect: a process that listens with the smallest backlog and then sleeps. The backlog
+// is filled, so the kernel drops every further SYN.
 
 import { spawn } from 'node:child_process';
 import net from 'node:net';
@@ -14,7 +14,7 @@ const LISTEN_AND_SLEEP = `
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });`;
 
-/** A port on 127.0.0.1 on which connecting neither succeeds nor fails, until the test is over. */
+/** A port on 127.0.0.1 where connecting neither succeeds nor fails until the test is over. */
 export async function silentPort(t: TestContext): Promise<number> {
   const child = spawn(process.execPath, ['-e', LISTEN_AND_SLEEP], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
@@ -24,7 +24,7 @@ export async function silentPort(t: TestContext): Promise<number> {
   });
   await until(() => printed.endsWith('\n'), 'the silent backend listens');
   const port = Number(printed);
-  // The queue takes one or two more than asked for. One at a time, until one hangs.
+  // The backlog takes one or two more than asked for. Fill it one at a time until a connect hangs.
   for (let filled = 0; filled < 20; filled++) {
     const socket = net.connect(port, '127.0.0.1');
     t.after(() => socket.destroy());

@@ -1,4 +1,4 @@
-// First bytes that say whom a client stands for, and are looked at late.
+// First bytes that name the client behind a proxy, and are inspected late.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -29,7 +29,7 @@ export function standsForTests(create: CreateEngine): void {
     for (const connection of it.accepted) it.decide(connection, INSPECT);
     assert.equal(await early.bytes(4), '1234');
     assert.equal(await late.send('12').send('34').bytes(4), '1234');
-    // Its time has begun only now.
+    // Its inspection time has begun only now.
     assert.equal(await silent.finish(), 'reset');
     assert.deepEqual([shown.at(-1), it.inspections.at(-1), (await it.ends(1))[0]?.end], ['', 'late', 'refused']);
   });

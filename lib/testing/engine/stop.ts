@@ -1,4 +1,4 @@
-// Ending on purpose: stop accepting, cut, close.
+// Deliberate ends: stop accepting, cut, close.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ import { LISTENER, rig } from './rig.ts';
 import { silentPort } from './silent.ts';
 import { until, within } from './wait.ts';
 
-/** How a connect ends: 'connected' or an error's code. */
+/** The result of a connect: 'connected' or an error's code. */
 async function connectTo(port: number): Promise<string> {
   const socket = net.connect(port, '127.0.0.1');
   try {
@@ -29,7 +29,7 @@ async function connectTo(port: number): Promise<string> {
   }
 }
 
-/** How listening on a port that may be taken ends: 'listening' or an error's code. */
+/** The result of listening on a port that may be taken: 'listening' or an error's code. */
 async function listenOn(port: number): Promise<string> {
   const server = net.createServer().listen(port, '127.0.0.1');
   try {
@@ -42,12 +42,12 @@ async function listenOn(port: number): Promise<string> {
   }
 }
 
-/** Another process that holds a copy of the listening socket, until it is killed. */
+/** Starts another process that holds a copy of the listening socket. Returns how to kill it. */
 async function holder(t: TestContext, handle: TcpHandle): Promise<() => Promise<void>> {
   const script = "process.on('message', (_, handle) => { globalThis.kept = handle; process.send('kept'); })";
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   t.after(() => child.kill('SIGKILL'));
-  // Node passes bare TCP handles as well; its types know only sockets and servers.
+  // Node passes bare TCP handles as well, but its types only have sockets and servers.
   Reflect.apply(child.send.bind(child), undefined, ['hold', handle]);
   await within(once(child, 'message'), 'the other process has its copy');
   return async () => {
@@ -147,7 +147,7 @@ export function stopTests(create: CreateEngine): void {
 
   test('listen() on a port that another socket listens on throws EADDRINUSE', async (t) => {
     const it = rig(t, create);
-    // Two sockets may be bound to one address; only the second listen(2) fails.
+    // Two sockets may be bound to one address. Only the second listen(2) fails.
     const first = boundTcp('127.0.0.1', 0);
     const second = boundTcp('127.0.0.1', localPort(first));
     it.engine.listen(0, first, LISTENER);

@@ -1,5 +1,5 @@
-// Disorder: clients and backends that come, send, reset and vanish at random. However it goes, every accepted
-// connection ends exactly once (the rig sees to that) and nothing is left behind.
+// Disorder: clients and backends come, send, reset and vanish at random. In every case each accepted connection ends
+// exactly once (the rig checks it) and nothing leaks.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { random } from './random.ts';
 import { rig } from './rig.ts';
 import { until } from './wait.ts';
 
-/** Does something with a connection, at random, a few times, and leaves it one way or another. */
+/** Does a few random things with a connection and then leaves it in a random way. */
 async function misbehave(peer: Peer, next: (limit: number) => number): Promise<void> {
   const { socket } = peer;
   for (let i = next(4); i > 0 && !socket.destroyed; i--) {
@@ -33,13 +33,13 @@ async function misbehave(peer: Peer, next: (limit: number) => number): Promise<v
   }
 }
 
-/** How many sockets this process has open. Not all descriptors: an engine may keep some pipes for the next time. */
+/** Counts this process's sockets. Not all descriptors, because an engine may keep some pipes for later. */
 function sockets(): number {
   const links = readdirSync('/proc/self/fd').map((fd) => {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`);
     } catch {
-      return ''; // The descriptor of the listing itself.
+      return ''; // The descriptor of this listing itself.
     }
   });
   return links.filter((link) => link.startsWith('socket:')).length;
@@ -76,7 +76,7 @@ export function stormTests(create: CreateEngine): void {
       const at = it.listen(0, { idleMs: 1500 });
       const decider = setInterval(() => {
         const connection = waiting.shift();
-        // It may be gone by now, and its id another's: then this is one more thing to survive.
+        // It may be gone and its id reused by now. That must be survived as well.
         if (connection !== undefined && it.isDeciding(connection)) it.decide(connection, next(5) - 1 > 2 ? 0 : next(3));
       }, 1);
       t.after(() => clearInterval(decider));
@@ -97,7 +97,7 @@ export function stormTests(create: CreateEngine): void {
       assert.ok(it.accepted.length > total / 2);
       for (const peer of peers) peer.socket.destroy();
       it.close();
-      const listening = 3; // Two backends, and the port that refuses.
+      const listening = 3; // Two backends and the refusing port.
       await until(() => sockets() <= before + listening, `${before + listening} sockets, not ${sockets()}`);
     });
   }

@@ -1,4 +1,4 @@
-// Targets and services: they come, move and go while the engine runs, and decide what holds for a connection.
+// Targets and services: they come, move and go while the engine runs, and their settings apply to connections.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -59,7 +59,7 @@ export function targetsTests(create: CreateEngine): void {
     const it = rig(t, create, { failed: () => (it.failures.length % 2 === 1 ? 1 : -1) });
     const { port } = await backend(t, echo);
     const at = it.listen();
-    // 192.0.2.0/24 and 2001:db8::/32 are nobody's (RFC 5737, RFC 3849).
+    // 192.0.2.0/24 and 2001:db8::/32 belong to nobody (RFC 5737, RFC 3849).
     it.engine.route(0, 0, '127.0.0.1', port, ['192.0.2.1']);
     it.engine.route(1, 0, '127.0.0.1', port, ['2001:db8::1']);
     assert.equal(await new Peer(net.connect(at, '127.0.0.1')).finish(), 'reset');

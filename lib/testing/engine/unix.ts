@@ -1,4 +1,4 @@
-// Backends at Unix sockets: all that a relay does to TCP, as far as a Unix socket knows it.
+// Backends at Unix sockets: everything that relaying does for TCP, as far as Unix sockets have it.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ interface At {
   readonly peer: (index?: number) => Promise<Peer>;
 }
 
-/** A path in a folder of its own, which goes with the test. */
+/** A path in a folder of its own, which is removed after the test. */
 function somewhere(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-unix-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -79,7 +79,7 @@ export function unixTests(create: CreateEngine): void {
     const peer = await client(t, it.listen());
     await until(() => it.accepted.length > 0, 'it waits');
     peer.send('hello');
-    await sleep(50); // The engine hears of it meanwhile.
+    await sleep(50); // Gives the engine time to notice.
     it.decide(it.accepted[0] ?? -1, 0);
     assert.equal(await peer.bytes(5), 'hello');
     peer.end();
@@ -133,7 +133,7 @@ export function unixTests(create: CreateEngine): void {
   test('where nobody listens on a Unix socket, or it is not there, the client goes on', async (t) => {
     const it = rig(t, create, { failed: () => it.failures.length });
     const missing = somewhere(t);
-    // A file that its server has left: libuv removes its own, a killed one could not.
+    // A file that its server has left behind. libuv removes its own; a killed process could not.
     const stale = somewhere(t);
     const made = net.createServer().listen(stale);
     await once(made, 'listening');

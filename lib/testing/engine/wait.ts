@@ -1,11 +1,11 @@
-// Waiting for what is true in the end, with a deadline that only a failing test meets.
+// Waits for conditions, with a deadline that only a failing test reaches.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../engine/engine.ts';
 
 const DEADLINE_MS = 10_000;
 
-/** Resolves once `claim` holds; rejects with `what` when it does not within the deadline. */
+/** Resolves once `claim` holds. Rejects with `what` at the deadline. */
 export async function until(claim: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!claim()) {
@@ -14,7 +14,7 @@ export async function until(claim: () => boolean, what: string, deadlineMs = DEA
   }
 }
 
-/** The promise's value; rejects with `what` when there is none within the deadline. */
+/** Resolves to the promise's value. Rejects with `what` at the deadline. */
 export async function within<T>(promise: Promise<T>, what: string, deadlineMs = DEADLINE_MS): Promise<T> {
   const expired = new AbortController();
   const deadline = sleep(deadlineMs, undefined, { signal: expired.signal }).then(() => {
@@ -28,7 +28,7 @@ export async function within<T>(promise: Promise<T>, what: string, deadlineMs = 
   }
 }
 
-/** Waits until the engine has relayed something and then nothing more for a while; returns how much. */
+/** Waits until the engine has relayed something and then nothing more for a while. Returns how much. */
 export async function standstill(engine: Engine, counter: number): Promise<number> {
   for (let last = -1, still = 0; still < 5; still++) {
     await sleep(50);

@@ -1,6 +1,6 @@
-// An engine in a process or a thread of its own that adopts what it is given, for connections that go from one loop to
-// another. A process is forked and keeps them until they end, its descriptors being those from ADOPTER_FD on; a thread
-// gives each back after a moment, as long as it lives.
+// An engine in a process or thread of its own that adopts connections, for handovers from one loop to another. A
+// process is forked with their descriptors from ADOPTER_FD on, and keeps the connections until they end. A thread gives
+// each one back after a moment, until it is told to stop.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { ENDS, REFUSE } from '../../engine/engine.ts';
@@ -17,7 +17,7 @@ export interface AdopterOrder {
   readonly descriptors: number;
 }
 
-/** In this order. */
+/** Sent in this order. */
 export type AdopterAnswer =
   | { readonly kind: 'adopted'; readonly why: string | null }
   | { readonly kind: 'ended'; readonly end: string; readonly bytesIn: number; readonly bytesOut: number };
@@ -32,7 +32,7 @@ function engineThatAdopts(ended: (end: string, bytesIn: number, bytesOut: number
     ended: (_, end, bytesIn, bytesOut) => ended(ENDS[end], bytesIn, bytesOut),
   });
   engine.service(0, { connectTimeoutMs: 1000, idleMs: 60_000, keepaliveMs: 0, halfClosedMs: 60_000 });
-  engine.route(0, 0, '127.0.0.1', 9); // Where it leads is of no account to a connection that is there.
+  engine.route(0, 0, '127.0.0.1', 9); // An existing connection does not need its target's address.
   return engine;
 }
 

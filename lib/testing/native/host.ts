@@ -1,5 +1,5 @@
-// A process with a native engine in it, for tests that need one of its own: with few descriptors, under a sanitizer,
-// with an addon that lacks a system call, or to see how it exits. Forked; the parent sends HostOrder, gets HostAnswer.
+// A process with a native engine, for tests that need their own: with few descriptors, under a sanitizer, with an addon
+// that lacks a system call, or to see how it exits. It is forked; the parent sends HostOrder and gets HostAnswer.
 
 import { readdirSync } from 'node:fs';
 import { ENDS, REFUSE, WAIT } from '../../engine/engine.ts';
@@ -11,13 +11,13 @@ import { ROWS } from '../../engine/scoreboard.ts';
 
 export interface HostStart {
   readonly kind: 'start';
-  /** Ports on 127.0.0.1; every connection tries them in turn, beginning with another one each. */
+  /** Ports on 127.0.0.1. Each connection tries them in turn, starting from the next one. */
   readonly backends: readonly number[];
   readonly connectTimeoutMs: number;
   readonly idleMs: number;
-  /** What the policy does beside: hold some clients, refuse some, throw now and then, cut all now and then. */
+  /** What the policy also does: hold some clients, refuse some, throw now and then, cut all now and then. */
   readonly behaviour: 'calm' | 'moody' | 'throws';
-  /** On the scoreboard at HOSTED_SCOREBOARD_FD. */
+  /** Row of the scoreboard at HOSTED_SCOREBOARD_FD. */
   readonly row?: number;
 }
 
@@ -46,7 +46,7 @@ let accepted = 0;
 let uncaught = 0;
 const ends: Record<string, number> = {};
 
-// The same on every run, so that what a mood did can be done again.
+// The same on every run, so that a failure can be reproduced.
 let seed = 1;
 function random(): number {
   seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
@@ -114,7 +114,7 @@ function report(): HostReport {
   };
 }
 
-/** −1 when there is none left to look with. */
+/** −1 when there is no descriptor left to list them with. */
 function countDescriptors(): number {
   try {
     return readdirSync('/proc/self/fd').length;

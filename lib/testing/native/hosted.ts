@@ -1,4 +1,4 @@
-// Starts host.ts as a process of its own and talks with it.
+// Starts host.ts as a process of its own and talks to it.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -14,11 +14,9 @@ export interface Hosted {
   readonly process: ChildProcess;
   report(): Promise<HostReport>;
   cut(): void;
-  /**
-   * Closes the engine; the process has nothing left to do then and exits. Resolves to its exit code, or signal's name.
-   */
+  /** Closes the engine, after which the process has nothing to do and exits. Resolves to its exit code or signal. */
   close(): Promise<number | string>;
-  /** What it wrote to stderr. */
+  /** What it has written to stderr. */
   readonly stderr: () => string;
 }
 
@@ -27,17 +25,17 @@ export interface HostOptions extends Partial<Omit<HostStart, 'kind' | 'backends'
   /** RLIMIT_NOFILE of the process, soft and hard. */
   readonly descriptors?: number;
   readonly deadlineMs?: number;
-  /** The listening socket, instead of one of its own. Stays the caller's. */
+  /** The listening socket to use instead of its own. Stays the caller's. */
   readonly handle?: TcpHandle;
-  /** The scoreboard on which `row` is; stays the caller's. */
+  /** The scoreboard that has `row`. Stays the caller's. */
   readonly scoreboard?: number;
 }
 
-/** Resolves once it listens. Killed when the test is over, if it has not exited by then. */
+/** Resolves once the process listens. It is killed after the test if it has not exited by then. */
 export async function host(t: TestContext, backends: readonly number[], options: HostOptions = {}): Promise<Hosted> {
   const { env = {}, descriptors, scoreboard, deadlineMs = 20_000 } = options;
   const program = fileURLToPath(new URL('./host.js', import.meta.url));
-  // Node raises the soft limit to the hard one, so both are set, by a shell that turns into the program.
+  // Node raises the soft limit to the hard one, so a shell sets both and then execs the program.
   const child = fork(program, [], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc', scoreboard ?? 'ignore'],
     env: { ...process.env, ...env },
@@ -70,7 +68,7 @@ export async function host(t: TestContext, backends: readonly number[], options:
 
   const order = (message: HostOrder): boolean => child.send(message);
   const start: HostStart = { kind: 'start', backends, connectTimeoutMs: 1000, idleMs: 60_000, behaviour: 'calm' };
-  // Node passes bare TCP handles as well; its types know only sockets and servers.
+  // Node passes bare TCP handles as well, but its types only have sockets and servers.
   Reflect.apply(child.send.bind(child), undefined, [{ ...start, ...pick(options) }, options.handle]);
   const { port } = await next('listening');
   return {

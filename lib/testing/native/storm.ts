@@ -1,5 +1,5 @@
-// A storm of clients that behave in every way a client can, against backends that do too: for leaks, for wrong bytes
-// and for sanitizers. Every byte is checked where it arrives; only how a connection ends is left to chance.
+// A storm of clients and backends that behave in every possible way, to find leaks and wrong bytes and to run under
+// sanitizers. Every byte is checked on arrival. Only how a connection ends is left to chance.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -7,9 +7,9 @@ import type { TestContext } from 'node:test';
 
 export interface StormResult {
   readonly clients: number;
-  /** Connections whose whole exchange was seen and right. */
+  /** Connections whose whole exchange was seen and correct. */
   readonly whole: number;
-  /** Connections on which a byte was wrong, each with where and what it was: none, ever. */
+  /** Connections with a wrong byte, each with its position and value. There must be none. */
   readonly wrong: readonly string[];
 }
 
@@ -18,12 +18,12 @@ const PATTERN = Buffer.alloc(
   Uint8Array.from({ length: 251 }, (_, i) => (i * 7 + 3) % 256),
 );
 
-/** Whether `chunk` is what the pattern has at `offset`: bytes come back as sent, so both ends check the same. */
+/** Whether `chunk` is what the pattern has at `offset`. Bytes are echoed, so both ends check the same. */
 function matches(chunk: Buffer, offset: number): boolean {
   return PATTERN.compare(chunk, 0, chunk.length, offset, offset + chunk.length) === 0;
 }
 
-/** Whether `chunk` is what the pattern has at `offset`: bytes come back as sent, so both ends check alike. */
+/** Describes the first difference between `chunk` and the pattern at `offset`. */
 function described(chunk: Buffer, offset: number, size: number): string {
   const at = chunk.findIndex((byte, i) => byte !== PATTERN[offset + i]);
   const from = chunk.subarray(at, at + 16);
@@ -37,13 +37,13 @@ function any<T>(list: readonly T[], fallback: T): T {
   return list[Math.floor(Math.random() * list.length)] ?? fallback;
 }
 
-/** Resets, or where a FIN is still under way (then libuv cannot) just goes. */
+/** Resets the connection; just destroys it while a FIN is pending, because libuv cannot reset then. */
 function abandon(socket: net.Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** Backends: one echoes, one resets at random, one ends early, one refuses. */
+/** Starts the backends: one echoes, one resets at random, one ends early, one refuses. */
 export async function stormBackends(t: TestContext): Promise<readonly number[]> {
   const sockets = new Set<net.Socket>();
   const serve = async (behave: (socket: net.Socket) => void): Promise<number> => {
@@ -78,7 +78,7 @@ export async function stormBackends(t: TestContext): Promise<readonly number[]> 
   return [echo, erratic, typeof address === 'object' && address !== null ? address.port : 1];
 }
 
-/** One client. Resolves when it is over, in whichever way, to whether all came back, or to what came wrong. */
+/** Runs one client. Resolves when it is over to whether everything came back, or to what was wrong. */
 async function client(port: number): Promise<'whole' | 'broken' | { readonly wrong: string }> {
   const size = any(SIZES, 64);
   const manner = Math.random();
@@ -89,7 +89,7 @@ async function client(port: number): Promise<'whole' | 'broken' | { readonly wro
     socket.on('data', (chunk) => {
       if (wrong === null && !matches(chunk, received)) wrong = described(chunk, received, size);
       received += chunk.length;
-      // A slow reader now and then: back-pressure.
+      // An occasional slow reader causes back-pressure.
       if (manner < 0.05) {
         socket.pause();
         setTimeout(() => socket.resume(), 3);
@@ -111,7 +111,7 @@ async function client(port: number): Promise<'whole' | 'broken' | { readonly wro
   });
 }
 
-/** `clients` of them, `atOnce` at a time. */
+/** Runs `clients` clients, `atOnce` at a time. */
 export async function storm(port: number, clients: number, atOnce = 100): Promise<StormResult> {
   let started = 0;
   let whole = 0;
