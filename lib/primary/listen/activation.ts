@@ -1,5 +1,5 @@
-// Sockets that a service manager has bound and passes to this process (sd_listen_fds(3): LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES).
-// What is passed is looked at before it is used; what is no listening stream socket is told and let go of.
+// Socket activation: takes the sockets that a service manager passes (sd_listen_fds(3): LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES).
+// Checks each descriptor first. One that is not a listening stream socket is reported and closed.
 
 import { closeSync, readlinkSync } from 'node:fs';
 
@@ -9,7 +9,7 @@ import { readSocketTables, type SocketTables } from './socket-tables.ts';
 
 export interface Passed {
   readonly sockets: readonly Inherited[];
-  /** What is wrong with others, one each. */
+  /** One message for each socket that cannot be used. */
   readonly faults: readonly string[];
 }
 
@@ -26,11 +26,11 @@ export function isPassed({ LISTEN_FDS: count, LISTEN_PID: whose }: NodeJS.Proces
   return count !== undefined && whose === String(process.pid);
 }
 
-/** Once: the variables are taken out of the environment, so that no other process takes them for its own. */
+/** Takes the passed sockets, once: it deletes the variables, so that no child process takes them for its own. */
 export function takePassed(environment: NodeJS.ProcessEnv, pid = process.pid): Passed | Diagnosis {
   const { LISTEN_FDS: count, LISTEN_PID: whose, LISTEN_FDNAMES: names = '' } = environment;
   for (const name of VARIABLES) delete environment[name];
-  // Meant for another process, which has passed its environment on.
+  // The variables were meant for another process, whose environment was inherited.
   if (count === undefined || whose !== String(pid)) return NOTHING_PASSED;
   if (!/^\d{1,9}$/.test(count) || Number(count) > MAX_SOCKETS) return wrongCount(count);
   const named = names.split(':');
@@ -39,7 +39,7 @@ export function takePassed(environment: NodeJS.ProcessEnv, pid = process.pid): P
   const found = Array.from({ length: Number(count) }, (_, i) => {
     const it = look(FIRST + i, named[i] ?? '', tables);
     if (typeof it === 'string') return it;
-    // The kernel spreads clients over both, and nobody would accept those of one.
+    // The kernel would spread clients over both sockets, and nobody would accept those of the second.
     if (seen.has(it.address)) return `${it.address} is passed twice (ReusePort= is not for bal)`;
     seen.add(it.address);
     return it;
@@ -50,7 +50,10 @@ export function takePassed(environment: NodeJS.ProcessEnv, pid = process.pid): P
   };
 }
 
-/** With where it listens; or what is wrong with it: then it is closed, if it is a socket at all. Of another network namespace nothing can be told. */
+/**
+ * Returns the descriptor with its address, or what is wrong with it after closing it if it is a socket. Sockets of another network
+ * namespace cannot be looked up.
+ */
 function look(fd: number, name: string, { listeningAt }: SocketTables): Inherited | string {
   const what = `descriptor ${fd}${name === '' ? '' : ` (${JSON.stringify(name.slice(0, 255))})`}`;
   let link: string;
@@ -60,7 +63,7 @@ function look(fd: number, name: string, { listeningAt }: SocketTables): Inherite
     return `${what} is not open`;
   }
   const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
-  // It may be Node's own, where fewer were passed than is said: it stays.
+  // Leave it open: if fewer sockets were passed than LISTEN_FDS says, it may be Node's own.
   if (inode === undefined) return `${what} is no socket`;
   const address = listeningAt(inode);
   if (address !== null) return { address, fd, isPassed: true };

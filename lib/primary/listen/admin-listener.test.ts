@@ -1,4 +1,4 @@
-// The admin listener moves between real addresses of the loopback; what it serves there is not the point.
+// Moves of the admin listener between real loopback addresses. What it serves there does not matter.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
@@ -28,7 +28,7 @@ async function listen(host: string, port: number): Promise<Server> {
   return server;
 }
 
-/** An admin listener on real sockets, and the addresses that it bound, in turn. `ips`: where each name leads. */
+/** An admin listener on real sockets, and the addresses that it bound, in order. `ips`: what each name resolves to. */
 function scene(t: TestContext, ips: readonly string[] = []) {
   const bound: string[] = [];
   const found = ips.length === 0 ? { code: 'ENOTFOUND' } : { ips };
@@ -51,7 +51,7 @@ function scene(t: TestContext, ips: readonly string[] = []) {
     assert.ok(!result.ok);
     return result;
   }
-  /** It is served there, and nowhere else. */
+  /** Serves that address, and no other. */
   async function serve(to: string): Promise<void> {
     assert.deepEqual(await (await move(to)).finish(), { ok: true });
   }
@@ -211,7 +211,7 @@ test('after close() nothing is served any more, whatever was under way', async (
   assert.deepEqual(await served(from, to), [false, false]);
 });
 
-/** An address of no machine: in the block for documentation (RFC 3849). */
+/** An address that no machine has: the block for documentation (RFC 3849). */
 const NOT_HERE = '2001:db8::1';
 
 test('a name is served at each of its addresses that this machine has', async (t) => {

@@ -1,6 +1,6 @@
-// The admin listener through starts and reloads. Owner of its servers, one for each address of a name. A new address is bound before a reload changes
-// anything, and the old one is given up once the reload is through; unless what one of the two needs is what bal itself
-// gives up in the same reload.
+// The admin listener through starts and reloads. Owns its servers, one for each address of a name. A new address is bound before a
+// reload changes anything, and the old one is closed when the reload has succeeded, unless bal's own sockets are in the way of
+// each other.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,41 +10,41 @@ import type { lookUpAside } from '../../lookup.ts';
 import type { BindFailure } from './listeners.ts';
 import { failureIn, listenAddresses, portOf } from './listeners.ts';
 
-/** From one plan's address to the next one's; one at a time. */
+/** A move from one plan's address to the next one's. One at a time. */
 export interface AdminMove {
   readonly ok: true;
-  /** Whether giving the old address up may help against `failure`. */
+  /** Whether closing the old address may help against `failure`. */
   isInTheWayOf(failure: BindFailure): boolean;
-  /** The old address is free from now on. */
+  /** Closes the old address. */
   giveUp(): Promise<void>;
-  /** The new address is served and the old one is free. On failure neither may be: undo() helps. */
+  /** Serves the new address and closes the old one. After a failure neither may be served; call undo(). */
   finish(): Promise<{ readonly ok: true } | BindFailure>;
-  /** The old address is served as before. */
+  /** Serves the old address again. */
   undo(): Promise<{ readonly ok: true } | BindFailure>;
 }
 
 export interface AdminListener {
   /**
-   * Binds what `plan` asks for, where it is not bound already. What cannot be bound because of a listener that bal gives up
-   * (`isGivenUp`, or the admin listener itself) waits for finish().
+   * Binds the address of `plan`, if it is not bound already. If a listener that bal is closing is in the way (`isGivenUp`, or the
+   * admin listener itself), finish() binds it.
    */
   move(plan: Plan, isGivenUp: (failure: BindFailure) => Promise<boolean>): Promise<AdminMove | BindFailure>;
-  /** For good. */
+  /** Closes it for good. */
   close(): Promise<void>;
 }
 
 interface Served {
   readonly ok: true;
   readonly at: NonNullable<Plan['admin']>;
-  /** One for each address that its name has. */
+  /** One for each address of its name. */
   readonly servers: readonly AdminServer[];
 }
 
-/** What is being given up is free within milliseconds; a busy worker gets so long. */
+/** An address that is being closed is free within milliseconds; allow for a busy worker. */
 const RELEASE_MS = 3000;
 const RETRY_MS = 10;
 
-/** `serve` binds and serves one address; it rejects with the error of listen(2). */
+/** `serve` binds and serves one address, and rejects with the error of listen(2). */
 export function createAdminListener(
   serve: (ip: string, port: number) => Promise<AdminServer>,
   lookUp?: typeof lookUpAside,

@@ -1,6 +1,6 @@
-// The bound listening sockets. The primary binds them itself and keeps them open as long as they are configured, so the
-// kernel's accept queue outlives every worker: while none lives, clients wait instead of being refused. The primary
-// never listens or accepts; each worker gets a copy of the handle and does both.
+// Binds listening sockets. The primary binds them and keeps them open while they are configured, so the kernel's accept queue
+// outlives every worker: without workers, clients wait instead of being refused. The primary never listens or accepts; each
+// worker gets a copy of the handle and does both.
 
 import type { ListenerPlan } from '../../../config/listeners.ts';
 import { addressOf } from '../../../config/plan.ts';
@@ -16,7 +16,7 @@ export interface Listener {
   readonly handle: BoundHandle;
   /** Bound by another process. */
   readonly isInherited?: boolean;
-  /** Bound by a service manager, which has it, too, and looks after the file of a Unix socket. */
+  /** Bound by a service manager, which also has it open and manages the file of a Unix socket. */
   readonly isPassed?: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface Listener {
 export interface Inherited {
   readonly address: string;
   readonly fd: number;
-  /** By a service manager, to this process or to one before it. */
+  /** Passed by a service manager, to this process or a predecessor. */
   readonly isPassed?: boolean;
 }
 
@@ -33,18 +33,18 @@ export type BindResult = { readonly ok: true; readonly listener: Listener } | Bi
 export interface BindFailure {
   readonly ok: false;
   readonly address: string;
-  /** The key of the configuration that asks for it, where that is not the address of a service. */
+  /** The configuration key that needs the address, if it is not a service's. */
   readonly key?: 'admin';
   /** errno name: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND, … */
   readonly code: string;
-  /** A socket on the same port that a service manager has passed, and that is not meant. */
+  /** The address of a passed socket on the same port that does not match. */
   readonly passed?: string;
 }
 
-/** Where a listener is bound: one address, or all that its name has. */
+/** Where a listener is bound: one address, or all addresses of its name. */
 export type ListenAddresses = readonly { readonly ip: string; readonly address: string }[] | BindFailure;
 
-/** Resolves the listeners' `bind_address`, in order: a literal as it is, a name by the system's resolver, within a bounded time. */
+/** Resolves the listeners' `bind_address`, in order. Literals stay as they are; names go to the system's resolver, with a timeout. */
 export async function listenAddresses(
   listeners: readonly Pick<ListenerPlan, 'bindAddress' | 'port'>[],
   lookUp: typeof lookUpAside = lookUpAside,
@@ -58,7 +58,7 @@ export async function listenAddresses(
   });
 }
 
-/** What keeps the addresses of one listener from being served; null: one that this machine has not is passed over. */
+/** Returns what keeps one listener from being served, or null. Ignores addresses that this machine lacks, unless it lacks all. */
 export function failureIn(results: readonly ({ readonly ok: true } | BindFailure)[]): BindFailure | null {
   const failures = results.flatMap((result) => (result.ok ? [] : [result]));
   const isNotHere = ({ code }: BindFailure) => code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
@@ -74,13 +74,13 @@ export function bind(ip: string, { port, mode }: Pick<ListenerPlan, 'port' | 'mo
   return bound.ok ? { ok: true, listener: { address, handle: bound.handle } } : { ...bound, address };
 }
 
-/** A socket that this process has inherited; nothing where the descriptor is none. */
+/** Adopts an inherited socket. Returns nothing if the descriptor is not one. */
 export function adopt({ address, fd, isPassed = false }: Inherited): Listener[] {
   const inherited = bindInherited(fd);
   return inherited.ok ? [{ address, handle: inherited.handle, isInherited: true, isPassed }] : [];
 }
 
-/** Of an `ip:port`; of a Unix socket its whole address. */
+/** The port of an `ip:port`, or the whole address of a Unix socket. */
 export function portOf(address: string): string {
   if (address.startsWith('unix:')) return address;
   return address.slice(address.lastIndexOf(':') + 1);

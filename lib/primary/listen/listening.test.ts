@@ -24,7 +24,7 @@ function scene(t: TestContext): Listening {
   return listening;
 }
 
-/** Somebody else who listens there. */
+/** A foreign server that listens there. */
 async function stranger(t: TestContext, port: number, host = '127.0.0.1'): Promise<Server> {
   const server = createServer().listen({ port, host, exclusive: true });
   await once(server, 'listening');
@@ -32,7 +32,7 @@ async function stranger(t: TestContext, port: number, host = '127.0.0.1'): Promi
   return server;
 }
 
-/** `connected`, or why not. */
+/** Resolves with `connected`, or with the error. */
 function visit(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

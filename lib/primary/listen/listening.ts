@@ -1,5 +1,5 @@
-// Which addresses are bound. Owner of the handles: a reload binds what is new before anything changes, and gives up
-// what is gone once no worker of the old generation is left to accept on it.
+// The bound listeners. Owns their handles: a reload binds new addresses before anything changes, and closes old ones when no
+// worker of the old generation accepts on them any more.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,12 +14,12 @@ import { lookUpAside } from '../../lookup.ts';
 import { createShelf } from './shelf.ts';
 import { clearPath, removePath, setMode } from './unix-socket.ts';
 
-/** A listener of a plan, bound. */
+/** A bound listener of a plan. */
 export interface BoundListener extends Listener {
   readonly plan: ListenerPlan;
 }
 
-/** All listeners of a plan, in its order; of one that is given by name, each of its addresses. */
+/** All listeners of a plan, in its order. A listener given by name has one entry for each of its addresses. */
 export interface Binding {
   readonly ok: true;
   readonly listeners: readonly BoundListener[];
@@ -27,41 +27,41 @@ export interface Binding {
 
 export interface Listening {
   /**
-   * Binds what the plan needs and is not bound yet. On failure nothing has changed. An address in use is tried again for
-   * `patienceMs`: whoever has it is giving it up.
+   * Binds what the plan needs and is not bound yet. On failure nothing has changed. Retries an address in use for `patienceMs`,
+   * while its owner closes it.
    */
   bindFor(plan: Plan, patienceMs?: number): Promise<Binding | BindFailure>;
-  /** The files of Unix sockets have the modes of this plan from now on. */
+  /** Gives the files of Unix sockets the modes of this plan. */
   setModes(plan: Plan): void;
-  /** Closes all listeners but those. */
+  /** Closes all other listeners. */
   keepOnly(addresses: readonly string[]): void;
-  /** Of the listeners that are bound. */
+  /** The addresses of the bound listeners. */
   readonly addresses: readonly string[];
-  /** What was inherited is nobody else's from now on: the files of Unix sockets go with them. All but these are closed. */
+  /** Takes sole ownership of inherited sockets: from now on, closing one removes its Unix socket file. Closes all others. */
   own(addresses: readonly string[]): void;
-  /** They are another process', which has them, too. */
+  /** Leaves the sockets to another process, which has them too. */
   abandon(): void;
-  /** Where sockets listen that a service manager has passed and the plan has not asked for. */
+  /** Addresses of sockets that a service manager has passed and the plan does not need. */
   readonly unused: readonly string[];
-  /** Their descriptors in this process. */
+  /** All sockets with their descriptors in this process. */
   descriptors(): readonly Inherited[];
-  /** The addresses that the plan needs; those that cannot be told are left out. */
+  /** The addresses that the plan needs, without names that do not resolve. */
   wantedBy(plan: Plan): Promise<readonly string[]>;
-  /** Whether what keeps `failure`'s address from being bound is a listener of ours that `plan` does not need. */
+  /** Whether `failure` is caused by a listener of ours that `plan` does not need. */
   isOwnObstacle(failure: BindFailure, plan: Plan): Promise<boolean>;
 }
 
-/** While it is not bound, clients are refused. */
+/** Short, because clients are refused until it is bound. */
 const RETRY_MS = 1;
 
-/** `inherited` sockets are bound already; those that no plan needs are closed with the others by keepOnly(). */
+/** `inherited` sockets are bound already. keepOnly() closes those that no plan needs. */
 export function createListening(inherited: readonly Inherited[] = [], lookUp = lookUpAside): Listening {
   const shelf = createShelf(inherited.filter(({ isPassed }) => isPassed === true));
   const others = inherited.filter(({ isPassed }) => isPassed !== true);
   const bound = new Map(others.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
-  /** Of what was inherited. */
+  /** Whether inherited sockets belong to this process alone. */
   let isOwner = false;
-  /** A plan's names are looked up once: it is served where it was bound, and no lookup makes a switch last longer. */
+  /** Look a plan's names up only once: it is served where it was bound, and no lookup delays a switch. */
   const resolved = new WeakMap<Plan, Promise<readonly ListenAddresses[]>>();
 
   function addressesOf(plan: Plan): Promise<readonly ListenAddresses[]> {
@@ -74,7 +74,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
     bound.delete(listener.address);
     if (listener.isPassed === true) return shelf.put(listener);
     listener.handle.close();
-    // libuv removes the file of what it has bound itself.
+    // libuv removes only files of sockets that it has bound itself.
     if (listener.isInherited === true && isOwner) removePath(listener.address);
   }
 
@@ -112,7 +112,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       if (code !== 'EADDRINUSE') return false;
       const wanted = await wantedBy(plan);
       const port = portOf(address);
-      // One that a service manager has, too, stays in the way.
+      // A passed socket stays in the way: the service manager keeps it open.
       return [...bound.values()].some(
         (own) => own.isPassed !== true && portOf(own.address) === port && !wanted.includes(own.address),
       );
@@ -147,7 +147,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
       for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
     },
     abandon() {
-      // libuv would remove the file of a Unix socket that it has bound.
+      // Leave Unix sockets open: libuv would remove the files of those that it has bound.
       for (const { address, handle } of bound.values()) if (!address.startsWith('unix:')) handle.close();
       bound.clear();
       shelf.close();

@@ -1,16 +1,16 @@
-// Sockets that a service manager has passed and no service of the plan needs now. The manager has them open all the same, so nobody
-// else could bind their addresses: they are kept for a plan that needs them, also over an upgrade.
+// Owns sockets that a service manager has passed and the current plan does not need. The manager keeps them open, so nobody could
+// bind their addresses anyway. They are kept for a later plan, even across an upgrade.
 
 import { canonicalHost, splitAddress } from '../../../config/host.ts';
 import { addressOf } from '../../../config/plan.ts';
 import { adopt, type Inherited, type Listener } from './listeners.ts';
 
 export interface Shelf {
-  /** From now on the caller's, under the spelling that it asks for. */
+  /** Hands the socket over to the caller, under the given spelling of its address. */
   take(address: string): Listener | null;
-  /** One that was passed; it stays open. */
+  /** Takes a passed socket back; it stays open. */
   put(listener: Listener): void;
-  /** Where they listen. */
+  /** Their addresses. */
   readonly addresses: readonly string[];
   descriptors(): readonly Inherited[];
   close(): void;
@@ -44,7 +44,7 @@ export function createShelf(passed: readonly Inherited[]): Shelf {
   };
 }
 
-/** An IPv6 address has many spellings. */
+/** Normalizes an address: IPv6 has many spellings. */
 function spelled(address: string): string {
   const parts = address.startsWith('unix:') ? null : splitAddress(address);
   return parts === null ? address : addressOf(canonicalHost(parts.host), parts.port);

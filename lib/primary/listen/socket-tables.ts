@@ -1,4 +1,4 @@
-// Where the sockets of this network namespace listen, by inode, as the kernel tells it (proc_pid_net(5)): Node cannot ask a descriptor.
+// Looks up where the sockets of this network namespace listen, by inode (proc_pid_net(5)). Node cannot query a descriptor.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
@@ -7,11 +7,11 @@ import { canonicalHost } from '../../../config/host.ts';
 import { addressOf } from '../../../config/plan.ts';
 
 export interface SocketTables {
-  /** `ip:port` or `unix:/path` of a stream socket that listens; null: it is none, or nothing can be told. */
+  /** `ip:port` or `unix:/path` of a listening stream socket; null if it is not one or is unknown. */
   readonly listeningAt: (inode: string) => string | null;
 }
 
-/** Those that listen come first, 150 bytes each. */
+/** Listening sockets come first, with 150 bytes each. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const TCP_LISTEN = '0A';
 /** __SO_ACCEPTCON, and SOCK_STREAM. */
@@ -46,7 +46,7 @@ function tcpAddress(line: string): Entry | null {
   return { inode, address: addressOf(ipOf(hex), Number.parseInt(port, 16)) };
 }
 
-/** Words of 32 bits in the machine's order of bytes. */
+/** Parses words of 32 bits in host byte order. */
 function ipOf(hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => {
     const inOrder = [...Buffer.from(word, 'hex')];

@@ -1,5 +1,5 @@
-// The file of a Unix socket to listen at: made with its mode, gone when it is listened at no longer (libuv removes what it has
-// bound). One that a process has left is replaced, one at which somebody listens is not, and nothing else is ever removed.
+// The files of listening Unix sockets. Binds them with their mode, and removes them when they are closed (libuv removes what it has
+// bound). Replaces a file that a dead process left, never one in use, and removes nothing but sockets.
 
 import { chmodSync, lstatSync, unlinkSync, type Stats } from 'node:fs';
 import { connect } from 'node:net';
@@ -8,7 +8,7 @@ import type { BoundHandle } from '../../engine/engine.ts';
 import { bindPipe } from '../../engine/handles.ts';
 import { hangUp } from '../../hang-up.ts';
 
-/** Removes what nobody listens at. Returns the name of an errno where the path is not free then, else null. */
+/** Removes a socket on which nobody listens. Returns null if the path is free then, else the name of an errno. */
 export async function clearPath(path: string): Promise<string | null> {
   const before = look(path);
   if (typeof before === 'string') return before === 'ENOENT' ? null : before;
@@ -16,7 +16,7 @@ export async function clearPath(path: string): Promise<string | null> {
   const answer = await tryConnect(path);
   if (answer === 'ENOENT') return null;
   if (answer !== 'ECONNREFUSED') return answer === 'EACCES' ? answer : 'EADDRINUSE';
-  // Somebody may have come meanwhile.
+  // Another process may have bound it since.
   const now = look(path);
   if (typeof now === 'string') return now === 'ENOENT' ? null : now;
   if (now.ino !== before.ino || now.dev !== before.dev) return 'EADDRINUSE';
@@ -26,7 +26,7 @@ export async function clearPath(path: string): Promise<string | null> {
 export type BoundPath =
   { readonly ok: true; readonly handle: BoundHandle } | { readonly ok: false; readonly code: string };
 
-/** Binds without listening, so nobody gets in before the mode is set. */
+/** Binds without listening, so that nobody can connect before the mode is set. */
 export function bindPath(path: string, mode: number): BoundPath {
   const bound = bindPipe(path);
   if (!bound.ok) return bound;
@@ -36,7 +36,7 @@ export function bindPath(path: string, mode: number): BoundPath {
   return { ok: false, code };
 }
 
-/** The file of a Unix socket's address (`unix:/path`) that is listened at no longer; for any other address nothing is done. */
+/** Removes the file of a closed Unix socket, given its address (`unix:/path`). Ignores other addresses. */
 export function removePath(address: string): void {
   const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
   if (path === null) return;
@@ -44,7 +44,7 @@ export function removePath(address: string): void {
   if (typeof now !== 'string' && now.isSocket()) attempt(() => unlinkSync(path));
 }
 
-/** Returns the name of an errno, or null. What is no socket is left alone, and what a link leads to. */
+/** Sets the mode of a socket file. Returns the name of an errno, or null. Leaves other files and symbolic links alone. */
 export function setMode(path: string, mode: number): string | null {
   const now = look(path);
   if (typeof now === 'string') return now;
@@ -59,7 +59,7 @@ function look(path: string): Stats | string {
   }
 }
 
-/** Connects and leaves: `connected`, or why not. */
+/** Connects and hangs up. Resolves with `connected`, or with the name of the error. */
 function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path });

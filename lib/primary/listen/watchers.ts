@@ -1,5 +1,5 @@
-// The socket of those who may ask, and change nothing: `control_group`. Owner of its server. A reload makes the next one ready
-// first, and lets it appear when all the rest is done.
+// The read-only control socket for the members of `control_group`. Owns its server. A reload prepares the next server first and
+// publishes it when everything else is done.
 
 import type { Problem } from '../../../config/problem.ts';
 import type { Plan } from '../../../config/plan.ts';
@@ -10,16 +10,16 @@ import type { ControlHandlers, ControlServer, UnseenServer } from '../../control
 import { serveQuestions } from '../../control/server.ts';
 import type { Home } from '../../paths.ts';
 
-/** One at a time: prepare(), then commit() or abandon(). */
+/** Call prepare(), then commit() or abandon(); one round at a time. */
 export interface Watchers {
-  /** Makes ready what the plan asks for; or says why it cannot be, and all is as before. */
+  /** Prepares the socket of the plan. Returns the problem if it cannot; then all is as before. */
   prepare(plan: Plan): Promise<Diagnosis | null>;
-  /** Who has asked as a member of the last group has to ask again. */
+  /** Publishes the prepared socket. Members of the last group must connect again. */
   commit(): void;
   abandon(): void;
-  /** Why those who may ask cannot come to it. */
+  /** Why members of the group cannot reach the socket. */
   obstacles(): readonly Problem[];
-  /** Nobody is answered any more, until the next commit(). */
+  /** Closes the socket until the next commit(). */
   withdraw(): void;
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export function createWatchers({ dir, askSocket }: Home, handlers: () => Control
         removeLeftover(askSocket);
         return;
       }
-      // First the new one, so that its name is never without a socket; the old one removes only its own.
+      // Publish the new socket first, so that the path always has one. The old server removes only its own file.
       const server = wanted.server.appear();
       next = 'same';
       withdraw();
