@@ -5,7 +5,7 @@ import { carryOut, type Change } from './change.ts';
 
 const NAMES = ['a', 'b', 'c', 'd'];
 
-/** Four changes; the step of this name fails, or throws. What was done, in order. */
+/** Four changes, of which the step with this name fails or throws. Records the steps in order. */
 function scene(broken: string | null, throws = false) {
   const done: string[] = [];
   const defects: string[] = [];
@@ -43,7 +43,7 @@ for (const [i, name] of NAMES.entries()) {
     test(`when preparing ${name} ${how} nothing is committed, and what was begun is rolled back, the last one first`, async () => {
       const { result, done, defects } = scene(`prepare ${name}`, throws);
       assert.match((await result)?.what_happened ?? '', new RegExp(`prepare ${name}`));
-      // One that threw has not undone itself.
+      // A change that threw has not undone itself.
       const back = NAMES.slice(0, throws ? i + 1 : i).toReversed();
       assert.deepEqual(done, [...prepared(i + 1), ...back.map((each) => `rollback ${each} prepared`)]);
       assert.deepEqual(defects, throws ? [name] : []);

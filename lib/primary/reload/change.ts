@@ -1,22 +1,22 @@
-// A reload is a list of changes, carried out in order: first all are prepared, which may fail and changes nothing that serves,
-// then all are committed. When one fails those before it are rolled back, the last one first.
+// Carries out a list of changes in order. First it prepares all, which may fail and changes nothing that serves; then it commits all.
+// If one fails, it rolls back the ones before, the last one first.
 
 import type { Diagnosis } from '../../control/protocol.ts';
 import { internalError } from './verdict.ts';
 
-/** How far a change has come that is to be rolled back. */
+/** How far a change had come before its rollback. */
 export type Progress = 'prepared' | 'committed';
 
-/** Each step returns null, or why it failed: then it has undone what it did itself. */
+/** Each step returns null or the problem. A step that returns a problem has undone its own work. */
 export interface Change {
   readonly name: string;
   prepare?(): Promise<Diagnosis | null>;
   commit?(): Promise<Diagnosis | null>;
-  /** Also after a step that threw half-way, as if it had been done. What cannot be undone is the change's own to tell. */
+  /** Also called after a step that threw half-way, as if it had been completed. Reports by itself what it cannot undo. */
   rollback?(from: Progress): Promise<void>;
 }
 
-/** Returns null when all is committed, else why not: then everything is as it was. Never rejects: what is thrown is a defect, which is told. */
+/** Returns null if all is committed, else the problem after a rollback. Never rejects: reports exceptions with `onDefect`. */
 export async function carryOut(
   changes: readonly Change[],
   onDefect: (name: string, error: unknown) => void,
@@ -33,7 +33,7 @@ export async function carryOut(
     }
   }
 
-  /** `undone`: the step has undone itself where it says that it failed. */
+  /** Calls `undone` if the step returns a problem, since it has undone itself then. */
   async function attempt(
     { name }: Change,
     act: () => Promise<Diagnosis | null> | undefined,

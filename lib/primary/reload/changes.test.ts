@@ -1,4 +1,4 @@
-// A reload with every step failing in turn: nothing of it is left, and all that served serves.
+// A reload in which every step fails in turn: nothing of it is left, and everything serves as before.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
@@ -19,7 +19,7 @@ const FROM = { plan: planFor('127.0.0.1'), number: 1 };
 const NEXT = planFor('127.0.0.2');
 const HANDLE: BoundHandle = { fd: 9, onconnection: null, listen: () => 0, close: () => undefined };
 
-/** `broken`: steps that fail; `own`: those that something of ours is in the way of. */
+/** `broken`: steps that fail. `own`: steps with a socket of ours in the way. */
 function scene(broken: readonly string[], own: readonly string[] = []) {
   const done: string[] = [];
   const fails = (step: string): boolean => {

@@ -1,5 +1,5 @@
-// What a reload changes, in order: the admin address, the listening sockets, what is known of the backends and the limits, the
-// workers, who may ask, and last the plan that the instance has.
+// The changes of a reload, in order: admin address, listening sockets, backends and limits, workers, control group, and last the
+// instance's plan.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -31,10 +31,10 @@ export interface ChangeParts {
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
 
-/** Workers tell their counters within a millisecond or two, on a busy machine later; a hung one must not hold up the reload. */
+/** Workers report counters within 1 or 2 ms, later on a busy machine. A hung one must not hold up the reload. */
 export const COUNTERS_MS = 1000;
 
-/** `serve` is called when all the rest is done: `next` is what the instance serves now. */
+/** Returns the changes that lead to `next`. The last one calls `serve` with the plan that the instance serves from then on. */
 export function changesFor(
   from: Numbered,
   next: Plan,
@@ -47,7 +47,7 @@ export function changesFor(
   let binding: Binding | BindFailure | null = null;
   let to: Numbered | null = null;
 
-  /** Binds what the admin address moves to, where nothing of ours is in the way. */
+  /** Binds the new admin address, unless a socket of ours is in the way. */
   const adminOpens: Change = {
     name: 'the move of the admin address',
     async prepare() {
@@ -72,7 +72,7 @@ export function changesFor(
         await pages.giveUp();
         binding = await listening.bindFor(next);
       }
-      // What we give up ourselves is bound when the workers change.
+      // If a listener that we are closing is in the way, the address is bound when the workers change.
       if (binding.ok || (await listening.isOwnObstacle(binding, next))) return null;
       return cannotBind(binding);
     },
@@ -88,7 +88,7 @@ export function changesFor(
       to = { plan: next, number: generations.add(next) };
       services.apply(next);
       permits.setPlan(next);
-      // Where the round of each service goes on is read from the counters.
+      // The counters tell where each service's round robin continues.
       await Promise.all([services.settled(), statistics.refresh(fleet.all(), COUNTERS_MS)]);
       return null;
     },
@@ -110,7 +110,7 @@ export function changesFor(
     },
   };
 
-  /** Binds what something of ours was in the way of, and gives the old address up. */
+  /** Binds the new admin address if a socket of ours was in the way, and closes the old one. */
   const adminMoves: Change = {
     name: 'the end of the old admin address',
     async commit() {
@@ -119,7 +119,7 @@ export function changesFor(
     },
   };
 
-  /** Nothing that may fail comes after it. */
+  /** No later change may fail. */
   const watched: Change = {
     name: 'the change of control_group',
     prepare: () => watchers.prepare(next),
@@ -141,7 +141,7 @@ export function changesFor(
     },
   };
 
-  /** Worker by worker. When it fails the old ones serve as before. */
+  /** Replaces the workers one by one. If that fails, the old ones serve as before. */
   async function roll({ plan: its, number }: Numbered, bound: Binding): Promise<Diagnosis | null> {
     const rolled = await fleet.roll(parts.generationOf(number, its, bound));
     if (!rolled.ok) return workersFailed(rolled.reason);

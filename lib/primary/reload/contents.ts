@@ -1,14 +1,14 @@
-// What was read of the configuration, for who watches it: one content is tried once.
+// Which contents of the configuration were read, so that the watch tries each content once.
 
 import type { RefusedReload } from '../../control/watch.ts';
 import type { InstanceState } from './reload.ts';
 
 export interface Contents {
-  /** Fingerprints of what serves, and of what was refused last. */
+  /** Fingerprints of the content that serves and of the one that was refused last. */
   known(): { readonly serves: string; readonly refused: string | null };
   /** The last reload, if it was refused. */
   readonly refused: RefusedReload | null;
-  /** What was refused is not there any more. */
+  /** The refused content has been replaced by the one that serves. */
   restored(): void;
 }
 

@@ -1,21 +1,20 @@
-// The plans that have workers, by generation. Owner of the numbers: each plan that is to get workers takes the next one,
-// also when it is given up later, so that the number of a worker always tells its plan.
+// The plans that have workers, by generation. Owns the generation numbers. Each plan that will get workers takes the next number,
+// even if the reload fails later, so a worker's number always identifies its plan.
 
 import type { Plan } from '../../../config/plan.ts';
 
 export interface Generations {
-  /** The number of a plan that is to get workers. */
+  /** Adds a plan that will get workers. Returns its number. */
   add(plan: Plan): number;
-  /** Its workers are to serve another plan, which differs in the backends only. */
+  /** Replaces the plan of a generation's workers by one that differs only in the backends. */
   replace(number: number, plan: Plan): void;
   planOf(number: number): Plan | undefined;
-  /** All that are kept. */
   plans(): Iterable<Plan>;
   /** Forgets all others. */
   keepOnly(numbers: ReadonlySet<number>): void;
 }
 
-/** Plans get numbers above `last`. */
+/** Numbers begin after `last`. */
 export function createGenerations(last = 0): Generations {
   const plans = new Map<number, Plan>();
   return {

@@ -1,5 +1,5 @@
-// Workers that take no more clients and live until their connections end: how many there are, until when, and that
-// there are not too many of them.
+// Old workers, which take no more clients and live until their connections end: reports how many there are and until when, and
+// limits their number.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -10,14 +10,14 @@ import type { Statistics } from '../stats/statistics.ts';
 import { workerSum } from '../stats/totals.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
-/** Beside the one that serves. Each costs memory and descriptors for as long as its longest connection lasts. */
+/** Besides the serving generation. Each one costs memory and descriptors as long as its longest connection lasts. */
 const MAX_OLD_GENERATIONS = 32;
-/** What the connections of the oldest one get when there are too many. */
+/** The time for the connections of the oldest generation when there are too many. */
 const ENDING_MS = 1000;
-/** A generation that has short connections only is gone before this. */
+/** A generation with only short connections is gone by then. */
 const PATIENCE_MS = 2000;
 const LOOK_MS = 50;
-/** As for any question to the workers; a hung one must not hold up the reload. */
+/** A hung worker must not hold up the reload. */
 const COUNTERS_MS = 1000;
 
 export interface OldWorkersParts {
@@ -27,7 +27,7 @@ export interface OldWorkersParts {
 
 type Looked = Pick<OldWorkersParts, 'statistics'> & { readonly fleet: Pick<Fleet, 'all' | 'drainsUntil'> };
 
-/** Counted are those that had connections when they last reported. */
+/** Counts the draining workers that had connections at their last report. */
 export function drainingStatus({ fleet, statistics }: Looked): DrainingStatus {
   const old = drainingOf(fleet).flatMap((worker) => {
     const connections = connectionsOf(statistics, worker);
@@ -42,7 +42,7 @@ export function drainingStatus({ fleet, statistics }: Looked): DrainingStatus {
   };
 }
 
-/** Ends the oldest generations beyond `most`; resolves when they are gone. */
+/** Ends the oldest generations beyond `most`. Resolves when they are gone. */
 export async function endOldest(
   { fleet, statistics }: OldWorkersParts,
   log: Log,
@@ -65,7 +65,7 @@ export async function endOldest(
   await fleet.hurry(ending, ENDING_MS);
 }
 
-/** The workers of all generations but the newest `most`. */
+/** The workers of all but the newest `most` generations. */
 export function beyond<T extends Pick<WorkerProcess, 'generation'>>(workers: readonly T[], most: number): T[] {
   const numbers = [...new Set(workers.map(({ generation }) => generation))].sort((a, b) => b - a);
   const kept = new Set(numbers.slice(0, most));

@@ -1,4 +1,4 @@
-// The one reload that closes before it opens: what is done in which order, and what when a step fails.
+// The one reload that closes before it opens: the order of its steps, also when a step fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
@@ -21,7 +21,7 @@ const FROM = numbered(1, '127.0.0.1');
 const TO = numbered(2, '0.0.0.0');
 const HANDLE: BoundHandle = { fd: 9, onconnection: null, listen: () => 0, close: () => undefined };
 
-/** What may go wrong, by step and generation: `stand by 2`, `bind 2`, `start 1`, …. */
+/** `broken`: the steps that fail, with their generation: `stand by 2`, `bind 2`, `start 1`, …. */
 function scene(...broken: readonly string[]) {
   const done: string[] = [];
   function worker(pid: number): StandIn {

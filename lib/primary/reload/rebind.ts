@@ -1,6 +1,6 @@
-// The new address overlaps one that is given up (127.0.0.1 and 0.0.0.0 on one port). The kernel does not let both listen,
-// so here the old one goes first: the only reload in which clients can be refused. It is short, because the new workers
-// are up before it begins and wait for nothing but their sockets; established connections go on all the same.
+// A rebind: the new address overlaps an old one (127.0.0.1 and 0.0.0.0 on one port). The kernel does not let both listen, so the
+// old one is closed first. This is the only reload in which clients can be refused. The gap is short, because the new workers
+// stand by and lack only their sockets. Established connections are not affected.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -22,10 +22,10 @@ export interface RebindParts {
   generationOf(number: number, plan: Plan, binding: Binding): Generation;
 }
 
-/** Workers close their copies of a listener within milliseconds; a busy one gets so long. */
+/** Workers close their copies of a listener within milliseconds; allow for a busy one. */
 const RELEASE_MS = 3000;
 
-/** Returns why it failed; the old listeners then serve as before, or again. */
+/** Returns null or the problem; then the old listeners serve as before, or again. */
 export async function rebind(from: Numbered, to: Numbered, parts: RebindParts): Promise<Diagnosis | null> {
   const { listening, fleet, log } = parts;
   const unbound: Binding = { ok: true, listeners: [] };
@@ -46,7 +46,7 @@ export async function rebind(from: Numbered, to: Numbered, parts: RebindParts): 
   return binding.ok ? workersFailed('they did not start with the new address') : cannotBind(binding);
 }
 
-/** Whoever serves now gives way to new workers of a plan that was served before. */
+/** Replaces all serving workers by new ones of a plan that was served before. */
 export async function serveAgain({ plan, number }: Numbered, parts: RebindParts): Promise<void> {
   const { listening, fleet, log } = parts;
   fleet.retireAll();

@@ -1,4 +1,4 @@
-// A reload: the file is read and validated, a list of changes carried out, and what came of it told.
+// A reload: reads and validates the file, carries out a list of changes, and reports the outcome.
 
 import { planDifference } from '../../../config/diff.ts';
 import { loadConfig } from '../../../config/load.ts';
@@ -24,21 +24,21 @@ import { changesFor, COUNTERS_MS } from './changes.ts';
 import { drainingStatus, endOldest } from './old-workers.ts';
 import { badConfig, internalError, notNow } from './verdict.ts';
 
-/** What changes with a reload. Owned by the instance. */
+/** The state that a reload changes. Owned by the instance. */
 export interface InstanceState {
   phase: Phase;
-  /** What is served: `filePlan`, with what an operator has changed since. */
+  /** The plan in use: `basePlan` with the operator's changes. */
   plan: Plan;
   filePlan: Plan;
-  /** The file with what its names lead to. */
+  /** `filePlan` with its names resolved. */
   basePlan: Plan;
   generation: number;
   reloads: number;
   /** The last reload, if it was refused. */
   refused: RefusedReload | null;
-  /** Fingerprint of what it has read. */
+  /** Fingerprint of the content that the last reload has read. */
   read: string;
-  /** Of the instances that this one has taken the place of. */
+  /** Counts of the instances that this one has replaced. */
   past: { readonly respawned: number; readonly linesDropped: number };
 }
 
@@ -49,17 +49,17 @@ export interface ReloadParts extends ChangeParts {
   readonly live: Pick<Live, 'settle' | 'adopt'>;
   readonly handovers: Pick<Handovers, 'settled'>;
   readonly discovery: Pick<Discovery, 'follow' | 'asked'>;
-  /** The file with what its names lead to now. */
+  /** The file's plan with its names resolved as of now. */
   discovered(file: Plan): Plan;
 }
 
-/** Clients whose backend is being connected go on in the old workers until it is; whoever reloads does not wait for long. */
+/** Clients with a connect in progress stay in the old worker until it ends. The reload waits only this long for them. */
 const HANDOVER_MS = 2000;
 
-/** A reload before the old workers are asked what they still have. */
+/** The verdict before the old workers have reported their remaining connections. */
 type Outcome = Omit<ReloadVerdict, 'draining'>;
 
-/** Never rejects. */
+/** Reloads the configuration. Never rejects. */
 export async function reload(state: InstanceState, parts: ReloadParts): Promise<ReloadVerdict> {
   const startedAt = performance.now();
   const elapsed = (): number => Math.round(performance.now() - startedAt);
@@ -112,7 +112,7 @@ async function attempt(state: InstanceState, parts: ReloadParts, elapsed: () => 
   if (file === null) {
     return refusal(state, badConfig(previous.configPath, loaded.errors), loaded.errors, elapsed());
   }
-  // What is served goes on with its names until this has come to something.
+  // Follow the names of both plans until the reload has succeeded.
   parts.discovery.follow(file, previous);
   await parts.discovery.asked();
   const base = parts.discovered(file);

@@ -1,4 +1,4 @@
-// The words for what can go wrong when bal starts or reloads: what happened, why, and what to do now.
+// Messages for problems at a start or reload: what happened, why, and what to do now.
 
 import { dirname } from 'node:path';
 
@@ -10,7 +10,7 @@ import type { Phase } from '../phase.ts';
 import type { BindFailure } from '../listen/listeners.ts';
 import { portOf } from '../listen/listeners.ts';
 
-/** `pid` is null when the instance answers without saying it. */
+/** `pid` is null if the instance answers without it. */
 export function alreadyRunning(pid: number | null): Diagnosis {
   return {
     what_happened: `bal is already running${pid === null ? '' : `, PID ${pid}`}`,
@@ -20,7 +20,7 @@ export function alreadyRunning(pid: number | null): Diagnosis {
   };
 }
 
-/** `active` is null when it does not say. */
+/** `active` is null if unknown. */
 export function stillStopping(pid: number | null, active: number | null): Diagnosis {
   const left = active === null ? '' : `, and waits for ${counted(active, 'connection')} to finish`;
   return {
@@ -36,7 +36,7 @@ export const noConfiguration: Diagnosis = {
   do_this_now: "make the file or name another with --config, then run 'bal check' again",
 };
 
-/** It is the file itself that cannot be read. */
+/** Whether the problem is with the file as a whole: it cannot be read. */
 export function isWhole({ line, file }: Pick<Problem, 'line' | 'file'>): boolean {
   return line === null && file === undefined;
 }
@@ -117,7 +117,7 @@ function cannotBindPath(path: string, code: string): Omit<Diagnosis, 'what_happe
 
 export function workersFailed(reason: string): Diagnosis {
   if (reason.endsWith('EADDRINUSE')) {
-    // Two sockets may be bound to one address, and only one of them may listen: this came out late.
+    // Two sockets may be bound to one address, but only one may listen, so the conflict shows late.
     return {
       what_happened: reason,
       why_likely: 'another program listens on this port',
@@ -139,7 +139,7 @@ export function cannotServe(error: unknown): Diagnosis {
   };
 }
 
-/** No reason not to run: traffic does not need it. */
+/** Only a warning: traffic does not need a log. */
 export function noLog(dir: string, fault: string): Diagnosis {
   return {
     what_happened: `bal has no log: ${fault}`,
@@ -156,7 +156,7 @@ export function internalError(error: unknown): Diagnosis {
   };
 }
 
-/** Why what needs a running instance is refused. */
+/** Why a request is refused that needs a running instance. */
 export function notNow(phase: Phase): Diagnosis {
   if (phase === 'draining' || phase === 'stopped') return stillStopping(null, null);
   return {
