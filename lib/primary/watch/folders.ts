@@ -1,20 +1,19 @@
-// Directories in which the kernel tells that something happens (inotify). Owner of what tells it. A directory that cannot be watched
-// is reported once; whoever uses this has to look by itself then.
+// Watches directories for events (inotify). Owns the watchers. Reports each kind of failure once; the user must poll then.
 
 import { watch, type FSWatcher } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 export interface Folders {
-  /** These and no others from now on; one that was replaced by another directory is watched anew. Never rejects. */
+  /** Watches exactly these paths from now on. Watches a directory anew if it was replaced by another. Never rejects. */
   follow(paths: readonly string[]): Promise<void>;
-  /** Each of them is watched. */
+  /** Whether all of them are watched. */
   readonly areWatched: boolean;
   close(): void;
 }
 
 export interface FoldersParts {
   readonly touched: () => void;
-  /** Said once for each kind of failure: `ENOSPC`, … */
+  /** Called once for each kind of failure: `ENOSPC`, … */
   readonly failed: (code: string, path: string) => void;
   readonly open?: typeof watch;
 }
@@ -68,14 +67,14 @@ export function createFolders({ touched, failed, open = watch }: FoldersParts): 
       for (const path of all.keys()) if (!wanted.has(path)) drop(path);
       areWatched = paths.length <= MAX_FOLDERS;
       for (const path of wanted) {
-        // The inode's number may be that of one that was removed before.
+        // Compare the birth time too: the inode number of a removed directory may be reused.
         const id = await stat(path, { bigint: true }).then(
           ({ dev, ino, birthtimeNs }) => `${dev} ${ino} ${birthtimeNs}`,
           () => null,
         );
         if (isClosed) return;
         if (all.get(path)?.id !== id) drop(path);
-        // One that is not there yet shows in the one above it, or when somebody looks.
+        // A missing directory is noticed through its parent, or at the next look.
         if (id !== null && !all.has(path)) start(path, id);
       }
     },

@@ -1,5 +1,5 @@
-// Whether files have been touched, without reading them: what stat says of each. A link swap, a rename, a write in place, and one
-// that sets the old time again all show, by inode, size or the time of the inode's change.
+// Detects whether files were touched, without reading them: compares the stat of each. A link swap, a rename, a write in place, and
+// one that restores the old time all change inode, size or ctime.
 
 import type { BigIntStats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
@@ -7,28 +7,28 @@ import { dirname } from 'node:path';
 import { findFiles } from '../../../config/include/find.ts';
 
 export interface Signature {
-  /** Two looks with the same one saw the same. */
+  /** Equal if nothing has changed. */
   readonly text: string;
-  /** A file is missing or empty, as one is that is just being replaced. */
+  /** A file is missing or empty, perhaps because it is just being replaced. */
   readonly isOdd: boolean;
-  /** Those in which something happens when one of the files is touched. */
+  /** The directories that see an event when one of the files is touched. */
   readonly folders: readonly string[];
 }
 
-/** What a configuration was last read from; absolute. */
+/** The paths from which a configuration was last read; absolute. */
 export interface Sources {
   readonly configPath: string;
   readonly patterns: readonly string[];
   readonly included: readonly string[];
 }
 
-/** As many files of a pattern as can be services. */
+/** The limit on services, and so on files per pattern. */
 const MAX_FILES = 64;
 
-/** Never rejects. */
+/** Takes the signature. Never rejects. */
 export async function signatureOf({ configPath, patterns, included }: Sources): Promise<Signature> {
   const found = await Promise.all(patterns.map((pattern) => findFiles(pattern, MAX_FILES)));
-  // What was there and is gone is looked for, too.
+  // Look for files that have disappeared too.
   const files = new Set([configPath, ...included, ...found.flatMap((it) => (it.ok ? it.files : []))]);
   const faults = found.flatMap((it) => (it.ok ? [] : [it.message]));
   const named = new Set([...files, ...patterns].map((file) => dirname(file)));
@@ -52,7 +52,7 @@ export async function signatureOf({ configPath, patterns, included }: Sources): 
   };
 }
 
-/** Those in which a link of the path can be swapped: `releases/current/`. */
+/** The directories in which a symbolic link of the path can be swapped, as in `releases/current/`. */
 async function foldersOfLinks(path: string): Promise<string[]> {
   if ((await realpath(path).catch(() => path)) === path) return [];
   const found: string[] = [];

@@ -23,7 +23,7 @@ import { signatureOf } from './signature.ts';
 import { createWatching, type Times, type WatchingParts } from './watch.ts';
 
 const QUICK: Partial<Times> = { restMs: 20, oddRestMs: 60, distanceMs: 20, seldomMs: 60_000, oftenMs: 20 };
-/** Far longer than a look takes: nothing more comes. */
+/** Far longer than a look takes; after it, nothing more is due. */
 const CALM_MS = 150;
 
 const service = (name: string, port: number): string =>
@@ -32,13 +32,13 @@ const service = (name: string, port: number): string =>
 interface Scene {
   readonly dir: string;
   readonly events: string[];
-  /** What each reload has read: the names of the services, or how many errors. */
+  /** What each reload has read: the names of the services, or the number of errors. */
   readonly reloads: string[];
   path(name: string): string;
   write(name: string, text: string): void;
-  /** Waits for that many reloads, and that no more come. */
+  /** Waits for exactly that many reloads. */
   come(count: number): Promise<void>;
-  /** As `bal graceful` does. */
+  /** Reloads like `bal graceful`. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
@@ -106,7 +106,7 @@ test('a file that says something else is reloaded once, however it was replaced'
   it.write('new', MAIN.replace('1000', '1002'));
   renameSync(it.path('new'), it.path('config.yaml'));
   await it.come(2);
-  // As vim does it.
+  // The way vim writes a file.
   renameSync(it.path('config.yaml'), it.path('config.yaml~'));
   it.write('config.yaml', MAIN.replace('1000', '1003'));
   await it.come(3);

@@ -1,5 +1,5 @@
-// `bal start --watch`: the configuration is reloaded when its files say something else. They are left alone until they are at rest, so
-// that one that is being written is not read; each content is tried once, whoever has tried it; and reloads keep a distance.
+// `bal start --watch`: reloads the configuration when the content of its files changes. Waits until the files are at rest, so that it
+// reads no half-written file. Tries each content once, even if a reload command tried it, and spaces reloads out.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,11 +12,11 @@ import { createFolders } from './folders.ts';
 import { signatureOf, type Signature, type Sources } from './signature.ts';
 
 export interface Watching {
-  /** null: it has not begun. */
+  /** Null before begin(). */
   readonly status: WatchStatus | null;
-  /** With a look at what was changed since it was loaded. */
+  /** Begins to watch, and checks for changes since the configuration was loaded. */
   begin(): void;
-  /** Resolves when nothing of it is under way. */
+  /** Ends the watch. Resolves when nothing is under way. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export interface WatchingParts {
   readonly log: Log;
   readonly configPath: string;
   readonly contents: Pick<Contents, 'known' | 'restored'>;
-  /** Never rejects; afterwards `contents` knows what was read. */
+  /** Never rejects. Updates `contents` with what it has read. */
   reload(): Promise<unknown>;
   readonly open?: Parameters<typeof createFolders>[0]['open'];
   readonly read?: Parameters<typeof loadConfig>[1];
@@ -32,15 +32,15 @@ export interface WatchingParts {
 }
 
 export interface Times {
-  /** Files have to be untouched for so long. */
+  /** How long files must be untouched to be at rest. */
   readonly restMs: number;
-  /** Where one is missing or empty: an editor may have it put aside, or be about to write it. */
+  /** The same if one is missing or empty: an editor may have moved it away, or be about to write it. */
   readonly oddRestMs: number;
-  /** Files that never come to rest are read all the same. */
+  /** After this time, files that never come to rest are read anyway. */
   readonly longestMs: number;
   /** Between two reloads. */
   readonly distanceMs: number;
-  /** Between two looks without an event: where the kernel tells them, and where it does not. */
+  /** Time between two looks without an event: with inotify, and without. */
   readonly seldomMs: number;
   readonly oftenMs: number;
 }
@@ -54,7 +54,7 @@ const TIMES: Times = {
   oftenMs: 2000,
 };
 
-/** What has to be raised where the kernel watches nothing more. */
+/** The limits to raise when the kernel refuses more watches. */
 const LIMITS: ReadonlyMap<string, string> = new Map([
   ['ENOSPC', 'fs.inotify.max_user_watches'],
   ['EMFILE', 'fs.inotify.max_user_instances'],
@@ -78,7 +78,7 @@ export function createWatching(parts: WatchingParts): Watching {
   });
   let sources: Sources = { configPath, patterns: [], included: [] };
   let seen: string | null = null;
-  /** When what is seen is read all the same. */
+  /** When to read the files again even if they look unchanged. */
   let againAt = Infinity;
   let isPoked = true;
   let wake: () => void = () => undefined;
@@ -90,7 +90,7 @@ export function createWatching(parts: WatchingParts): Watching {
 
   const pause = (ms: number): Promise<void> => sleep(ms, undefined, { signal: over.signal, ref: false });
 
-  /** Until it was poked, or for so long. */
+  /** Waits until it is poked, or for `ms`. */
   async function idle(ms: number): Promise<void> {
     const early = new AbortController();
     wake = () => early.abort();
@@ -102,7 +102,7 @@ export function createWatching(parts: WatchingParts): Watching {
     wake = () => undefined;
   }
 
-  /** What is there once nothing has been touched for a while; or, not at rest, what was there last. */
+  /** Waits until the files are at rest, or for `longestMs`. Returns the last signature. */
   async function atRest(first: Signature): Promise<{ readonly text: string; readonly rests: boolean }> {
     const latest = performance.now() + times.longestMs;
     let last = first;
@@ -118,7 +118,7 @@ export function createWatching(parts: WatchingParts): Watching {
     return { text: last.text, rests: false };
   }
 
-  /** The machine may be short of descriptors, or a disk fails. */
+  /** When to retry: the machine may lack descriptors, or a disk may fail. */
   const later = (): number => performance.now() + times.seldomMs;
 
   async function look(): Promise<void> {
@@ -127,12 +127,12 @@ export function createWatching(parts: WatchingParts): Watching {
     if (first.text === seen && performance.now() < againAt) return;
     const before = await atRest(first);
     const loaded = await loadConfig(configPath, parts.read);
-    // Of what was touched while it was read nobody knows what it says.
+    // The files were touched during the read, so their content is uncertain: look again.
     if (before.rests && (await signatureOf(sources)).text !== before.text) return poke();
     seen = before.text;
     againAt = loaded.plan === null ? later() : Infinity;
     const next = sourcesOf(loaded, sources);
-    // There is more to look at, which was not looked at before it was read.
+    // There are other files now, whose signature was not taken before the read.
     if (!isDeepStrictEqual(next, sources)) poke();
     sources = next;
     if (over.signal.aborted || !differs(loaded)) return;
@@ -142,7 +142,7 @@ export function createWatching(parts: WatchingParts): Watching {
     });
     await parts.reload();
     const { serves, refused } = contents.known();
-    // It did not come to reading, or has read something else.
+    // The reload read nothing, or something else.
     if (loaded.fingerprint !== serves && loaded.fingerprint !== refused) againAt = later();
     await pause(times.distanceMs);
   }
@@ -162,7 +162,7 @@ export function createWatching(parts: WatchingParts): Watching {
     while (!over.signal.aborted) {
       isPoked = false;
       await look();
-      // Other files in these directories may be written all the time.
+      // Limit the rate: other files in these directories may be written all the time.
       await pause(times.restMs / 2);
       await idle(folders.areWatched ? times.seldomMs : times.oftenMs);
     }
@@ -190,7 +190,7 @@ export function createWatching(parts: WatchingParts): Watching {
   };
 }
 
-/** Of a file that cannot be read as a whole nobody knows what it includes: that stays what it was. */
+/** Keeps the old sources if the file cannot be parsed, since its includes are unknown. */
 function sourcesOf({ configPath, patterns, included, errors }: Loaded, before: Sources): Sources {
   const isUnread = errors.length > 0 && patterns.length === 0;
   return isUnread ? before : { configPath, patterns, included };
