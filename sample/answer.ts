@@ -1,4 +1,4 @@
-// The two protocols of a sample backend: HTTP/1.1 (a line that tells who answered) and echo (every byte comes back).
+// The two protocols of a sample backend: HTTP/1.1 (a line that says who answered) and echo (every byte comes back).
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,10 +7,10 @@ import type { Conduct } from './conduct.ts';
 
 export type Protocol = 'http' | 'echo';
 
-/** Takes a connection over; called once for each. */
+/** Takes over a connection. Called once per connection. */
 export type Answer = (socket: Socket) => void;
 
-/** One line per request: name, own address, which request this is, and who bal looks like from here. */
+/** Answers each request with one line: name, own address, request number, and bal's address as seen from here. */
 export function answerHttp(name: string, conduct: Conduct, counted: () => number): Answer {
   const web = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
     const { socket } = request;
@@ -31,12 +31,12 @@ export function answerHttp(name: string, conduct: Conduct, counted: () => number
   return (socket) => void web.emit('connection', socket);
 }
 
-/** Sends back what comes, in order; ends when the client has ended and everything is back. */
+/** Sends everything back in order. Ends when the client has ended and everything is sent. */
 export function answerEcho(conduct: Conduct, counted: () => number): Answer {
   const echo = async (socket: Socket): Promise<void> => {
     counted();
     let ended = false;
-    // The iterator would destroy the socket at the client's end, and with it what is not yet sent back.
+    // The iterator would destroy the socket when the client ends, and lose what has not been sent back yet.
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       if (ended) continue;
       await hesitate(conduct);
@@ -46,7 +46,7 @@ export function answerEcho(conduct: Conduct, counted: () => number): Answer {
     }
     if (!ended) socket.end();
   };
-  // A reset from the client ends the loop with an error; there is nobody left to tell.
+  // A reset by the client ends the loop with an error. Nobody is left to answer.
   return (socket) => void echo(socket).catch(() => socket.destroy());
 }
 

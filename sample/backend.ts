@@ -1,4 +1,4 @@
-// A sample backend to try bal against, and the one that the tests use: `node dist/backend.js --help`.
+// A sample backend for trying bal, also used by the tests: `node dist/backend.js --help`.
 import { parseArgs } from 'node:util';
 import { behaviourWords, parseBehaviour } from './behaviour.ts';
 import { controlByHttp, controlByLines } from './control.ts';
@@ -35,7 +35,7 @@ interface Options extends BackendOptions {
   readonly tied: boolean;
 }
 
-/** The options, or the one line that says what is wrong with them. */
+/** Returns the options, or one line that says what is wrong with them. */
 function read(argv: readonly string[]): Options | 'help' | { readonly wrong: string } {
   const { values } = parseArgs({
     args: [...argv],
@@ -80,15 +80,15 @@ async function main(): Promise<void> {
     return;
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
-  // Whoever read our lines is gone; there is nothing left to do for them.
+  // The reader of our lines is gone, so there is nothing left to do.
   process.stdout.on('error', () => process.exit(0));
   const backend = await startBackend(options);
   const control = options.control === null ? null : await controlByHttp(backend, options.control);
   const bound = control?.address();
-  // A terminal is not read: a backend in the background of a shell would be stopped by it (SIGTTIN).
+  // Do not read a terminal: SIGTTIN would stop a backend in a shell's background.
   if (options.tied) process.stdin.on('end', () => process.exit(0)).resume();
   if (!process.stdin.isTTY) controlByLines(backend, process.stdin, print);
-  // While it refuses it may have no socket at all, and must stay.
+  // Keeps the process alive while it refuses, when it may have no socket at all.
   setInterval(() => {}, 2 ** 30);
   print({
     name: options.name,
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
   });
 }
 
-// Half started is not started: whatever is open already goes with the process.
+// If starting fails half-way, everything already open goes with the process.
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : String(error));
   process.exit(error instanceof TypeError ? 2 : 1); // parseArgs throws TypeErrors

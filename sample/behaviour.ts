@@ -1,7 +1,7 @@
-// How a sample backend can misbehave, and the words that ask for it.
+// The behaviours of a sample backend, and the words for them.
 
 export type Behaviour =
-  /** Answer as it should. */
+  /** Answer normally. */
   | { readonly kind: 'serve' }
   /** Accept, then read and answer nothing. */
   | { readonly kind: 'stall' }
@@ -11,17 +11,17 @@ export type Behaviour =
   | { readonly kind: 'reset' }
   /** Answer `ms` late. */
   | { readonly kind: 'slow'; readonly ms: number }
-  /** Answer once, send the end (FIN), and go on reading until the client ends too. */
+  /** Answer once, send a FIN, and go on reading until the client ends too. */
   | { readonly kind: 'half-close' }
-  /** Refuse and serve in turn, `ms` each. */
+  /** Refuse and serve in turn, for `ms` each. */
   | { readonly kind: 'flap'; readonly ms: number };
 
-/** For --help and for the answer to a word that is none of them. */
+/** For --help and for the answer to an unknown word. */
 export const behaviourWords = 'serve | stall | refuse | reset | slow MS | half-close | flap MS';
 
 const longestMs = 3_600_000;
 
-/** `stall`, `slow 200`, `slow/200`: the behaviour, or null when the words name none. */
+/** Parses `stall`, `slow 200` or `slow/200`. Null when the words name no behaviour. */
 export function parseBehaviour(words: string): Behaviour | null {
   const [kind = '', number, ...rest] = words
     .trim()
@@ -45,7 +45,7 @@ export function parseBehaviour(words: string): Behaviour | null {
   }
 }
 
-/** The words that parseBehaviour() reads back. */
+/** Returns words that parseBehaviour() accepts. */
 export function describe(behaviour: Behaviour): string {
   return 'ms' in behaviour ? `${behaviour.kind} ${behaviour.ms}` : behaviour.kind;
 }

@@ -1,18 +1,18 @@
-// What a sample backend does right now: the one owner of its behaviour. The listener and the answers ask here; whoever
-// controls the backend (flags, stdin, control port) changes it here.
+// The current behaviour of a sample backend, and its only owner. The listener and the answers ask here. Whoever controls the backend
+// (flags, stdin, control port) changes it here.
 import { parseBehaviour, type Behaviour } from './behaviour.ts';
 
 export interface Conduct {
   readonly now: Behaviour;
   /** Returns once the new behaviour is in effect, so that a test may rely on it. */
   change(next: Behaviour): Promise<void>;
-  /** The same from words; false when they name no behaviour. */
+  /** Parses and applies a behaviour. False when the words name none. */
   say(words: string): Promise<boolean>;
   /** Waits while the backend stalls. */
   released(): Promise<void>;
 }
 
-/** `apply` makes a behaviour true for the listener: opens it, closes it, resets what is open. */
+/** `apply` makes the listener behave so: opens it, closes it, resets open connections. */
 export function conduct(first: Behaviour, apply: (next: Behaviour) => Promise<void>): Conduct {
   let now = first;
   let held: (() => void)[] = [];

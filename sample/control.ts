@@ -1,11 +1,11 @@
-// Telling a sample backend how to behave while it runs: lines on stdin for programs, HTTP for people.
+// Controls a sample backend while it runs: lines on stdin for programs, HTTP for people.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createInterface } from 'node:readline';
 import { behaviourWords, describe } from './behaviour.ts';
 import type { Backend } from './listener.ts';
 
-/** POST /stall, /slow/200, … changes the behaviour; GET tells it. Loopback only: anybody on the machine may ask. */
+/** POST /stall, /slow/200, … changes the behaviour; GET returns it. On loopback only: anybody on the machine may use it. */
 export async function controlByHttp(backend: Backend, port: number): Promise<Server> {
   const server = createServer((request, response) => {
     request.resume();
@@ -21,14 +21,14 @@ export async function controlByHttp(backend: Backend, port: number): Promise<Ser
   return server;
 }
 
-/** Each line `stall`, `slow 200`, … is answered by one JSON line once it is in effect. */
+/** Answers each line `stall`, `slow 200`, … with one JSON line once the behaviour is in effect. */
 export function controlByLines(backend: Backend, input: NodeJS.ReadableStream, print: (value: object) => void): void {
   const obey = async (line: string): Promise<void> => {
     print((await backend.conduct.say(line)) ? report(backend) : refusal(line));
   };
   let queue = Promise.resolve();
   createInterface({ input }).on('line', (line) => {
-    // One after the other: `refuse` and `serve` in one write must not overtake each other.
+    // One after the other, so that `refuse` and `serve` in one write do not overtake each other.
     queue = queue.then(() => obey(line)).catch((error: unknown) => print({ error: String(error) }));
   });
 }

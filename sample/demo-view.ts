@@ -1,7 +1,7 @@
-// How the demo shows a status: a few lines that fit a terminal, or one line for a log.
+// Renders a status for the demo: a few lines for a terminal, or one line for a log.
 import type { BackendStatus, Status } from '../lib/control/protocol.ts';
 
-/** Backend addresses → the names they have in the demo. */
+/** Names of the demo's backends by address. */
 export type Names = ReadonlyMap<string, string>;
 
 export function viewOf(status: Status, names: Names, messages: readonly string[]): string[] {
@@ -35,7 +35,7 @@ function cells(backend: BackendStatus, names: Names): string[] {
 
 const widths = [8, 18, 9, 6, 8, 12, 12, 6];
 
-/** The words to the left, the numbers to the right. */
+/** Aligns words to the left and numbers to the right. */
 function row(values: readonly string[]): string {
   const aligned = values.map((value, i) => (i < 3 ? value.padEnd(widths[i] ?? 0) : value.padStart(widths[i] ?? 0)));
   return `  ${aligned.join(' ').trimEnd()}`;
@@ -49,7 +49,7 @@ export function lineOf(status: Status, names: Names): string {
   return `${status.state}: ${status.active_connections ?? 0} connections open; ${backends.join(', ')}`;
 }
 
-/** A log line of bal as a person reads it; a line that is none comes back as it is. */
+/** Shortens a log line of bal for people. Returns any other line unchanged. */
 export function messageOf(line: string): string {
   try {
     const record: unknown = JSON.parse(line);

@@ -1,5 +1,5 @@
-// Shows bal at work: two sample backends, bal in front of them, live status. `npm run demo`; Ctrl-C stops everything and
-// leaves nothing behind.
+// Shows bal at work: two sample backends behind bal, with live status. Run by `npm run demo`. Ctrl-C stops everything and leaves
+// nothing behind.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { startBackend } from './listener.ts';
 
 const bal = fileURLToPath(new URL('bal.js', import.meta.url));
 
-/** bal's own port when it is free, else another. */
+/** Returns bal's default port if it is free, else another. */
 async function freePort(): Promise<number> {
   for (const port of [9295, 0]) {
     const probe = createServer().listen(port, '127.0.0.1');
@@ -32,7 +32,7 @@ async function freePort(): Promise<number> {
   throw new Error('Cannot listen on 127.0.0.1: no port is free');
 }
 
-/** Two backends in this process; each has a control port, so that a person can take it out and back in. */
+/** Starts two backends in this process. Each has a control port, so that a person can take it out and back in. */
 async function startBackends(signal: AbortSignal) {
   return Promise.all(
     ['one', 'two'].map(async (name) => {
@@ -50,11 +50,11 @@ async function startBackends(signal: AbortSignal) {
   );
 }
 
-/** What `bal status --json` says, or null while nothing answers. */
+/** Returns the output of `bal status --json`, or null while nothing answers. */
 async function statusOf(home: string): Promise<Status | null> {
   const env = { ...process.env, BAL_HOME: home };
   const text = await new Promise<string>((resolve) => {
-    // Its exit code tells about the backends; here only what it prints counts.
+    // Ignore the exit code, which is about the backends.
     execFile(process.execPath, [bal, 'status', '--json'], { env, timeout: 10_000 }, (_error, stdout) =>
       resolve(stdout),
     );
@@ -67,7 +67,7 @@ function isRunning(value: unknown): value is Status {
   return typeof value === 'object' && value !== null && 'running' in value && value.running === true;
 }
 
-/** Asks bal to stop, and makes it when it does not: by then every connection had its time to finish. */
+/** Asks bal to stop, and kills it when it does not: by then every connection has had its time to finish. */
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
@@ -79,7 +79,7 @@ async function stop(child: ChildProcess): Promise<void> {
   patience.abort();
 }
 
-/** Runs until `signal` says stop, or until bal ends by itself, which is an error. */
+/** Runs until `signal` aborts, or until bal exits by itself, which is an error. */
 async function show(home: string, signal: AbortSignal): Promise<void> {
   const backends = await startBackends(signal);
   const port = await freePort();
@@ -89,7 +89,7 @@ async function show(home: string, signal: AbortSignal): Promise<void> {
     config,
     `bind_address: "127.0.0.1"\nport: ${port}\nruntime:\n  drain_timeout_ms: 2000\nbackends:\n${addresses.join('')}`,
   );
-  // A process group of its own: Ctrl-C reaches only this process, which then stops the others in order.
+  // In a process group of its own: Ctrl-C reaches only this process, which then stops the others in order.
   const child = spawn(process.execPath, [bal, 'start', '--config', config], {
     env: { ...process.env, BAL_HOME: home },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -135,7 +135,7 @@ async function watch(
       const lines = viewOf(status, names, messages.slice(-4))
         .slice(0, rows - 1)
         .map((line) => line.slice(0, columns - 1));
-      // Up to where the last view began, and over it.
+      // Go up to where the last view began and overwrite it.
       process.stdout.write(`${height > 0 ? `\x1b[${height}A\x1b[J` : ''}${lines.join('\n')}\n`);
       height = lines.length;
     } else if (status !== null) {
@@ -148,9 +148,9 @@ async function watch(
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
-// Nobody reads any more.
+// Nobody reads the output any more.
 process.stdout.on('error', () => stopping.abort());
-// npm and its shell may be killed without a signal reaching this process; then there is a new parent.
+// npm and its shell may be killed without a signal to this process. It has another parent then.
 const parent = process.ppid;
 if (process.env['npm_lifecycle_event'] !== undefined) {
   setInterval(() => (process.ppid === parent ? undefined : stopping.abort()), 500).unref();

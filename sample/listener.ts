@@ -1,4 +1,4 @@
-// A sample backend as a whole: a listening socket that behaves as it is told. Used by backend.ts and demo.ts.
+// A complete sample backend: a listening socket with a behaviour. Used by backend.ts and demo.ts.
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { answerEcho, answerHttp, type Protocol } from './answer.ts';
@@ -8,7 +8,7 @@ import { conduct as newConduct, type Conduct } from './conduct.ts';
 export interface BackendOptions {
   readonly name: string;
   readonly host: string;
-  /** 0 lets the system choose; kept from then on. */
+  /** 0 lets the system choose. The port then stays the same. */
   readonly port: number;
   readonly protocol: Protocol;
   readonly behaviour: Behaviour;
@@ -25,7 +25,7 @@ export interface Backend {
   close(): void;
 }
 
-/** Listens, then takes up `options.behaviour`. Rejects when it cannot bind. */
+/** Listens, then applies `options.behaviour`. Rejects when it cannot bind. */
 export async function startBackend(options: BackendOptions): Promise<Backend> {
   const { name, host, protocol } = options;
   const open = new Set<Socket>();
@@ -33,7 +33,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
   let count = 0;
   let flapping: NodeJS.Timeout | undefined;
 
-  // A half-open connection must stay open: the client may end first and still read.
+  // A half-closed connection must stay open: the client may end first and still read.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
@@ -58,7 +58,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     else await listen();
     if (next.kind === 'reset') for (const socket of open) socket.resetAndDestroy();
     if (next.kind === 'flap') {
-      // Somebody else may take the port while it is free; the next turn tries again.
+      // Another program may take the port while it is free. The next turn tries again.
       flapping = setInterval(() => (server.listening ? refuse() : void listen().catch(() => {})), next.ms);
     }
   };

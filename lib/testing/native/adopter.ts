@@ -1,6 +1,6 @@
 // An engine in a process or thread of its own that adopts connections, for handovers from one loop to another. A
 // process is forked with their descriptors from ADOPTER_FD on, and keeps the connections until they end. A thread gives
-// each one back after a moment, until it is told to stop.
+// each one back after a moment.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { ENDS, REFUSE } from '../../engine/engine.ts';
