@@ -1,4 +1,4 @@
-// The page at `/` of the admin listener, read once from beside the bundle.
+// The page at `/` of the admin listener. Reads it once, from beside the bundle.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ function readPage(): Page {
   return { html, policy: policyFor(html) };
 }
 
-/** Nothing but the page's own inline script and style, and its own server. */
+/** Allows nothing but the page's own inline script and style, and requests to its own server. */
 function policyFor(html: string): string {
   const hashes = (tag: string): string =>
     [...html.matchAll(new RegExp(`<${tag}[^>]*>([\\s\\S]*?)</${tag}>`, 'g'))]

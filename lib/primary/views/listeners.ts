@@ -1,4 +1,4 @@
-// Listeners whose clients have to say which service they want: what is told of those that no service has got, or not yet.
+// Listeners that several services share: reports the clients that have no service, or are not assigned to one yet.
 
 import { routedListeners } from '../../../config/listeners.ts';
 import type { ListenerStatus } from '../../control/listeners.ts';

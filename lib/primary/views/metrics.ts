@@ -1,5 +1,5 @@
-// Which metrics bal has, and from what they are made. Names, labels and units are a contract with dashboards and alerts:
-// never rename one. Few labels: listener (the service's name, or the address that services share), backend, reason, worker states.
+// The metrics of bal. Names, labels and units are a contract with dashboards and alerts: never rename one. Use few labels: listener
+// (the service's name, or the address that services share), backend, reason, worker state.
 
 import { routedListeners } from '../../../config/listeners.ts';
 import { CONNECT_BOUNDS, DURATION_BOUNDS } from '../../ipc/histogram.ts';
@@ -31,7 +31,7 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
   const draining = drainingStatus(instance);
   const workers = fleet.all();
   const engine = workers.find((worker) => worker.engine !== null)?.engine ?? 'none';
-  // Not from the clock of now: it is set and slewed, and a start that moves looks like a restart.
+  // Do not derive it from the current clock, which is set and slewed: a moving start time looks like a restart.
   const since = (performance.timeOrigin + startedAt) / 1000;
   return [
     gauge('bal_info', 'Always 1; the labels tell what runs.', [
@@ -78,7 +78,7 @@ function processFamilies(instance: Observed, startedAt: number, dropped: number)
 function listenerFamilies({ plan, services, statistics }: Observed): Family[] {
   const rowOf = (name: string) => ({ labels: { listener: name }, sum: serviceSum(statistics.totals, name) });
   const listeners = plan.services.map(({ name }) => rowOf(name));
-  // Clients that no service has got, or not yet, are those of the address that they came to.
+  // Clients without a service, or not yet assigned to one, count for the address that they came to.
   const all = [...listeners, ...routedListeners(plan).map(({ address }) => rowOf(address))];
   const buckets = (
     name: 'connect_seconds' | 'duration_seconds',

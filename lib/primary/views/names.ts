@@ -1,4 +1,4 @@
-// What is told of the names that backends are found by.
+// The names by which backends are discovered, in status, why and metrics.
 
 import type { DiscoveryStatus } from '../../control/discovery.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -7,7 +7,7 @@ import type { Observed } from './observed.ts';
 import type { Family } from './prometheus.ts';
 import { gauge } from './prometheus.ts';
 
-/** By the file, which still has the names. */
+/** The names of a service. Uses the file's plan, which still has them. */
 export function discoveryOf({ discovery, filePlan }: Observed, service: string): DiscoveryStatus[] {
   return filePlan.services.flatMap((it) => (it.name === service ? discovery.statusOf(it) : []));
 }

@@ -1,4 +1,4 @@
-// What `status`, `why`, the metrics and readiness are made of. The instance is it; nobody who only looks needs to know more.
+// The part of the instance that `status`, `why`, the metrics and readiness read.
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Overrides } from '../live/overrides.ts';
@@ -12,17 +12,17 @@ import type { Fleet } from '../workers/fleet.ts';
 
 export interface Observed {
   readonly phase: Phase;
-  /** What is served: the file's, with what an operator has changed since. */
+  /** The plan in use: `basePlan` with the operator's changes. */
   readonly plan: Plan;
-  /** What the file says. */
+  /** The file's plan. */
   readonly filePlan: Plan;
-  /** The file with what its names lead to. */
+  /** `filePlan` with its names resolved. */
   readonly basePlan: Plan;
   readonly overrides: Overrides;
   readonly generation: number;
   readonly reloads: number;
   readonly contents: Contents;
-  /** Workers that took the place of one that died. */
+  /** Workers that replaced one that died. */
   readonly respawned: number;
   /** Log lines that workers could not send. */
   readonly linesDropped: number;

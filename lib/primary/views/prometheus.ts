@@ -1,4 +1,4 @@
-// The Prometheus text format (0.0.4): metric families and how they are written. Pure.
+// Metric families and the Prometheus text format (0.0.4). Pure.
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** Families without samples are left out. */
+/** Formats the families. Leaves out those without samples. */
 export function exposition(families: readonly Family[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
@@ -28,7 +28,7 @@ export function exposition(families: readonly Family[]): string {
     .join('');
 }
 
-/** A histogram's samples from the counts of its buckets (not cumulative, the last one is above all bounds) and its sum. */
+/** Makes a histogram's samples from its sum and bucket counts, which are not cumulative; the last is above all bounds. */
 export function histogram(
   labels: Readonly<Record<string, string>>,
   bounds: readonly number[],

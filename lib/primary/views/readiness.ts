@@ -1,4 +1,4 @@
-// Whether a balancer or keepalived in front should send clients here.
+// Readiness: whether a load balancer or keepalived in front should send clients here.
 
 import type { Readiness } from '../../control/protocol.ts';
 import type { Observed } from './observed.ts';

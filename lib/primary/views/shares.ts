@@ -1,4 +1,4 @@
-// Who gets no clients though nothing is wrong with it: drained, without weight, or a backup that nobody needs.
+// Backends that get no clients although they are healthy: drained, without weight, full, or an unused backup.
 
 import type { LiveChange } from '../../control/backends.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -7,7 +7,7 @@ import type { Pool } from '../upstream/pool.ts';
 
 export const GETS_NOBODY: ReadonlySet<BackendWhy['verdict']> = new Set(['draining', 'drained', 'no_weight']);
 
-/** With what an operator has made of it. */
+/** Adds an operator's changes to the verdict. */
 export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): BackendWhy {
   const live_changes = changes.filter(({ address }) => address === backend.address);
   const drain = live_changes.find(({ kind }) => kind === 'drained');
@@ -24,13 +24,13 @@ export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): 
   return { ...backend, live_changes, verdict: 'drained', problem: null, ends_when };
 }
 
-/** It works, and has all the connections that it may have. */
+/** The verdict on a backend with as many connections as it may have, if it is healthy. */
 export function judgedFull(backend: BackendWhy, most: number): BackendWhy {
   if (backend.verdict !== 'in_use') return backend;
   return { ...backend, verdict: 'full', ends_when: `one of its ${most} connections ends` };
 }
 
-/** Nothing is wrong with them: somebody has taken all of them out, or their names lead nowhere. */
+/** The problem if no backend takes clients although none is broken: all were taken out, or their names do not resolve. */
 export function nobodyToServe(
   name: string,
   backends: readonly BackendWhy[],
@@ -50,7 +50,7 @@ export function nobodyToServe(
   };
 }
 
-/** Who gets no clients whatever its health: it has no weight, or is a backup that nobody needs. */
+/** Marks backends that get no clients whatever their health: without weight, or an unused backup. */
 export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
   const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
   const isNeeded = !judged.some(

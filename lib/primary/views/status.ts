@@ -1,4 +1,4 @@
-// The answer to `bal status`: put together from what the services, workers and totals know at this moment.
+// The answer to `bal status`, from the current state of services, workers and totals.
 
 import { hostname } from 'node:os';
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../../control/protocol.ts';
@@ -23,7 +23,7 @@ import { backendSum, instanceSum, serviceSum, workerSum } from '../stats/totals.
 import { endsOf, listenersStatus } from './listeners.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
-/** Workers answer within a millisecond or two; a hung one must not hold up the operator. */
+/** Workers answer within 1 or 2 ms. A hung one must not hold up the operator. */
 const REFRESH_MS = 250;
 
 /** `startedAt` in performance.now() terms. */
@@ -64,7 +64,7 @@ export async function statusOf(
     max_connections: plan.maxConnections,
     services,
     listeners: listenersStatus(instance),
-    // Those that serve first: there may be many old ones.
+    // Serving workers first: there may be many old ones.
     workers: [...fleet.all()].sort(byService).flatMap((worker) => workerStatus(instance, worker)),
     draining: drainingStatus(instance),
     spread: spreadStatus(instance),
@@ -185,7 +185,7 @@ function workerStatus({ statistics }: Observed, worker: WorkerProcess): WorkerSt
   ];
 }
 
-/** Clients that were let in. */
+/** The number of clients that were admitted. */
 function admitted(clients: ServiceCounts): number {
   return clients.accepted_total - turnedAway(clients);
 }

@@ -1,14 +1,14 @@
-// What is said of a service or a backend whose clients fail though its health is well: what its last clients met, why that
-// is likely, what to do.
+// The diagnosis for a service or backend whose clients fail although it is healthy: what happened to its last clients, the likely
+// cause, and what to do.
 
 import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import { CLIENT_FAILURES } from '../../control/recent.ts';
 import { listed } from '../../units.ts';
 
-/** What this machine was short of, by system call and errno. */
+/** Resource shortages of this machine, counted by system call and errno. */
 export type Short = Readonly<Record<string, number>>;
 
-/** `resetting`: its backends that reset many of their clients. */
+/** `resetting`: the service's backends that reset many of their clients. */
 export function clientsTrouble(
   name: string,
   recent: RecentStatus,

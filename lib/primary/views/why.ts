@@ -1,4 +1,4 @@
-// Why is it so: the verdict on every service and backend, with the evidence for it and what will end it.
+// The answer to `bal why`: the verdict on every service and backend, its evidence, and what will end it.
 
 import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import type { LiveChange } from '../../control/backends.ts';
@@ -50,14 +50,14 @@ export function whyOf(instance: Observed): Why {
 }
 
 interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {
-  /** Of one of its backends, null: of its clients. */
+  /** The recent outcomes of a backend, or of all the service's clients if null. */
   readonly recent: (address: string | null) => RecentStatus;
-  /** Those that one of its backends has. */
+  /** The open connections of a backend. */
   readonly connections: (address: string) => number;
   readonly shortages: Short;
-  /** What is wrong with the names of its backends. */
+  /** The problem with the names of its backends, or null. */
   readonly names: Diagnosis | null;
-  /** What an operator has changed of its backends. */
+  /** An operator's changes of its backends. */
   readonly changes: readonly LiveChange[];
 }
 
@@ -70,7 +70,7 @@ function serviceWhy(
   const judgedByHealth = pool.backends.map((backend) => {
     const own = recentOf(backend.address);
     const judged = { ...backendWhy(backend, own, plan, now), slow_start: slowStartOf(backend, pool.settings, now) };
-    // Where health has something to say, that comes first.
+    // A problem that health reports comes first.
     const isUnseen = own.failing && judged.verdict === 'in_use';
     return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
   });
@@ -181,7 +181,7 @@ function recovery({ passes }: Backend, { rise, healthIntervalMs }: Runtime): str
   return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (one every ${healthIntervalMs} ms)`;
 }
 
-/** Nobody but clients can find out that it is back. */
+/** Without checks, only clients can find out that the backend is back. */
 function trial({ ip }: Backend, left: number): string {
   if (ip === null) return 'its name resolves';
   return `a client is connected; the next is tried ${left > 0 ? `in ${Math.ceil(left)} ms` : 'now'}`;
