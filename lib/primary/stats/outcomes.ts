@@ -1,12 +1,12 @@
-// How clients fared, as the workers' counters tell it: which fields count an end or a failure, and what they are called
-// where it is remembered for a while (recent.ts).
+// How clients fared according to the workers' counters: which fields count an end or a failure, and their names in the recent
+// outcomes (recent.ts).
 
 import { ENDPOINT_FIELDS, SERVICE_FIELDS } from '../../ipc/counters.ts';
 import type { EndpointField, ServiceField } from '../../ipc/counters.ts';
 import { BACKEND_REASONS, REASONS } from '../../ipc/reasons.ts';
 import type { Reason } from '../../ipc/reasons.ts';
 
-/** The reason of an end; the cause of a connect that failed; or what else is known of those. */
+/** The reason of an end, the cause of a failed connect, or a detail of one of them. */
 export type OutcomeKind =
   | Reason
   | 'refused'
@@ -14,12 +14,12 @@ export type OutcomeKind =
   | 'other'
   /** A connect that failed because this machine ran short. */
   | 'local'
-  /** Of the clients with connect_failed: this machine ran short at one of their attempts. */
+  /** Of the clients with connect_failed: this machine ran short during one of their attempts. */
   | 'local_clients'
   /** Of those with backend_reset: the client had not got a byte. */
   | 'reset_early';
 
-/** Clients of a service, or connections and attempts of one of its backends, that came to an end of one kind. */
+/** Clients of a service, or connections and attempts of one backend, with the same kind of end. */
 export interface Outcome {
   readonly service: string;
   /** Null: the service's clients. */
@@ -42,7 +42,7 @@ const ofBackend = new Map<EndpointField, OutcomeKind>([
   ['reset_early_total', 'reset_early'],
 ]);
 
-/** By the index of a field; null where it counts something else. */
+/** By the index of a field; null if it counts something else. */
 export const SERVICE_OUTCOMES: readonly (OutcomeKind | null)[] = SERVICE_FIELDS.map(
   (field) => ofService.get(field) ?? null,
 );

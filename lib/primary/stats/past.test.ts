@@ -1,4 +1,4 @@
-// Totals that another process has counted: taken over once, whatever it says.
+// Totals that another process has counted: taken over once, whatever it sends.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';

@@ -1,5 +1,5 @@
-// What clients have counted under another process: the totals of the bal that this one has taken the place of. By names and not by
-// ids, for these are its own, and without gauges, for what it still has is told with the connections themselves.
+// What was counted by the predecessor, whose totals this process takes over. Keyed by name, because its ids differ, and without
+// gauges, because those come with the connections themselves.
 
 import { fieldsOf } from '../../fields.ts';
 import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, serviceAt } from '../../ipc/counters.ts';
@@ -25,7 +25,7 @@ const ACTIVE = serviceAt(0, 'active');
 const NOTHING: PastPart = { clients: {}, backends: {} };
 export const NO_PAST: Past = { instance: NOTHING, services: {}, backends: {} };
 
-/** All that these totals have, the past that they have taken over included. */
+/** All counts of these totals, including the past that they took over. */
 export function pastOf({ instance, services, backends }: Totals): Past {
   const part = ({ clients, backends: relayed }: Part): PastPart => ({
     clients: counters(SERVICE_FIELDS, clients),
@@ -47,7 +47,7 @@ function counters(fields: readonly string[], counts: readonly number[]): Counts 
   );
 }
 
-/** Adds to the totals what `next`, which comes from outside, has more than `last`; returns what is to be the last one then. */
+/** Adds what `next`, which comes from another process, has beyond `last`. Returns the next `last`. */
 export function inherit(totals: Totals, last: Past, next: unknown): Past {
   const { instance, services, backends } = fieldsOf(next);
   const ofService = (name: string, its: unknown): PastPart =>
@@ -61,7 +61,7 @@ export function inherit(totals: Totals, last: Past, next: unknown): Past {
   };
 }
 
-/** Clients that another process has, and had when it last told: they are some of all. By service; null: of the instance. */
+/** Counts the clients that another process has, as a change from what it last reported. By service; null for the instance. */
 export function hold(totals: Totals, service: string | null, before: number, now: number): void {
   const { clients } = service === null ? totals.instance : partOf(totals, service);
   addAt(clients, ACTIVE, now - before);
@@ -75,7 +75,7 @@ function grownPart(last: PastPart, next: unknown, to: Part): PastPart {
   };
 }
 
-/** A value that falls, or is no count, is taken for what was last known; a name that is no counter's is passed over. */
+/** Ignores a value that falls or is no count, and unknown names. */
 function grown(fields: readonly string[], last: Counts, next: unknown, to: number[]): Counts {
   const counts: Record<string, number> = { ...last };
   const given = fieldsOf(next);
@@ -94,7 +94,7 @@ function named<T>(value: unknown, take: (name: string, its: unknown) => T): Reco
   return Object.fromEntries(Object.entries(fieldsOf(value)).map(([name, its]) => [name, take(name, its)]));
 }
 
-/** A name may be that of what every object has. */
+/** hasOwn, because a name may be that of an Object property. */
 function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }

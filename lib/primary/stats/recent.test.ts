@@ -6,7 +6,7 @@ import { WINDOW_MS, createRecent, note, recentStatus } from './recent.ts';
 const WALL = 1_000_000;
 const time = (at: number): string => new Date(WALL + at).toISOString();
 
-/** Outcomes in their order, as [when, what, count]; the wall clock runs with the other. */
+/** Outcomes in order, as [when, what, count]; both clocks advance together. */
 function after(...outcomes: readonly (readonly [number, string, number])[]) {
   const recent = createRecent();
   for (const [at, what, count] of outcomes) note(recent, what, count, at, WALL + at);
@@ -107,7 +107,7 @@ test('whatever happens, the memory stays small and nothing is counted twice or b
         note(recent, what, count, now, now);
         if (what !== 'reset_early') total += count;
         const { ended, failed, by_reason, since, last } = recentStatus(recent, now);
-        // A minute's steps, and one for each of twenty clients.
+        // The steps of a minute, and one for each of 20 clients.
         assert.ok(recent.spans.length <= WINDOW_MS / 5000 + 22, String(recent.spans.length));
         assert.ok(failed >= 0 && failed <= ended && ended <= total);
         assert.equal(

@@ -1,7 +1,6 @@
-// What came of the last clients: the memory behind "46 of the last 50". Covers the last minute, and where fewer than twenty
-// came in it as much more as holds twenty, at most ten minutes: a service that is seldom used has evidence, too. No I/O; time
-// is an argument and monotonic. One mutable Recent each for a service and a backend, owned by statistics.ts, because reports come
-// twice a second from every worker.
+// The recent outcomes of clients, for texts like "46 of the last 50". Covers the last minute or, if fewer than 20 clients came in
+// it, as much more as holds 20, up to 10 minutes, so that a rarely used service has evidence too. No I/O; time is an argument and
+// monotonic. One mutable Recent per service and per backend, owned by statistics.ts, because every worker reports twice a second.
 
 import type { RecentStatus } from '../../control/protocol.ts';
 import { FAILURES } from '../../control/recent.ts';
@@ -11,17 +10,20 @@ import type { OutcomeKind } from './outcomes.ts';
 export const WINDOW_MS = 60_000;
 const FEW = 20;
 const LONGEST_MS = 600_000;
-/** The window moves in steps: what is older is forgotten so much late at most. */
+/** The window moves in steps, so entries are forgotten at most this much late. */
 const STEP_MS = 5000;
 
-/** So many clients must have failed, and such a share of all: one that fails among hundreds is no trouble yet, nor is the only one. */
+/**
+ * At least this many clients, and this share of all, must have failed: one failure among hundreds is no trouble yet, nor is a
+ * single client.
+ */
 const MIN_FAILING = 5;
 const MIN_SHARE = 0.05;
 
 const FAILED: ReadonlySet<string> = new Set<OutcomeKind>(FAILURES);
-/** Checks and cool-downs see these connects of a backend, too, and see when they go well again: the verdict on it is theirs. */
+/** Checks and cool-downs also see these failed connects of a backend, and see when it recovers, so they judge it. */
 const SEEN_BY_CHECKS: ReadonlySet<string> = new Set<OutcomeKind>(['refused', 'timeout', 'other']);
-/** Say more about what is counted already, or were not to come: many of those would hide that the others fare badly. */
+/** Details of what is already counted, or clients that were not welcome: many of those would hide the failures of the others. */
 const DETAILS: ReadonlySet<string> = new Set<OutcomeKind>([
   'reset_early',
   'local_clients',
@@ -32,7 +34,7 @@ const SHOWN = new Set<string>([...REASONS, ...FAILED]);
 interface Sums {
   ended: number;
   failed: number;
-  /** Of the failed, those that no check sees. */
+  /** Of the failed ones, those that no check sees. */
   unseen: number;
 }
 
@@ -43,9 +45,9 @@ interface Span extends Sums {
 }
 
 export interface Recent extends Sums {
-  /** Oldest first; the sums are theirs. */
+  /** Oldest first; the sums are over these. */
   readonly spans: Span[];
-  /** The first failure after a window without one, and the last one. Date.now(), for display only. */
+  /** The first failure after a window without any, and the last one. Date.now(), for display only. */
   first: number | null;
   last: number | null;
   /** The last one that no check sees; monotonic. */
@@ -56,7 +58,7 @@ export function createRecent(): Recent {
   return { spans: [], ended: 0, failed: 0, unseen: 0, first: null, last: null, unseenAt: -Infinity };
 }
 
-/** So many more came to such an end: an OutcomeKind, or what this machine was short of. `wall` is Date.now(). */
+/** Counts `count` more outcomes: an OutcomeKind, or a resource that this machine was short of. `wall` is Date.now(). */
 export function note(recent: Recent, what: string, count: number, now: number, wall: number): void {
   forget(recent, now);
   if (recent.failed === 0) recent.first = null;
@@ -76,7 +78,7 @@ export function note(recent: Recent, what: string, count: number, now: number, w
   recent.last = wall;
 }
 
-/** Everything in the window, by what was noted. */
+/** All counts in the window, by kind. */
 export function countsOf(recent: Recent, now: number): Record<string, number> {
   forget(recent, now);
   const counts: Record<string, number> = {};
@@ -96,7 +98,7 @@ export function recentStatus(recent: Recent, now: number): RecentStatus {
     window_ms: windowMs,
     ended,
     failed,
-    // Over when the later half of the window is without: then it was an incident.
+    // Not failing any more if the later half of the window has no failure: it was an incident.
     failing: unseen >= MIN_FAILING && unseen >= ended * MIN_SHARE && now - unseenAt <= windowMs / 2,
     by_reason: Object.fromEntries(Object.entries(counts).filter(([what]) => SHOWN.has(what))),
     reset_early: counts['reset_early'] ?? 0,

@@ -1,5 +1,5 @@
-// Clients that bal had to refuse, told without flooding the log: the first of a kind at once, then at most one line
-// in ten seconds with the number since the last.
+// Logs refused clients in few lines: the first of a kind at once, then at most one line per 10 s with the number
+// since the last one.
 
 import type { Diagnosis } from '../../control/protocol.ts';
 import { createThrottle, type Throttle } from '../../throttle.ts';
@@ -77,7 +77,7 @@ interface Reported {
 }
 
 export interface Refusals {
-  /** Looks at a service's latest sums; `now` in ms, monotonic. */
+  /** Compares a service's latest sums with those logged last; `now` in ms, monotonic. */
   observe(service: string, counts: ServiceCounts, now: number): void;
 }
 
@@ -89,7 +89,7 @@ export function createRefusals(log: Log): Refusals {
         const count = counts[`ended_${kind}_total`];
         const key = `${service} ${kind}`;
         const before = reported.get(key);
-        // A sum that fell is that of a service which was removed and is back.
+        // A sum falls if a service was removed and is back.
         const last = before !== undefined && before.count <= count ? before : undefined;
         const more = count - (last?.count ?? 0);
         const throttle = last?.throttle ?? createThrottle();

@@ -1,4 +1,4 @@
-// Messages of a mad worker that are well typed and make no sense: nothing in the primary throws, hangs or lies for them.
+// Well-typed but nonsensical messages of a broken worker: nothing in the primary throws, hangs or reports wrong figures because of them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -60,7 +60,7 @@ test('no pool, no wish and no return is so large that more permits are out than 
         book.receive(rogue, checked);
       }
       assert.ok(Number.isSafeInteger(granted) && granted >= 0);
-      // The mad one dies: all that it had is free again, for one who is well.
+      // The broken worker dies: all its permits are free again, for a healthy one.
       rogue.state = 'gone';
       book.forget(rogue);
       for (let i = 0; i < 20; i++) book.receive(other, { kind: 'ask', pool: 0, wanted: 10 });
@@ -155,7 +155,7 @@ test('log lines of whatever content stay one line each, and one too deep to be w
   };
   fc.assert(
     fc.property(fc.object(), anyText(), (fields, text) => {
-      // Over the channel comes what JSON can carry.
+      // The channel carries only what JSON can express.
       say(JSON.parse(JSON.stringify(fields)), text);
       const line = lines.pop() ?? '';
       assert.equal(line.indexOf('\n'), line.length - 1);

@@ -4,7 +4,7 @@ import { processStandIn } from '../../testing/process-stand-in.ts';
 import { createRegistry } from '../registry.ts';
 import { createStatistics } from './statistics.ts';
 
-/** Two workers, asked for their counters; no time passes, so a refresh that waits for its deadline does not end. */
+/** Two workers that are asked for their counters. Time stands still, so a refresh that waits for its deadline never ends. */
 function refreshing(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const statistics = createStatistics(createRegistry());

@@ -1,4 +1,4 @@
-// Owner of the totals and of what came of the last clients: hears the workers' reports and asks for fresh ones.
+// Owns the totals and the recent outcomes of clients: takes the workers' reports and asks for fresh ones.
 
 import type { RecentStatus } from '../../control/protocol.ts';
 import { deferred } from '../../deferred.ts';
@@ -13,27 +13,27 @@ import { createTotals, join, leave, report, retain, retire, workerSum } from './
 import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface Statistics {
-  /** To be read only. Workers are known by their pid: a replacement lives beside the worker whose id it has. */
+  /** Read-only for others. Workers are keyed by pid, because a replacement lives beside the worker whose id it has. */
   readonly totals: Totals;
   join(worker: WorkerProcess): void;
-  /** Takes a worker's report; returns what has changed since its last one. */
+  /** Takes a worker's report; returns what has changed since the last one. */
   report(worker: WorkerProcess, counters: Extract<WorkerMessage, { kind: 'counters' }>): Growth;
-  /** The worker is gone: what it counted stays in the totals. Returns how many connections it had when it last reported. */
+  /** Removes a dead worker; its counts stay in the totals. Returns how many connections it had when it last reported. */
   leave(worker: WorkerProcess): number;
-  /** Takes over what another process has counted, or what it has counted since; it is looked at before it is used. */
+  /** Takes over what another process has counted, or has counted since the last call. Validates it. */
   inherit(past: unknown): void;
-  /** Another process has so many clients now, where it had `before`; null: of the instance. */
+  /** Another process has `now` clients, and had `before`; service null means the instance. */
   hold(service: string | null, before: number, now: number): void;
   /** Forgets all other services and backends. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
-   * Asks the workers for fresh counters; resolves when all that live have answered, at the latest after `deadlineMs`, with how many
-   * have not.
+   * Asks the workers for fresh counters. Resolves when all live ones have answered, at the latest after `deadlineMs`, with the
+   * number that have not.
    */
   refresh(workers: readonly WorkerProcess[], deadlineMs: number): Promise<number>;
-  /** What came of the last clients of a service, or of the last connects and connections to one of its backends. */
+  /** The outcomes of the last clients of a service, or of the last connects and connections to one of its backends. */
   recent(service: string, address: string | null): RecentStatus;
-  /** What this machine was short of lately, by place and errno. */
+  /** Recent resource shortages of this machine, by place and errno. */
   short(): Readonly<Record<string, number>>;
   /** Resident memory of a worker when it last reported. */
   rssBytes(worker: WorkerProcess): number;
@@ -42,9 +42,9 @@ export interface Statistics {
 export function createStatistics(registry: Registry): Statistics {
   const totals = createTotals(registry);
   const rss = new Map<number, number>();
-  /** Refreshes under way: whose answers each still waits for. */
+  /** Refreshes under way, with the workers that have not answered. */
   const waiting = new Map<number, { readonly missing: Set<number>; readonly done: () => void }>();
-  /** By service, or endpointKey(); nobody is in it before the first end. */
+  /** By service or endpointKey(); an entry is made at the first outcome. */
   const recent = new Map<string, Recent>();
   const shortages = createRecent();
   let asked = 0;
@@ -60,7 +60,7 @@ export function createStatistics(registry: Registry): Statistics {
   function rememberAll({ outcomes }: Growth, short: Readonly<Record<string, number>>): void {
     for (const { service, address, what, count } of outcomes) {
       remember(service, address, what, count);
-      // Only backends count these, and they say as much about the service.
+      // Only backends count these, but they matter to the service as well.
       if (what === 'reset_early') remember(service, null, what, count);
     }
     for (const [what, count] of Object.entries(short)) note(shortages, what, count, performance.now(), Date.now());
@@ -89,7 +89,7 @@ export function createStatistics(registry: Registry): Statistics {
       const { active } = workerSum(totals, worker.pid).clients;
       leave(totals, worker.pid);
       rss.delete(worker.pid);
-      // Nothing more will come of it.
+      // A dead worker will not answer.
       for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
     },

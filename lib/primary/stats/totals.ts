@@ -1,6 +1,6 @@
-// What all workers together have done since bal started: their reports added up, by service name and backend address, so
-// that nothing falls when a worker is replaced or dies or an id becomes another's. No I/O; one mutable Totals, owned by statistics.ts,
-// because reports come twice a second from every worker.
+// The totals of all workers since bal started: their reports added up by service name and backend address, so that nothing falls
+// when a worker is replaced or dies, or when an id is reused. No I/O. One mutable Totals, owned by statistics.ts, because every
+// worker reports twice a second.
 
 import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import type { EndpointField, ServiceField } from '../../ipc/counters.ts';
@@ -16,7 +16,7 @@ const ENDPOINT_GAUGES = ENDPOINT_FIELDS.map((field) => GAUGES.has(field));
 export type ServiceCounts = Readonly<Record<ServiceField, number>>;
 export type BackendCounts = Readonly<Record<EndpointField, number>>;
 
-/** Clients, as the service counted them, and connections to backends, those to removed backends included. */
+/** Clients as the service counted them, and connections to backends, including removed ones. */
 export interface Sum {
   readonly clients: ServiceCounts;
   readonly backends: BackendCounts;
@@ -28,13 +28,13 @@ export interface Part {
   readonly backends: number[];
 }
 
-/** The highest value seen at each place of a counter, the last one of a gauge; by id, as the worker counts. */
+/** By id, as the worker counts: the highest value seen at each place of a counter, the last value of a gauge. */
 interface Worker {
   readonly services: number[];
   readonly endpoints: number[];
 }
 
-/** Whose the ids are. */
+/** Resolves ids to names. */
 type Names = Pick<Registry, 'serviceOf' | 'endpointOf'>;
 
 export interface Totals {
@@ -50,7 +50,7 @@ export function createTotals(names: Names): Totals {
   return { names, workers: new Map(), instance: newPart(), services: new Map(), backends: new Map() };
 }
 
-/** A worker is forked; `worker` ids are never used again. */
+/** Adds a forked worker; `worker` is its pid. */
 export function join(totals: Totals, worker: number): void {
   totals.workers.set(worker, { services: [], endpoints: [] });
 }
@@ -59,15 +59,15 @@ export function join(totals: Totals, worker: number): void {
 export interface Growth {
   /** The growth of `connections_total` by service, for protection. */
   readonly connected: ReadonlyMap<string, number>;
-  /** Ends and failed connects, each kind for itself. */
+  /** Ends and failed connects, by kind. */
   readonly outcomes: readonly Outcome[];
-  /** Some backend has more or fewer live connections than before: other workers balance by that. */
+  /** A backend's number of live connections has changed; other workers balance by it. */
   readonly loadsChanged: boolean;
 }
 
 /**
- * A worker's `counters`: places and what they hold now, in turn. A value that falls, is negative or no number, and a gauge that is
- * no whole one, is taken for what was last known, so that totals never fall; a place that is nobody's is passed over.
+ * Applies a worker's `counters`: places and their current values, alternating. A counter that falls, a value that is negative or
+ * no number, and a gauge that is not an integer count as unchanged, so that totals never fall. Unknown places are ignored.
  */
 export function report(
   totals: Totals,
@@ -124,7 +124,7 @@ function endpointChanged(totals: Totals, worker: Worker, at: number, value: numb
     fresh.connected.set(service, (fresh.connected.get(service) ?? 0) + growth);
 }
 
-/** The worker has forgotten these endpoints: what they counted stays in the totals, and it begins at zero with their ids. */
+/** Retires endpoints that the worker has dropped: their counts stay in the totals, and the worker's counters of these ids restart at 0. */
 export function retire(totals: Totals, worker: number, endpoints: readonly number[]): void {
   const known = totals.workers.get(worker);
   if (known === undefined) return;
@@ -134,7 +134,7 @@ export function retire(totals: Totals, worker: number, endpoints: readonly numbe
   }
 }
 
-/** A worker is gone: its counters stay in the totals, its gauges leave them. What it did since its last report is not known. */
+/** Removes a dead worker: its counters stay in the totals, its gauges leave them. What it did since its last report is lost. */
 export function leave(totals: Totals, worker: number): void {
   const known = totals.workers.get(worker);
   if (known === undefined) return;
@@ -142,7 +142,7 @@ export function leave(totals: Totals, worker: number): void {
   totals.workers.delete(worker);
 }
 
-/** Forgets the backends and services that nobody uses any more; the instance's sum keeps what they counted. */
+/** Forgets unused backends and services. The instance's sum keeps what they counted. */
 export function retain(totals: Totals, services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void {
   for (const name of totals.services.keys()) if (!services.has(name)) totals.services.delete(name);
   for (const key of totals.backends.keys()) if (!endpointKeys.has(key)) totals.backends.delete(key);
@@ -160,7 +160,7 @@ export function backendSum(totals: Totals, service: string, address: string): Ba
   return backendCounts(totals.backends.get(endpointKey(service, address)) ?? []);
 }
 
-/** What one worker has counted, over all its services and backends; zeros when it is gone. */
+/** What one worker has counted, over all its services and backends; zeros if it is gone. */
 export function workerSum(totals: Totals, worker: number): Sum {
   const part = newPart();
   const known = totals.workers.get(worker);
@@ -169,7 +169,7 @@ export function workerSum(totals: Totals, worker: number): Sum {
   return sumOf(part);
 }
 
-/** Clients that wait with one worker for a backend or a permit, as it last said. */
+/** Clients that wait with one worker for a backend or a permit, as of its last report. */
 export function waitingWith(totals: Totals, worker: number): number {
   const known = totals.workers.get(worker);
   let sum = 0;
@@ -178,7 +178,7 @@ export function waitingWith(totals: Totals, worker: number): number {
   return sum;
 }
 
-/** Live connections that other workers than `worker`, also of other generations, hold to an endpoint. */
+/** Live connections to an endpoint that workers other than `worker` have, in any generation. */
 export function remoteConnections(totals: Totals, worker: number, endpoint: number): number {
   const name = totals.names.endpointOf(endpoint);
   if (name === undefined) return 0;
@@ -191,18 +191,18 @@ function isPlace(at: number): boolean {
   return Number.isSafeInteger(at) && at >= 0;
 }
 
-/** Takes over the value where it makes sense, and returns by how much the total changes. */
+/** Takes the value over if it is plausible, and returns by how much the total changes. */
 function grow(last: number[], at: number, value: number, isGauge: boolean): number {
   const before = last[at] ?? 0;
   const isCount = value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-  // What goes again must leave no rest, and fractions would: a gauge is a whole number. A histogram's sum need not be.
+  // Gauges must return to exactly 0, so only integers are taken; fractions would leave a residue. A histogram's sum may have fractions.
   const isTaken = isCount && (isGauge ? Number.isInteger(value) : value > before);
   const after = isTaken ? value : before;
   last[at] = after;
   return after - before;
 }
 
-/** A report that says all gauges are at zero. */
+/** A report that sets all gauges to 0. */
 function atRest({ services, endpoints }: Worker): { services: number[]; endpoints: number[] } {
   const gauges = (values: readonly number[], isGauge: readonly boolean[]): number[] =>
     Object.keys(values).flatMap((at) => (isGauge[Number(at) % isGauge.length] === true ? [Number(at), 0] : []));
