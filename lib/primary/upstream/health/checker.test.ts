@@ -11,7 +11,7 @@ import type { CoalescedTimers } from './coalesced-timers.ts';
 import type { Connect, Ways } from './probe.ts';
 import type { Resolution, Resolver } from '../discovery/resolver.ts';
 
-/** What no checker asks for. */
+/** The resolver methods that a checker does not use. */
 const OTHERWISE = {
   services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
   use: () => undefined,
@@ -37,7 +37,7 @@ function target(changes: Partial<Target> = {}): Target {
   };
 }
 
-/** Answers names as told; literals are themselves. */
+/** Resolves names as given; literals resolve to themselves. */
 function resolverFor(names: Record<string, Resolution> = {}): Resolver {
   const resolve = (host: string) => Promise.resolve(names[host] ?? ({ ok: true, ips: [host], ageMs: 0 } as const));
   return {
@@ -50,7 +50,7 @@ function resolverFor(names: Record<string, Resolution> = {}): Resolver {
   };
 }
 
-/** Calls at the time itself. */
+/** Calls exactly at the given time. */
 function exact(now = () => performance.now()): CoalescedTimers {
   return {
     at(time, call) {
@@ -60,7 +60,7 @@ function exact(now = () => performance.now()): CoalescedTimers {
   };
 }
 
-/** A checker that is stopped with the test, what it says, and a way to wait for its next word. */
+/** A checker that is stopped with the test, its results, and a way to wait for the next one. */
 function check(t: TestContext, first: Target, { connect, ...options }: Partial<CheckerOptions> & Ways = {}) {
   const said: string[] = [];
   const results: CheckResult[] = [];
@@ -102,7 +102,7 @@ async function serve(t: TestContext): Promise<number> {
   return address.port;
 }
 
-/** Connects that fail with `code`, or never end when it is null. */
+/** Connects that fail with `code`, or never end if it is null. */
 function broken(code: string | null) {
   const sockets: Socket[] = [];
   const connect: Connect = () => {
@@ -240,7 +240,7 @@ function accepted(t: TestContext) {
     const socket = new Socket();
     process.nextTick(() => {
       socket.emit('connect');
-      // At once, before the fake clock has rung for it: that confuses Node 20's.
+      // Destroy at once, before the fake clock fires for it: that confuses Node 20's mock timers.
       socket.destroy();
     });
     return socket;
@@ -448,7 +448,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
     const { checker } = check(t, target({ intervalMs, upIntervalMs }), {
       connect,
       now: () => Date.now(),
-      // The longest that jitter makes it.
+      // The longest interval that jitter allows.
       random: () => 1,
       standing: () => standingOf(backend(), settings),
       onResult(result) {
@@ -462,11 +462,11 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
     };
     await pass(0);
     assert.equal(backend().health, 'up');
-    // Right after a check, so that the next one is as far off as can be.
+    // Right after a check, so that the next one is as far off as possible.
     alive = false;
     let waited = 0;
     for (; backend().health === 'up'; waited += 10) await pass(10);
-    // Jitter adds a tenth at most; each step of the clock may add one of its own.
+    // Jitter adds at most a tenth; each step of the clock may add one step.
     const worst = 1.1 * (upIntervalMs + (fall - 1) * 300) + 10 * fall;
     assert.ok(worst <= 3000 && waited <= worst && waited > upIntervalMs, `${waited} ms, at most ${worst} ms`);
     checker.stop();

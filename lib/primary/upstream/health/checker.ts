@@ -1,6 +1,6 @@
-// When one backend is checked: on its own jittered schedule, seldom while it is steady, soon while it is up and in doubt, and once
-// more at once when a worker could not reach it. While clients reach it nobody else connects to it. Its name is followed beside
-// all of that, for as long as a record lives. Time is monotonic; a check that takes longer than the interval skips the missed ones.
+// When one backend is checked: on its own jittered schedule, seldom while it is steady, soon while it is up but in doubt, and at
+// once when a worker could not reach it. While clients reach it, no check connects to it. Its name is followed independently, for
+// as long as a record lives. Time is monotonic. A check that takes longer than the interval skips the missed ones.
 
 import { isLiteral } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
@@ -15,27 +15,27 @@ type Looked = CheckResult | 'local' | 'nothing';
 
 export interface Target extends ProbeOptions {
   readonly host: string;
-  /** Says which check this is: one that is another now is made at once. */
+  /** Identifies the check; a different one is made at once. */
   readonly check: string;
-  /** False: it is never connected to. What clients reach is told all the same, and its name is followed. */
+  /** False: the backend is never connected to. Clients' successes are still reported, and its name is followed. */
   readonly isChecked: boolean;
-  /** While it is not up; no check is repeated sooner. */
+  /** While the backend is not up; no check is repeated sooner. */
   readonly intervalMs: number;
   readonly upIntervalMs: number;
-  /** Where it leads is asked for anew after this time, if its records do not live shorter. */
+  /** The name is resolved again after this time, or earlier if its records expire. */
   readonly dnsMaxAgeMs: number;
 }
 
 export interface CheckerOptions {
   readonly resolver: Resolver;
   readonly onResult: (result: CheckResult) => void;
-  /** This machine ran short (descriptors, ports, memory): the check could not be made and says nothing about the backend. */
+  /** This machine ran short (descriptors, ports, memory): the check was impossible and says nothing about the backend. */
   readonly onShortage: () => void;
   /** By all that is known. */
   readonly standing: () => Standing;
-  /** Whether its service waits for passed checks: then a steady one is checked as often as one that is not. */
+  /** Whether the service waits for passed checks: then a steady backend is checked as often as one that is not. */
   readonly isGuarded: () => boolean;
-  /** Asked for each check. */
+  /** Called for each check. */
   readonly ways?: () => Ways;
   readonly timers?: CoalescedTimers;
   readonly now?: () => number;
@@ -43,27 +43,27 @@ export interface CheckerOptions {
 }
 
 export interface Checker {
-  /** From the next check on; host and port stay. */
+  /** Takes effect with the next check; host and port stay. */
   retarget(target: Target): void;
-  /** A client's connect has failed: look now. At most one such check every EXTRA_MS; the last wish is never dropped. */
+  /** A client's connect has failed: check now. At most one such check every EXTRA_MS; the last request is never dropped. */
   checkNow(): void;
-  /** A client's connect that began then has succeeded: as good as a check. */
+  /** A client's connect that began then has succeeded, which is as good as a check. */
   reached(began: number): void;
-  /** Nothing comes after it; sockets are closed without waiting. */
+  /** Nothing comes after this; sockets are closed without waiting. */
   stop(): void;
 }
 
 export const EXTRA_MS = 100;
 
 /**
- * A backend that is up and in doubt is checked this often, or after this part of the interval where that is longer, so that three
- * failures in a row take it down within 3 s: 2.2 s until the first of them, 0.33 s to each of the others. Servers that count connects
- * as logins see no more of them: a failed check is none, and the first one that passes ends the doubt.
+ * How often a backend that is up but in doubt is checked, unless this part of the interval is longer. So three failures in a row
+ * take it down within 3 s: 2.2 s until the first one, 0.33 s to each of the others. Servers that count connects as logins see no
+ * more of them: a failed check is none, and the first passed check ends the doubt.
  */
 const DOUBT_MS = 300;
 const DOUBT_PART = 0.3;
 
-/** Begins with a check at once. */
+/** Starts with a check at once. */
 export function startChecker(
   first: Target,
   {
@@ -89,13 +89,13 @@ export function startChecker(
   let extraWanted = false;
   let lastExtraAt = -Infinity;
   let reachedAt = -Infinity;
-  /** Of the latest client's connect that was told. */
+  /** When the latest reported client connect began. */
   let reportedAt = -Infinity;
 
   function check(): void {
     timer = undefined;
     const startedAt = now();
-    // Clients' connects failed: that others succeeded is no answer.
+    // Clients' connects failed, so successes of others do not replace this check.
     const mayTrust = !extraWanted;
     if (extraWanted && startedAt < dueAt) lastExtraAt = startedAt;
     extraWanted = false;
@@ -110,14 +110,14 @@ export function startChecker(
     if (result === 'local') onShortage();
     else if (result !== 'nothing') onResult(result);
     const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
-    // Not before the result has had its effect.
+    // Computed after the result has taken effect.
     dueAt = isTrust ? reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
     plan();
   }
 
   function interval(): number {
     const { intervalMs, upIntervalMs, isChecked } = target;
-    // What clients find out is heard from them; nothing waits for this.
+    // Clients report what they find, so nothing waits for this check.
     if (!isChecked) return Math.max(intervalMs, upIntervalMs);
     switch (standing()) {
       case 'steady':
@@ -135,23 +135,23 @@ export function startChecker(
     return resolver.resolve(host).then((resolution) => lookAt(resolution, startedAt, trustMs));
   }
 
-  /** A client's connect that is not older than `trustMs` makes a connect of our own needless. */
+  /** A client's connect that is younger than `trustMs` replaces a connect of our own. */
   function lookAt(resolution: Resolution, startedAt: number, trustMs: number): Looked | Promise<Looked> {
     if (resolution.ok) take(fitting(resolution.ips, target.source));
-    // Stopped while the name was resolved, or by who heard of it: no socket must be opened any more.
+    // Stopped while resolving, or by the receiver of the addresses: open no more sockets.
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
     if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > reportedAt) {
       reportedAt = reachedAt;
       return passed('connect', null, reachedAt, startedAt);
     }
-    // One that is not checked goes on with the addresses that it has.
+    // An unchecked backend keeps its addresses.
     if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
     if (!resolution.ok) return failed('dns', null, began, startedAt);
     const asked = ips;
     const { check } = target;
     return andThen(probe(lastGoodFirst(asked, lastGood), target, sockets, ways()), (probed) => {
-      // The name has moved meanwhile, or another check is wanted, and that is made at once.
+      // The name has changed meanwhile, or another check is wanted, which is made at once.
       if (ips !== asked || target.check !== check) return 'nothing';
       if (!probed.ok) return probed.cause === 'local' ? 'local' : failed(probed.cause, probed.fact, began, startedAt);
       lastGood = probed.ip;
@@ -167,7 +167,7 @@ export function startChecker(
     return { kind: 'failed', cause, fact, began, durationMs: now() - startedAt, wall: Date.now() };
   }
 
-  /** Tells of addresses that are new; true when there were others before. */
+  /** Reports new addresses. Returns true if there were others before. */
   function take(next: readonly string[]): boolean {
     if (isSame(ips, next) || stopping.signal.aborted) return false;
     const isFirst = ips.length === 0;
@@ -184,7 +184,7 @@ export function startChecker(
     plan();
   }
 
-  /** The one timer is what is due first. */
+  /** Sets the only timer to whatever is due first. */
   function plan(): void {
     if (checking || stopping.signal.aborted) return;
     timer?.cancel();
@@ -226,17 +226,17 @@ export function startChecker(
   };
 }
 
-/** Calls at once if there is nothing to wait for: a check without promises costs less. */
+/** Calls `call` at once if there is nothing to wait for: a check without promises costs less. */
 function andThen<T, U>(value: T | Promise<T>, call: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(call) : call(value);
 }
 
-/** The next start that is not past, counted in steps of `period` from `startedAt`. */
+/** The next start that is not in the past, in steps of `period` from `startedAt`. */
 export function nextStart(startedAt: number, period: number, now: number): number {
   return startedAt + period * Math.max(1, Math.ceil((now - startedAt) / period));
 }
 
-/** The address that answered last is tried first, so that a route stays while it works. */
+/** Puts the address that answered last first, so that a route stays while it works. */
 function lastGoodFirst(ips: readonly string[], lastGood: string | null): readonly string[] {
   if (lastGood === null || !ips.includes(lastGood)) return ips;
   return [lastGood, ...ips.filter((ip) => ip !== lastGood)];

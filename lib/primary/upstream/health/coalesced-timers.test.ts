@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mock, test, type TestContext } from 'node:test';
 import { createCoalescedTimers } from './coalesced-timers.ts';
 
-/** Timers on a clock that stands until it is moved; `draws` are taken in turn. */
+/** Timers on a clock that stands still until moved; `draws` are used in order. */
 function scene(t: TestContext, ...draws: number[]) {
   mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 });
   t.after(() => mock.timers.reset());

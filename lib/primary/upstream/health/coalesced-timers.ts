@@ -1,19 +1,19 @@
-// Timers that expire together when they are due at nearly the same time. A thousand checks a second, each with a timer of its own,
-// would wake the processor a thousand times, and a connect made alone costs twice as much as one among others.
+// Timers that are due at nearly the same time expire together. A thousand checks a second, each with its own timer, would wake
+// the processor a thousand times, and a connect made alone costs twice as much as one among others.
 
 /** Timers expire at multiples of this. */
 const TICK_MS = 25;
 
-/** What is due sooner has a timer of its own: at a tick it could come at once, or twice as late. */
+/** A timer due sooner than this runs on its own: rounded to a tick, it could fire at once, or twice as late. */
 const SOON_MS = 2 * TICK_MS;
 
 export interface CoalescedTimers {
-  /** Expires at the tick before or after `time` (monotonic, ms), on average at `time`; at `time` itself where that is soon. */
+  /** Expires at the tick before or after `time` (monotonic, ms), on average at `time`; exactly at `time` if that is soon. */
   at(time: number, call: () => void): CoalescedTimer;
 }
 
 export interface CoalescedTimer {
-  /** More than once, or after it was called, does nothing. */
+  /** Does nothing if called again, or after the timer has expired. */
   cancel(): void;
 }
 
@@ -35,7 +35,7 @@ export function createCoalescedTimers(
   }
 
   function expire(): void {
-    // A timer may be early by a part of a millisecond.
+    // A timer may fire a fraction of a millisecond early.
     const current = Math.floor((now() + 1) / TICK_MS);
     const due = [...pending].filter(([number]) => number <= current).toSorted(([a], [b]) => a - b);
     for (const [number] of due) pending.delete(number);
@@ -55,7 +55,7 @@ export function createCoalescedTimers(
         const soon = setTimeout(call, Math.max(0, left));
         return { cancel: () => clearTimeout(soon) };
       }
-      // Up or down by chance: else checks that began together would stay together.
+      // Rounded up or down at random, or checks that began together would stay together.
       const number = Math.floor(time / TICK_MS + random());
       const calls = pending.get(number) ?? new Set();
       pending.set(number, calls.add(call));
