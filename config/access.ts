@@ -1,4 +1,4 @@
-// Who may come to a service: `access`, from the file to the plan, and what contradicts itself in it.
+// Access lists of a service (`access`), from the file to the plan, with their contradictions.
 import type { Pruned, ServiceDraft, Written } from './draft.ts';
 import { networkTable } from './network-table.ts';
 import { betterSpelling, networkOf } from './networks.ts';
@@ -10,7 +10,7 @@ import { keyOf } from './yaml.ts';
 
 type AccessLists = NonNullable<ConfigFile['access']>;
 
-/** So many problems of one list are told one by one. */
+/** Limits the problems reported for one list. */
 const MAX_TOLD = 20;
 
 export interface NetworkDraft {
@@ -21,16 +21,16 @@ export interface NetworkDraft {
 }
 
 export interface AccessDraft {
-  /** Where `access` stands. */
+  /** Null when not written. */
   readonly setting: Setting<unknown>;
   /** Null: not written. */
   readonly allow: readonly NetworkDraft[] | null;
   readonly deny: readonly NetworkDraft[] | null;
-  /** False when something in it is wrong, so that nothing can be said about the whole. */
+  /** False when part of it is wrong, so that nothing can be said about the whole. */
   readonly sound: boolean;
 }
 
-/** Of the block that counts, if there is one. */
+/** Returns the draft of the `access` block that applies, if there is one. */
 export function accessDraft(setting: Setting<Pruned<AccessLists>>, { marks, bad }: Written): AccessDraft {
   const { value, path } = setting;
   const listAt = (key: keyof AccessLists): NetworkDraft[] | null => {
@@ -65,7 +65,7 @@ export function accessConflicts({ access, path }: ServiceDraft): Problem[] {
   return [problemAt(setting.mark, place, 'lets nobody in', 'allow somebody who is not in deny, or remove "access"')];
 }
 
-/** By their one spelling. */
+/** Keyed by canonical spelling. */
 function networksIn(list: readonly NetworkDraft[] | null): Map<string, NetworkDraft> {
   return new Map((list ?? []).map((network) => [spelled(network.text), network]));
 }

@@ -148,7 +148,7 @@ test('what needs an address is told where the only clients are those of a Unix s
   ]);
   assert.deepEqual(of(`bind_unix: /a\nport: 5\n${flat}`), [], 'those of the port have one');
   assert.deepEqual(of(`bind_unix: /a\naccess: {deny: [10.0.0.0/8]}\nruntime: {max_connection_rate: 5}`), []);
-  // What stands at the top is for the other service, too; who is let in is not.
+  // Top-level settings are also for the other service, so only the access list is reported.
   assert.deepEqual(of(`${flat}\nservices: {x: {port: 5}, y: {bind_unix: /y}}`), [
     'f:2:1 access: "allow" lets nobody in to y: clients of a Unix socket have no address; use bind_unix_mode, or give the service a port',
   ]);

@@ -1,4 +1,4 @@
-// What works but deserves a look: warnings, and notes that are no reason to stop.
+// Warnings about settings that work but deserve a look, and notes, which never fail a check.
 import { accessWarnings } from './access.ts';
 import { groupWarnings } from './control-group.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
@@ -13,21 +13,21 @@ import { unixWarnings } from './unix-advice.ts';
 /** A client's socket and the backend's. */
 const DESCRIPTORS_PER_CONNECTION = 2;
 /**
- * What a worker holds besides: 31 at rest (counted on Linux, Node 20, one service; each further one is added below), nine
- * of them the native engine's reserve, and at most 128 for that engine's pipes.
+ * Descriptors a worker holds besides connections: 31 when idle (counted on Linux, Node 20, one service; each further one is
+ * added below), nine of them the native engine's reserve, plus at most 128 for that engine's pipes.
  */
 const DESCRIPTORS_BESIDES = 160;
 
-/** Even where the limit is lower than what is held besides, a worker tries to serve a few: an eighth of it. */
+/** A worker still serves an eighth of its limit, even if that is below the fixed overhead. */
 const LEAST_SHARE = 1 / 8;
 
-/** Connections that one process can carry with so many descriptors. */
+/** Returns how many connections one process can carry with this many descriptors. */
 export function connectionsCarried(descriptors: number, services: number): number {
   const carried = (descriptors - descriptorsFor(0, services)) / DESCRIPTORS_PER_CONNECTION;
   return Math.floor(Math.max(carried, descriptors * LEAST_SHARE));
 }
 
-/** File descriptors that one process needs in the worst case, in which one worker holds all connections. */
+/** Returns how many descriptors one process needs in the worst case, where a single worker holds all connections. */
 export function descriptorsFor(connections: number, services: number): number {
   return connections * DESCRIPTORS_PER_CONNECTION + DESCRIPTORS_BESIDES + services;
 }
@@ -60,14 +60,14 @@ export function notesFor({ services }: Draft): Problem[] {
   return [...openListeners(services), ...services.flatMap(strayCancels), ...services.flatMap(anyProxy)];
 }
 
-/** Another weight would send clients of other backends elsewhere. */
+/** Changing weights would send clients of other backends elsewhere. */
 function uselessSlowStart({ method, runtime: { slow_start_ms: time } }: ServiceDraft): Problem[] {
   if (method.value !== 'source_hash' || time.path === null || time.value === 0) return [];
   const message = 'has no effect with method source_hash, which sends clients by the weights of the configuration';
   return [problemAt(time.mark, time.path, message, 'remove it, or choose another method')];
 }
 
-/** What only matters to clients that wait, where none does. */
+/** Reports queue settings where the overload policy never queues. */
 function idleQueue({ runtime }: ServiceDraft): Problem[] {
   if (runtime.overload_policy.value === 'queue') return [];
   return (['queue_timeout_ms', 'queue_max'] as const).flatMap((key) => {
@@ -82,7 +82,7 @@ function idleQueue({ runtime }: ServiceDraft): Problem[] {
   });
 }
 
-/** Limits of one address that those of all never let it reach. */
+/** Reports per-source limits that the overall limits make unreachable. */
 function idleLimits({ runtime, ownLimit }: ServiceDraft): Problem[] {
   const most = ownLimit ?? runtime.max_concurrent_connections;
   return (
@@ -128,7 +128,7 @@ function openListeners(services: readonly ServiceDraft[]): Problem[] {
     );
 }
 
-/** What becomes of a request to cancel a query that goes to another server than the session's, by the port of those who have such requests. */
+/** Maps the port of a protocol to what happens when a query cancellation reaches a server other than the session's. */
 const CANCELS: ReadonlyMap<number, string> = new Map([
   [
     5432,
@@ -140,7 +140,7 @@ const CANCELS: ReadonlyMap<number, string> = new Map([
   ],
 ]);
 
-/** They come on a connection of their own, and no method sends that where the session is. */
+/** A cancellation arrives on its own connection, and no method routes it to the session's server. */
 function strayCancels({ backends }: ServiceDraft): Problem[] {
   if (backends.length < 2) return [];
   return [...CANCELS].flatMap(([port, message]) => {
@@ -156,7 +156,7 @@ function ignoredMode({ mode }: Draft): Problem[] {
   return mode === null ? [] : [problemAt(mode, ['mode'], 'has no effect any more', 'remove the line')];
 }
 
-/** Read-only, but it tells addresses and traffic to everybody who can reach it. */
+/** The admin listener is read-only, but it shows addresses and traffic to anyone who can reach it. */
 function openAdmin({ admin }: Draft): Problem[] {
   const own = admin.sound ? splitAddress(admin.value) : null;
   if (own === null || isLoopback(canonicalHost(own.host))) return [];
@@ -181,14 +181,14 @@ function lowPort({ port, path }: ServiceDraft, { firstPort }: Machine): Problem[
   return [problemAt(port.mark, port.path ?? [...path, 'port'], message, hint)];
 }
 
-/** Only where somebody asked for more than there is: the profile's value is meant as "as much as possible". */
+/** Only for an explicit value: the profile's default means "as much as possible". */
 function backlog({ runtime: { tcp_backlog: value } }: ServiceDraft, { somaxconn }: Machine): Problem[] {
   if (value.path === null || !value.sound || somaxconn === null || value.value <= somaxconn) return [];
   const message = `the kernel caps it at ${somaxconn} (net.core.somaxconn)`;
   return [problemAt(value.mark, value.path, message, `sysctl -w net.core.somaxconn=${value.value}`)];
 }
 
-/** It may come later, as a virtual address does. */
+/** Only a warning: the address may be added later, as a virtual address is. */
 function foreignSources({ source, path }: BackendDraft, { own }: Machine): Problem[] {
   if (!source.sound || own.length === 0) return [];
   const foreign = sourcesOf(source.value).filter((it) => !isLoopback(it) && !own.includes(it));

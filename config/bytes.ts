@@ -1,4 +1,4 @@
-// Bytes as people write them in the file and read them again: text with escapes. Free of typebox.
+// Bytes in the configuration: text with escapes, parsed and printed. Free of typebox.
 import type { Complaint } from './host.ts';
 
 const NAMED: ReadonlyMap<string, number> = new Map([
@@ -11,8 +11,9 @@ const NAMED: ReadonlyMap<string, number> = new Map([
 const EXPECTED = 'expected bytes as text with escapes';
 
 /**
- * `PING\r\n`, `\x00\xff`. YAML has read the escapes of a text in double quotes already, and leaves those in single quotes or in
- * none to us: both come to the same bytes. So a character up to U+00FF is one byte.
+ * Parses `PING\r
+ * `, `\x00\xff`. YAML already decodes the escapes of double-quoted text and leaves those of single-quoted and plain text to us;
+ * both yield the same bytes. So a character up to U+00FF is one byte.
  */
 export function bytesOf(text: string): Uint8Array {
   const bytes: number[] = [];
@@ -24,7 +25,7 @@ export function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** What is wrong with `text` as bytes, or null. */
+/** Returns why `text` is not valid as bytes, or null. */
 export function judgeBytes(text: string): Complaint | null {
   for (const { hex, name, plain } of piecesOf(text)) {
     if (plain !== undefined && plain.codePointAt(0) === 0x5c) {
@@ -57,7 +58,7 @@ function piecesOf(text: string): Piece[] {
 
 const SHOWN: ReadonlyMap<number, string> = new Map(Array.from(NAMED, ([name, byte]) => [byte, `\\${name}`]));
 
-/** The same bytes as text that a terminal shows as it is; what is above `atMost` bytes is left out. */
+/** Formats bytes as text that is safe on a terminal; bytes beyond `atMost` are left out. */
 export function showBytes(bytes: Uint8Array, atMost = Infinity): string {
   const shown = Array.from(bytes.subarray(0, atMost), (byte) => {
     const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;

@@ -1,4 +1,4 @@
-// Values that are right by themselves and wrong together. Every check leaves alone what is already reported as wrong.
+// Values that are valid alone but wrong together. Each check skips values already reported as wrong.
 import { isIP } from 'node:net';
 import { accessConflicts } from './access.ts';
 import { groupConflicts } from './control-group.ts';
@@ -61,7 +61,7 @@ function tooManyBackends({ services }: Draft): Problem[] {
   return [problemAt(services[0]?.mark ?? null, ['services'], message)];
 }
 
-/** Only what is certainly the same; `localhost` beside 127.0.0.1 is advice.ts's. */
+/** Only certain duplicates; advice.ts covers `localhost` beside 127.0.0.1. */
 function duplicateBackends({ backends }: ServiceDraft): Problem[] {
   const seen = new Map<string, BackendDraft>();
   return backends.flatMap((backend) => {
@@ -75,7 +75,7 @@ function duplicateBackends({ backends }: ServiceDraft): Problem[] {
   });
 }
 
-/** Each may have its reason; all of them leave nobody. */
+/** Any one of them may have a reason; all of them together leave no usable backend. */
 function nobodyToServe({ backends, backendsSound, path, mark }: ServiceDraft): Problem[] {
   const isSound = backendsSound && backends.length > 0;
   if (!isSound || backends.some(({ sound, weight, backup }) => !sound || !weight.sound || !backup.sound)) return [];
@@ -116,7 +116,7 @@ function modeOfNothing({ bindUnix, bindUnixMode: mode, path }: ServiceDraft): Pr
   ];
 }
 
-/** Beside a Unix socket there is no other port. */
+/** A Unix socket has no other port to check. */
 function checkedElsewhere({ backends, healthCheck }: ServiceDraft): Problem[] {
   const { port } = healthCheck;
   const first = backends.find(({ unix, sound }) => sound && unix.path !== null);
@@ -125,7 +125,7 @@ function checkedElsewhere({ backends, healthCheck }: ServiceDraft): Problem[] {
   return [problemAt(port.mark, port.path, message, 'remove it, or give such backends a service of their own')];
 }
 
-/** No connection can come from an IPv4 address and lead to an IPv6 one. */
+/** A connection cannot go from an IPv4 address to an IPv6 one. */
 function strayFamilies({ host, canonical, source, path }: BackendDraft): Problem[] {
   const family = isIP(canonical);
   const stray = source.sound ? sourcesOf(source.value).find((it) => isIP(it) !== family) : undefined;
@@ -139,7 +139,7 @@ function contradictions({ path, runtime }: ServiceDraft): Problem[] {
   return [...atMost(path, runtime, 'failover_backoff_initial_ms', 'failover_backoff_max_ms')];
 }
 
-/** The first key's value must not be above the second's. Reported at the one that the file sets. */
+/** Checks that the first key's value is not above the second's. Reports it at the key that the file sets. */
 function atMost(
   place: ServiceDraft['path'],
   runtime: ServiceDraft['runtime'],

@@ -1,4 +1,4 @@
-// The group that may ask: does this machine have it, and may this user give it something?
+// Checks `control_group`: the group exists on this machine, and this user may give files to it.
 import type { Draft } from './draft.ts';
 import { groupId } from './groups.ts';
 import type { Machine } from './machine.ts';
@@ -15,7 +15,7 @@ export function groupConflicts({ controlGroup: { value, sound, path, mark } }: D
   return [problemAt(mark, path, `this machine has no group ${quote(value)}`, hint)];
 }
 
-/** A user may give its files to groups that it is in; a process has those that it was started with. */
+/** A user may only give files to its own groups; a process has those it was started with. */
 export function groupWarnings({ controlGroup: { value, sound, path, mark } }: Draft, machine: Machine): Problem[] {
   const { groups, ownGroups } = machine;
   const id = path === null || !sound || groups === null ? null : groupId(value, groups);

@@ -1,4 +1,4 @@
-// Defaults of the keys that have one for every machine and number of backends.
+// Defaults that do not depend on the machine or the number of backends.
 
 export const DEFAULTS = {
   port: 9295,

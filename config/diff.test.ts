@@ -64,7 +64,7 @@ test('every field of a runtime block is compared', () => {
   const [service] = plan.services;
   assert.ok(service !== undefined);
   for (const [key, field] of Object.entries(RUNTIME_FIELDS)) {
-    if (field === 'maxConnections' || field === 'overloadPolicy' || field === 'onBackendDown') continue; // the instance's; words
+    if (field === 'maxConnections' || field === 'overloadPolicy' || field === 'onBackendDown') continue; // an instance-wide limit; words
     const other = { ...plan, services: [{ ...service, runtime: { ...service.runtime, [field]: 12_345 } }] };
     const { changed } = planDifference(plan, other);
     assert.deepEqual(changed, [{ what: `default.runtime.${key}`, from: String(service.runtime[field]), to: '12345' }]);

@@ -1,4 +1,4 @@
-// What a reload changes: one Plan against another, in the words of the file. Pure, and free of typebox.
+// The difference between two Plans, as a reload reports it: in the keys of the file. Pure, and free of typebox.
 import { healthCheckValues } from './health-check.ts';
 import { RUNTIME_FIELDS } from './names.ts';
 import { addressOf, whereOf, type BackendPlan, type Plan, type Runtime, type ServicePlan } from './plan.ts';
@@ -6,15 +6,15 @@ import { addressOf, whereOf, type BackendPlan, type Plan, type Runtime, type Ser
 export interface Change {
   /** `default.backends`, `log_level`, … */
   readonly what: string;
-  /** null: was not there. */
+  /** Null if it did not exist. */
   readonly from: string | null;
-  /** null: is no longer there. */
+  /** Null if it no longer exists. */
   readonly to: string | null;
 }
 
 export interface Difference {
   readonly changed: readonly Change[];
-  /** What differs but needs a restart: nothing in the file does, only which file it is. */
+  /** Changes that need a restart. No key of the file does, only a different file. */
   readonly unchangeable: readonly Change[];
 }
 
@@ -34,7 +34,7 @@ export function planDifference(from: Plan, to: Plan): Difference {
   return { changed, unchangeable: change('config_path', from.configPath, to.configPath) };
 }
 
-/** One of an older version says nothing of them. */
+/** A plan of an older version lacks the field. */
 function hostsOf({ adminHosts }: Partial<Plan>): string | null {
   return adminHosts === undefined || adminHosts.length === 0 ? null : adminHosts.join(', ');
 }
@@ -86,7 +86,7 @@ function access(from: ServicePlan, to: ServicePlan): Change[] {
   );
 }
 
-/** Of a list that may be long; `noun`: what is in it. */
+/** `noun` names the entries of a list that may be long. */
 function listChange(what: string, before: readonly string[], after: readonly string[], noun: string): Change[] {
   if (before.join(' ') === after.join(' ')) return [];
   return [{ what, from: shortened(before, null, noun), to: shortened(after, before, noun) }];
@@ -94,7 +94,7 @@ function listChange(what: string, before: readonly string[], after: readonly str
 
 const SHOWN = 3;
 
-/** All of a few; of many how many they are, and what is new and what is not there any more. */
+/** Shows a short list in full; of a long one its length and the entries added and removed. */
 function shortened(list: readonly string[], before: readonly string[] | null, noun: string): string | null {
   if (list.length <= SHOWN) return list.length === 0 ? null : list.join(' ');
   const [were, are] = [new Set(before ?? list), new Set(list)];
@@ -118,7 +118,7 @@ function healthCheck({ healthCheck: from }: ServicePlan, { name, healthCheck: to
 }
 
 /**
- * A service's cap is its own or the instance's, and a change of the instance's is told once, not again in every
+ * A service's limit is its own or the instance's. A change of the instance's limit is reported once, not again for every
  * service.
  */
 function runtime(from: ServicePlan, to: ServicePlan): Change[] {

@@ -1,4 +1,4 @@
-// What contradicts `discover` in a backend.
+// Settings of a backend that contradict `discover`.
 import { isIP } from 'node:net';
 import type { BackendDraft } from './draft.ts';
 import { problemAt, type Problem } from './problem.ts';

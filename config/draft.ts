@@ -1,5 +1,5 @@
-// What each service ends up with, and where every value comes from: the file's blocks laid over each other. A draft also
-// exists of a file with mistakes, so that what remains of it can be checked.
+// The draft: the file's blocks laid over each other, with the origin of each value. A file with mistakes has a draft too, so
+// that the rest of it can be checked.
 import { accessDraft, type AccessDraft } from './access.ts';
 import { healthCheckDraft, type HealthCheckDraft } from './health-check-draft.ts';
 import { canonicalHost, withoutBrackets } from './host.ts';
@@ -14,23 +14,23 @@ import { keyOf } from './yaml.ts';
 export interface BackendDraft {
   readonly path: Path;
   readonly mark: Mark | null;
-  /** Of a Unix socket the path is its host, and 0 its port. */
+  /** For a Unix socket, the path; its port is 0. */
   readonly host: Setting<string>;
   readonly port: Setting<number>;
   readonly weight: Setting<number>;
   readonly backup: Setting<boolean>;
   readonly maxConnections: Setting<number>;
-  /** Counts where it is written. */
+  /** Overrides the service's only when written. */
   readonly sendProxy: Setting<SendProxy>;
   readonly discover: Setting<Discover>;
-  /** An address or a list of them; '' for none. */
+  /** An address or a list of addresses; '' for none. */
   readonly source: Setting<unknown>;
-  /** As it is written; the path is null where it is not. */
+  /** As written; its path is null when absent. */
   readonly unix: Setting<string>;
   readonly tcp: { readonly host: Setting<string>; readonly port: Setting<number> };
-  /** The host in its one spelling (host.ts). */
+  /** The canonical host (host.ts). */
   readonly canonical: string;
-  /** Both host and port are. */
+  /** Whether both host and port are sound. */
   readonly sound: boolean;
 }
 
@@ -41,16 +41,16 @@ export interface ServiceDraft {
   readonly mark: Mark | null;
   readonly port: Setting<number>;
   readonly bindAddress: Setting<string>;
-  /** The path is null where it is not written. Without a port beside it, it is the bind address, and the port 0. */
+  /** Its path is null when not written. Without a port beside it, it is also the bind address, and the port is 0. */
   readonly bindUnix: Setting<string>;
   readonly bindUnixMode: Setting<string>;
-  /** The bind address in its one spelling. */
+  /** The canonical bind address. */
   readonly canonical: string;
   readonly method: Setting<Method>;
   readonly sendProxy: Setting<SendProxy>;
-  /** Empty where nobody has to say who its client is. */
+  /** Empty if no proxy has to send a PROXY header. */
   readonly proxiesFrom: Setting<readonly string[]>;
-  /** A name or a list of them, likewise protocols; '' for none. */
+  /** A name or a list of names; '' for none. `alpn` likewise. */
   readonly serverName: Setting<unknown>;
   readonly alpn: Setting<unknown>;
   readonly access: AccessDraft;
@@ -59,37 +59,37 @@ export interface ServiceDraft {
   readonly backendsSound: boolean;
   readonly healthCheck: HealthCheckDraft;
   readonly runtime: TunedRuntime;
-  /** What its own block sets; null in the flat form, where the instance's limit is the only one. */
+  /** The limit in its own block; null in the flat form, where only the instance's limit exists. */
   readonly ownLimit: Setting<number> | null;
 }
 
 export interface Draft {
   readonly logLevel: Setting<LogLevel>;
   readonly logConnections: Setting<LogConnections>;
-  /** Empty: off. */
+  /** Empty when off. */
   readonly admin: Setting<string>;
   readonly adminHosts: Setting<readonly string[]>;
-  /** Empty: none. */
+  /** Empty for none. */
   readonly controlGroup: Setting<string>;
   readonly workers: Setting<number>;
   readonly engine: Setting<EngineChoice>;
   readonly dnsServers: Setting<readonly string[]>;
   /** For the whole instance. */
   readonly limit: Setting<number>;
-  /** Where the key of old files stands. */
+  /** Where `mode` of old files stands. */
   readonly mode: Mark | null;
   /** In the order of the file. */
   readonly services: readonly ServiceDraft[];
 }
 
-/** What remains of a type when any part may have been taken out. */
+/** A type any part of which may have been pruned. */
 export type Pruned<T> = T extends readonly (infer Item)[]
   ? readonly Pruned<Item>[]
   : T extends object
     ? { readonly [K in keyof T]?: Pruned<T[K]> }
     : T;
 
-/** The file's data after everything wrong was taken out of it; `bad` says where that was. */
+/** The file's data with everything wrong removed; `bad` holds the removed places. */
 export interface Written {
   readonly file: Pruned<ConfigFile>;
   readonly marks: ReadonlyMap<string, Mark>;
@@ -127,7 +127,7 @@ export function draftOf(written: Written, machine: Machine): Draft {
   };
 }
 
-/** What was wrong in a list has left a hole. */
+/** Fills the holes that wrong entries left. */
 function namesIn(list: Setting<readonly unknown[]>): Setting<readonly string[]> {
   return { ...list, value: list.value.flatMap((name) => (typeof name === 'string' ? [canonicalHost(name)] : [])) };
 }
@@ -140,11 +140,11 @@ function withLimit(service: ServiceDraft, limit: Setting<number>): ServiceDraft 
 function servicesOf(written: Written): ServiceDraft[] {
   const { file, marks } = written;
   const named = Object.entries(file.services ?? {});
-  // Where there are none of those that the file has, something is wrong with each.
+  // If the file has services but none is left, each of them is wrong.
   if (named.length === 0) return marks.has(keyOf(['services'])) ? [] : [serviceOf('default', {}, [], written)];
   const position = (name: string) => marks.get(keyOf(['services', name]))?.offset ?? 0;
   return named
-    .sort(([a], [b]) => position(a) - position(b)) // JavaScript puts names that look like numbers first
+    .sort(([a], [b]) => position(a) - position(b)) // JavaScript orders integer-like names first
     .map(([name, block]) => serviceOf(name, block ?? {}, ['services', name], written));
 }
 
@@ -195,11 +195,11 @@ function proxiesFrom(blocks: readonly Block<ServiceBlock>[], written: Written): 
   const block = settle('accept_proxy_protocol', blocks, {}, 'default');
   if (block.path === null) return { ...block, value: [] };
   const from = settle('from', [blockOf(block.value, block.path, written)], [], 'default');
-  // What was wrong in it has left a hole.
+  // Skip the holes that wrong entries left.
   return { ...from, value: from.value.flatMap((text: unknown) => (typeof text === 'string' ? [text] : [])) };
 }
 
-/** Not laid over each other key by key: keys of one type would get among those of another. */
+/** Taken as a whole, not merged key by key: that would mix keys of different check types. */
 function healthCheckOf(blocks: readonly Block<ServiceBlock>[], written: Written): HealthCheckDraft {
   const block = settle('health_check', blocks, {}, 'default');
   return healthCheckDraft(block.path === null ? [] : [blockOf(block.value, block.path, written)]);
@@ -210,7 +210,7 @@ function backendOf(entry: BackendBlock, path: Path, written: Written): BackendDr
   const host = settle('host', blocks, '', 'default');
   const port = settle('port', blocks, 0, 'default');
   const unix = settle('unix', blocks, '', 'default');
-  // None of the three is ever valid: they stand for "missing".
+  // None of the three values is ever valid: they stand for "missing".
   const [hasHost, hasPort, hasPath] = [host.value !== '', port.value !== 0, unix.value !== ''];
   const discover = settle('discover', blocks, DEFAULTS['backends.discover'], 'default');
   const isUnix = unix.path !== null;

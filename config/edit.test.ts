@@ -38,7 +38,7 @@ function at(host: string, port: number, weight = 1): WrittenBackend {
   return { host, port, weight };
 }
 
-/** The backends of the services, as a configuration has them. */
+/** Returns the backends of each service as the parsed configuration has them. */
 function meaning(text: string): string[] {
   const { plan, errors } = parseConfig(text, '/c.yaml');
   assert.ok(plan !== null, `${JSON.stringify(errors)}\n${text}`);
@@ -169,7 +169,7 @@ test('whatever the style, the text that comes out means what was asked for, and 
         const after =
           what === 'add' ? [...before, its] : what === 'remove' ? before.toSpliced(place, 1) : before.with(place, its);
         assert.deepEqual(meaning(out)[0]?.split(', '), after, out);
-        // Before and after one place all lines are as they were.
+        // All lines before and after one place are unchanged.
         const [old, now] = [text.split('\n'), out.split('\n')];
         const head = old.findIndex((line, i) => line !== now[i]);
         const tail = old.toReversed().findIndex((line, i) => line !== now[now.length - 1 - i]);

@@ -1,5 +1,5 @@
-// One backend of a configuration's text set, added or taken out, and not one byte else changed: comments, order and style stay as
-// somebody wrote them. The text is valid. What comes out is to be read again by the caller, who knows what it is to mean.
+// Sets, adds or removes one backend in the text of a configuration and changes no other byte: comments, order and style stay.
+// The text must be valid. The caller parses the result again, because it knows what the result should mean.
 import {
   isAlias,
   isMap,
@@ -18,7 +18,7 @@ import { backendKeys } from './shorthand.ts';
 import { isPath } from './unix.ts';
 import { atEndOfLine, headOf, isBlank, lineEnd, separatorBefore } from './text.ts';
 
-/** What is to be written of a backend. */
+/** A backend as the edit writes it. */
 export interface WrittenBackend {
   /** Or the path of a Unix socket. */
   readonly host: string;
@@ -28,7 +28,7 @@ export interface WrittenBackend {
 
 export type Edited = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
 
-/** `wanted` null: it is not to be there. */
+/** `wanted` null: remove the backend. */
 export function editBackend(text: string, service: string, address: string, wanted: WrittenBackend | null): Edited {
   const bom = text.startsWith('\ufeff') ? '\ufeff' : '';
   const bare = text.slice(bom.length);
@@ -49,7 +49,7 @@ function edit(text: string, service: string, address: string, wanted: WrittenBac
   return weigh(text, item, wanted.weight);
 }
 
-/** The list that the service's backends are in, or why it cannot be edited. */
+/** Returns the list with the service's backends, or why it cannot be edited. */
 function listOf({ contents }: Document, service: string): YAMLSeq | string {
   const services = valueIn(contents, 'services');
   const own = valueIn(valueIn(services, service), 'backends');
@@ -92,7 +92,7 @@ function shortAddress({ value }: Scalar): string | null {
   return 'unix' in keys ? addressOf(keys.unix, 0) : addressOf(withoutBrackets(keys.host), keys.port);
 }
 
-/** One that is written as "host:port" has no place for a weight. */
+/** An entry written as "host:port" has no place for a weight. */
 function spellOut(text: string, item: Scalar, wanted: WrittenBackend): Edited {
   const span = rangeOf(item);
   if (span === null) return failed(ODD);
@@ -119,7 +119,7 @@ function weigh(text: string, item: YAMLMap, weight: number): Edited {
   }
   const head = headOf(text, last.key.from);
   const end = lineEnd(text, last.value.to);
-  // The only key stands behind the dash.
+  // The only key follows the dash on the same line.
   const indent = /^\s*(- +)?$/.test(head) ? ' '.repeat(head.length) : null;
   if (indent === null || !atEndOfLine(text, last.value.to)) return failed(ODD);
   return inserted(text, end, `${isBlank(head) ? head : indent}${written}`);
@@ -140,7 +140,7 @@ function takeOut(text: string, list: YAMLSeq, place: number): Edited {
   return replaced(text, it.from - head.length, lineEnd(text, it.to), '');
 }
 
-/** Of what stands between two parts in brackets: comments may be about the one that stays. */
+/** Keeps the text between two flow items if it has a comment, which may be about the remaining item. */
 function left(between: string): string {
   return between.includes('#') ? between.replace(',', '') : '';
 }
@@ -194,7 +194,7 @@ function rangeOf(node: unknown): Span | null {
   return range === null || range === undefined ? null : { from: range[0], to: range[1] };
 }
 
-/** Of an item without what follows it: the range of a block map goes on over comments until the next one. */
+/** Returns the span of an item without what follows it: the range of a block map extends over comments up to the next item. */
 function spanOf(item: unknown): Span | null {
   const whole = rangeOf(item);
   if (whole === null || !isMap(item) || item.flow === true) return whole;
@@ -210,7 +210,7 @@ function replaced(text: string, from: number, to: number, by: string): Edited {
   return { ok: true, text: text.slice(0, from) + by + text.slice(to) };
 }
 
-/** A line of its own at the end of a line; the last one may have none. */
+/** Inserts a line at the end of a line; the last line may lack its line feed. */
 function inserted(text: string, at: number, line: string): Edited {
   const eol = eolOf(text);
   const isOpen = at === text.length && !text.endsWith('\n');

@@ -1,10 +1,10 @@
-// What deserves a look of what clients have to say before they get a backend.
+// Advice on what clients must send before bal chooses a backend: PROXY headers and server names.
 import type { Draft, ServiceDraft } from './draft.ts';
 import { betterSpelling } from './networks.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 import { isChosen, sharersOf } from './sharing.ts';
 
-/** Who may be a proxy may say that he is anybody. */
+/** A trusted proxy may claim any client address. */
 export function anyProxy({ proxiesFrom }: ServiceDraft): Problem[] {
   const { value, path, mark } = proxiesFrom;
   if (path === null || !value.some((text) => text.endsWith('/0'))) return [];
@@ -12,7 +12,7 @@ export function anyProxy({ proxiesFrom }: ServiceDraft): Problem[] {
   return [problemAt(mark, path, message, 'name the networks of your proxies')];
 }
 
-/** Somebody meant one address, or another network. */
+/** The author meant a single address or another network. */
 export function looseNetworks({ proxiesFrom }: ServiceDraft): Problem[] {
   const { value, path, mark } = proxiesFrom;
   return value.flatMap((text, i) => {
@@ -22,7 +22,7 @@ export function looseNetworks({ proxiesFrom }: ServiceDraft): Problem[] {
   });
 }
 
-/** How long clients have for it. */
+/** Checks the timeout for the first bytes. */
 export function firstBytes(service: ServiceDraft, draft: Draft): Problem[] {
   const { path, mark, value, sound } = service.runtime.first_bytes_timeout_ms;
   if (path === null || !sound) return [];

@@ -11,7 +11,7 @@ function errorsOf(text: string): string[] {
   return parseConfig(text, 'f').errors.map((problem) => formatProblem(problem, 'f'));
 }
 
-/** What is said about one line behind a valid list of backends, without the place. */
+/** Returns what is said about one line after a valid list of backends, without the position. */
 function about(line: string): string {
   const [error = '', ...more] = errorsOf(BACKENDS + line);
   assert.deepEqual(more, [], line);

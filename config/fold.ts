@@ -1,5 +1,5 @@
-// What typebox reports → one problem for each mistake, in words. typebox reports an unknown key twice and a value that
-// fits no member of a union once for each member; here each place gets one problem.
+// Folds typebox's errors into one readable problem per mistake. typebox reports an unknown key twice, and a value that fits no
+// member of a union once per member; here each place gets one problem.
 import { describeValue, problemAt, showPath, type Mark, type Path, type Problem } from './problem.ts';
 import { closest } from './suggest.ts';
 import { expectation, freeValue, keysAt, levels, ROOT, shapeAt, trailOf, type Level, type Shape } from './shape.ts';
@@ -7,7 +7,7 @@ import { foreignKey, foreignValue } from './foreign.ts';
 import { isTime } from './shorthand.ts';
 import { keyOf, type Source } from './yaml.ts';
 
-/** The part of typebox's error that is used. */
+/** The fields of typebox's error that are used. */
 export interface SchemaError {
   readonly keyword: string;
   readonly schemaPath: string;
@@ -42,7 +42,7 @@ export function foldErrors(errors: readonly SchemaError[], source: Source): Fold
     if (error.keyword === 'boolean') {
       const { problem, meant } = unknownKey(path, markAbove(path, source));
       problems.set(keyOf(path), problem);
-      // A misspelt key was meant to be there: that it is missing, or has its default, is no problem of its own.
+      // A misspelt key was meant to be the other one: do not also report that one as missing or defaulted.
       if (meant !== null) bad.add(keyOf([...path.slice(0, -1), meant]));
     } else {
       problems.set(keyOf(path), wrongValue(path, source));
@@ -133,7 +133,10 @@ function didYouMean(key: string, meant: string | null, others: readonly Level[])
   return null;
 }
 
-/** Where else keys are allowed, the nearest first; of the same distance the services, which have most of what is looked for. */
+/**
+ * Returns the other levels that allow keys, nearest first; at equal distance services come first, because most misplaced keys
+ * belong there.
+ */
 function otherLevels(parent: Path, here: readonly string[]): Level[] {
   const trail = trailOf(parent);
   return levels()
@@ -145,14 +148,14 @@ function isServices({ trail }: Level): number {
   return Number(trail.at(-1) === 'services');
 }
 
-/** Levels below come first, then those above. */
+/** Ranks levels below before those above. */
 function remoteness(level: readonly string[], from: readonly string[]): number {
   const shared = level.findIndex((key, i) => key !== from[i]);
   const common = shared === -1 ? level.length : shared;
   return from.length - common + (level.length - common) / 10;
 }
 
-/** The mark of the place itself or of the nearest one around it. */
+/** Returns the mark of the place itself, or of the nearest enclosing one. */
 function markAbove(path: Path, source: Source): Mark {
   for (let length = path.length; length > 0; length--) {
     const mark = source.marks.get(keyOf(path.slice(0, length)));
@@ -161,7 +164,7 @@ function markAbove(path: Path, source: Source): Mark {
   return { line: 1, column: 1, offset: 0 };
 }
 
-/** A JSON pointer → a path; what is an index is told by the data. */
+/** Turns a JSON pointer into a path; the data tells which parts are indexes. */
 function pathOf(pointer: string, data: unknown): Path {
   const path: (string | number)[] = [];
   for (const part of pointer.split('/').slice(1)) {

@@ -1,4 +1,4 @@
-// Words of HAProxy, nginx, Traefik, Caddy and Envoy that people write from habit, and what bal calls the same thing.
+// Words of HAProxy, nginx, Traefik, Caddy and Envoy that people write out of habit, and bal's equivalents.
 
 const VALUES: Readonly<Record<string, string>> = {
   leastconn: 'least_connections',
@@ -24,7 +24,7 @@ const VALUES: Readonly<Record<string, string>> = {
   fatal: 'error',
 };
 
-/** The value of `allowed` that is meant; null: none that is known. */
+/** Returns the value of `allowed` that was meant, or null if unknown. */
 export function foreignValue(value: string, allowed: readonly string[]): string | null {
   const meant = lookUp(VALUES, value);
   return meant !== null && allowed.includes(meant) ? meant : null;
@@ -112,7 +112,7 @@ const KEYS: Readonly<Record<string, string>> = {
   includes: 'bal has "include:", at the top level',
 };
 
-/** What bal has instead of a key; null: it is no word that is known. */
+/** Returns bal's equivalent of a foreign key, or null if the word is unknown. */
 export function foreignKey(key: string): string | null {
   return lookUp(KEYS, key);
 }

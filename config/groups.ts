@@ -1,10 +1,10 @@
-// Groups of users, by name or number: what /etc/group says. Those of a directory service are not in it, so a number is taken as
-// it stands.
+// Groups by name or number, as in /etc/group. Groups of a directory service are not listed there, so any number is accepted as
+// is.
 import type { Complaint } from './host.ts';
 
 export type Groups = ReadonlyMap<string, number>;
 
-/** 2^32 - 1 is "leave it as it is" to chown(2). */
+/** chown(2) takes 2^32 - 1 as "leave unchanged". */
 const MAX_ID = 4_294_967_294;
 
 /** `adm:x:4:syslog` → adm: 4. */
@@ -17,12 +17,12 @@ export function groupsIn(text: string): Groups {
   );
 }
 
-/** Null: there is no such group. */
+/** Returns null if there is no such group. */
 export function groupId(group: string, groups: Groups): number | null {
   return /^\d+$/.test(group) ? Number(group) : (groups.get(group) ?? null);
 }
 
-/** What is wrong with the name or number of a group, or null. */
+/** Returns why a group name or number is invalid, or null. */
 export function judgeGroup(text: string): Complaint | null {
   const expected = 'expected the name of a group, or its number';
   if (/^\d+$/.test(text)) return text.length <= 10 && Number(text) <= MAX_ID ? null : { expected, hint: null };

@@ -1,4 +1,4 @@
-// A service's health check as the file has it, what contradicts itself in it, and what it comes to.
+// The health check of a service: its draft from the file, its contradictions, and the plan made of it.
 import { bytesOf, showBytes } from './bytes.ts';
 import {
   KEYS_OF,
@@ -13,15 +13,15 @@ import { settle, type Block, type Setting } from './tune.ts';
 
 type Frozen<V> = V extends readonly (infer Item)[] ? readonly Item[] : V;
 
-/** What was wrong in the file is left out of it. */
+/** The block with everything wrong removed. */
 type PrunedBlock = { readonly [K in keyof HealthCheckBlock]?: Frozen<HealthCheckBlock[K]> };
 
-/** By the keys of the file; '' and 0 stand for what is not set. */
+/** By the keys of the file; '' and 0 mean "not set". */
 export type HealthCheckDraft = {
   readonly [K in 'type' | HealthCheckKey]: Setting<NonNullable<PrunedBlock[K]>>;
 };
 
-/** `blocks` has the one block that counts, or none. */
+/** `blocks` has the one block that applies, or is empty. */
 export function healthCheckDraft(blocks: readonly Block<PrunedBlock>[]): HealthCheckDraft {
   const of = <K extends keyof PrunedBlock>(key: K, otherwise: NonNullable<PrunedBlock[K]>) =>
     settle<PrunedBlock, K>(key, blocks, otherwise, 'default');
@@ -57,7 +57,7 @@ function keysOf(type: HealthCheckType): readonly HealthCheckKey[] {
   return KEYS_OF[type];
 }
 
-/** A key of another type has no effect, and whoever wrote it thinks that it has. */
+/** A key of another type has no effect, contrary to what its author expects. */
 function strangeKeys(check: HealthCheckDraft): Problem[] {
   const { value } = check.type;
   return KEYS.flatMap((key) => {
@@ -85,7 +85,7 @@ function nothingExpected({ type, expect }: HealthCheckDraft): Problem[] {
   return [problemAt(type.mark, place, 'missing, expected the bytes of a good answer', 'for example: expect: "+PONG"')];
 }
 
-/** The settings that count, by their keys, in words. */
+/** Returns the settings that apply, by key, as text. */
 export function healthCheckSettings(
   check: HealthCheckDraft,
 ): [key: string, setting: Setting<string | number | boolean>][] {

@@ -1,4 +1,4 @@
-// The keys of a `health_check:` block: bounds, defaults, meaning. See schema.ts. Which of them go together is in health-check.ts.
+// The keys of a `health_check:` block: bounds, defaults, meaning. See schema.ts. health-check.ts says which keys go together.
 import { isIP } from 'node:net';
 import * as Type from 'typebox';
 import { judgeBytes } from './bytes.ts';
@@ -15,7 +15,7 @@ export const HEALTH_CHECK_DEFAULTS = {
   verify: true,
 } as const;
 
-/** What a check says or waits for is a few words; it is kept for each backend. */
+/** A check sends and expects a few words; they are kept for every backend. */
 const MAX_BYTES = 1024;
 
 function judgePath(text: string): Complaint | null {
@@ -24,7 +24,7 @@ function judgePath(text: string): Complaint | null {
   return { expected: 'expected a path that begins with "/"', hint };
 }
 
-/** What a Host header may be: a name or an address, with or without a port. */
+/** Judges a Host header: a name or an address, with or without a port. */
 function judgeAuthority(text: string): Complaint | null {
   const host = /^(.*?|\[.*\])(?::\d{1,5})?$/.exec(text)?.[1] ?? '';
   return judgeHost(host) === null ? null : { expected: 'expected a host name, with or without a port', hint: null };

@@ -1,4 +1,4 @@
-// What a `health_check` block means: one variant for each type, with the keys that type has. Free of typebox.
+// The meaning of a `health_check` block: one variant per type, with the keys of that type. Free of typebox.
 
 export type HealthCheckType = 'tcp' | 'http' | 'expect' | 'none';
 
@@ -8,22 +8,22 @@ export interface StatusRange {
 }
 
 export interface TlsPlan {
-  /** null: the backend's host where that is a name, else none is sent. */
+  /** Null: the backend's host if that is a name, else no server name. */
   readonly serverName: string | null;
   /** Whether the certificate must be valid for that name, or for the address. */
   readonly verify: boolean;
 }
 
-/** `port`: another one than the backend's, or null. */
+/** `port`: a port other than the backend's, or null. */
 export type HealthCheckPlan =
-  /** Backends are never asked. */
+  /** Backends are never checked. */
   | { readonly type: 'none' }
   | { readonly type: 'tcp'; readonly port: number | null }
   | {
       readonly type: 'http';
       readonly port: number | null;
       readonly path: string;
-      /** null: the backend's host and port. */
+      /** Null: the backend's host and port. */
       readonly host: string | null;
       readonly expectStatus: readonly StatusRange[];
       readonly tls: TlsPlan | null;
@@ -43,7 +43,7 @@ export type Match = 'begins' | 'contains';
 
 const TLS_KEYS = ['tls', 'server_name', 'verify'] as const;
 
-/** The keys that each type has beside `type`. */
+/** The keys of each type, beside `type`. */
 export const KEYS_OF = {
   none: [],
   tcp: ['port'],
@@ -54,19 +54,19 @@ export const KEYS_OF = {
 export type HealthCheckKey = (typeof KEYS_OF)[HealthCheckType][number];
 
 /**
- * A client's connect stands for a check: both would find out the same. It says nothing of what an application answers, nor of
- * another port.
+ * Whether a client's connect replaces a check because both would learn the same. A connect says nothing about an application's
+ * answer or about another port.
  */
 export function connectStandsForCheck(check: HealthCheckPlan): boolean {
   return check.type === 'none' || (check.type === 'tcp' && check.port === null);
 }
 
-/** A passed check says that clients can connect. */
+/** Whether a passed check means that clients can connect. */
 export function checkStandsForConnect(check: HealthCheckPlan): boolean {
   return check.type === 'none' || check.port === null;
 }
 
-/** `200`, `"200-399"` → the codes that it stands for, or null. */
+/** Returns the codes that `200` or `"200-399"` stands for, or null. */
 export function statusRangeOf(value: unknown): StatusRange | null {
   if (typeof value !== 'number' && typeof value !== 'string') return null;
   const [, first = '', last = first] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(String(value)) ?? [];
@@ -78,7 +78,7 @@ export function showStatus(ranges: readonly StatusRange[]): string {
   return ranges.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`)).join(', ');
 }
 
-/** The values by their key in the file, for what differs between two plans. */
+/** Returns the values by their key in the file, to compare two plans. */
 export function healthCheckValues(check: HealthCheckPlan): Partial<Record<'type' | HealthCheckKey, string>> {
   if (check.type === 'none') return { type: check.type };
   const own = { type: check.type, ...(check.port === null ? {} : { port: String(check.port) }) };

@@ -1,10 +1,10 @@
-// What may stand where a host is expected, and when two hosts are the same. Text only: nothing is resolved here.
+// Validates hosts and decides when two are the same. Text only: nothing is resolved here.
 import * as net from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** What is wrong with a value, in the words of a problem. */
+/** Why a value is invalid, in the words of a problem. */
 export interface Complaint {
-  /** What was expected; what was found is added by the caller. */
+  /** What was expected; the caller adds what was found. */
   readonly expected: string;
   readonly hint: string | null;
 }
@@ -14,17 +14,17 @@ const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/i;
 
 const { isIPv4, SocketAddress } = net;
 
-/** As Node has it, whose pattern takes 3 ms the first time, at each start of a command: most files have no IPv6. */
+/** Same as Node's, whose pattern takes 3 ms on first use, at every start of a command: most files have no IPv6. */
 function isIPv6(text: string): boolean {
   return text.includes(':') && net.isIPv6(text);
 }
 
-/** `[::1]` → `::1`; everything else as it is. */
+/** Turns `[::1]` into `::1`; leaves everything else. */
 export function withoutBrackets(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }
 
-/** What is wrong with `text` as a host, or null. Underscores are let through: container networks use them in names. */
+/** Returns why `text` is not a valid host, or null. Underscores are allowed: container networks use them in names. */
 export function judgeHost(text: string): Complaint | null {
   const bracketed = text.startsWith('[') && text.endsWith(']');
   const host = withoutBrackets(text);
@@ -37,13 +37,13 @@ export function judgeHost(text: string): Complaint | null {
   return judgeName(host);
 }
 
-/** As judgeHost(), for something to connect to: the unspecified address is nobody's. */
+/** Like judgeHost(), for a host to connect to: the unspecified address belongs to no host. */
 export function judgePeer(text: string): Complaint | null {
   if (!isWildcard(canonicalHost(text))) return judgeHost(text);
   return { expected: 'expected the address of one host', hint: 'for this machine write "127.0.0.1" or "::1"' };
 }
 
-/** Of the interface that it belongs to nothing can be told, so nothing could be sent there. */
+/** A configuration cannot name the interface of a link-local address, so nothing could be sent there. */
 const LINK_LOCAL: Complaint = {
   expected: 'expected an address that is good without a zone, not a link-local one (fe80::/10)',
   hint: 'use a unique local (fd00::/8) or global address, or a name for one',
@@ -70,7 +70,7 @@ function judgeName(host: string): Complaint | null {
   if (/^[^:]+:\d+$/.test(host)) return { expected: EXPECTED, hint: 'the port has its own key, "port"' };
   if (host !== host.trim()) return { expected: EXPECTED, hint: 'remove the space around it' };
   const labels = host.replace(/\.$/, '').split('.');
-  // A name that ends in a number is read as an IPv4 address by most resolvers, in octal or with parts left out.
+  // Most resolvers read a name that ends in a number as an IPv4 address, in octal or with parts left out.
   if (/^(\d+|0x[0-9a-f]*)$/i.test(labels.at(-1) ?? '')) {
     return { expected: 'expected an IPv4 address of four numbers 0..255 without leading zeros', hint: null };
   }
@@ -80,7 +80,10 @@ function judgeName(host: string): Complaint | null {
   return ok ? null : { expected: EXPECTED, hint: null };
 }
 
-/** One spelling for each host: lower case, no brackets, no final dot, IPv6 shortened, IPv4 in IPv6 as IPv4; a path as it is. */
+/**
+ * Returns the canonical spelling of a host: lower case, no brackets, no final dot, shortest IPv6, IPv4 in IPv6 as IPv4. A path
+ * stays as it is.
+ */
 export function canonicalHost(host: string): string {
   if (host.startsWith('/')) return host;
   const bare = withoutBrackets(host).toLowerCase();
@@ -90,7 +93,7 @@ export function canonicalHost(host: string): string {
   return mapped?.[1] ?? address;
 }
 
-/** Takes a canonical host, as do all below. */
+/** Takes a canonical host, like all functions below. */
 export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
@@ -100,8 +103,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Whether two listeners on one port would want the same address. `::` takes IPv4 as well (dual stack); a name and a
- * wildcard overlap because whatever it resolves to is covered by it.
+ * Whether two listeners on one port would claim the same address. `::` takes IPv4 as well (dual stack); a name overlaps a
+ * wildcard because the wildcard covers whatever the name resolves to.
  */
 export function listenersOverlap(a: string, b: string): boolean {
   if (a === b || a === '::' || b === '::') return true;
@@ -110,13 +113,13 @@ export function listenersOverlap(a: string, b: string): boolean {
   return false;
 }
 
-/** Hosts that are not the same text but most likely the same place: `localhost` and a literal it stands for. */
+/** Whether two hosts differ as text but are most likely the same place: `localhost` and a literal it stands for. */
 export function maybeSame(a: string, b: string): boolean {
   const literals = new Set(['127.0.0.1', '::1']);
   return (a === 'localhost' && literals.has(b)) || (b === 'localhost' && literals.has(a));
 }
 
-/** `127.0.0.1:9296`, `[::1]:9296` → its parts; null when it is no address with a port. */
+/** Splits `127.0.0.1:9296` or `[::1]:9296`; null if it is not an address with a port. */
 export function splitAddress(text: string): { readonly host: string; readonly port: number } | null {
   const match = /^(\[[^\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
   const host = withoutBrackets(match?.[1] ?? '');
@@ -124,7 +127,7 @@ export function splitAddress(text: string): { readonly host: string; readonly po
   return match === null || port < 1 || port > 65_535 ? null : { host, port };
 }
 
-/** What is wrong with `text` as an address to listen on, or null. */
+/** Returns why `text` is not a valid address to listen on, or null. */
 export function judgeAddress(text: string): Complaint | null {
   const parts = splitAddress(text);
   const host = parts?.host ?? '';

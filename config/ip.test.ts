@@ -12,7 +12,7 @@ function bytesOf(text: string): Uint8Array | null {
   return isRead ? bytes.subarray(1, 17) : null;
 }
 
-/** What Node makes of it. */
+/** Node's canonical spelling. */
 function canonical(text: string): string {
   return new SocketAddress({ address: text, family: isIPv4(text) ? 'ipv4' : 'ipv6' }).address;
 }
@@ -38,7 +38,7 @@ test('what is an address and what is none is as Node has it, but for zones', () 
     if (bytes === null) return;
     const shown = isIPv4(text) ? ipv4Text(bytes, 12) : ipv6Text(bytes, 0);
     assert.equal(canonical(shown), canonical(text), text);
-    // Node writes what was once IPv4-compatible with points, RFC 5952 does not ask for it.
+    // Node writes former IPv4-compatible addresses in dotted form, which RFC 5952 does not ask for.
     if (!/^::\d+\.\d+\.\d+\.\d+$/.test(canonical(text))) assert.equal(shown, canonical(text));
     if (isIPv4(text)) assert.ok(isIpv4In(bytes, 0));
   };

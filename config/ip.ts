@@ -1,11 +1,12 @@
 // IP addresses as bytes and as text. Free of typebox.
 
-/** Where an IPv4 address begins in the sixteen bytes of IPv4 in IPv6. */
+/** Offset of the IPv4 address in the sixteen bytes of an IPv4-mapped address. */
 const MAPPED_AT = 12;
 
 /**
- * Writes the literal in `text` from `from` up to `to` as sixteen bytes at `at`, IPv4 as IPv4 in IPv6 (::ffff:…). False, and what is
- * there means nothing, when it is none; a zone makes it none. By hand, for it is done for each connection.
+ * Parses the literal in `text` between `from` and `to` into sixteen bytes at `at`, IPv4 as IPv4-mapped (::ffff:…). Returns
+ * false for anything else, including an address with a zone; the bytes are then undefined. Hand-written, because it runs for
+ * every connection.
  */
 export function readIp(text: string, from: number, to: number, bytes: Uint8Array, at: number): boolean {
   for (let i = from; i < to; i++) if (text.charCodeAt(i) === COLON) return readIpv6(text, from, to, bytes, at);
@@ -40,7 +41,7 @@ function readIpv4(text: string, from: number, to: number, bytes: Uint8Array, at:
 function readIpv6(text: string, from: number, to: number, bytes: Uint8Array, at: number): boolean {
   const end = at + 16;
   let place = at;
-  /** Where `::` was, and what comes after it is moved to the end. */
+  /** Position of `::`; the bytes written after it are moved to the end. */
   let gap = -1;
   let i = from;
   if (text.startsWith('::', from)) {
@@ -86,18 +87,18 @@ function hexOf(code: number): number {
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
-/** Sixteen bytes that stand for an IPv4 address. */
+/** Whether the sixteen bytes are an IPv4-mapped address. */
 export function isIpv4In(bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < MAPPED_AT; i++) if (bytes[at + i] !== (i < MAPPED_AT - 2 ? 0 : 0xff)) return false;
   return true;
 }
 
-/** Of four bytes. */
+/** Formats four bytes. */
 export function ipv4Text(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
-/** Of sixteen bytes, as RFC 5952 has it: lower case, the longest row of zeros left out. */
+/** Formats sixteen bytes as in RFC 5952: lower case, the longest run of zeros left out. */
 export function ipv6Text(bytes: Uint8Array, at: number): string {
   if (isIpv4In(bytes, at)) return `::ffff:${ipv4Text(bytes, at + MAPPED_AT)}`;
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[at + 2 * i] ?? 0) << 8) | (bytes[at + 2 * i + 1] ?? 0));

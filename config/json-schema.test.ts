@@ -7,9 +7,9 @@ import { jsonSchema } from './json-schema.ts';
 import { parseConfig } from './load.ts';
 import { readYaml } from './yaml.ts';
 
-// What comes out of JSON has nothing of ours left but what is written.
+// The round trip through JSON drops everything that is not plain JSON.
 const schema: object = JSON.parse(JSON.stringify(jsonSchema()));
-/** Another library's than the one that made it; strict: a keyword that it does not know is an error. */
+/** An independent validator; strict: an unknown keyword is an error. */
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
 
 function isValid(text: string): boolean {
@@ -51,20 +51,20 @@ test('short forms are valid, and what bal refuses for its form is not', () => {
 
 type Way = readonly (string | number)[];
 
-/** Every value in it, by its way from the top. */
+/** Returns the path of every value from the top. */
 function waysIn(value: unknown, way: Way = []): Way[] {
   if (typeof value !== 'object' || value === null) return [way];
   const parts = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
   return [...(way.length > 0 ? [way] : []), ...parts.flatMap(([key, part]) => waysIn(part, [...way, key]))];
 }
 
-/** What stands there instead, by mistake or on purpose. */
+/** Replacement values, valid or not. */
 const SCALARS = [0, 1, -1, 3.5, 1e9, '', 'x', '30s', '10k', 'a:1', '/tmp/a.sock', '10.0.0.0/8', true, null];
 const VALUES: readonly unknown[] = [...SCALARS, [], {}, ['a'], [{ host: 'a', port: 1 }], { allow: ['10.0.0.0/8'] }];
-/** So many of them at each place, in turn: reading YAML is slow. */
+/** How many replacements are tried at each place, in turn: parsing YAML is slow. */
 const AT_EACH = 6;
 
-/** Refused for its form: a schema sees that. What a text may be, such as an address, and what goes together it does not. */
+/** Errors of form, which a schema can see. It cannot judge texts, such as addresses, or which keys go together. */
 const FORM = /^(unknown key|expected (integer|true or false|one of|a time|a map|a list))/;
 
 test('what bal accepts of changed samples is valid by the JSON Schema, and what it refuses for its form is not', () => {

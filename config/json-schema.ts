@@ -1,5 +1,5 @@
-// The schema as plain JSON Schema (draft 2020-12), for editors: descriptions and defaults, and no keywords of ours. It takes
-// what bal takes in the short forms, too, but judges no addresses: that `bal check` does.
+// The schema as plain JSON Schema (draft 2020-12), for editors: descriptions and defaults, none of our keywords. It accepts the
+// short forms too, but does not judge addresses: `bal check` does.
 import { isTime } from './shorthand.ts';
 import { ROOT, type Shape } from './shape.ts';
 

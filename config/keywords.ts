@@ -11,15 +11,15 @@
 import * as Type from 'typebox';
 import type { Complaint } from './host.ts';
 
-/** A map that has no other keys. */
+/** A map without other keys. */
 export const CLOSED = { additionalProperties: false } as const;
 
-/** What a key means, in English and Korean. */
+/** A key's description, in English and Korean. */
 export function words(description: string, ko: string): { description: string; ko: string } {
   return { description, ko };
 }
 
-/** A text that `judge` finds nothing wrong with. */
+/** A string that `judge` must accept. */
 export function judged(judge: (text: string) => Complaint | null, options: Type.TStringOptions) {
   const check = (value: unknown) => typeof value !== 'string' || judge(value) === null;
   return Type.Refine(Type.String({ judge, ...options }), check);

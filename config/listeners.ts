@@ -1,8 +1,8 @@
-// The addresses that a plan listens on, and which of its services gets whose clients there. Free of typebox.
+// The addresses that a plan listens on, and how the services that share one divide its clients. Free of typebox.
 import { canonicalHost } from './host.ts';
 import { addressOf, placesOf, type PlacePlan, type Plan, type ServicePlan } from './plan.ts';
 
-/** Of a service: whose clients are its. */
+/** Which clients of a listener belong to a service. */
 export interface RoutePlan {
   readonly service: string;
   /** As in ServicePlan. */
@@ -10,25 +10,25 @@ export interface RoutePlan {
   readonly protocols: readonly string[];
 }
 
-/** An address that clients come to. Services that share one share its socket. */
+/** An address that clients connect to. Services that share it share its socket. */
 export interface ListenerPlan extends PlacePlan {
-  /** As the first of its services has it written; no name of a service. */
+  /** As its first service writes it; not a service's name. */
   readonly address: string;
-  /** The largest of its services'. */
+  /** The largest of its services. */
   readonly backlog: number;
-  /** On the clients' side; the shortest of its services', 0 where none wants probes. */
+  /** For the client side: the shortest of its services, 0 if none sends probes. */
   readonly keepaliveMs: number;
-  /** As in ServicePlan, of all its services: a header comes before it is known whose client it is. */
+  /** As in ServicePlan, of all its services: a PROXY header comes before the service is known. */
   readonly proxiesFrom: readonly string[];
-  /** The longest of its services'. */
+  /** The longest of its services. */
   readonly firstBytesMs: number;
   /** In the order of the plan. */
   readonly services: readonly string[];
-  /** One for each of its services; empty where all clients are those of its only one. */
+  /** One per service; empty if its only service takes all clients. */
   readonly routes: readonly RoutePlan[];
 }
 
-/** In the order in which the services name them. */
+/** Returns the listeners in the order in which services name them. */
 export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[] {
   const listeners = new Map<string, { readonly place: PlacePlan; readonly sharing: ServicePlan[] }>();
   for (const service of services) {
@@ -56,12 +56,12 @@ export function listenersOf({ services }: Pick<Plan, 'services'>): ListenerPlan[
   });
 }
 
-/** Its clients have to ask for it. */
+/** Whether clients must ask for the service by name or protocol. */
 function isChosen({ serverNames, protocols }: ServicePlan): boolean {
   return serverNames.length > 0 || protocols.length > 0;
 }
 
-/** The listeners that have to hear their clients before it is known which service they get. */
+/** Returns the listeners that must read first bytes before they know the client's service. */
 export function routedListeners(plan: Pick<Plan, 'services'>): ListenerPlan[] {
   return plan.services.some(isChosen) ? listenersOf(plan).filter(({ routes }) => routes.length > 0) : [];
 }

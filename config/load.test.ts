@@ -203,7 +203,7 @@ test('loadConfig() reads a file, and tells what it is when it cannot', async () 
   }
 });
 
-/** What must hold for any text at all. */
+/** Checks the invariants of any text. */
 function isSane(text: string, loaded: Loaded): void {
   const lines = text.replace(/^\ufeff/, '').split('\n');
   assert.equal(loaded.plan === null, loaded.errors.length > 0);

@@ -1,5 +1,5 @@
-// A configuration file → a Plan, or every problem in it at once. Importing this imports typebox and yaml, which takes
-// long: import it lazily.
+// Loads a configuration file into a Plan, or returns all its problems at once. Importing this file imports typebox and yaml,
+// which is slow: import it lazily.
 import { resolve } from 'node:path';
 import { Errors } from 'typebox/schema';
 import { Settings } from 'typebox/system';
@@ -21,30 +21,30 @@ import { keyOf, type Source } from './yaml.ts';
 export interface Loaded {
   /** Absolute. */
   readonly configPath: string;
-  /** In the order of the file. Empty means that there is a plan. */
+  /** In the order of the file. Empty if there is a plan. */
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
-  /** Worth knowing, no reason to stop even in strict mode. */
+  /** Worth knowing, but never a failure, even in strict mode. */
   readonly notes: readonly Problem[];
   readonly plan: Plan | null;
-  /** Every value with its origin; with errors, those that could be told. */
+  /** Every value with its origin; with errors, the values that are known. */
   readonly effective: readonly Effective[];
-  /** Files that were included, absolute, in their order. */
+  /** The included files, absolute, in order. */
   readonly included: readonly string[];
-  /** What `include` says, absolute. */
+  /** The values of `include`, absolute. */
   readonly patterns: readonly string[];
-  /** In which file the list of a service's backends stands, by the service. */
+  /** Maps a service to the file that holds its list of backends. */
   readonly homes: ReadonlyMap<string, string>;
-  /** Two files with the same one, and what they include, say the same. */
+  /** Equal for configurations with the same text in the same files. */
   readonly fingerprint: string;
 }
 
-/** typebox stops here; nobody reads more. Each mistake counts up to three times before it is folded. */
+/** typebox stops here; nobody reads more. One mistake causes up to three errors before folding. */
 const MAX_SCHEMA_ERRORS = 400;
 const MAX_SHOWN = 100;
 Settings.Set({ maxErrors: MAX_SCHEMA_ERRORS });
 
-/** Never throws for what is in the file or for a file that cannot be read: that is in `errors`. `read` reads one file. */
+/** Loads a file with `read`. Never throws for contents or unreadable files: those end up in `errors`. */
 export async function loadConfig(path: string, read: Read = readConfig): Promise<Loaded> {
   const configPath = resolve(path);
   const main = await read(configPath);
@@ -53,7 +53,7 @@ export async function loadConfig(path: string, read: Read = readConfig): Promise
   return judgeWhole(await readWhole(main.text, configPath, machine.environment, read), configPath, machine);
 }
 
-/** As loadConfig(), from a text without what it includes. Pure: what depends on the machine comes from `machine`. */
+/** Like loadConfig(), for a text without its includes. Pure: all facts about the machine come from `machine`. */
 export function parseConfig(text: string, path: string, machine: Machine = ANY_MACHINE): Loaded {
   const configPath = resolve(path);
   if (text.length > MAX_BYTES) return failed(configPath, [problemAt(null, [], 'too large')]);
@@ -66,12 +66,12 @@ function judgeWhole(whole: Whole, configPath: string, machine: Machine): Loaded 
   if (source.data === null) return failed(configPath, [...source.problems, emptyFile()], whole);
   const [, schemaErrors] = Errors(ConfigSchema, source.data);
   const { problems, bad } = foldErrors(schemaErrors, source);
-  // Of a value whose variable is not set nothing else is to be said.
+  // Report nothing else about a value whose variable is not set.
   const placeOf = ({ file, line, path: where }: Problem) => `${line} ${where} ${file ?? ''}`;
   const reported = new Set(source.problems.map(placeOf));
   const others = problems.filter((problem) => !reported.has(placeOf(problem)));
   const found = withOddCharacters([...source.problems, ...others], texts);
-  // Cut short, the list does not name everything that is wrong, so nothing below could rely on the rest.
+  // A truncated list does not name everything that is wrong, so nothing below could rely on the rest.
   if (schemaErrors.length >= MAX_SCHEMA_ERRORS) return failed(configPath, found, whole);
   const draft = draftOf({ file: prune(source, bad), marks: source.marks, bad }, machine);
   return judge(draft, found, configPath, machine, whole);
@@ -118,7 +118,7 @@ function emptyFile(): Problem {
   return problemAt({ line: 1, column: 1, offset: 0 }, [], 'the file is empty', hint);
 }
 
-/** Takes out what is bad: keys are left out, list entries become empty maps so that the others keep their index. */
+/** Removes bad values: keys are dropped, list entries become empty maps so that the others keep their index. */
 function prune(source: Source, bad: ReadonlySet<string>): Pruned<ConfigFile> {
   const keep = (value: unknown, path: readonly (string | number)[]): unknown => {
     if (Array.isArray(value)) return value.map((item, i) => (isBad(path, i) ? {} : keep(item, [...path, i])));
@@ -134,7 +134,7 @@ function prune(source: Source, bad: ReadonlySet<string>): Pruned<ConfigFile> {
   return isPruned(file) ? file : {};
 }
 
-/** typebox found nothing wrong with what is left, except for what is missing. */
+/** typebox found nothing wrong with the rest, except what is missing. */
 function isPruned(file: unknown): file is Pruned<ConfigFile> {
   return typeof file === 'object' && file !== null;
 }

@@ -52,7 +52,10 @@ test("this machine's own addresses and name are a loop behind a wildcard only", 
   assert.ok(!loopsWith('127.0.0.1', '10.0.0.7', ['10.0.0.7']));
 });
 
-/** Services by name, port and the ports of their backends on this host; a line each, so that a place tells which. */
+/**
+ * Builds services from name, port and the ports of their local backends; one line each, so that the position identifies the
+ * service.
+ */
 function servicesWith(...services: readonly (readonly [name: string, port: number, ...to: number[]])[]): string[] {
   const lines = services.map(([name, port, ...to]) => {
     const backends = to.map((backend) => `{host: localhost, port: ${backend}}`).join(', ');

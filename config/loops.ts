@@ -1,5 +1,5 @@
-// A backend may be another service of the same bal: a chain. Only one that leads back to where it began is a loop, in which a
-// connection goes round until the limit is reached.
+// Finds loops. A backend may be another service of the same bal, which makes a chain. Only a chain that leads back to its
+// beginning is a loop, in which a connection circulates until the limit is reached.
 import { isIPv6 } from 'node:net';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { canonicalHost, isLoopback, isWildcard } from './host.ts';
@@ -7,7 +7,7 @@ import type { Machine } from './machine.ts';
 import { addressOf, placesOf, type BackendPlan, type ServicePlan } from './plan.ts';
 import { problemAt, quote, type Problem } from './problem.ts';
 
-/** Where a service listens, and where its backends are. */
+/** Where a service listens and where its backends are. */
 interface Stop<S, B> {
   readonly service: S;
   readonly listens: readonly Place[];
@@ -15,7 +15,7 @@ interface Stop<S, B> {
 }
 
 interface Place {
-  /** The host in its one spelling (host.ts). */
+  /** The canonical host (host.ts). */
   readonly canonical: string;
   readonly port: number;
 }
@@ -27,7 +27,7 @@ interface Link<S, B> {
   readonly to: S;
 }
 
-/** Each loop once, at the first of its backends in the file; the message names all of them. */
+/** Reports each loop once, at its first backend in the file; the message names all of them. */
 export function loopsIn({ services }: Draft, machine: Machine): Problem[] {
   const links = linksIn(services.map(stopOf), machine);
   const reported = new Set<DraftLink>();
@@ -39,7 +39,7 @@ export function loopsIn({ services }: Draft, machine: Machine): Problem[] {
   });
 }
 
-/** The services that one leads through, back to itself, when this backend is added to it; null: it does not. */
+/** Returns the services of the loop that adding this backend would close, or null. */
 export function loopBy(
   added: BackendPlan,
   to: string,
@@ -80,7 +80,7 @@ function stopOf(service: ServiceDraft): Stop<ServiceDraft, BackendDraft> {
 function linksIn<S, B>(stops: readonly Stop<S, B>[], machine: Machine): Map<S, readonly Link<S, B>[]> {
   const linksOf = ({ service: from, backends }: Stop<S, B>): Link<S, B>[] =>
     backends.flatMap(({ backend, canonical, port }) => {
-      // Services that share an address may all be meant.
+      // Services that share an address are all candidates.
       const to = stops.filter(({ listens }) =>
         listens.some((place) => place.port === port && reaches(canonical, place.canonical, machine)),
       );
@@ -89,7 +89,7 @@ function linksIn<S, B>(stops: readonly Stop<S, B>[], machine: Machine): Map<S, r
   return new Map(stops.map((stop) => [stop.service, linksOf(stop)]));
 }
 
-/** The shortest way from the link back to its own service, the link first; null when there is none. */
+/** Returns the shortest path from the link back to its own service, starting with the link, or null. */
 function loopThrough<S, B>(link: Link<S, B>, links: ReadonlyMap<S, readonly Link<S, B>[]>): Link<S, B>[] | null {
   const seen = new Set<S>([link.to]);
   let ways: Link<S, B>[][] = [[link]];
@@ -126,8 +126,8 @@ function textOf({ host, port }: BackendDraft): string {
 }
 
 /**
- * Whether connecting to `host` ends at a listener on `bound`. `0.0.0.0` does not take ::1, but nobody means a different
- * program on the same port of the other loopback address; so this counts as a loop, too.
+ * Whether connecting to `host` ends at a listener on `bound`. `0.0.0.0` does not cover ::1, but nobody intends another program
+ * on the same port of the other loopback address, so that counts as a loop too.
  */
 function reaches(host: string, bound: string, machine: Machine): boolean {
   if (host === bound) return true;

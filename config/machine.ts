@@ -1,4 +1,4 @@
-// What this machine lets bal do: facts that turn a valid configuration into one that deserves a look.
+// Facts about this machine that turn a valid configuration into one that deserves a look.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, hostname, networkInterfaces } from 'node:os';
 import { cpuQuota } from './cpu-quota.ts';
@@ -6,25 +6,25 @@ import { groupsIn, type Groups } from './groups.ts';
 import type { Environment } from './variables.ts';
 
 export interface Machine {
-  /** As many as this process may use at a time: those it may run on, or the quota of its control group. */
+  /** CPUs this process may use at a time: its affinity mask, or the quota of its control group. */
   readonly cores: number;
-  /** Hard limit of file descriptors for one process; Node raises the soft limit to it. null: none, or unknown. */
+  /** Hard limit of file descriptors per process; Node raises the soft limit to it. Null if unlimited or unknown. */
   readonly descriptors: number | null;
-  /** The first port that this process may bind; 0 where it may bind all. */
+  /** The first port this process may bind; 0 if it may bind all. */
   readonly firstPort: number;
-  /** net.core.somaxconn; null when unknown. */
+  /** net.core.somaxconn; null if unknown. */
   readonly somaxconn: number | null;
   /** This machine's own addresses and name, lower case. */
   readonly own: readonly string[];
-  /** Those of /etc/group; null when unknown. */
+  /** The groups in /etc/group; null if unknown. */
   readonly groups: Groups | null;
-  /** To which this process may give its files; null: to any. */
+  /** The groups to which this process may give its files; null if any. */
   readonly ownGroups: readonly number[] | null;
-  /** What `${NAME}` in a configuration stands for. */
+  /** The values of `${NAME}` in a configuration. */
   readonly environment: Environment;
 }
 
-/** A machine that restricts nothing: for judging a text by itself. */
+/** A machine without restrictions, to judge a text by itself. */
 export const ANY_MACHINE: Machine = {
   cores: 1,
   descriptors: null,
@@ -39,7 +39,7 @@ export const ANY_MACHINE: Machine = {
 const CAP_CHOWN = 0n;
 const CAP_NET_BIND_SERVICE = 10n;
 
-/** Reads /proc where it is there (Linux); elsewhere only what Node knows. */
+/** Reads /proc if it exists (Linux); elsewhere only what Node knows. */
 export function thisMachine(): Machine {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const status = read('/proc/self/status');
@@ -55,7 +55,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** A quota of half a CPU is one worker; of two and a half, three. */
+/** Half a CPU makes one worker, two and a half make three. */
 export function usableCores(available: number, quota: number): number {
   return Math.max(1, Math.min(available, Math.ceil(quota)));
 }
@@ -66,13 +66,13 @@ export function hardLimit(limits: string): number | null {
   return hard === undefined ? null : Number(hard);
 }
 
-/** A machine without the file has its groups elsewhere. */
+/** Without the file, groups are defined elsewhere. */
 function groupsFrom(text: string): Groups | null {
   const groups = groupsIn(text);
   return groups.size === 0 ? null : groups;
 }
 
-/** From /proc/self/status; where there is none, only root may. */
+/** Parses /proc/self/status; without it, only root may. */
 export function mayBindAll(status: string, uid?: number): boolean {
   return may(status, CAP_NET_BIND_SERVICE, uid);
 }

@@ -1,11 +1,11 @@
-// Which name servers are asked for the names of backends: addresses, with a port or without one.
+// The name servers to ask for backend names: addresses with or without a port.
 import { isIP } from 'node:net';
 import { canonicalHost, isWildcard, judgeHost, splitAddress, withoutBrackets, type Complaint } from './host.ts';
 
 export const MAX_NAME_SERVERS = 8;
 const PORT = 53;
 
-/** What is wrong with `text` as a name server, or null. */
+/** Returns why `text` is not a valid name server, or null. */
 export function judgeNameServer(text: string): Complaint | null {
   const host = hostIn(text);
   if (isIP(host) !== 0 && !isWildcard(host)) return judgeHost(host);
@@ -19,7 +19,7 @@ function hostIn(text: string): string {
   return canonicalHost(withoutBrackets(splitAddress(text)?.host ?? text));
 }
 
-/** In its one spelling: `10.0.0.2:53`, `[2001:db8::53]:53`. */
+/** Returns the canonical spelling: `10.0.0.2:53`, `[2001:db8::53]:53`. */
 export function nameServer(text: string): string {
   const host = hostIn(text);
   const port = splitAddress(text)?.port ?? PORT;

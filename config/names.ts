@@ -1,8 +1,8 @@
-// The two names of a runtime value: its key in the file, and its field in the plan. Free of typebox.
+// The two names of each runtime value: its key in the file and its field in the plan. Free of typebox.
 import type { Runtime } from './plan.ts';
 import type { RuntimeKey } from './runtime.ts';
 
-/** Key → field. A key of the schema without an entry here does not compile. */
+/** Maps key to field. A schema key without an entry here does not compile. */
 export const RUNTIME_FIELDS = {
   health_check_interval_ms: 'healthIntervalMs',
   health_check_up_interval_ms: 'healthUpIntervalMs',

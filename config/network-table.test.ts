@@ -45,7 +45,7 @@ test('the longest network that an address is in decides, a denied one before an 
   fc.assert(
     fc.property(fc.option(list), list, fc.array(ip, { minLength: 1, maxLength: 20 }), (allow, deny, ips) => {
       const table = networkTable(allow, deny);
-      // Also the addresses at the edges of the networks.
+      // Also test the addresses at the edges of the networks.
       const edges = [...(allow ?? []), ...deny].map((text) => text.split('/')[0] ?? '');
       for (const text of [...ips, ...edges]) {
         const bytes = bytesOf(text);

@@ -1,23 +1,23 @@
-// Networks that are allowed and denied → a table that says of an address which of them the longest is. Free of typebox.
+// Compiles allowed and denied networks into a table that looks up the longest match of an address. Free of typebox.
 //
-// Networks lie in each other or apart, so all addresses fall into ranges with one answer each; the table has where each
-// range begins, and looks for the last one that begins at or before the address. IPv4 has a table of its own, of one
-// number each. A look-up allocates nothing and takes 40 ns among 1,000 networks of IPv4, 60 among 10,000.
+// Two networks are nested or disjoint, so the addresses split into ranges with one answer each. The table holds the start of
+// each range; a look-up finds the last start at or before the address. IPv4 has its own table with one number per range. A
+// look-up allocates nothing and takes 40 ns among 1,000 IPv4 networks, 60 among 10,000.
 import { isIpv4In } from './ip.ts';
 import { networkOf, type Network } from './networks.ts';
 
 export interface NetworkTable {
-  /** Of sixteen bytes, IPv4 as IPv4 in IPv6. */
+  /** `ip` has sixteen bytes; IPv4 is IPv4-mapped. */
   allows(ip: Uint8Array): boolean;
-  /** Somebody, of any address. */
+  /** Whether any address at all is allowed. */
   readonly allowsAny: boolean;
 }
 
-/** Where IPv4 lies in IPv6: ::ffff:0:0/96. */
+/** The IPv4-mapped range of IPv6: ::ffff:0:0/96. */
 const IPV4_FROM = 0xffff_0000_0000n;
 const IPV4_TO = 0xffff_ffff_ffffn;
 
-/** `allow` null: whoever is not denied. Of one network that is in both lists the denial counts. */
+/** `allow` null allows everything that is not denied. Denial wins for a network in both lists. */
 export function networkTable(allow: readonly string[] | null, deny: readonly string[]): NetworkTable {
   const rules = [
     ...(allow ?? []).flatMap((text) => ruleOf(text, true)),
@@ -25,11 +25,11 @@ export function networkTable(allow: readonly string[] | null, deny: readonly str
   ];
   const ranges = rangesOf(rules, allow === null);
   const ipv4 = ranges.filter(({ from }) => from >= IPV4_FROM && from <= IPV4_TO);
-  // What covers all of IPv4, or its first addresses, may begin before it.
+  // The range that covers the first IPv4 addresses may begin before them.
   const before = ranges.findLast(({ from }) => from <= IPV4_FROM);
   const starts4 = Uint32Array.from([0, ...ipv4.map(({ from }) => Number(from & 0xffff_ffffn))]);
   const allowed4 = Uint8Array.from([before, ...ipv4].map((range) => (range?.allowed === true ? 1 : 0)));
-  /** Four numbers of each. */
+  /** Four numbers per range. */
   const starts6 = Uint32Array.from(
     ranges.flatMap(({ from }) => [96n, 64n, 32n, 0n].map((shift) => Number((from >> shift) & 0xffff_ffffn))),
   );
@@ -74,7 +74,7 @@ function wordAt(ip: Uint8Array, at: number): number {
 
 interface Rule {
   readonly from: bigint;
-  /** The first address behind it. */
+  /** Exclusive. */
   readonly to: bigint;
   readonly allowed: boolean;
 }
@@ -84,7 +84,7 @@ interface Range {
   readonly allowed: boolean;
 }
 
-/** Without one where the text is no network. */
+/** Returns no rule for an invalid network. */
 function ruleOf(text: string, allowed: boolean): Rule[] {
   const network = networkOf(text);
   return network === null ? [] : [{ ...extent(network), allowed }];
@@ -96,10 +96,10 @@ function extent({ bytes, prefix }: Network): { readonly from: bigint; readonly t
   return { from, to: from + (1n << BigInt(128 - prefix)) };
 }
 
-/** In order, the first one from 0 on. */
+/** Returns the ranges in order, the first starting at 0. */
 function rangesOf(rules: readonly Rule[], otherwise: boolean): Range[] {
   const ranges: Range[] = [{ from: 0n, allowed: otherwise }];
-  /** The networks that the place we are at lies in, the longest last. */
+  /** The networks around the current position, innermost last. */
   const around: Rule[] = [];
   const begin = (from: bigint, allowed: boolean): void => {
     if (ranges.at(-1)?.from === from) ranges.pop();
@@ -111,7 +111,7 @@ function rangesOf(rules: readonly Rule[], otherwise: boolean): Range[] {
       begin(last.to, around.at(-1)?.allowed ?? otherwise);
     }
   };
-  // The shorter network first; of two that are the same the denied one last, so that it counts.
+  // Shorter prefixes first; of two equal networks the denied one last, so that it wins.
   const inOrder = rules.toSorted(
     (a, b) => order(a.from, b.from) || order(b.to, a.to) || Number(b.allowed) - Number(a.allowed),
   );

@@ -59,7 +59,7 @@ test('an address is in a network as Node has it', () => {
       const list = new BlockList();
       for (const { ip: at, prefix, family } of networks) list.addSubnet(at, prefix, family);
       const own = networksOf(networks.map(({ ip: at, prefix }) => `${at}/${prefix}`));
-      // Node does not see IPv4 in a network of IPv6; for us 10.0.0.1 is ::ffff:10.0.0.1.
+      // Node does not match IPv4 against IPv6 networks; for us 10.0.0.1 is ::ffff:10.0.0.1.
       const expected =
         list.check(ip, isIPv4(ip) ? 'ipv4' : 'ipv6') || (isIPv4(ip) && list.check(`::ffff:${ip}`, 'ipv6'));
       assert.equal(own.hasPeer(peerOf(ip)), expected);

@@ -1,18 +1,18 @@
-// Networks of IP addresses as a file has them (CIDR), and whether an address is in some of them. Free of typebox. An IPv4 address is
-// the same as that address in IPv6, so that it does not matter what a client has connected to.
+// Networks (CIDR) as in the file, and whether an address is in them. Free of typebox. An IPv4 address equals its IPv4-mapped
+// form, so that the family of the socket a client used does not matter.
 import type { Complaint } from './host.ts';
 import { isIpv4In, readIp, ipv4Text, ipv6Text } from './ip.ts';
 
 const EXPECTED = 'expected a network, such as "10.0.0.0/8" or "fd00::/8", or an address';
 
 export interface Network {
-  /** Sixteen, without what lies behind the prefix. */
+  /** Sixteen bytes with the host bits cleared. */
   readonly bytes: Uint8Array;
-  /** Of these sixteen bytes, so 96 and more for IPv4. */
+  /** Counted over the sixteen bytes, so 96 and more for IPv4. */
   readonly prefix: number;
 }
 
-/** Null when it is none. What lies behind the prefix is cut off. */
+/** Parses a network and clears its host bits; null if invalid. */
 export function networkOf(text: string): Network | null {
   const slash = text.indexOf('/');
   const end = slash === -1 ? text.length : slash;
@@ -26,7 +26,7 @@ export function networkOf(text: string): Network | null {
   return { bytes, prefix };
 }
 
-/** Of the byte at this place, the bits that are before the prefix's end. */
+/** Returns the mask of one byte of the prefix. */
 function maskAt(prefix: number, place: number): number {
   const bits = Math.min(8, Math.max(0, prefix - 8 * place));
   return (0xff << (8 - bits)) & 0xff;
@@ -40,7 +40,7 @@ export function judgeNetwork(text: string): Complaint | null {
   return { expected: EXPECTED, hint: `"${prefix}" is no number of bits 0..${most}` };
 }
 
-/** How the network is written without what lies behind the prefix; null when it is written so. */
+/** Returns the network written without host bits; null if it already is. */
 export function betterSpelling(text: string): string | null {
   const network = networkOf(text);
   const [address = '', prefix] = text.split('/');
@@ -53,13 +53,13 @@ export function betterSpelling(text: string): string | null {
 }
 
 export interface Networks {
-  /** Of sixteen bytes, see readIp(). */
+  /** `ip` has sixteen bytes, see readIp(). */
   has(ip: Uint8Array): boolean;
-  /** Of `ip:port` or `[ip]:port`; false for anything else. A zone is passed over. */
+  /** Takes `ip:port` or `[ip]:port`; false for anything else. Ignores a zone. */
   hasPeer(address: string): boolean;
 }
 
-/** Of texts that judgeNetwork() has nothing to say of; it looks at one after the other, so they should be few. */
+/** Takes valid networks (judgeNetwork()) and searches them linearly, so pass few. */
 export function networksOf(texts: readonly string[]): Networks {
   const networks = texts.flatMap((text) => networkOf(text) ?? []);
   const peer = new Uint8Array(16);

@@ -1,11 +1,14 @@
-// Quotes and spaces that a word processor or a web page has put into a configuration: they look right and are not YAML's.
+// Finds quotes and spaces that a word processor or web page put into a configuration: they look right but are not YAML's.
 import type { Problem } from './problem.ts';
 
 const QUOTES = /[“”„‟‘’‚‛«»]/u;
-/** Not those of ASCII, nor the line separators, which are no space. */
+/** Without ASCII spaces and line separators, which are not spaces. */
 const SPACES = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]/u;
 
-/** `texts`: by file, '' for the main one. A problem on a line with such a character, or of a text that cannot be read at all and has one, gets the hint that helps. */
+/**
+ * Adds a hint to problems on a line with such a character, and to syntax errors if the text has one. `texts`: by file, '' for
+ * the main one.
+ */
 export function withOddCharacters(problems: readonly Problem[], texts: ReadonlyMap<string, string>): Problem[] {
   const odd = [...texts].filter(([, text]) => problems.length > 0 && (QUOTES.test(text) || SPACES.test(text)));
   const linesIn = new Map(odd.map(([file, text]) => [file, text.split('\n')]));
@@ -13,7 +16,7 @@ export function withOddCharacters(problems: readonly Problem[], texts: ReadonlyM
     const lines = linesIn.get(problem.file ?? '');
     if (lines === undefined) return problem;
     const own = problem.line === null ? null : hintFor(lines, problem.line);
-    // A syntax error has no path; what is wrong may be on the line above the one where it is noticed.
+    // A syntax error has no path; its cause may be one line above where it is noticed.
     const hint = own ?? (problem.path === '' && problem.line !== null ? hintFor(lines, problem.line - 1) : null);
     return hint === null ? problem : { ...problem, hint };
   });

@@ -1,4 +1,4 @@
-// A draft without mistakes → the Plan, and the list of all values with their origins.
+// Turns a draft without mistakes into the Plan, and lists all values with their origins.
 import { accessPlan } from './access.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { healthCheckPlan, healthCheckSettings } from './health-check-draft.ts';
@@ -11,14 +11,14 @@ import { sourcesOf } from './source.ts';
 import { RUNTIME_KEYS, toRuntime, type Setting } from './tune.ts';
 
 export interface Effective {
-  /** `services.web.runtime.tcp_backlog`, also where the value comes from elsewhere. */
+  /** `services.web.runtime.tcp_backlog`, even if the value comes from elsewhere. */
   readonly path: string;
   readonly value: string | number | boolean;
-  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in a file that is included. */
+  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in an included file. */
   readonly origin: string;
 }
 
-/** `read`: what of the files is kept as it is. */
+/** `read`: facts about the files, copied into the plan. */
 export function planOf(draft: Draft, read: Pick<Plan, 'configPath' | 'included' | 'fingerprint'>): Plan {
   return {
     ...read,
@@ -76,7 +76,7 @@ function bindUnixOf({ bindUnix, bindUnixMode }: ServiceDraft): ServicePlan['bind
   return bindUnix.path === null ? null : { path: bindUnix.value, mode: Number.parseInt(bindUnixMode.value, 8) };
 }
 
-/** Every value that counts, in the order of the file; those that are wrong are left out. */
+/** Lists every value in effect, in the order of the file, without the wrong ones. */
 export function effectiveOf(draft: Draft): Effective[] {
   const list: Effective[] = [];
   const add = (path: readonly (string | number)[], { value, origin, sound }: Setting<string | number | boolean>) => {
@@ -138,7 +138,7 @@ export function effectiveOf(draft: Draft): Effective[] {
     }
     for (const [key, value] of healthCheckSettings(healthCheck)) add([...path, 'health_check', key], value);
     for (const key of RUNTIME_KEYS) {
-      const isGuess = runtime[key].origin === 'auto-tuned' && !backendsSound; // for how many backends?
+      const isGuess = runtime[key].origin === 'auto-tuned' && !backendsSound; // the number of backends is unknown
       if (!isGuess) add([...path, 'runtime', key], runtime[key]);
     }
   }

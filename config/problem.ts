@@ -1,24 +1,24 @@
-// One problem of a configuration, as all commands show it. Free of typebox and yaml, so that showing one costs nothing.
+// A problem of a configuration, as all commands show it. Free of typebox and yaml, so that showing one costs nothing.
 
 export interface Problem {
-  /** 1-based; null when the file itself is the problem, or the value is not written in it. */
+  /** 1-based; null if the file itself is the problem or the value is not written in it. */
   readonly line: number | null;
   readonly column: number | null;
   /** `backends[1].port`, or '' for the file as a whole. */
   readonly path: string;
   readonly message: string;
   readonly hint: string | null;
-  /** Absolute; only of one in a file that is included. */
+  /** Absolute; only for an included file. */
   readonly file?: string;
 }
 
-/** A place in the configuration. */
+/** A position in the configuration. */
 export interface Mark {
   readonly line: number;
   readonly column: number;
-  /** Over all files, in their order. */
+  /** Counted over all files, in their order. */
   readonly offset: number;
-  /** Absolute; only in a file that is included. */
+  /** Absolute; only in an included file. */
   readonly file?: string;
 }
 
@@ -39,7 +39,7 @@ export function problemAt(mark: Mark | null, path: Path, message: string, hint: 
   return { line: mark?.line ?? null, column: mark?.column ?? null, path: showPath(path), message, hint, ...file };
 }
 
-/** `line 7`, with the file where that is another one than `from` is in. */
+/** `line 7`, with the file if it differs from that of `from`. */
 export function lineOf(mark: Mark | null, from: Mark | null): string {
   const line = `line ${mark?.line ?? 0}`;
   if (mark === null || mark.file === from?.file) return line;
@@ -57,7 +57,7 @@ export function showPath(path: Path): string {
   return shown;
 }
 
-/** What was found where something else was expected. */
+/** Describes a value found in place of the expected one. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (typeof value === 'string') return quote(value);
@@ -71,8 +71,8 @@ export function quote(text: string): string {
 }
 
 /**
- * Control characters, and those that are invisible or turn the direction of writing, are escaped, because the text goes
- * to a terminal and comes from a file that may be somebody else's.
+ * Escapes control characters and those that are invisible or change the writing direction: the text goes to a terminal and
+ * comes from a file that may be somebody else's.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
@@ -80,17 +80,17 @@ export function printable(text: string): string {
   });
 }
 
-/** ` (line 7 of FILE)` where that is another file than `from` is in. */
+/** ` (line 7 of FILE)` if that is another file than that of `from`. */
 export function elsewhere(mark: Mark | null, from: Mark | null): string {
   return mark === null || mark.file === from?.file ? '' : ` (${lineOf(mark, from)})`;
 }
 
-/** One of a verdict's `errors`; a running bal of another version may say something else. */
+/** Checks an entry of a verdict's `errors`; a running bal of another version may send something else. */
 export function isProblem(error: unknown): error is Problem {
   return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
 }
 
-/** In the order of the files; the same problem at the same place once (services share top-level values). */
+/** Sorts by file and position, and drops duplicates (services share top-level values). */
 export function inOrder(problems: readonly Problem[]): Problem[] {
   const once = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
   const at = (place: number | null) => place ?? Number.MAX_SAFE_INTEGER;

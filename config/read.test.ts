@@ -66,7 +66,7 @@ test('a file without permission', async (t) => {
   const path = join(folder, 'secret');
   await writeFile(path, '');
   await chmod(path, 0o000);
-  // Root may read everything, so for a moment it is nobody.
+  // Root may read everything, so become nobody for a moment.
   if (process.getuid?.() === 0) {
     await chmod(folder, 0o755);
     process.seteuid?.(65_534);

@@ -1,4 +1,4 @@
-// A path → its text, or why not. Never waits: a FIFO or a device would keep a command or a reload hanging.
+// Reads a configuration file, or returns why not. Never blocks: a FIFO or a device would hang a command or a reload.
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -13,7 +13,7 @@ export type ReadResult =
 export async function readConfig(path: string): Promise<ReadResult> {
   let file: FileHandle | undefined;
   try {
-    // O_NONBLOCK: opening a FIFO that nobody writes to would block the thread pool.
+    // O_NONBLOCK: opening a FIFO without a writer would block a thread of the pool.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await file.stat();
     if (!stat.isFile()) return failed(`cannot read: it is ${kindOf(stat)}, not a regular file`);
@@ -22,11 +22,11 @@ export async function readConfig(path: string): Promise<ReadResult> {
   } catch (error) {
     return failed(...why(error, path));
   } finally {
-    await file?.close().catch(() => undefined); // it was only read
+    await file?.close().catch(() => undefined); // opened read-only, so an error loses nothing
   }
 }
 
-/** The file may grow while it is read: one byte more than allowed is enough to know. */
+/** The file may grow during the read: one byte more than allowed is enough to detect it. */
 async function atMost(file: FileHandle): Promise<Buffer> {
   const buffer = Buffer.alloc(MAX_BYTES + 1);
   let length = 0;
@@ -38,7 +38,7 @@ async function atMost(file: FileHandle): Promise<Buffer> {
   return buffer.subarray(0, length);
 }
 
-/** Strict UTF-8; a byte order mark is dropped. */
+/** Strict UTF-8; drops a byte order mark. */
 export function decode(bytes: Uint8Array): ReadResult {
   if (bytes.length > MAX_BYTES) return failed(...tooLarge(bytes.length));
   try {
@@ -52,7 +52,7 @@ export function decode(bytes: Uint8Array): ReadResult {
   }
 }
 
-/** How many bytes from the start are valid UTF-8. */
+/** Returns the length of the longest valid UTF-8 prefix. */
 function validLength(bytes: Uint8Array): number {
   let [good, bad] = [0, bytes.length + 1];
   while (bad - good > 1) {

@@ -1,4 +1,4 @@
-// The configuration reference as Markdown, made from the schema, so that it cannot say anything else.
+// Renders the configuration reference as Markdown from the schema, so the two cannot disagree.
 import { freeValue, ROOT, type Shape } from './shape.ts';
 
 export type Language = 'en' | 'ko';
@@ -29,7 +29,7 @@ const TEXTS = {
   },
 } as const;
 
-/** Two tables: all keys but those of `runtime`, and those of `runtime` with the three profiles. */
+/** Renders two tables: all keys except those of `runtime`, and those of `runtime` with the three profiles. */
 export function renderReference(language: Language): string {
   const { key, type, fallback, meaning, tiers } = TITLES[language];
   const runtime = ROOT.properties?.['runtime']?.properties ?? {};
@@ -47,8 +47,8 @@ export function renderReference(language: Language): string {
 }
 
 /**
- * One row a key; the keys of list entries follow as `key[].inner`, those of maps as `key.inner`. `runtime` is one row, and of a free map
- * only those keys follow that are not found at the top level, as `key.NAME.inner`.
+ * Returns one row per key; keys of list entries follow as `key[].inner`, those of maps as `key.inner`. `runtime` is one row. Of
+ * a free map only the keys that the top level lacks follow, as `key.NAME.inner`.
  */
 function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
   const rows: string[][] = [];
@@ -64,7 +64,7 @@ function rowsOf(shape: Shape, prefix: string, language: Language): string[][] {
   return rows;
 }
 
-/** Its keys that the top level has not. */
+/** The keys that the top level lacks. */
 function ownOf(shape: Shape): Shape {
   const own = Object.entries(shape.properties ?? {}).filter(([key]) => !Object.hasOwn(ROOT.properties ?? {}, key));
   return { properties: Object.fromEntries(own) };

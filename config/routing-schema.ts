@@ -1,5 +1,5 @@
-// The keys by which services share a port: bounds, meaning. See schema.ts. They are a service's own: as defaults of all they would be
-// the same for each.
+// The keys by which services share a port: bounds, meaning. See schema.ts. Only a service can set them: a default would be the
+// same for all.
 import * as Type from 'typebox';
 import type { Complaint } from './host.ts';
 import { words } from './keywords.ts';

@@ -2,7 +2,7 @@
 import * as Type from 'typebox';
 import { CLOSED, words } from './keywords.ts';
 
-/** A default for ≤ 2, ≤ 5 and more backends. */
+/** Defaults for ≤ 2, ≤ 5 and more backends. */
 type Profile = readonly [number, number, number];
 
 const MINUTE = 60_000;

@@ -26,19 +26,19 @@ test('sample/config.advanced.yaml has every key of the schema and no other, and 
       .map(([key]) => key)
       .sort();
   const { runtime, health_check, accept_proxy_protocol, backends, services } = Object(data);
-  // A path at the top level would be that of every service.
+  // A path at the top level would apply to every service.
   assert.deepEqual(keysOf({ ...services.database, ...Object(data) }), allowed());
   assert.deepEqual(keysOf(runtime), allowed('runtime'));
-  // No type has all of them.
+  // No check type has all keys.
   const checks = { ...health_check, ...services.database.health_check };
   assert.deepEqual(keysOf(checks), allowed('health_check'));
-  // None has both an address and a path, or both an address and a name.
+  // No backend has both an address and a path, or both an address and a name.
   assert.deepEqual(
     keysOf({ ...backends[0], ...backends[1], ...services.database.backends[1] }),
     allowed('backends', 0),
   );
   assert.deepEqual(keysOf(accept_proxy_protocol), allowed('accept_proxy_protocol'));
-  // The database shares its port with nobody.
+  // The database does not share its port.
   assert.deepEqual(keysOf({ ...services.www, ...services.database }), allowed('services', 'database'));
   assert.ok(ROOT.properties?.['mode']?.obsolete);
 });

@@ -1,5 +1,5 @@
-// Every key of the configuration: type, bounds, default, what it means. A new key is added here (in runtime.ts and
-// health-check-schema.ts for those of such a block); the error messages, the reference and the test of the sample with every key follow from it.
+// Every key of the configuration: type, bounds, default, meaning. Add a new key here (or in runtime.ts or
+// health-check-schema.ts for those blocks); error messages, the reference and the test of the complete sample follow from it.
 import * as Type from 'typebox';
 import { BackendSchema, PORT, SEND_PROXY_PROTOCOL } from './backend-schema.ts';
 import { DEFAULTS } from './defaults.ts';
@@ -17,7 +17,7 @@ import { judgeMode, judgeUnix } from './unix.ts';
 
 const MAX_ADMIN_HOSTS = 32;
 export const MAX_SERVICES = 64;
-/** Of both lists of `access` together. */
+/** In both lists of `access` together. */
 export const MAX_NETWORKS = 10_000;
 /** Over all services. */
 export const MAX_BACKENDS = 1024;
@@ -53,7 +53,7 @@ const AccessSchema = Type.Object(
   },
 );
 
-/** The keys that a service has, and that at the top level are the defaults of every service. */
+/** The keys of a service; at the top level they are the defaults of every service. */
 const serviceKeys = {
   port: Type.Optional(Type.Integer({ ...PORT, default: DEFAULTS.port, ...words('port to listen on', '수신 포트') })),
   bind_address: Type.Optional(

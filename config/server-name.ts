@@ -1,4 +1,4 @@
-// What a client of TLS asks for by which services share a port: names of servers, and protocols (ALPN). Free of typebox.
+// The TLS criteria by which services share a port: server names and protocols (ALPN). Free of typebox.
 import { isIP } from 'node:net';
 import { judgeHost, withoutBrackets, type Complaint } from './host.ts';
 
@@ -8,17 +8,17 @@ const NAMES_EXPECTED = `expected a server name, such as "www.example.com" or "*.
 const PROTOCOLS_EXPECTED = `expected a protocol of ALPN, such as "h2" or "http/1.1", or a list of up to ${MAX_PROTOCOLS}`;
 const WILDCARD = '*.';
 
-/** What is wrong with the value of `server_name`, or null. */
+/** Returns why the value of `server_name` is invalid, or null. */
 export function judgeServerNames(value: unknown): Complaint | null {
   return judgeList(value, NAMES_EXPECTED, MAX_NAMES, hintForName, serverNamesOf);
 }
 
-/** What is wrong with the value of `alpn`, or null. */
+/** Returns why the value of `alpn` is invalid, or null. */
 export function judgeProtocols(value: unknown): Complaint | null {
   return judgeList(value, PROTOCOLS_EXPECTED, MAX_PROTOCOLS, hintForProtocol, textsOf);
 }
 
-/** In lower case; of a value with which nothing is wrong. */
+/** Returns the names of a valid value in lower case. */
 export function serverNamesOf(value: unknown): readonly string[] {
   return textsOf(value).map((name) => name.toLowerCase());
 }
@@ -32,7 +32,7 @@ function textsOf(value: unknown): readonly string[] {
   return list.filter((it) => typeof it === 'string').filter((it) => it !== '');
 }
 
-/** `hintOf`: null for one that is right; `spelled`: all of them so that two that mean the same are equal. */
+/** `hintOf` returns null for a valid text; `spelled` normalizes all, so that equal ones compare equal. */
 function judgeList(
   value: unknown,
   expected: string,

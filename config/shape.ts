@@ -1,8 +1,8 @@
-// Questions about the schema as data: what is allowed at a place, and where else a key belongs.
+// Queries the schema as data: what is allowed at a place, and where a key belongs.
 import { ConfigSchema } from './schema.ts';
 import type { Path } from './problem.ts';
 
-/** A JSON schema read as plain data; the keywords that bal uses. */
+/** A JSON schema as plain data, with the keywords that bal uses. */
 export interface Shape {
   readonly '~kind'?: string;
   readonly type?: string;
@@ -26,14 +26,14 @@ export interface Shape {
   readonly obsolete?: boolean;
   readonly description?: string;
   readonly ko?: string;
-  /** As `judge`, of a value that may be a list. */
+  /** Like `judge`, for a value that may be a list. */
   readonly judgeList?: (list: readonly unknown[]) => { readonly expected: string; readonly hint: string | null } | null;
   readonly judge?: (text: string) => { readonly expected: string; readonly hint: string | null } | null;
 }
 
 export const ROOT: Shape = ConfigSchema;
 
-/** The shape of what may stand at `path`, or null where nothing may. */
+/** Returns the shape at `path`, or null if nothing may be there. */
 export function shapeAt(path: Path): Shape | null {
   let shape: Shape | undefined = ROOT;
   for (const part of path) {
@@ -43,7 +43,7 @@ export function shapeAt(path: Path): Shape | null {
   return shape ?? null;
 }
 
-/** What may stand at a key or an index of it. */
+/** Returns the shape at a key or an index of `shape`. */
 export function childOf(shape: Shape, part: string | number): Shape | undefined {
   return typeof part === 'number' ? shape.items : (property(shape, part) ?? freeValue(shape));
 }
@@ -52,19 +52,19 @@ function property(shape: Shape, key: string): Shape | undefined {
   return shape.properties !== undefined && Object.hasOwn(shape.properties, key) ? shape.properties[key] : undefined;
 }
 
-/** What the names of a free map (services) lead to. */
+/** Returns the shape of the values of a free map (services). */
 export function freeValue(shape: Shape): Shape | undefined {
   return Object.values(shape.patternProperties ?? {})[0];
 }
 
-/** The keys of a path that are in the schema by name: services.web.runtime → services, runtime. */
+/** Returns the keys of a path that the schema names: services.web.runtime → services, runtime. */
 export function trailOf(path: Path): string[] {
   return path
     .filter((part, i) => typeof part === 'string' && shapeAt(path.slice(0, i))?.properties !== undefined)
     .map(String);
 }
 
-/** Keys allowed in the map at `path`. */
+/** Returns the keys allowed in the map at `path`. */
 export function keysAt(path: Path): string[] {
   return Object.keys(shapeAt(path)?.properties ?? {});
 }
@@ -87,12 +87,12 @@ export function expectation(shape: Shape): string {
 export interface Level {
   /** For people: `under "runtime"`, `in an entry of "backends"`, `at the top level`. */
   readonly name: string;
-  /** Keys from the top, without free names and indexes, as trailOf() has them. */
+  /** Keys from the top, without free names and indexes, as trailOf() returns them. */
   readonly trail: readonly string[];
   readonly keys: readonly string[];
 }
 
-/** All levels, the top first. */
+/** Returns all levels, the top first. */
 export function levels(shape: Shape = ROOT, trail: readonly string[] = [], name = 'at the top level'): Level[] {
   const own = { name, trail, keys: Object.keys(shape.properties ?? {}) };
   const below = Object.entries(shape.properties ?? {}).flatMap(([key, value]) => {

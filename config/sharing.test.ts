@@ -4,7 +4,7 @@ import { listenersOf, routedListeners } from './listeners.ts';
 import { parseConfig } from './load.ts';
 import { formatProblem } from './problem.ts';
 
-/** Services a, b, … of a port that leads somewhere. */
+/** Parses services a, b, … on one port with a backend. */
 function parsed(...services: readonly string[]) {
   const lines = services.map((text, i) => `  ${'abcdef'[i]}: {${text === '' ? '' : `${text}, `}port: 443}\n`);
   return parseConfig(`backends: [{host: x, port: 1}]\nservices:\n${lines.join('')}`, 'f');

@@ -1,18 +1,18 @@
-// Services that listen at one address: which of them gets a client has to be told by what it asks for.
+// Services that share a listening address: a client's server name or protocol must tell them apart.
 import type { Draft, ServiceDraft } from './draft.ts';
 import { listenersOverlap } from './host.ts';
 import { addressOf } from './plan.ts';
 import { elsewhere, lineOf, problemAt, quote, type Mark, type Path, type Problem } from './problem.ts';
 import { protocolsOf, serverNamesOf } from './server-name.ts';
 
-/** Where a service listens: at its port, or at its Unix socket. */
+/** Where a service listens: a port or a Unix socket. */
 interface Place {
   readonly service: ServiceDraft;
-  /** The host in its one spelling; a path, whose port is 0. */
+  /** The canonical host; or a path, whose port is 0. */
   readonly canonical: string;
   readonly port: number;
   readonly text: string;
-  /** Where to say that there is something wrong with it. */
+  /** Where to report a problem with it. */
   readonly path: Path;
   readonly mark: Mark | null;
 }
@@ -26,7 +26,7 @@ export function sharingConflicts({ services }: Draft): Problem[] {
   });
 }
 
-/** Those that are certain: what is wrong in them is reported already. */
+/** Returns only places that are certain; anything wrong in them is already reported. */
 function placesIn(service: ServiceDraft): Place[] {
   const { port, bindAddress, bindUnix, bindUnixMode, canonical, path } = service;
   if (!service.serverName.sound || !service.alpn.sound) return [];
@@ -64,7 +64,7 @@ const OWN_PATH = 'give each service a path of its own, or all but one a "server_
 
 interface Rules {
   readonly isChosen: boolean;
-  /** Every pair of a name and a protocol that is the service's; '' for any. */
+  /** Every pair of name and protocol that belongs to the service; '' matches any. */
   readonly pairs: ReadonlyMap<string, readonly [name: string, protocol: string]>;
 }
 
@@ -90,7 +90,7 @@ function sameRule(service: ServiceDraft, own: Rules, other: Place, theirs: Rules
   return [problemAt(setting.mark, setting.path ?? service.path, message, 'leave it to one of them')];
 }
 
-/** What counts before it is known whose client it is cannot be one thing for one service and another for the other. */
+/** Settings that apply before the service is known must be equal in all services that share the place. */
 function sameSettings(place: Place, other: Place): Problem[] {
   const { service, text } = place;
   const { proxiesFrom, bindUnixMode } = service;
@@ -118,7 +118,7 @@ function spelled(networks: readonly string[]): string {
   return [...networks].sort().join(' ');
 }
 
-/** The services that clients of this one's listeners may get instead, and itself. */
+/** Returns the services that clients of this one's listeners may reach instead, including itself. */
 export function sharersOf(service: ServiceDraft, { services }: Draft): ServiceDraft[] {
   const own = placesIn(service);
   return services.filter(
@@ -126,7 +126,7 @@ export function sharersOf(service: ServiceDraft, { services }: Draft): ServiceDr
   );
 }
 
-/** Its clients have to ask for it. */
+/** Whether clients must ask for this service by name or protocol. */
 export function isChosen({ serverName, alpn }: ServiceDraft): boolean {
   return serverName.path !== null || alpn.path !== null;
 }

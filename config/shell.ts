@@ -1,6 +1,6 @@
-// What an operator may paste into a shell.
+// Quoting of text that an operator may paste into a shell.
 
-/** One word for a POSIX shell. */
+/** Returns `text` as one word of a POSIX shell. */
 export function quoted(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,5 @@
-// Short forms in a configuration, made into the long ones before anything else looks at it: `30s` for milliseconds,
-// "host:port" for a backend, a bare port for `admin`, the number of a group. What is none of these stays, and is judged as it stands.
+// Expands the short forms of a configuration before anything else sees it: `30s` for milliseconds, "host:port" for a backend, a
+// bare port for `admin`, the number of a group. Any other value stays as it is.
 import { durationMs } from './duration.ts';
 import { splitAddress } from './host.ts';
 import type { Mark, Path } from './problem.ts';
@@ -34,13 +34,13 @@ export function expandShorthand(source: Source): Source {
   }
 }
 
-/** `10.0.0.7:5432`, `[::1]:5432`, `unix:/run/app.sock`; null: it is none of them. */
+/** Parses `10.0.0.7:5432`, `[::1]:5432` or `unix:/run/app.sock`; null for anything else. */
 export function backendKeys(text: string): { host: string; port: number } | { unix: string } | null {
   if (text.startsWith('unix:/')) return { unix: text.slice('unix:'.length) };
   return splitAddress(text);
 }
 
-/** Whether the key of this name wants milliseconds. */
+/** Whether the key holds milliseconds. */
 export function isTime(key: string | number | undefined, shape: Shape): boolean {
   return shape.type === 'integer' && typeof key === 'string' && key.endsWith('_ms');
 }

@@ -1,11 +1,11 @@
-// From which addresses of this machine bal connects to a backend: one, or a list that is used in turn.
+// The local addresses from which bal connects to a backend: one, or a list used in turn.
 import { isIP } from 'node:net';
 import { canonicalHost, isWildcard, judgeHost, type Complaint } from './host.ts';
 
 const MAX_SOURCES = 64;
 const EXPECTED = `expected an IPv4 or IPv6 address of this machine, or a list of up to ${MAX_SOURCES} of them`;
 
-/** What is wrong with the value of `source`, or null. */
+/** Returns why the value of `source` is invalid, or null. */
 export function judgeSource(value: unknown): Complaint | null {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const written = list.filter((it) => typeof it === 'string');
@@ -22,7 +22,7 @@ export function judgeSource(value: unknown): Complaint | null {
   return isEachOnce ? null : { expected: `${EXPECTED}, each once`, hint: null };
 }
 
-/** In their one spelling; of a value with which nothing is wrong. */
+/** Returns the canonical addresses of a valid value. */
 export function sourcesOf(value: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   return list.flatMap((it) => (typeof it === 'string' && it !== '' ? [canonicalHost(it)] : []));

@@ -1,6 +1,6 @@
-// Did you mean …? Pure text.
+// "Did you mean …?" Pure text.
 
-/** The candidate that `word` is most likely a misspelling of, or null. */
+/** Returns the candidate that `word` most likely misspells, or null. */
 export function closest(word: string, candidates: readonly string[]): string | null {
   const typed = normalise(word);
   const holder = soleHolder(typed, candidates);
@@ -17,12 +17,12 @@ export function closest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** More than two slips make another word: `max_connections` is not a misspelt `log_connections`. */
+/** With more than two slips it is another word: `max_connections` is no misspelt `log_connections`. */
 function allowance(candidate: string): number {
   return candidate.length > 5 ? 2 : 1;
 }
 
-/** bindAddress, bind-address and BIND_ADDRESS are bind_address. */
+/** Turns bindAddress, bind-address and BIND_ADDRESS into bind_address. */
 function normalise(word: string): string {
   return word
     .slice(0, 64)
@@ -31,7 +31,10 @@ function normalise(word: string): string {
     .toLowerCase();
 }
 
-/** `idle_timeout` → `connection_idle_timeout_ms`: the only candidate that has all the words typed, or begins them; of several the one with fewest others. */
+/**
+ * `idle_timeout` → `connection_idle_timeout_ms`: returns the only candidate that contains all typed words or their
+ * continuations; of several the shortest, if unique.
+ */
 function soleHolder(typed: string, candidates: readonly string[]): string | null {
   const words = typed.split('_');
   if (words.length < 2 || words.includes('')) return null;
@@ -45,7 +48,7 @@ function soleHolder(typed: string, candidates: readonly string[]): string | null
   return more.length === 0 ? first : null;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
+/** Counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   let twoBack: number[] = [];
   let oneBack = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,5 +1,5 @@
-// What the YAML parser says → what an operator should do. One mistake often brings several complaints; the first on
-// each line is the one that helps.
+// Translates errors of the YAML parser into what an operator should do. One mistake often causes several errors; the first one
+// on each line is the helpful one.
 import type { YAMLError } from 'yaml';
 import { printable, problemAt, type Mark, type Problem } from './problem.ts';
 
@@ -9,7 +9,7 @@ interface Words {
   readonly hint: string;
 }
 
-/** By the parser's own sentence; `$1` is its first group. Those not listed are shown as they are. */
+/** Keyed by the parser's message; `$1` is its first group. Other messages are shown as they are. */
 const WORDS: readonly Words[] = [
   { when: /^Tabs are not allowed/, message: 'a tab cannot indent', hint: 'use spaces' },
   {
@@ -68,7 +68,7 @@ export function syntaxProblems(
   return [...lines.values()];
 }
 
-/** A value with keys below it, further in, is reported as a nested map and as a key that spans lines. */
+/** A value with keys indented below it is reported twice: as a nested map, and as a key that spans lines. */
 function isCompanion(error: YAMLError, before: YAMLError | undefined): boolean {
   if (error.code !== 'MULTILINE_IMPLICIT_KEY' || before?.pos[0] !== error.pos[0]) return false;
   return before.message.startsWith('Nested mappings');
@@ -90,7 +90,7 @@ function short(text: string): string {
   return line.length > 80 || line !== text ? `${line.slice(0, 77)}…` : text;
 }
 
-/** The parser points at the white space before what it means. */
+/** The parser points at the white space before the culprit. */
 function afterBlanks(text: string, offset: number): number {
   return offset + (/^ */.exec(text.slice(offset, offset + 1000))?.[0].length ?? 0);
 }

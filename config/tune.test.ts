@@ -45,7 +45,7 @@ test('the overlay keeps the profile for every key that no block sets, and the la
       );
       for (const key of RUNTIME_KEYS) {
         const isSet = blocks.some((set) => set[key] !== undefined);
-        // Which interval counts where only one is set has a test of its own.
+        // The interval that applies when only one is set has its own test.
         if (key === 'health_check_up_interval_ms' && !isSet) continue;
         const last = blocks.findLastIndex((set) => set[key] !== undefined);
         assert.equal(tuned[key].value, last === -1 ? profile[key] : blocks[last]?.[key]);

@@ -1,4 +1,4 @@
-// The auto-tuned profile, what the file sets on top of it, and where each value comes from. Pure.
+// The auto-tuned profile, the file's settings on top of it, and the origin of each value. Pure.
 import { RUNTIME_FIELDS } from './names.ts';
 import type { Runtime } from './plan.ts';
 import type { Mark, Path } from './problem.ts';
@@ -11,10 +11,10 @@ function isRuntimeKey(key: string): key is RuntimeKey {
   return Object.hasOwn(RUNTIME_FIELDS, key);
 }
 
-/** The profile for a service with `backends` backends. */
+/** Returns the profile for a service with `backends` backends. */
 export function profileFor(backends: number): RuntimeValues {
   const tier = backends <= 2 ? 0 : backends <= 5 ? 1 : 2;
-  // Each `tuned` value is of its own key's type: tune.test.ts checks every one of them.
+  // Each `tuned` value has the type of its key: tune.test.ts checks all of them.
   return complete<RuntimeValues>(
     RUNTIME_KEYS,
     RUNTIME_KEYS.map((key) => tunedOf(RuntimeSchema.properties[key])[tier]),
@@ -25,14 +25,14 @@ function tunedOf(schema: object): readonly unknown[] {
   return 'tuned' in schema && Array.isArray(schema.tuned) ? schema.tuned : [];
 }
 
-/** Where a value comes from. */
+/** The origin of a value. */
 export interface Where {
-  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in a file that is included. */
+  /** `default`, `auto-tuned`, `file:LINE`, or `PATH:LINE` in an included file. */
   readonly origin: string;
-  /** Where it is written; null when it is not. */
+  /** Where it is written; null if it is not. */
   readonly path: Path | null;
   readonly mark: Mark | null;
-  /** False when what is written there is wrong: the value is then a stand-in. */
+  /** False if the written value is wrong; the value is then a stand-in. */
   readonly sound: boolean;
 }
 
@@ -40,13 +40,13 @@ export interface Setting<T> extends Where {
   readonly value: T;
 }
 
-/** One map of the file, or a part of one, that may set a key. */
+/** A map of the file, or part of one, that may set a key. */
 export interface Block<V extends object> {
   readonly values: V;
   where(key: string): Where;
 }
 
-/** The value of `key` in the last block that has it, else `otherwise`. */
+/** Returns the value of `key` in the last block that has it, else `otherwise`. */
 export function settle<V extends object, K extends keyof V & string>(
   key: K,
   blocks: readonly Block<V>[],
@@ -73,12 +73,12 @@ export function overlay(profile: RuntimeValues, blocks: readonly Block<Partial<R
   return { ...tuned, health_check_up_interval_ms: upInterval(tuned) };
 }
 
-/** Files from before there were two intervals set one, and mean it for all checks. */
+/** Files from before there were two intervals set one and mean it for all checks. */
 function upInterval({ health_check_interval_ms: one, health_check_up_interval_ms: up }: TunedRuntime): Setting<number> {
   return up.path === null && one.path !== null && one.sound ? one : up;
 }
 
-/** The same values under the plan's names. */
+/** Returns the same values under the plan's names. */
 export function toRuntime(tuned: TunedRuntime): Runtime {
   const fields = RUNTIME_KEYS.map((key) => RUNTIME_FIELDS[key]);
   return complete<Runtime>(
@@ -87,7 +87,7 @@ export function toRuntime(tuned: TunedRuntime): Runtime {
   );
 }
 
-/** An object of all its keys; that each value is of its key's type is the caller's word, kept by tune.test.ts. */
+/** Builds an object of all keys. The caller guarantees that each value has its key's type; tune.test.ts checks it. */
 function complete<T extends object>(keys: readonly (keyof T & string)[], values: readonly unknown[]): T {
   const object: Record<string, unknown> = Object.fromEntries(keys.map((key, i) => [key, values[i]]));
   const hasAll = (candidate: object): candidate is T => keys.every((key) => Object.hasOwn(candidate, key));

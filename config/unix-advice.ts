@@ -1,4 +1,4 @@
-// What a service cannot have that listens at a Unix socket only: its clients have no address.
+// Settings that do not work for a service with only a Unix socket, because its clients have no address.
 import type { Setting } from './tune.ts';
 import type { ServiceDraft } from './draft.ts';
 import { problemAt, type Problem } from './problem.ts';
@@ -16,14 +16,14 @@ export function unixWarnings(service: ServiceDraft): Problem[] {
   ];
 }
 
-/** Wherever it stands. */
+/** Reported wherever the list stands. */
 function closed({ name }: ServiceDraft, allow: Pick<Setting<unknown>, 'path' | 'mark'> | null): Problem[] {
   if (allow === null || allow.path === null) return [];
   const message = `"allow" lets nobody in to ${name}: ${NO_ADDRESS}`;
   return [problemAt(allow.mark, allow.path, message, 'use bind_unix_mode, or give the service a port')];
 }
 
-/** At the top it may be meant for others. */
+/** A setting at the top level may serve other services. */
 function idle({ path: own }: ServiceDraft, { path, mark }: Pick<Setting<unknown>, 'path' | 'mark'>): Problem[] {
   if (path === null || own.some((key, i) => path[i] !== key)) return [];
   return [problemAt(mark, path, `has no effect: ${NO_ADDRESS}`, 'remove it, or give the service a port')];

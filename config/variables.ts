@@ -1,11 +1,11 @@
-// `${NAME}` and `${NAME:-default}` in a value → what the environment holds; `$$` is a dollar, and any other dollar itself.
+// Replaces `${NAME}` and `${NAME:-default}` in values from the environment; `$$` is a dollar, any other dollar stays.
 import { quote } from './problem.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Filled {
   readonly text: string;
-  /** Whether anything was put in. */
+  /** Whether anything was replaced. */
   readonly isFilled: boolean;
   readonly faults: readonly Fault[];
 }
@@ -18,9 +18,9 @@ export interface Fault {
 }
 
 const FORM = /\$\$|\$\{([^}]*)\}?/g;
-/** As in a shell, the default counts also for a variable that is empty. */
+/** As in a shell, the default also replaces an empty variable. */
 const INNER = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:-)([\s\S]*))?$/;
-/** Of what is put into one value; no key takes so long a text. */
+/** Limits the text inserted into one value; no key takes a longer one. */
 const MAX_LENGTH = 4096;
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
 
@@ -52,7 +52,7 @@ export function fillIn(text: string, environment: Environment): Filled {
   return { text: filled, isFilled, faults };
 }
 
-/** What a value without quotes means once it is filled in: `${PORT}` is a number when the variable holds one. */
+/** Converts an unquoted value after replacement: `${PORT}` is a number if the variable holds one. */
 export function plainValue(text: string): string | number | boolean {
   if (/^(true|false)$/.test(text)) return text === 'true';
   return /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text;

@@ -1,5 +1,5 @@
-// Text → plain data, where each part of it stands, and what is wrong with the YAML. Bounded in depth, in elements and
-// in what aliases expand to, because the text may be anything.
+// Parses YAML into plain data with the position of each part, or returns what is wrong. Bounds depth, elements and alias
+// expansion, because the text may be anything.
 import {
   Composer,
   isAlias,
@@ -18,30 +18,30 @@ import { syntaxProblems } from './syntax.ts';
 import { fillIn, plainValue, type Environment } from './variables.ts';
 
 export interface Source {
-  /** Maps are objects without a prototype, so that `__proto__` is a key like any other. undefined: no document. */
+  /** Maps have no prototype, so that `__proto__` is a key like any other. Undefined if there is no document. */
   readonly data: unknown;
-  /** Where a value stands (its key, where it has one), by keyOf(path). */
+  /** Position of each value (of its key, if it has one), by keyOf(path). */
   readonly marks: ReadonlyMap<string, Mark>;
   readonly problems: readonly Problem[];
 }
 
-/** Deeper than any configuration; counted in the parser's own levels, about two for each of the file's. */
+/** Deeper than any configuration; counted in the parser's levels, about two per level of the file. */
 const MAX_LEVELS = 40;
-/** Words, colons, line ends, …: six times what the largest valid file needs; the composer takes about 20 µs for each bad one. */
+/** Words, colons, line ends, …: six times what the largest valid file needs; the composer takes about 20 µs per bad one. */
 export const MAX_TOKENS = 100_000;
 const MAX_ALIASED = 10_000;
 
 const QUOTED = 'put a text that begins with "*" in quotes';
 
-/** What YAML does not allow in a text; tab and line ends are. */
+/** Characters that YAML forbids; it allows tab and line ends. */
 const CONTROL = /[^\P{Cc}\t\n\r\u0085]/u;
 
-/** What may still be read of all files of a configuration; readYaml() takes from it. */
+/** The tokens left for all files of a configuration; readYaml() subtracts from it. */
 export interface Budget {
   tokens: number;
 }
 
-/** A JSON pointer: the form that typebox reports places in, here also the key for marks. */
+/** Returns a JSON pointer: typebox reports places in this form, and marks use it as key. */
 export function keyOf(path: Path): string {
   let key = '';
   for (const part of path) {
@@ -50,7 +50,7 @@ export function keyOf(path: Path): string {
   return key;
 }
 
-/** YAML 1.2 without merge keys, values filled in from `environment`. Never throws. */
+/** Parses YAML 1.2 without merge keys and fills in variables from `environment`. Never throws. */
 export function readYaml(text: string, environment: Environment = {}, budget: Budget = { tokens: MAX_TOKENS }): Source {
   const places = new Places(text);
   const failed = (offset: number, message: string, hint: string | null = null): Source => ({
@@ -68,7 +68,7 @@ export function readYaml(text: string, environment: Environment = {}, budget: Bu
     if (--budget.tokens < 0) return failed(parser.offset, 'too many elements', 'a configuration is far smaller');
   }
   tokens.push(...parser.end());
-  // uniqueKeys compares each key with each other (quadratic); Reader finds duplicates, and says where the first was.
+  // uniqueKeys compares all pairs of keys (quadratic); Reader finds duplicates and names the line of the first.
   const options = { prettyErrors: false, uniqueKeys: false, strict: true, merge: false, logLevel: 'silent' } as const;
   const [document, second] = new Composer(options).compose(tokens, true, text.length);
   if (document === undefined) return failed(0, 'the file is empty');
@@ -85,7 +85,7 @@ export function readYaml(text: string, environment: Environment = {}, budget: Bu
   return new Reader(document, places, text, environment).read();
 }
 
-/** Offsets → lines and columns. */
+/** Maps offsets to lines and columns. */
 class Places {
   readonly #lines = new LineCounter();
   readonly #length: number;

@@ -1,4 +1,4 @@
-// A pattern → the files that are there, or why they cannot be told. What is in a file is read.ts's.
+// Finds the files that match a pattern, or returns why it cannot. read.ts reads their contents.
 import { opendir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isPattern, matches } from './pattern.ts';
@@ -7,10 +7,10 @@ export type Found =
   | { readonly ok: true; readonly files: readonly string[] }
   | { readonly ok: false; readonly message: string; readonly hint: string | null };
 
-/** So many entries of a directory are looked at. */
+/** Limits the directory entries that are examined. */
 const MAX_ENTRIES = 65_536;
 
-/** In the order of their names; none where the directory is not there. `most`: more are an error. */
+/** Returns files sorted by name, or none if the directory does not exist. More than `most` files are an error. */
 export async function findFiles(pattern: string, most: number): Promise<Found> {
   if (!isPattern(pattern)) return { ok: true, files: [pattern] };
   const dir = dirname(pattern);

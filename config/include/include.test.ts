@@ -10,7 +10,7 @@ import { formatProblem } from '../problem.ts';
 interface Place {
   write(name: string, text: string): string;
   load(): Promise<Loaded>;
-  /** Errors as they are shown, the directory left out. */
+  /** Errors as shown, without the directory. */
   errors(): Promise<string[]>;
   readonly dir: string;
 }

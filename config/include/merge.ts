@@ -1,4 +1,4 @@
-// Files that are included, laid into the one that includes them: their services, as if all stood there.
+// Merges the services of included files into the including file, as if they all stood there.
 import { problemAt, type Mark, type Path, type Problem } from '../problem.ts';
 import { MAX_BYTES, type ReadResult } from '../read.ts';
 import { withOddCharacters } from '../odd-characters.ts';
@@ -13,16 +13,16 @@ import { fingerprintOf, isMap, type Whole } from './whole.ts';
 export interface Merging {
   has(file: string): boolean;
   isFull(): boolean;
-  /** With what is written at `path` of the file that includes. */
+  /** At the position of `path` in the including file. */
   problem(path: Path, message: string, hint?: string | null): void;
   add(file: string, result: ReadResult, from: From): void;
   whole(patterns: readonly string[]): Whole;
 }
 
 export interface From {
-  /** Of the entry of `include`. */
+  /** Of the entry in `include`. */
   readonly path: Path;
-  /** By its name, so that it has to be there. */
+  /** Named without a pattern, so it must exist. */
   readonly isNamed: boolean;
 }
 
@@ -42,7 +42,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
   let bytes = Buffer.byteLength(texts.get('') ?? '');
   let offset = texts.get('')?.length ?? 0;
   const here = marks.get(keyOf(['include']));
-  // With `include` the services have names, and what stands at the top level is the default of each.
+  // With `include`, services are named and top-level settings are the defaults of each.
   if (here !== undefined && !marks.has(keyOf(['services']))) marks.set(keyOf(['services']), here);
 
   function problem(path: Path, message: string, hint: string | null = null): void {
@@ -144,7 +144,7 @@ type Fail = (message: string, hint?: string | null, line?: number | null) => voi
 
 const RENAME = 'to leave it out, remove it, or rename it so that no pattern matches';
 
-/** What to say of a key beside `services` in a file that is included. */
+/** Says what is wrong with a key beside `services` in an included file. */
 function strayKey(key: string, configPath: string): [message: string, hint: string] {
   if (key === 'include') return ['an included file cannot include others', `name them in ${configPath}`];
   const message = 'an included file holds "services" and nothing else';

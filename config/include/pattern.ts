@@ -1,4 +1,4 @@
-// Which files `include` names: paths, and patterns with `*` and `?` in the name of the file. Free of typebox.
+// The value of `include`: paths, and patterns with `*` and `?` in the file name. Free of typebox.
 import { basename, dirname, resolve } from 'node:path';
 import type { Complaint } from '../host.ts';
 
@@ -6,7 +6,7 @@ const MAX_PATTERNS = 32;
 const MAX_LENGTH = 1024;
 const EXPECTED = `expected a file or a pattern such as "conf.d/*.yaml", or a list of up to ${MAX_PATTERNS} of them`;
 
-/** What is wrong with the value of `include`, or null. */
+/** Returns why the value of `include` is invalid, or null. */
 export function judgeInclude(value: unknown): Complaint | null {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (list.length === 0 || list.length > MAX_PATTERNS) return { expected: EXPECTED, hint: null };
@@ -29,25 +29,25 @@ function hintFor(text: string): string | null {
   return null;
 }
 
-/** Absolute; of a value with which nothing is wrong. Relative ones are so to the directory of the file that includes. */
+/** Returns absolute patterns of a valid value. Relative ones are relative to the directory of the including file. */
 export function patternsOf(value: unknown, configPath: string): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   return list.filter((it) => typeof it === 'string').map((it) => resolve(dirname(configPath), it));
 }
 
-/** Else it is one file, which has to be there. */
+/** Whether the path is a pattern; otherwise it is one file, which must exist. */
 export function isPattern(path: string): boolean {
   return /[*?]/.test(path);
 }
 
-/** As in a shell: what begins with a dot is named by a pattern that begins with one. */
+/** Matches as a shell does: only a pattern that begins with a dot matches names that do. */
 export function matches(pattern: string, name: string): boolean {
   const wanted = basename(pattern);
   if (name.startsWith('.') && !wanted.startsWith('.')) return false;
   return fits(Array.from(wanted), Array.from(name));
 }
 
-/** Goes back to the last `*` only, so that no pattern takes longer than its length times that of the name. */
+/** Backtracks to the last `*` only, so that matching takes at most the length of the pattern times that of the name. */
 function fits(pattern: readonly string[], name: readonly string[]): boolean {
   let [at, from] = [0, 0];
   let [star, mark] = [-1, 0];

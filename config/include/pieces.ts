@@ -1,4 +1,4 @@
-// A file → what it says together with those that it includes.
+// Reads a configuration together with the files it includes.
 import { realpath } from 'node:fs/promises';
 import type { ReadResult } from '../read.ts';
 import { MAX_SERVICES } from '../schema.ts';
@@ -10,7 +10,7 @@ import { isMap, readAlone, type Whole } from './whole.ts';
 
 export type Read = (path: string) => Promise<ReadResult>;
 
-/** A text with those that it includes. Never throws for what is in files, or for files that cannot be read. */
+/** Returns a text merged with the files it includes. Never throws for file contents or unreadable files. */
 export async function readWhole(
   text: string,
   configPath: string,

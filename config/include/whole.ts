@@ -1,4 +1,4 @@
-// What was read of a configuration: a file, and those that it includes.
+// What was read of a configuration: a file and the files it includes.
 import { createHash } from 'node:crypto';
 import { expandShorthand } from '../shorthand.ts';
 import type { Environment } from '../variables.ts';
@@ -6,17 +6,17 @@ import { MAX_TOKENS, readYaml, type Source } from '../yaml.ts';
 
 export interface Whole {
   readonly source: Source;
-  /** By path, '' for the file itself: for hints about lines. */
+  /** By path, '' for the main file; used for hints about lines. */
   readonly texts: ReadonlyMap<string, string>;
-  /** Those that were included, absolute, in their order; also such as cannot be read. */
+  /** The included files, absolute, in order; also those that cannot be read. */
   readonly included: readonly string[];
   /** Absolute. */
   readonly patterns: readonly string[];
-  /** Two configurations with the same one say the same. */
+  /** Equal for configurations with the same text in the same files. */
   readonly fingerprint: string;
 }
 
-/** A text without those that it includes. */
+/** Reads a text without the files it includes. */
 export function readAlone(text: string, environment: Environment): Whole {
   const plain = text.replace(/^\ufeff/, '');
   const source = expandShorthand(readYaml(plain, environment, { tokens: MAX_TOKENS }));
@@ -24,7 +24,7 @@ export function readAlone(text: string, environment: Environment): Whole {
   return { source, texts, included: [], patterns: [], fingerprint: fingerprintOf([...texts]) };
 }
 
-/** Of what stands in which file. */
+/** Hashes the texts together with their files. */
 export function fingerprintOf(parts: readonly (readonly [file: string, text: string])[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
