@@ -1,6 +1,5 @@
-// argv → what is asked for, or what is wrong with it in one line. Read with node:util, and strictly: cac, which prints
-// the help, makes numbers of values (`-c 0123` → 123), takes --no-json and --dashedNames, and runs nothing, successfully,
-// for a command that it does not know.
+// Parses argv into a request, or into one line about what is wrong. Uses node:util, strictly: cac, which prints the help, turns
+// values into numbers (`-c 0123` → 123), accepts --no-json and --dashedNames, and silently succeeds for an unknown command.
 import { parseArgs } from 'node:util';
 import { printable, quote } from '../../config/problem.ts';
 import { closest } from '../../config/suggest.ts';
@@ -20,18 +19,18 @@ export interface Options {
   wait: boolean;
   save: boolean;
   service: string | null;
-  /** null: the program that this command is of. */
+  /** Null: this command's own program. */
   to: string | null;
-  /** null: as many as the command shows by itself. */
+  /** Null: the command's default. */
   lines: number | null;
   level: Level | null;
-  /** null: as long as the command takes by itself. */
+  /** Null: the command's default. */
   seconds: number | null;
-  /** As Date.now() has it. */
+  /** As Date.now() returns it. */
   sinceMs: number | null;
-  /** The words after the command, no more than it takes. */
+  /** The words after the command, at most as many as it takes. */
   words: readonly string[];
-  /** null: as configured. */
+  /** Null: as configured. */
   timeoutMs: number | null;
 }
 
@@ -71,13 +70,13 @@ export function readArguments(argv: readonly string[]): Request {
   return withOptions(command, seen, rest);
 }
 
-/** `bal help check` is `bal check --help`, and `bal version` is `bal --version`. */
+/** Treats `bal help check` as `bal check --help`, and `bal version` as `bal --version`. */
 function plainly([first, ...rest]: readonly string[]): string[] {
   if (first === 'help' || first === 'version') return [...rest, `--${first}`];
   return first === undefined ? [] : [first, ...rest];
 }
 
-/** Commands that other programs have, and what bal has for them. */
+/** Commands of other programs, and bal's equivalents. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   reload: "'bal graceful' reloads the configuration",
   restart:
@@ -140,7 +139,7 @@ function withOptions(
   return { kind: 'run', command, options };
 }
 
-/** Which part of the log is wanted; or what is wrong. */
+/** Parses the options that select a part of the log, or says what is wrong. */
 function logOptions(seen: ReadonlyMap<string, string | undefined>): LogOptions | string {
   const { lines, level, since, seconds } = Object.fromEntries(seen);
   if (seconds !== undefined && !/^[1-9]\d{0,3}$/.test(seconds))
@@ -159,7 +158,7 @@ function logOptions(seen: ReadonlyMap<string, string | undefined>): LogOptions |
   };
 }
 
-/** What is wrong with one option, or null. */
+/** Returns what is wrong with one option, or null. */
 function faultOf(
   command: CommandName | null,
   name: string,
@@ -202,7 +201,7 @@ function unknown(what: 'command' | 'option', given: string, candidates: readonly
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const MAX_MS = 7 * 24 * 3_600_000;
 
-/** `10` and `10s` → 10000, `500ms` → 500, `1.5m` → 90000; null when it is no duration, or over a week. */
+/** `10` and `10s` → 10000, `500ms` → 500, `1.5m` → 90000; null if it is no duration, or over a week. */
 export function milliseconds(text: string): number | null {
   const found = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text);
   if (found === null) return null;

@@ -1,9 +1,9 @@
-// Asks over the control socket, and who may not use that over the socket of those who may ask, and change nothing.
+// Requests over the control socket; falls back to the read-only socket of `control_group` if this user may not use it.
 import { existsSync } from 'node:fs';
 import { request, stream, type Answer } from '../control/client.ts';
 import type { Home } from '../paths.ts';
 
-/** As request() of the control client. */
+/** Like request() of the control client. */
 export function ask(
   at: Home,
   method: 'GET' | 'POST',
@@ -15,7 +15,7 @@ export function ask(
   return either(at, (socket) => request(socket, method, path, body, timeoutMs, signal));
 }
 
-/** As stream() of the control client. */
+/** Like stream() of the control client. */
 export function askForLines(
   at: Home,
   method: 'GET' | 'POST',
@@ -33,6 +33,6 @@ async function either(at: Home, question: (socket: string) => Promise<Answer>): 
   if (own.ok || own.cause !== 'denied') return own;
   const theirs = await question(at.askSocket);
   if (theirs.ok || (theirs.cause !== 'denied' && theirs.cause !== 'not_running')) return theirs;
-  // A socket at which nobody listens was left by a bal that was killed.
+  // A socket without a listener was left by a killed bal.
   return theirs.cause === 'not_running' && existsSync(at.askSocket) ? theirs : own;
 }

@@ -1,4 +1,4 @@
-// `bal backend`: lists the backends of the running instance, or has one of them drained, weighed, reset, added or removed.
+// `bal backend`: lists the backends of the running instance, or drains, weighs, resets, adds or removes one.
 
 import { printable, quote } from '../../config/problem.ts';
 import { closest } from '../../config/suggest.ts';
@@ -13,10 +13,10 @@ import type { ExitCode, Io } from './command.ts';
 import { reach, strangeAnswer } from './reach.ts';
 import { json, printDiagnosis } from './report.ts';
 
-/** It may have to wait for a reload, and a new backend for its first check. */
+/** A change may have to wait for a reload, and a new backend for its first check. */
 const CHANGE_MS = 10 * 60 * 1000;
 
-/** 0: done, or so already; 1: refused, nothing has changed, or no answer; 2: not understood; 3: not running. */
+/** 0: done, or already so; 1: refused, nothing has changed, or no answer; 2: not understood; 3: not running. */
 export async function backend(options: Options, io: Io): Promise<ExitCode> {
   const [word = 'list', address, number] = options.words;
   const wrong = (message: string): ExitCode => {
@@ -45,7 +45,7 @@ function unknownAction(word: string): string {
   return `unknown action ${quote(word)}; ${meant === null ? `one of ${known.join(', ')}` : `did you mean "${meant}"?`}`;
 }
 
-/** What goes with one action only. */
+/** Checks options and arguments that go with one action only. */
 function faultOf(word: string, number: string | undefined, { wait, save, timeoutMs, service }: Options): string | null {
   if (number !== undefined && word !== 'weight') return `unexpected argument ${quote(number)}`;
   if (wait && word !== 'drain') return '--wait goes with drain only';
@@ -124,7 +124,7 @@ function verdictLines({
 
 const strange = strangeAnswer('verdict on a change of a backend');
 
-/** The keys of a verdict when there is none to be had. */
+/** The keys of a verdict when there is none. */
 const noVerdict = {
   ok: false,
   changed: false,

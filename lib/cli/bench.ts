@@ -1,4 +1,4 @@
-// `bal bench`: what a bal costs on this machine, against the way without it.
+// `bal bench`: measures what bal costs on this machine, compared with a direct connection.
 
 import { bench as measure, type BenchReport, type Pair } from '../trial/bench.ts';
 import { conditionsText } from '../trial/machine.ts';
@@ -10,7 +10,7 @@ import { onStage } from './trial.ts';
 
 const SECONDS = 3;
 
-/** 0: measured; 1: it could not be. */
+/** 0: measured; 1: failed. */
 export async function bench(options: Options, io: Io): Promise<ExitCode> {
   const tell = (what: string): void => {
     if (!options.json) io.redraw?.(`measuring ${what} …`);

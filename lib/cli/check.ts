@@ -1,4 +1,4 @@
-// `bal check`: is the configuration right? Static: reads the file and facts of this machine, no network, no names looked up.
+// `bal check`: checks the configuration. Static: reads the file and facts of this machine, no network, no name look-ups.
 import { dirname } from 'node:path';
 import type { Loaded } from '../../config/load.ts';
 import { formatProblem, problemAt, type Problem } from '../../config/problem.ts';
@@ -23,9 +23,9 @@ export interface CheckOptions {
   strict: boolean;
 }
 
-/** 0: right; 1: errors, or warnings with `strict`. */
+/** 0: valid; 1: errors, or warnings with `strict`. */
 export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
-  const { loadConfig } = await import('../../config/load.ts'); // slow to import: not before it is needed
+  const { loadConfig } = await import('../../config/load.ts'); // slow to import: only when needed
   const path = configPath(options.config);
   const found = await loadConfig(path);
   const loaded = { ...found, warnings: [...homeWarnings(found.plan?.controlGroup ?? null), ...found.warnings] };
@@ -35,12 +35,12 @@ export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
   return failed ? 1 : 0;
 }
 
-/** What a start would refuse because of where it is to run, or who could not come there. */
+/** Warns of a home in which a start would fail, or to which the control group has no access. */
 function homeWarnings(group: string | null): Problem[] {
   try {
     const { socket, dir } = home();
     const tooLong = tooLongForSocket(socket);
-    // The home itself bal opens for them.
+    // bal itself opens the home for the group.
     if (tooLong === null) return groupShutOut(dirname(dir), group);
     const hint = 'set BAL_HOME to a directory with a shorter path';
     return [problemAt(null, [], `bal cannot start in this home, whose control socket ${tooLong}`, hint)];
@@ -50,7 +50,7 @@ function homeWarnings(group: string | null): Problem[] {
   }
 }
 
-/** What `--json` prints. Keys are a contract: never rename or remove one. */
+/** The `--json` document. Its keys are a contract: never rename or remove one. */
 function reportOf({ configPath, included, errors, warnings, notes, plan, effective }: Loaded) {
   const services = plan?.services ?? [];
   return {
@@ -100,7 +100,7 @@ function summaryOf(service: ServicePlan): string {
   return `${name}: ${whereOf(service)}${asked} to ${to} (${method}${proxyText}${checkText(healthCheck)})`;
 }
 
-/** Nothing of a mere connect to the backend itself. */
+/** Empty for a plain connect to the backend itself. */
 function checkText(check: HealthCheckPlan): string {
   if (check.type === 'none') return ', not checked';
   const at = check.port === null ? '' : ` at port ${check.port}`;

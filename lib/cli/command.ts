@@ -7,7 +7,7 @@ export interface Io {
   err(line: string): void;
   /** Whether stdout may be coloured: a terminal, and NO_COLOR not set. */
   readonly colour: boolean;
-  /** On a terminal only: one line that takes the place of the one before; the next out() or err() clears it. */
+  /** On a terminal only: a line that replaces the previous one; the next out() or err() clears it. */
   redraw?(line: string): void;
 }
 

@@ -1,8 +1,8 @@
-// Which commands there are, what they take, and what `--help` says of them.
+// The commands, their options, and their help texts.
 
 export interface Flag {
   readonly short: string | null;
-  /** What its value is called; null for a flag without one. */
+  /** Name of its value; null for a flag without one. */
   readonly value: string | null;
   readonly about: string;
 }
@@ -42,7 +42,7 @@ export type FlagName = keyof typeof FLAGS;
 export interface CommandInfo {
   readonly about: string;
   readonly flags: readonly FlagName[];
-  /** What the arguments stand for that are no options. */
+  /** Names of the positional arguments. */
   readonly words: readonly string[];
   /** Exit codes in words. */
   readonly exit: string;

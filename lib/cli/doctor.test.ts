@@ -12,7 +12,7 @@ import { freePort } from '../testing/ports.ts';
 import { hasKeys, onlyJson } from '../testing/shape.ts';
 import { run } from './program.ts';
 
-/** A port of 127.0.0.1 that accepts, until the test is over. */
+/** Returns a port of 127.0.0.1 that accepts connections until the test ends. */
 async function listening(t: TestContext): Promise<number> {
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -30,11 +30,11 @@ function backends(...ports: readonly number[]): object[] {
 
 interface Diagnosis {
   readonly code: number;
-  /** Name → level and summary; that of Node depends on who runs the test. */
+  /** Name → level and summary; the one of Node depends on the environment. */
   readonly checks: ReadonlyMap<string, string>;
 }
 
-/** Runs `bal doctor --json`, whose form is checked here once for all. */
+/** Runs `bal doctor --json` and checks the form of its output. */
 async function diagnose(...more: readonly string[]): Promise<Diagnosis> {
   const io = capturedIo();
   const code = await run(['doctor', '--json', ...more], io);

@@ -1,4 +1,4 @@
-// `bal doctor`: is all that bal needs at run time in order? Looks at the machine, the running instance and the backends.
+// `bal doctor`: checks what bal needs at run time: the machine, the running instance and the backends.
 import { constants } from 'node:fs';
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
@@ -19,7 +19,7 @@ import { PATIENCE_MS, isStatus, reach } from './reach.ts';
 import { json, table, printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
-/** 0: all is well, or deserves a look; 1: something is critical. */
+/** 0: ok or warnings; 1: something critical. */
 export async function doctor(options: Options, io: Io): Promise<ExitCode> {
   const patient = await examine(options);
   const findings = await check(patient);
@@ -36,7 +36,7 @@ async function examine(options: Options): Promise<Patient> {
   const at = home();
   const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
   const status = reached.kind === 'answered' && isStatus(reached.body) ? reached.body : null;
-  // Unless told otherwise it looks at the file that the running instance would reload.
+  // Without --config, examine the file that the running instance would reload.
   const disk = await loadConfig(configPath(options.config ?? status?.config_path ?? undefined, at));
   const running = status === null ? null : await runningPlan(at);
   const isGuest = status !== null && !may(at.socket, constants.R_OK | constants.W_OK);
@@ -60,7 +60,7 @@ async function check(patient: Patient): Promise<Finding[]> {
   ];
 }
 
-/** What the running instance is configured with; null when it does not say, as one of another version might not. */
+/** Returns the running configuration; null if the instance does not tell, as another version might not. */
 async function runningPlan(at: Home): Promise<Plan | null> {
   const answer = await ask(at, 'GET', '/plan', undefined, PATIENCE_MS);
   return answer.ok && answer.status === 200 && isPlan(answer.body) ? answer.body : null;
@@ -78,13 +78,13 @@ function brief(findings: readonly Finding[]): string {
   return `bal doctor: ${figures}${worst === undefined ? '' : `; ${worst.summary}`}`;
 }
 
-/** That Node.js is old is true for months: whatever else is wrong comes first. */
+/** An outdated Node.js stays so for months: put anything else first. */
 function worstOf(findings: readonly Finding[], wanted: Level): Finding | undefined {
   const found = findings.filter(({ level }) => level === wanted);
   return found.find(({ name }) => name !== 'node') ?? found[0];
 }
 
-/** How many problems are explained without --verbose: enough to start with. */
+/** Number of problems explained without --verbose: enough to start with. */
 const EXPLAINED = 5;
 
 function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
@@ -107,7 +107,7 @@ function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
   if (rest > 0) io.err(`and ${counted(rest, 'more problem')}: run 'bal doctor --verbose'`);
 }
 
-/** Backends that are in order are one line, however many there are. */
+/** Folds healthy backends into one line. */
 function fold(findings: readonly Finding[]): Finding[] {
   const sound = findings.filter(({ name, level }) => name.startsWith('backend:') && level === 'ok');
   if (sound.length < 2) return [...findings];

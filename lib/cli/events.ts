@@ -1,4 +1,4 @@
-// `bal events`: what happened, from the primary's memory; with --follow also what happens from now on.
+// `bal events`: prints events from the primary's memory; with --follow also new ones.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../../config/problem.ts';
@@ -13,12 +13,12 @@ import { readPidFile } from '../pidfile.ts';
 import { watchReader } from './reader.ts';
 import { json, paint, printDiagnosis } from './report.ts';
 
-/** The stream shows every five seconds that it is alive. */
+/** The stream sends a sign of life every five seconds. */
 const SILENT_MS = 15_000;
-/** While it is restarted. */
+/** Retry delay during a restart. */
 const AGAIN_MS = 500;
 
-/** 0: shown; 1: no usable answer; 3: not running. --json prints one document, with --follow one event a line. */
+/** 0: shown; 1: no usable answer; 3: not running. --json prints one document, with --follow one event per line. */
 export async function events(options: Options, io: Io): Promise<ExitCode> {
   return options.follow ? follow(options, io) : list(options, io);
 }
@@ -36,7 +36,7 @@ async function list(options: Options, io: Io): Promise<ExitCode> {
   return 0;
 }
 
-/** Goes on when bal is restarted, until its reader is gone. */
+/** Continues across restarts of bal until the reader is gone. */
 async function follow(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
   const { gone, close } = watchReader();
@@ -70,12 +70,12 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
   return 0;
 }
 
-/** A primary that is asked again tells what it has kept from the beginning. */
+/** On reconnect the primary sends its events from the beginning. */
 function isSeen({ timestamp, seq }: EventRecord, last: Pick<EventRecord, 'timestamp' | 'seq'>): boolean {
   return timestamp < last.timestamp || (timestamp === last.timestamp && seq <= last.seq);
 }
 
-/** One event on one line: time, level, name, message, and the facts; where there is room, with the advice. */
+/** Formats an event on one line: time, level, name, message and facts, optionally with the advice. */
 export function line(record: EventRecord, io: Io, withAdvice = true): string {
   const { timestamp, level, event, message } = record;
   const colour = level === 'ERROR' ? 'red' : level === 'WARN' ? 'yellow' : 'green';

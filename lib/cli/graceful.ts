@@ -1,4 +1,4 @@
-// `bal graceful`: the running primary reloads its configuration and says what came of it.
+// `bal graceful`: makes the running primary reload its configuration and reports the outcome.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatProblem, isProblem } from '../../config/problem.ts';
 import { changeText, drainingText, liveChangeLines } from '../control/facts.ts';
@@ -12,7 +12,7 @@ import { PATIENCE_MS, isStatus, reach, strangeAnswer } from './reach.ts';
 import { json, printDiagnosis } from './report.ts';
 import { counted, duration } from '../units.ts';
 
-/** Workers are replaced one after the other, and each may take its time to come up on a busy machine. */
+/** Workers are replaced one after the other, and each may start slowly on a busy machine. */
 const RELOAD_MS = 10 * 60 * 1000;
 
 /** 0: reloaded; 1: refused, nothing has changed, or no answer; 3: not running. */
@@ -35,15 +35,15 @@ export async function graceful(options: Options, io: Io, patience: Patience = PA
 }
 
 export interface Patience {
-  /** After so long it is said what is waited for, and whether the primary still answers is asked as often. */
+  /** Interval at which the wait is announced and the primary is probed. */
   readonly quietMs: number;
-  /** A primary that says nothing for so long hangs. */
+  /** A primary silent for this long hangs. */
   readonly silentMs: number;
 }
 
 const PATIENCE: Patience = { quietMs: 3000, silentMs: 30_000 };
 
-/** A reload may take its time, but the primary answers other questions meanwhile. When it does not, `hung` is aborted. */
+/** A reload may take long, but the primary must answer other requests. Aborts `hung` if it does not. */
 function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience): { end(): Promise<void> } {
   const over = new AbortController();
   const { quietMs, silentMs } = patience;
@@ -65,7 +65,7 @@ function watchReload(at: Home, io: Io, hung: AbortController, patience: Patience
       announced = kind;
       if (now - answeredAt > silentMs) return hung.abort();
     }
-  })().catch(() => undefined); // The sleep was cut short.
+  })().catch(() => undefined); // the sleep was aborted
   return {
     async end() {
       over.abort();
@@ -98,7 +98,7 @@ function success(verdict: ReloadVerdict, io: Io): void {
   if (old !== null) io.out(old);
 }
 
-/** The file that the running instance reads; its problems are named by it. */
+/** Returns the file that the running instance reads, to name it in problems. */
 async function runningConfig(at: Home): Promise<string> {
   const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
   const known = reached.kind === 'answered' && isStatus(reached.body) ? reached.body.config_path : null;
@@ -110,7 +110,7 @@ const strange = strangeAnswer(
   "run 'bal status' and look at the log to see whether it was reloaded; restart bal if need be",
 );
 
-/** The keys of a verdict when there is none to be had. */
+/** The keys of a verdict when there is none. */
 const noVerdict = {
   ok: false,
   generation: null,

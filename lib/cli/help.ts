@@ -1,4 +1,4 @@
-// `bal --help`, and `--help` of each command.
+// Prints `bal --help`, and `--help` of each command.
 import { cac } from 'cac';
 import { version } from '../version.ts';
 import { COMMANDS, FLAGS, type CommandName, type Flag } from './commands.ts';
@@ -21,7 +21,7 @@ export function printHelp(command: CommandName | null): void {
   cli.parse(['', '', ...(command === null ? [] : [command]), '--help'], { run: false });
 }
 
-/** What cac says of --version is not all. */
+/** Completes cac's text about --version. */
 function said(body: string): string {
   return body
     .replaceAll(/ +$/gm, '')

@@ -1,4 +1,4 @@
-// `bal import FILE`: a configuration of HAProxy or nginx → one of bal on stdout, and on stderr what has no counterpart.
+// `bal import FILE`: prints a configuration of HAProxy or nginx as one of bal, and on stderr what has no counterpart.
 import { dirname, resolve } from 'node:path';
 import { formatNote, type Kind, type Note } from '../import/ledger.ts';
 import { counted } from '../units.ts';
@@ -7,13 +7,13 @@ import { printDiagnosis } from './report.ts';
 
 export interface ImportOptions {
   readonly words: readonly string[];
-  /** Also what is not needed. */
+  /** Also names what is not needed. */
   readonly verbose: boolean;
-  /** Something without a counterpart fails. */
+  /** Settings without a counterpart fail. */
   readonly strict: boolean;
 }
 
-/** 0: a configuration was printed; 1: none, or with `strict` one that has not all; 2: no file is named. */
+/** 0: printed; 1: nothing to print, or with `strict` something is missing; 2: no file named. */
 export async function importCommand({ words, verbose, strict }: ImportOptions, io: Io): Promise<ExitCode> {
   const [file] = words;
   if (file === undefined || file === '') {

@@ -1,5 +1,5 @@
-// How `start -d` becomes a daemon: a second process in a session of its own, which says over an IPC channel that it is
-// ready or why it is not. The launcher waits for that, so its exit code is the truth.
+// Starts the daemon for `start -d`: a second process in its own session, which reports over an IPC channel that it is ready, or
+// why not. The launcher waits for that report, so its exit code is reliable.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,37 +12,37 @@ export type Outcome =
   | { readonly kind: 'running'; readonly pid: number; readonly warning: Diagnosis | null }
   | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
-/** What the daemon tells its launcher, once. */
+/** The daemon's one report to its launcher. */
 export type Startup =
   | { readonly kind: 'ready'; readonly warning: Diagnosis | null }
   | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly Problem[] };
 
-/** Set for the daemon by its launcher. */
+/** Set by the launcher for the daemon. */
 const MARK = 'BAL_DAEMON';
 /** Far more than a start takes; a machine in trouble may be slow, but somebody waits for an answer. */
 const START_MS = 60_000;
 const KILL_MS = 5000;
-/** The daemon's raw output, crash traces for one, starts anew beyond this. */
+/** The file for the daemon's raw output, such as crash traces, is truncated beyond this. */
 const MAX_ERR_BYTES = 1024 * 1024;
 
-/** Whether this process was started by launch(). */
+/** Whether launch() started this process. */
 export function isDaemon(): boolean {
   return process.env[MARK] !== undefined && process.send !== undefined;
 }
 
-/** The daemon's side: returns what tells the launcher. It is then on its own. */
+/** The daemon's side: returns the function that reports to the launcher. Afterwards the daemon is on its own. */
 export function reportToLauncher(): (startup: Startup) => void {
-  // Nothing that is started from here on is a daemon of this launcher, and no directory is kept from being unmounted.
-  // The paths in use are absolute.
+  // Child processes must not take themselves for daemons of this launcher, and no file system must stay busy. All paths in use
+  // are absolute.
   delete process.env[MARK];
   process.chdir('/');
   return (startup) => {
-    // A launcher that was killed meanwhile does not matter: the daemon goes on without it.
+    // The launcher may have been killed; the daemon goes on without it.
     if (process.connected) process.send?.(startup, () => process.connected && process.disconnect());
   };
 }
 
-/** Starts the daemon and waits for its word. What does not get ready is ended: nothing half-started stays. */
+/** Starts the daemon and waits for its report. Ends a daemon that does not get ready: nothing half-started stays. */
 export async function launch(at: Home, config: string, watch: boolean): Promise<Outcome> {
   const output = openErr(at);
   try {
@@ -83,12 +83,12 @@ function verdict(child: ChildProcess, lastWords: () => string, at: Home): Promis
     child.on('message', (message) => {
       if (!isStartup(message) || reason !== null) return;
       if (message.kind === 'ready') return settle({ kind: 'running', pid: child.pid ?? 0, warning: message.warning });
-      // Its exit settles it, so that nothing half-started is left when this command has said its word.
+      // Wait for its exit, so that nothing half-started is left when this command returns.
       reported = message;
       setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
     });
     child.on('error', (error) => settle(failed(cannotSpawn(error))));
-    // Not 'exit': what it said last may come after that.
+    // Not 'exit': its last message may arrive after that.
     child.on('close', (code, signal) => settle(reported ?? failed(reason ?? ended(code, signal, lastWords(), at))));
   });
 }
@@ -105,11 +105,11 @@ function isStartup(message: unknown): message is Startup {
 
 interface ErrFile {
   readonly fd: number;
-  /** Size when it was opened: what comes after it is this daemon's. */
+  /** Size when opened: later bytes are this daemon's. */
   readonly from: number;
 }
 
-/** logs/bal.err; null when it cannot be written, which is no reason not to start. */
+/** Opens logs/bal.err; null if it cannot be written, which does not prevent a start. */
 function openErr({ logDir }: Home): ErrFile | null {
   try {
     mkdirSync(logDir, { recursive: true, mode: 0o700 });
@@ -131,7 +131,7 @@ function lastLine({ fd, from }: ErrFile): string {
     .toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, start))
     .trim()
     .split('\n');
-  // Of a trace, the line that names the error says more than the last one.
+  // In a trace, the line with the error says more than the last line.
   return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '').trim();
 }
 

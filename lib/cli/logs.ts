@@ -1,4 +1,4 @@
-// `bal logs`: the log as people read it, over its rotated files; with --follow also what is written from now on.
+// `bal logs`: shows the log for people, over its rotated files; with --follow also new lines.
 
 import { printable } from '../../config/problem.ts';
 import type { Diagnosis } from '../control/protocol.ts';
@@ -16,7 +16,7 @@ import { PATIENCE_MS, isStatus, reach } from './reach.ts';
 import { watchReader } from './reader.ts';
 import { json, paint, printDiagnosis } from './report.ts';
 
-/** Where neither --lines nor --since says how many. */
+/** Default without --lines and --since. */
 const LINES = 100;
 /** Nobody reads more of one line. */
 const SHOWN = 4096;
@@ -45,7 +45,7 @@ export async function logs(options: Options, io: Io): Promise<ExitCode> {
   }
 }
 
-/** What a running bal says of its log. */
+/** Asks a running bal where its log goes. */
 async function whereElse(at: Home, io: Io): Promise<Diagnosis | null> {
   const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isStatus(reached.body)) return null;
@@ -56,9 +56,9 @@ async function whereElse(at: Home, io: Io): Promise<Diagnosis | null> {
 }
 
 function print({ text, left }: Line, raw: boolean, io: Io): void {
-  // As it stands, it would be no JSON any more.
+  // A truncated line would not be JSON any more.
   if (raw && left > 0) return io.err(`a line of ${bytes(Buffer.byteLength(text) + left)} is left out`);
-  // Within a string of JSON it is the same so, and a terminal obeys nothing.
+  // Equivalent inside a JSON string, and harmless to a terminal.
   if (raw) return io.out(text.replaceAll(/\p{Cc}/gu, printable));
   const line = printable(left > 0 ? text : peopleLine(text, 'day and time'));
   const cut = left + Math.max(0, line.length - SHOWN);

@@ -1,5 +1,5 @@
-// Which process the instance of a home is, and how to see it end. A process is signalled only as what it was when it was
-// found: the same PID with the same start time.
+// Finds the process of a home's instance and waits for its end. Signals a process only if it is still the one found: the same
+// PID with the same start time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
@@ -9,21 +9,21 @@ import { PATIENCE_MS, isStatus } from './reach.ts';
 
 export interface BalProcess {
   readonly pid: number;
-  /** null: not known, so it must not be signalled. */
+  /** Null if unknown; it must then not be signalled. */
   readonly startTime: string | null;
 }
 
-/** By the PID file; where that is of no use, by what the instance says itself. null: no process that we can see. */
+/** Uses the PID file, else the instance's own answer. Null if no process is visible. */
 export async function instanceProcess(at: Home): Promise<BalProcess | null> {
   const file = readPidFile(at.pidFile);
   if (file.running) return { pid: file.pid, startTime: file.startTime };
   const answer = await ask(at, 'GET', '/status', undefined, PATIENCE_MS);
   if (!answer.ok || !isStatus(answer.body) || answer.body.pid === null) return null;
-  // In another PID namespace (a container) the number means nothing here, or somebody else.
+  // The number is meaningless in another PID namespace (a container), or names another process.
   return { pid: answer.body.pid, startTime: null };
 }
 
-/** Whether nobody listens on the control socket any more; for a process that cannot be watched itself. */
+/** Waits until nobody listens on the control socket; for a process that cannot be watched directly. */
 export async function silentWithin(at: Home, ms: number): Promise<boolean> {
   const giveUp = performance.now() + ms;
   for (;;) {
@@ -34,7 +34,7 @@ export async function silentWithin(at: Home, ms: number): Promise<boolean> {
   }
 }
 
-/** Whether the process ends; one of unknown start time counts as there as long as its PID is in use. */
+/** Waits for the process to end; with an unknown start time, for its PID to be unused. */
 export async function goneWithin({ pid, startTime }: BalProcess, ms: number): Promise<boolean> {
   const giveUp = performance.now() + ms;
   while (isStillThere(pid, startTime)) {
@@ -44,7 +44,7 @@ export async function goneWithin({ pid, startTime }: BalProcess, ms: number): Pr
   return true;
 }
 
-/** `denied`: it lives, and this user may not signal it, or nobody can tell whether it is the same process. */
+/** `denied`: it lives, but this user may not signal it, or its identity is unknown. */
 export type Signalled = 'sent' | 'gone' | 'denied';
 
 export function signalIfSame({ pid, startTime }: BalProcess, signal: NodeJS.Signals): Signalled {
@@ -56,7 +56,7 @@ export function signalIfSame({ pid, startTime }: BalProcess, signal: NodeJS.Sign
     process.kill(pid, signal);
     return 'sent';
   } catch (error) {
-    // Only ESRCH says that there is no such process. EPERM says that there is one, of another user.
+    // Only ESRCH means that there is no such process. EPERM means that it belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'ESRCH' ? 'gone' : 'denied';
   }
 }

@@ -151,7 +151,7 @@ test('whatever the arguments are: an exit code, and where something is wrong one
   const home = ownHome(t);
   writeFileSync(join(home, 'odd.yaml'), 'port: [\n');
   t.mock.method(console, 'info', () => undefined);
-  // `top` and `start` with a good configuration would go on for ever: here nothing runs, and no configuration is good.
+  // `top` and `start` with a good configuration would never end: here nothing runs, and no configuration is good.
   const lines = Object.keys(COMMANDS).map((command) => `${command} --config ${join(home, 'odd.yaml')}`);
   const more = ['--json', '--verbose', '--brief', '--strict', '--now', '--timeout', '5', '--help', '-d', '--follow'];
   const word = fc.oneof(fc.constantFrom(...more, '', '-', '--', '\0', '../..', '/dev/null'), anyText());

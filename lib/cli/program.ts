@@ -1,5 +1,4 @@
-// `bal COMMAND …`: from the arguments to the command. Each command is loaded when it is asked for, so that `status` pays
-// for neither the schema nor the log.
+// Dispatches `bal COMMAND …`. Loads each command only when requested, so that `status` pays for neither the schema nor the log.
 import { printDiagnosis, json } from './report.ts';
 import { unreachable } from '../unreachable.ts';
 import { readArguments, type Options, type Request } from './arguments.ts';
@@ -82,7 +81,7 @@ const noHome: Diagnosis = {
   do_this_now: 'set BAL_HOME to a directory that this user may write to, for example: export BAL_HOME=/var/lib/bal',
 };
 
-/** A defect of ours, in the operator's words; the trace is for those who ask for it. */
+/** Reports a defect of ours in the operator's words; the trace is only printed on request. */
 function fatal(error: unknown, asJson: boolean, io: Io): ExitCode {
   const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
   const defect = {

@@ -1,5 +1,5 @@
-// Asks the instance of this home. Either it answers, or nobody is there, or somebody is there who does not answer: the
-// difference decides what the operator has to do.
+// Queries the instance of this home. It answers, or nobody is there, or something is there but does not answer: the operator
+// has to act differently on each.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../control/client.ts';
 import type { Status, Diagnosis } from '../control/protocol.ts';
@@ -12,7 +12,7 @@ import { readPidFile, type PidFile } from '../pidfile.ts';
 export type Reached =
   | { readonly kind: 'answered'; readonly body: unknown }
   | { readonly kind: 'not_running'; readonly problem: Diagnosis }
-  /** `pid` is null when the PID file does not tell it; `status` is that of HTTP, where it refused. */
+  /** `pid` is null if the PID file does not tell it; `status` is the HTTP status of a refusal. */
   | {
       readonly kind: 'unreachable';
       readonly pid: number | null;
@@ -22,7 +22,7 @@ export type Reached =
 
 /** How long `status` and `doctor` wait for an answer, which takes milliseconds. */
 export const PATIENCE_MS = 2500;
-/** An instance that starts or ends has a PID file without a socket for a moment. */
+/** A starting or ending instance briefly has a PID file without a socket. */
 const MOMENT_MS = 1000;
 
 export async function reach(
@@ -38,7 +38,7 @@ export async function reach(
     const answer = await ask(at, method, path, body, timeoutMs, signal);
     const found = judge(answer, readPidFile(at.pidFile), at);
     const maybeBetween = !answer.ok && answer.cause === 'not_running' && found.kind === 'unreachable';
-    // An upgrade was under way: the process that serves now has not heard the question.
+    // An upgrade was under way: the process that serves now did not get the request.
     const isElsewhere = answer.ok && answer.status === 503;
     if (!(maybeBetween || isElsewhere) || performance.now() > beganAt + (isElsewhere ? timeoutMs : MOMENT_MS))
       return found;
@@ -46,7 +46,7 @@ export async function reach(
   }
 }
 
-/** What an answer, or its absence, means beside what the PID file says. */
+/** Interprets an answer, or its absence, together with the PID file. */
 export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
   if (answer.ok && answer.status === 200) return { kind: 'answered', body: answer.body };
   const pid = pidFile.running ? pidFile.pid : null;
@@ -58,10 +58,10 @@ export function judge(answer: Answer, pidFile: PidFile, at: Home): Reached {
   return { kind: 'unreachable', pid, problem: noAnswer(answer, pid, at), ...(answer.ok && { status: answer.status }) };
 }
 
-/** The status with which a change is refused to those who may only ask. */
+/** The status that refuses a change to members of control_group. */
 export const MAY_NOT = 403;
 
-/** A member of `control_group`. */
+/** For a member of `control_group`. */
 function mayAskOnly(who: string, at: Home): Diagnosis {
   const owner = ownerOf(at.socket) ?? 'USER';
   return {
@@ -78,12 +78,12 @@ function ownerText(at: Home): string {
 
 const OTHER_VERSION = 'the running bal has another version than this command';
 
-/** Whoever answers says what this command does not understand; `what` is what it is not. */
+/** The answer is not understood; `what` names what it should have been. */
 export function strangeAnswer(what: string, do_this_now = "restart bal ('bal stop', then 'bal start -d')"): Diagnosis {
   return { what_happened: `the answer of the control socket is no ${what}`, why_likely: OTHER_VERSION, do_this_now };
 }
 
-/** Nobody answers, and who should is not known either. */
+/** Nobody answers, and it is unknown who should. */
 function unreadable({ pidFile, dir }: Home): Diagnosis {
   return {
     what_happened: `whether bal is running cannot be told: ${pidFile} cannot be read, and nobody answers`,
@@ -149,7 +149,7 @@ function errorOf(body: unknown): string {
   return typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : 'no reason given';
 }
 
-/** An answer to GET /status that can be shown; only an instance of a strange version would give another. */
+/** Whether the answer to GET /status can be shown; only an instance of an unknown version sends another. */
 export function isStatus(body: unknown): body is Status {
   if (typeof body !== 'object' || body === null) return false;
   const lists = ['backends', 'services', 'workers'];

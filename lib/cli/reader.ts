@@ -1,11 +1,11 @@
-// Whether anybody reads what a command goes on writing.
+// Detects whether anybody still reads the output of a command.
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
-/** How often it is asked. */
+/** Polling interval. */
 const READER_MS = 1000;
 
 export interface Reader {
-  /** Aborted when it is gone. */
+  /** Aborted when the reader is gone. */
   readonly gone: AbortSignal;
   readonly close: () => void;
 }
@@ -24,7 +24,10 @@ export function watchReader(): Reader {
   };
 }
 
-/** Nothing tells who does not write that a pipe's reader is gone; but Linux lets nobody open one that has none (fifo(7)). */
+/**
+ * A process that does not write gets no notice that the pipe's reader is gone; but Linux refuses to open a pipe without one
+ * (fifo(7)).
+ */
 function hasReader(): boolean {
   try {
     if (!fstatSync(1).isFIFO()) return true;

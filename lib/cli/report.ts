@@ -1,4 +1,4 @@
-// How commands put things: the diagnosis, tables, colours.
+// Output of commands: the diagnosis, tables, colours.
 import { styleText } from 'node:util';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { Tone } from '../view/state.ts';
@@ -6,14 +6,14 @@ import type { Io } from './command.ts';
 
 export type Paint = Parameters<typeof styleText>[0];
 
-/** What the operator is told when something is wrong, on stderr. */
+/** Prints the diagnosis to stderr. */
 export function printDiagnosis(io: Io, problem: Diagnosis): void {
   io.err(`  what_happened: ${oneLine(problem.what_happened)}`);
   io.err(`  why_likely: ${oneLine(problem.why_likely)}`);
   io.err(`  do_this_now: ${oneLine(problem.do_this_now)}`);
 }
 
-/** Paths and messages of others may hold line feeds and worse. */
+/** Paths and messages may contain line feeds and worse. */
 function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (control) => {
     return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
@@ -29,13 +29,13 @@ export function paint(io: Io, format: Paint, text: string): string {
   return io.colour ? styleText(format, text) : text;
 }
 
-/** What a tone looks like on a terminal. */
+/** The colour of each tone on a terminal. */
 export const INK = { good: 'green', odd: 'yellow', bad: 'red' } as const satisfies Record<Tone, Paint>;
 
-/** A cell may come with a colour; the width is that of the text. */
+/** A cell may have a colour; its width is that of the text. */
 export type Cell = string | { readonly text: string; readonly paint: Paint };
 
-/** Rows with aligned columns, two spaces between them. `align` has one letter a column: l or r. */
+/** Aligns columns, two spaces apart. `align` has one letter per column: l or r. */
 export function table(io: Io, align: string, rows: readonly (readonly Cell[])[]): string[] {
   const widths = Array.from(align, (_letter, column) => Math.max(0, ...rows.map((row) => textOf(row[column]).length)));
   return rows.map((row) =>

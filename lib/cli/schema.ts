@@ -1,4 +1,4 @@
-// `bal schema`: the JSON Schema of the configuration, for editors and checkers.
+// `bal schema`: prints the JSON Schema of the configuration, for editors and checkers.
 import type { ExitCode, Io } from './command.ts';
 
 /** Always 0. */

@@ -1,4 +1,4 @@
-// `bal selftest`: a bal of its own under load, and what is done to it; was anything lost?
+// `bal selftest`: runs a bal of its own under load, disturbs it, and reports losses.
 
 import { conditionsText } from '../trial/machine.ts';
 import { selftest as carryOut, type SelftestReport, type Step } from '../trial/selftest.ts';

@@ -1,5 +1,5 @@
-// `bal start`: in the foreground this process becomes the primary; with -d another one does, and this one waits until it
-// is ready or has failed.
+// `bal start`: in the foreground this process becomes the primary; with -d another one does, and this one waits until it is
+// ready or has failed.
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { formatProblem, type Problem } from '../../config/problem.ts';
@@ -44,12 +44,12 @@ export async function start(options: Options, io: Io): Promise<ExitCode> {
   return 0;
 }
 
-/** Runs the instance in this process until it is over. */
+/** Runs the instance in this process until it ends. */
 async function serve(
   { config, watch, asDaemon }: { readonly config: string; readonly watch: boolean; readonly asDaemon: boolean },
   io: Io,
 ): Promise<ExitCode> {
-  // Before anything else is open.
+  // Must come before anything else is open.
   const passed = takePassed(process.env);
   if ('what_happened' in passed) return failure(passed, [], config, io);
   const report = asDaemon ? reportToLauncher() : null;
@@ -73,7 +73,7 @@ async function serve(
   return 1;
 }
 
-/** Takes the place of the instance that has started this process, and is it until it is over. */
+/** Takes over from the instance that started this process, and runs until it ends. */
 async function succeed(config: string, watch: boolean): Promise<ExitCode> {
   const { meet } = await import('../primary/upgrade/predecessor.ts');
   const predecessor = await meet();
@@ -105,18 +105,18 @@ const passedToDaemon: Diagnosis = {
 };
 
 function end(exitCode: number | null): ExitCode {
-  // What Node closes at an end of its own accord takes the files of Unix sockets along, which are another process' by now.
+  // Node's own clean-up would remove the files of Unix sockets, which belong to another process by now.
   if (exitCode !== null) process.exit(exitCode);
-  // Else Node would wait for what the one before it has to say.
+  // Otherwise Node would wait for messages of the predecessor.
   if (process.connected) process.disconnect();
   setTimeout(endNow, LEAVE_MS, 0).unref();
   return 0;
 }
 
 /**
- * All is over. But Node waits for the threads of its pool before it ends, process.exit() too, and one may hang for long: in
- * a lookup, while no name server answers, or in a write to a pipe that nobody reads. A signal does not wait, and a service
- * manager takes the end by this one for a clean end.
+ * Everything has ended. But Node, even process.exit(), waits for the threads of its pool, and one may hang for long: in a
+ * look-up without a responding name server, or in a write to a pipe that nobody reads. A signal does not wait, and a service
+ * manager takes an end by this one as clean.
  */
 const LEAVE_MS = 1000;
 
@@ -126,7 +126,7 @@ function failure(problem: Diagnosis, errors: readonly Problem[], config: string,
   return 1;
 }
 
-/** Makes the home if there is none (for its owner only); null when it can be used. */
+/** Makes the home if it is missing (for its owner only). Returns null if it can be used. */
 function homeProblem({ dir, socket }: Home): Diagnosis | null {
   const tooLong = tooLongForSocket(socket);
   if (tooLong !== null) {
@@ -155,14 +155,14 @@ function homeProblem({ dir, socket }: Home): Diagnosis | null {
   }
 }
 
-/** Not mkdirSync() with `recursive`: that never ends where the kernel says ENOENT to each attempt, as below /proc/1. */
+/** Not mkdirSync() with `recursive`: it loops forever where the kernel always answers ENOENT, as below /proc/1. */
 function makeFolders(dir: string): void {
   if (statSync(dir, { throwIfNoEntry: false }) !== undefined) return;
   if (dirname(dir) !== dir) makeFolders(dirname(dir));
   mkdirSync(dir, { mode: 0o700 });
 }
 
-/** Asked before anything is touched: a start that is refused leaves the PID file of the running instance alone. */
+/** Checked before anything is touched: a refused start leaves the PID file of the running instance alone. */
 async function runningProblem(at: Home): Promise<Diagnosis | null> {
   const found = readPidFile(at.pidFile);
   if (!found.running && found.reason !== 'unreadable' && !isThere(at.socket)) return null;
@@ -182,7 +182,7 @@ function noConfig(config: string, named: boolean): Diagnosis {
   };
 }
 
-/** What to type to get a first configuration. */
+/** The commands that make a first configuration. */
 function recipe({ dir }: Home, config: string): string[] {
   return [
     '',

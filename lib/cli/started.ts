@@ -1,4 +1,4 @@
-// What `bal start -d` says of the instance that it has started: where clients come in, where they go, where to look.
+// What `bal start -d` prints about the instance it started: listeners, backends, log and admin address.
 import { addressOf } from '../../config/plan.ts';
 import { request } from '../control/client.ts';
 import type { ServiceStatus } from '../control/protocol.ts';
@@ -6,7 +6,7 @@ import type { Home } from '../paths.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
 import { whereOf } from '../control/listeners.ts';
 
-/** Nothing where it does not answer at once: it runs, and that is said already. */
+/** Empty if it does not answer in time: that it runs is printed already. */
 export async function startedLines(at: Home): Promise<string[]> {
   const reached = await reach(at, 'GET', '/status', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isStatus(reached.body)) return [];
@@ -19,7 +19,7 @@ export async function startedLines(at: Home): Promise<string[]> {
   ];
 }
 
-/** How many are named; of more those that are not up matter. */
+/** Up to this many backends are named; of more only the counts. */
 const NAMED = 4;
 
 function backendsText({ backends }: ServiceStatus): string {

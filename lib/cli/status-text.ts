@@ -1,4 +1,4 @@
-// A status as a person reads it.
+// Formats a status for people.
 import { addressWithShare } from '../control/share.ts';
 import { formatProblem, isProblem } from '../../config/problem.ts';
 import { askedText, listenerText, whereOf } from '../control/listeners.ts';
@@ -13,7 +13,7 @@ import { errorsText } from '../view/columns.ts';
 import { refusedOf, refusedText } from '../view/figures.ts';
 import { backendShown, instanceShown, serviceShown, upCounts, upText, worstFirst } from '../view/state.ts';
 
-/** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, open 12`; the services' figures together. */
+/** `bal: running, pid 17, 0.0.0.0:9295, backends 2/2, open 12`; sums over all services. */
 export function briefStatus(now: Status): string {
   const { up, total } = upCounts(now.services);
   const open = now.services.reduce((sum, service) => sum + (service.active_connections ?? 0), 0);
@@ -29,7 +29,7 @@ export function briefStatus(now: Status): string {
   ].join(', ');
 }
 
-/** All lines but those about problems. `verbose` adds workers and counters. */
+/** All lines except those about problems. `verbose` adds workers and counters. */
 export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
   const facts = [
     `pid ${now.pid ?? '?'}`,
@@ -44,7 +44,7 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
     configLine(now),
     ...refusedLine(now, io),
     ...now.services.flatMap((service) => ['', ...serviceLines(service, now.state, verbose, io)]),
-    // One that was started before an update says nothing of them.
+    // An instance of an older version does not report them.
     ...((now.listeners ?? []).length === 0 ? [] : ['', ...now.listeners.map(listenerText)]),
     '',
     ...totals(now),
@@ -56,12 +56,12 @@ export function statusLines(now: Status, verbose: boolean, io: Io): string[] {
 }
 
 function configLine({ config_path, included_files, watch }: Status): string {
-  // One that was started before an update says nothing of them.
+  // An instance of an older version does not report them.
   const included = included_files?.length ?? 0;
   return `config ${config_path ?? '?'}${included === 0 ? '' : `, which includes ${counted(included, 'file')}`}${(watch ?? null) === null ? '' : ', watched'}`;
 }
 
-/** What is served is not what the file says. */
+/** The running configuration differs from the file. */
 function refusedLine({ refused_reload: refused, config_path }: Status, io: Io): string[] {
   if (refused === null || refused === undefined) return [];
   const first = refused.errors.find(isProblem);
@@ -91,10 +91,10 @@ function serviceLines(service: ServiceStatus, instance: Status['state'], verbose
   ];
 }
 
-/** How many backends of a service are shown without --verbose. */
+/** Number of backends per service shown without --verbose. */
 const SHOWN = 20;
 
-/** Of many the first ones, the worst before the others; else all, in their order. */
+/** Returns the worst ones of many; of few all, in their order. */
 function someOf(backends: readonly BackendStatus[]): readonly BackendStatus[] {
   return backends.length <= SHOWN ? backends : worstFirst(backends, backendShown).slice(0, SHOWN);
 }
@@ -105,13 +105,13 @@ function isUp(backend: BackendStatus): boolean {
 
 function restLine(rest: number, shown: readonly BackendStatus[]): string[] {
   if (rest === 0) return [];
-  // What is up comes last, so where one of them is shown, so is everything that is not.
+  // Backends that are up come last, so if one is shown, all the others are.
   const last = shown.at(-1);
   const what = last !== undefined && isUp(last) ? ', all up' : '';
   return [`  and ${rest} more${what}: run 'bal status --verbose'`];
 }
 
-/** Nothing of a mere connect, as ever. */
+/** Empty for a plain connect. */
 function checkText(type: string): string {
   if (type === 'tcp') return '';
   return type === 'none' ? '  not checked' : `  ${type} check`;
@@ -152,7 +152,7 @@ function discoveryLines(service: ServiceStatus, io: Io): string[] {
   });
 }
 
-/** Why connections have ended, the most frequent reason first. */
+/** Lists why connections ended, most frequent reason first. */
 function endsLine(ends: ServiceStatus['ends']): string[] {
   const seen = Object.entries(ends ?? {}).filter(([, count]) => count > 0);
   if (seen.length === 0) return [];
@@ -187,9 +187,9 @@ function totals(status: Status): string[] {
   return [`connections: ${[...more, ...odd].join(', ')}`];
 }
 
-/** How even the workers are; nothing while nobody is there. */
+/** Shows how evenly connections are spread; nothing without connections. */
 function spreadLine({ spread }: Status): string[] {
-  // An older primary does not say.
+  // An older primary does not report it.
   if (spread === null || spread === undefined || spread.most === 0) return [];
   const { fewest, most, moved_total } = spread;
   const each = fewest === most ? `${most} connections each` : `${fewest} to ${most} connections each`;
@@ -224,7 +224,7 @@ function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {
   return table(io, 'rrlrrrrrrr', [head, ...rows]);
 }
 
-/** `3 s ago`. A clock that was set back makes it "now", not a negative time. */
+/** `3 s ago`. After the clock was set back it says "now", not a negative time. */
 function ago(time: string | null): string {
   if (time === null) return 'not yet';
   const ms = Date.now() - Date.parse(time);

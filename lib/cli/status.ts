@@ -1,4 +1,4 @@
-// `bal status`: what the running primary says about itself. Never probes a backend.
+// `bal status`: prints what the running primary reports. Never probes a backend.
 import type { Status, Diagnosis } from '../control/protocol.ts';
 import { home } from '../paths.ts';
 import { version } from '../version.ts';
@@ -9,7 +9,10 @@ import { json, printDiagnosis } from './report.ts';
 import { isStopping } from '../view/state.ts';
 import { briefStatus, statusLines } from './status-text.ts';
 
-/** 0: running, every service has a backend that is up; 1: one has none (failing), it starts or stops, or does not answer; 3: not running. */
+/**
+ * 0: running, every service has a backend that is up; 1: one has none (failing), it starts or stops, or does not answer; 3: not
+ * running.
+ */
 export async function status(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/status', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isStatus(reached.body)) return withoutStatus(reached, options, io);
@@ -36,7 +39,7 @@ function withoutStatus(reached: Reached, options: Options, io: Io): ExitCode {
 
 const strange = strangeAnswer('status');
 
-/** The keys of a status when there is none to be had. */
+/** The keys of a status when there is none. */
 export function unknownStatus(running: boolean, pid: number | null): Status {
   return {
     running,
@@ -79,7 +82,7 @@ export const STOPPING: Diagnosis = {
   do_this_now: "wait, or run 'bal stop --now'; then 'bal start -d' if it should go on",
 };
 
-/** Why clients are not served as they should be; null while every service serves, degraded or not. */
+/** Returns why clients are not served properly; null while every service serves, degraded or not. */
 export function failure(now: Status): Diagnosis | null {
   if (isStopping(now.state)) return STOPPING;
   if (now.state === 'starting') {

@@ -1,4 +1,4 @@
-// `bal stop`: ask, wait until the process is really gone, and force it if it does not go. Says which of these it was.
+// `bal stop`: requests a stop, waits until the process is gone, forces it if it stays, and reports which it was.
 import type { Answer } from '../control/client.ts';
 import type { StopProgress, Diagnosis } from '../control/protocol.ts';
 import { home, type Home } from '../paths.ts';
@@ -12,12 +12,12 @@ import { judge, MAY_NOT } from './reach.ts';
 import { printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
-/** A primary that drains says something each second. */
+/** A draining primary reports every second. */
 const SILENCE_MS = 5000;
 const HURRIED_SILENCE_MS = 2500;
 /** From "all connections are over" to the end of the process. */
 const EXIT_MS = 10_000;
-/** For a process that got a signal because it does not answer. Its drain time is not known then. */
+/** For a process that got a signal because it does not answer; its drain timeout is unknown then. */
 const SIGNALLED_MS = 60_000;
 const HURRIED_MS = 3000;
 
@@ -39,7 +39,7 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
     printDiagnosis(io, reached.problem);
     return 1;
   }
-  // It may have ended in the middle of its answer, or between two of our questions.
+  // It may have ended during its answer, or between two requests.
   if (found !== null && found.startTime !== null && (await goneWithin(found, 500))) {
     return stopped(found, progress.cut(), io);
   }
@@ -50,7 +50,7 @@ export async function stop(options: Options, io: Io): Promise<ExitCode> {
   return await force(answer, found, options, io);
 }
 
-/** The primary has said goodbye; it is stopped when its process is no more. */
+/** The primary has finished; it is stopped once its process is gone. */
 async function finish(found: BalProcess | null, cut: number | null, at: Home, io: Io): Promise<ExitCode> {
   if (found === null || found.startTime === null) {
     if (await silentWithin(at, EXIT_MS)) return stopped(found, cut, io);
@@ -62,7 +62,7 @@ async function finish(found: BalProcess | null, cut: number | null, at: Home, io
   return (await goneWithin(found, EXIT_MS)) ? stopped(found, cut, io) : immortal(found, io);
 }
 
-/** The control socket is no help: signals, and only to a process that is known to be the instance. */
+/** The control socket is unusable: sends signals, and only to a process known to be the instance. */
 async function force(answer: Answer, found: BalProcess, options: Options, io: Io): Promise<ExitCode> {
   const { pid } = found;
   const signalled = signalIfSame(found, 'SIGTERM');
@@ -71,7 +71,7 @@ async function force(answer: Answer, found: BalProcess, options: Options, io: Io
   const reason = answer.ok ? `the control socket answers ${answer.status}` : 'the control socket does not answer';
   io.err(`${reason}; sending SIGTERM to PID ${pid}`);
   if (options.now) {
-    // The second SIGTERM means "at once". Signals that are pending together are delivered as one, so it is repeated.
+    // The second SIGTERM means "at once". Signals pending together are delivered as one, so repeat it.
     const giveUp = performance.now() + HURRIED_MS;
     while (performance.now() < giveUp) {
       if (await goneWithin(found, 200)) return stopped(found, null, io);
@@ -99,7 +99,7 @@ function stopped(found: BalProcess | null, cut: number | null, io: Io): ExitCode
   return 0;
 }
 
-/** Neither the control socket nor the process takes anything from this user. */
+/** This user may use neither the control socket nor signals. */
 function forbidden({ pid }: BalProcess, io: Io): ExitCode {
   const presence = lookUp(pid);
   const [owner] = presence.state === 'gone' ? [] : (presence.uids ?? []);
@@ -122,7 +122,7 @@ function immortal(found: BalProcess | null, io: Io): ExitCode {
   return 1;
 }
 
-/** Shows how many connections remain: in place on a terminal, else a line whenever the number has changed. */
+/** Shows the remaining connections: in place on a terminal, else on a new line whenever the number changes. */
 function progressTo(io: Io): { receive(line: unknown): void; cut(): number | null } {
   let shown: number | null = null;
   let cut: number | null = null;

@@ -1,12 +1,12 @@
-// The Io of a real process: stdout and stderr, which may be terminals, files, or pipes that nobody reads any more.
+// The Io of a real process: stdout and stderr, which may be terminals, files, or pipes without a reader.
 import type { Io } from './command.ts';
 
 export interface Terminal extends Io {
-  /** Whether something could not be written, to a full disk for example. A reader that went away is no failure. */
+  /** Whether a write failed, on a full disk for example. A reader that left is no failure. */
   readonly failed: boolean;
 }
 
-/** What is used of process.stdout; a pipe or a file has no isTTY. */
+/** The part of process.stdout that is used; a pipe or a file has no isTTY. */
 interface Output extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;

@@ -1,5 +1,5 @@
-// `bal top`: a live view over the control socket. On a terminal it redraws each second on the alternate screen and takes
-// keys; elsewhere it prints a plain block each second until nobody reads it.
+// `bal top`: a live view over the control socket. On a terminal it redraws every second on the alternate screen and handles
+// keys; elsewhere it prints a plain block every second until nobody reads it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -17,7 +17,7 @@ import { furthest, screen, type View } from './top/screen.ts';
 import { SORTS, type Sort } from './top/sort.ts';
 
 const REFRESH_MS = 1000;
-/** How long the rest of an escape sequence may take; the escape key alone has none. */
+/** How long the rest of an escape sequence may take; the Escape key alone has none. */
 const ESCAPE_MS = 50;
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
@@ -25,7 +25,7 @@ const HOME = '\u001b[H';
 const REST_OF_LINE = '\u001b[K';
 const REST_OF_SCREEN = '\u001b[J';
 
-/** 0: ended by the operator or the reader; 1: no usable answer; 3: not running when it began. */
+/** 0: ended by the operator or the reader; 1: no usable answer; 3: not running at the start. */
 export async function top(io: Io): Promise<ExitCode> {
   const first = await look(null);
   if (first.history === null) {
@@ -35,13 +35,13 @@ export async function top(io: Io): Promise<ExitCode> {
   return isScreen() ? live(first.history, io) : plain(first.history, io);
 }
 
-/** Whether the locale says that the terminal knows more than ASCII (locale(7): the first one that is set). */
+/** Whether the locale says that the terminal supports more than ASCII (locale(7): the first variable that is set). */
 function isUnicode({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv = process.env): boolean {
   const locale = [LC_ALL, LC_CTYPE, LANG].find((value) => value !== undefined && value !== '');
   return /utf-?8/i.test(locale ?? '');
 }
 
-/** What every view has until a key changes it. */
+/** The view before any key is pressed. */
 const PLAIN: Omit<View, 'history' | 'events' | 'now'> = {
   sort: 'worst',
   size: null,
@@ -52,7 +52,7 @@ const PLAIN: Omit<View, 'history' | 'events' | 'now'> = {
   isUnicode: isUnicode(),
 };
 
-/** Whether there are a screen to draw on and keys to press. */
+/** Whether there are a screen and a keyboard. */
 function isScreen(): boolean {
   return process.stdout.isTTY && process.stdin.isTTY && process.env['TERM'] !== 'dumb';
 }
@@ -103,7 +103,7 @@ async function live(first: History, io: Io): Promise<ExitCode> {
   let shift = 0;
   let isHelp = false;
 
-  // A terminal that does not know its size says 0 (a serial line, some containers).
+  // A terminal that does not know its size reports 0 (a serial line, some containers).
   const rows = (): number => stdout.rows || 24;
   const view = (): View => {
     const size = { columns: stdout.columns || 80, rows: rows() - 1 };
@@ -176,7 +176,7 @@ async function live(first: History, io: Io): Promise<ExitCode> {
   };
 
   stdout.write(ENTER);
-  // Also when something throws: a terminal left on the alternate screen without a cursor is of no use.
+  // Also on an exception: a terminal left on the alternate screen without a cursor is useless.
   process.once('exit', restore);
   stdin.setRawMode(true);
   stdin.on('data', keys);
@@ -190,7 +190,7 @@ async function live(first: History, io: Io): Promise<ExitCode> {
       await sleep(REFRESH_MS, undefined, { signal: end.signal }).catch(() => undefined);
       if (end.signal.aborted) break;
       const next = await look(history);
-      // While it is restarted, the last figures stay, with a word about it.
+      // During a restart, keep the last figures and say so.
       lostAt = next.history === null ? (lostAt ?? Date.now()) : null;
       history = next.history ?? history;
     }

@@ -1,11 +1,11 @@
-// What `bal selftest` and `bal bench` have in common: a stage that is gone afterwards, whatever happens.
+// Shared by `bal selftest` and `bal bench`: runs something on a stage that is gone afterwards, whatever happens.
 
 import { openStage, type Stage } from '../trial/stage.ts';
 import type { Options } from './arguments.ts';
 import type { Io } from './command.ts';
 import { json, printDiagnosis } from './report.ts';
 
-/** Null: it came to nothing, and why has been said. */
+/** Null if it failed; the reason is already printed. */
 export async function onStage<T>(
   { json: asJson }: Options,
   io: Io,
@@ -13,7 +13,7 @@ export async function onStage<T>(
 ): Promise<T | null> {
   const end = new AbortController();
   let stage: Stage | null = null;
-  // What is under way is ended with the stage: its processes are killed.
+  // Closing the stage kills its processes, which ends what is under way.
   const interrupt = (): void => {
     end.abort();
     void stage?.close();

@@ -1,4 +1,4 @@
-// `bal upgrade`: another version of the program, by default the one that this command is of, takes the place of the running one.
+// `bal upgrade`: replaces the running program by another version, by default that of this command.
 import { realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatProblem, isProblem } from '../../config/problem.ts';
@@ -23,7 +23,7 @@ export async function upgrade(options: Options, io: Io): Promise<ExitCode> {
   if (typeof program !== 'string') return failure(program, options, io, 1);
   const reached = await reach(at, 'POST', '/upgrade', UPGRADE_MS, { program, node: process.execPath });
   if (reached.kind !== 'answered') {
-    // It answers, and does not know the question.
+    // It answers, but does not know the request.
     const isOld = reached.kind === 'unreachable' && reached.status === 404;
     return failure(isOld ? tooOld : reached.problem, options, io, reached.kind === 'not_running' ? 3 : 1);
   }
@@ -34,7 +34,7 @@ export async function upgrade(options: Options, io: Io): Promise<ExitCode> {
   return reached.body.ok ? 0 : 1;
 }
 
-/** The absolute path of the program, or why there is none; `to` is a file, or a folder with one. */
+/** Returns the absolute path of the program, or why there is none; `to` is a file or a folder. */
 function programAt(to: string | null): string | Diagnosis {
   const named = resolve(to ?? process.argv[1] ?? '');
   for (const path of [named, join(named, 'bal.js'), join(named, 'dist', 'bal.js'), join(named, 'bin', 'bal')]) {
@@ -42,7 +42,7 @@ function programAt(to: string | null): string | Diagnosis {
       const real = realpathSync(path);
       if (statSync(real).isFile()) return real;
     } catch {
-      // The next one may be there.
+      // try the next candidate
     }
   }
   return {
@@ -81,7 +81,7 @@ const tooOld: Diagnosis = {
   do_this_now: "restart it in a quiet hour: 'bal stop', then 'bal start -d'",
 };
 
-/** The keys of a verdict when there is none to be had. */
+/** The keys of a verdict when there is none. */
 const noVerdict = {
   ok: false,
   from: null,

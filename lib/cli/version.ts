@@ -1,4 +1,4 @@
-// `bal --version`: which bal this is, and with --json what it runs on.
+// `bal --version`: prints the version, and with --json what it runs on.
 import { loadAddon } from '../engine/addon.ts';
 import { commit, version } from '../version.ts';
 import type { ExitCode, Io } from './command.ts';

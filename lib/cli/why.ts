@@ -1,4 +1,4 @@
-// `bal why`: the verdict on every service and backend, with the evidence for it and what will end it.
+// `bal why`: prints the verdict on every service and backend, its evidence, and what will end it.
 
 import { addressOf } from '../../config/plan.ts';
 import { pathIn } from '../../config/unix.ts';
@@ -28,7 +28,7 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   const [backend = null] = options.words;
   const chosen = select(reached.body, backend);
   if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
-  // One that was started before an update says nothing of its state.
+  // An instance of an older version does not report its state.
   const isEnding = isStopping(chosen.state ?? null);
   if (options.json) json(io, chosen);
   else for (const line of lines(chosen, backend === null, io)) io.out(line);
@@ -37,7 +37,7 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   return !isEnding && chosen.services.every(isWell) ? 0 : 1;
 }
 
-/** Only the backend called `address`; all when it is null. */
+/** Selects the backend with `address`; all if it is null. */
 function select(all: Why, address: string | null): Why {
   if (address === null) return all;
   const path = pathIn(address);
@@ -53,7 +53,7 @@ function lines({ state, services, listeners, draining }: Why, whole: boolean, io
   const isEnding = isStopping(state ?? null);
   const ending = isEnding ? [...tripletLines(STOPPING, ''), ''] : [];
   const old = whole ? drainingText(draining) : null;
-  // One that was started before an update says nothing of them.
+  // An instance of an older version does not report them.
   const shared = whole && (listeners ?? []).length > 0 ? [...listeners.map(listenerText), ''] : [];
   return [
     ...ending,
@@ -75,7 +75,7 @@ function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
   return 1;
 }
 
-/** As `status`, page and top call it. */
+/** The same words as in `status`, the page and `top`. */
 export function shownOf({ verdict, backends }: Pick<ServiceWhy, 'verdict' | 'backends'>, isEnding: boolean): Shown {
   if (isEnding) return { text: 'stopping', tone: 'odd' };
   const isAnyMeant = backends.some((backend) => !GETS_NOBODY.has(backend.verdict));

@@ -1,4 +1,4 @@
-// `bal backend list`: every backend of every service, with what an operator has made of it.
+// `bal backend list`: every backend of every service, with the changes an operator made.
 
 import { liveChangeLines } from '../../control/facts.ts';
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';

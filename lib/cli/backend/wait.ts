@@ -1,4 +1,4 @@
-// Waits until a drained backend has no connection any more, and shows how many there are.
+// Waits until a drained backend has no connections left, and shows how many remain.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Diagnosis } from '../../control/protocol.ts';
@@ -11,7 +11,7 @@ const LOOK_MS = 200;
 
 export type Waited = { readonly kind: 'empty' } | { readonly kind: 'given_up'; readonly problem: Diagnosis };
 
-/** `io` null: says nothing meanwhile. */
+/** `io` null: shows no progress. */
 export async function waitUntilEmpty(
   at: Home,
   { service, address }: { readonly service: string; readonly address: string },
@@ -25,7 +25,7 @@ export async function waitUntilEmpty(
     const its = reached.body.services.find(({ name }) => name === service);
     const found = its?.backends.find((backend) => backend.address === address);
     const left = found?.active_connections ?? 0;
-    // One whose drain was saved has weight 0 in the file.
+    // A saved drain has weight 0 in the file.
     if (found?.administrative === 'ready' && found.weight !== 0) return { kind: 'given_up', problem: isBack(address) };
     if (left === 0) return { kind: 'empty' };
     if (left !== shown && io !== null) {

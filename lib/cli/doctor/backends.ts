@@ -1,4 +1,4 @@
-// Can this machine reach the backends? Each is looked up and connected to, all at once, with its configured timeout.
+// Checks that this machine can reach the backends. Looks up and connects to all at once, with the configured timeout.
 import { isLiteral, isPath } from '../../../config/unix.ts';
 import { quoted } from '../../../config/shell.ts';
 import type { HealthCheckPlan } from '../../../config/health-check.ts';
@@ -8,14 +8,14 @@ import { lookGently, type Looked } from './look.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
 type Look =
-  /** The configuration wants no connects but clients'. */
+  /** The configuration allows no connects except those of clients. */
   | { readonly kind: 'not checked' }
-  /** Where it leads the running bal knows. */
+  /** Only the running bal knows its addresses. */
   | { readonly kind: 'by records' }
   | Looked
   | { readonly kind: 'unresolved'; readonly code: string };
 
-/** What each name leads to. */
+/** Look-up results by name. */
 type Names = ReadonlyMap<string, Found>;
 
 export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
@@ -30,7 +30,7 @@ export async function checkBackends({ disk, running }: Patient): Promise<Finding
 async function checkService(service: ServicePlan, names: Names): Promise<Finding[]> {
   const { backends, runtime, healthCheck } = service;
   const looks = await Promise.all(backends.map((backend) => look(service, backend, names)));
-  // One of several that is down costs nobody anything yet; the last one does.
+  // One backend of several being down costs no client anything; the last one does.
   const judge = looks.some(({ kind }) => ['connected', 'not checked', 'by records'].includes(kind)) ? warn : critical;
   return backends.map((backend, i) => {
     const name = `backend:${service.name}/${backend.address}`;
@@ -60,7 +60,7 @@ function wrongAnswer(
   ];
 }
 
-/** What happened, why, and what to do. */
+/** Returns what happened, why, and what to do. */
 function explain(
   { host, port, address, sources }: BackendPlan,
   { kind, code }: Extract<Look, { kind: 'unresolved' | 'failed' }>,

@@ -1,4 +1,4 @@
-// Is the configuration valid, and is it the one in use?
+// Checks that the configuration is valid and in use.
 import { constants } from 'node:fs';
 import { planDifference } from '../../../config/diff.ts';
 import { formatProblem } from '../../../config/problem.ts';
@@ -33,7 +33,7 @@ function validity({ configPath, errors, warnings }: Patient['disk']): Finding {
   return ok('config', `${configPath} is valid`);
 }
 
-/** The configuration on disk against the running one. */
+/** Compares the configuration on disk with the running one. */
 function drift(disk: Patient['disk'], running: Patient['running'], runningPath: string | null): Finding {
   const name = 'config_drift';
   if (runningPath !== null && runningPath !== disk.configPath) {

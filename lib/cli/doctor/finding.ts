@@ -1,4 +1,4 @@
-// What the doctor looks at, and what it finds.
+// The doctor's input and its findings.
 import { accessSync } from 'node:fs';
 import type { Loaded } from '../../../config/load.ts';
 import type { Plan } from '../../../config/plan.ts';
@@ -7,7 +7,7 @@ import type { Home } from '../../paths.ts';
 import type { PidFile } from '../../pidfile.ts';
 import type { Reached } from '../reach.ts';
 
-/** ok: nothing to do. warn: works, and deserves a look. critical: clients are, or would be, refused. */
+/** ok: nothing to do. warn: works, but deserves a look. critical: clients are, or would be, refused. */
 export type Level = 'ok' | 'warn' | 'critical';
 
 export interface Finding {
@@ -15,28 +15,28 @@ export interface Finding {
   readonly name: string;
   readonly level: Level;
   readonly summary: string;
-  /** The likely reason; null when all is well. */
+  /** The likely reason; null if ok. */
   readonly why: string | null;
-  /** What to do now; null when all is well. */
+  /** What to do now; null if ok. */
   readonly hint: string | null;
 }
 
-/** All that was gathered before the checks begin. */
+/** All facts gathered before the checks. */
 export interface Patient {
   readonly at: Home;
-  /** What the file says now. */
+  /** The current file. */
   readonly disk: Loaded;
   readonly pidFile: PidFile;
   readonly reached: Reached;
-  /** null: not running, or no usable answer. */
+  /** Null: not running, or no usable answer. */
   readonly status: Status | null;
-  /** The configuration in use; null when it cannot be told. */
+  /** The configuration in use; null if unknown. */
   readonly running: Plan | null;
-  /** A member of `control_group` asks: what this user may not do, bal may. */
+  /** The user is a member of `control_group`: bal may do what this user may not. */
   readonly isGuest: boolean;
 }
 
-/** Whether this user may do so with the file. */
+/** Whether this user has the access to the file. */
 export function may(path: string, mode: number): boolean {
   try {
     accessSync(path, mode);

@@ -1,4 +1,4 @@
-// Is the running instance in order: PID file, control socket, workers, engine, protection mode?
+// Checks the running instance: PID file, control socket, workers, engine, protection mode.
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { discoveryIn, discoveryText } from '../../control/discovery.ts';
@@ -30,7 +30,7 @@ export function checkInstance(patient: Patient): Finding[] {
 
 const SHORTER = 'set BAL_HOME to a directory with a shorter path';
 
-/** What a start would run, and whether that is what runs. */
+/** Compares the program that a start would run with the running one. */
 function programs({ status, disk }: Patient): Finding {
   const name = 'version';
   const where = process.argv[1] ?? '?';
@@ -47,7 +47,7 @@ function programs({ status, disk }: Patient): Finding {
   );
 }
 
-/** Who may write to the home decides what runs: the configuration and the control socket can be replaced there. */
+/** Anyone who can write to the home controls bal: they can replace the configuration and the control socket. */
 function homeDirectory({ at }: Patient): Finding[] {
   const name = 'home';
   const tooLong = tooLongForSocket(at.socket);
@@ -140,7 +140,7 @@ function controlSocket({ at, reached, isGuest }: Patient): Finding {
   }
 }
 
-/** Whether those of control_group can come to their socket. */
+/** Checks that members of control_group can reach their socket. */
 function watchers({ at, running, disk }: Patient): Finding[] {
   const name = 'control_group';
   const group = (running ?? disk.plan)?.controlGroup ?? null;
@@ -165,7 +165,7 @@ function workers({ workers: all, totals, state }: Status, wanted: number | null)
   return ok(name, summary);
 }
 
-/** Nothing to mend: they end with their connections, and there are never too many. */
+/** Never a problem: they end with their connections, and their number is limited. */
 function oldWorkers({ draining }: Status): Finding {
   return ok('old_workers', drainingText(draining) ?? 'none; no connection is left from before a reload');
 }
@@ -187,7 +187,7 @@ function protection({ services }: Status): Finding[] {
   );
 }
 
-/** Somebody wanted them; what may be forgotten is that they are there. */
+/** Changes are intended, but may be forgotten. */
 function liveChanges({ live_changes }: Status): Finding {
   const name = 'live_changes';
   const changes = liveChangeLines(live_changes);
@@ -200,7 +200,7 @@ function liveChanges({ live_changes }: Status): Finding {
   );
 }
 
-/** Where they lead the running bal knows. */
+/** Only the running bal knows what the names resolve to. */
 function names({ services }: Status): Finding[] {
   const all = services.flatMap((service) => discoveryIn(service).map((it) => ({ service: service.name, it })));
   const bad = all.filter(({ it }) => it.failure !== null || it.left_out > 0);
@@ -222,7 +222,7 @@ function names({ services }: Status): Finding[] {
   });
 }
 
-/** Whether clients are served, whatever health checks say. */
+/** Checks whether clients are served, whatever the health checks say. */
 function clients({ services }: Status): Finding[] {
   const failing = services.filter(({ recent }) => recent?.failing === true);
   if (failing.length === 0) return [ok('clients', `served in ${counted(services.length, 'service')}`)];

@@ -1,4 +1,4 @@
-// Do the file descriptors last until max_concurrent_connections is reached?
+// Checks that the file descriptors suffice for max_concurrent_connections.
 import { readFileSync } from 'node:fs';
 import { descriptorsFor } from '../../../config/advice.ts';
 import { hardLimit, thisMachine } from '../../../config/machine.ts';
@@ -8,7 +8,7 @@ export function checkLimits({ status, running, disk }: Patient): Finding[] {
   const plan = running ?? disk.plan;
   const connections = status?.max_connections ?? plan?.maxConnections;
   if (plan === null || connections === undefined) return [];
-  // A worker of a running instance may have another limit than this shell.
+  // A worker of the running instance may have another limit than this shell.
   const worker = status?.workers.find(({ state }) => state === 'ready');
   const limit = worker === undefined ? thisMachine().descriptors : limitOf(worker.pid);
   const needed = descriptorsFor(connections, plan.services.length);

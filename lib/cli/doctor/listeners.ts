@@ -1,4 +1,4 @@
-// Are the ports bal's? Of a running instance its own processes must listen; otherwise the port must be free.
+// Checks the listening ports: the processes of a running instance must hold them; otherwise they must be free.
 import { addressOf, placesOf, type PlacePlan, type ServicePlan } from '../../../config/plan.ts';
 import {
   bind,
@@ -12,7 +12,7 @@ import { critical, ok, type Finding, type Patient } from './finding.ts';
 import { freePath, ownedPath } from './unix-listeners.ts';
 import { holdersOf, listenersOn, type Holder } from './sockets.ts';
 
-/** One address of a service; its finding is named after the service and, beside its port, `/unix`. */
+/** One address of a service. Its finding is named after the service, with `/unix` for a socket beside a port. */
 interface Place extends PlacePlan {
   readonly name: string;
   readonly service: string;
@@ -21,9 +21,9 @@ interface Place extends PlacePlan {
 export async function checkListeners(patient: Patient): Promise<Finding[]> {
   const { reached, disk, running, isGuest } = patient;
   const serving = placesIn(running?.services ?? []);
-  // An instance that runs and does not tell what it serves has these ports itself.
+  // An instance that runs but does not tell its plan holds these ports itself.
   if (running === null && reached.kind !== 'not_running') return [];
-  // What is in the file and not served yet has to be bound by a start or a reload.
+  // A start or reload has to bind what the file has and is not yet served.
   const served = new Set(serving.map(({ bindAddress, port }) => addressOf(bindAddress, port)));
   const planned = isGuest ? [] : placesIn(disk.plan?.services ?? []);
   const next = planned.filter((it) => !served.has(addressOf(it.bindAddress, it.port)));
@@ -62,7 +62,7 @@ function owned(service: Place, where: ListenAddresses | undefined, { status, isG
   return critical(name, `bal runs, but nobody listens on ${address}`, 'no worker is ready', hint);
 }
 
-/** Whether the address can be bound. Binds it for a moment, which takes nothing from anybody. */
+/** Checks that the address can be bound, by binding it for a moment, which disturbs nobody. */
 function free(service: Place, where: ListenAddresses | undefined, beforeReload: boolean): Finding {
   const { name } = service;
   const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';

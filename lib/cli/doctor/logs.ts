@@ -1,4 +1,4 @@
-// Can the log be written, is there room for it, and has any line been lost?
+// Checks that the log can be written, has room, and has lost no lines.
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { quoted } from '../../../config/shell.ts';
@@ -6,7 +6,7 @@ import type { LogStatus } from '../../control/protocol.ts';
 import { ok, warn, type Finding, type Patient } from './finding.ts';
 import { bytes, counted } from '../../units.ts';
 
-/** What the rotated files may take at most, eleven of 50 MB, rounded up. */
+/** The most the rotated files take: eleven of 50 MB, rounded up. */
 const ROOM = 600 * 1024 * 1024;
 
 export async function checkLogs({ at, status, isGuest }: Patient): Promise<Finding[]> {
@@ -15,10 +15,10 @@ export async function checkLogs({ at, status, isGuest }: Patient): Promise<Findi
   return [directory, await space(at.logDir), ...own];
 }
 
-/** As the running instance says itself: what this user may do in the directory, bal may not be able to, and the other way round. */
+/** Reports the instance's own view: its rights in the directory may differ from this user's. */
 function written(log: LogStatus | null | undefined, dir: string): Finding[] {
   const name = 'log';
-  // One of an older version does not say.
+  // An older version does not report it.
   if (log === null || log === undefined) return [];
   if (log.fault === null) return [ok(name, log.file === null ? 'goes to stdout' : `goes to ${log.file}`)];
   return [
@@ -74,7 +74,7 @@ function lost(totals: { readonly log_lines_dropped_total: number } | null): Find
   );
 }
 
-/** The nearest directory that is there: what is missing below it can be made in it. */
+/** Returns the nearest existing directory: the missing ones can be made in it. */
 async function existing(path: string): Promise<string> {
   try {
     await stat(path);

@@ -1,4 +1,4 @@
-// One look at one backend, as its health check would take it.
+// Probes one backend as its health check would.
 import { connect, type Socket } from 'node:net';
 import { checkStandsForConnect } from '../../../config/health-check.ts';
 import { sendProxyOf, type BackendPlan, type ServicePlan } from '../../../config/plan.ts';
@@ -22,7 +22,7 @@ interface CannotConnect {
 
 export type Looked = Connected | CannotConnect | { readonly kind: 'answered wrongly'; readonly fact: string };
 
-/** As checks have it: the addresses of a name in their order, each with its share of the time; the first good one counts. */
+/** Tries the addresses of a name in order, each with its share of the time, like a check; the first good one wins. */
 export async function lookGently(
   ips: readonly string[],
   backend: BackendPlan,
@@ -39,8 +39,8 @@ export async function lookGently(
 }
 
 /**
- * Connects once where the check is a connect, or asks at the backend's own port: some servers count each. Clients come to
- * its own port, so that one has a connect as well where another is checked.
+ * Connects only once if the check is a connect or uses the backend's own port: some servers count connects. If the check uses
+ * another port, also connects to the backend's own one, which clients use.
  */
 async function lookAt(
   ip: string,
@@ -93,7 +93,7 @@ function connectGently(
       settle({ kind: 'failed', code: 'ETIMEDOUT' });
       socket.destroy();
     });
-    // Also when the backend resets a connection that is already said goodbye to: then it was connected.
+    // The backend may also reset a connection that is already hung up; the connect then counted.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       settle({ kind: 'failed', code: error.code ?? error.message });
     });

@@ -1,7 +1,7 @@
-// Is this Node one to rely on?
+// Checks that this version of Node is supported.
 import { ok, warn, type Finding } from './finding.ts';
 
-/** When a line of Node gets its last security fix (nodejs/Release schedule.json). */
+/** Date of the last security fix of each line of Node (nodejs/Release schedule.json). */
 const END_OF_LIFE: Readonly<Record<number, string>> = {
   20: '2026-04-30',
   21: '2024-06-01',
@@ -29,7 +29,7 @@ function release(version: string, today: Date): Finding {
   );
 }
 
-/** A note, because bal has its own way around it. */
+/** Only a note, because bal works around it. */
 function library(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < 1 || (major === 1 && minor < 52);

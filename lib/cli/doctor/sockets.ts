@@ -1,5 +1,5 @@
-// Who listens on a port: /proc/net/tcp{,6} tells the socket, /proc/PID/fd whose it is. Linux only; elsewhere, and for
-// processes of other users, nothing is known.
+// Finds who listens on a port: /proc/net/tcp{,6} lists the sockets, /proc/PID/fd their owners. Linux only; elsewhere, and for
+// processes of other users, the owner is unknown.
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { canonicalHost, listenersOverlap } from '../../../config/host.ts';
 
@@ -12,11 +12,11 @@ export interface ListeningSocket {
 
 export interface Holder {
   readonly pid: number;
-  /** As ps shows it in its shortest form. */
+  /** As in the shortest output of ps. */
   readonly command: string;
 }
 
-/** Sockets that listen on this port and on an address that `host` would collide with; null when it cannot be told. */
+/** Returns the listening sockets on this port whose address collides with `host`; null if unknown. */
 export function listenersOn(host: string, port: number): ListeningSocket[] | null {
   const tables = [read('/proc/net/tcp'), read('/proc/net/tcp6')];
   if (tables.every((text) => text === null)) return null;
@@ -26,7 +26,7 @@ export function listenersOn(host: string, port: number): ListeningSocket[] | nul
     .filter((socket) => socket.port === port && listenersOverlap(socket.host, wanted));
 }
 
-/** The listening sockets in the text of /proc/net/tcp or tcp6. */
+/** Returns the listening sockets in the text of /proc/net/tcp or tcp6. */
 export function parseListeners(text: string): ListeningSocket[] {
   return text.split('\n').flatMap((line) => {
     const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
@@ -37,7 +37,7 @@ export function parseListeners(text: string): ListeningSocket[] {
   });
 }
 
-/** Addresses are printed as 32-bit words in the byte order of the machine; every platform of ours is little-endian. */
+/** Addresses are printed as 32-bit words in host byte order; all our platforms are little-endian. */
 function hostOf(hex: string): string {
   const words = Array.from({ length: hex.length / 8 }, (_, i) => {
     return [...Buffer.from(hex.slice(i * 8, i * 8 + 8), 'hex')].toReversed();
@@ -48,7 +48,7 @@ function hostOf(hex: string): string {
   return canonicalHost(groups.map((group) => group.toString(16)).join(':'));
 }
 
-/** Which of `pids` (all processes that may be looked into, when it is left out) hold one of these sockets. */
+/** Returns which of `pids` (by default all readable processes) hold one of these sockets. */
 export function holdersOf(sockets: readonly ListeningSocket[], pids: readonly number[] = allPids()): Holder[] {
   const names = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
   return pids
@@ -72,7 +72,7 @@ function descriptorsOf(pid: number): string[] {
       try {
         return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
       } catch {
-        return []; // closed meanwhile
+        return []; // closed since readdir
       }
     });
   } catch {

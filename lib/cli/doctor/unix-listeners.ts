@@ -1,4 +1,4 @@
-// Are the Unix sockets bal's, or free? Looked at without connecting: that would be a client.
+// Checks that the Unix sockets are bal's or free. Never connects: that would count as a client.
 import { accessSync, constants, lstatSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cannotBind } from '../../primary/reload/verdict.ts';
@@ -31,10 +31,10 @@ function obstacle(path: string): string | null {
   }
 }
 
-/** Null where the kernel does not tell. */
+/** Null if the kernel does not tell. */
 function isListenedAt(path: string): boolean | null {
   try {
-    // Num RefCount Protocol Flags Type St Inode Path; flag 0x10000: it listens.
+    // Num RefCount Protocol Flags Type St Inode Path; flag 0x10000: listening.
     return readFileSync('/proc/net/unix', 'latin1')
       .split('\n')
       .some((line) => / 00010000 \d{4} \d\d +\d+ (.*)$/.exec(line)?.[1] === Buffer.from(path).toString('latin1'));

@@ -1,30 +1,30 @@
-// Where to begin so that the last lines that are wanted come out: the files are read backwards, a piece at a time.
+// Finds where the last wanted lines begin. Reads the files backwards in pieces.
 import type { FileHandle } from 'node:fs/promises';
 import { HEAD_BYTES, isTooOld, isWanted, type Wanted } from './filter.ts';
 
 const PIECE = 64 * 1024;
 const LINE_FEED = 10;
 
-/** How far a file has been looked at. */
+/** The result for one file. */
 export interface Looked {
-  /** Of the first line that is wanted, of those that were asked for; null: there is none. */
+  /** Of the first wanted line within the count; null if there is none. */
   readonly offset: number | null;
   readonly size: number;
-  /** Lines that are still to be found in files before this one. */
+  /** Lines still to be found in earlier files. */
   readonly missing: number;
-  /** Nothing in files before this one is wanted. */
+  /** Earlier files need not be searched. */
   readonly isOver: boolean;
 }
 
-/** `count`: as many lines, from the end. */
+/** `count`: number of lines, from the end. */
 export async function beginningIn(file: FileHandle, wanted: Wanted, count: number): Promise<Looked> {
   const { size } = await file.stat();
   let offset: number | null = null;
   let missing = count;
-  /** What comes after the piece that is looked at. */
+  /** The beginning of the text after the current piece. */
   let after = Buffer.alloc(0);
 
-  /** Whether that was enough. */
+  /** Returns true when the search is over. */
   function look(start: number, head: Buffer): boolean {
     if (start === size || missing === 0) return missing === 0;
     const end = head.indexOf(LINE_FEED);
@@ -39,7 +39,7 @@ export async function beginningIn(file: FileHandle, wanted: Wanted, count: numbe
   for (let end = size; end > 0;) {
     const from = Math.max(0, end - PIECE);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(end - from), 0, end - from, from);
-    // It was truncated meanwhile.
+    // Truncated since stat.
     if (bytesRead < end - from) return { offset: 0, size, missing: 0, isOver: true };
     const piece = Buffer.concat([buffer, after]);
     for (

@@ -1,18 +1,18 @@
-// Which lines of the log are wanted, told by how they begin: timestamp and level are the first keys of each.
+// Filters lines of the log by their beginning: timestamp and level are the first keys of each record.
 
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
 
 export interface Wanted {
-  /** This one and what is worse; null: all, also what is no record. */
+  /** This level and worse; null: all lines, even those that are no record. */
   readonly level: Level | null;
-  /** As Date.now() has it; null: from the beginning. */
+  /** As Date.now() returns it; null: from the beginning. */
   readonly since: number | null;
 }
 
-/** So many bytes of a line tell. */
+/** These bytes of a line suffice. */
 export const HEAD_BYTES = 128;
-/** Records of workers come a little after those of the primary. */
+/** Records of workers may come a little later than those of the primary. */
 const DISORDER_MS = 60_000;
 
 const HEAD = /^\{"timestamp":"([^"]{1,40})","level":"([A-Z]{1,8})"/;
@@ -21,11 +21,11 @@ export function isWanted(line: string, { level, since }: Wanted): boolean {
   if (level === null && since === null) return true;
   const [, timestamp = '', its = ''] = HEAD.exec(line) ?? [];
   if (level !== null && LEVELS.findIndex((it) => it.toUpperCase() === its) < LEVELS.indexOf(level)) return false;
-  // Of what is no record nobody knows when it was written.
+  // The time of a line that is no record is unknown.
   return since === null || timestamp === '' || !(Date.parse(timestamp) < since);
 }
 
-/** Nothing that stands before it is wanted. */
+/** Whether all earlier lines are too old as well. */
 export function isTooOld(line: string, { since }: Wanted): boolean {
   if (since === null) return false;
   const timestamp = HEAD.exec(line)?.[1];
@@ -34,7 +34,10 @@ export function isTooOld(line: string, { since }: Wanted): boolean {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `10m` (ago), `2026-11-28`, `2026-11-28 09:30`, `2026-11-28T09:30:00Z`, `09:30` (today); null: none of them. Local time, unless it says else. */
+/**
+ * Parses `10m` (ago), `2026-11-28`, `2026-11-28 09:30`, `2026-11-28T09:30:00Z` or `09:30` (today); null otherwise. Local time
+ * unless it has a zone.
+ */
 export function momentOf(text: string, now = new Date()): number | null {
   const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return now.getTime() - Number(count) * (UNITS[unit] ?? 0);
@@ -45,7 +48,7 @@ export function momentOf(text: string, now = new Date()): number | null {
     return new Date(now.getFullYear(), now.getMonth(), now.getDate(), h, m, s).getTime();
   }
   if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)) return null;
-  // A mere day is UTC to Date.parse().
+  // Date.parse() takes a plain date as UTC.
   const found = Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T'));
   return Number.isNaN(found) ? null : found;
 }

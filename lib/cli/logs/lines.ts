@@ -1,19 +1,19 @@
-// Bytes → lines, whatever the bytes are: of a line that is longer than any of bal's only the beginning is kept.
+// Splits arbitrary bytes into lines. Keeps only the beginning of a line that is longer than any of bal's.
 
-/** The longest record that bal writes is far below it. */
+/** Far above the longest record that bal writes. */
 export const MAX_LINE = 1024 * 1024;
 const LINE_FEED = 10;
 
 export interface Line {
   readonly text: string;
-  /** Bytes of it that were not kept. */
+  /** Number of dropped bytes. */
   readonly left: number;
 }
 
 export interface Splitter {
-  /** The lines that end in it. The bytes are the caller's again afterwards. */
+  /** Returns the lines that end in `chunk`. The caller may reuse its bytes. */
   push(chunk: Buffer): Line[];
-  /** What has come of a line that has not ended; it is forgotten. */
+  /** Returns and forgets the unfinished line. */
   rest(): Line | null;
 }
 

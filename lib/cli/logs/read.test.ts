@@ -1,4 +1,4 @@
-// The log as files that come, grow, are rotated, truncated, replaced and removed, with anything in them.
+// Log files that appear, grow, are rotated, truncated, replaced and removed, with arbitrary contents.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';

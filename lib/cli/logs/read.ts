@@ -1,5 +1,5 @@
-// Reads the log forwards, over its rotated files in order, and goes on with what is written later: in the same file, in the next
-// one, in one that has taken its place (logrotate), or after it was truncated.
+// Reads the log forwards over its rotated files, and follows what is written later: in the same file, in the next one, in one
+// that replaced it (logrotate), or after truncation.
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Wanted } from './filter.ts';
 import { createSplitter, type Line } from './lines.ts';
 
 const PIECE = 64 * 1024;
-/** How often it is looked whether there is more. */
+/** Polling interval. */
 const LOOK_MS = 250;
 
 export interface Place {
@@ -24,10 +24,10 @@ interface Opened {
   offset: number;
 }
 
-/** Null where it is gone, or is no file. */
+/** Null if it is gone or is no regular file. */
 async function openFile(dir: string, log: LogFile): Promise<FileHandle | null> {
   try {
-    // Else a FIFO in its place would hold the command up.
+    // Without O_NONBLOCK a FIFO in its place would block the command.
     const file = await open(join(dir, nameOf(log)), constants.O_RDONLY | constants.O_NONBLOCK);
     if ((await file.stat()).isFile()) return file;
     await file.close();
@@ -38,7 +38,7 @@ async function openFile(dir: string, log: LogFile): Promise<FileHandle | null> {
   }
 }
 
-/** Null: there is no log. Rejects where it may not be read. */
+/** Returns null if there is no log. Rejects if it may not be read. */
 export async function beginning(dir: string, wanted: Wanted, count: number): Promise<Place | null> {
   let place: Place | null = null;
   let missing = count;
@@ -59,8 +59,8 @@ export async function beginning(dir: string, wanted: Wanted, count: number): Pro
 }
 
 /**
- * Gives each line to `take`, from `place` on. Ends when `end` is aborted, and with the log unless it is followed. Rejects where a file may
- * not be read.
+ * Passes each line from `place` on to `take`. Ends when `end` is aborted, or at the end of the log unless it is followed.
+ * Rejects if a file may not be read.
  */
 export async function readFrom(
   dir: string,
@@ -77,7 +77,7 @@ export async function readFrom(
   async function goTo(log: LogFile, offset = 0): Promise<boolean> {
     const file = await openFile(dir, log);
     if (file === null) return false;
-    // What was written before it was left.
+    // Read what was written before the old file was left.
     await readOn();
     await leave();
     at.opened = { log, file, offset };
@@ -85,14 +85,14 @@ export async function readFrom(
   }
 
   async function leave(): Promise<void> {
-    // A line that has not ended will not end any more.
+    // An unfinished last line will not be finished any more.
     const rest = splitter.rest();
     if (rest !== null && !isOver()) take(rest);
     await at.opened?.file.close();
     at.opened = null;
   }
 
-  /** All that is there. */
+  /** Reads to the end of the file. */
   async function readOn(): Promise<void> {
     const { opened } = at;
     while (opened !== null && !isOver()) {
@@ -103,7 +103,7 @@ export async function readFrom(
     }
   }
 
-  /** Whether there is another file to be read now. */
+  /** Switches to another file or position. Returns whether there is something to read. */
   async function turn(): Promise<boolean> {
     const files = await filesIn(dir);
     const { opened } = at;
@@ -111,16 +111,16 @@ export async function readFrom(
     if (opened !== null && isGone && (await goTo(opened.log))) return true;
     for (const log of files) if ((opened === null || byAge(log, opened.log) > 0) && (await goTo(log))) return true;
     const last = files.at(-1);
-    // All were removed, and it was begun anew.
+    // All were removed, and numbering started over.
     if (opened !== null && isGone && last !== undefined && byAge(last, opened.log) < 0) return goTo(last);
     if (opened === null || (await opened.file.stat()).size >= opened.offset) return false;
-    // It was truncated.
+    // Truncated.
     splitter.rest();
     opened.offset = 0;
     return true;
   }
 
-  /** Whether another file, or none, has its name. */
+  /** Whether another file, or none, has its name now. */
   async function isOther({ log, file }: Opened): Promise<boolean> {
     const now = await stat(join(dir, nameOf(log))).catch(() => null);
     const own = await file.stat();

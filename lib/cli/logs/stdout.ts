@@ -1,4 +1,4 @@
-// Where the log of a bal in the foreground is: what its stdout leads to.
+// Finds where a bal in the foreground logs to: the target of its stdout.
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Diagnosis } from '../../control/protocol.ts';
 import { quoted } from '../../../config/shell.ts';
@@ -14,7 +14,7 @@ export function goesToStdout(pid: number | null): Diagnosis {
 
 const OTHERWISE = "look there (journalctl -u bal, or the log of the container); 'bal events' shows what has happened";
 
-/** `stdout` is what /proc/PID/fd/1 leads to, `unit` the service of systemd that the process is in. */
+/** `stdout` is the target of /proc/PID/fd/1, `unit` the process's systemd service. */
 export function placeOf(stdout: string | null, unit: string | null): string {
   if (stdout !== null && stdout.startsWith('/dev/')) {
     const where = stdout === '/dev/null' ? 'nowhere' : `to the terminal ${stdout}`;

@@ -1,4 +1,4 @@
-// Completion for bash (compgen and compopt; no package bash-completion is needed).
+// Completion for bash (uses compgen and compopt; the package bash-completion is not needed).
 import { commands, GENERATED, HELP, type Option, VERSION } from './words.ts';
 
 export function bashCompletion(): string {

@@ -9,7 +9,7 @@ import { sharedFiles } from './files.ts';
 
 const BASH = join(ROOT, 'share', 'bash-completion', 'completions', 'bal');
 
-/** What bash offers for the last of these words. */
+/** Returns bash's completions of the last word. */
 function offered(...words: string[]): string[] {
   const script = `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }
     [[ $(complete -p bal) == *"-F _bal bal" ]] && _bal && printf '%s\\n' "\${COMPREPLY[@]}"`;

@@ -1,10 +1,10 @@
-// The files in share/ that are generated from the table of commands: for the shells and for man. `npm run docs` writes them.
+// The generated files in share/: completions and the man page, from the table of commands. `npm run docs` writes them.
 import { bashCompletion } from './bash.ts';
 import { fishCompletion } from './fish.ts';
 import { manPage } from './man-page.ts';
 import { zshCompletion } from './zsh.ts';
 
-/** Where each lies below share/, here and below the prefix of an installation, and what it holds. */
+/** Maps the path below share/, here and in an installation, to the contents. */
 export function sharedFiles(): Readonly<Record<string, string>> {
   return {
     'man/man1/bal.1': manPage(),

@@ -21,7 +21,9 @@ function described({ name, short, value, about, takesFile }: Option): string {
   return `${short === null ? '' : `-s ${short} `}-l ${name}${argument} -d ${literal(about)}`;
 }
 
-/** In single quotes of fish a backslash escapes; quotes of a shell would be two strings side by side, which are the same. */
+/**
+ * A backslash escapes within fish's single quotes. A quote written as '\'' makes adjacent strings, in fish as in other shells.
+ */
 function literal(text: string): string {
   return quoted(text.replaceAll('\\', '\\\\'));
 }

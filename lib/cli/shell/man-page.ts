@@ -1,4 +1,4 @@
-// bal(1), in the macros of man(7).
+// Renders bal(1) in the macros of man(7).
 import { type Command, commands, GENERATED, HELP, type Option, VERSION } from './words.ts';
 
 export function manPage(): string {
@@ -67,7 +67,7 @@ function valueOf(value: string | null): string {
   return value === null ? '' : ` ${value.toUpperCase()}`;
 }
 
-/** Lines of text that man shows as they are; a line that begins with a dot or a quote would be a command. */
+/** Returns lines that man shows as they are; a leading dot or quote would start a command. */
 function plain(text: string): string[] {
   if (text === '') return [];
   return [escaped(text).replace(/^(?=[.'])/, '\\&')];

@@ -1,12 +1,12 @@
-// What the completions and the man page are made of: commands with their options, from the table of commands.
+// The commands and options that completions and the man page are made of.
 import { BACKEND_ACTIONS } from '../../control/backends.ts';
 import { COMMANDS, FLAGS, type CommandInfo, type Flag, type FlagName } from '../commands.ts';
 
 export interface Option extends Flag {
   readonly name: string;
-  /** As they are typed: `-c` and `--config`, or the long one alone. */
+  /** As typed: `-c` and `--config`, or only the long one. */
   readonly spellings: readonly string[];
-  /** Its value is the path of a file. */
+  /** Whether its value is the path of a file. */
   readonly takesFile: boolean;
 }
 
@@ -14,9 +14,9 @@ export interface Command {
   readonly name: string;
   readonly info: CommandInfo;
   readonly options: readonly Option[];
-  /** What its first argument may be, where there is a list of that. */
+  /** The possible first arguments, if they are a fixed list. */
   readonly firstWords: readonly string[];
-  /** Its first argument is the path of a file. */
+  /** Whether its first argument is the path of a file. */
   readonly takesFile: boolean;
 }
 
@@ -44,7 +44,7 @@ function optionOf(name: string, { short, value, about }: Flag): Option {
   return { name, short, value, about, takesFile, spellings: [...(short === null ? [] : [`-${short}`]), `--${name}`] };
 }
 
-/** As one word of a shell, whatever is in it. */
+/** Quotes any text as one word of a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
-// A table in the room that there is: the first two columns are always seen, of the others as many as fit, from `shift` on,
-// and the head says how many do not. Pure.
+// A table that fits its room: the first two columns always show, of the others as many as fit from `shift` on, and the head
+// counts the hidden ones. Pure.
 
 import type { Io } from '../command.ts';
 import { paint, type Cell, type Paint } from '../report.ts';
@@ -8,19 +8,19 @@ import { shortened, widthOf } from './fit.ts';
 export interface Head {
   readonly title: string;
   readonly isNumber?: boolean;
-  /** The last column may be as narrow as that; what is seen of it is its end. */
+  /** Minimum width of the last column, which then shows its end. */
   readonly least?: number;
 }
 
-/** Of a first cell that may be too long. */
+/** `short` replaces a first cell that is too long. */
 export type GridCell = Cell | { readonly text: string; readonly paint: Paint; readonly short: string };
 
-/** How little of the first column is still of use, and what part of the line it has at most while columns are hidden. */
+/** The useful minimum of the first column, and its maximum share of the line while columns are hidden. */
 const NAME = 18;
 const NAME_PART = 0.5;
 const GAP = 2;
 
-/** One line for the head, one for each row. `columns` null: as wide as it gets. */
+/** Returns one line for the head and one per row. `columns` null: unlimited width. */
 export function grid(
   heads: readonly Head[],
   rows: readonly (readonly GridCell[])[],
@@ -54,7 +54,7 @@ function fit(cell: GridCell, columns: number): string {
   return shortened(isLong && typeof cell !== 'string' && 'short' in cell ? cell.short : text, columns);
 }
 
-/** How far the columns can be shifted: until the last one is seen. */
+/** The maximum shift: where the last column shows. */
 export function lastShift(heads: readonly Head[]): number {
   return Math.max(0, heads.length - 3);
 }
@@ -65,7 +65,7 @@ interface Choice {
   readonly name: number;
   readonly last: number;
   readonly hidden: number;
-  /** Some of them are further right. */
+  /** Some hidden columns are further right. */
   readonly isMore: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What `?` shows in `bal top`: the keys, and what the words mean. Pure.
+// The help screen of `bal top`: keys and glossary. Pure.
 
 import { GLOSSARY } from '../../view/glossary.ts';
 import type { Io } from '../command.ts';

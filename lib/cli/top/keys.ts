@@ -1,9 +1,9 @@
-// What the keys of `bal top` mean. A terminal sends several bytes for one key, and several keys at once when one is held.
+// The keys of `bal top`. A terminal sends several bytes for one key, and several keys at once while one is held.
 
 export type Key =
   'quit' | 'help' | 'sort' | 'left' | 'right' | 'up' | 'down' | 'page_up' | 'page_down' | 'start' | 'end';
 
-/** CSI and SS3 sequences as terminals send them, normal and application mode (xterm, ECMA-48), and keys as less(1) has them. */
+/** CSI and SS3 sequences of terminals, normal and application mode (xterm, ECMA-48), and the keys of less(1). */
 const MEANING: Readonly<Record<string, Key>> = {
   q: 'quit',
   '\u0003': 'quit',
@@ -35,13 +35,13 @@ const MEANING: Readonly<Record<string, Key>> = {
   '\u001b[4~': 'end',
 };
 
-/** The keys in what a terminal sent; those without a meaning are left out. */
+/** Returns the keys in a terminal's input, without unassigned ones. */
 export function keysIn(data: string): Key[] {
   // eslint-disable-next-line no-control-regex -- that is what these keys begin with
   return [...data.matchAll(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])?|[^]/gu)].flatMap(([text]) => MEANING[text] ?? []);
 }
 
-/** What is whole in what a terminal sent, and the begun escape sequence at its end, whose rest may come with the next read. */
+/** Splits off an unfinished escape sequence at the end, which the next read may complete. */
 export function wholeIn(data: string): { readonly whole: string; readonly begun: string } {
   // eslint-disable-next-line no-control-regex -- that is what these keys begin with
   const at = data.search(/\u001b(?:\[[0-9;]*|O)?$/u);

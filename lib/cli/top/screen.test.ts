@@ -7,7 +7,7 @@ import { observe } from '../../control/rates.ts';
 import { fitted } from './fit.ts';
 import { furthest, screen, sparkline, type View } from './screen.ts';
 
-/** What every view has that a test does not change. */
+/** The defaults of every view. */
 const PLAIN = {
   events: [],
   sort: 'config',
@@ -43,7 +43,7 @@ test('the screen never has more lines or columns than the terminal', () => {
 
 const BACKENDS = 100;
 
-/** One service with many backends, of which the last one is down. */
+/** One service with many backends, the last one down. */
 function crowd(): View['history'] {
   const states = Array.from({ length: BACKENDS }, (_, i) => (i + 1 < BACKENDS ? ('up' as const) : ('down' as const)));
   return observe(null, statusWith([serviceWith('web', states)]), 0);

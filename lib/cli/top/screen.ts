@@ -1,4 +1,4 @@
-// What `bal top` shows, as lines. Pure: from a history, the last events and the size of the terminal.
+// Renders `bal top` as lines. Pure: from a history, the last events and the size of the terminal.
 
 import { printable } from '../../../config/problem.ts';
 import { listenerText, whereOf } from '../../control/listeners.ts';
@@ -27,7 +27,7 @@ import { grid, type GridCell } from './grid.ts';
 import { help } from './help.ts';
 import { sorted, type Sort } from './sort.ts';
 
-/** Null: plain output, as long and as wide as it gets. */
+/** Null: plain output of unlimited size. */
 type Size = { readonly columns: number; readonly rows: number } | null;
 
 export interface View {
@@ -36,16 +36,16 @@ export interface View {
   readonly events: readonly EventRecord[];
   readonly sort: Sort;
   readonly size: Size;
-  /** How many lines below the head are above what is seen. */
+  /** Lines scrolled past, below the head. */
   readonly scroll: number;
-  /** How many columns are left of those that are seen. */
+  /** Columns shifted past. */
   readonly shift: number;
   readonly isHelp: boolean;
-  /** Since when it does not answer, in ms of the wall clock; null: it does. */
+  /** Since when the instance has not answered, in ms of the wall clock; null if it does. */
   readonly lostAt: number | null;
   /** Of the wall clock, in ms. */
   readonly now: number;
-  /** The terminal shows more than ASCII. */
+  /** Whether the terminal shows more than ASCII. */
   readonly isUnicode: boolean;
 }
 
@@ -68,22 +68,22 @@ export function screen(view: View, io: Io): string[] {
     : shown.slice(0, size.rows).map((text) => cut(text, size.columns, isUnicode ? '…' : '~'));
 }
 
-/** What does not fit is seen to be cut. */
+/** Marks a line that is cut. */
 function cut(text: string, columns: number, sign: string): string {
   const whole = fitted(text, Infinity);
   return fitted(text, columns) === whole ? whole : fitted(text, columns - 1) + sign;
 }
 
-/** How far down this view can be scrolled. */
+/** Returns how far this view can be scrolled. */
 export function furthest(view: View, io: Io): number {
   return view.size === null ? 0 : lastScroll(below(view, io).length, view.size.rows - HEAD_LINES);
 }
 
-/** What is below the head. As many events as there is room for; where there is little, as many as plain output has. */
+/** Renders the part below the head, with as many events as fit; with little room, as many as plain output has. */
 function below(view: View, io: Io): string[] {
   const { size, events, history } = view;
   if (view.isHelp && size !== null) return help(size.columns, io);
-  // One that was started before an update says nothing of them.
+  // An instance of an older version does not report them.
   const shared = (history.status.listeners ?? []).flatMap((listener) => ['', listenerText(listener)]);
   const odd = oddities(history.status).map((text) => paint(io, 'yellow', text));
   const lines = [...backends(view, io), ...shared, '', ...workers(view, io), ...odd];
@@ -93,7 +93,7 @@ function below(view: View, io: Io): string[] {
   return shown.length === 0 ? lines : [...lines, '', ...shown];
 }
 
-/** The state, then what fits. What fits not is the least important. */
+/** Renders the state, then what fits, most important first. */
 function head({ history, sort, size, lostAt, now, isHelp }: View, io: Io): string[] {
   const { status } = history;
   const columns = size?.columns ?? Infinity;
@@ -126,7 +126,7 @@ function head({ history, sort, size, lostAt, now, isHelp }: View, io: Io): strin
   return [first.join('  '), second.join('   ')];
 }
 
-/** As many as there is room for, with so many columns between two. */
+/** Returns as many texts as fit, `gap` columns apart. */
 function fitting(texts: readonly string[], columns: number, gap: number): readonly string[] {
   let room = columns + gap;
   const end = texts.findIndex((text) => (room -= widthOf(text) + gap) < 0);
@@ -167,7 +167,7 @@ function backends(view: View, io: Io): string[] {
   ]);
 }
 
-/** In the columns of its backends, with a gap where there is nothing to say of all together. */
+/** In the columns of the backends, with a gap where there is no sum. */
 function serviceCells(history: History, service: ServiceStatus): readonly GridCell[] {
   const { name, port, backend_reachable, backend_total, active_connections, recent } = service;
   const { text, tone } = serviceShown(service, history.status.state);
@@ -206,7 +206,7 @@ function textOf(cell: Cell | undefined): string {
   return cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
 }
 
-/** Scaled to the highest value shown, so that the shape is seen at any rate. */
+/** Scaled to the highest value shown, so that the shape is visible at any rate. */
 export function sparkline(values: readonly number[]): string {
   const shown = values.slice(-TREND_SHOWN);
   const highest = Math.max(...shown, 0);

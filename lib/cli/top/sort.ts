@@ -1,11 +1,11 @@
-// In which order the backends of a service stand in `bal top`. Pure.
+// The order of a service's backends in `bal top`. Pure.
 
 import type { BackendStatus, ServiceStatus } from '../../control/protocol.ts';
 import type { History, Rates } from '../../control/rates.ts';
 import { backendKey } from '../../control/rates.ts';
 import { backendShown, worstFirst } from '../../view/state.ts';
 
-/** `config`: as the configuration has them. */
+/** `config`: as in the configuration. */
 export const SORTS = ['worst', 'config', 'open', 'rate', 'traffic'] as const;
 export type Sort = (typeof SORTS)[number];
 
