@@ -1,5 +1,5 @@
-// The columns of backends and workers, the same in `top` and on the page: the first two are always seen, of the others the
-// first ones where there is little room. Pure, and fit for a browser.
+// The columns of backends and workers, shared by `top` and the page. The first two always show; with little room, the last ones
+// go first. Pure, and fit for a browser.
 
 import type { BackendStatus, EventRecord, ServiceStatus, WorkerStatus } from '../control/protocol.ts';
 import type { History } from '../control/rates.ts';
@@ -14,7 +14,7 @@ export interface Column<T> {
   readonly title: string;
   readonly isNumber?: boolean;
   readonly of: (row: T) => string;
-  /** Where the text deserves a colour. */
+  /** Colours the text. */
   readonly tone?: (row: T) => Tone | null;
 }
 
@@ -23,7 +23,7 @@ export interface BackendRow {
   readonly shown: Shown;
   readonly key: string;
   readonly history: History;
-  /** How long it has been up or down, in ms, as far as the events reach back. */
+  /** Time since the last transition, in ms; null if the events do not reach back that far. */
   readonly forMs: number | null;
 }
 
@@ -68,7 +68,7 @@ export function errorsText(backend: Pick<BackendStatus, 'counters'>): string {
   return `${errorsOf(backend)}: ${causes.map(([cause, count]) => `${cause} ${count}`).join(', ')}`;
 }
 
-/** Checks and connects of a backend that failed, since start. */
+/** Counts failed checks and connects of a backend since start. */
 export function errorsOf({ counters }: Pick<BackendStatus, 'counters'>): number {
   return (counters?.refused ?? 0) + (counters?.timeout ?? 0) + (counters?.other ?? 0);
 }
@@ -78,7 +78,7 @@ export interface WorkerRow {
   readonly shown: Shown;
   /** Connections per second. */
   readonly rate: number;
-  /** Of all connections that the present workers took, in per cent. */
+  /** Percentage of all connections that the present workers took. */
   readonly share: number | null;
 }
 
@@ -104,7 +104,7 @@ export const WORKER_COLUMNS: readonly Column<WorkerRow>[] = [
   { title: 'Generation', ...number, of: ({ worker }) => String(worker.generation) },
 ];
 
-/** When each backend came into its state, in ms of the wall clock, by backendKey(). */
+/** Returns when each backend entered its state, in ms of the wall clock, by backendKey(). */
 export function statesSince(events: readonly EventRecord[]): Map<string, number> {
   const since = new Map<string, number>();
   for (const { event, fields, timestamp } of events) {

@@ -1,4 +1,4 @@
-// The figures of the whole instance, as `status`, `top` and the page put them. Pure, and fit for a browser.
+// The figures of the whole instance, as `status`, `top` and the page show them. Pure, and fit for a browser.
 
 import { drainingText } from '../control/facts.ts';
 import type { Status } from '../control/protocol.ts';
@@ -12,14 +12,14 @@ export interface Figure {
   readonly name: string;
   readonly value: string;
   readonly tone: Tone;
-  /** More about it, where there is room. */
+  /** Shown where there is room. */
   readonly detail: string | null;
 }
 
-/** The part of its limit from which on it is worth a look. */
+/** The share of the limit from which it deserves a look. */
 const NEARLY_FULL = 0.9;
 
-/** The most important first: where there is no room, the last ones go. */
+/** Most important first: with little room, the last ones go. */
 export function figuresOf({ status, total }: History): Figure[] {
   const { services, totals, max_connections: most, workers } = status;
   const { up, total: all } = upCounts(services);
@@ -43,13 +43,13 @@ export function figuresOf({ status, total }: History): Figure[] {
 
 type WithRefused = Parameters<typeof refusedIn>[0];
 
-/** Clients that were refused since start. */
+/** Counts the clients refused since start. */
 export function refusedOf(status: WithRefused): number {
   const { byRules, byFirstBytes, withoutBackend } = refusedIn(status);
   return byRules + byFirstBytes + withoutBackend;
 }
 
-/** `2 by rules and limits, 1 without a backend`: why clients were refused since start; null: none was. */
+/** `2 by rules and limits, 1 without a backend`: why clients were refused since start; null if none was. */
 export function refusedText(status: WithRefused): string | null {
   const { byRules, byFirstBytes, withoutBackend } = refusedIn(status);
   const parts = [
@@ -60,7 +60,7 @@ export function refusedText(status: WithRefused): string | null {
   return parts.length === 0 ? null : parts.join(', ');
 }
 
-/** What is out of the ordinary beside the services: workers that died, connections in old ones, lost log lines. */
+/** Lists anomalies beside the services: workers that died, connections in old workers, lost log lines. */
 export function oddities({ totals, draining, log, refused_reload: rejected }: Status): string[] {
   const { workers_respawned_total: respawned = 0, log_lines_dropped_total: dropped = 0 } = totals ?? {};
   const old = drainingText(draining, (until) => dateTime(Date.parse(until)));
@@ -77,7 +77,7 @@ export function oddities({ totals, draining, log, refused_reload: rejected }: St
   ];
 }
 
-/** The least important last. */
+/** Most important first. */
 export function instanceFacts({ version, engine, uptime_ms, generation }: Status): string[] {
   return [
     `running for ${duration(uptime_ms ?? 0)}`,
@@ -87,7 +87,7 @@ export function instanceFacts({ version, engine, uptime_ms, generation }: Status
   ];
 }
 
-/** `lb-1`; where the home is not the usual one, `lb-1/edge`: its last part tells instances of one machine apart. */
+/** `lb-1`; with an unusual home `lb-1/edge`: its last part tells instances of one machine apart. */
 export function instanceName({ host, home }: Partial<Pick<Status, 'host' | 'home'>>): string {
   const own = (home ?? '').split('/').findLast((part) => part !== '') ?? '';
   const isUsual = own === '' || own === '.bal' || own === 'bal';

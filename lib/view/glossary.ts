@@ -1,6 +1,6 @@
-// What the words mean, for the help of `top`, for the page, and for lib/cli/README.md.
+// The glossary in the help of `top`, on the page and in lib/cli/README.md.
 
-/** One meaning each, wherever bal speaks to people. */
+/** One meaning per word, wherever bal addresses people. */
 export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ['service', 'a name, the address clients connect to, and the backends behind it; what runs on a backend is a server'],
   ['serving', 'a service whose backends are all up'],

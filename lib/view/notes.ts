@@ -1,4 +1,4 @@
-// What is out of the ordinary with a service, as sentences. Pure, and fit for a browser.
+// Describes what is wrong with a service, in sentences. Pure, and fit for a browser.
 
 import { discoveryIn, discoveryText } from '../control/discovery.ts';
 import type { ServiceStatus } from '../control/protocol.ts';
@@ -7,7 +7,7 @@ import { counted } from '../units.ts';
 import { dateTime } from './clock.ts';
 import { isMeantToServe, serviceState, type Shown } from './state.ts';
 
-/** The worst first. */
+/** Worst first. */
 export function notesOf(service: ServiceStatus): Shown[] {
   return [...backendNotes(service), ...protectionNote(service), ...clientNotes(service), ...nameNotes(service)];
 }
@@ -39,7 +39,7 @@ function clientNotes({ recent, waiting }: ServiceStatus): Shown[] {
   ];
 }
 
-/** What of the names is wrong; that all is well is no news. */
+/** Reports failing look-ups only. */
 function nameNotes(service: ServiceStatus): Shown[] {
   return discoveryIn(service).flatMap((it) =>
     it.failure === null && it.left_out === 0 ? [] : [{ text: discoveryText(it), tone: 'odd' as const }],

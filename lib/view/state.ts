@@ -1,9 +1,9 @@
-// How something is, in the words and with the colours that `status`, `why`, `top` and the page share, and what is shown
-// first: the worst. Pure, and fit for a browser.
+// The words and colours for states that `status`, `why`, `top` and the page share, and their order: worst first. Pure, and fit
+// for a browser.
 
 import type { BackendStatus, ServiceStatus, Status, WorkerStatus } from '../control/protocol.ts';
 
-/** good: nothing to do; odd: worth a look; bad: clients suffer, or soon will. */
+/** good: nothing to do; odd: deserves a look; bad: clients suffer, or soon will. */
 export type Tone = 'good' | 'odd' | 'bad';
 
 export interface Shown {
@@ -11,13 +11,13 @@ export interface Shown {
   readonly tone: Tone;
 }
 
-/** As in `status`: what a bal of another version leaves out is not there. */
+/** As in `status`; a bal of another version may leave fields out. */
 type Live = Pick<BackendStatus, 'reachable' | 'state' | 'weight' | 'administrative'>;
 type OfService = Pick<ServiceStatus, 'recent'> & { readonly backends: readonly Live[] };
 
 export type ServiceState = 'serving' | 'degraded' | 'failing';
 
-/** Degraded: a backend is out, or many clients fail, and the service still serves. Failing: it has no backend left. */
+/** Degraded: a backend is out, or many clients fail, but the service still serves. Failing: no backend is left. */
 export function serviceState({ backends, recent }: OfService): ServiceState {
   const live = backends.filter(isMeantToServe);
   const out = live.filter(({ reachable }) => reachable !== true);
@@ -25,26 +25,26 @@ export function serviceState({ backends, recent }: OfService): ServiceState {
   return out.length > 0 || recent?.failing === true ? 'degraded' : 'serving';
 }
 
-/** Not one that left the configuration, was drained, or has no weight. */
+/** False for a backend that left the configuration, was drained, or has no weight. */
 export function isMeantToServe({ state, weight, administrative }: Omit<Live, 'reachable'>): boolean {
   return state !== 'draining' && administrative !== 'drained' && administrative !== 'removed' && weight !== 0;
 }
 
-/** It takes no new clients, so nobody is served whatever the backends are. */
+/** A stopping instance takes no new clients, whatever the state of its backends. */
 export function isStopping(state: Status['state']): boolean {
   return state === 'draining' || state === 'stopped';
 }
 
 const TONES = { serving: 'good', degraded: 'odd', failing: 'bad' } as const satisfies Record<ServiceState, Tone>;
 
-/** `state`: that of the instance. */
+/** `state`: the instance's. */
 export function serviceShown(service: OfService, state: Status['state']): Shown {
   if (isStopping(state)) return { text: 'stopping', tone: 'odd' };
   const text = serviceState(service);
   return { text, tone: TONES[text] };
 }
 
-/** Of the whole instance: what it does, or how the worst of its services is. */
+/** The instance's own state, or that of its worst service. */
 export function instanceShown({ state, services }: Pick<Status, 'state' | 'services'>): Shown {
   if (state === null) return { text: 'unknown', tone: 'odd' };
   if (state === 'draining') return { text: 'stopping', tone: 'odd' };
@@ -74,13 +74,13 @@ export function workerShown({ state }: Pick<WorkerStatus, 'state'>): Shown {
 
 const RANKS = { bad: 0, odd: 1, good: 2 } as const satisfies Record<Tone, number>;
 
-/** The worst first; what is equally well stays in its order. */
+/** Sorts worst first; the sort is stable. */
 export function worstFirst<T>(items: readonly T[], shown: (item: T) => Shown): T[] {
   const ranked = items.map((item) => [RANKS[shown(item).tone], item] as const);
   return ranked.sort(([a], [b]) => a - b).map(([, item]) => item);
 }
 
-/** `2 of 3 backends up`: those that clients can be connected to, of those that the service has. */
+/** `2 of 3 backends up`: reachable backends of all the service has. */
 export function upText({
   backend_reachable,
   backend_total,
@@ -88,7 +88,7 @@ export function upText({
   return `${backend_reachable ?? '?'} of ${backend_total} ${backend_total === 1 ? 'backend' : 'backends'} up`;
 }
 
-/** Of all services together. */
+/** Sums over all services. */
 export function upCounts(services: Status['services']): { readonly up: number; readonly total: number } {
   return {
     up: services.reduce((sum, service) => sum + (service.backend_reachable ?? 0), 0),
