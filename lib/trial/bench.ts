@@ -1,4 +1,4 @@
-// What a bal on this machine costs: the same clients and backend with it and without it, one after the other.
+// Measures what bal costs on this machine: the same clients and backend with and without it, one after the other.
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,18 +16,18 @@ export interface Pair {
 export interface BenchReport {
   /** Connect, one question of 64 bytes, its answer, close. */
   readonly connections_per_second: Pair;
-  /** Questions of 64 bytes over connections that stay. */
+  /** Questions of 64 bytes over persistent connections. */
   readonly requests_per_second: Pair;
-  /** That came back, of as many that were sent. */
+  /** Bytes that came back; as many were sent. */
   readonly bytes_per_second: Pair;
-  /** From question to answer over one connection, with nobody beside it. */
+  /** From question to answer over a single connection, without other load. */
   readonly latency_p50_us: Pair;
   readonly latency_p99_us: Pair;
-  /** Of all processes of bal; null where the system does not tell. */
+  /** Over all processes of bal; null if the system does not say. */
   readonly memory_per_connection_bytes: number | null;
   /** Of all measurements, by kind. */
   readonly losses: LoadResult['lost'];
-  /** Of each measurement. */
+  /** Per measurement. */
   readonly seconds: number;
   readonly workers: number;
   readonly conditions: Conditions;
@@ -35,13 +35,13 @@ export interface BenchReport {
 
 const MANY = 32;
 const STREAMS = 8;
-/** What comes once, such as compiled code, is there with the first ones. */
+/** The first connections pay one-time costs, such as compiled code. */
 const FIRST_IDLE = 200;
 const IDLE = 2000;
 const SETTLE_MS = 500;
 const WARM_MS = 500;
 
-/** `tell` hears what comes next. Rejects when `signal` says so. */
+/** Reports each phase to `tell`. Rejects on abort, between measurements. */
 export async function bench(
   stage: Stage,
   seconds: number,
@@ -94,9 +94,9 @@ export async function bench(
     return { perConnection: empty === null || full === null ? null : perOne(full - empty), status };
   }
 
-  // First of all: later there is garbage that may be collected meanwhile.
+  // Measure memory first: later garbage may be collected during the measurement.
   const { perConnection, status } = await memory();
-  // Node.js compiles what runs often.
+  // Warm up: Node.js compiles hot code.
   for (const port of [backend.port, stage.port]) await run(port, 'visits', MANY, WARM_MS);
   const visits = await both('connections', 'visits', MANY);
   const talks = await both('requests', 'talks', MANY);
@@ -124,7 +124,7 @@ function perOne(bytes: number): number {
   return Math.max(0, Math.round(bytes / IDLE));
 }
 
-/** What these processes have for themselves, and their part of what they share; null where Linux does not say. */
+/** Sums the private memory of these processes and their part of shared memory; null if Linux does not say. */
 function memoryOf(pids: readonly number[]): number | null {
   try {
     return pids.reduce((sum, pid) => {

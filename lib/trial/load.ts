@@ -1,4 +1,4 @@
-// Clients of an echo service in a closed loop, and what came of them: every byte that comes back is compared.
+// Closed-loop clients of an echo service and their results: every byte that comes back is compared.
 
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -6,15 +6,15 @@ import { connect, type Socket } from 'node:net';
 import { deferred } from '../deferred.ts';
 
 /**
- * visits: connect, ask once, close, again. talks: the connections stay, and ask again and again. streams: as many bytes as go. rest: one
- * question, then silence.
+ * visits: connect, ask once, close, repeat. talks: connections stay and ask repeatedly. streams: as many bytes as possible.
+ * rest: one question, then silence.
  */
 export const MODES = ['visits', 'talks', 'streams', 'rest'] as const;
 export type Mode = (typeof MODES)[number];
 
 /**
- * refused: no connection; reset, ended: in the middle; wrong: other bytes came back; late: none within PATIENCE_MS. short: this machine
- * had no port or descriptor for the client, which never came as far as a server.
+ * refused: no connection; reset, ended: in the middle; wrong: other bytes came back; late: none within PATIENCE_MS. short: this
+ * machine had no port or descriptor for the client, so it never reached a server.
  */
 export const LOSSES = ['refused', 'reset', 'ended', 'wrong', 'late', 'short'] as const;
 export type Loss = (typeof LOSSES)[number];
@@ -29,11 +29,11 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly seconds: number;
-  /** Questions that were answered. */
+  /** Answered questions. */
   readonly done: number;
   /** Bytes that came back. */
   readonly bytes: number;
-  /** Of one question over an open connection. */
+  /** Latency of a question over an open connection. */
   readonly p50_us: number | null;
   readonly p99_us: number | null;
   readonly lost: Readonly<Record<Loss, number>>;
@@ -42,16 +42,16 @@ export interface LoadResult {
 const PATIENCE_MS = 10_000;
 const QUESTION_BYTES = 64;
 const STREAM_BYTES = 64 * 1024;
-/** So many connect at a time in the beginning: more do not fit into a queue of accept(2), and would try again a second later. */
+/** Limits concurrent initial connects: more would overflow the accept queue and retry a second later. */
 const RAMP = 64;
 const MAX_SAMPLES = 500_000;
-/** A server that refuses is not to be stormed. */
+/** Retry delay, so as not to storm a server that refuses. */
 const AGAIN_MS = 20;
 
 export interface Load {
-  /** Resolves when each client has had its first answer. */
+  /** Resolves when every client has had its first answer. */
   readonly ready: Promise<void>;
-  /** Questions that are asked are answered first. */
+  /** Waits for the answers to pending questions. */
   stop(): Promise<LoadResult>;
 }
 
@@ -77,7 +77,7 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
     });
   }
 
-  /** One connection to its end. `first` is called with its first answer. Returns how it was lost. */
+  /** Runs one connection to its end and calls `first` at its first answer. Returns how it was lost. */
   function connection(first: () => void): Promise<Loss | null> {
     return new Promise((resolve) => {
       const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -97,7 +97,7 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
         sleepers.delete(leave);
         resolve(loss);
       };
-      /** It asks nothing more. */
+      /** Closes the connection unless an answer is pending. */
       const leave = (): void => {
         if (!isAsking) end(null);
       };
@@ -153,7 +153,7 @@ export function startLoad({ mode, port, clients, pauseMs }: LoadOptions): Load {
   const all = firsts.map(async (first, i) => {
     await firsts[i - RAMP]?.promise;
     await client(() => first.resolve());
-    // Whoever waits for it ends, too.
+    // Release the clients that wait for this one.
     first.resolve();
   });
 
@@ -177,13 +177,13 @@ function lossOf({ code = '' }: NodeJS.ErrnoException): Loss {
   return code === 'ECONNREFUSED' ? 'refused' : 'reset';
 }
 
-/** Of sorted times in ms, in µs. */
+/** Takes sorted times in ms; returns µs. */
 function percentile(sorted: readonly number[], share: number): number | null {
   const found = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
   return found === undefined ? null : Math.round(found * 1000);
 }
 
-/** What somebody between client and backend has lost. */
+/** Counts losses between client and backend, not those of this machine. */
 export function lossesOf(lost: LoadResult['lost']): number {
   return LOSSES.reduce((sum, kind) => sum + (kind === 'short' ? 0 : lost[kind]), 0);
 }

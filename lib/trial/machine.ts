@@ -1,4 +1,4 @@
-// The machine and the conditions under which something was tried.
+// The machine and conditions of a trial.
 import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { version } from '../version.ts';
 
@@ -7,15 +7,15 @@ export interface Conditions {
   readonly engine: string | null;
   readonly node: string;
   readonly cpu: string;
-  /** That this process may use. */
+  /** Available to this process. */
   readonly cores: number;
   readonly memory_bytes: number;
   readonly kernel: string;
-  /** Of the last minute, before it began. */
+  /** Over the minute before the start. */
   readonly load_average: number;
 }
 
-/** Before it begins; the engine is known later. */
+/** Collected before the start; the engine is known later. */
 export function conditions(): Omit<Conditions, 'engine'> {
   return {
     bal: version,

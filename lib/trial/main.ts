@@ -1,5 +1,5 @@
-// The processes beside a bal that is tried: clients, and one that cleans up behind all of them, whatever becomes of the command. Each
-// ends when its stdin does, as it does when the command dies.
+// Helper processes of a trial: clients, and a guard that cleans up after all of them, whatever happens to the command. Each
+// ends when its stdin does, which includes the command's death.
 //   load.js MODE PORT CLIENTS PAUSE_MS    prints "ready", and its result when stdin ends
 //   load.js guard HOME PROGRAM            stops the bal of that home and removes it
 import { spawnSync } from 'node:child_process';
@@ -7,11 +7,11 @@ import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MODES, startLoad, type Mode } from './load.ts';
 
-/** Workers whose primary is dead are gone by then. */
+/** Time for workers of a dead primary to exit. */
 const LEAVE_MS = 300;
 
 const [what = '', ...rest] = process.argv.slice(2);
-// Ctrl-C is the command's to hear.
+// The command handles Ctrl-C.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.stdout.on('error', () => undefined);
 const inputEnds = new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
-// A bal under load, and what is done to it: nothing of the load may be lost. Two kinds of clients: visits (connect, ask, close) and
-// talks, which stay and ask again and again.
+// Runs bal under load and disturbs it: no connection of the load may be lost. Two kinds of clients: visits (connect, ask,
+// close) and talks, which stay and ask repeatedly.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,20 +12,20 @@ import type { Backend, Clients, Ran, Stage } from './stage.ts';
 export interface Step {
   readonly step: string;
   readonly ok: boolean;
-  /** What came of it. */
+  /** The outcome. */
   readonly detail: string;
   readonly duration_ms: number;
 }
 
 export interface SelftestReport {
   readonly ok: boolean;
-  /** Of both kinds: what nobody but bal can have lost. */
+  /** Losses of both kinds that only bal can have caused. */
   readonly lost: number;
-  /** Talks that ended with the worker that was killed, as they must. */
+  /** Talks that ended with the killed worker, as they must. */
   readonly ended_with_worker: number;
   readonly visits: number;
   readonly talks: number;
-  /** Of both, by kind. */
+  /** Of both kinds together. */
   readonly losses: LoadResult['lost'];
   readonly steps: readonly Step[];
   readonly seconds: number;
@@ -36,10 +36,10 @@ const VISITS = { mode: 'visits', clients: 8, pauseMs: 10 } as const;
 const TALKS = { mode: 'talks', clients: 40, pauseMs: 50 } as const;
 const LOOK_MS = 50;
 const PATIENCE_MS = 15_000;
-/** How long a state is left as it is, so that clients meet it. */
+/** How long to leave a state, so that clients meet it. */
 const A_WHILE_MS = 500;
 
-/** As long as `seconds` allow, and each thing once at least. `tell` hears each step. Rejects when `signal` says so. */
+/** Runs for `seconds`, each step at least once. Reports steps to `tell`. Rejects on abort, between steps. */
 export async function selftest(
   stage: Stage,
   seconds: number,
@@ -149,7 +149,7 @@ export async function selftest(
       return must(stage.bal('graceful'));
     });
     await step('a backend refuses', async () => {
-      // What a backend was about to accept dies with its listening socket, and nobody can help that.
+      // Connections in a backend's accept queue die with its listening socket, which no balancer can prevent.
       await endVisits();
       await other().behave('refuse');
       await beginVisits();
@@ -196,7 +196,7 @@ export async function selftest(
     if (result !== undefined) results.push(result);
     return said;
   });
-  // Where a step has failed the clients are still there.
+  // After a failed step the clients are still running.
   const left: readonly (Clients | null)[] = [visits, talks];
   const ends = await Promise.allSettled(left.flatMap((it) => (it === null ? [] : [it.stop()])));
   for (const it of ends) if (it.status === 'fulfilled') results.push(it.value);

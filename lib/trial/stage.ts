@@ -1,5 +1,5 @@
-// A bal in a home of its own, with sample backends, for a command that tries it. Owner of every process and file of that; nothing of
-// it stays, whatever ends the command: the backends and clients end with their stdin, and a guard does the rest.
+// A bal in a temporary home with sample backends, for a command that tries it. Owns its processes and files and leaves none,
+// however the command ends: backends and clients end with their stdin, and a guard cleans up the rest.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ export interface Ran {
 
 export interface Backend {
   readonly port: number;
-  /** In one word, as sample/behaviour.ts has them; resolves when it is in effect. */
+  /** Takes a word of sample/behaviour.ts; resolves when it is in effect. */
   behave(word: string): Promise<void>;
   kill(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface Clients {
 export interface Stage {
   readonly home: string;
   readonly port: number;
-  /** A command of bal, in that home. */
+  /** Runs a command of bal in that home. */
   bal(...args: readonly string[]): Promise<Ran>;
   configure(config: Readonly<Record<string, unknown>>): void;
   backend(port?: number): Promise<Backend>;
@@ -40,10 +40,10 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** For whatever takes milliseconds as a rule. */
+/** For operations that normally take milliseconds. */
 const PATIENCE_MS = 30_000;
 
-/** Rejects where the installation lacks something. */
+/** Rejects if the installation lacks a file. */
 export async function openStage(): Promise<Stage> {
   const program = realpathSync(process.argv[1] ?? '');
   const [load, sample] = ['load.js', 'backend.js'].map((name) => join(dirname(program), name));
@@ -53,7 +53,7 @@ export async function openStage(): Promise<Stage> {
   const children = new Set<ChildProcess>();
   const env = { ...process.env, BAL_HOME: home };
 
-  /** `detached`: not of this terminal's group, so that Ctrl-C is heard here first. */
+  /** `detached`: outside this terminal's process group, so that only this process gets Ctrl-C. */
   function run(file: string, args: readonly string[]): ChildProcess {
     const child = spawn(process.execPath, [file, ...args], {
       env,
@@ -100,7 +100,7 @@ export async function openStage(): Promise<Stage> {
       async stop() {
         child.stdin?.end();
         let result = await next();
-        // It was stopped before each had had an answer.
+        // Stopped before every client had its first answer.
         if (result === 'ready') result = await next();
         if (!isResult(result)) throw new Error('Cannot read what the clients have counted');
         return result;
@@ -131,7 +131,7 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-/** The lines of its output, one by one, each an answer in JSON; rejects when it has ended, or says nothing. */
+/** Returns a reader of its output: one JSON value per line. Rejects on end of output or silence. */
 function linesOf(child: ChildProcess): () => Promise<unknown> {
   if (child.stdout === null) throw new Error('Cannot hear a process without stdout');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
