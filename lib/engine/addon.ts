@@ -76,7 +76,7 @@ export interface NativeChannel {
 
 /** A checks object, created by native/tcp-check.c. */
 export interface NativeTcpChecks {
-  /** Returns the check's number, or −errno. `source`: the source address, '' for any. */
+  /** Returns the check's number, 65536 if it was accepted at once, or −errno. `source`: source address, '' for any. */
   start(ip: string, port: number, source: string): number;
   /** Returns how many have ended, with [number, 0 or errno] of each in the array. */
   collect(results: Int32Array): number;

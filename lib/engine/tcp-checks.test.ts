@@ -1,4 +1,4 @@
-// Checks by the addon at real sockets: what they find, and how the server sees them end.
+// Tests the addon's TCP checks against real sockets: their results, and how the server sees them end.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -28,14 +28,14 @@ function ask(checks: TcpChecks, ip: string, port: number, source?: string): Prom
   });
 }
 
-/** One that cannot be over at once. */
+/** Starts a check that cannot be over at once. */
 function begin(checks: TcpChecks, port: number, done: () => void): TcpCheck {
   const check = checks.start('127.0.0.1', port, undefined, done);
   assert.ok(check !== 'accepted');
   return check;
 }
 
-/** A server, whom it has seen come, and how each connection ended: `end`, or an errno's name. */
+/** A server, the addresses that connected, and how each connection ended: `end`, or an errno's name. */
 async function serve(t: TestContext, host: string, met: (socket: Socket) => void = () => undefined) {
   const came: (string | undefined)[] = [];
   const ends: string[] = [];
@@ -83,7 +83,7 @@ test(
         ['::1', '::1'],
       ],
     );
-    // The two that listen.
+    // The two listening sockets.
     await until('nothing is left open', () => descriptors() === before + 2);
   },
 );

@@ -1,14 +1,14 @@
-// Whether somebody listens at an address: connects of the addon's, closed as soon as they are accepted. Native engine
-// only; they cost less than half of Node's sockets.
+// TCP health checks: connects by the addon that are closed as soon as they are accepted. Native engine only. They cost
+// less than half of Node's sockets.
 
 import { getSystemErrorName } from 'node:util';
 import type { Addon } from './addon.ts';
 
 export interface TcpChecks {
   /**
-   * Returns 'accepted' when that is known at once, as on this machine; else `done` is called once and later, with null
-   * when the connect was accepted, or with the errno's name. It has no time limit of its own: the kernel's is two
-   * minutes. `source`: where it comes from; undefined: the system chooses.
+   * Returns 'accepted' if that is known at once, as on this machine. Otherwise `done` is called once and later, with
+   * null if the connect was accepted, else with the errno's name. There is no time limit but the kernel's two minutes.
+   * `source`: the source address; undefined: the system chooses.
    */
   start(
     ip: string,
@@ -16,26 +16,26 @@ export interface TcpChecks {
     source: string | undefined,
     done: (code: string | null) => void,
   ): TcpCheck | 'accepted';
-  /** `done` is not called any more. More than once does nothing. */
+  /** Prevents `done` from being called. Idempotent. */
   cancel(check: TcpCheck): void;
-  /** Nothing is called after it. More than once does nothing. */
+  /** Nothing is called after it. Idempotent. */
   close(): void;
 }
 
 export interface TcpCheck {
-  /** null: it is over. */
+  /** Null when the check is over. */
   done: ((code: string | null) => void) | null;
-  /** Negative: it never began. */
+  /** Negative: it could not start. */
   readonly number: number;
 }
 
-/** As in tcp-check.c: in place of a number. */
+/** Same as in tcp-check.c, returned instead of a number. */
 const ACCEPTED = 65_536;
 
-/** Results that are collected at a time, two numbers each. */
+/** Results collected at a time, two numbers each. */
 const AT_ONCE = 64;
 
-/** Those that were accepted are closed at this interval, after the other side has closed. */
+/** Interval at which accepted checks are closed once the peer has closed. */
 const SWEEP_MS = 100;
 
 /** Throws an Error with `code`. */
@@ -50,7 +50,7 @@ export function openTcpChecks(addon: Pick<Addon, 'openTcpChecks'>): TcpChecks {
     let count = AT_ONCE;
     while (count === AT_ONCE && !closed) {
       count = native.collect(results);
-      // All before the first callback: it may start another, which gets a number that is free by now.
+      // Read all before the first callback, which may start a check that reuses a number.
       const over = Array.from({ length: count }, (_, i) => {
         const [number = -1, error = 0] = results.subarray(2 * i);
         const check = underWay.get(number);

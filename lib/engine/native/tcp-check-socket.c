@@ -29,7 +29,7 @@ int tcp_check_start(char *ip, uint16_t port, const char *source) {
   return -error;
 }
 
-/** False: it is not connected. */
+/** False if the socket is not connected. */
 static bool read_peer(int fd, union address *peer) {
   socklen_t length = sizeof *peer;
   return getpeername(fd, &peer->any, &length) == 0;
@@ -54,7 +54,7 @@ int tcp_check_error(int fd) {
 
 bool tcp_check_is_over(int fd, uint32_t *left) {
   for (;;) {
-    // The bytes are thrown away where they are.
+    // Drops the bytes in the kernel.
     ssize_t got = recv(fd, NULL, *left, MSG_TRUNC);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return true;
     if (got < 0 && errno == EAGAIN) return false;

@@ -1,14 +1,14 @@
-// Whether somebody listens: connects that are over as soon as they stand, many at once. The primary's checks of type
-// `tcp` are these. A socket of Node's costs twice what its system calls do, and JavaScript is called for all that have
-// ended together.
+// TCP health checks: connects that end as soon as they are accepted, many at once. The primary uses them for checks of
+// type `tcp`. A Node socket costs twice its system calls, and here JavaScript is called once for all checks that have
+// ended.
 //
 //   openTcpChecks(wake) → checks             wake() is called as long as results wait to be collected
-//   checks.start(ip, port, source) → its number, or −errno; ACCEPTED: it is over, nothing is collected.
-//                                    `source`: the address that it comes from, '': any
+//   checks.start(ip, port, source) → the check's number, or −errno; or ACCEPTED: it is over, with nothing to collect.
+//                                    `source`: the source address, '' for any
 //   checks.collect(results) → how many have ended: [number, 0 or errno] each; 0: it was accepted
-//   checks.cancel(number)                    of one whose result has not been collected
-//   checks.sweep() → how many that were accepted have still to be closed: to be called again while there are some
-//   checks.close()                           nothing else may be called afterwards
+//   checks.cancel(number)                    cancels a check whose result has not been collected
+//   checks.sweep() → how many accepted checks are not closed yet: to be called again while there are some
+//   checks.close()                           no other method may be called afterwards
 #include "tcp-check.h"
 #include "watch.h"
 
@@ -21,27 +21,27 @@
 enum {
   CHECKS_AT_MOST = 65536,
   ACCEPTED = CHECKS_AT_MOST,
-  AT_ONCE = 64, // events that are asked for at a time
+  AT_ONCE = 64, // events fetched at a time
   LINGER_MS = 1000,
   LINGER_BYTES = 256 * 1024,
 };
 
-/** Pending ones are in the epoll set, those that are being closed in a list, and unused ones in another. */
+/** Pending checks are in the epoll set, closing ones on one list, and unused ones on another. */
 enum stage { UNUSED, PENDING, CLOSING };
 
 struct check {
   int fd;
   enum stage stage;
   uint32_t next;
-  uint32_t left;  // bytes that are still read
+  uint32_t left;  // bytes that may still be read
   uint64_t until; // ms of libuv's clock
 };
 
 struct checks {
-  struct watch watch; // of an epoll set
+  struct watch watch; // watches the epoll set
   struct check *list;
-  uint32_t room, free; // the first unused one
-  uint32_t closing, count; // the first that is being closed, and how many are
+  uint32_t room, free; // head of the unused list
+  uint32_t closing, count; // head of the closing list, and its length
 };
 
 static const struct watch_kind CHECKS;
@@ -53,7 +53,7 @@ static void set_free(struct checks *checks, uint32_t number) {
   checks->free = number;
 }
 
-/** A free one's number; NONE without memory, or when there are too many. */
+/** Takes an unused check. Returns its number; NONE when out of memory or when there are too many. */
 static uint32_t find_free(struct checks *checks) {
   if (checks->free == NONE) {
     uint32_t room = checks->room == 0 ? AT_ONCE : 2 * checks->room;
@@ -105,10 +105,10 @@ static napi_value start(napi_env env, napi_callback_info info) {
   return number(env, number_of);
 }
 
-/** 0, and it is being closed; or an errno. */
+/** Returns 0 if the check was accepted and is now being closed; else an errno. */
 static int outcome(struct checks *checks, uint32_t number_of) {
   int error = tcp_check_error(checks->list[number_of].fd);
-  // It was accepted, and reset before this process looked: a busy machine must not make another result of that.
+  // It was accepted, and reset before this process looked. A busy machine must not change the result.
   if (error == ECONNRESET || error == EPIPE) return set_free(checks, number_of), 0;
   if (error != 0) return set_free(checks, number_of), error;
   say_goodbye(checks, number_of);

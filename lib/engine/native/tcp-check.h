@@ -1,17 +1,20 @@
-// Sockets that are connected to find out whether somebody listens.
+// Sockets that connect to find out whether anybody listens.
 #ifndef BAL_TCP_CHECK_H
 #define BAL_TCP_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** A descriptor that is being connected, or −errno. Cuts the scope off `ip`. `source`: where it comes from, '': any. */
+/**
+ * Starts a connect. Returns the descriptor or −errno. Cuts the scope off `ip`. `source`: the source address, '' for
+ * any.
+ */
 int tcp_check_start(char *ip, uint16_t port, const char *source);
-/** Whether it is connected already, as it is for addresses of this machine. */
+/** Whether it is connected already, as for addresses of this machine. */
 bool tcp_check_is_accepted(int fd);
-/** 0: it was accepted, or an errno. */
+/** Returns 0 if it was accepted, else an errno. */
 int tcp_check_error(int fd);
-/** Reads at most `left` bytes more; true when it can be closed: the other side has closed, or said too much. */
+/** Reads at most `left` more bytes. True when it can be closed: the peer has closed, or has sent too much. */
 bool tcp_check_is_over(int fd, uint32_t *left);
 
 #endif

@@ -1,4 +1,4 @@
-// Objects that are woken: their life between JavaScript, which may collect them, libuv, which lets go later, and the
+// The life cycle of watches between JavaScript, which may collect the object, libuv, which lets go later, and the
 // environment, which may end before both.
 #include "watch.h"
 
@@ -30,7 +30,7 @@ void watch_close(struct watch *watch) {
   uv_close((uv_handle_t *)&watch->poll, unpolled);
 }
 
-/** The environment ends; closing it is what removes this hook. */
+/** The environment ends. Closing the watch removes this hook. */
 static void at_the_end(napi_async_cleanup_hook_handle cleanup, void *data) {
   struct watch *watch = data;
   watch->cleanup = cleanup;
@@ -46,7 +46,7 @@ static void collected(napi_env env, void *data, void *hint) {
 }
 
 static void something_came(uv_poll_t *poll, int status, int events) {
-  (void)status; // an error is found by whoever looks
+  (void)status; // the callback finds the error itself
   (void)events;
   struct watch *watch = poll->data;
   napi_env env = watch->env;
@@ -55,7 +55,7 @@ static void something_came(uv_poll_t *poll, int status, int events) {
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, watch->self, &self) == napi_ok &&
       napi_get_reference_value(env, watch->wake, &wake) == napi_ok) {
-    // As uncaught as in a timer; left where it is, it would be thrown by whatever is called next.
+    // An uncaught exception, as in a timer. If it stayed pending, the next call would throw it.
     napi_value error;
     if (napi_make_callback(env, watch->context, self, wake, 0, NULL, NULL) == napi_pending_exception &&
         napi_get_and_clear_last_exception(env, &error) == napi_ok) {
