@@ -44,7 +44,7 @@ test('who is accepted in one set of rules is judged by the next one', () => {
   assert.deepEqual(accessOf([all('allow')], [all('deny')]), { kind: 'nobody' });
 });
 
-/** What the rules say themselves. */
+/** Evaluates the rules directly. */
 function decided(rules: readonly Rule[], ip: Uint8Array): boolean {
   for (const { action, networks, negated } of rules) {
     const matches = networks === null || networksOf(networks).has(ip);

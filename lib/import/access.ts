@@ -1,12 +1,12 @@
-// Rules of which the first that matches decides → lists of which the longest network does. Networks lie in each other or apart; so once
-// the rules that an earlier one leaves nothing to are gone, both ways say the same.
+// Converts first-match rules into lists in which the longest network decides. Two networks are nested or disjoint, so once the
+// rules shadowed by earlier ones are gone, both say the same.
 import { networkOf, type Network } from '../../config/networks.ts';
 
 export interface Rule {
   readonly action: 'allow' | 'deny';
   /** null: everybody. */
   readonly networks: readonly string[] | null;
-  /** Whoever is in none of them. */
+  /** Matches those in none of the networks. */
   readonly negated: boolean;
 }
 
@@ -16,9 +16,9 @@ export type Access =
   | { readonly kind: 'too many' }
   | { readonly kind: 'lists'; readonly allow: string[] | null; readonly deny: string[] };
 
-/** As many as bal takes. */
+/** bal's limit. */
 const MAX_NETWORKS = 10_000;
-/** Networks of a rule that are compared with those of others. */
+/** Limits the comparisons between the networks of one rule and those of others. */
 const MAX_PAIRS = 1_000_000;
 
 interface Entry {
@@ -32,7 +32,7 @@ interface Ordered {
   readonly otherwise: Rule['action'];
 }
 
-/** Whom one of the sets allows, or says nothing of, the next one decides about. */
+/** Clients that one set allows, or does not mention, are judged by the next set. */
 export function accessOf(...sets: readonly (readonly Rule[])[]): Access {
   let next: Ordered = { entries: [], otherwise: 'allow' };
   for (const rules of sets.toReversed()) {
@@ -50,14 +50,14 @@ export function accessOf(...sets: readonly (readonly Rule[])[]): Access {
 
 const DENIED: Ordered = { entries: [], otherwise: 'deny' };
 
-/** Whether clients without an address may come, as those of a Unix socket. */
+/** Whether clients without an address, as those of a Unix socket, may connect. */
 export function unaddressedMay(...sets: readonly (readonly Rule[])[]): boolean {
   const first = (rules: readonly Rule[]): Rule | undefined =>
     rules.find(({ networks, negated }) => (networks === null) !== negated);
   return sets.every((rules) => first(rules)?.action !== 'deny');
 }
 
-/** For those who are in the networks as `inside` says, for all others as `outside` does. */
+/** Applies `inside` to addresses in the networks and `outside` to all others. */
 function split(networks: Rule['networks'], inside: Ordered, outside: Ordered): Ordered {
   if (networks === null) return inside;
   const own = networks.flatMap((text) => {
@@ -68,7 +68,7 @@ function split(networks: Rule['networks'], inside: Ordered, outside: Ordered): O
   return { entries: [...within, ...own, ...outside.entries], otherwise: outside.otherwise };
 }
 
-/** The rule of `entry` for those who are in `outer`, too. */
+/** Restricts the rule of `entry` to `outer`. */
 function common(entry: Entry, outer: Entry): Entry[] {
   const [small, large] = entry.network.prefix >= outer.network.prefix ? [entry, outer] : ([outer, entry] as const);
   return keyAt(small.network, large.network.prefix) === keyAt(large.network, large.network.prefix)
@@ -83,7 +83,7 @@ function keyAt({ bytes }: Network, prefix: number): string {
   return `${bytes.subarray(0, whole).join('.')}/${last}/${prefix}`;
 }
 
-/** Whether the network lies in one of those, or is one. */
+/** Whether the network is, or lies in, one of those. */
 function liesIn(network: Network, keys: ReadonlySet<string>): boolean {
   for (let prefix = network.prefix; prefix >= 0; prefix--) if (keys.has(keyAt(network, prefix))) return true;
   return false;
@@ -98,7 +98,7 @@ function listsOf({ entries, otherwise }: Ordered): Access {
   });
   const keysOf = (action: Rule['action']): Set<string> =>
     new Set(alive.filter((it) => it.action === action).map(({ network }) => keyAt(network, network.prefix)));
-  // An exception is one only within what it is an exception of.
+  // An exception matters only within what it is an exception of.
   const other = otherwise === 'allow' ? 'deny' : 'allow';
   const main = keysOf(other);
   const exceptions = alive.filter(({ action, network }) => action === otherwise && liesIn(network, main));

@@ -1,11 +1,12 @@
-// Whose configuration is it? Told by its form: HAProxy's has sections and ends no line with a mark, nginx's has braces and semicolons.
+// Detects whose configuration it is by its form: HAProxy's has sections and no line terminators, nginx's has braces and
+// semicolons.
 import { isSectionStart } from './haproxy/language/sections.ts';
 
 export type Language = 'haproxy' | 'nginx';
 
 const MAX_LINES = 5000;
 
-/** null: neither. */
+/** Null: neither. */
 export function languageOf(text: string): Language | null {
   let [sections, marks, lines] = [0, 0, 0];
   for (const raw of text.split('\n', MAX_LINES)) {

@@ -1,9 +1,9 @@
-// The configuration that an import makes: plain data in the keys of bal, before it is written.
+// The configuration that an import makes: plain data in bal's keys, before it is written.
 import { RuntimeSchema, type RuntimeKey } from '../../config/runtime.ts';
 import type { Shape } from '../../config/shape.ts';
 import type { Ledger, Statement } from './ledger.ts';
 
-/** Before twins are one: no more than twice what bal has. */
+/** Limit before twins are merged: twice bal's own. */
 export const MOST_SERVICES = 128;
 
 export interface Backend {
@@ -38,9 +38,9 @@ export type Runtime = { [K in RuntimeKey]?: number | string };
 
 export interface Service {
   name: string;
-  /** Where its listener stands. */
+  /** The statement of its listener. */
   readonly at: Statement;
-  /** Parts of the file whose notes are told with it. */
+  /** Parts of the file whose notes are written with it. */
   readonly parts: readonly string[];
   bind_address?: string;
   port?: number;
@@ -63,14 +63,14 @@ export interface Draft {
   log_level?: 'debug' | 'info' | 'warn' | 'error';
   log_connections?: 'all';
   dns_servers?: string[];
-  /** Of all services alike. */
+  /** Shared by all services. */
   method?: NonNullable<Service['method']>;
   health_check?: HealthCheck;
   runtime: Runtime;
   services: Service[];
 }
 
-/** Within what the key takes; what had to give way is told. */
+/** Sets a time within the bounds of its key, and notes when it had to be changed. */
 export function setTime(runtime: Runtime, key: RuntimeKey, value: number, at: Statement, ledger: Ledger): void {
   const shape: Shape = RuntimeSchema.properties[key];
   const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = shape;

@@ -69,7 +69,7 @@ listen odd
   for (const note of made.notes) assert.doesNotMatch(formatNote(note), /\p{Cc}|native code/u);
 });
 
-/** Lines and words of all of them, put together anew. */
+/** Recombines lines and words of all samples. */
 test('whatever is made of whatever file is valid', async () => {
   const lines = ALL.map((text) => text.split('\n'));
   const words = [...new Set(ALL.flatMap((text) => text.split(/[\s;{}]+/)))];

@@ -1,5 +1,5 @@
-// A configuration of HAProxy or nginx → one of bal, and what is to be known of it. What comes out is valid: it is read as `bal check`
-// reads it, and a service that it would not take is left out and told.
+// Converts a configuration of HAProxy or nginx into one of bal, with notes. The result is valid: it is parsed like `bal check`
+// does, and a service it would refuse is left out and noted.
 import { parseConfig } from '../../config/load.ts';
 import type { Problem } from '../../config/problem.ts';
 import { languageOf, type Language } from './detect.ts';
@@ -14,7 +14,7 @@ export interface Source {
   /** As the operator named it. */
   readonly file: string;
   readonly text: string;
-  /** What files that it includes are relative to. */
+  /** Base of relative includes. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -45,7 +45,7 @@ export async function importConfig(source: Source): Promise<Imported> {
     : { kind: 'made', language, text, services: draft.services.length, notes };
 }
 
-/** null: nothing is left. Ends, because each round takes something away. */
+/** Returns null if nothing is left. Terminates because each round removes something. */
 function valid(draft: Draft, ledger: Ledger, file: string): string | null {
   while (draft.services.length > 0) {
     const text = writeDraft(draft, ledger.notes(), file);

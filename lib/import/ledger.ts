@@ -1,20 +1,20 @@
-// What became of each statement of a configuration that is imported. A statement that nobody has accounted for is told as one that bal
-// does not know, so that nothing is lost in silence.
+// Records what became of each statement of an imported configuration. An unaccounted statement is reported as unknown, so that
+// nothing is lost silently.
 import { printable } from '../../config/problem.ts';
 
 /** One line of HAProxy's, or one directive of nginx's. */
 export interface Statement {
-  /** As the operator knows the file. */
+  /** As the operator named the file. */
   readonly file: string;
-  /** From 1 on. */
+  /** 1-based. */
   readonly line: number;
-  /** As it is told. */
+  /** As shown in notes. */
   readonly text: string;
-  /** Which part of the file it belongs to: that of a service is told with it. */
+  /** The part of the file it belongs to: notes on parts of a service are written with it. */
   readonly part: string;
 }
 
-/** `lost`: bal does not do it; `differs`: expressed, and behaves otherwise; `unneeded`: bal does without. */
+/** `lost`: bal cannot do it; `differs`: converted, but behaves differently; `unneeded`: bal does not need it. */
 export type Kind = 'lost' | 'differs' | 'unneeded';
 
 export interface Note {
@@ -34,12 +34,12 @@ export class Ledger {
   readonly #notes = new Map<string, Note>();
   readonly #settled = new Set<Statement>();
 
-  /** bal has nothing for it. `what` where only a part of the statement is meant. */
+  /** bal has no counterpart. `what` names a part of the statement, if only that is meant. */
   lost(at: Statement, why: string, todo: string | null, what = at.text): void {
     this.#add('lost', at, what, why, todo);
   }
 
-  /** It is expressed, or near to it, and behaves otherwise. */
+  /** Converted, exactly or nearly, but behaves differently. */
   differs(at: Statement, why: string, todo: string | null = null, what = at.text): void {
     this.#add('differs', at, what, why, todo);
   }
@@ -49,7 +49,7 @@ export class Ledger {
     this.#add('unneeded', at, what, why, null);
   }
 
-  /** It is expressed. */
+  /** Fully converted. */
   used(...statements: readonly (Statement | null | undefined)[]): void {
     for (const statement of statements) if (statement) this.#settled.add(statement);
   }
@@ -58,7 +58,7 @@ export class Ledger {
     return this.#settled.has(statement);
   }
 
-  /** Files in the order in which they were met, lines in theirs. */
+  /** Sorted by file, in order of first mention, and line. */
   notes(): Note[] {
     const all = [...this.#notes.values()];
     const order = new Map([...new Set(all.map(({ file }) => file))].map((file, i) => [file, i]));
@@ -75,7 +75,7 @@ export class Ledger {
   }
 }
 
-/** On one line, with nothing in it that a terminal would obey. */
+/** Returns one line that is safe on a terminal. */
 export function shortened(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return printable(line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT - 1)}…` : line);
@@ -83,7 +83,10 @@ export function shortened(text: string): string {
 
 const TITLES = { lost: 'not taken over', differs: 'differs', unneeded: 'not needed' } as const;
 
-/** `haproxy.cfg:12: not taken over: option nolinger: why; what to do`. On one line, for what is of the file may stand in each part. */
+/**
+ * `haproxy.cfg:12: not taken over: option nolinger: why; what to do`. On one line and escaped, because any part may contain
+ * text of the file.
+ */
 export function formatNote({ kind, file, line, what, why, todo }: Note): string {
   return printable(`${file}:${line}: ${TITLES[kind]}: ${what}: ${why}${todo === null ? '' : `; ${todo}`}`);
 }

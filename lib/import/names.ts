@@ -1,7 +1,7 @@
-// Of routes by server name and protocol the first that matches decides there, the most specific one here: what an earlier one leaves
-// nothing to is taken away, and then both ways lead to the same.
+// Routes by server name and protocol: there the first match decides, here the most specific one. Removing what earlier routes
+// shadow makes both equal.
 
-/** Whole, without a wildcard. */
+/** A complete name, without wildcard. */
 export const SERVER_NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
 
 export interface Asked {
@@ -9,13 +9,13 @@ export interface Asked {
   readonly protocols: readonly string[];
 }
 
-/** Names and protocols are a pair; '' is any. */
+/** Tracks pairs of name and protocol; '' stands for any. */
 export class Claims {
   readonly #taken = new Set<string>();
-  /** Every name, or wildcard, that was claimed for any protocol. */
+  /** Every name or wildcard that was claimed for any protocol. */
   readonly #names = new Set<string>();
 
-  /** What is left of it; null: nothing. */
+  /** Returns what is left of the route, or null. */
   claim({ names, protocols }: Asked): Asked | null {
     const lower = [...new Set(names.map((name) => name.toLowerCase()))];
     const free = lower.length === 0 ? [''] : lower.filter((name) => !this.#isCovered(name));
@@ -30,7 +30,7 @@ export class Claims {
     return { names: kept.filter((name) => name !== ''), protocols: left.filter((protocol) => protocol !== '') };
   }
 
-  /** By itself, or by a wildcard. */
+  /** Whether the name itself or a wildcard over it is claimed. */
   #isCovered(name: string): boolean {
     if (this.#names.has(name)) return true;
     const bare = name.replace(/^\*\./, '');

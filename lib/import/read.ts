@@ -1,11 +1,11 @@
-// A path, or stdin, → the text of a configuration, within bounds.
+// Reads the text of a configuration from a path or stdin, within bounds.
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { decode, MAX_BYTES, readConfig } from '../../config/read.ts';
 
 export type Read = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
 
-/** Never waits for anything but stdin, and never throws. */
+/** Never throws, and never blocks. */
 export async function readFile(path: string): Promise<Read> {
   const read = await readConfig(path);
   return read.ok ? checked(read.text) : { ok: false, why: whyOf(read.problem) };
@@ -42,7 +42,7 @@ function checked(text: string): Read {
 const MAX_ENTRIES = 10_000;
 const MAX_MATCHES = 1000;
 
-/** The paths that a pattern with `*`, `?` and `[…]` stands for, in order; null: a folder cannot be read. */
+/** Expands a pattern with `*`, `?` and `[…]` to paths, in order; null if a folder cannot be read. */
 export async function matching(pattern: string): Promise<readonly string[] | null> {
   if (!/[*?[]/.test(pattern)) return [pattern];
   let found = ['/'];

@@ -1,4 +1,5 @@
-// What two configurations say apart and one of bal says once: twins of listeners and backends, limits of all, and what contradicts.
+// Unifies what other configurations say separately and bal once: twins of listeners and backends, overall limits,
+// contradictions.
 import { isIP } from 'node:net';
 import type { Backend, Draft, Runtime, Service } from './draft.ts';
 import type { Ledger } from './ledger.ts';
@@ -20,14 +21,14 @@ export function settle(draft: Draft, ledger: Ledger): void {
   hoist(draft);
 }
 
-/** Clients of a Unix socket have no address that could be counted. */
+/** Clients of a Unix socket have no address to count by. */
 function forgetSources({ bind_unix: path, runtime }: Service): void {
   if (path === undefined) return;
   delete runtime.max_connections_per_source;
   delete runtime.max_connection_rate_per_source;
 }
 
-/** Services that share a port wait equally long for what their clients ask for. */
+/** Services that share a port wait equally long for the first bytes of their clients. */
 function shareTime(
   { bind_address: host, port, bind_unix: path, runtime }: Service,
   services: readonly Service[],
@@ -37,7 +38,7 @@ function shareTime(
   if (times.length > 0) runtime.first_bytes_timeout_ms = Math.max(...times);
 }
 
-/** What all services have alike is written once. */
+/** Moves settings that all services share to the top level. */
 function hoist(draft: Draft): void {
   const { runtime, services } = draft;
   const [first, ...others] = services;
@@ -61,7 +62,7 @@ function addressOf({ host, port, unix, discover }: Backend): string {
   return unix ?? `${host?.toLowerCase() ?? ''}:${discover === 'srv' ? 'srv' : port}`;
 }
 
-/** One backend for each address, with the weights of all of them. */
+/** Merges backends with the same address and adds up their weights. */
 function together(service: Service, ledger: Ledger): Backend[] {
   const byAddress = new Map<string, Backend>();
   for (const backend of service.backends) {
@@ -70,7 +71,7 @@ function together(service: Service, ledger: Ledger): Backend[] {
       ledger.lost(service.at, 'source and backend are of two families', null, `source ${backend.source ?? ''}`);
       delete backend.source;
     }
-    // Nothing is to be found out of an address.
+    // An address cannot be discovered.
     if (isIP(backend.host ?? '') !== 0 && backend.discover === 'all') delete backend.discover;
     const key = addressOf(backend);
     const first = byAddress.get(key);
@@ -88,7 +89,7 @@ function together(service: Service, ledger: Ledger): Backend[] {
   return [...byAddress.values()];
 }
 
-/** Whether there is somebody who takes clients. */
+/** Whether any backend takes clients. */
 function isServed(service: Service, ledger: Ledger): boolean {
   const { backends, at } = service;
   const check = service.health_check;
@@ -108,13 +109,13 @@ function isServed(service: Service, ledger: Ledger): boolean {
   return true;
 }
 
-/** But for where it is, and what is only the listening socket's. */
+/** The service without its place and the settings of the listening socket. */
 function contentOf({ name: _name, at: _at, parts: _parts, bind_address: _host, runtime, ...rest }: Service): string {
   const { tcp_backlog: _backlog, tcp_keepalive_ms: _keepalive, ...times } = runtime;
   return JSON.stringify([rest, times]);
 }
 
-/** `0.0.0.0` and `::` of the same port are one listener at `::`, which takes IPv4, too. */
+/** Merges `0.0.0.0` and `::` on one port into a listener at `::`, which takes IPv4 too. */
 function withoutTwins(services: readonly Service[], ledger: Ledger): Service[] {
   const kept: Service[] = [];
   const wild = (host: string | undefined): boolean => host === '0.0.0.0' || host === '::';
@@ -128,7 +129,7 @@ function withoutTwins(services: readonly Service[], ledger: Ledger): Service[] {
     else if (wild(host) && host !== same.bind_address) same.bind_address = '::';
     else ledger.unneeded(service.at, 'the same listener is there already');
   }
-  // Services that share a port by server name have to have the same address.
+  // Services that share a port by server name need the same address.
   for (const service of kept) {
     const isTwin = (it: Service): boolean => it.port === service.port && wild(it.bind_address);
     if (wild(service.bind_address) && kept.some((it) => isTwin(it) && it.bind_address === '::'))
@@ -153,7 +154,7 @@ function atMost(services: readonly Service[], ledger: Ledger): Service[] {
   return kept;
 }
 
-/** A service's limit lies within that of the instance. */
+/** Keeps the limits of services within the instance's. */
 function setLimit(draft: Draft): void {
   const limits = draft.services.map(({ runtime }) => runtime.max_concurrent_connections);
   const own = limits.filter((it) => typeof it === 'number');

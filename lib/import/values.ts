@@ -1,4 +1,4 @@
-// Words of both languages → values of bal's.
+// Converts words of both languages into values.
 import { judgeHost, judgePeer } from '../../config/host.ts';
 import { networkOf } from '../../config/networks.ts';
 
@@ -11,7 +11,7 @@ const HAPROXY_UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** `30s`, `1m`, `500` (milliseconds, unless `unit` says otherwise) → milliseconds; null: it is no time. */
+/** Converts `30s`, `1m`, `500` (milliseconds, unless `unit` says otherwise) to milliseconds; null if invalid. */
 export function haproxyTime(text: string | undefined, unit = 'ms'): number | null {
   const found = /^(\d{1,12})(us|ms|s|m|h|d)?$/.exec(text ?? '');
   return found === null ? null : Math.ceil(Number(found[1]) * (HAPROXY_UNITS[found[2] ?? unit] ?? 1));
@@ -29,14 +29,14 @@ const NGINX_UNITS: Readonly<Record<string, number>> = {
   y: 365 * 86_400_000,
 };
 
-/** `30s`, `1m 30s`, `60` (seconds) → milliseconds; null: it is no time. */
+/** Converts `30s`, `1m 30s`, `60` (seconds) to milliseconds; null if invalid. */
 export function nginxTime(text: string | undefined): number | null {
   if (!/^(?=\d)(\d{1,9}(ms|[smhdwMy]) ?){0,8}(\d{1,9})?$/.test(text ?? '')) return null;
   const parts = Array.from((text ?? '').matchAll(/(\d+)(ms|[smhdwMy])?/g));
   return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (NGINX_UNITS[unit ?? ''] ?? 1000), 0);
 }
 
-/** A whole number within the bounds; null: it is none. */
+/** Parses a whole number within the bounds; null if invalid. */
 export function wholeNumber(text: string | undefined, least = 0, most = 1_000_000): number | null {
   const value = /^\d{1,10}$/.test(text ?? '') ? Number(text) : -1;
   return value >= least && value <= most ? value : null;
@@ -46,29 +46,29 @@ export function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 
-/** What a table of words has for this one, and nothing that every object has. */
+/** Returns the own entry for a word, never an inherited property. */
 export function entryFor<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
   return Object.hasOwn(table, word) ? table[word] : undefined;
 }
 
-/** To listen on. */
+/** For listening. */
 export function isHost(host: string): boolean {
   return judgeHost(host) === null;
 }
 
-/** To connect to. */
+/** For connecting. */
 export function isPeer(host: string): boolean {
   return judgePeer(host) === null;
 }
 
-/** `10.0.0.0/255.0.0.0` → `10.0.0.0/8`; null: it is no network. */
+/** Converts `10.0.0.0/255.0.0.0` to `10.0.0.0/8`; null if it is no network. */
 export function networkText(text: string): string | null {
   const mask = /^([\d.]+)\/(\d+\.\d+\.\d+\.\d+)$/.exec(text);
   const written = mask === null ? text : `${mask[1]}/${prefixOf(mask[2] ?? '')}`;
   return networkOf(written) === null ? null : written;
 }
 
-/** Of a mask that is no prefix nothing can be made. */
+/** Returns -1 for a mask that is no prefix. */
 function prefixOf(mask: string): number {
   const bits = mask
     .split('.')
@@ -77,7 +77,7 @@ function prefixOf(mask: string): number {
   return /^1*0*$/.test(bits) && bits.length === 32 ? bits.replaceAll('0', '').length : -1;
 }
 
-/** A name that a service may have, and that no other one has. */
+/** Returns a valid name for a service that no other one has. */
 export function serviceName(wanted: string, taken: Set<string>): string {
   const plain = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
   const base = (plain === '' ? 'service' : plain).slice(0, 50).replace(/-+$/, '');

@@ -1,4 +1,4 @@
-// A draft → the text of a configuration, with what is to be known of each service above it.
+// Writes a draft as the text of a configuration, with the notes on each service above it.
 import { printable } from '../../config/problem.ts';
 import type { Draft, HealthCheck, Service } from './draft.ts';
 import { formatNote, type Note } from './ledger.ts';
@@ -27,7 +27,7 @@ export function writeDraft(draft: Draft, notes: readonly Note[], source: string)
   return `${lines.join('\n')}\n`;
 }
 
-/** Each part of the file → the first service that is made of it. */
+/** Maps each part of the file to the first service made of it. */
 function ownersOf(services: readonly Service[]): Map<string, Service> {
   const owners = new Map<string, Service>();
   for (const service of services) {
@@ -57,7 +57,7 @@ function checkLines(check: HealthCheck | undefined, indent: string): string[] {
   return [`${indent}health_check: ${flow(check)}${hint}`];
 }
 
-/** Of maps one key a line; lists and what is in them on one. */
+/** One key per line for maps; lists and their contents on one line. */
 function mapLines(values: object, indent: string): string[] {
   return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
     if (value === undefined) return [];
@@ -88,14 +88,14 @@ function inline(key: string, value: unknown): string {
   return PLAIN.test(value) && key !== '' && key !== 'host' ? value : dollars(quoted(value));
 }
 
-/** YAML's double quotes take JSON's escapes; what only a text of YAML may not have is escaped besides. */
+/** YAML's double quotes take JSON's escapes; escapes the characters that only YAML forbids as well. */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (it) => {
     return `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
 
-/** A dollar may begin a variable. */
+/** Escapes dollars, which may begin a variable. */
 function dollars(text: string): string {
   return text.replaceAll('$', '$$$$');
 }

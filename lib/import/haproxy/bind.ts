@@ -1,4 +1,4 @@
-// `bind` lines → where bal listens.
+// Converts `bind` lines into listeners.
 import type { Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
 import { entryFor, isHost, isPort, wholeNumber } from '../values.ts';
@@ -14,7 +14,7 @@ export interface Listener {
   readonly v6only: boolean;
 }
 
-/** As many listeners as bal has services. */
+/** bal's maximum of services. */
 const MAX_LISTENERS = 64;
 
 export function listenersOf(proxy: Section, ledger: Ledger): Listener[] {
@@ -71,7 +71,7 @@ const NO_TLS = 'TLS ends at HAProxy here, and bal decrypts nothing';
 const KEEP_TLS =
   'let the backends speak TLS themselves and remove "ssl" before you import, or leave this section to HAProxy';
 
-/** Options that have a value, as `bind` has them. */
+/** The options of `bind` that take a value. */
 const VALUED = new Set(
   `backlog maxconn mode user uid group gid name id interface namespace process thread shards nice tcp-ut mss level proto
   severity-output guid-prefix label quic-cc-algo quic-socket idle-ping cc tcp-md5sig crt crt-list ca-file ca-verify-file
@@ -94,7 +94,7 @@ const UNNEEDED: Readonly<Record<string, string>> = {
   tfo: 'it saves a round trip, no more',
 };
 
-/** null: the listener cannot be had. */
+/** Returns null if bal cannot have this listener. */
 function readOptions(line: HaLine, options: readonly string[], ledger: Ledger): Settings | null {
   const settings = {
     v6only: false,

@@ -1,4 +1,4 @@
-// `global`, `resolvers` and the sections with statistics → what holds for the whole instance.
+// Converts `global`, `resolvers` and statistics sections into settings of the whole instance.
 import { isLoopback } from '../../../config/host.ts';
 import { judgeNameServer } from '../../../config/name-servers.ts';
 import { setTime, type Draft } from '../draft.ts';
@@ -32,7 +32,7 @@ export function setGlobal(draft: Draft, section: Section, ledger: Ledger): void 
 
 export const QUEUE = 'overload_policy: queue lets them wait';
 
-/** Name servers of the sections that backends refer to; bal has one list for all. */
+/** Takes the name servers of the sections that backends refer to; bal has one list for all. */
 export function setResolvers(
   draft: Draft,
   used: ReadonlySet<string>,
@@ -72,7 +72,7 @@ function nameServer(draft: Draft, text: string, line: HaLine, ledger: Ledger): v
   if (text.startsWith('tcp')) ledger.differs(line, 'bal asks by UDP first, and by TCP for what does not fit');
 }
 
-/** A section that shows statistics and serves nothing else: bal's own page takes its place. */
+/** Converts a section that only shows statistics into bal's admin page. */
 export function setAdmin(draft: Draft, section: Section, ledger: Ledger): boolean {
   const isForSight = section.lines.some(
     ({ words }) =>
@@ -86,11 +86,11 @@ export function setAdmin(draft: Draft, section: Section, ledger: Ledger): boolea
   if (address.kind !== 'tcp' || address.ports.kind !== 'range') return false;
   const guards = section.own.filter(isGuard);
   const asked = address.host === '' ? '0.0.0.0' : address.host;
-  // Who had to say a password, or was refused, must not come in by bal.
+  // Clients that needed a password, or were refused, must not get in through bal.
   const host = guards.length > 0 && !isLoopback(asked) ? '127.0.0.1' : asked;
   for (const line of guards) {
     const todo = 'so it is for this machine alone; put a proxy before it for others';
-    // Without what comes next, which may be a password.
+    // Omit what follows, which may be a password.
     ledger.lost(line, 'admin lets in whoever reaches it', todo, line.words.slice(0, 2).join(' '));
   }
   draft.admin = `${host.includes(':') ? `[${host}]` : host}:${address.ports.from}`;

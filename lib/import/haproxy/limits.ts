@@ -1,4 +1,4 @@
-// `tcp-request … reject` and `accept`, with addresses and with the counters of stick tables → who may come, and how often.
+// Converts `tcp-request … reject` and `accept`, by address and by stick-table counters, into access lists and limits.
 import { accessOf, unaddressedMay, type Rule } from '../access.ts';
 import { setTime, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
@@ -6,12 +6,12 @@ import { haproxyTime } from '../values.ts';
 import { aclsOf, readCondition, type Literal } from './language/conditions.ts';
 import { all, type HaLine, type Section } from './language/sections.ts';
 
-/** Of all rules of a service, somewhat above what bal takes. */
+/** Limit over all rules of a service, somewhat above bal's own. */
 const MAX_NETWORKS = 20_000;
 
 type Part = Pick<Service, 'bind_unix' | 'access' | 'accept_proxy_protocol' | 'runtime'>;
 
-/** False: nobody may come. */
+/** Returns false if nobody may connect. */
 export function setLimits(
   service: Part,
   frontend: Section,
@@ -20,7 +20,7 @@ export function setLimits(
   ledger: Ledger,
 ): boolean {
   const sides = frontend === backend ? [frontend] : [frontend, backend];
-  // Who is accepted by a rule goes on to those of the next stage, and of the backend.
+  // Clients that a rule accepts go on to the rules of the next stage and of the backend.
   const sets = (['connection', 'session', 'content'] as const).flatMap((stage) =>
     sides.map((side) => ({ side, lines: all(side.lines, 'tcp-request', stage), access: [] as Rule[] })),
   );
@@ -91,7 +91,7 @@ function ruleOf(
   const { condition, acls } = readCondition(words, aclsOf(side.lines));
   const lists = condition ?? [];
   if (condition !== null && lists.every((list) => isOfHello(list))) {
-    // Clients of TLS are let in, and what comes after it is for others, which bal does not tell apart.
+    // TLS clients are let in; the following rules are for others, which bal does not tell apart.
     if (action === 'accept' && words.length > 0) {
       ledger.differs(line, 'bal lets in those who say something else, too, and reads no more than it needs');
       ledger.used(...acls);
@@ -125,7 +125,7 @@ function isOfHello(list: readonly Literal[]): boolean {
   return list.length > 0 && list.every(({ negated, tests }) => !negated && tests.every(({ kind }) => kind === 'hello'));
 }
 
-/** Of a list that names addresses and nothing else. */
+/** Returns the networks of a list that names nothing but addresses. */
 function networksOf(list: readonly Literal[]): Pick<Rule, 'networks' | 'negated'> | null {
   const [first, ...others] = list.filter(({ negated, tests }) => {
     const isAlways = tests.every((test) => test.kind === 'constant' && test.holds);
@@ -138,7 +138,7 @@ function networksOf(list: readonly Literal[]): Pick<Rule, 'networks' | 'negated'
   return known.length === networks.length ? { networks: known.flat(), negated: first.negated } : null;
 }
 
-/** Whether the list is one limit that bal has. */
+/** Whether the list is a limit that bal has; sets it. */
 function limitBy(
   { runtime }: Part,
   line: HaLine,

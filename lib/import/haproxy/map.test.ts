@@ -18,7 +18,7 @@ function mapped(text: string) {
   };
 }
 
-/** The one service of a `listen` with these lines. */
+/** Returns the only service of a `listen` with these lines. */
 function only(...lines: string[]): Service & { readonly told: readonly string[] } {
   const { draft, services, told } = mapped(`listen a\n${lines.join('\n')}\n`);
   assert.equal(services.length, 1, told.join('\n'));

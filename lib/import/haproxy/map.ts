@@ -1,4 +1,4 @@
-// A HAProxy configuration → a draft of bal's.
+// Converts a HAProxy configuration into a draft of bal's.
 import { MOST_SERVICES, type Draft } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
 import { serviceName } from '../values.ts';
@@ -106,7 +106,7 @@ function isSameMode(section: Section, route: Route | null, ledger: Ledger): bool
   return false;
 }
 
-/** Tells what is none. */
+/** Notes a section that is not TCP. */
 function isTcp(section: Section, draft: Draft, ledger: Ledger): boolean {
   const mode = modeOf(section);
   if (last(section.lines, 'disabled') !== null) {
@@ -118,7 +118,7 @@ function isTcp(section: Section, draft: Draft, ledger: Ledger): boolean {
   return false;
 }
 
-/** As one: where nothing can be taken over, each line by itself says no more. */
+/** One note for the section: where nothing can be taken over, notes on each line say no more. */
 function notTcp(section: Section, mode: string, ledger: Ledger): void {
   const end = section.own.at(-1)?.line ?? section.head.line;
   const why = `mode ${mode} is not TCP, so nothing to line ${end} is taken over`;
@@ -174,7 +174,7 @@ function unreached(section: Section, ledger: Ledger): void {
   for (const line of own) ledger.unneeded(line, WITH_SECTION);
 }
 
-/** What means something only with a listener, or with a server. */
+/** Lines that only matter with a listener or a server. */
 function isOnlyForOthers({ words: [word = '', second = ''] }: HaLine): boolean {
   if (word === 'timeout') return /^(client|server|connect|queue|check|tunnel|client-fin)$/.test(second);
   return /^(balance|hash-type|retries|maxconn|server|default-server|default_backend|source|backlog|rate-limit)$/.test(

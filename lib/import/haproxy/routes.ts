@@ -1,4 +1,4 @@
-// `use_backend` and `default_backend` → which service each client gets.
+// Converts `use_backend` and `default_backend` into routes: which service each client gets.
 import type { Ledger } from '../ledger.ts';
 import { Claims } from '../names.ts';
 import { aclsOf, readCondition, type Condition, type Test } from './language/conditions.ts';
@@ -9,14 +9,14 @@ export interface Route {
   readonly line: HaLine;
   readonly names: readonly string[];
   readonly protocols: readonly string[];
-  /** null: of whatever port the client came to. */
+  /** Null: any port of the listener. */
   readonly ports: readonly number[] | null;
 }
 
 const OWN_SERVICE =
   'bal chooses by server name, ALPN and port only: give those clients a service with a port of its own';
 
-/** The last one has neither names nor protocols, if there is a default. */
+/** The last route has neither names nor protocols, if there is a default. */
 export function routesOf(proxy: Section, ledger: Ledger): Route[] {
   const acls = aclsOf(proxy.lines);
   const routes: Route[] = [];
@@ -54,7 +54,7 @@ export function routesOf(proxy: Section, ledger: Ledger): Route[] {
   return [...routes, { backend, line, names: [], protocols: [], ports: null }];
 }
 
-/** The routes of one listener, each with what earlier ones leave it; those to one backend are one. */
+/** Returns the routes of one listener, each with what earlier ones leave; routes to one backend are merged. */
 export function leftOf(routes: readonly Route[], port: number | undefined, ledger: Ledger): Route[] {
   const claims = new Claims();
   const found: Route[] = [];
@@ -115,7 +115,7 @@ function routesBy(
   return { routes, near };
 }
 
-/** One test for all of them, of which one has to hold; null: there is none. */
+/** Merges alternative tests into one; null if they cannot be merged. */
 function together(tests: readonly Test[]): Test | null {
   const [first, ...others] = tests;
   if (first === undefined) return null;

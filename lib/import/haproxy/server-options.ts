@@ -1,10 +1,10 @@
-// What may stand behind the address of a `server`.
+// The options after the address of a `server`.
 import type { Ledger } from '../ledger.ts';
 import { entryFor, haproxyTime, isPort, wholeNumber } from '../values.ts';
 import { readAddress } from './language/address.ts';
 import type { HaLine } from './language/sections.ts';
 
-/** Texts are as written; null: not given. */
+/** Texts are as written; null if not given. */
 export interface ServerOptions {
   weight: number | null;
   backup: boolean;
@@ -15,7 +15,7 @@ export interface ServerOptions {
   proxy: 'v1' | 'v2' | null;
   source: string | null;
   check: boolean;
-  /** The check speaks TLS. */
+  /** Whether the check uses TLS. */
   checkSsl: boolean;
   checkSni: string | null;
   verify: boolean;
@@ -29,7 +29,7 @@ export interface ServerOptions {
   resolvers: string | null;
 }
 
-/** What takes one value. Options that are known here by nothing but their name take none. */
+/** Options that take one value. Options known here only by name take none. */
 const VALUED = new Set(
   `weight maxconn maxqueue minconn inter fastinter downinter fall rise port addr cookie id observe error-limit on-error
   on-marked-down on-marked-up slowstart track resolvers resolve-prefer resolve-net resolve-opts init-addr init-state redir
@@ -117,7 +117,7 @@ export function noOptions(): ServerOptions {
   };
 }
 
-/** Reads `words` into `options`. */
+/** Parses `words` into `options`. */
 export function readOptions(options: ServerOptions, line: HaLine, words: readonly string[], ledger: Ledger): void {
   for (let i = 0; i < words.length; i++) {
     const name = words[i] ?? '';
@@ -131,7 +131,7 @@ export function readOptions(options: ServerOptions, line: HaLine, words: readonl
   }
 }
 
-/** Numbers and times that are none would be left out without a word. */
+/** Whether the value is valid: otherwise it would be dropped silently. */
 function isRead(name: string, value: string): boolean {
   if (/^(maxconn|maxqueue|fall|rise)$/.test(name)) return wholeNumber(value) !== null;
   if (name === 'weight') return wholeNumber(value, 0, 256) !== null;
@@ -186,7 +186,7 @@ const TODO: Readonly<Record<string, string>> = {
   interface: 'write its address as source',
 };
 
-/** `10.0.0.1`, `10.0.0.1:1000-2000`; of `0.0.0.0` and `*` nothing is to be said. */
+/** Takes `10.0.0.1` or `10.0.0.1:1000-2000`; `0.0.0.0` and `*` mean no source. */
 function sourceOf(text: string, line: HaLine, ledger: Ledger): string | null {
   const address = readAddress(text);
   if (address.kind !== 'tcp') {

@@ -1,4 +1,4 @@
-// `server`, `server-template`, `default-server` and `dispatch` → backends, and what they say of their checks.
+// Converts `server`, `server-template`, `default-server` and `dispatch` into backends with their check options.
 import type { Backend } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
 import { isPeer, isPort } from '../values.ts';
@@ -9,7 +9,7 @@ import { last, type HaLine, type Section } from './language/sections.ts';
 export interface Server {
   readonly line: HaLine;
   readonly backend: Backend;
-  /** The port is so much more than the client's; null: it has one of its own, or is no port. */
+  /** Offset from the client's port; null if the server has its own port, or none. */
   readonly offset: number | null;
   readonly options: ServerOptions;
 }
@@ -17,7 +17,7 @@ export interface Server {
 const KEYWORDS = new Set(['server', 'server-template', 'default-server', 'dispatch']);
 const NO_TLS = 'HAProxy speaks TLS to it, and bal encrypts nothing';
 
-/** null: clients would be sent to servers that expect something else, so there is no service. */
+/** Returns null if clients would reach servers that expect TLS; there is then no service. */
 export function serversOf(proxy: Section, ledger: Ledger): Server[] | null {
   const servers: Server[] = [];
   const defaults: HaLine[] = [];
@@ -86,7 +86,7 @@ function withOptions(backend: Backend, options: ServerOptions): Backend {
   };
 }
 
-/** Of a whole backend, for those that have none of their own. */
+/** Applies the source of the whole section to servers without their own. */
 function setSource(servers: readonly Server[], line: HaLine, ledger: Ledger): void {
   const options = noOptions();
   readOptions(options, line, line.words, ledger);
@@ -96,7 +96,7 @@ function setSource(servers: readonly Server[], line: HaLine, ledger: Ledger): vo
   for (const { backend } of servers) if (backend.unix === undefined) backend.source ??= source;
 }
 
-/** With its port, for clients of a listener at `port`; null: there is none. */
+/** Returns the backend with its port, for clients of a listener at `port`; null if there is none. */
 export function backendFor(
   { backend, offset, line }: Server,
   port: number | undefined,

@@ -1,4 +1,4 @@
-// One listener, and the backend that its clients get → a service.
+// Converts a listener and its backend into a service.
 import { setTime, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
 import { entryFor, haproxyTime, wholeNumber } from '../values.ts';
@@ -15,11 +15,11 @@ export interface Sides {
   readonly backend: Section;
   readonly servers: readonly Server[];
   readonly tables: ReadonlyMap<string, HaLine>;
-  /** The frontend becomes more than one service. */
+  /** The frontend becomes several services. */
   readonly several: boolean;
 }
 
-/** null: nobody could be served, which is told. */
+/** Returns null if nobody could be served, which is noted. */
 export function serviceOf(
   name: string,
   listener: Listener,
@@ -185,7 +185,7 @@ function setBounds({ runtime, ...service }: Service, listener: Listener, sides: 
     ledger.differs(first.line, 'one queue is for all backends of a service', null, 'maxqueue');
 }
 
-/** What becomes of a backend that goes down, and of one that comes back. */
+/** Sets what happens to a backend that goes down or comes back. */
 function setDown({ runtime, method }: Service, servers: readonly Server[], ledger: Ledger): void {
   const resetting = servers.filter(({ options: { resets } }) => resets);
   const [first] = resetting;

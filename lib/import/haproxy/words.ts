@@ -1,8 +1,8 @@
-// What is to be said of lines that nothing was made of, by the words that they begin with.
+// Verdicts on lines that were not converted, by their first words.
 import type { Ledger } from '../ledger.ts';
 import type { HaLine } from './language/sections.ts';
 
-/** `-`: bal does without it. Else: why it has no counterpart, and what to do. */
+/** Why it is not needed or has no counterpart, and what to do; todo is null if nothing. */
 type Verdict = readonly [why: string, todo: string | null];
 
 const HTTP: Verdict = ['it is of HTTP, and has no effect in mode tcp', null];
@@ -15,7 +15,7 @@ const OLD: Verdict = [
 ];
 const TUNING: Verdict = ['bal has no such tuning, and needs none', null];
 
-/** The longest beginning counts. */
+/** The longest matching key wins. */
 const UNNEEDED: Readonly<Record<string, Verdict>> = {
   mode: ['bal knows TCP only', null],
   id: ['services have names', null],
@@ -84,7 +84,7 @@ const UNNEEDED: Readonly<Record<string, Verdict>> = {
   'stick-table': ['what is counted by it is told with its rules', null],
   acl: ['nothing that is taken over uses it', null],
   peers: ['instances need not tell each other anything', null],
-  // Of `global`:
+  // In `global`:
   daemon: SETUP,
   'master-worker': SETUP,
   user: SETUP,
@@ -204,7 +204,10 @@ export function judge(line: HaLine, ledger: Ledger): void {
   ledger.lost(line, why, todo);
 }
 
-/** Of the beginnings in the table; one that ends with a letter is a whole word, or the first part of a name with a dot. */
+/**
+ * Returns the longest key the text begins with. A key that ends with a letter must match a whole word, or the first part of a
+ * dotted name.
+ */
 function longest(text: string, table: Readonly<Record<string, unknown>>): string | null {
   let found: string | null = null;
   for (const key of Object.keys(table)) {

@@ -1,4 +1,4 @@
-// `health_check` of NGINX Plus, with its `match` → how bal checks. Without one nginx never connects by itself, and so bal does not.
+// Converts `health_check` of NGINX Plus, with its `match`. Without it nginx never connects by itself, so neither does bal.
 import { bytesOf, judgeBytes, showBytes } from '../../../config/bytes.ts';
 import { setTime, type HealthCheck, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';

@@ -1,4 +1,4 @@
-// `listen` → where bal listens.
+// Converts `listen` into listeners.
 import type { Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
 import { isHost, isPort, nginxTime, wholeNumber } from '../values.ts';
@@ -57,7 +57,7 @@ const KEEP_TLS =
   'let the backends speak TLS themselves and remove "ssl" before you import, or leave this server to nginx';
 const UNNEEDED = /^(reuseport|bind|deferred|fastopen=.*|rcvbuf=.*|sndbuf=.*|ipv6only=.*|multipath|accept_filter=.*)$/;
 
-/** null: the listener cannot be had. */
+/** Returns null if bal cannot have this listener. */
 function readOptions(at: Directive, options: readonly string[], ledger: Ledger): Omit<Listener, 'at' | 'place'> | null {
   let [acceptsProxy, isDefault] = [false, false];
   let [backlog, keepaliveMs]: [number | null, number | null] = [null, null];
@@ -78,7 +78,7 @@ function readOptions(at: Directive, options: readonly string[], ledger: Ledger):
   return { acceptsProxy, isDefault, backlog, keepaliveMs };
 }
 
-/** `off`, `on`, `30m::10`; null: as it is. */
+/** Parses `off`, `on`, `30m::10`; null: unchanged. */
 function keepaliveOf(value: string, at: Directive, ledger: Ledger): number | null {
   if (value === 'on') return null;
   ledger.differs(

@@ -16,7 +16,7 @@ async function mapped(text: string, folder = '/nonexistent') {
   return { draft, services: draft.services, told: notes.map(({ kind, line, what }) => `${kind} ${line} ${what}`) };
 }
 
-/** Of one server with these directives, the upstream u beside it. */
+/** Maps one server with these directives, and the upstream u. */
 async function only(directives: string, upstream = 'server 10.0.0.1:81;') {
   const text = `stream { upstream u { ${upstream} } server { ${directives} } }`;
   const { draft, services, told } = await mapped(text);

@@ -1,4 +1,4 @@
-// nginx's configuration → a draft of bal's.
+// Converts nginx's configuration into a draft of bal's.
 import { judgeNameServer } from '../../../config/name-servers.ts';
 import { MOST_SERVICES, setTime, type Draft } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
@@ -18,7 +18,7 @@ export async function mapNginx(text: string, file: string, folder: string, ledge
   for (const directive of main) {
     if (/^(http|mail)$/.test(directive.name) && directive.block !== null) notTcp(directive, ledger);
   }
-  // A piece that is included into `stream` somewhere else.
+  // A fragment that is included into `stream` elsewhere.
   const isPiece = streams.length === 0 && !main.some(({ name }) => name === 'http');
   const scopes: Scope[] = isPiece
     ? [{ own: main, outer: null }]
@@ -51,7 +51,7 @@ function mapStream(draft: Draft, stream: Scope, ledger: Ledger): void {
     return target;
   };
   const taken = new Set<string>();
-  /** What clients of a port ask for is claimed by one server after the other. */
+  /** Servers claim the clients of a port one after the other. */
   const claims = new Map<string, Claims>();
   for (const { server, scope, listener, routes, several } of inOrder(serversIn(stream, maps, ledger))) {
     const key = listener.place.bind_unix ?? `${listener.place.bind_address ?? ''} ${listener.place.port ?? 0}`;
@@ -111,7 +111,7 @@ function serversIn(stream: Scope, maps: readonly Directive[], ledger: Ledger): S
     const isReached = pass !== undefined && !isTls && listeners.length > 0;
     const routes = isReached ? routesOf(pass, scope, maps, ledger) : null;
     if (routes === null) {
-      // Told as a whole, but for what says why.
+      // One note for the server; the directives that give the reason keep theirs.
       for (const it of scope.own)
         if (!ledger.isSettled(it) && !/^(return|pass|js_)/.test(it.name))
           ledger.unneeded(it, 'its server is told as a whole');
@@ -127,7 +127,7 @@ function serversIn(stream: Scope, maps: readonly Directive[], ledger: Ledger): S
   });
 }
 
-/** Of servers that share a port, by `server_name`; the default one takes all other clients. */
+/** Names of servers that share a port, by `server_name`; the default server takes all other clients. */
 function withNames(routes: readonly Route[], scope: Scope, { isDefault }: Listener, ledger: Ledger): readonly Route[] {
   const directives = scope.own.filter(({ name }) => name === 'server_name');
   const [only, ...others] = routes;
@@ -144,7 +144,10 @@ function withNames(routes: readonly Route[], scope: Scope, { isDefault }: Listen
   return names.length === 0 ? [] : [{ ...only, names }];
 }
 
-/** What has names comes first, so that the rest is a rest. Where nobody says so, nginx's default is the first server of the port. */
+/**
+ * Sorts servers with names first, so that the others get the rest. Without a default_server, nginx's default is the first
+ * server of the port.
+ */
 function inOrder(served: readonly Served[]): Served[] {
   const isNamed = ({ routes }: Served): boolean =>
     routes.some(({ names, protocols }) => names.length + protocols.length > 0);
@@ -199,7 +202,7 @@ function setMain(draft: Draft, main: readonly Directive[], ledger: Ledger): void
   ledger.differs(each, 'nginx counts both sides in each worker, bal clients in all: half of it for each worker');
 }
 
-/** Everything that nobody has accounted for, with what is in it. */
+/** Notes every unaccounted directive and its contents. */
 function settle(directive: Directive, ledger: Ledger): void {
   const { name, block } = directive;
   const isTold = name === 'http' || name === 'mail';

@@ -1,4 +1,4 @@
-// `proxy_pass`, directly or by a `map` of what a client of TLS asks for → where its clients go.
+// Converts `proxy_pass`, plain or through a `map` of TLS criteria, into routes.
 import type { Ledger } from '../ledger.ts';
 import { SERVER_NAME } from '../names.ts';
 import { wholeNumber } from '../values.ts';
@@ -15,7 +15,7 @@ export interface Route {
 const PLAIN_VARIABLE = /^\$\{?(\w+)\}?$/;
 const OWN_PORT = 'bal chooses by server name and ALPN only: give those clients a server with a port of its own';
 
-/** null: there is none that bal could follow, which is told. */
+/** Returns null, with a note, if bal cannot follow it. */
 export function routesOf(pass: Directive, scope: Scope, maps: readonly Directive[], ledger: Ledger): Route[] | null {
   const [to = ''] = pass.args;
   if (!to.includes('$')) ledger.used(pass);
@@ -40,7 +40,7 @@ export function routesOf(pass: Directive, scope: Scope, maps: readonly Directive
 }
 
 interface Entry extends Route {
-  /** nginx looks at exact names first, then at the longest wildcard, then at patterns. */
+  /** nginx tries exact names first, then the longest wildcard, then patterns. */
   readonly rank: number;
 }
 
@@ -66,7 +66,7 @@ function entriesOf(map: Directive, byName: boolean, ledger: Ledger): Route[] {
   }
   entries.sort((a, b) => b.rank - a.rank);
   const routes = grouped(entries, ledger);
-  // Without a name a client gets here what clients with a strange one get.
+  // In bal, clients without a name get the same as those with an unknown one.
   const rest = fallback ?? unnamed;
   if (unnamed !== null && fallback !== null && unnamed.to !== fallback.to) {
     ledger.lost(unnamed.at, 'clients without a name get the default', 'give them a port of their own');
@@ -80,7 +80,7 @@ function entriesOf(map: Directive, byName: boolean, ledger: Ledger): Route[] {
 const NO_PATTERN = 'bal takes names and *.names, and no other patterns';
 const NO_PROTOCOL = 'bal takes single protocols';
 
-/** Those that lead to one place are one. */
+/** Merges entries with the same target. */
 function grouped(entries: readonly Entry[], ledger: Ledger): Route[] {
   const byTarget = new Map<string, Route>();
   for (const { to, at, names, protocols } of entries) {
@@ -97,7 +97,7 @@ function grouped(entries: readonly Entry[], ledger: Ledger): Route[] {
   return [...byTarget.values()];
 }
 
-/** As `map` and `server_name` have them; null: bal has no such name. */
+/** Parses a key of `map` or `server_name`; null if bal has no equivalent. */
 export function namesOf(key: string, hasMasks: boolean): { names: string[]; protocols: string[]; rank: number } | null {
   const length = key.length;
   const found = (names: string[], rank: number) => ({ names, protocols: [], rank });
@@ -106,7 +106,7 @@ export function namesOf(key: string, hasMasks: boolean): { names: string[]; prot
   if (hasMasks && SERVER_NAME.test(bare) && bare !== key) {
     return found(key.startsWith('.') ? [bare, `*.${bare}`] : [`*.${bare}`], 1000 + length);
   }
-  // A pattern that stands for one name, or for all below one.
+  // A pattern that matches a single name, or all names below one.
   const [, wild = '', literal = ''] = /^~\*?\^?((?:\(?\.[*+]\)?)?(?:\\\.)?)((?:[a-z0-9_-]|\\\.)+)\$$/i.exec(key) ?? [];
   const plain = literal.replaceAll('\\.', '.');
   if (!SERVER_NAME.test(plain)) return null;
@@ -121,7 +121,7 @@ function protocolOf(key: string): { names: string[]; protocols: string[]; rank: 
   return plain === '' ? null : { names: [], protocols: [plain.replaceAll('\\.', '.')], rank: 0 };
 }
 
-/** `limit_conn ZONE N` by the key of its zone. */
+/** Interprets `limit_conn ZONE N` by the key of its zone. */
 export function connectionLimit(
   limit: Directive,
   zones: readonly Directive[],

@@ -1,4 +1,4 @@
-// A listener of nginx's, and what its clients get → a service.
+// Converts a listener of nginx's and its target into a service.
 import { accessOf, unaddressedMay, type Rule } from '../access.ts';
 import { setTime, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
@@ -9,7 +9,7 @@ import type { Listener } from './listen.ts';
 import { connectionLimit, type Route } from './routes.ts';
 import type { Target } from './upstream.ts';
 
-/** null: nobody could be served, which is told. */
+/** Returns null if nobody could be served, which is noted. */
 export function serviceOf(
   name: string,
   listener: Listener,
@@ -62,7 +62,7 @@ function setProxyProtocol(service: Service, { at, acceptsProxy }: Listener, scop
     );
 }
 
-/** False: nobody may come. */
+/** Returns false if nobody may connect. */
 function setAccess(service: Service, scope: Scope, ledger: Ledger): boolean {
   const inner = scope.own.some(({ name }) => name === 'allow' || name === 'deny') ? scope : scope.outer;
   const rules: Rule[] = [];
@@ -108,7 +108,7 @@ function setTimes(
     return directive === null || ms === null ? null : { at: directive, ms };
   };
   const idle = time('proxy_timeout');
-  // Its default is 10 minutes, and bal's an hour.
+  // nginx's default is 10 minutes, bal's an hour.
   if (idle === null) runtime.connection_idle_timeout_ms = 600_000;
   else setTime(runtime, 'connection_idle_timeout_ms', idle.ms, idle.at, ledger);
   const connect = time('proxy_connect_timeout');

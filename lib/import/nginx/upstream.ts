@@ -1,4 +1,4 @@
-// `upstream` blocks, and addresses of `proxy_pass` → backends and how one is chosen.
+// Converts `upstream` blocks, and addresses of `proxy_pass`, into backends and a method.
 import { isIP } from 'node:net';
 import { setTime, type Backend, type Runtime, type Service } from '../draft.ts';
 import type { Ledger } from '../ledger.ts';
@@ -9,7 +9,7 @@ export type Method = NonNullable<Service['method']>;
 
 export interface Target {
   readonly at: Directive;
-  /** Parts of the file that it is made of. */
+  /** The part of the file it is made of. */
   readonly part: string;
   readonly name: string;
   readonly backends: readonly Backend[];
@@ -118,7 +118,7 @@ function serverOf(directive: Directive, runtime: Runtime, ledger: Ledger): Backe
   };
 }
 
-/** Of the whole service in bal: the longest counts. */
+/** bal has one value per service: the longest wins. */
 function setServerTime(
   runtime: Runtime,
   option: 'fail_timeout' | 'slow_start',
@@ -139,7 +139,7 @@ function setServerTime(
   setTime(runtime, key, Math.max(Number(before ?? 0), ms), at, ledger);
 }
 
-/** `10.0.0.1:80`, `[::1]:80`, `name:80`, `unix:/run/a.sock`; null: it is told what is wrong. */
+/** Parses `10.0.0.1:80`, `[::1]:80`, `name:80`, `unix:/run/a.sock`; null, with a note, if invalid. */
 export function addressOf(text: string, at: Directive, ledger: Ledger): Backend | null {
   if (text.startsWith('unix:')) return { unix: text.slice('unix:'.length) };
   const [, bracketed, plain = bracketed ?? '', port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];

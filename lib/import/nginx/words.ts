@@ -1,4 +1,4 @@
-// What is to be said of directives that nothing was made of, by their names.
+// Verdicts on directives that were not converted, by their names.
 import type { Ledger } from '../ledger.ts';
 import type { Directive } from './language/tree.ts';
 

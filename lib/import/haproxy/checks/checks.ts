@@ -1,4 +1,4 @@
-// `check`, `option …-check` and what belongs to them → how bal checks the backends.
+// Converts `check`, `option …-check` and related lines into bal's health check.
 import { bytesOf, showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheck, Service } from '../../draft.ts';
 import { setTime } from '../../draft.ts';
@@ -74,9 +74,9 @@ function setIntervals({ runtime }: Part, options: ServerOptions, line: HaLine, l
 
 const ASK_AGAIN = 'see "Checks that ask" in lib/BEHAVIOUR.md for what can be asked';
 
-/** What the backend is asked; null: nothing but to accept. */
+/** Returns what checks ask of the backend; null for a plain connect. */
 function askedBy(backend: Section, ledger: Ledger): HealthCheck | null {
-  // The last one that was written counts.
+  // The last one written wins.
   const kinds = backend.lines.filter(
     ({ words: [a, b = ''] }) => a === 'option' && /(-check|httpchk|smtpchk|hello-chk)$/.test(b),
   );
@@ -105,7 +105,7 @@ function askedBy(backend: Section, ledger: Ledger): HealthCheck | null {
   }
 }
 
-/** PostgreSQL's first message, of protocol 3.0, as `pgsql-check user NAME` sends it. */
+/** PostgreSQL's startup message, protocol 3.0, as `pgsql-check user NAME` sends it. */
 function startup(user: string): string {
   const body = [...bytesOf('\\x00\\x03\\x00\\x00user\\x00'), ...Buffer.from(user.slice(0, 63)), 0, 0];
   return showBytes(Uint8Array.from([0, 0, 0, body.length + 4, ...body]));

@@ -1,4 +1,4 @@
-// `option httpchk` and `http-check` → a GET request and the status that passes.
+// Converts `option httpchk` and `http-check` into a GET request and the status that passes.
 import { statusRangeOf } from '../../../../config/health-check.ts';
 import { judgeHost } from '../../../../config/host.ts';
 import type { HealthCheck } from '../../draft.ts';
@@ -9,7 +9,7 @@ import { all, type HaLine, type Section } from '../language/sections.ts';
 export function httpCheck(backend: Section, line: HaLine, ledger: Ledger): HealthCheck {
   const check: HealthCheck = { type: 'http' };
   const [method = 'OPTIONS', uri, ...version] = line.words.slice(2);
-  // One word alone is the URI.
+  // A single word is the URI.
   const isUri = method.startsWith('/');
   setPath(check, isUri ? method : uri, line, ledger);
   setHost(check, /\bHost:\s*(\S+)/i.exec(version.join(' '))?.[1], line, ledger);

@@ -1,4 +1,4 @@
-// `tcp-check` rules → one question and one answer, which is what a check of bal has.
+// Converts `tcp-check` rules into one question and one answer, which is all a check of bal has.
 import { showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheck } from '../../draft.ts';
 import type { Ledger } from '../../ledger.ts';
@@ -6,10 +6,10 @@ import { wholeNumber } from '../../values.ts';
 import { all, type HaLine, type Section } from '../language/sections.ts';
 
 const MORE = 'a check of bal sends once and waits for one answer';
-/** As much as bal takes, in its own writing. */
+/** bal's limit, in its own notation. */
 const MAX_BYTES = 1024;
 
-/** null: it connects, and no more. */
+/** Returns null for a plain connect. */
 export function tcpCheck(backend: Section, ledger: Ledger): HealthCheck | null {
   const check: HealthCheck = { type: 'expect' };
   let state: 'begin' | 'sent' | 'done' = 'begin';
@@ -73,7 +73,7 @@ function sent(text: string | undefined, isBinary: boolean): string | null {
   return /^([0-9a-f]{2})+$/i.test(text) ? showBytes(Buffer.from(text, 'hex')) : null;
 }
 
-/** `expect [opt …] string TEXT`. */
+/** Parses `expect [opt …] string TEXT`. */
 function answer(line: HaLine): Pick<HealthCheck, 'expect' | 'match'> | null {
   const words = line.words.slice(2);
   const at = words.findIndex((word) => ['string', 'rstring', 'binary', 'rbinary', '!', 'string-lf'].includes(word));
@@ -84,7 +84,7 @@ function answer(line: HaLine): Pick<HealthCheck, 'expect' | 'match'> | null {
     const bytes = sent(text, true);
     return bytes === null ? null : { expect: bytes, match: 'contains' };
   }
-  // A pattern that stands for one text.
+  // A pattern that matches a single text.
   const [, start = '', literal = ''] = /^(\^?)((?:[^\\.*+?()[\]{}|^$]|\\[.*+?()[\]{}|^$\\/])+)$/.exec(text) ?? [];
   if (kind !== 'rstring' || literal === '') return null;
   const plain = literal.replaceAll(/\\(.)/g, '$1');

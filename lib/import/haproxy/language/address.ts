@@ -1,16 +1,16 @@
-// `10.0.0.1:80`, `:80`, `*:80-90`, `[::1]:80`, `unix@/run/a.sock` → what it means.
+// Parses `10.0.0.1:80`, `:80`, `*:80-90`, `[::1]:80`, `unix@/run/a.sock`.
 import { entryFor } from '../../values.ts';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly ports: Ports }
   | { readonly kind: 'unix'; readonly path: string }
-  /** What bal does not do, in words. */
+  /** Something bal does not support, in words. */
   | { readonly kind: 'other'; readonly what: string };
 
 export type Ports =
   | { readonly kind: 'none' }
   | { readonly kind: 'range'; readonly from: number; readonly to: number }
-  /** Of a server: so much more than the port that the client came to. */
+  /** For a server: an offset from the port the client connected to. */
   | { readonly kind: 'offset'; readonly by: number };
 
 const OTHERS: Readonly<Record<string, string>> = {
@@ -44,7 +44,7 @@ export function readAddress(text: string): Address {
   return { kind: 'tcp', host: plain === '*' ? '' : plain, ports: read };
 }
 
-/** What follows the last colon, unless that is part of an address in brackets. */
+/** Splits at the last colon, unless it is part of an address in brackets. */
 function splitAtPort(text: string): readonly [string, string, string] {
   if (text.endsWith(']')) return [text, text, ''];
   const colon = text.lastIndexOf(':');

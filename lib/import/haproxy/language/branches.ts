@@ -1,4 +1,4 @@
-// `.if`, `.elif`, `.else` and `.endif`: which lines count.
+// Evaluates `.if`, `.elif`, `.else` and `.endif`: which lines apply.
 import type { Ledger } from '../../ledger.ts';
 import { entryFor } from '../../values.ts';
 import type { Environment } from './lex.ts';
@@ -48,7 +48,7 @@ export function branches(): Branches {
   };
 }
 
-/** What bal cannot know (`feature(OPENSSL)`) is taken to hold. */
+/** Conditions that bal cannot evaluate (`feature(OPENSSL)`) count as true. */
 function verdict(line: HaLine, environment: Environment, ledger: Ledger): boolean {
   const text = line.words.slice(1).join(' ').trim();
   const holds = evaluate(text, environment);

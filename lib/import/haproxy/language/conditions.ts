@@ -1,23 +1,23 @@
-// `if …` and `unless …` with the ACLs that they name → what is asked for, as far as bal can ask for it.
+// Parses `if …` and `unless …` with the ACLs they name, as far as bal can express them.
 import { SERVER_NAME } from '../../names.ts';
 import { networkText, wholeNumber } from '../../values.ts';
 import type { HaLine } from './sections.ts';
 
 export type Test =
   | { readonly kind: 'src'; readonly networks: readonly string[] }
-  /** Names as bal has them. `near`: nearly what was asked for. */
+  /** Names in bal's form. `near`: approximately what was asked for. */
   | { readonly kind: 'sni'; readonly names: readonly string[]; readonly near: boolean }
   | { readonly kind: 'alpn'; readonly protocols: readonly string[] }
-  /** A client has said something, or that of TLS. */
+  /** The client has sent something, or a TLS hello. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'port'; readonly ports: readonly number[] }
-  /** More than `most` connections at once, or in the table's time. */
+  /** More than `most` connections at once, or in the table's period. */
   | {
       readonly kind: 'rate';
       readonly what: 'cur' | 'rate';
       readonly most: number;
       readonly table: string | null;
-      /** What has to be tracked for it, such as `sc0`; null: the client's address itself is asked for. */
+      /** The counter it needs tracked, such as `sc0`; null for the client's own address. */
       readonly counter: string | null;
     }
   | { readonly kind: 'constant'; readonly holds: boolean }
@@ -25,18 +25,18 @@ export type Test =
 
 export interface Literal {
   readonly negated: boolean;
-  /** One of them holds. */
+  /** Holds if one of them does. */
   readonly tests: readonly Test[];
 }
 
-/** One of these lists holds as a whole; null: it cannot be read. */
+/** Holds if one of these lists holds as a whole; null if it cannot be parsed. */
 export type Condition = readonly (readonly Literal[])[] | null;
 
 export type Acls = ReadonlyMap<string, readonly HaLine[]>;
 
 const KNOWN = new WeakMap<readonly HaLine[], Acls>();
 
-/** Of all lines of a section; each section is read once. */
+/** Collects the ACLs of a section's lines; each section is read once. */
 export function aclsOf(lines: readonly HaLine[]): Acls {
   const known = KNOWN.get(lines);
   if (known !== undefined) return known;
@@ -62,11 +62,11 @@ function testOf(line: HaLine): Test {
 
 export interface Asked {
   readonly condition: Condition;
-  /** The `acl` lines that it names. */
+  /** The `acl` lines it names. */
   readonly acls: readonly HaLine[];
 }
 
-/** `words` from `if` or `unless` on; none at all: always. */
+/** `words` starts at `if` or `unless`; empty means always. */
 export function readCondition(words: readonly string[], acls: Acls): Asked {
   const [keyword, ...terms] = words;
   if (keyword === undefined) return { condition: [[]], acls: [] };
@@ -108,7 +108,7 @@ function predefined(name: string): Test {
   return { kind: name === 'WAIT_END' || name === 'REQ_CONTENT' ? 'hello' : 'unknown' };
 }
 
-/** The criterion with its flags and values. */
+/** Parses the criterion with its flags and values. */
 function readTest(words: readonly string[]): Test {
   const [fetch = '', ...rest] = words;
   const { method, values } = readValues(rest);
@@ -123,7 +123,7 @@ function readTest(words: readonly string[]): Test {
   return rateTest(plain, values);
 }
 
-/** null: they are in a file, or are no plain values. */
+/** Values are null if they are in a file or are no plain values. */
 function readValues(words: readonly string[]): { readonly method: string; readonly values: readonly string[] | null } {
   let method = '';
   for (let i = 0; i < words.length; i++) {
@@ -155,7 +155,7 @@ function sniTest(method: string, values: readonly string[]): Test {
   return { kind: 'sni', names, near: !isStrict };
 }
 
-/** What every hello of TLS passes, and nothing else: bal looks for one by itself. */
+/** Whether the test passes for every TLS hello and nothing else: bal waits for a hello anyway. */
 function isOfHello(fetch: string, values: readonly string[]): boolean {
   if (/^req[._]ssl_hello_type$/.test(fetch)) return values.join(' ') === '1';
   if (/^req[._]len$/.test(fetch)) return /^(gt|ge) \d$/.test(values.join(' '));

@@ -1,11 +1,11 @@
-// A line of HAProxy's configuration → its words, as it reads them itself: blanks part words, quotes and backslashes keep what they
-// hold together, `"${NAME}"` in double quotes is what the environment has.
+// Splits a line of HAProxy's configuration into words, as HAProxy does: blanks separate words, quotes and backslashes protect
+// them, and `"${NAME}"` in double quotes is replaced from the environment.
 
 export interface Line {
   readonly words: readonly string[];
-  /** What is wrong with it, or null. */
+  /** Why the line is invalid, or null. */
   readonly fault: string | null;
-  /** Names of variables that were put in, and of those that are not set. */
+  /** Names of variables that were filled in, and of those that are not set. */
   readonly filled: readonly string[];
   readonly unset: readonly string[];
 }
@@ -27,7 +27,7 @@ const VARIABLE = /^\$(?:\{([A-Za-z_.][A-Za-z0-9_.]*)(?:\[\*\])?(?:-([^}]*))?\}|(
 const ESCAPE = /^\\(?:x([0-9a-fA-F]{2})|([\s\S]))/;
 const PLAIN = /^[^\s\\'"#$]+/;
 const WITHIN_DOUBLE = /^[^\\"$]+/;
-/** Of one line. */
+/** Per line. */
 const MAX_LENGTH = 65_536;
 
 export function readLine(text: string, environment: Environment): Line {

@@ -1,4 +1,4 @@
-// The text of a HAProxy configuration → its sections, and what each proxy inherits of `defaults`.
+// Splits a HAProxy configuration into sections, with what each proxy inherits from `defaults`.
 import type { Ledger, Statement } from '../../ledger.ts';
 import { branches } from './branches.ts';
 import { readLine, type Environment } from './lex.ts';
@@ -10,21 +10,21 @@ export interface HaLine extends Statement {
 export interface Section {
   readonly kind: string;
   readonly name: string;
-  /** The line on which it begins. */
+  /** Its first line. */
   readonly head: HaLine;
   readonly own: readonly HaLine[];
-  /** What it has of `defaults`, and then its own. */
+  /** The lines inherited from `defaults`, then its own. */
   readonly lines: readonly HaLine[];
 }
 
-/** Whatever may begin a section. */
+/** Every keyword that may begin a section. */
 const KINDS = new Set(
   `global defaults frontend backend listen peers resolvers userlist mailers cache program ring log-forward log-profile
   http-errors fcgi-app crt-store traces acme dynamic-update
   healthcheck`.split(/\s+/),
 );
 const PROXIES = new Set(['frontend', 'backend', 'listen']);
-/** Far more than any has that is in use. */
+/** Far more than any real configuration has. */
 const MAX_LINES = 20_000;
 
 export function isSectionStart(word: string): boolean {
@@ -98,7 +98,7 @@ function partOf(section: Open | undefined, line: number, first: string): string 
   return section === undefined || isSectionStart(first) ? `${first}@${line}` : section.head.part;
 }
 
-/** `from NAME`, else the last `defaults` before it. */
+/** Uses `from NAME`, else the last `defaults` before it. */
 function inheritedBy(
   section: Open,
   last: Open | null,
@@ -117,7 +117,7 @@ function inheritedBy(
   return base === null ? [] : [...base.inherited, ...base.own];
 }
 
-/** `setenv` and its like in `global`. */
+/** Handles `setenv` and related lines in `global`. */
 function setsVariable(line: HaLine, env: Record<string, string | undefined>, ledger: Ledger): boolean {
   const [word, name = '', value = ''] = line.words;
   if (word === 'setenv' || (word === 'presetenv' && env[name] === undefined)) env[name] = value;
@@ -151,7 +151,7 @@ function tellVariables(
   }
 }
 
-/** The last of these lines that begins with these words: the one that counts. */
+/** Returns the last line that begins with these words: the one that applies. */
 export function last(lines: readonly HaLine[], ...words: readonly string[]): HaLine | null {
   return all(lines, ...words).at(-1) ?? null;
 }
@@ -160,7 +160,7 @@ export function all(lines: readonly HaLine[], ...words: readonly string[]): HaLi
   return lines.filter((line) => words.every((word, i) => line.words[i] === word));
 }
 
-/** The line that turns an option on, unless a later one turns it off; all of them are used. */
+/** Returns the line that turns an option on, unless a later one turns it off; marks all of them as used. */
 export function option(section: { readonly lines: readonly HaLine[] }, name: string, ledger: Ledger): HaLine | null {
   const lines = section.lines.filter(
     ({ words: [a, b, c] }) =>

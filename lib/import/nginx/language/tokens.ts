@@ -1,5 +1,5 @@
-// The text of nginx's configuration → its tokens, as nginx reads them: blanks part words, a quote at the beginning of a word keeps it
-// together, a semicolon ends a directive, braces hold a block.
+// Splits nginx's configuration into tokens, as nginx does: blanks separate words, a quote at the start of a word protects it, a
+// semicolon ends a directive, braces enclose a block.
 
 export type Token =
   | { readonly kind: 'word'; readonly text: string; readonly line: number }
@@ -7,7 +7,7 @@ export type Token =
 
 export interface Tokens {
   readonly tokens: readonly Token[];
-  /** What is wrong, and where; null: nothing. */
+  /** What is wrong and where; null if nothing. */
   readonly fault: { readonly line: number; readonly message: string } | null;
 }
 

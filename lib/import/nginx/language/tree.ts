@@ -1,4 +1,4 @@
-// Tokens → directives with what is in their blocks, and the files that they include.
+// Parses tokens into directives with their blocks, and reads included files.
 import { isAbsolute, join } from 'node:path';
 import type { Ledger, Statement } from '../../ledger.ts';
 import { matching, readFile } from '../../read.ts';
@@ -7,19 +7,19 @@ import { tokensOf, type Token } from './tokens.ts';
 export interface Directive extends Statement {
   readonly name: string;
   readonly args: readonly string[];
-  /** null: it has no block. */
+  /** Null without a block. */
   readonly block: readonly Directive[] | null;
-  /** The line on which it ends. */
+  /** Its last line. */
   readonly end: number;
 }
 
 const MAX_NESTED = 30;
 const MAX_FILES = 200;
 const MAX_INCLUDED = 10;
-/** Of all files together. */
+/** Over all files. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
-/** `folder`: what files are relative to. */
+/** `folder`: base of relative paths. */
 export async function treeOf(
   text: string,
   file: string,
@@ -54,7 +54,7 @@ class Reader {
     this.#ledger.lost(at, message, 'correct it and import again');
   }
 
-  /** Up to the brace that closes it, or to the end. */
+  /** Reads up to the closing brace or the end. */
   block(part: string, depth: number): readonly Directive[] {
     const found: Directive[] = [];
     let words: string[] = [];
@@ -126,13 +126,13 @@ class Includer {
     this.#ledger = ledger;
   }
 
-  /** With what is included where that stands. HTTP is none of ours, so nothing is read for it. */
+  /** Replaces includes by their contents. Reads nothing for HTTP, which bal does not serve. */
   async expand(directives: readonly Directive[], depth: number): Promise<readonly Directive[]> {
     const found: Directive[] = [];
     for (const directive of directives) {
       const { name, block } = directive;
       if (name === 'include' && block === null) {
-        // One by one: a plain loop would not do, as its files may be many.
+        // Pushed one by one: spreading many into one call could overflow the stack.
         for (const it of await this.#included(directive, depth)) found.push(it);
       } else if (block === null || name === 'http' || name === 'mail') found.push(directive);
       else found.push({ ...directive, block: await this.expand(block, depth) });
@@ -171,18 +171,18 @@ class Includer {
   }
 }
 
-/** A block and those around it, of which a directive is taken that it has not itself. */
+/** A block with the blocks around it, from which it inherits missing directives. */
 export interface Scope {
   readonly own: readonly Directive[];
   readonly outer: Scope | null;
 }
 
-/** The one that counts. */
+/** Returns the directive that applies. */
 export function last(scope: Scope | null, name: string): Directive | null {
   return all(scope, name).at(-1) ?? null;
 }
 
-/** All of the innermost block that has one. */
+/** Returns all of the innermost block that has any. */
 export function all(scope: Scope | null, name: string): readonly Directive[] {
   if (scope === null) return [];
   const own = scope.own.filter((it) => it.name === name);
