@@ -1,15 +1,14 @@
-// Until when the connections of a draining worker have time: the worker cuts by it, and the primary kills one that does
-// not end by it.
+// The drain deadline of a worker: the worker cuts its connections then, and the primary kills a worker that does not end.
 
 import type { ToWorker } from './ipc/messages.ts';
 
-/** All times in terms of performance.now(); Infinity: until the connections end by themselves. */
+/** Deadlines (performance.now()); Infinity: until the connections end by themselves. */
 export interface Drain {
   readonly reload: number;
   readonly stop: number;
 }
 
-/** What is configured. */
+/** The configured times. */
 export interface DrainLimits {
   readonly drainMs: number;
   /** 0: no limit. */
@@ -19,8 +18,8 @@ export interface DrainLimits {
 export const notDraining: Drain = { reload: Infinity, stop: Infinity };
 
 /**
- * The message `drain`, maybe again. Nothing makes the time that a reload gave longer; that of a stop is made longer only by
- * a time that is asked for: who repeats a stop without one does not begin it anew.
+ * Applies a message `drain`, perhaps a repeated one. Nothing extends the deadline of a reload. Only an explicit time extends that
+ * of a stop: repeating a stop without one does not restart it.
  */
 export function commanded(
   before: Drain,
@@ -39,7 +38,7 @@ export function drainUntil({ reload, stop }: Drain): number {
   return Math.min(reload, stop);
 }
 
-/** A timer for a time that may never come: setTimeout() takes Infinity for "at once". */
+/** Sets a timer for a time that may be Infinity: setTimeout() would fire at once. */
 export function timerAt(until: number, now: number, due: () => void): NodeJS.Timeout | undefined {
   return until === Infinity ? undefined : setTimeout(due, until - now);
 }

@@ -1,6 +1,6 @@
-// What comes from outside, looked into without trusting that it is an object.
+// Reads untrusted values without assuming that they are objects.
 
-/** Its own fields; none where it is no object. */
+/** The value's own fields; none if it is not an object. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -1,8 +1,8 @@
-// Flat arrays by small ids grow as ids come.
+// Growth of flat arrays indexed by small ids.
 
 type Values = Float64Array | Int32Array;
 
-/** The array itself when it has room for `index`, else a longer one with what it held; new places hold 0. */
+/** Returns the array if it has room for `index`, else a longer copy with zeros at the end. */
 export function grown<T extends Values>(values: T, index: number): T {
   if (index < values.length) return values;
   const length = Math.max(index + 1, values.length * 2);

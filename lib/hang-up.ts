@@ -1,17 +1,17 @@
-// How a connection that only asked "are you there?" ends without hurting the server.
+// Ends a connection that only checked whether the server is there, without disturbing the server.
 
 import type { Socket } from 'node:net';
 
-/** How long it waits for the server to close as well. */
+/** How long to wait for the server to close too. */
 const LINGER_MS = 1000;
 
-/** How much it still reads: a greeting, or a page of the usual size. Whoever sends more is cut off. */
+/** How much to read until then: a greeting, or a page of usual size. A server that sends more is cut off. */
 const LINGER_BYTES = 256 * 1024;
 
 /**
- * Says goodbye with FIN, not with a reset: a reset makes real servers log an error for every check (PostgreSQL, sshd), and counts
- * as a failed handshake where the server speaks first. What it says is read, because closing with unread bytes is a reset
- * too. The price is one socket in TIME_WAIT a check for a minute, about a hundred a backend, out of 28,000 ports each.
+ * Closes with a FIN instead of a reset. A reset makes real servers log an error for every check (PostgreSQL, sshd), and counts as a
+ * failed handshake if the server speaks first. Reads what the server sends, because closing with unread bytes is a reset too. The
+ * price is one socket in TIME_WAIT for a minute per check: about a hundred per backend, out of 28,000 ports each.
  */
 export function hangUp(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);

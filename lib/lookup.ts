@@ -1,12 +1,12 @@
-// The system's resolver for who cannot wait for it: while no name server answers, getaddrinfo holds its thread for ten
-// seconds and more, and Node does not end before its threads. So a process of its own asks, and is killed when time is up.
+// The system's resolver with a timeout. If no name server answers, getaddrinfo blocks its thread for ten seconds or more, and Node
+// does not exit before its threads end. So a child process does the lookup, and is killed when time is up.
 
 import { spawn } from 'node:child_process';
 
-/** The addresses in the order of the resolver, each once and at least one; or why there is none. */
+/** The addresses in the resolver's order, unique and at least one; or an error code. */
 export type Found = { readonly ips: readonly string[] } | { readonly code: string };
 
-/** Says what it finds, a line a name; ends with whoever started it. */
+/** Prints one line per name. Ends with its parent, when stdin closes. */
 const SCRIPT = `
 const { lookup: system, promises } = require('node:dns');
 const servers = process.argv[1] === '' ? null : new promises.Resolver({ timeout: 1500, tries: 2 });
@@ -29,13 +29,13 @@ for (const name of process.argv.slice(2)) {
   });
 }`;
 
-/** How long a lookup may take. One lost packet costs 5 s (resolv.conf's default), and that is no outage yet. */
+/** Timeout of a lookup. One lost packet costs 5 s (resolv.conf's default), which is no outage yet. */
 export const LOOKUP_MS = 8000;
 
-/** A thread for each name, so that those that hang do not keep the others waiting. */
+/** One thread per name, so that slow names do not delay others. */
 const MAX_THREADS = 64;
 
-/** The addresses of each name, by `servers` or the system; `ETIMEDOUT` for those that have none within `ms`. Never rejects. */
+/** Looks up each name, with `servers` or the system's resolver. Names without an answer within `ms` get `ETIMEDOUT`. */
 export function lookUpAside(
   names: readonly string[],
   ms = LOOKUP_MS,

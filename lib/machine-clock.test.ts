@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fromMachine, toMachine } from './machine-clock.ts';
 
-/** The clock is read to within microseconds. */
+/** Readings are exact to within microseconds. */
 const PRECISION_MS = 0.1;
 
 test('processes that began at different times read the same clock', async () => {

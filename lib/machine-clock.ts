@@ -1,20 +1,20 @@
-// One clock for every process of this machine. performance.now() begins anew in each process, and performance.timeOrigin
-// is wall time; both it and process.hrtime() read CLOCK_MONOTONIC, which all processes share.
+// One clock for all processes of this machine. performance.now() starts at 0 in each process, and performance.timeOrigin is wall
+// time. But performance.now() and process.hrtime() both read CLOCK_MONOTONIC, which all processes share.
 
-/** What the machine's clock says when performance.now() of this process is 0. */
+/** The machine's clock when performance.now() of this process is 0. */
 const OFFSET_MS = measure();
 
-/** performance.now() of this process → ms on the machine's clock. */
+/** Converts performance.now() of this process to ms on the machine's clock. */
 export function toMachine(at: number): number {
   return at + OFFSET_MS;
 }
 
-/** Ms on the machine's clock → performance.now() of this process. */
+/** Converts ms on the machine's clock to performance.now() of this process. */
 export function fromMachine(at: number): number {
   return at - OFFSET_MS;
 }
 
-/** The pair of readings that lie closest together: the process may be stopped between two of them. */
+/** Uses the pair of readings closest together, since the process may be stopped between two readings. */
 function measure(): number {
   let offset = 0;
   let closest = Infinity;

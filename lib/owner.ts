@@ -1,7 +1,7 @@
-// To whom a file belongs, by name.
+// The owner of a file, by name.
 import { readFileSync, statSync } from 'node:fs';
 
-/** Null: it cannot be looked at, or its user has no name here. */
+/** Null if the file cannot be accessed, or the user has no name on this machine. */
 export function ownerOf(path: string): string | null {
   try {
     const uid = String(statSync(path).uid);

@@ -1,4 +1,4 @@
-// Where an instance keeps its things. One instance is one home; every command asks here, so all agree.
+// The paths of an instance. Each instance has one home. Every command gets its paths here, so all agree.
 import { readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -7,16 +7,16 @@ export interface Home {
   readonly dir: string;
   readonly pidFile: string;
   readonly socket: string;
-  /** Of those who may ask, and change nothing. */
+  /** The read-only control socket. */
   readonly askSocket: string;
   readonly logDir: string;
-  /** What `bal backend` has changed in the running instance. */
+  /** The changes made with `bal backend`. */
   readonly backendsFile: string;
-  /** Where the worker with that pid offers its connections to another. */
+  /** The socket where the worker with that pid offers its connections to another. */
   handover(pid: number): string;
 }
 
-/** There is neither BAL_HOME nor a home directory of the user, as in a container that runs as a bare number. */
+/** Neither BAL_HOME nor a home directory exists, as in a container that runs under a bare uid. */
 export class NoHomeError extends Error {
   constructor() {
     super('there is no home directory: neither BAL_HOME nor HOME is set, and the user has none');
@@ -35,11 +35,11 @@ export function home(environment: NodeJS.ProcessEnv = process.env): Home {
     dir,
     pidFile: join(dir, 'bal.pid'),
     socket: join(dir, 'bal.sock'),
-    // No longer than the control socket: where that can be made so can this.
+    // As long as the control socket's path, so it fits into a socket address if that does.
     askSocket: join(dir, 'ask.sock'),
     logDir: join(dir, 'logs'),
     backendsFile: join(dir, 'backends.json'),
-    // Hardly longer than the control socket: where that can be made so can this, as a rule.
+    // Hardly longer than the control socket's path, so it usually fits too.
     handover: (pid) => join(dir, `h.${pid}`),
   };
 }
@@ -49,14 +49,14 @@ function userHome(): string {
     const dir = homedir();
     if (dir !== '') return dir;
   } catch {
-    // No HOME, and no entry for the user in passwd.
+    // There is no HOME and no passwd entry for the user.
   }
   throw new NoHomeError();
 }
 
 /**
- * The configuration file that every command uses: `--config`, else `$BAL_HOME/config.yaml`, else /etc/bal/config.yaml.
- * When none of the two exists the first is returned, so that the error names where the file is expected.
+ * The configuration file for every command: `--config`, else `$BAL_HOME/config.yaml`, else /etc/bal/config.yaml. If neither of the
+ * latter exists, returns the first, so that the error names where the file is expected.
  */
 export function configPath(option: string | undefined, given?: Home): string {
   if (option !== undefined) return resolve(option);
@@ -66,7 +66,7 @@ export function configPath(option: string | undefined, given?: Home): string {
   return !isThere(own) && isThere(system) ? system : own;
 }
 
-/** Also what this user may not look at is there: it must not be taken for something that is missing. */
+/** Whether something exists there. A path that this user may not access counts as existing. */
 export function isThere(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -77,7 +77,7 @@ export function isThere(path: string): boolean {
 
 const HANDOVER = /^h\.(\d+)$/;
 
-/** The sockets of Home.handover() that are there; none where the folder cannot be read. */
+/** Lists the existing sockets of Home.handover(); none if the directory cannot be read. */
 export function handoversIn(dir: string): string[] {
   try {
     return readdirSync(dir, { withFileTypes: true }).flatMap((entry) =>
@@ -88,7 +88,7 @@ export function handoversIn(dir: string): string[] {
   }
 }
 
-/** The worker that listens there. */
+/** The pid of the worker that listens there. */
 export function pidOfHandover(path: string): number | null {
   const digits = HANDOVER.exec(basename(path))?.[1];
   return digits === undefined ? null : Number(digits);

@@ -26,7 +26,7 @@ let folder = '';
 let counter = 0;
 let other: ChildProcess;
 
-/** A path in a directory of its own. */
+/** A path in a new directory. */
 function freshPath(): string {
   const dir = join(folder, String(counter++));
   mkdirSync(dir);
@@ -39,7 +39,7 @@ function startOf(pid: number): string {
   return presence.startTime ?? '';
 }
 
-/** A process that lives until killed, with its PID. */
+/** The PID of a process that lives until it is killed. */
 function live(): number {
   assert.ok(other.pid !== undefined);
   return other.pid;
@@ -91,8 +91,8 @@ test('a process that is over, also one that nobody has waited for, is not runnin
   writeFileSync(path, `${done.pid}\n1\n`);
   assert.deepEqual(readPidFile(path), { running: false, reason: 'stale' });
 
-  // The shell starts a child and becomes a program that never waits for it. Not before that does the child get its end:
-  // a shell might still wait.
+  // The shell starts a child, then becomes a program that never waits for it. The child ends only after that, since a shell might
+  // still wait for it.
   const becomes = `exec '${process.execPath}' -e 'console.log("here"); setInterval(() => {}, 1000)'`;
   const parent = spawn('/bin/sh', ['-c', `cat <&3 & echo $!; ${becomes}`], {
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],

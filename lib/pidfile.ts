@@ -1,6 +1,6 @@
-// The PID file of an instance: line 1 the PID alone (systemd reads it), line 2 the start time of that process. It says
-// who is running and keeps a second instance out of one home. What it says is believed only after a look at the
-// process itself: whatever stands in the file, nobody but the instance that wrote it is ever signalled because of it.
+// The PID file of an instance: line 1 holds the PID alone (systemd reads it), line 2 the start time of that process. It names the
+// running instance and keeps a second one out of the same home. The content is checked against the process itself, so no
+// process but the one that wrote the file is ever signalled because of it.
 import {
   closeSync,
   constants,
@@ -17,13 +17,13 @@ import {
 import { lookUp, ownStartTime } from './process.ts';
 
 export type PidFile =
-  /** `startTime` is null when this system does not show it to us; such a process must not be signalled. */
+  /** `startTime` is null if this system hides it; such a process must not be signalled. */
   | { readonly running: true; readonly pid: number; readonly startTime: string | null }
   | { readonly running: false; readonly reason: NotRunning };
 
 /**
- * none: no such file. stale: its process is over, or its PID is somebody else's by now. foreign: the process belongs
- * to another user than the file. corrupt: not a PID file. unreadable: it cannot be read, so nobody knows who runs.
+ * none: no such file. stale: its process is gone, or another process has its PID now. foreign: the process belongs to another
+ * user than the file. corrupt: not a PID file. unreadable: it cannot be read, so it is unknown whether an instance runs.
  */
 export type NotRunning = 'none' | 'stale' | 'foreign' | 'corrupt' | 'unreadable';
 
@@ -34,12 +34,12 @@ export type Claim =
 
 const MAX_BYTES = 256;
 const PATIENCE_MS = 3000;
-/** What open(2) says of something that is there and is no file: a symlink, a socket. */
+/** Errors of open(2) for a path that exists but is not a regular file: a symlink, a socket. */
 const NO_FILE = new Set(['ELOOP', 'EMLINK', 'EFTYPE', 'ENXIO', 'EOPNOTSUPP', 'ENOTSUP']);
-/** What link(2) says on file systems that have none (vfat, some shared folders). */
+/** Errors of link(2) on file systems without hard links (vfat, some shared folders). */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
-/** Says whether the instance that wrote the file is running. Never throws and never waits, whatever is at `path`. */
+/** Whether the instance that wrote the file is running. Never throws and never waits, whatever is at `path`. */
 export function readPidFile(path: string): PidFile {
   const entry = readEntry(path);
   if ('reason' in entry) return { running: false, reason: entry.reason };
@@ -52,12 +52,12 @@ export function readPidFile(path: string): PidFile {
 }
 
 /**
- * Makes the file ours, or says which instance has it. A file that names no running instance is replaced. Throws when
- * the file cannot be written, or when a directory is in its place (which is not ours to remove).
+ * Claims the file, or returns the instance that has it. Replaces a file that names no running instance. Throws if the file cannot
+ * be written, or if a directory is in its place, which must not be removed.
  */
 export function claimPidFile(path: string): Claim {
   const startTime = ownStartTime();
-  // Written aside and linked: the file appears under its name complete, or not at all.
+  // Write a draft and link it, so that the file appears complete or not at all.
   const draft = `${path}.${process.pid}`;
   try {
     unlinkIfThere(draft);
@@ -78,13 +78,13 @@ export function claimPidFile(path: string): Claim {
 }
 
 /**
- * Makes the file ours that names `pid`, the instance that this one takes the place of, or no instance that runs. There is a whole
- * file under its name at every moment. Throws as claimPidFile().
+ * Claims a file that names `pid`, the instance being replaced, or no running instance. A complete file exists at every moment.
+ * Throws like claimPidFile().
  */
 export function takePidFile(path: string, pid: number): Claim {
   const startTime = ownStartTime();
   const ours = readEntry(path);
-  // It may not be writable any more, and need not be.
+  // Our own file need not be writable any more.
   const isOurs = !('reason' in ours) && ours.pid === process.pid && ours.startTime === startTime;
   if (isOurs) return { ok: true, release: () => release(path, startTime) };
   const found = otherInstance(path);
@@ -109,13 +109,13 @@ function release(path: string, startTime: string): void {
 }
 
 /**
- * Removes a file that names no running instance. Under a lock, and judged again under it: of two that find the same
- * stale file, the slower one would otherwise remove what the faster one has just put in its place.
+ * Removes a file that names no running instance. Takes a lock and checks the file again under it. Otherwise, if two instances find
+ * the same stale file, the slower one would remove the new file of the faster one.
  */
 function removeStale(path: string, draft: string): void {
   const lock = `${path}.lock`;
   if (!tryLink(draft, lock)) {
-    // Held for microseconds, unless its holder was killed meanwhile.
+    // The lock is held for microseconds, unless its holder was killed.
     const holder = otherInstance(lock);
     if (holder.running || holder.reason === 'unreadable') pause(2);
     else unlinkIfThere(lock);
@@ -136,7 +136,7 @@ function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** As readPidFile; our own PID in a file that we did not just write is left over from an earlier process. */
+/** Like readPidFile, but our own PID counts as stale: it is left over from an earlier process. */
 function otherInstance(path: string): PidFile {
   const found = readPidFile(path);
   return found.running && found.pid === process.pid ? { running: false, reason: 'stale' } : found;
@@ -149,7 +149,7 @@ type Entry =
 function readEntry(path: string): Entry {
   let fd: number;
   try {
-    // No symlink is followed, and a FIFO in its place does not make us wait.
+    // Do not follow a symlink, and do not block on a FIFO.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = codeOf(error);
@@ -171,7 +171,7 @@ function readEntry(path: string): Entry {
   }
 }
 
-/** Link, which unlike rename never replaces: false when the name is taken. */
+/** Links the file, which unlike rename never replaces. Returns false if the name is taken. */
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -194,7 +194,7 @@ function unlinkIfThere(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone already, or the directory is: nothing is left to remove either way.
+    // The file or its directory is already gone.
   }
 }
 

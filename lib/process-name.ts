@@ -1,14 +1,14 @@
-// What a process is called where the kernel's name of it is shown: ps -e, ss -p, top, `bal doctor`.
+// Sets the kernel's name of a process, shown by ps -e, ss -p, top and `bal doctor`.
 import { writeFileSync } from 'node:fs';
 
 /**
- * At most 15 bytes count. Not process.title: that overwrites the arguments, by which the installer tells whose programs run.
- * Linux only; elsewhere the name stays.
+ * At most 15 bytes count. Does not use process.title, which overwrites the arguments by which the installer recognizes its
+ * programs. Linux only; elsewhere the name stays.
  */
 export function nameProcess(name: string): void {
   try {
     if (process.platform === 'linux') writeFileSync('/proc/self/comm', name.slice(0, 15));
   } catch {
-    // No /proc, or it is read-only: it is a name, nothing more.
+    // Without a writable /proc the name stays; nothing depends on it.
   }
 }

@@ -1,30 +1,30 @@
-// Who a process is. A PID alone names nobody, because the kernel uses it again; PID plus start time does.
+// The identity of a process. A PID alone is not enough, because the kernel reuses it; PID plus start time is.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
-/** What can be told about a PID right now. A zombie is gone: it serves nothing and cannot be stopped. */
+/** The current state of a PID. A zombie counts as gone: it serves nothing and cannot be stopped. */
 export type Presence =
   | { readonly state: 'gone' }
-  /** `startTime` and `uids` are null where this system does not let us see them. */
+  /** `startTime` and `uids` are null if this system hides them. */
   | { readonly state: 'alive'; readonly startTime: string | null; readonly uids: readonly number[] | null };
 
 const GONE: Presence = { state: 'gone' };
 const hasProc = existsSync('/proc/self/stat');
 
-/** Looks a process up. Sends it nothing but signal 0, which only asks whether it exists. */
+/** Looks a process up. Sends it only signal 0, which tests whether it exists. */
 export function lookUp(pid: number): Presence {
   if (!Number.isSafeInteger(pid) || pid <= 0 || !exists(pid)) return GONE;
   return hasProc ? fromProc(pid) : fromPs(pid);
 }
 
-/** Whether the process that was seen with this start time is still there. An unknown start time matches any. */
+/** Whether the process with this PID and start time still exists. An unknown start time matches any. */
 export function isStillThere(pid: number, startTime: string | null): boolean {
   const presence = lookUp(pid);
   if (presence.state === 'gone') return false;
   return startTime === null || presence.startTime === null || presence.startTime === startTime;
 }
 
-/** Our own start time, '' where it cannot be told. */
+/** The start time of this process, '' if unknown. */
 export function ownStartTime(): string {
   const presence = lookUp(process.pid);
   return presence.state === 'alive' ? (presence.startTime ?? '') : '';
@@ -35,18 +35,18 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it exists and belongs to somebody else.
+    // EPERM: it exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
 function fromProc(pid: number): Presence {
   const stat = readOrNull(`/proc/${pid}/stat`);
-  // It exists, but /proc is mounted with hidepid and it is another user's.
+  // If it exists, it is another user's and /proc is mounted with hidepid.
   if (stat === null) return exists(pid) ? { state: 'alive', startTime: null, uids: null } : GONE;
   const fields = statFields(stat);
   if (fields === null || fields.state === 'Z' || fields.state === 'X') return GONE;
-  // Not the owner of /proc/PID: that is root for a binary with file capabilities, as a Node that may bind port 80 has.
+  // Do not use the owner of /proc/PID: it is root for a binary with file capabilities, like a Node that may bind port 80.
   const uids = /^Uid:\s+(\d+)\s+(\d+)/m.exec(readOrNull(`/proc/${pid}/status`) ?? '');
   return {
     state: 'alive',
@@ -55,7 +55,7 @@ function fromProc(pid: number): Presence {
   };
 }
 
-/** State and start time (fields 3 and 22) of a /proc/PID/stat line; field 2, the name, may hold spaces and brackets. */
+/** State and start time (fields 3 and 22) of a /proc/PID/stat line. Field 2, the name, may contain spaces and brackets. */
 function statFields(stat: string): { readonly state: string; readonly startTime: string } | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
@@ -65,7 +65,7 @@ function statFields(stat: string): { readonly state: string; readonly startTime:
 
 function fromPs(pid: number): Presence {
   try {
-    // The time is printed in words; language and zone are fixed so that two commands agree about them.
+    // ps prints the time in words, so fix language and zone for a stable result.
     const line = execFileSync('ps', ['-o', 'uid=', '-o', 'ruid=', '-o', 'state=', '-o', 'lstart=', '-p', String(pid)], {
       encoding: 'utf8',
       env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },

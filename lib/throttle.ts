@@ -1,11 +1,11 @@
-// For warnings about what may happen thousands of times in a second: the first is told at once, then one in ten seconds.
+// Throttles warnings about events that may happen thousands of times a second: the first passes at once, then one every 10 s.
 
 const QUIET_MS = 10_000;
 
 export interface Throttle {
-  /** Whether something may be told now. */
+  /** Whether a warning may pass now. */
   isOpen(now: number): boolean;
-  /** Something was told. */
+  /** A warning has passed. */
   close(now: number): void;
 }
 

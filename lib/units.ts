@@ -1,4 +1,4 @@
-// Numbers with units, as people read them. Pure, and used by the commands and by the page in the browser.
+// Formats numbers with units for people. Pure, and used by the commands and by the page in the browser.
 
 /** `1 worker`, `2 workers`. */
 export function counted(count: number, noun: string): string {
@@ -7,7 +7,7 @@ export function counted(count: number, noun: string): string {
 
 const LISTED = 8;
 
-/** `a, b`; of a long list the beginning, and how many more there are. */
+/** `a, b`; a long list is cut, with the number of further entries. */
 export function listed(names: readonly string[]): string {
   const shown = names.slice(0, LISTED).join(', ');
   return names.length > LISTED ? `${shown}, and ${names.length - LISTED} more` : shown;
@@ -15,7 +15,7 @@ export function listed(names: readonly string[]): string {
 
 const SIZES = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** `512 B`, `1.5 KiB`, `20 GiB`; a dash when it is not known. */
+/** `512 B`, `1.5 KiB`, `20 GiB`; a dash if unknown. */
 export function bytes(count: number | null): string {
   if (count === null) return '-';
   let [value, unit] = [count, 'B'];

@@ -1,4 +1,4 @@
-// Set by the bundler from package.json; the unbundled modules that tests load read the file itself.
+// Version and commit, set by the bundler from package.json. Unbundled modules, as in tests, read the file themselves.
 import { readFileSync } from 'node:fs';
 
 declare const BAL_VERSION: string | undefined;
@@ -6,7 +6,7 @@ declare const BAL_COMMIT: string | null | undefined;
 
 export const version: string = typeof BAL_VERSION === 'string' ? BAL_VERSION : readVersion();
 
-/** Of the sources that it was built from, with `-dirty` where they were changed; null when they were no clone. */
+/** The commit of the sources, with `-dirty` if they were changed; null if they were not a clone. */
 export const commit: string | null = typeof BAL_COMMIT === 'string' ? BAL_COMMIT : null;
 
 function readVersion(): string {
