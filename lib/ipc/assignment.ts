@@ -1,5 +1,5 @@
-// What a worker is told once, before it begins: the services of its generation, and what never changes of them while it lives.
-// What changes is in the snapshots that follow. All ids are those of the primary's registry.
+// The assignment: what a worker is sent once, before it begins. It has the services of its generation and their settings that never
+// change while the worker lives. Later snapshots have what changes. All ids are those of the primary's registry.
 
 import type { AccessPlan, LogConnections, Method, Runtime } from '../../config/plan.ts';
 
@@ -7,45 +7,45 @@ export interface ServiceAssignment {
   readonly id: number;
   readonly name: string;
   readonly method: Method;
-  /** Whole: a new key that workers need is there by itself. */
+  /** Sent whole, so that a new key reaches the workers automatically. */
   readonly runtime: Runtime;
   readonly access: AccessPlan | null;
-  /** Some backends are told who their client is before its first byte. */
+  /** Some backends get the client's address before its first byte. */
   readonly preamble: boolean;
-  /** Where the round of round_robin begins, so that a reload goes on where the last generation was. */
+  /** Where round_robin starts, so that a reload continues where the last generation was. */
   readonly start: number;
-  /** The service's own permit pool (see permits), or null when only the instance's pool 0 counts. */
+  /** The service's own permit pool (see permits), or null if only the instance's pool 0 counts. */
   readonly pool: number | null;
 }
 
 export interface Assignment {
   readonly logConnections: LogConnections;
-  /** Connections that the descriptors of one worker carry; beyond them it refuses clients. Null: unknown. */
+  /** Connections that one worker's descriptors allow; beyond them it refuses clients. Null: unknown. */
   readonly carries: number | null;
   readonly services: readonly ServiceAssignment[];
 }
 
-/** Comes with the bound handle: after a switch of addresses later than the rest. */
+/** Sent with the bound handle; in a rebind later than the rest. */
 export interface ListenerAssignment {
   readonly id: number;
-  /** What it is called where it counts as a service; see `service`. */
+  /** Its name when it counts as a service; see `service`. */
   readonly address: string;
-  /** The service that its clients get. With `routes` an id of its own, of which they are until they are a service's. */
+  /** The service of its clients. With `routes`, an id of its own, for which clients count until they are assigned to a service. */
   readonly service: number;
-  /** Which service clients get by what they ask for; empty: all the same. */
+  /** Which service a client gets by what it asks for; empty: all get the same. */
   readonly routes: readonly RouteAssignment[];
   readonly backlog: number;
   readonly keepaliveMs: number;
-  /** Peers in these networks are proxies and have to say who their client is; empty: nobody has to. */
+  /** Peers in these networks are proxies and must send a PROXY header; empty: none. */
   readonly proxiesFrom: readonly string[];
-  /** What clients have for all that they have to say before they get a backend. */
+  /** The time for everything that a client must send before it gets a backend. */
   readonly firstBytesMs: number;
 }
 
-/** Of services that share a listener: whose clients this one's are. */
+/** The clients of one service among those that share a listener. */
 export interface RouteAssignment {
   readonly service: number;
-  /** In lower case, `*.` for one or more labels before the rest; empty: any. */
+  /** Lower-case server names, `*.` for one or more labels before the rest; empty: any. */
   readonly names: readonly string[];
   /** By ALPN; empty: any. */
   readonly protocols: readonly string[];

@@ -1,20 +1,20 @@
-// The worker's end of node:cluster's IPC channel. Sends never throw and never queue without bound: when the primary
-// does not read (it is stopped, or gone) messages that may be lost are dropped, and the caller is told.
+// The worker's end of node:cluster's IPC channel. Owns the count of unsent messages. Sends never throw and never queue without
+// bound: if the primary does not read (stopped or gone), messages that may be lost are dropped, and the caller learns of it.
 
 import type { ToPrimary } from './messages.ts';
 
-/** Node keeps queueing whatever is sent; above this many unsent messages only the indispensable ones go in. */
+/** Node queues everything that is sent. Above this many unsent messages, only indispensable ones are added. */
 const MAX_UNSENT = 1000;
 
 let unsent = 0;
 
-/** Sends a message that may be lost (counters, logs). Returns false when it was dropped. */
+/** Sends a message that may be lost (counters, logs). Returns false if it was dropped. */
 export function trySend(message: ToPrimary): boolean {
   if (unsent >= MAX_UNSENT) return false;
   return send(message);
 }
 
-/** Sends a message that the protocol depends on. Returns false when the channel is closed. */
+/** Sends a message that the protocol depends on. Returns false if the channel is closed. */
 export function send(message: ToPrimary): boolean {
   if (!process.connected || process.send === undefined) return false;
   unsent++;
@@ -24,13 +24,13 @@ export function send(message: ToPrimary): boolean {
     });
     return true;
   } catch {
-    // The channel closed between the check and the write: 'disconnect' is on its way and handles it.
+    // The channel closed between the check and the write. The 'disconnect' event will handle it.
     unsent--;
     return false;
   }
 }
 
-/** Sends the last message and closes the channel once it is written; `done` is called in any case. */
+/** Sends the last message, and closes the channel once it is written. Calls `done` in any case. */
 export function sendLast(message: ToPrimary, done: () => void): void {
   if (!process.connected || process.send === undefined) return done();
   process.send(message, undefined, {}, () => {

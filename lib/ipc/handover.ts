@@ -1,27 +1,27 @@
-// What workers that hand connections over have to be told by the primary: whose they are. Ids are those of an instance, and who
-// gives may belong to one that is gone, so services and endpoints go by their names from one instance to the next.
+// What a taker must know of the connections in a handover: their services and endpoints. Ids belong to one instance, and the giver
+// may belong to an instance that is gone, so services and endpoints are matched by name.
 
 import { isLiteral } from '../../config/unix.ts';
 import type { ServiceAssignment } from './assignment.ts';
 import type { EndpointSnapshot } from './snapshot.ts';
 
-/** What connections lead to, as the worker knows it that gives them away. */
+/** Where connections lead, by the giver's ids. */
 export interface Catalog {
   readonly services: readonly Pick<ServiceAssignment, 'id' | 'name' | 'runtime'>[];
   readonly endpoints: readonly Pick<EndpointSnapshot, 'id' | 'service' | 'name' | 'ip' | 'port'>[];
 }
 
-/** The same as the worker is to know it that takes them: each with the id that the giver has for it. */
+/** The same for the taker. `theirs` is the giver's id. */
 export interface Known {
   readonly services: readonly { readonly theirs: number; readonly service: ServiceAssignment }[];
   readonly endpoints: readonly { readonly theirs: number; readonly endpoint: EndpointSnapshot }[];
 }
 
-/** Services and endpoints of one worker; more is nobody's catalog. */
+/** Limit on the services and on the endpoints of a catalog. */
 export const CATALOG_AT_MOST = 65_536;
 const NAME_AT_MOST = 1024;
 
-/** It comes from another process, which may be of another version. */
+/** Validates a catalog: it comes from another process, which may run another version. */
 export function isCatalog(value: unknown): value is Catalog {
   return isRecord(value) && isListOf(value['services'], isService) && isListOf(value['endpoints'], isEndpoint);
 }

@@ -1,6 +1,6 @@
-// Two histograms for each service, as counters: how long connecting took and how long connections lasted.
+// Two histograms per service, as counters: the time to connect, and the duration of connections.
 
-/** Upper bounds in seconds; one bucket more takes what is above. */
+/** Upper bounds in seconds. One more bucket takes everything above. */
 export const CONNECT_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
 export const DURATION_BOUNDS = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 43_200] as const;
 

@@ -1,12 +1,12 @@
-// The primary's guard: a worker is our own code, but one gone mad must not take the primary down with it. Every message
-// is looked at whole before anybody acts on it.
+// Validates messages from workers. A worker is our own code, but a faulty one must not take the primary down. Every message is checked
+// completely before it is used.
 
 import { CONNECT_FAILURES } from '../engine/engine.ts';
 import { isCatalog } from './handover.ts';
 import type { LogLine, ToPrimary } from './messages.ts';
 import { isStandstill } from './standstill.ts';
 
-/** The message when it is one that a worker may send, with fields of the right types; else null. */
+/** Returns the message if a worker may send it and its fields have the right types, else null. */
 export function toPrimary(message: unknown): ToPrimary | null {
   return isRecord(message) && isValid(message) ? (message as ToPrimary) : null;
 }
@@ -75,12 +75,12 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
   }
 }
 
-/** Places times errnos of the engines are fewer. */
+/** More than the engines' places times errnos. */
 const MAX_SHORT = 64;
 
 const LEVELS: ReadonlySet<unknown> = new Set<LogLine['level']>(['debug', 'info', 'warn', 'error']);
 
-/** Writing JSON costs stack for every level, and a stack overflow in the primary would be the end of all. */
+/** Writing JSON takes stack for each level, and a stack overflow would kill the primary. */
 const MAX_DEPTH = 8;
 
 function isLogLine(line: unknown): boolean {
@@ -93,7 +93,7 @@ function isLogLine(line: unknown): boolean {
   );
 }
 
-/** At most so many objects and arrays inside each other. */
+/** Whether objects and arrays are nested at most `levels` deep. */
 function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
@@ -107,7 +107,7 @@ function isListOf(value: unknown, isElement: (element: unknown) => boolean): boo
   return Array.isArray(value) && value.every(isElement);
 }
 
-/** A number of something, or an id. */
+/** Whether it is a count or an id. */
 function isCount(value: unknown): boolean {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -1,4 +1,4 @@
-// Why a connection ended: the closed list that records, metrics and `status` share.
+// The reasons why connections end: a closed list, shared by records, metrics and `status`.
 
 import type { EndCode } from '../engine/engine.ts';
 import { ENDS } from '../engine/engine.ts';
@@ -11,15 +11,15 @@ export const REASONS = [
   'idle', // nothing moved for connection_idle_timeout_ms
   'client_gone', // the client went away before a backend was connected
   'connect_failed', // every backend that was tried refused or timed out
-  'no_backend', // there was nothing to try
-  'access_denied', // the client's address may not come, by access
+  'no_backend', // there was no backend to try
+  'access_denied', // the client's address is not allowed by access
   'too_many_from_source', // max_connections_per_source reached by the client's address
   'too_fast_from_source', // max_connection_rate_per_source
   'too_fast', // max_connection_rate, by all clients of the service
-  'overload', // max_concurrent_connections reached, or max_connections by all backends that work, or what this worker's descriptors carry
-  'bad_proxy_header', // a peer that has to say who its client is said something else
-  'first_bytes_timeout', // it, or who has to say which server it asks for, said nothing, or not all of it, within first_bytes_timeout_ms
-  'no_route', // no service of the listener is for the server or protocol that the client asks for, nor for all others
+  'overload', // reached max_concurrent_connections, or max_connections of all working backends, or this worker's descriptors
+  'bad_proxy_header', // a proxy sent no valid PROXY header
+  'first_bytes_timeout', // a PROXY header or ClientHello was not complete within first_bytes_timeout_ms
+  'no_route', // no service of the listener matches the server name or protocol of the client
   'drain', // cut when drain_timeout_ms was over after a reload
   'stopped', // cut when bal was stopped
   'operator', // cut by `bal backend reset`, or when the time of `bal backend drain --timeout` was over
@@ -29,7 +29,7 @@ export const REASONS = [
 
 export type Reason = (typeof REASONS)[number];
 
-/** Whom bal turned away by its rules and limits, before a backend was looked for: nobody's failure. */
+/** Clients turned away by rules and limits before a backend was chosen. These are not failures. */
 export const TURNED_AWAY = [
   'access_denied',
   'too_many_from_source',
@@ -39,7 +39,7 @@ export const TURNED_AWAY = [
   'no_route',
 ] as const satisfies readonly Reason[];
 
-/** How a connection to a backend ends once it is made; for every other reason the client never got that far. */
+/** The reasons why an established connection to a backend ends. With any other reason the client never got that far. */
 export const BACKEND_REASONS = [
   'client_closed',
   'backend_closed',
@@ -62,7 +62,7 @@ export const REFUSALS = [
   'first_bytes_timeout',
 ] as const satisfies readonly Reason[];
 
-/** What `log_connections: failed` records: all that did not end by the will of client or backend. */
+/** The reasons recorded by `log_connections: failed`: all ends that client or backend did not intend. */
 export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'backend_reset',
   'idle',
@@ -78,10 +78,10 @@ export const FAILED: ReadonlySet<Reason> = new Set<Reason>([
   'max_age',
 ]);
 
-/** Why the policy refused, or what a cut is for, where the engine's own code does not tell. `client_gone`: it refused who was going. */
+/** Why the policy refused or cut a connection, which the engine's code does not tell. `client_gone`: the client was already leaving. */
 export type Cause = Exclude<Reason, 'client_closed' | 'backend_closed' | 'client_reset' | 'backend_reset' | 'idle'>;
 
-/** `cause` is what the policy knows of a refusal or a cut. */
+/** `cause` is the policy's reason for a refusal or a cut. */
 export function reasonOf(end: EndCode, cause: Cause): Reason {
   const name = ENDS[end];
   return name === 'refused' || name === 'cut' ? cause : name;

@@ -1,2 +1,2 @@
-/** Where a worker finds the scoreboard of engine/scoreboard.ts: after the pipe for records. */
+/** The worker's descriptor of the scoreboard (engine/scoreboard.ts), after the record pipe. */
 export const SCOREBOARD_FD = 5;

@@ -1,13 +1,13 @@
-// What a worker is told of the endpoints, whenever something changes. The channel keeps the order and loses nothing, so the first
-// snapshot says all and each further one what is not as the one before it said: of 800 endpoints mostly one.
+// Snapshots: the state of the endpoints, sent to workers whenever it changes. The channel keeps the order and loses nothing, so the
+// first snapshot is complete and each later one has only the differences: of 800 endpoints mostly one.
 
 import type { SendProxy } from '../../config/plan.ts';
 
 /** A lower tier is tried first; within one tier the service's method decides. */
 export const TIER_USABLE = 0; // up, or not checked yet
-export const TIER_COOLING = 2; // up, but a connect failed a moment ago
-export const TIER_DOWN = 4; // down or unresolved: only when nothing else is left (fail open)
-/** Added for a backup: it comes after the others of its kind, and before those that are less well. */
+export const TIER_COOLING = 2; // up, but a connect has just failed
+export const TIER_DOWN = 4; // down or unresolved: used only if nothing else is left (fail open)
+/** Added for a backup: it comes after the others in its state, and before those in a worse state. */
 export const TIER_BACKUP = 1;
 
 export interface EndpointSnapshot {
@@ -16,37 +16,37 @@ export interface EndpointSnapshot {
   readonly service: number;
   /** `host:port` as configured, for records and logs. */
   readonly name: string;
-  /** An IP literal, or null while the name has never resolved: then it cannot be tried. */
+  /** An IP literal, or null if the name has never resolved, so that it cannot be tried. */
   readonly ip: string | null;
   readonly port: number;
   /** As in BackendPlan. */
   readonly sources: readonly string[];
   readonly tier: number;
-  /** Its share, not always a whole number; 0: it is not chosen. */
+  /** Its share, perhaps fractional; 0: it is not chosen. */
   readonly weight: number;
-  /** Connections that it may have of all workers together; 0: any number. */
+  /** Maximum connections from all workers together; 0: no limit. */
   readonly maxConnections: number;
-  /** How it is told who its client is. */
+  /** The PROXY header that it gets. */
   readonly sendProxy: SendProxy;
-  /** It let clients go without a byte, and is left alone for that: afterwards one client at a time is to find out. */
+  /** It dropped clients without a byte and is in a cool-down. Afterwards one client at a time tries it. */
   readonly onProbation: boolean;
-  /** When the latest attempt began that is known to have reached it (machine-clock.ts); 0: none. Older failures mean nothing. */
+  /** The start of the latest attempt known to have reached it (machine-clock.ts); 0: none. Older failures are refuted. */
   readonly provenAt: number;
 }
 
 export interface ServiceSnapshot {
   readonly id: number;
-  /** Protection mode is on: fewer retries for each client. */
+  /** Protection mode is on: fewer retries per client. */
   readonly guarded: boolean;
-  /** What its endpoints have of all workers together matters, to its method or a limit, in this plan or the one that comes. */
+  /** A method or limit needs the endpoints' connection counts over all workers, in this plan or the next one. */
   readonly byLoad: boolean;
-  /** Its endpoints in the order of the round. One that was there before and is not now is retired. */
+  /** Its endpoints in round-robin order. An endpoint that is missing now is retired. */
   readonly endpoints: readonly number[];
 }
 
 export interface Snapshot {
   readonly services: readonly ServiceSnapshot[];
   readonly endpoints: readonly EndpointSnapshot[];
-  /** Remote connections, those of all other workers, as last counted: endpoint and how many, in turn. */
+  /** Connections of all other workers as last counted: pairs of endpoint and count. */
   readonly remote: readonly number[];
 }
