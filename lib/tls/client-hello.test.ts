@@ -8,14 +8,14 @@ import type { ReadHello } from './client-hello.ts';
 import { LONGEST_HELLO, readHello } from './client-hello.ts';
 
 const IS_LONG = process.env['BAL_SOAK'] === 'long';
-/** Inputs of the fuzzing. */
+/** Number of fuzzing inputs. */
 const RUNS = IS_LONG ? 1_000_000 : 4000;
 
-/** In pieces: what it becomes must not depend on how much more has come. */
+/** Reads every prefix too: the result must not depend on how many more bytes have arrived. */
 function read(bytes: Uint8Array): ReadHello {
   const whole = readHello(bytes);
   let last: ReadHello = { kind: 'more' };
-  // Of long ones some pieces.
+  // Only some prefixes of long inputs.
   const step = bytes.length > 300 ? 1 + Math.floor(bytes.length / 64) : 1;
   for (let length = 0; length <= bytes.length; length += step) {
     const part = readHello(bytes.subarray(0, length));
@@ -26,13 +26,13 @@ function read(bytes: Uint8Array): ReadHello {
   return whole;
 }
 
-/** `kind`, or the name and the protocols. */
+/** The name and the protocols, or `kind`. */
 function shown(bytes: Uint8Array): string {
   const hello = read(bytes);
   return hello.kind === 'hello' ? `${hello.name ?? '-'} ${hello.protocols.join()}` : hello.kind;
 }
 
-/** What OpenSSL, in Node, says first. */
+/** The first bytes that Node's OpenSSL sends. */
 function realHello(options: ConnectionOptions): Promise<Buffer> {
   return new Promise((resolve) => {
     const socket = new Duplex({
@@ -59,7 +59,7 @@ const [FIRST] = REAL;
 const u16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
 const u24 = (value: number): Buffer => Buffer.concat([Buffer.from([value >> 16]), u16(value & 65_535)]);
 
-/** In records of so many bytes. */
+/** Splits the message into records of `size` bytes. */
 function inRecords(message: Uint8Array, size: number): Buffer {
   const records: Uint8Array[] = [];
   for (let at = 0; at < message.length; at += size) {
@@ -69,7 +69,7 @@ function inRecords(message: Uint8Array, size: number): Buffer {
   return Buffer.concat(records);
 }
 
-/** A hello of these parts; `lie`: how much more than it has the list of extensions claims to have. */
+/** A hello with these extensions. `lie`: how many bytes too long the list claims to be. */
 function helloOf(extensions: readonly (readonly [number, Uint8Array])[], lie = 0): Buffer {
   const list = Buffer.concat(extensions.flatMap(([type, value]) => [u16(type), u16(value.length), value]));
   const body = Buffer.concat([
@@ -185,7 +185,7 @@ const grammar = fc
     lie: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, fc.integer({ min: -5, max: 5 })),
   })
   .map(({ extensions, lie }) => helloOf(extensions, lie));
-/** Of what is right: some bytes are others, some are gone, some are there twice. */
+/** Valid hellos with some bytes changed, removed or doubled. */
 const mutated = fc
   .record({
     message: fc.oneof(fc.constantFrom(...REAL.map((hello) => hello.subarray(5))), grammar),
@@ -194,7 +194,7 @@ const mutated = fc
     after: fc.boolean(),
   })
   .map(({ message, changes, size, after }) => {
-    // Before it is put into records, or after.
+    // Change it before or after it is split into records.
     const change = (bytes: Buffer): Buffer => changes.reduce<Buffer>(changed, bytes);
     return after ? change(inRecords(message, size)) : inRecords(change(Buffer.from(message)), size);
   });
@@ -222,7 +222,7 @@ test(`whatever comes, in whatever pieces: no throw, and one answer (${RUNS} inpu
     }),
     { numRuns: RUNS },
   );
-  // The fuzzing reaches all that there is.
+  // The fuzzing must reach every kind of result.
   for (const count of Object.values(counts)) assert.ok(count > RUNS / 50, JSON.stringify(counts));
   assert.equal(read(FIRST).kind, 'hello');
 });

@@ -1,25 +1,25 @@
-// Reads the ClientHello with which TLS begins (RFC 8446 4.1.2, 5.1; RFC 6066 3; RFC 7301 3.1), for the server name and the
-// protocols that the client asks for. Pure, and the same whatever pieces it comes in: what is a hello, or can be none, stays so
-// with each further byte. Nothing is decrypted, and nothing changed.
+// Parses the ClientHello at the start of TLS (RFC 8446 4.1.2, 5.1; RFC 6066 3; RFC 7301 3.1) for the server name and the protocols
+// that the client asks for. Pure. The result does not depend on how the bytes arrive: once they are a hello, or cannot become one,
+// more bytes do not change that. Decrypts and changes nothing.
 
 import { Buffer } from 'node:buffer';
 
-/** With the headers of its records; longer ones are none. Post-quantum key shares make them some 1,800 bytes long. */
+/** Including record headers; longer ones are rejected. With post-quantum key shares a hello has about 1,800 bytes. */
 export const LONGEST_HELLO = 16 * 1024;
 
 export interface Hello {
   readonly kind: 'hello';
-  /** As the client has sent it; null: it names no server, or one whose name has other than printable ASCII characters. */
+  /** As sent by the client; null if there is none, or if it contains anything but printable ASCII. */
   readonly name: string | null;
-  /** In the client's order; ALPN's are bytes, each a character here. */
+  /** In the client's order. ALPN names are bytes; each becomes one character here. */
   readonly protocols: readonly string[];
 }
 
 export type ReadHello = Hello | typeof MORE | typeof NO_TLS;
 
-/** It may become a hello. */
+/** The bytes may become a hello. */
 export const MORE = { kind: 'more' } as const;
-/** It is none. */
+/** The bytes are not a hello. */
 export const NO_TLS = { kind: 'no_tls' } as const;
 
 const RECORD_HEADER = 5;
@@ -28,7 +28,7 @@ const LONGEST_RECORD = 1 << 14;
 const MESSAGE_HEADER = 4;
 const CLIENT_HELLO = 1;
 
-/** The handshake's bytes, without the headers of the records that they came in. Used within one call only. */
+/** The handshake's bytes without record headers. Used only within one call. */
 const message = Buffer.alloc(LONGEST_HELLO);
 
 export function readHello(bytes: Uint8Array): ReadHello {
@@ -44,14 +44,14 @@ export function readHello(bytes: Uint8Array): ReadHello {
     if (gathered > 0 && message[0] !== CLIENT_HELLO) return NO_TLS;
     const length = gathered < MESSAGE_HEADER ? Infinity : MESSAGE_HEADER + word24(message, 1);
     if (length !== Infinity && length > LONGEST_HELLO - RECORD_HEADER) return NO_TLS;
-    // What follows in the same record, or the next one, is nobody's business here.
+    // Ignore whatever follows the hello.
     if (gathered >= length) return hello(length) ?? NO_TLS;
     at = end;
   }
   return bytes.length < LONGEST_HELLO ? MORE : NO_TLS;
 }
 
-/** Of its header as much as there is: of a handshake, SSL 3 or later (a hello's record may say so), neither empty nor too long. */
+/** Checks as much of the record header as there is: a handshake, SSL 3 or later (a hello's record may say so), valid length. */
 function mayBeRecord(bytes: Uint8Array, at: number, most: number): boolean {
   if (bytes[at] !== HANDSHAKE_RECORD || (at + 1 < most && bytes[at + 1] !== 3)) return false;
   if (at + RECORD_HEADER > most) return true;
@@ -64,7 +64,7 @@ const SERVER_NAME = 0;
 const ALPN = 16;
 const NO_PROTOCOLS: readonly string[] = [];
 
-/** Null: its lengths contradict each other. */
+/** Parses the message; null if its lengths contradict each other. */
 function hello(end: number): Hello | null {
   if (end < MESSAGE_HEADER + 2 + RANDOM || message[MESSAGE_HEADER] !== 3) return null;
   const session = MESSAGE_HEADER + 2 + RANDOM;
@@ -88,7 +88,7 @@ function extended(from: number, end: number): Hello | null {
     const valueEnd = value + word(message, at + 2);
     if (valueEnd > end) return null;
     const type = word(message, at);
-    // Of each type there may be one: two names would be two answers.
+    // Each type may occur once: two names would be ambiguous.
     if (type === SERVER_NAME) {
       if (name !== undefined) return null;
       name = serverName(value, valueEnd);
@@ -103,7 +103,7 @@ function extended(from: number, end: number): Hello | null {
   return { kind: 'hello', name: name ?? null, protocols: protocols ?? NO_PROTOCOLS };
 }
 
-/** Undefined: nonsense. */
+/** Returns the server name, null if there is none, undefined if malformed. */
 function serverName(at: number, end: number): string | null | undefined {
   if (!isList(at, end)) return undefined;
   let name: string | null | undefined;
@@ -121,17 +121,17 @@ function serverName(at: number, end: number): string | null | undefined {
   return name ?? null;
 }
 
-/** A loop over the bytes costs twice as much while a worker is new and its code not compiled. */
+/** A loop over the bytes costs twice as much in a new worker, while its code is not compiled. */
 const PRINTABLE = /^[!-~]*$/;
 
-/** A name of DNS has at most 255 bytes. */
+/** A DNS name has at most 255 bytes. */
 function printable(at: number, end: number): string | null {
   if (end - at > 255) return null;
   const name = message.toString('latin1', at, end);
   return PRINTABLE.test(name) ? name : null;
 }
 
-/** Null: nonsense. */
+/** Returns the ALPN names; null if malformed. */
 function protocolNames(at: number, end: number): string[] | null {
   if (!isList(at, end)) return null;
   const names: string[] = [];
@@ -144,7 +144,7 @@ function protocolNames(at: number, end: number): string[] | null {
   return names;
 }
 
-/** It says how long it is, is that long, and not empty. */
+/** Whether it is a non-empty list with the correct length. */
 function isList(at: number, end: number): boolean {
   return at + 2 < end && at + 2 + word(message, at) === end;
 }
