@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli), of RFC 3720: node:zlib has CRC-32 with another polynomial only.
+// CRC-32C (Castagnoli, RFC 3720). node:zlib has only CRC-32 with another polynomial.
 
 const POLYNOMIAL = 0x82f6_3b78;
 
@@ -8,7 +8,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** Of the bytes from `from` up to `to`, as they follow those of which `before` is the sum. */
+/** The checksum of the bytes from `from` up to `to`, continuing from the checksum `before`. */
 export function crc32c(bytes: Uint8Array, from: number, to: number, before = 0): number {
   let value = ~before;
   for (let i = from; i < to; i++) value = (TABLE[(value ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (value >>> 8);

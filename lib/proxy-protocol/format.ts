@@ -1,4 +1,4 @@
-// Numbers of the PROXY protocol, version 2.
+// Constants of the PROXY protocol, version 2.
 
 import { Buffer } from 'node:buffer';
 
@@ -16,7 +16,7 @@ export const UNSPECIFIED = 0x00;
 export const TCP4 = 0x11;
 export const TCP6 = 0x21;
 
-/** What may follow the addresses: type, length in two bytes, value. */
+/** Types of the TLVs after the addresses: type, length in two bytes, value. */
 export const AUTHORITY = 0x02;
 export const CRC32C = 0x03;
 export const UNIQUE_ID = 0x05;

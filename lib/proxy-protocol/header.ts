@@ -1,41 +1,40 @@
-// The PROXY protocol's header as a proxy writes it, version 1 (a line) and 2 (bytes):
-// https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. It says whom a connection stands for. Pure, but for the room it
-// writes into, which is used again for the next.
+// Writes PROXY protocol headers, version 1 (text) and 2 (binary): https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. A
+// header names the client of a proxied connection. Pure, except for the buffer, which each call reuses.
 
 import { Buffer } from 'node:buffer';
 import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
 import { AUTHORITY, COMMAND_LOCAL, COMMAND_PROXY, SIGNATURE, TCP4, TCP6, UNIQUE_ID, UNSPECIFIED } from './format.ts';
 import type { Version } from './format.ts';
 
-/** What version 2 says beside the addresses, each where it is known. */
+/** The TLVs of version 2, null if unknown. */
 export interface Extensions {
-  /** What the connection is called: ASCII, at most 128 characters. */
+  /** The id of the connection: ASCII, at most 128 characters. */
   readonly uniqueId: string | null;
-  /** The name that the client has asked for: ASCII, at most 255 characters. */
+  /** The server name that the client asks for: ASCII, at most 255 characters. */
   readonly authority: string | null;
 }
 
 export const NO_EXTENSIONS: Extensions = { uniqueId: null, authority: null };
 
 export interface HeaderWriter {
-  /** `from` and `to` are `ip:port` or `[ip]:port`, or '' where nobody knows. The bytes are valid until the next call. */
+  /** `from` and `to` are `ip:port` or `[ip]:port`, or '' if unknown. The bytes are valid until the next call. */
   write(version: Version, from: string, to: string, extensions: Extensions): Uint8Array;
 }
 
-/** A connection of bal's own, as a health check is: it stands for nobody. */
+/** The header for a connection of bal itself, such as a health check: it names no client. */
 export function ownHeader(version: Version): Uint8Array {
   if (version === 'v1') return Buffer.from('PROXY UNKNOWN\r\n', 'latin1');
   return Buffer.concat([SIGNATURE, Uint8Array.of(COMMAND_LOCAL, UNSPECIFIED, 0, 0)]);
 }
 
-/** Signature, four bytes, two addresses of IPv6 with their ports, and what is told. */
+/** Signature and four bytes, two IPv6 addresses with ports, and both TLVs. */
 const ROOM = 16 + 36 + (3 + 128) + (3 + 255);
 
 interface End {
   text: string;
   /** Whether `text` is an address and a port. */
   isKnown: boolean;
-  /** As sixteen bytes. */
+  /** Sixteen bytes. */
   readonly ip: Uint8Array;
   isIpv4: boolean;
   port: number;
@@ -46,7 +45,7 @@ export function createHeaderWriter(): HeaderWriter {
   bytes.set(SIGNATURE);
   const line = Buffer.alloc(108);
   const source = endOf();
-  /** Most clients of a listener come to the same. */
+  /** Cached, because most clients of a listener connect to the same address. */
   const destination = endOf();
 
   function addresses(): number {
@@ -104,7 +103,7 @@ function learn(end: End, text: string): void {
   end.text = text;
   const colon = text.lastIndexOf(':');
   const isBracketed = text.startsWith('[');
-  // A zone means nothing on another machine.
+  // Cut the zone, which means nothing on another machine.
   const zone = isBracketed ? text.indexOf('%') : -1;
   const to = zone !== -1 ? zone : isBracketed ? colon - 1 : colon;
   end.isKnown = colon > 0 && readIp(text, isBracketed ? 1 : 0, to, end.ip, 0);

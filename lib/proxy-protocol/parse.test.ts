@@ -10,16 +10,16 @@ import type { Parsed } from './parse.ts';
 import { LONGEST_HEADER, parseHeader } from './parse.ts';
 
 const IS_LONG = process.env['BAL_SOAK'] === 'long';
-/** Inputs of the fuzzing. */
+/** Number of fuzzing inputs. */
 const RUNS = IS_LONG ? 1_000_000 : 4000;
 
-/** In pieces: what it becomes must not depend on how much more has come. */
+/** Parses every prefix too: the result must not depend on how many more bytes have arrived. */
 function parse(bytes: Uint8Array): Parsed {
   const whole = parseHeader(bytes);
   const ends = whole.kind === 'header' ? whole.length : bytes.length;
   assert.ok(ends <= LONGEST_HEADER || whole.kind !== 'header');
   let isWrong = false;
-  // Of long ones some pieces.
+  // Only some prefixes of long inputs.
   const step = bytes.length > 300 ? 1 + Math.floor(bytes.length / 64) : 1;
   for (let length = 0; length < bytes.length; length += step) {
     const part = parseHeader(bytes.subarray(0, length));
@@ -36,7 +36,7 @@ function kindOf(text: string): Parsed['kind'] {
   return parse(Buffer.from(text, 'latin1')).kind;
 }
 
-/** `192.0.2.1:1 > 10.0.0.1:2`, or what it is instead. */
+/** `192.0.2.1:1 > 10.0.0.1:2`, or the kind of any other result. */
 function shown(bytes: Uint8Array): string {
   const parsed = parse(bytes);
   if (parsed.kind !== 'header') return parsed.kind;
@@ -101,7 +101,7 @@ const V4 = 'c0000201cb007107dc0401bb';
 const V6 = `20010db8000000000000000000000001${'00'.repeat(10)}ffffcb007107dc0401bb`;
 const UNIX = '00'.repeat(216);
 
-/** After the signature. */
+/** A header of the signature and these bytes. */
 function v2(hex: string): Buffer {
   return Buffer.concat([SIGNATURE, Buffer.from(hex, 'hex')]);
 }
@@ -143,7 +143,7 @@ test('version 2: what is wrong, as soon as it can be seen', () => {
   }
 });
 
-/** With what is told beside the addresses, and its checksum. */
+/** A header with these TLVs and its checksum. */
 function checksummed(tlvs: string): Buffer {
   const length = (12 + tlvs.length / 2 + 7).toString(16).padStart(4, '0');
   const header = v2(`2111${length}${V4}${tlvs}03000400000000`);
@@ -158,7 +158,7 @@ test('a checksum counts where there is one', () => {
   for (let at = 16; at < header.length; at++) {
     const bytes = Buffer.from(header);
     bytes[at] = (bytes[at] ?? 0) ^ 1;
-    // A type that is not its own any more is no checksum.
+    // If the byte is the checksum's type, there is no checksum any more.
     if (bytes[header.length - 7] === CRC32C) assert.notEqual(shown(bytes), shown(header), String(at));
   }
 });
@@ -240,7 +240,7 @@ const binaries = fc
     const length = Math.min(65_535, Math.max(0, body.length + lie));
     return Buffer.concat([SIGNATURE, Uint8Array.of(command, family, length >> 8, length & 255), body, behind]);
   });
-/** Of what is right: some bytes are others, some are gone, some are there twice. */
+/** Valid headers with some bytes changed, removed or doubled. */
 const mutated = fc
   .record({
     bytes: fc.oneof(written, binaries),
@@ -274,6 +274,6 @@ test(`whatever comes, in whatever pieces: no throw, and one answer (${RUNS} inpu
     }),
     { numRuns: RUNS },
   );
-  // The fuzzing reaches all that there is.
+  // The fuzzing must reach every kind of result.
   for (const count of Object.values(counts)) assert.ok(count > RUNS / 50, JSON.stringify(counts));
 });

@@ -1,5 +1,5 @@
-// Reads the PROXY protocol's header, version 1 and 2, strictly: https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. Pure, and
-// the same whatever pieces it comes in: what is a header, or can be none, stays so with each further byte.
+// Parses PROXY protocol headers, version 1 and 2, strictly: https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. Pure. The
+// result does not depend on how the bytes arrive: once they are a header, or cannot become one, more bytes do not change that.
 
 import { Buffer } from 'node:buffer';
 import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
@@ -8,7 +8,7 @@ import { AUTHORITY, COMMAND_LOCAL, COMMAND_PROXY, CRC32C, SIGNATURE, TCP4, TCP6,
 import type { Extensions } from './header.ts';
 import { NO_EXTENSIONS } from './header.ts';
 
-/** Longer ones are wrong; those that are sent have some dozens of bytes, with a client's certificate some thousand. */
+/** Longer headers are wrong. Real ones have some dozens of bytes, a few thousand with a client certificate. */
 export const LONGEST_HEADER = 16 * 1024;
 const LONGEST_LINE = 107;
 
@@ -19,18 +19,18 @@ export interface Place {
 
 export interface Header {
   readonly kind: 'header';
-  /** So many bytes. */
+  /** In bytes. */
   readonly length: number;
-  /** Whom the connection stands for, and where that one came to; null: it is the proxy's own, or nobody knows. */
+  /** The client and the address it connected to; null if unknown, or for the proxy's own connection. */
   readonly ends: { readonly client: Place; readonly destination: Place } | null;
   readonly extensions: Extensions;
 }
 
 export type Parsed = Header | typeof MORE | typeof WRONG;
 
-/** It may become a header. */
+/** The bytes may become a header. */
 export const MORE = { kind: 'more' } as const;
-/** It is none. */
+/** The bytes are not a header. */
 export const WRONG = { kind: 'wrong' } as const;
 
 export function parseHeader(bytes: Uint8Array): Parsed {
@@ -51,7 +51,7 @@ function parseLine(bytes: Uint8Array): Parsed {
   return isOpen && bytes.length < LONGEST_LINE && mayBecomeLine(text, end < bytes.length) ? MORE : WRONG;
 }
 
-/** `isWhole`: nothing more comes but the line's end. */
+/** `isWhole`: only the end of the line is missing. */
 function mayBecomeLine(text: string, isWhole: boolean): boolean {
   const begins = (word: string): boolean => text.startsWith(word) || (!isWhole && word.startsWith(text));
   if (begins('PROXY UNKNOWN')) return true;
@@ -78,13 +78,13 @@ function placeOf(family: string | undefined, text: string, port: string): Place 
   return readIp(text, 0, text.length, ip, 0) ? { ip: textOf(ip, 0), port: Number(port) } : null;
 }
 
-/** IPv4 in IPv6 is IPv4. */
+/** Formats an address; IPv4-mapped IPv6 becomes IPv4. */
 function textOf(bytes: Uint8Array, at: number): string {
   return isIpv4In(bytes, at) ? ipv4Text(bytes, at + 12) : ipv6Text(bytes, at);
 }
 
 const FIXED = 16;
-/** Of the addresses, by family: unspecified, IPv4, IPv6, Unix. */
+/** Length of the addresses by family: unspecified, IPv4, IPv6, Unix. */
 const ADDRESS_BYTES = [0, 12, 36, 216] as const;
 
 function parseBinary(bytes: Uint8Array): Parsed {
@@ -94,7 +94,7 @@ function parseBinary(bytes: Uint8Array): Parsed {
   const family = bytes[SIGNATURE.length + 1] ?? 0;
   if (command !== COMMAND_LOCAL && command !== COMMAND_PROXY) return WRONG;
   const addresses = ADDRESS_BYTES[family >> 4];
-  // What a header without a client has is nobody's business.
+  // Ignore family and addresses of a header without a client.
   const isProxy = bytes.length > SIGNATURE.length && command === COMMAND_PROXY;
   if (isProxy && (addresses === undefined || (family & 15) > 2)) return WRONG;
   if (bytes.length < FIXED) return MORE;
@@ -107,7 +107,7 @@ function parseBinary(bytes: Uint8Array): Parsed {
   return extensions === null ? WRONG : { kind: 'header', length, ends: endsOf(bytes, family), extensions };
 }
 
-/** Only of TCP: what else there is stands for nobody whom we could have as a client. */
+/** Returns the addresses of TCP only: no other protocol can be that of a client. */
 function endsOf(bytes: Uint8Array, family: number): Header['ends'] {
   if (family !== TCP4 && family !== TCP6) return null;
   const size = family === TCP4 ? 4 : 16;
@@ -119,7 +119,7 @@ function endsOf(bytes: Uint8Array, family: number): Header['ends'] {
   };
 }
 
-/** What stands behind the addresses; null: nonsense. */
+/** Parses the TLVs after the addresses; null if they are malformed. */
 function extensionsIn(bytes: Uint8Array, from: number, end: number): Extensions | null {
   let { uniqueId, authority }: { -readonly [K in keyof Extensions]: Extensions[K] } = NO_EXTENSIONS;
   for (let at = from; at < end;) {
@@ -136,7 +136,7 @@ function extensionsIn(bytes: Uint8Array, from: number, end: number): Extensions 
   return uniqueId === null && authority === null ? NO_EXTENSIONS : { uniqueId, authority };
 }
 
-/** The checksum is that of the whole header with zeros in its own place. */
+/** Verifies the checksum, which covers the whole header with zeros in its own place. */
 function isSound(bytes: Uint8Array, at: number, end: number): boolean {
   const before = crc32c(bytes, 0, at);
   const through = crc32c(ZEROS, 0, 4, before);
