@@ -1,8 +1,8 @@
-// Builds dist/page.html from lib/page/: one file with its style and script inside, so that it needs nothing else.
+// Builds dist/page.html from lib/page/: one self-contained file with inline style and script.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Returns the sources that went in, relative to `root`, as esbuild names them. */
+/** Builds the page. Returns its sources, relative to `root`, as esbuild names them. */
 export async function buildPage(build, root, dist) {
   const folder = join(root, 'lib', 'page');
   const common = {
@@ -25,7 +25,7 @@ export async function buildPage(build, root, dist) {
     if (entry === undefined) throw new Error(`Cannot find where the ${tag} of the page belongs`);
     const result = await build({ ...common, format: 'iife', entryPoints: [join(folder, entry)] });
     const text = result.outputFiles[0].text.trim();
-    // A function: in a plain replacement, `$&` and the like in the code would mean something.
+    // Use a function: in a replacement string, `$&` and the like in the code would be special.
     html = html.replace(mark, () => `<${tag}>${text}</${tag}>`);
     inputs.push(...Object.keys(result.metafile.inputs));
   }

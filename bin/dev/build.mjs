@@ -1,5 +1,5 @@
-// Builds dist/ (what is shipped: bundles, source maps, the page, licences and bill of materials of what is bundled, the native
-// addon where a compiler is there) and with --tests also .build/ (every module by itself, for node --test).
+// Builds dist/, which is shipped: bundles, source maps, the page, licences and bill of materials of the bundled packages, and the
+// native addon if there is a compiler. With --tests also builds .build/: every module separately, for node --test.
 //   node bin/dev/build.mjs [--if-needed] [--tests] [--only native]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const only = flags.includes('--only') ? flags[flags.indexOf('--only') + 1] : nul
 const ifNeeded = flags.includes('--if-needed');
 const dist = join(root, 'dist');
 
-/** Newest change time of the files below `folder`, in ms. */
+/** The newest modification time of the files below `folder`, in ms. */
 function newest(folder) {
   let latest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -30,7 +30,7 @@ const sources = Math.max(
   ...['package.json', 'tsconfig.json'].map((file) => statSync(join(root, file)).mtimeMs),
 );
 const upToDate = (stamp) => ifNeeded && existsSync(stamp) && statSync(stamp).mtimeMs >= sources;
-// The bundles tell their commit; files that were changed since are newer anyway.
+// The bundles contain their commit. Files changed since are newer anyway.
 const built = String(commit()).slice(0, 40);
 const bundled = join(dist, '.stamp');
 
@@ -59,7 +59,7 @@ async function bundle() {
   const result = await build({
     entryPoints: present,
     outdir: dist,
-    // Names of files stand in what is made.
+    // The output contains file names, relative to this directory.
     absWorkingDir: root,
     bundle: true,
     splitting: true,
@@ -67,13 +67,13 @@ async function bundle() {
     format: 'esm',
     target: 'node20',
     sourcemap: true,
-    // The sources are in the repository; in the maps they would be two thirds of what is shipped.
+    // The sources are in the repository. In the maps they would make up two thirds of the shipped bytes.
     sourcesContent: false,
     metafile: true,
     logLevel: 'warning',
     chunkNames: 'chunk-[hash]',
     define: { BAL_VERSION: JSON.stringify(version), BAL_COMMIT: JSON.stringify(commit()) },
-    // The CommonJS packages among those bundled (pino) call require().
+    // Bundled CommonJS packages (pino) call require().
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
@@ -85,7 +85,7 @@ async function bundle() {
   writeFileSync(bundled, built);
 }
 
-/** The packages that these files are of, in order. */
+/** The packages of these files, sorted. */
 function packagesOf(inputs) {
   const packages = new Set();
   for (const input of inputs) {
@@ -95,7 +95,7 @@ function packagesOf(inputs) {
   return [...packages].sort();
 }
 
-/** Bundling copies other people's code into dist/, so their licences go with it. */
+/** Writes the licences of the bundled packages, whose code is copied into dist/. */
 function writeLicences(packages) {
   const texts = packages.map((name) => {
     const folder = join(root, 'node_modules', name);

@@ -1,4 +1,4 @@
-// Makes a Debian package of a release tarball: the program in /usr/lib/bal/VERSION, its unit, user, configuration, man page and
+// Makes a Debian package from a release tarball: the program in /usr/lib/bal/VERSION, its units, user, configuration, man page and
 // completions.
 //   npm run deb -- DIR [--arch x64|arm64] [--from bal-VERSION-linux-ARCH.tar.gz]
 // Without --from the release is made first. The same tarball gives the same bytes.
@@ -46,7 +46,7 @@ function made() {
   return execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
 }
 
-/** All files but those that describe the package. */
+/** Lays out all files except those that describe the package. */
 function layOut() {
   const program = `usr/lib/bal/${version}`;
   copy('package.json', `${program}/package.json`);
@@ -57,7 +57,7 @@ function layOut() {
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync(`../lib/bal/${version}/dist/bal.js`, join(root, 'usr/bin/bal'));
   put('usr/lib/systemd/system/bal.service', unit('sample/bal-foreground.service', OWN_USER));
-  // Each instance has a user that exists while it runs.
+  // Each instance has a user that exists only while it runs.
   put('usr/lib/systemd/system/bal@.service', unit('sample/bal@.service'));
   const share = 'usr/share';
   const schema = `${share}/bal/config.schema.json`;
@@ -68,19 +68,19 @@ function layOut() {
   copy('share/fish/vendor_completions.d/bal.fish', `${share}/fish/vendor_completions.d/bal.fish`);
   put(`${share}/man/man1/bal.1.gz`, gzip(read('share/man/man1/bal.1')));
   const doc = `${share}/doc/bal`;
-  // It is not made for an upload to Debian, which would want a bug's number.
+  // The package is not meant for upload to Debian, which would require a bug number.
   put(`${share}/lintian/overrides/bal`, 'bal: initial-upload-closes-no-bugs\n');
   put(`${doc}/copyright`, copyright());
   put(`${doc}/changelog.gz`, gzip(read('CHANGELOG.md')));
   put(`${doc}/changelog.Debian.gz`, gzip(changelog()));
   copy('dist/sbom.cdx.json', `${doc}/sbom.cdx.json`);
   copy('sample', `${doc}/examples`);
-  // As in the repository, so that links between them lead somewhere.
+  // Keep the repository's layout, so that links between pages work.
   for (const page of pages(from)) if (page !== 'CHANGELOG.md') copy(page, `${doc}/${page}`);
   symlinkSync('examples', join(root, doc, 'sample'));
 }
 
-/** Pages of the release, but for those of the samples, which go with these. */
+/** The pages of the release, except those of the samples, which are copied with them. */
 function pages(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -89,7 +89,7 @@ function pages(folder) {
   });
 }
 
-/** A sample unit with the package's paths. */
+/** Adapts a sample unit to the package's paths. */
 function unit(file, ...more) {
   return [
     [/^[^[]*(?=\[Unit\])/, '# In a package: change it with `systemctl edit`.\n\n'],
@@ -113,7 +113,7 @@ function changelog() {
   return `bal (${debianVersion(version)}) stable; urgency=medium\n\n  * bal ${version}; changelog.gz tells what is new.\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
-/** control, conffiles, md5sums and the scripts. */
+/** Writes control, conffiles, md5sums and the scripts. */
 function describe() {
   const files = filesIn(root).sort((a, b) => (a.path < b.path ? -1 : 1));
   const bytes = files.reduce((sum, { size }) => sum + Math.ceil(size / 1024), 0);
@@ -141,7 +141,7 @@ function describe() {
     put(`DEBIAN/${script}`, readFileSync(join(here, 'debian', `${script}.sh`)), 0o755);
 }
 
-/** The newest version of the C library that the addon asks for. */
+/** The newest version of the C library that the addon needs. */
 function libc() {
   const addon = readFileSync(
     join(root, 'usr/lib/bal', version, 'dist/native', `bal-linux-${values.arch}.node`),
@@ -150,7 +150,7 @@ function libc() {
   return `2.${Math.max(...Array.from(addon.matchAll(/GLIBC_2\.(\d+)/g), ([, minor]) => Number(minor)))}`;
 }
 
-/** Debug information is for who builds; a cross compiler brings its own program for it. */
+/** Removes debug information from the addon. A cross compiler has its own strip. */
 function strip(addon) {
   if (!existsSync(addon))
     fail(`the release has no native addon for ${values.arch}, which the unit needs (Type=notify)`);
@@ -176,7 +176,7 @@ function pack() {
   });
 }
 
-/** In order, and no link followed; folders too where they are asked for. */
+/** Lists the files below `top` without following links, optionally with directories. */
 function filesIn(top, foldersToo = false, below = '') {
   return readdirSync(join(top, below), { withFileTypes: true }).flatMap((entry) => {
     const path = join(below, entry.name);
@@ -186,7 +186,7 @@ function filesIn(top, foldersToo = false, below = '') {
   });
 }
 
-/** Before a release comes what leads to it: 3.1.0-rc.1 is 3.1.0~rc.1. The package is the first one of it. */
+/** A pre-release sorts before its release: 3.1.0-rc.1 becomes 3.1.0~rc.1. Adds the package revision 1. */
 function debianVersion(of) {
   return `${of.replace('-', '~')}-1`;
 }
@@ -197,7 +197,7 @@ function md5(path) {
     .digest('hex');
 }
 
-/** No name and no time in its head. */
+/** Compresses without name and time in the header. */
 function gzip(text) {
   return gzipSync(text, { level: 9 });
 }

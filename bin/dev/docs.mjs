@@ -1,5 +1,5 @@
-// Writes what is generated: in the pages the configuration reference, from the schema, and the benchmark's figures, from
-// e2e/bench/RESULTS.md; in share/ completions and man page, from the table of commands, and the JSON Schema. `npm run docs`.
+// `npm run docs`: writes everything generated. Into the pages: the configuration reference from the schema, and the benchmark's
+// figures from e2e/bench/RESULTS.md. Into share/: completions and man page from the table of commands, and the JSON Schema.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

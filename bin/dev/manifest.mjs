@@ -1,4 +1,4 @@
-// package.json as it is shipped: without dependencies, which are bundled into dist/ and would only be downloaded beside it.
+// The shipped package.json: without dependencies, which are bundled into dist/ and would be downloaded for nothing.
 //   node bin/dev/manifest.mjs strip|restore     before and after `npm pack` (prepack, postpack)
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv[2] === 'restore') {
     if (existsSync(kept)) renameSync(kept, file);
   } else {
-    // One that was interrupted has left the whole one aside.
+    // An interrupted run has left the complete file there; keep it.
     if (!existsSync(kept)) writeFileSync(kept, readFileSync(file));
     writeFileSync(file, shippedManifest(readFileSync(kept, 'utf8')));
   }

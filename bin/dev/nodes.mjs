@@ -1,12 +1,12 @@
-// Gets Node.js in the other versions that bal is to run on, from npm's packages of Node itself: the program alone, without
-// any install script. What could not be had is written down with the reason, and its tests are skipped by name.
+// Fetches the other Node.js versions that bal must run on, from npm's packages of Node itself: only the program, without install
+// scripts. A version that is not available is recorded with the reason, and its tests are skipped by name.
 //   node bin/dev/nodes.mjs        → node_modules/.cache/node/index.json
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `newest` is whatever major that is. */
+/** `newest` is the newest version of any major. */
 export const WANTED = ['20', '22', '24', 'newest'];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -29,7 +29,7 @@ function newer(one, other) {
   return at !== -1 && a[at] > b[at];
 }
 
-/** The newest of these versions, which are three numbers each. */
+/** The newest of these versions, each with three numbers. */
 const newestOf = (versions) => versions.reduce((best, one) => (best === null || newer(one, best) ? one : best), null);
 
 function get(versions) {
@@ -48,7 +48,7 @@ function get(versions) {
   }
 }
 
-/** [{ wanted, version, reason }]: `reason` where there is none, else null. */
+/** Returns [{ wanted, version, reason }]; `reason` says why a version is not used, else null. */
 function index() {
   const given = JSON.parse(npm('view', name, 'versions')).filter((version) => /^\d+\.\d+\.\d+$/.test(version));
   const chosen = WANTED.map((wanted) => ({

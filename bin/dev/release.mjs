@@ -1,8 +1,8 @@
 // Makes the files of a release: bal-VERSION-linux-ARCH.tar.gz and SHA256SUMS, which install.sh downloads.
 //   npm run release -- DIR [--arch x64|arm64]
-// The same sources on the same machine give the same bytes: names sorted, owner and times fixed. Files of other machines
-// (the addon is different on each) may be put into DIR before, and with its cross compiler the addon is built for
-// another processor with --arch; SHA256SUMS lists all.
+// The same sources on the same machine give the same bytes: names are sorted, owner and times fixed. Tarballs from other machines,
+// whose addons differ, may be put into DIR beforehand. --arch builds the addon for another processor with its cross compiler.
+// SHA256SUMS lists all tarballs.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -33,7 +33,7 @@ const staging = mkdtempSync(join(tmpdir(), 'bal-release-'));
 try {
   const top = join(staging, `bal-${version}`);
   mkdirSync(top);
-  // What npm packs too. A negated entry takes test files out again.
+  // The same files as npm packs. Negated entries only exclude tests, which the filter below does.
   for (const part of ['package.json', ...files]) {
     if (!part.startsWith('!') && existsSync(join(root, part))) {
       cpSync(join(root, part), join(top, part), {
@@ -89,7 +89,7 @@ function readArguments() {
   }
 }
 
-/** For another processor. The builder says what is missing. */
+/** Builds the addon for another processor. The builder reports what is missing. */
 function buildAddon(into) {
   const script = join(root, 'lib', 'engine', 'native', 'build.mjs');
   const built = spawnSync(process.execPath, [script, '--only', '--arch', arch, '--into', into], { stdio: 'inherit' });

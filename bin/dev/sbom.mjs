@@ -1,11 +1,11 @@
-// The bill of materials of what is shipped, in CycloneDX 1.5: the packages that were bundled, as package-lock.json has
-// them. The same sources give the same bytes: no random number, and the time is that of the commit.
+// The bill of materials in CycloneDX 1.5: the bundled packages, as listed in package-lock.json. The same sources give the same bytes:
+// it has no random number, and its time is that of the commit.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commit, madeAt } from './origin.mjs';
 
-/** `names` are of packages. Returns the document as text. */
+/** `names` are package names. Returns the document as text. */
 export function billOfMaterials(root, names) {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
@@ -68,7 +68,7 @@ function purl(name, version) {
   return `pkg:npm/${name.replace('@', '%40')}@${version}`;
 }
 
-/** By its text, so the same text has the same one (version 8 of RFC 9562: whatever the maker likes). */
+/** A UUID derived from the text (RFC 9562, version 8: vendor-specific). */
 function uuidOf(text) {
   const hex = createHash('sha256').update(text).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

@@ -1,5 +1,5 @@
-// Makes a fresh clone ready: packages installed, dist/ (and with --tests .build/) up to date. Plain JavaScript with
-// node: modules only, because it runs before anything is installed. Prints nothing when there is nothing to do.
+// Prepares a fresh clone: installs packages, and brings dist/ (with --tests also .build/) up to date. Plain JavaScript with node:
+// modules only, because it runs before anything is installed. Prints nothing if there is nothing to do.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-// The lock that node_modules was made from; its content, because a checkout or a link has any modification time.
+// A copy of the lock file that node_modules was made from. Compare content, because modification times of a checkout mean nothing.
 const stamp = join(root, 'node_modules', '.installed-lock');
 const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {

@@ -1,5 +1,5 @@
-// Runs the compiled tests with node:test: `unit` are the x.test.js beside their files, `e2e` those in e2e/. Words after
-// that choose the files whose path has one of them.
+// Runs the compiled tests with node:test: `unit` runs the x.test.js beside their files, `e2e` those in e2e/. Further words select the
+// files whose path contains one of them.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -9,7 +9,7 @@ import { spec as Spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 const self = fileURLToPath(import.meta.url);
-// The processes of the tests get what this one was started with.
+// Test processes inherit the options of this process, so restart it with source maps.
 if (!process.execArgv.includes('--enable-source-maps')) {
   const again = spawnSync(process.execPath, ['--enable-source-maps', self, ...process.argv.slice(2)], {
     stdio: 'inherit',
@@ -40,7 +40,7 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
-// These mostly wait: two at a time they hardly need a processor, beside the tests that do. The longest first.
+// These tests mostly wait, so they run two at a time beside the others. The longest first.
 const WAITING = [
   'e2e/sessions/idle',
   'lib/primary/watch/watch',
@@ -60,12 +60,12 @@ const WAITING = [
   'e2e/node-versions',
 ].map((name) => join(build, `${name}.test.js`));
 
-// What a unit test does to its process, if anything; those that do nothing of it share one, because each process costs
-// a tenth of a second and loads the schema anew: 82 files in one take 11 s of CPU, one by one 28 s.
+// Signs that a unit test affects its process. Tests without any share one process, because each process costs a tenth of a second and
+// loads the schema again: 82 files take 11 s of CPU in one process, 28 s one by one.
 const NEEDS_A_PROCESS =
   /child_process|worker_threads|process\.(env|chdir|exit|on|once|kill|umask|title)|mock\.|testing\/engine|createEngine|spawn|fork\(/;
 
-/** One file instead of those that can share a process; each test still tells its own file. */
+/** Replaces the files that can share a process by one file. Each test still reports its own file. */
 function inOneProcess(paths) {
   const shared = paths.filter((file) => !isE2e(file) && !NEEDS_A_PROCESS.test(readFileSync(file, 'utf8')));
   if (shared.length < 2) return paths;
@@ -76,7 +76,7 @@ function inOneProcess(paths) {
 
 const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
-/** The events of several runs as those of one, in order: the later ones are held until the earlier ones are over. */
+/** Merges the events of several runs into one, in order: holds later runs back until earlier ones are over. */
 async function* inTurn(runs) {
   const began = performance.now();
   const sums = new Map();
@@ -98,8 +98,8 @@ async function* inTurn(runs) {
   for (const [key, sum] of sums) yield { type: 'test:diagnostic', data: { nesting: 0, message: `${key} ${sum}` } };
 }
 
-// What is to run long is also to be measured, so it runs alone. Else three files at a time keep two cores busy without
-// starving the real servers.
+// Long runs are also measured, so each runs alone. Otherwise three files at a time keep two cores busy without starving the real
+// servers.
 const isLong = process.env.BAL_SOAK === 'long';
 const busy = chosen.filter((file) => isLong || !WAITING.includes(file));
 const waiting = WAITING.filter((file) => chosen.includes(file) && !busy.includes(file));

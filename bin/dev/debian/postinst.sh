@@ -1,12 +1,12 @@
 #!/bin/sh
-# After the files are there: the user that bal runs as; and where bal runs already, the new version takes its place, with
-# its connections. Nothing is started: the configuration comes first (systemctl enable --now bal).
+# Runs after the files are installed: adds the user for bal, and upgrades running instances to the new version with their
+# connections. Starts nothing: the configuration comes first (systemctl enable --now bal).
 set -e
 
 home=/var/lib/bal
 programs=/usr/lib/bal
 
-# The files of the version that runs, which dpkg has removed.
+# Restores the files of the running version, which dpkg has removed.
 bring_back() {
   for kept in "$programs"/.kept/*; do
     if [ -d "$kept" ] && [ ! -e "$programs/${kept##*/}" ]; then mv "$kept" "$programs/"; fi
@@ -14,18 +14,18 @@ bring_back() {
   rm -rf "$programs/.kept"
 }
 
-# Of other versions, but for those that something runs from: a bal of another home, or whose upgrade was refused.
+# Removes other versions, except those in use: by a bal of another home, or one whose upgrade was refused.
 forget_others() {
   ours=$(readlink -f /usr/bin/bal)
   for other in "$programs"/*; do
     [ "$other" != "${ours%/dist/bal.js}" ] || continue
-    # Not as an argument, for that would be found.
+    # Not as an argument, or grep would find its own command line.
     # shellcheck disable=SC2062 # the pattern comes from standard input
     printf '%s' "$other/dist/" | grep -qsF --file=- /proc/[0-9]*/cmdline || rm -rf "$other"
   done
 }
 
-# Those that bal.service and bal@.service have.
+# Upgrades the instances of bal.service and bal@.service.
 upgrade_all() {
   for each in "$home" "$home"-*; do
     [ -e "$each/bal.pid" ] || continue

@@ -1,24 +1,24 @@
 #!/bin/sh
-# After the files are gone. Configuration, logs and user stay until a purge.
+# Runs after the files are removed. Configuration, logs and user stay until a purge.
 set -e
 
 case "$1" in
   remove)
-    # Those of a version whose upgrade did not succeed.
+    # This includes the files of a version whose upgrade failed.
     rm -rf /usr/lib/bal
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
     ;;
   purge)
     rm -rf /var/lib/bal
-    # Of bal@.service, if its configuration is there: a link that systemd has made, and where it leads. Others may have
-    # folders of such a name.
+    # Homes of bal@.service whose configuration exists: the link that systemd has made, and its target. Other programs may have
+    # directories with such names.
     for home in /var/lib/bal-*; do
       [ -e "/etc/bal/${home#/var/lib/bal-}.yaml" ] || continue
       if [ "$(readlink "$home")" = "private/${home##*/}" ]; then rm -rf "/var/lib/private/${home##*/}" "$home"; fi
     done
-    # What 'systemctl enable' has made.
+    # The links made by 'systemctl enable'.
     rm -f /etc/systemd/system/multi-user.target.wants/bal.service /etc/systemd/system/multi-user.target.wants/bal@*.service
-    # The programs that do it may be gone by now.
+    # These programs may have been removed by now.
     if command -v deluser >/dev/null; then
       deluser --quiet --system bal >/dev/null 2>&1 || true
       delgroup --quiet --system bal >/dev/null 2>&1 || true

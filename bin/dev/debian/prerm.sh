@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before the files go. At an upgrade bal runs on, and needs them until the new version has taken its place: dpkg removes
-# them before that, so they are kept under another name.
+# Runs before the files are removed. In an upgrade bal keeps running and needs its files until the new version has replaced it. dpkg
+# removes them earlier, so they are kept under another name.
 set -e
 
 programs=/usr/lib/bal
@@ -8,7 +8,7 @@ programs=/usr/lib/bal
 case "$1" in
   remove | deconfigure)
     if [ -d /run/systemd/system ]; then deb-systemd-invoke stop bal.service >/dev/null || true; fi
-    # Instances of bal@.service, and one that systemd did not start. Connections may finish, as long as the configuration says.
+    # Instances of bal@.service, and one not started by systemd. Connections get the configured time to finish.
     for home in /var/lib/bal /var/lib/bal-*; do
       [ ! -e "$home/bal.pid" ] || BAL_HOME=$home bal stop >/dev/null 2>&1 || true
     done
