@@ -5,7 +5,7 @@ import { ENDS } from '../engine/engine.ts';
 
 export const REASONS = [
   'client_closed', // clean, the client ended first
-  'backend_closed', // clean, the backend ended first; or it did, and the client was silent for half_closed_timeout_ms
+  'backend_closed', // clean, the backend ended first, perhaps followed by half_closed_timeout_ms of silence from the client
   'client_reset', // the client reset, its network failed, or it vanished
   'backend_reset', // the backend reset, its network failed, or it vanished
   'idle', // nothing moved for connection_idle_timeout_ms

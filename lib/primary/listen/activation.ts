@@ -15,7 +15,7 @@ export interface Passed {
 
 /** The first descriptor: SD_LISTEN_FDS_START. */
 const FIRST = 3;
-/** More than 64 services have listeners. */
+/** More than the listeners of 64 services. */
 const MAX_SOCKETS = 256;
 const VARIABLES = ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES'];
 

@@ -133,7 +133,7 @@ test('names are looked up; one that leads nowhere cannot be bound, and is not am
 test('each address of a name is bound, but those that this machine has not', async (t) => {
   const found = new Map([
     ['both', { ips: ['127.0.0.1', '127.0.0.2'] }],
-    // Nobody's address (RFC 5737).
+    // An address that no machine has (RFC 5737).
     ['moved', { ips: ['192.0.2.1', '127.0.0.1'] }],
     ['away', { ips: ['192.0.2.1'] }],
   ]);

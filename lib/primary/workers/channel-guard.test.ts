@@ -107,7 +107,7 @@ function hideHandle(child: ChildProcess): void {
 }
 
 test('where Node.js keeps its channel elsewhere only the guard is lost: messages arrive, madness is thrown', () => {
-  // Use a separate process, because nothing can catch what is thrown there: a mad worker would end the primary.
+  // Use a separate process, because nothing can catch the exception there: a faulty worker would end the primary.
   const script = (sent: string): string => `
     import { fork } from 'node:child_process';
     const { guardChannel } = await import(${JSON.stringify(new URL('./channel-guard.js', import.meta.url))});
