@@ -17,8 +17,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const MAINTAINER = 'the bal authors <parkjangwon@users.noreply.github.com>';
 const DEBIAN = { x64: 'amd64', arm64: 'arm64' };
 const OWN_USER = [
-  /^# Who it is and what it may write: .*\nDynamicUser=yes$/m,
-  '# It may write to /var/lib/bal alone.\nUser=bal\nGroup=bal',
+  /(?:^#.*\n)?^DynamicUser=yes$/m,
+  '# It may write to /var/lib/bal only.\nUser=bal\nGroup=bal',
 ];
 const STRIP = { x64: 'x86_64-linux-gnu-strip', arm64: 'aarch64-linux-gnu-strip' };
 
