@@ -9,17 +9,14 @@ import type { ReloadVerdict, StopProgress, StopRequest, Diagnosis } from '../con
 import { serveAdmin } from '../control/admin.ts';
 import { Elsewhere } from '../control/router.ts';
 import { deferred } from '../deferred.ts';
-import type { Home } from '../paths.ts';
-import { home } from '../paths.ts';
+import { home, type Home } from '../paths.ts';
 import { adminAnswers, controlAnswers } from './answers.ts';
-import type { Front } from './front.ts';
-import { createFront } from './front.ts';
+import { createFront, type Front } from './front.ts';
 import { createInstance } from './instance.ts';
 import type { Passed } from './listen/activation.ts';
 import { createAdminListener } from './listen/admin-listener.ts';
 import { openStore } from './live/store.ts';
-import type { Events } from './log/events.ts';
-import { createEvents } from './log/events.ts';
+import { createEvents, type Events } from './log/events.ts';
 import { watchDefects } from './log/defects.ts';
 import { openTerminal } from './log/stdout.ts';
 import { openFiles } from './log/log-file.ts';
@@ -195,7 +192,10 @@ async function run(
       stop,
       async upgrade(request) {
         const { verdict, successor } = await upgrade.run(request);
-        if (successor !== null) over.resolve(successor);
+        if (successor !== null) {
+          if (stays) signals.passOn((name) => successor.signal(name));
+          over.resolve(successor);
+        }
         return verdict;
       },
     },
@@ -230,19 +230,19 @@ async function run(
     if (predecessor !== null)
       followUp(predecessor, { generation, estate, takes }, () => predecessor.stays && terminate());
     // The next status request should show checked backends, not unchecked ones.
-    await instance.services.settled(FIRST_CHECKS_MS);
-    manager.ready();
-    if (options.watch && !isStopping) watching.begin();
+    await Promise.race([instance.services.settled(FIRST_CHECKS_MS), over.promise]);
+    const serves = instance.phase === 'running' || instance.phase === 'reloading';
+    if (serves) manager.ready();
+    if (serves && options.watch) watching.begin();
     if (!isStopping) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));
     const successor = await over.promise;
-    await watching.close();
     if (successor === null) return { ok: true, exitCode: null };
-    await front.close();
-    const leaving = { signals, foreground: stays, before: predecessor, drainMs: drainMs() };
-    return { ok: true, exitCode: await leave(successor, instance, leaving) };
+    const leaving = leave(successor, instance, { foreground: stays, before: predecessor, drainMs: drainMs() });
+    // At once, because the successor may be stopped while clients hold the old control socket.
+    const [exitCode] = await Promise.all([leaving, watching.close(), front.close()]);
+    return { ok: true, exitCode };
   } finally {
-    await watching.close();
-    await front.close();
+    await Promise.all([watching.close(), front.close()]);
     signals.close();
     manager.close();
   }

@@ -2,7 +2,6 @@
 
 import type { Diagnosis, StopProgress, StopRequest } from '../../control/protocol.ts';
 import type { Events } from '../log/events.ts';
-import type { Signals } from './signals.ts';
 import type { Estate } from './estate.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { Successor } from './successor.ts';
@@ -33,7 +32,6 @@ interface Leaving {
 }
 
 interface Leave {
-  readonly signals: Signals;
   readonly foreground: boolean;
   /** The predecessor whose place this instance took. */
   readonly before: Predecessor | null;
@@ -81,7 +79,7 @@ export function keepCounting(successor: Successor, estate: Estate): () => void {
 export async function leave(
   successor: Successor,
   instance: Leaving,
-  { signals, foreground, before, drainMs }: Leave,
+  { foreground, before, drainMs }: Leave,
 ): Promise<number> {
   const { estate } = instance;
   estate.letGo();
@@ -98,7 +96,6 @@ export async function leave(
   successor.onStop((request) => {
     stopping = stop(request);
   });
-  if (foreground) signals.passOn((name) => successor.signal(name));
   const ended = successor.ended.then((code) => ({ code }));
   // The connections of the predecessor count too.
   const first = await Promise.race([Promise.all([estate.gone(), before?.empty]), ended]);

@@ -27,7 +27,10 @@ export interface Successor {
   ask(question: ToSuccessor | null, timeoutMs: number): Promise<Answer>;
   /** Stops waiting for its answer. */
   forget(): void;
-  /** Called when the successor is being stopped, and this process should stop too. May be called again, to hurry. */
+  /**
+   * Called when the successor is being stopped, and this process should stop too; at once if that has happened already. May be
+   * called again, to hurry.
+   */
   onStop(stop: (request: StopRequest) => void): void;
   /** Resolves with the exit code when the process has ended. SIGTERM counts as a clean end. */
   readonly ended: Promise<number>;
@@ -46,7 +49,9 @@ export function startSuccessor(
   const queue: Answer[] = [];
   let waiting: ((answer: Answer) => void) | null = null;
   let late: NodeJS.Timeout | undefined;
-  let stopped: (request: StopRequest) => void = () => undefined;
+  /** Stops that arrived before onStop(). */
+  const stops: StopRequest[] = [];
+  let stopped = (request: StopRequest): void => void stops.push(request);
   const ended = deferred<number>();
 
   function respond(answer: Answer): void {
@@ -111,6 +116,7 @@ export function startSuccessor(
     forget,
     onStop(stop) {
       stopped = stop;
+      stops.splice(0).forEach(stop);
     },
     ended: ended.promise,
     kill() {

@@ -169,7 +169,9 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       successor.forget();
       stopCounting();
     }
-    successor.send({ kind: 'counted', ...(await estate.counted()) });
+    const counted = await estate.counted();
+    if (isAborted) throw new Refused(words.aborted);
+    successor.send({ kind: 'counted', ...counted });
     successor.send({ kind: 'through' });
   }
 
