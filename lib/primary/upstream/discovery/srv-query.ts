@@ -36,8 +36,10 @@ export function askForServices(name: string, server: string, open: Set<() => voi
       end(answer === 'unclear' ? null : { records: answer.records, ttlMs: answer.ttlSeconds * 1000 });
     });
     // Connect, so that only this server's datagrams arrive, and a closed port is reported at once.
-    socket.connect(port, host, () => {
-      if (open.has(giveUp)) socket.send(question);
+    // A connect that fails is reported to its callback only, which the types of Node.js do not show.
+    socket.connect(port, host, (error?: Error) => {
+      if (error !== undefined && error !== null) giveUp();
+      else if (open.has(giveUp)) socket.send(question);
     });
   });
 }
