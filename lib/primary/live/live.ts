@@ -1,4 +1,4 @@
-// Live changes of backends: drain, weight, add, remove. Owns the overrides and the timer that ends drains. A change is decided
+// Live changes of backends: drain, weight, add, remove. Owns the overrides, and ends drains. A change is decided
 // (decide.ts), stored (store.ts) and published to all workers; no worker is replaced. The instance runs changes and reloads one
 // at a time.
 
@@ -11,6 +11,7 @@ import type { Publisher } from '../snapshot/publisher.ts';
 import { backendSum } from '../stats/totals.ts';
 import type { Services } from '../upstream/services.ts';
 import { decide } from './decide.ts';
+import { createDrainTimer } from './drain-timer.ts';
 import { liveChanges } from './live-changes.ts';
 import type { Overrides, Settled } from './overrides.ts';
 import { effectivePlan, overrideOf, settle, withOverride } from './overrides.ts';
@@ -54,10 +55,9 @@ export interface LiveParts extends ResetParts {
 export function createLive(kept: Overrides, parts: LiveParts): Live {
   const { log, store, services, statistics, fleet, publisher, instance } = parts;
   let overrides = kept;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
   let isChanging = false;
-  schedule();
+  const ends = createDrainTimer(() => void parts.inTurn(expire));
+  ends.set(overrides);
 
   async function change(request: BackendRequest): Promise<BackendVerdict> {
     const startedAt = performance.now();
@@ -84,7 +84,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       const problem = await keepAs(decision.overrides, saving);
       if (problem !== null) return refusal(problem, service);
       await takeEffect(action === 'add');
-      schedule();
+      ends.set(overrides);
     }
     const serving = fleet.all().filter(({ state }) => state === 'ready');
     const silent = await statistics.refresh(serving, ANSWER_MS);
@@ -162,17 +162,11 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     });
   }
 
-  function schedule(): void {
-    clearTimeout(timer);
-    const times = overrides.flatMap(({ drained }) => drained?.cutAt ?? []);
-    if (times.length === 0 || closed) return;
-    timer = setTimeout(() => void parts.inTurn(expire), Math.max(0, Math.min(...times) - Date.now()));
-  }
-
   /** Cuts the connections of drains whose time is up. */
   async function expire(): Promise<void> {
     const now = Date.now();
     const due = overrides.filter(({ drained }) => drained !== null && drained.cutAt !== null && drained.cutAt <= now);
+    if (due.length === 0) return ends.set(overrides);
     for (const { service, address, drained, ...rest } of due) {
       if (instance.phase !== 'running') return;
       await resetBackend(parts, service, address, 'drain_timeout');
@@ -180,7 +174,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       overrides = withOverride(overrides, { service, address, ...rest, drained: over });
     }
     await keep();
-    schedule();
+    ends.set(overrides);
   }
 
   async function keep(): Promise<void> {
@@ -217,7 +211,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
         log.info('backends.kept', 'what was changed of the backends holds beside the file', { changes });
       }
       await keep();
-      schedule();
+      ends.set(overrides);
     },
     change: (request) => changing(() => change(request)),
     rediscovered: (begins) =>
@@ -230,10 +224,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
         // Removed backends may have connections that no worker has reported yet.
         await statistics.refresh(fleet.all(), ANSWER_MS);
       }),
-    close() {
-      closed = true;
-      clearTimeout(timer);
-    },
+    close: () => ends.close(),
   };
 }
 
