@@ -215,9 +215,9 @@ async function run(
   }
 
   try {
-    const problem = await begin();
-    // A stop during the start is no failure to start.
-    if (problem !== null && isStopping) await over.promise;
+    const problem = await begin().catch(cannotServe);
+    // A stop during the start is no failure, and drains clients that came already. A predecessor that waits serves on instead.
+    if (isStopping && predecessor === null) await over.promise;
     else if (problem !== null) {
       log.error('bal.failed', problem.what_happened, { ...problem });
       if (instance.phase === 'starting') await instance.stop({ timeout_ms: 0, now: true }, () => undefined);
@@ -231,7 +231,7 @@ async function run(
       followUp(predecessor, { generation, estate, takes }, () => predecessor.stays && terminate());
     // The next status request should show checked backends, not unchecked ones.
     await Promise.race([instance.services.settled(FIRST_CHECKS_MS), over.promise]);
-    const serves = instance.phase === 'running' || instance.phase === 'reloading';
+    const serves = !isStopping && (instance.phase === 'running' || instance.phase === 'reloading');
     if (serves) manager.ready();
     if (serves && options.watch) watching.begin();
     if (!isStopping) options.onReady(sink.fault === null ? null : noLog(at.logDir, sink.fault));

@@ -81,7 +81,8 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
 
   async function attempt(request: UpgradeRequest): Promise<Upgraded> {
     const startedAt = performance.now();
-    const problem = parts.refusal();
+    // A stop may have come while this waited for its turn.
+    const problem = isAborted ? words.aborted : parts.refusal();
     const before = { from: version, to: null, pid: process.pid, generation: estate.generation, errors: [] };
     const elapsed = (): number => Math.round(performance.now() - startedAt);
     if (problem !== null) return refused({ ...before, problem }, elapsed());
