@@ -81,7 +81,8 @@ export function backendRequest(body: unknown): BackendRequest | null {
   if (service !== null && typeof service !== 'string') return null;
   if (weight !== null && !Number.isInteger(weight)) return null;
   if ((weight === null) === (known === 'weight')) return null;
-  if (timeout_ms !== null && !(known === 'drain' && timeout_ms >= 0 && timeout_ms <= MAX_TIMEOUT_MS)) return null;
+  if (timeout_ms !== null && !(known === 'drain' && Number.isInteger(timeout_ms))) return null;
+  if (timeout_ms < 0 || timeout_ms > MAX_TIMEOUT_MS) return null;
   // A file cannot express a reset, and a saved drain becomes weight 0, which has no end.
   if (save && (known === 'reset' || timeout_ms !== null)) return null;
   return { action: known, address, service, weight, timeout_ms, save };

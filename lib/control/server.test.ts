@@ -71,7 +71,17 @@ test('a stop request is checked', () => {
   assert.deepEqual(stopRequest(null), { timeout_ms: null, now: false });
   assert.deepEqual(stopRequest({}), { timeout_ms: null, now: false });
   assert.deepEqual(stopRequest({ timeout_ms: 0 }), { timeout_ms: 0, now: false });
-  for (const bad of [1, 'x', [], true, { timeout_ms: -1 }, { timeout_ms: '1' }, { timeout_ms: 1e12 }, { now: 1 }]) {
+  for (const bad of [
+    1,
+    'x',
+    [],
+    true,
+    { timeout_ms: -1 },
+    { timeout_ms: '1' },
+    { timeout_ms: 1e12 },
+    { timeout_ms: 1.5 },
+    { now: 1 },
+  ]) {
     assert.equal(stopRequest(bad), null, JSON.stringify(bad));
   }
 });

@@ -38,6 +38,8 @@ export function stopRequest(body: unknown): StopRequest | null {
   const now: unknown = 'now' in body ? body.now : false;
   if (typeof now !== 'boolean') return null;
   if (timeout === null) return { timeout_ms: null, now };
-  if (typeof timeout !== 'number' || !(timeout >= 0 && timeout <= MAX_DRAIN_MS)) return null;
+  // A whole number, or the predecessor of an upgrade would pass the request over (upgrade/protocol.ts).
+  if (typeof timeout !== 'number' || !Number.isInteger(timeout)) return null;
+  if (timeout < 0 || timeout > MAX_DRAIN_MS) return null;
   return { timeout_ms: timeout, now };
 }

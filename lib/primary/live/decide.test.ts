@@ -167,7 +167,7 @@ test('a request is read strictly', () => {
     { ...good, timeout_ms: 5, save: true },
     { ...good, weight: 3 },
     { ...good, timeout_ms: -1 },
-    { ...good, timeout_ms: 'x' },
+    ...['x', '500', '', [5], true, false, {}, 1.5].map((timeout_ms) => ({ ...good, timeout_ms })),
     { ...good, timeout_ms: 1e12 },
     { ...good, action: 'ready', timeout_ms: 5 },
     { ...good, action: 'weight' },
