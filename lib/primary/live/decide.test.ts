@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { parseConfig } from '../../../config/load.ts';
 import { ANY_MACHINE } from '../../../config/machine.ts';
 import type { BackendPlan, Plan } from '../../../config/plan.ts';
+import { plainBackend } from '../../../config/plan.ts';
 import type { BackendRequest } from '../../control/backends.ts';
 import { backendRequest } from '../../control/backends.ts';
 import type { Situation } from './decide.ts';
 import { decide } from './decide.ts';
 import type { Overrides } from './overrides.ts';
+import { MAX_OVERRIDES, settle } from './overrides.ts';
 
 function planOf(text: string): Plan {
   const { plan, errors } = parseConfig(text, '/c.yaml');
@@ -176,6 +178,29 @@ test('a request is read strictly', () => {
   ]) {
     assert.equal(backendRequest(bad), null, JSON.stringify(bad));
   }
+});
+
+test('when names have led to too many changed backends, the oldest that is gone is forgotten', () => {
+  const [service] = planOf('port: 9295\nbackends:\n  - {host: web.test, port: 80, discover: all}\n').services;
+  assert.ok(service !== undefined);
+  const leadsTo = (n: number): Plan => {
+    const [host, address] = [`10.0.${n >> 8}.${n & 255}`, `10.0.${n >> 8}.${n & 255}:80`];
+    const found = { ...plainBackend(host, 80), address, discoveredFrom: 'web.test' };
+    const stays = { ...plainBackend('10.9.9.9', 80), discoveredFrom: 'web.test' };
+    return { ...ONE, services: [{ ...service, backends: [stays, found] }] };
+  };
+  let overrides = after(leadsTo(0), asking('drain', '10.9.9.9:80'));
+  for (let n = 0; n < MAX_OVERRIDES + 2; n++) {
+    const address = `10.0.${n >> 8}.${n & 255}:80`;
+    const decision = decide(asking('drain', address), situation(leadsTo(n), { overrides, now: 5000 + n }));
+    assert.ok(decision.ok);
+    const forgotten = decision.forgotten.map((it) => it.address);
+    assert.deepEqual(forgotten, n < MAX_OVERRIDES - 1 ? [] : [`10.0.0.${n - MAX_OVERRIDES + 1}:80`]);
+    ({ overrides } = decision);
+  }
+  assert.equal(overrides.length, MAX_OVERRIDES);
+  assert.equal(overrides[0]?.address, '10.9.9.9:80', 'it is the oldest, and there');
+  assert.deepEqual(settle(leadsTo(0), overrides, ANY_MACHINE).dropped, []);
 });
 
 test('what was found by a name is changed by its address, also while it is gone, and not saved', () => {

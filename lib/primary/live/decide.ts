@@ -14,7 +14,7 @@ import { unreachable } from '../../unreachable.ts';
 import type { EndpointName } from '../registry.ts';
 import { backendIn } from './live-changes.ts';
 import type { Override, Overrides } from './overrides.ts';
-import { effectivePlan, overrideOf, withOverride } from './overrides.ts';
+import { effectivePlan, limited, overrideOf, withOverride } from './overrides.ts';
 import {
   alreadyThere,
   ambiguous,
@@ -46,6 +46,8 @@ export interface Accepted {
   readonly service: string;
   readonly address: string;
   readonly overrides: Overrides;
+  /** Those that there is no room for any more. */
+  readonly forgotten: Overrides;
   readonly changed: boolean;
   /** What the operator should know although the change is made. */
   readonly warnings: readonly string[];
@@ -192,9 +194,9 @@ function outcome(before: Override, after: Override, serving: Plan, situation: Si
   const { file, overrides } = situation;
   const { service, address } = after;
   const isChanged = JSON.stringify(before) !== JSON.stringify(after);
-  const next = isChanged ? withOverride(overrides, after) : overrides;
+  const { kept: next, forgotten } = limited(file, isChanged ? withOverride(overrides, after) : overrides);
   const warnings = lossOf(service, serving, effectivePlan(file, next), situation);
-  return { ok: true, service, address, overrides: next, changed: isChanged, warnings };
+  return { ok: true, service, address, overrides: next, forgotten, changed: isChanged, warnings };
 }
 
 /** Warnings about a service that the change leaves without a backend for clients. */

@@ -13,8 +13,8 @@ import type { Services } from '../upstream/services.ts';
 import { decide } from './decide.ts';
 import { createDrainTimer } from './drain-timer.ts';
 import { liveChanges } from './live-changes.ts';
-import type { Overrides, Settled } from './overrides.ts';
-import { effectivePlan, overrideOf, settle, withOverride } from './overrides.ts';
+import type { Override, Overrides, Settled } from './overrides.ts';
+import { effectivePlan, overrideOf, settle, TOO_MANY, withOverride } from './overrides.ts';
 import { cannotKeep, notNow } from './refusals.ts';
 import type { ResetParts } from './reset.ts';
 import { ANSWER_MS, resetBackend } from './reset.ts';
@@ -83,6 +83,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     if (changed || saving !== null) {
       const problem = await keepAs(decision.overrides, saving);
       if (problem !== null) return refusal(problem, service);
+      for (const override of decision.forgotten) logDropped(override, TOO_MANY);
       await takeEffect(action === 'add');
       ends.set(overrides);
     }
@@ -188,6 +189,14 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     }
   }
 
+  function logDropped({ service, address }: Override, why: string): void {
+    log.warn('backends.dropped', `what was changed of ${address} is dropped: ${why}`, {
+      service,
+      backend: address,
+      why,
+    });
+  }
+
   return {
     get overrides() {
       return overrides;
@@ -198,14 +207,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     settle: (file) => settle(file, overrides, thisMachine()),
     async adopt({ kept: left, dropped }) {
       overrides = left;
-      for (const { override, why } of dropped) {
-        const { service, address } = override;
-        log.warn('backends.dropped', `what was changed of ${address} is dropped: ${why}`, {
-          service,
-          backend: address,
-          why,
-        });
-      }
+      for (const { override, why } of dropped) logDropped(override, why);
       if (left.length > 0) {
         const changes = liveChanges(instance.basePlan, left).map(({ address, text }) => `${address} ${text}`);
         log.info('backends.kept', 'what was changed of the backends holds beside the file', { changes });

@@ -63,6 +63,32 @@ function effectiveBackends({ backends }: ServicePlan, own: Overrides): BackendPl
   });
 }
 
+/** As many as the backends that are there and those that were removed can have. */
+export const MAX_OVERRIDES = 2 * MAX_BACKENDS;
+
+/**
+ * Only overrides of discovered backends that are gone can exceed the limit: names may resolve to other addresses without end.
+ * Forgets the oldest of these, so that a change of a backend that is there is never refused. `plan` has its names resolved.
+ */
+export function limited(plan: Plan, overrides: Overrides): { readonly kept: Overrides; readonly forgotten: Overrides } {
+  const excess = overrides.length - MAX_OVERRIDES;
+  if (excess <= 0) return { kept: overrides, forgotten: [] };
+  const there = new Map(plan.services.map((it) => [it.name, new Set(it.backends.map(({ address }) => address))]));
+  const gone = overrides.filter(
+    ({ service, address, presence }) => presence?.kind !== 'added' && there.get(service)?.has(address) !== true,
+  );
+  const forgotten = gone.toSorted((a, b) => lastChangeOf(a) - lastChangeOf(b)).slice(0, excess);
+  const isForgotten = new Set(forgotten);
+  return { kept: overrides.filter((it) => !isForgotten.has(it)), forgotten };
+}
+
+function lastChangeOf({ drained, weight, presence }: Override): number {
+  return Math.max(drained?.since ?? -Infinity, weight?.since ?? -Infinity, presence?.since ?? -Infinity);
+}
+
+/** Why an override is forgotten. */
+export const TOO_MANY = `it is gone, and more than ${MAX_OVERRIDES} backends were changed`;
+
 /** The number of backends that were added to those of the file. */
 export function addedIn(overrides: Overrides): number {
   return overrides.filter(({ presence }) => presence?.kind === 'added').length;
@@ -98,7 +124,8 @@ export function settle(file: Plan, overrides: Overrides, machine: Machine): Sett
     if (left.presence?.kind === 'added') room--;
     kept.push(...withOverride([], left));
   }
-  return { kept, dropped };
+  const { kept: rest, forgotten } = limited(file, kept);
+  return { kept: rest, dropped: [...dropped, ...forgotten.map((override) => ({ override, why: TOO_MANY }))] };
 }
 
 function reasonAgainst(

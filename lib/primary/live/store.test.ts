@@ -17,6 +17,7 @@ import { test, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
 import { anyText } from '../../testing/any-text.ts';
 import type { Overrides } from './overrides.ts';
+import { MAX_OVERRIDES } from './overrides.ts';
 import { createStore, parseStore, readStore } from './store.ts';
 
 const CONFIG = '/etc/bal/config.yaml';
@@ -66,6 +67,21 @@ test('what is written is read again, for its owner alone, and nothing else is le
   assert.deepEqual(await readStore(path, CONFIG), { overrides: [], fault: null });
 });
 
+test('as many changes as there can be are read again, with the longest names', async (t) => {
+  const path = join(folder(t), 'backends.json');
+  const overrides = Array.from({ length: MAX_OVERRIDES }, (_, i): Overrides[number] => {
+    const host = `${`${i}`.padStart(61, 'x')}.${'x'.repeat(63)}.${'x'.repeat(63)}.${'x'.repeat(63)}`;
+    const presence = { kind: 'added', host, port: 65_535, since: 3000 } as const;
+    const [drained, weight] = [
+      { since: 1000, cutAt: 9000 },
+      { value: 256, since: 1 },
+    ] as const;
+    return { service: 'x'.repeat(64), address: `${host}:65535`, drained, weight, presence };
+  });
+  await createStore(path, CONFIG).write(overrides);
+  assert.deepEqual(await readStore(path, CONFIG), { overrides, fault: null });
+});
+
 test('a write that fails leaves what was there', async (t) => {
   const dir = folder(t);
   const path = join(dir, 'backends.json');
@@ -96,7 +112,7 @@ test('what is no such file is put aside, and says why', async (t) => {
     [good.replace('"host": "::1"', '"host": "::2"'), /change 2 in it is none/],
     [good.replace('1970-01-01T00:00:04.000Z', 'yesterday'), /change 3 in it is none/],
     [good.replace('"db"', '"web"').replace('"b:1"', '"a:1"'), /change 3 in it is none, or there twice/],
-    ['x'.repeat(2 * 1024 * 1024), /too large/],
+    ['x'.repeat(5 * 1024 * 1024), /too large/],
   ];
   for (const [text, why] of bad) {
     writeFileSync(path, text);

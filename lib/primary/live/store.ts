@@ -7,7 +7,6 @@ import { dirname } from 'node:path';
 import { judgePeer } from '../../../config/host.ts';
 import { addressOf } from '../../../config/plan.ts';
 import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
-import { MAX_BACKENDS } from '../../../config/schema.ts';
 import { isPath, judgeUnix } from '../../../config/unix.ts';
 import type { Log } from '../log/log.ts';
 import type { Override, Overrides, Presence } from './overrides.ts';
@@ -39,7 +38,8 @@ export async function openStore(path: string, configPath: string, log: Log): Pro
 }
 
 const VERSION = 1;
-const MAX_BYTES = 1024 * 1024;
+/** Twice what MAX_OVERRIDES can need. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** `configPath` is the configuration that the overrides belong to. */
 export function createStore(path: string, configPath: string): Store {
@@ -92,7 +92,8 @@ export function parseStore(
   const { version, config, overrides } = document;
   if (version !== VERSION) return { fault: `it is of version ${JSON.stringify(version) ?? 'none'}, not ${VERSION}` };
   if (config !== configPath) return { fault: `it belongs to the configuration ${String(config)}` };
-  if (!Array.isArray(overrides) || overrides.length > 2 * MAX_BACKENDS) return { fault: 'it is no list of changes' };
+  // However many there are: settle() drops those that are too many.
+  if (!Array.isArray(overrides)) return { fault: 'it is no list of changes' };
   const read: Override[] = [];
   const seen = new Set<string>();
   for (const [place, item] of overrides.entries()) {
