@@ -4,7 +4,7 @@ import { networkOf, type Network } from '../../config/networks.ts';
 
 export interface Rule {
   readonly action: 'allow' | 'deny';
-  /** null: everybody. */
+  /** Null: everybody. */
   readonly networks: readonly string[] | null;
   /** Matches those in none of the networks. */
   readonly negated: boolean;
