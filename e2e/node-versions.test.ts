@@ -1,5 +1,5 @@
-// bal on other versions of Node.js: the engines' contract, code that depends on undocumented parts of Node, and the core of bal.
-// `npm run nodes` downloads the versions.
+// bal on other versions of Node.js: the engines' contract, everything that relies on undocumented parts of Node, and the core
+// of bal. `npm run nodes` gets the versions.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { signal } from './harness/processes.ts';
 interface Version {
   readonly wanted: string;
   readonly version: string | null;
-  /** Why this version cannot be tested, or null. */
+  /** Why the version is missing, or null. */
   readonly reason: string | null;
 }
 
@@ -23,15 +23,15 @@ const versions: readonly Version[] = existsSync(index)
   ? JSON.parse(readFileSync(index, 'utf8'))
   : ['20', '22', '24', 'newest'].map(nowhere);
 
-/** The core covers handovers; the rest of their contract is C code that does not depend on the version of Node. */
+/** Handovers are part of the core; the rest of their contract is C that no version of Node changes. */
 const PARTS = ['engine/contract.test', 'engine/contract-first', 'engine/handles', 'workers/channel-guard'];
-/** The contract tests of both engines alone are more. */
+/** The contract of both engines alone has more. */
 const FEWEST = 180;
 
-/** Runs a test program; returns how many passed, and the failures. */
+/** Runs a test program and returns its summary and failures. */
 async function runs(t: Owner, program: string, ...args: string[]): Promise<{ passed: number; failures: string }> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_')));
-  // In its own process group, with everything that it starts.
+  // In its own process group, with everything it starts.
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   atEnd(t, () => void (child.exitCode === null && signal(-(child.pid ?? 0), 'SIGKILL')));
   let [out, err] = ['', ''];

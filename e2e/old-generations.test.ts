@@ -1,4 +1,4 @@
-// However often bal is reloaded: the old workers that sessions keep alive are bounded, and a stop ends all of them.
+// Frequent reloads: old workers kept alive by sessions are bounded, and a stop ends all of them.
 import assert from 'node:assert/strict';
 import type { DrainingStatus } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -13,7 +13,7 @@ import { pidsOf } from './harness/processes.ts';
 import { until } from '../lib/testing/until.ts';
 import { askReload } from './soak/control.ts';
 
-/** Old generations that may live beside the one that serves. */
+/** Maximum of old generations beside the serving one. */
 const MOST = 32;
 
 async function reloaded(bal: Bal): Promise<DrainingStatus | null> {
@@ -34,7 +34,7 @@ forEitherEngine(
       clients.push(await session(t, port));
       await reloaded(bal);
     }
-    // One without connections does not count.
+    // A generation without connections does not count.
     assert.deepEqual(await reloaded(bal), { connections: MOST, workers: MOST, generations: MOST, until: null });
     for (const client of clients) await lives(client);
     assert.equal(bal.logs().filter(({ event }) => event === 'generation.ending').length, 0);

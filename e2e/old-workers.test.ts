@@ -1,5 +1,5 @@
-// A reload cuts nobody. Where connections cannot be handed over old workers live until theirs end, and who asks is told how many
-// there are and until when.
+// A reload cuts no connection. Where connections cannot be handed over, old workers live until theirs end, and status reports
+// how many there are and until when.
 import assert from 'node:assert/strict';
 import type { DrainingStatus } from '../lib/control/protocol.ts';
 import { type Bal, startBal } from './harness.ts';
@@ -13,7 +13,7 @@ import { freePort } from '../lib/testing/ports.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
-/** Their connections stay with them, as with the js engine. */
+/** Connections stay with their worker, as with the js engine. */
 const KEPT = { BAL_NATIVE_DISABLE: 'handover' };
 
 async function reloaded(bal: Bal): Promise<DrainingStatus | null> {
@@ -40,7 +40,7 @@ forEachEngine(
     const bal = await startBal(t, { engine, env: KEPT, config });
     const [patient, hurried] = [await session(t, free), await session(t, limited)];
     assert.deepEqual(await reloaded(bal), { connections: 2, workers: 1, generations: 1, until: null });
-    // Its end tells that three times the other time is over.
+    // Its end shows that three times the other timeout has passed.
     await hurried.over;
     await lives(patient);
     const [service] = (await bal.status()).services;
@@ -86,7 +86,7 @@ forEitherEngine('how many connections go on in old workers, and until when, is t
   assert.match(body, /^bal_draining_connections 3$/m);
   assert.match(body, /^bal_draining_generations 2$/m);
 
-  // The first two generations had no limit; this one has one of an hour, and it is the last to go then.
+  // The first two generations had no limit; this one has an hour and is then the last to go.
   clients.push(await session(t, port));
   for (const client of clients.splice(0, 3)) client.end();
   await bal.statusWhen('they are gone', ({ workers }) => workers.length === 1);
@@ -168,7 +168,7 @@ forEachEngine('a backend that left the configuration is shown as long as it has 
   assert.deepEqual(await states(), { [at(c)]: 'up', [at(a)]: 'draining', [at(b)]: 'draining' });
   toB.end();
   await toB.over;
-  // The other old generation lives on, and does not know that backend.
+  // The other old generation lives on and does not know that backend.
   await bal.statusWhen('the second is forgotten', ({ backends }) => backends.length === 2);
   assert.deepEqual(await states(), { [at(c)]: 'up', [at(a)]: 'draining' });
   await lives(toA);

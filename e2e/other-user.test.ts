@@ -1,5 +1,5 @@
-// A bal of one user, and the commands of another: what that one may not do is never told as done, and who runs is never
-// told as gone.
+// Another user's commands on a bal: what that user may not do is never reported as done, and a running bal is never reported as
+// gone.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
@@ -13,7 +13,7 @@ import { isAlive } from './harness/processes.ts';
 const skip = noOtherUser;
 const somewhere = [{ host: '127.0.0.1', port: 1 }];
 
-/** Root's bal in a home with this mode. */
+/** Starts root's bal in a home with this mode. */
 async function roots(t: TestContext, mode: number, pidFileMode = 0o644): Promise<Bal> {
   const home = newHome(t);
   chmodSync(home, mode);
@@ -26,7 +26,7 @@ function asNobody(home: string, ...args: string[]): Promise<CliResult> {
   return cli(args, { home, as: NOBODY, cwd: '/' });
 }
 
-/** Exit 1, the three lines, nothing on stdout, no trace. */
+/** Checks for exit 1, the three lines, nothing on stdout, no trace. */
 function isReported({ code, stdout, stderr }: CliResult, what: RegExp): void {
   assert.equal(code, 1, stdout + stderr);
   assert.equal(stdout, '');

@@ -21,7 +21,7 @@ forEachEngine(
     const bal = await startBal(t, { engine, config });
 
     const clients = await Promise.all(Array.from({ length: LIMIT + 20 }, () => connectTo(t, port)));
-    // Who is served gets an answer; who is not, is reset.
+    // Served clients get an answer, the others a reset.
     const served = await Promise.all(
       clients.map(async (client) => {
         await client.send('?').catch(() => undefined);
@@ -42,7 +42,7 @@ forEachEngine(
     );
     for (const client of clients) if (!kept.includes(client)) assert.equal((await client.over).how, 'reset');
 
-    // The log tells of it without a line for each.
+    // The log reports it without a line per client.
     await bal.logged('client.overload');
     const records = bal.logs().filter(({ event }) => event === 'client.overload');
     assert.ok(records.length >= 1 && records.length <= WORKERS, JSON.stringify(records));

@@ -1,5 +1,5 @@
-// The page of the admin listener in a real browser: everybody can read it, on a phone, in the dark, by keyboard and with a
-// screen reader, and nobody can write into it.
+// The page of the admin listener in a real browser: readable on a phone, in the dark, by keyboard and with a screen reader;
+// nobody can inject text into it.
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { configFor } from './harness/config.ts';
 import { inBrowser, rowOf, scene, shows } from './harness/page-scene.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-/** One for the file: starting it takes longer than most tests. */
+/** Shared by the file: starting a browser takes longer than most tests. */
 const browser = noBrowser() === null ? await startBrowser({ after }) : null;
 
 for (const scheme of ['light', 'dark'] as const) {
@@ -31,7 +31,7 @@ for (const scheme of ['light', 'dark'] as const) {
     assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 320, 'nothing is wider than the screen');
     const below = await page.evaluate("document.querySelector('article').getBoundingClientRect().top");
     assert.ok(Number(below) < 320, `the first service is seen at once, at ${String(below)}`);
-    // The rows have become cards, and are still a table to a screen reader.
+    // The rows are shown as cards but remain a table to a screen reader.
     const table = page.getByRole('table', { name: `Backends of ${longName}` });
     assert.equal(await table.getByRole('rowheader').count(), 2);
     assert.equal(await table.getByRole('columnheader').count(), 11);
@@ -64,7 +64,7 @@ inBrowser(browser, 'it works by keyboard alone, and its parts have names', async
   const names = (role: string) => page.locator(role).count();
   assert.deepEqual(await Promise.all(['header', 'main', 'footer', 'h1'].map(names)), [1, 1, 1, 1]);
   assert.equal(await page.evaluate('document.documentElement.lang'), 'en');
-  // Every table has a caption, every head of a column or row says what it is for.
+  // Every table has a caption, every column and row header a scope.
   assert.equal(
     await page.evaluate("[...document.querySelectorAll('table')].every((table) => table.caption !== null)"),
     true,

@@ -1,4 +1,4 @@
-// The page of the admin listener in a real browser: it goes on through everything that happens to bal.
+// The page of the admin listener in a real browser survives everything that happens to bal.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { hostname } from 'node:os';
@@ -15,7 +15,7 @@ import { atEnd } from '../lib/testing/owner.ts';
 import { inBrowser, rowOf, scene, shows } from './harness/page-scene.ts';
 import { until } from '../lib/testing/until.ts';
 
-/** One for the file: starting it takes longer than most tests. */
+/** Shared by the file: starting a browser takes longer than most tests. */
 const browser = noBrowser() === null ? await startBrowser({ after }) : null;
 
 inBrowser(
@@ -47,14 +47,14 @@ inBrowser(
         /^\d+ m?s$/.test((await rowOf(page, address).locator('td[data-title="For"]').textContent()) ?? ''),
       );
     }
-    // Both together have had every connection.
+    // Both backends together have had every connection.
     await until('the connections of the backends are shown', async () => {
       const cells = await table.locator('td[data-title="Total"]').allTextContents();
       return cells.reduce((sum, text) => sum + Number(text), 0) >= 200;
     });
     for (const { id, pid: own } of workers) await rowOf(page, `${id} (PID ${own})`).waitFor();
     await page.getByRole('listitem').filter({ hasText: 'every worker accepts connections' }).waitFor();
-    // The rate was seen by the charts while it lasted.
+    // The charts recorded the rate while it lasted.
     assert.ok((await page.locator('.plot canvas').count()) === 3);
     await takePicture(page, 'page');
     assertClean();
@@ -107,7 +107,7 @@ inBrowser(
       .locator('article .note.odd')
       .filter({ hasText: /^Protection mode is on since \d{4}-\d\d-\d\d [\d:]+ [+-]\d\d:\d\d: .*; ends / })
       .waitFor();
-    // Who was refused without a backend is refused, too.
+    // Clients without a backend count as refused.
     await shows(page, '#figures', /refused\s*\d+\s*\d+ without a backend/);
     await page
       .locator('.advice')

@@ -1,5 +1,5 @@
-// What holds of the pages as texts: the READMEs are short and of one shape in both languages, and whatever a page links or
-// names is there. readme.test.ts runs their commands, readme-facts.test.ts compares their lists with the program.
+// The pages as texts: the READMEs are short and have the same shape in both languages, and every link and named file exists.
+// readme.test.ts runs their commands, readme-facts.test.ts compares their lists with the program.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

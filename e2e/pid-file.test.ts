@@ -1,4 +1,4 @@
-// A PID file that does not name our primary: nobody is signalled, and nothing stands in the way of a start.
+// A PID file that does not name our primary: no process is signalled, and a start is not blocked.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

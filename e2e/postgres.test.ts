@@ -1,4 +1,4 @@
-// PostgreSQL's own client and benchmark through bal: nobody here wrote them, and they mind every byte.
+// PostgreSQL's own client and benchmark through bal: independent programs that check every byte.
 import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { configFor } from './harness/config.ts';

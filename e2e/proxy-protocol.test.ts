@@ -1,4 +1,4 @@
-// Who the client is, from proxy to proxy: bal with the PROXY protocol in front of and behind programs that nobody here wrote.
+// The client's address from proxy to proxy: bal with the PROXY protocol in front of and behind independent programs.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -13,7 +13,7 @@ import { configFor } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { startHaproxy, startNginxProxy } from './harness/proxies.ts';
 
-/** Keeps what each connection brings, and greets at once. */
+/** Stores what each connection sends, and greets at once. */
 function greeter(received: Buffer[]): Behaviour {
   return (socket) => {
     const place = received.push(Buffer.alloc(0)) - 1;
@@ -75,7 +75,7 @@ forEachEngine(
       ['v1', 'v2', 'v1', 'v2', 'v1', 'v2', 'v1'].map((version) => [true, version]),
     );
 
-    // Others understand it.
+    // Independent programs understand it.
     for (const name of names.slice(2, 6)) {
       const port = ports[name] ?? 0;
       const client = await connectTo(t, port);
@@ -89,7 +89,7 @@ forEachEngine(
       assert.equal(record.fields['unique_id'], id);
     }
 
-    // It is the same as theirs, byte for byte, and comes before the client's first byte and without one.
+    // It equals theirs byte for byte, and arrives before the client's first byte or without one.
     for (const talks of [true, false, true]) {
       for (const [at, sink, theirs] of [
         [ports['raw1'] ?? 0, received.v1, false],
@@ -113,7 +113,7 @@ forEachEngine(
         if (talks) await client.send('data');
         assert.equal((await client.reads(5)).toString(), 'hello');
         const addresses = `7f0000017f000001${hex16(client.socket.localPort)}${hex16(at)}`;
-        // Signature, addresses, and in between the length, with room for a unique id behind them.
+        // Signature, length, addresses, and room for a unique id after them.
         const wanted = new RegExp(
           `^${V2}2111(000c${addresses}|00[0-9a-f]{2}${addresses}0500(..)+?)${talks ? '64617461' : ''}$`,
         );
@@ -125,10 +125,10 @@ forEachEngine(
     const line = `PROXY TCP6 ::1 ::1 ${six.socket.localPort} ${ports['v6']}\r\n`;
     await until(`${line} arrives`, () => received.v1.some((bytes) => bytes.toString('latin1') === line));
 
-    // All others were checks, and those of `bal doctor`.
+    // All others were checks, including those of `bal doctor`.
     await bal.cli('doctor');
     const others = (bytes: Buffer[]): Set<string> =>
-      // One of them may be under way.
+      // One of them may still be arriving.
       new Set(bytes.map(String).filter((it) => it !== '' && !/TCP[46]|^.{12}!/s.test(it)));
     assert.deepEqual(others(received.v1), new Set(['PROXY UNKNOWN\r\n']));
     assert.deepEqual(others(received.v2), new Set(['\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']));
@@ -136,7 +136,7 @@ forEachEngine(
   lacking('haproxy', 'nginx'),
 );
 
-/** The header of version 2 for a client at 203.0.113.9:4711 that came to 198.51.100.1:443, with more behind it. */
+/** Returns a version 2 header for a client at 203.0.113.9:4711 that connected to 198.51.100.1:443, followed by `tlvs`. */
 function v2For(tlvs = ''): Buffer {
   const length = (12 + tlvs.length / 2).toString(16).padStart(4, '0');
   return Buffer.from(`${V2}2111${length}cb007109c6336401126701bb${tlvs}`, 'hex');
@@ -195,12 +195,12 @@ forEachEngine(
       assert.equal(fields['unique_id'], extensions.slice(own.length).trim());
       assert.equal(fields['bytes_in'], GET.length, 'the header is none of them');
       if (port !== out) continue;
-      // One name for both.
+      // Both services log the same id.
       const first = await bal.logged('connection.ended', ({ fields: its }) => its['service'] === 'out');
       assert.equal(first.fields['unique_id'], fields['unique_id']);
     }
 
-    // In whatever pieces; and what else it says goes on.
+    // In pieces of any size; the other fields are passed on.
     const lines = 'PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\n';
     const six = 'PROXY TCP6 2001:db8::9 2001:db8::1 4711 443\r\n';
     const named = v2For('0500036f6e6502000b7777772e6578616d706c65');
@@ -219,25 +219,25 @@ forEachEngine(
       }
     }
 
-    // Who may come goes by that address.
+    // Access is decided by that address.
     const denied = await connectTo(t, at);
     await denied.send(`${lines.replace('203.0.113.9', '203.0.113.66')}${GET}`);
     assert.equal((await denied.over).how, 'reset');
     await record('access_denied', '203.0.113.66:4711');
-    // Who stands for nobody is himself.
+    // A header without a client leaves the peer's own address.
     for (const header of ['PROXY UNKNOWN\r\n', '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0']) {
       const client = await connectTo(t, at);
       await client.send(header);
       assert.ok((await answerTo(client)).startsWith(`127.0.0.1 ${client.socket.localPort} 127.0.0.1 ${at} `));
     }
-    // Others are not asked: what they send is the backend's.
+    // Peers outside the networks need no header: their bytes go to the backend.
     const other = connect({ port: at, host: '127.0.0.1', localAddress: '127.0.0.2' });
     t.after(() => other.destroy());
     other.write(GET);
     const [answer]: Buffer[] = await once(other, 'data');
     assert.ok(answer?.toString().includes(`127.0.0.2 ${other.localPort} 127.0.0.1 ${at} `), answer?.toString());
 
-    // Refused: at once when it is wrong, when its time is over when it does not come.
+    // Refused: at once for a wrong header, at the timeout for a missing one.
     const refusals = [
       [GET, 'bad_proxy_header'],
       [`${lines.slice(0, 20)}x`, 'bad_proxy_header'],
@@ -263,7 +263,7 @@ forEachEngine(
     await half.send('PROXY');
     half.end();
     await record('bad_proxy_header', `127.0.0.1:${halfPort}`);
-    // Who only looks whether anybody is here is no trouble.
+    // A bare connect without data is no error.
     const probe = await connectTo(t, at);
     const probePort = probe.socket.localPort;
     probe.end();

@@ -1,4 +1,5 @@
-// With overload_policy queue clients wait, unread, for a connection to end: first come, first served, so long and so many.
+// With overload_policy queue clients wait, unread, for a connection to end: first come, first served, within limits of time and
+// number.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { startBal } from './harness.ts';
@@ -13,7 +14,7 @@ import { troubles, visits } from './harness/load.ts';
 
 const QUEUE = { overload_policy: 'queue' };
 
-/** As configFor(), each backend with the same limit. */
+/** Like configFor(), with the same limit for every backend. */
 function limited(
   port: number,
   backends: readonly { readonly host: string; readonly port: number }[],
@@ -44,7 +45,7 @@ forEachEngine('who finds every backend full waits for the first connection that 
   const why = await bal.cli('why');
   assert.match(why.stdout, /3 clients wait for a connection to end/);
   assert.match(why.stdout, /is up, full/);
-  // The second one in the line goes away and the others are not harmed.
+  // The second client in the queue leaves, and the others are unharmed.
   waiting[1]?.reset();
   await bal.statusWhen('it has left', ({ services }) => services?.[0]?.waiting === 2);
   first.end();

@@ -1,4 +1,4 @@
-// The lists in the pages are those of the program: keys, options, events, reasons, metrics, variables.
+// The lists in the pages match the program: keys, options, events, reasons, metrics, variables.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,12 +31,12 @@ function tableIn(file: string, title: string): Rows {
   return rows;
 }
 
-/** The first column: what is named in each row. */
+/** Returns the names in the first column. */
 function namesIn(file: string, title: string): (string | undefined)[] {
   return tableIn(file, title).map(([cell = '']) => codeIn(cell)[0]);
 }
 
-/** Every source that is shipped, one after the other. */
+/** Concatenates all shipped sources. */
 function sources(...folders: string[]): string {
   return folders
     .flatMap((folder) =>
@@ -82,7 +82,7 @@ test('the list of events is that of the sources, with their levels', () => {
     ...code.matchAll(/\.(debug|info|warn|error)\(\s*'([a-z]+\.[a-z_]+)'/g),
     // refusals.ts keeps its names in a table and logs all of them as warnings.
     ...Array.from(code.matchAll(/\bevent: '([a-z]+\.[a-z_]+)'/g), ([, event]) => [null, 'warn', event] as const),
-    // A record is written as text, by its reason.
+    // A record is written as text; its level depends on the reason.
     ...Array.from(code.matchAll(/"event":"([a-z]+\.[a-z_]+)"/g), ([, event]) => [null, 'info', event] as const),
     ...Array.from(code.matchAll(/"event":"([a-z]+\.[a-z_]+)"/g), ([, event]) => [null, 'warn', event] as const),
   ];
@@ -107,7 +107,7 @@ test('the list of reasons is the closed list, in its order', () => {
 test('every environment variable that the program reads is named', () => {
   const read = `${sources('lib')}\n${textOf('bin/bal.ts')}\n${textOf('install.sh')}`.matchAll(/\b(BAL_[A-Z_]+)\b/g);
   const known = new Set(Array.from(read, ([, name]) => name));
-  for (const name of ['BAL_VERSION', 'BAL_COMMIT']) known.delete(name); // put in by the build
+  for (const name of ['BAL_VERSION', 'BAL_COMMIT']) known.delete(name); // set by the build
   const named = new Set(Array.from(textOf(COMMANDS_PAGE).matchAll(/`(BAL_[A-Z_]+)`/g), ([, name]) => name));
   assert.deepEqual(named, known);
 });
@@ -123,7 +123,7 @@ function keysAt(value: unknown, path: string): string[] {
   return Object.keys(Object(at));
 }
 
-/** Compares each row of the table with the document; a row for several places is compared with the first that is filled. */
+/** Compares each row of the table with the document; a row for several places uses the first filled one. */
 function assertKeys(title: string, document: unknown, filled: (path: string) => boolean = () => true): void {
   for (const [where = '', keys = ''] of tableIn(COMMANDS_PAGE, title)) {
     const path = where === 'top level' ? '' : codeIn(where).find(filled);
@@ -147,7 +147,7 @@ test('the keys of the JSON documents and the metrics are those that a running ba
   assertKeys('`why --json`', await json('why', '--json'));
   assertKeys('`events --json`', await json('events', '--json'));
   assertKeys('`doctor --json`', await json('doctor', '--json'));
-  // `mode` gives a warning, so there is a problem to look at.
+  // `mode` causes a warning, so there is a problem to examine.
   assertKeys('`check --json`', await json('check', '--json'), (path) => path !== 'errors[]' && path !== 'notes[]');
   bal.configure({ ...config, log_level: 'debug' });
   assertKeys('`graceful --json`', await json('graceful', '--json'));

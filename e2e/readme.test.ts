@@ -1,5 +1,5 @@
-// What the pages tell a reader to type works: every block of commands runs in a home of its own, every configuration is
-// valid, and every JSON example is JSON. pages.test.ts has the rest: links, names, shape.
+// The commands in the pages work: every block runs in its own home, every configuration is valid, and every JSON example is
+// JSON. pages.test.ts checks the rest: links, names, shape.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const blocks = PAGES.flatMap((file) =>
   blocksOf(textOf(file)).map((block) => ({ ...block, file, at: `${file}:${block.line}` })),
 );
 
-/** Commands that are not run here, each with the reason. */
+/** Commands not run here, each with the reason. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run demo\b/, 'demo.test.ts runs it to its end'],
   [/^npm test\b/, 'it is what runs this test'],
@@ -39,15 +39,15 @@ function isRun(line: string): boolean {
   return !NOT_RUN.some(([command]) => command.test(line));
 }
 
-/** Ports of the text → ports that are free here. */
+/** The ports in the text, replaced by free ones. */
 const PORTS = ['9295', '9296', '9000', '9001', '9010', '9432'];
 
 interface Place {
   readonly home: string;
-  /** Looks like a clone that has been built, or an unpacked release. */
+  /** Looks like a built clone, or an unpacked release. */
   readonly folder: string;
   readonly port: (written: string) => number;
-  /** The text with this place's ports. */
+  /** Replaces the ports in a text with those of this place. */
   readonly here: (text: string) => string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -74,7 +74,7 @@ async function place(t: TestContext): Promise<Place> {
   symlinkSync(join(ROOT, 'dist', 'bal.js'), join(bin, 'bal'));
   const { BAL_HOME: _unset, ...rest } = environment(home);
   const env = { ...rest, HOME: root, PATH: `${bin}:${rest['PATH'] ?? ''}` };
-  // A daemon has BAL_HOME in its environment even though nobody set it: that tells its processes.
+  // A daemon has BAL_HOME in its environment even if nobody set it, which identifies its processes.
   const kill = (): number[] => {
     const pids = pidsOf(home);
     for (const pid of pids) signal(pid, 'SIGKILL');
@@ -116,7 +116,7 @@ function shell(script: string, { folder, env }: Place): Promise<Said> {
   });
 }
 
-/** A line that ends in `# exit N` must end so; every other must succeed. */
+/** A line ending in `# exit N` must exit with N; every other one must succeed. */
 function scriptOf(block: Block): string {
   return block.text
     .split('\n')
@@ -168,7 +168,7 @@ test('every configuration is valid, and the first one of each page passes --stri
   for (const [i, { text, file, at }] of configurations.entries()) {
     const path = join(home, `${i}.yaml`);
     writeFileSync(path, text);
-    // What deserves a look depends on the machine: its limit of descriptors may be below what a later example asks for.
+    // Warnings depend on the machine: its limit of descriptors may be below what a later example needs.
     const { code, stderr } = await cli(['check', '--config', path, ...(pages.has(file) ? [] : ['--strict'])], { home });
     assert.equal(code, 0, `${at} ${stderr}`);
     pages.add(file);

@@ -1,4 +1,4 @@
-// One record for each connection, and in it why it ended: every reason is brought about on purpose.
+// One record per connection with the reason of its end: every reason is provoked.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { type Bal, startBal } from './harness.ts';
@@ -15,9 +15,9 @@ interface Scene {
   readonly bal: Bal;
   readonly port: number;
   readonly address: string;
-  /** A client that has been answered: it is connected to the backend. */
+  /** A client that got an answer and so is connected to the backend. */
   readonly connected: () => Promise<Client>;
-  /** The record with this reason. */
+  /** Returns the record with this reason. */
   readonly record: (reason: string) => Promise<LogRecord['fields']>;
 }
 
@@ -52,7 +52,7 @@ async function scene(
   };
 }
 
-/** Later than right after accepting: that could still be a failed connect, for which there is another try. */
+/** Not right after accepting: that could still count as a failed connect, which is retried. */
 const resetsWhenAsked: Behaviour = (socket) => {
   socket.once('data', () => socket.resetAndDestroy());
   socket.resume();

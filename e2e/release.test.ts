@@ -1,4 +1,4 @@
-// What is shipped: a release tarball and an npm package with the same files, all that bal needs and no tests.
+// The shipped files: release tarball and npm package are the same, with everything bal needs and no tests.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ const folder = newFolder({ after }, 'release');
 
 const PROGRAM = join(ROOT, 'bin', 'dev', 'release.mjs');
 
-/** The other processor that releases are made for, its cross compiler, and its number in the head of a program file. */
+/** The other architecture of releases, its cross compiler, and its ELF machine number. */
 const OTHER =
   process.arch === 'x64'
     ? { arch: 'arm64', compiler: 'aarch64-linux-gnu-gcc', machine: 183 }
@@ -24,10 +24,10 @@ function release(into: string, ...options: string[]): string {
   return execFileSync(process.execPath, [PROGRAM, join(folder, into), ...options], { encoding: 'utf8' }).trim();
 }
 
-/** Of what is built; most tests look into it. */
+/** The release of the current build; most tests examine it. */
 const made = release('made');
 
-/** The files in a tarball, without its top folder. */
+/** Returns the files in a tarball, without its top folder. */
 function filesIn(tarball: string): string[] {
   const names = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).split('\n');
   return names
@@ -36,7 +36,7 @@ function filesIn(tarball: string): string[] {
     .sort();
 }
 
-/** One file of a tarball. */
+/** Returns one file of a tarball. */
 function textIn(tarball: string, file: string): string {
   return execFileSync('tar', ['-xzOf', tarball, '--wildcards', `*/${file}`], { encoding: 'utf8' });
 }
@@ -54,7 +54,7 @@ test('npm pack ships a manifest without dependencies, and package.json is as bef
   assert.equal(readFileSync(file, 'utf8'), readFileSync(join(ROOT, 'package.json'), 'utf8'));
 });
 
-/** The sources and what they are built with, as another clone would have them. */
+/** Copies the sources and build dependencies, as another clone would have them. */
 function clone(into: string): void {
   const left = new Set(['.git', '.build', 'dist', 'node_modules', '.package.json.kept']);
   const heavy = /^(\.|@?typescript|@?oxlint|playwright|prettier|fast-check)/;

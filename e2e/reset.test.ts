@@ -16,7 +16,7 @@ forEachEngine('a reset of the client reaches the backend as a reset', async (t, 
   const a = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], noChecks) });
-  // A health check does not end by a reset.
+  // A health check does not end with a reset.
   const seen = (): number => a.endings.filter((how) => how === 'reset').length;
   for (let i = 1; i <= 10; i++) {
     const client = await connectTo(t, port);

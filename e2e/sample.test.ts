@@ -1,4 +1,4 @@
-// The sample backend does what its help says: every behaviour, seen by a client.
+// The sample backend behaves as its help says, seen by a client.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ interface Sample {
   readonly child: ChildProcess;
   readonly port: number;
   readonly control: number;
-  /** Tells it how to behave and returns its answer, which comes once it is in effect. */
+  /** Sets the behaviour and returns the answer, which comes once it is in effect. */
   order(words: string): Promise<Record<string, unknown>>;
 }
 
@@ -40,7 +40,7 @@ async function sample(t: TestContext, ...flags: string[]): Promise<Sample> {
   };
 }
 
-/** A connected client, or the code of the error that connecting gave. */
+/** Returns a connected client, or the code of the connect error. */
 async function client(port: number): Promise<Socket | string> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   return new Promise((resolve) => {
@@ -113,7 +113,7 @@ test('stall answers nothing until serve, then what was held', async (t) => {
   let answered = false;
   socket.on('data', () => (answered = true));
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  // Two round trips to the backend over another way: it has had the chance to answer.
+  // Two round trips to the backend by another path: it has had the chance to answer.
   const status = await fetch(`http://127.0.0.1:${backend.control}/`);
   assert.deepEqual(await status.json(), { behaviour: 'stall', count: 0, open: 1 });
   await backend.order('stall');

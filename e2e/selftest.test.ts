@@ -1,4 +1,4 @@
-// `bal selftest`: it says that nothing was lost where nothing was, and something where something was; and it leaves nothing behind.
+// `bal selftest` reports no loss where there was none, and a loss where there was one; it leaves nothing behind.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,11 +15,11 @@ interface Run {
   readonly ended: Promise<unknown[]>;
   out(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Of the sample backends that it has started. */
+  /** The PIDs of its sample backends. */
   backends(): number[];
 }
 
-/** In a folder for temporary files of its own, where all that it has is found. */
+/** Runs in its own TMPDIR, where all its files are found. */
 function selftest(t: TestContext, ...args: readonly string[]): { run: Run; folder: string } {
   const folder = `${newHome(t)}/tmp`;
   mkdirSync(folder);
@@ -58,7 +58,7 @@ function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
-/** Nothing is left in the folder, and no process that knows it. */
+/** Waits until the folder is empty and no process refers to it. */
 async function isClean(folder: string): Promise<void> {
   await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder).length === 0, {
     withinMs: 30_000,
@@ -83,7 +83,7 @@ test('a sound bal loses nothing', async (t) => {
 test('what is lost is told: the backends die under their clients', { skip: !existsSync('/proc') }, async (t) => {
   const { run, folder } = selftest(t, '--json');
   await until('both backends serve', () => run.backends().length === 2);
-  // The clients are there when a second generation serves.
+  // The clients connect once a second generation serves.
   await until('the clients are there', () =>
     childrenOf(run.pid).some((it) => readText(`/proc/${it}/cmdline`).includes('visits')),
   );

@@ -1,5 +1,4 @@
-// Services that share a port, by the server name and the protocol that a client of TLS asks for: clients and servers that nobody
-// here wrote.
+// Services that share a port by the server name and protocol of TLS clients, with independent clients and servers.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,11 +17,11 @@ import { seriesIn } from './harness/exposition.ts';
 import { startHaproxy } from './harness/proxies.ts';
 import { startTlsServers } from './harness/tls-servers.ts';
 
-/** As curl says it. */
+/** In curl's words. */
 const RESET = /reset|SSL_ERROR_SYSCALL|errno 104/i;
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
-/** What the server behind a port says to a client of Node that asks for this. */
+/** Returns the answer of the server behind a port to a Node client with this name and these protocols. */
 async function nodeAsks(
   t: Owner,
   port: number,
@@ -40,7 +39,7 @@ async function nodeAsks(
   return answer.split('\r\n\r\n')[1] ?? '';
 }
 
-/** The same by a program that is spoken to by its standard input. */
+/** The same for a program that is driven through its standard input. */
 async function programAsks(t: Owner, name: string, ...args: readonly string[]): Promise<string> {
   const child = spawn(find(name) ?? name, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   atEnd(t, () => void child.kill('SIGKILL'));
@@ -48,7 +47,7 @@ async function programAsks(t: Owner, name: string, ...args: readonly string[]): 
   let isOver = false;
   child.once('close', () => (isOver = true));
   child.stdout.on('data', (bytes: Buffer) => (answer += bytes.toString()));
-  // Its input stays open: some leave when that ends.
+  // Keep stdin open: some programs exit at its end.
   child.stdin.on('error', () => undefined);
   child.stdin.write(REQUEST);
   await until(`${name} has an answer`, () => isOver || /\r\n\r\n\w+ \S* TLS\S+ HTTP\S\d\.\d/.test(answer));
@@ -62,7 +61,7 @@ async function curlAsks(port: number, name: string, ...args: readonly string[]):
   return stdout.toString() || stderr;
 }
 
-/** Keeps what each connection brings. */
+/** Stores what each connection sends. */
 function sink(received: Buffer[], greeting = ''): Behaviour {
   return (socket) => {
     const place = received.push(Buffer.alloc(0)) - 1;
@@ -110,27 +109,27 @@ forEachEngine(
     const bal = await startBal(t, { engine, config: { ...config(services, 20_000) } });
     await bal.checked();
     const recordAt = (address: string) => bal.logged('connection.ended', ({ fields }) => fields['client'] === address);
-    /** A socket forgets its port. */
+    /** A closed socket forgets its port. */
     const ports = new Map<Client, number | undefined>();
     const comes = async (to: number): Promise<Client> => {
       const client = await connectTo(t, to);
       ports.set(client, client.socket.localPort);
       return client;
     };
-    /** What their records are to say: service and bytes. */
+    /** The service and byte count expected in each record. */
     const ended: [Client, string, number][] = [];
-    /** By what it says, too: a client of another port of bal's may have had the same port of its own. */
+    /** Also matches a field: a client of another port of bal's may have had the same port. */
     const recordOf = (client: Client, says: string, key: 'service' | 'reason' = 'service') =>
       bal.logged(
         'connection.ended',
         ({ fields }) => fields['client'] === `127.0.0.1:${ports.get(client)}` && fields[key] === says,
       );
 
-    // Node, OpenSSL, GnuTLS and curl, with TLS 1.2 and 1.3 and both versions of HTTP; a hello of some packets, too.
+    // Node, OpenSSL, GnuTLS and curl, with TLS 1.2 and 1.3 and both versions of HTTP; also a hello of several packets.
     const many = Array.from({ length: 600 }, (_, i) => `protocol-${String(i).padStart(8, '0')}`);
     const asks: [answer: Promise<string>, expected: string | RegExp][] = [
       [curlAsks(port, 'www.example.test'), /^www www\.example\.test TLSv1\.3 HTTP\/2\.0$/],
-      // No label stands before it.
+      // The wildcard needs at least one label.
       [curlAsks(port, 'example.test', '--http1.1'), /^rest example\.test/],
       [curlAsks(port, '127.0.0.1', '--no-alpn'), /^rest {2}TLSv1\.3 HTTP\/1\.1$/],
       [curlAsks(closed, 'strange.test'), RESET],
@@ -158,7 +157,7 @@ forEachEngine(
       else assert.match(await answer, expected);
     }
 
-    // Without TLS it is the one for the rest, at once and whole; without one nobody's.
+    // Without TLS a client gets the default service, at once and complete; without a default it is reset.
     const web = await comes(port);
     await web.send(REQUEST);
     assert.match((await web.over).data.toString(), /plain HTTP request was sent to HTTPS port/);
@@ -171,7 +170,7 @@ forEachEngine(
       [`127.0.0.1:${closed}`, 'no_route', null],
     );
 
-    // Whatever pieces a hello comes in, the backend gets its bytes, and is told the name.
+    // However a hello is split, the backend gets all its bytes and the name.
     const V2 = /^0d0a0d0a000d0a515549540a2111[0-9a-f]{4}7f0000017f000001[0-9a-f]{8}/;
     const authority = `020008${Buffer.from('raw.test').toString('hex')}`;
     for (const [padding, size] of [
@@ -194,7 +193,7 @@ forEachEngine(
       ended.push([client, 'raw', hello.length + 4]);
     }
 
-    // A service's own limit counts once it is known.
+    // The service's own limit applies once the service is known.
     const first = await comes(closed);
     await first.send(helloFor('one.test'));
     await bal.statusWhen('the first one is in', ({ services: all }) =>
@@ -210,7 +209,7 @@ forEachEngine(
     probe.end();
     assert.equal((await recordOf(probe, `127.0.0.1:${closed}`)).fields['reason'], 'client_gone');
 
-    // Behind a proxy its header comes first; who may come goes by what it says.
+    // Behind a proxy the PROXY header comes first; access is decided by its address.
     for (const size of [1, 30, 1000]) {
       const client = await comes(behind);
       const bytes = Buffer.from(
@@ -239,11 +238,11 @@ forEachEngine(
     assert.deepEqual([denied['service'], denied['reason']], ['denied', 'access_denied']);
     assert.equal((await recordAt('203.0.113.9:4711')).fields['service'], 'proxied');
 
-    // Where nobody has to say anything the server may speak first.
+    // Without names or headers the server may speak first.
     const greeted = await comes(open);
     assert.equal((await greeted.reads(5)).toString(), 'hello');
 
-    // A reload that adds a service to a port leaves the others' clients alone, and those that have said half.
+    // A reload that adds a service to a port harms no clients of the others, nor half-sent hellos.
     const open1 = connectTls({ port, host: '127.0.0.1', servername: 'www.example.test', rejectUnauthorized: false });
     atEnd(t, () => open1.destroy());
     await once(open1, 'secureConnect');
@@ -257,7 +256,7 @@ forEachEngine(
     assert.equal((await late.reads(5)).toString(), 'plain');
     const { code, verdict } = await reload;
     assert.equal(code, 0, JSON.stringify(verdict));
-    // A client that is slow to begin is too late now.
+    // From now on slow clients time out.
     const askNew = () => curlAsks(port, 'new.test', '--http1.1');
     await until('the new service answers', async () => (await askNew()).startsWith('rest new.test'));
     assert.match(await curlAsks(port, 'nobody.test', '--http1.1'), RESET);
@@ -266,7 +265,7 @@ forEachEngine(
     open1.write(REQUEST);
     await once(open1, 'close');
     assert.match(answer, /www www\.example\.test/);
-    // Also one whose service was not known when its worker began to drain is handed over.
+    // Clients whose service was unknown when their worker began to drain are handed over too.
     if (engine === 'native') {
       await bal.statusWhen('no old worker is left', ({ workers }) => workers.every(({ state }) => state === 'ready'));
     }
@@ -275,7 +274,7 @@ forEachEngine(
     assert.equal((await late.over).how, 'fin');
     assert.equal((await recordOf(late, 'raw')).fields['bytes_in'], hello.length + 4);
 
-    // Who does not say a whole hello is let go of when its time is over, however slowly it talks.
+    // A client without a complete hello is closed at its timeout, however slowly it talks.
     const started = performance.now();
     const half = await comes(closed);
     await half.send(helloFor('one.test').subarray(0, 60));
@@ -290,7 +289,7 @@ forEachEngine(
       await recordOf(client, 'first_bytes_timeout', 'reason');
     }
 
-    // What is told of them.
+    // Check records, status and metrics.
     for (const [client, name, bytes] of ended) {
       assert.equal((await recordOf(client, name)).fields['bytes_in'], bytes);
     }
@@ -312,7 +311,7 @@ forEachEngine(
     const metrics = seriesIn(await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text());
     const series = `bal_rejected_connections_total{listener="127.0.0.1:${closed}",reason="no_route"}`;
     assert.equal(metrics.get(series), 2);
-    // Nothing of what clients say is told.
+    // Nothing that clients say is logged.
     assert.ok(!bal.logs().some((record) => JSON.stringify(record).includes('strange.test')));
   },
   lacking('nginx', 'openssl', 'curl', 'gnutls-cli', 'haproxy'),

@@ -1,4 +1,5 @@
-// A service manager that is told by datagrams (systemd's Type=notify): ready, how it is, alive, reloads, another main process, stops.
+// Notification of a service manager by datagrams (systemd's Type=notify): ready, status, watchdog, reload, new main process,
+// stopping.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +17,7 @@ import { forEngine } from './harness/engines.ts';
 import { gone } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
-/** Node has no datagram sockets of this kind; prints each datagram as a line of JSON. */
+/** Node has no Unix datagram sockets; prints each datagram as a line of JSON. */
 const LISTENER = `
 import json, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -51,7 +52,7 @@ forEngine(
     assert.equal((await bal.graceful()).code, 0);
     const order = received.map((text) => text.split('\n')[0] ?? '').filter((text) => /^(READY|RELOADING)/.test(text));
     assert.deepEqual(order, ['READY=1', 'RELOADING=1', 'READY=1']);
-    // What Type=notify-reload waits for after SIGHUP: a time that is not before the signal, then READY=1, whatever came of it.
+    // Type=notify-reload waits after SIGHUP for a time not before the signal, then READY=1, whatever the outcome.
     for (const [config, status] of [
       ['rubbish: [', 'running: 1 of 1 backends up, 1 open, generation 2, the last reload was refused'],
       [configFor(port, [a], { workers: 1 }), 'running: 1 of 1 backends up, 1 open, generation 3'],
@@ -69,7 +70,7 @@ forEngine(
     const { stdout } = await bal.cli('upgrade', '--json');
     const { pid }: { pid: number } = JSON.parse(stdout);
     await receives(`MAINPID=${pid}`);
-    // It need not stay: whoever watches it watches the other one.
+    // The old process may exit: the service manager watches the new one.
     await gone(bal.pid);
     await lives(client);
     received.length = 0;

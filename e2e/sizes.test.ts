@@ -1,5 +1,5 @@
-// Files that can be read in one go: short, and no wider than a screen. Prettier keeps the width of TypeScript but for
-// comments and strings, and clang-format is not needed to build.
+// Keeps files readable: short, and no wider than a screen. Prettier does not limit comments and strings, and clang-format is
+// not needed to build.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A reader that is slower than the sender, through the buffers of the kernel: bytes flow all the time, though bal sees none.
+// A reader slower than the sender, hidden by kernel buffers: bytes flow all the time, though bal sees none.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startBal } from './harness.ts';
@@ -9,7 +9,7 @@ import { forEachEngine } from './harness/engines.ts';
 import { pattern } from './harness/pattern.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-/** As much as the kernel takes at once, and a reader who is long at it. */
+/** As much as the kernel buffers at once, and a reader that takes long for it. */
 const LENGTH = 2_500_000;
 const BYTES_PER_SECOND = 250_000;
 const IDLE_MS = 2500;

@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 const STREAMS = 8;
 const LENGTH = 64 * MIB;
 
-/** Waits until a number has not changed over several looks: nothing moves any more. */
+/** Waits until a number stays the same over several polls: nothing moves any more. */
 async function settled(what: string, look: () => number): Promise<number> {
   const seen: number[] = [];
   return until(

@@ -1,5 +1,5 @@
-// Sockets that a service manager has bound and passes: used where they are listeners, kept for a reload and over an upgrade; and what is
-// passed and is none is told.
+// Sockets that a service manager binds and passes: used for their listeners, kept for reloads and upgrades; passed descriptors
+// that are unusable are reported.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { names } from './harness/exchange.ts';
 import { troubles, visits } from './harness/load.ts';
 import { gone } from './harness/processes.ts';
 
-/** Opens what its first argument says, from descriptor 3 on, and becomes the command behind it. */
+/** Opens the sockets listed in its first argument from descriptor 3 on, and execs the command after it. */
 const LAUNCHER = `
 import json, os, socket, sys
 asked, command = json.loads(sys.argv[1]), sys.argv[2:]
@@ -66,7 +66,7 @@ forEitherEngine(
     const bal = await startBal(t, {
       engine,
       config: { ...base, services: { a: all.a } },
-      // One more is said than is passed.
+      // Announces one more than it passes.
       launcher: launcher(sockets, 'web:dns', sockets.length + 1),
     });
     assert.deepEqual(troubles(await visits(one, names('a'), 5)), {});
@@ -80,7 +80,7 @@ forEitherEngine(
       `descriptor 9 ${none}`,
     ];
     assert.deepEqual(told.slice(0, 4), wrong);
-    // What Node has opened itself may stand where nothing was passed.
+    // A descriptor opened by Node itself may be where nothing was passed.
     assert.match(told[4] ?? '', /^descriptor 10 is (no socket|not open)$/);
     const unused = await bal.logged('listener.unused');
     assert.equal(unused.fields['addresses'], `unix:${path} 127.0.0.1:${two}`);

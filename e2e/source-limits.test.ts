@@ -1,4 +1,4 @@
-// Limits for each source: how many connections it has, over all workers, and how fast they come.
+// Limits per source: connections, over all workers, and their rate.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { forEachEngine } from './harness/engines.ts';
 import { atEnd, type Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 
-/** Open, once the backend has said its name; null: it was reset. */
+/** Returns an open client once the backend has sent its name; null if it was reset. */
 async function client(t: Owner, localAddress: string, port: number): Promise<Socket | null> {
   const socket = connect({ port, host: '127.0.0.1', localAddress });
   atEnd(t, () => socket.destroy());
@@ -25,7 +25,7 @@ forEachEngine('a source has so many connections and so many in a second, and oth
     engine,
     config: {
       bind_address: '127.0.0.1',
-      // The js engine's workers do not count together.
+      // Workers of the js engine count separately.
       workers: engine === 'native' ? 2 : 1,
       health_check: { type: 'none' },
       backends: [{ host: a.host, port: a.port }],
@@ -49,7 +49,7 @@ forEachEngine('a source has so many connections and so many in a second, and oth
   await bal.statusWhen('one has left', ({ services }) => services[0]?.active_connections === 5);
   assert.equal(open(await crowd(4, '127.0.0.1', few)).length, 1);
 
-  // On a busy machine a crowd may take longer than the second that they are counted in.
+  // On a busy machine a crowd may take longer than the second it is counted in.
   for (const [port, most, addresses] of [
     [slow, 4, ['127.0.0.1', '127.0.0.2']],
     [all, 5, ['127.0.0.1']],
@@ -76,7 +76,7 @@ forEachEngine('a source has so many connections and so many in a second, and oth
   await bal.logged('connection.ended', ({ fields }) => fields['reason'] === 'too_many_from_source');
 
   if (engine === 'js') return;
-  // What was handed over counts on, and what a worker had that is killed does not.
+  // Connections that were handed over still count; those of a killed worker do not.
   assert.equal((await bal.graceful()).code, 0);
   assert.equal(open(await crowd(4, '127.0.0.1', few)).length, 0);
   const before = await bal.workerPids();

@@ -11,13 +11,13 @@ const WORKERS = 4;
 const CLIENTS = 40;
 const RUSH = 64;
 
-// With the js engine Node accepts: every worker that sleeps is woken for each client, and the fastest has it.
+// With the js engine Node accepts: every sleeping worker is woken for each client, and the fastest gets it.
 
 forEngine('native', 'clients that come all at once are spread over the workers', async (t, engine) => {
   const server = await backend(t, echo);
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [server], { workers: 2 }) });
-  // One rush may find a worker that the machine lets wait for longer than clients are left to it; the next ones make up for it.
+  // In one rush a worker may be stalled for longer than clients are left to it; the next rushes compensate.
   for (let rush = 1; ; rush++) {
     await Promise.all(
       Array.from({ length: RUSH }, async () => {
@@ -45,6 +45,6 @@ forEngine('native', 'clients that come one by one and stay are spread over the w
   }
   const { workers } = await bal.statusWhen('all are open', ({ totals }) => totals?.active_connections === CLIENTS);
   const held = workers.map(({ active_connections }) => active_connections);
-  // In turn, but for workers that happened to be awake: half a share at least, however busy the machine is.
+  // In turn, except for workers that happened to be awake: at least half a share, however busy the machine is.
   assert.ok(Math.min(...held) >= CLIENTS / WORKERS / 2, `the workers hold ${held.join(', ')}`);
 });

@@ -1,4 +1,4 @@
-// A stop that comes while bal is still starting.
+// A stop while bal is still starting.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';

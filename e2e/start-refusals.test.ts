@@ -1,4 +1,4 @@
-// What keeps bal from starting is told in words, in both modes, and leaves nothing behind.
+// Every obstacle to a start is explained, in both modes, and nothing is left behind.
 import assert from 'node:assert/strict';
 import { spawn, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ async function bal(
   return { code: child.exitCode, stdout, stderr };
 }
 
-/** Exit 1, the triplet at the end of stderr, nothing on stdout, no trace. */
+/** Checks for exit 1, the triplet at the end of stderr, nothing on stdout, no trace. */
 function isRefusal(result: Result, what: RegExp): void {
   assert.equal(result.code, 1, result.stderr);
   assert.equal(result.stdout, '');

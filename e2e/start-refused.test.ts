@@ -1,4 +1,4 @@
-// What cannot start leaves nothing behind: no process, no PID file, no socket, no port taken.
+// A failed start leaves nothing behind: no process, PID file, socket or bound port.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -64,7 +64,7 @@ forEitherEngine('one port of several in use: none is served', async (t, engine) 
 });
 
 forEitherEngine('an address that this machine does not have is named, and start fails', async (t, engine) => {
-  // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
+  // 192.0.2.0/24 is reserved for documentation (RFC 5737): no machine has it.
   const config = configFor(await freePort(), somewhere, { bind_address: '192.0.2.1' });
   await isRefused(t, engine, config, /192\.0\.2\.1/);
 });

@@ -110,7 +110,7 @@ forEitherEngine('the status right after start -d is that of backends that have b
   const starting = cli(['start', '-d'], { home, env: { NODE_OPTIONS: heldBack(go) } });
   const logs = join(home, 'logs');
   await until('every worker serves', () => recordsBelow(logs).some(({ event }) => event === 'bal.started'));
-  // Time enough for a command that does not wait for the checks; one that does has no reason to end.
+  // Long enough for a command that does not wait for the checks; one that does cannot end yet.
   assert.equal(await Promise.race([starting, pause(500, 'still waiting')]), 'still waiting');
   writeFileSync(go, '');
   assert.equal((await starting).code, 0);

@@ -1,4 +1,4 @@
-// Homes with names that few people choose: everything works there, also the log.
+// Homes with unusual names: everything works there, including the log.
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ async function findings(home: string): Promise<Map<string, { level: string; summ
   return new Map(checks.map((check) => [check.name, check]));
 }
 
-// Each has several characters that something on the way may take for its own: a shell, a format, a pattern, pino-roll.
+// Each has characters that are special to something on the way: a shell, a format, a pattern, pino-roll.
 for (const name of ['a:b|c what? <d> say "x"', '*', "back\\slash 100%s 홈 it's", 'two\nlines']) {
   test(`a daemon in a home called ${JSON.stringify(name)} starts, logs, reloads and stops`, async (t) => {
     const home = join(newHome(t), name);

@@ -1,4 +1,4 @@
-// The sample systemd units are valid, stay hardened, and leave bal the time it needs.
+// The sample systemd units are valid, stay hardened, and give bal the time it needs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ function settings(unit: string): Map<string, string> {
   return new Map(Array.from(lines, ([, key = '', value = '']) => [key, value]));
 }
 
-/** The unit with a program that is here in the place of bal, which systemd-analyze wants to find. */
+/** Returns the unit with an existing program in place of bal, because systemd-analyze looks for it. */
 function checkable(t: TestContext, unit: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-unit-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ function checkable(t: TestContext, unit: string): string {
 for (const unit of units) {
   test(`systemd-analyze verify finds nothing wrong with ${unit}`, { skip }, (t) => {
     const checked = spawnSync('systemd-analyze', ['verify', '--man=no', checkable(t, unit)], { encoding: 'utf8' });
-    // A key that it does not know is only a warning; other units of the machine are none of our business.
+    // An unknown key is only a warning; other units of the machine do not matter.
     const complaints = checked.stderr.split('\n').filter((line) => line.includes(unit.replace('@.', '@i.')));
     assert.deepEqual([checked.status, complaints], [0, []]);
   });
@@ -47,7 +47,7 @@ for (const unit of units) {
     assert.equal(all.get('NoNewPrivileges'), 'yes');
     for (const key of ['AmbientCapabilities', 'CapabilityBoundingSet'])
       assert.equal(all.get(key), 'CAP_NET_BIND_SERVICE', key);
-    // With a prefix such as + or ! a command has the rights of root all the same.
+    // With a prefix such as + or ! a command runs with root's rights all the same.
     for (const key of ['ExecStart', 'ExecReload', 'ExecStop', 'ExecStartPre'])
       assert.match(all.get(key) ?? '/', /^\//, key);
   });

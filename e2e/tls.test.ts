@@ -1,4 +1,4 @@
-// TLS passes through untouched: nginx holds the certificate, bal never sees more than bytes.
+// TLS passes through untouched: nginx holds the certificate, bal only sees bytes.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

@@ -21,11 +21,11 @@ interface Scene {
   readonly a: Backend;
   readonly b: Backend;
   readonly config: Record<string, unknown>;
-  /** Clients that are connected to b; none is to a. */
+  /** Clients connected to b; none is connected to a. */
   readonly clients: readonly Client[];
 }
 
-/** Two services; the backends of the first are a and b, and b has two connections. */
+/** Two services; the first has the backends a and b, and b has two connections. */
 async function scene(t: TestContext): Promise<Scene> {
   const [a, b] = [await backend(t, namedAndStays('a')), await backend(t, namedAndStays('b'))];
   const [port, other] = [await freePort(), await freePort()];
@@ -86,7 +86,7 @@ function top(t: TestContext, bal: Bal, columns = 120, rows = 40): Terminal {
   return openTerminal(t, [process.execPath, BAL, 'top'], { env: environment(bal.home.dir), columns, rows });
 }
 
-/** Which of the two backends of the first service stands first. */
+/** Returns the order of the first service's two backends. */
 function order(screen: string, { a, b }: Scene): 'ab' | 'ba' {
   const [, web = ''] = screen.split('\nweb ');
   return web.indexOf(a.address) < web.indexOf(b.address) ? 'ab' : 'ba';

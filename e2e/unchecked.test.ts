@@ -1,4 +1,4 @@
-// `health_check: {type: none}`: nobody but clients connects to a backend, and what they meet decides.
+// `health_check: {type: none}`: only clients connect to a backend, and their experience decides its state.
 import assert from 'node:assert/strict';
 import { startBal } from './harness.ts';
 import { backend } from './harness/backend.ts';

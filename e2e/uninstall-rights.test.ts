@@ -1,5 +1,5 @@
-// Removing and updating bal by somebody who may not do all of it, or who cannot see whether it runs: what was not done is
-// said, and fails.
+// Uninstall and update by a user without all rights, or who cannot see whether bal runs: what was not done is reported, and the
+// command fails.
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -33,7 +33,7 @@ async function installed(t: TestContext): Promise<Place> {
   return place;
 }
 
-/** The folders themselves, not what is in them. */
+/** Only the folders themselves, not their contents. */
 function give(...folders: string[]): void {
   for (const path of folders) chownSync(path, NOBODY.uid, NOBODY.gid);
 }
@@ -43,7 +43,7 @@ function asNobody(place: Place, args: readonly string[], env: NodeJS.ProcessEnv 
   return run('sh', [join(ROOT, 'install.sh'), '--prefix', place.prefix, ...args], { ...basis, ...env }, '', NOBODY);
 }
 
-/** A home of root's with a PID file that only root may read, naming this test. */
+/** A home of root's with a PID file that names this test. */
 function rootsHome(place: Place): string {
   const home = join(place.home, 'of root');
   mkdirSync(home, { mode: 0o755 });

@@ -1,4 +1,4 @@
-// Removing bal: what goes, what stays, and when it is refused.
+// Uninstall: what is removed, what stays, and when it is refused.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -70,13 +70,13 @@ test('--uninstall refuses while bal is running, and --purge then removes nothing
   assertTriplet(await place.install(['--uninstall', '--purge']), new RegExp(`running \\(PID ${running.pid}\\)`));
   running.kill('SIGTERM');
   await once(running, 'exit');
-  // A bal from elsewhere in this home: only its PID file tells. This test is the process that is meant.
+  // A bal from elsewhere in this home: only its PID file reveals it. This test's process stands in for it.
   const stat = readFileSync('/proc/self/stat', 'utf8');
   const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   writeFileSync(join(own, 'bal.pid'), `${process.pid}\n${start}\n`);
   assertTriplet(await place.install(['--uninstall', '--purge']), new RegExp(`running \\(PID ${process.pid}\\)`));
   assert.ok(existsSync(join(own, 'config.yaml')) && existsSync(place.link));
-  // The same number, but started at another time: that is somebody else.
+  // The same PID with another start time is another process.
   writeFileSync(join(own, 'bal.pid'), `${process.pid}\n1\n`);
   assert.equal((await place.install(['--uninstall', '--purge'])).code, 0);
   assert.ok(!existsSync(own));
@@ -84,7 +84,7 @@ test('--uninstall refuses while bal is running, and --purge then removes nothing
 
 test('--uninstall is not refused because of a command that looks on', async (t) => {
   const place = await installed(t);
-  // What ps shows of a bal top: node, the program, the command.
+  // As ps shows a bal top: node, the program, the command.
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', '--', place.link, 'top'], {
     stdio: 'ignore',
   });

@@ -1,4 +1,4 @@
-// Backends at Unix sockets: a real Redis, and servers that come and go under the operator's hands.
+// Backends at Unix sockets: a real Redis, and servers that come and go while an operator changes backends.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { QUICK } from './harness/config.ts';
 import { forEachEngine } from './harness/engines.ts';
 import { greeted, served } from './harness/greeted.ts';
 
-/** A server at a path that says who it is, and stays. */
+/** Starts a server at a path that sends its name and stays connected. */
 async function at(t: Owner, path: string, name: string): Promise<Server> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined);
@@ -104,7 +104,7 @@ forEachEngine(
     assert.equal(draining?.workers, engine === 'native' ? 0 : 1, 'it was handed over, where engines can');
     assert.equal((await bal.cli('why', c)).code, 0);
 
-    // Its server ends, and takes the file with it.
+    // Its server ends and removes the file.
     first.close();
     await bal.statusWhen('it is down', (now) => now.services[1]?.backends[0]?.state === 'down');
     assert.deepEqual(

@@ -1,4 +1,4 @@
-// In the foreground, with a pipe for stdout that is full and that nobody reads: a pager that waits, a terminal after Ctrl-S.
+// In the foreground with a full stdout pipe that nobody reads: a waiting pager, a terminal after Ctrl-S.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { pidsOf } from './harness/processes.ts';
 import { BAL } from '../lib/testing/root.ts';
 import { until } from '../lib/testing/until.ts';
 
-/** A descriptor on which every write waits for ever. */
+/** A descriptor on which every write blocks forever. */
 function fullPipe(t: TestContext, home: string): number {
   const path = join(home, 'stdout');
   execFileSync('mkfifo', [path]);

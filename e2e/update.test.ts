@@ -1,5 +1,4 @@
-// A bal that runs survives the installation of new versions: it goes on with its own files, and finds them when it has to
-// start a worker anew.
+// A running bal survives installations of new versions: it keeps its own files and finds them when it has to restart a worker.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +24,7 @@ function isSeen(value: unknown): value is Seen {
   return typeof value === 'object' && value !== null && 'version' in value && 'workers' in value;
 }
 
-/** A backend that ends each connection with a word. */
+/** A backend that ends each connection after a word. */
 async function backend(t: TestContext): Promise<number> {
   const server = createServer((socket) => void socket.end('here'));
   server.listen(0, '127.0.0.1');

@@ -1,5 +1,5 @@
-// `bal upgrade`: another program takes the place of the running one, with its sockets, its connections and what it knows; and where
-// that fails the running one goes on as if nothing had been.
+// `bal upgrade`: another program replaces the running one, with its sockets, connections and state; if that fails, the running
+// one continues undisturbed.
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -24,7 +24,7 @@ import { lives, session, talk } from './harness/session.ts';
 
 const NEXT = '9.9.9';
 
-/** The program as it would be in another version; `before` is run before it, as its first module. */
+/** Returns a copy of the program with another version; `before` runs before it, as its first module. */
 function programOf(t: Owner, its: string, before = ''): string {
   const folder = workFolder(t);
   cpSync(dirname(BAL), folder, { recursive: true, filter: (path) => !path.endsWith('.map') });
@@ -51,7 +51,7 @@ async function eventsOf(bal: Bal): Promise<readonly unknown[]> {
   return events;
 }
 
-/** Asks through a Unix socket, and hears the echo. */
+/** Sends a byte through a Unix socket and waits for the echo. */
 async function echoesAt(path: string): Promise<void> {
   const socket = connect({ path });
   socket.end('x');
@@ -89,7 +89,7 @@ forEngine('native', 'another version takes over all that there is, and goes back
     [BAL, NEXT, version],
   ] as const) {
     const [old, workers] = [pidIn(bal.home.pidFile), await bal.workerPids()];
-    // Whoever asks for a reload meanwhile gets it from the one that serves then.
+    // A reload requested during the upgrade is done by whichever process serves then.
     const reload = bal.graceful();
     const { code, verdict } = await upgrade(bal, '--to', program);
     assert.deepEqual([code, verdict.problem], [0, null]);
@@ -143,12 +143,12 @@ forEngine('native', 'another version takes over all that there is, and goes back
   for (const its of sent) assert.ok(bytes.has(its), `one record of ${its} bytes`);
 });
 
-/** At the message of this kind, instead of sending it. */
+/** Dies instead of sending a message of this kind. */
 const dies = (kind: string): string =>
   `const send = process.send?.bind(process);
    if (send !== undefined) process.send = (message, ...rest) =>
      message.kind === '${kind}' ? process.kill(process.pid, 'SIGKILL') : send(message, ...rest);`;
-/** Right after it. */
+/** Dies right after sending it. */
 const diesAfter = (kind: string): string =>
   `const send = process.send?.bind(process);
    if (send !== undefined) process.send = (message, ...rest) => {
@@ -228,7 +228,7 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   await lives(client);
   const stays = await session(t, port);
   if (engine === 'js') {
-    // It cannot move: it goes on in its old worker, which the first process looks after, over another upgrade, too.
+    // The connection cannot move: it stays in its old worker, which the first process manages, over another upgrade, too.
     assert.equal(verdict.draining?.connections, 1);
     assert.equal((await upgrade(bal)).code, 0);
     await bal.statusWhen('it is counted', ({ active_connections: active }) => active === 2);

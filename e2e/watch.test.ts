@@ -1,4 +1,4 @@
-// `bal start --watch`: what changes in the files is served, or told where it is not valid, and an upgrade goes on with it.
+// `bal start --watch`: changes of the files are served, or reported if invalid; an upgrade keeps watching.
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ forEitherEngine('files that change are reloaded by themselves, each content once
   await serves(`main:${one} web:${two}`);
   assert.deepEqual(troubles(await visits(two, names('a'), 5)), {});
 
-  // It is what serves already: nothing is reloaded for it.
+  // This content is served already: it causes no reload.
   assert.equal((await bal.cli('backend', 'weight', a.address, '5', '--service', 'web', '--save')).code, 0);
 
   writeFileSync(piece, 'services: [');

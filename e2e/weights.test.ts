@@ -1,4 +1,4 @@
-// Who gets how much, and how many are tried: weights, backups and attempts, through failures and reloads.
+// Shares and attempts: weights, backups and connect attempts, through failures and reloads.
 import assert from 'node:assert/strict';
 import { freePort } from '../lib/testing/ports.ts';
 import { until } from '../lib/testing/until.ts';
@@ -13,7 +13,7 @@ import { troubles, visits } from './harness/load.ts';
 
 type Share = { readonly weight?: number; readonly backup?: boolean };
 
-/** The same as configFor(), with what each backend has besides. */
+/** Like configFor(), with further settings per backend. */
 function sharing(
   port: number,
   backends: readonly { readonly host: string; readonly port: number }[],

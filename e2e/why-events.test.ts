@@ -1,5 +1,4 @@
-// The two commands that tell what happened: `bal why` for the verdicts of now with their evidence, `bal events` for what led
-// there.
+// The commands that explain: `bal why` for current verdicts with their evidence, `bal events` for what led there.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
@@ -67,7 +66,7 @@ forEitherEngine('why: all is well, one backend is out, all are, and all is well 
   assert.match(degraded.text, /ends when 1 health check passes \(one every 100 ms\)/);
   assert.deepEqual(await verdicts(), ['degraded', 'in_use', 'out']);
 
-  // Of one backend only its own part counts.
+  // For one backend only its own part counts.
   const good = await why(a.address);
   assert.equal(good.code, 0);
   assert.ok(!good.text.includes(`${b.address} is down`));

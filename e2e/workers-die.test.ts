@@ -16,7 +16,7 @@ forEachEngine('a worker that is killed takes only its own connections with it an
   const port = await freePort();
   const bal = await startBal(t, { engine, config: configFor(port, [a], { workers: 2 }) });
   const clients: Client[] = [];
-  // Until both workers have some: who accepts is the kernel's choice.
+  // Repeat until both workers have some: the kernel chooses who accepts.
   const shared = await until('both workers have connections', async () => {
     const client = await connectTo(t, port);
     await client.send('x');
@@ -60,7 +60,7 @@ forEachEngine('all workers are killed: clients that come meanwhile wait, and are
     for (const pid of pids) signal(pid, 'SIGKILL');
     await until('no worker is left', () => pids.every((pid) => !isAlive(pid)));
     const counts = await visits(port, names('a'), 10, { clients: 10 });
-    // Whom a worker had accepted at that instant it took with it; everybody here came afterwards.
+    // Connections a worker had accepted at that instant died with it; these clients came later.
     assert.deepEqual(troubles(counts), {}, 'nobody is refused or reset');
     await bal.statusWhen(
       'both workers are back',

@@ -1,5 +1,5 @@
-// What a terminal shows, as text with colours: from `tmux capture-pane -e` to runs of equal looks. Knows what bal and tmux
-// use of the escape sequences (ECMA-48, SGR) and drops the rest.
+// Parses `tmux capture-pane -e` into runs of text with one look. Knows the escape sequences that bal and tmux use (ECMA-48,
+// SGR) and drops the rest.
 
 export type Colour = 'default' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan' | 'grey';
 
@@ -22,7 +22,7 @@ const COLOURS: Readonly<Record<number, Colour>> = {
 
 const ESCAPE = '\u001b';
 
-/** One list of runs for each line. Colours carry over from one line to the next, as in a terminal. */
+/** Returns the runs of each line. Colours carry over to the next line, as in a terminal. */
 export function runsOf(captured: string): Run[][] {
   let look: Omit<Run, 'text'> = { colour: 'default', bold: false };
   return captured

@@ -1,6 +1,6 @@
-// Makes the pictures of the READMEs from the real program at work: `npm run pictures`. Needs tmux and chromium, about two
-// minutes, and the ports that the documents use. They show the name of the machine: as root,
-// `unshare --uts sh -c 'hostname lb-1; npm run pictures'` makes it one that tells nothing.
+// Makes the pictures of the READMEs from the real program: `npm run pictures`. Needs tmux and chromium, about two minutes, and
+// the ports that the documents use. The pictures show the machine's name; as root, `unshare --uts sh -c 'hostname lb-1; npm run
+// pictures'` makes it a neutral one.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -22,7 +22,7 @@ const ADMIN = 9296;
 const SECONDS = 100;
 const [COLUMNS, ROWS] = [118, 26];
 
-/** Answers with so many bytes after so many milliseconds, and ends. */
+/** Answers with `bytes` bytes after about `ms` milliseconds, and ends. */
 const answers =
   (bytes: number, ms: number): Behaviour =>
   (socket) => {
@@ -31,7 +31,7 @@ const answers =
     socket.once('close', () => clearTimeout(timer));
   };
 
-/** Clients that come at a rate which goes up and down, until aborted. */
+/** Starts clients at a rate that goes up and down, until aborted. */
 async function clients(port: number, perSecond: number, end: AbortSignal): Promise<void> {
   const any = { request: Buffer.from('GET / HTTP/1.0\r\n\r\n'), length: null, right: () => true };
   while (!end.aborted) {
@@ -53,7 +53,7 @@ async function pictures(owner: Owner): Promise<void> {
     port,
     backends: backends.map(({ host, port }) => ({ host, port })),
   });
-  // As it is usually called, so that it is no part of the name.
+  // The usual directory name, so that it does not show in the name of the instance.
   const home = join(newHome(owner), '.bal');
   mkdirSync(home);
   const bal = await startBal(owner, {

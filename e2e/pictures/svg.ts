@@ -1,4 +1,4 @@
-// A terminal's screen as SVG: text that can be selected and read aloud, small, and sharp at any size.
+// Renders a terminal's screen as SVG: selectable, readable aloud, small, and sharp at any size.
 import type { Colour, Run } from './ansi.ts';
 
 const INK: Readonly<Record<Colour, string>> = {
@@ -13,13 +13,13 @@ const INK: Readonly<Record<Colour, string>> = {
 };
 const PAPER = '#16191f';
 const SIZE = 13;
-/** Of one character; each run is told its length, so that the columns stand whatever the font. */
+/** Width of a character; each run has an explicit length, so that columns align in any font. */
 const WIDTH = 7.8;
 const HEIGHT = 18;
 const MARGIN = 14;
 const FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 
-/** `title` is what a screen reader says first. */
+/** A screen reader reads `title` first. */
 export function svgOf(lines: readonly (readonly Run[])[], columns: number, title: string): string {
   const width = Math.ceil(columns * WIDTH + 2 * MARGIN);
   const height = lines.length * HEIGHT + 2 * MARGIN;

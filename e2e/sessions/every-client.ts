@@ -1,5 +1,5 @@
-// Defines a test for each kind of client on each engine. All of them are at work at the same time, for what is to be seen
-// takes minutes, and each test says what happened to its client.
+// Defines one test per kind of client and engine. All clients work at the same time, because the scenario takes minutes; each
+// test reports on its client.
 import assert from 'node:assert/strict';
 import { ENGINES, forEachEngine, missing } from '../harness/engines.ts';
 import { type Owner, thisFile } from '../../lib/testing/owner.ts';
@@ -11,7 +11,7 @@ function lacks(kind: Kind): string | null {
   return kind.server.lacks ?? kind.lacks;
 }
 
-/** `play` lets it happen; then every client works once more. `alsoHolds` is looked at in the end, for each bal. */
+/** `play` runs the scenario; then every client works once more. `alsoHolds` is checked at the end for each bal. */
 export function everyClient(
   kinds: readonly Kind[],
   what: string,

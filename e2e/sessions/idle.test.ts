@@ -1,4 +1,4 @@
-// The usual clients left alone for longer than bal once let a connection be silent, with default settings.
+// The usual clients, idle for longer than bal's former idle timeout, with default settings.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Status } from '../../lib/control/protocol.ts';
@@ -38,7 +38,7 @@ const CLIENTS = [
   keptAlive,
 ];
 
-/** Clients that connect again by themselves hide that they were cut. */
+/** Counts connections, because clients that reconnect by themselves hide a cut. */
 function connections({ services }: Status): Record<string, number> {
   return Object.fromEntries(
     services.map(({ name, backends }) => [

@@ -1,4 +1,4 @@
-// What a client of the usual kinds is here: the program that people use, connected through bal, and the server it is for.
+// Defines a client: a widely used program, connected through bal, and its server.
 import assert from 'node:assert/strict';
 import type { EngineName } from '../harness/engines.ts';
 import type { Owner } from '../../lib/testing/owner.ts';
@@ -6,23 +6,23 @@ import type { Talk } from '../harness/talk.ts';
 
 export interface Served {
   readonly port: number;
-  /** Where its clients find files that they need, '' if they need none. */
+  /** Folder with files its clients need; '' if none. */
   readonly folder: string;
 }
 
 export interface Server {
-  /** The name of the service in bal. */
+  /** Name of its service in bal. */
   readonly name: string;
-  /** Why it cannot be started here, or null. */
+  /** Why it cannot run here, or null. */
   readonly lacks: string | null;
   start(owner: Owner): Promise<Served>;
-  /** One for each bal: it has one client at a time, or would mind two bals that check it. */
+  /** One server per bal: it has one client at a time, or would object to the checks of two bals. */
   readonly isForOne?: true;
 }
 
 export interface Place {
   readonly owner: Owner;
-  /** Also a name for channels, topics and keys: clients of two bals share a server. */
+  /** Also names channels, topics and keys: clients of two bals share a server. */
   readonly engine: EngineName;
   /** bal's port. */
   readonly through: number;
@@ -30,26 +30,23 @@ export interface Place {
 }
 
 export interface Session {
-  /**
-   * Does a piece of its work and waits for what must come of it, on the connection it has had from the beginning. Fails
-   * with what happened.
-   */
+  /** Does a piece of work on its original connection and waits for the result. Rejects with what happened. */
   works(): Promise<void>;
 }
 
 export interface Kind {
-  /** With what it does, as in "psql, at its prompt". */
+  /** Includes what it does, as in "psql, at its prompt". */
   readonly name: string;
   readonly server: Server;
-  /** Why it cannot be run here, or null. */
+  /** Why it cannot run here, or null. */
   readonly lacks: string | null;
-  /** How many it holds from when it is open; 0 for one that connects anew each time. */
+  /** Number of open connections; 0 for a client that reconnects each time. */
   readonly connections: number;
-  /** Returns when it has connected, or is about to. */
+  /** Resolves when it has connected, or is about to. */
   open(place: Place): Promise<Session>;
 }
 
-/** A client that is told `line` and answers with something like `answer`, whose first group is the same on one connection. */
+/** A client that gets `line` and answers like `answer`, whose first group is constant on one connection. */
 export async function asking(talk: Talk, line: string, answer: RegExp): Promise<Session> {
   const ask = async (): Promise<string | undefined> => {
     talk.type(line);
@@ -63,7 +60,7 @@ export async function asking(talk: Talk, line: string, answer: RegExp): Promise<
   };
 }
 
-/** A client that waits for messages; `send` has one sent to it by somebody else. */
+/** A client that waits for messages; `send` makes somebody else send one. */
 export function receiving(talk: Talk, send: (text: string) => Promise<void>): Session {
   let sent = 0;
   return {
@@ -75,12 +72,12 @@ export function receiving(talk: Talk, send: (text: string) => Promise<void>): Se
   };
 }
 
-/** A client that works at its own pace and tells of it all the time, as in `progress`. */
+/** A client that works at its own pace and continuously prints lines like `progress`. */
 export function telling(talk: Talk, progress: RegExp, trouble: RegExp): Session {
   return {
     async works() {
       talk.skip();
-      // The next one may be about what was before.
+      // The first match may be about the past.
       await talk.says(progress);
       await talk.says(progress);
       assert.doesNotMatch(talk.said(), trouble);

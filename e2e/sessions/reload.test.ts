@@ -13,14 +13,14 @@ import { sshShell } from './clients/ssh.ts';
 import { everyClient } from './every-client.ts';
 import type { Scene } from './scene.ts';
 
-/** A reload once cut what it left behind 30 s later. */
+/** A reload once cut the remaining connections 30 s later. */
 const AFTERWARDS_MS = 35_000;
 
 const AT_WORK = [psqlAtPrompt, psqlInTransaction, sshShell, mariadbAtPrompt, redisAtPrompt, redisConnectionEach];
 const AT_THEIR_OWN_PACE = [pgbench, pgbenchReconnecting, iperfStream, curlDownload, wrk];
 const AT_REST = [listener, mosquittoSubscriber, redisSubscriber];
 
-/** Those that are told what to do do something every second. Returns how to have them stop. */
+/** Makes the clients that need commands work every second. Returns a function that stops them. */
 function putToWork(scenes: readonly Scene[]): () => Promise<void> {
   let isOver = false;
   const all = scenes

@@ -1,5 +1,4 @@
-// Clients of the usual kinds connected to their servers through one bal, which has nothing in its configuration but where
-// the servers are.
+// Clients connected to their servers through one bal, whose configuration has nothing but the addresses.
 import { type Bal, startBal } from '../harness.ts';
 import type { EngineName } from '../harness/engines.ts';
 import type { Owner } from '../../lib/testing/owner.ts';
@@ -11,7 +10,7 @@ export interface Scene {
   readonly engine: EngineName;
   readonly bal: Bal;
   readonly seats: readonly Seat[];
-  /** Writes the same configuration with `more` on its top level and further backends, by the name of their service. */
+  /** Writes the same configuration with `more` at the top level and further backends by service name. */
   configure(more: Readonly<Record<string, unknown>>, backends?: Readonly<Record<string, number>>): void;
 }
 

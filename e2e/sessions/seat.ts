@@ -1,15 +1,15 @@
-// A client in its place: it does its work until something happens to it, and that is kept.
+// Keeps a client working until something happens to it, and records that.
 import type { Kind, Session } from './kind.ts';
 
 export interface Seat {
   readonly kind: Kind;
-  /** Does a piece of its work, unless it was harmed before. */
+  /** Does a piece of work, unless it was harmed before. */
   works(): Promise<void>;
   /** What happened to it, or null. */
   harm(): string | null;
 }
 
-/** One that cannot begin is a harmed one. */
+/** A client that cannot start counts as harmed. */
 export async function takeSeat(kind: Kind, open: () => Promise<Session>): Promise<Seat> {
   let harm: string | null = null;
   const attempt = async <T>(action: () => Promise<T>): Promise<T | null> => {

@@ -1,4 +1,4 @@
-// A service of bal for each server, and nothing in the configuration but where the servers are.
+// A service of bal for each server, with nothing in the configuration but the addresses.
 import type { EngineName } from '../harness/engines.ts';
 import type { Owner } from '../../lib/testing/owner.ts';
 import { freePort } from '../../lib/testing/ports.ts';
@@ -7,13 +7,13 @@ import type { Kind, Place, Served, Server } from './kind.ts';
 export type Servers = ReadonlyMap<Server, Served>;
 
 export interface Services {
-  /** `more` are further backends, by the name of their service. */
+  /** `more` adds backends by service name. */
   config(more?: Readonly<Record<string, number>>): Record<string, unknown>;
-  /** Where a client of this kind goes to. */
+  /** Where a client of this kind connects. */
   place(kind: Kind, owner: Owner, engine: EngineName): Place;
 }
 
-/** The servers of these kinds: those that every bal may share, those that are for one bal, or all. */
+/** Starts the servers of these kinds: those that all bals share, those for one bal, or all. */
 export async function startServers(
   owner: Owner,
   kinds: readonly Kind[],

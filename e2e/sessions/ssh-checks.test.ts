@@ -1,5 +1,5 @@
-// OpenSSH from 9.8 on counts a connection that says nothing as a failed login, and refuses an address that has too many of
-// them. bal's health checks are such connections, and come from the address that its clients come from.
+// OpenSSH from 9.8 on counts a connection without data as a failed login, and refuses addresses with too many of them. bal's
+// health checks are such connections, from the same address as its clients.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startBal } from '../harness.ts';
@@ -11,7 +11,7 @@ import { noSsh, sshArguments, sshdVersion, startSshd } from '../harness/sshd.ts'
 import type { Status } from '../../lib/control/protocol.ts';
 
 const LOGINS = 10;
-/** With two checks a second the first refusal came within 15 s, and lasted for 15 s. */
+/** With two checks per second the first refusal came within 15 s and lasted for 15 s. */
 const BETWEEN_MS = 3500;
 
 const version = sshdVersion();
@@ -26,7 +26,7 @@ interface Seen {
 
 const owner = thisFile();
 
-/** Each bal has an sshd, for two would be checked twice as often. */
+/** Each bal has its own sshd: a shared one would be checked twice as often. */
 async function logIn(engine: (typeof ENGINES)[number]): Promise<Seen> {
   const sshd = await startSshd(owner);
   const port = await freePort();
@@ -45,7 +45,7 @@ async function logIn(engine: (typeof ENGINES)[number]): Promise<Seen> {
 
 let all: Promise<ReadonlyMap<string, Seen>> | null = null;
 
-/** On all engines at the same time. */
+/** Runs on all engines at the same time. */
 async function logInEverywhere(): Promise<ReadonlyMap<string, Seen>> {
   const engines = ENGINES.filter((engine) => missing(engine) === null);
   return new Map(await Promise.all(engines.map(async (engine) => [engine, await logIn(engine)] as const)));

@@ -1,4 +1,4 @@
-// Backends that go wrong, each in its own way: what clients see, what bal says of it, and that it recovers.
+// Faulty backends of every kind: what clients see, what bal reports, and that it recovers.
 import { forEitherEngine } from '../harness/engines.ts';
 import { FAULTS } from './backend-faults/faults.ts';
 import { judge } from './backend-faults/judge.ts';

@@ -1,5 +1,5 @@
-// As many clients as the limit, twice and five times as many, all at once: who is in notices nothing, who is refused is
-// counted one by one, and as soon as there is room everybody is served again.
+// As many clients as the limit, twice and five times as many at once: connected clients notice nothing, every refused one is
+// counted, and once there is room everybody is served again.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -18,7 +18,7 @@ import { finishAll, openStreams } from './streams.ts';
 
 const LIMIT = scale(60, 2000);
 const STREAMS = 8;
-/** What a crowd of five times the limit may leave behind in all workers. */
+/** What a crowd of five times the limit may leave behind, over all workers. */
 const KEPT = 48 * MIB;
 
 forEachEngine(

@@ -1,5 +1,5 @@
-// Workers that die as soon as they start, as in a broken installation: a start says so, a reload keeps what works, and a
-// crash loop is slowed down, reported, and over as soon as its cause is.
+// Workers that die at start, as in a broken installation: a start reports it, a reload keeps what works, and a crash loop is
+// slowed down, reported, and ends with its cause.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { newHome, startBal, writeConfig } from '../harness.ts';

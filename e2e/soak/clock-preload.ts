@@ -1,5 +1,5 @@
-// Loaded into every process of a bal by clock-step.test.ts: on SIGWINCH the wall clock jumps, an hour forth and two back
-// in turn, as it does where somebody sets it. The monotonic clock goes on.
+// Preloaded into every process of a bal by clock-step.test.ts: on SIGWINCH the wall clock jumps, in turn an hour forward and
+// two back, as when somebody sets it. The monotonic clock is unaffected.
 const HOUR_MS = 3_600_000;
 const JUMPS = [HOUR_MS, -2 * HOUR_MS, 2 * HOUR_MS, -HOUR_MS];
 

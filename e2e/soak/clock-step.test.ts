@@ -1,5 +1,5 @@
-// The wall clock of every process of bal's jumps by hours, again and again: clients notice nothing, nobody is cut, taken
-// out of use or called hung for it, and what is timed takes as long as it does.
+// The wall clock of every bal process jumps by hours repeatedly: clients notice nothing, nothing is cut, taken out of use or
+// called hung, and timeouts keep their length.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -15,7 +15,7 @@ import { scale } from './scale.ts';
 import { finishAll, openStreams } from './streams.ts';
 
 const PRELOAD = { NODE_OPTIONS: `--import=${new URL('./clock-preload.js', import.meta.url).href}` };
-/** Four jumps each, after which the clock is right again. */
+/** Four jumps per round, after which the clock is right again. */
 const ROUNDS = scale(2, 50);
 const HOUR_MS = 3_600_000;
 
@@ -48,7 +48,7 @@ forEitherEngine('a wall clock that jumps by hours changes nothing but the times 
       ],
     );
     if (jump % 4 !== 2) continue;
-    // With the clock an hour behind: a backend goes and comes back.
+    // While the clock is an hour behind, a backend goes down and comes back.
     await load.between(a.refuse);
     await bal.statusWhen('the dead backend is down', (now) => now.backends[0]?.state === 'down');
     await load.succeeds(10);

@@ -1,4 +1,4 @@
-// Asks the primary over its control socket, as the commands do, without a process for each question.
+// Queries the primary over its control socket, as the commands do, without a process per query.
 import { request } from 'node:http';
 import type { ReloadVerdict } from '../../lib/control/protocol.ts';
 import type { Why } from '../../lib/control/why.ts';

@@ -1,4 +1,4 @@
-// A crowd in a process of its own: whoever asks has the backend's ends, and its descriptors would not carry both.
+// A crowd in its own process: the test holds the backend's ends, and its descriptors would not suffice for both.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { atEnd, type Owner } from '../../lib/testing/owner.ts';

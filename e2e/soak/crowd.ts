@@ -1,19 +1,19 @@
-// Very many clients at once: each says one byte to an echo backend and is thereby known to be served, or is sent away.
+// Very many clients at once: each sends one byte to an echo backend; an answer proves that it is served.
 import { connect, type Socket } from 'node:net';
 import { ending } from '../harness/ending.ts';
 
 export interface Crowd {
-  /** Those that got their answer and stay. */
+  /** Clients that got their answer and stay. */
   readonly served: readonly Socket[];
-  /** Those that were reset. */
+  /** Clients that were reset. */
   readonly refused: number;
-  /** Those that met anything else: a clean end, a refused connect. */
+  /** Clients with any other outcome: a clean end, a refused connect. */
   readonly others: number;
-  /** All leave, in order. */
+  /** All leave cleanly. */
   leave(): void;
 }
 
-/** Settles when every one of `count` clients knows what became of it. */
+/** Resolves when the outcome of all `count` clients is known. */
 export async function offer(port: number, count: number): Promise<Crowd> {
   const served: Socket[] = [];
   let refused = 0;
@@ -43,7 +43,7 @@ export async function offer(port: number, count: number): Promise<Crowd> {
   return { served, refused, others, leave: () => served.forEach((socket) => socket.end()) };
 }
 
-/** Closes for certain what is left of a crowd. */
+/** Closes the rest of a crowd for certain. */
 export function disperse({ served }: Crowd): void {
   for (const socket of served) socket.destroy();
 }

@@ -1,5 +1,5 @@
-// File descriptors that run out before the configured limit of connections: it is said beforehand, who is in notices
-// nothing, who cannot be served is counted with the cause, nothing spins, and service returns by itself.
+// File descriptors run out before the configured limit of connections: doctor warns beforehand, connected clients notice
+// nothing, refused ones are counted with the cause, nothing spins, and service returns by itself.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const DESCRIPTORS = scale(256, 1024);
 const STREAMS = 4;
 const CLIENTS = 60;
 const WATCHED_MS = 1000;
-/** A worker that spins takes all of a core; one that waits next to nothing, however busy the machine. */
+/** A spinning worker takes a whole core; a waiting one next to nothing, however busy the machine. */
 const BUSY = 0.5;
 
 forEachEngine(
@@ -82,7 +82,7 @@ forEachEngine(
         assert.equal(set.status, 0, set.stderr);
       }
     };
-    // As many as are open, and a few: most further sockets of a worker fail with EMFILE.
+    // A few above those in use: most further sockets of a worker fail with EMFILE.
     limit((pid) => readdirSync(`/proc/${pid}/fd`).length + 2);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectTo(t, port)));
     for (const client of clients) client.send('?').catch(() => undefined);
@@ -97,7 +97,7 @@ forEachEngine(
       [],
     );
     if (engine === 'native') {
-      // What waits is served later. (With the js engine libuv closes it, without a word to anybody.)
+      // Waiting clients are served later. (With the js engine libuv closes them silently.)
       const { fields } = await bal.logged('worker.short');
       assert.match(JSON.stringify(fields['since']), /EMFILE/);
     }

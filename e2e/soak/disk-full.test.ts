@@ -1,4 +1,4 @@
-// The log's disk fills up while bal carries traffic, and is given room again.
+// The log's disk fills up while bal carries traffic, and gets room again.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,12 +18,12 @@ import { LONG } from './scale.ts';
 
 const lacking = process.getuid?.() === 0 ? null : 'only root can mount a small disk';
 
-/** Until nothing is left. */
+/** Writes until the disk is full. */
 function fill(file: string): void {
   try {
     writeFileSync(file, Buffer.alloc(100 * 1024 * 1024));
   } catch {
-    // That is the point.
+    // expected
   }
 }
 
@@ -70,7 +70,7 @@ forEitherEngine(
       );
     }
 
-    // Many records wait for room: a small disk is soon full of them again, so it is given more.
+    // Many records wait for room and would soon fill a small disk again, so enlarge it.
     assert.equal(spawnSync('mount', ['-o', 'remount,size=64m', logs]).status, 0);
     rmSync(ballast);
     const before = recordsBelow(logs).length;

@@ -1,4 +1,4 @@
-// A second network beside the one a script runs in, at the other end of a cable. For scripts in a namespace of their own.
+// A second network at the other end of a veth cable, for scripts in their own namespace.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { atEnd, type Owner } from '../../lib/testing/owner.ts';
@@ -8,7 +8,7 @@ import { lackingNamespace } from './namespace.ts';
 
 export const [HERE, THERE] = ['10.213.7.1', '10.213.7.2'] as const;
 
-/** Why there can be no cable here, or null. */
+/** Why no cable can be made here, or null. */
 export function lackingCable(): string | null {
   const reason = lackingNamespace() ?? lacking('ip', 'nsenter', 'unshare');
   if (reason !== null) return reason;
@@ -21,7 +21,7 @@ export function run(command: string, ...args: string[]): void {
   assert.equal(status, 0, `${command} ${args.join(' ')}: ${stderr}`);
 }
 
-/** The other network, in which a process stands still until the script ends; its PID. The cable is up. */
+/** Makes the other network, held by a sleeping process until the script ends; returns its PID. The cable is up. */
 export async function elsewhere(t: Owner): Promise<number> {
   const child = spawn('unshare', ['-n', 'sleep', '600'], { stdio: 'ignore' });
   atEnd(t, () => child.kill('SIGKILL'));

@@ -1,4 +1,4 @@
-// What a long run has measured, kept beside the build until the reliability page is written from it.
+// Results of long runs, kept beside the build until the reliability page is written from them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineName } from '../harness/engines.ts';
@@ -27,14 +27,14 @@ function file(engine: EngineName): string {
   return join(FOLDER, `reload-storm.${engine}.json`);
 }
 
-/** Short runs are no measurement. */
+/** Ignores short runs, which measure nothing. */
 export function keepStorm(engine: EngineName, figures: StormFigures): void {
   if (!LONG) return;
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(file(engine), JSON.stringify(figures));
 }
 
-/** Null: no long storm has been played on this engine since the last build. */
+/** Null if no long storm ran on this engine since the last build. */
 export function stormOf(engine: EngineName): StormFigures | null {
   try {
     const figures: StormFigures = JSON.parse(readFileSync(file(engine), 'utf8'));
@@ -44,7 +44,7 @@ export function stormOf(engine: EngineName): StormFigures | null {
   }
 }
 
-/** What programs have measured that are started by hand. */
+/** Results of programs that are started by hand. */
 interface ByHand {
   readonly handover: readonly FiguresRow[];
   readonly 'handover-storm': StormReport;
@@ -56,7 +56,7 @@ export function keepFigures<Name extends keyof ByHand>(name: Name, figures: ByHa
   writeFileSync(join(FOLDER, `${name}.json`), JSON.stringify(figures));
 }
 
-/** Null: that has not been measured since the last build. */
+/** Null if it was not measured since the last build. */
 export function figuresOf<Name extends keyof ByHand>(name: Name): ByHand[Name] | null {
   try {
     const figures: ByHand[Name] = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8'));

@@ -1,4 +1,4 @@
-// What an instance holds of the machine: memory of all its processes, descriptors of its primary.
+// The resources an instance holds: memory of all its processes, descriptors of its primary.
 import { readdirSync } from 'node:fs';
 import type { Bal } from '../harness.ts';
 import { pidsOf, residentBytes } from '../harness/processes.ts';

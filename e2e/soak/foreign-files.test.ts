@@ -1,5 +1,5 @@
-// What stands where the PID file or the control socket should be, and is not ours: every command says what it finds and
-// ends, nobody is signalled, nothing that is not ours is removed.
+// Foreign objects in place of the PID file or the control socket: every command reports what it finds and ends, no process is
+// signalled, nothing foreign is removed.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { isAlive } from '../harness/processes.ts';
 
 const NOWHERE = [{ host: '127.0.0.1', port: 1 }];
 
-/** A process of somebody else's, and what a PID file that names it exactly would hold. */
+/** Starts a process of another user; `entry` is a PID file that names it exactly. */
 async function stranger(t: Owner, user: { uid?: number; gid?: number } = {}): Promise<{ pid: number; entry: string }> {
   const child = spawn('sleep', ['600'], { stdio: 'ignore', cwd: '/', ...user });
   await once(child, 'spawn');
@@ -27,7 +27,7 @@ async function stranger(t: Owner, user: { uid?: number; gid?: number } = {}): Pr
   return { pid, entry: `${pid}\n${startTime}\n` };
 }
 
-/** Every command that talks to a running bal says that none runs. */
+/** Checks that every command that talks to a running bal says that none runs. */
 async function nothingRuns(home: string): Promise<void> {
   for (const args of [['stop', '--now'], ['graceful'], ['status']]) {
     const result = await cli(args, { home, deadlineMs: 20_000 });
@@ -124,7 +124,7 @@ test('a stranger that listens on the control socket and says nothing, or nonsens
       ['graceful', '--json'],
       ['status', '--json'],
     ]) {
-      // A reload may take long, so this command is patient with one that says nothing.
+      // A reload may take long, so this command waits for a silent peer.
       if (i === 0 && args.includes('graceful')) continue;
       const result = await cli(args, { home, deadlineMs: 20_000 });
       assert.ok(

@@ -1,5 +1,5 @@
-// half-open.test.ts inside its namespace: a second network beside it, to which a cable leads that takes every answer to
-// the wrong place. What comes from there begins connections and never completes one.
+// The part of half-open.test.ts inside its namespace: a second network whose cable takes every answer to the wrong place.
+// Clients there begin connections and never complete one.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -21,10 +21,10 @@ const [engineName, count] = process.argv.slice(2);
 const engine = ENGINES.find((name) => name === engineName);
 assert.ok(engine !== undefined);
 const HALF_OPEN = Number(count);
-/** Nobody's. */
+/** An unused address. */
 const NOWHERE = '02:00:00:00:00:99';
 
-/** Connections of which the kernel has seen the SYN only. */
+/** Counts connections in SYN_RECV. */
 function halfOpen(port: number): number {
   const RECEIVED = '03';
   const at = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
@@ -52,13 +52,13 @@ await owned(async (t) => {
   atEnd(t, () => syns.kill('SIGKILL'));
   let said = '';
   syns.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-  // Beyond its queue the kernel answers with cookies and keeps nothing.
+  // Beyond its queue the kernel answers with SYN cookies and keeps nothing.
   const seen = await until('many are half open', () => (halfOpen(port) >= HALF_OPEN / 2 ? halfOpen(port) : null));
   await load.succeeds(200);
   assert.equal((await bal.graceful()).code, 0, 'a reload works as well');
   await load.succeeds(200);
   const { totals } = await bal.status();
-  // Of those that have just ended bal may hear a moment later, but never half as many as are half open.
+  // Connections that just ended may still be counted, but never half as many as are half open.
   assert.ok((totals?.active_connections ?? 0) < HALF_OPEN / 4, 'a connection that is not complete is none');
   syns.kill('SIGKILL');
   assert.deepEqual(troubles(await load.stop()), {});

@@ -1,5 +1,5 @@
-// SYNs behind which nobody is: a connection that never completes is the kernel's business, takes no place and keeps
-// nobody out. In a network namespace, whose cable takes the answers to the wrong place.
+// SYNs without a client: a connection that never completes is the kernel's business, takes no slot and keeps nobody out. Runs
+// in a network namespace whose cable takes answers to the wrong place.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { forEachEngine } from '../harness/engines.ts';

@@ -1,5 +1,5 @@
-// Loaded into a bal by heap.ts: on SIGWINCH collects all garbage and writes how many bytes are alive, and which timers,
-// sockets and other resources keep the process going.
+// Preloaded into a bal by heap.ts: on SIGWINCH collects all garbage and writes how many bytes are alive, and which timers,
+// sockets and other resources keep the process running.
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -12,7 +12,7 @@ process.on('SIGWINCH', () => {
   collect();
   const file = join(process.env['BAL_HOME'] ?? '', `heap.${process.pid}`);
   const inside = { heapBytes: process.memoryUsage().heapUsed, resources: process.getActiveResourcesInfo() };
-  // In one step, so that nobody reads half of it.
+  // Atomically, so that nobody reads a half-written file.
   writeFileSync(`${file}.new`, JSON.stringify(inside));
   renameSync(`${file}.new`, file);
 });

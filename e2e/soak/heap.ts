@@ -1,22 +1,21 @@
-// What is alive in a process of bal's: its resident memory also holds garbage that nobody has collected yet, of which
-// there may be more than a leak would be.
+// Measures live memory of a bal process: resident memory also holds uncollected garbage, which may exceed a leak.
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bal } from '../harness.ts';
 import { signal } from '../harness/processes.ts';
 import { until } from '../../lib/testing/until.ts';
 
-/** To be in the environment of the bal that is looked at. */
+/** Environment for the bal to examine. */
 export const HEAP_ENVIRONMENT = { NODE_OPTIONS: `--import=${new URL('./heap-preload.js', import.meta.url).href}` };
 
 export interface Inside {
   /** On the heap, after all garbage is collected. */
   readonly heapBytes: number;
-  /** What keeps the event loop going, by kind: timers, sockets, requests under way. */
+  /** Resources that keep the event loop running, by kind: timers, sockets, pending requests. */
   readonly resources: Readonly<Record<string, number>>;
 }
 
-/** What one of its processes holds inside. */
+/** Returns what one of its processes holds. */
 export async function insideOf({ home }: Bal, pid: number): Promise<Inside> {
   const file = join(home.dir, `heap.${pid}`);
   signal(pid, 'SIGWINCH');
@@ -34,7 +33,7 @@ export async function insideOf({ home }: Bal, pid: number): Promise<Inside> {
   return { heapBytes, resources };
 }
 
-/** Bytes on the heap of one of its processes, after all garbage is collected. */
+/** Returns the bytes on the heap of one of its processes, after garbage collection. */
 export async function liveHeap(bal: Bal, pid: number): Promise<number> {
   return (await insideOf(bal, pid)).heapBytes;
 }

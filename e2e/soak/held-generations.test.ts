@@ -1,4 +1,4 @@
-// Reload after reload while sessions stay, real ones among them: nobody is harmed, an old worker without connections is gone, the
+// Repeated reloads while sessions stay, real ones among them: no session is harmed, old workers without connections exit, the
 // others are bounded and cost little while they wait, and nothing is left behind.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -30,18 +30,18 @@ const WORKERS = 2;
 const REST_MS = 6000;
 const WATCHED_MS = scale(4000, 20_000);
 /**
- * What each old worker with a session holds right after the reload: of memory what it has to itself and its share of what several
- * have (seen were 9.5 MiB at most), and descriptors of the primary, seen were 2: its channel and its records.
+ * Limits per old worker with a session right after the reload: private memory plus its share of shared memory (9.5 MiB at most
+ * were seen), and descriptors of the primary (2 were seen: its channel and its records).
  */
 const MEMORY_EACH = 24 * MIB;
 const DESCRIPTORS_EACH = 3;
-/** The same at rest. Node itself has 7 MiB. */
+/** The same at rest. Node itself takes 7 MiB. */
 const AT_REST = 16 * MIB;
-/** Seen at rest: one or two a second. On a busy machine V8's threads add some; a poll or a busy loop would add hundreds. */
+/** At rest one or two per second were seen. On a busy machine V8's threads add some; a poll or a busy loop would add hundreds. */
 const WAKE_UPS_PER_SECOND = 50;
 const HEAP_TOLERANCE = 6 * MIB;
 
-/** How often the threads of a process went to sleep by themselves. */
+/** Counts how often the threads of a process went to sleep voluntarily. */
 function sleeps(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
     const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
@@ -49,7 +49,7 @@ function sleeps(pid: number): number {
   }, 0);
 }
 
-/** A client of a backend that sends back what it gets. */
+/** A client of an echo backend. */
 const echoed: Kind = {
   name: 'an echo',
   server: {
@@ -66,11 +66,11 @@ const echoed: Kind = {
 };
 const KINDS = [echoed, psqlAtPrompt, redisAtPrompt];
 const PRESENT = KINDS.filter(({ server }) => server.lacks === null);
-/** One set for both engines: making a database takes longer than most tests. */
+/** One set for both engines: creating a database takes longer than most tests. */
 const servers = await startServers(thisFile(), PRESENT, 'all');
 const LACKING = KINDS.flatMap(({ server }) => server.lacks ?? []);
 
-/** Their connections stay with them, as with the js engine. */
+/** Connections stay with their worker, as with the js engine. */
 const KEPT = { BAL_NATIVE_DISABLE: 'handover' };
 
 forEachEngine(
@@ -102,7 +102,7 @@ forEachEngine(
         assert.deepEqual(troubles(await visits(port, echoes(512), 20, { clients: 10 })), {});
         await reload(round);
         const { processes } = footprintOf(bal);
-        // The primary, those that serve, and those that have just been told to end.
+        // The primary, the serving workers, and those just told to end.
         assert.ok(processes <= 1 + WORKERS * (MOST + 2), `${processes} processes`);
         await Promise.all(seats.slice(-MOST).map((seat) => seat.works()));
       }
@@ -111,7 +111,7 @@ forEachEngine(
         held.map((seat) => seat.harm()),
         Array(held.length).fill(null),
       );
-      // One session is on one of the two workers of its generation; the other one has nothing to wait for.
+      // A session is on one of the two workers of its generation; the other one has nothing to wait for.
       const fresh = await bal.statusWhen(
         'old workers without connections are gone',
         ({ workers }) => workers.length === WORKERS + held.length,

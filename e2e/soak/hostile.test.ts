@@ -22,7 +22,7 @@ import { scale } from './scale.ts';
 const ROUNDS = scale(60, 20_000);
 const CROWD = scale(300, 1000);
 
-/** Says something and waits for the end, whoever makes it; a client that hangs is sent away by the server. */
+/** Sends bytes and waits for the end from either side; the server disconnects a hanging client. */
 function say(where: NetConnectOpts, what: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(where);
@@ -33,7 +33,7 @@ function say(where: NetConnectOpts, what: Buffer): Promise<void> {
   });
 }
 
-/** Valid requests with bytes changed, left out, doubled or made up; the same for the same round. */
+/** Valid requests with bytes changed, dropped, doubled or invented; deterministic per round. */
 function mutant(round: number): Buffer {
   const seeds = [
     'GET /status HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -51,7 +51,7 @@ function mutant(round: number): Buffer {
     return Math.floor((state / 2 ** 32) * below);
   };
   const bytes = Buffer.from(seeds[random(seeds.length)] ?? '');
-  // Nothing here is near a valid `stop`: one that has lost its Content-Length would be obeyed.
+  // None is close to a valid `stop`: one that lost its Content-Length would be obeyed.
   for (let i = random(4); i > 0; i--) bytes[5 + random(bytes.length - 5)] = random(256);
   const cut = random(3) === 0 ? random(bytes.length) : bytes.length;
   return bytes.subarray(0, cut);

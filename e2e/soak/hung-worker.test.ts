@@ -1,4 +1,4 @@
-// A worker that is stopped or caught in a loop does not die: it is noticed by its silence and replaced.
+// A worker that is stopped or in a loop does not die: its silence reveals it, and it is replaced.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { startBal } from '../harness.ts';
@@ -13,7 +13,7 @@ import { isAlive, signal } from '../harness/processes.ts';
 import { until } from '../../lib/testing/until.ts';
 import { finishAll, openStream, type Stream } from './streams.ts';
 
-// Half of this test is waiting for five seconds to pass, so the engines wait together.
+// Half of this test waits for five seconds to pass, so the engines run together.
 describe('a hung worker', { concurrency: 2 }, () => {
   forEitherEngine('is replaced, its clients are counted, and the others notice nothing', async (t, engine) => {
     const a = await backend(t, echo);
@@ -29,7 +29,7 @@ describe('a hung worker', { concurrency: 2 }, () => {
     assert.ok(victim !== undefined && other !== undefined);
     const stoppedAt = performance.now();
     signal(victim.pid, 'SIGSTOP');
-    // Whom it would have accepted the other one accepts.
+    // The other worker accepts the clients this one would have taken.
     const load = startLoad(t, port, echoes(64), { clients: 4 });
     const reported = await bal.logged('worker.hung');
     const detected = performance.now() - stoppedAt;
@@ -49,7 +49,7 @@ describe('a hung worker', { concurrency: 2 }, () => {
     assert.deepEqual(troubles(await load.stop()), {});
     assert.equal(isAlive(victim.pid), false);
     const { ok = 0, reset = 0, short = 0, ...more } = await finishAll(streams);
-    // Where it had read all that the client sent, but not yet the answer, the kernel ends the connection without a reset.
+    // If it had read all that the client sent but not yet the answer, the kernel ends the connection without a reset.
     assert.deepEqual([ok, reset + short, more], [other.active_connections, victim.active_connections, {}]);
   });
 });

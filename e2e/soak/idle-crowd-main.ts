@@ -1,10 +1,10 @@
-// The clients of idle-crowd.test.ts: opens as many as it is told to, and later asks each whether it is alive.
+// The clients of idle-crowd.test.ts: opens connections on command, and later checks that each is alive.
 import { type Crowd, disperse, offer } from './crowd.ts';
 
 export type CrowdTask =
   | { readonly kind: 'open'; readonly port: number; readonly count: number }
   | { readonly kind: 'ask' }
-  /** From now on each says 64 bytes so often a second; 0: no longer. */
+  /** From now on each sends 64 bytes `perSecond` times a second; 0: stop. */
   | { readonly kind: 'talk'; readonly perSecond: number }
   | { readonly kind: 'leave' };
 
@@ -12,13 +12,13 @@ export interface CrowdReport {
   readonly served: number;
   readonly refused: number;
   readonly others: number;
-  /** Ended although nobody here ended them. */
+  /** Ended, but not by this program. */
   readonly over: number;
 }
 
 let crowd: Crowd = { served: [], refused: 0, others: 0, leave: () => undefined };
 
-/** How many of the crowd get an answer to one more byte. */
+/** Counts the clients that get an answer to one more byte. */
 async function alive(): Promise<number> {
   const answers = crowd.served.map(
     (socket) =>
@@ -34,7 +34,7 @@ async function alive(): Promise<number> {
 let talking: NodeJS.Timeout | undefined;
 const TICK_MS = 50;
 
-/** In turn, so that they do not talk all at once. */
+/** In turn, so that they do not all send at once. */
 function talk(perSecond: number): void {
   clearInterval(talking);
   const said = Buffer.alloc(64, '?');

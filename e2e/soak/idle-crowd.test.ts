@@ -1,5 +1,5 @@
-// Very many idle connections and traffic beside them: the traffic is served, the idle ones stay, each costs little, and
-// all of it is given back.
+// Very many idle connections beside traffic: the traffic is served, the idle ones stay, each costs little, and all memory is
+// given back.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -15,13 +15,13 @@ import { crowdProcess, PATIENCE_MS } from './crowd-process.ts';
 import { scale } from './scale.ts';
 
 const IDLE = scale(2000, 10_000);
-/** For each idle connection: bal's own memory, without the kernel's socket buffers. */
+/** Per idle connection: bal's own memory, without the kernel's socket buffers. */
 const EACH_BYTES = 24 * 1024;
 
 forEachEngine(`${IDLE} idle connections stay, and traffic beside them is served`, async (t, engine) => {
   const a = await backend(t, echo);
   const port = await freePort();
-  // The backend takes them one after the other, in a process that does other things too.
+  // The backend accepts them one after the other, in a process with other work.
   const runtime = { max_concurrent_connections: IDLE + 100, backend_connect_timeout_ms: PATIENCE_MS };
   const config = configFor(port, [a], { runtime });
   const bal = await startBal(t, { engine, config });

@@ -1,5 +1,5 @@
-// The primary is killed under load: its workers give up the port, finish what they have or give it to those of the next start, and
-// go; a new start takes over.
+// The primary is killed under load: its workers release the port, finish their connections or hand them to those of the next
+// start, and exit; a new start takes over.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -31,7 +31,7 @@ forEachEngine(`the primary is killed under load ${ROUNDS === 1 ? 'once' : `${ROU
     const moved = finishing.map(({ bytes }) => bytes);
     await until('the streams go on', () => finishing.every(({ bytes }, i) => bytes > Number(moved[i])));
     assert.deepEqual(await finishAll(finishing), { ok: 3 });
-    // No second try.
+    // The first attempt must succeed.
     bal = await startBal(t, { engine, daemon: true, home: bal.home.dir, config });
     const startedMs = performance.now() - diedAt;
     await load.succeeds(20);
@@ -40,7 +40,7 @@ forEachEngine(`the primary is killed under load ${ROUNDS === 1 ? 'once' : `${ROU
     assert.deepEqual(troubles(await visits(port, echoes(), 10)), {});
     await until('the old processes are gone', () => !pidsOf(bal.home.dir).some((pid) => old.includes(pid)));
     const goneMs = performance.now() - diedAt;
-    // What outlives the drain time is cut where it cannot be handed over.
+    // Connections that outlive the drain timeout are cut where they cannot be handed over.
     if (engine === 'js') assert.equal(await finishCut(outliving), 2);
     else assert.deepEqual(await finishAll(outliving), { ok: 2 });
     t.diagnostic(

@@ -1,5 +1,5 @@
-// Workers are killed under load, one by one and all at once: only their own connections die, new clients wait, nothing
-// that was counted is taken back.
+// Workers are killed under load, one by one and all at once: only their own connections die, new clients wait, no counter
+// falls.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -16,7 +16,7 @@ import { finishAll, openStream, type Stream } from './streams.ts';
 
 const ROUNDS = scale(3, 30);
 const CLIENTS = 4;
-/** What the contract gives a replacement; looked at only where nothing else keeps the machine busy. */
+/** The contract's limit for a replacement; only checked where nothing else keeps the machine busy. */
 const RECOVERY_MS = 1000;
 const NEVER_FALL = ['connections_total', 'bytes_in', 'bytes_out', 'rejected_total', 'failed_total'] as const;
 
@@ -37,9 +37,9 @@ forEitherEngine(`workers are killed ${ROUNDS} times, every third time all of the
     const at = performance.now();
     for (const pid of victims) signal(pid, 'SIGKILL');
     await until('they are dead', () => !victims.some(isAlive), { everyMs: 1 });
-    // At once, before others have counted as much as the dead had.
+    // At once, before others have counted as much as the dead workers had.
     const { totals: then } = await bal.status();
-    // Whoever comes now was not accepted by the dead.
+    // New clients were not accepted by the dead workers.
     const late = await visits(port, echoes(64), 1);
     served.push(performance.now() - at);
     if (victims.length === workers.length) assert.deepEqual(troubles(late), {}, 'a new client waits and is served');
@@ -97,7 +97,7 @@ forEitherEngine(
     const [dead, alive] = [over(), streams.filter((stream) => !stream.over)];
     assert.deepEqual([dead.length, alive.length], [lost, kept]);
     assert.deepEqual(await finishAll(alive), { ok: kept });
-    // Which end the kernel gave the others depends on whether the dead had read what they sent last.
+    // Which end the kernel gave them depends on whether the dead worker had read what they sent last.
     assert.equal((await finishAll(dead))['wrong'], undefined);
   },
 );

@@ -1,10 +1,10 @@
-// A network and a file tree of our own, in which port 53 and /etc/resolv.conf may be what a scenario needs.
+// A private network and mount namespace, in which port 53 and /etc/resolv.conf can be what a scenario needs.
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const SCRIPT = 'ip link set lo up && mount --bind "$0" /etc/resolv.conf && exec "$@"';
 
-/** Why there can be no such namespace here, or null. */
+/** Why no such namespace can be made here, or null. */
 export function lackingNamespace(): string | null {
   if (process.platform !== 'linux') return 'namespaces are for Linux';
   if (process.getuid?.() !== 0) return 'not root';
@@ -12,13 +12,13 @@ export function lackingNamespace(): string | null {
     if (!/^hosts:.*\bdns\b/m.test(readFileSync('/etc/nsswitch.conf', 'utf8')))
       return 'names are not resolved by DNS here';
   } catch {
-    // Without the file DNS is asked.
+    // Without the file DNS is used.
   }
   const tried = spawnSync('unshare', ['-nm', 'sh', '-c', SCRIPT, '/etc/resolv.conf', 'true'], { encoding: 'utf8' });
   return tried.status === 0 ? null : 'no network and mount namespaces';
 }
 
-/** Runs a compiled script in such a namespace with `resolvConf` for /etc/resolv.conf; its output, once it has ended well. */
+/** Runs a compiled script in such a namespace with `resolvConf` as /etc/resolv.conf; returns its output once it has succeeded. */
 export function runInNamespace(
   resolvConf: string,
   script: string,

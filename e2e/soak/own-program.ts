@@ -1,4 +1,4 @@
-// A copy of the program that a test may break and repair, as an installation that goes wrong would.
+// A copy of the program that a test may break and repair, like a faulty installation.
 import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import { ROOT } from '../../lib/testing/root.ts';
 export interface OwnProgram {
   /** Its bal.js. */
   readonly program: string;
-  /** Every worker started from now on ends at once. */
+  /** New workers exit at once. */
   readonly breakWorkers: () => void;
-  /** Every worker started from now on lives and never says anything. */
+  /** New workers live but never say anything. */
   readonly muteWorkers: () => void;
-  /** Every worker started from now on runs this script (an ES module) in the place of its own; `whole` is its own. */
+  /** New workers run this script (an ES module) instead of their own, `whole`. */
   readonly replaceWorkers: (script: (whole: string) => string) => void;
   readonly repair: () => void;
 }
@@ -25,7 +25,7 @@ export function ownProgram(t: Owner): OwnProgram {
   const worker = join(folder, 'dist', 'worker.js');
   const whole = readFileSync(worker, 'utf8');
   const replace = (text: string): void => {
-    // In one step: a worker that starts meanwhile reads the one or the other.
+    // Atomically: a worker that starts now reads one or the other.
     writeFileSync(`${worker}.new`, text);
     renameSync(`${worker}.new`, worker);
   };

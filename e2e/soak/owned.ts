@@ -1,4 +1,4 @@
-// An owner of what is started outside of node:test.
+// An owner for what is started outside node:test.
 import type { Owner } from '../../lib/testing/owner.ts';
 
 /** Lives as long as `body` runs. */

@@ -1,5 +1,5 @@
-// Writes e2e/RELIABILITY.md: plays every backend fault on every engine and puts what was seen into a table. A part of
-// `npm run e2e:soak`; by itself: node .build/e2e/soak/reliability.js
+// Writes e2e/RELIABILITY.md: runs every backend fault on every engine and tabulates the results. Part of `npm run e2e:soak`; by
+// itself: node .build/e2e/soak/reliability.js
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ function line({ fault, engine, alone, beside, state, why, detectedMs, recoveredM
   return `| ${[fault, engine, seen(alone), seen(beside), state, why, detected, `${recoveredMs.toFixed(0)} ms`].join(' | ')} |`;
 }
 
-/** A run of the storm as a row; one that was not played is named, not left out. */
+/** A run of the storm as a row; one that did not run is named, not left out. */
 function stormLine(engine: EngineName): string {
   const storm = stormOf(engine);
   if (storm === null) return `| ${engine} | not played in this run | | | | | |`;

@@ -1,4 +1,4 @@
-// Reloads that meet something else under way: a dying worker, another reload, a stop, a connection that is half closed.
+// Reloads that coincide with something else: a dying worker, another reload, a stop, a half-closed connection.
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { startBal } from '../harness.ts';

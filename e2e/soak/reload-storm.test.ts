@@ -1,4 +1,4 @@
-// Reload after reload under load: nobody is refused, nobody is cut, no byte is wrong, and nothing is left over.
+// Repeated reloads under load: no client is refused or cut, no byte is wrong, and nothing is left behind.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend, type Backend } from '../harness/backend.ts';
@@ -15,15 +15,15 @@ import { footprintOf, inWords, MIB } from './footprint.ts';
 import { scale } from './scale.ts';
 import { finishAll, finishCut, openStreams, type Stream } from './streams.ts';
 
-/** How often something else changes before it begins anew; the last change is none. */
+/** Number of different changes before the cycle repeats; the last one changes nothing. */
 const CYCLE = 6;
 const RELOADS = scale(CYCLE, 100);
 const STREAMS_EACH = 2;
-/** Garbage that is not collected yet. */
+/** Allows for uncollected garbage. */
 const RSS_TOLERANCE = 64 * MIB;
 /**
- * The primary keeps its last thousand events, some ten of them for each reload: without any load its heap was 8.7 MiB at
- * first, 10.6 after 100 reloads, 11.3 after 300 and 11.2 after 400. Twenty KiB more for each reload would show.
+ * The primary keeps its last thousand events, about ten per reload: without load its heap was 8.7 MiB at first, 10.6 after 100
+ * reloads, 11.3 after 300 and 11.2 after 400. Twenty KiB more per reload would show.
  */
 const HEAP_TOLERANCE = 4 * MIB;
 
@@ -33,8 +33,8 @@ interface Ports {
 }
 
 /**
- * Round after round something else is different: a backend more, the log level, a port more, a port and a backend less,
- * another backend, nothing.
+ * Each round changes something else: one more backend, the log level, one more port, a port and a backend less, another
+ * backend, nothing.
  */
 function configOf(round: number, ports: Ports, [a, b, c]: readonly [Backend, Backend, Backend]): object {
   const both = [a, b];
@@ -52,9 +52,7 @@ function configOf(round: number, ports: Ports, [a, b, c]: readonly [Backend, Bac
   };
 }
 
-/**
- * What the verdict of such a round names as changed; the number of backends also changes values that are tuned by it.
- */
+/** The changes that the verdict of each round must name; the number of backends also changes auto-tuned values. */
 const CHANGES: readonly (readonly string[])[] = [
   [],
   ['main.backends'],
@@ -87,7 +85,7 @@ forEitherEngine(
       assert.equal(verdict.workers_replaced, 2);
       return verdict.duration_ms;
     };
-    // What is loaded and allocated once is there before the count begins.
+    // Do all one-time loading and allocation before the count begins.
     await visits(ports.main, echoes(512), 50);
     await reload(0);
     const settled = async (): Promise<void> => {
@@ -105,7 +103,7 @@ forEitherEngine(
     const streams: Stream[] = [];
     let slowest = 0;
     for (let round = 1; round <= RELOADS; round++) {
-      // Held on workers of many generations, but not so many that the machine is busy with them alone.
+      // Held by workers of many generations, but not so many that they alone keep the machine busy.
       if (streams.length < 40) streams.push(...(await openStreams(t, ports.main, STREAMS_EACH, round * 10)));
       slowest = Math.max(slowest, await reload(round));
       if (round % CYCLE === 3)
@@ -175,7 +173,7 @@ forEitherEngine(
     assert.deepEqual(await finishAll(fresh), { ok: 3 });
     const { services } = await bal.statusWhen('the old workers are gone', ({ workers }) => workers.length === 2);
     assert.equal(services[0]?.ends?.['drain'], 3);
-    // The log comes through a pipe of its own, so it may be read later than the answer above.
+    // The log comes through its own pipe, so it may be read later than the answer above.
     const cutByLog = (): number =>
       bal
         .logs()

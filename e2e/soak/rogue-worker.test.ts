@@ -1,5 +1,5 @@
-// A worker that serves as it should and says nonsense to the primary all the time: the primary lives, clients of every
-// worker are served, the totals do not fall, and a reload with sane workers makes all well.
+// A worker that serves properly but keeps sending nonsense to the primary: the primary survives, clients of every worker are
+// served, totals do not fall, and a reload with sane workers repairs everything.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -14,7 +14,7 @@ import { ownProgram } from './own-program.ts';
 import { scale } from './scale.ts';
 
 const BATCHES = scale(40, 2000);
-/** What worker.js does besides, in the process of the worker; in each message something else is made up. */
+/** Appended to worker.js, in the worker's process; every message is made up differently. */
 const MADNESS = `
 ;{
   const values = [null, undefined, -1, 0, 1, 0.5, 2 ** 53, -(2 ** 53), 1e308, '', 'x', '__proto__', 'toString', [], {}, [[]],
@@ -65,7 +65,7 @@ forEitherEngine('a worker that says nonsense harms no client and not the primary
   assert.equal(bal.stderr(), '', 'and nothing was thrown');
 });
 
-/** Past process.send(): bytes for which Node has no reader, and a line that never ends. The other worker is sane. */
+/** Bypasses process.send(): bytes that Node cannot parse, and a line that never ends. The other worker is sane. */
 const RAW = {
   'bytes that are no message': `writeSync(process.channel.fd, Buffer.from([255, 0, 123, 10, 10]))`,
   'a line without end': `for (const some = Buffer.alloc(65_536, '1'); ; ) {

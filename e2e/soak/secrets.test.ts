@@ -1,4 +1,4 @@
-// What goes through bal and what its environment holds is nobody's business: it is in no log, no answer and no page.
+// Bytes that pass through bal and values of its environment appear in no log, answer or page.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { startBal } from '../harness.ts';
@@ -43,7 +43,7 @@ forEitherEngine(
     await until('the connections are in the log', () => {
       return bal.logs().filter(({ event }) => event === 'connection.ended').length >= ROUNDS;
     });
-    // A worker that dies is told of.
+    // The death of a worker is logged.
     const [victim] = await bal.workerPids();
     assert.ok(victim !== undefined);
     process.kill(victim, 'SIGKILL');
@@ -69,7 +69,7 @@ forEitherEngine(
     }
     for (const path of ['/metrics', '/status', '/events', '/readyz', '/']) {
       const response = await fetch(`http://127.0.0.1:${adminPort}${path}`, { signal: AbortSignal.timeout(20_000) });
-      // Events never end.
+      // The event stream never ends.
       said.push(path === '/events' ? '' : await response.text());
       if (path === '/events') await response.body?.cancel();
     }

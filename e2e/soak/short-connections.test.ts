@@ -18,11 +18,11 @@ import { scale } from './scale.ts';
 const ROUNDS = scale(3, 100);
 const EACH = scale(400, 5000);
 /**
- * Beside the heap, which is judged by what is alive on it. With the js engine V8 lets the young generation of each of the two
- * workers grow, to 48 MiB at most, whenever a moment has much alive, and keeps it so: seen as steps of 12 MiB, and flat between.
+ * Beside the heap, which is judged by its live bytes. With the js engine V8 grows the young generation of each of the two
+ * workers, to 48 MiB at most, whenever much is alive for a moment, and keeps it so: seen as steps of 12 MiB, flat in between.
  */
 const RSS_TOLERANCE = { native: scale(32, 24) * MIB, js: scale(32, 2 * 48) * MIB };
-/** What is alive after all garbage is collected: twelve bytes kept of each of the long form's connections would show. */
+/** Live bytes after garbage collection: keeping twelve bytes per connection of the long form would show. */
 const HEAP_TOLERANCE = 6 * MIB;
 
 type Counts = Readonly<Record<string, number>>;
@@ -33,7 +33,7 @@ function sumOf(all: readonly Counts[]): Counts {
   return sum;
 }
 
-/** Clients that reset as soon as they are connected, or before. */
+/** Clients that reset as soon as they are connected, or earlier. */
 async function rude(port: number, count: number): Promise<void> {
   for (let i = 0; i < count; i += 10) {
     await Promise.all(
@@ -58,12 +58,12 @@ forEachEngine(`${ROUNDS * EACH} short connections with faults among them leave n
     engine,
     daemon: true,
     env: HEAP_ENVIRONMENT,
-    // The one that resets is to be met in every round.
+    // Every round must meet the backend that resets.
     config: configFor(port, [a, b, dead], { log_level: 'error', runtime: { early_failure_threshold: 0 } }),
   });
   await bal.checked();
   const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-  // The primary's are not settled at any one moment: its checks come and go.
+  // The primary's numbers fluctuate: its checks come and go.
   const primary: { descriptors: number; heap: number; resources: Counts }[] = [];
   const workers: { rss: number; descriptors: number; heap: number; resources: Counts }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -84,7 +84,7 @@ forEachEngine(`${ROUNDS * EACH} short connections with faults among them leave n
     const { heapBytes, resources } = await insideOf(bal, bal.pid);
     primary.push({ descriptors: descriptors(bal.pid), heap: heapBytes, resources });
   }
-  // The first round fills caches and lets the heap grow to what it needs.
+  // The first round fills caches and grows the heap to its working size.
   for (const [who, sizes] of Object.entries({ workers, primary })) {
     t.diagnostic(`${who}: ${[sizes[0], sizes[1], sizes.at(-1)].map((one) => JSON.stringify(one)).join(' → ')}`);
     const [first, last] = [sizes[1], sizes.at(-1)];

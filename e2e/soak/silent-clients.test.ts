@@ -1,4 +1,4 @@
-// Clients that connect and never say a word: each takes a place for a bounded time only, and everybody else is served.
+// Clients that connect and never send anything: each takes a slot for a bounded time only, and everybody else is served.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -16,7 +16,7 @@ const SILENT = scale(200, 2000);
 const ROOM = 40;
 const STREAMS = 4;
 const IDLE_MS = 2000;
-/** Others must have tried before it is over, on a busy machine, too. */
+/** Long enough for others to try before it is over, even on a busy machine. */
 const LONG_IDLE_MS = 8000;
 
 forEitherEngine(
@@ -30,7 +30,7 @@ forEitherEngine(
     const load = startLoad(t, port, echoes(), { clients: 8 });
     const mutes = await Promise.all(Array.from({ length: SILENT }, () => connectTo(t, port)));
     await load.succeeds(100);
-    // Each gives its place back without a word from anybody.
+    // Each gives its slot back by itself.
     const ends = await Promise.all(mutes.map(({ over }) => over));
     assert.deepEqual(new Set(ends.map(({ how }) => how)), new Set(['fin']));
     await load.succeeds(100);

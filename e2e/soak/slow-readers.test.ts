@@ -1,5 +1,5 @@
-// Clients that do not read while backends send as fast as they can, for long and many at once: the senders are held up,
-// what bal holds for them is bounded and does not grow, others are served meanwhile, and not a byte is lost.
+// Many clients that do not read for long while backends send at full speed: the senders are held up, bal's memory for them is
+// bounded and does not grow, others are served, and no byte is lost.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { startBal } from '../harness.ts';
@@ -19,9 +19,9 @@ import { scale } from './scale.ts';
 
 const READERS = scale(10, 50);
 const LENGTH = scale(32, 1024) * MIB;
-/** For each held-up stream; what lies in the kernel's socket buffers is not the process's. */
+/** Per held-up stream; the kernel's socket buffers are not the process's memory. */
 const EACH = 2 * MIB;
-/** What a worker may grow by with any traffic at all. */
+/** Growth of a worker with any traffic at all. */
 const WARM = 24 * MIB;
 const SEED = 9;
 

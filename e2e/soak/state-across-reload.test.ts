@@ -1,4 +1,4 @@
-// What bal has learnt outlives a reload: health, cool-downs, protection, counters, whose turn it is.
+// What bal has learnt survives a reload: health, cool-downs, protection, counters, the position of the round.
 import assert from 'node:assert/strict';
 import { startBal } from '../harness.ts';
 import { backend } from '../harness/backend.ts';
@@ -9,7 +9,7 @@ import { names } from '../harness/exchange.ts';
 import { troubles, visits } from '../harness/load.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 
-/** No check but the first one, so that nothing but what is remembered decides. */
+/** Only the first check runs, so that only remembered state decides. */
 const NO_CHECKS = { health_check_interval_ms: 60_000 };
 
 forEitherEngine(
@@ -114,7 +114,7 @@ forEitherEngine('the round goes on where it was, reload after reload', async (t,
   }
   const first = order.indexOf(said[0] ?? '');
   const expected = said.map((_, i) => order[(first + i) % order.length]);
-  // A backend that failed a check is rightly passed over.
+  // A backend that failed a check is rightly skipped.
   const { backends: found, totals } = await bal.status();
   assert.equal(said.join(), expected.join(), JSON.stringify({ found, totals }));
 });

@@ -1,5 +1,5 @@
-// Connections that are held through whatever happens: each sends a stream whose every byte is known to an echo backend,
-// at a leisurely pace, and checks what comes back. A byte lost, doubled or swapped at any moment shows.
+// Connections held through every event: each sends a stream of known bytes to an echo backend at a slow pace and checks what
+// comes back. A byte lost, doubled or swapped at any moment is detected.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectTo } from '../harness/client.ts';
@@ -13,19 +13,19 @@ const PACE_MS = 25;
 const END_MS = 60_000;
 
 export interface Stream {
-  /** Bytes that have gone there and back. */
+  /** Bytes sent and received back. */
   readonly bytes: number;
-  /** True once the connection is over, in whatever way. */
+  /** True once the connection is over, in any way. */
   readonly over: boolean;
-  /** Ends the stream in order; settles when it is over: `fin` and no wrong byte, or what happened instead (`ended`: before). */
+  /** Ends the stream cleanly and resolves with the outcome: `ok` is a `fin` without a wrong byte; `ended`: it was over before. */
   finish(): Promise<'ok' | 'ended' | 'reset' | 'short' | 'wrong'>;
 }
 
-/** Opens a stream; it is known to be open on both sides when this returns. */
+/** Opens a stream that is known to be open on both sides. */
 export async function openStream(t: Owner, port: number, seed: number): Promise<Stream> {
   const client = await connectTo(t, port);
   let ended = false;
-  // However long it is held: what must not take long is its end.
+  // Without a timeout: only its end must not take long.
   const over = ending(client.socket).then((how) => {
     ended = true;
     return how;
@@ -67,19 +67,19 @@ export async function openStream(t: Owner, port: number, seed: number): Promise<
   };
 }
 
-/** So many streams, with different bytes. */
+/** Opens `count` streams with different bytes. */
 export function openStreams(t: Owner, port: number, count: number, firstSeed = 1): Promise<Stream[]> {
   return Promise.all(Array.from({ length: count }, (_, i) => openStream(t, port, firstSeed + i)));
 }
 
-/** Of streams that were cut: how many there are, if that is what happened to them all. Cut at rest they end without a reset. */
+/** Counts streams that were cut, and asserts that all of them were. A stream cut while idle ends without a reset. */
 export async function finishCut(streams: readonly Stream[]): Promise<number> {
   const { ended = 0, reset = 0, short = 0, ...others } = await finishAll(streams);
   assert.deepEqual(others, {});
   return ended + reset + short;
 }
 
-/** Ends all; how many ended how. */
+/** Ends all streams and counts the outcomes. */
 export async function finishAll(streams: readonly Stream[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const how of await Promise.all(streams.map((stream) => stream.finish()))) counts[how] = (counts[how] ?? 0) + 1;

@@ -1,5 +1,5 @@
-// vanished.test.ts inside its namespace: clients of one service and the backend of another are in a second network, whose
-// cable is taken out while their connections are at rest, and others just when bytes are under way to them.
+// The part of vanished.test.ts inside its namespace: clients of one service and the backend of another are in a second network,
+// whose cable is cut while some connections are idle and others have bytes in flight.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -16,11 +16,11 @@ import { owned } from './owned.ts';
 
 const engine = ENGINES.find((name) => name === process.argv[2]);
 assert.ok(engine !== undefined);
-/** The js engine has no way to see that bytes under way are not answered: that takes TCP a quarter of an hour. */
+/** The js engine cannot see that bytes in flight are unacknowledged: TCP takes a quarter of an hour for that. */
 const UNDER_WAY = engine === 'native' ? 1 : 0;
 const WITHIN_MS = 120_000;
 
-/** Runs a script in the other network; resolves when it has said so many lines. */
+/** Runs a script in the other network; resolves when it has printed `lines` lines. */
 async function there(t: Owner, pid: number, code: string, lines: number): Promise<void> {
   const child = spawn('nsenter', ['-t', `${pid}`, '-n', process.execPath, '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],

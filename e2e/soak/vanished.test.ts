@@ -1,5 +1,5 @@
-// Peers that vanish without a word: in a network namespace, whose cable is taken out. TCP's keepalive finds them, and where
-// bytes are under way to them, while which TCP does not probe, the native engine does. Mostly waiting: six probes, 10 s apart.
+// Peers that vanish silently: in a network namespace whose cable is cut. TCP keepalive detects them; while bytes are in flight,
+// when TCP sends no keepalive probes, the native engine does. Mostly waiting: six probes, 10 s apart.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { forEachEngine } from '../harness/engines.ts';

@@ -1,4 +1,4 @@
-// curl with a reader that takes its time: 2.5 MiB a second, and what is left at once when it is asked for.
+// curl with a slow reader: 2.5 MiB per second, and the rest at once on request.
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { atEnd, atExit, type Owner } from '../../../lib/testing/owner.ts';
@@ -8,7 +8,7 @@ import { asProgramUser } from '../../../lib/testing/program-user.ts';
 const BYTES_A_TENTH = 256 * 1024;
 
 export interface Download {
-  /** Reads all that is left, as fast as it comes, and tells how it ended. */
+  /** Reads the rest at full speed and returns how the download ended. */
   rest(): Promise<{ readonly code: number | null; readonly stderr: string; readonly bytes: number }>;
 }
 

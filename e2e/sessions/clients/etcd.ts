@@ -1,4 +1,4 @@
-// etcd: a watch, which is gRPC over HTTP/2.
+// etcd: a watch, which uses gRPC over HTTP/2.
 import { freePort } from '../../../lib/testing/ports.ts';
 import { lacking, run, serve, workFolder } from '../../../lib/testing/program.ts';
 import { words } from '../../../lib/testing/shape.ts';
@@ -37,7 +37,7 @@ export const etcdWatch: Kind = {
     const talk = talkTo(owner, 'etcdctl', words(`--endpoints http://127.0.0.1:${through} watch ${engine}`), VERSION_3);
     let puts = 0;
     const works = async (): Promise<void> => {
-      // It does not say when it has begun to watch.
+      // etcdctl does not say when it has begun to watch.
       await until('the watch tells of a put', async () => {
         const value = `value-${(puts += 1)}-`;
         const put = words(`--endpoints http://127.0.0.1:${server.port} put ${engine} ${value}`);

@@ -1,4 +1,4 @@
-// HTTP: a download, a benchmark on kept connections, and a kept connection that nobody uses.
+// HTTP: a download, a benchmark on kept connections, and an unused kept connection.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -72,7 +72,7 @@ export const keptAlive: Kind = {
       const asked = get({ agent, host: '127.0.0.1', port: through, path: '/small' });
       const [response]: IncomingMessage[] = await once(asked, 'response');
       assert.ok(response !== undefined);
-      // Read to its end, it gives the connection back.
+      // Reading the response to its end returns the connection to the pool.
       await once(response.resume(), 'end');
       return asked.reusedSocket;
     };

@@ -8,7 +8,7 @@ import { programUser } from '../../../lib/testing/program-user.ts';
 import type { Kind, Server } from '../kind.ts';
 import { PYTHON, python } from './python.ts';
 
-/** For a Dovecot that is not root: one user for all, and nothing in a root directory of its own. */
+/** For a Dovecot without root: one user for everything, and no chroot. */
 function configuration(folder: string, port: number, user: string, group: string): string {
   return `
     base_dir = ${folder}/run
@@ -74,7 +74,7 @@ const DELIVER = `${LOG_IN}
 c.append('INBOX', None, None, b'Subject: news\\r\\n\\r\\n')
 `;
 
-/** The server says every two minutes that it is still there. */
+/** The server sends a sign of life every two minutes. */
 export const imapIdle: Kind = {
   name: 'an IMAP client with IDLE',
   server: dovecot,

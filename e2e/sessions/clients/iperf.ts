@@ -13,7 +13,7 @@ const iperf: Server = {
     await serve(owner, 'iperf3', words(`-s -B 127.0.0.1 -p ${port}`), { port, cwd: workFolder(owner) });
     return { port, folder: '' };
   },
-  // It has one client at a time.
+  // It serves one client at a time.
   isForOne: true,
 };
 

@@ -13,7 +13,7 @@ const mariadb: Server = {
   lacks: lacking('mariadb-install-db', 'mariadbd', 'mariadb'),
   async start(owner) {
     const [folder, port] = [workFolder(owner), await freePort()];
-    // A MariaDB that starts clears what it takes for its own from the folder of temporary files, which others may be using.
+    // A starting MariaDB removes what it takes for its own files from the temporary folder, which others may be using.
     const data = [`--datadir=${join(folder, 'data')}`, `--tmpdir=${folder}`];
     const small = words('--innodb-log-file-size=8M --innodb-buffer-pool-size=16M --innodb-flush-method=nosync');
     const made = await run('mariadb-install-db', ['--no-defaults', ...data, ...small, '--skip-test-db']);
@@ -43,7 +43,7 @@ export const mariadbAtPrompt: Kind = {
   open: (place) => asking(session(place), `select concat('connection ', connection_id());`, /connection (\d+)\n/),
 };
 
-/** Longer than bal once let a connection be silent. */
+/** Longer than bal's former idle timeout. */
 export const mariadbLongQuery: Kind = {
   name: 'mariadb with a query of 150 s',
   server: mariadb,

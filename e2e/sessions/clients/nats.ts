@@ -1,4 +1,4 @@
-// NATS. Debian has no client; its protocol is lines, which the test says itself.
+// NATS. Debian has no client; the protocol is lines of text, which this file implements.
 import { connectTo } from '../../harness/client.ts';
 import { freePort } from '../../../lib/testing/ports.ts';
 import { lacking, serve, workFolder } from '../../../lib/testing/program.ts';
@@ -16,7 +16,7 @@ const nats: Server = {
   },
 };
 
-/** The server asks every two minutes whether it is there. */
+/** The server sends a PING every two minutes. */
 export const natsClient: Kind = {
   name: 'a NATS client',
   server: nats,

@@ -1,4 +1,4 @@
-// PostgreSQL: psql, what uses libpq, and pgbench.
+// PostgreSQL: psql, libpq and pgbench.
 import assert from 'node:assert/strict';
 import { POSTGRES_PROGRAMS, postgresAt, psql, startPostgres } from '../../harness/postgres.ts';
 import { lacking, run } from '../../../lib/testing/program.ts';
@@ -42,7 +42,7 @@ export const psqlInTransaction: Kind = {
   },
 };
 
-/** Longer than bal once let a connection be silent. */
+/** Longer than bal's former idle timeout. */
 export const psqlLongQuery: Kind = {
   name: 'psql with a query of 150 s',
   server: postgres,
@@ -100,7 +100,7 @@ export const pooled: Kind = {
   open: ({ owner, through }) => asking(python(owner, POOLED, String(through)), '', /backend (\d+)\n/),
 };
 
-/** Reads, and few of them: what counts is that they go on. */
+/** Few queries, only reads: what matters is that they go on. */
 function bench({ owner, through }: Place, args: string): Talk {
   const all = words(`-n -S -P 1 -T 600 ${args}`);
   return talkTo(owner, 'pgbench', [...postgresAt(through), ...all, 'postgres']);

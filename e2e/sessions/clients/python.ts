@@ -1,8 +1,8 @@
-// Clients that are libraries: Debian's Python with a few lines that call them.
+// Clients that are libraries: Debian's Python with short scripts that call them.
 import type { Owner } from '../../../lib/testing/owner.ts';
 import { talkTo, type Talk } from '../../harness/talk.ts';
 
-/** The one that Debian's packages are for; another may come first in the PATH. */
+/** The interpreter of Debian's packages; another one may come first in PATH. */
 export const PYTHON = '/usr/bin/python3';
 const packages = '/usr/lib/python3/dist-packages';
 export const PSYCOPG = `${packages}/psycopg2`;

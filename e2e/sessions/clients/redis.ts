@@ -1,4 +1,4 @@
-// Redis: redis-cli in each of the ways it waits.
+// Redis: redis-cli in each of its ways to wait.
 import assert from 'node:assert/strict';
 import { lacking, run } from '../../../lib/testing/program.ts';
 import { startRedis } from '../../harness/redis.ts';
@@ -27,7 +27,7 @@ export const redisAtPrompt: Kind = {
   server: redis,
   lacks: null,
   connections: 1,
-  // It connects again by itself: the server's number of the connection tells.
+  // redis-cli reconnects silently: the server's connection id reveals it.
   open: ({ owner, through }) => asking(talkTo(owner, 'redis-cli', at(through)), 'client id', /^(.*)\n/),
 };
 

@@ -9,7 +9,7 @@ const ssh: Server = {
   name: 'ssh',
   lacks: noSsh(),
   start: startSshd,
-  // It counts the checks of two bals together.
+  // sshd would count the checks of two bals together.
   isForOne: true,
 };
 

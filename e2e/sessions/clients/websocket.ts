@@ -1,4 +1,4 @@
-// WebSocket: Python's `websockets` on both sides, without the pings that it would send every 20 s.
+// WebSocket: Python's `websockets` on both sides, without its default pings every 20 s.
 import { freePort } from '../../../lib/testing/ports.ts';
 import { lacking, serve, workFolder } from '../../../lib/testing/program.ts';
 import { asking, type Kind, type Server } from '../kind.ts';

@@ -1,4 +1,4 @@
-// A name server as small as can be: addresses (A) of the names it was told, with a lifetime of a second.
+// A minimal name server: A records of the names it knows, with a TTL of one second.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { atEnd, type Owner } from '../../../lib/testing/owner.ts';
@@ -9,7 +9,7 @@ const TTL_S = 1;
 const NXDOMAIN = 3;
 
 export interface DnsServer {
-  /** What the name leads to from now on; null: there is no such name. */
+  /** Sets the addresses of a name; null: no such name. */
   set(name: string, ips: readonly string[] | null): void;
 }
 
@@ -24,7 +24,7 @@ export async function dnsServer(t: Owner, port = 53): Promise<DnsServer> {
     header.writeUInt16BE(0x8180 | (ips === undefined ? NXDOMAIN : 0), 2);
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(answers.length, 6);
-    header.writeUInt32BE(0, 8); // no authority, nothing additional: an EDNS record of the query is not repeated
+    header.writeUInt32BE(0, 8); // no authority or additional records: an EDNS record of the query is not echoed
     server.send(Buffer.concat([header, query.subarray(HEADER, end), ...answers.map(record)]), from, address);
   });
   server.bind(port, '127.0.0.1');

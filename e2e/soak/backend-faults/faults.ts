@@ -1,17 +1,17 @@
-// The ways of going wrong that a backend on a fixed address has.
+// The faults of a backend with a fixed address.
 import type { Backend, Behaviour } from '../../harness/backend.ts';
 import { named, resets, sendsThenResets, silent } from '../../harness/behaviours.ts';
 import { openBlackHole } from '../../../lib/testing/black-hole.ts';
 import type { Fault, UnderWay } from './fault.ts';
 
-/** What the faulty backend says while it is well. */
+/** The answer of the faulty backend while it works. */
 export const FAULTY = 'faulty';
 
 const SLOW_MS = 300;
 const FLAP_MS = 300;
 const IDLE_MS = 1000;
 
-/** Something else on each connection, until it is repaired. */
+/** Behaves differently on each connection until repaired. */
 const behaving =
   (behaviour: Behaviour) =>
   (_t: unknown, faulty: Backend): Promise<UnderWay> => {
@@ -61,7 +61,7 @@ export const FAULTS: readonly Fault[] = [
     name: `accepts and never answers (idle limit ${IDLE_MS} ms)`,
     idleMs: IDLE_MS,
     begin: behaving(silent),
-    // Nothing is under way when the time is over, so it ends with a FIN.
+    // Nothing is in flight at the timeout, so it ends with a FIN.
     alone: ['short'],
     beside: ['ok', 'short'],
     detected: false,
@@ -69,7 +69,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'sends 1000 bytes, then resets',
     begin: behaving(sendsThenResets(3, 1000)),
-    alone: ['reset'], // never a clean end, with which half an answer would look whole
+    alone: ['reset'], // never a clean end, which would make half an answer look complete
     beside: ['ok', 'reset'],
     detected: false,
   },

@@ -1,4 +1,4 @@
-// Whether a row is as the fault says.
+// Checks a row against its fault.
 import assert from 'node:assert/strict';
 import type { Fault } from './fault.ts';
 import type { Row } from './run.ts';

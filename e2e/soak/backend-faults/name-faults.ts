@@ -1,4 +1,4 @@
-// The ways of going wrong that a backend has which is known by name. `names` is set where there is a name server of ours.
+// The faults of a backend known by name. `server` is set where our name server runs.
 import { backend } from '../../harness/backend.ts';
 import { named } from '../../harness/behaviours.ts';
 import type { DnsServer } from './dns-server.ts';

@@ -1,4 +1,4 @@
-// Started inside the namespace by named.ts: plays the faults of names on one engine and prints the rows.
+// Started in the namespace by named.ts: runs the name faults on one engine and prints the rows.
 import type { EngineName } from '../../harness/engines.ts';
 import { owned } from '../owned.ts';
 import { dnsServer } from './dns-server.ts';

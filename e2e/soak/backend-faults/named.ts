@@ -1,4 +1,4 @@
-// Runs the faults of names in a namespace of their own.
+// Runs the name faults in their own namespace.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

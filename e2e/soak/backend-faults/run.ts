@@ -1,5 +1,5 @@
-// Runs faults, all at the same time, against one bal: for each a service with the faulty backend alone and one with a
-// healthy backend beside it. What clients see, what bal says, and how long it takes is a row of the report.
+// Runs all faults at once against one bal: each has a service with the faulty backend alone and one with a healthy backend
+// beside it. What clients see, what bal reports, and how long it takes make a row of the report.
 import { type Bal, startBal } from '../../harness.ts';
 import { backend, type Backend } from '../../harness/backend.ts';
 import { named } from '../../harness/behaviours.ts';
@@ -18,10 +18,10 @@ export interface Row {
   readonly engine: EngineName;
   readonly alone: Seen;
   readonly beside: Seen;
-  /** What `bal status` calls the faulty backend while it lasts, and `bal why` its verdict and the last failure's cause. */
+  /** The faulty backend's state in `bal status` during the fault; its verdict and last failure in `bal why`. */
   readonly state: string;
   readonly why: string;
-  /** From the fault's beginning until `status` says down; null when it never does. */
+  /** From the start of the fault until `status` says down; null if it never does. */
   readonly detectedMs: number | null;
   /** From the repair until `status` says up and a client of the backend is served. */
   readonly recoveredMs: number;
@@ -99,7 +99,7 @@ async function play(t: Owner, bal: Bal, engine: EngineName, scene: Scene): Promi
           },
         )
       : Promise.resolve();
-  // Failed connects tell it, but not to clients: a few batches in any case, and until it is known.
+  // Failed connects reveal the fault, but not to clients: run a few batches at least, and until it is detected.
   for (let batch = 0; batch < BATCHES || (fault.detected === true && detectedMs === null); batch++) {
     add(seen.beside, await visits(besidePort, names(FAULTY, 'healthy'), BATCH, { clients: 3 }));
     await underWay.between?.();

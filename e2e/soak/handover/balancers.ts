@@ -1,4 +1,4 @@
-// The three that the storm is played with, each in front of the same backends with one port for each kind of connection.
+// The three balancers of the storm, each in front of the same backends with one port per kind of connection.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Owner } from '../../../lib/testing/owner.ts';
@@ -21,7 +21,7 @@ export interface Balancer {
   pids(): readonly number[];
 }
 
-/** All memory of its processes, what they share counted once. */
+/** Memory of all its processes, shared pages counted once. */
 export function memoryOf(balancer: Balancer): number {
   return balancer.pids().reduce((sum, pid) => sum + proportionalBytes(pid), 0);
 }
@@ -67,7 +67,7 @@ export async function startBalBalancer(
   };
 }
 
-/** A master with the signal that makes it reload. */
+/** A master process and the signal that reloads it. */
 function mastered(name: string, ports: Ports, pidFile: string, reloads: NodeJS.Signals): Balancer {
   const master = Number(readFileSync(pidFile, 'utf8').trim().split('\n')[0]);
   return {

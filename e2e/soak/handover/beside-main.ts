@@ -1,5 +1,6 @@
-// The same storm of reloads for bal, HAProxy and nginx, one after the other: how many connections were cut, how many old processes
-// were left, and how much memory all took. By hand: node .build/e2e/soak/handover/beside-main.js [connections] [reloads]
+// The same storm of reloads for bal, HAProxy and nginx, one after the other: how many connections were cut, how many old
+// processes were left, and how much memory all took. By hand: node .build/e2e/soak/handover/beside-main.js [connections]
+// [reloads]
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Owner } from '../../../lib/testing/owner.ts';
 import { lacking } from '../../../lib/testing/program.ts';
@@ -11,7 +12,7 @@ import { fates, openAll, scenery, type Scenery } from './lasting.ts';
 
 const [connections = 2000, reloads = 10] = process.argv.slice(2).map(Number);
 const BETWEEN_MS = 1500;
-/** Long enough for all that has a time to be over; only nginx has. */
+/** Long enough for every timeout to pass; only nginx has one. */
 const AFTER_MS = { nginx: (NGINX_SHUTDOWN_S + 4) * 1000, others: 5000 };
 
 export interface BesideRow {
@@ -21,13 +22,13 @@ export interface BesideRow {
   readonly ok: number;
   readonly cut: number;
   readonly wrong: number;
-  /** Processes and MiB: before, right after the last reload, and when all times are over. */
+  /** Processes and MiB: before, right after the last reload, and after all timeouts. */
   readonly processes: readonly [number, number, number];
   readonly mib: readonly [number, number, number];
 }
 
 async function storm(scene: Scenery, balancer: Balancer): Promise<BesideRow> {
-  // Half of them before the first reload, the others between two.
+  // Half of them before the first reload, the others between two reloads.
   const all = await openAll(scene, balancer.ports, connections / 2);
   await pause(2000);
   const look = (): readonly [number, number] => [balancer.pids().length, Math.round(memoryOf(balancer) / MIB)];

@@ -1,5 +1,5 @@
-// How long connections stand still while a reload hands them over, how long the whole reload takes, and what a client sees of it. By
-// hand: node .build/e2e/soak/handover/figures-main.js [under which conditions, in words]
+// Measures how long connections stand still during the handover of a reload, how long the whole reload takes, and what a client
+// sees of it. By hand: node .build/e2e/soak/handover/figures-main.js [conditions, in words]
 import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isStandstill, type Standstill } from '../../../lib/ipc/standstill.ts';
@@ -16,20 +16,22 @@ import { owned } from '../owned.ts';
 
 interface Case {
   readonly connections: number;
-  /** 64 bytes there and back, of each connection. */
+  /** Round trips of 64 bytes per connection. */
   readonly perSecond: number;
   readonly reloads: number;
 }
 
 export interface FiguresRow extends Case {
   readonly condition: string;
-  /** As the command tells it, ms: the median and the longest. */
+  /** As the command reports it, in ms: median and longest. */
   readonly reloadMs: readonly [number, number];
-  /** Of each worker that took connections: the medians of p50 and p99, and the longest of all. */
+  /** Over the workers that took connections: the medians of p50 and p99, and the longest. */
   readonly still: Standstill;
   /** How many of these workers had a p99 of at most 5 ms. */
   readonly within: readonly [number, number];
-  /** The longest round trip of a client that always has one under way, in a reload and in as much time without: median, longest. */
+  /**
+   * The longest round trip of a client that always has one under way, during a reload and as long without one: median, longest.
+   */
   readonly seen: readonly [number, number];
   readonly otherwise: readonly [number, number];
 }
@@ -50,7 +52,7 @@ const spread = (numbers: readonly number[]): readonly [number, number] => [
   Math.round(Math.max(...numbers) * 10) / 10,
 ];
 
-/** Always a round trip under way; `longest` since it was asked last. */
+/** Keeps a round trip under way; `longest` covers the time since the last call. */
 function talker(client: Client): { readonly longest: () => number; stop(): Promise<void> } {
   let longest = 0;
   let isOver = false;
@@ -63,7 +65,7 @@ function talker(client: Client): { readonly longest: () => number; stop(): Promi
       await pause(2);
     }
   })();
-  // Told by stop(); where the measurement has failed it is about that.
+  // stop() reports the error; a measurement that failed earlier has its own.
   running.catch(() => undefined);
   return {
     longest() {
@@ -85,7 +87,7 @@ function standstills(bal: Bal): Standstill[] {
   });
 }
 
-/** Seconds that are waited in all for other programs to leave the machine alone. */
+/** Total seconds to wait for other programs to leave the machine idle. */
 const QUIET_S = 30;
 const quiet = quietWaiter(availableParallelism(), QUIET_S);
 

@@ -1,5 +1,5 @@
-// Connections of every kind that last: silent, talking, streaming, with full buffers, and half-closed by either side. Each knows
-// every byte that it has to get, and its backend every byte that the client sends.
+// Long-lived connections of every kind: silent, talking, streaming, with full buffers, and half-closed by either side. Each
+// checks every byte it receives, and its backend every byte the client sends.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Owner } from '../../../lib/testing/owner.ts';
@@ -13,21 +13,21 @@ import { PatternCheck, pattern, patternAt } from '../../harness/pattern.ts';
 export const KINDS = ['idle', 'talks', 'streams', 'slow', 'client_ended', 'backend_ended'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** What became of one: `cut`: it was over before it was to be. */
+/** The outcome; `cut`: it ended too early. */
 export type Fate = 'ok' | 'cut' | 'wrong';
 
 export interface Lasting {
   readonly kind: Kind;
-  /** In whatever way. */
+  /** In any way. */
   readonly isOver: boolean;
   finish(): Promise<Fate>;
-  /** Of one that is over: its descriptor is given back. */
+  /** Closes the descriptor of a connection that is over. */
   drop(): void;
 }
 
 const SLICE = { idle: 64, talks: 64, streams: 16_384, backend_ended: 512 } as const;
 const PACE_MS = { talks: 1000, streams: 500, slow: 2000, backend_ended: 1000 } as const;
-/** More than the kernel and bal take for a reader that stands still. */
+/** More than the kernel and bal buffer for a reader that stands still. */
 const POURED = 12 * 1024 * 1024;
 const ANSWER = 50_000;
 const SEED_BYTES = 4;
@@ -36,18 +36,18 @@ const END_MS = 60_000;
 export interface Scenery {
   readonly backends: Readonly<Record<Kind, Backend>>;
   open(kind: Kind, port: number): Promise<Lasting>;
-  /** Those whose client has ended get their answer. */
+  /** Lets backends answer clients that have ended. */
   release(): void;
 }
 
 export async function scenery(t: Owner): Promise<Scenery> {
   let release = (): void => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
-  /** What came for a backend that has ended, by the seed that came first. */
+  /** Bytes received by a backend that has ended, by the connection's seed. */
   const receivedBytes = new Map<number, { readonly check: PatternCheck; readonly over: Promise<unknown> }>();
   let seeds = 0;
 
-  /** A seed first, then its stream. */
+  /** A connection begins with its seed, then its stream. */
   function withSeed(socket: Socket, known: (seed: number, rest: Buffer) => void): void {
     let first = Buffer.alloc(0);
     const listen = (chunk: Buffer): void => {
@@ -108,10 +108,10 @@ export async function scenery(t: Owner): Promise<Scenery> {
       if (!socket.write(slice) && how === null)
         await Promise.race([over, new Promise((done) => socket.once('drain', done))]);
     }
-    /** Where the backend has ended, not before the client is reset. */
+    /** If the backend has ended, only a reset counts. */
     const isOver = (): boolean => (kind === 'backend_ended' ? socket.destroyed : how !== null);
 
-    /** As often as it does, until it is to be over. */
+    /** Repeats `act` until the connection is to end. */
     async function goOn(act: () => Promise<void>, ms: number): Promise<void> {
       // Not all at once.
       await pause(Math.random() * ms);
@@ -120,7 +120,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
         await pause(ms);
       }
     }
-    /** Whoever does not read does not learn that it is over. */
+    /** A client that does not read does not notice the end. */
     async function sips(): Promise<void> {
       socket.resume();
       await receives(check.received + 1);
@@ -161,7 +161,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
     }
     const isReset = (): boolean => how === 'reset' || (how !== null && socket.errored !== null);
 
-    /** It has sent all, and got all. */
+    /** Whether everything was sent and received. */
     async function isWhole(): Promise<boolean> {
       if (kind === 'idle' || kind === 'talks' || kind === 'streams') {
         await exchange(64);
@@ -208,7 +208,7 @@ export async function scenery(t: Owner): Promise<Scenery> {
   return { backends, open, release: () => release() };
 }
 
-/** How many of a hundred are of which kind. */
+/** Percentage of each kind. */
 const SHARES: Readonly<Record<Kind, number>> = {
   idle: 45,
   talks: 25,
@@ -218,7 +218,7 @@ const SHARES: Readonly<Record<Kind, number>> = {
   backend_ended: 10,
 };
 
-/** So many of all kinds, one hundred at a time. */
+/** Opens `count` connections of all kinds, a hundred at a time. */
 export async function openAll(
   scene: Scenery,
   ports: Readonly<Record<Kind, number>>,
@@ -232,7 +232,7 @@ export async function openAll(
   return all;
 }
 
-/** What became of them, all ended now. */
+/** Ends all connections and counts the outcomes. */
 export async function fates(scene: Scenery, all: readonly Lasting[]): Promise<Record<Fate, number>> {
   scene.release();
   const counts = { ok: 0, cut: 0, wrong: 0 };

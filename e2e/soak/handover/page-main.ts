@@ -1,4 +1,4 @@
-// Writes only that part of e2e/RELIABILITY.md anew: node .build/e2e/soak/handover/page-main.js
+// Rewrites only the handover part of e2e/RELIABILITY.md: node .build/e2e/soak/handover/page-main.js
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../../lib/testing/root.ts';

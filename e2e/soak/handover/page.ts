@@ -1,4 +1,4 @@
-// The part of e2e/RELIABILITY.md about connections that are handed over, from what was measured since the last build.
+// The part of e2e/RELIABILITY.md about handovers, from measurements since the last build.
 import { describeMachine } from '../../bench/machine.ts';
 import { figuresOf } from '../figures.ts';
 import type { BesideRow } from './beside-main.ts';

@@ -1,5 +1,5 @@
-// Lasting connections of all kinds while workers are replaced, added, removed and killed, the primary is killed and started again,
-// and another one takes its place: none is cut but those of a worker that was killed, and no byte is wrong.
+// Long-lived connections of all kinds while workers are replaced, added, removed and killed, the primary is killed and
+// restarted, and upgraded: only connections of killed workers are cut, and no byte is wrong.
 import assert from 'node:assert/strict';
 import { type Bal, pidIn, startBal } from '../../harness.ts';
 import { forEngine } from '../../harness/engines.ts';
@@ -13,12 +13,12 @@ import { balConfig, startBalBalancer } from './balancers.ts';
 import { fates, type Lasting, openAll, scenery } from './lasting.ts';
 
 const CONNECTIONS = scale(60, 2000);
-/** Each is so many steps; the last one is a reload. */
+/** Each round runs all steps; the last one is a reload. */
 const ROUNDS = scale(1, 10);
 const STEPS = LONG
   ? (['reload', 'more', 'reload', 'worker', 'reload', 'fewer', 'upgrade', 'reload', 'primary', 'reload'] as const)
   : (['more', 'worker', 'upgrade', 'primary', 'fewer'] as const);
-/** Garbage that is not collected yet. */
+/** Allows for uncollected garbage. */
 const RSS_TOLERANCE = 64 * MIB;
 
 export interface StormReport {
@@ -48,7 +48,7 @@ forEngine(
 
     const active = (status: Awaited<ReturnType<Bal['status']>>): number =>
       status.workers.reduce((sum, { active_connections: its }) => sum + its, 0);
-    /** All that are open are counted, by workers that serve, and none of them is on its way to another any more. */
+    /** Waits until serving workers count all open connections, and none is being handed over. */
     const calm = () =>
       bal.statusWhen('all connections are there, and evenly', (status) => {
         const { spread } = status;
@@ -57,7 +57,7 @@ forEngine(
         return isEven && status.workers.length === workers && active(status) === all.length - lost;
       });
 
-    /** Another one after an upgrade. */
+    /** The primary changes with an upgrade. */
     const primary = (): number => pidIn(bal.home.pidFile) ?? assert.fail('no primary runs');
 
     async function reload(): Promise<void> {
@@ -66,7 +66,7 @@ forEngine(
       assert.deepEqual([code, verdict.draining?.connections], [0, 0], JSON.stringify(verdict));
     }
 
-    /** Its connections are lost, and as many new ones take their place. Of the slow ones some learn late that they are over. */
+    /** Its connections are lost and replaced by as many new ones. Slow clients notice late that theirs are over. */
     async function killWorker(): Promise<void> {
       const [victim] = (await calm()).workers;
       assert.ok(victim !== undefined);
