@@ -69,6 +69,7 @@ function backendOf(draft: BackendDraft): BackendPlan {
     sources: sourcesOf(source.value),
     discover: discover.value,
     discoveredFrom: null,
+    hostname: null,
   };
 }
 

@@ -93,6 +93,8 @@ export interface BackendPlan {
   readonly discover: Discover;
   /** The name it was discovered by; null if it is in the file or was added. */
   readonly discoveredFrom: string | null;
+  /** The name of its host, if it was discovered: the one in the file, or the target of its SRV record. */
+  readonly hostname: string | null;
 }
 
 /** A backend with defaults for everything else. */
@@ -108,6 +110,7 @@ export function plainBackend(host: string, port: number): BackendPlan {
     sources: [],
     discover: 'address',
     discoveredFrom: null,
+    hostname: null,
   };
 }
 

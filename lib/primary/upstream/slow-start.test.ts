@@ -25,6 +25,7 @@ const A: BackendPlan = {
   sources: [],
   discover: 'address' as const,
   discoveredFrom: null,
+  hostname: null,
 };
 const B: BackendPlan = { ...A, port: 2, address: '127.0.0.1:2' };
 

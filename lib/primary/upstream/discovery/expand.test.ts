@@ -31,7 +31,7 @@ test('a name is replaced by what it leads to, each address once, with all that i
   });
   const found: Readonly<Record<string, readonly Found[]>> = {
     'all web.test': addressesFound(['10.1.1.3', '10.1.1.2', '10.1.1.3', '2001:DB8::1']),
-    'srv _x._tcp.test': servicesFound([{ name: 'a.test', port: 81, priority: 1, weight: 5, ips: ['10.1.1.4'] }]),
+    'srv _x._tcp.test': servicesFound([{ name: 'A.test', port: 81, priority: 1, weight: 5, ips: ['10.1.1.4'] }]),
   };
   const expanded = expand(plan, (discover, name) => found[`${discover} ${name}`] ?? null, 0, MACHINE);
   assert.deepEqual(addresses(expanded.plan), [
@@ -41,11 +41,12 @@ test('a name is replaced by what it leads to, each address once, with all that i
   assert.deepEqual(expanded.leftOut, []);
   const [, second] = expanded.plan.services[0]?.backends ?? [];
   assert.deepEqual(
-    [second?.weight, second?.maxConnections, second?.discoveredFrom, second?.discover],
-    [7, 3, 'web.test', 'address'],
+    [second?.weight, second?.maxConnections, second?.discoveredFrom, second?.hostname, second?.discover],
+    [7, 3, 'web.test', 'web.test', 'address'],
   );
   const [only] = expanded.plan.services[1]?.backends ?? [];
   assert.deepEqual([only?.weight, only?.backup, only?.port], [5, true, 81]);
+  assert.deepEqual([only?.discoveredFrom, only?.hostname], ['_x._tcp.test', 'a.test']);
   assert.deepEqual(addresses(expand(plan, () => null, 0, MACHINE).plan), [['10.1.1.2:80'], ['10.1.1.9:9']]);
 });
 
@@ -98,7 +99,7 @@ test('the lowest priority is first, and weights that are too large for bal are m
 test('the order of an answer does not matter', () => {
   const records = fc.array(
     fc.record({
-      name: fc.constant('a.test'),
+      name: fc.constantFrom('a.test', 'b.test', '10.1.1.1', 'no name'),
       port: fc.integer({ min: 1, max: 3 }),
       priority: fc.integer({ min: 0, max: 3 }),
       weight: fc.integer({ min: 0, max: 65_535 }),

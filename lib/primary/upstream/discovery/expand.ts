@@ -1,18 +1,21 @@
 // Replaces the names of a plan's backends by what they resolve to. Pure.
 
-import { canonicalHost, judgePeer } from '../../../../config/host.ts';
+import { canonicalHost, judgeHost, judgePeer } from '../../../../config/host.ts';
 import { loopBy } from '../../../../config/loops.ts';
 import type { Machine } from '../../../../config/machine.ts';
 import type { BackendPlan, Discover, Plan, ServicePlan } from '../../../../config/plan.ts';
 import { addressOf, placesOf } from '../../../../config/plan.ts';
 import { MAX_WEIGHT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
+import { isLiteral } from '../../../../config/unix.ts';
 import { takeTurns } from '../../../engine/source.ts';
 import type { ServiceRecord } from './dns.ts';
 
 /** One address that a name resolves to. */
 export interface Found {
   readonly ip: string;
+  /** The target of its SRV record; null: the name in the file, or the target is no host name. */
+  readonly name: string | null;
   /** Null: use those of the backend in the file. */
   readonly port: number | null;
   readonly weight: number | null;
@@ -85,7 +88,7 @@ export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Ma
   return { plan: { ...plan, services: plan.services.map(serviceOf) }, leftOut };
 }
 
-function endpointOf(backend: BackendPlan, { ip, port: its, weight, backup }: Found): BackendPlan {
+function endpointOf(backend: BackendPlan, { ip, name, port: its, weight, backup }: Found): BackendPlan {
   const port = its ?? backend.port;
   return {
     ...backend,
@@ -96,19 +99,30 @@ function endpointOf(backend: BackendPlan, { ip, port: its, weight, backup }: Fou
     backup: backend.backup || backup,
     discover: 'address',
     discoveredFrom: backend.host,
+    hostname: name ?? (backend.discover === 'srv' ? null : backend.host),
   };
+}
+
+/** The name if a server can be called that, else null: anything may be in an answer, and checks send it. */
+export function hostname(name: unknown): string | null {
+  return typeof name === 'string' && judgeHost(name) === null && !isLiteral(name) ? canonicalHost(name) : null;
 }
 
 /** Sorts an answer, so that the order in which its server rotates it does not matter. */
 export function inOrder(found: readonly Found[]): readonly Found[] {
-  const byWeight = found.toSorted((a, b) => (a.weight ?? 0) - (b.weight ?? 0));
-  // If two records give the same address, the heavier one counts.
+  const byWeight = found.toSorted((a, b) => (a.weight ?? 0) - (b.weight ?? 0) || compare(a.name ?? '', b.name ?? ''));
+  // If two records give the same address, the heavier one counts, else the last by name.
   const keyed = byWeight.map((it) => [`${it.backup ? 1 : 0} ${it.ip} ${it.port ?? 0}`, it] as const);
-  return [...new Map(keyed)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, it]) => it);
+  return [...new Map(keyed)].sort(([a], [b]) => compare(a, b)).map(([, it]) => it);
+}
+
+/** By code units, which is the same everywhere. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 export function addressesFound(ips: readonly string[]): readonly Found[] {
-  const one = { port: null, weight: null, backup: false };
+  const one = { name: null, port: null, weight: null, backup: false };
   return inOrder(ips.map((ip) => ({ ...one, ip: canonicalHost(ip) })));
 }
 
@@ -123,9 +137,10 @@ export function servicesFound(
   const heaviest = Math.max(...records.map(({ weight }) => weight));
   const part = Math.min(1, MAX_WEIGHT / Math.max(1, heaviest));
   return inOrder(
-    records.flatMap(({ ips, port, priority, weight }) =>
+    records.flatMap(({ name, ips, port, priority, weight }) =>
       ips.map((ip) => ({
         ip: canonicalHost(ip),
+        name: hostname(name),
         port,
         weight: Math.max(1, Math.round(weight * part)),
         backup: priority > lowest,

@@ -3,13 +3,21 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { decodeNames, encodeNames } from './known-names.ts';
 
-const FOUND = [{ ip: '10.1.1.1', port: 80, weight: 3, backup: false }];
+const FOUND = [{ ip: '10.1.1.1', name: 'a.test', port: 80, weight: 3, backup: false }];
 
 test('what one process tells of names the next one knows', () => {
   const answeredAt = performance.now() - 5000;
   const names = decodeNames(JSON.parse(JSON.stringify(encodeNames([{ key: 'srv a.test', found: FOUND, answeredAt }]))));
   assert.deepEqual(names.get('srv a.test')?.found, FOUND);
   assert.ok(Math.abs((names.get('srv a.test')?.answeredAt ?? 0) - answeredAt) < 5);
+});
+
+test('a name that is missing or no host name is null', () => {
+  const [one] = FOUND;
+  for (const name of [undefined, null, 7, '10.1.1.1', 'a\r\nX: y']) {
+    const names = decodeNames([{ key: 'k', found: [{ ...one, name }], answeredAt: 1 }]);
+    assert.deepEqual(names.get('k')?.found, [{ ...one, name: null }]);
+  }
 });
 
 test('what is none of it is passed over', () => {

@@ -7,6 +7,7 @@ import { MAX_WEIGHT, PORT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
 import { fromMachine, toMachine } from '../../../machine-clock.ts';
 import type { Found } from './expand.ts';
+import { hostname } from './expand.ts';
 
 export interface KnownName {
   readonly key: string;
@@ -27,19 +28,23 @@ export function decodeNames(names: unknown): ReadonlyMap<string, KnownName> {
   for (const name of names.slice(0, MAX_BACKENDS)) {
     const { key, found, answeredAt } = fieldsOf(name);
     if (typeof key !== 'string' || !Array.isArray(found) || !isFinite(answeredAt)) continue;
-    const some: readonly unknown[] = found;
-    if (some.every(isFound)) known.set(key, { key, found: some, answeredAt: fromMachine(answeredAt) });
+    const some = found.map(foundIn);
+    const sound = some.filter((it) => it !== null);
+    if (sound.length === some.length) known.set(key, { key, found: sound, answeredAt: fromMachine(answeredAt) });
   }
   return known;
 }
 
-function isFound(value: unknown): value is Found {
-  const { ip, port, weight, backup } = fieldsOf(value);
-  if (typeof ip !== 'string' || isIP(ip) === 0 || typeof backup !== 'boolean') return false;
-  return isIn(port, PORT.minimum, PORT.maximum) && isIn(weight, 0, MAX_WEIGHT);
+/** Null if it is none. */
+function foundIn(value: unknown): Found | null {
+  const { ip, name, port, weight, backup } = fieldsOf(value);
+  if (typeof ip !== 'string' || isIP(ip) === 0 || typeof backup !== 'boolean') return null;
+  if (!isIn(port, PORT.minimum, PORT.maximum) || !isIn(weight, 0, MAX_WEIGHT)) return null;
+  // Older programs do not send the name.
+  return { ip, name: hostname(name), port, weight, backup };
 }
 
-function isIn(value: unknown, least: number, most: number): boolean {
+function isIn(value: unknown, least: number, most: number): value is number | null {
   return value === null || (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most);
 }
 

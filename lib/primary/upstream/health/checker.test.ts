@@ -434,6 +434,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
       sources: [],
       discover: 'address' as const,
       discoveredFrom: null,
+      hostname: null,
     };
     const settings = { ...runtime, isChecked: true, connectStandsForCheck: true, checkStandsForConnect: true };
     let pool = createPool([plan], settings);

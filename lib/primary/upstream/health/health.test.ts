@@ -32,6 +32,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       sources: [],
       discover: 'address' as const,
       discoveredFrom: null,
+      hostname: null,
     })),
     runtime: RUNTIME,
     healthCheck: { type: 'tcp', port: null },

@@ -119,7 +119,7 @@ function targetOf(service: ServicePlan, backend: BackendPlan): Target {
     preamble: preambleFor(service, backend),
     question: questionFor(healthCheck, backend),
     source: takeTurns(backend.sources),
-    check: JSON.stringify([healthCheck, sendProxyOf(service, backend), backend.sources]),
+    check: JSON.stringify([healthCheck, sendProxyOf(service, backend), backend.sources, backend.hostname]),
     isChecked: healthCheck.type !== 'none',
     intervalMs: runtime.healthIntervalMs,
     upIntervalMs: runtime.healthUpIntervalMs,

@@ -13,10 +13,11 @@ type HttpCheck = Extract<HealthCheckPlan, { type: 'http' }>;
 const SHOWN = 40;
 
 export function httpQuestion({ path, host, port, expectStatus }: HttpCheck, backend: BackendPlan): Words {
+  const name = isPath(backend.host) ? 'localhost' : addressOf(backend.hostname ?? backend.host, port ?? backend.port);
   // HTTP/1.1, because some servers refuse 1.0. The server should close: nothing else is asked on this connection.
   const request = [
     `GET ${path} HTTP/1.1`,
-    `Host: ${host ?? (isPath(backend.host) ? 'localhost' : addressOf(backend.host, port ?? backend.port))}`,
+    `Host: ${host ?? name}`,
     'User-Agent: bal-health-check',
     'Accept: */*',
     'Connection: close',

@@ -88,6 +88,7 @@ async function check(
     sources: [],
     discover: 'address' as const,
     discoveredFrom: null,
+    hostname: null,
   };
   const open = new Set<Socket>();
   const preamble = preambleFor({ healthCheck: what, sendProxy }, backend);
@@ -96,6 +97,18 @@ async function check(
   for (const socket of open) if (!socket.destroyed) await once(socket, 'close');
   return result;
 }
+
+test('a discovered backend is asked by its name, in the Host header as in TLS', () => {
+  const backend = { ...plainBackend('10.0.0.1', 8443), discoveredFrom: '_x._tcp.test', hostname: 'a.test' };
+  const tls = { serverName: null, verify: true };
+  const asked = questionFor({ ...HTTP, tls }, backend);
+  assert.match(String(asked?.send), /^Host: a\.test:8443\r$/m);
+  assert.deepEqual(asked?.tls, { serverName: 'a.test', address: 'a.test', verify: true });
+  assert.match(
+    String(questionFor({ ...HTTP, port: 81, host: 'b.test', tls: null }, backend)?.send),
+    /^Host: b\.test\r$/m,
+  );
+});
 
 test('a check asks at a Unix socket as it does at a port', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bal-unix-'));

@@ -66,6 +66,6 @@ function nameIn(host: string): string | null {
 
 function securedFor(tls: TlsPlan | null, backend: BackendPlan): Secured | null {
   if (tls === null) return null;
-  const host = backend.discoveredFrom ?? backend.host;
+  const host = backend.hostname ?? backend.host;
   return { serverName: tls.serverName ?? nameIn(host), address: isPath(host) ? LOCAL_NAME : host, verify: tls.verify };
 }

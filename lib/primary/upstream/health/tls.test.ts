@@ -47,6 +47,7 @@ async function check(
     sources: [],
     discover: 'address' as const,
     discoveredFrom: null,
+    hostname: null,
   };
   const open = new Set<Socket>();
   const options = { port, timeoutMs, preamble: null, question: questionFor(plan, backend), source: () => undefined };
