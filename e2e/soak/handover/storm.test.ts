@@ -14,7 +14,7 @@ import { fates, type Lasting, openAll, scenery } from './lasting.ts';
 
 const CONNECTIONS = scale(60, 2000);
 /** Each round runs all steps; the last one is a reload. */
-const ROUNDS = scale(1, 10);
+const ROUNDS = scale(1, 20);
 const STEPS = LONG
   ? (['reload', 'more', 'reload', 'worker', 'reload', 'fewer', 'upgrade', 'reload', 'primary', 'reload'] as const)
   : (['more', 'worker', 'upgrade', 'primary', 'fewer'] as const);
