@@ -15,7 +15,7 @@ export const BackendSchema = Type.Object(
   {
     host: Type.Optional(
       judged(judgePeer, {
-        defaultText: { en: 'required, without `unix`', ko: '필수 (`unix`가 없으면)' },
+        defaultText: { en: 'required, unless `unix` is set', ko: '필수 (`unix`가 없으면)' },
         ...words('IPv4 or IPv6 address, or a name', 'IPv4/IPv6 주소 또는 이름'),
       }),
     ),
@@ -23,7 +23,7 @@ export const BackendSchema = Type.Object(
       Type.Integer({
         ...PORT,
         defaultText: {
-          en: 'required, without `unix` and `discover: srv`',
+          en: 'required, unless `unix` or `discover: srv` is set',
           ko: '필수 (`unix`, `discover: srv`가 없으면)',
         },
         ...words('TCP port of the backend', '백엔드의 TCP 포트'),
@@ -31,14 +31,14 @@ export const BackendSchema = Type.Object(
     ),
     unix: Type.Optional(
       judged(judgeUnix, {
-        ...words('path of a Unix socket, instead of host and port', '`host`와 `port` 대신 쓰는 유닉스 소켓의 경로'),
+        ...words('path of a Unix socket, instead of `host` and `port`', '`host`와 `port` 대신 쓰는 유닉스 소켓의 경로'),
       }),
     ),
     discover: Type.Optional(
       Type.Enum([...DISCOVER], {
         default: DEFAULTS['backends.discover'],
         ...words(
-          'what the name stands for: `address`: one backend, at the address that answers; `all`: one for each of its addresses; `srv`: one for each of its SRV records, which say host, port, weight and priority. They come and go as the name server says, without a reload',
+          'what the name resolves to: `address`: one backend, at the address that answers; `all`: one backend per address; `srv`: one per SRV record, which sets host, port, weight and priority. Backends come and go as the name server answers, without a reload',
           '이름이 뜻하는 것: `address`는 응답하는 주소의 백엔드 하나; `all`은 주소마다 하나; `srv`는 호스트, 포트, 가중치, 우선순위를 정하는 SRV 레코드마다 하나. 리로드 없이 네임 서버의 답에 따라 생기고 사라짐',
         ),
       }),
@@ -49,7 +49,7 @@ export const BackendSchema = Type.Object(
         maximum: MAX_WEIGHT,
         default: DEFAULTS['backends.weight'],
         ...words(
-          'its share of the connections, in proportion to the others; 0: no new ones',
+          'share of the connections, relative to the other backends; 0: no new connections',
           '다른 백엔드에 대한 연결 비율; 0: 새 연결 없음',
         ),
       }),
@@ -69,7 +69,7 @@ export const BackendSchema = Type.Object(
         maximum: 1_000_000,
         default: DEFAULTS['backends.max_connections'],
         ...words(
-          'connections that it may have, over all workers; who comes beyond gets another one; 0: any number',
+          'maximum number of connections to this backend, across all workers; further clients get another backend; 0: no limit',
           '모든 워커를 합친 최대 연결 수; 넘으면 다른 백엔드로 보냄; 0: 제한 없음',
         ),
       }),
@@ -77,7 +77,7 @@ export const BackendSchema = Type.Object(
     send_proxy_protocol: Type.Optional(
       Type.Enum([...SEND_PROXY_PROTOCOL], {
         defaultText: { en: "the service's", ko: '서비스의 값' },
-        ...words('the same for this backend', '이 백엔드에 대한 같은 설정'),
+        ...words('the same, for this backend only', '이 백엔드에 대한 같은 설정'),
       }),
     ),
     source: Type.Optional(
@@ -88,7 +88,7 @@ export const BackendSchema = Type.Object(
           typeText: { en: 'text, or list of texts', ko: '문자열 또는 문자열 목록' },
           defaultText: { en: "the system's choice", ko: '시스템이 선택' },
           ...words(
-            'address of this machine from which bal connects to it, also for checks; of a list they take turns, so that more than the 28,000 connections of one address are possible',
+            'address of this machine that bal connects from, also for checks; addresses in a list take turns, which allows more than the 28,000 connections of one address',
             '이 백엔드에 연결할 때(검사 포함) 쓰는 이 머신의 주소; 목록이면 번갈아 써서 주소 하나의 한계인 28,000개보다 많이 연결할 수 있음',
           ),
         }),

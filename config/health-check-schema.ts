@@ -56,7 +56,7 @@ export const HealthCheckSchema = Type.Object(
       Type.Enum(['tcp', 'http', 'expect', 'none'], {
         default: HEALTH_CHECK_DEFAULTS.type,
         ...words(
-          '`tcp`: a connect; `http`: a GET request; `expect`: bytes in the answer; `none`: the backends are never asked, what clients meet is all that is known',
+          "`tcp`: a connect; `http`: a GET request; `expect`: bytes in the response; `none`: no checks, only clients' connections count",
           '`tcp`: 연결 시도; `http`: GET 요청; `expect`: 응답의 바이트; `none`: 백엔드를 검사하지 않고 클라이언트가 겪은 것으로만 판단',
         ),
       }),
@@ -67,7 +67,7 @@ export const HealthCheckSchema = Type.Object(
         maximum: 65_535,
         defaultText: { en: "the backend's", ko: '백엔드의 포트' },
         ...words(
-          "port that is checked; not with `none`. What clients meet at the backend's own port is then no check",
+          "port to check; not with `none`. Clients' connections to the backend's own port then do not count as checks",
           '검사할 포트; `none`에는 없음. 이때 백엔드 포트에서 클라이언트가 겪은 것은 검사로 치지 않음',
         ),
       }),
@@ -75,7 +75,7 @@ export const HealthCheckSchema = Type.Object(
     path: Type.Optional(
       judged(judgePath, {
         default: HEALTH_CHECK_DEFAULTS.path,
-        ...words('`http`: path of the request, with its query', '`http`: 요청 경로 (쿼리 포함)'),
+        ...words('`http`: path of the request, including the query', '`http`: 요청 경로 (쿼리 포함)'),
       }),
     ),
     host: Type.Optional(
@@ -102,7 +102,7 @@ export const HealthCheckSchema = Type.Object(
       judged(judgeBounded, {
         defaultText: { en: 'nothing', ko: '없음' },
         ...words(
-          '`expect`: what is sent once connected, with escapes: `"PING\\r\\n"`, `"\\x00"`',
+          '`expect`: what the check sends after it connects, with escapes: `"PING\\r\\n"`, `"\\x00"`',
           '`expect`: 연결되면 보낼 내용, 이스케이프 사용 가능: `"PING\\r\\n"`, `"\\x00"`',
         ),
       }),
@@ -111,7 +111,7 @@ export const HealthCheckSchema = Type.Object(
       judged(judgeExpected, {
         defaultText: { en: 'required with `expect`', ko: '`expect`에서 필수' },
         ...words(
-          '`expect`: bytes that a good answer has, with escapes',
+          '`expect`: bytes that a good response contains, with escapes',
           '`expect`: 정상 응답에 있어야 할 바이트, 이스케이프 사용 가능',
         ),
       }),
@@ -120,7 +120,7 @@ export const HealthCheckSchema = Type.Object(
       Type.Enum(['begins', 'contains'], {
         default: HEALTH_CHECK_DEFAULTS.match,
         ...words(
-          '`expect`: the answer begins with these bytes, or has them in its first 64 KiB',
+          '`expect`: the response begins with these bytes, or contains them in its first 64 KiB',
           '`expect`: 응답이 이 바이트로 시작하는지, 또는 첫 64 KiB 안에 있는지',
         ),
       }),
@@ -135,7 +135,7 @@ export const HealthCheckSchema = Type.Object(
       judged(judgeServerName, {
         defaultText: { en: "the backend's host, if it is a name", ko: '백엔드의 호스트가 이름이면 그 이름' },
         ...words(
-          '`tls`: the name that is asked for, and that the certificate must have',
+          '`tls`: the server name that the check requests and the certificate must match',
           '`tls`: 요청할 이름이자 인증서에 있어야 할 이름',
         ),
       }),
@@ -144,7 +144,7 @@ export const HealthCheckSchema = Type.Object(
       Type.Boolean({
         default: HEALTH_CHECK_DEFAULTS.verify,
         ...words(
-          '`tls`: the certificate must be valid and from an authority that Node.js trusts (`NODE_EXTRA_CA_CERTS` adds some); `false` for a self-signed one',
+          '`tls`: the certificate must be valid and from an authority that Node.js trusts (`NODE_EXTRA_CA_CERTS` adds more); `false` for a self-signed certificate',
           '`tls`: 인증서가 유효하고 Node.js가 신뢰하는 기관의 것이어야 함 (`NODE_EXTRA_CA_CERTS`로 추가); 자체 서명이면 `false`',
         ),
       }),

@@ -17,7 +17,7 @@ export const AcceptProxySchema = Type.Object(
     ...CLOSED,
     defaultText: { en: 'off', ko: '꺼짐' },
     ...words(
-      'these peers are proxies and have to say who their client is, by the PROXY protocol, version 1 or 2, before anything else; others are not asked. From then on that one is the client, everywhere',
+      'peers that are proxies: each must first send a PROXY protocol header (version 1 or 2) that names its client. It is not expected from anyone else. bal then uses the address in the header as the client address everywhere',
       '이 상대들은 프록시이므로 무엇보다 먼저 PROXY 프로토콜(버전 1 또는 2)로 클라이언트가 누구인지 알려야 함; 다른 상대에게는 묻지 않음. 그 뒤로는 어디서나 그 주소가 클라이언트의 주소',
     ),
   },

@@ -52,7 +52,11 @@ test('the reference has one row for every key, in both languages', () => {
 
 test('the reference is a well-formed table with bounds and defaults', () => {
   const lines = renderReference('en').split('\n');
-  assert.ok(lines.includes('| `workers` | 1–256 | one per available core, or of its CPU quota | worker processes |'));
+  assert.ok(
+    lines.includes(
+      '| `workers` | 1–256 | one per available core, or per core of its CPU quota | number of worker processes |',
+    ),
+  );
   assert.ok(lines.some((line) => line.startsWith('| `tcp_backlog` | 1–65535 | 4096 | 4096 | 4096 | ')));
   assert.ok(
     lines.some((line) => line.startsWith("| `backends[].source` | text, or list of texts | the system's choice | ")),
