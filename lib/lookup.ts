@@ -1,7 +1,7 @@
 // The system's resolver with a timeout. If no name server answers, getaddrinfo blocks its thread for ten seconds or more, and Node
 // does not exit before its threads end. So a child process does the lookup, and is killed when time is up.
 
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 
 /** The addresses in the resolver's order, unique and at least one; or an error code. */
 export type Found = { readonly ips: readonly string[] } | { readonly code: string };
@@ -46,19 +46,20 @@ export function lookUpAside(
   if (wanted.length === 0) return Promise.resolve(found);
   return new Promise((resolve) => {
     let text = '';
-    const child = spawn(process.execPath, ['-e', SCRIPT, '--', servers.join(' '), ...wanted], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(wanted.length, MAX_THREADS)) },
-    });
+    const child = start(servers, wanted);
     const end = (code: string): void => {
       clearTimeout(timer);
-      child.kill('SIGKILL');
+      if (!(child instanceof Error)) child.kill('SIGKILL');
       for (const name of wanted) if (!found.has(name)) found.set(name, { code });
       resolve(found);
     };
     const timer = setTimeout(end, ms, 'ETIMEDOUT');
-    child.stdin.on('error', () => undefined);
-    child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    if (child instanceof Error) return end(codeOf(child));
+    child.once('error', (error) => end(codeOf(error)));
+    child.once('close', () => end('EUNKNOWN'));
+    // At the descriptor limit it has no streams.
+    child.stdin?.on('error', () => undefined);
+    child.stdout?.setEncoding('utf8').on('data', (more: string) => {
       const lines = (text + more).split('\n');
       text = lines.pop() ?? '';
       for (const line of lines) {
@@ -67,7 +68,21 @@ export function lookUpAside(
       }
       if (found.size === wanted.length) end('');
     });
-    child.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'EUNKNOWN'));
-    child.once('close', () => end('EUNKNOWN'));
   });
+}
+
+/** Some errors (EMFILE, EAGAIN) arrive later as an event, others (ENOMEM, E2BIG) are thrown. None may end the primary. */
+function start(servers: readonly string[], names: readonly string[]): ChildProcess | Error {
+  try {
+    return spawn(process.execPath, ['-e', SCRIPT, '--', servers.join(' '), ...names], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(names.length, MAX_THREADS)) },
+    });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function codeOf(error: NodeJS.ErrnoException): string {
+  return error.code ?? 'EUNKNOWN';
 }

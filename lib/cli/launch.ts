@@ -48,11 +48,17 @@ export async function launch(at: Home, config: string, watch: boolean): Promise<
   try {
     const sink = output?.fd ?? 'ignore';
     const words = ['start', '--config', config, ...(watch ? ['--watch'] : [])];
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...words], {
-      detached: true,
-      stdio: ['ignore', sink, sink, 'ipc'],
-      env: { ...process.env, BAL_HOME: at.dir, [MARK]: '1' },
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...words], {
+        detached: true,
+        stdio: ['ignore', sink, sink, 'ipc'],
+        env: { ...process.env, BAL_HOME: at.dir, [MARK]: '1' },
+      });
+    } catch (error) {
+      // Some errors (ENOMEM) are thrown, others (EAGAIN) arrive later as an event.
+      return failed(cannotSpawn(error instanceof Error ? error : new Error(String(error))));
+    }
     const outcome = await verdict(child, () => (output === null ? '' : lastLine(output)), at);
     if (child.connected) child.disconnect();
     child.unref();

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 
 import type { LoadOptions, LoadResult } from './load.ts';
 
@@ -133,8 +134,10 @@ export async function openStage(): Promise<Stage> {
 
 /** Returns a reader of its output: one JSON value per line. Rejects on end of output or silence. */
 function linesOf(child: ChildProcess): () => Promise<unknown> {
-  if (child.stdout === null) throw new Error('Cannot hear a process without stdout');
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { stdout } = child;
+  // Undefined at the descriptor limit, whatever its type says.
+  if (!(stdout instanceof Readable)) throw new Error('Cannot hear a process without stdout');
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   return async () => {
     let late: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_resolve, reject) => {
