@@ -45,7 +45,13 @@ export function fork(environment: Readonly<Record<string, string>>, counts: bool
   const over = (): void => free(row);
   const seat = { BAL_SEAT: String(row), BAL_COUNTS: counts && roomToCount(row) ? '1' : '0' };
   try {
-    return { child: cluster.fork({ ...environment, ...seat }), over };
+    const child = cluster.fork({ ...environment, ...seat });
+    // Without an exit, node:cluster would keep a worker that was never forked.
+    const failed = (): void => {
+      over();
+      if (child.process.pid === undefined) Reflect.deleteProperty(cluster.workers ?? {}, child.id);
+    };
+    return { child, over: failed };
   } catch (error) {
     return { child: error instanceof Error ? error : new Error(String(error)), over };
   }

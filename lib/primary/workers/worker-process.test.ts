@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import cluster from 'node:cluster';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,7 @@ for (const [code, program] of [
     assert.match(ready.reason, new RegExp(`cannot be forked: .*${code}`));
     assert.deepEqual(await worker.exited, { reason: ready.reason, cut: null });
     assert.equal(worker.state, 'gone');
+    assert.deepEqual(Object.keys(cluster.workers ?? {}), [], 'and node:cluster has forgotten it');
     worker.drain(0, 'stopped');
     worker.send({ kind: 'report', id: 1 });
     worker.kill();
