@@ -16,6 +16,13 @@ import { forEngine } from './harness/engines.ts';
 import { gone } from './harness/processes.ts';
 import { session } from './harness/session.ts';
 
+async function upgrade(bal: Bal): Promise<UpgradeVerdict> {
+  const { code, stdout, stderr } = await bal.cli('upgrade', '--json');
+  assert.deepEqual([code, stderr], [0, '']);
+  const verdict: UpgradeVerdict = JSON.parse(stdout);
+  return verdict;
+}
+
 interface Scene {
   readonly bal: Bal;
   /** Its connection stays with the old process. */
@@ -32,9 +39,7 @@ async function upgraded(t: Owner, daemon: boolean): Promise<Scene> {
   const idle = connect({ path: bal.home.socket });
   atEnd(t, () => idle.destroy());
   await once(idle, 'connect');
-  const { code, stdout, stderr } = await bal.cli('upgrade', '--json');
-  assert.deepEqual([code, stderr], [0, '']);
-  const verdict: UpgradeVerdict = JSON.parse(stdout);
+  const verdict = await upgrade(bal);
   assert.equal(verdict.draining?.connections, 1);
   return { bal, client, verdict };
 }
@@ -54,3 +59,42 @@ forEngine('js', 'in the foreground, SIGTERM right after an upgrade ends both pro
   await gone(verdict.pid);
   await client.over;
 });
+
+forEngine(
+  'js',
+  'what is done to a backend reaches the connections left in old processes, and they are counted',
+  async (t) => {
+    const [a, b, c] = [await backend(t, echo), await backend(t, echo), await backend(t, echo)];
+    const [port, other] = [await freePort(), await freePort()];
+    const bal = await startBal(t, {
+      engine: 'js',
+      daemon: true,
+      config: configFor(port, [a, b], {
+        workers: 1,
+        services: {
+          db: { port },
+          cut: { port: other, backends: [{ host: c.host, port: c.port }], runtime: { on_backend_down: 'reset' } },
+        },
+      }),
+    });
+    const clients = [await session(t, port), await session(t, port), await session(t, other)] as const;
+    await upgrade(bal);
+    // Requests pass through a second old process, which has no connections itself.
+    const { pid, draining } = await upgrade(bal);
+    assert.equal(draining, null);
+    const { stdout } = await bal.cli('backend', 'reset', a.address, '--json');
+    assert.equal(JSON.parse(stdout).cut, 1);
+    assert.equal((await bal.cli('backend', 'drain', b.address, '--timeout', '1ms')).code, 0);
+    await c.refuse();
+    await Promise.all(clients.map((client) => client.over));
+    for (const [address, why] of [
+      [a.address, 'reset'],
+      [b.address, 'drain_timeout'],
+      [c.address, 'down'],
+    ]) {
+      const { fields } = await bal.logged('backend.reset', (it) => it.fields['backend'] === address);
+      assert.deepEqual([fields['why'], fields['cut']], [why, 1]);
+    }
+    assert.equal((await bal.status()).pid, pid);
+  },
+);

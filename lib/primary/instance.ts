@@ -15,7 +15,7 @@ import { createListening } from './listen/listening.ts';
 import type { Front } from './front.ts';
 import { generationsOf } from './generation.ts';
 import { createLive } from './live/live.ts';
-import { resetDown as resetBackendDown } from './live/reset.ts';
+import { cutConnections, resetDown as resetBackendDown } from './live/reset.ts';
 import { effectivePlan, settle } from './live/overrides.ts';
 import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
@@ -58,7 +58,7 @@ export interface Instance extends Observed {
 
 export interface InstanceParts extends Pick<Front, 'watchers'> {
   /** What the instance being replaced, or a service manager, hands over. */
-  readonly before?: (Partial<Pick<Predecessor, 'generation'>> & Pick<Predecessor, 'listeners'>) | undefined;
+  readonly before?: (Partial<Pick<Predecessor, 'generation' | 'reset'>> & Pick<Predecessor, 'listeners'>) | undefined;
   readonly kept: Kept;
   readonly log: RootLog;
   readonly admin: AdminListener;
@@ -127,7 +127,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     planOf: (number) => generations.planOf(number) ?? null,
     workers: () => fleet.all(),
   });
-  const resets = { log: log.for('backends'), registry, statistics, fleet };
+  const resets = { log: log.for('backends'), registry, statistics, fleet, resetBefore: before?.reset };
   const resetDown = (service: string, address: string): void => void resetBackendDown(resets, service, address);
   const generationOf = generationsOf({ registry, permits, statistics, publisher });
   const parts = { generations, registry, services, permits, statistics, publisher };
@@ -141,7 +141,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
   route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
   const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers };
   const opening = createOpening({ ...owners, state, log, generationOf });
-  const estate = createEstate({ ...owners, state, discovery, inTurn, generationOf });
+  const reset: Estate['reset'] = (...which) => cutConnections(resets, ...which);
+  const estate = createEstate({ ...owners, state, discovery, inTurn, generationOf, reset });
   const live = createLive(settled.kept, {
     ...resets,
     store: kept.store,

@@ -1,5 +1,5 @@
-// Cuts all connections to a backend, in draining workers too, and logs how many: on an operator's request, at the end of a drain,
-// or because the backend is down.
+// Cuts all connections to a backend, in draining workers and in a predecessor too, and logs how many: on an operator's request, at
+// the end of a drain, or because the backend is down.
 
 import type { Log } from '../log/log.ts';
 import type { Registry } from '../registry.ts';
@@ -13,45 +13,51 @@ export interface ResetParts {
   readonly registry: Pick<Registry, 'endpoint'>;
   readonly statistics: Pick<Statistics, 'totals' | 'refresh'>;
   readonly fleet: Pick<Fleet, 'all'>;
+  /** Cuts those that are left in the predecessor after an upgrade. Resolves when they are counted here. */
+  readonly resetBefore?: ((service: string, address: string, why: Why) => Promise<void>) | undefined;
 }
+
+/** As in the message to the workers. */
+type Why = 'operator' | 'backend_down';
 
 /** Workers answer within 1 or 2 ms, on a busy machine within seconds. A worker that is silent for 5 s is hung and gets killed. */
 export const ANSWER_MS = 6000;
 
 /** Must not run concurrently: the number of cut connections is the difference of a counter before and after. */
 export async function resetBackend(
-  { log, registry, statistics, fleet }: ResetParts,
+  parts: ResetParts,
   service: string,
   address: string,
   why: 'reset' | 'drain_timeout',
 ): Promise<number> {
-  const workers = listening(fleet);
+  const { log, statistics, fleet } = parts;
   const count = (): number => serviceSum(statistics.totals, service).clients.ended_operator_total;
-  await statistics.refresh(workers, ANSWER_MS);
+  await statistics.refresh(listening(fleet), ANSWER_MS);
   const before = count();
-  const endpoint = registry.endpoint(service, address);
-  for (const worker of workers) worker.send({ kind: 'reset', endpoint, why: 'operator' });
-  await statistics.refresh(workers, ANSWER_MS);
+  await cutConnections(parts, service, address, 'operator');
   const cut = count() - before;
   log.warn('backend.reset', `connections to ${address} were cut`, { service, backend: address, cut, why });
   return cut;
 }
 
 /** Cuts at once, and logs the number once the workers have reported it. */
-export async function resetDown(
-  { log, registry, statistics, fleet }: ResetParts,
-  service: string,
-  address: string,
-): Promise<void> {
-  const workers = listening(fleet);
+export async function resetDown(parts: ResetParts, service: string, address: string): Promise<void> {
+  const { log, statistics } = parts;
   const count = (): number => backendSum(statistics.totals, service, address).ended_backend_down_total;
   const before = count();
-  const endpoint = registry.endpoint(service, address);
-  for (const worker of workers) worker.send({ kind: 'reset', endpoint, why: 'backend_down' });
-  await statistics.refresh(workers, ANSWER_MS);
+  await cutConnections(parts, service, address, 'backend_down');
   const cut = count() - before;
   if (cut === 0) return;
   log.warn('backend.reset', `connections to ${address} were cut`, { service, backend: address, cut, why: 'down' });
+}
+
+/** Cuts at once. Resolves when the cut connections are counted. */
+export async function cutConnections(parts: ResetParts, service: string, address: string, why: Why): Promise<void> {
+  const { registry, statistics, fleet, resetBefore } = parts;
+  const workers = listening(fleet);
+  const endpoint = registry.endpoint(service, address);
+  for (const worker of workers) worker.send({ kind: 'reset', endpoint, why });
+  await Promise.all([statistics.refresh(workers, ANSWER_MS), resetBefore?.(service, address, why)]);
 }
 
 /** A worker that has not said hello has no clients and does not listen to messages yet. */

@@ -65,6 +65,8 @@ export interface Estate {
   remember(history: History): void;
   /** Takes over counters and clients from another process; both are validated first. */
   inherit(pid: number, past: unknown, held: unknown): void;
+  /** Cuts the connections to a backend that are still here, at the request of the successor. */
+  reset(service: string, address: string, why: 'operator' | 'backend_down'): Promise<void>;
   /** Asks for the connections that the predecessor's workers offer. */
   look(): void;
 }
@@ -87,6 +89,7 @@ export interface EstateParts {
   readonly statistics: Statistics;
   readonly handovers: Pick<Handovers, 'giveAway' | 'ready' | 'look' | 'takeOver' | 'settled'>;
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
+  readonly reset: Estate['reset'];
 }
 
 /** As for any question to the workers. */
@@ -183,6 +186,7 @@ export function createEstate(parts: EstateParts): Estate {
       last = clients;
       permits.occupied(pid, (service) => countOf(out, service));
     },
+    reset: parts.reset,
     look: () => handovers.look(),
   };
 }

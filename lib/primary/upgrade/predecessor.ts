@@ -34,6 +34,11 @@ export interface Predecessor {
    * is the longest time for its connections if the request has none. May be called again, to hurry.
    */
   stop(request: StopRequest, drainMs: number): Promise<number>;
+  /**
+   * Cuts the connections to a backend that are left there. Resolves when they are counted here, or after a timeout if the
+   * predecessor hangs.
+   */
+  reset(service: string, address: string, why: 'operator' | 'backend_down'): Promise<void>;
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
   /** Resolves when the predecessor has ended or has let go. */
   readonly parted: Promise<void>;
@@ -48,6 +53,8 @@ export interface Known {
 const THROUGH_MS = 15_000;
 /** On top of its connections' time. A predecessor that hangs is not waited for. */
 const STOP_MS = 5000;
+/** Its workers have 6 s to answer. */
+const RESET_MS = 8000;
 
 export interface Yielded {
   readonly history: History;
@@ -71,6 +78,9 @@ export async function meet(): Promise<Predecessor | null> {
   const through = deferred<void>();
   const empty = deferred<number>();
   let listener: PredecessorListener | null = null;
+  /** Resets that are not done yet, by id. */
+  const resets = new Map<number, () => void>();
+  let lastReset = 0;
   /** The latest counts; they may arrive before there is a listener. */
   let last: { readonly past: unknown; readonly held: unknown } | null = null;
 
@@ -88,6 +98,8 @@ export async function meet(): Promise<Predecessor | null> {
         return listener?.counted(checked.past, checked.held);
       case 'through':
         return through.resolve();
+      case 'reset_done':
+        return resets.get(checked.id)?.();
       case 'empty':
         return empty.resolve(checked.cut);
       case undefined:
@@ -101,6 +113,7 @@ export async function meet(): Promise<Predecessor | null> {
     listener?.counted(last?.past, {});
     through.resolve();
     empty.resolve(0);
+    for (const done of resets.values()) done();
     parted.resolve();
   });
 
@@ -138,6 +151,18 @@ export async function meet(): Promise<Predecessor | null> {
       await send({ kind: 'stop', timeout_ms, now });
       const patienceMs = now ? STOP_MS : (timeout_ms ?? drainMs) + STOP_MS;
       return Promise.race([empty.promise, sleep(patienceMs, 0, { ref: false })]);
+    },
+    async reset(service, address, why) {
+      // An older program would not answer.
+      if (begin.resets !== true || !process.connected) return;
+      const id = ++lastReset;
+      const done = deferred<void>();
+      resets.set(id, () => done.resolve());
+      const late = setTimeout(() => done.resolve(), RESET_MS);
+      void send({ kind: 'reset', id, service, address, why });
+      await done.promise;
+      clearTimeout(late);
+      resets.delete(id);
     },
     failed: (problem, errors) => send({ kind: 'failed', problem, errors }),
     parted: parted.promise,

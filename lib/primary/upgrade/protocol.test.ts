@@ -38,6 +38,15 @@ test('the messages of version 1 are understood', () => {
   for (const message of FIRST_TO_NEW) assert.equal(toSuccessor(message)?.kind, message.kind);
 });
 
+test('the messages that were added to version 1 are understood', () => {
+  const reset = { kind: 'reset', id: 1, service: 'db', address: '127.0.0.1:1', why: 'operator' };
+  assert.deepEqual(toPredecessor(reset), reset);
+  for (const key of ['id', 'service', 'address', 'why'])
+    assert.equal(toPredecessor({ ...reset, [key]: {} }), null, key);
+  assert.deepEqual(toSuccessor({ kind: 'reset_done', id: 1 }), { kind: 'reset_done', id: 1 });
+  assert.equal(toSuccessor({ kind: 'reset_done' }), null);
+});
+
 test('what is not understood is passed over', () => {
   for (const message of [null, 1, 'hello', {}, { kind: 'news' }, { kind: 'hello' }, { kind: 'serving' }]) {
     assert.equal(toPredecessor(message), null);

@@ -9,6 +9,8 @@
 //   old → offered, counted          the old workers offer their connections; the counters and clients since then
 //   old → through                   all connections that can go have gone; the rest end there
 //   old → empty                     nothing is left
+//   new → reset                     cuts the connections to a backend there too
+//   old → reset_done                they are cut, and were counted before
 //   new → stop                      ends what is left there too, because the new one is being stopped
 //
 // The new one may send `failed` instead of `prepared` or `serving`. A closed channel means that the other process is gone or has
@@ -64,11 +66,15 @@ export type ToSuccessor =
       readonly services: readonly KnownService[];
       /** What names resolve to. Programs without discovery do not send it. */
       readonly names?: unknown;
+      /** Answers `reset`. Older programs do not send it, and ignore `reset`. */
+      readonly resets?: boolean;
     }
   | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
   | { readonly kind: 'offered' }
   | { readonly kind: 'counted'; readonly past: Past; readonly held: Held }
   | { readonly kind: 'through' }
+  /** Answers the `reset` with this id. */
+  | { readonly kind: 'reset_done'; readonly id: number }
   /** `cut` is how many of the remaining connections were cut. */
   | { readonly kind: 'empty'; readonly cut: number };
 
@@ -77,6 +83,14 @@ export type ToPredecessor =
   | { readonly kind: 'prepared' }
   /** `takes`: its workers can take over connections. */
   | { readonly kind: 'serving'; readonly generation: number; readonly takes: boolean }
+  /** `why` is that of the message `reset` to a worker. */
+  | {
+      readonly kind: 'reset';
+      readonly id: number;
+      readonly service: string;
+      readonly address: string;
+      readonly why: 'operator' | 'backend_down';
+    }
   | { readonly kind: 'stop'; readonly timeout_ms: number | null; readonly now: boolean }
   | { readonly kind: 'failed'; readonly problem: Diagnosis; readonly errors: readonly unknown[] };
 
@@ -91,6 +105,11 @@ export function toPredecessor(message: unknown): ToPredecessor | null {
       return { kind: 'prepared' };
     case 'serving':
       return isCount(fields['generation']) && typeof fields['takes'] === 'boolean' ? (message as ToPredecessor) : null;
+    case 'reset': {
+      const { id, service, address, why } = fields;
+      const isWhole = isCount(id) && typeof service === 'string' && typeof address === 'string';
+      return isWhole && (why === 'operator' || why === 'backend_down') ? (message as ToPredecessor) : null;
+    }
     case 'stop': {
       const { timeout_ms: ms, now } = fields;
       return (ms === null || isCount(ms)) && typeof now === 'boolean' ? { kind: 'stop', timeout_ms: ms, now } : null;
@@ -125,6 +144,8 @@ export function toSuccessor(message: unknown): ToSuccessor | null {
     case 'counted':
     case 'through':
       return message as ToSuccessor;
+    case 'reset_done':
+      return isCount(fields['id']) ? (message as ToSuccessor) : null;
     case 'empty':
       return isCount(fields['cut']) ? (message as ToSuccessor) : null;
     default:

@@ -4,7 +4,7 @@ import type { Diagnosis, StopProgress, StopRequest } from '../../control/protoco
 import type { Events } from '../log/events.ts';
 import type { Estate } from './estate.ts';
 import type { Predecessor } from './predecessor.ts';
-import type { Successor } from './successor.ts';
+import type { Request, Successor } from './successor.ts';
 import * as words from './words.ts';
 
 /** The part of an instance that takes over. */
@@ -64,10 +64,13 @@ export function followUp(from: Predecessor, { generation, estate, takes }: Servi
   void from.parted.then(parted);
 }
 
+async function sendCounts(successor: Successor, estate: Estate): Promise<void> {
+  successor.send({ kind: 'counted', ...(await estate.counted()) });
+}
+
 /** Reports counters and remaining clients to the successor until the returned function is called. */
 export function keepCounting(successor: Successor, estate: Estate): () => void {
-  const count = async (): Promise<void> => successor.send({ kind: 'counted', ...(await estate.counted()) });
-  const ticker = setInterval(() => void count(), COUNTED_MS);
+  const ticker = setInterval(() => void sendCounts(successor, estate), COUNTED_MS);
   return () => clearInterval(ticker);
 }
 
@@ -85,7 +88,8 @@ export async function leave(
   estate.letGo();
   const stopCounting = keepCounting(successor, estate);
   let cut = 0;
-  const stop = async (request: StopRequest): Promise<void> => {
+  const stop = async ({ timeout_ms, now }: StopRequest): Promise<void> => {
+    const request = { timeout_ms, now };
     const [own, theirs] = await Promise.all([
       instance.stop(request, () => undefined),
       before?.stop(request, drainMs) ?? 0,
@@ -93,8 +97,14 @@ export async function leave(
     cut = own + theirs;
   };
   let stopping: Promise<unknown> = Promise.resolve();
-  successor.onStop((request) => {
-    stopping = stop(request);
+  const reset = async ({ id, service, address, why }: Extract<Request, { kind: 'reset' }>): Promise<void> => {
+    await estate.reset(service, address, why);
+    await sendCounts(successor, estate);
+    successor.send({ kind: 'reset_done', id });
+  };
+  successor.onRequest((request) => {
+    if (request.kind === 'reset') void reset(request);
+    else stopping = stop(request);
   });
   const ended = successor.ended.then((code) => ({ code }));
   // The connections of the predecessor count too.
@@ -102,7 +112,7 @@ export async function leave(
   if (!Array.isArray(first)) await stop({ timeout_ms: null, now: false });
   await stopping;
   stopCounting();
-  successor.send({ kind: 'counted', ...(await estate.counted()) });
+  await sendCounts(successor, estate);
   successor.send({ kind: 'empty', cut });
   return foreground ? (await ended).code : 0;
 }

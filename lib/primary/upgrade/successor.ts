@@ -3,15 +3,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 
-import type { StopRequest } from '../../control/protocol.ts';
 import type { UpgradeRequest } from '../../control/upgrade.ts';
 import { deferred } from '../../deferred.ts';
 import { MARK, watchMark } from './mark.ts';
 import type { ToPredecessor, ToSuccessor } from './protocol.ts';
 import { toPredecessor } from './protocol.ts';
 
+/** What the successor asks of this process once it serves. */
+export type Request = Extract<ToPredecessor, { kind: 'stop' | 'reset' }>;
+
 export type Answer =
-  | Exclude<ToPredecessor, { kind: 'stop' }>
+  | Exclude<ToPredecessor, Request>
   | { readonly kind: 'gone'; readonly how: string }
   | { readonly kind: 'silent' }
   /** It sent something before it was asked. */
@@ -27,11 +29,8 @@ export interface Successor {
   ask(question: ToSuccessor | null, timeoutMs: number): Promise<Answer>;
   /** Stops waiting for its answer. */
   forget(): void;
-  /**
-   * Called when the successor is being stopped, and this process should stop too; at once if that has happened already. May be
-   * called again, to hurry.
-   */
-  onStop(stop: (request: StopRequest) => void): void;
+  /** Called for each request, at once for those that have arrived already. A second `stop` hurries. */
+  onRequest(act: (request: Request) => void): void;
   /** Resolves with the exit code when the process has ended. SIGTERM counts as a clean end. */
   readonly ended: Promise<number>;
   /** Kills at once; resolves when the process has ended. */
@@ -49,9 +48,9 @@ export function startSuccessor(
   const queue: Answer[] = [];
   let waiting: ((answer: Answer) => void) | null = null;
   let late: NodeJS.Timeout | undefined;
-  /** Stops that arrived before onStop(). */
-  const stops: StopRequest[] = [];
-  let stopped = (request: StopRequest): void => void stops.push(request);
+  /** Requests that arrived before onRequest(). */
+  const requests: Request[] = [];
+  let requested = (request: Request): void => void requests.push(request);
   const ended = deferred<number>();
 
   function respond(answer: Answer): void {
@@ -68,7 +67,7 @@ export function startSuccessor(
   const child = start();
   child.on('message', (message) => {
     const checked = toPredecessor(message);
-    if (checked?.kind === 'stop') stopped({ timeout_ms: checked.timeout_ms, now: checked.now });
+    if (checked?.kind === 'stop' || checked?.kind === 'reset') requested(checked);
     else if (checked !== null) respond(checked);
   });
   // An error of a send to an ending process is ignored: its exit follows.
@@ -114,9 +113,9 @@ export function startSuccessor(
       return answer.promise;
     },
     forget,
-    onStop(stop) {
-      stopped = stop;
-      stops.splice(0).forEach(stop);
+    onRequest(act) {
+      requested = act;
+      requests.splice(0).forEach(act);
     },
     ended: ended.promise,
     kill() {

@@ -113,6 +113,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         passed: listeners.flatMap(({ address, isPassed }) => (isPassed === true ? [address] : [])),
         services: estate.known(),
         names: estate.names(),
+        resets: true,
       } as const;
       expect(await successor.ask(begin, PREPARED_MS), 'prepared', request);
       await estate.withdraw();
