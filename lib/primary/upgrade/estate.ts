@@ -10,7 +10,7 @@ import type { PermitBook } from '../limits/permits.ts';
 import type { Phase } from '../phase.ts';
 import { nextPhase } from '../phase.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
-import { cannotBind, workersFailed } from '../reload/verdict.ts';
+import { cannotBind, internalError, workersFailed } from '../reload/verdict.ts';
 import type { Past } from '../stats/past.ts';
 import { pastOf } from '../stats/past.ts';
 import type { Statistics } from '../stats/statistics.ts';
@@ -108,6 +108,18 @@ export function createEstate(parts: EstateParts): Estate {
     return moved.ok ? null : cannotBind(moved);
   }
 
+  /** Starts the workers again if they were given away. Returns the problem, or null. */
+  async function startAgain(): Promise<Diagnosis | null> {
+    if (!isGivenAway) return null;
+    isGivenAway = false;
+    handovers.giveAway(null);
+    const binding = await listening.bindFor(state.plan);
+    if (!binding.ok) return cannotBind(binding);
+    const result = await fleet.start(generationOf(state.generation, state.plan, binding));
+    handovers.ready();
+    return result.ok ? null : workersFailed(result.reason);
+  }
+
   return {
     inTurn,
     get listeners() {
@@ -153,18 +165,12 @@ export function createEstate(parts: EstateParts): Estate {
       return drainingStatus(parts);
     },
     async resume() {
-      const problem = await serveAdmin(state.plan);
       permits.setPlan(state.plan);
       // Clients that the successor admitted are still with its workers.
       handovers.takeOver();
-      if (!isGivenAway) return problem;
-      isGivenAway = false;
-      handovers.giveAway(null);
-      const binding = await listening.bindFor(state.plan);
-      if (!binding.ok) return cannotBind(binding);
-      const result = await fleet.start(generationOf(state.generation, state.plan, binding));
-      handovers.ready();
-      return result.ok ? problem : workersFailed(result.reason);
+      // The workers do not wait for the admin address, whose name may take seconds to look up.
+      const [pages, workers] = await Promise.all([serveAdmin(state.plan).catch(internalError), startAgain()]);
+      return workers ?? pages;
     },
     async settle() {
       listening.own(await listening.wantedBy(state.plan));

@@ -90,6 +90,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
     const listeners = estate.listeners;
     let successor: Successor | null = null;
     let to: string | null = null;
+    let isWithdrawn = false;
     let hasYielded = false;
     try {
       successor = startSuccessor(
@@ -116,6 +117,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         resets: true,
       } as const;
       expect(await successor.ask(begin, PREPARED_MS), 'prepared', request);
+      isWithdrawn = true;
       await estate.withdraw();
       hasYielded = true;
       parts.yield();
@@ -137,7 +139,8 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       return { verdict: { ...verdict, ...counts }, successor };
     } catch (error) {
       await successor?.kill();
-      const back = hasYielded ? await takeBack(successor?.pid ?? 0) : null;
+      const front = hasYielded ? await parts.takeBack(successor?.pid ?? 0) : null;
+      const back = isWithdrawn ? await resume(front) : null;
       const why = back ?? (error instanceof Refused ? error.problem : words.defect(error));
       const errors = error instanceof Refused ? error.errors : [];
       return refused({ ...before, to, problem: why, errors }, elapsed());
@@ -146,8 +149,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
     }
   }
 
-  async function takeBack(pid: number): Promise<Diagnosis | null> {
-    const front = await parts.takeBack(pid);
+  async function resume(front: Diagnosis | 'taken' | null): Promise<Diagnosis | null> {
     // If another instance has the name, do not serve beside it. An aborted instance needs its name only to end.
     if (front === 'taken') return words.taken;
     if (isAborted) return words.aborted;
