@@ -141,8 +141,6 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
   route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
   const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers };
   const opening = createOpening({ ...owners, state, log, generationOf });
-  const reset: Estate['reset'] = (...which) => cutConnections(resets, ...which);
-  const estate = createEstate({ ...owners, state, discovery, inTurn, generationOf, reset });
   const live = createLive(settled.kept, {
     ...resets,
     store: kept.store,
@@ -159,7 +157,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     },
     inTurn,
   });
-
+  const reset: Estate['reset'] = (...which) => cutConnections(resets, ...which);
+  const estate = createEstate({ ...owners, state, live, discovery, inTurn, generationOf, reset });
   const stopping = createStopping({ ...owners, state, live, evenness, discovery, publisher });
 
   /** Runs reloads and backend changes one at a time. */

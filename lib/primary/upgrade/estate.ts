@@ -3,6 +3,7 @@
 
 import type { Plan } from '../../../config/plan.ts';
 import type { Diagnosis, DrainingStatus } from '../../control/protocol.ts';
+import type { Live } from '../live/live.ts';
 import type { AdminListener } from '../listen/admin-listener.ts';
 import type { Inherited } from '../listen/listeners.ts';
 import type { Binding, Listening } from '../listen/listening.ts';
@@ -85,6 +86,7 @@ export interface EstateParts {
   readonly permits: Pick<PermitBook, 'occupied' | 'held' | 'freeze' | 'setPlan'>;
   readonly services: Pick<Services, 'get' | 'close'>;
   readonly discovery: Pick<Discovery, 'known' | 'close'>;
+  readonly live: Pick<Live, 'close'>;
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
   readonly statistics: Statistics;
   readonly handovers: Pick<Handovers, 'giveAway' | 'ready' | 'look' | 'takeOver' | 'settled'>;
@@ -96,8 +98,7 @@ export interface EstateParts {
 const COUNTERS_MS = 1000;
 
 export function createEstate(parts: EstateParts): Estate {
-  const { state, inTurn, listening, admin, permits, services, discovery, fleet, statistics, handovers, generationOf } =
-    parts;
+  const { state, inTurn, listening, admin, permits, services, live, discovery, fleet, statistics, handovers } = parts;
   let isGivenAway = false;
   /** Clients of the predecessor, as it last reported. */
   let last = NOBODY;
@@ -115,7 +116,7 @@ export function createEstate(parts: EstateParts): Estate {
     handovers.giveAway(null);
     const binding = await listening.bindFor(state.plan);
     if (!binding.ok) return cannotBind(binding);
-    const result = await fleet.start(generationOf(state.generation, state.plan, binding));
+    const result = await fleet.start(parts.generationOf(state.generation, state.plan, binding));
     handovers.ready();
     return result.ok ? null : workersFailed(result.reason);
   }
@@ -177,6 +178,8 @@ export function createEstate(parts: EstateParts): Estate {
     },
     letGo() {
       listening.abandon();
+      // What an operator has changed is the successor's now: it ends drains, and writes them into the home.
+      live.close();
       discovery.close();
       services.close();
     },

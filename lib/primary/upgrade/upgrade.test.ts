@@ -34,6 +34,7 @@ function estateWith(move: EstateParts['admin']['move'], done: string[]): Estate 
       freeze: () => void done.push('permits are frozen'),
       setPlan: () => void done.push('permits are granted'),
     },
+    live: { close: () => void done.push('drains are left alone') },
     discovery: { known: () => [], close: quiet },
     services: { get: () => undefined, close: quiet },
     handovers: {
@@ -89,6 +90,12 @@ test('after a failed upgrade the workers start even if the admin listener has a 
   estate.giveAway(null);
   assert.match((await estate.resume())?.what_happened ?? '', /odd/);
   assert.deepEqual(done, ['permits are granted', 'workers are started']);
+});
+
+test('an instance that has let go ends no drains and writes no overrides', () => {
+  const done: string[] = [];
+  estateWith(() => Promise.resolve(MOVED), done).letGo();
+  assert.deepEqual(done, ['drains are left alone']);
 });
 
 /** A program that says that it is prepared, and nothing more. */
