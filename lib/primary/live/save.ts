@@ -34,7 +34,12 @@ export type Prepared =
 export async function prepareSave(running: Plan, override: Override): Promise<Prepared> {
   const { configPath } = running;
   const { service, address } = override;
-  const now = await loadConfig(configPath);
+  const reads = new Map<string, ReadResult>();
+  const now = await loadConfig(configPath, async (file) => {
+    const result = await readConfig(file);
+    reads.set(file, result);
+    return result;
+  });
   const home = now.homes.get(service) ?? configPath;
   let target: string;
   let before: Buffer;
@@ -50,8 +55,8 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   }
   const text = before.toString('utf8');
   const isText = Buffer.from(text).equals(before);
-  // Parse the text just read: the file may change at any moment.
-  const here = isText && now.plan !== null ? (await loadConfig(configPath, instead(home, text))).plan : null;
+  // The file may have changed since it was parsed.
+  const here = isText && isAsRead(before, reads.get(home)) ? now.plan : null;
   const backends = backendsOf(running, service);
   if (here === null || !isSame(backendsOf(here, service), backends)) return refused(fileHasChanged(home));
 
@@ -109,6 +114,11 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
       },
     },
   };
+}
+
+function isAsRead(bytes: Buffer, read: ReadResult | undefined): boolean {
+  const now = decode(bytes);
+  return now.ok && read?.ok === true && now.text === read.text;
 }
 
 /** Reads files as usual, but returns `text` for the file `path`. */
