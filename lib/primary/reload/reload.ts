@@ -70,19 +70,40 @@ export async function reload(state: InstanceState, parts: ReloadParts): Promise<
   let outcome: Outcome;
   try {
     outcome = await attempt(state, parts, elapsed);
+  } catch (error) {
+    parts.discovery.follow(state.filePlan);
+    outcome = refusal(state, internalError(error), [], elapsed());
+  }
+  const settledMs = await settleOldWorkers(startedAt, parts);
+  // A stop ended it, so nothing is wrong with the configuration.
+  const isStopped = outcome.problem !== null && outcome.errors.length === 0 && isStopping(state);
+  outcome = { ...outcome, duration_ms: settledMs, ...(isStopped && { problem: notNow(state.phase) }) };
+  const draining = drainingStatus(parts);
+  const { problem, errors } = outcome;
+  if (!isStopped) state.refused = problem === null ? null : { since: new Date().toISOString(), problem, errors };
+  state.phase = nextPhase(state.phase, 'reload_ends');
+  if (!isStopped) logOutcome(parts.log, outcome, draining, state.filePlan.configPath);
+  return { ...outcome, draining };
+}
+
+function isStopping({ phase }: InstanceState): boolean {
+  return phase === 'draining' || phase === 'stopped';
+}
+
+/** Returns how long the reload took, until all connections that can move had moved. An error here does not change its outcome. */
+async function settleOldWorkers(startedAt: number, parts: ReloadParts): Promise<number> {
+  let settledAt: number | null = null;
+  try {
     await parts.handovers.settled(startedAt, HANDOVER_MS);
-    outcome = { ...outcome, duration_ms: elapsed() };
+    settledAt = performance.now();
     await endOldest(parts, parts.log.for('fleet'));
     await parts.statistics.refresh(parts.fleet.all(), COUNTERS_MS);
   } catch (error) {
-    outcome = refusal(state, internalError(error), [], elapsed());
+    parts.log.error('reload.defect', 'the old workers cannot be followed because of a defect', {
+      error: String(error),
+    });
   }
-  const draining = drainingStatus(parts);
-  const { problem, errors } = outcome;
-  state.refused = problem === null ? null : { since: new Date().toISOString(), problem, errors };
-  state.phase = nextPhase(state.phase, 'reload_ends');
-  logOutcome(parts.log, outcome, draining, state.filePlan.configPath);
-  return { ...outcome, draining };
+  return Math.round((settledAt ?? performance.now()) - startedAt);
 }
 
 function logOutcome(log: Log, outcome: Outcome, draining: DrainingStatus, configPath: string): void {
