@@ -27,8 +27,13 @@ interface Scene {
   readonly asked: string[];
   readonly events: string[];
   changes: number;
+  readonly dns: Dns;
+  /** The name servers that the next plan names. */
+  others(): Dns;
   pass(ms: number): Promise<void>;
 }
+
+const recordAt = (port: number) => ({ name: 'host.test', port, priority: 1, weight: 1 });
 
 async function settle(): Promise<void> {
   for (let i = 0; i < 30; i++) await Promise.resolve();
@@ -41,11 +46,12 @@ function scene(t: TestContext): Scene {
   const events: string[] = [];
   const say = (event: string): void => void events.push(event);
   const log: Log = { debug: say, info: say, warn: say, error: say, for: () => log };
-  const it: Omit<Scene, 'discovery'> = {
+  const it: Omit<Scene, 'discovery' | 'dns'> = {
     says: { ips: ['10.1.1.1'], ttl: 3, records: 'ENODATA' },
     asked: [],
     events,
     changes: 0,
+    others: () => dns,
     async pass(ms) {
       for (let left = ms; left > 0; left -= 10) {
         time += 10;
@@ -69,12 +75,14 @@ function scene(t: TestContext): Scene {
     close: () => undefined,
   };
   const resolver = createResolver(dns, now);
-  const discovery = createDiscovery({ log, resolver, changed: () => void it.changes++, now });
+  const parts = { ...resolver, use: (): void => resolver.use(whole.others()) };
+  const discovery = createDiscovery({ log, resolver: parts, changed: () => void whole.changes++, now });
+  const whole = Object.assign(it, { discovery, dns });
   t.after(() => {
     discovery.close();
     resolver.close();
   });
-  return Object.assign(it, { discovery });
+  return whole;
 }
 
 test('a name of several services is asked for once, when its time is over and not before', async (t) => {
@@ -113,6 +121,39 @@ test('a doubt has it asked for at once, and not more than once a second', async 
   assert.equal(it.asked.length, 2);
   await it.pass(200);
   assert.equal(it.asked.length, 3);
+});
+
+test('a doubt counts also while a name server does not tell the lifetime', async (t) => {
+  const it = scene(t);
+  const waiting: ((seconds: number) => void)[] = [];
+  it.dns.ttlSeconds = () => new Promise((resolve) => waiting.push(resolve));
+  it.discovery.follow(planOf(WEB));
+  await it.pass(1500);
+  assert.equal(it.asked.length, 1);
+  it.discovery.askAgain('web.test');
+  await it.pass(50);
+  assert.equal(it.asked.length, 2);
+  waiting.pop()?.(3);
+  await it.pass(2900);
+  assert.equal(it.asked.length, 2, 'there is one plan to ask again');
+  await it.pass(200);
+  assert.equal(it.asked.length, 3);
+});
+
+test('an answer of name servers that are none any more is not taken', async (t) => {
+  const it = scene(t);
+  const answers: ((answer: ServiceAnswer) => void)[] = [];
+  it.dns.services = () => new Promise((resolve) => answers.push(resolve));
+  const plan = planOf(SRV);
+  it.discovery.follow(plan);
+  await it.pass(100);
+  assert.equal(answers.length, 1);
+  it.others = () => ({ ...it.dns, services: () => Promise.resolve({ records: [recordAt(2)], ttlMs: Infinity }) });
+  it.discovery.follow({ ...plan, dnsServers: ['10.0.0.1'] });
+  answers[0]?.({ records: [recordAt(1)], ttlMs: Infinity });
+  await it.pass(100);
+  const [a] = it.discovery.expand(plan, 0).services;
+  assert.deepEqual([a?.backends.map(({ port }) => port), it.changes], [[2], 1]);
 });
 
 test('the last good answer is kept while there is none, and its age told', async (t) => {

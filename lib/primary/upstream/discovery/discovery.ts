@@ -7,13 +7,12 @@ import type { DiscoveryStatus } from '../../../control/discovery.ts';
 import type { Log } from '../../log/log.ts';
 import type { Answer, Asked } from './answer.ts';
 import { answerOf } from './answer.ts';
-import { serverDns, systemDns } from './dns.ts';
+import { codeOf, serverDns, systemDns } from './dns.ts';
 import type { Found, LeftOut } from './expand.ts';
 import { expand } from './expand.ts';
 import type { KnownName } from './known-names.ts';
 import { decodeNames, encodeNames } from './known-names.ts';
 import type { Resolver } from './resolver.ts';
-import { codeOf } from './resolver.ts';
 
 export interface Discovery {
   /** Follows the names of these plans and no others, with the name servers of the first plan. */
@@ -58,7 +57,10 @@ interface Followed {
   /** Why there is no newer answer. */
   failure: string | null;
   askedAt: number;
+  /** Without the wait for the records' lifetime. */
   asking: boolean;
+  /** Grows with each plan to ask again, which replaces the one before. */
+  round: number;
   /** Resolves after the first query, whatever its result. */
   readonly first: Promise<void>;
   readonly firstOver: () => void;
@@ -68,6 +70,8 @@ interface Followed {
 export function createDiscovery({ log, resolver, changed, now = () => performance.now() }: DiscoveryParts): Discovery {
   const followed = new Map<string, Followed>();
   let servers = '';
+  /** How often the name servers have changed. */
+  let changes = 0;
   let leftOut: readonly LeftOut[] = [];
   let inherited: ReadonlyMap<string, KnownName> = new Map();
   let closed = false;
@@ -77,19 +81,23 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     clearTimeout(it.timer);
     it.asking = true;
     it.askedAt = now();
+    const [round, before] = [++it.round, changes];
     let next = Promise.resolve(LEAST_MS);
     try {
       const answer = await answerOf(it.discover, it.name, resolver, { maxAgeMs, longestMs: it.maxAgeMs });
       next = answer.leftMs;
-      if (isFollowed(it)) take(it, answer);
+      if (isFollowed(it) && before === changes) take(it, answer);
     } catch (error) {
-      // ECANCELLED: the name servers have changed.
-      if (isFollowed(it) && codeOf(error) !== 'ECANCELLED') miss(it, codeOf(error));
+      const code = codeOf(error);
+      if (isFollowed(it) && before === changes && code !== 'ECANCELLED') miss(it, code);
     }
+    it.asking = false;
+    // Part of the answer may come from the old name servers.
+    if (isFollowed(it) && before !== changes) return look(it, 0);
     it.firstOver();
     const ms = await next;
-    it.asking = false;
-    if (isFollowed(it)) it.timer = setTimeout(() => void look(it, it.maxAgeMs), Math.max(LEAST_MS, ms) + LATE_MS);
+    if (!isFollowed(it) || it.round !== round) return;
+    it.timer = setTimeout(() => void look(it, it.maxAgeMs), Math.max(LEAST_MS, Math.min(ms, it.maxAgeMs)) + LATE_MS);
   }
 
   function isFollowed(it: Followed): boolean {
@@ -129,7 +137,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
       firstOver = resolve;
     });
     const { found = null, answeredAt = null } = inherited.get(keyOf(discover, name)) ?? {};
-    const state = { found, answeredAt, failure: null, askedAt: -Infinity, asking: false, timer: undefined };
+    const state = { found, answeredAt, failure: null, askedAt: -Infinity, asking: false, round: 0, timer: undefined };
     const it = { ...state, discover, name, maxAgeMs, first, firstOver };
     followed.set(keyOf(discover, name), it);
     void look(it, maxAgeMs);
@@ -149,6 +157,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
       const others = dnsServers.join();
       if (others !== servers) resolver.use(others === '' ? systemDns() : serverDns(dnsServers));
       const isElsewhere = others !== servers;
+      if (isElsewhere) changes++;
       servers = others;
       const wanted = new Map<string, Pick<Followed, 'discover' | 'name' | 'maxAgeMs'>>();
       for (const { backends, runtime } of plans.flatMap(({ services }) => services)) {
@@ -187,6 +196,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
       for (const it of followed.values()) {
         if (it.name !== name || it.asking) continue;
         clearTimeout(it.timer);
+        it.round++;
         it.timer = setTimeout(() => void look(it, LEAST_MS), Math.max(0, it.askedAt + LEAST_MS + LATE_MS - now()));
       }
     },

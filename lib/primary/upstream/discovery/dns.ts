@@ -143,3 +143,8 @@ function isEmpty(reason: unknown): boolean {
 function noData(): Error {
   return Object.assign(new Error('no address'), { code: 'ENODATA' });
 }
+
+/** Why a lookup failed. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
+}

@@ -28,7 +28,7 @@ function setUp(ttl: (host: string) => Promise<number | null> = () => Promise.res
     close: () => undefined,
   };
   const resolver = createResolver(dns, () => clock.now);
-  return { asked, clock, resolver };
+  return { asked, clock, dns, resolver };
 }
 
 /** Lets pending promises settle. */
@@ -163,6 +163,24 @@ test('names that wait for their turn keep their last good answer', async (t) => 
   assert.deepEqual(await Promise.all(hanging), ['ETIMEOUT', 'ETIMEOUT']);
   assert.equal(await ipsOf(resolver), 'ok 10.0.0.1 10.0.0.2');
   assert.equal(asked.length, 3);
+});
+
+test('other name servers answer whoever waits for the old ones, whose late answer counts no more', async () => {
+  const { asked, resolver } = setUp();
+  const waiting = resolver.resolve('db');
+  assert.equal(asked.length, 1);
+  const next = setUp();
+  resolver.use(next.dns);
+  await settle();
+  assert.equal(next.asked.length, 1, 'asked at once, though getaddrinfo has not returned');
+  asked[0]?.answer('10.0.0.1');
+  await settle();
+  void resolver.resolve('db');
+  await settle();
+  assert.equal(next.asked.length, 1, 'the lookup under way is still known');
+  next.asked[0]?.answer('10.0.0.2');
+  assert.deepEqual(await waiting, { ok: true, ips: ['10.0.0.2'], ageMs: 0 });
+  assert.equal(await ipsOf(resolver), 'ok 10.0.0.2');
 });
 
 test('closing ends what waits, and nothing is asked any more', async () => {

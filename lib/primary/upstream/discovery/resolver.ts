@@ -5,7 +5,8 @@ import { isIP } from 'node:net';
 
 import { isLiteral } from '../../../../config/unix.ts';
 import { LOOKUP_MS } from '../../../lookup.ts';
-import { systemDns, type Dns, type ServiceAnswer } from './dns.ts';
+import { codeOf, systemDns, type Dns, type ServiceAnswer } from './dns.ts';
+import { createWaits } from './waits.ts';
 
 export type { Dns } from './dns.ts';
 
@@ -42,6 +43,7 @@ const UNWANTED_MS = 4 * LOOKUP_MS;
 interface Entry {
   ips: readonly string[];
   resolvedAt: number | null;
+  /** -Infinity: at once, whatever its lifetime. */
   expiresAt: number;
   /** Why the last attempt failed. */
   failure: string | null;
@@ -56,8 +58,11 @@ interface Entry {
 export function createResolver(first: Dns = systemDns(), now: () => number = () => performance.now()): Resolver {
   let dns = first;
   const entries = new Map<string, Entry>();
-  const timers = new Set<() => void>();
-  const asked = new Map<string, Promise<readonly string[]>>();
+  const callers = createWaits();
+  /** The waits for the name servers. */
+  const lookups = createWaits();
+  /** The lookups under way at these name servers. */
+  let asked = new Map<string, Promise<readonly string[]>>();
   let running = 0;
   /** Lookups that wait for a slot, first come, first served. Each returns whether it takes the slot. */
   const queue = new Set<() => boolean>();
@@ -74,7 +79,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       asked.set(host, answer);
     }
     begins();
-    return within(LOOKUP_MS, answer);
+    return lookups.within(LOOKUP_MS, answer);
   }
 
   /** Waits for a slot. Rejects if the name is forgotten, or no longer wanted, before that. */
@@ -98,10 +103,11 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
   }
 
   async function hold(host: string): Promise<readonly string[]> {
+    const own = asked;
     try {
       return await dns.lookup(host);
     } finally {
-      asked.delete(host);
+      own.delete(host);
       // Pass the slot on instead of freeing and retaking it, so that no other lookup slips in.
       if (!handOver()) running--;
     }
@@ -115,12 +121,24 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     return false;
   }
 
+  /** Calls `act`, again if the name servers have changed before it has ended. */
+  async function withThese<T>(act: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const these = asked;
+      try {
+        const answer = await act();
+        if (these === asked || closed) return answer;
+      } catch (error) {
+        if (these === asked || closed) throw error;
+      }
+    }
+  }
+
   async function refresh(host: string, entry: Entry): Promise<void> {
     let ttl: Promise<number | null> = Promise.resolve(null);
+    const begins = (): void => void (ttl = dns.ttlSeconds(host).catch(() => null));
     try {
-      const addresses = await ask(host, entry, () => {
-        ttl = dns.ttlSeconds(host).catch(() => null);
-      });
+      const addresses = await withThese(() => ask(host, entry, begins));
       const ips = [...new Set(addresses)].filter((ip) => isIP(ip) !== 0);
       if (ips.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' });
       const resolvedAt = now();
@@ -136,25 +154,8 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
 
   async function limit(entry: Entry, resolvedAt: number, ttl: Promise<number | null>): Promise<void> {
     const seconds = await ttl;
-    if (seconds === null || entry.resolvedAt !== resolvedAt) return;
+    if (seconds === null || entry.resolvedAt !== resolvedAt || entry.expiresAt === -Infinity) return;
     entry.expiresAt = resolvedAt + Math.min(MAX_TTL_S, Math.max(MIN_TTL_S, seconds)) * 1000;
-  }
-
-  /** Like `promise`, but rejects after `ms`, or when the resolver closes. */
-  function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        clearTimeout(timer);
-        timers.delete(giveUp);
-        reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }));
-      };
-      const timer = setTimeout(giveUp, ms);
-      timers.add(giveUp);
-      void promise.then(resolve, reject).finally(() => {
-        clearTimeout(timer);
-        timers.delete(giveUp);
-      });
-    });
   }
 
   function entryOf(host: string, at: number): Entry {
@@ -191,7 +192,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     if (now() >= entry.expiresAt && entry.refreshing === null && !closed) entry.refreshing = refresh(host, entry);
     if ((entry.resolvedAt === null || entry.failure !== null) && entry.refreshing !== null) {
       // Its slot may come late if other lookups hang.
-      await within(LOOKUP_MS, entry.refreshing).catch(() => {
+      await callers.within(LOOKUP_MS, entry.refreshing).catch(() => {
         entry.failure ??= 'ETIMEOUT';
       });
     }
@@ -210,7 +211,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     const known = await resolve(host);
     const entry = entries.get(host);
     if (entry === undefined || entry.refreshing === null) return known;
-    await within(LOOKUP_MS, entry.refreshing).catch(() => undefined);
+    await callers.within(LOOKUP_MS, entry.refreshing).catch(() => undefined);
     return answerOf(entry);
   }
 
@@ -223,27 +224,27 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     return Math.max(MIN_TTL_S * 1000, Math.min(entry.expiresAt, oldAt) - now());
   }
 
-  function close(): void {
-    closed = true;
-    dns.close();
-    for (const giveUp of timers) giveUp();
-  }
-
   return {
     resolve,
     fresh,
     lifeLeft,
-    services: (name) => within(LOOKUP_MS, closed ? Promise.reject(new Error('closed')) : dns.services(name)),
+    services: (name) =>
+      withThese(() => lookups.within(LOOKUP_MS, closed ? Promise.reject(new Error('closed')) : dns.services(name))),
     use(next) {
       dns.close();
       dns = next;
-      asked.clear();
+      asked = new Map();
       for (const entry of entries.values()) entry.expiresAt = -Infinity;
+      // A getaddrinfo call cannot be cancelled, but nobody waits for it any more.
+      lookups.endAll();
+      // There may be more slots now.
+      while (running < dns.atOnce && handOver()) running++;
     },
-    close,
+    close() {
+      closed = true;
+      dns.close();
+      lookups.endAll();
+      callers.endAll();
+    },
   };
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
 }

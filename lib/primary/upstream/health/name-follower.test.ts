@@ -47,6 +47,32 @@ test('a name is asked for when its time is over, and when its backend refuses al
   assert.equal(asked.length, 4);
 });
 
+test('a refusal counts also while nobody tells how long the name lives', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let asked = 0;
+  const waiting: ((ms: number) => void)[] = [];
+  const resolver = {
+    fresh(): Promise<Resolution> {
+      asked++;
+      return Promise.resolve({ ok: true, ips: ['10.0.0.1'], ageMs: 0 });
+    },
+    lifeLeft: () => new Promise<number>((resolve) => waiting.push(resolve)),
+  };
+  const follower = followName('db.test', { resolver, maxAgeMs: () => 30_000, found: () => undefined });
+  await settle();
+  follower.again();
+  await settle();
+  assert.equal(asked, 2);
+  waiting.pop()?.(5000);
+  await settle();
+  waiting.pop()?.(5000);
+  await settle();
+  t.mock.timers.tick(5000);
+  await settle();
+  assert.equal(asked, 3, 'one timer');
+  follower.stop();
+});
+
 test('an address and a path are not followed', async () => {
   const never = (): never => assert.fail();
   const resolver = { fresh: never, lifeLeft: never };

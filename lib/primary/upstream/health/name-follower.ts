@@ -24,6 +24,8 @@ const AGAIN_MS = 1000;
 export function followName(host: string, { resolver, maxAgeMs, found }: NameFollowerParts): NameFollower {
   let timer: NodeJS.Timeout | undefined;
   let asking = false;
+  let waiting = false;
+  let answers = 0;
   let stopped = isLiteral(host);
 
   async function follow(maxAge: number): Promise<void> {
@@ -31,10 +33,25 @@ export function followName(host: string, { resolver, maxAgeMs, found }: NameFoll
     asking = true;
     clearTimeout(timer);
     const resolution = await resolver.fresh(host, maxAge);
-    if (resolution.ok && !stopped) found(resolution.ips);
-    const ms = await resolver.lifeLeft(host, maxAgeMs());
     asking = false;
-    if (!stopped) timer = setTimeout(() => void follow(maxAgeMs()), ms);
+    answers++;
+    if (resolution.ok && !stopped) found(resolution.ips);
+    await plan();
+  }
+
+  /** Sets the timer when the name server has told the lifetime, which may take seconds. */
+  async function plan(): Promise<void> {
+    if (waiting) return;
+    waiting = true;
+    let ms: number;
+    let seen: number;
+    do {
+      seen = answers;
+      ms = await resolver.lifeLeft(host, maxAgeMs());
+    } while (seen !== answers);
+    waiting = false;
+    clearTimeout(timer);
+    if (!stopped && !asking) timer = setTimeout(() => void follow(maxAgeMs()), ms);
   }
 
   void follow(maxAgeMs());
