@@ -43,14 +43,18 @@ static bool never_blocks(int fd) {
   return flags >= 0 && flags & O_NONBLOCK;
 }
 
+/** Returns the socket option's value, or −1. */
+static int option(int fd, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
+}
+
+static bool is_unix(int fd) { return option(fd, SO_DOMAIN) == AF_UNIX; }
+
 static bool is_stream(int fd) {
-  int protocol = 0, domain = 0, type = 0;
-  socklen_t length = sizeof protocol;
-  bool is_answered = getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
-                 getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
-                 getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
-  bool is_known = protocol == IPPROTO_TCP || (domain == AF_UNIX && type == SOCK_STREAM);
-  return is_answered && is_known && never_blocks(fd);
+  bool is_known = option(fd, SO_PROTOCOL) == IPPROTO_TCP || (is_unix(fd) && option(fd, SO_TYPE) == SOCK_STREAM);
+  return is_known && never_blocks(fd);
 }
 
 static bool is_pipe_with(int out, int in, uint32_t bytes) {
@@ -117,7 +121,10 @@ static int64_t take(struct listener *listener, const struct handover *record, co
   if (c == NULL) return REFUSED_EXHAUSTED;
   loop_adjust(loop); // the loop may have been stopped
   loop_look_at_clock(loop);
-  for (int side = 0; side < 2; side++) c->fd[side] = fds[side];
+  for (int side = 0; side < 2; side++) {
+    c->fd[side] = fds[side];
+    connection_unix(c, side, is_unix(fds[side]));
+  }
   connection_target(c, target);
   if (hold_adopt(loop, c, CLIENT, &held[CLIENT]) && hold_adopt(loop, c, BACKEND, &held[BACKEND])) {
     restore(loop, c, record);

@@ -132,6 +132,7 @@ enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *
   c->fd[BACKEND] = fd;
   bool is_unix = target->address.any.sa_family == AF_UNIX;
   c->side[BACKEND] = is_unix ? WRITABLE | NO_DELAY : WRITABLE;
+  connection_unix(c, BACKEND, is_unix);
   c->last = (uint32_t)loop->now;
   // There are bytes to send, so the handshake's last ACK can travel with them: one packet less.
   if (preamble + first > 0 && fd >= 0 && !is_unix) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){0}, sizeof(int));

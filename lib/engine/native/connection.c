@@ -163,6 +163,7 @@ struct connection *connection_accepted(struct loop *loop, struct listener *liste
   c->fd[CLIENT] = fd;
   c->peer = *peer;
   c->side[CLIENT] = WRITABLE;
+  connection_unix(c, CLIENT, peer->family == AF_UNIX);
   c->last = (uint32_t)loop->now;
   c->state = WAITING;
   fairness_begins(loop);

@@ -89,6 +89,7 @@ struct connection {
   bool aside : 1;         // it has a message put aside
   bool backend_first : 1; // the backend sent FIN before the client did
   bool probed : 1;        // the backend's socket has keepalive probes
+  uint8_t unix_sides : 2; // bit 1 << side: a Unix socket, where a short read does not mean the queue is empty
 };
 // Seventy thousand connections take 8 MB; one more byte would cost eight per connection.
 _Static_assert(sizeof(struct connection) == 112, "a connection has grown");
@@ -112,6 +113,10 @@ struct connection *connection_new(struct loop *loop, struct listener *listener);
 void connection_forget(struct loop *loop, struct connection *c);
 /** Takes a slot for a new, undecided client. Null when out of memory; the client has been reset then. */
 struct connection *connection_accepted(struct loop *loop, struct listener *listener, int fd, const struct peer *peer);
+/** Notes whether a side is a Unix socket. */
+static inline void connection_unix(struct connection *c, int side, bool is_unix) {
+  c->unix_sides = (uint8_t)((c->unix_sides & ~(1 << side)) | is_unix << side) & 3;
+}
 /** Acts on the policy's answer: a target, REFUSE, WAIT or INSPECT. */
 void connection_decided(struct loop *loop, struct connection *c, int32_t answer);
 void connection_event(struct loop *loop, struct connection *c, int side, uint32_t events);

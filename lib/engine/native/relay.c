@@ -88,8 +88,9 @@ static enum moved copy(struct loop *loop, struct connection *c, int direction) {
     return GOES_ON;
   }
   if ((size_t)got == MESSAGE_BYTES) c->direction[direction] |= STREAM;
-  else if (likely(!(*source & (URGENT | BROKEN)))) {
-    // A short read emptied the queue, and later bytes raise a new event. If the FIN is already here, this was all.
+  else if (likely(!(*source & (URGENT | BROKEN) || c->unix_sides & 1 << direction))) {
+    // A short read emptied the queue, and later bytes raise a new event. If the FIN is already here, this was all. But
+    // from a Unix socket, recv(2) never reads past a message that carries descriptors.
     if (*source & HUNG_UP) source_ended(c, direction);
     else *source &= (uint8_t)~READABLE;
   }
