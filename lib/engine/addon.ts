@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** Same as PROTOCOL in native/addon.c. */
-const PROTOCOL = 19;
+const PROTOCOL = 20;
 
 /** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<

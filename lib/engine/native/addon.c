@@ -26,7 +26,7 @@
 #include <stdlib.h>
 
 /** Bump PROTOCOL when native.ts and this file must change together. */
-enum { PROTOCOL = 19, CALLBACKS = 5 };
+enum { PROTOCOL = 20, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
