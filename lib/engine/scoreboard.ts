@@ -4,6 +4,9 @@
 //
 // Each worker has a row of ROW_BYTES. It begins with its number of clients and whether it accepts, 32 bits each. No
 // worker owns the first row: its first 32 bits say below which number all rows in use are.
+//
+// What is mapped on its own begins on a page, and pages have 4 KiB here, 16 or 64 KiB on some arm64 machines. The gaps
+// are never touched and cost nothing.
 
 import type { SourcesMemory } from './sources.ts';
 
@@ -11,12 +14,22 @@ import type { SourcesMemory } from './sources.ts';
 export const ROWS = 512;
 export const ROW_BYTES = 64;
 
+/** Bump this with any change to the layout, here or in sources.ts. A worker of another layout shares nothing. */
+export const LAYOUT = 2;
+
+/** The largest page of any machine that Linux runs on. */
+const PAGE = 65_536;
+/** The first position from here on at which every machine can map. */
+export function pageFrom(at: number): number {
+  return Math.ceil(at / PAGE) * PAGE;
+}
+
 /**
  * After the rows: how many connections each endpoint has, and who waits. First a part for all workers together, then
  * one part per row, in 32-bit numbers. Only JavaScript accesses them, with Atomics. A row's part exists once the row is
  * taken.
  */
-export const SHARED_AT = ROWS * ROW_BYTES;
+export const SHARED_AT = pageFrom(ROWS * ROW_BYTES);
 /** Endpoints, services and rows with higher numbers are not shared. */
 export const SHARED_ENDPOINTS = 4096;
 export const SHARED_SERVICES = 64;
@@ -27,13 +40,13 @@ export const WAITING_AT = SHARED_ENDPOINTS;
 /** In the common part: the last ticket given out; then the first ticket of each service and row, 0: none. */
 export const TICKETS_AT = WAITING_AT + SHARED_SERVICES;
 export const HEADS_AT = TICKETS_AT + SHARED_SERVICES;
-/** Whole pages of 4096. */
 export const SHARED_BYTES = 13 * 4096;
 const PART_BYTES = 5 * 4096;
+const PARTS_AT = pageFrom(SHARED_AT + SHARED_BYTES);
 
 /** The position of a row's part. */
 export function partOf(row: number): { readonly at: number; readonly bytes: number } {
-  return { at: SHARED_AT + SHARED_BYTES + (row - 1) * PART_BYTES, bytes: PART_BYTES };
+  return { at: PARTS_AT + (row - 1) * pageFrom(PART_BYTES), bytes: PART_BYTES };
 }
 
 /** A worker's view of the shared memory. */

@@ -4,7 +4,7 @@
 // Buckets of SLOTS_EACH slots of SLOT_WORDS 32-bit numbers. A source is in one of two buckets. A slot is reused when
 // its source has no clients and was not seen lately. Only JavaScript accesses it, with Atomics.
 
-import { partOf, ROWS } from './scoreboard.ts';
+import { pageFrom, partOf, ROWS } from './scoreboard.ts';
 
 export const BUCKETS = 32_768;
 export const SLOTS_EACH = 8;
@@ -32,14 +32,15 @@ export const USE_SHIFT = 20;
 export const USES = 1 << 10;
 export const LOCKED = 1 << 30;
 
-/** Whole pages of 4096, as are the rows' parts, which hold how many clients of each slot are the row's. */
 export const SOURCES_BYTES = FRONT_BYTES + SLOTS * SLOT_WORDS * 4;
+/** The rows' parts hold how many clients of each slot are the row's. */
 export const SOURCES_PART_BYTES = SLOTS * 4;
 /** After all parts of scoreboard.ts. */
 export const SOURCES_AT = partOf(ROWS).at;
+const SOURCES_PARTS_AT = pageFrom(SOURCES_AT + SOURCES_BYTES);
 
 export function sourcesPartOf(row: number): { readonly at: number; readonly bytes: number } {
-  return { at: SOURCES_AT + SOURCES_BYTES + (row - 1) * SOURCES_PART_BYTES, bytes: SOURCES_PART_BYTES };
+  return { at: SOURCES_PARTS_AT + (row - 1) * pageFrom(SOURCES_PART_BYTES), bytes: SOURCES_PART_BYTES };
 }
 
 export interface SourcesMemory {

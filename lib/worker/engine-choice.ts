@@ -5,6 +5,7 @@ import type { CreateEngine } from '../engine/engine.ts';
 import type { NativeLoad } from '../engine/native.ts';
 import type { Board } from '../engine/scoreboard.ts';
 import { ROWS } from '../engine/scoreboard.ts';
+import type { Seat } from '../ipc/scoreboard.ts';
 import { SCOREBOARD_FD } from '../ipc/scoreboard.ts';
 
 export type EngineLoad =
@@ -21,16 +22,16 @@ export type EngineLoad =
   | { readonly ok: false; readonly reason: string };
 
 /**
- * Loads an engine. `choice`: `auto`, `native` or `js`. `row`: this worker's row on the scoreboard, 0: none. `counts`: the
+ * Loads an engine. `choice`: `auto`, `native` or `js`. `seat`: this worker's row on the scoreboard. `counts`: the
  * scoreboard has room for the counts of sources.ts. The note says why `auto` did not take native, or what native lacks.
  */
-export async function loadEngine(choice: string, row: number, counts: boolean): Promise<EngineLoad> {
+export async function loadEngine(choice: string, seat: Seat, counts: boolean): Promise<EngineLoad> {
   if (choice === 'js') return jsEngine(null);
   const { loadNativeEngine } = await import('../engine/native.ts');
   const native = loadNativeEngine();
   if (native.ok) {
     native.makeRoom();
-    const { board, lack } = takeRow(native, row, counts);
+    const { board, lack } = takeRow(native, seat, counts);
     const lacks = [lack, withoutRing(native.ringError())].filter((text) => text !== null);
     const note = lacks.length > 0 ? lacks.join('; ') : null;
     return { ok: true, name: 'native', create: native.create, board, channels: channelsOf(native), note };
@@ -48,11 +49,11 @@ function channelsOf({ channels }: Extract<NativeLoad, { ok: true }>): Channels |
 /** `lack`: null, or why the kernel distributes the clients instead. The worker serves them either way. */
 function takeRow(
   native: Extract<NativeLoad, { ok: true }>,
-  row: number,
+  { row, lack }: Seat,
   counts: boolean,
 ): { readonly board: Board | null; readonly lack: string | null } {
   const less = 'clients may be dealt out unevenly to the workers: ';
-  if (row === 0) return { board: null, lack: `${less}there is no memory in /dev/shm for them to share` };
+  if (row === 0) return { board: null, lack: `${less}${lack}` };
   try {
     native.shareScoreboard(SCOREBOARD_FD, row, ROWS);
     return { board: native.openBoard(SCOREBOARD_FD, row, counts), lack: null };

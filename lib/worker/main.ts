@@ -5,6 +5,7 @@ import cluster from 'node:cluster';
 
 import { send, trySend } from '../ipc/channel.ts';
 import type { ToWorker } from '../ipc/messages.ts';
+import { readSeat } from '../ipc/scoreboard.ts';
 import { home } from '../paths.ts';
 import { nameProcess } from '../process-name.ts';
 import { loadEngine } from './engine-choice.ts';
@@ -19,8 +20,8 @@ nameProcess(`bal: worker ${process.env['BAL_WORKER'] ?? 1}`);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 
 const records = createRecords(openRecordPipe(), (count) => trySend({ kind: 'records_dropped', count }));
-const { BAL_ENGINE: choice = 'auto', BAL_SEAT: row = '0', BAL_COUNTS: counts = '0' } = process.env;
-const engine = await loadEngine(choice, Number(row), counts === '1');
+const { BAL_ENGINE: choice = 'auto', BAL_SEAT: seat, BAL_COUNTS: counts = '0' } = process.env;
+const engine = await loadEngine(choice, readSeat(seat), counts === '1');
 if (!engine.ok) {
   process.stderr.write(`bal worker: ${engine.reason}\n`);
   process.exit(1);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 
-import { ROW_BYTES, ROWS, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import { ROW_BYTES, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
 import { loadAddon } from '../../engine/addon.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { createScoreboard } from './scoreboard.ts';
@@ -34,7 +34,7 @@ function number(fd: number, at: number): number {
 test('it has room for all rows from the start, and no name', (t) => {
   const { fd, folder } = scoreboardIn(t);
   const { size, blocks } = fstatSync(fd);
-  assert.equal(size, ROWS * ROW_BYTES + SHARED_BYTES);
+  assert.equal(size, SHARED_AT + SHARED_BYTES);
   assert.ok(blocks * 512 >= size, 'no hole in it');
   assert.deepEqual(readdirSync(folder), []);
 });
@@ -65,11 +65,13 @@ test('beyond the last row, and without a scoreboard, there is none', { skip }, (
   const { scoreboard } = scoreboardIn(t);
   for (let row = 1; row < ROWS; row++) assert.equal(scoreboard.take(), row);
   assert.equal(scoreboard.take(), 0);
+  assert.equal(scoreboard.lack(), 'there are 511 workers already');
   scoreboard.free(0);
   assert.equal(scoreboard.take(), 0);
   const none = createScoreboard('/nowhere');
   assert.equal(none.fd, null);
   assert.equal(none.take(), 0);
+  assert.match(none.lack(), /^no file can be made in \/nowhere: ENOENT/);
   none.free(0);
 });
 

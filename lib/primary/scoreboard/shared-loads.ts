@@ -14,10 +14,10 @@ import {
 
 export interface SharedLoads {
   /**
-   * Prepares for a worker that is about to get that row, whose part exists. False: its counts could not be taken back, so it must
-   * share nothing.
+   * Prepares for a worker that is about to get that row, whose part exists. Returns '', or why its counts could not be taken back;
+   * it must share nothing then.
    */
-  join(row: number): boolean;
+  join(row: number): string;
   /** The worker of that row is gone. */
   leave(row: number): void;
 }
@@ -42,10 +42,12 @@ export function createSharedLoads(fd: number | null): SharedLoads {
   let lookUntil = 0;
   let timer: NodeJS.Timeout | null = null;
 
-  function isOpen(row: number, at: number, bytes: number): boolean {
-    const part = opened.get(row) ?? open(fd, at, bytes);
-    if (part !== null) opened.set(row, part);
-    return part !== null;
+  function openPart(row: number, at: number, bytes: number): string {
+    if (opened.has(row)) return '';
+    const part = open(fd, at, bytes);
+    if (typeof part === 'string') return part;
+    opened.set(row, part);
+    return '';
   }
 
   function surplusAt(shared: Int32Array, place: number): number {
@@ -74,7 +76,7 @@ export function createSharedLoads(fd: number | null): SharedLoads {
   return {
     join(row) {
       const { at, bytes } = partOf(row);
-      return isOpen(ALL, SHARED_AT, SHARED_BYTES) && isOpen(row, at, bytes);
+      return openPart(ALL, SHARED_AT, SHARED_BYTES) || openPart(row, at, bytes);
     },
     leave(row) {
       const all = opened.get(ALL);
@@ -93,13 +95,14 @@ export function createSharedLoads(fd: number | null): SharedLoads {
   };
 }
 
-/** Null if there is no addon; then no worker shares either. */
-function open(fd: number | null, at: number, bytes: number): Int32Array | null {
-  const loaded = fd === null ? null : loadAddon();
-  if (fd === null || loaded === null || !loaded.ok) return null;
+/** A text says why not. Without an addon no worker shares either. */
+function open(fd: number | null, at: number, bytes: number): Int32Array | string {
+  if (fd === null) return 'there is no scoreboard';
+  const loaded = loadAddon();
+  if (!loaded.ok) return `the primary does without the addon: ${loaded.reason}`;
   try {
     return new Int32Array(loaded.addon.mapShared(fd, at, bytes));
-  } catch {
-    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

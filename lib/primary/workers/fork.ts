@@ -4,6 +4,7 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
+import { writeSeat } from '../../ipc/scoreboard.ts';
 import type { Scoreboard } from '../scoreboard/scoreboard.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
 
@@ -40,10 +41,13 @@ export interface Forked {
 
 /** Forks a worker. `counts`: it will count the sources of its clients. */
 export function fork(environment: Readonly<Record<string, string>>, counts: boolean): Forked {
-  const { take, free, roomToCount } = configureCluster();
+  const { take, lack, free, roomToCount } = configureCluster();
   const row = take();
   const over = (): void => free(row);
-  const seat = { BAL_SEAT: String(row), BAL_COUNTS: counts && roomToCount(row) ? '1' : '0' };
+  const seat = {
+    BAL_SEAT: writeSeat({ row, lack: lack() }),
+    BAL_COUNTS: counts && roomToCount(row) ? '1' : '0',
+  };
   try {
     const child = cluster.fork({ ...environment, ...seat });
     // Without an exit, node:cluster would keep a worker that was never forked.
