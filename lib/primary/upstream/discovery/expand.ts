@@ -8,7 +8,7 @@ import { addressOf, placesOf } from '../../../../config/plan.ts';
 import { MAX_WEIGHT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
 import { isLiteral } from '../../../../config/unix.ts';
-import { takeTurns } from '../../../engine/source.ts';
+import { sourcesFor } from '../../../engine/source.ts';
 import type { ServiceRecord } from './dns.ts';
 
 /** One address that a name resolves to. */
@@ -78,7 +78,7 @@ export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Ma
   function unusable(endpoint: BackendPlan, { name }: ServicePlan, { services }: Plan): string | null {
     const { host, port, sources } = endpoint;
     if (judgePeer(host) !== null) return 'it is the address of no host';
-    if (takeTurns(sources)(host) === null) return 'no source address is of its family';
+    if (sourcesFor(host, sources).length === 0) return 'no source address is of its family';
     // Only an address at a listener's port can loop back, and scanning all services for each of a thousand addresses is slow.
     const isListener = services.some((service) => placesOf(service).some((place) => place.port === port));
     if (isListener && loopBy(endpoint, name, services, machine) !== null) return 'it leads back to bal itself';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { overlay, profileFor, toRuntime } from '../../../../config/tune.ts';
+import { takeTurns } from '../../../engine/source.ts';
 import { standingOf } from '../backend.ts';
 import type { CheckResult, Standing } from './evidence.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type Target } from './checker.ts';
@@ -26,6 +27,7 @@ function target(changes: Partial<Target> = {}): Target {
     port: 1,
     preamble: null,
     question: null,
+    sources: [],
     source: () => undefined,
     check: 'tcp',
     isChecked: true,
@@ -128,6 +130,19 @@ test('a backend is checked at once and then again and again', async (t) => {
   const said = await until(4);
   assert.deepEqual(said.slice(0, 4), ['at 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
   assert.ok(results.every((result) => result.kind === 'resolved' || result.durationMs >= 0));
+});
+
+test('checks come from all sources in turn', async (t) => {
+  const port = await serve(t);
+  const from: unknown[] = [];
+  const connect: Connect = (options) => {
+    from.push(options.localAddress);
+    return new Socket().connect(options);
+  };
+  const sources = ['127.0.0.2', '127.0.0.3'];
+  const { until } = check(t, target({ port, intervalMs: 5, sources, source: takeTurns(sources) }), { connect });
+  await until(5);
+  assert.deepEqual(from.slice(0, 4), [...sources, ...sources]);
 });
 
 test('a name that does not resolve is a failed check, without a connect', async (t) => {

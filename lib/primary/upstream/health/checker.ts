@@ -15,6 +15,8 @@ type Looked = CheckResult | 'local' | 'nothing';
 
 export interface Target extends ProbeOptions {
   readonly host: string;
+  /** Those that `source` takes turns among. */
+  readonly sources: readonly string[];
   /** Identifies the check; a different one is made at once. */
   readonly check: string;
   /** False: the backend is never connected to. Clients' successes are still reported, and its name is followed. */
@@ -137,7 +139,7 @@ export function startChecker(
 
   /** A client's connect that is younger than `trustMs` replaces a connect of our own. */
   function lookAt(resolution: Resolution, startedAt: number, trustMs: number): Looked | Promise<Looked> {
-    if (resolution.ok) take(fitting(resolution.ips, target.source));
+    if (resolution.ok) take(fitting(resolution.ips, target.sources));
     // Stopped while resolving, or by the receiver of the addresses: open no more sockets.
     if (stopping.signal.aborted) return 'nothing';
     const began = now();
@@ -198,7 +200,7 @@ export function startChecker(
     maxAgeMs: () => target.dnsMaxAgeMs,
     // However far off the next check is.
     found(addresses) {
-      if (take(fitting(addresses, target.source))) checkNow();
+      if (take(fitting(addresses, target.sources))) checkNow();
     },
   });
   return {

@@ -118,6 +118,7 @@ function targetOf(service: ServicePlan, backend: BackendPlan): Target {
     port: healthCheck.type === 'none' ? backend.port : (healthCheck.port ?? backend.port),
     preamble: preambleFor(service, backend),
     question: questionFor(healthCheck, backend),
+    sources: backend.sources,
     source: takeTurns(backend.sources),
     check: JSON.stringify([healthCheck, sendProxyOf(service, backend), backend.sources, backend.hostname]),
     isChecked: healthCheck.type !== 'none',
