@@ -15,7 +15,7 @@ function tableOf(head: string, rows: readonly (readonly (string | number)[])[]):
 
 function figuresTable(rows: readonly FiguresRow[]): string {
   return tableOf(
-    '| connections | conditions | reloads | whole reload: median, longest | stands still: p50, p99, longest | a client sees: in a reload, otherwise |',
+    '| connections | conditions | reloads | whole reload: median, longest | standstill: p50, p99, longest | a client sees: in a reload, otherwise |',
     rows.map(({ connections, perSecond, condition, reloads, reloadMs, still, seen, otherwise }) => [
       `${connections}, ${perSecond === 0 ? 'idle' : `64 B there and back ${perSecond} times a second`}`,
       condition,
@@ -31,14 +31,14 @@ function stormText({ connections, steps, seconds, lost, before, after }: StormRe
   const { reload = 0, more = 0, fewer = 0, worker = 0, upgrade = 0, primary = 0 } = steps;
   return (
     `${connections} connections of all kinds (silent, talking, streaming, with full buffers, half-closed by either side), every byte checked, through ${reload + more + fewer} reloads ` +
-    `(${more + fewer} of them with another number of workers), ${worker} killed workers, ${upgrade} upgrades and ${primary} killed primaries in ${seconds.toFixed(0)} s: ` +
-    `0 cut, 0 wrong bytes, ${lost} lost with the workers that were killed, which had exactly as many. Before: ${before}; after: ${after}.\n`
+    `(${more + fewer} of them with a different number of workers), ${worker} killed workers, ${upgrade} upgrades and ${primary} killed primaries in ${seconds.toFixed(0)} s: ` +
+    `0 cut, 0 wrong bytes, ${lost} lost with the killed workers, which had exactly that many. Before: ${before}; after: ${after}.\n`
   );
 }
 
 function besideTable(rows: readonly BesideRow[]): string {
   return tableOf(
-    '| | go on | cut | wrong bytes | processes: before, after the last reload, at the end | MiB (PSS) likewise |',
+    '| | continue | cut | wrong bytes | processes: before, after the last reload, at the end | MiB (PSS), at the same times |',
     rows.map(({ name, ok, cut, wrong, processes, mib }) => [
       name,
       ok,
@@ -59,11 +59,11 @@ export function handoverSection(): string {
 
 Measured by hand on ${new Date().toISOString().slice(0, 10)}, commit ${describeMachine().commit}, on the machine above.
 
-What a reload does to open connections with the native engine and two workers (\`e2e/soak/handover/figures-main.ts\`). A connection stands still from when one worker lets go of it until the other has it. Each worker that took connections says p50, p99 and the longest; the table has the medians of the first two. What a client sees is the longest round trip of one that always has a byte under way, the median over clients and reloads.
+This table shows what a reload does to open connections with the native engine and two workers (\`e2e/soak/handover/figures-main.ts\`). A connection stands still from the time one worker releases it until the other has it. Each worker that took over connections reports p50, p99 and the longest time; the table has the medians of the first two. "A client sees" is the longest round trip of a client that always has a byte in flight, as the median over clients and reloads.
 
 ${figuresTable(figures)}
 ${storm === null ? NOT_MEASURED : stormText(storm)}
-The same ${connections} connections, half of them opened before and half between ${reloads} reloads, through bal, HAProxy and nginx (\`e2e/soak/handover/beside-main.ts\`). HAProxy keeps an old process for each generation that has connections, until they end. nginx keeps old workers, and cuts what they have after \`worker_shutdown_timeout\`, here 30 s.
+The same ${connections} connections, half of them opened before the reloads and half between them (${reloads} reloads), through bal, HAProxy and nginx (\`e2e/soak/handover/beside-main.ts\`). HAProxy keeps an old process for each generation that has connections, until they end. nginx keeps old workers and cuts their connections after \`worker_shutdown_timeout\`, here 30 s.
 
 ${besideTable(beside)}`;
 }
