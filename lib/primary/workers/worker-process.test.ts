@@ -84,6 +84,34 @@ test('a worker that is to drain before it has said hello goes at once: it would 
   assert.deepEqual(await worker.exited, { reason: 'was killed by SIGKILL', cut: null });
 });
 
+/** Says hello, and that it listens once it gets a socket with the id 3. */
+const STANDS_BY = `
+  process.on('message', ({ kind, listener }) => {
+    if (kind === 'listen' && listener.id === 3) process.send({ kind: 'listening', listener: 3 });
+  });
+  process.on('disconnect', () => process.exit());
+  process.send({ kind: 'hello', engine: 'js', note: null, shares: false });
+`;
+
+for (const [id, expected] of [
+  [3, 'it listens'],
+  [4, 'did not become ready within 10 s'],
+] as const) {
+  test(`a worker may stand by for any time, and has 10 s from when it gets its sockets: ${expected}`, async (t) => {
+    replaceWorkers(t, STANDS_BY);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const setup = { engine: 'js', listeners: null, drainMs: 0, reloadDrainMs: 0, introduce: () => undefined } as const;
+    const worker = forkWorker(1, 1, setup, () => undefined);
+    t.after(() => worker.kill());
+    assert.deepEqual(await worker.up, { ok: true });
+    t.mock.timers.tick(60_000);
+    worker.listen([{ assignment: assignedListener(id), address: '127.0.0.1:0', handle: bound(t) }]);
+    if (id === 4) t.mock.timers.tick(10_000);
+    const ready = await worker.ready;
+    assert.equal(ready.ok ? 'it listens' : ready.reason, expected);
+  });
+}
+
 test('a rogue worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {
   replaceWorkers(t, MAD);
   const listeners = [3, 4].map((id) => ({

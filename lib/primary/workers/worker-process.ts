@@ -74,7 +74,13 @@ export interface WorkerProcess extends DrainLimits {
   kill(): void;
 }
 
+/** From its fork, or from the moment when a worker that stood by gets its sockets. */
 const READY_DEADLINE_MS = 10_000;
+
+/** Whether it is about the worker's own start and end. */
+function isOwn(message: ToPrimary): message is Exclude<ToPrimary, WorkerMessage> {
+  return ['hello', 'listening', 'listen_failed', 'drained'].includes(message.kind);
+}
 
 /** Forks a worker. `onMessage` gets every message that is not about the worker's own start and end. */
 export function forkWorker(
@@ -99,10 +105,12 @@ export function forkWorker(
   const up = deferred<ReadyResult>();
   const ready = deferred<ReadyResult>();
   const exited = deferred<Exit>();
-  const deadline = setTimeout(() => {
+  let deadline = setTimeout(late, READY_DEADLINE_MS);
+
+  function late(): void {
     notReady(`did not become ready within ${READY_DEADLINE_MS / 1000} s`);
     kill();
-  }, READY_DEADLINE_MS);
+  }
 
   function notReady(reason: string): void {
     up.resolve({ ok: false, reason });
@@ -121,6 +129,8 @@ export function forkWorker(
   function begin(): void {
     setup.introduce(worker);
     if (listeners !== null) listen(listeners);
+    // It stands by, for as long as its sockets take to come.
+    else clearTimeout(deadline);
     up.resolve({ ok: true });
   }
 
@@ -135,6 +145,7 @@ export function forkWorker(
 
   function receive(message: ToPrimary): void {
     lastMessageAt = performance.now();
+    if (!isOwn(message)) return onMessage(worker, message);
     switch (message.kind) {
       case 'hello':
         // Accept only the first: a second one would get the listening sockets again.
@@ -159,19 +170,6 @@ export function forkWorker(
       case 'drained':
         cut = message.cut;
         return;
-      case 'ask':
-      case 'returned':
-      case 'took':
-      case 'giving':
-      case 'given':
-      case 'adopting':
-      case 'adopted':
-      case 'counters':
-      case 'connect_failed':
-      case 'early_failures':
-      case 'log':
-      case 'records_dropped':
-        onMessage(worker, message);
     }
   }
 
@@ -199,7 +197,10 @@ export function forkWorker(
     up: up.promise,
     ready: ready.promise,
     exited: exited.promise,
-    listen,
+    listen(given) {
+      if (state === 'forked') deadline = setTimeout(late, READY_DEADLINE_MS);
+      listen(given);
+    },
     send: (message, done) => send(message, done),
     drain(timeoutMs, why, handover = null) {
       if (state === 'gone') return;
