@@ -39,6 +39,8 @@ export interface ControlServer {
   withdraw(): void;
   /** Takes no new clients, waits at most 1 s for running answers, and removes the socket. */
   close(): Promise<void>;
+  /** Resolves when it has been withdrawn or closed, and the last answer is over. */
+  readonly closed: Promise<void>;
 }
 
 /**
@@ -114,6 +116,7 @@ function controlServer(server: Server, followers: ReadonlySet<ServerResponse>, r
       await closed;
       clearTimeout(force);
     },
+    closed,
   };
 }
 

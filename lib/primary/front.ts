@@ -36,7 +36,8 @@ export function createFront(at: Home): Front {
   const { pidFile, socket } = at;
   let claimed: (() => void) | null = null;
   let answers: ControlHandlers | null = null;
-  const servers: ControlServer[] = [];
+  /** Those that were withdrawn, too, until their last answer is over. */
+  const servers = new Set<ControlServer>();
   const watchers = createWatchers(at, () => answers);
 
   function claim(from: number | null): Claim {
@@ -49,7 +50,9 @@ export function createFront(at: Home): Front {
     answers = handlers;
     // Both sockets appear in one turn: a user denied at one must find the other.
     const problem = await watchers.prepare(plan);
-    servers.push(await serveControl(socket, handlers));
+    const server = await serveControl(socket, handlers);
+    servers.add(server);
+    void server.closed.then(() => servers.delete(server));
     if (problem === null) watchers.commit();
     return problem;
   }

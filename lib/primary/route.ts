@@ -76,7 +76,8 @@ export function createRoute(log: RootLog): Route {
         publisher.forget(event.worker);
         to.handovers.gone(event.worker);
         if (lost > 0) publisher.loadsChanged();
-        return to.forget();
+        to.forget();
+        return refusals.retain(statistics.totals.services);
       }
       case 'worker_message':
         return routeMessage(event.worker, event.message, to);

@@ -46,3 +46,17 @@ test('a worker that has clients of a service which is no longer in the plan is a
   book.forget(worker);
   assert.equal(book.held('gone'), 0);
 });
+
+test('services that come and go leave no pool behind', (t) => {
+  const book = createPermitBook();
+  t.after(() => book.close());
+  const pools = Array.from({ length: 50 }, (_, i) => {
+    const plan = planOf(`s${i}`);
+    book.setPlan(plan);
+    return plan.services.map((service) => book.poolOf(service) ?? 0);
+  });
+  assert.ok(
+    pools.every(([a, other]) => a === 1 && other !== undefined && other > 1 && other <= 3),
+    String(pools),
+  );
+});

@@ -61,9 +61,17 @@ export function createPermitBook(): PermitBook {
     else books.set(pool, createLeases(pool, limit));
   }
 
+  /** Ids stay small, because workers use them as indexes. */
+  function freeId(): number {
+    const taken = new Set(poolIds.values());
+    let id = 1;
+    while (taken.has(id)) id++;
+    return id;
+  }
+
   function poolOf({ name, ownLimit }: ServicePlan): number | null {
     if (ownLimit === null) return null;
-    const pool = poolIds.get(name) ?? poolIds.size + 1;
+    const pool = poolIds.get(name) ?? freeId();
     poolIds.set(name, pool);
     return pool;
   }
@@ -80,6 +88,7 @@ export function createPermitBook(): PermitBook {
       });
       // A worker of an earlier plan may still ask: some of its clients have not said yet which service they want.
       for (const [pool, book] of books) if (!wanted.has(pool) && book.workers.size === 0) books.delete(pool);
+      for (const [name, pool] of poolIds) if (!books.has(pool)) poolIds.delete(name);
       schedule();
     },
     poolOf,

@@ -46,6 +46,16 @@ test('each service and each kind is told by itself', () => {
   ]);
 });
 
+test('a service that is no longer counted is forgotten, and the others are not', () => {
+  const { reported, refusals, at } = scene();
+  at(0, 1);
+  refusals.observe('db', { ...NONE, ended_overload_total: 1 }, 0);
+  refusals.retain(new Set(['db']));
+  at(1, 1);
+  refusals.observe('db', { ...NONE, ended_overload_total: 1 }, 1);
+  assert.equal(reported.length, 3);
+});
+
 test('a service that was removed and is back counts from zero, and its refusals are told', () => {
   const { reported, at } = scene();
   at(0, 5000);

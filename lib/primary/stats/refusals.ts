@@ -79,6 +79,8 @@ interface Reported {
 export interface Refusals {
   /** Compares a service's latest sums with those logged last; `now` in ms, monotonic. */
   observe(service: string, counts: ServiceCounts, now: number): void;
+  /** Forgets all other services. */
+  retain(services: { has(service: string): boolean }): void;
 }
 
 export function createRefusals(log: Log): Refusals {
@@ -103,6 +105,9 @@ export function createRefusals(log: Log): Refusals {
         };
         log.warn(event, problem.what_happened, { service, count: more, total: count, ...problem });
       }
+    },
+    retain(services) {
+      for (const key of reported.keys()) if (!services.has(key.slice(0, key.lastIndexOf(' ')))) reported.delete(key);
     },
   };
 }
