@@ -91,14 +91,14 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'check',
-    title: '8 streams, half of them in each direction, every byte compared',
+    title: '8 streams, half in each direction, every byte compared',
     kind: 'check',
     load: ['stream', '-c', '8', '-d', 'both', '-v'],
     metrics: [{ name: 'checked', title: 'GB compared', hasRatio: false }],
   },
   {
     name: 'idle',
-    title: 'Memory: a fresh instance at rest, and what an idle connection adds after one exchange',
+    title: 'Memory: a fresh instance at rest, and per idle connection after one exchange',
     kind: 'idle',
     load: ['hold'],
     metrics: [

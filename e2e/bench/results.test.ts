@@ -49,8 +49,8 @@ function row(text: string, ...words: readonly string[]): string[] {
 test('a verdict follows the median: at the limit is met, above is not', () => {
   assert.equal(verdict(0.9, { must: 0.9, aim: null }), 'met');
   assert.equal(verdict(0.9001, { must: 0.9, aim: null }), 'NOT MET');
-  assert.equal(verdict(0.9, { must: 0.9, aim: 0.75 }), 'met, not the aim');
-  assert.equal(verdict(0.75, { must: 0.9, aim: 0.75 }), 'met, and the aim');
+  assert.equal(verdict(0.9, { must: 0.9, aim: 0.75 }), 'met, aim missed');
+  assert.equal(verdict(0.75, { must: 0.9, aim: 0.75 }), 'met, aim reached');
   assert.equal(verdict(null, { must: 0.9, aim: 0.75 }), 'not measured');
 });
 
@@ -62,7 +62,7 @@ test('each target stands beside what was measured', () => {
     '≤ 0.9 × haproxy',
     '≤ 0.75',
     '0.80 (0.80–0.80)',
-    'met, not the aim',
+    'met, aim missed',
   ]);
   assert.deepEqual(row(text, 'js', 'connection, FIN').slice(-3, -1), ['2.75 (2.50–3.00)', 'NOT MET']);
   assert.deepEqual(row(text, 'js', '16 streams').slice(-3, -1), ['–', 'not measured']);

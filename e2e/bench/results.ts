@@ -60,7 +60,7 @@ export function verdict(value: number | null, { must, aim }: Pick<Target, 'must'
   if (value === null) return 'not measured';
   if (value > must) return 'NOT MET';
   if (aim === null) return 'met';
-  return value > aim ? 'met, not the aim' : 'met, and the aim';
+  return value > aim ? 'met, aim missed' : 'met, aim reached';
 }
 
 /** Errors and wrong bytes of all cases together; null: the engine did not run. */
@@ -171,9 +171,9 @@ function eyesTable({ eyes }: Results): string {
   return `${table(['', ...columns], rows)}\n\n${EYES}`;
 }
 
-const EYES = `CPU of short connections is a multiple of that of a bal without admin listener and records that carries the same load at the
-same time; the one with an admin listener is scraped once in each run. \`/metrics\` is that of 100 backends and 8 workers, after the first thousand scrapes;
-what its primary has grown by is the trend of its memory after the first and eleven further thousands: the median of what each two of them say.`;
+const EYES = `CPU is CPU per short connection, as a multiple of that of a bal without admin listener and records that carries the same load at the
+same time; the bal with an admin listener is scraped once in each run. \`/metrics\` is the time of a scrape of 100 backends and 8 workers, after the first thousand scrapes;
+"grown" is the trend of the primary's memory after the first and eleven further thousands of scrapes: the median of the slopes between any two of them.`;
 
 function facts({ when, machine, command, found, options, hasOwnNetwork, samples }: Results): string[] {
   const foreign = samples.filter((sample) => sample.case !== 'idle').map((sample) => sample.foreign);
@@ -191,23 +191,23 @@ function facts({ when, machine, command, found, options, hasOwnNetwork, samples 
         : `- ${each.name}: left out, ${each.reason}`,
     ),
     `- ${options.rounds} interleaved round(s) of ${options.seconds} s for each run, 4 backends, ${WORKERS} workers or threads,` +
-      ` ${options.idleConnections} idle connections, ${hasOwnNetwork ? 'in a network namespace of its own' : 'in the network of the machine'}`,
+      ` ${options.idleConnections} idle connections, ${hasOwnNetwork ? 'in a separate network namespace' : 'in the network of the machine'}`,
     `- Other programs took ${percent(mean)} of the machine's CPU on average during a run, at most ${percent(most)}` +
       (mean > DISTURBED ? '. **That is too much: verdicts near a limit mean little, and latencies nothing.**' : ''),
   ];
 }
 
-const METHOD = `Load generator, backends and proxy share all cores and talk over loopback. CPU is user and system time of all processes
-of the proxy, ended children included, from before the load begins until after its last connection is closed. Memory is
-PSS: pages that several processes share are divided among them; bal runs on a copy of the Node.js program meanwhile, so
-that no other process shares its pages. What a connection adds is counted without pages of files. Kernel memory of sockets
-is not in it. Every byte of every answer is compared but for the plain stream cases.
+const METHOD = `Load generator, backends and proxy share all cores and communicate over loopback. CPU is the user and system time of all
+processes of the proxy, including ended children, from before the load begins until after its last connection is closed.
+Memory is PSS: pages that several processes share are divided among them. During the benchmark, bal runs on a copy of the
+Node.js program, so that no other process shares its pages. Memory per connection excludes file-backed pages and the kernel
+memory of sockets. Every byte of every response is compared, except in the plain stream cases.
 
-Each figure is the median of the rounds, with the least and the greatest in parentheses; a ratio is taken within a round,
-where the two ran close together. Requests are measured four times in each round: two runs of them differ by more than what is
-to be seen. A run waits for a moment when other programs are quiet; one during which they took more
-than a tenth of the machine all the same is made again, at most twice, and the least disturbed counts. Waiting is limited
-(\`--patience\`): when it is used up, runs are made and kept as they come.`;
+Each figure is the median of the rounds, with minimum and maximum in parentheses. A ratio is taken within a round,
+where the two ran close together. Requests are measured four times in each round, because two runs differ by more than the
+difference to be shown. A run waits until other programs are quiet. If they still take more than a tenth of the machine during
+a run, it is repeated at most twice, and the least disturbed run counts. Waiting is limited
+(\`--patience\`): once that is used up, runs are started and kept as they come.`;
 
 /** The whole document. */
 export function renderResults(results: Results): string {
@@ -215,7 +215,7 @@ export function renderResults(results: Results): string {
   const { problems, commands, eyes } = results;
   return `${[
     '# Benchmark results',
-    'Written by `npm run bench`; see the end for how. Smaller is better, but for rates.',
+    'Written by `npm run bench`; the end of this page says how. Smaller is better, except for rates.',
     facts(results).join('\n'),
     '## Targets',
     table(['engine', 'figure', 'target', 'aim', 'measured', 'verdict'], targetRows(results), 6),
