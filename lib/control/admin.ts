@@ -113,10 +113,17 @@ function adminRoutes(handlers: AdminHandlers, streams: Set<ServerResponse>): rea
   ];
 }
 
+/** Never rejects. A stream that cannot be told the status ends, as any answer that has begun does on an error. */
 async function pushStatus(handlers: AdminHandlers, streams: ReadonlySet<ServerResponse>): Promise<void> {
-  const status = JSON.stringify(await handlers.status());
-  const readiness = JSON.stringify(handlers.readiness());
-  const text = `event: status\ndata: ${status}\n\nevent: readiness\ndata: ${readiness}\n\n`;
+  let text: string;
+  try {
+    const status = JSON.stringify(await handlers.status());
+    const readiness = JSON.stringify(handlers.readiness());
+    text = `event: status\ndata: ${status}\n\nevent: readiness\ndata: ${readiness}\n\n`;
+  } catch {
+    for (const response of streams) response.end();
+    return;
+  }
   for (const response of streams) if (!response.writableNeedDrain && !response.destroyed) response.write(text);
 }
 

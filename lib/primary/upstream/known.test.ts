@@ -7,6 +7,7 @@ import type { ServicePlan } from '../../../config/plan.ts';
 import { beginning, knownOf } from './known.ts';
 import { step, tier } from './pool.ts';
 import { isGuarded, step as stepProtection } from './protection.ts';
+import { tenthsOf } from './slow-start.ts';
 
 const CONFIG =
   'port: 9\nbackends: [{host: 127.0.0.1, port: 1}, {host: name.test, port: 2}, {host: 127.0.0.1, port: 3}]';
@@ -55,6 +56,33 @@ test('the next one begins where this one ends', () => {
     [0, 1, 2].map((i) => tier(pool, i, now)),
   );
   assert.ok(isGuarded(protection) && isGuarded(next.protection));
+});
+
+test('times that cannot be are not believed', () => {
+  const now = performance.now();
+  const told = (backend: object, its: object = {}) =>
+    beginning(service(), { ...its, backends: [{ address: 'name.test:2', health: 'up', ...backend }] });
+  const ahead = 1e15;
+  const { pool } = told({ cameUpAt: ahead, leftAloneUntil: ahead, checked: { at: ahead, wall: 1 } });
+  const backend = pool.backends[1] ?? assert.fail();
+  const soon = performance.now();
+  assert.ok(backend.cameUpAt >= now && backend.cameUpAt <= soon);
+  assert.equal(tenthsOf(backend, { ...pool.settings, slowStartMs: 1000 }, soon) >= 1, true);
+  assert.ok((backend.lastCheck?.at ?? Infinity) <= soon);
+  assert.ok(backend.cooldownUntil <= soon + 2 * pool.settings.backoffMaxMs, String(backend.cooldownUntil));
+  for (const wall of [1e300, -9e15, Infinity, '1', null]) {
+    const reported = { guarded: { since: 1, wall, reason: 'x' } };
+    const { pool: other, protection } = told({ checked: { at: 1, wall } }, reported);
+    assert.equal(other.backends[1]?.lastCheck, null, String(wall));
+    assert.equal(isGuarded(protection), false);
+  }
+  assert.ok(isGuarded(told({}, { guarded: { since: 1, wall: 1e12, reason: 'x' } }).protection));
+});
+
+test('what is no address is passed over', () => {
+  const told = { address: 'name.test:2', health: 'up', ips: ['10.0.0.1', 'name.test', '', '/run/x'], ip: 'name.test' };
+  const backend = beginning(service(), { backends: [told] }).pool.backends[1];
+  assert.deepEqual([backend?.ips, backend?.ip], [['10.0.0.1'], '10.0.0.1']);
 });
 
 test('whatever is told, a service begins that can be used', () => {

@@ -1,10 +1,12 @@
 // What is known of the backends, passed to the successor at an upgrade, so that it need not find out again. Times are on the
 // machine's clock, which all processes share.
 
+import { isIP } from 'node:net';
+
 import { fieldsOf } from '../../fields.ts';
 import type { ServicePlan } from '../../../config/plan.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
-import type { Backend, Health } from './backend.ts';
+import type { Backend, Health, PoolSettings } from './backend.ts';
 import { leftAloneUntil, settingsOf } from './backend.ts';
 import type { Pool } from './pool.ts';
 import { createPool } from './pool.ts';
@@ -59,14 +61,17 @@ function knownBackend(backend: Backend, now: number): KnownBackend {
 }
 
 /** Fills a new backend in with `known`, which comes from another process and is validated here. */
-function informed(backend: Backend, known: unknown): Backend {
+function informed(backend: Backend, known: unknown, settings: PoolSettings): Backend {
   const fields = fieldsOf(known);
   const { health, passes, fails, connectFailures } = fields;
   if (health !== 'up' && health !== 'down') return backend;
-  const ips = Array.isArray(fields['ips']) ? fields['ips'].filter((ip) => typeof ip === 'string') : [];
+  const ips = Array.isArray(fields['ips'])
+    ? fields['ips'].filter((ip) => typeof ip === 'string' && isIP(ip) !== 0)
+    : [];
   const ip = ips.find((it) => it === fields['ip']) ?? ips[0] ?? backend.ip;
   const { at, wall } = fieldsOf(fields['checked']);
-  const until = timeOf(fields['leftAloneUntil']);
+  const checkedAt = timeOf(at);
+  const until = timeOf(fields['leftAloneUntil'], longestPause(settings));
   const counters = fieldsOf(fields['counters']);
   return {
     ...backend,
@@ -75,7 +80,7 @@ function informed(backend: Backend, known: unknown): Backend {
     passes: countOf(passes),
     fails: countOf(fails),
     connectFailures: countOf(connectFailures),
-    lastCheck: isTime(at) && isTime(wall) ? { at: fromMachine(at), wall } : null,
+    lastCheck: checkedAt !== null && isWall(wall) ? { at: checkedAt, wall } : null,
     cameUpAt: timeOf(fields['cameUpAt']) ?? backend.cameUpAt,
     cooldownUntil: until ?? backend.cooldownUntil,
     counters: {
@@ -88,18 +93,23 @@ function informed(backend: Backend, known: unknown): Backend {
 
 /** The first state of a service, filled in with `known`, which comes from another process. */
 export function beginning(plan: ServicePlan, known: unknown): { readonly pool: Pool; readonly protection: Protection } {
-  const pool = createPool(plan.backends, settingsOf(plan));
+  const settings = settingsOf(plan);
+  const pool = createPool(plan.backends, settings);
   const backends = byName(fieldsOf(known)['backends'], 'address');
   return {
-    pool: { ...pool, backends: pool.backends.map((backend) => informed(backend, backends.get(backend.address))) },
+    pool: {
+      ...pool,
+      backends: pool.backends.map((backend) => informed(backend, backends.get(backend.address), settings)),
+    },
     protection: guardedAs(createProtection(plan.runtime), known),
   };
 }
 
 function guardedAs(protection: Protection, known: unknown): Protection {
   const { since, wall, reason } = fieldsOf(fieldsOf(known)['guarded']);
-  if (!isTime(since) || !isTime(wall) || typeof reason !== 'string') return protection;
-  return { ...protection, mode: { kind: 'guarded', since: fromMachine(since), sinceWall: wall, reason, run: 0 } };
+  const from = timeOf(since);
+  if (from === null || !isWall(wall) || typeof reason !== 'string') return protection;
+  return { ...protection, mode: { kind: 'guarded', since: from, sinceWall: wall, reason, run: 0 } };
 }
 
 /** Indexes a list by name or address. */
@@ -108,13 +118,23 @@ export function byName(list: unknown, key: 'name' | 'address'): ReadonlyMap<stri
   return new Map(all.flatMap(([name, it]) => (typeof name === 'string' ? [[name, it] as const] : [])));
 }
 
-/** Converts from the machine's clock to this process's. */
-function timeOf(value: unknown): number | null {
-  return isTime(value) ? fromMachine(value) : null;
+/**
+ * Converts from the machine's clock to this process's. A time that is farther ahead than it can be is taken for the latest
+ * possible one: what is reckoned from it would be negative, or last for ever.
+ */
+function timeOf(value: unknown, aheadMs = 0): number | null {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
+  return Math.min(fromMachine(value), performance.now() + aheadMs);
 }
 
-function isTime(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value);
+/** A pause is twice as long in protection mode. */
+function longestPause({ cooldownMs, backoffMaxMs }: PoolSettings): number {
+  return 2 * Math.max(cooldownMs, backoffMaxMs);
+}
+
+/** Whether it is a time that can be shown. */
+function isWall(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isNaN(new Date(value).getTime());
 }
 
 function countOf(value: unknown): number {
