@@ -77,6 +77,15 @@ test('what nobody can be sent to, what leads back, and what is too many is left 
   );
 });
 
+test('an SRV record with port 0 is left out and told', () => {
+  const plan = planOf({ web: { port: 1, backends: [{ host: '_x._tcp.test', discover: 'srv' }] } });
+  const record = { name: 'a.test', port: 0, priority: 1, weight: 1, ips: ['10.1.1.1'] };
+  const { plan: expanded, leftOut } = expand(plan, () => servicesFound([record, { ...record, port: 7 }]), 0, MACHINE);
+  assert.deepEqual(addresses(expanded), [['10.1.1.1:7']]);
+  const why = 'its SRV record has port 0';
+  assert.deepEqual(leftOut, [{ service: 'web', name: '_x._tcp.test', count: 1, why }]);
+});
+
 test('the lowest priority is first, and weights that are too large for bal are made smaller alike', () => {
   const record = { name: 'a.test', port: 1, priority: 5, weight: 0, ips: ['10.1.1.1'] };
   const found = servicesFound([

@@ -78,6 +78,7 @@ export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Ma
   function unusable(endpoint: BackendPlan, { name }: ServicePlan, { services }: Plan): string | null {
     const { host, port, sources } = endpoint;
     if (judgePeer(host) !== null) return 'it is the address of no host';
+    if (port === 0) return 'its SRV record has port 0';
     if (sourcesFor(host, sources).length === 0) return 'no source address is of its family';
     // Only an address at a listener's port can loop back, and scanning all services for each of a thousand addresses is slow.
     const isListener = services.some((service) => placesOf(service).some((place) => place.port === port));

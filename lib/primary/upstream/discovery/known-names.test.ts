@@ -12,6 +12,13 @@ test('what one process tells of names the next one knows', () => {
   assert.ok(Math.abs((names.get('srv a.test')?.answeredAt ?? 0) - answeredAt) < 5);
 });
 
+test('a record that nobody can be sent to does not cost the others', () => {
+  const [one] = FOUND;
+  const found = [...FOUND, { ...one, port: 0 }];
+  const names = decodeNames(JSON.parse(JSON.stringify(encodeNames([{ key: 'k', found, answeredAt: 1 } as never]))));
+  assert.deepEqual(names.get('k')?.found, found);
+});
+
 test('a name that is missing or no host name is null', () => {
   const [one] = FOUND;
   for (const name of [undefined, null, 7, '10.1.1.1', 'a\r\nX: y']) {
@@ -24,7 +31,8 @@ test('what is none of it is passed over', () => {
   const [one] = FOUND;
   for (const wrong of [
     { ...one, ip: 'a.test' },
-    { ...one, port: 0 },
+    { ...one, port: -1 },
+    { ...one, port: 65_536 },
     { ...one, weight: 257 },
     { ...one, weight: '1' },
     { ...one, backup: 1 },

@@ -39,7 +39,8 @@ export function decodeNames(names: unknown): ReadonlyMap<string, KnownName> {
 function foundIn(value: unknown): Found | null {
   const { ip, name, port, weight, backup } = fieldsOf(value);
   if (typeof ip !== 'string' || isIP(ip) === 0 || typeof backup !== 'boolean') return null;
-  if (!isIn(port, PORT.minimum, PORT.maximum) || !isIn(weight, 0, MAX_WEIGHT)) return null;
+  // An SRV record may have port 0, which expand() leaves out.
+  if (!isIn(port, 0, PORT.maximum) || !isIn(weight, 0, MAX_WEIGHT)) return null;
   // Older programs do not send the name.
   return { ip, name: hostname(name), port, weight, backup };
 }
