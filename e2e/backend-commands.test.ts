@@ -287,7 +287,7 @@ forEitherEngine(
       [['drain', b.address, '--service', 'wbe'], /did you mean web\?/],
       [['weight', b.address, '257'], /a weight of 257 is not possible/],
       [['add', b.address, '--service', 'web'], /service web has .* already/],
-      [['add', '127.0.0.1:1'], /say it with --service/],
+      [['add', '127.0.0.1:1'], /name one with --service/],
       [['add', `127.0.0.1:${port}`, '--service', 'web'], /a loop: .* is where bal itself listens/],
     ];
     for (const [args, what] of refusals) {

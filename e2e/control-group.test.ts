@@ -60,7 +60,7 @@ test('a member of control_group asks everything and changes nothing, whatever be
     assert.equal(stdout, '');
     assert.match(
       stderr,
-      /what_happened: this user may ask bal .*and not change it\n.*control_group.*\n.*sudo -u root bal/,
+      /what_happened: this user may query bal .*but not change it\n.*control_group.*\n.*sudo -u root bal/,
     );
   }
   assert.equal(await mayAsk(NEIGHBOUR, 'another group'), false);

@@ -114,7 +114,7 @@ test(
     for (const how of [['stop'], ['graceful'], ['status'], ['start'], ['start', '-d']]) {
       isReported(
         await asNobody(home, ...how),
-        /what_happened: whether bal is running cannot be told: .*bal\.pid cannot be read/,
+        /what_happened: cannot tell whether bal is running: .*bal\.pid cannot be read/,
       );
     }
     assert.equal(readFileSync(copy, 'utf8'), entry, 'it is still there');

@@ -16,10 +16,7 @@ import { madeAt } from './origin.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const MAINTAINER = 'the bal authors <parkjangwon@users.noreply.github.com>';
 const DEBIAN = { x64: 'amd64', arm64: 'arm64' };
-const OWN_USER = [
-  /(?:^#.*\n)?^DynamicUser=yes$/m,
-  '# It may write to /var/lib/bal only.\nUser=bal\nGroup=bal',
-];
+const OWN_USER = [/(?:^#.*\n)?^DynamicUser=yes$/m, '# It may write to /var/lib/bal only.\nUser=bal\nGroup=bal'];
 const STRIP = { x64: 'x86_64-linux-gnu-strip', arm64: 'aarch64-linux-gnu-strip' };
 
 const { values, positionals } = readArguments();

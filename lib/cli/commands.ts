@@ -19,7 +19,7 @@ export const FLAGS = {
     short: null,
     value: 'duration',
     about:
-      'How long connections may take to finish: 10 or 10s, 500ms, 2m (stop: else drain_timeout_ms; drain: else as long as they like)',
+      'How long connections may take to finish: 10 or 10s, 500ms, 2m (default for stop: drain_timeout_ms; for drain: no limit)',
   },
   now: { short: null, value: null, about: 'Cut all connections at once' },
   service: { short: null, value: 'name', about: 'Which service is meant, where several have that backend' },
@@ -31,10 +31,14 @@ export const FLAGS = {
     about: 'The bal.js to take over, or the folder it lies in (default: that of this command)',
   },
   follow: { short: 'f', value: null, about: 'Stay, and show what happens from now on' },
-  lines: { short: 'n', value: 'number', about: 'So many lines, from the end (default: 100, with --since all)' },
-  level: { short: null, value: 'level', about: 'What is as important at least: debug, info, warn or error' },
+  lines: { short: 'n', value: 'number', about: 'Number of lines from the end (default: 100; with --since: all)' },
+  level: { short: null, value: 'level', about: 'The least severe level to show: debug, info, warn or error' },
   seconds: { short: null, value: 'number', about: 'How long it takes (selftest), or each measurement (bench)' },
-  since: { short: null, value: 'time', about: "What is younger: 10m, 2h, 3d, 09:30, 2026-03-01, '2026-03-01 09:30'" },
+  since: {
+    short: null,
+    value: 'time',
+    about: "Only lines after this time: 10m, 2h, 3d, 09:30, 2026-03-01, '2026-03-01 09:30'",
+  },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type FlagName = keyof typeof FLAGS;
@@ -118,7 +122,7 @@ export const COMMANDS = {
     examples: ['bal events', 'bal events -f', 'bal events --json'],
   },
   logs: {
-    about: 'Show the log for people, over its rotated files',
+    about: 'Show the log in readable form, rotated files included',
     flags: ['follow', 'lines', 'level', 'since', 'json'],
     words: [],
     exit: '0 shown; 1 there is none, it goes elsewhere, or it may not be read',
@@ -160,7 +164,7 @@ export const COMMANDS = {
     examples: ['bal selftest', 'bal selftest --seconds 10', 'bal selftest --json'],
   },
   bench: {
-    about: 'Measure what a bal of its own costs on this machine, against the way without it',
+    about: 'Measure what bal costs on this machine, compared with direct connections',
     flags: ['seconds', 'json'],
     words: [],
     exit: '0 measured; 1 it could not be',
@@ -176,7 +180,7 @@ export const COMMANDS = {
     ],
   },
   import: {
-    about: "Print a configuration for what is TCP in HAProxy's or nginx's; name on stderr what has no counterpart",
+    about: 'Convert the TCP part of an HAProxy or nginx configuration; list on stderr what has no counterpart',
     flags: ['verbose', 'strict'],
     words: ['file'],
     exit: '0 printed; 1 nothing to print, or with --strict something without a counterpart; 2 no file named',

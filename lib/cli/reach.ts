@@ -65,7 +65,7 @@ export const MAY_NOT = 403;
 function mayAskOnly(who: string, at: Home): Diagnosis {
   const owner = ownerOf(at.socket) ?? 'USER';
   return {
-    what_happened: `this user may ask ${who}, and not change it`,
+    what_happened: `this user may query ${who}, but not change it`,
     why_likely: `it is a member of control_group, and bal belongs to another user${ownerText(at)}`,
     do_this_now: `ask ${owner === 'USER' ? 'that user' : owner}, or run the command as that user (sudo -u ${owner} bal …)`,
   };
@@ -80,13 +80,17 @@ const OTHER_VERSION = 'the running bal has another version than this command';
 
 /** The answer is not understood; `what` names what it should have been. */
 export function strangeAnswer(what: string, do_this_now = "restart bal ('bal stop', then 'bal start -d')"): Diagnosis {
-  return { what_happened: `the answer of the control socket is no ${what}`, why_likely: OTHER_VERSION, do_this_now };
+  return {
+    what_happened: `the control socket's answer is not a valid ${what}`,
+    why_likely: OTHER_VERSION,
+    do_this_now,
+  };
 }
 
 /** Nobody answers, and it is unknown who should. */
 function unreadable({ pidFile, dir }: Home): Diagnosis {
   return {
-    what_happened: `whether bal is running cannot be told: ${pidFile} cannot be read, and nobody answers`,
+    what_happened: `cannot tell whether bal is running: ${pidFile} cannot be read, and nobody answers`,
     why_likely: 'bal was started there by another user, or the disk has a fault',
     do_this_now: `run the command as the owner of ${dir} (ls -la ${dir}); when no bal runs there (ps), remove ${pidFile}`,
   };

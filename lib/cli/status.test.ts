@@ -118,7 +118,7 @@ test('a PID file that is left over is named as the reason', async (t) => {
 for (const [behaviour, what] of [
   ['hangs', /\(PID \d+\) runs but does not answer/],
   ['deaf', /\(PID \d+\) runs without its control socket/],
-  ['strange', /the answer of the control socket is no status/],
+  ['strange', /the control socket's answer is not a valid status/],
   ['fails', /\(PID \d+\) rejected the request: no luck \(500\)/],
 ] as const) {
   test(`a primary that ${behaviour === 'deaf' ? 'is deaf' : behaviour} is running, exit 1, with what to do`, async (t) => {

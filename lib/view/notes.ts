@@ -15,7 +15,7 @@ export function notesOf(service: ServiceStatus): Shown[] {
 function backendNotes(service: ServiceStatus): Shown[] {
   if (serviceState(service) !== 'failing') return [];
   const text = service.backends.some(isMeantToServe)
-    ? `${service.backends.some(({ reachable }) => reachable === true) ? 'No backend that takes clients' : 'No backend'} is up: clients are tried on all of them in turn all the same`
+    ? `${service.backends.some(({ reachable }) => reachable === true) ? 'No backend that takes clients' : 'No backend'} is up: bal still tries all of them in turn for each client`
     : 'No backend takes clients, so they are refused: there is none, or all are drained or without weight';
   return [{ text, tone: 'bad' }];
 }

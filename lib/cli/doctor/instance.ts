@@ -191,7 +191,7 @@ function protection({ services }: Status): Finding[] {
 function liveChanges({ live_changes }: Status): Finding {
   const name = 'live_changes';
   const changes = liveChangeLines(live_changes);
-  if (changes.length === 0) return ok(name, 'no backend is other than the file says');
+  if (changes.length === 0) return ok(name, 'all backends are as in the file');
   return warn(
     name,
     `${counted(changes.length, 'change')} by 'bal backend' and not in the file: ${listed(changes)}`,
@@ -213,8 +213,8 @@ function names({ services }: Status): Finding[] {
     const name = `name:${service}/${it.name}`;
     const text = `${service}: ${discoveryText(it)}`;
     if (it.failure === null) {
-      const why = 'the name server says more than bal can serve, or something that is no backend';
-      return warn(name, text, why, `dig ${it.name}; correct what the name server says`);
+      const why = 'the name server returns more addresses than bal can use, or some that cannot be backends';
+      return warn(name, text, why, `dig ${it.name}; correct the records of the name server`);
     }
     const why = 'the name server does not answer or fails, or the name is gone from it';
     const hint = `dig ${it.name} ${it.discover === 'srv' ? 'SRV' : 'A'}; correct the name, or dns_servers`;

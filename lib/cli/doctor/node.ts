@@ -33,6 +33,6 @@ function release(version: string, today: Date): Finding {
 function library(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < 1 || (major === 1 && minor < 52);
-  const note = 'reports some resets as a clean end; bal looks behind that';
+  const note = 'reports some resets as a clean end; bal works around that';
   return ok('libuv', old ? `libuv ${version} ${note}` : `libuv ${version}`);
 }

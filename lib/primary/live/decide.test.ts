@@ -120,14 +120,14 @@ test('additions that cannot be are refused', () => {
   assert.match(refusal(ONE, asking('add', 'a:99999')), /host and port, or the path of a Unix socket/);
   assert.match(refusal(ONE, asking('add', '0.0.0.0:1')), /no address of a backend/);
   assert.match(refusal(ONE, asking('add', 'A.:1')), /has a:1 already/);
-  assert.match(refusal(TWO, asking('add', 'x:1')), /there are 2 services; say it with --service: one of web, db/);
+  assert.match(refusal(TWO, asking('add', 'x:1')), /there are 2 services; name one with --service: web, db/);
   assert.match(refusal(ONE, asking('add', '127.0.0.1:9295')), /a loop: 127.0.0.1:9295 is where bal itself listens/);
   const chain = planOf(
     'services:\n  web: {port: 80, backends: [{host: 127.0.0.1, port: 81}]}\n  db: {port: 81, backends: [{host: c, port: 3}]}\n',
   );
   assert.match(refusal(chain, asking('add', '127.0.0.1:80', { service: 'db' })), /a loop: db -> web -> db/);
   const backends = Array.from({ length: 1024 }, (_, i) => `{host: h${i}, port: 1}`).join(', ');
-  assert.match(refusal(planOf(`backends: [${backends}]`), asking('add', 'x:1')), /1024 backends, and no more/);
+  assert.match(refusal(planOf(`backends: [${backends}]`), asking('add', 'x:1')), /1024 backends, which is the maximum/);
 });
 
 test('a weight out of bounds is refused', () => {

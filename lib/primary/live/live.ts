@@ -182,7 +182,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
     try {
       await store.write(overrides);
     } catch (error) {
-      log.warn('backends.not_kept', 'what was changed of the backends is lost with this process', {
+      log.warn('backends.not_kept', 'live changes of backends will be lost when this process ends', {
         file: store.path,
         error: String(error),
       });
@@ -190,7 +190,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
   }
 
   function logDropped({ service, address }: Override, why: string): void {
-    log.warn('backends.dropped', `what was changed of ${address} is dropped: ${why}`, {
+    log.warn('backends.dropped', `the live change of ${address} is dropped: ${why}`, {
       service,
       backend: address,
       why,
@@ -210,7 +210,7 @@ export function createLive(kept: Overrides, parts: LiveParts): Live {
       for (const { override, why } of dropped) logDropped(override, why);
       if (left.length > 0) {
         const changes = liveChanges(instance.basePlan, left).map(({ address, text }) => `${address} ${text}`);
-        log.info('backends.kept', 'what was changed of the backends holds beside the file', { changes });
+        log.info('backends.kept', 'live changes of backends apply on top of the file', { changes });
       }
       await keep();
       ends.set(overrides);

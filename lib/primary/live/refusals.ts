@@ -43,8 +43,8 @@ export function ambiguous(address: string, services: readonly string[]): Diagnos
 export function whichService(address: string, services: readonly string[]): Diagnosis {
   return {
     what_happened: `${address} is not added: there are ${services.length} services`,
-    why_likely: 'it was not said which of them is to get it',
-    do_this_now: `say it with --service: one of ${listed(services)}`,
+    why_likely: 'no service was given',
+    do_this_now: `name one with --service: ${listed(services)}`,
   };
 }
 
@@ -59,7 +59,7 @@ export function hasLeft(address: string): Diagnosis {
 export function badAddress(address: string, complaint: string): Diagnosis {
   return {
     what_happened: `${address} is no address of a backend: ${complaint}`,
-    why_likely: 'a slip of the keyboard',
+    why_likely: 'a typing mistake',
     do_this_now: 'write host:port, such as 10.0.0.7:5432 or [2001:db8::7]:5432',
   };
 }
@@ -86,7 +86,7 @@ export function leadsBack(address: string, services: readonly string[]): Diagnos
 
 export function tooMany(): Diagnosis {
   return {
-    what_happened: `there are ${MAX_BACKENDS} backends, and no more can be`,
+    what_happened: `there are ${MAX_BACKENDS} backends, which is the maximum`,
     why_likely: 'backends were added and never removed, or the list is made by a program',
     do_this_now: "run 'bal backend remove' for one that is not needed",
   };

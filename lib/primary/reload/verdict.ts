@@ -160,7 +160,7 @@ export function internalError(error: unknown): Diagnosis {
 export function notNow(phase: Phase): Diagnosis {
   if (phase === 'draining' || phase === 'stopped') return stillStopping(null, null);
   return {
-    what_happened: `bal is ${phase}, and does one thing after the other`,
+    what_happened: `bal is ${phase}, and runs one operation at a time`,
     why_likely: phase === 'starting' ? 'it was started a moment ago' : 'a reload is under way',
     do_this_now: "run 'bal status' and try again when it is running",
   };

@@ -31,7 +31,7 @@ export function silent({ program }: UpgradeRequest, early: boolean): Diagnosis {
 
 export function confused({ program }: UpgradeRequest): Diagnosis {
   return {
-    what_happened: `${program} does not do what it should in its turn, and was ended`,
+    what_happened: `${program} did not follow the upgrade protocol, and was killed`,
     why_likely: 'a defect in the new version',
     do_this_now: "report it with the versions of both ('bal status', 'bal --version')",
   };

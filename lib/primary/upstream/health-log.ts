@@ -24,7 +24,7 @@ export function logEarlyFailures(log: Log, service: string, { address, early }: 
   const pause = Math.round(until - performance.now());
   log.warn(
     'backend.early_failures',
-    `backend ${address} accepts clients and lets them go without a byte: left alone for ${pause} ms`,
+    `backend ${address} accepts clients and closes without sending a byte: no new clients for ${pause} ms`,
     {
       service,
       backend: address,
@@ -56,7 +56,7 @@ export function createShortageLog(log: Log): (service: string, backend: string) 
     throttle.close(now);
     log.warn(
       'check.impossible',
-      'this machine is short of descriptors, ports or memory for a health check, or has not its source address',
+      'this machine lacks descriptors, ports or memory for a health check, or does not have its source address',
       {
         service,
         backend,

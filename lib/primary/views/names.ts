@@ -27,9 +27,9 @@ export function namesTrouble(names: readonly DiscoveryStatus[]): Diagnosis | nul
   const lossy = names.find(({ left_out }) => left_out > 0);
   if (lossy === undefined) return null;
   return {
-    what_happened: `${lossy.left_out} of what ${lossy.name} leads to is not used: ${lossy.left_out_why ?? ''}`,
-    why_likely: 'the name server says more than bal can serve, or something that is no backend',
-    do_this_now: 'correct what the name server says',
+    what_happened: `${lossy.left_out} of the addresses of ${lossy.name} are not used: ${lossy.left_out_why ?? ''}`,
+    why_likely: 'the name server returns more addresses than bal can use, or some that cannot be backends',
+    do_this_now: 'correct the records of the name server',
   };
 }
 

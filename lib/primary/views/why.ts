@@ -125,7 +125,7 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
       };
     case 'failing_open':
       return {
-        what_happened: 'no backend is up; clients are tried on all of them in turn all the same',
+        what_happened: 'no backend is up; bal still tries all of them in turn for each client',
         why_likely: 'the servers behind it are down, or the network or DNS is',
         do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
       };
@@ -195,7 +195,7 @@ function backendProblem({ address, evidence }: Backend): Diagnosis {
 
 function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): Diagnosis {
   return {
-    what_happened: `${address} accepts clients and lets them go without a byte: ${earlyFailures} or more in a row, since ${new Date(early.since).toISOString()}`,
+    what_happened: `${address} accepts clients and closes without sending a byte: ${earlyFailures} or more in a row, since ${new Date(early.since).toISOString()}`,
     why_likely: 'the server is there as far as a connect can tell, and fails or lacks what it needs; the others answer',
     do_this_now: "read the server's own log",
   };
