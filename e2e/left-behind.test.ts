@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Status } from '../lib/control/protocol.ts';
 import type { UpgradeVerdict } from '../lib/control/upgrade.ts';
 import type { Owner } from '../lib/testing/owner.ts';
 import { atEnd } from '../lib/testing/owner.ts';
@@ -82,6 +83,9 @@ forEngine(
     // Requests pass through a second old process, which has no connections itself.
     const { pid, draining } = await upgrade(bal);
     assert.equal(draining, null);
+    const loads = (status: Status): string =>
+      status.services.flatMap(({ backends }) => backends.map((it) => it.active_connections)).join(' ');
+    await bal.statusWhen('each backend has the connection that was left', (status) => loads(status) === '1 1 1');
     const { stdout } = await bal.cli('backend', 'reset', a.address, '--json');
     assert.equal(JSON.parse(stdout).cut, 1);
     assert.equal((await bal.cli('backend', 'drain', b.address, '--timeout', '1ms')).code, 0);
@@ -95,6 +99,7 @@ forEngine(
       const { fields } = await bal.logged('backend.reset', (it) => it.fields['backend'] === address);
       assert.deepEqual([fields['why'], fields['cut']], [why, 1]);
     }
-    assert.equal((await bal.status()).pid, pid);
+    const status = await bal.statusWhen('no backend has one', (now) => loads(now) === '0 0 0');
+    assert.equal(status.pid, pid);
   },
 );

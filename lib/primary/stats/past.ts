@@ -2,7 +2,7 @@
 // gauges, because those come with the connections themselves.
 
 import { fieldsOf } from '../../fields.ts';
-import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, serviceAt } from '../../ipc/counters.ts';
+import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import type { Part, Totals } from './totals.ts';
 import { addAt, countsAt, partOf } from './totals.ts';
 
@@ -22,6 +22,7 @@ export interface Past {
 }
 
 const ACTIVE = serviceAt(0, 'active');
+const RELAYED = endpointAt(0, 'active');
 const NOTHING: PastPart = { clients: {}, backends: {} };
 export const NO_PAST: Past = { instance: NOTHING, services: {}, backends: {} };
 
@@ -65,6 +66,18 @@ export function inherit(totals: Totals, last: Past, next: unknown): Past {
 export function hold(totals: Totals, service: string | null, before: number, now: number): void {
   const { clients } = service === null ? totals.instance : partOf(totals, service);
   addAt(clients, ACTIVE, now - before);
+}
+
+/** The same for connections to a backend, by endpointKey(). */
+export function holdBackend(totals: Totals, key: string, before: number, now: number): void {
+  addAt(countsAt(totals, key), RELAYED, now - before);
+}
+
+/** How many connections each backend has, if it has any. By endpointKey(). */
+export function loadsOf({ backends }: Totals): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    [...backends].flatMap(([key, counts]) => (counts[RELAYED] ? [[key, counts[RELAYED]]] : [])),
+  );
 }
 
 function grownPart(last: PastPart, next: unknown, to: Part): PastPart {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { processStandIn } from '../../testing/process-stand-in.ts';
-import { createRegistry } from '../registry.ts';
+import { createRegistry, endpointKey } from '../registry.ts';
+import { loadsOf } from './past.ts';
 import { createStatistics } from './statistics.ts';
+import { backendSum, serviceSum } from './totals.ts';
 
 /** Two workers that are asked for their counters. Time stands still, so a refresh that waits for its deadline never ends. */
 function refreshing(t: TestContext) {
@@ -40,4 +42,27 @@ test('a refresh does not wait for a worker that is gone', async (t) => {
   answer(a);
   statistics.leave(b);
   await refreshed;
+});
+
+test('what another process has is counted until it has it no more, and not forgotten before', () => {
+  const statistics = createStatistics(createRegistry());
+  const { totals } = statistics;
+  const key = endpointKey('db', 'a:1');
+  const counts = (): number[] => [
+    serviceSum(totals, 'db').clients.active,
+    backendSum(totals, 'db', 'a:1').active,
+    totals.backends.size,
+  ];
+  statistics.hold('db', 0, 3);
+  statistics.holdBackends(new Map([[key, 3]]));
+  statistics.retain(new Set(), new Set());
+  assert.deepEqual([...counts(), loadsOf(totals)], [3, 3, 1, { [key]: 3 }]);
+  statistics.hold('db', 3, 1);
+  statistics.holdBackends(new Map([[key, 1]]));
+  assert.deepEqual(counts(), [1, 1, 1]);
+  statistics.hold('db', 1, 0);
+  statistics.holdBackends(new Map());
+  assert.deepEqual([...counts(), loadsOf(totals)], [0, 0, 1, {}]);
+  statistics.retain(new Set(), new Set());
+  assert.deepEqual([totals.services.size, totals.backends.size], [0, 0]);
 });

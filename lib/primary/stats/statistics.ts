@@ -5,7 +5,7 @@ import { deferred } from '../../deferred.ts';
 import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
 import type { Past } from './past.ts';
-import { hold, inherit, NO_PAST } from './past.ts';
+import { hold, holdBackend, inherit, NO_PAST } from './past.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
 import type { Growth, Totals } from './totals.ts';
@@ -24,7 +24,9 @@ export interface Statistics {
   inherit(past: unknown): void;
   /** Another process has `now` clients, and had `before`; service null means the instance. */
   hold(service: string | null, before: number, now: number): void;
-  /** Forgets all other services and backends. */
+  /** Another process has these connections to backends, by endpointKey(), and no others any more. */
+  holdBackends(now: ReadonlyMap<string, number>): void;
+  /** Forgets all other services and backends, unless another process still has clients of them. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
    * Asks the workers for fresh counters. Resolves when all live ones have answered, at the latest after `deadlineMs`, with the
@@ -49,6 +51,9 @@ export function createStatistics(registry: Registry): Statistics {
   const shortages = createRecent();
   let asked = 0;
   let inherited: Past = NO_PAST;
+  /** What another process has: services, and connections by backend. */
+  const heldServices = new Set<string>();
+  let heldBackends: ReadonlyMap<string, number> = new Map();
 
   function remember(service: string, address: string | null, what: string, count: number): void {
     const key = keyOf(service, address);
@@ -93,12 +98,21 @@ export function createStatistics(registry: Registry): Statistics {
       for (const id of waiting.keys()) answered(id, worker.pid);
       return active;
     },
-    hold: (service, before, now) => hold(totals, service, before, now),
+    hold(service, before, now) {
+      hold(totals, service, before, now);
+      if (service !== null && now > 0) heldServices.add(service);
+      else if (service !== null) heldServices.delete(service);
+    },
+    holdBackends(now) {
+      for (const key of new Set([...heldBackends.keys(), ...now.keys()]))
+        holdBackend(totals, key, heldBackends.get(key) ?? 0, now.get(key) ?? 0);
+      heldBackends = now;
+    },
     inherit(past) {
       inherited = inherit(totals, inherited, past);
     },
     retain(services, endpointKeys) {
-      retain(totals, services, endpointKeys);
+      retain(totals, new Set([...services, ...heldServices]), new Set([...endpointKeys, ...heldBackends.keys()]));
       const kept = new Set([...totals.services.keys(), ...totals.backends.keys()]);
       for (const key of recent.keys()) if (!kept.has(key)) recent.delete(key);
     },

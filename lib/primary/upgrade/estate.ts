@@ -13,7 +13,7 @@ import { nextPhase } from '../phase.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import { cannotBind, internalError, workersFailed } from '../reload/verdict.ts';
 import type { Past } from '../stats/past.ts';
-import { pastOf } from '../stats/past.ts';
+import { loadsOf, pastOf } from '../stats/past.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { instanceSum, serviceSum } from '../stats/totals.ts';
 import type { KnownService } from '../upstream/known.ts';
@@ -146,7 +146,8 @@ export function createEstate(parts: EstateParts): Estate {
       });
       const active = (service: string | null): number =>
         (service === null ? instanceSum(totals) : serviceSum(totals, service)).clients.active;
-      return { past: pastOf(totals), held: { clients: countsOf(active), permits: countsOf(permits.held) } };
+      const held = { clients: countsOf(active), permits: countsOf(permits.held), backends: loadsOf(totals) };
+      return { past: pastOf(totals), held };
     },
     async withdraw() {
       permits.freeze();
@@ -189,10 +190,11 @@ export function createEstate(parts: EstateParts): Estate {
     },
     inherit(pid, past, held) {
       statistics.inherit(past);
-      const { clients, permits: out } = heldOf(held);
+      const { clients, permits: out, backends } = heldOf(held);
       for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
         statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
+      statistics.holdBackends(new Map(Object.entries(backends ?? {})));
       permits.occupied(pid, (service) => countOf(out, service));
     },
     reset: parts.reset,

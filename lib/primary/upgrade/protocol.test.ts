@@ -60,7 +60,7 @@ test('what is not understood is passed over', () => {
       assert.equal(toSuccessor(message), null);
       const { events, ...counts } = historyOf(message);
       assert.deepEqual([events, Object.values(counts)], [[], [0, 0, 0]]);
-      assert.deepEqual(heldOf(message), { clients: NOBODY, permits: NOBODY });
+      assert.deepEqual(heldOf(message), { clients: NOBODY, permits: NOBODY, backends: {} });
     }),
   );
 });

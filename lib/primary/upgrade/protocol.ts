@@ -38,6 +38,8 @@ export interface Held {
   readonly clients: Counts;
   /** Services without a limit of their own are not listed. */
   readonly permits: Counts;
+  /** Connections to each backend, by endpointKey(). Older programs do not send it. */
+  readonly backends?: Readonly<Record<string, number>>;
 }
 
 /** What has happened since bal was first started. */
@@ -170,14 +172,18 @@ export const NOBODY: Counts = { all: 0, services: {} };
 
 /** Ignores whatever is not a count. */
 export function heldOf(value: unknown): Held {
-  const { clients, permits } = fieldsOf(value);
-  return { clients: readCounts(clients), permits: readCounts(permits) };
+  const { clients, permits, backends } = fieldsOf(value);
+  return { clients: readCounts(clients), permits: readCounts(permits), backends: namedCounts(backends) };
 }
 
 function readCounts(value: unknown): Counts {
   const { all, services } = fieldsOf(value);
-  const counts = Object.entries(fieldsOf(services)).flatMap(([name, n]) => (isCount(n) ? [[name, n] as const] : []));
-  return { all: isCount(all) ? all : 0, services: Object.fromEntries(counts) };
+  return { all: isCount(all) ? all : 0, services: namedCounts(services) };
+}
+
+function namedCounts(value: unknown): Record<string, number> {
+  const counts = Object.entries(fieldsOf(value)).flatMap(([name, n]) => (isCount(n) ? [[name, n] as const] : []));
+  return Object.fromEntries(counts);
 }
 
 /** Returns 0 if the name is missing. hasOwn, because a service may have the name of an Object property. */
