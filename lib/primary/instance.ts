@@ -15,7 +15,7 @@ import { createListening } from './listen/listening.ts';
 import type { Front } from './front.ts';
 import { generationsOf } from './generation.ts';
 import { createLive } from './live/live.ts';
-import { cutConnections, resetDown as resetBackendDown } from './live/reset.ts';
+import { createResetDown, cutConnections } from './live/reset.ts';
 import { effectivePlan, settle } from './live/overrides.ts';
 import type { Kept } from './live/store.ts';
 import { nextPhase } from './phase.ts';
@@ -128,7 +128,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     workers: () => fleet.all(),
   });
   const resets = { log: log.for('backends'), registry, statistics, fleet, resetBefore: before?.reset };
-  const resetDown = (service: string, address: string): void => void resetBackendDown(resets, service, address);
+  const cutDown = createResetDown(resets);
+  const resetDown = (service: string, address: string): void => void cutDown(service, address);
   const generationOf = generationsOf({ registry, permits, statistics, publisher });
   const parts = { generations, registry, services, permits, statistics, publisher };
   const forgetting = createForgetting({

@@ -3,6 +3,7 @@
 
 import type { Log } from '../log/log.ts';
 import type { Registry } from '../registry.ts';
+import { endpointKey } from '../registry.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 import type { Fleet } from '../workers/fleet.ts';
@@ -40,15 +41,28 @@ export async function resetBackend(
   return cut;
 }
 
-/** Cuts at once, and logs the number once the workers have reported it. */
-export async function resetDown(parts: ResetParts, service: string, address: string): Promise<void> {
+/**
+ * Returns a function that cuts at once, and logs the number once the workers have reported it. Its calls may overlap: the backend
+ * may be up and down again before a busy worker has answered.
+ */
+export function createResetDown(parts: ResetParts): (service: string, address: string) => Promise<void> {
   const { log, statistics } = parts;
-  const count = (): number => backendSum(statistics.totals, service, address).ended_backend_down_total;
-  const before = count();
-  await cutConnections(parts, service, address, 'backend_down');
-  const cut = count() - before;
-  if (cut === 0) return;
-  log.warn('backend.reset', `connections to ${address} were cut`, { service, backend: address, cut, why: 'down' });
+  /** By endpointKey(), while the backend is being reset: up to where its counter has been logged. */
+  const underWay = new Map<string, { calls: number; logged: number }>();
+  return async (service, address) => {
+    const count = (): number => backendSum(statistics.totals, service, address).ended_backend_down_total;
+    const key = endpointKey(service, address);
+    const its = underWay.get(key) ?? { calls: 0, logged: count() };
+    underWay.set(key, its);
+    its.calls++;
+    await cutConnections(parts, service, address, 'backend_down');
+    its.calls--;
+    if (its.calls === 0) underWay.delete(key);
+    const cut = count() - its.logged;
+    its.logged += cut;
+    if (cut === 0) return;
+    log.warn('backend.reset', `connections to ${address} were cut`, { service, backend: address, cut, why: 'down' });
+  };
 }
 
 /** Cuts at once. Resolves when the cut connections are counted. */
