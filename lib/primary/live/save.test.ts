@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -111,6 +112,17 @@ test('a drained backend gets weight 0, one that was added its line, one that was
     '# mine\nbackends:\n  - {host: a, port: 1, weight: 0}   # one\n  - {host: c, port: 3, weight: 2}\n',
   );
   assert.deepEqual(less.file.services[0]?.backends.map(backendText), ['a:1 weight 0', 'c:3 weight 2']);
+});
+
+test('what a bal left that died while it saved is removed, and what others are writing is not', async (t) => {
+  const { dir, path, plan } = await written(t);
+  const [old, now, other] = ['.config.yaml.bal-7', '.config.yaml.bal-8', '.config.yaml.bal-x'];
+  for (const name of [old, now, other]) writeFileSync(join(dir, name), 'half of i');
+  for (const name of [old, other]) utimesSync(join(dir, name), 1e9, 1e9);
+  const its = await saving(plan, override('a:1', weight(4)));
+  assert.equal(await its.commit(), null);
+  assert.deepEqual(readdirSync(dir), [now, other, 'config.yaml']);
+  assert.match(readFileSync(path, 'utf8'), /weight: 4/);
 });
 
 test('what the file says already is saved without a touch', async (t) => {

@@ -3,7 +3,7 @@
 // The edited text is parsed again before it is written: it must mean what was asked for and nothing else.
 
 import type { Stats } from 'node:fs';
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { editBackend, type WrittenBackend } from '../../../config/edit.ts';
 import { backendText, planDifference } from '../../../config/diff.ts';
@@ -29,6 +29,9 @@ export interface Saving {
 
 export type Prepared =
   { readonly ok: true; readonly saving: Saving } | { readonly ok: false; readonly problem: Diagnosis };
+
+/** A draft becomes the file, or is removed, long before this. */
+const DRAFT_MS = 60_000;
 
 /** `running` is the file as it was loaded. The edit goes to the file that holds the service's backends (see `include`). */
 export async function prepareSave(running: Plan, override: Override): Promise<Prepared> {
@@ -83,7 +86,9 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
     return { ok: true, saving: { ...saving, commit: () => Promise.resolve(null), abandon: () => Promise.resolve() } };
   }
   // A dotfile, so that no `include` pattern matches it.
-  const draft = join(dirname(target), `.${basename(target)}.bal-${process.pid}`);
+  const prefix = `.${basename(target)}.bal-`;
+  const draft = join(dirname(target), `${prefix}${process.pid}`);
+  await removeOldDrafts(dirname(target), prefix);
   try {
     await writeDraft(draft, edited.text, owner);
   } catch (error) {
@@ -124,6 +129,21 @@ function isAsRead(bytes: Buffer, read: ReadResult | undefined): boolean {
 /** Reads files as usual, but returns `text` for the file `path`. */
 function instead(path: string, text: string): (file: string) => Promise<ReadResult> {
   return async (file) => (file === path ? decode(Buffer.from(text)) : await readConfig(file));
+}
+
+/** Removes what a bal left that died before it had replaced the file. Ignores errors. */
+async function removeOldDrafts(folder: string, prefix: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) continue;
+    const path = join(folder, name);
+    // Another bal may be saving right now, perhaps in another container, where its PID means nothing here.
+    const age = await lstat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > DRAFT_MS) await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Creates the draft with the mode and owner of the file that it will replace. */
