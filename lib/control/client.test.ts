@@ -43,6 +43,19 @@ test('the client tells a silent, a broken and a talkative server apart from none
   }
 });
 
+test('who has given up already gets no answer and waits for none', async (t) => {
+  const path = socketPath(t);
+  const server = await fake(path, (socket) => void socket.on('error', () => {}));
+  t.after(() => server.close());
+  const signal = AbortSignal.abort();
+  const day = 86_400_000;
+  for (const got of [
+    await request(path, 'GET', '/status', undefined, day, signal),
+    await stream(path, 'POST', '/stop', {}, day, () => {}, signal),
+  ])
+    assert.equal(!got.ok && got.cause, 'timeout');
+});
+
 test('lines may come for ever, but a line, as a document, has a limit', async (t) => {
   const path = socketPath(t);
   const line = `${JSON.stringify('x'.repeat(1024 * 1024 - 3))}\n`;

@@ -123,7 +123,9 @@ async function exchange(call: Call, onText: (chunk: string, status: number) => n
       response.on('error', (error) => lost(error.message));
       response.on('close', () => lost('the connection was closed in the middle of the answer'));
     });
-    outgoing.end(payload);
+    // An aborted signal has no event to come.
+    if (call.signal?.aborted === true) giveUp();
+    else outgoing.end(payload);
   });
 }
 
