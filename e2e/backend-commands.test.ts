@@ -229,9 +229,12 @@ forEitherEngine(
     assert.deepEqual([verdict.changed, verdict.live_changes], [[], { kept: changed, dropped: [] }]);
     assert.match(
       (await first.cli('graceful')).stdout,
-      /kept beside the file, by 'bal backend':\n  default 127.*drained/,
+      /changes by 'bal backend' in effect, not in the file:\n  default 127.*drained/,
     );
-    assert.match((await first.cli('status')).stdout, /changed by 'bal backend', and not in the file:\n  default 127/);
+    assert.match(
+      (await first.cli('status')).stdout,
+      /changes by 'bal backend' that are not in the file:\n  default 127/,
+    );
     const doctor = await first.cli('doctor');
     assert.match(doctor.stdout, /warn\s+live_changes\s+3 changes by 'bal backend'/);
     assert.match(doctor.stdout, /ok\s+config_drift/);

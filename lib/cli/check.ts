@@ -111,7 +111,7 @@ function invalid(errors: readonly Problem[]): Diagnosis {
   if (errors.every(isWhole)) return noConfiguration;
   return {
     what_happened: `the configuration is not valid: ${counted(errors.length, 'error')}`,
-    why_likely: 'a slip in the lines named above',
+    why_likely: 'a mistake in the lines above',
     do_this_now: "correct these lines and run 'bal check' again",
   };
 }

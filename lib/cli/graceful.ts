@@ -89,7 +89,7 @@ function success(verdict: ReloadVerdict, io: Io): void {
   for (const change of verdict.unchangeable) io.out(`  ${changeText(change)}`);
   const changes: LiveChanges | undefined = verdict.live_changes;
   const kept = liveChangeLines(changes?.kept);
-  if (kept.length > 0) io.out("kept beside the file, by 'bal backend':");
+  if (kept.length > 0) io.out("changes by 'bal backend' in effect, not in the file:");
   for (const line of kept) io.out(`  ${line}`);
   const dropped = liveChangeLines(changes?.dropped);
   if (dropped.length > 0) io.out("not kept, by 'bal backend':");

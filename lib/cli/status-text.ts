@@ -204,7 +204,10 @@ function drainingLine({ draining }: Status): string[] {
 function changedLive({ live_changes }: Status, io: Io): string[] {
   const lines = liveChangeLines(live_changes);
   if (lines.length === 0) return [];
-  return [paint(io, 'yellow', "changed by 'bal backend', and not in the file:"), ...lines.map((line) => `  ${line}`)];
+  return [
+    paint(io, 'yellow', "changes by 'bal backend' that are not in the file:"),
+    ...lines.map((line) => `  ${line}`),
+  ];
 }
 
 function workerLines(workers: readonly WorkerStatus[], io: Io): string[] {

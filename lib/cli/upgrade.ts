@@ -54,7 +54,7 @@ function programAt(to: string | null): string | Diagnosis {
 
 function success(verdict: UpgradeVerdict, io: Io): void {
   const { from, to, pid, connections, draining, duration_ms } = verdict;
-  const what = from === to ? `bal ${from} goes on as a new process` : `bal ${from} is replaced by ${to ?? '?'}`;
+  const what = from === to ? `bal ${from} now runs as a new process` : `bal ${from} is replaced by ${to ?? '?'}`;
   io.out(`${what} after ${duration(duration_ms)}, PID ${pid}`);
   if (connections > 0) io.out(`  ${counted(connections, 'connection')} taken over`);
   const old = drainingText(draining);

@@ -14,7 +14,7 @@ export const GLOSSARY: readonly (readonly [word: string, meaning: string])[] = [
   ['open', 'connections that are there now'],
   [
     'refused',
-    'clients that were let go without a backend: by rules and limits, for their first bytes, or because none could be reached',
+    'clients that got no backend: by rules and limits, for their first bytes, or because none could be reached',
   ],
   ['rejected', 'a reload, an upgrade or a change of a backend that was not carried out'],
   ['failed', 'the share of the last connections to a backend (a minute or more) that failed'],

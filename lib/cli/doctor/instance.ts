@@ -194,9 +194,9 @@ function liveChanges({ live_changes }: Status): Finding {
   if (changes.length === 0) return ok(name, 'all backends are as in the file');
   return warn(
     name,
-    `${counted(changes.length, 'change')} by 'bal backend' and not in the file: ${listed(changes)}`,
+    `${counted(changes.length, 'change')} by 'bal backend' not in the file: ${listed(changes)}`,
     'somebody drained, weighed, added or removed a backend while bal runs; it stays so over reloads and restarts',
-    "run 'bal backend list'; 'bal backend ready' or 'weight' take it back",
+    "run 'bal backend list'; undo with 'bal backend ready' or 'weight'",
   );
 }
 

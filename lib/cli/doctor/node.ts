@@ -24,7 +24,7 @@ function release(version: string, today: Date): Finding {
   return warn(
     'node',
     `Node.js ${version} has had no security fixes since ${end}`,
-    'its line has reached the end of its life',
+    'this release line is end-of-life',
     'install the newest LTS release of Node.js and restart bal',
   );
 }

@@ -103,7 +103,7 @@ export function badWeight(weight: number): Diagnosis {
 export function cannotSave(file: string, why: string): Diagnosis {
   return {
     what_happened: `the change cannot be saved: ${why}`,
-    why_likely: `${file} is written or kept in a way that bal does not change by itself`,
+    why_likely: `bal cannot edit ${file} safely`,
     do_this_now: "nothing has changed: edit the file and run 'bal graceful', or leave --save out",
   };
 }

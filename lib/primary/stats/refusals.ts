@@ -45,7 +45,7 @@ const KINDS = {
   connect_failed: {
     event: 'client.connect_failed',
     why_likely: 'every backend that was tried refused the connection or did not answer in time',
-    do_this_now: "run 'bal why' and repair what it names",
+    do_this_now: "run 'bal why' and fix what it reports",
   },
   bad_proxy_header: {
     event: 'client.bad_proxy_header',

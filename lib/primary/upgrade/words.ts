@@ -40,7 +40,7 @@ export function confused({ program }: UpgradeRequest): Diagnosis {
 /** For the successor's own log: no command is connected to it. */
 export function left(version: string): Diagnosis {
   return {
-    what_happened: `the running bal ${version} has ended, or has given the upgrade up`,
+    what_happened: `the running bal ${version} has ended, or has abandoned the upgrade`,
     why_likely: 'it was killed or stopped meanwhile, or this program took too long',
     do_this_now: "run 'bal status'; if nothing runs, 'bal start -d'",
   };

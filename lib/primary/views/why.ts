@@ -121,7 +121,7 @@ function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy
       return {
         what_happened: `${out.length} of ${total} backends ${out.length === 1 ? 'is' : 'are'} out: ${listed(out.map(({ address }) => address))}`,
         why_likely: `${out.length === 1 ? 'it refuses connections or does' : 'they refuse connections or do'} not answer; the others carry their share`,
-        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and repair what it names`,
+        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and fix what it reports`,
       };
     case 'failing_open':
       return {
