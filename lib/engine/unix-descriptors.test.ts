@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import { linkSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { engineNamed } from '../testing/engine/engines.ts';
+import { hold } from '../testing/engine/engines.ts';
 import { backend, client } from '../testing/engine/peer.ts';
 import { LISTENER, rig } from '../testing/engine/rig.ts';
 import { lacking } from '../testing/program.ts';
@@ -40,6 +40,8 @@ else:
 talk(s, waits == "waits")
 `;
 
+const skip = lacking('python3') ?? false;
+
 function somewhere(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'bal-unix-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -54,18 +56,11 @@ async function talker(t: TestContext, how: 'connect' | 'listen', path: string, w
   if (how === 'listen') await once(child.stdout, 'data');
 }
 
-for (const name of ['js', 'native'] as const) {
-  const engine = engineNamed(name);
-  const reason = engine.ok ? lacking('python3') : engine.reason;
-  if (!engine.ok || reason !== null) {
-    test(name, { skip: reason ?? true });
-    continue;
-  }
-  const { create } = engine;
-  describe(name, () => {
+hold({
+  descriptors: (create) => {
     for (const waits of [true, false]) {
       const when = waits ? 'and goes on' : 'and ends';
-      test(`a Unix client that sends descriptors ${when} is heard whole`, async (t) => {
+      test(`a Unix client that sends descriptors ${when} is heard whole`, { skip }, async (t) => {
         const it = rig(t, create);
         const path = somewhere(t);
         const bound = bindPipe(`${path}.bound`);
@@ -86,7 +81,7 @@ for (const name of ['js', 'native'] as const) {
         assert.equal(await it.end(), 'client_closed');
       });
 
-      test(`a Unix backend that sends descriptors ${when} is heard whole`, async (t) => {
+      test(`a Unix backend that sends descriptors ${when} is heard whole`, { skip }, async (t) => {
         const it = rig(t, create);
         const path = somewhere(t);
         await talker(t, 'listen', path, waits);
@@ -102,5 +97,5 @@ for (const name of ['js', 'native'] as const) {
         assert.equal(await it.end(), 'backend_closed');
       });
     }
-  });
-}
+  },
+});

@@ -135,13 +135,15 @@ export class Connection {
     return !to.busy && this.stage === 'open';
   }
 
-  /** Resumes reading after a stalled write has finished. */
+  /** After a stalled write has finished, resumes reading or passes the end on that came before it. */
   sideWritten(side: Side): void {
     const from = this.#opposite(side);
     this.moved = true;
     if (from === null) return;
     from.stalled = false;
     if (!from.over) from.socket.startReading();
+    else if (!side.over) side.finish();
+    else this.#finish(from === this.client ? END.client_closed : END.backend_closed);
   }
 
   /** Handles a side's FIN. What was relayed before it is written, because a stalled side is not read. */
@@ -165,7 +167,7 @@ export class Connection {
     const to = this.#opposite(side);
     if (to === null) return;
     this.moved = true;
-    if (!to.over) to.finish();
+    if (!to.over || side.busy) to.finish();
     // Both directions are over: closing sends the FINs without a shutdown.
     else this.#finish(to === this.client ? END.client_closed : END.backend_closed);
   }
@@ -225,8 +227,7 @@ export class Connection {
 
   /** The descriptors of an open connection. */
   get fds(): readonly number[] {
-    const { client, backend, stage } = this;
-    return stage === 'open' && client !== null && backend !== null ? [client.fd, backend.fd] : [];
+    return this.stage === 'open' && this.client && this.backend ? [this.client.fd, this.backend.fd] : [];
   }
 
   #opposite(side: Side): Side | null {

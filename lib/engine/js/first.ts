@@ -98,6 +98,7 @@ export function sendFirst(connection: Connection, client: Side, backend: Side): 
   if (preamble.length + rest.length > 0) backend.sendFirst(Buffer.concat([preamble, rest]));
   connection.count('in', rest.length);
   client.stalled = backend.busy;
-  if (client.over) backend.finish();
+  // A shutdown behind a pending write could not be given up. Connection.sideWritten() finishes then.
+  if (client.over && !backend.busy) backend.finish();
   return true;
 }

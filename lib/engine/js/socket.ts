@@ -107,7 +107,7 @@ export class RelaySocket extends net.Socket {
     return this.#taken;
   }
 
-  /** Sends a FIN after everything that was sent. */
+  /** Sends a FIN. Everything that was sent must be written. */
   finish(): void {
     this.#finishing = true;
     this._final(() => {
@@ -126,8 +126,8 @@ export class RelaySocket extends net.Socket {
 
   /** Closes the socket with a reset. */
   reset(): void {
-    // While a shutdown is under way (until libuv's next round, or until a pending write is done), libuv refuses to
-    // reset, and Node would then never reset or close the handle again.
+    // While a shutdown is under way (until libuv's next round), libuv refuses to reset, and Node would then never reset
+    // or close the handle again.
     if (this.#finishing) {
       this.#to = null;
       this.#resetLater = true;
