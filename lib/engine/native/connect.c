@@ -123,10 +123,11 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
 enum attempt connect_start(struct loop *loop, struct connection *c, enum cause *cause) {
   if (unlikely(c->target == NOWHERE)) return failed(c, 0, cause);
   struct engine *engine = c->listener->engine;
-  struct target *target = &engine->targets[c->target];
   size_t preamble, first;
   enum attempt attempt;
   if (unlikely(!gather(loop, c, &preamble, &first, &attempt))) return attempt;
+  // Only now: gather() may call the policy, whose route() may move the table.
+  const struct target *target = &engine->targets[c->target];
   int fd = open_socket(loop, engine, target->address.any.sa_family);
   int error = fd < 0 ? errno : 0;
   c->fd[BACKEND] = fd;

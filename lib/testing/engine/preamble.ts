@@ -123,6 +123,24 @@ export function preambleTests(create: CreateEngine): void {
     assert.equal(it.ended[0]?.bytesIn, 4);
   });
 
+  test('the policy may add routes while it is asked, so many that their table moves', async (t) => {
+    let added = 0;
+    const it = rig(t, create, {
+      preamble: () => {
+        it.engine.route((added += 3000), 0, '127.0.0.1', 1);
+        return hello();
+      },
+    });
+    const { port, peer: served } = await backend(t);
+    it.engine.route(0, 0, '127.0.0.1', port);
+    const at = it.listen(0, { preamble: true });
+    for (const turn of [0, 1, 2]) {
+      const peer = (await client(t, at)).send('data');
+      assert.equal(await (await served(turn)).bytes(10), 'PROXY data');
+      peer.end();
+    }
+  });
+
   test('one that is too long cuts the connection, and no byte of it or of the client is sent', async (t) => {
     const it = rig(t, create, { preamble: () => Buffer.alloc(FIRST_BYTES_AT_MOST + 1) });
     let received = 0;
