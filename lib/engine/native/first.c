@@ -35,8 +35,11 @@ bool first_take(struct engine *engine, uint32_t bytes) {
   const struct connection *c = slot_find(engine->loop, engine->inspected);
   if (c == NULL || bytes > engine->peeked) return false;
   engine->peeked -= bytes;
-  // Without a buffer, TCP just drops the bytes. They were there a moment ago, so it drops all of them.
-  return bytes == 0 || recv(c->fd[CLIENT], NULL, bytes, MSG_TRUNC) == (ssize_t)bytes;
+  if (bytes == 0) return true;
+  // TCP just drops the bytes and needs no buffer. They were there a moment ago, so all of them are taken.
+  bool is_unix = c->unix_sides & 1 << CLIENT;
+  char *room = is_unix ? shared_room(engine->loop) : NULL;
+  return recv(c->fd[CLIENT], room, bytes, is_unix ? 0 : MSG_TRUNC) == (ssize_t)bytes;
 }
 
 bool first_preamble(struct loop *loop, struct connection *c) {

@@ -1,18 +1,21 @@
-// Peers at Unix sockets that send descriptors along. On Linux a read stops behind a message with descriptors, although
-// more bytes are in the queue. Node cannot send descriptors, so Python does.
+// Clients at a Unix socket, and peers at one that send descriptors along. On Linux a read stops behind a message with
+// descriptors, although more bytes are in the queue. Node cannot send descriptors, so Python does.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { linkSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { hold } from '../testing/engine/engines.ts';
-import { backend, client } from '../testing/engine/peer.ts';
+import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
 import { LISTENER, rig } from '../testing/engine/rig.ts';
+import type { Rig } from '../testing/engine/rig.ts';
 import { lacking } from '../testing/program.ts';
+import { INSPECT, MORE } from './engine.ts';
 import { bindPipe } from './handles.ts';
 
 /** Sends `a` with a descriptor, then `b`; waits for a byte if it is not to end; then sends `c` likewise, `d`, and FIN. */
@@ -48,6 +51,13 @@ function somewhere(t: TestContext): string {
   return join(folder, 'app.sock');
 }
 
+function listen({ engine }: Rig, path: string, settings = LISTENER): void {
+  const bound = bindPipe(`${path}.bound`);
+  assert.ok(bound.ok);
+  linkSync(`${path}.bound`, path); // libuv removes its own name when the engine closes the handle
+  engine.listen(0, bound.handle, settings);
+}
+
 async function talker(t: TestContext, how: 'connect' | 'listen', path: string, waits: boolean): Promise<void> {
   const child = spawn('python3', ['-c', TALK, how, path, waits ? 'waits' : ''], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,18 +67,37 @@ async function talker(t: TestContext, how: 'connect' | 'listen', path: string, w
 }
 
 hold({
-  descriptors: (create) => {
+  'unix peers': (create) => {
+    test('the first bytes of a Unix client can be taken', async (t) => {
+      const it = rig(t, create, {
+        accepted: () => INSPECT,
+        inspected: (connection, bytes) => {
+          if (bytes.length < 10) return MORE;
+          it.engine.take(connection, 6);
+          return 0;
+        },
+      });
+      const path = somewhere(t);
+      listen(it, path, { ...LISTENER, inspect: { bytes: 1024, ms: 60_000 } });
+      const { port } = await backend(t, echo);
+      it.engine.route(0, 0, '127.0.0.1', port);
+      const socket = connect({ path, allowHalfOpen: true });
+      t.after(() => socket.destroy());
+      const peer = new Peer(socket).send('PROXY data');
+      assert.equal(await peer.bytes(4), 'data');
+      peer.end();
+      assert.equal(await it.end(), 'client_closed');
+      assert.equal(it.ended[0]?.bytesIn, 4);
+    });
+
     for (const waits of [true, false]) {
       const when = waits ? 'and goes on' : 'and ends';
       test(`a Unix client that sends descriptors ${when} is heard whole`, { skip }, async (t) => {
         const it = rig(t, create);
         const path = somewhere(t);
-        const bound = bindPipe(`${path}.bound`);
-        assert.ok(bound.ok);
-        linkSync(`${path}.bound`, path); // libuv removes its own name when the engine closes the handle
+        listen(it, path);
         const { port, peer } = await backend(t);
         it.engine.route(0, 0, '127.0.0.1', port);
-        it.engine.listen(0, bound.handle, LISTENER);
         await talker(t, 'connect', path, waits);
         const served = await peer();
         if (waits) {
