@@ -168,6 +168,8 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
       continue;
     }
     if (errno == EAGAIN) break; // another worker was faster
+    // The reserve is for the backends of those accepted here, and then for one client a turn. Its turn comes at once.
+    if (count > 0 && out_of_descriptors(errno)) break;
     if (out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
       // The socket would be reported again and again. Leave it alone until a connection ends or PAUSE_MS have passed.
       exhausted(engine, AT_ACCEPT, errno);
