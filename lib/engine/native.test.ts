@@ -16,6 +16,7 @@ import { backend, client, echo, Peer } from '../testing/engine/peer.ts';
 import { rig, SERVICE } from '../testing/engine/rig.ts';
 import { until, within } from '../testing/engine/wait.ts';
 import { boundTcp, localPort } from '../testing/bound.ts';
+import { WAIT } from './engine.ts';
 import { loadNativeEngine } from './native.ts';
 import { host, type Hosted } from '../testing/native/hosted.ts';
 import { noSmallBuffers, rerun, small } from '../testing/native/rerun.ts';
@@ -87,6 +88,7 @@ test('wrong arguments throw and change nothing', { skip }, (t) => {
   assert.throws(() => engine.route(0, 0, '1'.repeat(400), 1), TypeError);
   assert.throws(() => engine.route(0, 0, '127.0.0.1', 65_536), { name: 'TypeError', message: /port/ });
   assert.throws(() => engine.decide(0, -4), TypeError);
+  assert.throws(() => engine.decide(0, WAIT), TypeError);
   assert.throws(() => engine.decide(Number.NaN, 0), TypeError);
   assert.throws(() => engine.cut({ target: Number.POSITIVE_INFINITY }), TypeError);
   assert.throws(() => engine.clientAddress(-1), TypeError);

@@ -50,6 +50,10 @@ static napi_value decide(napi_env env, napi_callback_info info) {
       !integer(env, argv[1], INSPECT, INT32_MAX, "target", &target)) {
     return NULL;
   }
+  if (target == WAIT) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", "Cannot use target: WAIT is not a decision");
+    return NULL;
+  }
   struct connection *c = slot_find(engine->loop, (uint32_t)id);
   if (c != NULL && c->listener->engine == engine && c->state == WAITING) {
     connection_target(c, (int32_t)target);
