@@ -57,11 +57,14 @@ static bool is_stream(int fd) {
   return is_known && never_blocks(fd);
 }
 
+static bool is_same(int one, int other) {
+  struct stat a, b;
+  return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static bool is_pipe_with(int out, int in, uint32_t bytes) {
-  struct stat from, to;
   int there;
-  return fcntl(out, F_GETPIPE_SZ) > 0 && never_blocks(out) && never_blocks(in) && fstat(out, &from) == 0 &&
-         fstat(in, &to) == 0 && from.st_dev == to.st_dev && from.st_ino == to.st_ino &&
+  return fcntl(out, F_GETPIPE_SZ) > 0 && never_blocks(out) && never_blocks(in) && is_same(out, in) &&
          (fcntl(out, F_GETFL) & O_ACCMODE) == O_RDONLY && (fcntl(in, F_GETFL) & O_ACCMODE) == O_WRONLY &&
          ioctl(out, FIONREAD, &there) == 0 && (uint32_t)there == bytes;
 }
@@ -85,6 +88,9 @@ static bool read_held(const struct handover *record, const char *bytes, const in
     held[direction].in = fds[next++];
     if (!is_pipe_with(held[direction].out, held[direction].in, record->piped[direction])) return false;
   }
+  // Each direction would write into the other's pipe, and close it.
+  bool are_two = record->piped[CLIENT] > 0 && record->piped[BACKEND] > 0;
+  if (are_two && is_same(held[CLIENT].out, held[BACKEND].out)) return false;
   return count == next && fds[CLIENT] != fds[BACKEND] && is_stream(fds[CLIENT]) && is_stream(fds[BACKEND]);
 }
 

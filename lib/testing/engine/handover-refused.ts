@@ -15,6 +15,9 @@ import { rig } from './rig.ts';
 import { silentPort } from './silent.ts';
 import { standstill, until } from './wait.ts';
 
+/** Where native/handover.h has the number of bytes in each direction's pipe. */
+const PIPED_AT = 52;
+
 const SIZE = 16 * 1024 * 1024;
 
 /** Why a connection is not adopted; null if it is. */
@@ -136,6 +139,12 @@ export function refusedHandoverTests(create: CreateEngine, name: EngineName): vo
           ];
     for (const list of [...unfit, ...reversed, [...descriptors, one], [-1, two, ...pipes]]) {
       assert.equal(refusal(to.engine, { record, descriptors: list }), 'malformed', list.join(' '));
+    }
+    if (pipes.length > 0) {
+      const twice = Uint8Array.from(record);
+      twice.copyWithin(PIPED_AT + 4, PIPED_AT, PIPED_AT + 4);
+      const both = { record: twice, descriptors: [...descriptors, ...pipes] };
+      assert.equal(refusal(to.engine, both), 'malformed', 'one pipe for both directions');
     }
     assert.deepEqual(to.engine.adopt(released, { target: 5 }), { ok: false, why: 'unknown' });
     assert.throws(() => to.engine.adopt(released, { target: 0.5 }));
