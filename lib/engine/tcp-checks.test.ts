@@ -184,3 +184,22 @@ test('after the end nothing is told, and nothing stays open', options, async (t)
   checks.close();
   await until('nothing is left open', () => descriptors() < before);
 });
+
+test('one that could not start is not told of when the end comes in the same turn', async () => {
+  const native = {
+    start: () => -24,
+    collect: () => 0,
+    cancel: () => undefined,
+    sweep: () => 0,
+    close: () => undefined,
+  };
+  const checks = openTcpChecks({ openTcpChecks: () => native });
+  const told: (string | null)[] = [];
+  checks.start('127.0.0.1', 1, undefined, (code) => told.push(code));
+  await Promise.resolve();
+  assert.equal(told.join(), 'EMFILE');
+  checks.start('127.0.0.1', 1, undefined, (code) => told.push(code));
+  checks.close();
+  await Promise.resolve();
+  assert.equal(told.join(), 'EMFILE');
+});

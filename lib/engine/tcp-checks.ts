@@ -86,7 +86,7 @@ export function openTcpChecks(addon: Pick<Addon, 'openTcpChecks'>): TcpChecks {
       }
       const check: TcpCheck = { done, number };
       if (number >= 0) underWay.set(number, check);
-      else queueMicrotask(() => finish(check, getSystemErrorName(number)));
+      else queueMicrotask(() => closed || finish(check, getSystemErrorName(number)));
       return check;
     },
     cancel(check) {
