@@ -65,7 +65,7 @@ export interface NativeEngine extends Pick<
 export interface NativeChannel {
   /** Undefined: no peer, or not one of ours; null: no descriptor left. `wake` is not called for that peer then. */
   accept(wake: () => void): NativeChannel | undefined | null;
-  /** 0: sent, 1: full, 2: over, 3: too long. */
+  /** 0: sent, 1: full, 2: over, 3: too long, or a descriptor is not open. */
   send(bytes: Uint8Array, descriptors: Int32Array): number;
   /** A length; 0: nothing there, −1: over, −2: a message was torn. Up to six descriptors, padded with −1. */
   receive(bytes: Uint8Array, descriptors: Int32Array): number;

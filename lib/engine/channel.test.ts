@@ -100,6 +100,7 @@ test(
     const before = descriptors();
     const { a, b } = await pair();
     assert.equal(a.send(Buffer.alloc(8 * 1024 * 1024)), 'too_long');
+    assert.equal(a.send(Buffer.from('a descriptor that is none'), [100_000]), 'too_long');
     const file = openSync(path.replace('socket', 'file'), 'w+');
     const piece = Buffer.alloc(50_000);
     let sent = 0;

@@ -10,7 +10,10 @@ const DESCRIPTORS_AT_MOST = 6;
 /** Pause after there was no descriptor for a waiting peer. */
 const AGAIN_MS = 100;
 
-/** `full`: there is room again once the other side has received some. `over`: the other side is gone. */
+/**
+ * `full`: there is room again once the other side has received some. `over`: the other side is gone. `too_long`: this
+ * message can never be sent; also if one of its descriptors is not open.
+ */
 export type Sent = 'sent' | 'full' | 'over' | 'too_long';
 const SENT: readonly Sent[] = ['sent', 'full', 'over', 'too_long'];
 

@@ -106,7 +106,7 @@ enum sent channel_send(int fd, const void *bytes, size_t length, const int32_t *
     memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
   }
   if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return WAS_SENT;
-  if (errno == EMSGSIZE) return TOO_LONG;
+  if (errno == EMSGSIZE || errno == EBADF) return TOO_LONG;
   // All other errors, such as too many descriptors in flight or no memory, may pass.
   return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? IS_OVER : IS_FULL;
 }
@@ -125,6 +125,9 @@ static void take_descriptors(struct msghdr *message, int32_t fds[CHANNEL_FDS]) {
   }
 }
 
+/** Short of memory, the message stays in the queue, and whoever waits is woken for it again. */
+static bool may_pass(int error) { return error == EAGAIN || error == EINTR || error == ENOMEM || error == ENOBUFS; }
+
 ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_FDS]) {
   union {
     struct cmsghdr header;
@@ -136,7 +139,7 @@ ptrdiff_t channel_receive(int fd, void *bytes, size_t room, int32_t fds[CHANNEL_
   ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   // If the peer closed with something unread, Linux reports ECONNRESET first and only then delivers what it had sent.
   if (length < 0 && errno == ECONNRESET) length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (length < 0) return errno == EAGAIN || errno == EINTR ? NOTHING_THERE : CHANNEL_OVER;
+  if (length < 0) return may_pass(errno) ? NOTHING_THERE : CHANNEL_OVER;
   take_descriptors(&message, fds);
   if (length > 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) return length;
   for (int i = 0; i < CHANNEL_FDS; i++) {

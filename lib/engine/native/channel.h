@@ -8,7 +8,7 @@
 
 /** Descriptors per message: those of one connection, see handover.h. */
 enum { CHANNEL_FDS = 6 };
-/** Results of channel_send(). */
+/** Results of channel_send(). TOO_LONG also where a descriptor is none: trying again would not help either. */
 enum sent { WAS_SENT, IS_FULL, IS_OVER, TOO_LONG };
 /** Results of channel_receive() other than a length. */
 enum { NOTHING_THERE = 0, CHANNEL_OVER = -1, CHANNEL_TORN = -2 };
