@@ -54,6 +54,7 @@ const WAITING = [
   'e2e/keepalived-pair',
   'e2e/soak/silent-clients',
   'e2e/hanging-lookup',
+  'e2e/upgrade-queue',
   'e2e/idle',
   'e2e/evenness',
   'e2e/soak/handover/storm',

@@ -60,3 +60,50 @@ test('services that come and go leave no pool behind', (t) => {
     String(pools),
   );
 });
+
+test("two processes share a limit: what comes back to the old one is the new one's, which lends it to clients that wait", (t) => {
+  const { plan } = parseConfig(
+    'port: 9\nruntime: { max_concurrent_connections: 3 }\nbackends: [127.0.0.1:1]\n',
+    '/c.yaml',
+  );
+  assert.ok(plan);
+  const [old, next] = [createPermitBook(), createPermitBook()];
+  t.after(() => [old, next].forEach((book) => book.close()));
+  const got = { old: 0, next: 0 };
+  const [worker, other] = (['old', 'next'] as const).map((who, i) =>
+    processStandIn(7 + i, (message) => void (message.kind === 'permits' && (got[who] += message.granted))),
+  );
+  assert.ok(worker !== undefined && other !== undefined);
+  const lends: number[] = [];
+  const report = (): void => {
+    const [{ wanted, lent }, held] = [old.loans(null), old.held(null)];
+    const lend = (_service: unknown, permits: number): void => void lends.push(permits);
+    next.occupied({ pid: 1, held: () => held, wanted: () => wanted, lent: () => lent, lend });
+  };
+  for (const book of [old, next]) book.setPlan(plan);
+  old.receive(worker, { kind: 'ask', pool: 0, wanted: 2 });
+  old.borrow();
+  report();
+  old.receive(worker, { kind: 'ask', pool: 0, wanted: 1 });
+  next.receive(other, { kind: 'ask', pool: 0, wanted: 1 });
+  assert.deepEqual(got, { old: 2, next: 1 });
+  // A client moves. Its permit must not go to the one that waits in the old process.
+  next.receive(other, { kind: 'took', pool: 0, permits: 1 });
+  old.receive(worker, { kind: 'returned', pool: 0, permits: 1, recalled: false });
+  report();
+  assert.deepEqual([got.old, lends], [2, []]);
+  next.receive(other, { kind: 'returned', pool: 0, permits: 1, recalled: false });
+  assert.deepEqual(lends, [1]);
+  // The old process reports before it gets it.
+  report();
+  next.receive(other, { kind: 'ask', pool: 0, wanted: 1 });
+  assert.deepEqual([got.next, lends, next.held(null)], [1, [1], 3]);
+  old.borrowed(null, 1);
+  report();
+  assert.deepEqual([got.old, lends, old.held(null), next.held(null)], [3, [1], 2, 3]);
+  // Nobody waits any more: what is lent in vain comes back with the next report.
+  old.borrowed(null, 0);
+  old.forget(worker);
+  report();
+  assert.deepEqual([got.next, old.held(null), next.held(null)], [2, 0, 2]);
+});

@@ -12,12 +12,17 @@ export interface PermitBook {
   /** The service's pool; null if the service has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
-  /** Counts the clients of another process that is ending against the limits here; `clients` takes a service, or null for the instance. */
-  occupied(pid: number, clients: (service: string | null) => number): void;
+  /** Counts what another process that is ending holds against the limits here, and lends it permits that its clients wait for. */
+  occupied(borrower: Borrower): void;
   /** Granted permits of a service with a limit of its own, or of the instance (null). */
   held(service: string | null): number;
-  /** Grants no more permits until the next setPlan(). */
+  /** Grants no more permits than are held now, until the next setPlan(). */
   freeze(): void;
+  /** From now on until the next setPlan(), permits that come back are another process's. Only what it lends is granted here. */
+  borrow(): void;
+  borrowed(service: string | null, permits: number): void;
+  /** What is lent here, and what for, as of now: permits that are not used are not kept. */
+  loans(service: string | null): { readonly wanted: number; readonly lent: number };
   /** The worker takes no more clients. */
   leaving(worker: WorkerProcess): void;
   /** The worker is gone, with all its connections. */
@@ -25,19 +30,56 @@ export interface PermitBook {
   close(): void;
 }
 
+/** Another process whose clients count here. Each function takes a service, or null for the instance. */
+export interface Borrower {
+  readonly pid: number;
+  held(service: string | null): number;
+  /** Permits that its clients wait for. */
+  wanted(service: string | null): number;
+  /** All permits that it has got by lend(); null: it does not borrow. */
+  lent(service: string | null): number | null;
+  lend(service: string | null, permits: number): void;
+}
+
 export function createPermitBook(): PermitBook {
   const books = new Map<number, Leases>();
   /** By pid: a replacement has the same id as the worker it replaces, while both are alive. */
   const workers = new Map<number, WorkerProcess>();
   const poolIds = new Map<string, number>();
+  /** By pool: all permits that were lent to the predecessor, or that the successor has lent. */
+  const given = new Map<number, number>();
+  const got = new Map<number, number>();
+  let borrower: Borrower | null = null;
+  let isBorrowing = false;
   let timer: NodeJS.Timeout | null = null;
 
   function apply(pool: number, event: LeaseEvent): void {
     const book = books.get(pool);
     if (book === undefined) return;
-    const { state, send } = step(book, event, performance.now());
+    const now = performance.now();
+    // What comes back is the lender's, so the limit shrinks before anybody here can get it.
+    const freed = isBorrowing ? freedBy(book, event) : 0;
+    const before = freed > 0 ? step(book, { kind: 'limit', limit: book.limit - freed }, now) : null;
+    const { state, send } = step(before?.state ?? book, event, now);
     books.set(pool, state);
-    for (const { worker, message } of send) workers.get(worker)?.send(message);
+    for (const { worker, message } of [...(before?.send ?? []), ...send]) {
+      if (worker !== borrower?.pid) workers.get(worker)?.send(message);
+      else if (message.kind === 'permits' && message.granted > 0) lend(pool, message.granted, borrower);
+    }
+  }
+
+  function lend(pool: number, permits: number, to: Borrower): void {
+    given.set(pool, (given.get(pool) ?? 0) + permits);
+    to.lend(nameOf(pool), permits);
+  }
+
+  function nameOf(pool: number): string | null {
+    for (const [name, its] of poolIds) if (its === pool) return name;
+    return null;
+  }
+
+  function bookOf(service: string | null): Leases | undefined {
+    return books.get(service === null ? 0 : (poolIds.get(service) ?? -1));
   }
 
   function schedule(): void {
@@ -78,6 +120,7 @@ export function createPermitBook(): PermitBook {
 
   return {
     setPlan(plan) {
+      isBorrowing = false;
       setLimit(0, plan.maxConnections);
       const wanted = new Set([0]);
       plan.services.forEach((service) => {
@@ -102,11 +145,17 @@ export function createPermitBook(): PermitBook {
       apply(pool, { ...event, worker: worker.pid });
       schedule();
     },
-    occupied(pid, clients) {
-      const names = new Map([...poolIds].map(([name, pool]) => [pool, name]));
+    occupied(its) {
+      const { pid } = its;
+      borrower = its;
       for (const [pool, book] of books) {
-        const now = clients(names.get(pool) ?? null);
-        if (now === 0) {
+        const service = nameOf(pool);
+        const all = given.get(pool) ?? 0;
+        /** Lent, and still on its way when that was reported. */
+        const underWay = Math.max(0, all - (its.lent(service) ?? all));
+        const wanted = Math.max(0, its.wanted(service) - underWay);
+        const now = its.held(service) + underWay;
+        if (now === 0 && wanted === 0) {
           apply(pool, { kind: 'left', worker: pid });
           continue;
         }
@@ -115,15 +164,36 @@ export function createPermitBook(): PermitBook {
         apply(pool, { kind: 'leaving', worker: pid });
         if (more > 0) apply(pool, { kind: 'took', worker: pid, permits: more });
         else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
+        if (wanted > 0) apply(pool, { kind: 'ask', worker: pid, wanted });
       }
       schedule();
     },
     held(service) {
-      const book = books.get(service === null ? 0 : (poolIds.get(service) ?? -1));
+      const book = bookOf(service);
       return book === undefined ? 0 : heldPermits(book);
     },
     freeze() {
       for (const [pool, book] of books) setLimit(pool, Math.min(book.limit, heldPermits(book)));
+    },
+    borrow() {
+      isBorrowing = true;
+      got.clear();
+      for (const [pool, book] of books) setLimit(pool, heldPermits(book));
+    },
+    borrowed(service, permits) {
+      const book = bookOf(service);
+      if (book === undefined || !isBorrowing) return;
+      got.set(book.pool, (got.get(book.pool) ?? 0) + permits);
+      setLimit(book.pool, book.limit + permits);
+      schedule();
+    },
+    loans(service) {
+      const book = bookOf(service);
+      if (book === undefined || !isBorrowing) return { wanted: 0, lent: 0 };
+      setLimit(book.pool, Math.min(book.limit, heldPermits(book)));
+      // Each asker wants one at least, whatever the limit was when it asked.
+      const wanted = book.queue.reduce((sum, asker) => sum + Math.max(1, asker.wanted), 0);
+      return { wanted, lent: got.get(book.pool) ?? 0 };
     },
     leaving(worker) {
       for (const pool of books.keys()) apply(pool, { kind: 'leaving', worker: worker.pid });
@@ -137,4 +207,11 @@ export function createPermitBook(): PermitBook {
       if (timer !== null) clearTimeout(timer);
     },
   };
+}
+
+/** How many permits come back with this event. */
+function freedBy(book: Leases, event: LeaseEvent): number {
+  if (event.kind === 'left') return heldBy(book, event.worker);
+  if (event.kind !== 'returned' || !(event.permits >= 1)) return 0;
+  return Math.min(Math.floor(event.permits), heldBy(book, event.worker));
 }

@@ -22,6 +22,7 @@ import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
+import type { Predecessor } from './predecessor.ts';
 import type { Held, History, Counts } from './protocol.ts';
 import { heldOf, NOBODY, countOf } from './protocol.ts';
 
@@ -65,7 +66,10 @@ export interface Estate {
   /** Takes over the history of the predecessor. */
   remember(history: History): void;
   /** Takes over counters and clients from another process; both are validated first. */
-  inherit(pid: number, past: unknown, held: unknown): void;
+  inherit(from: Pick<Predecessor, 'pid' | 'lend'>, past: unknown, held: unknown): void;
+  /** From now on clients that wait here get only permits that the successor lends. */
+  borrow(): void;
+  borrowed(service: string | null, permits: number): void;
   /** Cuts the connections to a backend that are still here, at the request of the successor. */
   reset(service: string, address: string, why: 'operator' | 'backend_down'): Promise<void>;
   /** Asks for the connections that the predecessor's workers offer. */
@@ -83,7 +87,7 @@ export interface EstateParts {
   readonly inTurn: Estate['inTurn'];
   readonly listening: Pick<Listening, 'descriptors' | 'bindFor' | 'abandon' | 'own' | 'wantedBy'>;
   readonly admin: Pick<AdminListener, 'move'>;
-  readonly permits: Pick<PermitBook, 'occupied' | 'held' | 'freeze' | 'setPlan'>;
+  readonly permits: Pick<PermitBook, 'occupied' | 'held' | 'freeze' | 'borrow' | 'borrowed' | 'loans' | 'setPlan'>;
   readonly services: Pick<Services, 'get' | 'close'>;
   readonly discovery: Pick<Discovery, 'known' | 'close'>;
   readonly live: Pick<Live, 'close'>;
@@ -100,6 +104,7 @@ const COUNTERS_MS = 1000;
 export function createEstate(parts: EstateParts): Estate {
   const { state, inTurn, listening, admin, permits, services, live, discovery, fleet, statistics, handovers } = parts;
   let isGivenAway = false;
+  let isBorrowing = false;
   /** Clients of the predecessor, as it last reported. */
   let last = NOBODY;
 
@@ -146,7 +151,15 @@ export function createEstate(parts: EstateParts): Estate {
       });
       const active = (service: string | null): number =>
         (service === null ? instanceSum(totals) : serviceSum(totals, service)).clients.active;
-      const held = { clients: countsOf(active), permits: countsOf(permits.held), backends: loadsOf(totals) };
+      const held = {
+        clients: countsOf(active),
+        permits: countsOf(permits.held),
+        backends: loadsOf(totals),
+        ...(isBorrowing && {
+          wanted: countsOf((service) => permits.loans(service).wanted),
+          lent: countsOf((service) => permits.loans(service).lent),
+        }),
+      };
       return { past: pastOf(totals), held };
     },
     async withdraw() {
@@ -167,6 +180,7 @@ export function createEstate(parts: EstateParts): Estate {
       return drainingStatus(parts);
     },
     async resume() {
+      isBorrowing = false;
       permits.setPlan(state.plan);
       // Clients that the successor admitted are still with its workers.
       handovers.takeOver();
@@ -188,14 +202,27 @@ export function createEstate(parts: EstateParts): Estate {
       state.reloads += reloads;
       state.past = { respawned, linesDropped };
     },
-    inherit(pid, past, held) {
+    inherit({ pid, lend }, past, held) {
       statistics.inherit(past);
-      const { clients, permits: out, backends } = heldOf(held);
+      const { clients, permits: out, backends, wanted = NOBODY, lent = null } = heldOf(held);
       for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
         statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
       statistics.holdBackends(new Map(Object.entries(backends ?? {})));
-      permits.occupied(pid, (service) => countOf(out, service));
+      permits.occupied({
+        pid,
+        held: (service) => countOf(out, service),
+        wanted: (service) => countOf(wanted, service),
+        lent: (service) => (lent === null ? null : countOf(lent, service)),
+        lend,
+      });
+    },
+    borrow() {
+      isBorrowing = true;
+      permits.borrow();
+    },
+    borrowed(service, more) {
+      permits.borrowed(service, more);
     },
     reset: parts.reset,
     look: () => handovers.look(),

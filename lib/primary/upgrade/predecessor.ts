@@ -39,6 +39,8 @@ export interface Predecessor {
    * predecessor hangs.
    */
   reset(service: string, address: string, why: 'operator' | 'backend_down'): Promise<void>;
+  /** Lends permits of a service, or of the instance (null), to clients that wait there. */
+  lend(service: string | null, permits: number): void;
   failed(problem: Diagnosis, errors: readonly Problem[]): Promise<void>;
   /** Resolves when the predecessor has ended or has let go. */
   readonly parted: Promise<void>;
@@ -141,7 +143,7 @@ export async function meet(): Promise<Predecessor | null> {
     },
     serving(generation, takes, next) {
       listener = next;
-      void send({ kind: 'serving', generation, takes });
+      void send({ kind: 'serving', generation, takes, lends: true });
       setTimeout(() => through.resolve(), THROUGH_MS).unref();
       if (!process.connected) next.counted(last?.past, {});
     },
@@ -164,6 +166,7 @@ export async function meet(): Promise<Predecessor | null> {
       clearTimeout(late);
       resets.delete(id);
     },
+    lend: (service, permits) => void send({ kind: 'lend', service, permits }),
     failed: (problem, errors) => send({ kind: 'failed', problem, errors }),
     parted: parted.promise,
   };

@@ -9,6 +9,7 @@
 //   old → offered, counted          the old workers offer their connections; the counters and clients since then
 //   old → through                   all connections that can go have gone; the rest end there
 //   old → empty                     nothing is left
+//   new → lend                      permits for clients that wait there, as asked for in `counted`
 //   new → reset                     cuts the connections to a backend there too
 //   old → reset_done                they are cut, and were counted before
 //   new → stop                      ends what is left there too, because the new one is being stopped
@@ -40,6 +41,9 @@ export interface Held {
   readonly permits: Counts;
   /** Connections to each backend, by endpointKey(). Older programs do not send it. */
   readonly backends?: Readonly<Record<string, number>>;
+  /** Permits that clients wait for there, and all permits that have arrived by `lend`. Only if it borrows. */
+  readonly wanted?: Counts;
+  readonly lent?: Counts;
 }
 
 /** What has happened since bal was first started. */
@@ -83,8 +87,10 @@ export type ToSuccessor =
 export type ToPredecessor =
   | { readonly kind: 'hello'; readonly protocol: number; readonly version: string }
   | { readonly kind: 'prepared' }
-  /** `takes`: its workers can take over connections. */
-  | { readonly kind: 'serving'; readonly generation: number; readonly takes: boolean }
+  /** `takes`: its workers can take over connections. `lends`: it lends permits; older programs do not say it. */
+  | { readonly kind: 'serving'; readonly generation: number; readonly takes: boolean; readonly lends?: unknown }
+  /** More permits of a service with a limit of its own, or of the instance (null). */
+  | { readonly kind: 'lend'; readonly service: string | null; readonly permits: number }
   /** `why` is that of the message `reset` to a worker. */
   | {
       readonly kind: 'reset';
@@ -107,6 +113,11 @@ export function toPredecessor(message: unknown): ToPredecessor | null {
       return { kind: 'prepared' };
     case 'serving':
       return isCount(fields['generation']) && typeof fields['takes'] === 'boolean' ? (message as ToPredecessor) : null;
+    case 'lend': {
+      const { service, permits } = fields;
+      const isWhole = (service === null || typeof service === 'string') && isCount(permits);
+      return isWhole ? (message as ToPredecessor) : null;
+    }
     case 'reset': {
       const { id, service, address, why } = fields;
       const isWhole = isCount(id) && typeof service === 'string' && typeof address === 'string';
@@ -172,8 +183,13 @@ export const NOBODY: Counts = { all: 0, services: {} };
 
 /** Ignores whatever is not a count. */
 export function heldOf(value: unknown): Held {
-  const { clients, permits, backends } = fieldsOf(value);
-  return { clients: readCounts(clients), permits: readCounts(permits), backends: namedCounts(backends) };
+  const { clients, permits, backends, wanted, lent } = fieldsOf(value);
+  return {
+    clients: readCounts(clients),
+    permits: readCounts(permits),
+    backends: namedCounts(backends),
+    ...(lent !== undefined && { wanted: readCounts(wanted), lent: readCounts(lent) }),
+  };
 }
 
 function readCounts(value: unknown): Counts {

@@ -50,7 +50,7 @@ export async function takeOver(from: Predecessor, heir: Heir, { front, events }:
   if (yielded === null) return words.left(from.version);
   events.inherit(yielded.history.events);
   estate.remember(yielded.history);
-  estate.inherit(from.pid, yielded.past, yielded.held);
+  estate.inherit(from, yielded.past, yielded.held);
   return front.claim(from.pid).ok ? null : words.taken;
 }
 
@@ -58,7 +58,7 @@ export async function takeOver(from: Predecessor, heir: Heir, { front, events }:
 export function followUp(from: Predecessor, { generation, estate, takes }: Serving, parted: () => void): void {
   from.serving(generation, takes, {
     offered: () => estate.look(),
-    counted: (past, held) => estate.inherit(from.pid, past, held),
+    counted: (past, held) => estate.inherit(from, past, held),
   });
   void from.through.then(() => estate.settle());
   void from.parted.then(parted);

@@ -13,7 +13,7 @@ import { toPredecessor } from './protocol.ts';
 export type Request = Extract<ToPredecessor, { kind: 'stop' | 'reset' }>;
 
 export type Answer =
-  | Exclude<ToPredecessor, Request>
+  | Exclude<ToPredecessor, Request | { kind: 'lend' }>
   | { readonly kind: 'gone'; readonly how: string }
   | { readonly kind: 'silent' }
   /** It sent something before it was asked. */
@@ -39,11 +39,15 @@ export interface Successor {
   signal(name: NodeJS.Signals): void;
 }
 
-/** Starts the program in its own session. It inherits the descriptors from FIRST_FD on, in this order. */
+/**
+ * Starts the program in its own session. It inherits the descriptors from FIRST_FD on, in this order. `lent` gets the permits that
+ * it lends.
+ */
 export function startSuccessor(
   { program, node }: UpgradeRequest,
   { config, homeDir, watches }: { readonly config: string; readonly homeDir: string; readonly watches: boolean },
   descriptors: readonly number[],
+  lent: (service: string | null, permits: number) => void,
 ): Successor {
   const queue: Answer[] = [];
   let waiting: ((answer: Answer) => void) | null = null;
@@ -67,7 +71,8 @@ export function startSuccessor(
   const child = start();
   child.on('message', (message) => {
     const checked = toPredecessor(message);
-    if (checked?.kind === 'stop' || checked?.kind === 'reset') requested(checked);
+    if (checked?.kind === 'lend') lent(checked.service, checked.permits);
+    else if (checked?.kind === 'stop' || checked?.kind === 'reset') requested(checked);
     else if (checked !== null) respond(checked);
   });
   // An error of a send to an ending process is ignored: its exit follows.

@@ -31,6 +31,9 @@ function estateWith(move: EstateParts['admin']['move'], done: string[]): Estate 
     permits: {
       occupied: quiet,
       held: () => 0,
+      borrow: quiet,
+      borrowed: quiet,
+      loans: () => ({ wanted: 0, lent: 0 }),
       freeze: () => void done.push('permits are frozen'),
       setPlan: () => void done.push('permits are granted'),
     },

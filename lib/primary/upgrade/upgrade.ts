@@ -97,6 +97,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         request,
         parts,
         listeners.map(({ fd }) => fd),
+        (service, permits) => estate.borrowed(service, permits),
       );
       current = successor;
       const hello = expect(await successor.ask(null, HELLO_MS), 'hello', request);
@@ -124,9 +125,9 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       const counted = await estate.counted();
       const were = counted.held.clients.all;
       const given = { kind: 'yield', history: parts.history(), ...counted } as const;
-      const { generation, takes } = expect(await successor.ask(given, SERVING_MS), 'serving', request);
+      const { generation, takes, lends } = expect(await successor.ask(given, SERVING_MS), 'serving', request);
       if (!parts.isFollowedBy(successor.pid)) throw new Refused(words.confused(request));
-      await handOver(successor, takes, request);
+      await handOver(successor, takes, lends === true, request);
       parts.follow(successor.pid);
       log.info('upgrade.done', `bal ${to} serves`, { pid: successor.pid, from: version, to });
       const { left } = estate;
@@ -161,10 +162,16 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
   }
 
   /** Resolves when nothing that can go is left here; rejects if the successor ends meanwhile. */
-  async function handOver(successor: Successor, takes: boolean, request: UpgradeRequest): Promise<void> {
+  async function handOver(
+    successor: Successor,
+    takes: boolean,
+    lends: boolean,
+    request: UpgradeRequest,
+  ): Promise<void> {
     const stopCounting = keepCounting(successor, estate);
     try {
       const since = performance.now();
+      if (lends) estate.borrow();
       estate.giveAway(takes ? () => successor.send({ kind: 'offered' }) : null);
       const settled = estate.settled(since, SETTLED_MS).then(() => null);
       const answer = await Promise.race([settled, successor.ask(null, 2 * SETTLED_MS)]);
