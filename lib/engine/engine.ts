@@ -46,8 +46,6 @@ export type InspectionCode = 0 | 1 | 2 | 3;
 /** Limit for inspected first bytes and for a preamble. */
 export const FIRST_BYTES_AT_MOST = 32 * 1024;
 
-/** See Engine.route(). */
-export const SOURCES_AT_MOST = 64;
 
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
@@ -178,7 +176,7 @@ export interface Engine {
   service(service: number, settings: ServiceSettings): void;
   /**
    * Sets or replaces the route of `target`. Existing connections stay where they are. `ip` is a literal, or the path of
-   * a Unix socket with port 0. `sources` are literals too, at most SOURCES_AT_MOST: addresses of this machine to
+   * a Unix socket with port 0. `sources` are literals too, at most 64: addresses of this machine to
    * connect from, in turn, skipping those of another family. If none is left, or this machine does not have it, the
    * attempt fails with 'local'. Throws if there is no such service or the target belongs to another one: a target keeps
    * its service until it is retired.

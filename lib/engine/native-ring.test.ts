@@ -2,7 +2,7 @@
 // stopped while messages gather, so that it finds all of them in one round.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { backend, client, echo } from '../testing/engine/peer.ts';
@@ -10,20 +10,12 @@ import type { Backend, Peer } from '../testing/engine/peer.ts';
 import { until } from '../testing/engine/wait.ts';
 import { loadNativeEngine } from './native.ts';
 import { host } from '../testing/native/hosted.ts';
+import { linkOf } from '../testing/native/link-of.ts';
 import type { Hosted } from '../testing/native/hosted.ts';
 
 const loaded = loadNativeEngine();
 const lacks = loaded.ok ? loaded.ringError() : null;
 const skip = !loaded.ok ? loaded.reason : lacks !== null ? `there is no io_uring here: ${lacks}` : false;
-
-/** Where a symbolic link leads; '' when it is gone. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
 
 /** How many messages have gone through the ring; −1 when the process has no ring. */
 function throughRing({ process }: Hosted): number {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import { boundTcp, localPort } from '../testing/bound.ts';
 import { WAIT } from './engine.ts';
 import { loadNativeEngine } from './native.ts';
 import { host, type Hosted } from '../testing/native/hosted.ts';
+import { linkOf } from '../testing/native/link-of.ts';
 import { noSmallBuffers, rerun, small } from '../testing/native/rerun.ts';
 import { storm, stormBackends } from '../testing/native/storm.ts';
 
@@ -38,15 +39,6 @@ function withAddon(t: TestContext, path: string): void {
     if (before === undefined) delete process.env['BAL_NATIVE_ADDON'];
     else process.env['BAL_NATIVE_ADDON'] = before;
   });
-}
-
-/** Where a symbolic link leads; '' when it is gone. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
 }
 
 async function run(file: string, env: NodeJS.ProcessEnv, ...more: readonly (readonly string[])[]): Promise<string> {
