@@ -46,7 +46,6 @@ export type InspectionCode = 0 | 1 | 2 | 3;
 /** Limit for inspected first bytes and for a preamble. */
 export const FIRST_BYTES_AT_MOST = 32 * 1024;
 
-
 /** Why connecting to a backend failed. The order is part of the native engine's protocol. */
 export const CONNECT_FAILURES = ['refused', 'timeout', 'unreachable', 'reset', 'local', 'other'] as const;
 /** `local` is exhaustion on this machine (descriptors, ports, memory). It is never held against a backend. */
