@@ -93,7 +93,7 @@ export interface EstateParts {
   readonly live: Pick<Live, 'close'>;
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
   readonly statistics: Statistics;
-  readonly handovers: Pick<Handovers, 'giveAway' | 'ready' | 'look' | 'takeOver' | 'settled'>;
+  readonly handovers: Pick<Handovers, 'giveAway' | 'takeBack' | 'ready' | 'look' | 'takeOver' | 'settled'>;
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
   readonly reset: Estate['reset'];
 }
@@ -118,7 +118,7 @@ export function createEstate(parts: EstateParts): Estate {
   async function startAgain(): Promise<Diagnosis | null> {
     if (!isGivenAway) return null;
     isGivenAway = false;
-    handovers.giveAway(null);
+    handovers.takeBack();
     const binding = await listening.bindFor(state.plan);
     if (!binding.ok) return cannotBind(binding);
     const result = await fleet.start(parts.generationOf(state.generation, state.plan, binding));

@@ -42,6 +42,7 @@ function estateWith(move: EstateParts['admin']['move'], done: string[]): Estate 
     services: { get: () => undefined, close: quiet },
     handovers: {
       giveAway: quiet,
+      takeBack: quiet,
       ready: quiet,
       look: quiet,
       takeOver: quiet,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -32,6 +34,19 @@ function scene(t: TestContext) {
   let all = true;
   const handovers = createHandovers({ log, path, workers: () => [...live], givesAll: () => all });
   return { handovers, workers, live, path, said, shares, reported, keeps: () => (all = false) };
+}
+
+/** The socket of a worker that is not ours; the returned function removes it. */
+async function orphanAt(t: TestContext, path: string): Promise<() => Promise<void>> {
+  const server = createServer().listen(path);
+  await once(server, 'listening');
+  const end = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
+    await once(server, 'close');
+  };
+  t.after(end);
+  return end;
 }
 
 const adopted = (path: string, why: string | null = null, connections = 1) =>
@@ -151,4 +166,68 @@ test('a reload in the middle of a share: what is left goes to the worker in its 
   assert.deepEqual(said, [[12, path(11)]], 'nobody else while the first is there');
   handovers.receive(two, adopted(path(11), null, 3));
   assert.deepEqual(said[1], [21, path(11)]);
+});
+
+test('a connection that ends whoever takes it ends three workers, and stays where it is', (t) => {
+  const { handovers, workers, live, path, said, reported } = scene(t);
+  const [giver, ...others] = workers;
+  giver.state = 'draining';
+  handovers.pathFor(giver);
+  handovers.receive(giver, { kind: 'giving', error: null });
+  for (let i = 0; i < 5; i++) {
+    const taker = others.find(({ pid }) => pid === said.at(-1)?.[0]) ?? assert.fail();
+    live.delete(taker);
+    handovers.gone(taker);
+    // The one that is forked in its place.
+    live.add(taker);
+    handovers.ready();
+  }
+  assert.deepEqual(new Set(said.map(([, its]) => its)), new Set([path(11)]));
+  assert.equal(said.length, 3);
+  assert.deepEqual(reported, ['connections stay with the worker that has them']);
+});
+
+test('an orphan whose connections end who takes them ends three workers', async (t) => {
+  const { handovers, workers, live, path, said, reported } = scene(t);
+  const end = await orphanAt(t, path(99));
+  handovers.look();
+  for (let i = 0; i < 5; i++) {
+    const taker = workers.find(({ pid }) => pid === said.at(-1)?.[0]) ?? assert.fail();
+    live.delete(taker);
+    handovers.gone(taker);
+    live.add(taker);
+    handovers.look();
+  }
+  assert.deepEqual(
+    said.map(([, its]) => its),
+    [path(99), path(99), path(99)],
+  );
+  assert.deepEqual(reported, ['connections stay with the worker that has them']);
+  await end();
+  handovers.look();
+  await orphanAt(t, path(99));
+  handovers.look();
+  assert.equal(said.length, 4, 'another process with that pid');
+});
+
+test('what a worker says of an orphan that it does not take is nothing', async (t) => {
+  const { handovers, workers, path, said } = scene(t);
+  await orphanAt(t, path(99));
+  handovers.look();
+  const other = workers.find(({ pid }) => pid !== said[0]?.[0]) ?? assert.fail();
+  handovers.receive(other, adopted(path(99), 'ECONNREFUSED', 0));
+  assert.equal(existsSync(path(99)), true);
+  handovers.look();
+  assert.equal(said.length, 1, 'it is being taken');
+});
+
+test('where nobody takes, workers keep their connections and nobody waits for them', async (t) => {
+  const { handovers, workers, path } = scene(t);
+  const [first, second] = workers;
+  handovers.giveAway(null);
+  first.state = 'draining';
+  assert.equal(handovers.pathFor(first), null);
+  await handovers.settled(0, 60_000);
+  handovers.takeBack();
+  assert.equal(handovers.pathFor(second), path(12));
 });

@@ -7,10 +7,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { handoversIn, pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
+import { logGivenUp, logHandedOver, logKept, logNoOffer } from './worker-log.ts';
 import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 
 /** Takers tried in a row without one connection taken. Each may fail for its own reason. */
 const ATTEMPTS = 3;
+/** Takers that may die: a connection that ends whoever adopts it must not end all. */
+const DEATHS = 3;
 const LOOK_MS = 10;
 /** A reload waits no longer than this for connections that move one by one. */
 const LONGEST_MS = 30_000;
@@ -31,9 +34,11 @@ export interface Handovers {
   gone(worker: WorkerProcess): void;
   /**
    * Leaves all offers to the workers of another primary from now on, and calls `offered` for each worker that begins to offer.
-   * Null: the workers here take again.
+   * Null: nobody takes, and workers that drain from now on keep their connections.
    */
   giveAway(offered: (() => void) | null): void;
+  /** The workers here take again. */
+  takeBack(): void;
   /** Takes connections from workers that offer them in this home and are not ours. */
   look(): void;
   /** Finds workers that have outlived an earlier primary in this home, and takes over their connections. */
@@ -78,25 +83,28 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   const givers = new Map<string, Giver>();
   /** Paths of orphans whose connections are being taken, and their takers. */
   const orphans = new Map<string, WorkerProcess>();
+  /** By path: takers that have died. */
+  const deaths = new Map<string, number>();
   let turn = 0;
   let looks: NodeJS.Timeout[] = [];
   let movedAt = 0;
-  /** Set while another primary's workers take. */
-  let givenAway: (() => void) | null = null;
+  /** Who takes: the workers here, those of another primary (a function, called for each offer), or nobody. */
+  let takers: 'ours' | 'nobody' | (() => void) = 'ours';
 
-  function able(): WorkerProcess[] {
+  function ableToTake(): WorkerProcess[] {
     return workers().filter(({ state, engine }) => state === 'ready' && engine === 'native');
   }
 
   /** The replacement of the giver if there is one, else another worker. */
   function takerFor({ worker: { id, pid }, share }: Giver): WorkerProcess | undefined {
     if (share !== null) return share.taker;
-    const others = able().filter((it) => it.pid !== pid);
+    const others = ableToTake().filter((it) => it.pid !== pid);
     return others.find((it) => it.id === id) ?? others[(id - 1) % others.length];
   }
 
   function send(giver: Giver): void {
-    if (givenAway !== null || !giver.offers || giver.taker !== null || giver.attempts >= ATTEMPTS) return;
+    if (takers !== 'ours' || !giver.offers || giver.taker !== null) return;
+    if (giver.attempts >= ATTEMPTS || killsTakers(giver.path)) return;
     const taker = takerFor(giver);
     if (taker === undefined) return;
     giver.attempts++;
@@ -105,28 +113,32 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   function adopted(taker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'adopted' }>): void {
-    const { connections, refused, why, standstill: standstill_ms } = message;
+    const { connections, refused, why } = message;
     const giver = givers.get(message.path);
-    const wasOrphan = orphans.delete(message.path);
+    const wasOrphan = orphans.get(message.path) === taker && orphans.delete(message.path);
     // Nobody listens there any more: the giver is just ending, or left its socket behind.
     const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
     if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
+    const isShare = giver !== undefined && giver.share?.taker === taker;
     const from = pidOfHandover(message.path);
-    const fields = { worker: taker.id, pid: taker.pid, from, connections, refused, why, standstill_ms };
-    const many = connections === 1 ? '1 connection goes' : `${connections} connections go`;
-    const isShare = giver !== undefined && giver.share !== null;
-    if (connections > 0 && isShare) log.debug('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
-    else if (connections > 0) log.info('connections.handed_over', `${many} on in worker ${taker.id}`, fields);
+    if (connections > 0) logHandedOver(log, taker, from, message, isShare);
     if (isShare) return endShare(giver, why === null || isEnding || connections > 0 ? connections : null);
-    if (refused > 0 || (why !== null && !isEnding && (giver !== undefined || wasOrphan))) {
-      log.warn('handover.incomplete', 'connections stay with the worker that has them', fields);
-    }
+    const hasFailed = why !== null && !isEnding && (giver !== undefined || wasOrphan);
+    if (refused > 0 || hasFailed) logKept(log, taker, from, message);
     if (giver?.taker !== taker) return;
     giver.taker = null;
     // A live giver may have more: the taker was full, or did not know some endpoints yet.
     if (connections > 0) giver.attempts = 0;
     send(giver);
   }
+
+  /** The taker that was asked has died. */
+  function died(its: string): void {
+    deaths.set(its, (deaths.get(its) ?? 0) + 1);
+    if (deaths.get(its) === DEATHS) logGivenUp(log, pidOfHandover(its), DEATHS);
+  }
+
+  const killsTakers = (its: string): boolean => (deaths.get(its) ?? 0) >= DEATHS;
 
   function endShare(giver: Giver, connections: number | null): void {
     if (givers.get(giver.path) === giver) givers.delete(giver.path);
@@ -142,13 +154,14 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
 
   /** Asks takers for the connections of workers that are not ours. */
   function findOrphans(): void {
-    const takers = able();
-    if (takers.length === 0) return;
+    const able = ableToTake();
+    if (able.length === 0) return;
     const own = new Set(workers().map(({ pid }) => path(pid)));
     const found = handoversIn(dirname(path(0)));
-    const fresh = found.filter((it) => !own.has(it) && !orphans.has(it));
+    for (const it of deaths.keys()) if (!found.includes(it)) deaths.delete(it);
+    const fresh = found.filter((it) => !own.has(it) && !orphans.has(it) && !killsTakers(it));
     for (const it of fresh) {
-      const taker = takers[turn++ % takers.length];
+      const taker = able[turn++ % able.length];
       if (taker === undefined) continue;
       orphans.set(it, taker);
       taker.send({ kind: 'take', path: it });
@@ -156,9 +169,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   }
 
   return {
-    giveAway(offered) {
-      givenAway = offered;
-    },
+    giveAway: (offered) => void (takers = offered ?? 'nobody'),
+    takeBack: () => void (takers = 'ours'),
     look: findOrphans,
     takeOver() {
       looks = ORPHANS_MS.map((ms) => setTimeout(findOrphans, ms).unref());
@@ -167,16 +179,16 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     pathFor(worker) {
       // A worker that is coming up can take later. If no worker ever can, do not wait for one.
       const isAlone =
-        givenAway === null &&
+        takers === 'ours' &&
         workers().every((it) => it === worker || it.engine !== 'native' || it.state === 'draining');
-      if (worker.engine !== 'native' || isAlone) return null;
+      if (worker.engine !== 'native' || isAlone || takers === 'nobody') return null;
       const before = givers.get(path(worker.pid));
       if (before !== undefined && before.share !== null) endShare(before, null);
       if (before === undefined || before.share !== null) begin(worker, null, before?.taker ?? null);
       return path(worker.pid);
     },
     share(from, to, most) {
-      const isFree = (it: WorkerProcess): boolean => able().includes(it) && !givers.has(path(it.pid));
+      const isFree = (it: WorkerProcess): boolean => ableToTake().includes(it) && !givers.has(path(it.pid));
       if (from === to || !isFree(from) || !isFree(to)) return Promise.resolve(null);
       return new Promise((resolve) => {
         begin(from, { taker: to, over: resolve }, null);
@@ -187,24 +199,16 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       if (message.kind === 'adopted') return adopted(worker, message);
       const giver = givers.get(path(worker.pid));
       if (giver?.worker !== worker) return;
-      if (message.kind === 'given') {
-        giver.isThrough = true;
-        return;
-      }
+      if (message.kind === 'given') return void (giver.isThrough = true);
       if (message.error === null) {
         giver.offers = true;
-        givenAway?.();
+        if (typeof takers === 'function') takers();
         send(giver);
         return;
       }
       if (giver.share !== null) return endShare(giver, null);
       givers.delete(giver.path);
-      const { id, pid } = worker;
-      log.warn('handover.incomplete', `worker ${id} keeps its connections: ${message.error}`, {
-        worker: id,
-        pid,
-        error: message.error,
-      });
+      logNoOffer(log, worker, message.error);
     },
     ready() {
       for (const giver of givers.values()) {
@@ -217,13 +221,16 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       const own = givers.get(its);
       if (own !== undefined) endShare(own, null);
       if (own !== undefined) rmSync(its, { force: true });
+      deaths.delete(its);
       for (const giver of givers.values()) {
         if (giver.share?.taker === worker) endShare(giver, null);
         if (giver.taker !== worker || giver.share !== null) continue;
         giver.taker = null;
+        died(giver.path);
         send(giver);
       }
       const wasAsked = [...orphans].filter(([orphan, taker]) => taker === worker && orphans.delete(orphan));
+      for (const [orphan] of wasAsked) died(orphan);
       if (wasAsked.length > 0) findOrphans();
     },
     moved() {

@@ -2,7 +2,7 @@
 
 import type { Log } from '../log/log.ts';
 import { LOOP_CRASHES } from './respawn.ts';
-import type { Exit, WorkerProcess } from './worker-process.ts';
+import type { Exit, WorkerMessage, WorkerProcess } from './worker-process.ts';
 
 export function logReady(log: Log, worker: WorkerProcess, readyMs: number): void {
   const { id, pid, generation, engine } = worker;
@@ -41,4 +41,44 @@ export function logHung(log: Log, worker: WorkerProcess, silentMs: number): void
 
 function whoEnded({ id, pid, generation }: WorkerProcess, { reason }: Exit): Record<string, unknown> {
   return { worker: id, pid, generation, reason };
+}
+
+type Adopted = Extract<WorkerMessage, { kind: 'adopted' }>;
+
+/** `from`: the pid of the worker that had the connections. */
+export function logHandedOver(
+  log: Log,
+  taker: WorkerProcess,
+  from: number | null,
+  message: Adopted,
+  isShare: boolean,
+): void {
+  const many = message.connections === 1 ? '1 connection goes' : `${message.connections} connections go`;
+  const text = `${many} on in worker ${taker.id}`;
+  const fields = handoverFields(taker, from, message);
+  if (isShare) log.debug('connections.handed_over', text, fields);
+  else log.info('connections.handed_over', text, fields);
+}
+
+export function logKept(log: Log, taker: WorkerProcess, from: number | null, message: Adopted): void {
+  log.warn('handover.incomplete', STAY, handoverFields(taker, from, message));
+}
+
+export function logGivenUp(log: Log, from: number | null, deaths: number): void {
+  log.warn('handover.incomplete', STAY, { from, why: `${deaths} workers have died that were to take them` });
+}
+
+/** Logs that a worker cannot offer its connections. */
+export function logNoOffer(log: Log, { id, pid }: WorkerProcess, error: string): void {
+  log.warn('handover.incomplete', `worker ${id} keeps its connections: ${error}`, { worker: id, pid, error });
+}
+
+const STAY = 'connections stay with the worker that has them';
+
+function handoverFields(
+  taker: WorkerProcess,
+  from: number | null,
+  { connections, refused, why, standstill }: Adopted,
+): Readonly<Record<string, unknown>> {
+  return { worker: taker.id, pid: taker.pid, from, connections, refused, why, standstill_ms: standstill };
 }
