@@ -151,9 +151,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     discovered,
     serve(filePlan, basePlan, plan) {
       publisher.succeed(state.plan, plan);
-      state.filePlan = filePlan;
-      state.basePlan = basePlan;
-      state.plan = plan;
+      listening.succeed(state.plan, plan);
+      Object.assign(state, { filePlan, basePlan, plan });
       generations.replace(state.generation, plan);
     },
     inTurn,

@@ -29,7 +29,7 @@ export interface StoppingParts {
   readonly evenness: Pick<Evenness, 'close'>;
   readonly discovery: Pick<Discovery, 'close'>;
   readonly handovers: Pick<Handovers, 'close'>;
-  readonly listening: Pick<Listening, 'keepOnly'>;
+  readonly listening: Pick<Listening, 'close'>;
   readonly services: Pick<Services, 'close'>;
   readonly permits: Pick<PermitBook, 'close'>;
   readonly admin: Pick<AdminListener, 'close'>;
@@ -48,7 +48,7 @@ export function createStopping(parts: StoppingParts): Stopping {
     parts.evenness.close();
     parts.discovery.close();
     parts.handovers.close();
-    parts.listening.keepOnly([]);
+    parts.listening.close();
     parts.services.close();
     const cut = await ended;
     permits.close();

@@ -157,3 +157,32 @@ test('each address of a name is bound, but those that this machine has not', asy
   assert.deepEqual(inUse, { ok: false, address: `127.0.0.2:${taken}`, code: 'EADDRINUSE' });
   assert.equal(listening.addresses.length, 3, 'the first address was given up again');
 });
+
+test('a plan that takes the place of another has its addresses, whatever the name servers say by then', async (t) => {
+  let asked = 0;
+  const listening = createListening([], () => {
+    const answer = asked++ === 0 ? { ips: ['127.0.0.1'] } : { code: 'EAI_AGAIN' };
+    return Promise.resolve(new Map([['here', answer]]));
+  });
+  t.after(() => listening.keepOnly([]));
+  const port = await freePort();
+  const plan = planFor(`here:${port}`);
+  assert.ok((await listening.bindFor(plan)).ok);
+  const changed = { ...plan };
+  listening.succeed(plan, changed);
+  assert.deepEqual(await listening.wantedBy(changed), [`127.0.0.1:${port}`]);
+  assert.equal(asked, 1);
+  assert.deepEqual(await listening.wantedBy(planFor(`here:${port}`)), [], 'that of a reload is looked up');
+});
+
+test('nothing is bound after the end, not even what waits for its address', async (t) => {
+  const listening = scene(t);
+  const [a, b] = [await freePort(), await freePort()];
+  assert.ok((await listening.bindFor(planFor(`127.0.0.1:${a}`))).ok);
+  await stranger(t, b);
+  const waiting = listening.bindFor(planFor(`127.0.0.1:${b}`), 60_000);
+  listening.close();
+  assert.deepEqual(await waiting, { ok: false, address: `127.0.0.1:${b}`, code: 'ECANCELED' });
+  assert.deepEqual(listening.addresses, []);
+  await stranger(t, a);
+});

@@ -33,8 +33,12 @@ export interface Listening {
   bindFor(plan: Plan, patienceMs?: number): Promise<Binding | BindFailure>;
   /** Gives the files of Unix sockets the modes of this plan. */
   setModes(plan: Plan): void;
+  /** `after` takes the place of `before` and has the same listeners: keeps the addresses of their names. */
+  succeed(before: Plan, after: Plan): void;
   /** Closes all other listeners. */
   keepOnly(addresses: readonly string[]): void;
+  /** Closes all listeners. From now on bindFor() fails with ECANCELED. */
+  close(): void;
   /** The addresses of the bound listeners. */
   readonly addresses: readonly string[];
   /** Takes sole ownership of inherited sockets: from now on, closing one removes its Unix socket file. Closes all others. */
@@ -61,6 +65,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
   const bound = new Map(others.flatMap((it) => adopt(it).map((listener) => [listener.address, listener])));
   /** Whether inherited sockets belong to this process alone. */
   let isOwner = false;
+  let isClosed = false;
   /** Look a plan's names up only once: it is served where it was bound, and no lookup delays a switch. */
   const resolved = new WeakMap<Plan, Promise<readonly ListenAddresses[]>>();
 
@@ -126,6 +131,7 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
         if (code !== null) return { ok: false, address, code };
       }
       for (;;) {
+        if (isClosed) return { ok: false, address: listenersOf(plan)[0]?.address ?? '', code: 'ECANCELED' };
         const binding = bindAll(plan, wanted);
         if (binding.ok || binding.code !== 'EADDRINUSE' || performance.now() >= giveUp) return binding;
         await sleep(RETRY_MS);
@@ -136,8 +142,16 @@ export function createListening(inherited: readonly Inherited[] = [], lookUp = l
         if (mode !== null && bound.get(addressOf(bindAddress, 0))?.isPassed !== true) setMode(bindAddress, mode);
       }
     },
+    succeed(before, after) {
+      const found = resolved.get(before);
+      if (found !== undefined) resolved.set(after, found);
+    },
     keepOnly(addresses) {
       for (const listener of bound.values()) if (!addresses.includes(listener.address)) close(listener);
+    },
+    close() {
+      isClosed = true;
+      bound.forEach(close);
     },
     get addresses() {
       return [...bound.keys()];

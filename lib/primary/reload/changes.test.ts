@@ -49,6 +49,8 @@ function scene(broken: readonly string[], own: readonly string[] = []) {
       },
       keepOnly: (addresses) => void done.push(`keep ${addresses.join(' ')}`),
       setModes: () => undefined,
+      succeed: () => undefined,
+      close: () => undefined,
       wantedBy: (plan) => Promise.resolve(listenersOf(plan).map(({ bindAddress, port }) => `${bindAddress}:${port}`)),
       isOwnObstacle: () => Promise.resolve(own.includes('bind next')),
     },

@@ -55,7 +55,7 @@ function scene(...broken: readonly string[]) {
       bindFor(plan, patienceMs = 0) {
         assert.ok(patienceMs > 0, 'workers take a moment to close theirs');
         const address = `${plan.services[0]?.bindAddress}:9`;
-        const failure: BindFailure = { ok: false, address, code: 'EADDRINUSE' };
+        const failure: BindFailure = { ok: false, address, code: broken.includes('stop') ? 'ECANCELED' : 'EADDRINUSE' };
         const isBroken = fails(`bind ${plan === TO.plan ? 2 : 1}`);
         const [listener] = listenersOf(plan);
         assert.ok(listener !== undefined);
@@ -116,6 +116,12 @@ test('when the old address cannot be bound again either, that is told as an erro
   const { parts, done } = scene('bind 2', 'bind 1');
   assert.equal((await rebind(FROM, TO, parts))?.what_happened, 'cannot listen on 0.0.0.0:9: EADDRINUSE');
   assert.deepEqual(done, [...SWITCH, 'kill 21', 'kill 22', ...BACK.slice(0, 3), 'listener.lost']);
+});
+
+test('a stop in the middle closes the old address, too, and it is not lost for that', async () => {
+  const { parts, done } = scene('bind 2', 'bind 1', 'stop');
+  assert.match((await rebind(FROM, TO, parts))?.what_happened ?? '', /stopp/);
+  assert.deepEqual(done, [...SWITCH, 'kill 21', 'kill 22', ...BACK.slice(0, 3)]);
 });
 
 test('serveAgain() gives way to new workers of a plan that was served before', async () => {

@@ -57,5 +57,7 @@ export async function serveAgain({ plan, number }: Numbered, parts: RebindParts)
     return;
   }
   const { address, code } = binding;
+  // A stop has closed all.
+  if (code === 'ECANCELED') return;
   log.error('listener.lost', 'the old address cannot be bound again either', { address, code });
 }

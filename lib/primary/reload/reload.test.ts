@@ -45,6 +45,8 @@ async function scene(t: TestContext, more: (state: InstanceState) => Partial<Rel
       bindFor: () => Promise.resolve({ ok: true, listeners: [] }),
       keepOnly: quiet,
       setModes: quiet,
+      succeed: quiet,
+      close: quiet,
       wantedBy: () => Promise.resolve([]),
       isOwnObstacle: () => Promise.resolve(false),
     },

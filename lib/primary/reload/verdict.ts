@@ -51,6 +51,7 @@ export function badConfig(configPath: string, errors: readonly Pick<Problem, 'li
 }
 
 export function cannotBind({ address, code, passed, key }: BindFailure): Diagnosis {
+  if (code === 'ECANCELED') return stillStopping(null, null);
   const what_happened = `cannot listen on ${address}: ${code}`;
   if (code === 'EADDRINUSE' && passed !== undefined) {
     return {
