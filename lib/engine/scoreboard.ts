@@ -32,7 +32,11 @@ export function pageFrom(at: number): number {
 export const SHARED_AT = pageFrom(ROWS * ROW_BYTES);
 /** Endpoints, services and rows with higher numbers are not shared. */
 export const SHARED_ENDPOINTS = 4096;
-export const SHARED_SERVICES = 64;
+/**
+ * Twice as many as a plan may have: the ids are also those of listeners that services share, and an id in use is
+ * not given up for a service that a reload adds.
+ */
+export const SHARED_SERVICES = 128;
 export const WAITING_ROWS = 128;
 /** In the common part and in each row's: connections by endpoint, then waiting clients by service. */
 export const CONNECTIONS_AT = 0;
@@ -40,7 +44,7 @@ export const WAITING_AT = SHARED_ENDPOINTS;
 /** In the common part: the last ticket given out; then the first ticket of each service and row, 0: none. */
 export const TICKETS_AT = WAITING_AT + SHARED_SERVICES;
 export const HEADS_AT = TICKETS_AT + SHARED_SERVICES;
-export const SHARED_BYTES = 13 * 4096;
+export const SHARED_BYTES = 21 * 4096;
 const PART_BYTES = 5 * 4096;
 const PARTS_AT = pageFrom(SHARED_AT + SHARED_BYTES);
 

@@ -40,7 +40,7 @@ function longestDrain({ services }: Plan): DrainLimits {
   };
 }
 
-/** Registers services first, so that they get the lower ids: shared memory has room for only so many. */
+/** Registers services first, so that they get the lower ids: shared memory has room for only so many (SHARED_SERVICES). */
 function listenersFor({ services }: Plan, { listeners }: Binding, registry: Registry): WorkerListener[] {
   for (const { name } of services) registry.service(name);
   return listeners.map((listener) => listenerFor(listener, registry));

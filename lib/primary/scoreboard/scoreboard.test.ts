@@ -6,10 +6,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 
-import { ROW_BYTES, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import {
+  HEADS_AT,
+  partOf,
+  ROW_BYTES,
+  ROWS,
+  SHARED_AT,
+  SHARED_BYTES,
+  SHARED_SERVICES,
+  WAITING_AT,
+  WAITING_ROWS,
+} from '../../engine/scoreboard.ts';
 import { loadAddon } from '../../engine/addon.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { createScoreboard } from './scoreboard.ts';
+import { MAX_SERVICES } from '../../../config/schema.ts';
 
 /** Without the addon, workers share nothing and get no row. */
 const addon = loadAddon();
@@ -85,4 +96,11 @@ test('a scoreboard that can no longer be written is not the end of its owner', {
   assert.equal(scoreboard.take(), 0, 'a worker without a part of its own does without the scoreboard');
   scoreboard.free(row);
   assert.equal(scoreboard.take(), row);
+});
+
+test('all services of a plan and the listeners that they share have room, beside those of the plan before', () => {
+  // At least two services share a listener.
+  assert.ok(SHARED_SERVICES >= MAX_SERVICES + MAX_SERVICES / 2);
+  assert.ok(4 * (HEADS_AT + SHARED_SERVICES * WAITING_ROWS) <= SHARED_BYTES);
+  assert.ok(4 * (WAITING_AT + SHARED_SERVICES) <= partOf(1).bytes);
 });
