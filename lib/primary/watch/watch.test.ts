@@ -268,3 +268,23 @@ test('one that never comes to rest is read all the same, at a distance, and clos
   await sleep(CALM_MS);
   assert.equal(it.reloads.length, length);
 });
+
+test('a watch that a defect has ended is not told as one that watches', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'bal-watch-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'config.yaml'), MAIN);
+  const events: string[] = [];
+  const report = (event: string): void => void events.push(event);
+  const log: Log = { debug: report, info: report, warn: report, error: report, for: () => log };
+  const known = (): never => {
+    throw new Error('a defect');
+  };
+  const contents = { known, restored: () => undefined };
+  const reload = (): Promise<void> => Promise.resolve();
+  const watching = createWatching({ log, configPath: join(dir, 'config.yaml'), contents, reload, times: QUICK });
+  watching.begin();
+  assert.notEqual(watching.status, null);
+  await until('it has ended', () => events.includes('config.watch_ended'));
+  assert.equal(watching.status, null);
+  await watching.close();
+});

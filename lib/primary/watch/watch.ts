@@ -12,7 +12,7 @@ import { createFolders } from './folders.ts';
 import { signatureOf, type Signature, type Sources } from './signature.ts';
 
 export interface Watching {
-  /** Null before begin(). */
+  /** Null before begin(), and after a defect has ended the watch. */
   readonly status: WatchStatus | null;
   /** Begins to watch, and checks for changes since the configuration was loaded. */
   begin(): void;
@@ -169,14 +169,16 @@ export function createWatching(parts: WatchingParts): Watching {
   }
 
   let running: Promise<void> | null = null;
+  let hasEnded = false;
 
   return {
     get status(): WatchStatus | null {
-      if (running === null) return null;
+      if (running === null || hasEnded) return null;
       return { by: folders.areWatched ? 'events' : 'polling' };
     },
     begin() {
       running ??= run().catch((error: unknown) => {
+        hasEnded = true;
         if (over.signal.aborted) return;
         const message = 'the configuration is not watched any more because of a defect';
         log.error('config.watch_ended', message, { error: String(error) });
