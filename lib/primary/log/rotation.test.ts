@@ -144,3 +144,17 @@ test('sizeOf() reads what BAL_LOG_SIZE may be, and refuses what is no size', () 
   for (const [text, bytes] of Object.entries(sizes)) assert.equal(sizeOf(text), bytes, text);
   for (const text of ['', 'x', '-1m', '1 m', '1kb', 'm']) assert.throws(() => sizeOf(text), /BAL_LOG_SIZE/, text);
 });
+
+test('what was written while the clock was ahead is the oldest, and goes first', async (t) => {
+  const here = place(t);
+  mkdirSync(here.dir, { recursive: true });
+  for (let i = 1; i <= 3; i++) writeFileSync(join(here.dir, `bal.2031-01-01.${i}.log`), 'ahead\n');
+  const files = await here.open();
+  for (const text of ['a', 'b', 'c']) await say(files, `${text}${LONG}`);
+  await say(files, 'd');
+  await until('old ones are removed', () => readdirSync(here.dir).length === 4);
+  assert.deepEqual(
+    readdirSync(here.dir).sort(),
+    [1, 2, 3, 4].map((number) => `bal.2026-11-27.${number}.log`),
+  );
+});

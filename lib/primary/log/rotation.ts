@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 
 import { type Destination, opened } from './destination.ts';
-import { filesIn, isMissing, nameOf } from './files.ts';
+import { filesIn, isMissing, type LogFile, nameOf } from './files.ts';
 import { dayOf } from './people.ts';
 
 export interface Rotation {
@@ -77,7 +77,10 @@ export async function openRotated(
   }
 
   async function removeOld(): Promise<void> {
-    const others = (await filesIn(dir)).filter((file) => nameOf(file) !== nameOf(current));
+    const found = (await filesIn(dir)).filter((file) => nameOf(file) !== nameOf(current));
+    // Files of days to come were written while the clock was ahead, so before all others.
+    const isAhead = ({ day }: LogFile): boolean => day > current.day;
+    const others = [...found.filter(isAhead), ...found.filter((file) => !isAhead(file))];
     const old = others.slice(0, Math.max(0, others.length - kept));
     await Promise.all(old.map((file) => removeIfThere(join(dir, nameOf(file)))));
   }
