@@ -52,8 +52,9 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
   let fault: string | null = null;
   /** A write is in flight. */
   let busy = false;
-  /** Upper bound of the lines in the buffer. */
+  /** Lines in the buffer, and its bytes. Of a buffer that is partly written the lines are worked out from the bytes. */
   let waiting = 0;
+  let waitingBytes = 0;
 
   function failed(error: unknown): void {
     busy = false;
@@ -77,15 +78,19 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
         const count = linesIn(lines as Buffer);
         dropped += count;
         waiting -= count;
+        waitingBytes -= (lines as Buffer).length;
         // After a fault nothing is in flight until the next attempt.
         if (fault !== null) busy = false;
       });
-      listen('write', () => {
+      listen('write', (bytes) => {
         fault = null;
+        const share = waitingBytes > 0 ? Math.min(1, Number(bytes) / waitingBytes) : 1;
+        waiting -= Math.floor(waiting * share);
+        waitingBytes -= Math.round(waitingBytes * share);
       });
       listen('drain', () => {
         busy = false;
-        waiting = 0;
+        waiting = waitingBytes = 0;
       });
     } catch (error) {
       failed(error);
@@ -117,7 +122,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
     destination = null;
     busy = false;
     dropped += waiting;
-    waiting = 0;
+    waiting = waitingBytes = 0;
     if (last !== null) letGo(last);
   }
 
@@ -156,6 +161,7 @@ async function openSink(watchMs: number, open: () => Promise<Rotated>): Promise<
         files?.turn();
         busy = true;
         waiting += lines;
+        waitingBytes += bytes.length;
         destination.write(bytes);
       } catch (error) {
         // sonic-boom throws once it has no file (fd −1). Start over with a new stream.
