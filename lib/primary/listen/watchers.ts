@@ -1,7 +1,7 @@
 // The read-only control socket for the members of `control_group`. Owns its server. A reload prepares the next server first and
 // publishes it when everything else is done.
 
-import type { Problem } from '../../../config/problem.ts';
+import { problemAt, type Problem } from '../../../config/problem.ts';
 import type { Plan } from '../../../config/plan.ts';
 import { groupNow, groupShutOut, letIn } from '../../control/group-access.ts';
 import { removeLeftover } from '../../control/listen.ts';
@@ -14,7 +14,10 @@ import type { Home } from '../../paths.ts';
 export interface Watchers {
   /** Prepares the socket of the plan. Returns the problem if it cannot; then all is as before. */
   prepare(plan: Plan): Promise<Diagnosis | null>;
-  /** Publishes the prepared socket. Members of the last group must connect again. */
+  /**
+   * Publishes the prepared socket. Members of the last group must connect again. Never throws, since the workers are replaced by
+   * then: if it fails, all is as before, and obstacles() tells why.
+   */
   commit(): void;
   abandon(): void;
   /** Why members of the group cannot reach the socket. */
@@ -35,6 +38,8 @@ type Next = { readonly group: number; readonly name: string; readonly server: Un
 export function createWatchers({ dir, askSocket }: Home, handlers: () => ControlHandlers | null): Watchers {
   let current: Served | null = null;
   let next: Next = 'same';
+  /** Why the last commit() failed. */
+  let fault: Problem | null = null;
   const ending = new Set<Promise<void>>();
 
   function withdraw(): void {
@@ -66,22 +71,29 @@ export function createWatchers({ dir, askSocket }: Home, handlers: () => Control
     },
     commit() {
       const wanted = next;
+      fault = null;
       if (wanted === 'same') return;
-      if (wanted === 'none') {
+      try {
+        if (wanted === 'none') {
+          next = 'same';
+          withdraw();
+          removeLeftover(askSocket);
+          return;
+        }
+        // Publish the new socket first, so that the path always has one. The old server removes only its own file.
+        const server = wanted.server.appear();
         next = 'same';
         withdraw();
-        removeLeftover(askSocket);
-        return;
+        current = { ...wanted, server };
+        letIn(dir, wanted.group);
+      } catch (error) {
+        abandon();
+        const { what_happened, do_this_now } = cannotOpen(wanted === 'none' ? '' : wanted.name, error);
+        fault = problemAt(null, ['control_group'], what_happened, do_this_now);
       }
-      // Publish the new socket first, so that the path always has one. The old server removes only its own file.
-      const server = wanted.server.appear();
-      next = 'same';
-      withdraw();
-      current = { ...wanted, server };
-      letIn(dir, wanted.group);
     },
     abandon,
-    obstacles: () => groupShutOut(dir, current?.name ?? null),
+    obstacles: () => [...(fault === null ? [] : [fault]), ...groupShutOut(dir, current?.name ?? null)],
     withdraw,
     async close() {
       abandon();
