@@ -14,8 +14,8 @@ function refreshing(t: TestContext) {
   for (const worker of workers) statistics.join(worker);
   let over = false;
   const refreshed = statistics.refresh(workers, 1000).then(() => (over = true));
-  const answer = (worker: (typeof workers)[number]): void => {
-    const nothing = { services: [], endpoints: [], short: {}, rssBytes: 0, reached: [], retired: [] };
+  const answer = (worker: (typeof workers)[number], rssBytes = 0): void => {
+    const nothing = { services: [], endpoints: [], short: {}, rssBytes, reached: [], retired: [] };
     statistics.report(worker, { kind: 'counters', id: 1, ...nothing });
   };
   const isOver = async (): Promise<boolean> => {
@@ -65,4 +65,12 @@ test('what another process has is counted until it has it no more, and not forgo
   assert.deepEqual([...counts(), loadsOf(totals)], [0, 0, 1, {}]);
   statistics.retain(new Set(), new Set());
   assert.deepEqual([totals.services.size, totals.backends.size], [0, 0]);
+});
+
+test('a report that comes after its worker has gone leaves nothing behind', (t) => {
+  const { statistics, workers, answer } = refreshing(t);
+  const [a] = workers;
+  statistics.leave(a);
+  answer(a, 4096);
+  assert.equal(statistics.rssBytes(a), 0);
 });

@@ -83,7 +83,8 @@ export function createStatistics(registry: Registry): Statistics {
     },
     report(worker, counters) {
       const { id, short, rssBytes, retired } = counters;
-      if (Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
+      // Its last message may arrive after its exit.
+      if (totals.workers.has(worker.pid) && Number.isFinite(rssBytes)) rss.set(worker.pid, rssBytes);
       const fresh = report(totals, worker.pid, counters);
       if (retired.length > 0) retire(totals, worker.pid, retired);
       rememberAll(fresh, short);
