@@ -15,9 +15,9 @@ const only = flags.includes('--only') ? flags[flags.indexOf('--only') + 1] : nul
 const ifNeeded = flags.includes('--if-needed');
 const dist = join(root, 'dist');
 
-/** The newest modification time of the files below `folder`, in ms. */
+/** The newest modification time of `folder` and all below it, in ms. A folder's own changes when a file is removed. */
 function newest(folder) {
-  let latest = 0;
+  let latest = statSync(folder).mtimeMs;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     latest = Math.max(latest, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs);
