@@ -65,12 +65,17 @@ forEngine(
   'js',
   'what is done to a backend reaches the connections left in old processes, and they are counted',
   async (t) => {
-    const [a, b, c] = [await backend(t, echo), await backend(t, echo), await backend(t, echo)];
+    const [a, b, c, d] = [
+      await backend(t, echo),
+      await backend(t, echo),
+      await backend(t, echo),
+      await backend(t, echo),
+    ];
     const [port, other] = [await freePort(), await freePort()];
     const bal = await startBal(t, {
       engine: 'js',
       daemon: true,
-      config: configFor(port, [a, b], {
+      config: configFor(port, [a, b, d], {
         workers: 1,
         services: {
           db: { port },
@@ -78,14 +83,17 @@ forEngine(
         },
       }),
     });
-    const clients = [await session(t, port), await session(t, port), await session(t, other)] as const;
+    const clients = [await session(t, port), await session(t, port), await session(t, port), await session(t, other)];
     await upgrade(bal);
     // Requests pass through a second old process, which has no connections itself.
     const { pid, draining } = await upgrade(bal);
     assert.equal(draining, null);
     const loads = (status: Status): string =>
       status.services.flatMap(({ backends }) => backends.map((it) => it.active_connections)).join(' ');
-    await bal.statusWhen('each backend has the connection that was left', (status) => loads(status) === '1 1 1');
+    await bal.statusWhen('each backend has the connection that was left', (status) => loads(status) === '1 1 1 1');
+    assert.equal((await bal.cli('backend', 'remove', d.address)).code, 0);
+    for (const socket of d.live) socket.resetAndDestroy();
+    await bal.statusWhen('a removed backend is forgotten with its last connection', (now) => loads(now) === '1 1 1');
     const { stdout } = await bal.cli('backend', 'reset', a.address, '--json');
     assert.equal(JSON.parse(stdout).cut, 1);
     assert.equal((await bal.cli('backend', 'drain', b.address, '--timeout', '1ms')).code, 0);

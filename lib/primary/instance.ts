@@ -140,7 +140,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     isChanging: () => state.phase === 'reloading' || live.isChanging,
   });
   route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
-  const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers };
+  const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers, publisher };
   const opening = createOpening({ ...owners, state, log, generationOf });
   const live = createLive(settled.kept, {
     ...resets,
@@ -158,8 +158,8 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     inTurn,
   });
   const reset: Estate['reset'] = (...which) => cutConnections(resets, ...which);
-  const estate = createEstate({ ...owners, state, live, discovery, inTurn, generationOf, reset });
-  const stopping = createStopping({ ...owners, state, live, evenness, discovery, publisher });
+  const estate = createEstate({ ...owners, ...forgetting, state, live, discovery, inTurn, generationOf, reset });
+  const stopping = createStopping({ ...owners, state, live, evenness, discovery });
 
   /** Runs reloads and backend changes one at a time. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {

@@ -54,7 +54,8 @@ test('what another process has is counted until it has it no more, and not forgo
     totals.backends.size,
   ];
   statistics.hold('db', 0, 3);
-  statistics.holdBackends(new Map([[key, 3]]));
+  assert.equal(statistics.holdBackends(new Map([[key, 3]])), true);
+  assert.equal(statistics.holdBackends(new Map([[key, 3]])), false);
   statistics.retain(new Set(), new Set());
   assert.deepEqual([...counts(), loadsOf(totals)], [3, 3, 1, { [key]: 3 }]);
   statistics.hold('db', 3, 1);

@@ -24,8 +24,8 @@ export interface Statistics {
   inherit(past: unknown): void;
   /** Another process has `now` clients, and had `before`; service null means the instance. */
   hold(service: string | null, before: number, now: number): void;
-  /** Another process has these connections to backends, by endpointKey(), and no others any more. */
-  holdBackends(now: ReadonlyMap<string, number>): void;
+  /** Another process has these connections to backends, by endpointKey(), and no others. Returns true if it had others before. */
+  holdBackends(now: ReadonlyMap<string, number>): boolean;
   /** Forgets all other services and backends, unless another process still has clients of them. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
@@ -105,9 +105,12 @@ export function createStatistics(registry: Registry): Statistics {
       else if (service !== null) heldServices.delete(service);
     },
     holdBackends(now) {
-      for (const key of new Set([...heldBackends.keys(), ...now.keys()]))
-        holdBackend(totals, key, heldBackends.get(key) ?? 0, now.get(key) ?? 0);
+      const before = (key: string): number => heldBackends.get(key) ?? 0;
+      const keys = new Set([...heldBackends.keys(), ...now.keys()]);
+      const differing = [...keys].filter((key) => before(key) !== (now.get(key) ?? 0));
+      for (const key of differing) holdBackend(totals, key, before(key), now.get(key) ?? 0);
       heldBackends = now;
+      return differing.length > 0;
     },
     inherit(past) {
       inherited = inherit(totals, inherited, past);

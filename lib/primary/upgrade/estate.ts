@@ -16,6 +16,7 @@ import type { Past } from '../stats/past.ts';
 import { loadsOf, pastOf } from '../stats/past.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { instanceSum, serviceSum } from '../stats/totals.ts';
+import type { Publisher } from '../snapshot/publisher.ts';
 import type { KnownService } from '../upstream/known.ts';
 import { knownOf } from '../upstream/known.ts';
 import type { Discovery } from '../upstream/discovery/discovery.ts';
@@ -94,8 +95,11 @@ export interface EstateParts {
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
   readonly statistics: Statistics;
   readonly handovers: Pick<Handovers, 'giveAway' | 'takeBack' | 'ready' | 'look' | 'takeOver' | 'settled'>;
+  readonly publisher: Pick<Publisher, 'loadsChanged'>;
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
   readonly reset: Estate['reset'];
+  /** Connections have ended, perhaps the last ones of a backend that left the plan. */
+  forgetBackends(): void;
 }
 
 /** As for any question to the workers. */
@@ -208,7 +212,10 @@ export function createEstate(parts: EstateParts): Estate {
       for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
         statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
-      statistics.holdBackends(new Map(Object.entries(backends ?? {})));
+      if (statistics.holdBackends(new Map(Object.entries(backends ?? {})))) {
+        parts.publisher.loadsChanged();
+        parts.forgetBackends();
+      }
       permits.occupied({
         pid,
         held: (service) => countOf(out, service),
