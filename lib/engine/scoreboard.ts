@@ -15,7 +15,7 @@ export const ROWS = 512;
 export const ROW_BYTES = 64;
 
 /** Bump this with any change to the layout, here or in sources.ts. A worker of another layout shares nothing. */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 
 /** The largest page of any machine that Linux runs on. */
 const PAGE = 65_536;
