@@ -107,3 +107,31 @@ test("two processes share a limit: what comes back to the old one is the new one
   report();
   assert.deepEqual([got.next, old.held(null), next.held(null)], [2, 0, 2]);
 });
+
+test('what was lent to a service is not counted for the next one, which gets its pool', (t) => {
+  const next = createPermitBook();
+  t.after(() => next.close());
+  const other = processStandIn(8, () => undefined);
+  const report = (held: number, wanted: number, lent: number): void =>
+    next.occupied({
+      pid: 1,
+      held: (service) => (service === 'gone' ? held : 0),
+      wanted: (service) => (service === 'gone' ? wanted : 0),
+      lent: (service) => (service === 'gone' ? lent : 0),
+      lend: () => undefined,
+    });
+  const [before, after] = [planOf('gone'), planOf('fresh')];
+  next.setPlan(before);
+  report(0, 2, 0);
+  report(2, 0, 2);
+  report(0, 0, 2);
+  next.setPlan(planOf(''));
+  next.setPlan(after);
+  report(0, 0, 2);
+  assert.equal(next.held('fresh'), 0);
+  const pool = after.services.flatMap((it) => (it.name === 'fresh' ? (next.poolOf(it) ?? []) : []))[0];
+  assert.ok(pool !== undefined);
+  next.receive(other, { kind: 'ask', pool, wanted: 2 });
+  report(0, 0, 2);
+  assert.equal(next.held('fresh'), 2);
+});

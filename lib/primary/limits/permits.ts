@@ -46,9 +46,9 @@ export function createPermitBook(): PermitBook {
   /** By pid: a replacement has the same id as the worker it replaces, while both are alive. */
   const workers = new Map<number, WorkerProcess>();
   const poolIds = new Map<string, number>();
-  /** By pool: all permits that were lent to the predecessor, or that the successor has lent. */
-  const given = new Map<number, number>();
-  const got = new Map<number, number>();
+  /** By service, since a pool's id is used again: all permits lent to the predecessor, and those that the successor has lent. */
+  const given = new Map<string | null, number>();
+  const got = new Map<string | null, number>();
   let borrower: Borrower | null = null;
   let isBorrowing = false;
   let timer: NodeJS.Timeout | null = null;
@@ -69,8 +69,9 @@ export function createPermitBook(): PermitBook {
   }
 
   function lend(pool: number, permits: number, to: Borrower): void {
-    given.set(pool, (given.get(pool) ?? 0) + permits);
-    to.lend(nameOf(pool), permits);
+    const service = nameOf(pool);
+    given.set(service, (given.get(service) ?? 0) + permits);
+    to.lend(service, permits);
   }
 
   function nameOf(pool: number): string | null {
@@ -150,7 +151,7 @@ export function createPermitBook(): PermitBook {
       borrower = its;
       for (const [pool, book] of books) {
         const service = nameOf(pool);
-        const all = given.get(pool) ?? 0;
+        const all = given.get(service) ?? 0;
         /** Lent, and still on its way when that was reported. */
         const underWay = Math.max(0, all - (its.lent(service) ?? all));
         const wanted = Math.max(0, its.wanted(service) - underWay);
@@ -183,7 +184,7 @@ export function createPermitBook(): PermitBook {
     borrowed(service, permits) {
       const book = bookOf(service);
       if (book === undefined || !isBorrowing) return;
-      got.set(book.pool, (got.get(book.pool) ?? 0) + permits);
+      got.set(service, (got.get(service) ?? 0) + permits);
       setLimit(book.pool, book.limit + permits);
       schedule();
     },
@@ -193,7 +194,7 @@ export function createPermitBook(): PermitBook {
       setLimit(book.pool, Math.min(book.limit, heldPermits(book)));
       // Each asker wants one at least, whatever the limit was when it asked.
       const wanted = book.queue.reduce((sum, asker) => sum + Math.max(1, asker.wanted), 0);
-      return { wanted, lent: got.get(book.pool) ?? 0 };
+      return { wanted, lent: got.get(service) ?? 0 };
     },
     leaving(worker) {
       for (const pool of books.keys()) apply(pool, { kind: 'leaving', worker: worker.pid });
