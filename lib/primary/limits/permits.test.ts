@@ -135,3 +135,19 @@ test('what was lent to a service is not counted for the next one, which gets its
   report(0, 0, 2);
   assert.equal(next.held('fresh'), 2);
 });
+
+test('a worker with the pid of a process that has nothing any more gets its own permits', (t) => {
+  const book = createPermitBook();
+  t.after(() => book.close());
+  const received: ToWorker[] = [];
+  const worker = processStandIn(7, (message) => void received.push(message));
+  book.setPlan(planOf(''));
+  const lend = (): void => assert.fail('lent to a process that is gone');
+  for (const held of [1, 0])
+    book.occupied({ pid: worker.pid, held: () => held, wanted: () => 0, lent: () => null, lend });
+  book.receive(worker, { kind: 'ask', pool: 0, wanted: 1 });
+  assert.deepEqual(
+    received.map(({ kind }) => kind),
+    ['permits'],
+  );
+});

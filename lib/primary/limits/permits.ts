@@ -167,6 +167,8 @@ export function createPermitBook(): PermitBook {
         else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
         if (wanted > 0) apply(pool, { kind: 'ask', worker: pid, wanted });
       }
+      // A new worker may get its pid once it is gone.
+      if (![...books.values()].some((book) => book.workers.has(pid))) borrower = null;
       schedule();
     },
     held(service) {
