@@ -14,6 +14,9 @@ import { createScoreboard } from '../scoreboard/scoreboard.ts';
  */
 const V8_THREADS = '--v8-pool-size=1';
 
+/** What a process has sent before its exit waits in this process, so reading it takes no longer. */
+const CHANNEL_MS = 1000;
+
 let scoreboard: Scoreboard | null = null;
 
 /** Configures node:cluster, once per process. */
@@ -59,4 +62,16 @@ export function fork(environment: Readonly<Record<string, string>>, counts: bool
   } catch (error) {
     return { child: error instanceof Error ? error : new Error(String(error)), over };
   }
+}
+
+/** Resolves when every message of a worker that has exited was read, or after CHANNEL_MS. */
+export function channelClosed({ process: child }: Worker): Promise<void> {
+  if (!child.connected || child.pid === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, CHANNEL_MS);
+    child.once('disconnect', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import cluster from 'node:cluster';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -110,6 +110,30 @@ for (const [id, expected] of [
     const ready = await worker.ready;
     assert.equal(ready.ok ? 'it listens' : ready.reason, expected);
   });
+}
+
+/** Ends right after its last words, which are long enough to need several reads. */
+const LAST_WORDS = `
+  for (let i = 0; i < 200; i++) process.send({ kind: 'records_dropped', count: 1 });
+  process.send({ kind: 'drained', cut: 3 }, () => process.exit());
+`;
+
+test('what a worker has sent before its exit counts, also where the exit is seen first', async (t) => {
+  replaceWorkers(t, LAST_WORDS);
+  const setup = { engine: 'js', listeners: [], drainMs: 0, reloadDrainMs: 0, introduce: () => undefined } as const;
+  for (let round = 0; round < 5; round++) {
+    let received = 0;
+    const worker = forkWorker(1, 1, setup, () => received++);
+    t.after(() => worker.kill());
+    // Exit and messages wait together, as they do while this process is busy.
+    while (isRunning(worker.pid));
+    assert.deepEqual([await worker.exited, received], [{ reason: 'exited with code 0', cut: 3 }, 200]);
+  }
+});
+
+/** Whether that child has not exited yet; this process has not reaped it. */
+function isRunning(pid: number): boolean {
+  return !/ Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
 test('a rogue worker that says hello again gets no listening socket a second time, and is not ready for what it made up', async (t) => {

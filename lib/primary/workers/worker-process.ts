@@ -11,7 +11,7 @@ import { toPrimary } from '../../ipc/incoming.ts';
 import type { ToPrimary, ToWorker } from '../../ipc/messages.ts';
 import { RECORDS_FD } from '../../ipc/records.ts';
 import { guardChannel } from './channel-guard.ts';
-import { fork } from './fork.ts';
+import { channelClosed, fork } from './fork.ts';
 import { readRecords } from './record-lines.ts';
 
 /** A bound listening socket, and what the workers need to know about it. */
@@ -224,8 +224,8 @@ export function forkWorker(
     over();
     clearTimeout(deadline);
     notReady(reason);
-    if (records === null) exited.resolve({ reason, cut });
-    else void records.end().then(() => exited.resolve({ reason, cut }));
+    // What it sent last may arrive after its exit: how many it cut, its counters, its records.
+    void Promise.all([records?.end(), child && channelClosed(child)]).then(() => exited.resolve({ reason, cut }));
   }
 
   if (forked instanceof Error) gone(`cannot be forked: ${forked.message}`);
