@@ -1,6 +1,8 @@
 // One record per connection with the reason of its end: every reason is provoked.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { echo, named } from './harness/behaviours.ts';
@@ -9,6 +11,7 @@ import { type Client, connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { type EngineName, forEachEngine } from './harness/engines.ts';
 import { freePort } from '../lib/testing/ports.ts';
+import { workFolder } from '../lib/testing/program.ts';
 import type { LogRecord } from './harness/records.ts';
 
 interface Scene {
@@ -185,4 +188,13 @@ forEachEngine('a record names the backends that were tried without success, in o
   ).over;
   const failed = await record('connect_failed');
   assert.deepEqual([failed['backend'], failed['attempts'], failed['tried']], [null, 2, [bRefused, aRefused]]);
+
+  const path = join(workFolder(t), 'a"\\데.sock');
+  bal.configure({ ...config, backends: [{ unix: path }] });
+  assert.equal((await bal.graceful()).code, 0);
+  await (
+    await connectTo(t, port)
+  ).over;
+  const isAbsent = { backend: `unix:${path}`, cause: 'refused' };
+  await bal.logged('connection.ended', ({ fields }) => isDeepStrictEqual(fields['tried'], [isAbsent]));
 });

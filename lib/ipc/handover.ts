@@ -19,7 +19,8 @@ export interface Known {
 
 /** Limit on the services and on the endpoints of a catalog. */
 export const CATALOG_AT_MOST = 65_536;
-const NAME_AT_MOST = 1024;
+/** Longer than any name of a service or backend, and short enough for a record. */
+const NAME_AT_MOST = 512;
 
 /** Validates a catalog: it comes from another process, which may run another version. */
 export function isCatalog(value: unknown): value is Catalog {

@@ -67,7 +67,7 @@ export function createModelWorker(id: number, send: Send) {
     admission,
     queue: { board: null, waiting, settled: () => assert.fail('nobody waits for an endpoint') },
     reporter: quietReporter,
-    records: { add: (record) => void records.push(record), close: () => undefined },
+    records: { add: (record) => void records.push(record), forget: () => undefined, close: () => undefined },
     isOver: () => false,
     clientAddress: (connection) => {
       const client = connections.get(connection)?.client;

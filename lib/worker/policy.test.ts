@@ -29,6 +29,7 @@ function snapshot(...ids: number[]): Snapshot {
 /** One service that admits every client. */
 function scene(service = assignedService(0)) {
   const records: Ended[] = [];
+  const forgotten: string[] = [];
   const waiting = createWaiting([service], null);
   const settled: [number, number][] = [];
   const deniedTo = new Set<number>();
@@ -48,14 +49,18 @@ function scene(service = assignedService(0)) {
     admission: { admit: () => 'yes', complete: () => 'yes', release: () => undefined } as unknown as Admission,
     queue: { board: null, waiting, settled: (connection, target) => void settled.push([connection, target]) },
     reporter: quietReporter,
-    records: { add: (record) => void records.push(record), close: () => undefined },
+    records: {
+      add: (record) => void records.push(record),
+      forget: (...names) => void forgotten.push(names.join(' ')),
+      close: () => undefined,
+    },
     isOver: (id) => over.has(id),
     clientAddress: () => '127.0.0.1:1',
     localAddress: () => '127.0.0.1:2',
     take: () => undefined,
     setClient: () => undefined,
   });
-  return { policy, records, deniedTo, waiting, settled, routing, over, count };
+  return { policy, records, deniedTo, waiting, settled, routing, over, count, forgotten };
 }
 
 test('a retired endpoint is in use as long as a connection has it, and is known to its record', () => {
@@ -85,7 +90,7 @@ test('a retired endpoint that a live connection has tried is still named in its 
 });
 
 test('with the id of a forgotten endpoint another one begins at zero, and is tried again', () => {
-  const { policy } = scene();
+  const { policy, forgotten } = scene();
   policy.use(snapshot(0));
   policy.accepted(7, 0);
   policy.failed(7, REFUSED);
@@ -93,6 +98,7 @@ test('with the id of a forgotten endpoint another one begins at zero, and is tri
   policy.use(snapshot());
   assert.ok(policy.counters(new Float64Array(2)).endpoints.some((value) => value > 0));
   policy.forget(policy.unused());
+  assert.deepEqual(forgotten, ['service0 127.0.0.1:9000'], 'records forget its name');
   policy.use(snapshot(0));
   assert.ok(policy.counters(new Float64Array(2)).endpoints.every((value) => value === 0));
   assert.equal(policy.accepted(8, 0), 0);

@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts';
 import type { Count } from './report/count.ts';
 import type { EarlyFailures } from './report/early-failures.ts';
 import type { Evidence } from './report/evidence.ts';
+import type { Records } from './report/records.ts';
 
 export interface Targets {
   /** Applies a snapshot. Returns the routes to give to the engine before the next decision. */
@@ -26,10 +27,13 @@ export interface TargetsParts {
   readonly count: Count;
   readonly early: EarlyFailures;
   readonly evidence: Evidence;
+  readonly records: Pick<Records, 'forget'>;
   readonly connections: Pick<Connections, 'tried'>;
 }
 
-export function createTargets({ endpoints, loads, count, early, evidence, connections }: TargetsParts): Targets {
+export function createTargets(parts: TargetsParts): Targets {
+  const { endpoints, loads, count, early, evidence, records, connections } = parts;
+
   function reserve(its: Snapshot['endpoints']): void {
     for (const { id } of its) {
       loads.reserve(id);
@@ -62,6 +66,8 @@ export function createTargets({ endpoints, loads, count, early, evidence, connec
     unused: () => [...endpoints.retired].filter((endpoint) => loads.own(endpoint) === 0 && !isTried(endpoint)),
     forget(ids) {
       for (const endpoint of ids) {
+        const { service = -1, name = '' } = endpoints.all[endpoint] ?? {};
+        records.forget(endpoints.services[service]?.name ?? '', name);
         for (const owner of [endpoints, loads, count, early, evidence]) owner.forget(endpoint);
       }
     },

@@ -7,7 +7,7 @@ import { catalogOf, joinCatalog, piecesOf } from './catalog.ts';
 
 /** The primary kills a worker that writes a longer line. */
 const LINE_BYTES = 16 * 1024 * 1024;
-const NAME = 'n'.repeat(1000);
+const NAME = 'n'.repeat(500);
 
 /** A catalog of the largest size with very long names. */
 function largest(): Catalog {

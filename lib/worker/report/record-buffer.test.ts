@@ -19,9 +19,11 @@ const ms = fc.oneof(
   fc.double({ min: 0, max: 1e12, noNaN: true }),
   fc.constantFrom(0, 0.0004, 0.9996, 1, 999.9999, 2_147_483.647, 2_147_483.648),
 );
+/** Paths of Unix sockets may contain anything; cut to one byte, the last two characters are a quote and a line feed. */
+const PATHS = ['/run/a"b.sock', '/run/a\\b.sock', '/run/데.sock', '/run/\u0122,\u010a'];
 const failed = fc.record(
   {
-    backend: fc.constantFrom('10.0.0.1:5432', '[::1]:80', `${'y'.repeat(253)}:65535`),
+    backend: fc.constantFrom('10.0.0.1:5432', '[::1]:80', `${'y'.repeat(253)}:65535`, ...PATHS),
     cause: fc.constantFrom(...CONNECT_FAILURES),
   },
   { noNullPrototype: true },
@@ -32,8 +34,8 @@ const ended: fc.Arbitrary<Ended> = fc.record({
     fc.tuple(fc.ipV6(), fc.nat(65_535)).map(([ip, port]) => `[${ip}]:${port}`),
     fc.constant(''),
   ),
-  service: fc.constantFrom('default', 'web', '데이터베이스', 'x'.repeat(64)),
-  backend: fc.constantFrom(null, 'web', '10.0.0.1:5432', '[::1]:80', `${'y'.repeat(253)}:65535`),
+  service: fc.constantFrom('default', 'web', '데이터베이스', 'x'.repeat(64), ...PATHS),
+  backend: fc.constantFrom(null, 'web', '10.0.0.1:5432', '[::1]:80', `${'y'.repeat(253)}:65535`, ...PATHS),
   attempts: fc.integer({ min: MAX_TRIED + 1, max: 1024 }),
   tried: fc.option(fc.array(failed, { minLength: 1, maxLength: MAX_TRIED })),
   uniqueId: fc.constantFrom(null, '0123456789abcdef-zz'),
@@ -44,6 +46,20 @@ const ended: fc.Arbitrary<Ended> = fc.record({
   reason: fc.constantFrom(...REASONS),
 });
 const now = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 4e12 }));
+
+const LONG: Ended = {
+  client: '1'.repeat(MAX_RECORD_BYTES - 1000),
+  service: 'web',
+  backend: null,
+  attempts: 1,
+  tried: null,
+  uniqueId: null,
+  connectMs: null,
+  durationMs: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  reason: 'idle',
+};
 
 test('each connection is one line of the log, with its figures', () => {
   const buffer = createRecordBuffer();
@@ -126,23 +142,32 @@ test('a line that names as many failed tries as may be is no longer than a line 
   assert.ok(buffer.take().length < MAX_RECORD_BYTES / 2);
 });
 
+test('a line that another worker has filled with names lists fewer tries, and is no longer than a line may be', () => {
+  const buffer = createRecordBuffer();
+  const name = '\u0001'.repeat(512);
+  const tried = Array.from({ length: MAX_TRIED }, () => ({ backend: name, cause: 'unreachable' }) as const);
+  const it = { ...LONG, client: '127.0.0.1:1', service: name, backend: name, attempts: MAX_TRIED + 1, tried };
+  buffer.add(it, 0);
+  const line = buffer.take();
+  assert.ok(line.length < MAX_RECORD_BYTES);
+  const { fields } = JSON.parse(line.toString()) as { fields: { tried: unknown[]; tried_more: number } };
+  assert.deepEqual(fields.tried, [tried[0]]);
+  assert.equal(fields.tried_more, MAX_TRIED - 1);
+});
+
+test('names that were forgotten are learned again', () => {
+  const buffer = createRecordBuffer();
+  const it = { ...LONG, backend: 'a', tried: [{ backend: 'b', cause: 'refused' }] } as const;
+  buffer.add(it, 0);
+  const line = buffer.take().toString();
+  for (const name of ['a', 'b', 'c']) buffer.forget('web', name);
+  buffer.add(it, 0);
+  assert.equal(buffer.take().toString(), line);
+});
+
 test('it is full while the longest record still fits', () => {
   const buffer = createRecordBuffer();
-  const client = '1'.repeat(MAX_RECORD_BYTES - 1000);
-  const long: Ended = {
-    client,
-    service: 'web',
-    backend: null,
-    attempts: 1,
-    tried: null,
-    uniqueId: null,
-    connectMs: null,
-    durationMs: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    reason: 'idle',
-  };
-  while (!buffer.full) buffer.add(long, 0);
+  while (!buffer.full) buffer.add(LONG, 0);
   const { count: lines } = buffer;
   const text = buffer.take().toString();
   assert.equal(text.match(/1{15384}/g)?.length, lines);

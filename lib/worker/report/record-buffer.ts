@@ -10,6 +10,8 @@ import { FAILED, REASONS } from '../../ipc/reasons.ts';
 
 /** Most failed attempts listed per record: more would not fit a line. */
 export const MAX_TRIED = 16;
+/** Fewer are listed if their names are longer than a configuration permits: another worker may have handed them over. */
+const MAX_TRIED_BYTES = 6144;
 
 export interface FailedTry {
   readonly backend: string;
@@ -17,7 +19,7 @@ export interface FailedTry {
 }
 
 export interface Ended {
-  /** `ip:port`. None of the texts needs escaping: they are addresses, and names that the configuration has validated. */
+  /** Plain ASCII, like the unique id: `ip:port`, or `unix`. The names may contain anything. */
   readonly client: string;
   readonly service: string;
   /** The endpoint it was connected to or was trying when it ended; null: none. */
@@ -43,6 +45,8 @@ export interface RecordBuffer {
   readonly count: number;
   /** Returns all lines and empties the buffer; the bytes are the caller's. */
   take(): Buffer;
+  /** Forgets the names of an endpoint that is gone. */
+  forget(service: string, backend: string): void;
 }
 
 const SIZE = 128 * 1024;
@@ -59,6 +63,7 @@ const DURATION_MS = Buffer.from(',"duration_ms":');
 const BYTES_IN = Buffer.from(',"bytes_in":');
 const BYTES_OUT = Buffer.from(',"bytes_out":');
 const NULL = Buffer.from('null');
+const TRIED = Buffer.from(',"tried":[');
 
 const levelToClient = byReason((reason) => {
   const level = FAILED.has(reason) ? 'WARN' : 'INFO';
@@ -85,6 +90,8 @@ export function createRecordBuffer(): RecordBuffer {
   let count = 0;
   /** By service and backend: the part of a line from the service up to the number of attempts. */
   const names = new Map<string, Map<string | null, Buffer>>();
+  /** By backend: its name as JSON, in quotes. */
+  const quoted = new Map<string, Buffer>();
 
   function piece(text: Buffer): void {
     bytes.set(text, at);
@@ -107,14 +114,19 @@ export function createRecordBuffer(): RecordBuffer {
     if (backends === undefined) names.set(service, (backends = new Map()));
     let known = backends.get(backend);
     if (known === undefined) {
-      known = Buffer.from(
-        `","service":"${service}","backend":${backend === null ? 'null' : `"${backend}"`},"attempts":`,
-      );
+      known = Buffer.from(`","service":${JSON.stringify(service)},"backend":${JSON.stringify(backend)},"attempts":`);
       backends.set(backend, known);
     }
     return known;
   }
 
+  function quote(backend: string): Buffer {
+    let known = quoted.get(backend);
+    if (known === undefined) quoted.set(backend, (known = Buffer.from(JSON.stringify(backend))));
+    return known;
+  }
+
+  /** Writes plain ASCII. */
   function ascii(text: string): void {
     for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
   }
@@ -147,9 +159,18 @@ export function createRecordBuffer(): RecordBuffer {
 
   /** `total`: how many attempts failed. Most connections have none, so strings are cheap enough. */
   function failedTries(tried: readonly FailedTry[], total: number): void {
-    const named = tried.map(({ backend, cause }) => `{"backend":"${backend}","cause":"${cause}"}`).join(',');
-    ascii(`,"tried":[${named}]`);
-    if (total > tried.length) ascii(`,"tried_more":${total - tried.length}`);
+    const most = at + MAX_TRIED_BYTES;
+    let listed = 0;
+    piece(TRIED);
+    for (const { backend, cause } of tried) {
+      const name = quote(backend);
+      if (at + name.length > most) break;
+      ascii(listed++ === 0 ? '{"backend":' : ',{"backend":');
+      piece(name);
+      ascii(`,"cause":"${cause}"}`);
+    }
+    ascii(']');
+    if (total > listed) ascii(`,"tried_more":${total - listed}`);
   }
 
   return {
@@ -184,6 +205,11 @@ export function createRecordBuffer(): RecordBuffer {
       at = 0;
       count = 0;
       return lines;
+    },
+    forget(service, backend) {
+      quoted.delete(backend);
+      const backends = names.get(service);
+      if (backends?.delete(backend) === true && backends.size === 0) names.delete(service);
     },
   };
 }

@@ -14,6 +14,8 @@ const REFUSED: ReadonlySet<Reason> = new Set<Reason>(REFUSALS);
 
 export interface Records {
   add(ended: Ended): void;
+  /** See RecordBuffer.forget(). */
+  forget(service: string, backend: string): void;
   /** Sends what is waiting. Always calls `done`: when it is written, when it cannot be, or after a moment. */
   close(done: () => void): void;
 }
@@ -58,6 +60,7 @@ export function createRecords(pipe: RecordPipe, reportDropped: (dropped: number)
       if (buffer.full) flush();
       else schedule();
     },
+    forget: (service, backend) => buffer.forget(service, backend),
     close(done) {
       if (timer !== null) clearTimeout(timer);
       timer = null;
