@@ -38,5 +38,11 @@ test('what a later one adds is passed over, and what is no message is none', () 
   }
   for (const text of ['', 'null', '[]', '{}', '{"kind":"news"}', '{"kind":"have","ids":[-1]}', '{"kind":"refuse"}'])
     assert.equal(decode(framed(text)), null, text);
+  const offer = FIRST.at(-1) ?? '';
+  const named = (length: number): string => offer.replace('"uniqueId":null', `"uniqueId":"${'x'.repeat(length)}"`);
+  assert.ok(decode(framed(named(128))) !== null);
+  assert.equal(decode(framed(named(129))), null, 'an id that no record has room for');
+  const tries = Array.from({ length: 65_537 }, () => '[4,"refused"]').join(',');
+  assert.equal(decode(framed(offer.replace('[4,"refused"]', tries))), null, 'more tries than there are endpoints');
   fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => decode(bytes) === null));
 });

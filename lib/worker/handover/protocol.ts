@@ -16,10 +16,13 @@
 import type { ConnectFailure } from '../../engine/engine.ts';
 import { CONNECT_FAILURES } from '../../engine/engine.ts';
 import type { Catalog } from '../../ipc/handover.ts';
-import { isCatalog } from '../../ipc/handover.ts';
+import { CATALOG_AT_MOST, isCatalog } from '../../ipc/handover.ts';
 
 /** Changes with anything below, and with the meaning of a parcel. */
 export const PROTOCOL_VERSION = 1;
+
+/** As in the PROXY protocol. */
+const UNIQUE_ID_AT_MOST = 128;
 
 /** The policy's state of a connection. Times are on the machine's clock (machine-clock.ts), ids are the giver's. */
 export interface Parcel {
@@ -97,7 +100,7 @@ function isMessage(message: Fields): boolean {
         ['acceptedAt', 'startedAt', 'connectedAt', 'attemptAt'].every((name) => Number.isFinite(message[name])) &&
         (message['releasedAt'] === undefined || Number.isFinite(message['releasedAt'])) &&
         isListOf(message['tried'], isTry) &&
-        (message['uniqueId'] === null || typeof message['uniqueId'] === 'string')
+        (message['uniqueId'] === null || isUniqueId(message['uniqueId']))
       );
     case 'have':
       return isListOf(message['ids'], isId);
@@ -114,12 +117,16 @@ function isTry(value: unknown): boolean {
   );
 }
 
+function isUniqueId(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= UNIQUE_ID_AT_MOST;
+}
+
 function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isElement);
+  return Array.isArray(value) && value.length <= CATALOG_AT_MOST && value.every(isElement);
 }
 
 function isId(value: unknown): boolean {
