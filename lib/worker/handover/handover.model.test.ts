@@ -264,6 +264,11 @@ function scene(count: number) {
     services: [{ theirs: 0, service: assignedService(0) }],
     endpoints: [{ theirs: 0, endpoint: endpoint(0) }],
   };
+  const told: { adopting: string[]; why: (string | null)[]; answers: boolean } = {
+    adopting: [],
+    why: [],
+    answers: true,
+  };
   const taking = createTaking({
     channels: to.channels,
     engine: to.engine,
@@ -271,7 +276,9 @@ function scene(count: number) {
     hasIt: () => undefined,
     learn: () => undefined,
     send: (message) => {
-      if (message.kind === 'adopting') taking.know(message.path, known);
+      if (message.kind === 'adopted') told.why.push(message.why);
+      else if (told.answers) taking.know(message.path, known);
+      else told.adopting.push(message.path);
     },
   });
   const namesOf = (process: Process): string[] => [...process.connections.values()].map(({ name }) => name).sort();
@@ -279,7 +286,20 @@ function scene(count: number) {
     for (let i = 0; i < 10_000; i++) if (![from.deliver(), to.deliver()].includes(true)) return;
     assert.fail('they never come to rest');
   }
-  return { machine, from, to, names: [...names].sort(), giving, taking, namesOf, settle, emptied: () => empty, shares };
+  return {
+    machine,
+    from,
+    to,
+    names: [...names].sort(),
+    giving,
+    taking,
+    namesOf,
+    settle,
+    emptied: () => empty,
+    shares,
+    told,
+    known,
+  };
 }
 
 test('all go to the other worker, and the first is told once that it has none', () => {
@@ -305,6 +325,40 @@ test('what is not taken goes on where it was, and the next one who comes may tak
   settle();
   assert.deepEqual([namesOf(from), namesOf(to)], [[], names]);
   giving.stop();
+});
+
+test('until the primary has said whose connections come, they may lead to any endpoint, also if the giver is gone', () => {
+  for (const dies of [false, true]) {
+    const { from, giving, taking, settle, told, known } = scene(40);
+    told.answers = false;
+    giving.begin(PATH, 'reloaded');
+    taking.begin(PATH);
+    assert.deepEqual([taking.expects(0), taking.expects(7)], [false, false]);
+    settle();
+    assert.deepEqual(told.adopting, [PATH]);
+    if (dies) from.die();
+    settle();
+    assert.deepEqual([taking.expects(0), taking.expects(7)], [true, true]);
+    taking.know(PATH, known);
+    assert.deepEqual([taking.expects(0), taking.expects(7)], [!dies, false]);
+    giving.stop();
+  }
+});
+
+test('a taker that is short when its giver has died still takes what else was offered, and says so', () => {
+  const { from, to, giving, taking, namesOf, settle, told } = scene(40);
+  const { adopt } = to.engine;
+  let refused = 0;
+  giving.begin(PATH, 'reloaded');
+  taking.begin(PATH);
+  for (let i = 0; i < 4; i++) [to, from].forEach((it) => it.deliver());
+  const offered = to.ends.flatMap(({ inbox }) => inbox).length;
+  assert.ok(offered > 1, `${offered} are offered`);
+  const before = namesOf(to).length;
+  to.engine.adopt = (...its) => (refused++ === 0 ? { ok: false, why: 'exhausted' } : adopt(...its));
+  from.die();
+  settle();
+  assert.deepEqual([refused, namesOf(to).length, told.why], [offered, before + offered - 1, [null]]);
 });
 
 test('of a share so many go and no more, and nobody comes after it', () => {

@@ -68,6 +68,8 @@ interface Taken {
 
 export function createTaking({ channels, engine, parcels, hasIt, learn, send }: TakingParts): Taking {
   const givers = new Map<string, Giver>();
+  /** Questions that the primary has not answered. It counts the endpoints of each as known here, and only it knows their ids. */
+  let asked = 0;
 
   function end(giver: Giver, why: string | null): void {
     if (givers.get(giver.path) !== giver) return;
@@ -91,10 +93,10 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
           received === 'over' ? early : 'it sent more than a connection, or there are no descriptors left for it',
         );
       }
-      if (!understand(giver, received, taken)) {
-        confirm(giver, taken);
-        return end(giver, 'it said what is not understood');
-      }
+      const trouble = understand(giver, received, taken);
+      if (trouble === null) continue;
+      confirm(giver, taken);
+      return end(giver, trouble);
     }
     // The rest is received in the next turn of the event loop, so that other work gets its turn.
     confirm(giver, taken);
@@ -125,23 +127,26 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
     parcels.gone([parcels.pack(connection)]);
   }
 
-  function understand(giver: Giver, { bytes, descriptors }: Received, taken: Taken[]): boolean {
+  /** Returns why nothing more can be taken from this giver, or null. */
+  function understand(giver: Giver, { bytes, descriptors }: Received, taken: Taken[]): string | null {
     const decoded = decode(bytes);
     if (decoded?.message.kind !== 'offer') {
       channels.discard(descriptors);
-      if (decoded?.message.kind !== 'catalog' || giver.pieces !== null) return false;
+      if (decoded?.message.kind !== 'catalog' || giver.pieces !== null) return 'it said what is not understood';
       study(giver, decoded.message);
-      return true;
+      return null;
     }
     const { message, record } = decoded;
     const adoption = adopt(giver, message, record, descriptors);
     if (adoption.ok) {
       taken.push({ theirs: message.id, connection: adoption.connection, releasedAt: message.releasedAt });
-      return true;
+      return null;
     }
     channels.discard(descriptors);
     giver.refused++;
-    return giver.channel.send(encode({ kind: 'refuse', id: message.id, why: adoption.why })) === 'sent';
+    const outcome = giver.channel.send(encode({ kind: 'refuse', id: message.id, why: adoption.why }));
+    // If the giver is gone, nobody else has what it offered: take the rest.
+    return outcome === 'sent' || outcome === 'over' ? null : 'it could not be told';
   }
 
   function adopt(
@@ -176,7 +181,10 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
   /** Asks about one piece at a time, so that the primary can serve others in between. */
   function ask(giver: Giver, pieces: Generator<Catalog>): void {
     const piece = pieces.next();
-    if (piece.done !== true) return send({ kind: 'adopting', path: giver.path, catalog: piece.value });
+    if (piece.done !== true) {
+      asked++;
+      return send({ kind: 'adopting', path: giver.path, catalog: piece.value });
+    }
     giver.isKnown = true;
     giver.channel.send(encode({ kind: 'go' }));
   }
@@ -207,6 +215,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
       channel.send(encode({ kind: 'hello', version: PROTOCOL_VERSION }));
     },
     know(path, known) {
+      asked--;
       // Learn in any case: the primary counts these as known here.
       learn(known);
       const giver = givers.get(path);
@@ -219,6 +228,7 @@ export function createTaking({ channels, engine, parcels, hasIt, learn, send }: 
       ask(giver, giver.pieces);
     },
     expects: (endpoint) => {
+      if (asked > 0) return true;
       for (const { expected } of givers.values()) if (expected.has(endpoint)) return true;
       return false;
     },
