@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { capturedIo } from '../testing/captured-io.ts';
-import { table, printDiagnosis } from './report.ts';
+import { printable, table, printDiagnosis } from './report.ts';
 
 test('a table aligns its columns and ends no line with spaces', () => {
   const rows = [
@@ -16,4 +16,11 @@ test('each of the three lines is one line, whatever is in a path or a message', 
   const io = capturedIo();
   printDiagnosis(io, { what_happened: 'two\nlines', why_likely: 'a \u001b[2J', do_this_now: '홈 100%' });
   assert.deepEqual(io.stderr, ['  what_happened: two\\nlines', '  why_likely: a \\x1b[2J', '  do_this_now: 홈 100%']);
+});
+
+test('a line keeps its colours, and shows the control characters in its texts', () => {
+  assert.equal(
+    printable('\u001b[31mdown\u001b[0m /etc/\u001b]0;x\u0007\n'),
+    '\u001b[31mdown\u001b[0m /etc/\\x1b]0;x\\x07\\n',
+  );
 });

@@ -15,9 +15,17 @@ export function printDiagnosis(io: Io, problem: Diagnosis): void {
 
 /** Paths and messages may contain line feeds and worse. */
 function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (control) => {
-    return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+  return text.replaceAll(/\p{Cc}/gu, escaped);
+}
+
+/** A line with colours, whose texts come from the running instance: another user's may contain terminal sequences. */
+export function printable(line: string): string {
+  // eslint-disable-next-line no-control-regex -- colours begin with it
+  return line.replaceAll(/\u001b\[[0-9;]*m|\p{Cc}/gu, (found) => (found.length > 1 ? found : escaped(found)));
+}
+
+function escaped(control: string): string {
+  return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }
 
 /** One JSON document on one line. */
