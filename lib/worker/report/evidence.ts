@@ -60,7 +60,8 @@ export function createEvidence(): Evidence {
       prove(endpoint, began);
     },
     leaveAlone(endpoint: number, until: number) {
-      aloneUntil[endpoint] = until;
+      // A trial is shorter than a cool-down, and may begin in the middle of one.
+      aloneUntil[endpoint] = Math.max(until, aloneUntil[endpoint] ?? 0);
       evidence.skipUntil[endpoint] = Math.max(until, evidence.skipUntil[endpoint] ?? 0);
     },
     isLeftAlone: (endpoint: number, now: number) => (aloneUntil[endpoint] ?? 0) > now,
