@@ -32,7 +32,7 @@ export function createGiving(parts: GivingParts): Giving {
   let scan: Generator<number> | null = null;
   let againMs = AGAIN_MS;
   let going: Going = 'reloaded';
-  /** Connections still to give in a share. */
+  /** Connections still to give in a share, including those offered: one that comes back does not count. */
   let left = Infinity;
   const silence = createSilence(() => {
     if (going === 'all' && taker !== null && offers.size > 0) parts.kill(taker.channel.peer);
@@ -98,6 +98,7 @@ export function createGiving(parts: GivingParts): Giving {
       channels.discard(offer.released.descriptors);
     }
     parcels.gone(gone);
+    left -= gone.length;
     if (taker !== null && gone[0] !== undefined) hasTaken(taker, gone[0].releasedAt);
     if (taker?.isReady === false) distrust(taker);
     else offerMore();
@@ -112,7 +113,7 @@ export function createGiving(parts: GivingParts): Giving {
     if (timer !== null) return;
     scan ??= parcels.ready(going);
     while (offers.size < taker.room) {
-      const next = left > 0 ? scan.next() : null;
+      const next = offers.size < left ? scan.next() : null;
       if (next === null || next.done === true) return lookAgainLater();
       if (refused.has(next.value)) continue;
       if (!taker.named.has(parcels.leadsTo(next.value))) {
@@ -123,7 +124,6 @@ export function createGiving(parts: GivingParts): Giving {
       // It is not connected yet, or its preamble is not sent.
       if (!release.ok) continue;
       againMs = AGAIN_MS;
-      left--;
       held = { packed: parcels.pack(next.value), released: release.released };
       if (!offer(held)) return waitForRoom(held);
       held = null;
@@ -141,9 +141,9 @@ export function createGiving(parts: GivingParts): Giving {
   /** The remaining connections cannot go yet. */
   function lookAgainLater(): void {
     scan = null;
-    if (going === 'share') left = 0;
+    if (going === 'share') left = offers.size;
     if (offers.size === 0 && (left === 0 || taker?.isOutdated === true)) return leave();
-    if (left === 0) return;
+    if (going === 'share') return;
     if (offers.size === 0 && !parcels.isConnecting(going)) parts.through();
     if (engine.active === 0) return;
     timer = setTimeout(() => {

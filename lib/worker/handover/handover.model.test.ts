@@ -377,6 +377,17 @@ test('of a share so many go and no more, and nobody comes after it', () => {
   assert.deepEqual([namesOf(from), namesOf(to), shares.over], [[], names, 2]);
 });
 
+test('of a share one that comes back does not count: so many go as were asked for', () => {
+  const { to, giving, taking, namesOf, settle, shares } = scene(100);
+  const { adopt } = to.engine;
+  let refused = 0;
+  to.engine.adopt = (...its) => (++refused % 3 === 1 ? { ok: false, why: 'exhausted' } : adopt(...its));
+  giving.share(PATH, 30);
+  taking.begin(PATH);
+  settle();
+  assert.deepEqual([namesOf(to).length, giving.isBusy, shares.over], [30, false, 1]);
+});
+
 test('a client that comes while another is offered has its id, and both go on', () => {
   const { from, to, names, giving, taking, namesOf, settle } = scene(40);
   giving.share(PATH, 40);
