@@ -4,6 +4,22 @@ import { assignedService, assignmentOf } from '../../testing/assignments.ts';
 import { createAdmission } from './admission.ts';
 import { createWaiting } from './waiting.ts';
 
+test('a client that is refused at once, because too many are held, has not waited', (t) => {
+  const services = [assignedService(0, {}, { overloadPolicy: 'queue', queueMax: 100_000 })];
+  const waiting = createWaiting(services, null);
+  const admission = createAdmission(
+    assignmentOf(...services),
+    waiting,
+    () => undefined,
+    () => undefined,
+  );
+  t.after(() => admission.close());
+  const answers = Array.from({ length: 4100 }, (_, connection) => admission.admit(connection, 0, 0));
+  const held = answers.filter((answer) => answer === 'wait').length;
+  assert.deepEqual([held, answers.filter((answer) => answer === 'no').length], [4096, 4]);
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: held, now: held }]);
+});
+
 test('a client that has to wait when nobody new comes any more is let go, too, where the primary does not answer', (t) => {
   // The mock timers of node:test keep an interval running that is cleared in its own callback.
   const timers = new Set<{ look(): void; unref(): unknown }>();

@@ -18,6 +18,7 @@ import {
   gaveUp,
   granted,
   hasIdle,
+  mayHold,
   openPermits,
   recalled,
   release,
@@ -90,12 +91,11 @@ export function createAdmission(
     const patience = waiting.patience(service);
     const enters = patience > 0 && !hasIdle(pool.permits) && !patient.has(connection);
     // A client that may not wait must not ask: nobody would be there to use the permit.
-    if (enters && !waiting.enter(service)) return 'no';
+    if (enters && (!mayHold(pool.permits) || !waiting.enter(service))) return 'no';
     const answer = admit(pool.permits, now, patience > 0);
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
     else if (answer === 'wait') pool.waiting.push(connection);
-    if (enters && answer === 'wait') patient.begin(connection, now + patience);
-    else if (enters) waiting.leave(service);
+    if (enters) patient.begin(connection, now + patience);
     return answer;
   }
 

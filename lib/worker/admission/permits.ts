@@ -85,7 +85,7 @@ export function admit(permits: Permits, now: number, patient = false): 'yes' | '
     if (!plenty && permits.asking === 'no' && !permits.thrifty && !permits.draining) ask(permits, now);
     return 'yes';
   }
-  if (permits.waiting >= permits.maxWaiting) return 'no';
+  if (!mayHold(permits)) return 'no';
   if (!patient && permits.asking === 'no' && now < permits.refuseUntil) return 'no';
   permits.waiting++;
   if (patient) permits.patient++;
@@ -98,6 +98,11 @@ export function admit(permits: Permits, now: number, patient = false): 'yes' | '
 /** Whether the next client gets a permit at once. */
 export function hasIdle(permits: Permits): boolean {
   return permits.granted > permits.used;
+}
+
+/** Whether one more client may be held for a permit. */
+export function mayHold(permits: Permits): boolean {
+  return permits.waiting < permits.maxWaiting;
 }
 
 /** Frees the permits of admitted clients that are gone. */
