@@ -272,7 +272,7 @@ test('the page loads nothing that a browser lacks, and nobody loads the page', (
   );
 });
 
-test('only five packages are used at run time', () => {
+test('only four packages are used at run time', () => {
   // The page is bundled with its dependencies.
   const running = files.filter((file) => !file.startsWith('lib/page/'));
   const used = new Set(running.flatMap((file) => (graph.get(file) ?? []).map(({ to }) => to)));
