@@ -11,6 +11,7 @@ import type { Endpoints } from './balance/endpoints.ts';
 import type { Loads } from './balance/loads.ts';
 import type { Connections } from './connections.ts';
 import type { Count, Counters } from './report/count.ts';
+import type { Evidence } from './report/evidence.ts';
 import type { Records } from './report/records.ts';
 import type { Reporter } from './report/reporter.ts';
 import type { Routing } from './routing/routing.ts';
@@ -23,8 +24,7 @@ export interface WorkerPolicy extends Policy, Targets {
   cutFor(cause: Cause): Cause;
   /** See Count.values(). */
   counters(bytes: Float64Array): Counters;
-  /** See Evidence.takeReached(). */
-  takeReached(): number[];
+  readonly evidence: Pick<Evidence, 'reached' | 'reported'>;
   close(): void;
 }
 

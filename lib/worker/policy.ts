@@ -189,7 +189,7 @@ export function createPolicy(parts: PolicyParts): WorkerPolicy {
       for (const { service, now, total } of parts.queue.waiting.counts()) count.waiting(service, now, total);
       return count.values(bytes);
     },
-    takeReached: () => evidence.takeReached(),
+    evidence,
     ...(services.some((service) => service?.runtime.overloadPolicy === 'queue') && { called: () => queue.called() }),
     close: () => queue.close(),
   };

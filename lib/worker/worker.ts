@@ -90,14 +90,14 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
   const reports = createReports({
     values: () => policy.counters(engine.bytes),
     short: shortOf,
-    takeReached: () => policy.takeReached(),
+    evidence: policy.evidence,
     unused() {
       const unused = policy.unused().filter((endpoint) => !handover.expects(endpoint) && engine.unroute(endpoint));
       // Reports about them must arrive before they are retired.
       if (unused.length > 0) reporter.flush();
       return unused;
     },
-    forget: (endpoints) => policy.forget(endpoints),
+    forget: (endpoints) => [policy, landing].forEach((it) => it.forget(endpoints)),
   });
   const watch = (): Ages =>
     watchAges(services, connections, engine.name, (old) => cut({ connections: old }, 'max_age'));

@@ -16,6 +16,8 @@ export interface Landing {
   hasIt(its: readonly number[]): void;
   /** Remembers a reset of this endpoint, for its connections that are on their way. */
   reset(endpoint: number, why: Cause): void;
+  /** Forgets endpoints whose ids may be reused. */
+  forget(endpoints: readonly number[]): void;
 }
 
 export interface LandingParts {
@@ -61,6 +63,9 @@ export function createLanding({ engine, connections, services, adopt, landed, cu
     },
     reset(endpoint, why) {
       resets.set(endpoint, { why, at: performance.now() });
+    },
+    forget(endpoints) {
+      for (const endpoint of endpoints) resets.delete(endpoint);
     },
   };
 }

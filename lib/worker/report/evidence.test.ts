@@ -48,17 +48,18 @@ test("of this worker's own attempts, too, the one that began later counts", () =
   assert.deepEqual([...evidence.skipUntil].slice(0, 2), [0, 0]);
 });
 
-test('endpoints that were reached are told once, with the latest attempt', () => {
+test('endpoints that were reached are told until they are reported, with the latest attempt', () => {
   const evidence = evidenceOf(3);
-  assert.deepEqual(evidence.takeReached(), []);
+  assert.deepEqual(evidence.reached(), []);
   evidence.connected(2, 7);
   evidence.connected(2, 5);
   evidence.connected(0, 6);
-  assert.deepEqual(evidence.takeReached(), [0, toMachine(6), 2, toMachine(7)]);
-  assert.deepEqual(evidence.takeReached(), []);
+  for (let i = 0; i < 2; i++) assert.deepEqual(evidence.reached(), [0, toMachine(6), 2, toMachine(7)]);
+  evidence.reported();
+  assert.deepEqual(evidence.reached(), []);
   evidence.connected(2, 8);
   evidence.learn(proof(9));
-  assert.deepEqual(evidence.takeReached(), [2, toMachine(8)]);
+  assert.deepEqual(evidence.reached(), [2, toMachine(8)]);
 });
 
 test("what was known of an endpoint goes with it: its id may be the next one's", () => {
@@ -66,7 +67,15 @@ test("what was known of an endpoint goes with it: its id may be the next one's",
   evidence.connected(0, 500);
   evidence.forget(0);
   evidence.failed(0, 499, LATER);
-  assert.deepEqual([evidence.skipUntil[0], evidence.takeReached()], [LATER, []]);
+  assert.deepEqual([evidence.skipUntil[0], evidence.reached()], [LATER, []]);
+});
+
+test('a trial in the middle of a cool-down does not shorten it', () => {
+  const evidence = evidenceOf(1);
+  evidence.leaveAlone(0, 5000);
+  evidence.leaveAlone(0, 1300);
+  evidence.connected(0, 1000);
+  assert.deepEqual([evidence.skipUntil[0], evidence.isLeftAlone(0, 4999)], [5000, true]);
 });
 
 test('who is left alone for early failures stays so, however often it can be connected to', () => {

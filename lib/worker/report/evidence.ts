@@ -22,8 +22,10 @@ export interface Evidence {
   learn(endpoints: readonly EndpointSnapshot[]): void;
   /** Forgets an endpoint whose id may be reused. */
   forget(endpoint: number): void;
-  /** Returns the endpoints connected to since the last call: alternately id and start of the latest such attempt (machine's clock). */
-  takeReached(): number[];
+  /** Endpoints that were connected to and are not reported: alternately id and start of the latest such attempt (machine's clock). */
+  reached(): number[];
+  /** The primary has been sent what reached() returned just now. */
+  reported(): void;
 }
 
 export function createEvidence(): Evidence {
@@ -72,15 +74,17 @@ export function createEvidence(): Evidence {
       for (const times of [evidence.skipUntil, aloneUntil, failedAt, provenAt, connectedAt, reportedAt])
         times[endpoint] = 0;
     },
-    takeReached() {
+    reached() {
       const reached: number[] = [];
       for (let endpoint = 0; endpoint < connectedAt.length; endpoint++) {
         const at = connectedAt[endpoint] ?? 0;
         if (at <= (reportedAt[endpoint] ?? 0)) continue;
-        reportedAt[endpoint] = at;
         reached.push(endpoint, toMachine(at));
       }
       return reached;
+    },
+    reported() {
+      reportedAt.set(connectedAt);
     },
   };
   return evidence;

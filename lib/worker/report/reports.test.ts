@@ -13,6 +13,7 @@ interface Rig {
   unused: number[];
   readonly forgotten: number[];
   readonly short: Record<string, number>;
+  readonly reached: number[];
   takes: boolean;
   /** What has arrived, added up as the primary does. */
   readonly arrived: Map<number, number>;
@@ -30,6 +31,7 @@ function rig(length: number): Rig {
   const arrived = new Map<number, number>();
   const arrivedShort = new Map<string, number>();
   const sent: ToPrimary[] = [];
+  const reached: number[] = [];
   const take = (message: ToPrimary): boolean => {
     if (!it.takes || message.kind !== 'counters') return false;
     sent.push(message);
@@ -43,7 +45,12 @@ function rig(length: number): Rig {
     {
       values: () => ({ services: values, endpoints }),
       short: () => ({ ...short }),
-      takeReached: () => [],
+      evidence: {
+        reached: () => [...reached],
+        reported: () => {
+          reached.length = 0;
+        },
+      },
       unused: () => it.unused,
       forget(ids) {
         forgotten.push(...ids);
@@ -59,6 +66,7 @@ function rig(length: number): Rig {
     unused: [],
     forgotten,
     short,
+    reached,
     takes: true,
     arrived,
     arrivedShort,
@@ -109,6 +117,20 @@ test('whatever reports are lost, the next one that arrives makes up for them', (
   );
 });
 
+test('which endpoints were reached is told again if the report was lost', () => {
+  const it = rig(1);
+  it.reached.push(3, 500);
+  it.takes = false;
+  it.report();
+  it.takes = true;
+  it.report();
+  it.report();
+  assert.deepEqual(
+    it.sent.map((message) => (message.kind === 'counters' ? message.reached : null)),
+    [[3, 500], []],
+  );
+});
+
 test('the last values of an endpoint are told with its retirement, once, and then it begins at zero', () => {
   const it = rig(4);
   it.endpoints[2] = 5;
@@ -143,7 +165,7 @@ test('what must not be lost goes over the channel that loses nothing', () => {
     {
       values: () => values,
       short: () => ({}),
-      takeReached: () => [],
+      evidence: { reached: () => [], reported: () => undefined },
       unused: () => retired,
       forget: () => {
         retired = [];

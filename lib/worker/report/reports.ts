@@ -5,6 +5,7 @@ import type { Exhaustion } from '../../engine/engine.ts';
 import { send, trySend } from '../../ipc/channel.ts';
 import { changesSince } from '../../ipc/counters.ts';
 import type { Counters } from './count.ts';
+import type { Evidence } from './evidence.ts';
 import type { ToPrimary } from '../../ipc/messages.ts';
 
 const INTERVAL_MS = 500;
@@ -47,8 +48,8 @@ interface Sources {
   readonly forget: (endpoints: readonly number[]) => void;
   /** Absolute counts. */
   readonly short: () => Exhaustion;
-  /** Returns each reached endpoint once. */
-  readonly takeReached: () => readonly number[];
+  /** Which endpoints were reached; reported() is called once the primary is told. */
+  readonly evidence: Pick<Evidence, 'reached' | 'reported'>;
 }
 
 interface Channel {
@@ -58,7 +59,7 @@ interface Channel {
 
 /** `channel`: the process's, or a test's. */
 export function createReports(
-  { values, short, takeReached, unused, forget }: Sources,
+  { values, short, evidence, unused, forget }: Sources,
   channel: Channel = { send, trySend },
 ): Reports {
   let timer: NodeJS.Timeout | undefined;
@@ -85,10 +86,11 @@ export function createReports(
       endpoints: endpointChanges,
       short: Object.fromEntries(more),
       rssBytes: rss(),
-      reached: takeReached(),
+      reached: evidence.reached(),
       retired,
     });
     if (!isTaken) return;
+    evidence.reported();
     // Both ends start at zero again.
     if (retired.length > 0) forget(retired);
     reported = {
