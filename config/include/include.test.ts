@@ -220,3 +220,14 @@ test('two configurations have one fingerprint when they say the same in the same
   it.write('conf.d/a.yaml', service('a', 2000));
   assert.equal((await it.load()).fingerprint, prints[1]);
 });
+
+test('services whose names begin with the name of another one keep their own lines', async (t) => {
+  const it = place(t, `include: [a.yaml, b.yaml]\n${service('own', 1000)}`);
+  it.write('a.yaml', 'services:\n  web: 1\n  web2: 2\n  own: {port: 5}\n');
+  it.write('b.yaml', 'services:\n  own2: 4\n');
+  const errors = await it.errors();
+  assert.deepEqual(
+    errors.map((error) => error.split(': ', 1)[0]),
+    ['a.yaml:2:3 services.web', 'a.yaml:3:3 services.web2', 'a.yaml:4:3 services.own', 'b.yaml:2:3 services.own2'],
+  );
+});

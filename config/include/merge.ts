@@ -100,6 +100,7 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
       problems.push(problemAt(mark === undefined ? null : placed(mark), ['services'], message, RENAME));
       return;
     }
+    const taken = new Set<string>();
     for (const [name, service] of Object.entries(block)) {
       const place = keyOf(['services', name]);
       const first = Object.hasOwn(services, name) ? marks.get(place) : undefined;
@@ -110,8 +111,10 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
         continue;
       }
       services[name] = service;
-      for (const [key, at] of its) if (key === place || key.startsWith(`${place}/`)) marks.set(key, placed(at));
+      taken.add(place);
     }
+    // One pass over all marks: one for each service would be quadratic, and a file may hold thousands.
+    for (const [key, at] of its) if (taken.has(SERVICE.exec(key)?.[0] ?? '')) marks.set(key, placed(at));
   }
 
   return {
@@ -141,6 +144,9 @@ export function createMerging(alone: Whole, configPath: string, environment: Env
 }
 
 type Fail = (message: string, hint?: string | null, line?: number | null) => void;
+
+/** The part of a mark's key that names a service. */
+const SERVICE = /^\/services\/[^/]*/;
 
 const RENAME = 'to leave it out, remove it, or rename it so that no pattern matches';
 
