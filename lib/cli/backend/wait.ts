@@ -23,8 +23,12 @@ export async function waitUntilEmpty(
     if (reached.kind !== 'answered') return { kind: 'given_up', problem: reached.problem };
     if (!isStatus(reached.body)) return { kind: 'given_up', problem: strangeAnswer('status') };
     const its = reached.body.services.find(({ name }) => name === service);
-    const found = its?.backends.find((backend) => backend.address === address);
-    const left = found?.active_connections ?? 0;
+    // Its connections may go on in old workers, but nothing counts them by backend any more.
+    if (its === undefined) return { kind: 'given_up', problem: isGone(service, address) };
+    const found = its.backends.find((backend) => backend.address === address);
+    // A backend that left the configuration stays in the status until its last connection has ended.
+    const left = found === undefined ? 0 : found.active_connections;
+    if (left === null) return { kind: 'given_up', problem: strangeAnswer('status') };
     // A saved drain has weight 0 in the file.
     if (found?.administrative === 'ready' && found.weight !== 0) return { kind: 'given_up', problem: isBack(address) };
     if (left === 0) return { kind: 'empty' };
@@ -43,5 +47,13 @@ function isBack(address: string): Diagnosis {
     what_happened: `${address} is not drained any more`,
     why_likely: "somebody ran 'bal backend ready' meanwhile",
     do_this_now: "run 'bal backend list', and drain it again if need be",
+  };
+}
+
+function isGone(service: string, address: string): Diagnosis {
+  return {
+    what_happened: `service ${service} is gone, so nobody can tell how many connections ${address} still has`,
+    why_likely: 'a reload has removed or renamed it meanwhile',
+    do_this_now: "run 'bal status': connections of removed services go on in old workers until they end",
   };
 }
