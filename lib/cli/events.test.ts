@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { line } from './events.ts';
+import { createNewness, line } from './events.ts';
 
 test('an event is one line without control characters, whatever its texts hold', () => {
   const io = { out: () => undefined, err: () => undefined, colour: false };
@@ -17,4 +17,21 @@ test('an event is one line without control characters, whatever its texts hold',
   const shown = line(record, io);
   assert.doesNotMatch(shown, /[\p{Cc}\p{Cf}]/u);
   assert.match(shown, /^2026-01-01T00:00:00\.000Z {2}warn {3}backend\.down {2}gone\\u001b\[2J {2}fact=a\\u000ab/);
+});
+
+test('an event is new by its number and time, though the clock goes back or another primary counts from 1', () => {
+  const isNew = createNewness();
+  const [late, early] = ['2026-01-01T00:10:00.000Z', '2026-01-01T00:00:00.000Z'];
+  assert.ok(isNew({ seq: 1, timestamp: late }));
+  assert.ok(isNew({ seq: 2, timestamp: early }), 'the clock was set back');
+  assert.ok(!isNew({ seq: 1, timestamp: late }) && !isNew({ seq: 2, timestamp: early }), 'sent again');
+  assert.ok(isNew({ seq: 1, timestamp: early }), 'of another primary');
+});
+
+test('no more events are remembered than a primary may send again', () => {
+  const isNew = createNewness();
+  const at = (seq: number) => ({ seq, timestamp: '' });
+  for (let seq = 0; seq <= 5000; seq++) assert.ok(isNew(at(seq)));
+  for (let seq = 4000; seq <= 5000; seq++) assert.ok(!isNew(at(seq)));
+  assert.ok(isNew(at(0)));
 });

@@ -40,12 +40,12 @@ async function list(options: Options, io: Io): Promise<ExitCode> {
 async function follow(options: Options, io: Io): Promise<ExitCode> {
   const at = home();
   const { gone, close } = watchReader();
-  const seen = { timestamp: '', seq: 0 };
+  const isNew = createNewness();
   let isFirst = true;
   let announced = false;
   const show = (event: unknown): void => {
-    if (!isEvent(event) || isSeen(event, seen)) return;
-    Object.assign(seen, { timestamp: event.timestamp, seq: event.seq });
+    if (!isEvent(event) || !isNew(event)) return;
+    isFirst = false;
     announced = false;
     if (options.json) json(io, event);
     else io.out(line(event, io));
@@ -56,7 +56,7 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
     const reached = answer.ok ? null : judge(answer, readPidFile(at.pidFile), at);
     const isDenied = !answer.ok && answer.cause === 'denied';
     const isRefused = isDenied || (reached?.kind === 'unreachable' && reached.status !== undefined);
-    if (reached !== null && reached.kind !== 'answered' && (isRefused || (isFirst && seen.seq === 0))) {
+    if (reached !== null && reached.kind !== 'answered' && (isRefused || isFirst)) {
       close();
       printDiagnosis(io, reached.problem);
       return reached.kind === 'not_running' ? 3 : 1;
@@ -70,9 +70,23 @@ async function follow(options: Options, io: Io): Promise<ExitCode> {
   return 0;
 }
 
-/** On reconnect the primary sends its events from the beginning. */
-function isSeen({ timestamp, seq }: EventRecord, last: Pick<EventRecord, 'timestamp' | 'seq'>): boolean {
-  return timestamp < last.timestamp || (timestamp === last.timestamp && seq <= last.seq);
+/** As many as a primary keeps, or more. */
+const REMEMBERED = 2000;
+
+/**
+ * Tells whether an event was not shown before: on reconnect the primary sends its events from the beginning. Neither key has an
+ * order: another primary may count from 1 again, and the clock may be set back.
+ */
+export function createNewness(): (event: Pick<EventRecord, 'timestamp' | 'seq'>) => boolean {
+  const shown = new Set<string>();
+  return ({ timestamp, seq }) => {
+    const key = `${seq} ${timestamp}`;
+    if (shown.has(key)) return false;
+    shown.add(key);
+    const [oldest] = shown;
+    if (shown.size > REMEMBERED && oldest !== undefined) shown.delete(oldest);
+    return true;
+  };
 }
 
 /** Formats an event on one line: time, level, name, message and facts, optionally with the advice. */
