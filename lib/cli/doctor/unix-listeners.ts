@@ -1,5 +1,5 @@
 // Checks that the Unix sockets are bal's or free. Never connects: that would count as a client.
-import { accessSync, constants, lstatSync, readFileSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { cannotBind } from '../../primary/reload/verdict.ts';
 import { critical, ok, type Finding } from './finding.ts';
@@ -51,9 +51,10 @@ function isSocket(path: string): boolean {
   }
 }
 
+/** Or a link to one, as /var/run often is. */
 function isFolder(path: string): boolean {
   try {
-    return lstatSync(path).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }
