@@ -116,6 +116,17 @@ test('two services on localhost and on 127.0.0.1 most likely collide', () => {
   ]);
 });
 
+test('admin on localhost most likely collides with a service on an address that it stands for', () => {
+  const text = (admin: string, own: string): string =>
+    `admin: "${admin}"\nbackends: [{host: a, port: 1}]\nservices: {x: {port: 5, bind_address: "${own}"}}\n`;
+  const expected = 'f:1:1 admin: localhost:5 is most likely taken by service "x"; give it a port of its own';
+  assert.deepEqual(warningsOf(text('localhost:5', '127.0.0.1')), [expected]);
+  assert.deepEqual(warningsOf(text('localhost:5', '::1')), [expected]);
+  assert.equal(warningsOf(text('127.0.0.1:5', 'localhost')).length, 1);
+  assert.deepEqual(warningsOf(text('localhost:6', '127.0.0.1')), []);
+  assert.deepEqual(warningsOf(text('localhost:5', '10.0.0.1')), []);
+});
+
 test('limits of one source that those of all never let it reach, and those that the js engine counts apart', () => {
   const warningsOf = (text: string) =>
     parseConfig(`${text}\nbackends: [{host: 10.0.0.1, port: 9000}]\n`, '/config.yaml').warnings.map(

@@ -36,6 +36,7 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
   return [
     ...ignoredMode(draft),
     ...openAdmin(draft),
+    ...likelyAdminOnService(draft),
     ...groupWarnings(draft, machine),
     ...descriptors(draft, machine),
     ...draft.services.flatMap((service, i) => [
@@ -223,4 +224,16 @@ function likelySharedListener(service: ServiceDraft, before: readonly ServiceDra
   if (other === undefined || !port.sound || !bindAddress.sound) return [];
   const message = `${addressOf(bindAddress.value, port.value)} is most likely taken by service ${quote(other.name)}`;
   return [problemAt(mark, path, message, 'give each service a port of its own')];
+}
+
+function likelyAdminOnService({ admin, services }: Draft): Problem[] {
+  const own = admin.sound ? splitAddress(admin.value) : null;
+  const host = canonicalHost(own?.host ?? '');
+  const taken = services.find(
+    ({ port, bindAddress, canonical }) =>
+      port.sound && bindAddress.sound && port.value === own?.port && maybeSame(canonical, host),
+  );
+  if (taken === undefined) return [];
+  const message = `${admin.value} is most likely taken by service ${quote(taken.name)}`;
+  return [problemAt(admin.mark, ['admin'], message, 'give it a port of its own')];
 }
