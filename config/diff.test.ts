@@ -109,3 +109,9 @@ test('a difference read backwards has `from` and `to` exchanged', () => {
     { numRuns: 30 },
   );
 });
+
+test('a plan of an older version has no Unix sockets', () => {
+  const plan = planOf(BASE);
+  const older = { ...plan, services: plan.services.map((its) => Object.assign({ ...its }, { bindUnix: undefined })) };
+  assert.deepEqual(planDifference(older, plan), { changed: [], unchangeable: [] });
+});

@@ -76,8 +76,9 @@ function tcpOf(service: ServicePlan): ServicePlan | null {
   return service.port === 0 ? null : service;
 }
 
-function modeOf({ bindUnix }: ServicePlan): string | null {
-  return bindUnix === null ? null : `0${bindUnix.mode.toString(8)}`;
+/** A plan of an older version lacks the field. */
+function modeOf({ bindUnix }: Partial<ServicePlan>): string | null {
+  return bindUnix === undefined || bindUnix === null ? null : `0${bindUnix.mode.toString(8)}`;
 }
 
 function access(from: ServicePlan, to: ServicePlan): Change[] {
