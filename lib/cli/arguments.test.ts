@@ -186,4 +186,7 @@ test('-c=FILE is -c FILE', () => {
   }
   const odd = readArguments(['check', '--config==a.yaml']);
   assert.equal(odd.kind === 'run' ? odd.options.config : odd.kind, '=a.yaml', 'a file may be called so');
+  const apart = readArguments(['check', '-c', '=a.yaml']);
+  assert.equal(apart.kind === 'run' ? apart.options.config : apart.kind, '=a.yaml', 'here, too');
+  assert.deepEqual(readArguments(['check', '-c=']), { kind: 'wrong', message: 'option -c needs a value' });
 });

@@ -52,10 +52,12 @@ export function readArguments(argv: readonly string[]): Request {
     return wrong(foreign(word) ?? unknown('command', word, Object.keys(COMMANDS), null));
   const command = word ?? null;
   const seen = new Map<string, string | undefined>();
-  for (const { name, rawName, value, inlineValue } of given) {
+  for (const { name, rawName, value: raw, inlineValue } of given) {
+    const isShort = isFlag(name) && rawName === `-${FLAGS[name].short}`;
+    const value = isShort && inlineValue === true ? raw?.replace(/^=/, '') : raw;
     const fault = faultOf(command, name, printable(rawName), value, inlineValue ?? false, seen.has(name));
     if (fault !== null) return wrong(fault);
-    seen.set(name, isFlag(name) && rawName === `-${FLAGS[name].short}` ? value?.replace(/^=/, '') : value);
+    seen.set(name, value);
   }
   const most = command === null ? 0 : COMMANDS[command].words.length;
   const extra = rest[most];
