@@ -47,7 +47,11 @@ export function momentOf(text: string, now = new Date()): number | null {
     if (h > 23 || m > 59 || s > 59) return null;
     return new Date(now.getFullYear(), now.getMonth(), now.getDate(), h, m, s).getTime();
   }
-  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.test(text)) return null;
+  const match = /^(\d{4})-(\d\d)-(\d\d)([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
+  if (match === null) return null;
+  const [, year, month, day] = match.map(Number);
+  // Date.parse() takes 31 February as 3 March.
+  if (new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() !== day) return null;
   // Date.parse() takes a plain date as UTC.
   const found = Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T'));
   return Number.isNaN(found) ? null : found;

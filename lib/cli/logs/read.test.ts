@@ -1,7 +1,17 @@
 // Log files that appear, grow, are rotated, truncated, replaced and removed, with arbitrary contents.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -138,3 +148,28 @@ test('whoever follows sees each line once, over rotation, truncation, replacemen
     'begun anew',
   ]);
 });
+
+test('no file stays open when a line cannot be passed on', { skip: process.platform !== 'linux' }, async (t) => {
+  const { dir, file } = folder(t);
+  writeFileSync(file(1), 'unfinished');
+  writeFileSync(file(2), 'b\n');
+  const place = await beginning(dir, ALL, 9);
+  const open = () => readdirSync('/proc/self/fd').flatMap((fd) => linkOf(`/proc/self/fd/${fd}`));
+  const take = (): void => {
+    throw new Error('the reader is gone');
+  };
+  await assert.rejects(readFrom(dir, place, take, NEVER, false), /the reader is gone/);
+  assert.deepEqual(
+    open().filter((path) => path.startsWith(dir)),
+    [],
+  );
+});
+
+/** The descriptor that lists the others is closed by then. */
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)];
+  } catch {
+    return [];
+  }
+}

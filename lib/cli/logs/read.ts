@@ -77,9 +77,14 @@ export async function readFrom(
   async function goTo(log: LogFile, offset = 0): Promise<boolean> {
     const file = await openFile(dir, log);
     if (file === null) return false;
-    // Read what was written before the old file was left.
-    await readOn();
-    await leave();
+    try {
+      // Read what was written before the old file was left.
+      await readOn();
+      await leave();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     at.opened = { log, file, offset };
     return true;
   }
