@@ -26,8 +26,11 @@ function judgePath(text: string): Complaint | null {
 
 /** Judges a Host header: a name or an address, with or without a port. */
 function judgeAuthority(text: string): Complaint | null {
-  const host = /^(.*?|\[.*\])(?::\d{1,5})?$/.exec(text)?.[1] ?? '';
-  return judgeHost(host) === null ? null : { expected: 'expected a host name, with or without a port', hint: null };
+  const [, host = '', port = '1'] = /^(.*?|\[.*\])(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const isPort = Number(port) >= 1 && Number(port) <= 65_535;
+  return isPort && judgeHost(host) === null
+    ? null
+    : { expected: 'expected a host name, with or without a port', hint: null };
 }
 
 function judgeServerName(text: string): Complaint | null {

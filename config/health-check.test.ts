@@ -99,6 +99,8 @@ test('values that no check could use are refused, each with its place', () => {
     ['{type: http, path: health}', /path: expected a path that begins with "\/", got "health"; for example/],
     ['{type: http, path: "/a b"}', /path: .*%20/],
     [String.raw`{type: http, path: "/a\r\nX: y"}`, /path: expected a path/],
+    ['{type: http, host: "a:99999"}', /host: expected a host name, with or without a port/],
+    ['{type: http, host: "[::1]:0"}', /host: expected a host name, with or without a port/],
     ['{type: http, host: "a b"}', /host: expected a host name, with or without a port/],
     [String.raw`{type: http, host: "a\r\nX: y"}`, /host: expected a host name/],
     ['{type: http, expect_status: 200}', /expect_status: expected a list of 1..16 entries, got 200; begin each/],
