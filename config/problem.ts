@@ -87,7 +87,8 @@ export function elsewhere(mark: Mark | null, from: Mark | null): string {
 
 /** Checks an entry of a verdict's `errors`; a running bal of another version may send something else. */
 export function isProblem(error: unknown): error is Problem {
-  return typeof error === 'object' && error !== null && 'message' in error && 'line' in error && 'path' in error;
+  if (typeof error !== 'object' || error === null) return false;
+  return 'message' in error && 'line' in error && 'path' in error && 'hint' in error;
 }
 
 /** Sorts by file and position, and drops duplicates (services share top-level values). */
