@@ -14,6 +14,7 @@ import { forEngine } from './harness/engines.ts';
 import { LONGEST_SLICE, PatternCheck } from './harness/pattern.ts';
 import { gone, signal } from './harness/processes.ts';
 import { lives, session, talk } from './harness/session.ts';
+import { openLateEcho } from '../lib/testing/black-hole.ts';
 import { atEnd } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { workFolder } from '../lib/testing/program.ts';
@@ -174,31 +175,46 @@ forEngine(
   },
 );
 
-forEngine(
-  'native',
-  'a client whose backend is still being connected is handed over when it is; who waits for a permit is served',
-  async (t, engine) => {
-    const a = await backend(t, echo);
-    const port = await freePort();
-    const config = configFor(port, [a], {
-      workers: 1,
-      runtime: { max_concurrent_connections: 1, overload_policy: 'queue', queue_timeout_ms: 60_000 },
-    });
-    const bal = await startBal(t, { engine, config });
-    const first = await session(t, port);
-    const waits = await connectTo(t, port);
-    await waits.send('x');
-    await bal.statusWhen('it waits', ({ services: [service] }) => service?.waiting === 1);
-    const { code } = await bal.graceful();
-    assert.equal(code, 0);
-    await lives(first);
-    first.end();
-    await first.over;
-    assert.equal((await waits.reads(1)).toString(), 'x');
-    await bal.statusWhen('its old worker is gone', ({ workers }) => workers.length === 1);
-    await lives(waits);
-  },
-);
+forEngine('native', 'a client whose backend is still being connected is handed over when it is', async (t, engine) => {
+  const [port, at] = [await freePort(), await freePort()];
+  const { accept } = await openLateEcho(t, at);
+  const config = configFor(port, [{ host: '127.0.0.1', port: at }], {
+    workers: 1,
+    health_check: { type: 'none' },
+    runtime: { backend_connect_timeout_ms: 60_000 },
+  });
+  const bal = await startBal(t, { engine, config });
+  const client = await connectTo(t, port);
+  await bal.statusWhen('it is there', (status) => activeOf(status) === 1);
+  const [old] = await bal.workerPids();
+  const { code, verdict } = await bal.graceful();
+  assert.deepEqual([code, verdict.draining?.connections], [0, 1], 'it cannot go yet');
+  accept();
+  await bal.statusWhen('its old worker is gone', ({ workers }) => workers.every(({ pid }) => pid !== old));
+  await lives(client);
+});
+
+forEngine('native', 'a client that waits for a permit during a reload is served', async (t, engine) => {
+  const a = await backend(t, echo);
+  const port = await freePort();
+  const config = configFor(port, [a], {
+    workers: 1,
+    runtime: { max_concurrent_connections: 1, overload_policy: 'queue', queue_timeout_ms: 60_000 },
+  });
+  const bal = await startBal(t, { engine, config });
+  const first = await session(t, port);
+  const waits = await connectTo(t, port);
+  await waits.send('x');
+  await bal.statusWhen('it waits', ({ services: [service] }) => service?.waiting === 1);
+  const { code } = await bal.graceful();
+  assert.equal(code, 0);
+  await lives(first);
+  first.end();
+  await first.over;
+  assert.equal((await waits.reads(1)).toString(), 'x');
+  await bal.statusWhen('its old worker is gone', ({ workers }) => workers.length === 1);
+  await lives(waits);
+});
 
 forEngine(
   'native',

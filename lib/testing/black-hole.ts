@@ -1,5 +1,5 @@
 // A port that neither accepts nor refuses: its listener's queue is full and the kernel drops every further SYN. A
-// thread listens and then blocks, so nothing ever leaves the queue.
+// thread listens and then blocks, so nothing leaves the queue until it is told to accept.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -9,7 +9,10 @@ import { until } from './until.ts';
 
 const THREAD = `
   const { parentPort, workerData } = require('node:worker_threads');
-  const server = require('node:net').createServer((socket) => socket.destroy());
+  const server = require('node:net').createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.pipe(socket);
+  });
   server.listen({ port: workerData.port, host: '127.0.0.1', backlog: 1, exclusive: true }, () => {
     parentPort.postMessage('listening');
     Atomics.wait(new Int32Array(workerData.gate), 0, 0);
@@ -36,7 +39,16 @@ export async function blackHole(t: Owner): Promise<number> {
 
 /** Turns a port without a listener into a black hole until the test ends or the returned function is called. */
 export async function openBlackHole(t: Owner, port: number): Promise<() => Promise<void>> {
-  const worker = new Worker(THREAD, { eval: true, workerData: { port, gate: new SharedArrayBuffer(4) } });
+  return (await openLateEcho(t, port)).close;
+}
+
+/** The same, but `accept` makes it an echo server: a pending connect succeeds when the kernel sends its next SYN. */
+export async function openLateEcho(
+  t: Owner,
+  port: number,
+): Promise<{ readonly accept: () => void; readonly close: () => Promise<void> }> {
+  const gate = new SharedArrayBuffer(4);
+  const worker = new Worker(THREAD, { eval: true, workerData: { port, gate } });
   const fillers: Socket[] = [];
   const close = async (): Promise<void> => {
     for (const socket of fillers) socket.destroy();
@@ -54,5 +66,9 @@ export async function openBlackHole(t: Owner, port: number): Promise<() => Promi
     fillers.push(socket);
   }
   await until('the queue of the black hole is full', () => queued(port) >= 2);
-  return close;
+  const accept = (): void => {
+    Atomics.store(new Int32Array(gate), 0, 1);
+    Atomics.notify(new Int32Array(gate), 0);
+  };
+  return { accept, close };
 }
