@@ -114,4 +114,7 @@ test('a plan of an older version has no Unix sockets', () => {
   const plan = planOf(BASE);
   const older = { ...plan, services: plan.services.map((its) => Object.assign({ ...its }, { bindUnix: undefined })) };
   assert.deepEqual(planDifference(older, plan), { changed: [], unchangeable: [] });
+  assert.deepEqual(planDifference(older, { ...plan, services: [] }).changed, [
+    { what: 'default', from: '0.0.0.0:9295 to a:1', to: null },
+  ]);
 });

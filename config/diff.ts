@@ -77,8 +77,8 @@ function tcpOf(service: ServicePlan): ServicePlan | null {
 }
 
 /** A plan of an older version lacks the field. */
-function modeOf({ bindUnix }: Partial<ServicePlan>): string | null {
-  return bindUnix === undefined || bindUnix === null ? null : `0${bindUnix.mode.toString(8)}`;
+function modeOf({ bindUnix = null }: Partial<ServicePlan>): string | null {
+  return bindUnix === null ? null : `0${bindUnix.mode.toString(8)}`;
 }
 
 function access(from: ServicePlan, to: ServicePlan): Change[] {

@@ -191,18 +191,17 @@ export interface PlacePlan {
   readonly mode: number | null;
 }
 
+/** A plan of an older version lacks `bindUnix`. */
+type Listening = Pick<ServicePlan, 'bindAddress' | 'port'> & Partial<Pick<ServicePlan, 'bindUnix'>>;
+
 /** Returns where a service listens: at a port, a Unix socket, or both. */
-export function placesOf({
-  bindAddress,
-  port,
-  bindUnix,
-}: Pick<ServicePlan, 'bindAddress' | 'port' | 'bindUnix'>): PlacePlan[] {
+export function placesOf({ bindAddress, port, bindUnix = null }: Listening): PlacePlan[] {
   const tcp = port === 0 ? [] : [{ bindAddress, port, mode: null }];
   return bindUnix === null ? tcp : [...tcp, { bindAddress: bindUnix.path, port: 0, mode: bindUnix.mode }];
 }
 
 /** The same as text for operators. */
-export function whereOf(service: Pick<ServicePlan, 'bindAddress' | 'port' | 'bindUnix'>): string {
+export function whereOf(service: Listening): string {
   return placesOf(service)
     .map((place) => addressOf(place.bindAddress, place.port))
     .join(' and ');
