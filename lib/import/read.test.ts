@@ -57,3 +57,14 @@ test('patterns stand for paths in order', async (t) => {
   assert.equal(await of('nowhere/*'), null);
   assert.deepEqual(await of('plain'), ['plain']);
 });
+
+test('a pattern with many stars takes no time', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'bal-glob-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  for (const name of ['a'.repeat(200), 'x1.cfg', 'x2.cfg', '.h.cfg']) writeFileSync(join(dir, name), '');
+  const found = async (glob: string) => (await matching(join(dir, glob)))?.map((path) => path.slice(dir.length + 1));
+  assert.deepEqual(await found(`${'*a'.repeat(20)}b`), []);
+  assert.deepEqual(await found('*.cfg'), ['x1.cfg', 'x2.cfg']);
+  assert.deepEqual(await found('x[!1].c?g'), ['x2.cfg']);
+  assert.deepEqual(await found('[z-a]*'), []);
+});

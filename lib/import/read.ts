@@ -76,16 +76,38 @@ export async function matching(pattern: string): Promise<readonly string[] | nul
 
 function shapeOf(glob: string): (name: string) => boolean {
   const pieces = glob.match(/\*+|\?|\[[^\]]+\]|[\s\S]/g) ?? [];
-  const pattern = pieces.map((piece) => {
-    if (piece.startsWith('*')) return '[^/]*';
-    if (piece === '?') return '[^/]';
-    if (piece.length > 2) return `[${piece.slice(1, -1).replace(/^[!^]/, '^').replaceAll(/[\\[]/g, '\\$&')}]`;
-    return piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  });
   try {
-    const shape = new RegExp(`^${pattern.join('')}$`, 's');
-    return (name) => shape.test(name) && (!name.startsWith('.') || glob.startsWith('.'));
+    const pattern = pieces.map((piece) => (piece.startsWith('*') ? null : characterOf(piece)));
+    return (name) => fits(pattern, name) && (!name.startsWith('.') || glob.startsWith('.'));
   } catch {
     return () => false; // a range such as [z-a]
   }
+}
+
+/** One character of a name. */
+function characterOf(piece: string): RegExp {
+  if (piece === '?') return /^[^/]$/;
+  if (piece.length > 2)
+    return new RegExp(`^[${piece.slice(1, -1).replace(/^[!^]/, '^').replaceAll(/[\\[]/g, '\\$&')}]$`);
+  return new RegExp(`^${piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`);
+}
+
+/** Null stands for `*`. Backtracks to the last one only: a single regular expression could take minutes for one name. */
+function fits(pattern: readonly (RegExp | null)[], name: string): boolean {
+  let [at, from] = [0, 0];
+  let [star, mark] = [-1, 0];
+  while (from < name.length) {
+    const piece = pattern[at];
+    if (piece === null) {
+      star = at++;
+      mark = from;
+    } else if (piece?.test(name[from] ?? '') === true) {
+      at++;
+      from++;
+    } else if (star >= 0) {
+      at = star + 1;
+      from = ++mark;
+    } else return false;
+  }
+  return pattern.slice(at).every((piece) => piece === null);
 }
