@@ -41,7 +41,7 @@ const IDLE = 2000;
 const SETTLE_MS = 500;
 const WARM_MS = 500;
 
-/** Reports each phase to `tell`. Rejects on abort, between measurements. */
+/** Reports each phase to `tell`. Rejects on abort. */
 export async function bench(
   stage: Stage,
   seconds: number,
@@ -64,7 +64,7 @@ export async function bench(
     if (signal.aborted) throw new Error('Cannot go on: it was interrupted');
     const load = stage.clients({ mode, port, clients, pauseMs: 0 });
     await load.ready();
-    await sleep(ms);
+    await sleep(ms, undefined, { signal });
     const result = await load.stop();
     lost.push(result.lost);
     return result;
@@ -85,7 +85,7 @@ export async function bench(
       const load = stage.clients({ mode: 'rest', port: stage.port, clients, pauseMs: 0 });
       held.push(load);
       await load.ready();
-      await sleep(SETTLE_MS);
+      await sleep(SETTLE_MS, undefined, { signal });
       return memoryOf(pids);
     };
     const empty = await withThem(FIRST_IDLE);

@@ -123,9 +123,9 @@ export async function openStage(): Promise<Stage> {
     backend,
     clients,
     async close() {
-      if (guard.exitCode !== null) return;
-      const ended = once(guard, 'close');
       for (const child of children) if (child !== guard) child.kill('SIGKILL');
+      if (guard.exitCode !== null || guard.signalCode !== null) return;
+      const ended = once(guard, 'close');
       guard.stdin?.end();
       await ended;
     },

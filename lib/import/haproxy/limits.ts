@@ -11,7 +11,7 @@ const MAX_NETWORKS = 20_000;
 
 type Part = Pick<Service, 'bind_unix' | 'access' | 'accept_proxy_protocol' | 'runtime'>;
 
-/** Returns false if nobody may connect. */
+/** Returns false if nobody may connect, or bal cannot hold who may. */
 export function setLimits(
   service: Part,
   frontend: Section,
@@ -48,8 +48,14 @@ export function setLimits(
   if (service.bind_unix !== undefined) return unaddressedMay(...rules);
   const found = accessOf(...rules);
   if (found.kind === 'nobody') return false;
-  if (found.kind === 'too many' && at !== null) {
-    ledger.lost(at, 'bal takes at most 10,000 networks', 'everybody may come now: let a firewall decide');
+  // Without its rules the service would be open to everybody.
+  if (at !== null && (found.kind === 'too many' || networks > MAX_NETWORKS)) {
+    ledger.lost(
+      at,
+      'bal takes at most 10,000 networks',
+      'let a firewall decide, and add the service without these rules',
+    );
+    return false;
   }
   if (found.kind === 'lists') {
     service.access = {

@@ -155,6 +155,16 @@ test('times, limits and what happens when a server goes down', () => {
   assert.equal(only(BIND, SERVER, 'timeout client 30d').runtime.connection_idle_timeout_ms, 604_800_000);
 });
 
+test('a service whose rules have more networks than bal takes is left out, not opened to everybody', () => {
+  const rules = Array.from({ length: 11 }, (_, i) => {
+    const networks = Array.from({ length: 1000 }, (_unused, k) => `10.${i}.${k >> 8}.${k & 255}`);
+    return `tcp-request connection reject if { src ${networks.join(' ')} }`;
+  });
+  const { services, notes } = mapped(`listen a\n${BIND}\n${SERVER}\n${rules.join('\n')}\n`);
+  assert.deepEqual(services, []);
+  assert.match(JSON.stringify(notes), /at most 10,000 networks/);
+});
+
 test('checks', () => {
   const of = (...lines: string[]) => only(BIND, ...lines).health_check;
   const checked = `${SERVER} check`;
@@ -184,6 +194,18 @@ test('checks', () => {
     'option tcp-check\ntcp-check connect\ntcp-check send-binary 50494e470d0a\ntcp-check expect rstring ^\\+PONG';
   assert.deepEqual(of(checked, asks), { type: 'expect', send: 'PING\\r\\n', expect: '+PONG' });
   assert.equal(of(checked, 'option tcp-check\ntcp-check connect'), undefined);
+  // An expression is no port and no name.
+  assert.equal(of(checked, 'option tcp-check\ntcp-check connect port %[var(txn.p)]'), undefined);
+  assert.deepEqual(of(checked, 'option httpchk\nhttp-check connect ssl port x sni str(a.example)'), {
+    type: 'http',
+    tls: true,
+  });
+  assert.deepEqual(of(checked, 'option httpchk\nhttp-check connect ssl port 8443 sni a.example'), {
+    type: 'http',
+    port: 8443,
+    tls: true,
+    server_name: 'a.example',
+  });
   assert.deepEqual(of(checked, 'option tcp-check\ntcp-check connect port 7'), { type: 'tcp', port: 7 });
   assert.deepEqual(
     of(checked, 'option tcp-check\ntcp-check expect string SSH\ntcp-check send x\ntcp-check expect string y'),

@@ -86,8 +86,11 @@ function setAccess(service: Service, scope: Scope, ledger: Ledger): boolean {
   if (service.bind_unix !== undefined) return unaddressedMay(rules);
   const access = accessOf(rules);
   const [first] = inner?.own ?? [];
-  if (access.kind === 'too many' && first !== undefined)
-    ledger.lost(first, 'bal takes at most 10,000 networks', null, 'allow, deny');
+  if (access.kind === 'too many' && first !== undefined) {
+    ledger.lost(first, 'bal takes at most 10,000 networks', 'let a firewall decide', 'allow, deny');
+    // Without its rules the service would be open to everybody.
+    return false;
+  }
   if (access.kind === 'lists') {
     const { allow, deny } = access;
     service.access = { ...(allow !== null && { allow }), ...(deny.length > 0 && { deny }) };

@@ -3,8 +3,8 @@ import { statusRangeOf } from '../../../../config/health-check.ts';
 import { judgeHost } from '../../../../config/host.ts';
 import type { HealthCheck } from '../../draft.ts';
 import type { Ledger } from '../../ledger.ts';
-import { wholeNumber } from '../../values.ts';
 import { all, type HaLine, type Section } from '../language/sections.ts';
+import { setPort, setServerName } from './connect-words.ts';
 
 export function httpCheck(backend: Section, line: HaLine, ledger: Ledger): HealthCheck {
   const check: HealthCheck = { type: 'http' };
@@ -85,8 +85,8 @@ function connect(check: HealthCheck, line: HaLine, words: readonly string[], led
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
     if (word === 'ssl') check.tls = true;
-    else if (word === 'port') check.port = wholeNumber(words[++i], 1, 65_535) ?? 1;
-    else if (word === 'sni') check.server_name = words[++i] ?? '';
+    else if (word === 'port') setPort(check, words[++i], line, ledger);
+    else if (word === 'sni') setServerName(check, words[++i], line, ledger);
     else if (['alpn', 'proto', 'comment', 'addr'].includes(word)) {
       if (word !== 'comment')
         ledger.lost(line, "bal speaks HTTP/1.1 to the backend's own address", 'do without it', word);

@@ -2,7 +2,7 @@
 import { showBytes } from '../../../../config/bytes.ts';
 import type { HealthCheck } from '../../draft.ts';
 import type { Ledger } from '../../ledger.ts';
-import { wholeNumber } from '../../values.ts';
+import { setPort, setServerName } from './connect-words.ts';
 import { all, type HaLine, type Section } from '../language/sections.ts';
 
 const MORE = 'a check of bal sends once and waits for one answer';
@@ -55,16 +55,15 @@ function connect(check: HealthCheck, line: HaLine, ledger: Ledger): void {
   ledger.used(line);
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
-    if (word === 'port') check.port = wholeNumber(words[++i], 1, 65_535) ?? check.port ?? 1;
+    if (word === 'port') setPort(check, words[++i], line, ledger);
     else if (word === 'ssl') check.tls = true;
-    else if (word === 'sni') check.server_name = words[++i] ?? '';
+    else if (word === 'sni') setServerName(check, words[++i], line, ledger);
     else if (word === 'send-proxy') ledger.unneeded(line, 'a check sends what send_proxy_protocol says', word);
     else if (word !== 'default' && word !== 'linger' && word !== 'comment') {
       ledger.lost(line, "bal checks the backend's own address", 'do without it', word);
     }
     if (word === 'comment' || word === 'addr' || word === 'alpn' || word === 'proto') i++;
   }
-  if (check.server_name === '') delete check.server_name;
 }
 
 function sent(text: string | undefined, isBinary: boolean): string | null {
