@@ -44,18 +44,29 @@ export function isPattern(path: string): boolean {
 export function matches(pattern: string, name: string): boolean {
   const wanted = basename(pattern);
   if (name.startsWith('.') && !wanted.startsWith('.')) return false;
-  return fits(Array.from(wanted), Array.from(name));
+  const parts = Array.from(wanted, (part): Part => {
+    if (part === '*') return part;
+    return part === '?' ? () => true : (character) => character === part;
+  });
+  return fits(parts, Array.from(name));
 }
 
-/** Backtracks to the last `*` only, so that matching takes at most the length of the pattern times that of the name. */
-function fits(pattern: readonly string[], name: readonly string[]): boolean {
+/** `*` is any part of a name; a function judges one character. */
+export type Part = '*' | ((character: string) => boolean);
+
+/**
+ * Backtracks to the last `*` only, so that matching takes at most the length of the pattern times that of the name; a regular
+ * expression could take minutes.
+ */
+export function fits(pattern: readonly Part[], name: readonly string[]): boolean {
   let [at, from] = [0, 0];
   let [star, mark] = [-1, 0];
   while (from < name.length) {
-    if (pattern[at] === '*') {
+    const part = pattern[at];
+    if (part === '*') {
       star = at++;
       mark = from;
-    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === name[from])) {
+    } else if (part?.(name[from] ?? '') === true) {
       at++;
       from++;
     } else if (star >= 0) {

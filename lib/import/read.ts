@@ -1,6 +1,7 @@
 // Reads the text of a configuration from a path or stdin, within bounds.
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { fits, type Part } from '../../config/include/pattern.ts';
 import { decode, MAX_BYTES, readConfig } from '../../config/read.ts';
 
 export type Read = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
@@ -77,37 +78,17 @@ export async function matching(pattern: string): Promise<readonly string[] | nul
 function shapeOf(glob: string): (name: string) => boolean {
   const pieces = glob.match(/\*+|\?|\[[^\]]+\]|[\s\S]/g) ?? [];
   try {
-    const pattern = pieces.map((piece) => (piece.startsWith('*') ? null : characterOf(piece)));
-    return (name) => fits(pattern, name) && (!name.startsWith('.') || glob.startsWith('.'));
+    const pattern = pieces.map((piece): Part => (piece.startsWith('*') ? '*' : characterOf(piece)));
+    return (name) => fits(pattern, name.split('')) && (!name.startsWith('.') || glob.startsWith('.'));
   } catch {
     return () => false; // a range such as [z-a]
   }
 }
 
-/** One character of a name. */
-function characterOf(piece: string): RegExp {
-  if (piece === '?') return /^[^/]$/;
-  if (piece.length > 2)
-    return new RegExp(`^[${piece.slice(1, -1).replace(/^[!^]/, '^').replaceAll(/[\\[]/g, '\\$&')}]$`);
-  return new RegExp(`^${piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`);
-}
-
-/** Null stands for `*`. Backtracks to the last one only: a single regular expression could take minutes for one name. */
-function fits(pattern: readonly (RegExp | null)[], name: string): boolean {
-  let [at, from] = [0, 0];
-  let [star, mark] = [-1, 0];
-  while (from < name.length) {
-    const piece = pattern[at];
-    if (piece === null) {
-      star = at++;
-      mark = from;
-    } else if (piece?.test(name[from] ?? '') === true) {
-      at++;
-      from++;
-    } else if (star >= 0) {
-      at = star + 1;
-      from = ++mark;
-    } else return false;
-  }
-  return pattern.slice(at).every((piece) => piece === null);
+/** Judges one character of a name. */
+function characterOf(piece: string): Part {
+  if (piece === '?') return (character) => character !== '/';
+  if (piece.length === 1) return (character) => character === piece;
+  const shape = new RegExp(`^[${piece.slice(1, -1).replace(/^[!^]/, '^').replaceAll(/[\\[]/g, '\\$&')}]$`);
+  return (character) => shape.test(character);
 }

@@ -11,7 +11,7 @@ const MAX_NETWORKS = 20_000;
 
 type Part = Pick<Service, 'bind_unix' | 'access' | 'accept_proxy_protocol' | 'runtime'>;
 
-/** Returns false if nobody may connect, or bal cannot hold who may. */
+/** Returns false if nobody may connect, or bal cannot hold who may; it is noted. */
 export function setLimits(
   service: Part,
   frontend: Section,
@@ -45,9 +45,13 @@ export function setLimits(
     else ledger.lost(line, 'bal has no such action', 'do it elsewhere if something relies on it');
   }
   const rules = sets.map(({ access }) => access);
-  if (service.bind_unix !== undefined) return unaddressedMay(...rules);
+  const isForNobody = (): false => {
+    ledger.lost(frontend.head, 'its rules let nobody in, as far as bal can follow them', 'write access for it');
+    return false;
+  };
+  if (service.bind_unix !== undefined) return unaddressedMay(...rules) || isForNobody();
   const found = accessOf(...rules);
-  if (found.kind === 'nobody') return false;
+  if (found.kind === 'nobody') return isForNobody();
   // Without its rules the service would be open to everybody.
   if (at !== null && (found.kind === 'too many' || networks > MAX_NETWORKS)) {
     ledger.lost(

@@ -48,10 +48,7 @@ export function serviceOf(
       'accept-proxy',
     );
   }
-  if (!setLimits(service, frontend, backend, sides.tables, ledger)) {
-    ledger.lost(frontend.head, 'its rules let nobody in, as far as bal can follow them', 'write access for it');
-    return null;
-  }
+  if (!setLimits(service, frontend, backend, sides.tables, ledger)) return null;
   setChecks(service, backend, servers, ledger);
   const backups = servers.filter(({ backend: { backup } }) => backup === true);
   if (option(backend, 'allbackups', ledger) === null && backups.length > 1 && backups.length < servers.length) {

@@ -31,10 +31,7 @@ export function serviceOf(
     backends: target.backends.map((backend) => ({ ...backend })),
   };
   setProxyProtocol(service, listener, scope, ledger);
-  if (!setAccess(service, scope, ledger)) {
-    ledger.lost(server, 'it lets nobody in', 'leave it out, or correct its rules', 'server');
-    return null;
-  }
+  if (!setAccess(service, server, scope, ledger)) return null;
   setCheck(service, scope, ledger);
   setTimes(service, listener, scope, ledger);
   setLimits(service, scope, ledger);
@@ -62,8 +59,8 @@ function setProxyProtocol(service: Service, { at, acceptsProxy }: Listener, scop
     );
 }
 
-/** Returns false if nobody may connect. */
-function setAccess(service: Service, scope: Scope, ledger: Ledger): boolean {
+/** Returns false if nobody may connect, or bal cannot hold who may; it is noted. */
+function setAccess(service: Service, server: Directive, scope: Scope, ledger: Ledger): boolean {
   const inner = scope.own.some(({ name }) => name === 'allow' || name === 'deny') ? scope : scope.outer;
   const rules: Rule[] = [];
   for (const directive of inner?.own ?? []) {
@@ -83,7 +80,11 @@ function setAccess(service: Service, scope: Scope, ledger: Ledger): boolean {
     ledger.used(directive);
     rules.push({ action: name, networks: network === null ? null : [network], negated: false });
   }
-  if (service.bind_unix !== undefined) return unaddressedMay(rules);
+  const isForNobody = (): false => {
+    ledger.lost(server, 'it lets nobody in', 'leave it out, or correct its rules', 'server');
+    return false;
+  };
+  if (service.bind_unix !== undefined) return unaddressedMay(rules) || isForNobody();
   const access = accessOf(rules);
   const [first] = inner?.own ?? [];
   if (access.kind === 'too many' && first !== undefined) {
@@ -95,7 +96,7 @@ function setAccess(service: Service, scope: Scope, ledger: Ledger): boolean {
     const { allow, deny } = access;
     service.access = { ...(allow !== null && { allow }), ...(deny.length > 0 && { deny }) };
   }
-  return access.kind !== 'nobody';
+  return access.kind !== 'nobody' || isForNobody();
 }
 
 function setTimes(
