@@ -3,6 +3,8 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 
+import { asError } from './as-error.ts';
+
 /** The addresses in the resolver's order, unique and at least one; or an error code. */
 export type Found = { readonly ips: readonly string[] } | { readonly code: string };
 
@@ -79,7 +81,7 @@ function start(servers: readonly string[], names: readonly string[]): ChildProce
       env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.min(names.length, MAX_THREADS)) },
     });
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return asError(error);
   }
 }
 

@@ -2,6 +2,7 @@
 // an upgrade, and come back if it fails.
 
 import type { Plan } from '../../config/plan.ts';
+import { asError } from '../as-error.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { ControlHandlers, ControlServer } from '../control/server.ts';
 import { serveControl } from '../control/server.ts';
@@ -70,13 +71,13 @@ export function createFront(at: Home): Front {
       try {
         if (!claim(pid).ok) return 'taken';
       } catch (error) {
-        fault = errorOf(error);
+        fault = asError(error);
       }
       try {
         const problem = answers === null ? null : await serve(answers, plan);
         if (problem !== null) fault = new Error(problem.what_happened);
       } catch (error) {
-        fault = errorOf(error);
+        fault = asError(error);
       }
       return fault;
     },
@@ -89,8 +90,4 @@ export function createFront(at: Home): Front {
     },
     release: () => claimed?.(),
   };
-}
-
-function errorOf(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

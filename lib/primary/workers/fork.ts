@@ -4,6 +4,7 @@ import type { Worker } from 'node:cluster';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
+import { asError } from '../../as-error.ts';
 import { writeSeat } from '../../ipc/scoreboard.ts';
 import type { Scoreboard } from '../scoreboard/scoreboard.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
@@ -60,7 +61,7 @@ export function fork(environment: Readonly<Record<string, string>>, counts: bool
     };
     return { child, over: failed };
   } catch (error) {
-    return { child: error instanceof Error ? error : new Error(String(error)), over };
+    return { child: asError(error), over };
   }
 }
 
