@@ -16,7 +16,7 @@ import { checkListeners } from './doctor/listeners.ts';
 import { checkLogs } from './doctor/logs.ts';
 import { checkNode } from './doctor/node.ts';
 import { PATIENCE_MS, isStatus, reach } from './reach.ts';
-import { json, printable, table, printDiagnosis } from './report.ts';
+import { json, printableLine, table, printDiagnosis } from './report.ts';
 import { counted } from '../units.ts';
 
 /** 0: ok or warnings; 1: something critical. */
@@ -90,7 +90,7 @@ const EXPLAINED = 5;
 function print(findings: readonly Finding[], verbose: boolean, io: Io): void {
   const shown = verbose ? findings : fold(findings);
   const rows = shown.map(({ level, name, summary }) => [{ text: level, paint: COLOURS[level] }, name, summary]);
-  for (const line of table(io, 'lll', rows)) io.out(printable(line));
+  for (const line of table(io, 'lll', rows)) io.out(printableLine(line));
   const warnings = findings.filter(({ level }) => level === 'warn');
   const isNode = ({ name }: Finding): boolean => name === 'node';
   const problems = [

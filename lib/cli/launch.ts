@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Problem } from '../../config/problem.ts';
+import { asError } from '../as-error.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { Home } from '../paths.ts';
 import { duration } from '../units.ts';
@@ -57,7 +58,7 @@ export async function launch(at: Home, config: string, watch: boolean): Promise<
       });
     } catch (error) {
       // Some errors (ENOMEM) are thrown, others (EAGAIN) arrive later as an event.
-      return failed(cannotSpawn(error instanceof Error ? error : new Error(String(error))));
+      return failed(cannotSpawn(asError(error)));
     }
     const outcome = await verdict(child, () => (output === null ? '' : lastLine(output)), at);
     if (child.connected) child.disconnect();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { capturedIo } from '../testing/captured-io.ts';
-import { printable, table, printDiagnosis } from './report.ts';
+import { printableLine, table, printDiagnosis } from './report.ts';
 
 test('a table aligns its columns and ends no line with spaces', () => {
   const rows = [
@@ -20,7 +20,7 @@ test('each of the three lines is one line, whatever is in a path or a message', 
 
 test('a line keeps its colours, and shows the control characters in its texts', () => {
   assert.equal(
-    printable('\u001b[31mdown\u001b[0m /etc/\u001b]0;x\u0007\n'),
-    '\u001b[31mdown\u001b[0m /etc/\\x1b]0;x\\x07\\n',
+    printableLine('\u001b[31mdown\u001b[0m /etc/\u001b]0;x\u0007\n'),
+    '\u001b[31mdown\u001b[0m /etc/\\u001b]0;x\\u0007\\u000a',
   );
 });

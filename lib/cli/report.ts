@@ -1,5 +1,6 @@
 // Output of commands: the diagnosis, tables, colours.
 import { styleText } from 'node:util';
+import { printable } from '../../config/problem.ts';
 import type { Diagnosis } from '../control/protocol.ts';
 import type { Tone } from '../view/state.ts';
 import type { Io } from './command.ts';
@@ -15,17 +16,16 @@ export function printDiagnosis(io: Io, problem: Diagnosis): void {
 
 /** Paths and messages may contain line feeds and worse. */
 function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, escaped);
+  return text.replaceAll(/\p{Cc}/gu, (control) => {
+    return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
 }
 
 /** A line with colours, whose texts come from the running instance: another user's may contain terminal sequences. */
-export function printable(line: string): string {
+export function printableLine(line: string): string {
   // eslint-disable-next-line no-control-regex -- colours begin with it
-  return line.replaceAll(/\u001b\[[0-9;]*m|\p{Cc}/gu, (found) => (found.length > 1 ? found : escaped(found)));
-}
-
-function escaped(control: string): string {
-  return control === '\n' ? '\\n' : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  const parts = line.split(/(\u001b\[[0-9;]*m)/u);
+  return parts.map((part, i) => (i % 2 === 1 ? part : printable(part))).join('');
 }
 
 /** One JSON document on one line. */

@@ -5,7 +5,7 @@ import { version } from '../version.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer, type Reached } from './reach.ts';
-import { json, printable, printDiagnosis } from './report.ts';
+import { json, printableLine, printDiagnosis } from './report.ts';
 import { isStopping } from '../view/state.ts';
 import { briefStatus, statusLines } from './status-text.ts';
 
@@ -21,7 +21,7 @@ export async function status(options: Options, io: Io): Promise<ExitCode> {
   if (options.json) json(io, { ...now, problem });
   else if (options.brief) io.out(briefStatus(now));
   else {
-    for (const line of statusLines(now, options.verbose, io)) io.out(printable(line));
+    for (const line of statusLines(now, options.verbose, io)) io.out(printableLine(line));
     if (problem !== null) printDiagnosis(io, problem);
   }
   return problem === null ? 0 : 1;

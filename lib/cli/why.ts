@@ -11,7 +11,7 @@ import { home } from '../paths.ts';
 import type { Options } from './arguments.ts';
 import type { ExitCode, Io } from './command.ts';
 import { PATIENCE_MS, reach, strangeAnswer } from './reach.ts';
-import { INK, json, paint, printable, printDiagnosis } from './report.ts';
+import { INK, json, paint, printableLine, printDiagnosis } from './report.ts';
 import { STOPPING } from './status.ts';
 import { counted, duration, listed } from '../units.ts';
 import { isStopping, type Shown } from '../view/state.ts';
@@ -31,7 +31,7 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   // An instance of an older version does not report its state.
   const isEnding = isStopping(chosen.state ?? null);
   if (options.json) json(io, chosen);
-  else for (const line of lines(chosen, backend === null, io)) io.out(printable(line));
+  else for (const line of lines(chosen, backend === null, io)) io.out(printableLine(line));
   const isWell = ({ problem, backends }: ServiceWhy): boolean =>
     backends.every((backend) => backend.problem === null) && (backend !== null || problem === null);
   return !isEnding && chosen.services.every(isWell) ? 0 : 1;

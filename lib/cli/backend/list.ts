@@ -7,7 +7,7 @@ import { listed } from '../../units.ts';
 import type { Options } from '../arguments.ts';
 import type { ExitCode, Io } from '../command.ts';
 import { PATIENCE_MS, isStatus, reach, strangeAnswer } from '../reach.ts';
-import { json, printable, printDiagnosis, table, type Cell } from '../report.ts';
+import { json, printableLine, printDiagnosis, table, type Cell } from '../report.ts';
 
 /** 0: shown; 1: no answer, or no such service; 3: not running. */
 export async function listBackends(options: Options, io: Io): Promise<ExitCode> {
@@ -28,10 +28,10 @@ export async function listBackends(options: Options, io: Io): Promise<ExitCode> 
     json(io, { backends, live_changes: shown, problem: null });
     return 0;
   }
-  for (const line of lines(services, io)) io.out(printable(line));
+  for (const line of lines(services, io)) io.out(printableLine(line));
   const others = liveChangeLines(shown);
   if (others.length > 0) io.out('not in the file:');
-  for (const line of others) io.out(printable(`  ${line}`));
+  for (const line of others) io.out(printableLine(`  ${line}`));
   return 0;
 }
 

@@ -52,8 +52,8 @@ function isBack(address: string): Diagnosis {
 
 function isGone(service: string, address: string): Diagnosis {
   return {
-    what_happened: `service ${service} is gone, so nobody can tell how many connections ${address} still has`,
-    why_likely: 'a reload has removed or renamed it meanwhile',
-    do_this_now: "run 'bal status': connections of removed services go on in old workers until they end",
+    what_happened: `service ${service} is gone, and the connections of ${address} cannot be counted any more`,
+    why_likely: 'a reload has removed or renamed it',
+    do_this_now: "run 'bal status': connections of removed services continue in old workers until they end",
   };
 }
