@@ -1,9 +1,12 @@
 // `bal bench`: plausible figures, and nothing left behind. The test does not depend on the values.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { BAL } from '../lib/testing/root.ts';
 import { newHome } from './harness.ts';
-import { cli } from './harness/cli.ts';
+import { cli, environment } from './harness/cli.ts';
 import { pidsOf } from './harness/processes.ts';
 import { until } from '../lib/testing/until.ts';
 
@@ -29,5 +32,37 @@ test('a measurement has a figure for each way, the machine and the conditions', 
   const { cpu, cores, kernel, node, load_average, engine } = report.conditions;
   assert.ok(cpu !== '' && cores > 0 && kernel !== '' && node === process.version && load_average >= 0);
   assert.ok(engine === 'native' || engine === 'js');
-  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder).length === 0);
+  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder, 'TMPDIR').length === 0);
+});
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+test('Ctrl-C ends a long measurement, and nothing is left behind', async (t) => {
+  const home = newHome(t);
+  const folder = `${home}/tmp`;
+  mkdirSync(folder);
+  const env = environment(home, { TMPDIR: folder });
+  const bench = spawn(process.execPath, [BAL, 'bench', '--seconds', '600'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  bench.stdout.resume();
+  t.after(() => bench.kill('SIGKILL'));
+  let told = '';
+  bench.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+  // Two short runs warm up; the third one is the first measurement.
+  const runs = new Set<number>();
+  await until('it measures', () => {
+    for (const pid of pidsOf(folder, 'TMPDIR')) if (commandOf(pid).includes('visits')) runs.add(pid);
+    return runs.size === 3;
+  });
+  const closed = once(bench, 'close');
+  bench.kill('SIGINT');
+  const [code]: unknown[] = await closed;
+  assert.equal(code, 1);
+  assert.match(told, /it was interrupted/);
+  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder, 'TMPDIR').length === 0);
 });

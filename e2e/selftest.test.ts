@@ -60,7 +60,7 @@ function childrenOf(pid: number): number[] {
 
 /** Waits until the folder is empty and no process refers to it. */
 async function isClean(folder: string): Promise<void> {
-  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder).length === 0, {
+  await until('nothing is left', () => readdirSync(folder).length === 0 && pidsOf(folder, 'TMPDIR').length === 0, {
     withinMs: 30_000,
   });
 }

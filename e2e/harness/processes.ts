@@ -18,9 +18,9 @@ export function isAlive(pid: number): boolean {
   return stat !== null && stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
 }
 
-/** Returns living processes that were started with `BAL_HOME=home`: primaries, workers, commands under way. */
-export function pidsOf(home: string): number[] {
-  const mark = `BAL_HOME=${home}`;
+/** Returns living processes with this home in that variable: primaries, workers, commands under way. */
+export function pidsOf(home: string, variable = 'BAL_HOME'): number[] {
+  const mark = `${variable}=${home}`;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

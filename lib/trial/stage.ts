@@ -124,9 +124,10 @@ export async function openStage(): Promise<Stage> {
     clients,
     async close() {
       for (const child of children) if (child !== guard) child.kill('SIGKILL');
-      if (guard.exitCode !== null || guard.signalCode !== null) return;
-      const ended = once(guard, 'close');
-      guard.stdin?.end();
+      const isGone = guard.exitCode !== null || guard.signalCode !== null;
+      const cleaner = isGone ? run(load, ['guard', home, program]) : guard;
+      const ended = once(cleaner, 'close');
+      cleaner.stdin?.end();
       await ended;
     },
   };
