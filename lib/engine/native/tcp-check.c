@@ -9,6 +9,7 @@
 //   checks.cancel(number)                    cancels a check whose result has not been collected
 //   checks.sweep() → how many accepted checks are not closed yet: to be called again while there are some
 //   checks.close()                           no other method may be called afterwards
+#include "goodbye.h"
 #include "tcp-check.h"
 #include "watch.h"
 
@@ -22,26 +23,19 @@ enum {
   CHECKS_AT_MOST = 65536,
   ACCEPTED = CHECKS_AT_MOST,
   AT_ONCE = 64, // events fetched at a time
-  LINGER_MS = 1000,
-  LINGER_BYTES = 256 * 1024,
 };
 
-/** Pending checks are in the epoll set, closing ones on one list, and unused ones on another. */
-enum stage { UNUSED, PENDING, CLOSING };
-
+/** A pending check, which is in the epoll set, or an unused one (`fd` is −1), which is on a list. */
 struct check {
   int fd;
-  enum stage stage;
   uint32_t next;
-  uint32_t left;  // bytes that may still be read
-  uint64_t until; // ms of libuv's clock
 };
 
 struct checks {
   struct watch watch; // watches the epoll set
   struct check *list;
-  uint32_t room, free; // head of the unused list
-  uint32_t closing, count; // head of the closing list, and its length
+  uint32_t room, free;      // head of the unused list
+  struct goodbyes goodbyes; // of accepted checks
 };
 
 static const struct watch_kind CHECKS;
@@ -49,7 +43,7 @@ static const struct watch_kind CHECKS;
 static void set_free(struct checks *checks, uint32_t number) {
   struct check *check = &checks->list[number];
   if (check->fd >= 0) close(check->fd);
-  *check = (struct check){.fd = -1, .stage = UNUSED, .next = checks->free};
+  *check = (struct check){.fd = -1, .next = checks->free};
   checks->free = number;
 }
 
@@ -70,14 +64,11 @@ static uint32_t find_free(struct checks *checks) {
   return number;
 }
 
-/** Shuts down an accepted check without a reset (see hang-up.ts). sweep() closes it. */
+/** Ends an accepted check without a reset. sweep() closes it. */
 static void say_goodbye(struct checks *checks, uint32_t number_of) {
-  struct check *one = &checks->list[number_of];
-  shutdown(one->fd, SHUT_WR);
-  *one = (struct check){.fd = one->fd, .stage = CLOSING, .next = checks->closing, .left = LINGER_BYTES};
-  one->until = uv_hrtime() / 1000000 + LINGER_MS;
-  checks->closing = number_of;
-  checks->count++;
+  goodbyes_say(&checks->goodbyes, checks->list[number_of].fd, 0);
+  checks->list[number_of].fd = -1;
+  set_free(checks, number_of);
 }
 
 static napi_value start(napi_env env, napi_callback_info info) {
@@ -101,7 +92,6 @@ static napi_value start(napi_env env, napi_callback_info info) {
     set_free(checks, number_of);
     return number(env, -error);
   }
-  checks->list[number_of].stage = PENDING;
   return number(env, number_of);
 }
 
@@ -138,29 +128,15 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
   struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 1, argv);
   int64_t number_of;
   if (checks == NULL || !integer(env, argv[0], 0, CHECKS_AT_MOST, "number", &number_of)) return NULL;
-  if (number_of < checks->room && checks->list[number_of].stage == PENDING) set_free(checks, (uint32_t)number_of);
+  if (number_of < checks->room && checks->list[number_of].fd >= 0) set_free(checks, (uint32_t)number_of);
   return undefined(env);
 }
 
 static napi_value sweep(napi_env env, napi_callback_info info) {
   struct checks *checks = (struct checks *)watch_enter(env, info, &CHECKS, 0, NULL);
   if (checks == NULL) return NULL;
-  uint64_t now = uv_hrtime() / 1000000;
-  uint32_t at = checks->closing;
-  checks->closing = NONE;
-  while (at != NONE) {
-    struct check *one = &checks->list[at];
-    uint32_t next = one->next;
-    if (tcp_check_is_over(one->fd, &one->left) || now >= one->until) {
-      set_free(checks, at);
-      checks->count--;
-    } else {
-      one->next = checks->closing;
-      checks->closing = at;
-    }
-    at = next;
-  }
-  return number(env, checks->count);
+  goodbyes_sweep(&checks->goodbyes, NULL, NULL);
+  return number(env, checks->goodbyes.count);
 }
 
 static napi_value close_checks(napi_env env, napi_callback_info info) {
@@ -177,6 +153,7 @@ static void end(struct watch *watch) {
   free(checks->list);
   checks->list = NULL;
   checks->room = 0;
+  goodbyes_end(&checks->goodbyes);
 }
 
 static const napi_property_descriptor METHODS[] = {
@@ -201,6 +178,6 @@ napi_value open_tcp_checks(napi_env env, napi_callback_info info) {
   struct checks *checks = calloc(1, sizeof *checks);
   if (checks == NULL) return watch_make(env, NULL, &CHECKS, epoll, argv[0]);
   checks->watch.end = end;
-  checks->free = checks->closing = NONE;
+  checks->free = NONE;
   return watch_make(env, &checks->watch, &CHECKS, epoll, argv[0]);
 }
