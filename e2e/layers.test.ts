@@ -156,6 +156,7 @@ const ROOMS = {
     'stats',
     'evenness',
     'upstream/discovery',
+    'upstream/health/question',
     'upstream/health',
     'upstream',
     'snapshot',

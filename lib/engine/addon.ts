@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** Same as PROTOCOL in native/addon.c. */
-const PROTOCOL = 20;
+const PROTOCOL = 21;
 
 /** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<
@@ -87,6 +87,19 @@ export interface NativeTcpChecks {
   close(): void;
 }
 
+/** A rounds object, created by native/tcp-rounds.c. */
+export interface NativeTcpRounds {
+  /** Returns the seat of a check that repeats, or −errno. Whole ms: until the first one, between two, for each. */
+  begin(ip: string, port: number, inMs: number, periodMs: number, timeoutMs: number): number;
+  end(seat: number): void;
+  /**
+   * Returns the number of rows in the array: [seat, passes, µs since the last of them began, 0], or
+   * [seat, 0, µs since it began, errno] when the check has not passed, which has ended it.
+   */
+  collect(results: Int32Array): number;
+  close(): void;
+}
+
 export interface Addon {
   readonly protocol: number;
   shareScoreboard(fd: number, row: number, rows: number): void;
@@ -96,6 +109,8 @@ export interface Addon {
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
   /** Calls `wake` as long as results wait to be collected. Throws an Error with `code`. */
   openTcpChecks(wake: () => void): NativeTcpChecks;
+  /** Calls `wake` when a check has not passed. Throws an Error with `code`. */
+  openTcpRounds(wake: () => void): NativeTcpRounds;
   ringError(): string;
   /** Sends one datagram to a Unix socket, whose path begins with / or @. Never blocks; throws an Error with `code`. */
   notify(path: string, text: string): void;

@@ -13,7 +13,7 @@ import { createRefusals } from './stats/refusals.ts';
 import type { Statistics } from './stats/statistics.ts';
 import { serviceSum } from './stats/totals.ts';
 import type { Discovery } from './upstream/discovery/discovery.ts';
-import type { ServicesEvent } from './upstream/services-event.ts';
+import type { ServicesEvent } from './upstream/service.ts';
 import type { Services } from './upstream/services.ts';
 import type { Handovers } from './workers/handovers.ts';
 import type { FleetEvent } from './workers/fleet-event.ts';

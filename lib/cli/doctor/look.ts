@@ -6,7 +6,7 @@ import { isPath } from '../../../config/unix.ts';
 import { sourcesFor } from '../../engine/source.ts';
 import { hangUp } from '../../hang-up.ts';
 import { MAX_ADDRESSES, probe } from '../../primary/upstream/health/probe.ts';
-import { preambleFor, questionFor } from '../../primary/upstream/health/question.ts';
+import { preambleFor, questionFor } from '../../primary/upstream/health/question/question.ts';
 import { ownHeader } from '../../proxy-protocol/header.ts';
 
 interface Connected {

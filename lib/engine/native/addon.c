@@ -26,7 +26,7 @@
 #include <stdlib.h>
 
 /** Bump PROTOCOL when native.ts and this file must change together. */
-enum { PROTOCOL = 20, CALLBACKS = 5 };
+enum { PROTOCOL = 21, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -135,6 +135,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "notify", .method = notify, .attributes = napi_enumerable},
       {.utf8name = "openChannel", .method = open_channel, .attributes = napi_enumerable},
       {.utf8name = "openTcpChecks", .method = open_tcp_checks, .attributes = napi_enumerable},
+      {.utf8name = "openTcpRounds", .method = open_tcp_rounds, .attributes = napi_enumerable},
       {.utf8name = "mapShared", .method = map_shared, .attributes = napi_enumerable},
       {.utf8name = "shareScoreboard", .method = share_scoreboard, .attributes = napi_enumerable},
   };

@@ -1,5 +1,5 @@
 // Shared by the files of the JavaScript interface: addon.c, addresses.c, arguments.c, channel.c, tcp-check.c,
-// methods.c, watch.c, routes.c, release.c and adopt.c.
+// tcp-rounds.c, methods.c, watch.c, routes.c, release.c and adopt.c.
 #ifndef BAL_ADDON_H
 #define BAL_ADDON_H
 
@@ -60,6 +60,10 @@ napi_value make_room(napi_env env, napi_callback_info info);
 /* tcp-check.c */
 /** openTcpChecks(wake) → checks */
 napi_value open_tcp_checks(napi_env env, napi_callback_info info);
+
+/* tcp-rounds.c */
+/** openTcpRounds(wake) → rounds */
+napi_value open_tcp_rounds(napi_env env, napi_callback_info info);
 
 /* channel.c */
 /** openChannel(path, listens, wake) → channel */

@@ -49,6 +49,7 @@ static void something_came(uv_poll_t *poll, int status, int events) {
   (void)status; // the callback finds the error itself
   (void)events;
   struct watch *watch = poll->data;
+  if (watch->came != NULL && !watch->came(watch)) return;
   napi_env env = watch->env;
   napi_handle_scope scope;
   napi_value self, wake;

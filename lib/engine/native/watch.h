@@ -11,6 +11,7 @@ struct watch {
   napi_async_context context;
   napi_async_cleanup_hook_handle cleanup;
   napi_ref wake, self;           // `self` keeps the object while it is open
+  bool (*came)(struct watch *);  // called before `wake`; false: nothing for it; may be null
   void (*end)(struct watch *);   // called on close; may be null
   int fd;                        // −1: closed
   bool wrapped, polled;          // the JavaScript object, or libuv, still refers to it
@@ -26,8 +27,8 @@ struct watch_kind {
 /** Checks that the value is a function. False after throwing. */
 bool watch_callback(napi_env env, napi_value value, const struct watch_kind *kind);
 /**
- * Creates the object of a `watch` that is zeroed except for `end`, and takes over both `watch` and `fd`. Null after
- * throwing; both are released then, and `end` is not called. Pass a null `watch` if its allocation failed.
+ * Creates the object of a `watch` that is zeroed except for `came` and `end`, and takes over both `watch` and `fd`.
+ * Null after throwing; both are released then, and `end` is not called. Pass a null `watch` if its allocation failed.
  */
 napi_value watch_make(napi_env env, struct watch *watch, const struct watch_kind *kind, int fd, napi_value wake);
 /** Returns the open watch of that kind behind `this`, with its arguments in `argv`. Null after throwing. */

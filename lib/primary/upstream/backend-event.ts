@@ -13,6 +13,10 @@ export type BackendEvent =
       /** Null means the current address. */
       readonly ip: string | null;
       readonly began: number;
+      /** Monotonic: when the result came. */
+      readonly at: number;
+      /** How many in a row it stands for. */
+      readonly count: number;
       readonly wall: number;
     }
   | {
@@ -41,8 +45,8 @@ export type BackendEvent =
 
 /** The event of a passed check. Does not spread the result: a spread costs a microsecond for each check. */
 export function passedEvent(
-  { source, ip, began, wall }: Extract<CheckResult, { kind: 'passed' }>,
+  { source, ip, began, at, count, wall }: Extract<CheckResult, { kind: 'passed' }>,
   backend: number,
 ): BackendEvent {
-  return { kind: 'passed', backend, source, ip, began, wall };
+  return { kind: 'passed', backend, source, ip, began, at, count, wall };
 }

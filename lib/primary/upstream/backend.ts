@@ -161,7 +161,7 @@ function effect(backend: Backend, event: BackendEvent, settings: PoolSettings, n
     case 'passed':
       return event.source === 'connect' && !settings.connectStandsForCheck
         ? reached(backend, event.began)
-        : passed(backend, event, settings, now);
+        : passed(backend, event, settings);
     case 'failed':
       return failed(backend, event, settings, now);
     case 'resolved':
@@ -181,16 +181,15 @@ function withEarly(backend: Backend, early: Early): Backend {
 
 function passed(
   backend: Backend,
-  { source, ip, began, wall }: Pick<Extract<BackendEvent, { kind: 'passed' }>, 'source' | 'ip' | 'began' | 'wall'>,
+  { source, ip, began, at, count, wall }: Omit<Extract<BackendEvent, { kind: 'passed' }>, 'kind' | 'backend'>,
   { rise, checkStandsForConnect }: PoolSettings,
-  now: number,
 ): Backend {
   if (began <= backend.passedAt) return backend;
   const proves = source === 'connect' || checkStandsForConnect;
   const { connectedAt, contestedAt, provenAt } = proves ? connected(backend, began) : backend;
   // A failure that began later remains.
   const isLatest = began >= backend.failedAt;
-  const passes = isLatest ? backend.passes + 1 : backend.passes;
+  const passes = isLatest ? backend.passes + count : backend.passes;
   const isFirst = isLatest ? backend.lastCheck === null : backend.health === 'unknown';
   const isUp = backend.health === 'up' || isFirst || (isLatest && passes >= rise);
   const isCleared = isLatest && proves;
@@ -202,8 +201,8 @@ function passed(
     provenAt,
     passedAt: began,
     ip: ip ?? backend.ip,
-    lastCheck: { at: now, wall },
-    evidence: remember(backend.evidence, source, null, null, 1, wall, now),
+    lastCheck: { at, wall },
+    evidence: remember(backend.evidence, source, null, null, count, wall, at),
     health: isUp ? 'up' : backend.health,
     passes,
     fails: isLatest ? 0 : backend.fails,

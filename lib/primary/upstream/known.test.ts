@@ -24,8 +24,8 @@ function lived(now: number) {
   const events = [
     { kind: 'failed', backend: 0, source: 'check', cause: 'refused', began: now - 9, wall },
     { kind: 'resolved', backend: 1, ips: ['127.0.0.3', '127.0.0.4'], wall },
-    { kind: 'passed', backend: 1, source: 'check', ip: '127.0.0.4', began: now - 8, wall },
-    { kind: 'passed', backend: 2, source: 'check', ip: '127.0.0.1', began: now - 8, wall },
+    { kind: 'passed', backend: 1, source: 'check', ip: '127.0.0.4', began: now - 8, at: now - 8, count: 1, wall },
+    { kind: 'passed', backend: 2, source: 'check', ip: '127.0.0.1', began: now - 8, at: now - 8, count: 1, wall },
     { kind: 'connect_failed', backend: 2, cause: 'timeout', count: 1, guarded: false, began: now - 2, wall },
   ] as const;
   for (const event of events) pool = step(pool, event as never, now).pool;
@@ -110,7 +110,11 @@ test('whatever is told, a service begins that can be used', () => {
       assert.ok(['unknown', 'up', 'down'].includes(it.health));
       for (const count of [it.passes, it.fails, it.connectFailures, ...Object.values(it.counters)])
         assert.ok(Number.isSafeInteger(count) && count >= 0);
-      const after = step(pool, { kind: 'passed', backend: 0, source: 'check', ip: null, began: 0, wall: 0 }, 1e9);
+      const after = step(
+        pool,
+        { kind: 'passed', backend: 0, source: 'check', ip: null, began: 0, at: 0, count: 1, wall: 0 },
+        1e9,
+      );
       assert.equal(after.pool.backends.length, 3);
     }),
   );

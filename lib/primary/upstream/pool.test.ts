@@ -43,7 +43,7 @@ function plan(host: string, port = 9000): BackendPlan {
 /** The attempt begins when the event arrives, unless the event says otherwise. */
 const NOW = Infinity;
 function pass(backend = 0, ip: string | null = LITERAL, began = NOW): BackendEvent {
-  return { kind: 'passed', backend, source: 'check', ip, began, wall: 0 };
+  return { kind: 'passed', backend, source: 'check', ip, began, at: 0, count: 1, wall: 0 };
 }
 function fail(cause: Cause = 'refused', backend = 0, began = NOW): BackendEvent {
   return { kind: 'failed', backend, cause, fact: null, began, wall: 0 };
@@ -339,7 +339,16 @@ test('in whatever order they are heard, of all attempts the one that began last 
 });
 
 test("a client's connect counts as a check, also where clients had nowhere else to go", () => {
-  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 5 };
+  const reached: BackendEvent = {
+    kind: 'passed',
+    backend: 0,
+    source: 'connect',
+    ip: null,
+    began: NOW,
+    at: 0,
+    count: 1,
+    wall: 5,
+  };
   assert.equal(only(run(one(), [reached]).pool).health, 'up');
   const down = run(up(), [fail(), fail()]).pool;
   const { pool, transitions } = run(down, [reached, reached]);
@@ -351,7 +360,16 @@ test("a client's connect counts as a check, also where clients had nowhere else 
 });
 
 test('checks and connects that pass in turn do not push out what went wrong before', () => {
-  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 0 };
+  const reached: BackendEvent = {
+    kind: 'passed',
+    backend: 0,
+    source: 'connect',
+    ip: null,
+    began: NOW,
+    at: 0,
+    count: 1,
+    wall: 0,
+  };
   const turns = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? pass() : reached));
   const { pool } = run(run(up(), [fail('timeout')]).pool, turns);
   assert.deepEqual(
@@ -393,7 +411,16 @@ test('one that is not checked and fails its clients is down, and tried again aft
   }
   assert.deepEqual(lengths, [500, 500, 800, 1600, 3200, 5000]);
   assert.deepEqual([only(pool).health, countBackends(pool).up], ['down', 0]);
-  const reached: BackendEvent = { kind: 'passed', backend: 0, source: 'connect', ip: null, began: NOW, wall: 0 };
+  const reached: BackendEvent = {
+    kind: 'passed',
+    backend: 0,
+    source: 'connect',
+    ip: null,
+    began: NOW,
+    at: 0,
+    count: 1,
+    wall: 0,
+  };
   assert.equal(only(run(pool, [reached, reached], now).pool).health, 'up');
 });
 
@@ -417,6 +444,8 @@ const anyEvent: fc.Arbitrary<BackendEvent> = fc.oneof(
     source: fc.constantFrom('check', 'connect'),
     ip: fc.constantFrom(LITERAL, null),
     began,
+    at: fc.nat(3000),
+    count: fc.integer({ min: 1, max: 50 }),
     wall: fc.nat(),
   }),
   fc.record({

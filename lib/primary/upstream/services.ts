@@ -2,9 +2,8 @@
 // protection states, which are pure: feeds them checks, DNS answers and workers' reports, logs the transitions, and emits an
 // event when workers need an update.
 
-import type { Plan, ServicePlan } from '../../../config/plan.ts';
-import type { ProtectionStatus } from '../../control/protocol.ts';
-import type { ConnectFailure } from '../../engine/engine.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watchTime } from './by-time.ts';
 import { passedEvent, type BackendEvent } from './backend-event.ts';
 import { isUndoubted, settingsOf, standingOf } from './backend.ts';
 import { isOvertaken } from './connects.ts';
@@ -15,43 +14,12 @@ import { createHealthChecks } from './health/health.ts';
 import { beginning, byName } from './known.ts';
 import { createResolver } from './discovery/resolver.ts';
 import type { Log } from '../log/log.ts';
-import type { Pool, Route } from './pool.ts';
-import { carryOver, countBackends, forgetDraining, isSettled, nextChange, routeOf, step } from './pool.ts';
-import type { Protection, ProtectionEvent } from './protection.ts';
+import { carryOver, countBackends, forgetDraining, isSettled, routeOf, step } from './pool.ts';
+import type { ProtectionEvent } from './protection.ts';
 import { describe, isGuarded, protectionStatus, reconfigure, step as stepProtection } from './protection.ts';
-import type { ServicesEvent } from './services-event.ts';
+import type { Service, Services, ServicesEvent } from './service.ts';
 
-export interface Service {
-  readonly plan: ServicePlan;
-  readonly pool: Pool;
-  readonly protection: Protection;
-}
-
-export interface Services {
-  /**
-   * Serves this plan from now on, and keeps what is known of services and backends that stay. `known` comes from another process
-   * and is used for services that are new here.
-   */
-  apply(plan: Plan, known?: unknown): void;
-  /** Resolves when every backend has had a first check, at the latest after the longest check timeout or `atMostMs`. */
-  settled(atMostMs?: number): Promise<void>;
-  /** Forgets services that are not in the plan, and backends that left it and that no worker uses. */
-  retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
-  /** The route for a backend's snapshot. `isLast`: all backends of its plan have left. */
-  endpoint(service: string, address: string, isLast?: boolean): Route;
-  guarded(service: string): boolean;
-  protection(service: string): ProtectionStatus;
-  /** Applies a worker's report; `began` is when the latest of these attempts began (monotonic). */
-  connectFailed(service: string, address: string, cause: ConnectFailure, count: number, began: number): void;
-  /** Applies a worker's report that several clients in a row got nothing from a backend; `began`: their latest attempt. */
-  earlyFailures(service: string, address: string, began: number): void;
-  /** Applies a worker's report that a client was connected, by an attempt that began then. */
-  reached(service: string, address: string, began: number): void;
-  /** Adds successful connects per service. */
-  connected(counts: ReadonlyMap<string, number>): void;
-  get(service: string): Service | undefined;
-  close(): void;
-}
+export type { Service, Services } from './service.ts';
 
 /** How often a protected service checks whether protection can end. */
 const TICK_MS = 1000;
@@ -65,17 +33,20 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
   const checks: HealthChecks = createHealthChecks(checked, asked);
   /** Services with changed health that protection has not been told yet. */
   const uncounted = new Set<Mutable<Service>>();
-  let coolDown: NodeJS.Timeout | null = null;
+  const byTime = watchTime(() => [...services.values()].map(({ pool }) => pool), workersDiffer);
   let closed = false;
 
-  function indexOf({ pool }: Service, address: string): number {
-    return pool.places.get(address) ?? -1;
+  /** The backend, and its place in the pool; null if it is not known. */
+  function find(name: string, address: string) {
+    const service = services.get(name);
+    const backend = service?.pool.places.get(address) ?? -1;
+    const it = service?.pool.backends[backend];
+    return service === undefined || it === undefined ? null : { service, backend, it };
   }
 
   function standing(name: string, address: string): Standing {
-    const service = services.get(name);
-    const backend = service?.pool.backends[indexOf(service, address)];
-    return service === undefined || backend === undefined ? 'not_up' : standingOf(backend, service.pool.settings);
+    const found = find(name, address);
+    return found === null ? 'not_up' : standingOf(found.it, found.service.pool.settings);
   }
 
   function guarded(name: string): boolean {
@@ -120,25 +91,21 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
     const { protection, transition } = stepProtection(service.protection, event, performance.now(), Date.now());
     service.protection = protection;
     if (transition === null) return;
+    checks.replan(service.plan.name);
     logProtection(log, service.plan.name, transition, describe(protection, performance.now()));
     workersDiffer();
   }
 
-  /** Informs the workers now, and again when the next cool-down ends by itself. */
   function workersDiffer(): void {
     emit({ kind: 'endpoints_changed' });
-    if (coolDown !== null) clearTimeout(coolDown);
-    coolDown = null;
-    const now = performance.now();
-    const next = [...services.values()].flatMap(({ pool }) => nextChange(pool, now) ?? []);
-    if (next.length > 0 && !closed) coolDown = setTimeout(workersDiffer, Math.min(...next) + 1);
+    byTime.plan();
   }
 
   function checked(name: string, address: string, result: CheckResult): void {
-    const service = services.get(name);
-    if (service === undefined) return;
-    const backend = indexOf(service, address);
-    const inUse = service.pool.backends[backend]?.health !== 'down';
+    const found = find(name, address);
+    if (found === null) return;
+    const { service, backend } = found;
+    const inUse = found.it.health !== 'down';
     logCheck(log, name, address, result);
     switch (result.kind) {
       case 'resolved':
@@ -154,12 +121,12 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
 
   const ticker = setInterval(() => {
     for (const service of services.values()) if (isGuarded(service.protection)) protect(service, { kind: 'tick' });
-  }, TICK_MS);
-  ticker.unref();
+  }, TICK_MS).unref();
 
   return {
     apply(plan, known) {
       if (closed) return;
+      checks.collect();
       const knownServices = byName(known, 'name');
       for (const next of plan.services) {
         const service = services.get(next.name);
@@ -181,29 +148,26 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       const longest = Math.max(...[...services.values()].map(({ plan }) => plan.runtime.healthTimeoutMs));
       const deadline = performance.now() + Math.min(longest, atMostMs);
       const open = (): boolean => [...services.values()].some(({ pool }) => !isSettled(pool));
-      while (open() && performance.now() < deadline && !closed) {
-        await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
-      }
+      while (open() && performance.now() < deadline && !closed) await sleep(SETTLE_POLL_MS);
     },
     retain(plan, isUsed) {
       const names = new Set(plan.services.map(({ name }) => name));
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
-      for (const [name, service] of services) {
-        service.pool = forgetDraining(service.pool, (address) => isUsed(name, address));
-      }
+      for (const [name, it] of services) it.pool = forgetDraining(it.pool, (address) => isUsed(name, address));
     },
     endpoint: (name, address, isLast) => routeOf(services.get(name)?.pool, address, performance.now(), isLast),
     guarded,
     protection: (name) => protectionStatus(services.get(name)?.protection ?? null, performance.now()),
     connectFailed(name, address, cause, count, attempted) {
-      const service = services.get(name);
-      if (service === undefined) return;
-      const backend = indexOf(service, address);
-      const it = service.pool.backends[backend];
+      // A check may have passed since.
+      checks.collect();
+      const found = find(name, address);
+      if (found === null) return;
+      const { service, backend, it } = found;
       const began = Math.min(attempted, performance.now());
       // Such a failure began before the backend worked again, so it is history.
-      const isHistory = it !== undefined && isOvertaken(it, began);
-      const inUse = it?.health !== 'down' && !isHistory;
+      const isHistory = isOvertaken(it, began);
+      const inUse = it.health !== 'down' && !isHistory;
       const guarded = isGuarded(service.protection);
       feed(service, { kind: 'connect_failed', backend, cause, count, guarded, began, wall: Date.now() });
       protect(service, { kind: 'connect_failed', cause, count, inUse });
@@ -212,26 +176,29 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       doubt(service, backend);
     },
     earlyFailures(name, address, attempted) {
-      const service = services.get(name);
-      if (service === undefined) return;
-      const backend = indexOf(service, address);
-      const before = service.pool.backends[backend]?.early;
-      const began = Math.min(attempted, performance.now());
-      feed(service, { kind: 'early_failures', backend, began, wall: Date.now() });
+      const found = find(name, address);
+      if (found === null) return;
+      const { service, backend, it: before } = found;
+      feed(service, {
+        kind: 'early_failures',
+        backend,
+        began: Math.min(attempted, performance.now()),
+        wall: Date.now(),
+      });
       const it = service.pool.backends[backend];
-      if (it !== undefined && before !== it.early) logEarlyFailures(log, name, it, service.plan.runtime.earlyFailures);
+      if (it !== undefined && before.early !== it.early)
+        logEarlyFailures(log, name, it, service.plan.runtime.earlyFailures);
     },
     reached(name, address, attempted) {
-      const service = services.get(name);
-      if (service === undefined) return;
-      const backend = indexOf(service, address);
-      const it = service.pool.backends[backend];
-      if (it === undefined) return;
-      const began = Math.min(attempted, performance.now());
+      const found = find(name, address);
+      if (found === null) return;
+      const { service, backend, it } = found;
+      const at = performance.now();
+      const began = Math.min(attempted, at);
       if (service.pool.settings.connectStandsForCheck) checks.reached(name, address, began);
       // For a steady backend the checker reports when a check would be due. A pool of 1,024 is not stepped for each report.
       if (isUndoubted(it, service.pool.settings)) return;
-      feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, wall: Date.now() });
+      feed(service, { kind: 'passed', backend, source: 'connect', ip: null, began, at, count: 1, wall: Date.now() });
     },
     connected(counts) {
       for (const [name, count] of counts) {
@@ -239,11 +206,14 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
         if (service !== undefined) protect(service, { kind: 'connected', count });
       }
     },
-    get: (name) => services.get(name),
+    get(name) {
+      checks.collect();
+      return services.get(name);
+    },
     close() {
       closed = true;
       clearInterval(ticker);
-      if (coolDown !== null) clearTimeout(coolDown);
+      byTime.close();
       checks.close();
     },
   };

@@ -30,7 +30,16 @@ const A: BackendPlan = {
 const B: BackendPlan = { ...A, port: 2, address: '127.0.0.1:2' };
 
 function passed(pool: Pool, now: number): Pool {
-  const event: BackendEvent = { kind: 'passed', backend: 0, source: 'check', ip: null, began: now, wall: 0 };
+  const event: BackendEvent = {
+    kind: 'passed',
+    backend: 0,
+    source: 'check',
+    ip: null,
+    began: now,
+    at: now,
+    count: 1,
+    wall: 0,
+  };
   return step(pool, event, now).pool;
 }
 function failed(pool: Pool, now: number): Pool {
@@ -69,7 +78,11 @@ test('to come up again workers are told, also where that changes nothing but the
     { kind: 'connect_failed', backend: 0, cause: 'refused', count: 1, guarded: false, began: 100, wall: 0 },
     100,
   );
-  const up = step(pool, { kind: 'passed', backend: 0, source: 'connect', ip: null, began: 500, wall: 0 }, 500);
+  const up = step(
+    pool,
+    { kind: 'passed', backend: 0, source: 'connect', ip: null, began: 500, at: 500, count: 1, wall: 0 },
+    500,
+  );
   assert.deepEqual([up.routed, tenths(up.pool, 500)], [true, 1]);
 });
 

@@ -8,6 +8,7 @@ import { standingOf } from '../backend.ts';
 import type { CheckResult, Standing } from './evidence.ts';
 import { EXTRA_MS, nextStart, startChecker, type CheckerOptions, type Target } from './checker.ts';
 import { createPool, step } from '../pool.ts';
+import type { Round, TcpRounds } from '../../../engine/tcp-rounds.ts';
 import type { CoalescedTimers } from './coalesced-timers.ts';
 import type { Connect, Ways } from './probe.ts';
 import type { Resolution, Resolver } from '../discovery/resolver.ts';
@@ -535,4 +536,109 @@ test('nextStart() keeps the rhythm and skips what was missed', () => {
   assert.equal(nextStart(100, 50, 150), 150);
   assert.equal(nextStart(100, 50, 151), 200);
   assert.equal(nextStart(100, 50, 1000), 1000);
+});
+
+/** Rounds whose checks the test decides. */
+function manualRounds() {
+  const begun: Round[] = [];
+  const ended = new Set<Round>();
+  const tcpRounds: TcpRounds = {
+    begin(round) {
+      begun.push(round);
+      return () => ended.add(round);
+    },
+    collect: () => undefined,
+    close: () => undefined,
+  };
+  return { begun, ended, tcpRounds };
+}
+
+/** The checker of a backend that is up at an address of this machine, and left to `tcpRounds`. */
+async function steady(t: TestContext, changes: Partial<Target> = {}, options: Partial<CheckerOptions> = {}) {
+  const rounds = manualRounds();
+  const first = target({ port: await serve(t), ...changes });
+  const ways = (): Ways => ({ tcpRounds: rounds.tcpRounds });
+  const checked = check(t, first, { standing: () => 'steady', ways, ...options });
+  await checked.until(2);
+  await settle();
+  return { ...rounds, ...checked, first };
+}
+
+test('a steady backend is left to the addon, whose results are reported as those of checks', async (t) => {
+  const { begun, ended, results, said, until } = await steady(t, { upIntervalMs: 500, timeoutMs: 70 });
+  const [round, ...others] = begun;
+  assert.ok(round !== undefined && others.length === 0);
+  const { ip, periodMs, timeoutMs, inMs } = round;
+  assert.deepEqual({ ip, periodMs, timeoutMs }, { ip: '127.0.0.1', periodMs: 500, timeoutMs: 70 });
+  assert.ok(inMs > 0 && inMs <= 550, String(inMs));
+  const began = performance.now();
+  round.passed(7, began);
+  const { kind, ...result } = results.at(-1) ?? assert.fail();
+  assert.ok(kind === 'passed' && 'count' in result);
+  assert.deepEqual([result.source, result.ip, result.count, result.began], ['check', '127.0.0.1', 7, began]);
+  assert.ok(Math.abs(result.wall - Date.now()) < 1000);
+  assert.equal(ended.size, 0);
+  round.failed('ECONNREFUSED', began);
+  assert.deepEqual((await until(4)).slice(2), ['up 127.0.0.1', 'refused']);
+  assert.equal(said.length, 4);
+});
+
+test('a shortage in the addon is none of the backend', async (t) => {
+  const { begun, until } = await steady(t);
+  begun[0]?.failed('EMFILE', performance.now());
+  assert.deepEqual((await until(3)).slice(2), ['short']);
+  assert.equal(begun.length, 2, 'it goes on');
+});
+
+for (const [what, options] of [
+  ['in doubt', { standing: (): Standing => 'in_doubt' }],
+  ['of a protected service', { isGuarded: () => true }],
+] as const) {
+  test(`a backend ${what} is not left to the addon`, async (t) => {
+    assert.equal((await steady(t, {}, options)).begun.length, 0);
+  });
+}
+
+for (const [what, changes] of [
+  ['with a preamble', { preamble: Buffer.from('x') }],
+  ['with a source', { sources: ['127.0.0.1'], source: () => '127.0.0.1' }],
+] as const) {
+  test(`a check ${what} is not left to the addon`, async (t) => {
+    assert.equal((await steady(t, changes)).begun.length, 0);
+  });
+}
+
+test('the addon lets go of a backend that clients reach, that they cannot reach, or that is wanted otherwise', async (t) => {
+  for (const act of ['reached', 'checkNow', 'stop'] as const) {
+    const { checker, begun, ended, until } = await steady(t);
+    if (act === 'reached') checker.reached(performance.now());
+    else checker[act]();
+    assert.deepEqual([...ended], begun, act);
+    if (act === 'checkNow') assert.equal((await until(3)).at(-1), 'up 127.0.0.1');
+  }
+  const { checker, begun, ended, first } = await steady(t);
+  checker.retarget({ ...first, upIntervalMs: 77 });
+  assert.deepEqual([ended.size, begun.map(({ periodMs }) => periodMs)], [1, [LONG, 77]]);
+  assert.ok((begun[1]?.inMs ?? Infinity) <= 77, 'not after the new interval');
+});
+
+test('a backend is taken back from the addon when its service becomes protected, and left to it again afterwards', async (t) => {
+  let isGuarded = false;
+  const { checker, begun, ended } = await steady(t, { intervalMs: LONG / 2 }, { isGuarded: () => isGuarded });
+  isGuarded = true;
+  checker.replan();
+  assert.deepEqual([begun.length, ended.size], [1, 1]);
+  isGuarded = false;
+  checker.replan();
+  assert.deepEqual([begun.length, ended.size], [2, 1]);
+  assert.ok((begun[1]?.inMs ?? Infinity) <= LONG / 2);
+});
+
+test('a backend that has become doubtful is taken back from the addon with the next result', async (t) => {
+  let standing: Standing = 'steady';
+  const { begun, ended, until } = await steady(t, { intervalMs: 20 }, { standing: () => standing });
+  standing = 'not_up';
+  begun[0]?.passed(1, performance.now());
+  assert.equal(ended.size, 1);
+  assert.deepEqual((await until(5)).slice(2), ['up 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
 });

@@ -1,32 +1,18 @@
 // When one backend is checked: on its own jittered schedule, seldom while it is steady, soon while it is up but in doubt, and at
-// once when a worker could not reach it. While clients reach it, no check connects to it. Its name is followed independently, for
-// as long as a record lives. Time is monotonic. A check that takes longer than the interval skips the missed ones.
+// once when a worker could not reach it. While clients reach it, no check connects to it. While it is steady and a connect is all
+// that is asked, the engine's addon repeats the check. Its name is followed independently, for as long as a record lives. Time is
+// monotonic. A check that takes longer than the interval skips the missed ones.
 
-import { isLiteral } from '../../../../config/unix.ts';
+import { isPath } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
-import { fitting } from '../../../engine/source.ts';
 import { createCoalescedTimers, type CoalescedTimer, type CoalescedTimers } from './coalesced-timers.ts';
-import type { CheckResult, Evidence, FailedCause, Standing } from './evidence.ts';
+import type { CheckResult, Standing } from './evidence.ts';
+import { andThen, createLook, type Looked, type Target } from './look.ts';
 import { followName } from './name-follower.ts';
-import { probe, type ProbeOptions, type Sockets, type Ways } from './probe.ts';
-import type { Resolution, Resolver } from '../discovery/resolver.ts';
+import { causeOf, isBare, type Sockets, type Ways } from './probe.ts';
+import type { Resolver } from '../discovery/resolver.ts';
 
-type Looked = CheckResult | 'local' | 'nothing';
-
-export interface Target extends ProbeOptions {
-  readonly host: string;
-  /** Those that `source` takes turns among. */
-  readonly sources: readonly string[];
-  /** Identifies the check; a different one is made at once. */
-  readonly check: string;
-  /** False: the backend is never connected to. Clients' successes are still reported, and its name is followed. */
-  readonly isChecked: boolean;
-  /** While the backend is not up; no check is repeated sooner. */
-  readonly intervalMs: number;
-  readonly upIntervalMs: number;
-  /** The name is resolved again after this time, or earlier if its records expire. */
-  readonly dnsMaxAgeMs: number;
-}
+export type { Target } from './look.ts';
 
 export interface CheckerOptions {
   readonly resolver: Resolver;
@@ -49,6 +35,8 @@ export interface Checker {
   retarget(target: Target): void;
   /** A client's connect has failed: check now. At most one such check every EXTRA_MS; the last request is never dropped. */
   checkNow(): void;
+  /** Whether the service waits for passed checks has changed. */
+  replan(): void;
   /** A client's connect that began then has succeeded, which is as good as a check. */
   reached(began: number): void;
   /** Nothing comes after this; sockets are closed without waiting. */
@@ -84,15 +72,13 @@ export function startChecker(
   const sockets: Sockets = { open: new Set(), signal: stopping.signal };
   let target = first;
   let timer: CoalescedTimer | undefined;
-  let ips: readonly string[] = [];
-  let lastGood: string | null = null;
   let checking = false;
   let dueAt = now();
   let extraWanted = false;
   let lastExtraAt = -Infinity;
-  let reachedAt = -Infinity;
-  /** When the latest reported client connect began. */
-  let reportedAt = -Infinity;
+  /** Ends the round in which the addon repeats the check; null: it does not. */
+  let endRound: (() => void) | null = null;
+  const looking = createLook({ resolver, onResult, standing, ways, sockets, now, target: () => target });
 
   function check(): void {
     timer = undefined;
@@ -103,7 +89,7 @@ export function startChecker(
     extraWanted = false;
     checking = true;
     const period = jitter(interval(), random);
-    void andThen(look(startedAt, mayTrust ? period : 0), (result) => finish(result, startedAt, period));
+    void andThen(looking.look(startedAt, mayTrust ? period : 0), (result) => finish(result, startedAt, period));
   }
 
   function finish(result: Looked, startedAt: number, period: number): void {
@@ -113,7 +99,7 @@ export function startChecker(
     else if (result !== 'nothing') onResult(result);
     const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
     // Computed after the result has taken effect.
-    dueAt = isTrust ? reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
+    dueAt = isTrust ? looking.reachedAt + period : nextStart(startedAt, jitter(interval(), random), now());
     plan();
   }
 
@@ -131,53 +117,50 @@ export function startChecker(
     }
   }
 
-  function look(startedAt: number, trustMs: number): Looked | Promise<Looked> {
-    const { host } = target;
-    if (isLiteral(host)) return lookAt({ ok: true, ips: [host], ageMs: 0 }, startedAt, trustMs);
-    return resolver.resolve(host).then((resolution) => lookAt(resolution, startedAt, trustMs));
-  }
-
-  /** A client's connect that is younger than `trustMs` replaces a connect of our own. */
-  function lookAt(resolution: Resolution, startedAt: number, trustMs: number): Looked | Promise<Looked> {
-    if (resolution.ok) take(fitting(resolution.ips, target.sources));
-    // Stopped while resolving, or by the receiver of the addresses: open no more sockets.
-    if (stopping.signal.aborted) return 'nothing';
-    const began = now();
-    if (target.isChecked ? standing() === 'steady' && reachedAt + trustMs > began : reachedAt > reportedAt) {
-      reportedAt = reachedAt;
-      return passed('connect', null, reachedAt, startedAt);
-    }
-    // An unchecked backend keeps its addresses.
-    if (!target.isChecked && (resolution.ok || ips.length > 0)) return 'nothing';
-    if (!resolution.ok) return failed('dns', null, began, startedAt);
-    const asked = ips;
-    const { check } = target;
-    return andThen(probe(lastGoodFirst(asked, lastGood), target, sockets, ways()), (probed) => {
-      // The name has changed meanwhile, or another check is wanted, which is made at once.
-      if (ips !== asked || target.check !== check) return 'nothing';
-      if (!probed.ok) return probed.cause === 'local' ? 'local' : failed(probed.cause, probed.fact, began, startedAt);
-      lastGood = probed.ip;
-      return passed('check', probed.ip, began, startedAt);
+  /** Leaves a steady backend to the addon, until a check does not pass or something else is to be done. */
+  function beginRound(): boolean {
+    const ip = looking.provenIp;
+    const { tcpRounds } = ways();
+    if (tcpRounds === undefined || ip === null || isPath(ip) || !mayRepeat()) return false;
+    const { port, timeoutMs } = target;
+    endRound = tcpRounds.begin({
+      ip,
+      port,
+      inMs: Math.max(0, dueAt - now()),
+      periodMs: interval(),
+      timeoutMs,
+      passed(count, began) {
+        dueAt = began + interval();
+        const wall = Date.now() - (now() - began);
+        onResult({ kind: 'passed', source: 'check', ip, began, at: began, count, durationMs: 0, wall });
+        if (endRound !== null && !mayRepeat()) plan();
+      },
+      failed(code, began) {
+        endRound = null;
+        const cause = causeOf({ code }, ip);
+        const durationMs = now() - began;
+        const wall = Date.now();
+        finish(
+          cause === 'local' ? cause : { kind: 'failed', cause, fact: null, began, durationMs, wall },
+          began,
+          interval(),
+        );
+      },
     });
+    return endRound !== null;
   }
 
-  function passed(source: Evidence['source'], ip: string | null, began: number, startedAt: number): CheckResult {
-    return { kind: 'passed', source, ip, began, durationMs: now() - startedAt, wall: Date.now() };
-  }
-
-  function failed(cause: FailedCause, fact: string | null, began: number, startedAt: number): CheckResult {
-    return { kind: 'failed', cause, fact, began, durationMs: now() - startedAt, wall: Date.now() };
-  }
-
-  /** Reports new addresses. Returns true if there were others before. */
-  function take(next: readonly string[]): boolean {
-    if (isSame(ips, next) || stopping.signal.aborted) return false;
-    const isFirst = ips.length === 0;
-    ips = next;
-    // Clients reached another address.
-    reachedAt = -Infinity;
-    onResult({ kind: 'resolved', ips, wall: Date.now() });
-    return !isFirst;
+  /** Clients' connects, which replace checks, and a service that waits for each passed check are not the addon's concern. */
+  function mayRepeat(): boolean {
+    return (
+      isBare(target) &&
+      target.isChecked &&
+      target.sources.length === 0 &&
+      !extraWanted &&
+      looking.reachedAt + interval() <= now() &&
+      standing() === 'steady' &&
+      !isGuarded()
+    );
   }
 
   function checkNow(): void {
@@ -188,8 +171,10 @@ export function startChecker(
 
   /** Sets the only timer to whatever is due first. */
   function plan(): void {
-    if (checking || stopping.signal.aborted) return;
     timer?.cancel();
+    endRound?.();
+    endRound = null;
+    if (checking || stopping.signal.aborted || beginRound()) return;
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
     timer = timers.at(Math.min(dueAt, extraAt), check);
   }
@@ -200,7 +185,7 @@ export function startChecker(
     maxAgeMs: () => target.dnsMaxAgeMs,
     // However far off the next check is.
     found(addresses) {
-      if (take(fitting(addresses, target.sources))) checkNow();
+      if (looking.take(addresses)) checkNow();
     },
   });
   return {
@@ -209,7 +194,14 @@ export function startChecker(
       target = next;
       // A check that is far off by the old interval must not outlast the new one.
       dueAt = isOther ? now() : Math.min(dueAt, now() + interval());
-      if (isOther) [extraWanted, reachedAt] = [true, -Infinity];
+      if (isOther) {
+        extraWanted = true;
+        looking.forgetReached();
+      }
+      plan();
+    },
+    replan() {
+      dueAt = Math.min(dueAt, now() + interval());
       plan();
     },
     checkNow() {
@@ -217,33 +209,20 @@ export function startChecker(
       name.again();
     },
     reached(began) {
-      reachedAt = Math.max(reachedAt, began);
+      looking.reached(began);
+      if (endRound !== null) plan();
     },
     stop() {
       stopping.abort();
       timer?.cancel();
+      endRound?.();
       name.stop();
       for (const socket of sockets.open) socket.destroy();
     },
   };
 }
 
-/** Calls `call` at once if there is nothing to wait for: a check without promises costs less. */
-function andThen<T, U>(value: T | Promise<T>, call: (value: T) => U | Promise<U>): U | Promise<U> {
-  return value instanceof Promise ? value.then(call) : call(value);
-}
-
 /** The next start that is not in the past, in steps of `period` from `startedAt`. */
 export function nextStart(startedAt: number, period: number, now: number): number {
   return startedAt + period * Math.max(1, Math.ceil((now - startedAt) / period));
-}
-
-/** Puts the address that answered last first, so that a route stays while it works. */
-function lastGoodFirst(ips: readonly string[], lastGood: string | null): readonly string[] {
-  if (lastGood === null || !ips.includes(lastGood)) return ips;
-  return [lastGood, ...ips.filter((ip) => ip !== lastGood)];
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((ip, i) => ip === b[i]);
 }

@@ -21,7 +21,10 @@ export interface Evidence {
 
 export type FailedCause = Exclude<Cause, 'local'>;
 
-/** `wall` is Date.now(). `durationMs` includes resolving. `began` is the monotonic time at which the connect began. */
+/**
+ * `began` is the monotonic time at which the connect began, `wall` is Date.now() when the result came. `durationMs` includes
+ * resolving.
+ */
 export type CheckResult =
   /** The name's addresses are new or have changed. Comes before the result of the same check. */
   | { readonly kind: 'resolved'; readonly ips: readonly string[]; readonly wall: number }
@@ -32,6 +35,10 @@ export type CheckResult =
       /** null: the address that clients are sent to already. */
       readonly ip: string | null;
       readonly began: number;
+      /** Monotonic: when the result came. */
+      readonly at: number;
+      /** How many in a row this stands for: a steady backend's checks are reported together. `began` is the latest one's. */
+      readonly count: number;
       readonly durationMs: number;
       readonly wall: number;
     }

@@ -5,12 +5,13 @@ import type { BackendPlan, Plan, ServicePlan } from '../../../../config/plan.ts'
 import { sendProxyOf } from '../../../../config/plan.ts';
 import { takeTurns } from '../../../engine/source.ts';
 import type { CheckResult, Standing } from './evidence.ts';
-import { loadAddon } from '../../../engine/addon.ts';
+import { loadAddon, type Addon } from '../../../engine/addon.ts';
 import { openTcpChecks, type TcpChecks } from '../../../engine/tcp-checks.ts';
+import { openTcpRounds, type TcpRounds } from '../../../engine/tcp-rounds.ts';
 import { createCoalescedTimers } from './coalesced-timers.ts';
 import { startChecker, type Checker, type Target } from './checker.ts';
 import type { Connect, Ways } from './probe.ts';
-import { preambleFor, questionFor } from './question.ts';
+import { preambleFor, questionFor } from './question/question.ts';
 import { createResolver, type Resolver } from '../discovery/resolver.ts';
 
 export type { CheckResult } from './evidence.ts';
@@ -22,6 +23,10 @@ export interface HealthChecks {
   checkNow(service: string, address: string): void;
   /** A client was connected to the backend, by an attempt that began then. */
   reached(service: string, address: string, began: number): void;
+  /** Whether the service waits for passed checks has changed. */
+  replan(service: string): void;
+  /** Reports the checks that have passed and were not reported yet: those of steady backends wait for a while. */
+  collect(): void;
   /** No result comes after this. */
   close(): void;
 }
@@ -45,19 +50,19 @@ export function createHealthChecks(
   const timers = createCoalescedTimers();
   let mayUseAddon = false;
   /** null: there is no addon. */
-  let tcpChecks: TcpChecks | null | undefined;
+  let native: { readonly tcpChecks: TcpChecks; readonly tcpRounds: TcpRounds } | null | undefined;
 
   function ways(): Ways {
     if (connect !== undefined || !mayUseAddon) return { connect };
-    if (tcpChecks === undefined) {
+    if (native === undefined) {
       const loaded = loadAddon();
       try {
-        tcpChecks = loaded.ok ? openTcpChecks(loaded.addon) : null;
+        native = loaded.ok ? openBoth(loaded.addon) : null;
       } catch {
         // No descriptor left. The check falls back to Node's socket, and the next check tries again.
       }
     }
-    return { tcpChecks: tcpChecks ?? undefined };
+    return native ?? {};
   }
 
   function start(service: string, address: string, target: Target): Checker {
@@ -78,6 +83,7 @@ export function createHealthChecks(
 
   return {
     apply({ services, engine }) {
+      native?.tcpRounds.collect();
       mayUseAddon = engine !== 'js';
       const before = checkers;
       checkers = new Map();
@@ -101,14 +107,30 @@ export function createHealthChecks(
     reached(service, address, began) {
       checkers.get(service)?.get(address)?.reached(began);
     },
+    replan(service) {
+      native?.tcpRounds.collect();
+      for (const checker of checkers.get(service)?.values() ?? []) checker.replan();
+    },
+    collect: () => native?.tcpRounds.collect(),
     close() {
       stopAll(checkers);
       checkers = new Map();
-      tcpChecks?.close();
-      tcpChecks = null;
+      native?.tcpChecks.close();
+      native?.tcpRounds.close();
+      native = null;
       resolver.close();
     },
   };
+}
+
+function openBoth(addon: Addon): { readonly tcpChecks: TcpChecks; readonly tcpRounds: TcpRounds } {
+  const tcpChecks = openTcpChecks(addon);
+  try {
+    return { tcpChecks, tcpRounds: openTcpRounds(addon) };
+  } catch (error) {
+    tcpChecks.close();
+    throw error;
+  }
 }
 
 function targetOf(service: ServicePlan, backend: BackendPlan): Target {

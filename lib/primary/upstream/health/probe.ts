@@ -7,9 +7,10 @@ import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
 import type { ConnectFailure } from '../../../engine/engine.ts';
 import type { TcpChecks } from '../../../engine/tcp-checks.ts';
+import type { TcpRounds } from '../../../engine/tcp-rounds.ts';
 import type { NextSource } from '../../../engine/source.ts';
-import { ask } from './dialogue.ts';
-import type { Question } from './question.ts';
+import { ask } from './question/dialogue.ts';
+import type { Question } from './question/question.ts';
 
 /** `path` takes precedence. */
 export type Connect = (options: { host: string; port: number; path?: string; localAddress?: string }) => Socket;
@@ -35,10 +36,11 @@ export interface Sockets {
 /** A connect to one address, and the dialogue on it. */
 type Attempt = Pick<Socket, 'connecting' | 'pending' | 'bytesRead'> & { destroy(): void };
 
-/** How connects are made. `tcpChecks` is used where a bare connect is enough. */
+/** How connects are made. The last two are used where a bare connect is enough; `tcpRounds` repeats it. */
 export interface Ways {
   readonly connect?: Connect | undefined;
   readonly tcpChecks?: TcpChecks | undefined;
+  readonly tcpRounds?: TcpRounds | undefined;
 }
 
 export interface ProbeOptions {
@@ -53,6 +55,11 @@ export interface ProbeOptions {
   readonly source: NextSource;
 }
 
+/** Whether a connect is all that is asked. */
+export function isBare({ preamble, question }: Pick<ProbeOptions, 'preamble' | 'question'>): boolean {
+  return question === null && preamble === null;
+}
+
 /**
  * Tries `ips` in order. The next one is tried when the previous one fails or its share of `timeoutMs` is over. The first that
  * answers as expected wins. Returns no promise if the result is known at once: a promise and its timer cost as much as the check.
@@ -64,7 +71,6 @@ export function probe(
   { connect = connectTcp, tcpChecks }: Ways = {},
 ): Probed | Promise<Probed> {
   const todo = ips.slice(0, MAX_ADDRESSES);
-  const isBare = question === null && preamble === null;
   const share = timeoutMs / todo.length;
   const pending = new Set<Attempt>();
   const failures: Failure[] = [];
@@ -116,7 +122,8 @@ export function probe(
       failures.push({ cause: 'local', fact: null });
       return tryNext();
     }
-    if (tcpChecks !== undefined && isBare && !isPath(ip)) checkNatively(ip, localAddress, tcpChecks);
+    if (tcpChecks !== undefined && isBare({ preamble, question }) && !isPath(ip))
+      checkNatively(ip, localAddress, tcpChecks);
     else connectTo(ip, localAddress);
     if (todo.length > 0 && resultNow() === null) nextTry = setTimeout(tryNext, share);
   }
@@ -184,7 +191,8 @@ export function probe(
   return resultNow() ?? wait();
 }
 
-function causeOf(error: { readonly code?: string | undefined }, ip: string): ConnectFailure {
+/** `ip` is where the connect went. */
+export function causeOf(error: { readonly code?: string | undefined }, ip: string): ConnectFailure {
   // Without any IPv6 on this machine, every IPv6 address gets this error, so it is no sign of exhausted ports.
   if (error.code === 'EADDRNOTAVAIL' && isIPv6(ip) && !hasIPv6()) return 'unreachable';
   return failureOf(error);

@@ -1,7 +1,7 @@
 // One question to a connected backend, and its answer.
 
 import type { Socket } from 'node:net';
-import { hangUp } from '../../../hang-up.ts';
+import { hangUp } from '../../../../hang-up.ts';
 import type { Question, Verdict } from './question.ts';
 
 /**

@@ -1,7 +1,7 @@
 // A check of type `expect`: sends bytes, and requires that the answer begins with or contains given bytes.
 
-import { bytesOf, showBytes } from '../../../../config/bytes.ts';
-import type { HealthCheckPlan } from '../../../../config/health-check.ts';
+import { bytesOf, showBytes } from '../../../../../config/bytes.ts';
+import type { HealthCheckPlan } from '../../../../../config/health-check.ts';
 import type { Judge, Verdict, Words } from './question.ts';
 
 type ExpectCheck = Extract<HealthCheckPlan, { type: 'expect' }>;

@@ -1,10 +1,10 @@
 // A check of type `http`: sends a GET request and reads only the status line of the answer.
 
-import { showBytes } from '../../../../config/bytes.ts';
-import type { HealthCheckPlan } from '../../../../config/health-check.ts';
-import { showStatus } from '../../../../config/health-check.ts';
-import { addressOf, type BackendPlan } from '../../../../config/plan.ts';
-import { isPath } from '../../../../config/unix.ts';
+import { showBytes } from '../../../../../config/bytes.ts';
+import type { HealthCheckPlan } from '../../../../../config/health-check.ts';
+import { showStatus } from '../../../../../config/health-check.ts';
+import { addressOf, type BackendPlan } from '../../../../../config/plan.ts';
+import { isPath } from '../../../../../config/unix.ts';
 import type { Judge, Verdict, Words } from './question.ts';
 import { MAX_STATUS_LINE, readStatusLine } from './status-line.ts';
 

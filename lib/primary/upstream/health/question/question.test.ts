@@ -6,9 +6,9 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { HealthCheckPlan } from '../../../../config/health-check.ts';
-import { plainBackend, type SendProxy } from '../../../../config/plan.ts';
-import { probe, type Probed } from './probe.ts';
+import type { HealthCheckPlan } from '../../../../../config/health-check.ts';
+import { plainBackend, type SendProxy } from '../../../../../config/plan.ts';
+import { probe, type Probed } from '../probe.ts';
 import { preambleFor, questionFor } from './question.ts';
 
 const LONG = 20_000;

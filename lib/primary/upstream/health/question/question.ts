@@ -1,10 +1,10 @@
 // What a check asks a connected backend, and what the answer means. A bare connect has no question.
 
-import { isLiteral, isPath } from '../../../../config/unix.ts';
-import type { BackendPlan, ServicePlan } from '../../../../config/plan.ts';
-import { sendProxyOf } from '../../../../config/plan.ts';
-import { checkStandsForConnect, type HealthCheckPlan, type TlsPlan } from '../../../../config/health-check.ts';
-import { ownHeader } from '../../../proxy-protocol/header.ts';
+import { isLiteral, isPath } from '../../../../../config/unix.ts';
+import type { BackendPlan, ServicePlan } from '../../../../../config/plan.ts';
+import { sendProxyOf } from '../../../../../config/plan.ts';
+import { checkStandsForConnect, type HealthCheckPlan, type TlsPlan } from '../../../../../config/health-check.ts';
+import { ownHeader } from '../../../../proxy-protocol/header.ts';
 import { expectQuestion } from './expect.ts';
 import { httpQuestion } from './http.ts';
 import type { Secured } from './tls.ts';

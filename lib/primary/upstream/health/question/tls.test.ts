@@ -6,10 +6,10 @@ import { createServer as createPlain, type Server, type Socket } from 'node:net'
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createServer } from 'node:tls';
-import type { HealthCheckPlan } from '../../../../config/health-check.ts';
-import { lacking, run, workFolder } from '../../../testing/program.ts';
-import { words } from '../../../testing/shape.ts';
-import { probe, type Probed } from './probe.ts';
+import type { HealthCheckPlan } from '../../../../../config/health-check.ts';
+import { lacking, run, workFolder } from '../../../../testing/program.ts';
+import { words } from '../../../../testing/shape.ts';
+import { probe, type Probed } from '../probe.ts';
 import { questionFor } from './question.ts';
 
 const LONG = 20_000;

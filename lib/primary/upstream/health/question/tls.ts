@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
-import { showBytes } from '../../../../config/bytes.ts';
+import { showBytes } from '../../../../../config/bytes.ts';
 
 export interface Secured {
   /** The SNI name, which the certificate must match; null: no SNI, and the certificate must contain the address. */

@@ -1,0 +1,117 @@
+// TCP health checks that the addon repeats by itself as long as they pass. Native engine only. What passed is
+// collected from time to time, so a check costs no JavaScript.
+
+import { getSystemErrorName } from 'node:util';
+import type { Addon } from './addon.ts';
+
+/** A check to repeat. Times in ms. */
+export interface Round {
+  readonly ip: string;
+  readonly port: number;
+  /** Until the first check; the others follow after `periodMs` ± a tenth. */
+  readonly inMs: number;
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  /** So many checks passed since the last call; the last of them began then (performance.now()). */
+  passed(count: number, began: number): void;
+  /** A check that began then failed with this errno's name. No check follows. */
+  failed(code: string, began: number): void;
+}
+
+export interface TcpRounds {
+  /** Returns a function that ends the round and forgets what was not collected; null if it could not begin. */
+  begin(round: Round): (() => void) | null;
+  /** Reports everything until now. */
+  collect(): void;
+  /** Reports nothing any more. Idempotent. */
+  close(): void;
+}
+
+/** Rows collected at a time, and their length. */
+const ROWS = 64;
+const COLUMNS = 4;
+
+/** How long passed checks may wait to be collected. Whoever looks at them collects them before. */
+const COLLECT_MS = 5000;
+
+interface Seat {
+  readonly round: Round;
+  /** It was ended, or has failed: nothing of it is reported any more. */
+  over: boolean;
+}
+
+/** Throws an Error with `code`. */
+export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
+  const results = new Int32Array(ROWS * COLUMNS);
+  /** By the addon's number. */
+  const seats = new Map<number, Seat>();
+  let closed = false;
+  let collecting = false;
+  let timer: NodeJS.Timeout | undefined;
+  const native = addon.openTcpRounds(collect);
+
+  function collect(): void {
+    // What is told of one check may ask for the others.
+    if (collecting || closed || seats.size === 0) return;
+    collecting = true;
+    let rows: number;
+    do {
+      rows = native.collect(results);
+      report(rows);
+      // The addon leaves room for the two rows of a seat.
+    } while (rows > ROWS - 2 && !closed);
+    collecting = false;
+  }
+
+  function report(rows: number): void {
+    const now = performance.now();
+    // Read all before the first call, which may begin a round that gets the number of another.
+    const news = Array.from({ length: rows }, (_, row) => readRow(row * COLUMNS, now));
+    for (const { seat, passes, began, error } of news) {
+      if (seat === undefined || seat.over || closed) continue;
+      if (error === 0) seat.round.passed(passes, began);
+      else {
+        seat.over = true;
+        seat.round.failed(getSystemErrorName(-error), began);
+      }
+    }
+  }
+
+  function readRow(at: number, now: number) {
+    const number = results[at] ?? -1;
+    const error = results[at + 3] ?? 0;
+    const seat = seats.get(number);
+    if (error !== 0) seats.delete(number);
+    return { seat, passes: results[at + 1] ?? 0, began: now - (results[at + 2] ?? 0) / 1000, error };
+  }
+
+  return {
+    begin(round) {
+      if (closed) return null;
+      const { ip, port, inMs, periodMs, timeoutMs } = round;
+      const number = native.begin(ip, port, whole(inMs, 0), whole(periodMs, 1), whole(timeoutMs, 1));
+      if (number < 0) return null;
+      const seat: Seat = { round, over: false };
+      seats.set(number, seat);
+      timer ??= setInterval(collect, COLLECT_MS).unref();
+      return () => {
+        seat.over = true;
+        if (closed || seats.get(number) !== seat) return;
+        seats.delete(number);
+        native.end(number);
+      };
+    },
+    collect,
+    close() {
+      if (closed) return;
+      closed = true;
+      clearInterval(timer);
+      seats.clear();
+      native.close();
+    },
+  };
+}
+
+function whole(ms: number, least: number): number {
+  return Math.max(least, Math.round(ms));
+}
