@@ -81,6 +81,7 @@ int32_t js_inspected(struct engine *engine, const struct connection *c, uint32_t
   int32_t answer;
   engine->inspected = c->index;
   engine->peeked = bytes;
+  engine->taken = 0;
   bool answered = call(engine, engine->look, c->index, (int32_t)(bytes * 4 + why), &answer);
   engine->inspected = NONE;
   return answered ? answer : REFUSE;

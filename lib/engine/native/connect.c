@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,10 +54,22 @@ static enum attempt failed(struct connection *c, int error, enum cause *cause) {
 
 /** Reads what the client has sent so far into the shared room. Returns 0 for nothing yet or EOF, −1 if it is gone. */
 static ssize_t read_first(struct loop *loop, struct connection *c) {
-  ssize_t got = recv(c->fd[CLIENT], shared_room(loop), MESSAGE_BYTES, 0);
+  struct engine *engine = c->listener->engine;
+  char *bytes = shared_room(loop);
+  ssize_t got = recv(c->fd[CLIENT], bytes, MESSAGE_BYTES, 0);
   if (got > 0) {
     learn(&c->listener->talks_first, true);
     if ((size_t)got == MESSAGE_BYTES) c->side[CLIENT] |= READABLE;
+    // As in relay.c: a short read empties the queue, and later bytes raise a new event.
+    else if (!(c->side[CLIENT] & (BROKEN | URGENT) || c->unix_sides & 1 << CLIENT)) {
+      if (c->side[CLIENT] & HUNG_UP) c->direction[CLIENT] |= ENDED;
+      else c->side[CLIENT] &= (uint8_t)~READABLE;
+    }
+    if (engine->taken > 0) {
+      got -= engine->taken;
+      memmove(bytes, bytes + engine->taken, (size_t)got);
+    }
+    engine->peeked = engine->taken = 0;
     return got;
   }
   if (got == 0) {
@@ -105,7 +118,8 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
   *preamble = *first = 0;
-  if (c->watched || c->held[CLIENT] != NULL || c->direction[CLIENT] & ENDED) return true;
+  bool shown = engine->peeked + engine->taken > 0;
+  if ((c->watched && !shown) || c->held[CLIENT] != NULL || c->direction[CLIENT] & ENDED) return true;
   if (!worth_trying(target->quick, &target->since_probe)) return true;
   if (unlikely(service_of(c)->preamble)) {
     int32_t length = js_preamble(engine, c->index);
@@ -113,7 +127,7 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
     if (length < 0) return false;
     *preamble = (size_t)length;
   }
-  if (!worth_trying(c->listener->talks_first, &c->listener->since_probe)) return true;
+  if (shown ? engine->peeked == 0 : !worth_trying(c->listener->talks_first, &c->listener->since_probe)) return true;
   ssize_t got = read_first(loop, c);
   *end = CLIENT_LOST;
   *first = got > 0 ? (size_t)got : 0;

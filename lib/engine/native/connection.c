@@ -96,6 +96,9 @@ static int32_t failed(struct connection *c, enum cause cause) {
   return js_failed(c->listener->engine, c->index, cause);
 }
 
+/** Whether the client's bytes are held or may be in its socket. */
+static bool has_bytes(const struct connection *c) { return c->held[CLIENT] != NULL || c->side[CLIENT] & READABLE; }
+
 /** Follows the policy's answers until an attempt is under way, the client waits, or the connection is over. */
 static void connection_route(struct loop *loop, struct connection *c, int32_t answer) {
   for (int attempts = 0; answer != WAIT; attempts++) {
@@ -115,7 +118,7 @@ static void connection_route(struct loop *loop, struct connection *c, int32_t an
     case CONNECTED:
       connection_open(loop, c);
       // Nothing will raise an event: a watched client's bytes were reported before.
-      if (c->state == OPEN && c->watched) ready_add(loop, c);
+      if (c->state == OPEN && c->watched && has_bytes(c)) ready_add(loop, c);
       return;
     case UNDER_WAY:
       deadline_connect(loop, c);
@@ -136,8 +139,8 @@ static void inspection_begins(struct loop *loop, struct connection *c) {
   c->target = WAIT;
   c->state = INSPECTED;
   c->last = (uint32_t)loop->now;
-  deadline_inspect(loop, c);
   connection_inspect(loop, c, false);
+  if (c->state == INSPECTED) deadline_inspect(loop, c);
 }
 
 void connection_inspect(struct loop *loop, struct connection *c, bool late) {
@@ -147,6 +150,7 @@ void connection_inspect(struct loop *loop, struct connection *c, bool late) {
   c->state = WAITING;
   if (answer == GONE) connection_finish(loop, c, END_CLIENT_GONE);
   else if (answer != WAIT) connection_route(loop, c, answer);
+  first_forget(c);
 }
 
 void connection_failed(struct loop *loop, struct connection *c, enum cause cause) {
@@ -184,7 +188,7 @@ void connection_decided(struct loop *loop, struct connection *c, int32_t answer)
   if (unlikely(error != 0)) {
     exhausted(c->listener->engine, AT_EPOLL, error);
     connection_finish(loop, c, END_CUT);
-  } else if (c->state == OPEN && (c->held[CLIENT] != NULL || c->side[CLIENT] & READABLE)) {
+  } else if (c->state == OPEN && has_bytes(c)) {
     relay(loop, c);
   }
 }

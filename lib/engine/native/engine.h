@@ -45,7 +45,8 @@ struct engine {
   int32_t *clients;    // [connection, listener] of each client to decide on; the answer replaces the connection
   uint8_t *scratch;    // FIRST_AT_MOST bytes: inspected bytes or a preamble; null until needed
   uint32_t inspected;  // the connection being inspected, or NONE
-  uint32_t peeked;     // bytes in the scratch that are still in its socket
+  uint32_t peeked;     // bytes in its socket that were shown and not taken; 0 once it is routed
+  uint32_t taken;      // those before them that were taken, but are still in its socket
   double *bytes;       // two counters per target
   uint64_t exhausted[EXHAUSTION_PLACES][EXHAUSTION_ERRORS];
 };

@@ -1,6 +1,7 @@
 // What happens before relaying: the policy may inspect the client's first bytes before it names a target, and may send
 // a preamble to the backend. First bytes are only peeked at and stay in the socket, so relaying is the same as without
-// inspection.
+// inspection. What the policy takes of them is dropped by the read before the connect, which reads the rest too, or on
+// its own where there is none.
 #include "bal.h"
 
 #include <errno.h>
@@ -24,22 +25,34 @@ int32_t first_inspect(struct connection *c, bool late) {
     bool ended = got == 0 || c->side[CLIENT] & HUNG_UP;
     enum inspection why = bytes == c->listener->inspect_bytes ? FULL : ended ? AT_ITS_END : late ? LATE : FIRST_BYTES;
     int32_t answer = js_inspected(engine, c, bytes, why);
+    // A Unix socket's next read may end before what was taken does.
+    if (likely(answer >= 0 && !(c->unix_sides & 1 << CLIENT))) return answer;
+    bool some_taken = engine->taken > 0;
+    first_forget(c);
     if (answer != MORE) return answer;
     // Bytes left after some were taken raise no event.
-    if (engine->peeked < bytes) continue;
+    if (some_taken) continue;
     return why == FIRST_BYTES ? MORE : REFUSE;
   }
 }
 
 bool first_take(struct engine *engine, uint32_t bytes) {
-  const struct connection *c = slot_find(engine->loop, engine->inspected);
-  if (c == NULL || bytes > engine->peeked) return false;
+  if (bytes > engine->peeked) return false;
   engine->peeked -= bytes;
-  if (bytes == 0) return true;
-  // TCP just drops the bytes and needs no buffer. They were there a moment ago, so all of them are taken.
+  engine->taken += bytes;
+  return true;
+}
+
+void first_forget(struct connection *c) {
+  struct engine *engine = c->listener->engine;
+  uint32_t bytes = engine->taken;
+  engine->peeked = engine->taken = 0;
+  if (bytes == 0 || c->state == FREE) return;
+  // TCP just drops the bytes and needs no buffer. They were there a moment ago, so this drops all of them.
   bool is_unix = c->unix_sides & 1 << CLIENT;
   char *room = is_unix ? shared_room(engine->loop) : NULL;
-  return recv(c->fd[CLIENT], room, bytes, is_unix ? 0 : MSG_TRUNC) == (ssize_t)bytes;
+  if (recv(c->fd[CLIENT], room, bytes, is_unix ? 0 : MSG_TRUNC) == (ssize_t)bytes) return;
+  c->side[CLIENT] |= BROKEN | READABLE;
 }
 
 bool first_preamble(struct loop *loop, struct connection *c) {

@@ -12,8 +12,10 @@ enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t eve
 /* first.c */
 /** Asks the policy about the client's first bytes. Returns its answer, MORE if there are none yet, or GONE. */
 int32_t first_inspect(struct connection *c, bool late);
-/** Drops bytes that the policy has just been shown. False when there are fewer than that. */
+/** Takes bytes that the policy is being shown. False when there are fewer. They leave the socket with the next read. */
 bool first_take(struct engine *engine, uint32_t bytes);
+/** Forgets what was shown. Drops what was taken, if it is still in the socket. */
+void first_forget(struct connection *c);
 /** Sends the policy's preamble to a backend that has just connected. False when the connection cannot continue. */
 bool first_preamble(struct loop *loop, struct connection *c);
 /** Sends `preamble` bytes from the scratch, then `length` client bytes from the shared room. As send(2). */
