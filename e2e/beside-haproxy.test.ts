@@ -81,7 +81,8 @@ function bal(owner: Parameters<typeof startBal>[0], engine: EngineName): Balance
 forEitherEngine(
   'weights, limits and a queue: bal and HAProxy serve the same',
   async (t, engine) => {
-    for (const balancer of [haproxy(t), bal(t, engine)]) {
+    const own = bal(t, engine);
+    for (const balancer of [haproxy(t), own]) {
       const [a, b] = [await backend(t, named('a')), await backend(t, named('b'))];
       const weighed = await visits(await balancer([{ port: a.port, weight: 3 }, b], 1000), names('a', 'b'), 400);
       assert.deepEqual(troubles(weighed), {});
@@ -96,10 +97,10 @@ forEitherEngine(
       ];
       const queued = await visits(await balancer(limited, 20_000), names('c'), 600, { clients: 40 });
       assert.deepEqual([troubles(queued), queued.ok], [{}, 600]);
-      assert.deepEqual(
-        clerks.map(({ most }) => most),
-        [1, 3],
-      );
+      const most = clerks.map((it) => it.most);
+      // The server may see HAProxy's next connection before the end of the last one.
+      if (balancer === own) assert.deepEqual(most, [1, 3]);
+      else t.diagnostic(`HAProxy: at most ${most.join(' and ')} at the same time`);
 
       const e = await backend(t, echo);
       const port = await balancer([{ port: e.port, most: 1 }], 200);

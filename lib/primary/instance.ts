@@ -33,7 +33,7 @@ import { createAdoption } from './adoption.ts';
 import { createFinding } from './finding.ts';
 import { createForgetting } from './forgetting.ts';
 import { createPublisher } from './snapshot/publisher.ts';
-import { workerSum } from './stats/totals.ts';
+import { lostWith } from './stats/totals.ts';
 import type { Observed } from './views/observed.ts';
 import { internalError } from './reload/verdict.ts';
 import { createOpening } from './opening.ts';
@@ -103,7 +103,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
   const fleet = createFleet({
     log: log.for('fleet'),
     emit: route.emit,
-    connectionsOf: ({ pid }) => workerSum(statistics.totals, pid).clients.active,
+    lostWith: ({ pid }) => lostWith(statistics.totals, pid),
     handoverPath: (worker) => handovers.pathFor(worker),
   });
   const handovers = createHandovers({

@@ -14,6 +14,7 @@ import {
   retain,
   retire,
   serviceSum,
+  lostWith,
   workerSum,
   type Sum,
 } from './totals.ts';
@@ -86,6 +87,15 @@ test('a worker that is gone leaves its counters and takes its gauges', () => {
   assert.equal(serviceSum(totals, 'web').clients.accepted_total, 6);
   assert.equal(serviceSum(totals, 'web').clients.active, 1);
   assert.equal(backendSum(totals, 'web', 'b:1').active, 1);
+});
+
+test('a worker that was killed has lost what was open, and what it had cut at the end of a drain', () => {
+  const totals = created();
+  join(totals, 1);
+  const [drained, stopped] = [serviceAt(WEB, 'ended_drain_total'), serviceAt(DB, 'ended_stopped_total')];
+  report(totals, 1, values({ [webActive]: 2, [webAccepted]: 90, [drained]: 30, [stopped]: 4 }));
+  assert.equal(lostWith(totals, 1), 36);
+  assert.equal(lostWith(totals, 2), 0);
 });
 
 test('what a removed backend counted stays in the sum of its service', () => {

@@ -169,6 +169,12 @@ export function workerSum(totals: Totals, worker: number): Sum {
   return sumOf(part);
 }
 
+/** The connections of a worker that died without a word: those that were open, and those that it had cut because of a drain. */
+export function lostWith(totals: Totals, worker: number): number {
+  const { active, ended_drain_total: drained, ended_stopped_total: stopped } = workerSum(totals, worker).clients;
+  return active + drained + stopped;
+}
+
 /** Clients that wait with one worker for a backend or a permit, as of its last report. */
 export function waitingWith(totals: Totals, worker: number): number {
   const known = totals.workers.get(worker);

@@ -155,7 +155,7 @@ class World {
       this.fakes.push(fake);
       return fake.process;
     };
-    this.fleet = createFleet({ log, emit, connectionsOf: () => CLIENTS, handoverPath: () => null, startWorker });
+    this.fleet = createFleet({ log, emit, lostWith: () => CLIENTS, handoverPath: () => null, startWorker });
   }
 
   async start(): Promise<void> {
@@ -343,7 +343,7 @@ test('who repeats a stop does not begin its time anew', async (t) => {
   const fleet = createFleet({
     log,
     emit: silence,
-    connectionsOf: () => CLIENTS,
+    lostWith: () => CLIENTS,
     handoverPath: () => null,
     startWorker,
   });
@@ -544,7 +544,7 @@ function bare(
   const fleet = createFleet({
     log,
     emit: silence,
-    connectionsOf: () => CLIENTS,
+    lostWith: () => CLIENTS,
     handoverPath: () => null,
     startWorker,
   });

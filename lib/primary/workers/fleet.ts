@@ -19,8 +19,8 @@ const beingStopped = { ok: false, reason: 'bal is being stopped' } as const;
 export interface FleetParts {
   readonly log: Log;
   readonly emit: (event: FleetEvent) => void;
-  /** How many connections a worker had when it last reported. */
-  readonly connectionsOf: (worker: WorkerProcess) => number;
+  /** By its last report, how many connections a worker had that it has cut because of a drain, or that died with it. */
+  readonly lostWith: (worker: WorkerProcess) => number;
   /** The path where a replaced worker offers its connections; null: it keeps them. */
   readonly handoverPath: (worker: WorkerProcess) => string | null;
   /** forkWorker, or a fake for tests without processes. */
@@ -66,7 +66,7 @@ export interface Fleet {
   readonly respawned: number;
 }
 
-export function createFleet({ log, emit, connectionsOf, handoverPath, startWorker = forkWorker }: FleetParts): Fleet {
+export function createFleet({ log, emit, lostWith, handoverPath, startWorker = forkWorker }: FleetParts): Fleet {
   const slots = new Map<number, Slot>();
   const live = new Set<WorkerProcess>();
   const deadlines = createDrainDeadlines();
@@ -95,7 +95,7 @@ export function createFleet({ log, emit, connectionsOf, handoverPath, startWorke
   function ended(worker: WorkerProcess, exit: Exit, startedAt: number): void {
     live.delete(worker);
     deadlines.forget(worker);
-    const lost = connectionsOf(worker);
+    const lost = lostWith(worker);
     emit({ kind: 'worker_gone', worker });
     // Without a `drained` message it was killed, and its clients are lost.
     const cut = exit.cut ?? lost;
