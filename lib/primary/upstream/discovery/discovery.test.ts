@@ -5,7 +5,8 @@ import { parseConfig } from '../../../../config/load.ts';
 import type { Plan } from '../../../../config/plan.ts';
 import type { Log } from '../../log/log.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
-import type { Dns, ServiceAnswer } from './dns.ts';
+import type { Dns } from './dns.ts';
+import type { ServiceAnswer } from './queries.ts';
 import { createResolver } from './resolver.ts';
 
 function planOf(...backends: readonly Readonly<Record<string, unknown>>[]): Plan {
@@ -218,4 +219,58 @@ test('SRV records live as long as they say, and no longer than what they lead to
   await it.pass(6000);
   const after = it.asked.filter((name) => name.startsWith('_')).length;
   assert.ok(after - before >= 1 && after - before <= 3, `${after - before}`);
+});
+
+test('addresses that come along with SRV records prolong what is known if they are the same, and never replace it', async (t) => {
+  const it = scene(t);
+  const along = (...ips: string[]): ServiceAnswer => ({
+    records: [{ ...recordAt(1), name: 'HOST.test' }],
+    ttlMs: 1000,
+    along: new Map([['host.test', { ips, ttlSeconds: 1 }]]),
+  });
+  const lookups = async (ms: number): Promise<number> => {
+    const before = it.asked.length;
+    await it.pass(ms);
+    const now = it.asked.slice(before);
+    assert.ok(
+      now.filter((name) => name.startsWith('_')).length >= ms / 1100 - 1,
+      'SRV records are asked for each second',
+    );
+    return now.filter((name) => name === 'HOST.test').length;
+  };
+  const backends = (): string[] | undefined =>
+    it.discovery.expand(planOf(SRV), 0).services[0]?.backends.map(({ host }) => host);
+  it.says = { ips: ['10.1.1.1', 'fd00::1'], ttl: 1, records: along('fd00::1', '10.1.1.1') };
+  it.discovery.follow(planOf(SRV));
+  assert.equal(await lookups(9900), 1, 'not by the name itself');
+  assert.equal(await lookups(2000), 1, 'for there may be more than comes along');
+  it.says.ips = ['10.1.1.1', 'fd00::1', '10.1.1.2'];
+  assert.ok((await lookups(10_500)) >= 1);
+  assert.deepEqual(backends(), ['10.1.1.1', '10.1.1.2', 'fd00::1']);
+  assert.ok((await lookups(5000)) >= 4, 'only some come along');
+  it.says = { ...it.says, ips: ['10.1.1.1'], records: along('10.1.1.1') };
+  await it.pass(2200);
+  assert.equal(await lookups(3000), 0);
+  it.says.records = along('10.6.6.6');
+  assert.ok((await lookups(3000)) >= 2);
+  assert.deepEqual(backends(), ['10.1.1.1'], 'what nobody was asked for counts not');
+  it.says.ips = ['10.6.6.6'];
+  await it.pass(1100);
+  assert.deepEqual(backends(), ['10.6.6.6']);
+});
+
+test('addresses that come along do not hide that a name fails', async (t) => {
+  const it = scene(t);
+  const records: ServiceAnswer = {
+    records: [recordAt(1)],
+    ttlMs: 1000,
+    along: new Map([['host.test', { ips: ['10.1.1.1'], ttlSeconds: 1 }]]),
+  };
+  it.says = { ips: 'ENOTFOUND', ttl: 1, records };
+  it.discovery.follow(planOf(SRV));
+  await it.pass(3500);
+  assert.deepEqual(it.events, ['discovery.failed']);
+  it.says.ips = ['10.1.1.1'];
+  await it.pass(1100);
+  assert.deepEqual(it.events, ['discovery.failed', 'discovery.recovered', 'discovery.changed']);
 });

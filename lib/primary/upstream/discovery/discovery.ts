@@ -7,11 +7,12 @@ import type { DiscoveryStatus } from '../../../control/discovery.ts';
 import type { Log } from '../../log/log.ts';
 import type { Answer, Asked } from './answer.ts';
 import { answerOf } from './answer.ts';
-import { codeOf, serverDns, systemDns } from './dns.ts';
+import { serverDns, systemDns } from './dns.ts';
 import type { Found, LeftOut } from './expand.ts';
-import { expand } from './expand.ts';
+import { expand, textOf, textOfLeftOut } from './expand.ts';
 import type { KnownName } from './known-names.ts';
 import { decodeNames, encodeNames } from './known-names.ts';
+import { codeOf } from './queries.ts';
 import type { Resolver } from './resolver.ts';
 
 export interface Discovery {
@@ -81,10 +82,15 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     clearTimeout(it.timer);
     it.asking = true;
     it.askedAt = now();
-    const [round, before] = [++it.round, changes];
-    let next = Promise.resolve(LEAST_MS);
+    const round = ++it.round;
+    const before = changes;
+    let next: number | Promise<number> = LEAST_MS;
     try {
-      const answer = await answerOf(it.discover, it.name, resolver, { maxAgeMs, longestMs: it.maxAgeMs });
+      const answer = await answerOf(it.discover, it.name, resolver, {
+        maxAgeMs,
+        longestMs: it.maxAgeMs,
+        before: it.found,
+      });
       next = answer.leftMs;
       if (isFollowed(it) && before === changes) take(it, answer);
     } catch (error) {
@@ -95,7 +101,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     // Part of the answer may come from the old name servers.
     if (isFollowed(it) && before !== changes) return look(it, 0);
     it.firstOver();
-    const ms = await next;
+    const ms = typeof next === 'number' ? next : await next;
     if (!isFollowed(it) || it.round !== round) return;
     it.timer = setTimeout(() => void look(it, it.maxAgeMs), Math.max(LEAST_MS, Math.min(ms, it.maxAgeMs)) + LATE_MS);
   }
@@ -106,13 +112,13 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
 
   function take(it: Followed, { found, ageMs }: Answer): void {
     const { name, discover, failure } = it;
-    const before = it.found ?? [];
     it.answeredAt = now() - ageMs;
     it.failure = null;
     if (failure !== null) log.info('discovery.recovered', `${name} can be looked up again`, { name, discover });
-    if (JSON.stringify(it.found) === JSON.stringify(found)) return;
+    const isSame = it.found === found || JSON.stringify(it.found) === JSON.stringify(found);
+    const [were, are] = isSame ? [[], []] : [(it.found ?? []).map(textOf), found.map(textOf)];
     it.found = found;
-    const [were, are] = [before.map(textOf), found.map(textOf)];
+    if (isSame) return;
     log.info('discovery.changed', `${name} leads to ${found.length} ${found.length === 1 ? 'backend' : 'backends'}`, {
       name,
       discover,
@@ -237,13 +243,4 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
 
 function keyOf(discover: Discover, name: string): string {
   return `${discover} ${name}`;
-}
-
-function textOf({ ip, port, weight, backup }: Found): string {
-  if (port === null) return ip;
-  return `${ip.includes(':') ? `[${ip}]` : ip}:${port} weight ${weight ?? 1}${backup ? ' backup' : ''}`;
-}
-
-function textOfLeftOut({ name, count, why }: LeftOut): string {
-  return `${count} of what ${name} leads to ${count === 1 ? 'is' : 'are'} not used: ${why}`;
 }

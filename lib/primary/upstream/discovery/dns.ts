@@ -2,19 +2,8 @@
 
 import dns from 'node:dns/promises';
 
-import { askForServices } from './srv-query.ts';
-
-export interface ServiceRecord {
-  readonly name: string;
-  readonly port: number;
-  readonly priority: number;
-  readonly weight: number;
-}
-
-export interface ServiceAnswer {
-  readonly records: readonly ServiceRecord[];
-  readonly ttlMs: number;
-}
+import { createQueries, failure, type Family, type Queries, type ServiceAnswer } from './queries.ts';
+import type { Addresses } from './message.ts';
 
 /** How names are resolved; tests replace it. */
 export interface Dns {
@@ -34,33 +23,17 @@ const LOOKUPS_AT_ONCE = 2;
 /** Addresses come from getaddrinfo, which also reads /etc/hosts but reports no TTL; the TTL comes from a DNS query. */
 export function systemDns(): Dns {
   const server = new dns.Resolver({ timeout: 2000, tries: 2 });
-  const open = new Set<() => void>();
+  const queries = createQueries(server, server.getServers());
   return {
     lookup: lookUp,
     async ttlSeconds(host) {
-      const records = await Promise.allSettled([
-        server.resolve4(host, { ttl: true }),
-        server.resolve6(host, { ttl: true }),
-      ]);
-      const ttls = records.flatMap((result) =>
-        result.status === 'fulfilled' ? result.value.map(({ ttl }) => ttl) : [],
-      );
-      return ttls.length === 0 ? null : Math.min(...ttls);
+      const ttl = Math.min(...(await bothFamilies(queries, host)).map(({ ttlSeconds }) => ttlSeconds));
+      return Number.isFinite(ttl) ? ttl : null;
     },
-    services: (name) => services(name, server, open),
+    services: (name) => queries.services(name),
     atOnce: LOOKUPS_AT_ONCE,
-    close() {
-      server.cancel();
-      for (const giveUp of open) giveUp();
-    },
+    close: () => queries.close(),
   };
-}
-
-/** Queries SRV records itself, because Node.js does not report their TTL; falls back to Node.js. */
-async function services(name: string, server: dns.Resolver, open: Set<() => void>): Promise<ServiceAnswer> {
-  const [first] = server.getServers();
-  const answer = first === undefined ? null : await askForServices(name, first, open);
-  return answer ?? { records: await server.resolveSrv(name), ttlMs: Infinity };
 }
 
 async function lookUp(host: string): Promise<readonly string[]> {
@@ -68,8 +41,11 @@ async function lookUp(host: string): Promise<readonly string[]> {
   return all.map(({ address }) => address);
 }
 
-type Family = readonly { readonly address: string; readonly ttl: number }[];
-type Families = readonly [Family | null, Family | null];
+type Families = readonly [Family, Family];
+
+function bothFamilies(queries: Queries, host: string): Promise<Families> {
+  return Promise.all([queries.addresses(host, 'A'), queries.addresses(host, 'AAAA')]);
+}
 
 /** Names whose last answer is kept. */
 const MAX_KEPT = 4096;
@@ -80,12 +56,12 @@ const LOCAL = /^(.+\.)?localhost\.?$/i;
 export function serverDns(servers: readonly string[]): Dns {
   const server = new dns.Resolver({ timeout: 1500, tries: 2 });
   server.setServers(servers);
-  const open = new Set<() => void>();
-  const asking = new Map<string, Promise<Family>>();
+  const queries = createQueries(server, servers);
+  const asking = new Map<string, Promise<Addresses>>();
   const kept = new Map<string, Families>();
 
   /** One query serves both the addresses and their lifetime. */
-  function addresses(host: string): Promise<Family> {
+  function addresses(host: string): Promise<Addresses> {
     const known = asking.get(host);
     if (known !== undefined) return known;
     const answer = ask(host).finally(() => asking.delete(host));
@@ -93,58 +69,30 @@ export function serverDns(servers: readonly string[]): Dns {
     return answer;
   }
 
-  async function ask(host: string): Promise<Family> {
-    const [four, six] = await Promise.allSettled([
-      server.resolve4(host, { ttl: true }),
-      server.resolve6(host, { ttl: true }),
-    ]);
-    const failures = [four, six].flatMap((it) => (it.status === 'rejected' && !isEmpty(it.reason) ? [it] : []));
-    if (failures.length === 2) throw failures[0]?.reason;
+  async function ask(host: string): Promise<Addresses> {
+    const [four, six] = await bothFamilies(queries, host);
+    if (isFailed(four) && isFailed(six)) throw failure(four.none ?? 'EUNKNOWN');
     // If one family cannot be resolved, keep its last answer; the other one may have changed.
-    const before = kept.get(host) ?? [null, null];
-    const now: Families = [familyOf(four) ?? before[0], familyOf(six) ?? before[1]];
-    const all = [...(now[0] ?? []), ...(now[1] ?? [])];
-    if (all.length === 0) throw [failures[0], four, six].find((it) => it?.status === 'rejected')?.reason ?? noData();
+    const before = kept.get(host);
+    const now: Families = [isFailed(four) ? (before?.[0] ?? four) : four, isFailed(six) ? (before?.[1] ?? six) : six];
+    const ips = now.flatMap((family) => family.ips);
+    if (ips.length === 0) throw failure((isFailed(six) ? six : four).none ?? 'ENODATA');
     kept.delete(host);
     kept.set(host, now);
     for (const oldest of kept.keys()) if (kept.size > MAX_KEPT) kept.delete(oldest);
-    return all;
+    return { ips, ttlSeconds: Math.min(now[0].ttlSeconds, now[1].ttlSeconds) };
   }
 
   return {
-    async lookup(host) {
-      if (LOCAL.test(host)) return lookUp(host);
-      return (await addresses(host)).map(({ address }) => address);
-    },
-    async ttlSeconds(host) {
-      if (LOCAL.test(host)) return null;
-      return Math.min(...(await addresses(host)).map(({ ttl }) => ttl));
-    },
-    services: (name) => services(name, server, open),
+    lookup: async (host) => (LOCAL.test(host) ? lookUp(host) : (await addresses(host)).ips),
+    ttlSeconds: async (host) => (LOCAL.test(host) ? null : (await addresses(host)).ttlSeconds),
+    services: (name) => queries.services(name),
     atOnce: QUERIES_AT_ONCE,
-    close() {
-      server.cancel();
-      for (const giveUp of open) giveUp();
-    },
+    close: () => queries.close(),
   };
 }
 
-/** Null if the query failed. */
-function familyOf(result: PromiseSettledResult<Family>): Family | null {
-  if (result.status === 'fulfilled') return result.value;
-  return isEmpty(result.reason) ? [] : null;
-}
-
-/** Whether the server answered that there are no records. */
-function isEmpty(reason: unknown): boolean {
-  return reason instanceof Error && 'code' in reason && (reason.code === 'ENODATA' || reason.code === 'ENOTFOUND');
-}
-
-function noData(): Error {
-  return Object.assign(new Error('no address'), { code: 'ENODATA' });
-}
-
-/** Why a lookup failed. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
+/** Whether the query failed. False if the server answered that there are no records. */
+function isFailed({ none }: Family): boolean {
+  return none !== null && none !== 'ENODATA' && none !== 'ENOTFOUND';
 }

@@ -9,7 +9,7 @@ import { MAX_WEIGHT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
 import { isLiteral } from '../../../../config/unix.ts';
 import { sourcesFor } from '../../../engine/source.ts';
-import type { ServiceRecord } from './dns.ts';
+import type { ServiceRecord } from './wire.ts';
 
 /** One address that a name resolves to. */
 export interface Found {
@@ -148,4 +148,13 @@ export function servicesFound(
       })),
     ),
   );
+}
+
+export function textOf({ ip, port, weight, backup }: Found): string {
+  if (port === null) return ip;
+  return `${ip.includes(':') ? `[${ip}]` : ip}:${port} weight ${weight ?? 1}${backup ? ' backup' : ''}`;
+}
+
+export function textOfLeftOut({ name, count, why }: LeftOut): string {
+  return `${count} of what ${name} leads to ${count === 1 ? 'is' : 'are'} not used: ${why}`;
 }

@@ -5,8 +5,11 @@ import { isIP } from 'node:net';
 
 import { isLiteral } from '../../../../config/unix.ts';
 import { LOOKUP_MS } from '../../../lookup.ts';
-import { codeOf, systemDns, type Dns, type ServiceAnswer } from './dns.ts';
-import { createWaits } from './waits.ts';
+import { systemDns, type Dns } from './dns.ts';
+import { confirmAnswer, createEntries, limitLife, MIN_LIFE_MS, takeAnswer, type Entry } from './entries.ts';
+import type { Addresses } from './message.ts';
+import { codeOf, type ServiceAnswer } from './queries.ts';
+import { createTurns, createWaits } from './waits.ts';
 
 export type { Dns } from './dns.ts';
 
@@ -15,6 +18,12 @@ export type Resolution =
   /** `ips` is the last good answer, empty before the first one; `ageMs` is its age. */
   | { readonly ok: false; readonly code: string; readonly ips: readonly string[]; readonly ageMs: number | null };
 
+export interface Known {
+  readonly ips: readonly string[];
+  readonly ageMs: number;
+  readonly lifeMs: number;
+}
+
 export interface Resolver {
   /** Never rejects. Returns a known good answer at once and refreshes it in the background. */
   resolve(host: string): Promise<Resolution>;
@@ -22,6 +31,12 @@ export interface Resolver {
   fresh(host: string, maxAgeMs?: number): Promise<Resolution>;
   /** Ms until the known answer should be refreshed. Waits for the name server that knows its lifetime. */
   lifeLeft(host: string, maxAgeMs?: number): Promise<number>;
+  /**
+   * The known answer and the ms until it should be refreshed; null if it has to be looked up. `along`: addresses that came with
+   * another answer just now. If they are the same, the known answer lives on; they never replace it, because not all of them may
+   * have come.
+   */
+  known(host: string, maxAgeMs: number, along?: Addresses): Known | null;
   /** Queries SRV records, without a cache. Rejects with a code. */
   services(name: string): Promise<ServiceAnswer>;
   /** Switches to other name servers. Known answers stay until there are new ones. */
@@ -30,42 +45,18 @@ export interface Resolver {
   close(): void;
 }
 
-const DEFAULT_TTL_S = 30;
-const MIN_TTL_S = 1;
-const MAX_TTL_S = 300;
-/** A name that has not been asked for this long, after a reload, is forgotten. */
-const FORGET_MS = 600_000;
-/** Beyond this, the names not asked for longest are forgotten: SRV records may name others each time. */
-const MAX_NAMES = 8192;
 /** A queued lookup is dropped if the name has not been asked for this long; followers of a name ask more often. */
 const UNWANTED_MS = 4 * LOOKUP_MS;
 
-interface Entry {
-  ips: readonly string[];
-  resolvedAt: number | null;
-  /** -Infinity: at once, whatever its lifetime. */
-  expiresAt: number;
-  /** Why the last attempt failed. */
-  failure: string | null;
-  refreshing: Promise<void> | null;
-  /** Resolves when the name server has told the lifetime, or has failed to. */
-  limiting: Promise<void>;
-  /** Leaves the queue; null if not queued. */
-  leaveQueue: (() => void) | null;
-  askedAt: number;
-}
-
 export function createResolver(first: Dns = systemDns(), now: () => number = () => performance.now()): Resolver {
   let dns = first;
-  const entries = new Map<string, Entry>();
+  const entries = createEntries();
   const callers = createWaits();
   /** The waits for the name servers. */
   const lookups = createWaits();
   /** The lookups under way at these name servers. */
   let asked = new Map<string, Promise<readonly string[]>>();
-  let running = 0;
-  /** Lookups that wait for a slot, first come, first served. Each returns whether it takes the slot. */
-  const queue = new Set<() => boolean>();
+  const turns = createTurns(() => dns.atOnce);
   let closed = false;
 
   /** Looks the name up as soon as a slot is free. Only then does its timeout start, and `begins` is called. */
@@ -73,8 +64,7 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     // A lookup that timed out keeps its slot until it really ends, and is joined instead of repeated.
     let answer = asked.get(host);
     if (answer === undefined) {
-      if (running < dns.atOnce) running++;
-      else await turn(entry);
+      if (!turns.take()) await turn(entry);
       answer = hold(host);
       asked.set(host, answer);
     }
@@ -84,22 +74,14 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
 
   /** Waits for a slot. Rejects if the name is forgotten, or no longer wanted, before that. */
   function turn(entry: Entry): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancelled = (code: string): void => reject(Object.assign(new Error('not asked'), { code }));
-      const mine = (): boolean => {
-        entry.leaveQueue = null;
-        // A closing process waits for lookups under way, so start no more.
-        const isWanted = !closed && now() - entry.askedAt < UNWANTED_MS;
-        if (isWanted) resolve();
-        else cancelled(closed ? 'ECANCELLED' : 'ETIMEOUT');
-        return isWanted;
-      };
-      entry.leaveQueue = () => {
-        queue.delete(mine);
-        cancelled('ETIMEOUT');
-      };
-      queue.add(mine);
+    const { come, leave } = turns.wait(() => {
+      entry.leaveQueue = null;
+      // A closing process waits for lookups under way, so start no more.
+      if (closed) return 'ECANCELLED';
+      return now() - entry.askedAt < UNWANTED_MS ? null : 'ETIMEOUT';
     });
+    entry.leaveQueue = leave;
+    return come;
   }
 
   async function hold(host: string): Promise<readonly string[]> {
@@ -108,17 +90,8 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       return await dns.lookup(host);
     } finally {
       own.delete(host);
-      // Pass the slot on instead of freeing and retaking it, so that no other lookup slips in.
-      if (!handOver()) running--;
+      turns.over();
     }
-  }
-
-  function handOver(): boolean {
-    for (const next of queue) {
-      queue.delete(next);
-      if (next()) return true;
-    }
-    return false;
   }
 
   /** Calls `act`, again if the name servers have changed before it has ended. */
@@ -141,10 +114,10 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
       const addresses = await withThese(() => ask(host, entry, begins));
       const ips = [...new Set(addresses)].filter((ip) => isIP(ip) !== 0);
       if (ips.length === 0) throw Object.assign(new Error('no address'), { code: 'ENODATA' });
-      const resolvedAt = now();
-      Object.assign(entry, { ips, resolvedAt, expiresAt: resolvedAt + DEFAULT_TTL_S * 1000, failure: null });
+      const at = now();
+      takeAnswer(entry, ips, at);
       // Not awaited: the addresses are good whether or not a name server tells their lifetime.
-      entry.limiting = limit(entry, resolvedAt, ttl);
+      entry.limiting = limit(entry, at, ttl);
     } catch (error) {
       entry.failure = codeOf(error);
     } finally {
@@ -152,43 +125,24 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
     }
   }
 
-  async function limit(entry: Entry, resolvedAt: number, ttl: Promise<number | null>): Promise<void> {
-    const seconds = await ttl;
-    if (seconds === null || entry.resolvedAt !== resolvedAt || entry.expiresAt === -Infinity) return;
-    entry.expiresAt = resolvedAt + Math.min(MAX_TTL_S, Math.max(MIN_TTL_S, seconds)) * 1000;
+  async function limit(entry: Entry, lookedUpAt: number, ttl: Promise<number | null>): Promise<void> {
+    limitLife(entry, lookedUpAt, await ttl);
   }
 
-  function entryOf(host: string, at: number): Entry {
-    const known = entries.get(host);
-    if (known !== undefined) {
-      // Keep the map in order of use.
-      entries.delete(host);
-      entries.set(host, known);
-      return known;
-    }
-    for (const [name, { askedAt, leaveQueue }] of entries) {
-      if (askedAt >= at - FORGET_MS && entries.size < MAX_NAMES) break;
-      entries.delete(name);
-      leaveQueue?.();
-    }
-    const entry: Entry = {
-      ips: [],
-      resolvedAt: null,
-      expiresAt: -Infinity,
-      failure: null,
-      refreshing: null,
-      limiting: Promise.resolve(),
-      leaveQueue: null,
-      askedAt: at,
-    };
-    entries.set(host, entry);
-    return entry;
+  function known(host: string, maxAgeMs: number, along?: Addresses): Known | null {
+    const at = now();
+    const entry = entries.get(host);
+    if (entry === undefined || entry.refreshing !== null || entry.limiting !== null) return null;
+    if (along !== undefined) confirmAnswer(entry, along, at);
+    const { ips, resolvedAt, failure, expiresAt } = entry;
+    if (resolvedAt === null || failure !== null || at >= expiresAt || at - resolvedAt >= maxAgeMs) return null;
+    entries.use(host, at);
+    return { ips, ageMs: at - resolvedAt, lifeMs: Math.max(MIN_LIFE_MS, expiresAt - at) };
   }
 
   async function resolve(host: string): Promise<Resolution> {
     if (isLiteral(host)) return { ok: true, ips: [host], ageMs: 0 };
-    const entry = entryOf(host, now());
-    entry.askedAt = now();
+    const entry = entries.use(host, now());
     if (now() >= entry.expiresAt && entry.refreshing === null && !closed) entry.refreshing = refresh(host, entry);
     if ((entry.resolvedAt === null || entry.failure !== null) && entry.refreshing !== null) {
       // Its slot may come late if other lookups hang.
@@ -218,27 +172,27 @@ export function createResolver(first: Dns = systemDns(), now: () => number = () 
   async function lifeLeft(host: string, maxAgeMs = Infinity): Promise<number> {
     if (isLiteral(host)) return Infinity;
     const entry = entries.get(host);
-    if (entry === undefined) return MIN_TTL_S * 1000;
+    if (entry === undefined) return MIN_LIFE_MS;
     await entry.limiting;
     const oldAt = (entry.resolvedAt ?? -Infinity) + maxAgeMs;
-    return Math.max(MIN_TTL_S * 1000, Math.min(entry.expiresAt, oldAt) - now());
+    return Math.max(MIN_LIFE_MS, Math.min(entry.expiresAt, oldAt) - now());
   }
 
   return {
     resolve,
     fresh,
     lifeLeft,
+    known,
     services: (name) =>
       withThese(() => lookups.within(LOOKUP_MS, closed ? Promise.reject(new Error('closed')) : dns.services(name))),
     use(next) {
       dns.close();
       dns = next;
       asked = new Map();
-      for (const entry of entries.values()) entry.expiresAt = -Infinity;
+      entries.expireAll();
       // A getaddrinfo call cannot be cancelled, but nobody waits for it any more.
       lookups.endAll();
-      // There may be more slots now.
-      while (running < dns.atOnce && handOver()) running++;
+      turns.fill();
     },
     close() {
       closed = true;

@@ -16,6 +16,7 @@ import type { Resolution, Resolver } from '../discovery/resolver.ts';
 /** The resolver methods that a checker does not use. */
 const OTHERWISE = {
   services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+  known: () => null,
   use: () => undefined,
   close: () => undefined,
 };
@@ -47,6 +48,7 @@ function resolverFor(names: Record<string, Resolution> = {}): Resolver {
     resolve,
     fresh: resolve,
     services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+    known: () => null,
     use: () => undefined,
     lifeLeft: () => Promise.resolve(LONG),
     close: () => undefined,

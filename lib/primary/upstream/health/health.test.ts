@@ -52,6 +52,7 @@ function setUp(t: TestContext, code: string) {
     resolve,
     fresh: resolve,
     services: () => Promise.resolve({ records: [], ttlMs: Infinity }),
+    known: () => null,
     use: () => undefined,
     lifeLeft: () => Promise.resolve(Infinity),
     close: () => closed++,

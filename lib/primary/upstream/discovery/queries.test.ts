@@ -1,0 +1,192 @@
+// How name servers are asked. They are sockets of this process, which answer as each test wants.
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import dns from 'node:dns/promises';
+import { once } from 'node:events';
+import { test, type TestContext } from 'node:test';
+import { until } from '../../../testing/until.ts';
+import { serverDns } from './dns.ts';
+import { MAX_QUERIES, openLine } from './line.ts';
+import { createQueries, type Queries } from './queries.ts';
+
+interface Question {
+  readonly id: number;
+  readonly name: string;
+  readonly type: number;
+  readonly from: number;
+}
+
+interface Scripted {
+  readonly address: string;
+  readonly asked: readonly Question[];
+  /** The rest of the answer to a question: flags, and address records. Null: no answer. */
+  says: (question: Question) => { readonly flags?: number; readonly ips?: readonly string[] } | null;
+  readonly socket: ReturnType<typeof createSocket>;
+}
+
+async function nameServer(t: TestContext, forge = (answer: Buffer): readonly Buffer[] => [answer]): Promise<Scripted> {
+  const asked: Question[] = [];
+  const socket = createSocket('udp4', (query, from) => {
+    let end = 12;
+    const labels: string[] = [];
+    for (let size = query[end] ?? 0; size > 0; size = query[end] ?? 0) {
+      labels.push(query.toString('latin1', end + 1, end + 1 + size));
+      end += 1 + size;
+    }
+    const question = {
+      id: query.readUInt16BE(0),
+      name: labels.join('.'),
+      type: query.readUInt16BE(end + 1),
+      from: from.port,
+    };
+    asked.push(question);
+    const said = it.says(question);
+    if (said === null) return;
+    const { flags = 0x8180, ips = [] } = said;
+    const header = Buffer.alloc(12);
+    [question.id, flags, 1, ips.length].forEach((number, i) => header.writeUInt16BE(number, 2 * i));
+    const records = ips.map((ip) =>
+      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 7, 0, 4, ...ip.split('.').map(Number)]),
+    );
+    for (const answer of forge(Buffer.concat([header, query.subarray(12, end + 5), ...records])))
+      socket.send(answer, from.port, from.address);
+  });
+  const it: Scripted = {
+    get address() {
+      return `127.0.0.1:${socket.address().port}`;
+    },
+    asked,
+    says: ({ type }) => ({ ips: type === 1 ? ['10.0.0.1'] : [] }),
+    socket,
+  };
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.after(() => new Promise<void>((resolve) => socket.close(() => resolve())).catch(() => undefined));
+  return it;
+}
+
+function queriesTo(t: TestContext, ...servers: readonly string[]): Queries {
+  const resolver = new dns.Resolver({ timeout: 100, tries: 1 });
+  resolver.setServers(servers);
+  const queries = createQueries(resolver, servers);
+  t.after(() => queries.close());
+  return queries;
+}
+
+const found = async (queries: Queries, name = 'web.test'): Promise<string> => {
+  const { ips, none, ttlSeconds } = await queries.addresses(name, 'A');
+  return none ?? `${ips.join()} for ${ttlSeconds}`;
+};
+
+test('queries share a socket, each with an id of its own, and not for long', async (t) => {
+  const server = await nameServer(t);
+  const line = openLine(server.address);
+  t.after(() => line.close());
+  await Promise.all(Array.from({ length: 2 * MAX_QUERIES + 1 }, (_, i) => line.ask(`n${i}.test`, 'A')));
+  const ports = [...new Set(server.asked.map(({ from }) => from))];
+  const idsOf = ports.map((port) => server.asked.filter(({ from }) => from === port).map(({ id }) => id));
+  assert.deepEqual(
+    idsOf.map(({ length }) => length).toSorted((a, b) => b - a),
+    [MAX_QUERIES, MAX_QUERIES, 1],
+  );
+  for (const ids of idsOf) assert.equal(new Set(ids).size, ids.length);
+});
+
+test('an answer counts only with the id and the question of a query', async (t) => {
+  const server = await nameServer(t, (answer) => {
+    const [otherId, otherName, short] = [Buffer.from(answer), Buffer.from(answer), answer.subarray(0, 11)];
+    otherId[1] = (otherId[1] ?? 0) ^ 1;
+    otherName[13] = 0x78;
+    for (const lie of [otherId, otherName]) lie[lie.length - 1] = 66;
+    return [short, otherId, otherName, Buffer.alloc(0), answer];
+  });
+  assert.equal(await found(queriesTo(t, server.address)), '10.0.0.1 for 7');
+  assert.equal(server.asked.length, 1);
+});
+
+test('that a name or an address is missing is an answer, and nobody else is asked', async (t) => {
+  const [first, second] = [await nameServer(t), await nameServer(t)];
+  const queries = queriesTo(t, first.address, second.address);
+  first.says = () => ({ flags: 0x8183 });
+  assert.equal(await found(queries), 'ENOTFOUND');
+  await assert.rejects(queries.services('_x._tcp.test'), { code: 'ENOTFOUND' });
+  first.says = () => ({});
+  assert.equal(await found(queries), 'ENODATA');
+  assert.deepEqual([first.asked.length, second.asked.length], [3, 0]);
+});
+
+test('the next server is asked when one fails, is closed or is silent; what is silent then waits behind the others', async (t) => {
+  const [first, second] = [await nameServer(t), await nameServer(t)];
+  const queries = queriesTo(t, first.address, second.address);
+  first.says = () => ({ flags: 0x8182 });
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.deepEqual([first.asked.length, second.asked.length], [2, 2], 'one that fails is asked first again');
+  first.says = () => null;
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.deepEqual([first.asked.length, second.asked.length], [3, 4], 'one that is silent is not');
+  second.says = () => ({ flags: 0x8182 });
+  first.says = () => ({ ips: ['10.0.0.2'] });
+  assert.equal(await found(queries), '10.0.0.2 for 7', 'but rather than nobody');
+  second.says = () => ({ ips: ['10.0.0.3'] });
+  assert.equal(await found(queries), '10.0.0.2 for 7', 'it answers again, so it is the first again');
+});
+
+test('what is truncated, odd or not to be asked so is left to Node.js', async (t) => {
+  const server = await nameServer(t);
+  const queries = queriesTo(t, server.address);
+  let times = 0;
+  server.says = () => ({ ips: ['10.0.0.9'], flags: times++ === 0 ? 0x8380 : 0x8180 });
+  assert.equal(await found(queries), '10.0.0.9 for 7');
+  assert.equal(server.asked.length, 2);
+  server.says = () => ({ ips: ['10.0.0.8'] });
+  assert.equal(await found(queries, 'a*b.test'), '10.0.0.8 for 7');
+  server.says = () => ({ flags: 0x8182 });
+  assert.equal(await found(queries), 'ESERVFAIL');
+});
+
+test('a closed port is told to all that wait, and at once', async (t) => {
+  const server = await nameServer(t);
+  const line = openLine(server.address);
+  t.after(() => line.close());
+  server.says = () => null;
+  const waiting = ['a', 'b', 'c'].map((name) => line.ask(name, 'A'));
+  await until('all have been asked', () => server.asked.length === 3);
+  const over = once(server.socket, 'close');
+  const { address } = server;
+  server.socket.close();
+  await over;
+  const last = await line.ask('d', 'A');
+  assert.deepEqual([last, ...(await Promise.all(waiting))], [null, null, null, null], address);
+});
+
+test('a closed client asks nobody, and what waits ends', async (t) => {
+  const server = await nameServer(t);
+  server.says = () => null;
+  const client = serverDns([server.address]);
+  const waiting = [client.lookup('web.test'), client.services('_x._tcp.test')];
+  await until('it has been asked', () => server.asked.length === 3);
+  client.close();
+  for (const it of waiting) await assert.rejects(it, { code: 'ECANCELLED' });
+  await assert.rejects(client.lookup('other.test'), { code: 'ECANCELLED' });
+  assert.equal(server.asked.length, 3);
+});
+
+test('one family that fails keeps its last answer', async (t) => {
+  const server = await nameServer(t);
+  const client = serverDns([server.address]);
+  t.after(() => client.close());
+  assert.deepEqual([await client.lookup('web.test'), await client.ttlSeconds('web.test')], [['10.0.0.1'], 7]);
+  server.says = ({ type }) => (type === 1 ? { flags: 0x8182 } : {});
+  assert.deepEqual(await client.lookup('web.test'), ['10.0.0.1']);
+  server.says = () => ({});
+  await assert.rejects(client.lookup('web.test'), { code: 'ENODATA' });
+});
+
+// Linux refuses to connect to a link-local address without a zone, and to any address without a route.
+test('a name server to which no socket can be connected gives no answer', async () => {
+  const line = openLine('fe80::1');
+  assert.equal(await line.ask('_a._tcp.example.test', 'SRV'), null);
+  line.close();
+});
