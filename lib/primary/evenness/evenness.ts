@@ -3,7 +3,7 @@
 
 import type { Log } from '../log/log.ts';
 import type { Statistics } from '../stats/statistics.ts';
-import { workerSum } from '../stats/totals.ts';
+import { clientsWith } from '../stats/totals.ts';
 import type { Handovers } from '../workers/handovers.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 import type { Load, Move, Spread } from './spread.ts';
@@ -40,7 +40,7 @@ export function createEvenness({ log, statistics, handovers, workers, isCalm }: 
   }
 
   function loads(): Load[] {
-    return serving().map(({ pid }) => ({ pid, connections: workerSum(statistics.totals, pid).clients.active }));
+    return serving().map(({ pid }) => ({ pid, connections: clientsWith(statistics.totals, pid) }));
   }
 
   /** The js engine can never move connections. Wait for workers that are still starting. */

@@ -7,7 +7,7 @@ import type { DrainingStatus } from '../../control/protocol.ts';
 import type { Fleet } from '../workers/fleet.ts';
 import type { Log } from '../log/log.ts';
 import type { Statistics } from '../stats/statistics.ts';
-import { workerSum } from '../stats/totals.ts';
+import { clientsWith } from '../stats/totals.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 
 /** Besides the serving generation. Each one costs memory and descriptors as long as its longest connection lasts. */
@@ -77,5 +77,5 @@ function drainingOf(fleet: Pick<Fleet, 'all'>): WorkerProcess[] {
 }
 
 function connectionsOf({ totals }: Statistics, { pid }: WorkerProcess): number {
-  return workerSum(totals, pid).clients.active;
+  return clientsWith(totals, pid);
 }

@@ -22,8 +22,8 @@ export type OutcomeKind =
 /** Clients of a service, or connections and attempts of one backend, with the same kind of end. */
 export interface Outcome {
   readonly service: string;
-  /** Null: the service's clients. */
-  readonly address: string | null;
+  /** The service for its clients, the backend's endpointKey(). */
+  readonly key: string;
   readonly what: OutcomeKind;
   readonly count: number;
 }

@@ -5,7 +5,8 @@ import * as fc from 'fast-check';
 import { endpointAt, serviceAt } from '../../ipc/counters.ts';
 import { createRegistry } from '../registry.ts';
 import { inherit, NO_PAST, pastOf } from './past.ts';
-import { backendSum, createTotals, instanceSum, join, report, serviceSum, type Totals } from './totals.ts';
+import { report } from './report.ts';
+import { backendSum, createTotals, instanceSum, join, serviceSum, type Totals } from './totals.ts';
 
 function totals(): Totals {
   const registry = createRegistry();

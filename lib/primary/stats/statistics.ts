@@ -8,8 +8,10 @@ import type { Past } from './past.ts';
 import { hold, holdBackend, inherit, NO_PAST } from './past.ts';
 import { countsOf, createRecent, note, recentStatus } from './recent.ts';
 import type { Recent } from './recent.ts';
-import type { Growth, Totals } from './totals.ts';
-import { createTotals, join, leave, report, retain, retire, workerSum } from './totals.ts';
+import type { Growth } from './report.ts';
+import { leave, report, retire } from './report.ts';
+import type { Totals } from './totals.ts';
+import { clientsWith, createTotals, join, retain } from './totals.ts';
 import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface Statistics {
@@ -55,20 +57,20 @@ export function createStatistics(registry: Registry): Statistics {
   const heldServices = new Set<string>();
   let heldBackends: ReadonlyMap<string, number> = new Map();
 
-  function remember(service: string, address: string | null, what: string, count: number): void {
-    const key = keyOf(service, address);
-    const own = recent.get(key) ?? createRecent();
-    recent.set(key, own);
-    note(own, what, count, performance.now(), Date.now());
+  function remember(key: string, what: string, count: number, now: number, wall: number): void {
+    let own = recent.get(key);
+    if (own === undefined) recent.set(key, (own = createRecent()));
+    note(own, what, count, now, wall);
   }
 
   function rememberAll({ outcomes }: Growth, short: Readonly<Record<string, number>>): void {
-    for (const { service, address, what, count } of outcomes) {
-      remember(service, address, what, count);
+    const [now, wall] = [performance.now(), Date.now()];
+    for (const { service, key, what, count } of outcomes) {
+      remember(key, what, count, now, wall);
       // Only backends count these, but they matter to the service as well.
-      if (what === 'reset_early') remember(service, null, what, count);
+      if (what === 'reset_early') remember(service, what, count, now, wall);
     }
-    for (const [what, count] of Object.entries(short)) note(shortages, what, count, performance.now(), Date.now());
+    for (const [what, count] of Object.entries(short)) note(shortages, what, count, now, wall);
   }
 
   function answered(id: number, pid: number): void {
@@ -92,7 +94,7 @@ export function createStatistics(registry: Registry): Statistics {
       return fresh;
     },
     leave(worker) {
-      const { active } = workerSum(totals, worker.pid).clients;
+      const active = clientsWith(totals, worker.pid);
       leave(totals, worker.pid);
       rss.delete(worker.pid);
       // A dead worker will not answer.

@@ -3,16 +3,15 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { ENDPOINT_FIELDS, SERVICE_FIELDS, endpointAt, serviceAt } from '../../ipc/counters.ts';
 import { createRegistry } from '../registry.ts';
+import { leave, report, retire } from './report.ts';
 import {
   backendSum,
+  clientsWith,
   createTotals,
   instanceSum,
   join,
-  leave,
   remoteConnections,
-  report,
   retain,
-  retire,
   serviceSum,
   lostWith,
   workerSum,
@@ -138,6 +137,26 @@ test('what a worker has forgotten stays in the totals, and it begins at zero wit
   assert.equal(workerSum(totals, 1).backends.bytes_in, 9, 'the others go on');
 });
 
+test('an id that another backend has by now counts for that one, and a forgotten backend begins anew', () => {
+  const names = createRegistry();
+  names.service('web');
+  const id = names.endpoint('web', 'old:1');
+  const totals = createTotals(names);
+  const connections = endpointAt(id, 'connections_total');
+  const connectionsOf = (address: string): number => backendSum(totals, 'web', address).connections_total;
+  join(totals, 1);
+  report(totals, 1, { services: [], endpoints: [connections, 4] });
+  retire(totals, 1, [id]);
+  names.keepOnly({ services: ['web'], endpoints: [], listeners: [] });
+  assert.equal(names.endpoint('web', 'new:1'), id);
+  report(totals, 1, { services: [], endpoints: [connections, 2] });
+  assert.deepEqual([connectionsOf('old:1'), connectionsOf('new:1')], [4, 2]);
+  retain(totals, new Set(['web']), new Set());
+  report(totals, 1, { services: [], endpoints: [connections, 3] });
+  assert.deepEqual([connectionsOf('old:1'), connectionsOf('new:1')], [0, 1]);
+  assert.equal(serviceSum(totals, 'web').backends.connections_total, 7);
+});
+
 test('a report tells whether loads have changed, and only that: an idle instance is left alone', () => {
   const totals = created();
   join(totals, 1);
@@ -167,14 +186,14 @@ test('a report tells what came of clients and connections, and only what is new'
   assert.deepEqual(
     report(totals, 1, { services: [webAccepted, 3, reset, 2], endpoints: [bReset, 2, bEarly, 1, dbLocal, 4] }).outcomes,
     [
-      { service: 'web', address: null, what: 'backend_reset', count: 2 },
-      { service: 'web', address: 'b:1', what: 'backend_reset', count: 2 },
-      { service: 'web', address: 'b:1', what: 'reset_early', count: 1 },
-      { service: 'db', address: 'a:1', what: 'local', count: 4 },
+      { service: 'web', key: 'web', what: 'backend_reset', count: 2 },
+      { service: 'web', key: 'web\nb:1', what: 'backend_reset', count: 2 },
+      { service: 'web', key: 'web\nb:1', what: 'reset_early', count: 1 },
+      { service: 'db', key: 'db\na:1', what: 'local', count: 4 },
     ],
   );
   assert.deepEqual(report(totals, 1, { services: [reset, 5], endpoints: [bReset, 2] }).outcomes, [
-    { service: 'web', address: null, what: 'backend_reset', count: 3 },
+    { service: 'web', key: 'web', what: 'backend_reset', count: 3 },
   ]);
 });
 
@@ -234,6 +253,10 @@ test('whatever workers report, come and go: counters never fall, gauges are what
         assert.equal(
           all.clients.active,
           living.reduce((sum, { clients }) => sum + clients.active, 0),
+        );
+        assert.deepEqual(
+          [...totals.workers.keys()].map((id) => clientsWith(totals, id)),
+          living.map(({ clients }) => clients.active),
         );
         assert.equal(
           all.backends.active,
