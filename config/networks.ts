@@ -55,28 +55,12 @@ export function betterSpelling(text: string): string | null {
 export interface Networks {
   /** `ip` has sixteen bytes, see readIp(). */
   has(ip: Uint8Array): boolean;
-  /** Takes `ip:port` or `[ip]:port`; false for anything else. Ignores a zone. */
-  hasPeer(address: string): boolean;
 }
 
 /** Takes valid networks (judgeNetwork()) and searches them linearly, so pass few. */
 export function networksOf(texts: readonly string[]): Networks {
   const networks = texts.flatMap((text) => networkOf(text) ?? []);
-  const peer = new Uint8Array(16);
-
-  function has(ip: Uint8Array): boolean {
-    return networks.some((network) => isIn(network, ip));
-  }
-
-  return {
-    has,
-    hasPeer(address) {
-      const isBracketed = address.startsWith('[');
-      const zone = isBracketed ? address.indexOf('%') : -1;
-      const end = zone !== -1 ? zone : address.lastIndexOf(':') - (isBracketed ? 1 : 0);
-      return end > 0 && readIp(address, isBracketed ? 1 : 0, end, peer, 0) && has(peer);
-    },
-  };
+  return { has: (ip) => networks.some((network) => isIn(network, ip)) };
 }
 
 function isIn({ bytes, prefix }: Network, ip: Uint8Array): boolean {

@@ -7,15 +7,13 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** Same as PROTOCOL in native/addon.c. */
-const PROTOCOL = 21;
+const PROTOCOL = 22;
 
 /** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<
   Engine,
   | 'bytes'
   | 'unroute'
-  | 'take'
-  | 'setClient'
   | 'decide'
   | 'stopAccepting'
   | 'clientAddress'
@@ -30,9 +28,19 @@ export interface NativeEngine extends Pick<
   readonly relayed: Float64Array;
   /** [connection, listener] of each client that `accepted` asks about; the answer replaces the connection. */
   readonly clients: Int32Array;
-  /** Sixteen bytes: the result of the last clientIp(). */
-  readonly ip: Uint8Array;
+  /**
+   * Sixteen bytes for each client that `accepted` asks about, the first also for who an inspected client stands for;
+   * then the result of the last clientIp().
+   */
+  readonly ips: Uint8Array;
   clientIp(connection: number): boolean;
+  /**
+   * While `inspected` is asked: the bytes shown and not taken, the bytes taken, and 1 + the port of the client whose
+   * address the policy has set. See asked.ts.
+   */
+  readonly first: Int32Array;
+  /** Sets that address now, not only when `inspected` is answered. */
+  standFor(): void;
   /** FIRST_BYTES_AT_MOST bytes for inspection or a preamble. Exists once a listener or service needs it. */
   readonly scratch: Uint8Array;
   /** `sources` is comma-separated. */
@@ -121,7 +129,7 @@ export interface Addon {
   /** Enlarges the descriptor table now, so that it does not grow while connections come. */
   makeRoom(): void;
   create(
-    accepted: (records: number, count: number) => void,
+    accepted: (records: number, count: number, known: number) => void,
     failed: (records: number, connection: number, cause: number) => number,
     reported: (records: number) => void,
     inspected: (records: number, connection: number, bytes: number) => number,

@@ -199,9 +199,9 @@ export interface Engine {
   take(connection: number, bytes: number): void;
   /**
    * In `inspected`, for its connection: sets what clientAddress() returns from now on, also after a handover. For a
-   * proxy that names its own client. Throws when `ip` is not a literal.
+   * proxy that names its own client. `ip` is as from clientIp(); throws when it has not sixteen bytes.
    */
-  setClient(connection: number, ip: string, port: number): void;
+  setClient(connection: number, ip: Uint8Array, port: number): void;
   /** Answers WAIT with a target, REFUSE or INSPECT. Must be called outside the policy's callbacks. */
   decide(connection: number, target: number): void;
   /** Stops accepting on all listeners and closes this process's copies of their sockets. Connections go on. */

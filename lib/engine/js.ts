@@ -1,8 +1,7 @@
 // The engine on plain node:net. Runs wherever Node does, and serves where the native engine was not built. Owns the
 // connections' ids and the two timers; js/connection.ts has a connection's life.
 
-import { isIP } from 'node:net';
-import { readIp } from '../../config/ip.ts';
+import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
 import type {
   BoundHandle,
   CreateEngine,
@@ -167,14 +166,15 @@ class JsEngine implements Engine, Core {
     return connection === undefined ? '' : peerText(localOf(connection.handle));
   }
 
-  setClient(id: number, ip: string, port: number): void {
-    const family = isIP(ip);
-    if (family === 0 || ip.includes('%')) throw new TypeError('Cannot use ip: it is not an IPv4 or IPv6 address');
+  setClient(id: number, ip: Uint8Array, port: number): void {
+    if (ip.length !== 16) throw new TypeError('Cannot use ip: it has not sixteen bytes');
     const connection = this.#connections[id];
     if (connection?.first?.isShown !== true) {
       throw new Error("Cannot set the client's address: it is not being inspected");
     }
-    connection.peer = { address: ip, port, family: `IPv${family}` };
+    const isIpv4 = isIpv4In(ip, 0);
+    const address = isIpv4 ? ipv4Text(ip, 12) : ipv6Text(ip, 0);
+    connection.peer = { address, port, family: isIpv4 ? 'IPv4' : 'IPv6' };
   }
 
   stopAccepting(): void {

@@ -2,6 +2,7 @@
 // no answer into `records`, which are read here, in order, before the question that came with them.
 
 import { loadAddon } from './addon.ts';
+import { askedOf } from './asked.ts';
 import type { Addon, NativeEngine } from './addon.ts';
 import type { Channels } from './channel.ts';
 import { channelsOf } from './channel.ts';
@@ -85,6 +86,8 @@ function over(addon: Addon, policy: Policy): Engine {
   /** Descriptors of the connection being released: two, and two per pipe. */
   const descriptors = new Int32Array(6);
   const idle = new IdleEvent(policy, () => active);
+  /** The first bytes that the policy was shown last. */
+  let shown: Uint8Array = new Uint8Array(0);
 
   function read(count: number): void {
     for (let at = 0; at < 2 * count; at += 2) {
@@ -113,10 +116,15 @@ function over(addon: Addon, policy: Policy): Engine {
     }
   }
 
-  function accepted(count: number, asked: number): void {
+  function accepted(count: number, asking: number, known: number): void {
     if (count > 0) read(count);
-    active += asked;
-    for (let at = 0; at < 2 * asked; at += 2) clients[at] = decide(clients[at] ?? 0, clients[at + 1] ?? 0);
+    active += asking;
+    for (let place = 0; place < asking; place++) {
+      const connection = clients[2 * place] ?? 0;
+      asked.accepted(connection, place, known);
+      clients[2 * place] = decide(connection, clients[2 * place + 1] ?? 0);
+    }
+    asked.answered();
   }
 
   function failed(count: number, connection: number, cause: number): number {
@@ -133,12 +141,17 @@ function over(addon: Addon, policy: Policy): Engine {
   function inspected(count: number, connection: number, bytes: number): number {
     if (count > 0) read(count);
     const inspection = bytes % 4;
+    const length = (bytes - inspection) / 4;
+    // Most clients of a listener send as many bytes as the one before.
+    if (shown.length !== length) shown = native.scratch.subarray(0, length);
+    asked.inspected(connection);
     try {
-      const shown = native.scratch.subarray(0, (bytes - inspection) / 4);
       return policy.inspected?.(connection, shown, isInspection(inspection) ? inspection : 0) ?? REFUSE;
     } catch (error) {
       report(error);
       return REFUSE;
+    } finally {
+      asked.answered();
     }
   }
 
@@ -173,7 +186,8 @@ function over(addon: Addon, policy: Policy): Engine {
     preamble,
     policy.called === undefined ? undefined : called,
   );
-  const { records, relayed, clients, ip } = native;
+  const { records, relayed, clients } = native;
+  const asked = askedOf(native);
   return {
     name: 'native',
     get bytes() {
@@ -197,17 +211,17 @@ function over(addon: Addon, policy: Policy): Engine {
         handle.close(); // the addon has its own descriptor of the same socket
       }
     },
-    take: (connection, bytes) => native.take(connection, bytes),
+    take: (connection, bytes) => asked.take(connection, bytes),
     decide: (connection, target) => native.decide(connection, target),
     stopAccepting() {
       native.stopAccepting();
       idle.stopped();
     },
     cut: (whose) => cut(native, whose),
-    clientAddress: (connection) => native.clientAddress(connection),
-    clientIp: (connection) => (native.clientIp(connection) ? ip : null),
+    clientAddress: (connection) => asked.clientAddress(connection),
+    clientIp: (connection) => asked.clientIp(connection),
     localAddress: (connection) => native.localAddress(connection),
-    setClient: (connection, ip, port) => native.setClient(connection, ip, port),
+    setClient: (connection, ip, port) => asked.setClient(connection, ip, port),
     exhaustion: () => native.exhaustion(),
     quietFor: (connection) => native.quietFor(connection),
     release(connection) {

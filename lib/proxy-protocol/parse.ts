@@ -1,5 +1,6 @@
 // Parses PROXY protocol headers, version 1 and 2, strictly: https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. Pure. The
 // result does not depend on how the bytes arrive: once they are a header, or cannot become one, more bytes do not change that.
+// Runs for each client of a proxy, so addresses become text only when somebody asks for it.
 
 import { Buffer } from 'node:buffer';
 import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
@@ -17,12 +18,19 @@ export interface Place {
   readonly port: number;
 }
 
+export interface Ends {
+  readonly client: Place;
+  /** The client's address in sixteen bytes, IPv4 mapped to IPv6. Valid until the next call. */
+  readonly clientIp: Uint8Array;
+  readonly destination: Place;
+}
+
 export interface Header {
   readonly kind: 'header';
   /** In bytes. */
   readonly length: number;
   /** The client and the address it connected to; null if unknown, or for the proxy's own connection. */
-  readonly ends: { readonly client: Place; readonly destination: Place } | null;
+  readonly ends: Ends | null;
   readonly extensions: Extensions;
 }
 
@@ -64,15 +72,16 @@ function line(text: string): Parsed {
   if (/^PROXY UNKNOWN(?: |$)/.test(text)) return { kind: 'header', length, ends: null, extensions: NO_EXTENSIONS };
   const [word, family, from = '', to = '', fromPort = '', toPort = '', ...more] = text.split(' ');
   if (word !== 'PROXY' || more.length > 0) return WRONG;
-  const client = placeOf(family, from, fromPort);
-  const destination = placeOf(family, to, toPort);
+  const client = placeOf(family, from, fromPort, clientIp);
+  const destination = placeOf(family, to, toPort, otherIp);
   if (client === null || destination === null) return WRONG;
-  return { kind: 'header', length, ends: { client, destination }, extensions: NO_EXTENSIONS };
+  return { kind: 'header', length, ends: { client, clientIp, destination }, extensions: NO_EXTENSIONS };
 }
 
-const ip = new Uint8Array(16);
+const clientIp = new Uint8Array(16);
+const otherIp = new Uint8Array(16);
 
-function placeOf(family: string | undefined, text: string, port: string): Place | null {
+function placeOf(family: string | undefined, text: string, port: string, ip: Uint8Array): Place | null {
   const isIpv6 = text.includes(':');
   if (family !== (isIpv6 ? 'TCP6' : 'TCP4') || !/^(0|[1-9]\d{0,4})$/.test(port) || Number(port) > 65_535) return null;
   return readIp(text, 0, text.length, ip, 0) ? { ip: textOf(ip, 0), port: Number(port) } : null;
@@ -111,12 +120,32 @@ function parseBinary(bytes: Uint8Array): Parsed {
 function endsOf(bytes: Uint8Array, family: number): Header['ends'] {
   if (family !== TCP4 && family !== TCP6) return null;
   const size = family === TCP4 ? 4 : 16;
-  const text = (at: number): string => (family === TCP4 ? ipv4Text(bytes, at) : textOf(bytes, at));
   const ports = FIXED + 2 * size;
+  for (let i = 0; i < 16 - size; i++) clientIp[i] = i < 10 ? 0 : 0xff;
+  for (let i = 0; i < size; i++) clientIp[16 - size + i] = bytes[FIXED + i] ?? 0;
+  const place = (at: number, port: number): Place =>
+    family === TCP4 ? new Ipv4Place(bytes, at, port) : { ip: textOf(bytes, at), port };
   return {
-    client: { ip: text(FIXED), port: word(bytes, ports) },
-    destination: { ip: text(FIXED + size), port: word(bytes, ports + 2) },
+    client: place(FIXED, word(bytes, ports)),
+    clientIp,
+    destination: place(FIXED + size, word(bytes, ports + 2)),
   };
+}
+
+class Ipv4Place implements Place {
+  readonly #high: number;
+  readonly #low: number;
+  readonly port: number;
+
+  constructor(bytes: Uint8Array, at: number, port: number) {
+    this.#high = word(bytes, at);
+    this.#low = word(bytes, at + 2);
+    this.port = port;
+  }
+
+  get ip(): string {
+    return `${this.#high >> 8}.${this.#high & 255}.${this.#low >> 8}.${this.#low & 255}`;
+  }
 }
 
 /** Parses the TLVs after the addresses; null if they are malformed. */

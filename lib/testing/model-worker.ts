@@ -74,6 +74,7 @@ export function createModelWorker(id: number, send: Send) {
       assert.ok(client !== undefined, 'the engine still knows the client while `ended` is called');
       return client;
     },
+    clientIp: () => assert.fail('no client has to say anything'),
     localAddress: () => assert.fail('no backend is told of its client'),
     take: () => assert.fail('no client has to say anything'),
     setClient: () => assert.fail('no client stands for another one'),

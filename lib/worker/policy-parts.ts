@@ -43,9 +43,10 @@ export interface PolicyParts {
   readonly records: Records;
   /** Whether the draining worker has cut the service's connections: no client gets it any more. */
   isOver(service: number): boolean;
-  /** All four are the engine's. Only it knows the client's address, also one that a proxy conveyed. */
+  /** All five are the engine's. Only it knows the client's address, also one that a proxy conveyed. */
   clientAddress(connection: number): string;
+  clientIp(connection: number): Uint8Array | null;
   localAddress(connection: number): string;
   take(connection: number, bytes: number): void;
-  setClient(connection: number, ip: string, port: number): void;
+  setClient(connection: number, ip: Uint8Array, port: number): void;
 }

@@ -20,8 +20,8 @@ export interface Preambles {
 }
 
 interface Conveyed {
-  /** As in HeaderWriter; null: the local address. */
-  readonly destination: string | null;
+  /** Null: the local address. */
+  readonly destination: Place | null;
   readonly authority: string | null;
 }
 
@@ -48,7 +48,8 @@ export function createPreambles(parts: PreambleParts): Preambles {
   function write(version: Version, connection: number): Uint8Array {
     const from = parts.clientAddress(connection);
     const before = conveyed[connection];
-    const to = before?.destination ?? parts.localAddress(connection);
+    const destination = before?.destination ?? null;
+    const to = destination === null ? parts.localAddress(connection) : textOf(destination);
     if (version === 'v1') return writer.write(version, from, to, NO_EXTENSIONS);
     const uniqueId = (names[connection] ??= `${own}-${(++count).toString(36)}`);
     return writer.write(version, from, to, { uniqueId, authority: asked[connection] ?? before?.authority ?? null });
@@ -60,7 +61,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
       return version === 'none' ? null : write(version, connection);
     },
     conveyed(connection, { ends, extensions }) {
-      const destination = ends === null ? null : textOf(ends.destination);
+      const destination = ends?.destination ?? null;
       const { uniqueId, authority } = extensions;
       if (uniqueId !== null) names[connection] = uniqueId;
       if (destination !== null || authority !== null) conveyed[connection] = { destination, authority };

@@ -80,6 +80,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     records,
     isOver: (service) => draining.isOver(service),
     clientAddress: (connection) => engine.clientAddress(connection),
+    clientIp: ipOf,
     localAddress: (connection) => engine.localAddress(connection),
     take: (connection, bytes) => engine.take(connection, bytes),
     setClient: (connection, ip, port) => engine.setClient(connection, ip, port),
@@ -134,8 +135,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
 
   /** Returns absolute counts by exhausted resource. */
   function shortOf(): Exhaustion {
-    const refused = admission.beyondDescriptors;
-    const { uncounted } = sourceLimits;
+    const [refused, uncounted] = [admission.beyondDescriptors, sourceLimits.uncounted];
     return {
       ...engine.exhaustion(),
       ...(refused > 0 && { descriptors: refused }),

@@ -145,7 +145,7 @@ static int burst(struct loop *loop, struct listener *listener) {
 static void accept_clients(struct loop *loop, struct listener *listener) {
   struct engine *engine = listener->engine;
   struct connection *clients[CLIENTS];
-  int count = 0, most = burst(loop, listener);
+  int count = 0, known = 0, most = burst(loop, listener);
   bool called = listener->called;
   listener->due = listener->called = false;
   most = fairness_allows(loop, listener, most);
@@ -163,6 +163,7 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
       if (likely(c != NULL)) {
         engine->clients[2 * count] = (int32_t)c->index;
         engine->clients[2 * count + 1] = listener->id;
+        known |= peer_bytes(&peer, engine->ips + count * PEER_BYTES) << count;
         clients[count++] = c;
       }
       continue;
@@ -180,7 +181,7 @@ static void accept_clients(struct loop *loop, struct listener *listener) {
   }
   if (count == 0) return;
   scoreboard_publish(loop);
-  js_accepted(engine, count);
+  js_accepted(engine, count, known);
   for (int i = 0; i < count; i++) connection_decided(loop, clients[i], engine->clients[2 * i]);
   fairness_took(loop, listener, count, called && count == most);
 }

@@ -10,12 +10,15 @@
 //   openTcpChecks(wake)                       → see tcp-check.c
 //   ringError()                               the name of the errno that prevents sending messages together, or ''
 //   create(accepted, failed, reported, inspected, preamble, called) → engine { bytes, records, relayed, … }
-//     accepted(records, count)                `engine.clients` has [connection, listener] of `count` clients; the
-//                                             answer, target | REFUSE | WAIT | INSPECT, replaces it
+//     accepted(records, count, known)         `engine.clients` has [connection, listener] of `count` clients; the
+//                                             answer, target | REFUSE | WAIT | INSPECT, replaces it. Bit i of `known`:
+//                                             the client's address is at 16 × i in `engine.ips`
 //     failed(records, connection, cause)      → target | REFUSE | WAIT
 //     reported(records)
 //     inspected(records, connection, bytes)   → target | REFUSE | WAIT | MORE; `bytes`: 4 × the number of bytes in
-//                                             `engine.scratch` + the index into INSPECTIONS
+//                                             `engine.scratch` + the index into INSPECTIONS. `engine.first` says how
+//                                             many of them are left and how many are taken, which the callee may
+//                                             change, and who the client stands for
 //     preamble(records, connection)           → the number of bytes for the backend in `engine.scratch`, or −1
 //     called(records)                         another worker has called, once or more; optional
 //   `records` is the number of records in `engine.records` and `engine.relayed` that must be read first.
@@ -26,7 +29,7 @@
 #include <stdlib.h>
 
 /** Bump PROTOCOL when native.ts and this file must change together. */
-enum { PROTOCOL = 21, CALLBACKS = 5 };
+enum { PROTOCOL = 22, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -69,7 +72,8 @@ static napi_value create(napi_env env, napi_callback_info info) {
       numbers(env, self, "records", napi_int32_array, (size_t)2 * RECORDS, &engine->records, &engine->records_ref) &&
       numbers(env, self, "relayed", napi_float64_array, (size_t)2 * RECORDS, &engine->relayed, &engine->relayed_ref) &&
       numbers(env, self, "clients", napi_int32_array, (size_t)2 * CLIENTS, &engine->clients, &engine->clients_ref) &&
-      numbers(env, self, "ip", napi_uint8_array, PEER_BYTES, &engine->ip, &engine->ip_ref) &&
+      numbers(env, self, "ips", napi_uint8_array, (CLIENTS + 1) * PEER_BYTES, &engine->ips, &engine->ips_ref) &&
+      numbers(env, self, "first", napi_int32_array, FIRST_NUMBERS, &engine->first, &engine->first_ref) &&
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&
       napi_create_reference(env, argv[2], 1, &engine->reported) == napi_ok &&

@@ -67,8 +67,8 @@ static bool call(struct engine *engine, napi_ref function, uint32_t first, int32
   return called;
 }
 
-void js_accepted(struct engine *engine, int count) {
-  if (likely(call(engine, engine->accepted, (uint32_t)count, 0, NULL))) return;
+void js_accepted(struct engine *engine, int count, int32_t known) {
+  if (likely(call(engine, engine->accepted, (uint32_t)count, known, NULL))) return;
   for (int i = 0; i < count; i++) engine->clients[2 * i] = REFUSE;
 }
 
@@ -77,13 +77,14 @@ int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause) 
   return call(engine, engine->failed, connection, (int32_t)cause, &answer) ? answer : REFUSE;
 }
 
-int32_t js_inspected(struct engine *engine, const struct connection *c, uint32_t bytes, enum inspection why) {
+int32_t js_inspected(struct engine *engine, struct connection *c, uint32_t bytes, enum inspection why) {
   int32_t answer;
   engine->inspected = c->index;
-  engine->peeked = bytes;
-  engine->taken = 0;
+  engine->first[PEEKED] = (int32_t)bytes;
+  engine->first[TAKEN] = engine->first[STANDS_FOR] = 0;
   bool answered = call(engine, engine->look, c->index, (int32_t)(bytes * 4 + why), &answer);
   engine->inspected = NONE;
+  first_stand_for(c);
   return answered ? answer : REFUSE;
 }
 

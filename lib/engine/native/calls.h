@@ -26,12 +26,12 @@ void calls_called(struct loop *loop);
 void calls_leave(struct loop *loop);
 /**
  * Asks the policy where `count` clients go. engine->clients has [connection, listener] for each; the answer replaces
- * the connection.
+ * the connection. Bit i of `known`: engine->ips has the address of the client i.
  */
-void js_accepted(struct engine *engine, int count);
+void js_accepted(struct engine *engine, int count, int32_t known);
 int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause);
 /** Shows the policy the bytes in the scratch. Returns a target, REFUSE, WAIT or MORE. */
-int32_t js_inspected(struct engine *engine, const struct connection *c, uint32_t bytes, enum inspection why);
+int32_t js_inspected(struct engine *engine, struct connection *c, uint32_t bytes, enum inspection why);
 /** Asks for the preamble. Returns how many bytes of it are in the scratch; < 0: the policy has failed. */
 int32_t js_preamble(struct engine *engine, uint32_t connection);
 void js_connected(struct connection *c);

@@ -65,11 +65,11 @@ static ssize_t read_first(struct loop *loop, struct connection *c) {
       if (c->side[CLIENT] & HUNG_UP) c->direction[CLIENT] |= ENDED;
       else c->side[CLIENT] &= (uint8_t)~READABLE;
     }
-    if (engine->taken > 0) {
-      got -= engine->taken;
-      memmove(bytes, bytes + engine->taken, (size_t)got);
+    if (engine->first[TAKEN] > 0) {
+      got -= engine->first[TAKEN];
+      memmove(bytes, bytes + engine->first[TAKEN], (size_t)got);
     }
-    engine->peeked = engine->taken = 0;
+    engine->first[PEEKED] = engine->first[TAKEN] = 0;
     return got;
   }
   if (got == 0) {
@@ -118,7 +118,7 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
   struct engine *engine = c->listener->engine;
   struct target *target = &engine->targets[c->target];
   *preamble = *first = 0;
-  bool shown = engine->peeked + engine->taken > 0;
+  bool shown = engine->first[PEEKED] + engine->first[TAKEN] > 0;
   if ((c->watched && !shown) || c->held[CLIENT] != NULL || c->direction[CLIENT] & ENDED) return true;
   if (!worth_trying(target->quick, &target->since_probe)) return true;
   if (unlikely(service_of(c)->preamble)) {
@@ -127,7 +127,8 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
     if (length < 0) return false;
     *preamble = (size_t)length;
   }
-  if (shown ? engine->peeked == 0 : !worth_trying(c->listener->talks_first, &c->listener->since_probe)) return true;
+  struct listener *listener = c->listener;
+  if (shown ? engine->first[PEEKED] == 0 : !worth_trying(listener->talks_first, &listener->since_probe)) return true;
   ssize_t got = read_first(loop, c);
   *end = CLIENT_LOST;
   *first = got > 0 ? (size_t)got : 0;

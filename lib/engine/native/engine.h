@@ -28,11 +28,13 @@ struct target {
 enum exhaustion_place { AT_ACCEPT, AT_SOCKET, AT_BIND, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, EXHAUSTION_PLACES };
 enum { EXHAUSTION_ERRORS = 7 };
 
+enum { PEEKED, TAKEN, STANDS_FOR, FIRST_NUMBERS };
+
 struct engine {
   struct loop *loop; // null when closed
   struct engine *next;
-  napi_ref self, accepted, failed, reported, bytes_ref, records_ref, relayed_ref, clients_ref, ip_ref;
-  napi_ref look, preamble, scratch_ref;
+  napi_ref self, accepted, failed, reported, bytes_ref, records_ref, relayed_ref, clients_ref, ips_ref;
+  napi_ref look, preamble, scratch_ref, first_ref;
   napi_ref called; // null: no callback for calls from other workers
   struct target *targets;
   struct service *services;
@@ -41,12 +43,14 @@ struct engine {
   uint32_t recorded;   // records pending for JavaScript
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] for each record
-  uint8_t *ip;         // sixteen bytes: the result of the last clientIp()
+  uint8_t *ips;        // PEER_BYTES of each client to decide on, the first also for who a client stands for; then the
+                       // result of the last clientIp()
   int32_t *clients;    // [connection, listener] of each client to decide on; the answer replaces the connection
   uint8_t *scratch;    // FIRST_AT_MOST bytes: inspected bytes or a preamble; null until needed
   uint32_t inspected;  // the connection being inspected, or NONE
-  uint32_t peeked;     // bytes in its socket that were shown and not taken; 0 once it is routed
-  uint32_t taken;      // those before them that were taken, but are still in its socket
+  int32_t *first;      // [PEEKED]: bytes in its socket that were shown and not taken; 0 once it is routed; [TAKEN]:
+                       // those before them that were taken, but are still in its socket; [STANDS_FOR]: 1 + the port of
+                       // the client whose address the policy has set
   double *bytes;       // two counters per target
   uint64_t exhausted[EXHAUSTION_PLACES][EXHAUSTION_ERRORS];
 };

@@ -27,7 +27,7 @@ int32_t first_inspect(struct connection *c, bool late) {
     int32_t answer = js_inspected(engine, c, bytes, why);
     // A Unix socket's next read may end before what was taken does.
     if (likely(answer >= 0 && !(c->unix_sides & 1 << CLIENT))) return answer;
-    bool some_taken = engine->taken > 0;
+    bool some_taken = engine->first[TAKEN] > 0;
     first_forget(c);
     if (answer != MORE) return answer;
     // Bytes left after some were taken raise no event.
@@ -36,17 +36,16 @@ int32_t first_inspect(struct connection *c, bool late) {
   }
 }
 
-bool first_take(struct engine *engine, uint32_t bytes) {
-  if (bytes > engine->peeked) return false;
-  engine->peeked -= bytes;
-  engine->taken += bytes;
-  return true;
+void first_stand_for(struct connection *c) {
+  struct engine *engine = c->listener->engine;
+  int32_t port = engine->first[STANDS_FOR] - 1;
+  if (port >= 0) peer_set(&c->peer, engine->ips, (uint16_t)port);
 }
 
 void first_forget(struct connection *c) {
   struct engine *engine = c->listener->engine;
-  uint32_t bytes = engine->taken;
-  engine->peeked = engine->taken = 0;
+  size_t bytes = (size_t)engine->first[TAKEN];
+  engine->first[PEEKED] = engine->first[TAKEN] = 0;
   if (bytes == 0 || c->state == FREE) return;
   // TCP just drops the bytes and needs no buffer. They were there a moment ago, so this drops all of them.
   bool is_unix = c->unix_sides & 1 << CLIENT;

@@ -63,20 +63,6 @@ static napi_value decide(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/** take(connection, bytes): takes bytes that the policy is being shown. */
-static napi_value take(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  struct engine *engine = enter(env, info, 2, argv, true);
-  int64_t id, bytes;
-  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id) ||
-      !integer(env, argv[1], 0, FIRST_AT_MOST, "bytes", &bytes)) {
-    return NULL;
-  }
-  if (engine->inspected == id && first_take(engine, (uint32_t)bytes)) return undefined(env);
-  napi_throw_error(env, "ERR_INVALID_STATE", "Cannot take bytes: not so many are being inspected");
-  return NULL;
-}
-
 static void stop_accepting_all(struct engine *engine) {
   for (struct listener *listener = engine->loop->accepting.listeners; listener != NULL; listener = listener->next) {
     if (listener->engine == engine) listener_stop(listener);
@@ -155,8 +141,8 @@ void engine_release(struct engine *engine) {
   napi_env env = engine->loop->js.env;
   napi_ref *refs[] = {&engine->self,        &engine->accepted,    &engine->failed,      &engine->reported,
                       &engine->bytes_ref,   &engine->records_ref, &engine->look,        &engine->preamble,
-                      &engine->relayed_ref, &engine->clients_ref, &engine->ip_ref,      &engine->scratch_ref,
-                      &engine->called};
+                      &engine->relayed_ref, &engine->clients_ref, &engine->ips_ref,     &engine->scratch_ref,
+                      &engine->called,      &engine->first_ref};
   for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
     if (*refs[i] != NULL) napi_delete_reference(env, *refs[i]);
     *refs[i] = NULL;
@@ -207,7 +193,6 @@ bool define_methods(napi_env env, napi_value engine) {
       {"route", NULL, set_route, NULL, NULL, NULL, napi_default_method, NULL},
       {"unroute", NULL, unset_route, NULL, NULL, NULL, napi_default_method, NULL},
       {"listen", NULL, listen_on, NULL, NULL, NULL, napi_default_method, NULL},
-      {"take", NULL, take, NULL, NULL, NULL, napi_default_method, NULL},
       {"decide", NULL, decide, NULL, NULL, NULL, napi_default_method, NULL},
       {"stopAccepting", NULL, stop_accepting, NULL, NULL, NULL, napi_default_method, NULL},
       {"cut", NULL, cut, NULL, NULL, NULL, napi_default_method, NULL},
@@ -218,7 +203,7 @@ bool define_methods(napi_env env, napi_value engine) {
       {"clientIp", NULL, client_ip, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientAddress", NULL, client_address, NULL, NULL, NULL, napi_default_method, NULL},
       {"localAddress", NULL, local_address, NULL, NULL, NULL, napi_default_method, NULL},
-      {"setClient", NULL, set_client, NULL, NULL, NULL, napi_default_method, NULL},
+      {"standFor", NULL, stand_for, NULL, NULL, NULL, napi_default_method, NULL},
       {"exhaustion", NULL, exhaustion, NULL, NULL, NULL, napi_default_method, NULL},
   };
   return napi_define_properties(env, engine, sizeof methods / sizeof *methods, methods) == napi_ok;

@@ -16,13 +16,6 @@ static char *write_number(char *at, unsigned value) {
   return at;
 }
 
-bool peer_read(struct peer *peer, const char *ip, uint16_t port) {
-  *peer = (struct peer){.port = htons(port)};
-  if (inet_pton(AF_INET, ip, peer->ip) == 1) peer->family = AF_INET;
-  else if (inet_pton(AF_INET6, ip, peer->ip) == 1) peer->family = AF_INET6;
-  return peer->family != 0;
-}
-
 char *peer_write(const struct peer *peer, char *at) {
   if (peer == NULL) return at;
   if (peer->family == AF_INET) {
@@ -43,8 +36,16 @@ char *peer_write(const struct peer *peer, char *at) {
   return write_number(at, ntohs(peer->port));
 }
 
+static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
+
+void peer_set(struct peer *peer, const uint8_t *bytes, uint16_t port) {
+  bool is_ipv4 = memcmp(bytes, MAPPED, sizeof MAPPED) == 0;
+  size_t from = is_ipv4 ? sizeof MAPPED : 0;
+  *peer = (struct peer){.port = htons(port), .family = is_ipv4 ? AF_INET : AF_INET6};
+  memcpy(peer->ip, bytes + from, PEER_BYTES - from);
+}
+
 bool peer_bytes(const struct peer *peer, uint8_t *bytes) {
-  static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
   if (peer == NULL || (peer->family != AF_INET && peer->family != AF_INET6)) return false;
   if (peer->family == AF_INET6) {
     memcpy(bytes, peer->ip, PEER_BYTES);

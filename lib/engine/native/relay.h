@@ -12,9 +12,9 @@ enum attempt connect_event(struct loop *loop, struct connection *c, uint32_t eve
 /* first.c */
 /** Asks the policy about the client's first bytes. Returns its answer, MORE if there are none yet, or GONE. */
 int32_t first_inspect(struct connection *c, bool late);
-/** Takes bytes that the policy is being shown. False when there are fewer. They leave the socket with the next read. */
-bool first_take(struct engine *engine, uint32_t bytes);
-/** Forgets what was shown. Drops what was taken, if it is still in the socket. */
+/** Gives the client the address that the policy has set, if it has. */
+void first_stand_for(struct connection *c);
+/** Forgets what was shown. Drops what the policy took of it, if that is still in the socket. */
 void first_forget(struct connection *c);
 /** Sends the policy's preamble to a backend that has just connected. False when the connection cannot continue. */
 bool first_preamble(struct loop *loop, struct connection *c);
@@ -49,10 +49,10 @@ uint32_t rest_hope(const struct connection *c, int side);
 
 /* peer.c */
 enum { PEER_TEXT = 64 };
-/** Parses an address. False when `ip` is not one. */
-bool peer_read(struct peer *peer, const char *ip, uint16_t port);
-/** Writes the address as sixteen bytes, IPv4 mapped to IPv6. False when it is unknown. */
 enum { PEER_BYTES = 16 };
+/** Sets the address from sixteen bytes, IPv4 mapped to IPv6 … */
+void peer_set(struct peer *peer, const uint8_t *bytes, uint16_t port);
+/** … and writes it so. False when it is unknown. */
 bool peer_bytes(const struct peer *peer, uint8_t *bytes);
 /** Writes `ip:port`, `[ip]:port`, `unix` or, if unknown, nothing into PEER_TEXT bytes. Returns the end. */
 char *peer_write(const struct peer *peer, char *at);

@@ -2,12 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readIp } from '../../../config/ip.ts';
 import { INSPECT, MORE, WAIT } from '../../engine/engine.ts';
 import type { CreateEngine } from '../../engine/engine.ts';
 import { scene } from './inspect.ts';
 import { backend, client, echo } from './peer.ts';
 import { rig } from './rig.ts';
 import { until } from './wait.ts';
+
+function bytesOf(ip: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  assert.ok(readIp(ip, 0, ip.length, bytes, 0));
+  return bytes;
+}
 
 export function standsForTests(create: CreateEngine): void {
   test('one that waited may be inspected then, with what it has sent and what it sends', async (t) => {
@@ -40,7 +47,7 @@ export function standsForTests(create: CreateEngine): void {
       ['203.0.113.9', 65_535, '203.0.113.9:65535'],
       ['2001:db8::1', 0, '[2001:db8::1]:0'],
     ] as const;
-    const attempt = (connection: number, ip: string): void => {
+    const attempt = (connection: number, ip: Uint8Array): void => {
       try {
         it.engine.setClient(connection, ip, 1);
         errors.push(null);
@@ -49,22 +56,22 @@ export function standsForTests(create: CreateEngine): void {
       }
     };
     const { it, at } = await scene(t, create, (connection) => {
-      attempt(connection, 'localhost');
-      attempt(connection, 'fe80::1%lo');
-      attempt(connection + 1, '192.0.2.1');
+      attempt(connection, Uint8Array.of(192, 0, 2, 1));
+      attempt(connection, new Uint8Array(17));
+      attempt(connection + 1, bytesOf('192.0.2.1'));
       const [ip, port] = names[it.ended.length] ?? names[0];
-      it.engine.setClient(connection, ip, port);
+      it.engine.setClient(connection, bytesOf(ip), port);
       return 0;
     });
     for (const [turn, [, , name]] of names.entries()) {
       const peer = await client(t, at);
       assert.equal(await peer.send('x').bytes(1), 'x');
       assert.equal(it.engine.clientAddress(it.accepted[turn] ?? 0), name);
-      assert.throws(() => it.engine.setClient(it.accepted[turn] ?? 0, '192.0.2.1', 1), /not being inspected/);
+      assert.throws(() => it.engine.setClient(it.accepted[turn] ?? 0, bytesOf('192.0.2.1'), 1), /not being inspected/);
       peer.reset();
       assert.equal((await it.ends(turn + 1))[turn]?.client, name);
     }
-    const wrong = 'Cannot use ip: it is not an IPv4 or IPv6 address';
+    const wrong = 'Cannot use ip: it has not sixteen bytes';
     const other = "Cannot set the client's address: it is not being inspected";
     assert.deepEqual(errors, [wrong, wrong, other, wrong, wrong, other]);
   });

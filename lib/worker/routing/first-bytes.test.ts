@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { ipv4Text } from '../../../config/ip.ts';
 import { networksOf } from '../../../config/networks.ts';
 import { INSPECTIONS, type InspectionCode } from '../../engine/engine.ts';
 import { helloFor } from '../../testing/hello.ts';
@@ -17,6 +18,7 @@ const WITH_REST = createRoutes([
   { service: 9, names: [], protocols: [] },
 ]);
 const ID = 5;
+const ownIp = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1);
 
 interface Seen {
   readonly answer: string;
@@ -36,9 +38,9 @@ function play(
   const extensions: string[] = [];
   let bytes: Uint8Array = Buffer.alloc(0);
   const first = createFirstBytes({
-    clientAddress: () => '10.0.0.1:1',
+    clientIp: () => ownIp,
     take: (_, count) => (bytes = bytes.subarray(count)),
-    setClient: (_, ip, port) => void extensions.push(`client ${ip} ${port}`),
+    setClient: (_, ip, port) => void extensions.push(`client ${ipv4Text(ip, 12)} ${port}`),
     conveyed: (_, { extensions: its }) => its.authority !== null && extensions.push(`authority ${its.authority}`),
     routed: (_, service, name) => void extensions.push(`service ${service} ${name}`),
   });

@@ -23,9 +23,9 @@ export interface FirstBytes {
 
 export interface FirstBytesParts {
   /** All three are the engine's. */
-  clientAddress(connection: number): string;
+  clientIp(connection: number): Uint8Array | null;
   take(connection: number, bytes: number): void;
-  setClient(connection: number, ip: string, port: number): void;
+  setClient(connection: number, ip: Uint8Array, port: number): void;
   /** The rest of a proxy's header. */
   conveyed(connection: number, header: Header): void;
   /** The service that it gets, and the server name that it asks for; null: none. */
@@ -35,16 +35,16 @@ export interface FirstBytesParts {
 type Inspection = (typeof INSPECTIONS)[number];
 
 export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
-  /** Connections whose header is awaited. */
-  const proxies = new Set<number>();
+  /** By connection: whether its header is awaited. */
+  const proxies: (boolean | undefined)[] = [];
   /** By connection, if its hello is awaited: its listener's routes. A header comes first. */
   const asked: (Routes | undefined)[] = [];
 
   function learn(connection: number, header: Header): void {
-    proxies.delete(connection);
+    proxies[connection] = false;
     parts.take(connection, header.length);
     const { ends } = header;
-    if (ends !== null) parts.setClient(connection, ends.client.ip, ends.client.port);
+    if (ends !== null) parts.setClient(connection, ends.clientIp, ends.client.port);
     parts.conveyed(connection, header);
   }
 
@@ -93,19 +93,19 @@ export function createFirstBytes(parts: FirstBytesParts): FirstBytes {
   return {
     accepted(connection, rules) {
       if (rules.routes !== null) asked[connection] = rules.routes;
-      if (rules.proxies?.hasPeer(parts.clientAddress(connection)) === true) proxies.add(connection);
+      const peer = rules.proxies === null ? null : parts.clientIp(connection);
+      if (peer !== null && rules.proxies?.has(peer) === true) proxies[connection] = true;
     },
-    // Usually none is: the check saves a lookup per connection.
-    isAwaited: (connection) => (proxies.size > 0 && proxies.has(connection)) || asked[connection] !== undefined,
+    isAwaited: (connection) => proxies[connection] === true || asked[connection] !== undefined,
     look(connection, bytes, inspection) {
       const routes = asked[connection];
-      if (routes === undefined || (proxies.size > 0 && proxies.has(connection))) {
+      if (routes === undefined || proxies[connection] === true) {
         return lookForHeader(connection, bytes, INSPECTIONS[inspection]);
       }
       return lookForHello(connection, routes, bytes, INSPECTIONS[inspection]);
     },
     forget(connection) {
-      if (proxies.size > 0) proxies.delete(connection);
+      if (proxies[connection] === true) proxies[connection] = false;
       if (asked[connection] !== undefined) asked[connection] = undefined;
     },
   };
