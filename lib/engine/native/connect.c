@@ -27,7 +27,7 @@ static bool worth_trying(int8_t score, uint8_t *since_probe) {
 
 static bool names_itself(struct loop *loop, const struct connection *c, const struct target *target) {
   uint16_t port = ntohs(target->address.v6.sin6_port); // at the same offset in both families
-  if (target->address.any.sa_family == AF_UNIX || port < loop->ports.first || port > loop->ports.last) return false;
+  if (target->address.any.sa_family == AF_UNIX || !system_chooses(&loop->ports, port)) return false;
   return sockaddr_is_own(c->fd[BACKEND], &target->address);
 }
 

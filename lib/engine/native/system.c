@@ -25,6 +25,20 @@ bool system_disabled(const char *word) {
   return false;
 }
 
+/** Reads the kernel's list of reserved ports, such as `8080,9001-9064`. */
+static void read_reserved(struct ports *ports) {
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "re");
+  if (file == NULL) return;
+  unsigned first, last;
+  for (int next = ','; next == ',' && fscanf(file, "%u", &first) == 1;) {
+    last = first;
+    next = fgetc(file);
+    if (next == '-') next = fscanf(file, "%u", &last) == 1 ? fgetc(file) : EOF;
+    for (; first <= last && last <= 65535; first++) ports->reserved[first / 8] |= (uint8_t)(1 << first % 8);
+  }
+  fclose(file);
+}
+
 void system_probe(struct loop *loop) {
   loop->can.splice = !system_disabled("splice");
   loop->can.splice_out = !system_disabled("splice_out");
@@ -32,6 +46,7 @@ void system_probe(struct loop *loop) {
   loop->can.accept4 = !system_disabled("accept4");
   loop->ports.first = 1024;
   loop->ports.last = 65535;
+  read_reserved(&loop->ports);
   FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
   if (file == NULL) return;
   unsigned first, last;

@@ -9,12 +9,17 @@ struct abilities {
   bool splice, splice_out, exclusive, accept4;
 };
 
-/** The kernel's range of local ports for outgoing connections. */
+/** The ports that the kernel chooses from for outgoing connections: a range without those that are reserved. */
 struct ports {
   uint16_t first, last;
+  uint8_t reserved[65536 / 8]; // one bit for each
 };
 
 void system_probe(struct loop *loop);
+/** Whether an outgoing connection may get this local port. */
+static inline bool system_chooses(const struct ports *ports, uint16_t port) {
+  return port >= ports->first && port <= ports->last && !(ports->reserved[port / 8] & 1 << port % 8);
+}
 /** Puts this thread under SCHED_BATCH; see system.c. */
 void system_batch(void);
 int system_accept(struct loop *loop, int fd, struct peer *peer);
