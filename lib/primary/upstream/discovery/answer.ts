@@ -39,7 +39,7 @@ async function addresses(name: string, resolver: Asked, { maxAgeMs, longestMs, b
   const resolution = await resolver.fresh(name, maxAgeMs);
   if (!resolution.ok) throw failure(resolution.code);
   const { ips, ageMs } = resolution;
-  const found = madeOf(before, [], [ips], () => addressesFound(ips));
+  const found = madeOf({ records: [], ips: [ips] }, before, () => addressesFound(ips));
   return { found, ageMs, leftMs: resolver.lifeLeft(name, longestMs) };
 }
 
@@ -66,7 +66,9 @@ async function services(name: string, resolver: Asked, { maxAgeMs, longestMs, be
     }
   }
   const ips = some.map((it) => ipsOf.get(it.name) ?? []);
-  const found = madeOf(before, some, ips, () => servicesFound(some.map((it, i) => ({ ...it, ips: ips[i] ?? [] }))));
+  const found = madeOf({ records: some, ips }, before, () =>
+    servicesFound(some.map((it, i) => ({ ...it, ips: ips[i] ?? [] }))),
+  );
   if (found.length === 0) throw failure(code ?? 'ENODATA');
   if (open.length === 0) return { found, ageMs: 0, leftMs };
   const lives = Promise.all(open.map((target) => resolver.lifeLeft(target, longestMs)));
@@ -74,24 +76,23 @@ async function services(name: string, resolver: Asked, { maxAgeMs, longestMs, be
 }
 
 /** What an answer is made of: its SRV records, and the addresses of each. */
-type Source = readonly [records: readonly ServiceRecord[], ips: readonly (readonly string[])[]];
+interface Source {
+  readonly records: readonly ServiceRecord[];
+  readonly ips: readonly (readonly string[])[];
+}
 
 const sources = new WeakMap<readonly Found[], Source>();
 
 /** The answer before if it was made of the same, which costs less than to make it again. */
-function madeOf(
-  before: readonly Found[] | null,
-  ...parts: [...Source, make: () => readonly Found[]]
-): readonly Found[] {
-  const [records, ips, make] = parts;
-  const source = before === null ? undefined : sources.get(before);
-  if (before !== null && source !== undefined && isSame(source, records, ips)) return before;
+function madeOf(source: Source, before: readonly Found[] | null, make: () => readonly Found[]): readonly Found[] {
+  const last = before === null ? undefined : sources.get(before);
+  if (before !== null && last !== undefined && isSame(last, source)) return before;
   const found = make();
-  sources.set(found, [records, ips]);
+  sources.set(found, source);
   return found;
 }
 
-function isSame([records, ips]: Source, others: readonly ServiceRecord[], theirs: Source[1]): boolean {
+function isSame({ records, ips }: Source, { records: others, ips: theirs }: Source): boolean {
   if (records.length !== others.length || ips.length !== theirs.length) return false;
   for (let i = 0; i < ips.length; i++) if (ips[i] !== theirs[i]) return false;
   return records.every((one, i) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import dns from 'node:dns/promises';
 import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { until } from '../../../testing/until.ts';
 import { serverDns } from './dns.ts';
@@ -161,16 +162,31 @@ test('a closed port is told to all that wait, and at once', async (t) => {
   assert.deepEqual([last, ...(await Promise.all(waiting))], [null, null, null, null], address);
 });
 
-test('a closed client asks nobody, and what waits ends', async (t) => {
+/** The descriptors of this process, where the system tells them. */
+const descriptors = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0);
+
+test('a closed client asks nobody, what waits ends, and no socket is left', async (t) => {
   const server = await nameServer(t);
-  server.says = () => null;
+  const before = descriptors();
   const client = serverDns([server.address]);
+  assert.deepEqual(await client.lookup('web.test'), ['10.0.0.1']);
+  server.says = () => null;
   const waiting = [client.lookup('web.test'), client.services('_x._tcp.test')];
-  await until('it has been asked', () => server.asked.length === 3);
+  await until('it has been asked', () => server.asked.length === 5);
   client.close();
   for (const it of waiting) await assert.rejects(it, { code: 'ECANCELLED' });
   await assert.rejects(client.lookup('other.test'), { code: 'ECANCELLED' });
-  assert.equal(server.asked.length, 3);
+  assert.equal(server.asked.length, 5);
+  await until('its sockets are closed', () => descriptors() <= before);
+});
+
+test('a socket that nobody uses is closed', async (t) => {
+  const server = await nameServer(t);
+  const before = descriptors();
+  const line = openLine(server.address);
+  t.after(() => line.close());
+  assert.equal(typeof (await line.ask('web.test', 'A')), 'object');
+  await until('it is closed', () => descriptors() <= before);
 });
 
 test('one family that fails keeps its last answer', async (t) => {

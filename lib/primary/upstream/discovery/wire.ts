@@ -55,12 +55,12 @@ export function recordAt(message: Buffer, at: number): RecordAt | null {
 export function serviceAt(message: Buffer, { data, end }: RecordAt): ServiceRecord | null {
   const name = end < data + 7 ? null : nameAt(message, data + 6);
   if (name === null) return null;
-  const [priority, weight, port] = [
-    message.readUInt16BE(data),
-    message.readUInt16BE(data + 2),
-    message.readUInt16BE(data + 4),
-  ];
-  return { name, priority, weight, port };
+  return {
+    name,
+    port: message.readUInt16BE(data + 4),
+    priority: message.readUInt16BE(data),
+    weight: message.readUInt16BE(data + 2),
+  };
 }
 
 export function addressAt(message: Buffer, { type, data, end }: RecordAt): string | null {
