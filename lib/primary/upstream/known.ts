@@ -7,9 +7,9 @@ import { fieldsOf } from '../../fields.ts';
 import type { ServicePlan } from '../../../config/plan.ts';
 import { fromMachine, toMachine } from '../../machine-clock.ts';
 import type { Backend, Health, PoolSettings } from './backend.ts';
-import { leftAloneUntil, settingsOf } from './backend.ts';
+import { leftAloneUntil, newBackend, settingsOf } from './backend.ts';
 import type { Pool } from './pool.ts';
-import { createPool } from './pool.ts';
+import { poolOf } from './pool.ts';
 import type { Protection } from './protection.ts';
 import { createProtection } from './protection.ts';
 
@@ -94,13 +94,12 @@ function informed(backend: Backend, known: unknown, settings: PoolSettings): Bac
 /** The first state of a service, filled in with `known`, which comes from another process. */
 export function beginning(plan: ServicePlan, known: unknown): { readonly pool: Pool; readonly protection: Protection } {
   const settings = settingsOf(plan);
-  const pool = createPool(plan.backends, settings);
   const backends = byName(fieldsOf(known)['backends'], 'address');
   return {
-    pool: {
-      ...pool,
-      backends: pool.backends.map((backend) => informed(backend, backends.get(backend.address), settings)),
-    },
+    pool: poolOf(
+      settings,
+      plan.backends.map((backend) => informed(newBackend(backend), backends.get(backend.address), settings)),
+    ),
     protection: guardedAs(createProtection(plan.runtime), known),
   };
 }

@@ -13,6 +13,7 @@ import {
   forgetDraining,
   isSettled,
   nextChange,
+  poolOf,
   routeOf,
   tier,
   step as stepPool,
@@ -487,6 +488,7 @@ test('whatever happens: transitions tell every change of health, counters never 
         const after = pool.backends[event.backend];
         assert.ok(before !== undefined && after !== undefined);
         assert.equal(result.transitions.length, before.health === after.health ? 0 : 1);
+        assert.deepEqual(pool.counts, poolOf(pool.settings, pool.backends).counts);
         for (const key of ['timeout', 'refused', 'other'] as const) {
           assert.ok(after.counters[key] >= before.counters[key]);
         }

@@ -17,6 +17,16 @@ export interface Pool {
   readonly backends: readonly Backend[];
   /** The index of each address in `backends`, of which there may be a thousand. */
   readonly places: ReadonlyMap<string, number>;
+  readonly counts: Counts;
+}
+
+/** Kept up to date by each step: after an outage of a thousand backends, each of a thousand results asks for them. */
+interface Counts {
+  /** Backends that take clients, and how many of them are reachable, cooling down or not. */
+  readonly total: number;
+  readonly up: number;
+  /** Those that have had no first result yet. */
+  readonly unsettled: number;
 }
 
 /** A change of health, for the log, with the facts that caused it in `evidence`. */
@@ -47,7 +57,8 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
   const after = before === undefined ? undefined : next(before, event, pool.settings, now);
   if (event.kind === 'early_failures' && isHalfLeftAlone(pool, now)) return { pool, transitions: [], routed: false };
   if (before === undefined || after === undefined || after === before) return { pool, transitions: [], routed: false };
-  const stepped = { ...pool, backends: pool.backends.with(event.backend, after) };
+  const counts = recounted(pool.counts, before, after, pool.settings);
+  const stepped = { ...pool, backends: pool.backends.with(event.backend, after), counts };
   const transitions: Transition[] = [];
   const evidence = after.evidence.at(-1);
   if (after.health !== before.health && evidence !== undefined) {
@@ -69,7 +80,7 @@ export function step(pool: Pool, event: BackendEvent, now: number): Step {
 
 /** Whether one more backend left alone for early failures would make more than half: it may be the clients' fault. */
 function isHalfLeftAlone({ backends }: Pool, now: number): boolean {
-  const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
+  const taking = backends.filter(takesClients);
   return 2 * (taking.filter((backend) => failsEarly(backend, now)).length + 1) > taking.length;
 }
 
@@ -99,8 +110,24 @@ export function forgetDraining(pool: Pool, isUsed: (address: string) => boolean)
   return kept.length === pool.backends.length ? pool : poolOf(pool.settings, kept);
 }
 
-function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
-  return { settings, backends, places: new Map(backends.map(({ address }, place) => [address, place])) };
+export function poolOf(settings: PoolSettings, backends: readonly Backend[]): Pool {
+  const places = new Map(backends.map(({ address }, place) => [address, place]));
+  const counts = backends.reduce((sum, it) => recounted(sum, null, it, settings), { total: 0, up: 0, unsettled: 0 });
+  return { settings, backends, places, counts };
+}
+
+/** The counts when one backend is now `after` instead of `before`; null: it was not there. The same object if none changes. */
+function recounted(counts: Counts, before: Backend | null, after: Backend, settings: PoolSettings): Counts {
+  const by = (is: (backend: Backend) => boolean): number => Number(is(after)) - Number(before !== null && is(before));
+  const total = by(takesClients);
+  const up = by((it) => takesClients(it) && isReachable(it, settings));
+  const unsettled = by((it) => !it.draining && it.health === 'unknown' && !isReachable(it, settings));
+  if (total === 0 && up === 0 && unsettled === 0) return counts;
+  return { total: counts.total + total, up: counts.up + up, unsettled: counts.unsettled + unsettled };
+}
+
+function takesClients({ draining: isLeaving, weight }: Backend): boolean {
+  return !isLeaving && weight > 0;
 }
 
 /**
@@ -146,16 +173,13 @@ export function haveLeft({ backends, places }: Pool, plans: readonly BackendPlan
 }
 
 /** For protection and readiness: how many backends take clients, and how many of them are reachable, cooling down or not. */
-export function countBackends({ backends, settings }: Pool): { readonly total: number; readonly up: number } {
-  const taking = backends.filter(({ draining: isLeaving, weight }) => !isLeaving && weight > 0);
-  return { total: taking.length, up: taking.filter((backend) => isReachable(backend, settings)).length };
+export function countBackends({ counts: { total, up } }: Pool): { readonly total: number; readonly up: number } {
+  return { total, up };
 }
 
 /** Whether every backend has had a first result, or an address if it is not checked. */
-export function isSettled({ backends, settings }: Pool): boolean {
-  return backends.every(
-    (backend) => backend.draining || backend.health !== 'unknown' || isReachable(backend, settings),
-  );
+export function isSettled({ counts }: Pool): boolean {
+  return counts.unsettled === 0;
 }
 
 /** Ms until a tier changes by itself at the end of a cool-down, or slow start adds weight; null if neither will happen. */
