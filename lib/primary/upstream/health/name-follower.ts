@@ -19,6 +19,8 @@ export interface NameFollowerParts {
 
 /** An answer younger than this is good enough for again(). */
 const AGAIN_MS = 1000;
+/** A timer may fire a fraction of a millisecond early; the record would still be good, and the next look a second away. */
+const LATE_MS = 2;
 
 /** Starts at once. Does nothing for a literal address. */
 export function followName(host: string, { resolver, maxAgeMs, found }: NameFollowerParts): NameFollower {
@@ -51,7 +53,7 @@ export function followName(host: string, { resolver, maxAgeMs, found }: NameFoll
     } while (seen !== answers);
     waiting = false;
     clearTimeout(timer);
-    if (!stopped && !asking) timer = setTimeout(() => void follow(maxAgeMs()), ms);
+    if (!stopped && !asking) timer = setTimeout(() => void follow(maxAgeMs()), ms + LATE_MS);
   }
 
   void follow(maxAgeMs());
