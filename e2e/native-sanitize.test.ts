@@ -82,6 +82,7 @@ test('under sanitizers the contract holds and a storm does no harm', OPTIONS, as
   await contractHolds('contract-handover', 'handover');
   await holds('channel', '.');
   await holds('tcp-checks', '.');
+  await holds('tcp-rounds', '.');
 
   await t.test(`a storm of ${CONNECTIONS} connections`, async (t) => {
     const options = { behaviour: 'moody', idleMs: 2000, env: environment(leaks), deadlineMs: 60_000 } as const;

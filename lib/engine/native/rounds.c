@@ -206,11 +206,15 @@ bool rounds_came(struct watch *watch) {
   struct rounds *rounds = (struct rounds *)watch;
   struct epoll_event events[AT_ONCE];
   bool is_tick = false, have_passed = true;
-  int count = epoll_wait(watch->fd, events, AT_ONCE, 0);
-  for (int i = 0; i < count; i++) {
-    if (events[i].data.u32 == TIMER) is_tick = true;
-    else have_passed &= connected(rounds, events[i].data.u32);
-  }
+  int count;
+  // All of them before the clock: after a pause of this process, many that have connected in time look late.
+  do {
+    count = epoll_wait(watch->fd, events, AT_ONCE, 0);
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.u32 == TIMER) is_tick = true;
+      else have_passed &= connected(rounds, events[i].data.u32);
+    }
+  } while (count == AT_ONCE);
   if (is_tick) {
     rounds->alarm = UINT64_MAX;
     have_passed &= tick(rounds);
