@@ -100,9 +100,11 @@ export interface NativeTcpRounds {
   /** Returns the seat of a check that repeats, or −errno. Whole ms: until the first one, between two, for each. */
   begin(ip: string, port: number, inMs: number, periodMs: number, timeoutMs: number): number;
   end(seat: number): void;
+  /** Returns 1 if a check is under way: it will be the last one, and `wake` is called when it is over. Else 0. */
+  last(seat: number): number;
   /**
-   * Returns the number of rows in the array: [seat, passes, µs since the last of them began, 0], or
-   * [seat, 0, µs since it began, errno] when the check has not passed, which has ended it.
+   * Returns the number of rows in the array: [seat, passes, µs since the last of them began, 0], with −1 at the end if
+   * the last one has passed, or [seat, 0, µs since it began, errno] when it has not. Both end it.
    */
   collect(results: Int32Array): number;
   close(): void;
@@ -117,7 +119,7 @@ export interface Addon {
   openChannel(path: string, listens: number, wake: () => void): NativeChannel;
   /** Calls `wake` as long as results wait to be collected. Throws an Error with `code`. */
   openTcpChecks(wake: () => void): NativeTcpChecks;
-  /** Calls `wake` when a check has not passed. Throws an Error with `code`. */
+  /** Calls `wake` when a check has not passed or was the last one. Throws an Error with `code`. */
   openTcpRounds(wake: () => void): NativeTcpRounds;
   ringError(): string;
   /** Sends one datagram to a Unix socket, whose path begins with / or @. Never blocks; throws an Error with `code`. */

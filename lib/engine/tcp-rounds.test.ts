@@ -5,11 +5,11 @@ import { readdirSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
-import { blackHole } from '../testing/black-hole.ts';
+import { blackHole, openLateEcho } from '../testing/black-hole.ts';
 import { freePort } from '../testing/ports.ts';
 import { until } from '../testing/until.ts';
 import { loadAddon } from './addon.ts';
-import { openTcpRounds, type TcpRounds } from './tcp-rounds.ts';
+import { openTcpRounds, type EndRound, type TcpRounds } from './tcp-rounds.ts';
 
 const loaded = loadAddon();
 const options = { skip: loaded.ok ? false : `no native engine: ${loaded.reason}` };
@@ -24,15 +24,23 @@ function open(t: TestContext): TcpRounds {
 
 /** Begins a round, and keeps what it reports. */
 function begin(rounds: TcpRounds, port: number, { ip = '127.0.0.1', periodMs = 25, timeoutMs = 5000 } = {}) {
-  const seen = { passes: 0, calls: 0, failure: '', began: -Infinity, end: (): void => undefined };
+  const seen = {
+    passes: 0,
+    calls: 0,
+    failure: '',
+    began: -Infinity,
+    last: false,
+    end: ((): boolean => false) as EndRound,
+  };
   const end = rounds.begin({
     ip,
     port,
     inMs: 0,
     periodMs,
     timeoutMs,
-    passed(count, began) {
-      assert.equal(seen.failure, '', 'nothing follows a failure');
+    passed(count, began, isLast) {
+      assert.ok(seen.failure === '' && !seen.last, 'nothing follows a failure, or the last one');
+      seen.last = isLast;
       assert.ok(count >= 1 && began >= seen.began && began <= performance.now(), `${count} at ${began}`);
       seen.passes += count;
       seen.calls++;
@@ -135,7 +143,14 @@ test(
 
 test('what is no address has no round', options, (t) => {
   const rounds = open(t);
-  const round = { port: 1, inMs: 0, periodMs: 1, timeoutMs: 1, passed: assert.fail, failed: assert.fail };
+  const round = {
+    port: 1,
+    inMs: 0,
+    periodMs: 1,
+    timeoutMs: 1,
+    passed: () => assert.fail(),
+    failed: () => assert.fail(),
+  };
   for (const ip of ['', 'db.example', '/run/a.sock', '1.2.3.4.5', 'x'.repeat(1000)]) {
     assert.equal(rounds.begin({ ...round, ip }), null, ip);
   }
@@ -152,7 +167,7 @@ test(
     const good = await serve(t, closeToo);
     const bad = await freePort();
     const told = { passed: 0, failed: 0, wrong: 0 };
-    const ends: (() => void)[] = [];
+    const ends: (() => boolean)[] = [];
     let begun = 0;
 
     function beginOne(): void {
@@ -209,3 +224,29 @@ test('a round that was ended reports nothing, also what passed before', options,
   assert.ok(next.passes > 0);
   assert.equal(seen.passes, passes);
 });
+
+test(
+  'a round that may finish reports what has passed, and ends with the check that is under way',
+  options,
+  async (t) => {
+    const rounds = open(t);
+    const server = await serve(t, closeToo);
+    const idle = begin(rounds, server.port);
+    await until('some have come', () => server.came > 3);
+    assert.equal(idle.end(true), false);
+    assert.equal(idle.passes, server.came);
+    assert.equal(idle.last, false);
+
+    const port = await freePort();
+    const { accept } = await openLateEcho(t, port);
+    const before = descriptors();
+    const [late, never] = [begin(rounds, port, { timeoutMs: 60_000 }), begin(rounds, port, { timeoutMs: 200 })];
+    await until('both are under way', () => descriptors() >= before + 2);
+    assert.deepEqual([late.end(true), never.end(true), late.end(true)], [true, true, true]);
+    await until('one is over', () => never.failure !== '');
+    accept();
+    await until('so is the other', () => late.last);
+    assert.deepEqual([late.passes, late.failure, never.failure, never.passes], [1, '', 'ETIMEDOUT', 0]);
+    assert.deepEqual([late.end(true), never.end()], [false, false]);
+  },
+);

@@ -12,15 +12,24 @@ export interface Round {
   readonly inMs: number;
   readonly periodMs: number;
   readonly timeoutMs: number;
-  /** So many checks passed since the last call; the last of them began then (performance.now()). */
-  passed(count: number, began: number): void;
+  /**
+   * So many checks passed since the last call; the last of them began then (performance.now()). `isLast`: the round was
+   * ended while a check was under way, and this is all.
+   */
+  passed(count: number, began: number, isLast: boolean): void;
   /** A check that began then failed with this errno's name. No check follows. */
   failed(code: string, began: number): void;
 }
 
+/**
+ * Ends the round and forgets what was not collected. With `mayFinish`, reports that first; if a check is under way,
+ * returns true, and the round ends with its result.
+ */
+export type EndRound = (mayFinish?: boolean) => boolean;
+
 export interface TcpRounds {
-  /** Returns a function that ends the round and forgets what was not collected; null if it could not begin. */
-  begin(round: Round): (() => void) | null;
+  /** Null if it could not begin. */
+  begin(round: Round): EndRound | null;
   /** Reports everything until now. */
   collect(): void;
   /** Reports nothing any more. Idempotent. */
@@ -30,6 +39,9 @@ export interface TcpRounds {
 /** Rows collected at a time, and their length. */
 const ROWS = 64;
 const COLUMNS = 4;
+
+/** Same as in tcp-rounds.c: instead of an errno. */
+const LAST = -1;
 
 /** How long passed checks may wait to be collected. Whoever looks at them collects them before. */
 const COLLECT_MS = 5000;
@@ -69,11 +81,9 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
     const news = Array.from({ length: rows }, (_, row) => readRow(row * COLUMNS, now));
     for (const { seat, passes, began, error } of news) {
       if (seat === undefined || seat.over || closed) continue;
-      if (error === 0) seat.round.passed(passes, began);
-      else {
-        seat.over = true;
-        seat.round.failed(getSystemErrorName(-error), began);
-      }
+      seat.over = error !== 0;
+      if (error > 0) seat.round.failed(getSystemErrorName(-error), began);
+      else seat.round.passed(passes, began, error === LAST);
     }
   }
 
@@ -94,11 +104,16 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
       const seat: Seat = { round, over: false };
       seats.set(number, seat);
       timer ??= setInterval(collect, COLLECT_MS).unref();
-      return () => {
+      return (mayFinish = false) => {
+        if (mayFinish) collect();
+        const isOpen = !closed && seats.get(number) === seat;
+        if (isOpen && mayFinish && native.last(number) === 1) return true;
         seat.over = true;
-        if (closed || seats.get(number) !== seat) return;
-        seats.delete(number);
-        native.end(number);
+        if (isOpen) {
+          seats.delete(number);
+          native.end(number);
+        }
+        return false;
       };
     },
     collect,

@@ -166,7 +166,7 @@ static void check(struct rounds *rounds, uint32_t at, uint64_t now) {
   seat->until = now + seat->timeout;
 }
 
-/** A connect that took its time is over. False if it failed. */
+/** A connect that took its time is over. False if it failed, or was the last one: JavaScript waits for it. */
 static bool connected(struct rounds *rounds, uint32_t at) {
   if (at >= rounds->room || rounds->seats[at].state != SEAT_CONNECTING) return true;
   struct seat *seat = &rounds->seats[at];
@@ -174,6 +174,7 @@ static bool connected(struct rounds *rounds, uint32_t at) {
   // ECONNRESET, EPIPE: accepted, and reset before this process looked. A busy machine must not change the result.
   if (error != 0 && error != ECONNRESET && error != EPIPE) return failed(rounds, at, error), false;
   passed(rounds, at);
+  if (seat->due == NEVER) return false;
   uint64_t now = now_ms();
   // Missed checks are skipped.
   if (seat->due <= now) seat->due = next_due(rounds, now, seat->period);

@@ -6,6 +6,9 @@
 #include "tcp-check.h"
 #include "watch.h"
 
+/** A time in ms that does not come. */
+#define NEVER UINT64_MAX
+
 enum seat_state { SEAT_FREE, SEAT_WAITING, SEAT_CONNECTING, SEAT_FAILED };
 
 struct seat {
@@ -17,7 +20,7 @@ struct seat {
   uint32_t order;  // tells users of the seat apart
   int32_t passes;  // not collected yet
   uint32_t period, timeout;
-  uint64_t due, until;    // ms; `until`: of a connecting check
+  uint64_t due, until;    // ms; `due` is NEVER after the last check; `until`: of a connecting check
   uint64_t began, passed; // ns: when the last check began, and the last one that has passed
   socklen_t length;
   union address address;
@@ -42,7 +45,7 @@ uint32_t rounds_begin(struct rounds *rounds, const union address *address, sockl
                       uint32_t period, uint32_t timeout);
 /** Frees the seat, if it is taken. */
 void rounds_end(struct rounds *rounds, uint32_t at);
-/** Takes the next changed seat off the list, NONE if there is none. The caller frees it if it has failed. */
+/** Takes the next changed seat off the list, NONE if there is none. The caller frees it if its last check is over. */
 uint32_t rounds_next_changed(struct rounds *rounds);
 /** Does what has become due in the epoll set. Whether a check has failed. */
 bool rounds_came(struct watch *watch);

@@ -4,7 +4,9 @@
 //   openTcpRounds(wake) → rounds             wake() is called when a check has not passed
 //   rounds.begin(ip, port, in, period, timeout) → its seat, or −errno. Times in ms; `period` is kept ± a tenth
 //   rounds.end(seat)                         drops also what has not been collected
+//   rounds.last(seat) → 1 if a check is under way, which will be the last one and wakes when it is over; else 0
 //   rounds.collect(results) → how many rows: [seat, passes, µs since the last of them began, 0] each, or
+//                                    [seat, passes, µs, −1]: the last one is among them, and the seat is free
 //                                    [seat, 0, µs since it began, errno]: it has not passed, and the seat is free
 //   rounds.close()                           no other method may be called afterwards
 #include "rounds.h"
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COLUMNS = 4, MS_AT_MOST = 1 << 30 };
+enum { COLUMNS = 4, MS_AT_MOST = 1 << 30, LAST = -1 };
 
 static const struct watch_kind ROUNDS;
 
@@ -51,6 +53,16 @@ static napi_value end_seat(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+static napi_value last(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  struct rounds *rounds = enter_rounds(env, info, 1, argv);
+  int64_t at;
+  if (rounds == NULL || !integer(env, argv[0], 0, INT32_MAX, "seat", &at)) return NULL;
+  bool is_checking = at < rounds->room && rounds->seats[at].state == SEAT_CONNECTING;
+  if (is_checking) rounds->seats[at].due = NEVER;
+  return number(env, is_checking);
+}
+
 static void row(int32_t *results, uint32_t at, int32_t passes, uint64_t ns_ago, int32_t error) {
   uint64_t us_ago = ns_ago / 1000;
   results[0] = (int32_t)at;
@@ -71,11 +83,11 @@ static napi_value collect(napi_env env, napi_callback_info info) {
     uint32_t at = rounds_next_changed(rounds);
     if (at == NONE) break;
     struct seat *seat = &rounds->seats[at];
-    if (seat->passes > 0) row(&results[COLUMNS * rows++], at, seat->passes, now - seat->passed, 0);
+    bool is_last = seat->state == SEAT_WAITING && seat->due == NEVER;
+    if (seat->passes > 0) row(&results[COLUMNS * rows++], at, seat->passes, now - seat->passed, is_last ? LAST : 0);
     seat->passes = 0;
-    if (seat->state != SEAT_FAILED) continue;
-    row(&results[COLUMNS * rows++], at, 0, now - seat->began, seat->error);
-    rounds_end(rounds, at);
+    if (seat->state == SEAT_FAILED) row(&results[COLUMNS * rows++], at, 0, now - seat->began, seat->error);
+    if (is_last || seat->state == SEAT_FAILED) rounds_end(rounds, at);
   }
   return number(env, (double)rows);
 }
@@ -89,6 +101,7 @@ static napi_value close_rounds(napi_env env, napi_callback_info info) {
 static const napi_property_descriptor METHODS[] = {
     {.utf8name = "begin", .method = begin, .attributes = napi_enumerable},
     {.utf8name = "end", .method = end_seat, .attributes = napi_enumerable},
+    {.utf8name = "last", .method = last, .attributes = napi_enumerable},
     {.utf8name = "collect", .method = collect, .attributes = napi_enumerable},
     {.utf8name = "close", .method = close_rounds, .attributes = napi_enumerable},
 };

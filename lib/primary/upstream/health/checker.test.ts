@@ -540,14 +540,17 @@ test('nextStart() keeps the rhythm and skips what was missed', () => {
   assert.equal(nextStart(100, 50, 1000), 1000);
 });
 
-/** Rounds whose checks the test decides. */
-function manualRounds() {
+/** Rounds whose checks the test decides. `finishes`: a check is always under way. */
+function manualRounds(finishes = false) {
   const begun: Round[] = [];
   const ended = new Set<Round>();
   const tcpRounds: TcpRounds = {
     begin(round) {
       begun.push(round);
-      return () => ended.add(round);
+      return (mayFinish = false) => {
+        ended.add(round);
+        return mayFinish && finishes;
+      };
     },
     collect: () => undefined,
     close: () => undefined,
@@ -556,8 +559,13 @@ function manualRounds() {
 }
 
 /** The checker of a backend that is up at an address of this machine, and left to `tcpRounds`. */
-async function steady(t: TestContext, changes: Partial<Target> = {}, options: Partial<CheckerOptions> = {}) {
-  const rounds = manualRounds();
+async function steady(
+  t: TestContext,
+  changes: Partial<Target> = {},
+  options: Partial<CheckerOptions> = {},
+  finishes = false,
+) {
+  const rounds = manualRounds(finishes);
   const first = target({ port: await serve(t), ...changes });
   const ways = (): Ways => ({ tcpRounds: rounds.tcpRounds });
   const checked = check(t, first, { standing: () => 'steady', ways, ...options });
@@ -574,7 +582,7 @@ test('a steady backend is left to the addon, whose results are reported as those
   assert.deepEqual({ ip, periodMs, timeoutMs }, { ip: '127.0.0.1', periodMs: 500, timeoutMs: 70 });
   assert.ok(inMs > 0 && inMs <= 550, String(inMs));
   const began = performance.now();
-  round.passed(7, began);
+  round.passed(7, began, false);
   const { kind, ...result } = results.at(-1) ?? assert.fail();
   assert.ok(kind === 'passed' && 'count' in result);
   assert.deepEqual([result.source, result.ip, result.count, result.began], ['check', '127.0.0.1', 7, began]);
@@ -640,7 +648,33 @@ test('a backend that has become doubtful is taken back from the addon with the n
   let standing: Standing = 'steady';
   const { begun, ended, until } = await steady(t, { intervalMs: 20 }, { standing: () => standing });
   standing = 'not_up';
-  begun[0]?.passed(1, performance.now());
+  begun[0]?.passed(1, performance.now(), false);
   assert.equal(ended.size, 1);
   assert.deepEqual((await until(5)).slice(2), ['up 127.0.0.1', 'up 127.0.0.1', 'up 127.0.0.1']);
+});
+
+test('a check that is under way in the addon is not repeated for a reload or a client, but awaited', async (t) => {
+  for (const passes of [true, false]) {
+    const { checker, begun, ended, first, said, until } = await steady(t, {}, {}, true);
+    const began = performance.now();
+    checker.retarget({ ...first, upIntervalMs: LONG - 1 });
+    checker.retarget({ ...first, upIntervalMs: LONG - 2 });
+    assert.deepEqual([begun.length, ended.size], [1, 1]);
+    if (passes) begun[0]?.passed(2, began, true);
+    else begun[0]?.failed('ETIMEDOUT', began);
+    assert.equal(said.length, 3);
+    assert.equal((await until(3)).at(-1), passes ? 'up 127.0.0.1' : 'timeout');
+    assert.equal(begun.length, 2, 'it goes on');
+    checker.checkNow();
+    assert.equal(said.length, 3);
+    begun[1]?.failed('ETIMEDOUT', performance.now());
+    assert.deepEqual((await until(5)).slice(3), ['timeout', 'up 127.0.0.1']);
+  }
+});
+
+test('what the addon finds for another check than the one that is wanted now is no result', async (t) => {
+  const { checker, begun, first, until } = await steady(t, {}, {}, true);
+  checker.retarget({ ...first, check: 'other' });
+  begun[0]?.failed('ECONNREFUSED', performance.now());
+  assert.deepEqual((await until(3)).slice(2), ['up 127.0.0.1']);
 });

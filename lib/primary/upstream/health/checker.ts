@@ -10,6 +10,7 @@ import type { CheckResult, Standing } from './evidence.ts';
 import { andThen, createLook, type Looked, type Target } from './look.ts';
 import { followName } from './name-follower.ts';
 import { causeOf, isBare, type Sockets, type Ways } from './probe.ts';
+import type { EndRound } from '../../../engine/tcp-rounds.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 export type { Target } from './look.ts';
@@ -77,7 +78,9 @@ export function startChecker(
   let extraWanted = false;
   let lastExtraAt = -Infinity;
   /** Ends the round in which the addon repeats the check; null: it does not. */
-  let endRound: (() => void) | null = null;
+  let endRound: EndRound | null = null;
+  /** The same for a round that ends with the check under way. */
+  let endLast: EndRound | null = null;
   const looking = createLook({ resolver, onResult, standing, ways, sockets, now, target: () => target });
 
   function check(): void {
@@ -95,6 +98,7 @@ export function startChecker(
   function finish(result: Looked, startedAt: number, period: number): void {
     if (stopping.signal.aborted) return;
     checking = false;
+    endLast = null;
     if (result === 'local') onShortage();
     else if (result !== 'nothing') onResult(result);
     const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
@@ -122,17 +126,22 @@ export function startChecker(
     const ip = looking.provenIp;
     const { tcpRounds } = ways();
     if (tcpRounds === undefined || ip === null || isPath(ip) || !mayRepeat()) return false;
-    const { port, timeoutMs } = target;
+    const { port, timeoutMs, check: wanted } = target;
+    const take = (result: Looked, began: number): void =>
+      // The name has changed meanwhile, or another check is wanted, which is made at once.
+      finish(looking.provenIp === ip && target.check === wanted ? result : 'nothing', began, interval());
     endRound = tcpRounds.begin({
       ip,
       port,
       inMs: Math.max(0, dueAt - now()),
       periodMs: interval(),
       timeoutMs,
-      passed(count, began) {
-        dueAt = began + interval();
+      passed(count, began, isLast) {
         const wall = Date.now() - (now() - began);
-        onResult({ kind: 'passed', source: 'check', ip, began, at: began, count, durationMs: 0, wall });
+        const result = { kind: 'passed', source: 'check', ip, began, at: began, count, durationMs: 0, wall } as const;
+        if (isLast) return take(result, began);
+        dueAt = began + interval();
+        onResult(result);
         if (endRound !== null && !mayRepeat()) plan();
       },
       failed(code, began) {
@@ -140,11 +149,7 @@ export function startChecker(
         const cause = causeOf({ code }, ip);
         const durationMs = now() - began;
         const wall = Date.now();
-        finish(
-          cause === 'local' ? cause : { kind: 'failed', cause, fact: null, began, durationMs, wall },
-          began,
-          interval(),
-        );
+        take(cause === 'local' ? cause : { kind: 'failed', cause, fact: null, began, durationMs, wall }, began);
       },
     });
     return endRound !== null;
@@ -171,9 +176,15 @@ export function startChecker(
 
   /** Sets the only timer to whatever is due first. */
   function plan(): void {
-    timer?.cancel();
-    endRound?.();
+    const end = endRound;
     endRound = null;
+    // Reports what it has found, and may come here again for that.
+    if (end?.(true) === true) {
+      checking = true;
+      endLast = end;
+    }
+    timer?.cancel();
+    if (endRound !== null) return;
     if (checking || stopping.signal.aborted || beginRound()) return;
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
     timer = timers.at(Math.min(dueAt, extraAt), check);
@@ -216,6 +227,7 @@ export function startChecker(
       stopping.abort();
       timer?.cancel();
       endRound?.();
+      endLast?.();
       name.stop();
       for (const socket of sockets.open) socket.destroy();
     },
