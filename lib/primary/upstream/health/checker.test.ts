@@ -678,3 +678,18 @@ test('what the addon finds for another check than the one that is wanted now is 
   begun[0]?.failed('ECONNREFUSED', performance.now());
   assert.deepEqual((await until(3)).slice(2), ['up 127.0.0.1']);
 });
+
+test('a backend whose name does not resolve any more is taken back from the addon', async (t) => {
+  const good: Resolution = { ok: true, ips: ['127.0.0.1'], ageMs: 0 };
+  let answer: Resolution = good;
+  const resolve = (): Promise<Resolution> => Promise.resolve(answer);
+  const resolver: Resolver = { ...OTHERWISE, resolve, fresh: resolve, lifeLeft: () => Promise.resolve(50) };
+  const changes = { host: 'db.test', upIntervalMs: 100, intervalMs: 100 };
+  const { begun, ended, until } = await steady(t, changes, { resolver });
+  answer = { ok: false, code: 'ENOTFOUND', ips: ['127.0.0.1'], ageMs: 1 };
+  assert.deepEqual((await until(3)).slice(2), ['dns']);
+  assert.deepEqual([...ended], begun);
+  const { length } = begun;
+  answer = good;
+  while (begun.length === length) await new Promise((later) => setTimeout(later, 5));
+});

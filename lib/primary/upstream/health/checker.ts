@@ -81,6 +81,8 @@ export function startChecker(
   let endRound: EndRound | null = null;
   /** The same for a round that ends with the check under way. */
   let endLast: EndRound | null = null;
+  /** The name does not resolve, which is for a check to tell. */
+  let isNameLost = false;
   const looking = createLook({ resolver, onResult, standing, ways, sockets, now, target: () => target });
 
   function check(): void {
@@ -162,6 +164,7 @@ export function startChecker(
       target.isChecked &&
       target.sources.length === 0 &&
       !extraWanted &&
+      !isNameLost &&
       looking.reachedAt + interval() <= now() &&
       standing() === 'steady' &&
       !isGuarded()
@@ -196,7 +199,12 @@ export function startChecker(
     maxAgeMs: () => target.dnsMaxAgeMs,
     // However far off the next check is.
     found(addresses) {
+      isNameLost = false;
       if (looking.take(addresses)) checkNow();
+    },
+    lost() {
+      isNameLost = true;
+      if (endRound !== null) plan();
     },
   });
   return {

@@ -20,7 +20,13 @@ test('a name is asked for when its time is over, and when its backend refuses al
     },
     lifeLeft: (_: string, maxAgeMs = Infinity) => Promise.resolve(Math.min(20_000, maxAgeMs)),
   };
-  const follower = followName('db.test', { resolver, maxAgeMs: () => longest, found: (ips) => void found.push(ips) });
+  let lost = 0;
+  const follower = followName('db.test', {
+    resolver,
+    maxAgeMs: () => longest,
+    found: (ips) => void found.push(ips),
+    lost: () => void lost++,
+  });
   await settle();
   assert.deepEqual([asked, found], [[30_000], [['10.0.0.1']]]);
   t.mock.timers.tick(19_999);
@@ -36,7 +42,7 @@ test('a name is asked for when its time is over, and when its backend refuses al
   follower.again();
   await settle();
   assert.deepEqual(asked, [30_000, 5000, 1000], 'once, and what is not older than a second is good');
-  assert.equal(found.length, 2, 'a failure is no answer');
+  assert.deepEqual([found.length, lost], [2, 1], 'a failure is no answer');
   t.mock.timers.tick(5002);
   await settle();
   assert.equal(asked.length, 4, 'the clock went on from there');
@@ -58,7 +64,12 @@ test('a refusal counts also while nobody tells how long the name lives', async (
     },
     lifeLeft: () => new Promise<number>((resolve) => waiting.push(resolve)),
   };
-  const follower = followName('db.test', { resolver, maxAgeMs: () => 30_000, found: () => undefined });
+  const follower = followName('db.test', {
+    resolver,
+    maxAgeMs: () => 30_000,
+    found: () => undefined,
+    lost: () => undefined,
+  });
   await settle();
   follower.again();
   await settle();
@@ -77,7 +88,7 @@ test('an address and a path are not followed', async () => {
   const never = (): never => assert.fail();
   const resolver = { fresh: never, lifeLeft: never };
   for (const host of ['10.0.0.1', '::1', '/run/x']) {
-    followName(host, { resolver, maxAgeMs: () => 1, found: never }).again();
+    followName(host, { resolver, maxAgeMs: () => 1, found: never, lost: never }).again();
     await settle();
   }
 });

@@ -15,6 +15,8 @@ export interface NameFollowerParts {
   readonly maxAgeMs: () => number;
   /** Called with each good answer. */
   readonly found: (ips: readonly string[]) => void;
+  /** Called with each failure. */
+  readonly lost: () => void;
 }
 
 /** An answer younger than this is good enough for again(). */
@@ -23,7 +25,7 @@ const AGAIN_MS = 1000;
 const LATE_MS = 2;
 
 /** Starts at once. Does nothing for a literal address. */
-export function followName(host: string, { resolver, maxAgeMs, found }: NameFollowerParts): NameFollower {
+export function followName(host: string, { resolver, maxAgeMs, found, lost }: NameFollowerParts): NameFollower {
   let timer: NodeJS.Timeout | undefined;
   let asking = false;
   let waiting = false;
@@ -37,7 +39,10 @@ export function followName(host: string, { resolver, maxAgeMs, found }: NameFoll
     const resolution = await resolver.fresh(host, maxAge);
     asking = false;
     answers++;
-    if (resolution.ok && !stopped) found(resolution.ips);
+    if (!stopped) {
+      if (resolution.ok) found(resolution.ips);
+      else lost();
+    }
     await plan();
   }
 
