@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** Same as PROTOCOL in native/addon.c. */
-const PROTOCOL = 22;
+const PROTOCOL = 23;
 
 /** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<
@@ -100,11 +100,14 @@ export interface NativeTcpRounds {
   /** Returns the seat of a check that repeats, or −errno. Whole ms: until the first one, between two, for each. */
   begin(ip: string, port: number, inMs: number, periodMs: number, timeoutMs: number): number;
   end(seat: number): void;
+  /** A client's connect that began so many µs ago has succeeded: it replaces checks for a period. */
+  reached(seat: number, usAgo: number): void;
   /** Returns 1 if a check is under way: it will be the last one, and `wake` is called when it is over. Else 0. */
   last(seat: number): number;
   /**
    * Returns the number of rows in the array: [seat, passes, µs since the last of them began, 0], with −1 at the end if
-   * the last one has passed, or [seat, 0, µs since it began, errno] when it has not. Both end it.
+   * the last one has passed, or [seat, 0, µs since it began, errno] when it has not. Both end it. With −2 at the end,
+   * clients' connects have replaced so many checks, and the last of those began then.
    */
   collect(results: Int32Array): number;
   close(): void;

@@ -9,7 +9,7 @@ import { blackHole, openLateEcho } from '../testing/black-hole.ts';
 import { freePort } from '../testing/ports.ts';
 import { until } from '../testing/until.ts';
 import { loadAddon } from './addon.ts';
-import { openTcpRounds, type EndRound, type TcpRounds } from './tcp-rounds.ts';
+import { openTcpRounds, type RunningRound, type TcpRounds } from './tcp-rounds.ts';
 
 const loaded = loadAddon();
 const options = { skip: loaded.ok ? false : `no native engine: ${loaded.reason}` };
@@ -30,9 +30,10 @@ function begin(rounds: TcpRounds, port: number, { ip = '127.0.0.1', periodMs = 2
     failure: '',
     began: -Infinity,
     last: false,
-    end: ((): boolean => false) as EndRound,
+    trusts: 0,
+    reachedAt: -Infinity,
   };
-  const end = rounds.begin({
+  const running = rounds.begin({
     ip,
     port,
     inMs: 0,
@@ -46,14 +47,23 @@ function begin(rounds: TcpRounds, port: number, { ip = '127.0.0.1', periodMs = 2
       seen.calls++;
       seen.began = began;
     },
+    trusted(count, began) {
+      assert.ok(count >= 1 && began <= seen.reachedAt + 1, `${count} at ${began}`);
+      seen.trusts += count;
+    },
     failed(code, began) {
       assert.ok(began >= seen.began && began <= performance.now(), `failed at ${began}`);
       seen.failure = code;
     },
   });
-  assert.ok(end !== null);
-  seen.end = end;
-  return seen;
+  assert.ok(running !== null);
+  return Object.assign(seen, {
+    end: (mayFinish?: boolean) => running.end(mayFinish),
+    reached(began: number) {
+      seen.reachedAt = Math.max(seen.reachedAt, began);
+      running.reached(began);
+    },
+  });
 }
 
 /** A server, the number of connections that came, and how they ended: `end`, or an errno's name. */
@@ -149,6 +159,7 @@ test('what is no address has no round', options, (t) => {
     periodMs: 1,
     timeoutMs: 1,
     passed: () => assert.fail(),
+    trusted: () => assert.fail(),
     failed: () => assert.fail(),
   };
   for (const ip of ['', 'db.example', '/run/a.sock', '1.2.3.4.5', 'x'.repeat(1000)]) {
@@ -167,13 +178,13 @@ test(
     const good = await serve(t, closeToo);
     const bad = await freePort();
     const told = { passed: 0, failed: 0, wrong: 0 };
-    const ends: (() => boolean)[] = [];
+    const all: RunningRound[] = [];
     let begun = 0;
 
     function beginOne(): void {
       const isGood = begun++ % 3 > 0;
       let isOver = false;
-      const end = rounds.begin({
+      const running = rounds.begin({
         ip: '127.0.0.1',
         port: isGood ? good.port : bad,
         inMs: begun % 50,
@@ -183,9 +194,10 @@ test(
           told.passed += count;
           if (!isGood || isOver || count !== 1) told.wrong++;
           isOver = true;
-          end?.();
+          running?.end();
           if (begun < 1200) beginOne();
         },
+        trusted: () => assert.fail(),
         failed() {
           told.failed++;
           if (isGood || isOver) told.wrong++;
@@ -193,8 +205,8 @@ test(
           if (begun < 1200) beginOne();
         },
       });
-      assert.ok(end !== null);
-      ends.push(end);
+      assert.ok(running !== null);
+      all.push(running);
     }
 
     for (let i = 0; i < 600; i++) beginOne();
@@ -203,7 +215,7 @@ test(
       return told.passed + told.failed === 1200;
     });
     assert.deepEqual(told, { passed: 800, failed: 400, wrong: 0 });
-    for (const end of ends) end();
+    for (const running of all) running.end();
   },
 );
 
@@ -250,3 +262,28 @@ test(
     assert.deepEqual([late.end(true), never.end()], [false, false]);
   },
 );
+
+test("a client's connect replaces checks for a period, and is told as what it is", options, async (t) => {
+  const rounds = open(t);
+  const server = await serve(t, closeToo);
+  const seen = begin(rounds, server.port, { periodMs: 100 });
+  await until('a check has come', () => server.came > 0);
+  // Clients connect all the time: no check is made, however long it takes.
+  const came = server.came;
+  await until('checks are replaced', () => {
+    seen.reached(performance.now());
+    rounds.collect();
+    return seen.trusts >= 5;
+  });
+  assert.ok(server.came <= came + 1, `${server.came - came} checks besides`);
+  seen.reached(performance.now() - 60_000);
+  await until('they are made again', () => server.came > came + 2);
+  rounds.collect();
+  const { trusts } = seen;
+  assert.ok(trusts <= 7, `${trusts} times for the last connects`);
+  seen.reached(-1e12);
+  seen.end();
+  seen.reached(performance.now());
+  rounds.collect();
+  assert.equal(seen.trusts, trusts);
+});

@@ -17,19 +17,25 @@ export interface Round {
    * ended while a check was under way, and this is all.
    */
   passed(count: number, began: number, isLast: boolean): void;
+  /** Clients' connects have replaced so many checks since the last call; the last of these connects began then. */
+  trusted(count: number, began: number): void;
   /** A check that began then failed with this errno's name. No check follows. */
   failed(code: string, began: number): void;
 }
 
-/**
- * Ends the round and forgets what was not collected. With `mayFinish`, reports that first; if a check is under way,
- * returns true, and the round ends with its result.
- */
-export type EndRound = (mayFinish?: boolean) => boolean;
+export interface RunningRound {
+  /** A client's connect that began then has succeeded: it replaces checks for a period. */
+  reached(began: number): void;
+  /**
+   * Ends the round and forgets what was not collected. With `mayFinish`, reports that first; if a check is under way,
+   * returns true, and the round ends with its result.
+   */
+  end(mayFinish?: boolean): boolean;
+}
 
 export interface TcpRounds {
   /** Null if it could not begin. */
-  begin(round: Round): EndRound | null;
+  begin(round: Round): RunningRound | null;
   /** Reports everything until now. */
   collect(): void;
   /** Reports nothing any more. Idempotent. */
@@ -40,8 +46,13 @@ export interface TcpRounds {
 const ROWS = 64;
 const COLUMNS = 4;
 
-/** Same as in tcp-rounds.c: instead of an errno. */
+/** Same as in tcp-rounds.c: instead of an errno, and the rows of a seat. */
 const LAST = -1;
+const TRUSTS = -2;
+const ROWS_EACH = 3;
+
+/** What the addon can take. */
+const MAX_AGO_US = 2 ** 31 - 1;
 
 /** How long passed checks may wait to be collected. Whoever looks at them collects them before. */
 const COLLECT_MS = 5000;
@@ -66,13 +77,16 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
     // What is told of one check may ask for the others.
     if (collecting || closed || seats.size === 0) return;
     collecting = true;
-    let rows: number;
-    do {
-      rows = native.collect(results);
-      report(rows);
-      // The addon leaves room for the two rows of a seat.
-    } while (rows > ROWS - 2 && !closed);
-    collecting = false;
+    try {
+      let rows: number;
+      do {
+        rows = native.collect(results);
+        report(rows);
+        // The addon leaves room for all rows of a seat.
+      } while (rows > ROWS - ROWS_EACH && !closed);
+    } finally {
+      collecting = false;
+    }
   }
 
   function report(rows: number): void {
@@ -81,8 +95,9 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
     const news = Array.from({ length: rows }, (_, row) => readRow(row * COLUMNS, now));
     for (const { seat, passes, began, error } of news) {
       if (seat === undefined || seat.over || closed) continue;
-      seat.over = error !== 0;
-      if (error > 0) seat.round.failed(getSystemErrorName(-error), began);
+      seat.over = isEnd(error);
+      if (error === TRUSTS) seat.round.trusted(passes, began);
+      else if (error > 0) seat.round.failed(getSystemErrorName(-error), began);
       else seat.round.passed(passes, began, error === LAST);
     }
   }
@@ -91,7 +106,7 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
     const number = results[at] ?? -1;
     const error = results[at + 3] ?? 0;
     const seat = seats.get(number);
-    if (error !== 0) seats.delete(number);
+    if (isEnd(error)) seats.delete(number);
     return { seat, passes: results[at + 1] ?? 0, began: now - (results[at + 2] ?? 0) / 1000, error };
   }
 
@@ -104,16 +119,22 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
       const seat: Seat = { round, over: false };
       seats.set(number, seat);
       timer ??= setInterval(collect, COLLECT_MS).unref();
-      return (mayFinish = false) => {
-        if (mayFinish) collect();
-        const isOpen = !closed && seats.get(number) === seat;
-        if (isOpen && mayFinish && native.last(number) === 1) return true;
-        seat.over = true;
-        if (isOpen) {
-          seats.delete(number);
-          native.end(number);
-        }
-        return false;
+      const isOpen = (): boolean => !closed && seats.get(number) === seat;
+      return {
+        reached(began) {
+          const usAgo = Math.round((performance.now() - began) * 1000);
+          if (isOpen() && usAgo <= MAX_AGO_US) native.reached(number, Math.max(0, usAgo));
+        },
+        end(mayFinish = false) {
+          if (mayFinish) collect();
+          if (mayFinish && isOpen() && native.last(number) === 1) return true;
+          seat.over = true;
+          if (isOpen()) {
+            seats.delete(number);
+            native.end(number);
+          }
+          return false;
+        },
       };
     },
     collect,
@@ -125,6 +146,11 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
       native.close();
     },
   };
+}
+
+/** Whether the addon has freed the seat. */
+function isEnd(error: number): boolean {
+  return error > 0 || error === LAST;
 }
 
 function whole(ms: number, least: number): number {

@@ -29,7 +29,7 @@
 #include <stdlib.h>
 
 /** Bump PROTOCOL when native.ts and this file must change together. */
-enum { PROTOCOL = 22, CALLBACKS = 5 };
+enum { PROTOCOL = 23, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;

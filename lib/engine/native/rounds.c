@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 enum {
-  SEATS_AT_FIRST = 64,
-  SEATS_AT_MOST = 65536,
   AT_ONCE = 64,      // events fetched at a time
   TICK_MS = 25,      // a connect made alone costs twice as much as one among others
   QUIET_CHECKS = 15, // until a backend that does not speak first is listened to again
@@ -52,58 +50,9 @@ static void alarm_by(struct rounds *rounds, uint64_t at) {
   if (at < rounds->alarm) set_alarm(rounds, at);
 }
 
-static void set_free(struct rounds *rounds, uint32_t at) {
-  struct seat *seat = &rounds->seats[at];
-  if (seat->fd >= 0) close(seat->fd);
-  *seat = (struct seat){.fd = -1, .state = SEAT_FREE, .next = rounds->free};
-  rounds->free = at;
-}
-
-static uint32_t find_free(struct rounds *rounds) {
-  if (rounds->free == NONE) {
-    uint32_t room = rounds->room == 0 ? SEATS_AT_FIRST : 2 * rounds->room;
-    struct seat *seats = room > SEATS_AT_MOST ? NULL : realloc(rounds->seats, room * sizeof *seats);
-    if (seats == NULL) return NONE;
-    rounds->seats = seats;
-    for (; rounds->room < room; rounds->room++) {
-      seats[rounds->room].fd = -1;
-      set_free(rounds, rounds->room);
-    }
-  }
-  uint32_t at = rounds->free;
-  rounds->free = rounds->seats[at].next;
-  return at;
-}
-
-static void set_changed(struct rounds *rounds, uint32_t at) {
-  struct seat *seat = &rounds->seats[at];
-  if (seat->is_changed) return;
-  seat->is_changed = true;
-  seat->next = rounds->changed;
-  rounds->changed = at;
-}
-
-uint32_t rounds_next_changed(struct rounds *rounds) {
-  uint32_t at = rounds->changed;
-  if (at == NONE) return NONE;
-  rounds->changed = rounds->seats[at].next;
-  rounds->seats[at].is_changed = false;
-  return at;
-}
-
-void rounds_end(struct rounds *rounds, uint32_t at) {
-  if (at >= rounds->room || rounds->seats[at].state == SEAT_FREE) return;
-  if (rounds->seats[at].is_changed) {
-    uint32_t *link = &rounds->changed;
-    while (*link != at) link = &rounds->seats[*link].next;
-    *link = rounds->seats[at].next;
-  }
-  set_free(rounds, at);
-}
-
 uint32_t rounds_begin(struct rounds *rounds, const union address *address, socklen_t length, uint32_t in,
                       uint32_t period, uint32_t timeout) {
-  uint32_t at = find_free(rounds);
+  uint32_t at = seats_take(rounds);
   if (at == NONE) return NONE;
   struct seat *seat = &rounds->seats[at];
   *seat = (struct seat){.state = SEAT_WAITING, .fd = -1, .length = length, .address = *address};
@@ -130,7 +79,7 @@ static void passed(struct rounds *rounds, uint32_t at) {
   seat->state = SEAT_WAITING;
   seat->passed = seat->began;
   if (seat->passes < INT32_MAX) seat->passes++;
-  set_changed(rounds, at);
+  seats_changed(rounds, at);
 }
 
 static void failed(struct rounds *rounds, uint32_t at, int error) {
@@ -139,7 +88,7 @@ static void failed(struct rounds *rounds, uint32_t at, int error) {
   seat->fd = -1;
   seat->state = SEAT_FAILED;
   seat->error = error;
-  set_changed(rounds, at);
+  seats_changed(rounds, at);
 }
 
 /**
@@ -152,7 +101,25 @@ static void was_quiet(void *context, uint64_t tag) {
   if (seat->order == tag >> 32) seat->quiet = QUIET_CHECKS;
 }
 
+void rounds_reached(struct rounds *rounds, uint32_t at, uint64_t began) {
+  if (at < rounds->room && rounds->seats[at].reached < began) rounds->seats[at].reached = began;
+}
+
+/** A client's connect that is younger than the period replaces the check. */
+static bool trust(struct rounds *rounds, uint32_t at, uint64_t now) {
+  struct seat *seat = &rounds->seats[at];
+  uint64_t until = seat->reached / 1000000 + seat->period;
+  if (seat->reached == 0 || until <= now) return false;
+  // Not a tick before: the same connect would replace another check.
+  seat->due = (until + random_below(rounds, seat->period / 10 + 1) + TICK_MS - 1) / TICK_MS * TICK_MS;
+  seat->trusted = seat->reached;
+  if (seat->trusts < INT32_MAX) seat->trusts++;
+  seats_changed(rounds, at);
+  return true;
+}
+
 static void check(struct rounds *rounds, uint32_t at, uint64_t now) {
+  if (trust(rounds, at, now)) return;
   struct seat *seat = &rounds->seats[at];
   seat->began = uv_hrtime();
   seat->due = next_due(rounds, now, seat->period);

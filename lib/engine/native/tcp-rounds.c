@@ -4,9 +4,11 @@
 //   openTcpRounds(wake) → rounds             wake() is called when a check has not passed
 //   rounds.begin(ip, port, in, period, timeout) → its seat, or −errno. Times in ms; `period` is kept ± a tenth
 //   rounds.end(seat)                         drops also what has not been collected
+//   rounds.reached(seat, µs ago)             a client's connect began then, and replaces checks for a period
 //   rounds.last(seat) → 1 if a check is under way, which will be the last one and wakes when it is over; else 0
 //   rounds.collect(results) → how many rows: [seat, passes, µs since the last of them began, 0] each, or
 //                                    [seat, passes, µs, −1]: the last one is among them, and the seat is free
+//                                    [seat, checks replaced, µs since the last such connect began, −2]
 //                                    [seat, 0, µs since it began, errno]: it has not passed, and the seat is free
 //   rounds.close()                           no other method may be called afterwards
 #include "rounds.h"
@@ -16,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { COLUMNS = 4, MS_AT_MOST = 1 << 30, LAST = -1 };
+enum { COLUMNS = 4, MS_AT_MOST = 1 << 30, LAST = -1, TRUSTS = -2, ROWS_EACH = 3 };
 
 static const struct watch_kind ROUNDS;
 
@@ -49,7 +51,7 @@ static napi_value end_seat(napi_env env, napi_callback_info info) {
   struct rounds *rounds = enter_rounds(env, info, 1, argv);
   int64_t at;
   if (rounds == NULL || !integer(env, argv[0], 0, INT32_MAX, "seat", &at)) return NULL;
-  rounds_end(rounds, (uint32_t)at);
+  seats_end(rounds, (uint32_t)at);
   return undefined(env);
 }
 
@@ -61,6 +63,19 @@ static napi_value last(napi_env env, napi_callback_info info) {
   bool is_checking = at < rounds->room && rounds->seats[at].state == SEAT_CONNECTING;
   if (is_checking) rounds->seats[at].due = NEVER;
   return number(env, is_checking);
+}
+
+static napi_value reached(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  struct rounds *rounds = enter_rounds(env, info, 2, argv);
+  int64_t at, us_ago;
+  if (rounds == NULL || !integer(env, argv[0], 0, INT32_MAX, "seat", &at) ||
+      !integer(env, argv[1], 0, INT32_MAX, "ago", &us_ago)) {
+    return NULL;
+  }
+  uint64_t now = uv_hrtime(), ago = (uint64_t)us_ago * 1000;
+  if (ago < now) rounds_reached(rounds, (uint32_t)at, now - ago);
+  return undefined(env);
 }
 
 static void row(int32_t *results, uint32_t at, int32_t passes, uint64_t ns_ago, int32_t error) {
@@ -76,18 +91,23 @@ static napi_value collect(napi_env env, napi_callback_info info) {
   struct rounds *rounds = enter_rounds(env, info, 1, argv);
   int32_t *results;
   size_t room, rows = 0;
-  if (rounds == NULL || !integers(env, argv[0], (size_t)2 * COLUMNS, "results", &results, &room)) return NULL;
+  if (rounds == NULL || !integers(env, argv[0], (size_t)ROWS_EACH * COLUMNS, "results", &results, &room)) return NULL;
   uint64_t now = uv_hrtime();
-  // A seat has two rows at most.
-  while (rows + 2 <= room / COLUMNS) {
-    uint32_t at = rounds_next_changed(rounds);
+  while (rows + ROWS_EACH <= room / COLUMNS) {
+    uint32_t at = seats_next_changed(rounds);
     if (at == NONE) break;
     struct seat *seat = &rounds->seats[at];
     bool is_last = seat->state == SEAT_WAITING && seat->due == NEVER;
-    if (seat->passes > 0) row(&results[COLUMNS * rows++], at, seat->passes, now - seat->passed, is_last ? LAST : 0);
-    seat->passes = 0;
+    // In the order of their time: what is older than what is known is nothing new.
+    for (int i = 0; i < 2; i++) {
+      bool is_trust = (i == 0) == (seat->trusted < seat->passed);
+      int32_t count = is_trust ? seat->trusts : seat->passes;
+      int32_t what = is_trust ? TRUSTS : is_last ? LAST : 0;
+      if (count > 0) row(&results[COLUMNS * rows++], at, count, now - (is_trust ? seat->trusted : seat->passed), what);
+    }
+    seat->trusts = seat->passes = 0;
     if (seat->state == SEAT_FAILED) row(&results[COLUMNS * rows++], at, 0, now - seat->began, seat->error);
-    if (is_last || seat->state == SEAT_FAILED) rounds_end(rounds, at);
+    if (is_last || seat->state == SEAT_FAILED) seats_end(rounds, at);
   }
   return number(env, (double)rows);
 }
@@ -101,6 +121,7 @@ static napi_value close_rounds(napi_env env, napi_callback_info info) {
 static const napi_property_descriptor METHODS[] = {
     {.utf8name = "begin", .method = begin, .attributes = napi_enumerable},
     {.utf8name = "end", .method = end_seat, .attributes = napi_enumerable},
+    {.utf8name = "reached", .method = reached, .attributes = napi_enumerable},
     {.utf8name = "last", .method = last, .attributes = napi_enumerable},
     {.utf8name = "collect", .method = collect, .attributes = napi_enumerable},
     {.utf8name = "close", .method = close_rounds, .attributes = napi_enumerable},

@@ -544,18 +544,22 @@ test('nextStart() keeps the rhythm and skips what was missed', () => {
 function manualRounds(finishes = false) {
   const begun: Round[] = [];
   const ended = new Set<Round>();
+  const reached: number[] = [];
   const tcpRounds: TcpRounds = {
     begin(round) {
       begun.push(round);
-      return (mayFinish = false) => {
-        ended.add(round);
-        return mayFinish && finishes;
+      return {
+        reached: (began) => reached.push(began),
+        end(mayFinish = false) {
+          ended.add(round);
+          return mayFinish && finishes;
+        },
       };
     },
     collect: () => undefined,
     close: () => undefined,
   };
-  return { begun, ended, tcpRounds };
+  return { begun, ended, reached, tcpRounds };
 }
 
 /** The checker of a backend that is up at an address of this machine, and left to `tcpRounds`. */
@@ -618,11 +622,24 @@ for (const [what, changes] of [
   });
 }
 
-test('the addon lets go of a backend that clients reach, that they cannot reach, or that is wanted otherwise', async (t) => {
-  for (const act of ['reached', 'checkNow', 'stop'] as const) {
+test('the addon learns which clients reach the backend, and says for which checks they stood', async (t) => {
+  const { checker, begun, ended, reached, results } = await steady(t);
+  const began = performance.now();
+  checker.reached(began);
+  checker.reached(began - 1000);
+  assert.deepEqual([reached.filter(Number.isFinite), ended.size], [[began, began], 0]);
+  begun[0]?.trusted(3, began);
+  const { kind, ...result } = results.at(-1) ?? assert.fail();
+  assert.ok(kind === 'passed' && 'count' in result);
+  assert.deepEqual([result.source, result.ip, result.count, result.began], ['connect', null, 3, began]);
+  checker.retarget(target({ port: 9, upIntervalMs: 50 }));
+  assert.equal(reached.at(-1), began, 'the next round, too');
+});
+
+test('the addon lets go of a backend that clients cannot reach, or that is wanted otherwise', async (t) => {
+  for (const act of ['checkNow', 'stop'] as const) {
     const { checker, begun, ended, until } = await steady(t);
-    if (act === 'reached') checker.reached(performance.now());
-    else checker[act]();
+    checker[act]();
     assert.deepEqual([...ended], begun, act);
     if (act === 'checkNow') assert.equal((await until(3)).at(-1), 'up 127.0.0.1');
   }

@@ -5,12 +5,13 @@
 
 import { isPath } from '../../../../config/unix.ts';
 import { jitter } from '../../../backoff.ts';
+import type { RunningRound } from '../../../engine/tcp-rounds.ts';
 import { createCoalescedTimers, type CoalescedTimer, type CoalescedTimers } from './coalesced-timers.ts';
 import type { CheckResult, Standing } from './evidence.ts';
 import { andThen, createLook, type Looked, type Target } from './look.ts';
 import { followName } from './name-follower.ts';
-import { causeOf, isBare, type Sockets, type Ways } from './probe.ts';
-import type { EndRound } from '../../../engine/tcp-rounds.ts';
+import { isBare, type Sockets, type Ways } from './probe.ts';
+import { leaveTo } from './round.ts';
 import type { Resolver } from '../discovery/resolver.ts';
 
 export type { Target } from './look.ts';
@@ -77,10 +78,10 @@ export function startChecker(
   let dueAt = now();
   let extraWanted = false;
   let lastExtraAt = -Infinity;
-  /** Ends the round in which the addon repeats the check; null: it does not. */
-  let endRound: EndRound | null = null;
-  /** The same for a round that ends with the check under way. */
-  let endLast: EndRound | null = null;
+  /** The round in which the addon repeats the check; null: it does not. */
+  let round: RunningRound | null = null;
+  /** A round that ends with the check under way. */
+  let lastRound: RunningRound | null = null;
   /** The name does not resolve, which is for a check to tell. */
   let isNameLost = false;
   const looking = createLook({ resolver, onResult, standing, ways, sockets, now, target: () => target });
@@ -100,7 +101,7 @@ export function startChecker(
   function finish(result: Looked, startedAt: number, period: number): void {
     if (stopping.signal.aborted) return;
     checking = false;
-    endLast = null;
+    lastRound = null;
     if (result === 'local') onShortage();
     else if (result !== 'nothing') onResult(result);
     const isTrust = typeof result === 'object' && result.kind === 'passed' && result.source === 'connect';
@@ -129,35 +130,24 @@ export function startChecker(
     const { tcpRounds } = ways();
     if (tcpRounds === undefined || ip === null || isPath(ip) || !mayRepeat()) return false;
     const { port, timeoutMs, check: wanted } = target;
-    const take = (result: Looked, began: number): void =>
-      // The name has changed meanwhile, or another check is wanted, which is made at once.
-      finish(looking.provenIp === ip && target.check === wanted ? result : 'nothing', began, interval());
-    endRound = tcpRounds.begin({
-      ip,
-      port,
-      inMs: Math.max(0, dueAt - now()),
-      periodMs: interval(),
-      timeoutMs,
-      passed(count, began, isLast) {
-        const wall = Date.now() - (now() - began);
-        const result = { kind: 'passed', source: 'check', ip, began, at: began, count, durationMs: 0, wall } as const;
-        if (isLast) return take(result, began);
-        dueAt = began + interval();
+    const order = { ip, port, timeoutMs, inMs: Math.max(0, dueAt - now()), periodMs: interval() };
+    round = leaveTo(tcpRounds, order, now, {
+      passed(result) {
+        dueAt = result.began + interval();
         onResult(result);
-        if (endRound !== null && !mayRepeat()) plan();
+        if (round !== null && !mayRepeat()) plan();
       },
-      failed(code, began) {
-        endRound = null;
-        const cause = causeOf({ code }, ip);
-        const durationMs = now() - began;
-        const wall = Date.now();
-        take(cause === 'local' ? cause : { kind: 'failed', cause, fact: null, began, durationMs, wall }, began);
+      ended(result, began) {
+        round = null;
+        // The name has changed meanwhile, or another check is wanted, which is made at once.
+        finish(looking.provenIp === ip && target.check === wanted ? result : 'nothing', began, interval());
       },
     });
-    return endRound !== null;
+    round?.reached(looking.reachedAt);
+    return round !== null;
   }
 
-  /** Clients' connects, which replace checks, and a service that waits for each passed check are not the addon's concern. */
+  /** A service that waits for each passed check is not the addon's concern. */
   function mayRepeat(): boolean {
     return (
       isBare(target) &&
@@ -165,7 +155,6 @@ export function startChecker(
       target.sources.length === 0 &&
       !extraWanted &&
       !isNameLost &&
-      looking.reachedAt + interval() <= now() &&
       standing() === 'steady' &&
       !isGuarded()
     );
@@ -179,15 +168,15 @@ export function startChecker(
 
   /** Sets the only timer to whatever is due first. */
   function plan(): void {
-    const end = endRound;
-    endRound = null;
+    const ending = round;
+    round = null;
     // Reports what it has found, and may come here again for that.
-    if (end?.(true) === true) {
+    if (ending?.end(true) === true) {
       checking = true;
-      endLast = end;
+      lastRound = ending;
     }
     timer?.cancel();
-    if (endRound !== null) return;
+    if (round !== null) return;
     if (checking || stopping.signal.aborted || beginRound()) return;
     const extraAt = extraWanted ? lastExtraAt + EXTRA_MS : Infinity;
     timer = timers.at(Math.min(dueAt, extraAt), check);
@@ -204,7 +193,7 @@ export function startChecker(
     },
     lost() {
       isNameLost = true;
-      if (endRound !== null) plan();
+      if (round !== null) plan();
     },
   });
   return {
@@ -229,13 +218,13 @@ export function startChecker(
     },
     reached(began) {
       looking.reached(began);
-      if (endRound !== null) plan();
+      round?.reached(looking.reachedAt);
     },
     stop() {
       stopping.abort();
       timer?.cancel();
-      endRound?.();
-      endLast?.();
+      round?.end();
+      lastRound?.end();
       name.stop();
       for (const socket of sockets.open) socket.destroy();
     },
