@@ -7,9 +7,9 @@ import { causeOf } from './probe.ts';
 
 export interface RoundEvents {
   /** Checks have passed, or clients' connects have replaced them. The round goes on. */
-  passed(result: Extract<CheckResult, { kind: 'passed' }>): void;
+  readonly passed: (result: Extract<CheckResult, { kind: 'passed' }>) => void;
   /** The round is over, with a check that began then and has not passed, or was the last one. */
-  ended(result: Looked, began: number): void;
+  readonly ended: (result: Looked, began: number) => void;
 }
 
 /** Null if the addon cannot take it. */
