@@ -1,7 +1,7 @@
 // TCP health checks that repeat as long as they pass, without JavaScript: most backends are up, and most checks say so.
 // A check that does not pass is over, and its error is for JavaScript. The primary uses them for steady backends.
 //
-//   openTcpRounds(wake) → rounds             wake() is called when a check has not passed
+//   openTcpRounds(wake) → rounds             wake() is called when a check has not passed, or was the last
 //   rounds.begin(ip, port, in, period, timeout) → its seat, or −errno. Times in ms; `period` is kept ± a tenth
 //   rounds.end(seat)                         drops also what has not been collected
 //   rounds.reached(seat, µs ago)             a client's connect began then, and replaces checks for a period
