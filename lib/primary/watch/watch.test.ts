@@ -8,10 +8,11 @@ import {
   statSync,
   symlinkSync,
   utimesSync,
+  watch,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../../config/load.ts';
@@ -19,6 +20,7 @@ import { problemAt } from '../../../config/problem.ts';
 import { readConfig } from '../../../config/read.ts';
 import { until } from '../../testing/until.ts';
 import type { Log } from '../log/log.ts';
+import type { Open } from './folders.ts';
 import { signatureOf } from './signature.ts';
 import { createWatching, type Times, type WatchingParts } from './watch.ts';
 
@@ -65,6 +67,11 @@ async function scene(
   const report = (event: string): void => void events.push(event);
   const log: Log = { debug: report, info: report, warn: report, error: report, for: () => log };
   const contents = { known: () => state, restored: () => void (state.refused = null) };
+  let isIncludedWatched = false;
+  const open: Open = (folder, ...rest) => {
+    isIncludedWatched ||= basename(folder) === 'conf.d';
+    return (parts.open ?? watch)(folder, ...rest);
+  };
   const watching = createWatching({
     log,
     configPath: path('config.yaml'),
@@ -72,13 +79,15 @@ async function scene(
     reload,
     times: QUICK,
     ...parts,
+    open,
   });
   watching.begin();
   t.after(async () => {
     await watching.close();
     rmSync(dir, { recursive: true });
   });
-  await until('it watches', () => watching.status !== null);
+  // The directory of the included files is the last that it comes to know.
+  await until('it watches', () => isIncludedWatched);
   await sleep(CALM_MS);
   return {
     dir,
@@ -142,6 +151,16 @@ test('files that a pattern names are watched: new ones, changed ones, and those 
   it.write('conf.d/c.yaml', service('c', 3001));
   await it.come(5);
   assert.deepEqual(it.reloads, ['a:1000 b:2000', 'a:1000 b:2001', 'a:1000', 'a:1000 c:3000', 'a:1000 c:3001']);
+});
+
+test('a file that appears just before its directory is watched is not overlooked', async (t) => {
+  const open: Open = (folder, ...rest) => {
+    if (basename(folder) === 'conf.d') writeFileSync(join(folder, 'b.yaml'), service('b', 2000));
+    return watch(folder, ...rest);
+  };
+  const it = await scene(t, MAIN, { open });
+  await it.come(1);
+  assert.deepEqual(it.reloads, ['a:1000 b:2000']);
 });
 
 test('a directory that was replaced at once is watched anew, also under the same inode', async (t) => {

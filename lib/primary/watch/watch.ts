@@ -8,7 +8,7 @@ import { loadConfig, type Loaded } from '../../../config/load.ts';
 import type { WatchStatus } from '../../control/watch.ts';
 import type { Log } from '../log/log.ts';
 import type { Contents } from '../reload/contents.ts';
-import { createFolders } from './folders.ts';
+import { createFolders, type Open } from './folders.ts';
 import { signatureOf, type Signature, type Sources } from './signature.ts';
 
 export interface Watching {
@@ -26,7 +26,7 @@ export interface WatchingParts {
   readonly contents: Pick<Contents, 'known' | 'restored'>;
   /** Never rejects. Updates `contents` with what it has read. */
   reload(): Promise<unknown>;
-  readonly open?: Parameters<typeof createFolders>[0]['open'];
+  readonly open?: Open;
   readonly read?: Parameters<typeof loadConfig>[1];
   readonly times?: Partial<Times>;
 }
@@ -123,7 +123,8 @@ export function createWatching(parts: WatchingParts): Watching {
 
   async function look(): Promise<void> {
     const first = await signatureOf(sources);
-    await folders.follow(first.folders);
+    // A file may have been written after the signature was taken and before its directory was watched: look once more.
+    if (await folders.follow(first.folders)) poke();
     if (first.text === seen && performance.now() < againAt) return;
     const before = await atRest(first);
     const loaded = await loadConfig(configPath, parts.read);
