@@ -129,7 +129,10 @@ forEitherEngine('a backend that comes up again gets its share little by little, 
   await a.recover();
   await b.recover();
   await bal.statusWhen('both are up', (now) => now.backends.every(({ state }) => state === 'up'));
-  await until('a round is well', async () => (await visits(port, names('a', 'b'), 4)).ok === 4);
+  await until('the worker knows both', async () => {
+    const { answers: each } = await visits(port, names('a', 'b'), 4);
+    return each['a'] === 2 && each['b'] === 2;
+  });
   const both = await visits(port, names('a', 'b'), 20);
   assert.deepEqual([troubles(both), both.answers], [{}, { a: 10, b: 10 }]);
 
