@@ -77,14 +77,30 @@ function inOneProcess(paths) {
 
 const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
-/** Merges the events of several runs into one, in order: holds later runs back until earlier ones are over. */
+/** Describes a failure in a few lines, for the end of a long output. */
+function described({ name, file, details: { error } }) {
+  const cause = error.cause ?? error;
+  const why = String(cause?.stack ?? cause)
+    .split('\n')
+    .filter((line) => !line.includes('node:internal'))
+    .slice(0, 20);
+  return [`failed: ${name}`, `  in ${relative(build, file ?? '')}`, ...why.map((line) => `  ${line}`)];
+}
+
+/**
+ * Merges the events of several runs into one, in order: holds later runs back until earlier ones are over. What has failed is repeated
+ * at the end, because only the end of a long output may be kept.
+ */
 async function* inTurn(runs) {
   const began = performance.now();
   const sums = new Map();
+  const failures = [];
   let [count, before] = [0, 0];
   for (const events of runs) {
     for await (const event of events) {
       const { type, data } = event;
+      if (type === 'test:fail' && data.details.error.failureType !== 'subtestsFailed')
+        failures.push(...described(data));
       const [, key, value] = (type === 'test:diagnostic' && data.nesting === 0 && SUMMARY.exec(data.message)) || [];
       if (type === 'test:plan' && data.nesting === 0 && data.file === undefined) count += data.count;
       else if (key !== undefined && data.file === undefined) sums.set(key, (sums.get(key) ?? 0) + Number(value));
@@ -96,6 +112,7 @@ async function* inTurn(runs) {
   }
   sums.set('duration_ms', performance.now() - began);
   yield { type: 'test:plan', data: { nesting: 0, count } };
+  for (const message of failures) yield { type: 'test:diagnostic', data: { nesting: 0, message } };
   for (const [key, sum] of sums) yield { type: 'test:diagnostic', data: { nesting: 0, message: `${key} ${sum}` } };
 }
 
