@@ -1,12 +1,11 @@
 // `bal upgrade`: another program replaces the running one, with its sockets, connections and state; if that fails, the running
 // one continues undisturbed.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import type { UpgradeVerdict } from '../lib/control/upgrade.ts';
-import type { Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { workFolder } from '../lib/testing/program.ts';
 import { BAL } from '../lib/testing/root.ts';
@@ -19,25 +18,11 @@ import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { QUICK } from './harness/config.ts';
 import { forEachEngine, forEngine } from './harness/engines.ts';
+import { dies, diesAfter, programOf } from './harness/next-program.ts';
 import { gone, isAlive, pidsOf } from './harness/processes.ts';
 import { lives, session, talk } from './harness/session.ts';
 
 const NEXT = '9.9.9';
-
-/** Returns a copy of the program with another version; `before` runs before it, as its first module. */
-function programOf(t: Owner, its: string, before = ''): string {
-  const folder = workFolder(t);
-  cpSync(dirname(BAL), folder, { recursive: true, filter: (path) => !path.endsWith('.map') });
-  for (const name of readdirSync(folder)) {
-    if (!name.endsWith('.js')) continue;
-    const path = join(folder, name);
-    const text = readFileSync(path, 'utf8');
-    if (text.includes(`"${version}"`)) writeFileSync(path, text.replaceAll(`"${version}"`, `"${its}"`));
-  }
-  if (before === '') return join(folder, 'bal.js');
-  writeFileSync(join(folder, 'odd.mjs'), `${before}\nawait import('./bal.js');\n`);
-  return join(folder, 'odd.mjs');
-}
 
 async function upgrade(bal: Bal, ...args: string[]): Promise<{ code: number | null; verdict: UpgradeVerdict }> {
   const { code, stdout, stderr } = await bal.cli('upgrade', '--json', ...args);
@@ -142,20 +127,6 @@ forEngine('native', 'another version takes over all that there is, and goes back
   const bytes = new Set(records.map(({ fields }) => Number(fields['bytes_in'])));
   for (const its of sent) assert.ok(bytes.has(its), `one record of ${its} bytes`);
 });
-
-/** Dies instead of sending a message of this kind. */
-const dies = (kind: string): string =>
-  `const send = process.send?.bind(process);
-   if (send !== undefined) process.send = (message, ...rest) =>
-     message.kind === '${kind}' ? process.kill(process.pid, 'SIGKILL') : send(message, ...rest);`;
-/** Dies right after sending it. */
-const diesAfter = (kind: string): string =>
-  `const send = process.send?.bind(process);
-   if (send !== undefined) process.send = (message, ...rest) => {
-     const sent = send(message, ...rest);
-     if (message.kind === '${kind}') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5);
-     return sent;
-   };`;
 
 forEngine('native', 'whatever the new program does wrong, the running one goes on', async (t, engine) => {
   const a = await backend(t, echo);

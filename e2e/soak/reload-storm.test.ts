@@ -160,7 +160,7 @@ forEitherEngine(
       port,
       workers: 2,
       backends: [{ host: a.host, port: a.port }],
-      runtime: { ...QUICK, reload_drain_timeout_ms: 1000 },
+      runtime: { ...QUICK, reload_drain_timeout_ms: 4000 },
     };
     const bal = await startBal(t, { engine, config });
     const [quick, ...lasting] = await openStreams(t, port, 4);

@@ -2,8 +2,8 @@
 // because a message is too old when a hundred clients come within a millisecond. native/scoreboard.c has the same
 // layout.
 //
-// Each worker has a row of ROW_BYTES. It begins with its number of clients and whether it accepts, 32 bits each. No
-// worker owns the first row: its first 32 bits say below which number all rows in use are.
+// Each worker has a row of ROW_BYTES. It begins with its number of clients, whether it accepts and its process, 32 bits
+// each. No worker owns the first row: its first 32 bits say below which number all rows in use are.
 //
 // What is mapped on its own begins on a page, and pages have 4 KiB here, 16 or 64 KiB on some arm64 machines. The gaps
 // are never touched and cost nothing.
@@ -13,6 +13,7 @@ import type { SourcesMemory } from './sources.ts';
 /** Includes workers that are draining after a reload. A worker without a row takes clients as they come. */
 export const ROWS = 512;
 export const ROW_BYTES = 64;
+export const ROW_PROCESS_AT = 8;
 
 /** Bump this with any change to the layout, here or in sources.ts. A worker of another layout shares nothing. */
 export const LAYOUT = 3;

@@ -33,7 +33,7 @@ function isValid(message: Readonly<Record<string, unknown>>): boolean {
     case 'giving':
       return isTextOrNull(message['error']);
     case 'given':
-      return true;
+      return typeof message['all'] === 'boolean';
     case 'adopting':
       return typeof message['path'] === 'string' && isCatalog(message['catalog']);
     case 'adopted':

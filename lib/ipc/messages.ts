@@ -64,8 +64,8 @@ export type ToPrimary =
   | { readonly kind: 'took'; readonly pool: number; readonly permits: number }
   /** It offers connections at the path of `drain` or `share`. `error`: the name of the errno if it cannot, and keeps them. */
   | { readonly kind: 'giving'; readonly error: string | null }
-  /** All connections that can move have moved. Sent once. */
-  | { readonly kind: 'given' }
+  /** All connections that can move have moved. `all`: only clients that wait for a backend are left, sent once too. */
+  | { readonly kind: 'given'; readonly all: boolean }
   /** Where the connections offered at `path` lead. Answered by `adopt`. */
   | { readonly kind: 'adopting'; readonly path: string; readonly catalog: Catalog }
   /** The numbers of connections taken and refused. `why`: the giver did not end normally. `standstill`: of the connections taken. */

@@ -140,7 +140,7 @@ export function createInstance(file: Plan, given: InstanceParts): Instance {
     isChanging: () => state.phase === 'reloading' || live.isChanging,
   });
   route.connect({ ...parts, handovers, discovery, adopting: createAdoption(parts), resetDown, ...forgetting });
-  const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers, publisher };
+  const owners = { listening, admin, watchers, permits, services, fleet, statistics, handovers, publisher, registry };
   const opening = createOpening({ ...owners, state, log, generationOf });
   const live = createLive(settled.kept, {
     ...resets,

@@ -24,6 +24,31 @@ test("an id that is nobody's has no name", () => {
   }
 });
 
+test('the ids of a predecessor stay as they are until it has no workers left', () => {
+  const before = createRegistry();
+  for (const name of ['web', 'gone', 'db']) before.service(name);
+  for (const address of ['a:1', 'b:1', 'c:1']) before.endpoint('web', address);
+  const nothing = { services: [], endpoints: [], listeners: [] };
+  before.keepOnly({
+    ...nothing,
+    services: ['web', 'db'],
+    endpoints: [
+      { service: 'web', address: 'a:1' },
+      { service: 'web', address: 'c:1' },
+    ],
+  });
+  const registry = createRegistry();
+  registry.inherit(before.names());
+  assert.deepEqual([registry.service('new'), registry.service('db'), registry.service('web')], [1, 2, 0]);
+  assert.deepEqual([registry.endpoint('web', 'd:1'), registry.endpoint('web', 'c:1')], [1, 2]);
+  registry.keepOnly(nothing);
+  assert.deepEqual([registry.serviceOf(1), registry.serviceOf(2)], [undefined, 'db']);
+  assert.deepEqual(registry.endpointOf(2), { service: 'web', address: 'c:1' });
+  registry.alone();
+  registry.keepOnly(nothing);
+  assert.deepEqual(registry.names(), { services: [], endpoints: [] });
+});
+
 test('an id is given again only when what had it is in use no more', () => {
   const address = fc.constantFrom('a:1', 'b:1', 'c:1', 'd:1', 'e:1');
   const step = fc.oneof(

@@ -13,6 +13,12 @@ export interface InUse {
   readonly listeners: Iterable<string>;
 }
 
+/** Names with their ids, as one process passes them to the one that replaces it. */
+export interface NamedIds {
+  readonly services: readonly (readonly [name: string, id: number])[];
+  readonly endpoints: readonly (readonly [service: string, address: string, id: number])[];
+}
+
 export interface Registry {
   /** Returns the id, a new one if there is none yet. */
   service(name: string): number;
@@ -22,12 +28,22 @@ export interface Registry {
   endpointOf(id: number): EndpointName | undefined;
   /** Frees all other ids. */
   keepOnly(used: InUse): void;
+  /** All services and endpoints. */
+  names(): NamedIds;
+  /**
+   * Uses the ids of another process, whose workers count in the same memory, and keeps them until alone(). Call before any other
+   * use.
+   */
+  inherit(from: NamedIds): void;
+  /** That process has no workers left. */
+  alone(): void;
 }
 
 export function createRegistry(): Registry {
   const services = createIds<string>((name) => name);
   const endpoints = createIds<EndpointName>(({ service, address }) => endpointKey(service, address));
   const listeners = createIds<string>((address) => address);
+  let inherited: NamedIds = { services: [], endpoints: [] };
   return {
     service: (name) => services.of(name),
     endpoint: (service, address) => endpoints.of({ service, address }),
@@ -35,9 +51,22 @@ export function createRegistry(): Registry {
     serviceOf: (id) => services.at(id),
     endpointOf: (id) => endpoints.at(id),
     keepOnly(used) {
-      services.keepOnly(used.services);
-      endpoints.keepOnly(used.endpoints);
+      const others = inherited.endpoints.map(([service, address]) => ({ service, address }));
+      services.keepOnly([...used.services, ...inherited.services.map(([name]) => name)]);
+      endpoints.keepOnly([...used.endpoints, ...others]);
       listeners.keepOnly(used.listeners);
+    },
+    names: () => ({
+      services: services.all(),
+      endpoints: endpoints.all().map(([{ service, address }, id]) => [service, address, id] as const),
+    }),
+    inherit(from) {
+      inherited = from;
+      services.set(from.services);
+      endpoints.set(from.endpoints.map(([service, address, id]) => [{ service, address }, id] as const));
+    },
+    alone() {
+      inherited = { services: [], endpoints: [] };
     },
   };
 }
@@ -51,12 +80,21 @@ interface Ids<T> {
   of(it: T): number;
   at(id: number): T | undefined;
   keepOnly(used: Iterable<T>): void;
+  all(): (readonly [it: T, id: number])[];
+  /** Sets the ids of all. There must be none yet. */
+  set(its: readonly (readonly [it: T, id: number])[]): void;
 }
 
 function createIds<T>(keyOf: (it: T) => string): Ids<T> {
   const ids = new Map<string, number>();
   const all: (T | undefined)[] = [];
   let free: number[] = [];
+
+  function findFree(): void {
+    // Reuse the lowest ids first, so that arrays indexed by id stay short.
+    free = [...all.keys()].filter((id) => all[id] === undefined);
+  }
+
   return {
     of(it) {
       const key = keyOf(it);
@@ -76,8 +114,15 @@ function createIds<T>(keyOf: (it: T) => string): Ids<T> {
         all[id] = undefined;
       }
       while (all.length > 0 && all.at(-1) === undefined) all.pop();
-      // Reuse the lowest ids first, so that arrays indexed by id stay short.
-      free = [...all.keys()].filter((id) => all[id] === undefined);
+      findFree();
+    },
+    all: () => all.flatMap((it, id) => (it === undefined ? [] : [[it, id] as const])),
+    set(its) {
+      for (const [it, id] of its) {
+        all[id] = it;
+        ids.set(keyOf(it), id);
+      }
+      findFree();
     },
   };
 }

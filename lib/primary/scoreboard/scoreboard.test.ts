@@ -10,6 +10,7 @@ import {
   HEADS_AT,
   partOf,
   ROW_BYTES,
+  ROW_PROCESS_AT,
   ROWS,
   SHARED_AT,
   SHARED_BYTES,
@@ -18,6 +19,7 @@ import {
   WAITING_ROWS,
 } from '../../engine/scoreboard.ts';
 import { loadAddon } from '../../engine/addon.ts';
+import { until } from '../../testing/until.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { createScoreboard } from './scoreboard.ts';
 import { MAX_SERVICES } from '../../../config/schema.ts';
@@ -85,6 +87,65 @@ test('beyond the last row, and without a scoreboard, there is none', { skip }, (
   assert.match(none.lack(), /^no file can be made in \/nowhere: ENOENT/);
   none.free(0);
 });
+
+/** As a worker does that starts in that row. */
+function begins(fd: number, row: number, pid: number): void {
+  const bytes = Buffer.alloc(4);
+  if (endianness() === 'LE') bytes.writeInt32LE(pid);
+  else bytes.writeInt32BE(pid);
+  writeSync(fd, bytes, 0, 4, row * ROW_BYTES + ROW_PROCESS_AT);
+}
+
+function countOf(board: Int32Array): number {
+  return Atomics.load(board, 0);
+}
+
+test('two primaries that share it have rows of their own, and clear those of the dead', { skip }, async (t) => {
+  const { scoreboard: before, fd } = scoreboardIn(t);
+  assert.ok(addon.ok);
+  const all = new Int32Array(addon.addon.mapShared(fd, SHARED_AT, SHARED_BYTES));
+  const partIn = (row: number): Int32Array =>
+    new Int32Array(addon.ok ? addon.addon.mapShared(fd, partOf(row).at, partOf(row).bytes) : []);
+  assert.deepEqual([before.take(), before.take()], [1, 2]);
+  const shared = before.share();
+  assert.deepEqual(shared, { rows: [1, 2, 3, 4, 5, 6], counting: [] });
+  const after = createScoreboard('/nowhere', { ...shared, fd });
+  assert.deepEqual([after.take(), after.take()], [7, 8]);
+  assert.equal(number(fd, 0), 9);
+  before.free(2);
+  assert.equal(number(fd, 0), 9, 'only one of the two knows all rows');
+  assert.deepEqual([before.take(), before.take()], [2, 3], 'a worker that dies meanwhile gets a successor');
+  // A worker of the first counts; its primary is gone before it.
+  begins(fd, 3, process.pid);
+  Atomics.add(all, 0, 1);
+  Atomics.add(partIn(3), 0, 1);
+  after.alone();
+  await until('the rows without a worker are free', () => after.take() === 1);
+  assert.equal(countOf(all), 1);
+  begins(fd, 3, 0x7ffffff0);
+  await until('the dead one is cleared', () => countOf(all) === 0);
+  assert.deepEqual([after.take(), after.take()], [2, 3]);
+});
+
+test(
+  'who takes a scoreboard back leaves rows alone in which workers of the other primary live',
+  { skip },
+  async (t) => {
+    const { scoreboard, fd } = scoreboardIn(t);
+    assert.equal(scoreboard.take(), 1);
+    const other = createScoreboard('/nowhere', { ...scoreboard.share(), fd });
+    assert.equal(other.take(), 6);
+    begins(fd, 6, process.pid);
+    scoreboard.alone();
+    assert.deepEqual(
+      Array.from({ length: 5 }, () => scoreboard.take()),
+      [2, 3, 4, 5, 7],
+    );
+    begins(fd, 6, 0x7ffffff0);
+    await until('it is cleared', () => number(fd, 6 * ROW_BYTES + ROW_PROCESS_AT) === 0);
+    assert.equal(scoreboard.take(), 6);
+  },
+);
 
 test('a scoreboard that can no longer be written is not the end of its owner', { skip }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bal-scoreboard-'));

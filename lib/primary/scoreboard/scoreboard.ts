@@ -1,5 +1,6 @@
 // Owns the scoreboard, shared memory in which the workers see how many clients each of them has: creates it, assigns rows to
-// workers, and clears the rows and counts of dead workers.
+// workers, and clears the rows and counts of dead workers. During an upgrade the workers of both processes use the same one, so
+// that limits stay exact: each process has rows of its own then, and clears only those, until the other one has no workers left.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 
 import { partOf, ROW_BYTES, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import { isInUse, rowsInUse } from './rows.ts';
 import { createSharedLoads } from './shared-loads.ts';
 import { createSharedSources } from './shared-sources.ts';
 
@@ -20,16 +22,46 @@ export interface Scoreboard {
   readonly roomToCount: (row: number) => boolean;
   /** Frees the row of a dead worker. Ignores 0, which is nobody's. */
   readonly free: (row: number) => void;
+  /** For another primary, which is to use the scoreboard too: from now on this one takes no row but those it names. */
+  readonly share: () => Shared;
+  /** The other primary, to which it was shared or which shared it, is gone or has no workers left. */
+  readonly alone: () => void;
 }
 
-/** `folder` must be in memory: a worker that writes to a page of a slow or full disk would block or be killed. */
-export function createScoreboard(folder = '/dev/shm'): Scoreboard {
-  const { fd, lack: noMemory } = make(folder);
+/** What a primary tells another one about a scoreboard that both use. */
+export interface Shared {
+  /** The rows that are not the other one's. */
+  readonly rows: readonly number[];
+  /** Those of them whose workers may count client sources. */
+  readonly counting: readonly number[];
+}
+
+/** Rows to spare for workers that die while another primary uses the scoreboard too. */
+const SPARE = 4;
+/** A worker that was just forked is in its row by then. */
+const RECLAIM_MS = 2000;
+
+/**
+ * `folder` must be in memory: a worker that writes to a page of a slow or full disk would block or be killed. `from`: use this one,
+ * of the same layout, which another primary shares.
+ */
+export function createScoreboard(
+  folder = '/dev/shm',
+  from: (Shared & { readonly fd: number }) | null = null,
+): Scoreboard {
+  const { fd, lack: noMemory } = from === null ? make(folder) : { fd: from.fd, lack: '' };
   let lack = noMemory;
   const taken = new Set<number>();
+  /** The rows of other primaries' workers. */
+  const foreign = new Set(from?.rows);
+  /** The only rows that may be taken; null: all that are free. */
+  let own: ReadonlySet<number> | null = null;
   let end = SHARED_AT + SHARED_BYTES;
-  const loads = createSharedLoads(fd);
-  const sources = createSharedSources(fd, write);
+  const loads = createSharedLoads(fd, () => own === null);
+  const sources = createSharedSources(fd, write, () => own === null);
+  let reclaiming: NodeJS.Timeout | null = null;
+  for (const row of foreign) adopt(row);
+  for (const row of from?.counting ?? []) sources.adopt(row);
 
   /** Returns whether all bytes were written. */
   function write(bytes: Uint8Array, at: number): boolean {
@@ -50,17 +82,53 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
     return true;
   }
 
+  /** Looks at the part of a foreign row, which exists. */
+  function adopt(row: number): void {
+    const { at, bytes } = partOf(row);
+    end = Math.max(end, at + bytes);
+    loads.join(row);
+  }
+
+  /** Returns the lowest free row, so that workers scan few rows. */
+  function nextFree(): number {
+    let row = 1;
+    while (row < ROWS && (taken.has(row) || foreign.has(row) || own?.has(row) === false)) row++;
+    return row;
+  }
+
   function lackOf(row: number): string {
     if (row >= ROWS) return `there are ${ROWS - 1} workers already`;
     return hasPartOf(row) ? loads.join(row) : `${folder} has no memory left`;
   }
 
   function logEnd(): void {
+    // It is the other primary's, which knows all rows.
+    if (own !== null) return;
     const bytes = Buffer.alloc(4);
-    const number = taken.size === 0 ? 0 : Math.max(...taken) + 1;
+    const number = taken.size + foreign.size === 0 ? 0 : Math.max(...taken, ...foreign) + 1;
     if (endianness() === 'LE') bytes.writeUInt32LE(number);
     else bytes.writeUInt32BE(number);
     write(bytes, 0);
+  }
+
+  function clear(row: number): void {
+    write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
+    loads.leave(row);
+    sources.leave(row);
+  }
+
+  /** Clears foreign rows whose workers are gone, until there is none. */
+  function reclaim(): void {
+    reclaiming = null;
+    // Another primary does that meanwhile.
+    if (fd === null || own !== null) return;
+    for (const row of foreign) {
+      if (isInUse(fd, row)) continue;
+      clear(row);
+      foreign.delete(row);
+    }
+    logEnd();
+    if (foreign.size > 0) reclaiming = setTimeout(reclaim, RECLAIM_MS).unref();
   }
 
   return {
@@ -69,9 +137,7 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
     roomToCount: (row) => taken.has(row) && sources.join(row),
     take() {
       if (fd === null) return 0;
-      // The lowest free row, so that workers scan few rows.
-      let row = 1;
-      while (taken.has(row)) row++;
+      const row = nextFree();
       lack = lackOf(row);
       if (lack !== '') return 0;
       taken.add(row);
@@ -80,10 +146,34 @@ export function createScoreboard(folder = '/dev/shm'): Scoreboard {
     },
     free(row) {
       if (!taken.delete(row)) return;
-      write(new Uint8Array(ROW_BYTES), row * ROW_BYTES);
-      loads.leave(row);
-      sources.leave(row);
+      clear(row);
       logEnd();
+    },
+    share() {
+      const spare: number[] = [];
+      while (spare.length < SPARE) {
+        const row = nextFree();
+        if (lackOf(row) !== '') break;
+        taken.add(row);
+        spare.push(row);
+      }
+      logEnd();
+      for (const row of spare) taken.delete(row);
+      own = new Set([...taken, ...spare]);
+      const counts = [...sources.rows].length > 0;
+      if (counts) for (const row of own) sources.join(row);
+      return { rows: [...own, ...foreign], counting: [...sources.rows] };
+    },
+    alone() {
+      const others = own === null || fd === null ? [] : rowsInUse(fd).filter((row) => own?.has(row) === false);
+      const counts = [...sources.rows].length > 0;
+      for (const row of others) {
+        foreign.add(row);
+        adopt(row);
+        if (counts) sources.adopt(row);
+      }
+      own = null;
+      reclaiming ??= setTimeout(reclaim, RECLAIM_MS).unref();
     },
   };
 }

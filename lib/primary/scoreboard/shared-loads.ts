@@ -33,8 +33,11 @@ const LOOKING_MS = 10_000;
 /** The sum of all, kept among the parts of the rows. */
 const ALL = 0;
 
-/** `fd` is the scoreboard; null if there is none. */
-export function createSharedLoads(fd: number | null): SharedLoads {
+/**
+ * `fd` is the scoreboard; null if there is none. `knowsAll`: no other primary has rows that were not joined here. Nothing is
+ * corrected meanwhile.
+ */
+export function createSharedLoads(fd: number | null, knowsAll = () => true): SharedLoads {
   /** By row. Opened for the first worker that needs it, because the addon may be built while bal runs. */
   const opened = new Map<number, Int32Array>();
   /** By place: the surplus of the sum over all parts together, and for how many looks in a row. */
@@ -60,6 +63,8 @@ export function createSharedLoads(fd: number | null): SharedLoads {
   function look(shared: Int32Array): void {
     const before = amiss;
     amiss = new Map();
+    timer = null;
+    if (!knowsAll()) return;
     for (let place = 0; place < COUNTED; place++) {
       const surplus = surplusAt(shared, place);
       if (surplus === 0) continue;
@@ -70,7 +75,6 @@ export function createSharedLoads(fd: number | null): SharedLoads {
     }
     // Also go on while a surplus exists: it goes away by itself or is corrected by the tenth look.
     if (performance.now() < lookUntil || amiss.size > 0) timer = setTimeout(look, LOOK_MS, shared).unref();
-    else timer = null;
   }
 
   return {

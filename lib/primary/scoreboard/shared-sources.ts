@@ -20,8 +20,12 @@ export interface SharedSources {
    * count there.
    */
   join(row: number): boolean;
+  /** The same for a row that another primary has prepared. */
+  adopt(row: number): boolean;
   /** The worker of that row is gone. */
   leave(row: number): void;
+  /** The rows that may count. */
+  readonly rows: Iterable<number>;
 }
 
 /** A client that is counted in the table but not yet in its worker's part does not stay so this long. */
@@ -29,10 +33,14 @@ const LOOK_AGAIN_MS = 2000;
 /** How often to look after the last death: while clients come, some are always halfway through being counted. */
 const LOOKS = 5;
 
-/** `fd` is the scoreboard. `write` puts zeros there to allocate the memory, and returns false if there is none. */
+/**
+ * `fd` is the scoreboard. `write` puts zeros there to allocate the memory, and returns false if there is none. `knowsAll`: as in
+ * shared-loads.ts.
+ */
 export function createSharedSources(
   fd: number | null,
   write: (bytes: Uint8Array, at: number) => boolean,
+  knowsAll = () => true,
 ): SharedSources {
   let all: Int32Array | null = null;
   /** By row. */
@@ -40,9 +48,10 @@ export function createSharedSources(
   let timer: NodeJS.Timeout | null = null;
   let looks = 0;
 
-  function open(at: number, bytes: number): Int32Array | null {
+  function open(at: number, bytes: number, isThere = false): Int32Array | null {
     const loaded = fd === null ? null : loadAddon();
-    if (fd === null || loaded === null || !loaded.ok || !write(new Uint8Array(bytes), at)) return null;
+    if (fd === null || loaded === null || !loaded.ok) return null;
+    if (!isThere && !write(new Uint8Array(bytes), at)) return null;
     try {
       return new Int32Array(loaded.addon.mapShared(fd, at, bytes));
     } catch {
@@ -65,6 +74,8 @@ export function createSharedSources(
 
   /** Corrects the surplus or the locked slot left by a worker that was killed between two steps. */
   function look(shared: Int32Array, before: ReturnType<typeof amiss>): void {
+    timer = null;
+    if (!knowsAll()) return;
     const now = amiss(shared);
     for (const [slot, { state, surplus }] of now) {
       const first = before.get(slot);
@@ -73,18 +84,21 @@ export function createSharedSources(
       Atomics.compareExchange(shared, SLOTS_AT + slot * SLOT_WORDS, state, right);
     }
     const isOver = now.size === 0 || --looks <= 0;
-    timer = isOver ? null : setTimeout(look, LOOK_AGAIN_MS, shared, now).unref();
+    if (!isOver) timer = setTimeout(look, LOOK_AGAIN_MS, shared, now).unref();
+  }
+
+  function prepare(row: number, isThere: boolean): boolean {
+    all ??= open(SOURCES_AT, SOURCES_BYTES, isThere);
+    if (all === null) return false;
+    const { at, bytes } = sourcesPartOf(row);
+    const part = parts.get(row) ?? open(at, bytes, isThere);
+    if (part !== null) parts.set(row, part);
+    return part !== null;
   }
 
   return {
-    join(row) {
-      all ??= open(SOURCES_AT, SOURCES_BYTES);
-      if (all === null) return false;
-      const { at, bytes } = sourcesPartOf(row);
-      const part = parts.get(row) ?? open(at, bytes);
-      if (part !== null) parts.set(row, part);
-      return part !== null;
-    },
+    join: (row) => prepare(row, false),
+    adopt: (row) => prepare(row, true),
     leave(row) {
       const part = parts.get(row);
       if (all === null || part === undefined) return;
@@ -97,6 +111,9 @@ export function createSharedSources(
       }
       looks = LOOKS;
       if (timer === null) look(all, new Map());
+    },
+    get rows() {
+      return parts.keys();
     },
   };
 }

@@ -23,6 +23,7 @@ import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
+import { createSharing, type Sharing } from './bequest.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { Held, History, Counts } from './protocol.ts';
 import { heldOf, NOBODY, countOf } from './protocol.ts';
@@ -33,7 +34,7 @@ export interface Counted {
   readonly held: Held;
 }
 
-export interface Estate {
+export interface Estate extends Sharing {
   /** Runs `act` while no reload and no other change is under way. */
   inTurn<T>(act: () => Promise<T>): Promise<T>;
   readonly listeners: readonly Inherited[];
@@ -96,6 +97,7 @@ export interface EstateParts {
   readonly statistics: Statistics;
   readonly handovers: Pick<Handovers, 'giveAway' | 'takeBack' | 'ready' | 'look' | 'takeOver' | 'settled'>;
   readonly publisher: Pick<Publisher, 'loadsChanged'>;
+  readonly registry: Parameters<typeof createSharing>[0];
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
   readonly reset: Estate['reset'];
   /** Connections have ended, perhaps the last ones of a backend that left the plan. */
@@ -233,5 +235,6 @@ export function createEstate(parts: EstateParts): Estate {
     },
     reset: parts.reset,
     look: () => handovers.look(),
+    ...createSharing(parts.registry),
   };
 }

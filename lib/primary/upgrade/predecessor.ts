@@ -7,6 +7,7 @@ import type { Problem } from '../../../config/problem.ts';
 import type { Diagnosis, StopRequest } from '../../control/protocol.ts';
 import { version } from '../../version.ts';
 import type { Inherited } from '../listen/listeners.ts';
+import { type Inheritance, inheritanceOf } from './bequest.ts';
 import { MARK } from './mark.ts';
 import type { History, ToPredecessor, ToSuccessor } from './protocol.ts';
 import { FIRST_FD, historyOf, PROTOCOL, toSuccessor } from './protocol.ts';
@@ -21,6 +22,8 @@ export interface Predecessor {
   readonly listeners: readonly Inherited[];
   /** What it knows of the backends, and what names resolve to; not validated yet. */
   readonly known: Known;
+  /** What its workers and those of this process count in; null: each process has its own. */
+  readonly inheritance: Inheritance | null;
   /** Reports that all preparation is done. Resolves when control socket, admin address and PID file are free; null if it is gone. */
   prepared(): Promise<Yielded | null>;
   /** Reports that clients are served. `next` gets its messages from now on. */
@@ -137,6 +140,7 @@ export async function meet(): Promise<Predecessor | null> {
     generation: begin.generation,
     listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i, isPassed: isPassed(begin, address) })),
     known: { services: begin.services, names: begin.names },
+    inheritance: inheritanceOf(begin.bequest, FIRST_FD + begin.listeners.length),
     async prepared() {
       await send({ kind: 'prepared' });
       return yielded.promise;

@@ -74,6 +74,8 @@ export type ToSuccessor =
       readonly names?: unknown;
       /** Answers `reset`. Older programs do not send it, and ignore `reset`. */
       readonly resets?: boolean;
+      /** What both count in, see bequest.ts. Older programs do not send it. */
+      readonly bequest?: unknown;
     }
   | { readonly kind: 'yield'; readonly history: History; readonly past: Past; readonly held: Held }
   | { readonly kind: 'offered' }

@@ -44,6 +44,7 @@ const COUNTED_MS = 200;
 /** Takes over until the predecessor has given up its control socket and PID file. Returns the reason if that fails. */
 export async function takeOver(from: Predecessor, heir: Heir, { front, events }: Outlets): Promise<Diagnosis | null> {
   const { estate } = heir;
+  if (from.inheritance !== null) estate.share(from.inheritance);
   const problem = await heir.prepare(from.known);
   if (problem !== null) return problem;
   const yielded = await from.prepared();
@@ -61,6 +62,7 @@ export function followUp(from: Predecessor, { generation, estate, takes }: Servi
     counted: (past, held) => estate.inherit(from, past, held),
   });
   void from.through.then(() => estate.settle());
+  void from.empty.then(() => estate.alone());
   void from.parted.then(parted);
 }
 

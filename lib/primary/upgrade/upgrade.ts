@@ -88,6 +88,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
     if (problem !== null) return refused({ ...before, problem }, elapsed());
     log.info('upgrade.begins', `${request.program} is to take over`, { ...request });
     const listeners = estate.listeners;
+    const bequest = estate.bequeath();
     let successor: Successor | null = null;
     let to: string | null = null;
     let isWithdrawn = false;
@@ -96,7 +97,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       successor = startSuccessor(
         request,
         parts,
-        listeners.map(({ fd }) => fd),
+        [...listeners.map(({ fd }) => fd), ...(bequest === null ? [] : [bequest.fd])],
         (service, permits) => estate.borrowed(service, permits),
       );
       current = successor;
@@ -116,6 +117,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
         services: estate.known(),
         names: estate.names(),
         resets: true,
+        bequest: bequest?.bequest,
       } as const;
       expect(await successor.ask(begin, PREPARED_MS), 'prepared', request);
       isWithdrawn = true;
@@ -140,6 +142,7 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
       return { verdict: { ...verdict, ...counts }, successor };
     } catch (error) {
       await successor?.kill();
+      estate.keep();
       const front = hasYielded ? await parts.takeBack(successor?.pid ?? 0) : null;
       const back = isWithdrawn ? await resume(front) : null;
       const why = back ?? (error instanceof Refused ? error.problem : words.defect(error));

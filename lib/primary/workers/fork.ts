@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { asError } from '../../as-error.ts';
 import { writeSeat } from '../../ipc/scoreboard.ts';
-import type { Scoreboard } from '../scoreboard/scoreboard.ts';
+import type { Scoreboard, Shared } from '../scoreboard/scoreboard.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
 
 /**
@@ -20,10 +20,29 @@ const CHANNEL_MS = 1000;
 
 let scoreboard: Scoreboard | null = null;
 
+/** A scoreboard that another process shares: its descriptor here, and what that process told. */
+export type SharedScoreboard = Shared & { readonly fd: number };
+
+/** Uses the scoreboard of another process, which this one replaces. Call before the first fork. */
+export function adoptScoreboard(from: SharedScoreboard): void {
+  configureCluster(from);
+}
+
+/** Shares the scoreboard with the process that is to replace this one. Null: there is none. */
+export function shareScoreboard(): SharedScoreboard | null {
+  const fd = scoreboard?.fd ?? null;
+  return scoreboard === null || fd === null ? null : { ...scoreboard.share(), fd };
+}
+
+/** The other process that uses the scoreboard is gone, or has no workers left. */
+export function ownScoreboard(): void {
+  scoreboard?.alone();
+}
+
 /** Configures node:cluster, once per process. */
-function configureCluster(): Scoreboard {
+function configureCluster(from: SharedScoreboard | null = null): Scoreboard {
   if (scoreboard !== null) return scoreboard;
-  scoreboard = createScoreboard();
+  scoreboard = createScoreboard(undefined, from);
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('./worker.js', import.meta.url)),

@@ -124,7 +124,7 @@ test('nothing is asked of a worker that cannot give, and its file goes with it',
   handovers.receive(other, { kind: 'giving', error: null });
   await handovers.settled(0, 20);
   keeps();
-  handovers.receive(other, { kind: 'given' });
+  handovers.receive(other, { kind: 'given', all: false });
   await handovers.settled(0, 60_000);
   handovers.gone(other);
   assert.equal(existsSync(path(12)), false);

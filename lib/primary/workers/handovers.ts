@@ -68,8 +68,8 @@ interface Giver {
   readonly path: string;
   /** The giver listens. */
   offers: boolean;
-  /** Its remaining connections cannot move. */
-  isThrough: boolean;
+  /** Whether its remaining connections cannot move; `all`: they have no backend. */
+  through: 'no' | 'yes' | 'all';
   taker: WorkerProcess | null;
   /** Attempts in a row without a connection taken. */
   attempts: number;
@@ -149,7 +149,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   function begin(worker: WorkerProcess, share: Giver['share'], taker: WorkerProcess | null): void {
     const its = path(worker.pid);
     const since = performance.now();
-    givers.set(its, { worker, path: its, offers: false, isThrough: false, taker, attempts: 0, since, share });
+    givers.set(its, { worker, path: its, offers: false, through: 'no', taker, attempts: 0, since, share });
   }
 
   /** Asks takers for the connections of workers that are not ours. */
@@ -199,7 +199,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       if (message.kind === 'adopted') return adopted(worker, message);
       const giver = givers.get(path(worker.pid));
       if (giver?.worker !== worker) return;
-      if (message.kind === 'given') return void (giver.isThrough = true);
+      if (message.kind === 'given') return void (giver.through = message.all ? 'all' : 'yes');
       if (message.error === null) {
         giver.offers = true;
         if (typeof takers === 'function') takers();
@@ -239,10 +239,9 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     async settled(since, deadlineMs) {
       const began = performance.now();
       movedAt = began;
+      const holds = ({ through, worker }: Giver): boolean => (through === 'yes' ? givesAll(worker) : through === 'no');
       const open = (): boolean =>
-        [...givers.values()].some(
-          (it) => it.share === null && it.since >= since && (!it.isThrough || givesAll(it.worker)),
-        );
+        [...givers.values()].some((it) => it.share === null && it.since >= since && holds(it));
       const isLate = (): boolean => performance.now() > Math.min(movedAt + deadlineMs, began + LONGEST_MS);
       while (open() && !isLate()) await pause(LOOK_MS);
     },

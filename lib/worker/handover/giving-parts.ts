@@ -23,8 +23,8 @@ export interface GivingParts {
   readonly parcels: Parcels;
   /** These resumed here: apply to them what was done to all connections in the meantime. */
   readonly hasIt: (connections: readonly number[]) => void;
-  /** All connections that can go have gone, for now. */
-  readonly through: () => void;
+  /** All connections that can go have gone, for now. `all`: none of those that may go has a backend. */
+  readonly through: (all: boolean) => void;
   /** A share has gone, or is given up. */
   readonly shared: () => void;
   /** This worker has no connection left, neither in the engine nor offered. */

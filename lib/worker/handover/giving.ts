@@ -144,7 +144,8 @@ export function createGiving(parts: GivingParts): Giving {
     if (going === 'share') left = offers.size;
     if (offers.size === 0 && (left === 0 || taker?.isOutdated === true)) return leave();
     if (going === 'share') return;
-    if (offers.size === 0 && !parcels.isConnecting(going)) parts.through();
+    const rest = offers.size === 0 ? parcels.left(going) : 'connecting';
+    if (rest !== 'connecting') parts.through(rest === 'none');
     if (engine.active === 0) return;
     timer = setTimeout(() => {
       timer = null;

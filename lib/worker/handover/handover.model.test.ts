@@ -106,7 +106,7 @@ class Process {
       pack: (connection) => ({ parcel: parcelOf(connection), releasedAt: QUICK, held: 0, source: 0 }),
       unpack: () => undefined,
       gone: (packed: readonly Packed[]) => packed.forEach(({ parcel }) => counted.delete(String(parcel.endpoint))),
-      isConnecting: () => false,
+      left: () => 'connected',
       leadsTo: () => 0,
       hasRoom: true,
       arrived: () => undefined,

@@ -41,13 +41,16 @@ export const noHandover: Handover = {
 };
 
 export function createHandover(parts: HandoverParts): Handover {
-  let isThrough = false;
+  /** What the primary was told. */
+  let told: 'nothing' | 'some' | 'all' = 'nothing';
   let file: string | null = null;
   const giving = createGiving({
     ...parts,
-    through() {
-      if (!isThrough) send({ kind: 'given' });
-      isThrough = true;
+    through(all) {
+      const now = all ? 'all' : 'some';
+      if (told === 'all' || told === now) return;
+      told = now;
+      send({ kind: 'given', all });
     },
     shared: removeFile,
     kill,

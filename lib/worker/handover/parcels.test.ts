@@ -36,5 +36,5 @@ test('of a share those go first in which nothing moves; who has just come, or ha
   assert.deepEqual(share, [1, 4, 0, 5]);
   assert.deepEqual([...parcels.ready('all')], [2]);
   assert.deepEqual([...parcels.ready('reloaded')], [], 'a reload gives this service a time');
-  assert.equal(parcels.isConnecting('all'), true);
+  assert.equal(parcels.left('all'), 'connecting');
 });

@@ -31,8 +31,8 @@ export type Going = 'reloaded' | 'all' | 'share';
 export interface Parcels {
   /** Yields connections that have a backend and may go. */
   ready(which: Going): Generator<number>;
-  /** Whether some connections may go as soon as they have a backend. */
-  isConnecting(which: Going): boolean;
+  /** What is left of the connections that may go: some that connect, some that cannot go now, or none with a backend. */
+  left(which: Going): 'connecting' | 'connected' | 'none';
   /** Returns the endpoint of a connection that is ready. */
   leadsTo(connection: number): number;
   /** Returns a connection's state and clears it here. The connection still counts. */
@@ -109,9 +109,13 @@ export function createParcels({
 
   return {
     ready: (which) => (which === 'share' ? quietFirst() : connected(which)),
-    isConnecting(which) {
-      for (const connection of candidates(which)) if (connections.connectedAt[connection] === 0) return true;
-      return false;
+    left(which) {
+      let left: 'connected' | 'none' = 'none';
+      for (const connection of candidates(which)) {
+        if (connections.connectedAt[connection] === 0) return 'connecting';
+        left = 'connected';
+      }
+      return left;
     },
     leadsTo: (connection) => connections.endpoint[connection] ?? NONE,
     pack(connection) {

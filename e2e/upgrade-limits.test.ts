@@ -1,0 +1,138 @@
+// Limits that all workers count together hold while bal is upgraded: for a moment both processes serve.
+import assert from 'node:assert/strict';
+import { freePort } from '../lib/testing/ports.ts';
+import { type Bal, startBal } from './harness.ts';
+import { backend, type Behaviour } from './harness/backend.ts';
+import { echo } from './harness/behaviours.ts';
+import { connectTo } from './harness/client.ts';
+import { configFor } from './harness/config.ts';
+import { forEngine } from './harness/engines.ts';
+import { diesAfter, programOf } from './harness/next-program.ts';
+import { lives, session } from './harness/session.ts';
+
+const QUEUE = { overload_policy: 'queue', queue_timeout_ms: 60_000 };
+const NO_CHECKS = { health_check: { type: 'none' } };
+
+/** An echo that notes how many connections it had at most. */
+function counting(): { readonly behaviour: Behaviour; readonly most: () => number } {
+  let [now, most] = [0, 0];
+  return {
+    behaviour(socket) {
+      most = Math.max(most, ++now);
+      let isCounted = true;
+      const over = (): void => {
+        if (isCounted) now--;
+        isCounted = false;
+      };
+      // bal has not used its place again by then: it waits for this side's end.
+      socket.once('end', over);
+      socket.once('close', over);
+      echo(socket);
+    },
+    most: () => most,
+  };
+}
+
+/** Clients that come one after the other until `end()`. Resolves to how many were served. */
+function comeAndGo(port: number, t: Parameters<typeof connectTo>[0]): { readonly end: () => Promise<number> } {
+  let isOver = false;
+  const served = (async () => {
+    let count = 0;
+    for (; !isOver;) {
+      const client = await connectTo(t, port);
+      await client.send('y').catch(() => undefined);
+      count += await client.reads(1).then(
+        () => 1,
+        () => 0,
+      );
+      client.end();
+      await client.over;
+    }
+    return count;
+  })();
+  return {
+    end() {
+      isOver = true;
+      return served;
+    },
+  };
+}
+
+async function upgraded(bal: Bal, ...args: string[]): Promise<number | null> {
+  return (await bal.cli('upgrade', ...args)).code;
+}
+
+forEngine('native', 'a backend never has more than max_connections, whoever waits for it', async (t, engine) => {
+  const { behaviour, most } = counting();
+  const a = await backend(t, behaviour);
+  const port = await freePort();
+  const bal = await startBal(t, {
+    engine,
+    daemon: true,
+    config: configFor(port, [], {
+      backends: [{ host: a.host, port: a.port, max_connections: 3 }],
+      ...NO_CHECKS,
+      workers: 2,
+      runtime: QUEUE,
+    }),
+  });
+  const open = [await session(t, port), await session(t, port), await session(t, port)];
+  const waiting = await Promise.all(Array.from({ length: 6 }, () => connectTo(t, port)));
+  for (const client of waiting) await client.send('w');
+  await bal.statusWhen('six wait', ({ services }) => services[0]?.waiting === 6);
+  // The second leaves while clients still wait in the workers of the first.
+  for (const round of ['one', 'two']) assert.equal(await upgraded(bal), 0, round);
+  assert.equal(a.accepted, 3, 'nobody who waited has a backend');
+  assert.equal(await upgraded(bal, '--to', programOf(t, '9.9.9', diesAfter('serving'))), 1);
+  for (const client of open) await lives(client);
+  assert.equal(a.accepted, 3, 'nor after an upgrade that failed');
+  const latest = await connectTo(t, port);
+  await latest.send('w');
+  for (const client of open) client.end();
+  for (const client of [...waiting, latest]) {
+    assert.equal((await client.reads(1)).toString(), 'w');
+    client.end();
+  }
+  await bal.statusWhen('all are over', ({ active_connections: active }) => active === 0);
+  assert.equal(most(), 3);
+});
+
+forEngine('native', 'clients that come during upgrades take no place that is taken', async (t, engine) => {
+  const { behaviour, most } = counting();
+  const a = await backend(t, behaviour);
+  const port = await freePort();
+  const bal = await startBal(t, {
+    engine,
+    daemon: true,
+    config: configFor(port, [], {
+      backends: [{ host: a.host, port: a.port, max_connections: 3 }],
+      ...NO_CHECKS,
+      workers: 2,
+    }),
+  });
+  const open = [await session(t, port), await session(t, port)];
+  const crowd = Array.from({ length: 4 }, () => comeAndGo(port, t));
+  for (let round = 0; round < 3; round++) assert.equal(await upgraded(bal), 0);
+  const served = await Promise.all(crowd.map(({ end }) => end()));
+  assert.ok(served.reduce((sum, count) => sum + count) > 0, 'one place was free');
+  for (const client of open) await lives(client);
+  assert.equal(most(), 3);
+});
+
+forEngine('native', 'a source never has more than its connections', async (t, engine) => {
+  const { behaviour, most } = counting();
+  const a = await backend(t, behaviour);
+  const port = await freePort();
+  const bal = await startBal(t, {
+    engine,
+    daemon: true,
+    config: configFor(port, [a], { ...NO_CHECKS, workers: 2, runtime: { max_connections_per_source: 3 } }),
+  });
+  const open = [await session(t, port), await session(t, port), await session(t, port)];
+  const crowd = Array.from({ length: 4 }, () => comeAndGo(port, t));
+  assert.equal(await upgraded(bal), 0);
+  const served = await Promise.all(crowd.map(({ end }) => end()));
+  assert.deepEqual(served, [0, 0, 0, 0]);
+  for (const client of open) await lives(client);
+  assert.equal(most(), 3);
+});

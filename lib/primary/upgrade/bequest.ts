@@ -1,0 +1,106 @@
+// What the workers of both processes count in together during an upgrade, so that `max_connections`, queues and the limits for each
+// source stay exact: the scoreboard, and the ids under which services and endpoints are counted there.
+
+import { fstatSync } from 'node:fs';
+
+import { LAYOUT, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import { fieldsOf } from '../../fields.ts';
+import type { NamedIds, Registry } from '../registry.ts';
+import type { Shared } from '../scoreboard/scoreboard.ts';
+import type { SharedScoreboard } from '../workers/fork.ts';
+import { adoptScoreboard, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
+
+/** As in the message `begin`. The scoreboard's descriptor follows those of the listeners. */
+export interface Bequest extends Shared {
+  readonly layout: number;
+  readonly ids: NamedIds;
+}
+
+export interface Inheritance {
+  readonly scoreboard: SharedScoreboard;
+  readonly ids: NamedIds;
+}
+
+/** For both processes; see estate.ts. */
+export interface Sharing {
+  /** Shares with a successor what the workers count in. Null: there is nothing. */
+  bequeath(): { readonly fd: number; readonly bequest: Bequest } | null;
+  /** Undoes bequeath(): the successor is gone. */
+  keep(): void;
+  /** Counts in what the predecessor's workers count in. Call before any worker is forked. */
+  share(inheritance: Inheritance): void;
+  /** The predecessor has no workers left. */
+  alone(): void;
+}
+
+/** Ids are small, because tables are as long as the largest one. */
+const MAX_ID = 65_535;
+
+export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'alone'>): Sharing {
+  return {
+    bequeath() {
+      const shared = shareScoreboard();
+      if (shared === null) return null;
+      const { fd, rows, counting } = shared;
+      return { fd, bequest: { layout: LAYOUT, rows, counting, ids: registry.names() } };
+    },
+    keep: ownScoreboard,
+    share({ scoreboard, ids }) {
+      registry.inherit(ids);
+      adoptScoreboard(scoreboard);
+    },
+    alone() {
+      registry.alone();
+      ownScoreboard();
+    },
+  };
+}
+
+/** Null: the predecessor bequeaths nothing, or nothing that this version understands. The workers share with their own kind then. */
+export function inheritanceOf(value: unknown, fd: number): Inheritance | null {
+  const { layout, rows, counting, ids } = fieldsOf(value);
+  const { services, endpoints } = fieldsOf(ids);
+  const isWhole =
+    layout === LAYOUT &&
+    isListOf(rows, isRow) &&
+    isListOf(counting, isRow) &&
+    isListOf(services, (it) => isNamed(it, 1)) &&
+    isListOf(endpoints, (it) => isNamed(it, 2)) &&
+    areDistinct(services) &&
+    areDistinct(endpoints) &&
+    isScoreboard(fd);
+  return isWhole ? ({ scoreboard: { fd, rows, counting }, ids: { services, endpoints } } as Inheritance) : null;
+}
+
+function isScoreboard(fd: number): boolean {
+  try {
+    const file = fstatSync(fd);
+    return file.isFile() && file.size >= SHARED_AT + SHARED_BYTES;
+  } catch {
+    return false;
+  }
+}
+
+function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isElement);
+}
+
+function isRow(value: unknown): boolean {
+  return isIndex(value) && value > 0 && value < ROWS;
+}
+
+/** Some names, then an id. */
+function isNamed(value: unknown, names: number): boolean {
+  if (!Array.isArray(value) || value.length !== names + 1) return false;
+  return value.slice(0, names).every((name) => typeof name === 'string') && isIndex(value[names]);
+}
+
+/** Whether each has an id of its own. */
+function areDistinct(named: unknown): boolean {
+  const ids: readonly unknown[] = Array.isArray(named) ? named.map((it: readonly unknown[]) => it.at(-1)) : [];
+  return new Set(ids).size === ids.length;
+}
+
+function isIndex(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_ID;
+}
