@@ -16,7 +16,7 @@ export const ROW_BYTES = 64;
 export const ROW_PROCESS_AT = 8;
 
 /** Bump this with any change to the layout, here or in sources.ts. A worker of another layout shares nothing. */
-export const LAYOUT = 3;
+export const LAYOUT = 4;
 
 /** The largest page of any machine that Linux runs on. */
 const PAGE = 65_536;

@@ -43,6 +43,13 @@ export function sourcesPartOf(row: number): { readonly at: number; readonly byte
   return { at: SOURCES_PARTS_AT + (row - 1) * pageFrom(SOURCES_PART_BYTES), bytes: SOURCES_PART_BYTES };
 }
 
+/**
+ * After everything else, for a primary that finds the scoreboard of a dead one: the number of bytes (32 bits), then
+ * JSON. Only primaries read and write it, as a file.
+ */
+export const NOTE_AT = sourcesPartOf(ROWS).at;
+export const NOTE_AT_MOST = 4 * 1024 * 1024;
+
 export interface SourcesMemory {
   /** 0: not shared. */
   readonly row: number;

@@ -37,12 +37,24 @@ export interface Registry {
   inherit(from: NamedIds): void;
   /** That process has no workers left. */
   alone(): void;
+  /** Calls `act` whenever there are other services or endpoints. */
+  onChange(act: () => void): void;
 }
 
 export function createRegistry(): Registry {
-  const services = createIds<string>((name) => name);
-  const endpoints = createIds<EndpointName>(({ service, address }) => endpointKey(service, address));
-  const listeners = createIds<string>((address) => address);
+  let changed = (): void => undefined;
+  const services = createIds<string>(
+    (name) => name,
+    () => changed(),
+  );
+  const endpoints = createIds<EndpointName>(
+    ({ service, address }) => endpointKey(service, address),
+    () => changed(),
+  );
+  const listeners = createIds<string>(
+    (address) => address,
+    () => undefined,
+  );
   let inherited: NamedIds = { services: [], endpoints: [] };
   return {
     service: (name) => services.of(name),
@@ -68,6 +80,9 @@ export function createRegistry(): Registry {
     alone() {
       inherited = { services: [], endpoints: [] };
     },
+    onChange(act) {
+      changed = act;
+    },
   };
 }
 
@@ -85,7 +100,7 @@ interface Ids<T> {
   set(its: readonly (readonly [it: T, id: number])[]): void;
 }
 
-function createIds<T>(keyOf: (it: T) => string): Ids<T> {
+function createIds<T>(keyOf: (it: T) => string, changed: () => void): Ids<T> {
   const ids = new Map<string, number>();
   const all: (T | undefined)[] = [];
   let free: number[] = [];
@@ -103,6 +118,7 @@ function createIds<T>(keyOf: (it: T) => string): Ids<T> {
       const id = free.shift() ?? all.length;
       all[id] = it;
       ids.set(key, id);
+      changed();
       return id;
     },
     at: (id) => all[id],
@@ -112,6 +128,7 @@ function createIds<T>(keyOf: (it: T) => string): Ids<T> {
         if (kept.has(key)) continue;
         ids.delete(key);
         all[id] = undefined;
+        changed();
       }
       while (all.length > 0 && all.at(-1) === undefined) all.pop();
       findFree();

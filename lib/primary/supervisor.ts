@@ -205,6 +205,7 @@ async function run(
   async function begin(): Promise<Diagnosis | null> {
     logStarting(log, plan, predecessor, passed.faults);
     logWarnings(log, warnings, plan.configPath);
+    if (predecessor === null) instance.estate.revive(at.dir);
     const problem = predecessor === null ? null : await takeOver(predecessor, instance, { front, events });
     if (problem !== null) return problem;
     const refused = await front.serve(handlers, plan);

@@ -119,11 +119,13 @@ test('two primaries that share it have rows of their own, and clear those of the
   begins(fd, 3, process.pid);
   Atomics.add(all, 0, 1);
   Atomics.add(partIn(3), 0, 1);
-  after.alone();
+  let isOver = false;
+  after.alone(() => (isOver = true));
   await until('the rows without a worker are free', () => after.take() === 1);
-  assert.equal(countOf(all), 1);
+  assert.deepEqual([countOf(all), isOver], [1, false]);
   begins(fd, 3, 0x7ffffff0);
-  await until('the dead one is cleared', () => countOf(all) === 0);
+  await until('the dead one is cleared', () => isOver);
+  assert.equal(countOf(all), 0);
   assert.deepEqual([after.take(), after.take()], [2, 3]);
 });
 
@@ -136,7 +138,7 @@ test(
     const other = createScoreboard('/nowhere', { ...scoreboard.share(), fd });
     assert.equal(other.take(), 6);
     begins(fd, 6, process.pid);
-    scoreboard.alone();
+    scoreboard.alone(() => undefined);
     assert.deepEqual(
       Array.from({ length: 5 }, () => scoreboard.take()),
       [2, 3, 4, 5, 7],

@@ -8,6 +8,8 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 
 import { partOf, ROW_BYTES, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
+import { NOTE_AT } from '../../engine/sources.ts';
+import { NAME, noteOf } from './note.ts';
 import { isInUse, rowsInUse } from './rows.ts';
 import { createSharedLoads } from './shared-loads.ts';
 import { createSharedSources } from './shared-sources.ts';
@@ -24,8 +26,10 @@ export interface Scoreboard {
   readonly free: (row: number) => void;
   /** For another primary, which is to use the scoreboard too: from now on this one takes no row but those it names. */
   readonly share: () => Shared;
-  /** The other primary, to which it was shared or which shared it, is gone or has no workers left. */
-  readonly alone: () => void;
+  /** The other primary, to which it was shared or which shared it, is gone or has no workers left. Calls `over` when its rows are free. */
+  readonly alone: (over: () => void) => void;
+  /** Leaves a note for a primary that finds the scoreboard after this one has died; see note.ts. */
+  readonly note: (note: object) => void;
 }
 
 /** What a primary tells another one about a scoreboard that both use. */
@@ -60,6 +64,7 @@ export function createScoreboard(
   const loads = createSharedLoads(fd, () => own === null);
   const sources = createSharedSources(fd, write, () => own === null);
   let reclaiming: NodeJS.Timeout | null = null;
+  let whenOver = (): void => undefined;
   for (const row of foreign) adopt(row);
   for (const row of from?.counting ?? []) sources.adopt(row);
 
@@ -129,6 +134,7 @@ export function createScoreboard(
     }
     logEnd();
     if (foreign.size > 0) reclaiming = setTimeout(reclaim, RECLAIM_MS).unref();
+    else whenOver();
   }
 
   return {
@@ -164,7 +170,8 @@ export function createScoreboard(
       if (counts) for (const row of own) sources.join(row);
       return { rows: [...own, ...foreign], counting: [...sources.rows] };
     },
-    alone() {
+    alone(over) {
+      whenOver = over;
       const others = own === null || fd === null ? [] : rowsInUse(fd).filter((row) => own?.has(row) === false);
       const counts = [...sources.rows].length > 0;
       for (const row of others) {
@@ -175,12 +182,15 @@ export function createScoreboard(
       own = null;
       reclaiming ??= setTimeout(reclaim, RECLAIM_MS).unref();
     },
+    note(note) {
+      if (own === null) write(noteOf({ ...note, counting: [...sources.rows] }), NOTE_AT);
+    },
   };
 }
 
 /** Creates an unlinked file, which goes away with the last process that has it open. */
 function make(folder: string): { readonly fd: number | null; readonly lack: string } {
-  const path = join(folder, `bal-scoreboard-${randomUUID()}`);
+  const path = join(folder, `${NAME}${randomUUID()}`);
   const size = SHARED_AT + SHARED_BYTES;
   let fd: number | null = null;
   try {

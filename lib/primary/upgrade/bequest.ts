@@ -1,14 +1,17 @@
-// What the workers of both processes count in together during an upgrade, so that `max_connections`, queues and the limits for each
-// source stay exact: the scoreboard, and the ids under which services and endpoints are counted there.
+// What the workers of two processes count in together, during an upgrade or after a primary has died, so that `max_connections`,
+// queues and the limits for each source stay exact: the scoreboard, and the ids under which services and endpoints are counted there.
 
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 
 import { LAYOUT, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
 import { fieldsOf } from '../../fields.ts';
 import type { NamedIds, Registry } from '../registry.ts';
+import { handoversIn, pidOfHandover } from '../../paths.ts';
+import { scoreboardOf } from '../scoreboard/note.ts';
+import { rowsInUse } from '../scoreboard/rows.ts';
 import type { Shared } from '../scoreboard/scoreboard.ts';
 import type { SharedScoreboard } from '../workers/fork.ts';
-import { adoptScoreboard, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
+import { adoptScoreboard, keepNote, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
 
 /** As in the message `begin`. The scoreboard's descriptor follows those of the listeners. */
 export interface Bequest extends Shared {
@@ -31,12 +34,25 @@ export interface Sharing {
   share(inheritance: Inheritance): void;
   /** The predecessor has no workers left. */
   alone(): void;
+  /** Counts in what the workers of a dead primary in this home count in, if there are any. Call before any worker is forked. */
+  revive(dir: string): void;
 }
 
 /** Ids are small, because tables are as long as the largest one. */
 const MAX_ID = 65_535;
 
-export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'alone'>): Sharing {
+export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'alone' | 'onChange'>): Sharing {
+  registry.onChange(() => keepNote(() => ({ layout: LAYOUT, ids: registry.names() })));
+
+  function share({ scoreboard, ids }: Inheritance): void {
+    registry.inherit(ids);
+    adoptScoreboard(scoreboard);
+  }
+
+  function alone(): void {
+    ownScoreboard(() => registry.alone());
+  }
+
   return {
     bequeath() {
       const shared = shareScoreboard();
@@ -44,14 +60,21 @@ export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'al
       const { fd, rows, counting } = shared;
       return { fd, bequest: { layout: LAYOUT, rows, counting, ids: registry.names() } };
     },
-    keep: ownScoreboard,
-    share({ scoreboard, ids }) {
-      registry.inherit(ids);
-      adoptScoreboard(scoreboard);
-    },
-    alone() {
-      registry.alone();
-      ownScoreboard();
+    keep: alone,
+    share,
+    alone,
+    revive(dir) {
+      for (const path of handoversIn(dir)) {
+        const found = scoreboardOf(pidOfHandover(path) ?? 0);
+        if (found === null) continue;
+        const inheritance = inheritanceOf({ ...fieldsOf(found.note), rows: rowsInUse(found.fd) }, found.fd);
+        if (inheritance === null) {
+          closeSync(found.fd);
+          continue;
+        }
+        share(inheritance);
+        return alone();
+      }
     },
   };
 }

@@ -34,9 +34,24 @@ export function shareScoreboard(): SharedScoreboard | null {
   return scoreboard === null || fd === null ? null : { ...scoreboard.share(), fd };
 }
 
-/** The other process that uses the scoreboard is gone, or has no workers left. */
-export function ownScoreboard(): void {
-  scoreboard?.alone();
+/** The other process that uses the scoreboard is gone, or has no workers left. `over`: see Scoreboard.alone(). */
+export function ownScoreboard(over: () => void): void {
+  scoreboard?.alone(over);
+}
+
+let note: (() => object) | null = null;
+let isNoteDue = false;
+
+/** Keeps this note on the scoreboard from now on. Call again when it has changed. */
+export function keepNote(its: () => object): void {
+  note = its;
+  if (isNoteDue) return;
+  isNoteDue = true;
+  // It changes many times in a turn.
+  queueMicrotask(() => {
+    isNoteDue = false;
+    scoreboard?.note(its());
+  });
 }
 
 /** Configures node:cluster, once per process. */
@@ -71,6 +86,7 @@ export function fork(environment: Readonly<Record<string, string>>, counts: bool
     BAL_SEAT: writeSeat({ row, lack: lack() }),
     BAL_COUNTS: counts && roomToCount(row) ? '1' : '0',
   };
+  if (note !== null) keepNote(note);
   try {
     const child = cluster.fork({ ...environment, ...seat });
     // Without an exit, node:cluster would keep a worker that was never forked.

@@ -1,11 +1,13 @@
-// Limits that all workers count together hold while bal is upgraded: for a moment both processes serve.
+// Limits that all workers count together hold over processes: during an upgrade two serve for a moment, and after the death of a
+// primary its workers still have connections.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../lib/testing/ports.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
-import { configFor } from './harness/config.ts';
+import { configFor, QUICK } from './harness/config.ts';
 import { forEngine } from './harness/engines.ts';
 import { diesAfter, programOf } from './harness/next-program.ts';
 import { lives, session } from './harness/session.ts';
@@ -136,3 +138,46 @@ forEngine('native', 'a source never has more than its connections', async (t, en
   for (const client of open) await lives(client);
   assert.equal(most(), 3);
 });
+
+forEngine(
+  'native',
+  'a bal that is started after its primary was killed knows what the workers count',
+  async (t, engine) => {
+    const { behaviour, most } = counting();
+    const [a, b] = [await backend(t, behaviour), await backend(t, echo)];
+    const [port, other] = [await freePort(), await freePort()];
+    const db = { port, backends: [{ host: a.host, port: a.port, max_connections: 3 }] };
+    const another = { port: other, backends: [{ host: b.host, port: b.port }] };
+    const config = (services: Readonly<Record<string, unknown>>): Record<string, unknown> => ({
+      engine,
+      bind_address: '127.0.0.1',
+      workers: 2,
+      ...NO_CHECKS,
+      runtime: { ...QUICK, ...QUEUE },
+      services,
+    });
+    const before = await startBal(t, { engine, daemon: true, config: config({ another, db }) });
+    const open = [await session(t, port), await session(t, port), await session(t, port)];
+    const waiting = [await connectTo(t, port), await connectTo(t, port)];
+    for (const client of waiting) await client.send('w');
+    await before.statusWhen('two wait', ({ services }) => services.some((it) => it.waiting === 2));
+    await before.killPrimary();
+    // From the names alone the ids would be others.
+    const services = { new: another, db };
+    const bal = await startBal(t, { engine, daemon: true, home: before.home.dir, config: config(services) });
+    const latest = await connectTo(t, port);
+    await latest.send('w');
+    await bal.statusWhen('what can move has moved', ({ services: [, now] }) => now?.active_connections === 4);
+    // Those who wait look for room every 50 ms.
+    await sleep(500);
+    for (const client of open) await lives(client);
+    assert.equal(a.accepted, 3, 'nobody who waited has a backend');
+    for (const client of open) client.end();
+    for (const client of [...waiting, latest]) {
+      assert.equal((await client.reads(1)).toString(), 'w');
+      client.end();
+    }
+    await bal.statusWhen('all are over', ({ active_connections: active }) => active === 0);
+    assert.equal(most(), 3);
+  },
+);
