@@ -214,8 +214,9 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   await client.over;
   await lives(stays);
   bal.signal('SIGTERM');
-  // The state may also be `reloading` here. Two signals that arrive together are one.
-  await bal.statusWhen('no more clients are taken', ({ state }) => state === 'draining');
+  // Not `reloading`, as it may be here: two signals that arrive together are one. It is `stopped` when all that is left is in the first
+  // process.
+  await bal.statusWhen('no more clients are taken', ({ state }) => state === 'draining' || state === 'stopped');
   bal.signal('SIGTERM');
   await stays.over;
   assert.equal(await bal.exited, 0);
