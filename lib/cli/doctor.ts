@@ -44,11 +44,9 @@ async function examine(options: Options): Promise<Patient> {
 }
 
 async function check(patient: Patient): Promise<Finding[]> {
-  const [listeners, logs, backends] = await Promise.all([
-    checkListeners(patient),
-    checkLogs(patient),
-    checkBackends(patient),
-  ]);
+  // Before backends are connected to: it reads the kernel's tables, and the time for an answer would run out meanwhile.
+  const listeners = await checkListeners(patient);
+  const [logs, backends] = await Promise.all([checkLogs(patient), checkBackends(patient)]);
   return [
     ...checkConfig(patient),
     ...checkNode(),

@@ -10,7 +10,7 @@ import {
 import { cannotBind } from '../../primary/reload/verdict.ts';
 import { critical, ok, type Finding, type Patient } from './finding.ts';
 import { freePath, ownedPath } from './unix-listeners.ts';
-import { holdersOf, listenersOn, type Holder } from './sockets.ts';
+import { holdersOf, listenersOn, listeningSockets, type Holder, type ListeningSocket } from './sockets.ts';
 
 /** One address of a service. Its finding is named after the service, with `/unix` for a socket beside a port. */
 interface Place extends PlacePlan {
@@ -28,9 +28,10 @@ export async function checkListeners(patient: Patient): Promise<Finding[]> {
   const planned = isGuest ? [] : placesIn(disk.plan?.services ?? []);
   const next = planned.filter((it) => !served.has(addressOf(it.bindAddress, it.port)));
   const where = await listenAddresses([...serving, ...next]);
+  const listening = listeningSockets();
   return [
-    ...serving.map((place, i) => owned(place, where[i], patient)),
-    ...next.map((place, i) => free(place, where[serving.length + i], running !== null)),
+    ...serving.map((place, i) => owned(place, where[i], listening, patient)),
+    ...next.map((place, i) => free(place, where[serving.length + i], listening, running !== null)),
   ];
 }
 
@@ -43,13 +44,17 @@ function placesIn(services: readonly ServicePlan[]): Place[] {
   );
 }
 
-function owned(service: Place, where: ListenAddresses | undefined, { status, isGuest }: Patient): Finding {
+function owned(
+  service: Place,
+  where: ListenAddresses | undefined,
+  listening: readonly ListeningSocket[] | null,
+  { status, isGuest }: Patient,
+): Finding {
   const { name } = service;
   if (service.port === 0) return ownedPath(name, service.bindAddress);
   const address = addressOf(service.bindAddress, service.port);
-  const perAddress = ipsOf(service, where).map((ip) => listenersOn(ip, service.port));
-  const sockets = perAddress.every((found) => found === null) ? null : perAddress.flatMap((found) => found ?? []);
-  if (sockets === null) return ok(name, `${address}: who listens cannot be told on this system`);
+  if (listening === null) return ok(name, `${address}: who listens cannot be told on this system`);
+  const sockets = ipsOf(service, where).flatMap((ip) => listenersOn(ip, service.port, listening));
   const ours = [status?.pid ?? 0, ...(status?.workers ?? []).map(({ pid }) => pid)];
   if (holdersOf(sockets, ours).length > 0) return ok(name, `${address} is bal's (PID ${status?.pid ?? '?'})`);
   if (status?.state === 'draining') return ok(name, `${address} is given up, bal is stopping`);
@@ -63,15 +68,20 @@ function owned(service: Place, where: ListenAddresses | undefined, { status, isG
 }
 
 /** Checks that the address can be bound, by binding it for a moment, which disturbs nobody. */
-function free(service: Place, where: ListenAddresses | undefined, beforeReload: boolean): Finding {
+function free(
+  service: Place,
+  where: ListenAddresses | undefined,
+  listening: readonly ListeningSocket[] | null,
+  beforeReload: boolean,
+): Finding {
   const { name } = service;
   const when = beforeReload ? "the next 'bal graceful' can bind it" : 'bal is not running';
   if (service.port === 0) return freePath(name, service.bindAddress, when);
-  if (where !== undefined && 'code' in where) return taken(name, where, service);
+  if (where !== undefined && 'code' in where) return taken(name, where, service, listening);
   const results = ipsOf(service, where).map((ip) => bind(ip, service));
   for (const result of results) if (result.ok) result.listener.handle.close();
   const failure = failureIn(results);
-  if (failure !== null) return taken(name, failure, service);
+  if (failure !== null) return taken(name, failure, service, listening);
   return ok(name, `${addressOf(service.bindAddress, service.port)} is free; ${when}`);
 }
 
@@ -79,13 +89,18 @@ function ipsOf({ bindAddress }: Place, where: ListenAddresses | undefined): stri
   return where === undefined || 'code' in where ? [bindAddress] : where.map(({ ip }) => ip);
 }
 
-function taken(name: string, failure: BindFailure, service: Place): Finding {
+function taken(
+  name: string,
+  failure: BindFailure,
+  service: Place,
+  listening: readonly ListeningSocket[] | null,
+): Finding {
   const problem = cannotBind(failure);
   if (failure.code !== 'EADDRINUSE') {
     return critical(name, problem.what_happened, problem.why_likely, problem.do_this_now);
   }
-  const sockets = listenersOn(failure.address.slice(0, failure.address.lastIndexOf(':')), service.port);
-  const who = sockets === null ? 'another program' : shown(holdersOf(sockets));
+  const ip = failure.address.slice(0, failure.address.lastIndexOf(':'));
+  const who = listening === null ? 'another program' : shown(holdersOf(listenersOn(ip, service.port, listening)));
   return critical(
     name,
     `${failure.address} is in use by ${who}`,

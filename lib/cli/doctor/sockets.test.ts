@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { holdersOf, listenersOn, parseListeners } from './sockets.ts';
+import { holdersOf, listenersOn, listeningSockets, parseListeners } from './sockets.ts';
 import { anyText } from '../../testing/any-text.ts';
 
 const linuxOnly = { skip: process.platform !== 'linux' && 'needs /proc' };
@@ -40,7 +40,7 @@ test('a listening socket of this process is found, and found to be its own', lin
     const server = createServer().listen(0, host);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const sockets = listenersOn(host, port) ?? [];
+    const sockets = listenersOn(host, port, listeningSockets() ?? []);
     assert.equal(sockets.length, 1, host);
     assert.deepEqual(
       holdersOf(sockets, [process.pid]).map(({ pid }) => pid),
@@ -59,8 +59,9 @@ test('an address collides with a wildcard, not with another address', linuxOnly,
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  assert.equal(listenersOn('0.0.0.0', port)?.length, 1);
-  assert.equal(listenersOn('::', port)?.length, 1);
-  assert.equal(listenersOn('127.0.0.2', port)?.length, 0);
+  const listening = listeningSockets() ?? [];
+  assert.equal(listenersOn('0.0.0.0', port, listening).length, 1);
+  assert.equal(listenersOn('::', port, listening).length, 1);
+  assert.equal(listenersOn('127.0.0.2', port, listening).length, 0);
   server.close();
 });
