@@ -316,7 +316,11 @@ forEitherEngine(
     const last = await bal.cli('backend', 'drain', a.address, '--service', 'web');
     assert.equal(last.code, 0, 'the last one may be drained');
     assert.match(last.stderr, /warning: service web has no other backend that takes clients/);
-    assert.match((await bal.cli('why')).stdout, /what_happened: no backend of web takes clients/);
+    const { stdout: why } = await bal.cli('why');
+    assert.match(why, /what_happened: no backend of web takes clients/);
+    for (const undo of [`${a.address} --service web`, b.address]) {
+      assert.ok(why.includes(`ends when 'bal backend ready ${undo}' takes it back`), 'the command that works');
+    }
 
     assert.equal((await bal.stop()).code, 0);
     writeFileSync(bal.home.backendsFile, readFileSync(bal.home.backendsFile, 'utf8').replace('"drained"', '"drowned"'));

@@ -7,8 +7,19 @@ import type { Pool } from '../upstream/pool.ts';
 
 export const GETS_NOBODY: ReadonlySet<BackendWhy['verdict']> = new Set(['draining', 'drained', 'no_weight']);
 
+/** The command that takes a drained backend back. */
+export type ReadyCommand = (address: string) => string;
+
+/** Names the service where another one, of `beside`, has this backend too: the command wants it then. */
+export function readyCommand(service: string, beside: readonly Pool[]): ReadyCommand {
+  return (address) => {
+    const isShared = beside.some(({ backends }) => backends.some((backend) => backend.address === address));
+    return `bal backend ready ${address}${isShared ? ` --service ${service}` : ''}`;
+  };
+}
+
 /** Adds an operator's changes to the verdict. */
-export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): BackendWhy {
+export function asChanged(backend: BackendWhy, changes: readonly LiveChange[], ready: ReadyCommand): BackendWhy {
   const live_changes = changes.filter(({ address }) => address === backend.address);
   const drain = live_changes.find(({ kind }) => kind === 'drained');
   if (backend.verdict === 'draining' && live_changes.some(({ kind }) => kind === 'removed')) {
@@ -20,7 +31,7 @@ export function asChanged(backend: BackendWhy, changes: readonly LiveChange[]): 
   }
   if (backend.verdict !== 'no_weight' || drain === undefined) return { ...backend, live_changes };
   const rest = drain.until === null ? '' : `; what is left of its connections is cut at ${drain.until}`;
-  const ends_when = `'bal backend ready ${backend.address}' takes it back${rest}`;
+  const ends_when = `'${ready(backend.address)}' takes it back${rest}`;
   return { ...backend, live_changes, verdict: 'drained', problem: null, ends_when };
 }
 
@@ -36,6 +47,7 @@ export function nobodyToServe(
   backends: readonly BackendWhy[],
   live: number,
   names: Diagnosis | null,
+  ready: ReadyCommand,
 ): Diagnosis | null {
   if (live > 0) return null;
   if (names !== null && backends.length === 0) return names;
@@ -46,7 +58,7 @@ export function nobodyToServe(
     do_this_now:
       drained === undefined
         ? "run 'bal backend list', and give one a weight or add one"
-        : `run 'bal backend ready ${drained.address}'`,
+        : `run '${ready(drained.address)}'`,
   };
 }
 

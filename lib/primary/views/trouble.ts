@@ -1,7 +1,8 @@
-// The diagnosis for a service or backend whose clients fail although it is healthy: what happened to its last clients, the likely
-// cause, and what to do.
+// The diagnosis for a service or backend whose clients fail although it is healthy (what happened to its last clients, the likely
+// cause, and what to do), and for a service some of whose backends are out.
 
 import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
+import type { BackendWhy, ServiceWhy } from '../../control/why.ts';
 import { CLIENT_FAILURES } from '../../control/recent.ts';
 import { listed } from '../../units.ts';
 
@@ -131,4 +132,28 @@ function of(short: Short): string {
 
 function earlyOf({ reset_early }: RecentStatus): string {
   return reset_early === 0 ? '' : `, ${reset_early} before a byte had come`;
+}
+
+/** The problem of a service some of whose backends are out; null if it serves. */
+export function serviceProblem(
+  verdict: ServiceWhy['verdict'],
+  out: readonly BackendWhy[],
+  total: number,
+): Diagnosis | null {
+  switch (verdict) {
+    case 'serving':
+      return null;
+    case 'degraded':
+      return {
+        what_happened: `${out.length} of ${total} backends ${out.length === 1 ? 'is' : 'are'} out: ${listed(out.map(({ address }) => address))}`,
+        why_likely: `${out.length === 1 ? 'it refuses connections or does' : 'they refuse connections or do'} not answer; the others carry their share`,
+        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and fix what it reports`,
+      };
+    case 'failing_open':
+      return {
+        what_happened: 'no backend is up; bal still tries all of them in turn for each client',
+        why_likely: 'the servers behind it are down, or the network or DNS is',
+        do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
+      };
+  }
 }

@@ -5,7 +5,6 @@ import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
 import { causeText } from '../../control/recent.ts';
-import { listed } from '../../units.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
 import { failsEarly } from '../upstream/early.ts';
@@ -13,18 +12,29 @@ import { liveChanges } from '../live/live-changes.ts';
 import type { Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Service } from '../upstream/services.ts';
+import type { Pool } from '../upstream/pool.ts';
 import { slowStartOf } from '../upstream/slow-start.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 import { endsOf, listenersStatus } from './listeners.ts';
-import { asChanged, GETS_NOBODY, judgedByShare, judgedFull, nobodyToServe } from './shares.ts';
+import {
+  asChanged,
+  GETS_NOBODY,
+  judgedByShare,
+  judgedFull,
+  nobodyToServe,
+  readyCommand,
+  type ReadyCommand,
+} from './shares.ts';
 import { discoveryOf, namesTrouble } from './names.ts';
-import { backendTrouble, clientsTrouble } from './trouble.ts';
+import { backendTrouble, clientsTrouble, serviceProblem } from './trouble.ts';
 import type { Short } from './trouble.ts';
 
 export function whyOf(instance: Observed): Why {
   const { plan, basePlan, overrides, services, statistics } = instance;
   const changes = liveChanges(basePlan, overrides);
   const shortages = statistics.short();
+  const poolsBeside = (name: string): Pool[] =>
+    plan.services.flatMap((other) => (other.name === name ? [] : (services.get(other.name)?.pool ?? [])));
   return {
     state: instance.phase,
     shortages,
@@ -41,6 +51,7 @@ export function whyOf(instance: Observed): Why {
           recent: (address) => statistics.recent(name, address),
           connections: (address) => backendSum(statistics.totals, name, address).active,
           changes: changes.filter(({ service: its }) => its === name),
+          ready: readyCommand(name, poolsBeside(name)),
           shortages,
           names: namesTrouble(discoveryOf(instance, name)),
         }),
@@ -59,11 +70,12 @@ interface Facts extends Pick<ServiceWhy, 'protection' | 'waiting' | 'ends'> {
   readonly names: Diagnosis | null;
   /** An operator's changes of its backends. */
   readonly changes: readonly LiveChange[];
+  readonly ready: ReadyCommand;
 }
 
 function serviceWhy(
   { plan, pool }: Service,
-  { protection, waiting, ends, recent: recentOf, connections, shortages, names, changes }: Facts,
+  { protection, waiting, ends, recent: recentOf, connections, shortages, names, changes, ready }: Facts,
 ): ServiceWhy {
   const now = performance.now();
   const recent = recentOf(null);
@@ -77,7 +89,7 @@ function serviceWhy(
   const backends = judgedByShare(judgedByHealth, pool).map((backend, place) => {
     const most = pool.backends[place]?.maxConnections ?? 0;
     const isFull = most > 0 && connections(backend.address) >= most;
-    return asChanged(isFull ? judgedFull(backend, most) : backend, changes);
+    return asChanged(isFull ? judgedFull(backend, most) : backend, changes, ready);
   });
   const live = backends.filter(({ verdict }) => !GETS_NOBODY.has(verdict));
   const out = live.filter(({ verdict }) => verdict === 'out');
@@ -102,7 +114,7 @@ function serviceWhy(
             resetting.map(({ address }) => address),
             shortages,
           )
-        : (nobodyToServe(plan.name, backends, live.length, names) ??
+        : (nobodyToServe(plan.name, backends, live.length, names, ready) ??
           serviceProblem(verdict, out, live.length) ??
           names),
     protection,
@@ -111,25 +123,6 @@ function serviceWhy(
     recent,
     backends,
   };
-}
-
-function serviceProblem(verdict: ServiceWhy['verdict'], out: readonly BackendWhy[], total: number): Diagnosis | null {
-  switch (verdict) {
-    case 'serving':
-      return null;
-    case 'degraded':
-      return {
-        what_happened: `${out.length} of ${total} backends ${out.length === 1 ? 'is' : 'are'} out: ${listed(out.map(({ address }) => address))}`,
-        why_likely: `${out.length === 1 ? 'it refuses connections or does' : 'they refuse connections or do'} not answer; the others carry their share`,
-        do_this_now: `run 'bal why ${out[0]?.address ?? ''}' and fix what it reports`,
-      };
-    case 'failing_open':
-      return {
-        what_happened: 'no backend is up; bal still tries all of them in turn for each client',
-        why_likely: 'the servers behind it are down, or the network or DNS is',
-        do_this_now: "run 'bal doctor --verbose' and fix the backend host, port or firewall",
-      };
-  }
 }
 
 function backendWhy(
