@@ -41,6 +41,7 @@ forEitherEngine('one that is not checked and dies is down for its clients, and b
   await load.succeeds(100);
   const why = await bal.cli('why', a.address);
   assert.match(why.stdout, /is down, out[^]*ends when a client is connected; the next is tried/);
+  assert.match(why.stdout, /what_happened: \S+: the last \d+ clients' connects failed: connection refused\n/);
   await load.between(a.recover);
   const up = await bal.logged(
     'backend.up',

@@ -196,8 +196,9 @@ function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): 
 
 function whatHappened(address: string, cause: Cause, last: Evidence | undefined): string {
   if (last === undefined) return `${address} has not been reached yet`;
-  const what = last.source === 'check' ? 'health check' : "client's connect";
-  const times = last.count === 1 ? `the last ${what}` : `the last ${last.count} ${what}s`;
+  const [one, many] =
+    last.source === 'check' ? ['health check', 'health checks'] : ["client's connect", "clients' connects"];
+  const times = last.count === 1 ? `the last ${one}` : `the last ${last.count} ${many}`;
   return `${address}: ${times} failed: ${last.fact ?? causeText(cause)}`;
 }
 
