@@ -30,21 +30,45 @@ test('the minimal configuration has no warning, and a note about all interfaces'
 test('cancel requests that may go astray are noted: several backends, and one at the port of PostgreSQL or MySQL', () => {
   const notesOf = (...ports: number[]) => {
     const list = ports.map((port, i) => `  - {host: 10.0.0.${i + 1}, port: ${port}}\n`).join('');
-    const { errors, warnings, notes } = parseConfig(`bind_address: "::1"\nbackends:\n${list}`, 'f');
+    const config = `bind_address: "::1"\nhealth_check: {type: none}\nbackends:\n${list}`;
+    const { errors, warnings, notes } = parseConfig(config, 'f');
     assert.deepEqual([errors, warnings], [[], []]);
     return notes.map((note) => formatProblem(note, 'f'));
   };
   assert.deepEqual(notesOf(5432), []);
   assert.deepEqual(notesOf(9000, 9001), []);
   assert.deepEqual(notesOf(5432, 5432), [
-    "f:3:22 backends[0]: a cancel request (Ctrl-C in psql) may go to another server than its session's, which ignores it: the query runs on; give each of these servers a service and port of its own",
+    "f:4:22 backends[0]: a cancel request (Ctrl-C in psql) may go to another server than its session's, which ignores it: the query runs on; give each of these servers a service and port of its own",
   ]);
   assert.deepEqual(notesOf(9000, 3306), [
-    "f:4:22 backends[1]: KILL QUERY (Ctrl-C in mysql) may go to another server than its session's, and stops the query of an innocent session there; give each of these servers a service and port of its own",
+    "f:5:22 backends[1]: KILL QUERY (Ctrl-C in mysql) may go to another server than its session's, and stops the query of an innocent session there; give each of these servers a service and port of its own",
   ]);
   assert.equal(notesOf(5432, 3306).length, 2);
   const named = `services:\n  pg: {bind_address: "::1", backends: [{host: a, port: 5432}, {host: b, port: 6432}]}\n`;
   assert.equal(parseConfig(named, 'f').notes.length, 1);
+});
+
+test('tcp checks that MariaDB and MySQL answer by blocking bal are noted', () => {
+  const notesOf = (check: string, ...backends: string[]) => {
+    const config = `bind_address: "::1"\nhealth_check: {${check}}\nbackends: [${backends.join(', ')}]\n`;
+    const { errors, warnings, notes } = parseConfig(config, 'f');
+    assert.deepEqual([errors, warnings], [[], []]);
+    return notes.map((note) => formatProblem(note, 'f')).filter((note) => note.includes('max_connect_errors'));
+  };
+  const [db, web] = ['{host: db, port: 3306}', '{host: web, port: 80}'];
+  assert.deepEqual(notesOf('type: tcp', web, db, db.replace('db', 'db2')), [
+    'f:3:46 backends[1]: MariaDB and MySQL count each tcp check as a failed connect: after 100 without a login (max_connect_errors) they block bal, and with it all clients; choose a health_check that logs in, or type none, or raise max_connect_errors there',
+  ]);
+  assert.equal(notesOf('port: 3306', web).length, 1, 'the port that is checked counts');
+  for (const [check, backend] of [
+    ['type: tcp, port: 9200', db],
+    ['type: expect, expect: "a"', db],
+    ['type: none', db],
+    ['type: tcp', web],
+    ['type: tcp', '{host: 127.0.0.1, port: 3306}'],
+  ] as const) {
+    assert.deepEqual(notesOf(check, backend), [], `${check} ${backend}`);
+  }
 });
 
 test('a limit that the descriptors cannot carry: two for each connection, all in one worker at worst', () => {

@@ -1,6 +1,7 @@
 // Warnings about settings that work but deserve a look, and notes, which never fail a check.
 import { accessWarnings } from './access.ts';
 import { groupWarnings } from './control-group.ts';
+import { blockingChecks, strayCancels } from './database-advice.ts';
 import type { BackendDraft, Draft, ServiceDraft } from './draft.ts';
 import { anyProxy, firstBytes, looseNetworks } from './first-bytes-advice.ts';
 import { canonicalHost, isLoopback, isWildcard, maybeSame, splitAddress } from './host.ts';
@@ -58,7 +59,10 @@ export function warningsFor(draft: Draft, machine: Machine): Problem[] {
 }
 
 export function notesFor({ services }: Draft): Problem[] {
-  return [...openListeners(services), ...services.flatMap(strayCancels), ...services.flatMap(anyProxy)];
+  return [
+    ...openListeners(services),
+    ...services.flatMap((service) => [...strayCancels(service), ...blockingChecks(service), ...anyProxy(service)]),
+  ];
 }
 
 /** Changing weights would send clients of other backends elsewhere. */
@@ -127,30 +131,6 @@ function openListeners(services: readonly ServiceDraft[]): Problem[] {
         'make sure that a firewall decides who may connect',
       ),
     );
-}
-
-/** Maps the port of a protocol to what happens when a query cancellation reaches a server other than the session's. */
-const CANCELS: ReadonlyMap<number, string> = new Map([
-  [
-    5432,
-    "a cancel request (Ctrl-C in psql) may go to another server than its session's, which ignores it: the query runs on",
-  ],
-  [
-    3306,
-    "KILL QUERY (Ctrl-C in mysql) may go to another server than its session's, and stops the query of an innocent session there",
-  ],
-]);
-
-/** A cancellation arrives on its own connection, and no method routes it to the session's server. */
-function strayCancels({ backends }: ServiceDraft): Problem[] {
-  if (backends.length < 2) return [];
-  return [...CANCELS].flatMap(([port, message]) => {
-    const first = backends.find((backend) => backend.sound && backend.port.value === port);
-    if (first === undefined) return [];
-    return [
-      problemAt(first.port.mark, first.path, message, 'give each of these servers a service and port of its own'),
-    ];
-  });
 }
 
 function ignoredMode({ mode }: Draft): Problem[] {
