@@ -210,6 +210,16 @@ test('an orphan whose connections end who takes them ends three workers', async 
   assert.equal(said.length, 4, 'another process with that pid');
 });
 
+test('what was taken from an orphan is reported, also once that has ended', async (t) => {
+  const { handovers, workers, path, said, reported } = scene(t);
+  const end = await orphanAt(t, path(99));
+  handovers.look();
+  const taker = workers.find(({ pid }) => pid === said[0]?.[0]) ?? assert.fail();
+  await end();
+  handovers.receive(taker, adopted(path(99), null, 3));
+  assert.deepEqual(reported, [`3 connections go on in worker ${taker.id}`]);
+});
+
 test('what a worker says of an orphan that it does not take is nothing', async (t) => {
   const { handovers, workers, path, said } = scene(t);
   await orphanAt(t, path(99));

@@ -118,10 +118,10 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     const wasOrphan = orphans.get(message.path) === taker && orphans.delete(message.path);
     // Nobody listens there any more: the giver is just ending, or left its socket behind.
     const isEnding = why === 'ECONNREFUSED' || why === 'ENOENT' || (wasOrphan && !existsSync(message.path));
-    if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     const isShare = giver !== undefined && giver.share?.taker === taker;
     const from = pidOfHandover(message.path);
     if (connections > 0) logHandedOver(log, taker, from, message, isShare);
+    if (wasOrphan && isEnding) return rmSync(message.path, { force: true });
     if (isShare) return endShare(giver, why === null || isEnding || connections > 0 ? connections : null);
     const hasFailed = why !== null && !isEnding && (giver !== undefined || wasOrphan);
     if (refused > 0 || hasFailed) logKept(log, taker, from, message);
