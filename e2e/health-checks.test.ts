@@ -119,6 +119,36 @@ forEitherEngine(
 );
 
 forEitherEngine(
+  'a PostgreSQL that takes no clients is down for a check that begins a login, and up for one that does not',
+  async (t, engine) => {
+    const [ready, standby] = await Promise.all([startPostgres(t), startPostgres(t, 'standby')]);
+    const login = String.raw`\x00\x00\x00$\x00\x03\x00\x00user\x00bal\x00database\x00postgres\x00\x00`;
+    const sslRequest = String.raw`\x00\x00\x00\x08\x04\xd2\x16/`;
+    const config = await servicesOf({
+      ready: [ready, { type: 'expect', send: login, expect: 'R' }],
+      standby: [standby, { type: 'expect', send: login, expect: 'R' }],
+      overlooked: [standby, { type: 'expect', send: sslRequest, expect: 'N' }],
+    });
+    const bal = await startBal(t, { engine, config });
+    const { services } = await bal.status();
+    assert.deepEqual(
+      services.map(({ name, backends }) => [name, backends[0]?.state]),
+      [
+        ['ready', 'up'],
+        ['standby', 'down'],
+        ['overlooked', 'up'],
+      ],
+    );
+    // SQLSTATE 57P03: cannot_connect_now.
+    assert.match(
+      (await bal.cli('why', `127.0.0.1:${standby}`)).stdout,
+      /failed: the answer "E.*C57P03.* does not begin/,
+    );
+  },
+  lacking(...POSTGRES_PROGRAMS),
+);
+
+forEitherEngine(
   'PostgreSQL and MariaDB are asked in their own words, and MariaDB counts no failed login',
   async (t, engine) => {
     const [postgres, mariadb] = await Promise.all([startPostgres(t), mariadbAtPrompt.server.start(t)]);

@@ -1,5 +1,6 @@
 // A private PostgreSQL server with the user `bal`.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import type { Owner } from '../../lib/testing/owner.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { run, type RunResult, serve, workFolder } from '../../lib/testing/program.ts';
@@ -14,8 +15,8 @@ export function postgresAt(port: number): string[] {
   return words(`-h 127.0.0.1 -p ${port} -U bal`);
 }
 
-/** Returns its port. */
-export async function startPostgres(owner: Owner): Promise<number> {
+/** Returns its port. `as`: a standby without a primary, and not a hot one, answers each login that it is starting up. */
+export async function startPostgres(owner: Owner, as: 'primary' | 'standby' = 'primary'): Promise<number> {
   const port = await freePort();
   const folder = workFolder(owner);
   const data = `${folder}/data`;
@@ -27,10 +28,12 @@ export async function startPostgres(owner: Owner): Promise<number> {
     unix_socket_directories: '',
     fsync: 'off',
     max_connections: 60,
+    hot_standby: 'off',
   };
+  if (as === 'standby') writeFileSync(`${data}/standby.signal`, '');
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   await serve(owner, 'postgres', ['-D', data, ...args], { port, cwd: folder });
-  await until('PostgreSQL answers', async () => (await psql(port, 'select 1')).code === 0);
+  if (as === 'primary') await until('PostgreSQL answers', async () => (await psql(port, 'select 1')).code === 0);
   return port;
 }
 
