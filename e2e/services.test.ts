@@ -52,6 +52,13 @@ forEitherEngine(
     assert.equal((await bal.cli('status')).code, 1, 'one service without a backend is a degraded bal');
     assert.deepEqual(troubles(await visits(mail, names('c'), 5)), { reset: 5 });
     assert.deepEqual(troubles(await visits(web, names('a', 'b'), 20)), {});
+    const [well, failing] = [await bal.cli('why', 'web'), await bal.cli('why', 'mail')];
+    assert.equal(well.code, 0, well.stdout);
+    assert.match(well.stdout, /^web is serving\n/);
+    for (const part of [a.address, b.address]) assert.ok(well.stdout.includes(`${part} is up`));
+    assert.ok(!well.stdout.includes(c.address), 'only the service that was asked for');
+    assert.equal(failing.code, 1);
+    assert.match(failing.stdout, /^mail is failing\n {2}what_happened: no backend is up/);
     await c.recover();
     await bal.statusWhen('mail is back', ({ services }) => services[1]?.backend_reachable === 1);
     assert.deepEqual(troubles(await visits(mail, names('c'), 5)), {});

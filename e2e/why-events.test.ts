@@ -101,12 +101,12 @@ forEitherEngine('why: all is well, one backend is out, all are, and all is well 
   );
 });
 
-test('why: an unknown backend, and no bal at all', async (t) => {
+test('why: an unknown service or backend, and no bal at all', async (t) => {
   const { bal, a, b } = await scene(t);
   const unknown = await bal.cli('why', '10.0.0.7:1');
   assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
-  assert.match(unknown.stderr, /what_happened: no service has a backend 10\.0\.0\.7:1/);
-  assert.ok(unknown.stderr.includes(`do_this_now: name one of: ${a.address}, ${b.address}`));
+  assert.match(unknown.stderr, /what_happened: there is no service or backend 10\.0\.0\.7:1/);
+  assert.ok(unknown.stderr.includes(`do_this_now: name one of: default, ${a.address}, ${b.address}`));
   const json = await bal.cli('why', '10.0.0.7:1', '--json');
   assert.deepEqual([json.code, json.stderr], [1, '']);
   assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ['services', 'problem']);

@@ -110,9 +110,9 @@ export const COMMANDS = {
   why: {
     about: 'Say why: the verdict on every service and backend, its evidence, and what will end it',
     flags: ['json'],
-    words: ['backend'],
+    words: ['name'],
     exit: '0 all is well; 1 something is not; 3 not running',
-    examples: ['bal why', 'bal why 10.0.0.7:5432', 'bal why --json'],
+    examples: ['bal why', 'bal why web', 'bal why 10.0.0.7:5432', 'bal why --json'],
   },
   events: {
     about: 'Show what happened: backends up and down, reloads, protection, workers, refused clients',

@@ -16,7 +16,7 @@ import { STOPPING } from './status.ts';
 import { counted, duration, listed } from '../units.ts';
 import { isStopping, type Shown } from '../view/state.ts';
 
-/** 0: all is well; 1: something is not, or there is no such backend; 3: not running. */
+/** 0: all is well; 1: something is not, or there is no such service or backend; 3: not running. */
 export async function why(options: Options, io: Io): Promise<ExitCode> {
   const reached = await reach(home(), 'GET', '/why', PATIENCE_MS);
   if (reached.kind !== 'answered' || !isWhy(reached.body)) {
@@ -25,24 +25,25 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
     else printDiagnosis(io, problem);
     return reached.kind === 'not_running' ? 3 : 1;
   }
-  const [backend = null] = options.words;
-  const chosen = select(reached.body, backend);
-  if (chosen.services.length === 0) return unknownBackend(reached.body, options, io);
+  const [word = null] = options.words;
+  const chosen = select(reached.body, word);
+  if (chosen.services.length === 0) return unknownWord(reached.body, options, io);
   // An instance of an older version does not report its state.
   const isEnding = isStopping(chosen.state ?? null);
   if (options.json) json(io, chosen);
-  else for (const line of lines(chosen, backend === null, io)) io.out(printableLine(line));
-  const isWell = ({ problem, backends }: ServiceWhy): boolean =>
-    backends.every((backend) => backend.problem === null) && (backend !== null || problem === null);
+  else for (const line of lines(chosen, word === null, io)) io.out(printableLine(line));
+  const isWell = ({ name, problem, backends }: ServiceWhy): boolean =>
+    backends.every((backend) => backend.problem === null) && (problem === null || (word !== null && word !== name));
   return !isEnding && chosen.services.every(isWell) ? 0 : 1;
 }
 
-/** Selects the backend with `address`; all if it is null. */
-function select(all: Why, address: string | null): Why {
-  if (address === null) return all;
-  const path = pathIn(address);
-  const wanted = path === null ? address : addressOf(path, 0);
+/** Selects the service of that name, or the backend with that address wherever it is; all if `word` is null. */
+function select(all: Why, word: string | null): Why {
+  if (word === null) return all;
+  const path = pathIn(word);
+  const wanted = path === null ? word : addressOf(path, 0);
   const services = all.services.flatMap((service) => {
+    if (service.name === word) return [service];
     const backends = service.backends.filter((backend) => backend.address === wanted);
     return backends.length === 0 ? [] : [{ ...service, backends }];
   });
@@ -63,10 +64,10 @@ function lines({ state, services, listeners, draining }: Why, whole: boolean, io
   ];
 }
 
-function unknownBackend(all: Why, options: Options, io: Io): ExitCode {
-  const known = all.services.flatMap(({ backends }) => backends.map(({ address }) => address));
+function unknownWord(all: Why, options: Options, io: Io): ExitCode {
+  const known = all.services.flatMap(({ name, backends }) => [name, ...backends.map(({ address }) => address)]);
   const problem = {
-    what_happened: `no service has a backend ${options.words[0] ?? ''}`,
+    what_happened: `there is no service or backend ${options.words[0] ?? ''}`,
     why_likely: 'it is misspelt, or the running configuration is an older one',
     do_this_now: `name one of: ${listed([...new Set(known)])}`,
   };
