@@ -201,8 +201,14 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   if (engine === 'js') {
     // The connection cannot move: it stays in its old worker, which the first process manages, over another upgrade, too.
     assert.equal(verdict.draining?.connections, 1);
-    assert.equal((await upgrade(bal)).code, 0);
-    await bal.statusWhen('it is counted', ({ active_connections: active }) => active === 2);
+    await bal.statusWhen('it is told', ({ draining }) => draining?.connections === 1 && draining.workers === 1);
+    const { code: again, verdict: next } = await upgrade(bal);
+    assert.deepEqual([again, next.connections, next.draining?.connections], [0, 0, 2], 'none has moved');
+    await bal.statusWhen(
+      'both are counted, and told',
+      ({ active_connections: active, draining }) =>
+        active === 2 && draining?.connections === 2 && draining.workers === 2,
+    );
   } else assert.equal(verdict.draining, null);
   const workers = await bal.workerPids();
   bal.signal('SIGHUP');
@@ -212,11 +218,12 @@ forEachEngine('in the foreground the first process stays, and stands for the one
   assert.ok(isAlive(bal.pid));
   client.end();
   await client.over;
+  const left = engine === 'js' ? 1 : 0;
+  await bal.statusWhen('what has ended is not told any more', ({ draining }) => draining?.connections === left);
   await lives(stays);
   bal.signal('SIGTERM');
-  // Not `reloading`, as it may be here: two signals that arrive together are one. It is `stopped` when all that is left is in the first
-  // process.
-  await bal.statusWhen('no more clients are taken', ({ state }) => state === 'draining' || state === 'stopped');
+  // Not `reloading`, as it may be here: two signals that arrive together are one. All that is left may be in the first process.
+  await bal.statusWhen('no more clients are taken', ({ state }) => state === 'draining');
   bal.signal('SIGTERM');
   await stays.over;
   assert.equal(await bal.exited, 0);

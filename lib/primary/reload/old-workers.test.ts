@@ -45,4 +45,18 @@ test('only old workers with connections are told, until the last of them is to e
   until.set(3, performance.now() + 3_600_000);
   const left = Date.parse(status().until ?? '') - Date.now();
   assert.ok(left > 3_590_000 && left <= 3_600_000, String(left));
+
+  const held = { connections: 9, workers: 1, generations: 1, until: '2999-01-01T00:00:00.000Z' };
+  statistics.holdDraining(held);
+  assert.deepEqual(
+    status(),
+    { connections: 14, workers: 3, generations: 3, until: held.until },
+    'an upgrade left some',
+  );
+  statistics.holdDraining({ ...held, until: null });
+  assert.equal(status().until, null);
+  for (const worker of workers) worker.state = 'ready';
+  assert.deepEqual(status(), { ...held, until: null });
+  statistics.holdDraining(null);
+  assert.equal(status().connections, 0);
 });

@@ -27,18 +27,31 @@ export interface OldWorkersParts {
 
 type Looked = Pick<OldWorkersParts, 'statistics'> & { readonly fleet: Pick<Fleet, 'all' | 'drainsUntil'> };
 
-/** Counts the draining workers that had connections at their last report. */
+/** Counts the draining workers that had connections at their last report, here and in the program before an upgrade. */
 export function drainingStatus({ fleet, statistics }: Looked): DrainingStatus {
   const old = drainingOf(fleet).flatMap((worker) => {
     const connections = connectionsOf(statistics, worker);
     return connections === 0 ? [] : [{ connections, generation: worker.generation, until: fleet.drainsUntil(worker) }];
   });
   const until = old.length === 0 ? Infinity : Math.max(...old.map((worker) => worker.until));
-  return {
+  const ours = {
     connections: old.reduce((sum, { connections }) => sum + connections, 0),
     workers: old.length,
     generations: new Set(old.map(({ generation }) => generation)).size,
     until: until === Infinity ? null : new Date(Date.now() + until - performance.now()).toISOString(),
+  };
+  return together(ours, statistics.heldDraining);
+}
+
+function together(ours: DrainingStatus, held: DrainingStatus | null): DrainingStatus {
+  if (held === null || held.connections === 0) return ours;
+  if (ours.connections === 0) return held;
+  const times = [ours.until, held.until].flatMap((it) => (it === null ? [] : [it])).sort();
+  return {
+    connections: ours.connections + held.connections,
+    workers: ours.workers + held.workers,
+    generations: ours.generations + held.generations,
+    until: times[1] ?? null, // null: one of them has no end
   };
 }
 

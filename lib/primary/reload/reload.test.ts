@@ -62,7 +62,7 @@ async function scene(t: TestContext, more: (state: InstanceState) => Partial<Rel
     ...more(state),
   };
   const fleet = { all: () => [], roll: () => Promise.resolve({ ok: true, replaced: 1 }), ...parts.fleet };
-  const statistics = { refresh: () => Promise.resolve(0) };
+  const statistics = { refresh: () => Promise.resolve(0), heldDraining: null };
   const generationOf = (): object => ({});
   // What is missing is not used here.
   const verdict = await reload(state, { ...parts, fleet, statistics, generationOf } as unknown as ReloadParts);

@@ -1,6 +1,6 @@
 // Owns the totals and the recent outcomes of clients: takes the workers' reports and asks for fresh ones.
 
-import type { RecentStatus } from '../../control/protocol.ts';
+import type { DrainingStatus, RecentStatus } from '../../control/protocol.ts';
 import { deferred } from '../../deferred.ts';
 import type { Registry } from '../registry.ts';
 import { endpointKey } from '../registry.ts';
@@ -28,6 +28,9 @@ export interface Statistics {
   hold(service: string | null, before: number, now: number): void;
   /** Another process has these connections to backends, by endpointKey(), and no others. Returns true if it had others before. */
   holdBackends(now: ReadonlyMap<string, number>): boolean;
+  /** Another process has these connections in workers that drain; null: none. */
+  holdDraining(now: DrainingStatus | null): void;
+  readonly heldDraining: DrainingStatus | null;
   /** Forgets all other services and backends, unless another process still has clients of them. */
   retain(services: ReadonlySet<string>, endpointKeys: ReadonlySet<string>): void;
   /**
@@ -56,6 +59,7 @@ export function createStatistics(registry: Registry): Statistics {
   /** What another process has: services, and connections by backend. */
   const heldServices = new Set<string>();
   let heldBackends: ReadonlyMap<string, number> = new Map();
+  let heldDraining: DrainingStatus | null = null;
 
   function remember(key: string, what: string, count: number, now: number, wall: number): void {
     let own = recent.get(key);
@@ -113,6 +117,12 @@ export function createStatistics(registry: Registry): Statistics {
       for (const key of differing) holdBackend(totals, key, before(key), now.get(key) ?? 0);
       heldBackends = now;
       return differing.length > 0;
+    },
+    holdDraining(now) {
+      heldDraining = now;
+    },
+    get heldDraining() {
+      return heldDraining;
     },
     inherit(past) {
       inherited = inherit(totals, inherited, past);

@@ -161,6 +161,7 @@ export function createEstate(parts: EstateParts): Estate {
         clients: countsOf(active),
         permits: countsOf(permits.held),
         backends: loadsOf(totals),
+        draining: drainingStatus(parts),
         ...(isBorrowing && {
           wanted: countsOf((service) => permits.loans(service).wanted),
           lent: countsOf((service) => permits.loans(service).lent),
@@ -210,10 +211,11 @@ export function createEstate(parts: EstateParts): Estate {
     },
     inherit({ pid, lend }, past, held) {
       statistics.inherit(past);
-      const { clients, permits: out, backends, wanted = NOBODY, lent = null } = heldOf(held);
+      const { clients, permits: out, backends, draining = null, wanted = NOBODY, lent = null } = heldOf(held);
       for (const service of [null, ...new Set([...Object.keys(last.services), ...Object.keys(clients.services)])])
         statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
+      statistics.holdDraining(draining);
       if (statistics.holdBackends(new Map(Object.entries(backends ?? {})))) {
         parts.publisher.loadsChanged();
         parts.forgetBackends();

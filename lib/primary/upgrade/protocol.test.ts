@@ -79,4 +79,13 @@ test('what is still there is told by service, and nonsense in it is passed over'
     [null, 'db', 'odd', 'constructor'].map((service) => countOf(clients, service)),
     [3, 3, 0, 0],
   );
+  const draining = { connections: 9, workers: 1, generations: 1, until: '2026-03-01T09:30:02.016Z' };
+  assert.deepEqual(heldOf({ draining }).draining, draining);
+  const nonsense = { connections: -1, workers: '1', until: 'soon' };
+  assert.deepEqual(heldOf({ draining: nonsense }).draining, {
+    connections: 0,
+    workers: 0,
+    generations: 0,
+    until: null,
+  });
 });

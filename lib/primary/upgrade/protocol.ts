@@ -18,7 +18,7 @@
 // nothing left. Before `serving` the upgrade fails then, and the old one serves on; after it the new one has what it needs.
 
 import { fieldsOf } from '../../fields.ts';
-import type { Diagnosis, EventRecord } from '../../control/protocol.ts';
+import type { Diagnosis, DrainingStatus, EventRecord } from '../../control/protocol.ts';
 import type { Past } from '../stats/past.ts';
 import type { KnownService } from '../upstream/known.ts';
 
@@ -41,6 +41,8 @@ export interface Held {
   readonly permits: Counts;
   /** Connections to each backend, by endpointKey(). Older programs do not send it. */
   readonly backends?: Readonly<Record<string, number>>;
+  /** Its workers that drain, and those of its own predecessor. Older programs do not send it. */
+  readonly draining?: DrainingStatus;
   /** Permits that clients wait for there, and all permits that have arrived by `lend`. Only if it borrows. */
   readonly wanted?: Counts;
   readonly lent?: Counts;
@@ -185,12 +187,24 @@ export const NOBODY: Counts = { all: 0, services: {} };
 
 /** Ignores whatever is not a count. */
 export function heldOf(value: unknown): Held {
-  const { clients, permits, backends, wanted, lent } = fieldsOf(value);
+  const { clients, permits, backends, draining, wanted, lent } = fieldsOf(value);
   return {
     clients: readCounts(clients),
     permits: readCounts(permits),
     backends: namedCounts(backends),
+    ...(draining !== undefined && { draining: readDraining(draining) }),
     ...(lent !== undefined && { wanted: readCounts(wanted), lent: readCounts(lent) }),
+  };
+}
+
+function readDraining(value: unknown): DrainingStatus {
+  const { connections, workers, generations, until } = fieldsOf(value);
+  const count = (it: unknown): number => (isCount(it) ? it : 0);
+  return {
+    connections: count(connections),
+    workers: count(workers),
+    generations: count(generations),
+    until: typeof until === 'string' && !Number.isNaN(Date.parse(until)) ? until : null,
   };
 }
 

@@ -32,3 +32,8 @@ export interface Observed {
   readonly statistics: Statistics;
   readonly evenness: Pick<Evenness, 'spread' | 'moved'>;
 }
+
+/** The phase for others: who has no connections left may still wait for those that stay with the program before an upgrade. */
+export function phaseOf({ phase, statistics }: Pick<Observed, 'phase' | 'statistics'>): Phase {
+  return phase === 'stopped' && (statistics.heldDraining?.connections ?? 0) > 0 ? 'draining' : phase;
+}

@@ -1,10 +1,12 @@
 // Readiness: whether a load balancer or keepalived in front should send clients here.
 
 import type { Readiness } from '../../control/protocol.ts';
-import type { Observed } from './observed.ts';
+import { phaseOf, type Observed } from './observed.ts';
 import { countBackends } from '../upstream/pool.ts';
 
-export function readinessOf({ phase, plan, services }: Observed): Readiness {
+export function readinessOf(instance: Observed): Readiness {
+  const { plan, services } = instance;
+  const phase = phaseOf(instance);
   const reasons: string[] = [];
   if (phase !== 'running' && phase !== 'reloading') reasons.push(`bal is ${phase === 'draining' ? 'stopping' : phase}`);
   for (const { name } of plan.services) {

@@ -13,7 +13,7 @@ import { cooldownLeft, isReachable, stateOf } from '../upstream/backend.ts';
 import { administrationOf, liveChanges } from '../live/live-changes.ts';
 import { metricFamilies } from './metrics.ts';
 import { discoveryOf } from './names.ts';
-import type { Observed } from './observed.ts';
+import { phaseOf, type Observed } from './observed.ts';
 import type { Sink } from '../log/log.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import { slowStartOf } from '../upstream/slow-start.ts';
@@ -60,7 +60,7 @@ export async function statusOf(
     engine: fleet.all().find((worker) => worker.engine !== null)?.engine ?? null,
     uptime_ms: Math.round(performance.now() - startedAt),
     generation: instance.generation,
-    state: instance.phase,
+    state: phaseOf(instance),
     max_connections: plan.maxConnections,
     services,
     listeners: listenersStatus(instance),

@@ -9,7 +9,7 @@ import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
 import { failsEarly } from '../upstream/early.ts';
 import { liveChanges } from '../live/live-changes.ts';
-import type { Observed } from './observed.ts';
+import { phaseOf, type Observed } from './observed.ts';
 import { drainingStatus } from '../reload/old-workers.ts';
 import type { Service } from '../upstream/services.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -36,7 +36,7 @@ export function whyOf(instance: Observed): Why {
   const poolsBeside = (name: string): Pool[] =>
     plan.services.flatMap((other) => (other.name === name ? [] : (services.get(other.name)?.pool ?? [])));
   return {
-    state: instance.phase,
+    state: phaseOf(instance),
     shortages,
     draining: drainingStatus(instance),
     listeners: listenersStatus(instance),
