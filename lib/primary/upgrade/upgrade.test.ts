@@ -8,6 +8,7 @@ import { workFolder } from '../../testing/program.ts';
 import type { AdminMove } from '../listen/admin-listener.ts';
 import type { Log } from '../log/log.ts';
 import { createEstate, type Estate, type EstateParts } from './estate.ts';
+import { createRegistry } from '../registry.ts';
 import { createUpgrade } from './upgrade.ts';
 
 const quiet = (): void => undefined;
@@ -48,6 +49,7 @@ function estateWith(move: EstateParts['admin']['move'], done: string[]): Estate 
       takeOver: quiet,
       settled: () => Promise.resolve(),
     },
+    registry: createRegistry(),
     fleet: {
       all: () => [],
       start: () => (done.push('workers are started'), Promise.resolve({ ok: true })),
