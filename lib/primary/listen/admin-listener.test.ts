@@ -28,11 +28,11 @@ async function listen(host: string, port: number): Promise<Server> {
   return server;
 }
 
-/** An admin listener on real sockets, and the addresses that it bound, in order. `ips`: what each name resolves to. */
+/** An admin listener on real sockets, and the addresses that it bound, in order. `ips`: what each name resolves to now. */
 function scene(t: TestContext, ips: readonly string[] = []) {
   const bound: string[] = [];
-  const found = ips.length === 0 ? { code: 'ENOTFOUND' } : { ips };
-  const lookUp = (names: readonly string[]) => Promise.resolve(new Map(names.map((name) => [name, found])));
+  const lookUp = (names: readonly string[]) =>
+    Promise.resolve(new Map(names.map((name) => [name, ips.length === 0 ? { code: 'ENOTFOUND' } : { ips: [...ips] }])));
   const admin = createAdminListener(async (host, port) => {
     const server = await listen(host, port);
     bound.push(at(port, host));
@@ -118,12 +118,7 @@ test('an address that somebody else has, or this machine has not, is refused, an
   await serve(at(from));
   await stranger(t, taken);
   assert.deepEqual(await refusal(at(taken)), { ok: false, address: at(taken), code: 'EADDRINUSE', key: 'admin' });
-  assert.deepEqual(await refusal('192.0.2.1:11'), {
-    ok: false,
-    address: '192.0.2.1:11',
-    code: 'EADDRNOTAVAIL',
-    key: 'admin',
-  });
+  assert.equal((await refusal('192.0.2.1:11')).code, 'EADDRNOTAVAIL');
   assert.deepEqual(await served(from), [true]);
 });
 
@@ -220,8 +215,7 @@ test('a name is served at each of its addresses that this machine has', async (t
   await serve(`localhost:${port}`);
   assert.deepEqual(bound.toSorted(), [at(port), at(port, '::1')]);
   assert.deepEqual([await isServed(port), await isServed(port, '::1')], [true, true]);
-  const moved = await move(null);
-  assert.deepEqual(await moved.finish(), { ok: true });
+  assert.deepEqual(await (await move(null)).finish(), { ok: true });
   assert.deepEqual([await isServed(port), await isServed(port, '::1')], [false, false]);
 });
 
@@ -235,4 +229,22 @@ test('a name that leads nowhere, to no address of this machine, or to one that i
   const { refusal } = scene(t, ['127.0.0.1', '::1']);
   assert.deepEqual(await refusal(address), { ok: false, address: `[::1]:${port}`, code: 'EADDRINUSE', key: 'admin' });
   assert.equal(await isServed(port), false, 'what was bound is free again');
+});
+
+test('a name that leads elsewhere now is followed; an address that it keeps is not bound anew', async (t) => {
+  const [port, ips] = [await freePort(), ['127.0.0.1', '127.0.0.2']];
+  const { bound, serve, move, refusal } = scene(t, ips);
+  const three = () => Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((ip) => isServed(port, ip)));
+  await serve(`localhost:${port}`);
+  ips.splice(0, 1, '127.0.0.3');
+  const moved = await move(`localhost:${port}`);
+  assert.deepEqual(await three(), [true, true, true], 'the new one comes before the old one goes');
+  assert.deepEqual(await moved.finish(), { ok: true });
+  assert.deepEqual(await three(), [false, true, true]);
+  assert.deepEqual(bound, [at(port), at(port, '127.0.0.2'), at(port, '127.0.0.3')]);
+  assert.deepEqual(await moved.undo(), { ok: true });
+  assert.deepEqual(await three(), [true, true, false]);
+  ips.length = 0;
+  assert.equal((await refusal(`localhost:${port}`)).code, 'ENOTFOUND');
+  assert.deepEqual(await three(), [true, true, false]);
 });
