@@ -1,20 +1,8 @@
 // Sets, adds or removes one backend in the text of a configuration and changes no other byte: comments, order and style stay.
 // The text must be valid. The caller parses the result again, because it knows what the result should mean.
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  parseDocument,
-  type Document,
-  type Pair,
-  type Scalar,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
-import { withoutBrackets } from './host.ts';
+import { isMap, isScalar, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import { addressIn, listOf, parse, rangeOf, valueIn, type Span } from './locate.ts';
 import { addressOf } from './plan.ts';
-import { backendKeys } from './shorthand.ts';
 import { isPath } from './unix.ts';
 import { atEndOfLine, headOf, isBlank, lineEnd, separatorBefore } from './text.ts';
 
@@ -37,7 +25,7 @@ export function editBackend(text: string, service: string, address: string, want
 }
 
 function edit(text: string, service: string, address: string, wanted: WrittenBackend | null): Edited {
-  const document = parseDocument(text, { uniqueKeys: false, merge: false, logLevel: 'silent' });
+  const document = parse(text);
   const list = listOf(document, service);
   if (typeof list === 'string') return failed(list);
   const place = list.items.findIndex((item) => addressIn(item, document) === address);
@@ -47,49 +35,6 @@ function edit(text: string, service: string, address: string, wanted: WrittenBac
   if (isScalar(item)) return spellOut(text, item, wanted);
   if (!isMap(item)) return failed('the backend is written as an alias, and what it stands for is used elsewhere, too');
   return weigh(text, item, wanted.weight);
-}
-
-/** Returns the list with the service's backends, or why it cannot be edited. */
-function listOf({ contents }: Document, service: string): YAMLSeq | string {
-  const services = valueIn(contents, 'services');
-  const own = valueIn(valueIn(services, service), 'backends');
-  const list = own ?? valueIn(contents, 'backends');
-  if (own === undefined && isMap(services)) {
-    const sharing = services.items.filter(({ value }) => valueIn(value, 'backends') === undefined);
-    if (sharing.length > 1) return `the list of backends at the top level is that of ${sharing.length} services`;
-  }
-  if (isSeq(list) && list.range !== undefined && list.items.length > 0) return list;
-  return isAlias(list)
-    ? 'the list of backends is written as an alias'
-    : 'the list of backends is not where it is expected';
-}
-
-function pairIn(map: unknown, key: string): Pair | undefined {
-  if (!isMap(map)) return undefined;
-  return map.items.find((pair) => isScalar(pair.key) && (pair.key.source ?? String(pair.key.value)) === key);
-}
-
-function valueIn(map: unknown, key: string): unknown {
-  return pairIn(map, key)?.value ?? undefined;
-}
-
-function addressIn(item: unknown, document: Document): string | null {
-  const map = isAlias(item) ? item.resolve(document) : item;
-  if (isScalar(map)) return shortAddress(map);
-  const resolved = (key: string): unknown => {
-    const value = valueIn(map, key);
-    const scalar = isAlias(value) ? value.resolve(document) : value;
-    return isScalar(scalar) ? scalar.value : null;
-  };
-  const [host, port, unix] = [resolved('host'), resolved('port'), resolved('unix')];
-  if (typeof unix === 'string') return addressOf(unix, 0);
-  return typeof host === 'string' && typeof port === 'number' ? addressOf(withoutBrackets(host), port) : null;
-}
-
-function shortAddress({ value }: Scalar): string | null {
-  const keys = typeof value === 'string' ? backendKeys(value) : null;
-  if (keys === null) return null;
-  return 'unix' in keys ? addressOf(keys.unix, 0) : addressOf(withoutBrackets(keys.host), keys.port);
 }
 
 /** An entry written as "host:port" has no place for a weight. */
@@ -182,16 +127,6 @@ function fieldsOf({ host, port, weight }: WrittenBackend, quotedKeys: boolean, q
   const share = weight === 1 ? [] : [`${name('weight')}: ${weight}`];
   if (isPath(host)) return [`${name('unix')}: ${value}`, ...share];
   return [`${name('host')}: ${value}`, `${name('port')}: ${port}`, ...share];
-}
-
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-function rangeOf(node: unknown): Span | null {
-  const range = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node) ? node.range : null;
-  return range === null || range === undefined ? null : { from: range[0], to: range[1] };
 }
 
 /** Returns the span of an item without what follows it: the range of a block map extends over comments up to the next item. */

@@ -1,5 +1,7 @@
 // The texts of refused backend changes: what happened, why, and what to do now.
 
+import type { WrittenAddress } from '../../../config/locate.ts';
+import { quote } from '../../../config/problem.ts';
 import { closest } from '../../../config/suggest.ts';
 import { MAX_WEIGHT } from '../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../config/schema.ts';
@@ -105,6 +107,15 @@ export function cannotSave(file: string, why: string): Diagnosis {
     what_happened: `the change cannot be saved: ${why}`,
     why_likely: `bal cannot edit ${file} safely`,
     do_this_now: "nothing has changed: edit the file and run 'bal graceful', or leave --save out",
+  };
+}
+
+/** The file has the address, but not literally. */
+export function cannotSaveVariable(file: string, address: string, { line, address: as }: WrittenAddress): Diagnosis {
+  return {
+    what_happened: `the change cannot be saved: ${file}:${line} writes ${address} as ${quote(as)}`,
+    why_likely: 'the address holds a variable, and --save changes only backends whose address is written out',
+    do_this_now: "nothing has changed: edit that line and run 'bal graceful', or leave --save out",
   };
 }
 

@@ -41,6 +41,7 @@ function override(address: string, its: Partial<Override>, service = 'default'):
   return { service, address, drained: null, weight: null, presence: null, ...its };
 }
 const weight = (value: number): Partial<Override> => ({ weight: { value, since: 1 } });
+const removed: Partial<Override> = { presence: { kind: 'removed', since: 1 } };
 const drained: Partial<Override> = { drained: { since: 1, cutAt: null } };
 
 async function saving(plan: Plan, its: Override): Promise<Saving> {
@@ -74,7 +75,11 @@ test('variables stay as they are written, and a backend that one of them names i
   const { path, plan } = await written(t, text);
   assert.equal(await (await saving(plan, override('a:1', weight(4)))).commit(), null);
   assert.equal(readFileSync(path, 'utf8'), text.replace('port: 1}', 'port: 1, weight: 4}'));
-  assert.match(await problem(await planIn(path), override('b:2', weight(4))), /cannot be saved/);
+  const now = await planIn(path);
+  for (const its of [weight(4), drained, removed]) {
+    const said = await problem(now, override('b:2', its));
+    assert.equal(said, `the change cannot be saved: ${path}:3 writes b:2 as "\${SAVE_TEST}:2"`);
+  }
 });
 
 test('the owner stays', { skip: process.getuid?.() !== 0 && 'only root may give a file away' }, async (t) => {
@@ -105,7 +110,7 @@ test('a drained backend gets weight 0, one that was added its line, one that was
   );
   assert.match(more.warnings[0] ?? '', /other defaults hold/, 'three backends are tuned otherwise than two');
   assert.equal(await more.commit(), null);
-  const less = await saving(more.file, override('b:2', { presence: { kind: 'removed', since: 1 } }));
+  const less = await saving(more.file, override('b:2', removed));
   assert.equal(await less.commit(), null);
   assert.equal(
     readFileSync(path, 'utf8'),
@@ -135,7 +140,7 @@ test('what the file says already is saved without a touch', async (t) => {
 
 test('what cannot be saved is refused, and nothing is left behind', async (t) => {
   const { dir, path, plan } = await written(t);
-  const gone = override('a:1', { presence: { kind: 'removed', since: 1 } });
+  const gone = override('a:1', removed);
   const all = await saving(plan, gone);
   await all.abandon();
   assert.match(await problem({ ...plan, configPath: join(dir, 'no.yaml') }, gone), /ENOENT/);
@@ -158,6 +163,8 @@ test('what cannot be saved is refused, and nothing is left behind', async (t) =>
 test('an edit that would mean more than was asked for, or nothing valid, is refused', async (t) => {
   const zero = await written(t, 'backends: [{host: a, port: 1, weight: 0}, {host: b, port: 2}]\n');
   assert.match(await problem(zero.plan, override('b:2', drained)), /cannot be saved: every backend has weight 0/);
+  const twice: Partial<Override> = { presence: { kind: 'added', host: 'A', port: 1, since: 1 } };
+  assert.match(await problem(zero.plan, override('A:1', twice)), /duplicate backend a:1; it is already on line 1$/);
   const text =
     'services:\n  web: {port: 80, backends: [&a {host: a, port: 1}, {host: b, port: 2}]}\n  db: {port: 81, backends: [*a]}\n';
   const shared = await written(t, text);

@@ -8,13 +8,15 @@ import { basename, dirname, join } from 'node:path';
 import { editBackend, type WrittenBackend } from '../../../config/edit.ts';
 import { backendText, planDifference } from '../../../config/diff.ts';
 import { loadConfig } from '../../../config/load.ts';
+import { writtenOtherwise } from '../../../config/locate.ts';
 import type { BackendPlan, Plan } from '../../../config/plan.ts';
 import { plainBackend } from '../../../config/plan.ts';
+import type { Problem } from '../../../config/problem.ts';
 import { decode, MAX_BYTES, readConfig, type ReadResult } from '../../../config/read.ts';
 import type { Diagnosis } from '../../control/protocol.ts';
 import type { Override } from './overrides.ts';
 import { weightOf } from './overrides.ts';
-import { cannotSave, cannotWrite, fileHasChanged } from './refusals.ts';
+import { cannotSave, cannotSaveVariable, cannotWrite, fileHasChanged } from './refusals.ts';
 
 export interface Saving {
   /** The plan that the file holds after commit(). */
@@ -64,11 +66,14 @@ export async function prepareSave(running: Plan, override: Override): Promise<Pr
   if (here === null || !isSame(backendsOf(here, service), backends)) return refused(fileHasChanged(home));
 
   const wanted = wantedOf(override, backends);
+  const place = backends.findIndex((backend) => backend.address === address);
+  const otherwise = writtenOtherwise(text, service, address, place);
+  if (otherwise !== null) return refused(cannotSaveVariable(home, address, otherwise));
   const edited = editBackend(text, service, address, wanted);
   if (!edited.ok) return refused(cannotSave(home, edited.why));
   const list = listWith(backends, address, wanted);
   const read = await loadConfig(configPath, instead(home, edited.text));
-  if (read.plan === null) return refused(cannotSave(home, read.errors[0]?.message ?? 'it would not be valid'));
+  if (read.plan === null) return refused(cannotSave(home, reasonIn(read.errors)));
   const differences = planDifference(withBackends(here, service, list), read.plan).changed;
   const other = differences.find(({ what }) => list.length === backends.length || !isTuned(what));
   if (other !== undefined) return refused(cannotSave(home, `it would change ${other.what}, too`));
@@ -184,6 +189,11 @@ function backendsOf({ services }: Plan, service: string): readonly BackendPlan[]
 
 function withBackends(plan: Plan, service: string, backends: readonly BackendPlan[]): Plan {
   return { ...plan, services: plan.services.map((it) => (it.name === service ? { ...it, backends } : it)) };
+}
+
+function reasonIn([first]: readonly Problem[]): string {
+  if (first === undefined) return 'it would not be valid';
+  return first.hint === null ? first.message : `${first.message}; ${first.hint}`;
 }
 
 /** Whether the value follows from the number of backends. */
