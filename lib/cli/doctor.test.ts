@@ -4,8 +4,10 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { serveControl } from '../control/server.ts';
 import { blackHole } from '../testing/black-hole.ts';
 import { capturedIo } from '../testing/captured-io.ts';
+import { handlers, PLAN, STATUS } from '../testing/control-server.ts';
 import { fakeInOwnHome, ownHome } from '../testing/own-home.ts';
 import { deferred } from '../deferred.ts';
 import { freePort } from '../testing/ports.ts';
@@ -235,6 +237,24 @@ test('a running instance is examined, and differences to the file are named', as
     /^warn: the running instance uses \/etc\/bal\/config\.yaml, this looked at/,
   );
   assert.match(checks.get('listen:default') ?? '', /^ok: .* is free; the next 'bal graceful' can bind it$/);
+});
+
+test('an instance that reports its configuration in the form of another version is examined without it', async (t) => {
+  const home = ownHome(t);
+  const config_path = join(home, 'config.yaml');
+  configure(home, { port: await freePort(), backends: backends(await listening(t)) });
+  const plan = { ...PLAN, services: [{ name: 'web', port: 80 }] };
+  const control = await serveControl(join(home, 'bal.sock'), {
+    ...handlers({ status: () => Promise.resolve({ ...STATUS, config_path }) }),
+    plan: () => Promise.resolve(JSON.parse(JSON.stringify(plan))),
+  });
+  t.after(() => control.close());
+  const { checks } = await diagnose();
+  assert.match(
+    checks.get('config_drift') ?? '',
+    /^ok: not compared: the running bal \(0\) reports .*\(\d+\.\d+\.\d+.*\)/,
+  );
+  assert.equal(checks.has('listen:web'), false);
 });
 
 test('a hung instance is critical, and its ports are not held against it', async (t) => {

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { loadConfig } from '../../config/load.ts';
 import type { Plan } from '../../config/plan.ts';
+import { isPlan } from '../control/plan.ts';
 import { configPath, home, type Home } from '../paths.ts';
 import { readPidFile } from '../pidfile.ts';
 import type { Options } from './arguments.ts';
@@ -58,15 +59,10 @@ async function check(patient: Patient): Promise<Finding[]> {
   ];
 }
 
-/** Returns the running configuration; null if the instance does not tell, as another version might not. */
+/** Returns the running configuration; null if the instance does not tell, or not in the form of this version. */
 async function runningPlan(at: Home): Promise<Plan | null> {
   const answer = await ask(at, 'GET', '/plan', undefined, PATIENCE_MS);
   return answer.ok && answer.status === 200 && isPlan(answer.body) ? answer.body : null;
-}
-
-function isPlan(body: unknown): body is Plan {
-  if (typeof body !== 'object' || body === null) return false;
-  return 'services' in body && Array.isArray(body.services) && 'workers' in body && 'configPath' in body;
 }
 
 function brief(findings: readonly Finding[]): string {

@@ -3,13 +3,15 @@ import { constants } from 'node:fs';
 import { planDifference } from '../../../config/diff.ts';
 import { formatProblem } from '../../../config/problem.ts';
 import { quoted } from '../../../config/shell.ts';
+import type { Status } from '../../control/protocol.ts';
+import { version } from '../../version.ts';
 import { critical, may, ok, warn, type Finding, type Patient } from './finding.ts';
 import { counted } from '../../units.ts';
 
 export function checkConfig({ disk, status, running, isGuest }: Patient): Finding[] {
   if (isGuest && !may(disk.configPath, constants.R_OK))
     return [ok('config', `${disk.configPath} is for the owner of bal to read`)];
-  return [validity(disk), ...(status === null ? [] : [drift(disk, running, status.config_path)])];
+  return [validity(disk), ...(status === null ? [] : [drift(disk, running, status)])];
 }
 
 function validity({ configPath, errors, warnings }: Patient['disk']): Finding {
@@ -34,7 +36,8 @@ function validity({ configPath, errors, warnings }: Patient['disk']): Finding {
 }
 
 /** Compares the configuration on disk with the running one. */
-function drift(disk: Patient['disk'], running: Patient['running'], runningPath: string | null): Finding {
+function drift(disk: Patient['disk'], running: Patient['running'], status: Status): Finding {
+  const { config_path: runningPath, version: its } = status;
   const name = 'config_drift';
   if (runningPath !== null && runningPath !== disk.configPath) {
     return warn(
@@ -44,7 +47,11 @@ function drift(disk: Patient['disk'], running: Patient['running'], runningPath: 
       `run 'bal doctor --config ${runningPath}', or restart bal with the file that you mean`,
     );
   }
-  if (disk.plan === null || running === null) return ok(name, 'not compared');
+  if (disk.plan === null) return ok(name, 'not compared');
+  if (running === null) {
+    const unread = `reports its configuration not at all, or in a form that this bal (${version}) does not know`;
+    return ok(name, `not compared: the running bal (${its}) ${unread}`);
+  }
   const { changed, unchangeable } = planDifference(running, disk.plan);
   const all = [...changed, ...unchangeable];
   const [first] = all;
