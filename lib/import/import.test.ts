@@ -125,3 +125,35 @@ test('garbage is told from a configuration, and nothing makes it throw', async (
   assert.equal((await isValid(long)).kind, 'made');
   assert.equal((await imported(`stream {${'map $a $b {'.repeat(500)}`)).kind, 'nothing');
 });
+
+/** Backends at addresses of bal's own, as words of HAProxy. */
+function ownServers(count: number, port: number): string {
+  return Array.from({ length: count }, (_, i) => `  server s${i} 127.0.0.${i + 1}:${port}\n`).join('');
+}
+
+test('all backends that cannot stay are left out after one parse', async () => {
+  const made = await isValid(`listen a\n  bind :81\n  server good 10.0.0.1:80\n${ownServers(60, 81)}`);
+  assert.ok(made.kind === 'made');
+  const places = made.notes.flatMap(({ why }) => /services\.a\.backends\[(\d+)\]: a loop/.exec(why)?.[1] ?? []);
+  // One at a time, each would have been the one at 1 when its turn came.
+  assert.deepEqual(
+    places.map(Number).toSorted((x, y) => x - y),
+    Array.from({ length: 60 }, (_, i) => i + 1),
+  );
+});
+
+test('of a loop through two services only one of them loses its part', async () => {
+  const made = await isValid(
+    `listen a\n  bind :81\n  server good 10.0.0.1:80\n${ownServers(9, 82)}` +
+      `listen b\n  bind :82\n  server good 10.0.0.1:80\n${ownServers(9, 81)}` +
+      `listen c\n  bind :83\n${ownServers(3, 83)}`,
+  );
+  assert.ok(made.kind === 'made');
+  const { plan } = parseConfig(made.text, 'bal.yaml');
+  assert.deepEqual(
+    plan?.services.map(({ name, backends }) => `${name} ${backends.length}`),
+    ['a 1', 'b 10'],
+  );
+  const lost = made.notes.filter(({ why }) => why.startsWith('bal check would say'));
+  assert.equal(lost.length, 9 + 3);
+});
