@@ -142,6 +142,23 @@ test('all backends that cannot stay are left out after one parse', async () => {
   );
 });
 
+test('a service whose only other servers are backups, or take no clients, is told when the rest is left out', async () => {
+  const service = (name: string, port: number, rest: string) =>
+    `listen ${name}\n  bind :${port}\n  server x 127.0.0.1:${port}\n  server y 10.0.0.1:80 ${rest}\n`;
+  const made = await isValid(service('a', 81, 'backup') + service('b', 82, 'weight 0'));
+  assert.ok(made.kind === 'made');
+  const { plan } = parseConfig(made.text, 'bal.yaml');
+  assert.deepEqual(
+    plan?.services.map(({ name, backends }) => [name, backends.map(({ address, backup }) => `${address} ${backup}`)]),
+    [['a', ['10.0.0.1:80 false']]],
+  );
+  const notes = made.notes.filter(({ what }) => what.startsWith('bind')).map(({ kind, why }) => `${kind} ${why}`);
+  assert.deepEqual(notes, [
+    'differs all servers are backups, so the first one is none',
+    'lost no server of it takes clients',
+  ]);
+});
+
 test('of a loop through two services only one of them loses its part', async () => {
   const made = await isValid(
     `listen a\n  bind :81\n  server good 10.0.0.1:80\n${ownServers(9, 82)}` +

@@ -7,7 +7,7 @@ import type { Backend, Draft } from './draft.ts';
 import { mapHaproxy } from './haproxy/map.ts';
 import { Ledger, type Note } from './ledger.ts';
 import { mapNginx } from './nginx/map.ts';
-import { settle } from './settle.ts';
+import { isServed, settle } from './settle.ts';
 import { writeDraft } from './write.ts';
 
 export interface Source {
@@ -80,7 +80,7 @@ function leaveOutBackends(draft: Draft, problems: readonly Problem[], ledger: Le
     ledger.lost(service.at, saidBy(problem), problem.hint, `server ${backend.unix ?? backend.host ?? ''}`);
   }
   draft.services = draft.services.filter(
-    (service) => service.backends === before.get(service) || service.backends.some(isServing),
+    (service) => service.backends === before.get(service) || isServed(service, ledger),
   );
   return left.size > 0;
 }
@@ -111,8 +111,4 @@ function placeOf({ path }: Problem): { readonly name: string | null; readonly in
 
 function saidBy({ path, message }: Problem): string {
   return `bal check would say: ${path}: ${message}`;
-}
-
-function isServing({ weight, backup }: Backend): boolean {
-  return weight !== 0 && backup !== true;
 }

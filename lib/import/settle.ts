@@ -89,8 +89,8 @@ function together(service: Service, ledger: Ledger): Backend[] {
   return [...byAddress.values()];
 }
 
-/** Whether any backend takes clients. */
-function isServed(service: Service, ledger: Ledger): boolean {
+/** Whether any backend takes clients. If all that do are backups, the first of them becomes an ordinary one. */
+export function isServed(service: Service, ledger: Ledger): boolean {
   const { backends, at } = service;
   const check = service.health_check;
   if (check?.port !== undefined && backends.some(({ unix }) => unix !== undefined)) {
