@@ -351,6 +351,18 @@ test('a page with a password is not opened to everybody', () => {
   ]);
 });
 
+test('lines whose variables hold too much, alone or together, are told', () => {
+  const long = '$A'.repeat(60);
+  const sources = '  acl x src "$B"\n'.repeat(30);
+  const text = `global\nsetenv A ${'x'.repeat(1000)}\nsetenv B "${long}"\nsetenv C "$B$B"\n.if streq("$B$B",a)\n.endif
+listen a\n${BIND}\n${SERVER}\n${sources}`;
+  const { services, notes } = mapped(text);
+  assert.equal(services.length, 1);
+  const lines = notes.filter(({ why }) => why.startsWith('its variables hold more')).map(({ line }) => line);
+  // Line 3 takes 60,000 of 1,048,576 characters, lines 4 and 5 as much as a line may, and 14 of the others 60,000 each.
+  assert.deepEqual(lines, [4, 5, ...Array.from({ length: 16 }, (_, i) => 24 + i)]);
+});
+
 test('.if, variables and named defaults', () => {
   const text = `global
 setenv PORT 81

@@ -31,3 +31,14 @@ test('what is wrong with a line is told', () => {
   assert.deepEqual(readLine('a "${PORT}"', env).filled, ['PORT']);
   assert.ok(readLine('a'.repeat(100_000), env).fault !== null);
 });
+
+test('variables that hold each other do not become a line of any length, nor many lines a file of any length', () => {
+  const held = { A: 'x'.repeat(1000) };
+  const within = readLine(`setenv B "${'$A'.repeat(65)}"`, held);
+  assert.deepEqual([within.fault, within.added, within.words[2]?.length], [null, 65_000, 65_000]);
+  const beyond = readLine(`setenv B "${'$A'.repeat(66)}"`, held);
+  assert.match(beyond.fault ?? '', /^its variables hold more than 65536 characters/);
+  assert.ok((beyond.words[2]?.length ?? 0) <= 65_536);
+  assert.equal(readLine('a "$A"', held, 1000).fault, null);
+  assert.match(readLine('a "$A"', held, 999).fault ?? '', /or with the lines before it more than 1048576$/);
+});

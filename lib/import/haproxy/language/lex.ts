@@ -8,6 +8,8 @@ export interface Line {
   /** Names of variables that were filled in, and of those that are not set. */
   readonly filled: readonly string[];
   readonly unset: readonly string[];
+  /** The length of what was filled in. */
+  readonly added: number;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,16 +29,22 @@ const VARIABLE = /^\$(?:\{([A-Za-z_.][A-Za-z0-9_.]*)(?:\[\*\])?(?:-([^}]*))?\}|(
 const ESCAPE = /^\\(?:x([0-9a-fA-F]{2})|([\s\S]))/;
 const PLAIN = /^[^\s\\'"#$]+/;
 const WITHIN_DOUBLE = /^[^\\"$]+/;
-/** Per line. */
+/** Per line, as written and filled in from variables. */
 const MAX_LENGTH = 65_536;
+/** Filled in for all lines of a file together: as much as a file may have. */
+export const MAX_FILLED = 1_048_576;
+const TOO_MUCH = `its variables hold more than ${MAX_LENGTH} characters, or with the lines before it more than ${MAX_FILLED}`;
 
-export function readLine(text: string, environment: Environment): Line {
+/** `left` is what may be filled in for this line and those after it. Variables hold others, so a few lines could become gigabytes. */
+export function readLine(text: string, environment: Environment, left = MAX_FILLED): Line {
+  const room = Math.min(MAX_LENGTH, left);
   const words: string[] = [];
   const filled: string[] = [];
   const unset: string[] = [];
   let word: string | null = null;
   let quote: '"' | "'" | null = null;
   let rest = text.slice(0, MAX_LENGTH);
+  let added = 0;
   const take = (count: number, piece: string): void => {
     word = (word ?? '') + piece;
     rest = rest.slice(count);
@@ -61,8 +69,10 @@ export function readLine(text: string, environment: Environment): Line {
     } else if (quote === '"' && first === '$' && VARIABLE.test(rest)) {
       const [whole = '', name = '', standIn, bare = name] = VARIABLE.exec(rest) ?? [];
       const value = (Object.hasOwn(environment, bare) ? environment[bare] : undefined) ?? standIn;
+      added += value?.length ?? 0;
+      if (added > room) break;
       (value === undefined ? unset : filled).push(bare);
-      take(whole.length, (value ?? '').slice(0, MAX_LENGTH));
+      take(whole.length, value ?? '');
     } else if (quote === '"') {
       const [whole = first] = WITHIN_DOUBLE.exec(rest) ?? [];
       take(whole.length, whole);
@@ -80,6 +90,11 @@ export function readLine(text: string, environment: Environment): Line {
     }
   }
   if (word !== null) words.push(word);
-  const fault = quote !== null ? 'a quote is not closed' : text.length > MAX_LENGTH ? 'the line is too long' : null;
-  return { words, fault, filled, unset };
+  return { words, fault: fault(), filled, unset, added: Math.min(added, room) };
+
+  function fault(): string | null {
+    if (added > room) return TOO_MUCH;
+    if (quote !== null) return 'a quote is not closed';
+    return text.length > MAX_LENGTH ? 'the line is too long' : null;
+  }
 }

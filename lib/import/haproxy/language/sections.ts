@@ -1,7 +1,7 @@
 // Splits a HAProxy configuration into sections, with what each proxy inherits from `defaults`.
 import type { Ledger, Statement } from '../../ledger.ts';
 import { branches } from './branches.ts';
-import { readLine, type Environment } from './lex.ts';
+import { MAX_FILLED, readLine, type Environment } from './lex.ts';
 
 export interface HaLine extends Statement {
   readonly words: readonly string[];
@@ -24,6 +24,7 @@ const KINDS = new Set(
   healthcheck`.split(/\s+/),
 );
 const PROXIES = new Set(['frontend', 'backend', 'listen']);
+const CORRECT = 'correct the line and import again';
 /** Far more than any real configuration has. */
 const MAX_LINES = 20_000;
 
@@ -45,6 +46,7 @@ export function sectionsOf(text: string, file: string, environment: Environment,
   const named = new Map<string, Open>();
   let defaults: Open | null = null;
   const within = branches();
+  let room = MAX_FILLED;
   const told = new Set<string>();
   const raws = text.split('\n', MAX_LINES + 1);
   if (raws.length > MAX_LINES) {
@@ -52,12 +54,14 @@ export function sectionsOf(text: string, file: string, environment: Environment,
     ledger.lost(at, `no more than ${MAX_LINES} lines are read`, 'import a part of it');
   }
   for (const [i, raw] of raws.slice(0, MAX_LINES).entries()) {
-    const { words, fault, filled, unset } = readLine(raw.replace(/\r$/, ''), env);
+    const { words, fault, filled, unset, added } = readLine(raw.replace(/\r$/, ''), env, room);
+    room -= added;
     const [first = ''] = words;
     if (first === '' && fault === null) continue;
     const part: string = partOf(sections.at(-1), i + 1, first);
     const line: HaLine = { file, line: i + 1, text: raw.replace(/\s#.*$/, '').trim(), part, words };
     if (first.startsWith('.')) {
+      if (fault !== null) ledger.lost(line, fault, CORRECT);
       within.step(line, env, ledger);
       continue;
     }
@@ -66,7 +70,7 @@ export function sectionsOf(text: string, file: string, environment: Environment,
       continue;
     }
     if (fault !== null) {
-      ledger.lost(line, fault, 'correct the line and import again');
+      ledger.lost(line, fault, CORRECT);
       continue;
     }
     tellVariables(line, filled, unset, env, told, ledger);
