@@ -43,10 +43,17 @@ function checked(text: string): Read {
 const MAX_ENTRIES = 10_000;
 const MAX_MATCHES = 1000;
 
+export interface Matches {
+  readonly paths: readonly string[];
+  /** What was not looked at, or null. */
+  readonly cut: string | null;
+}
+
 /** Expands a pattern with `*`, `?` and `[…]` to paths, in order; null if a folder cannot be read. */
-export async function matching(pattern: string): Promise<readonly string[] | null> {
-  if (!/[*?[]/.test(pattern)) return [pattern];
+export async function matching(pattern: string): Promise<Matches | null> {
+  if (!/[*?[]/.test(pattern)) return { paths: [pattern], cut: null };
   let found = ['/'];
+  let cut: string | null = null;
   const parts = resolve(pattern)
     .split('/')
     .filter((part) => part !== '');
@@ -61,6 +68,8 @@ export async function matching(pattern: string): Promise<readonly string[] | nul
     for (const folder of found) {
       const entries = await readdir(folder, { withFileTypes: true }).catch(() => null);
       if (entries === null && found.length === 1) return null;
+      if ((entries?.length ?? 0) > MAX_ENTRIES)
+        cut ??= `only ${MAX_ENTRIES} of the ${entries?.length} entries of ${folder}`;
       const names = (entries ?? []).slice(0, MAX_ENTRIES).filter((entry) => isLast || !entry.isFile());
       next.push(
         ...names
@@ -70,9 +79,10 @@ export async function matching(pattern: string): Promise<readonly string[] | nul
           .map((name) => join(folder, name)),
       );
     }
+    if (next.length > MAX_MATCHES) cut ??= `only ${MAX_MATCHES} of ${next.length} that match ${part}`;
     found = next.slice(0, MAX_MATCHES);
   }
-  return found;
+  return { paths: found, cut };
 }
 
 function shapeOf(glob: string): (name: string) => boolean {

@@ -143,11 +143,13 @@ class Includer {
   async #included(directive: Directive, depth: number): Promise<readonly Directive[]> {
     const [pattern = ''] = directive.args;
     const found: Directive[] = [];
-    const paths = await matching(isAbsolute(pattern) ? pattern : join(this.#folder, pattern));
+    const matches = await matching(isAbsolute(pattern) ? pattern : join(this.#folder, pattern));
     this.#ledger.used(directive);
     if (depth >= MAX_INCLUDED) this.#ledger.lost(directive, 'files include each other too deeply', 'include it once');
-    else if (paths === null) this.#ledger.lost(directive, 'the folder cannot be read', 'import where the files are');
-    for (const path of depth >= MAX_INCLUDED ? [] : (paths ?? [])) {
+    else if (matches === null) this.#ledger.lost(directive, 'the folder cannot be read', 'import where the files are');
+    else if (matches.cut !== null)
+      this.#ledger.lost(directive, `${matches.cut} were looked at`, 'import a part of them');
+    for (const path of depth >= MAX_INCLUDED ? [] : (matches?.paths ?? [])) {
       const read = await readFile(path);
       if (!read.ok) this.#ledger.lost(directive, `${path}: ${read.why}`, 'import where that file is');
       this.#files++;
