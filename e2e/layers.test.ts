@@ -155,6 +155,7 @@ const ROOMS = {
     'limits',
     'stats',
     'evenness',
+    'upstream/discovery/query',
     'upstream/discovery',
     'upstream/health/question',
     'upstream/health',

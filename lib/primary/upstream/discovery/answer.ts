@@ -3,9 +3,9 @@
 import type { Discover } from '../../../../config/plan.ts';
 import type { Found } from './expand.ts';
 import { addressesFound, servicesFound } from './expand.ts';
-import { failure } from './queries.ts';
+import { failure } from './query/queries.ts';
 import type { Resolver } from './resolver.ts';
-import type { ServiceRecord } from './wire.ts';
+import type { ServiceRecord } from './query/wire.ts';
 
 export interface Answer {
   /** The one before, if it is the same. */

@@ -6,7 +6,7 @@ import type { Plan } from '../../../../config/plan.ts';
 import type { Log } from '../../log/log.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
 import type { Dns } from './dns.ts';
-import type { ServiceAnswer } from './queries.ts';
+import type { ServiceAnswer } from './query/queries.ts';
 import { createResolver } from './resolver.ts';
 
 function planOf(...backends: readonly Readonly<Record<string, unknown>>[]): Plan {

@@ -12,7 +12,7 @@ import type { Found, LeftOut } from './expand.ts';
 import { expand, textOf, textOfLeftOut } from './expand.ts';
 import type { KnownName } from './known-names.ts';
 import { decodeNames, encodeNames } from './known-names.ts';
-import { codeOf } from './queries.ts';
+import { codeOf } from './query/queries.ts';
 import type { Resolver } from './resolver.ts';
 
 export interface Discovery {

@@ -2,8 +2,8 @@
 
 import dns from 'node:dns/promises';
 
-import { createQueries, failure, type Family, type Queries, type ServiceAnswer } from './queries.ts';
-import type { Addresses } from './message.ts';
+import { createQueries, failure, type Family, type Queries, type ServiceAnswer } from './query/queries.ts';
+import type { Addresses } from './query/message.ts';
 
 /** How names are resolved; tests replace it. */
 export interface Dns {

@@ -1,6 +1,6 @@
 // What is known of each name: its addresses, and until when they may be used. Bounded.
 
-import type { Addresses } from './message.ts';
+import type { Addresses } from './query/message.ts';
 
 export interface Entry {
   ips: readonly string[];

@@ -9,7 +9,7 @@ import { MAX_WEIGHT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
 import { isLiteral } from '../../../../config/unix.ts';
 import { sourcesFor } from '../../../engine/source.ts';
-import type { ServiceRecord } from './wire.ts';
+import type { ServiceRecord } from './query/wire.ts';
 
 /** One address that a name resolves to. */
 export interface Found {

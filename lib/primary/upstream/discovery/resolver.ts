@@ -7,8 +7,8 @@ import { isLiteral } from '../../../../config/unix.ts';
 import { LOOKUP_MS } from '../../../lookup.ts';
 import { systemDns, type Dns } from './dns.ts';
 import { confirmAnswer, createEntries, limitLife, MIN_LIFE_MS, takeAnswer, type Entry } from './entries.ts';
-import type { Addresses } from './message.ts';
-import { codeOf, type ServiceAnswer } from './queries.ts';
+import type { Addresses } from './query/message.ts';
+import { codeOf, type ServiceAnswer } from './query/queries.ts';
 import { createTurns, createWaits } from './waits.ts';
 
 export type { Dns } from './dns.ts';

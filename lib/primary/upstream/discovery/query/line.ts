@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 
-import { splitAddress } from '../../../../config/host.ts';
+import { splitAddress } from '../../../../../config/host.ts';
 import { idOf, queryFor, read, type QueryType, type Reading } from './message.ts';
 
 export type Answer = Exclude<Reading, 'foreign'>;

@@ -5,8 +5,8 @@ import dns from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
-import { until } from '../../../testing/until.ts';
-import { serverDns } from './dns.ts';
+import { until } from '../../../../testing/until.ts';
+import { serverDns } from '../dns.ts';
 import { MAX_QUERIES, openLine } from './line.ts';
 import { createQueries, type Queries } from './queries.ts';
 
