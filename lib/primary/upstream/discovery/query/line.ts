@@ -1,36 +1,27 @@
-// Asks one name server over UDP. Many queries share a socket, which is replaced often: an answer is taken only at the port and with
-// the id and the question of a query, so whoever wants to forge one has to guess both numbers.
+// Asks one name server over UDP, and over TCP what does not fit. Many queries share a UDP socket, which is replaced often: an answer
+// is taken only at the port and with the id and the question of a query, so whoever wants to forge one has to guess both numbers.
 
-import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 
 import { splitAddress } from '../../../../../config/host.ts';
-import { idOf, queryFor, read, type QueryType, type Reading } from './message.ts';
-
-export type Answer = Exclude<Reading, 'foreign'>;
+import type { QueryType } from './message.ts';
+import { createPending, type Answer } from './pending.ts';
+import { openStream } from './stream.ts';
 
 export interface Line {
   /** Null if the server does not answer in time, or cannot be reached. Never rejects. */
-  ask(name: string, type: QueryType): Promise<Answer | null>;
+  ask(name: string, type: QueryType): Promise<Exclude<Answer, 'truncated'> | null>;
   /** Queries under way get no answer. */
   close(): void;
 }
 
-export const PATIENCE_MS = 1000;
 const PORT = 53;
-const IDS = 65_536;
 /** A socket is used for so many queries, and for so long. */
 export const MAX_QUERIES = 100;
 const MAX_AGE_MS = 2000;
 
-interface Waiting {
-  readonly query: Buffer;
-  readonly end: (answer: Answer | null) => void;
-}
-
 interface Channel {
-  /** Null if the name cannot be queried this way. */
   ask(name: string, type: QueryType): Promise<Answer | null>;
   close(): void;
 }
@@ -39,11 +30,14 @@ interface Channel {
 export function openLine(server: string): Line {
   const { host, port } = splitAddress(server) ?? { host: server.replace(/^\[|\]$/g, ''), port: PORT };
   const channels = new Set<Channel>();
+  const stream = openStream(host, port);
   /** The one for the next query. */
   let current: Channel | null = null;
 
   function open(): Channel {
-    const waiting = new Map<number, Waiting>();
+    const pending = createPending(() => {
+      if (pending.size === 0 && current !== channel) close();
+    });
     let asked = 0;
     /** Queries that wait for the socket; null: it is connected. */
     let unsent: Buffer[] | null = [];
@@ -57,13 +51,13 @@ export function openLine(server: string): Line {
       retire();
       clearTimeout(age);
       socket.close();
-      for (const { end } of waiting.values()) end(null);
+      pending.endAll();
     }
 
     /** No new queries. */
     function retire(): void {
       if (current === channel) current = null;
-      if (waiting.size === 0) close();
+      if (pending.size === 0) close();
     }
 
     function sent(error: Error | null): void {
@@ -71,20 +65,8 @@ export function openLine(server: string): Line {
     }
 
     function ask(name: string, type: QueryType): Promise<Answer | null> {
-      let id = randomInt(IDS);
-      while (waiting.has(id)) id = randomInt(IDS);
-      const query = queryFor(name, type, id);
-      if (query === null) return Promise.resolve('unclear');
       if (++asked === MAX_QUERIES) current = null;
-      return new Promise((resolve) => {
-        const end = (answer: Answer | null): void => {
-          clearTimeout(timer);
-          waiting.delete(id);
-          resolve(answer);
-          if (waiting.size === 0 && current !== channel) close();
-        };
-        const timer = setTimeout(end, PATIENCE_MS, null);
-        waiting.set(id, { query, end });
+      return pending.ask(name, type, (query) => {
         if (unsent === null) socket.send(query, sent);
         else unsent.push(query);
       });
@@ -93,12 +75,7 @@ export function openLine(server: string): Line {
     const channel = { ask, close };
     channels.add(channel);
     socket.on('error', close);
-    socket.on('message', (message) => {
-      const it = waiting.get(idOf(message) ?? -1);
-      if (it === undefined) return;
-      const answer = read(message, it.query);
-      if (answer !== 'foreign') it.end(answer);
-    });
+    socket.on('message', (message) => pending.take(message));
     // Connect, so that only this server's datagrams arrive, and a closed port is reported at once.
     // A connect that fails is reported to its callback only, which the types of Node.js do not show.
     socket.connect(port, host, (error?: Error) => {
@@ -111,12 +88,17 @@ export function openLine(server: string): Line {
   }
 
   return {
-    ask(name, type) {
+    async ask(name, type) {
       current ??= open();
-      return current.ask(name, type);
+      const answer = await current.ask(name, type);
+      if (answer !== 'truncated') return answer;
+      // It is not silent, whatever becomes of this.
+      const whole = (await stream.ask(name, type)) ?? 'failed';
+      return whole === 'truncated' ? 'unclear' : whole;
     },
     close() {
       for (const channel of channels) channel.close();
+      stream.close();
     },
   };
 }

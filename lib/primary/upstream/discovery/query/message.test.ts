@@ -127,7 +127,6 @@ test('an answer to something else is foreign, and one that is not plain is uncle
   const pointers = Array.from({ length: 130 }, (_, i) => pointerTo(i === 0 ? 12 : first + 2 * (i - 1)));
   const unclear: readonly Parts[] = [
     { flags: 0x0100 },
-    { flags: 0x8380 },
     { flags: 0x8181 },
     { count: 2 },
     { records: [srv(1, [0xc0, 43 + 12])] },
@@ -143,6 +142,7 @@ test('an answer to something else is foreign, and one that is not plain is uncle
   assert.ok(typeof fewer !== 'string' && fewer.services[0]?.name === '_x._tcp.Web.test');
   assert.equal(says({ records: [] }), 'ENODATA');
   assert.equal(says({ flags: 0x8183 }), 'ENOTFOUND');
+  for (const code of [0, 3]) assert.equal(says({ flags: 0x8380 | code, records: [] }), 'truncated');
   for (const code of [2, 4, 5]) assert.equal(says({ flags: 0x8180 | code }), 'failed');
   for (const name of ['', 'a..b', 'a b', 'ä', 'a'.repeat(64), `${'a.'.repeat(127)}b`])
     assert.equal(queryFor(name, 'SRV', 1), null, name);

@@ -1,5 +1,5 @@
 // Builds DNS queries for addresses and SRV records, and parses their answers (RFC 1035, 2782, 3596 and 6891). Anything unusual is
-// left to Node.js: truncated answers, errors, names with odd characters. Pure; every read of an answer is bounds-checked.
+// left to Node.js: errors, names with odd characters. Pure; every read of an answer is bounds-checked.
 
 import type { ServiceRecord } from './wire.ts';
 import { CNAME, HEADER, IN, LABEL, LONGEST, TYPES, addressAt, nameAt, recordAt, serviceAt } from './wire.ts';
@@ -19,10 +19,10 @@ export interface Records extends Addresses {
 }
 
 /**
- * `foreign`: it answers another question. `failed`: another server may know. `unclear`: ask in another way. `ENOTFOUND`,
- * `ENODATA`: there is no such name, or no such record.
+ * `foreign`: it answers another question. `failed`: another server may know. `truncated`: ask over TCP. `unclear`: ask in another
+ * way. `ENOTFOUND`, `ENODATA`: there is no such name, or no such record.
  */
-export type Reading = Records | 'foreign' | 'failed' | 'unclear' | 'ENOTFOUND' | 'ENODATA';
+export type Reading = Records | 'foreign' | 'failed' | 'truncated' | 'unclear' | 'ENOTFOUND' | 'ENODATA';
 
 /** EDNS: a datagram of this size passes everywhere. */
 const EDNS = Buffer.from([0, 0, 41, 1232 >> 8, 1232 & 255, 0, 0, 0, 0, 0, 0]);
@@ -60,11 +60,12 @@ export function idOf(message: Buffer): number | null {
 /** Reads the answer to `query`, which is one of queryFor(). */
 export function read(message: Buffer, query: Buffer): Reading {
   const begin = query.length - EDNS.length;
-  if (message.length < begin || message.readUInt16BE(0) !== query.readUInt16BE(0)) return 'foreign';
-  if (message.readUInt16BE(4) !== 1 || !isSameQuestion(message, query, begin)) return 'foreign';
+  if (message.length < HEADER || message.readUInt16BE(0) !== query.readUInt16BE(0)) return 'foreign';
   const flags = message.readUInt16BE(2);
-  // A response to a plain query, not truncated.
-  if ((flags & 0xfa00) !== 0x8000) return 'unclear';
+  if (!isSameQuestion(message, query, begin)) return 'foreign';
+  // A response to a plain query.
+  if ((flags & 0xf800) !== 0x8000) return 'unclear';
+  if ((flags & 0x0200) !== 0) return 'truncated';
   switch (flags & 0xf) {
     case 0:
       return recordsIn(message, begin, query.readUInt16BE(begin - 4));
@@ -146,6 +147,7 @@ function addressesAlong(
 }
 
 function isSameQuestion(message: Buffer, query: Buffer, end: number): boolean {
+  if (message.length < end || message.readUInt16BE(4) !== 1) return false;
   if (message.compare(query, HEADER, end, HEADER, end) === 0) return true;
   const [one, other] = [message, query].map((it) => it.toString('latin1', HEADER, end).toLowerCase());
   return one === other;

@@ -1,5 +1,5 @@
-// Asks name servers in order: each by a datagram, because Node.js costs more and does not report the TTL of SRV records. What that
-// leaves open is left to Node.js, which retries, and uses TCP.
+// Asks name servers in order, each by itself, because Node.js costs more and does not report the TTL of SRV records. What that
+// leaves open is left to Node.js, which retries.
 
 import type { Resolver } from 'node:dns/promises';
 
