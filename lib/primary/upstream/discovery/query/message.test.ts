@@ -144,6 +144,16 @@ test('an answer to something else is foreign, and one that is not plain is uncle
   assert.equal(says({ flags: 0x8183 }), 'ENOTFOUND');
   for (const code of [0, 3]) assert.equal(says({ flags: 0x8380 | code, records: [] }), 'truncated');
   for (const code of [2, 4, 5]) assert.equal(says({ flags: 0x8180 | code }), 'failed');
+  const bare = (flags: number): unknown => {
+    const header = Buffer.alloc(12);
+    [0xabcd, flags].forEach((number, i) => header.writeUInt16BE(number, 2 * i));
+    return read(header, QUESTION);
+  };
+  assert.deepEqual(
+    [0x8181, 0x8182, 0x8184, 0x8185, 0x8180, 0x8183, 0x0101].map(bare),
+    ['unclear', 'failed', 'failed', 'failed', 'foreign', 'foreign', 'unclear'],
+    'without a question only an error is taken',
+  );
   for (const name of ['', 'a..b', 'a b', 'ä', 'a'.repeat(64), `${'a.'.repeat(127)}b`])
     assert.equal(queryFor(name, 'SRV', 1), null, name);
 });

@@ -28,6 +28,8 @@ export type Reading = Records | 'foreign' | 'failed' | 'truncated' | 'unclear' |
 const EDNS = Buffer.from([0, 0, 41, 1232 >> 8, 1232 & 255, 0, 0, 0, 0, 0, 0]);
 /** Behind the question's name: the root, the type and the class, then EDNS. */
 const TAIL = 5 + EDNS.length;
+/** Format error, server failure, not implemented, refused. */
+const BARE_ERRORS: ReadonlySet<number> = new Set([1, 2, 4, 5]);
 const NONE: ReadonlyMap<string, Addresses> = new Map();
 
 /** Null if the name cannot be queried this way. */
@@ -62,7 +64,9 @@ export function read(message: Buffer, query: Buffer): Reading {
   const begin = query.length - EDNS.length;
   if (message.length < HEADER || message.readUInt16BE(0) !== query.readUInt16BE(0)) return 'foreign';
   const flags = message.readUInt16BE(2);
-  if (!isSameQuestion(message, query, begin)) return 'foreign';
+  // Servers that know no EDNS may answer with no more than a header.
+  const isBareError = message.readUInt16BE(4) === 0 && BARE_ERRORS.has(flags & 0xf);
+  if (!isBareError && !isSameQuestion(message, query, begin)) return 'foreign';
   // A response to a plain query.
   if ((flags & 0xf800) !== 0x8000) return 'unclear';
   if ((flags & 0x0200) !== 0) return 'truncated';

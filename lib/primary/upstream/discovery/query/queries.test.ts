@@ -91,6 +91,22 @@ test('what is odd or not to be asked so is left to Node.js', async (t) => {
   assert.equal(await found(queries), 'ESERVFAIL');
 });
 
+// Node.js asks without EDNS.
+test('a server that answers EDNS with the header of an error is not waited for', async (t) => {
+  const [first, second] = [await nameServer(t), await nameServer(t)];
+  const queries = queriesTo(t, first.address, second.address);
+  let times = 0;
+  first.says = () => (times++ === 0 ? { flags: 0x8181, isBare: true } : { ips: ['10.0.0.9'] });
+  assert.equal(await found(queries), '10.0.0.9 for 7');
+  first.says = () => ({ flags: 0x8185, isBare: true });
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.deepEqual([first.asked.length, second.asked.length], [3, 1], 'it was not silent, so it is asked first');
+  // Nobody takes an empty answer without a question for one.
+  first.says = ({ type }) => (type === 1 ? { isBare: true } : { flags: 0x8182 });
+  assert.equal(await found(queries), '10.0.0.1 for 7');
+  assert.equal(second.asked.length, 2);
+});
+
 test('a closed port is told to all that wait, and at once', async (t) => {
   const server = await nameServer(t);
   const line = openLine(server.address);
