@@ -1,6 +1,7 @@
 // Where names are resolved: by the system's resolver, or by the configured name servers.
 
 import dns from 'node:dns/promises';
+import { statSync } from 'node:fs';
 
 import { createQueries, failure, type Family, type Queries, type ServiceAnswer } from './query/queries.ts';
 import type { Addresses } from './query/message.ts';
@@ -20,20 +21,73 @@ export interface Dns {
 /** getaddrinfo blocks one of libuv's threads (four by default) while it runs, and the log's writes need them too. */
 const LOOKUPS_AT_ONCE = 2;
 
-/** Addresses come from getaddrinfo, which also reads /etc/hosts but reports no TTL; the TTL comes from a DNS query. */
-export function systemDns(): Dns {
-  const server = new dns.Resolver({ timeout: 2000, tries: 2 });
-  const queries = createQueries(server, server.getServers());
+/** The system's name servers; tests replace them. */
+export interface System {
+  /** Changes when the name servers may have changed. */
+  version(): string;
+  open(): dns.Resolver;
+}
+
+const RESOLV_CONF = '/etc/resolv.conf';
+/** How often that is looked at. */
+const LOOK_MS = 1000;
+
+const SYSTEM: System = {
+  version() {
+    const found = statSync(RESOLV_CONF, { throwIfNoEntry: false });
+    return found === undefined ? '' : [found.ino, found.size, found.mtimeMs].join();
+  },
+  open: () => new dns.Resolver({ timeout: 2000, tries: 2 }),
+};
+
+/**
+ * Addresses come from getaddrinfo, which also reads /etc/hosts but reports no TTL; the TTL comes from a DNS query. A Resolver of
+ * Node.js stays with the name servers that it has found first, so it is replaced when they change; getaddrinfo sees to that itself.
+ */
+export function systemDns(system: System = SYSTEM, now: () => number = () => performance.now()): Dns {
+  let version = versionOf(system);
+  let lookedAt = now();
+  let queries = open();
+  let closed = false;
+
+  function open(): Queries {
+    const server = system.open();
+    return createQueries(server, server.getServers());
+  }
+
+  function current(): Queries {
+    if (closed || now() - lookedAt < LOOK_MS) return queries;
+    lookedAt = now();
+    const newest = versionOf(system);
+    if (newest === version) return queries;
+    version = newest;
+    queries.close();
+    queries = open();
+    return queries;
+  }
+
   return {
     lookup: lookUp,
     async ttlSeconds(host) {
-      const ttl = Math.min(...(await bothFamilies(queries, host)).map(({ ttlSeconds }) => ttlSeconds));
+      const ttl = Math.min(...(await bothFamilies(current(), host)).map(({ ttlSeconds }) => ttlSeconds));
       return Number.isFinite(ttl) ? ttl : null;
     },
-    services: (name) => queries.services(name),
+    services: (name) => current().services(name),
     atOnce: LOOKUPS_AT_ONCE,
-    close: () => queries.close(),
+    close() {
+      closed = true;
+      queries.close();
+    },
   };
+}
+
+/** '' if the system does not say. */
+function versionOf(system: System): string {
+  try {
+    return system.version();
+  } catch {
+    return '';
+  }
 }
 
 async function lookUp(host: string): Promise<readonly string[]> {
