@@ -265,6 +265,33 @@ test(
   },
 );
 
+test('a report may end other rounds, and those that may finish report what came with it', options, async (t) => {
+  const rounds = open(t);
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const told: string[] = [];
+  const all: (RunningRound | null)[] = [];
+  // Whichever is told first.
+  function failed(me: number): void {
+    told.push(`${me} fails`);
+    if (told.length > 1) return;
+    const [one, other] = [0, 1, 2].filter((i) => i !== me);
+    assert.equal(all[one ?? 0]?.end(true), false);
+    assert.deepEqual(told, [`${me} fails`, `${one} fails`]);
+    assert.equal(all[other ?? 0]?.end(), false);
+  }
+  for (const [i, port] of ports.entries()) {
+    const order = { ip: '127.0.0.1', port, inMs: 0, periodMs: 60_000, timeoutMs: 5000 };
+    const never = { passed: () => assert.fail(), trusted: () => assert.fail() };
+    all.push(rounds.begin({ ...order, ...never, failed: () => failed(i) }));
+  }
+  // Longer than any tick, so that all are collected together.
+  const began = performance.now();
+  while (performance.now() < began + 40);
+  await until('they are told', () => told.length >= 2);
+  rounds.collect();
+  assert.equal(told.length, 2);
+});
+
 test("a client's connect replaces checks for a period, and is told as what it is", options, async (t) => {
   const rounds = open(t);
   const server = await serve(t, closeToo);

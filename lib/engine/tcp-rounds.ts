@@ -63,11 +63,21 @@ interface Seat {
   over: boolean;
 }
 
+/** One row. */
+interface News {
+  readonly seat: Seat | undefined;
+  readonly passes: number;
+  readonly began: number;
+  readonly error: number;
+}
+
 /** Throws an Error with `code`. */
 export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
   const results = new Int32Array(ROWS * COLUMNS);
   /** By the addon's number. */
   const seats = new Map<number, Seat>();
+  /** What was collected, in its order. */
+  let unreported: News[] = [];
   let closed = false;
   let collecting = false;
   let timer: NodeJS.Timeout | undefined;
@@ -92,17 +102,26 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
   function report(rows: number): void {
     const now = performance.now();
     // Read all before the first call, which may begin a round that gets the number of another.
-    const news = Array.from({ length: rows }, (_, row) => readRow(row * COLUMNS, now));
-    for (const { seat, passes, began, error } of news) {
-      if (seat === undefined || seat.over || closed) continue;
-      seat.over = isEnd(error);
-      if (error === TRUSTS) seat.round.trusted(passes, began);
-      else if (error > 0) seat.round.failed(getSystemErrorName(-error), began);
-      else seat.round.passed(passes, began, error === LAST);
-    }
+    for (let row = 0; row < rows; row++) unreported.push(readRow(row * COLUMNS, now));
+    for (let news = unreported.shift(); news !== undefined; news = unreported.shift()) tell(news);
   }
 
-  function readRow(at: number, now: number) {
+  function tell({ seat, passes, began, error }: News): void {
+    if (seat === undefined || seat.over || closed) return;
+    seat.over = isEnd(error);
+    if (error === TRUSTS) seat.round.trusted(passes, began);
+    else if (error > 0) seat.round.failed(getSystemErrorName(-error), began);
+    else seat.round.passed(passes, began, error === LAST);
+  }
+
+  /** Ahead of the others'. */
+  function reportOf(seat: Seat): void {
+    const its = unreported.filter((news) => news.seat === seat);
+    if (its.length > 0) unreported = unreported.filter((news) => news.seat !== seat);
+    for (const news of its) tell(news);
+  }
+
+  function readRow(at: number, now: number): News {
     const number = results[at] ?? -1;
     const error = results[at + 3] ?? 0;
     const seat = seats.get(number);
@@ -126,7 +145,10 @@ export function openTcpRounds(addon: Pick<Addon, 'openTcpRounds'>): TcpRounds {
           if (isOpen() && usAgo <= MAX_AGO_US) native.reached(number, Math.max(0, usAgo));
         },
         end(mayFinish = false) {
-          if (mayFinish) collect();
+          if (mayFinish) {
+            reportOf(seat);
+            collect();
+          }
           if (mayFinish && isOpen() && native.last(number) === 1) return true;
           seat.over = true;
           if (isOpen()) {
