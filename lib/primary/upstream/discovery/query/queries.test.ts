@@ -78,6 +78,28 @@ test('the next server is asked when one fails, is closed or is silent; what is s
   assert.equal(await found(queries), '10.0.0.2 for 7', 'it answers again, so it is the first again');
 });
 
+test('of several that are silent, a query tries one again', async (t) => {
+  const all = [await nameServer(t), await nameServer(t), await nameServer(t)];
+  const clock = { now: 1000 };
+  const servers = all.map(({ address }) => address);
+  const queries = createQueries(new dns.Resolver(), servers, () => clock.now);
+  t.after(() => queries.close());
+  for (const server of all.slice(0, 2)) server.says = () => null;
+  const asked = (): number[] => all.map((server) => server.asked.length);
+  await found(queries);
+  assert.deepEqual(asked(), [1, 1, 1]);
+  clock.now += 9999;
+  await found(queries);
+  assert.deepEqual(asked(), [1, 1, 2], 'not yet');
+  clock.now += 1;
+  await found(queries);
+  assert.deepEqual(asked(), [2, 1, 3]);
+  await found(queries);
+  assert.deepEqual(asked(), [2, 2, 4]);
+  await found(queries);
+  assert.deepEqual(asked(), [2, 2, 5]);
+});
+
 test('what is odd or not to be asked so is left to Node.js', async (t) => {
   const server = await nameServer(t);
   const queries = queriesTo(t, server.address);

@@ -27,7 +27,7 @@ export interface Family extends Addresses {
   readonly none: string | null;
 }
 
-/** A server that was silent is asked after the others for this long; then one query tries it. */
+/** A server that was silent is asked after the others for this long; then one query tries it, which tries no other such server. */
 const AVOID_MS = 10_000;
 const WITH_TTL = { ttl: true } as const;
 
@@ -37,7 +37,11 @@ interface Server {
   avoidUntil: number;
 }
 
-export function createQueries(resolver: Resolver, servers: readonly string[]): Queries {
+export function createQueries(
+  resolver: Resolver,
+  servers: readonly string[],
+  now: () => number = () => performance.now(),
+): Queries {
   const all = servers.map((server): Server => ({ line: openLine(server), isSilent: false, avoidUntil: -Infinity }));
   let closed = false;
 
@@ -45,21 +49,22 @@ export function createQueries(resolver: Resolver, servers: readonly string[]): Q
   async function ask(name: string, type: QueryType): Promise<Records | 'ENOTFOUND' | 'ENODATA' | null> {
     if (closed) throw failure('ECANCELLED');
     for (const it of inOrder()) {
-      if (it.isSilent) it.avoidUntil = performance.now() + AVOID_MS;
+      if (it.isSilent) it.avoidUntil = now() + AVOID_MS;
       const answer = await it.line.ask(name, type);
       if (closed) throw failure('ECANCELLED');
       it.isSilent = answer === null;
       if (answer === 'unclear') return null;
       if (answer !== null && answer !== 'failed') return answer;
-      if (it.isSilent) it.avoidUntil = performance.now() + AVOID_MS;
+      if (it.isSilent) it.avoidUntil = now() + AVOID_MS;
     }
     return null;
   }
 
   function inOrder(): readonly Server[] {
-    const now = performance.now();
     if (!all.some(({ isSilent }) => isSilent)) return all;
-    return all.toSorted((a, b) => Number(a.isSilent && a.avoidUntil > now) - Number(b.isSilent && b.avoidUntil > now));
+    const tried = all.find(({ isSilent, avoidUntil }) => isSilent && avoidUntil <= now());
+    const isLater = (it: Server): number => Number(it.isSilent && it !== tried);
+    return all.toSorted((a, b) => isLater(a) - isLater(b));
   }
 
   return {
