@@ -4,18 +4,18 @@ import { readSync } from 'node:fs';
 import { endianness } from 'node:os';
 
 import { ROW_BYTES, ROW_PROCESS_AT, ROWS } from '../../engine/scoreboard.ts';
+import { lookUp } from '../../process.ts';
 
 /** Whether the process that has written itself into the row lives; also true if the row cannot be read. */
 export function isInUse(fd: number, row: number): boolean {
   const bytes = Buffer.alloc(ROW_BYTES);
   try {
     if (readSync(fd, bytes, 0, ROW_BYTES, row * ROW_BYTES) !== ROW_BYTES) return true;
-    const pid = processIn(bytes, 0);
-    if (pid > 0) process.kill(pid, 0);
-    return pid > 0;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  } catch {
+    return true;
   }
+  // Orphans can stay zombies in a container whose first process reaps nobody.
+  return lookUp(processIn(bytes, 0)).state === 'alive';
 }
 
 /** Returns the rows that a process has written itself into; none if they cannot be read. */

@@ -26,7 +26,9 @@ export interface Scoreboard {
   readonly free: (row: number) => void;
   /** For another primary, which is to use the scoreboard too: from now on this one takes no row but those it names. */
   readonly share: () => Shared;
-  /** The other primary, to which it was shared or which shared it, is gone or has no workers left. Calls `over` when its rows are free. */
+  /** Undoes share(): the other primary is gone. */
+  readonly keep: () => void;
+  /** The primary that shared it has no workers left, or is gone. `over` is called when no worker of another primary is left. */
   readonly alone: (over: () => void) => void;
   /** Leaves a note for a primary that finds the scoreboard after this one has died; see note.ts. */
   readonly note: (note: object) => void;
@@ -64,7 +66,7 @@ export function createScoreboard(
   const loads = createSharedLoads(fd, () => own === null);
   const sources = createSharedSources(fd, write, () => own === null);
   let reclaiming: NodeJS.Timeout | null = null;
-  let whenOver = (): void => undefined;
+  let whenAlone = (): void => undefined;
   for (const row of foreign) adopt(row);
   for (const row of from?.counting ?? []) sources.adopt(row);
 
@@ -124,6 +126,7 @@ export function createScoreboard(
 
   /** Clears foreign rows whose workers are gone, until there is none. */
   function reclaim(): void {
+    if (reclaiming !== null) clearTimeout(reclaiming);
     reclaiming = null;
     // Another primary does that meanwhile.
     if (fd === null || own !== null) return;
@@ -133,8 +136,12 @@ export function createScoreboard(
       foreign.delete(row);
     }
     logEnd();
-    if (foreign.size > 0) reclaiming = setTimeout(reclaim, RECLAIM_MS).unref();
-    else whenOver();
+    if (foreign.size > 0) reclaimSoon();
+    else whenAlone();
+  }
+
+  function reclaimSoon(): void {
+    reclaiming ??= setTimeout(reclaim, RECLAIM_MS).unref();
   }
 
   return {
@@ -170,8 +177,7 @@ export function createScoreboard(
       if (counts) for (const row of own) sources.join(row);
       return { rows: [...own, ...foreign], counting: [...sources.rows] };
     },
-    alone(over) {
-      whenOver = over;
+    keep() {
       const others = own === null || fd === null ? [] : rowsInUse(fd).filter((row) => own?.has(row) === false);
       const counts = [...sources.rows].length > 0;
       for (const row of others) {
@@ -180,7 +186,12 @@ export function createScoreboard(
         if (counts) sources.adopt(row);
       }
       own = null;
-      reclaiming ??= setTimeout(reclaim, RECLAIM_MS).unref();
+      reclaimSoon();
+    },
+    alone(over) {
+      whenAlone = over;
+      // Else the primary to which this one has shared it clears all rows, some of which only that one knows.
+      if (own === null) reclaim();
     },
     note(note) {
       if (own === null) write(noteOf({ ...note, counting: [...sources.rows] }), NOTE_AT);

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { LAYOUT } from '../../engine/scoreboard.ts';
+import { LAYOUT, ROW_BYTES, ROW_PROCESS_AT } from '../../engine/scoreboard.ts';
+import { until } from '../../testing/until.ts';
+import { createRegistry } from '../registry.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
-import { inheritanceOf } from './bequest.ts';
+import { createSharing, inheritanceOf } from './bequest.ts';
 
 const IDS = { services: [['web', 0]], endpoints: [['web', '127.0.0.1:1', 3]] };
 const WHOLE = { layout: LAYOUT, rows: [1, 2], counting: [1], ids: IDS, more: true };
@@ -46,4 +48,25 @@ test('a descriptor that is no scoreboard is not used', (t) => {
   t.after(() => closeSync(fd));
   assert.equal(inheritanceOf(WHOLE, fd), null);
   assert.equal(inheritanceOf(WHOLE, 9999), null);
+});
+
+test('when no worker of the predecessor is left, ids that only those used are free', async (t) => {
+  const { fd } = createScoreboard();
+  assert.ok(fd !== null);
+  t.after(() => closeSync(fd));
+  const workerIs = (pid: number): void =>
+    void writeSync(fd, new Uint8Array(Int32Array.of(pid).buffer), 0, 4, ROW_BYTES + ROW_PROCESS_AT);
+  const registry = createRegistry();
+  const sharing = createSharing(registry, () =>
+    registry.keepOnly({ services: ['mail'], endpoints: [], listeners: [] }),
+  );
+  sharing.share({ scoreboard: { fd, rows: [1], counting: [] }, ids: { services: [['web', 0]], endpoints: [] } });
+  assert.equal(registry.service('mail'), 1);
+  workerIs(process.pid);
+  sharing.alone();
+  registry.keepOnly({ services: ['mail'], endpoints: [], listeners: [] });
+  assert.equal(registry.serviceOf(0), 'web', 'a worker whose primary is gone counts there');
+  workerIs(0x7ffffff0);
+  await until('the worker is gone', () => registry.serviceOf(0) === undefined);
+  assert.equal(registry.serviceOf(1), 'mail');
 });

@@ -11,7 +11,7 @@ import { scoreboardOf } from '../scoreboard/note.ts';
 import { rowsInUse } from '../scoreboard/rows.ts';
 import type { Shared } from '../scoreboard/scoreboard.ts';
 import type { SharedScoreboard } from '../workers/fork.ts';
-import { adoptScoreboard, keepNote, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
+import { adoptScoreboard, keepNote, keepScoreboard, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
 
 /** As in the message `begin`. The scoreboard's descriptor follows those of the listeners. */
 export interface Bequest extends Shared {
@@ -32,7 +32,7 @@ export interface Sharing {
   keep(): void;
   /** Counts in what the predecessor's workers count in. Call before any worker is forked. */
   share(inheritance: Inheritance): void;
-  /** The predecessor has no workers left. */
+  /** The predecessor has no workers left, or is gone and its workers end on their own. */
   alone(): void;
   /** Counts in what the workers of a dead primary in this home count in, if there are any. Call before any worker is forked. */
   revive(dir: string): void;
@@ -41,7 +41,11 @@ export interface Sharing {
 /** Ids are small, because tables are as long as the largest one. */
 const MAX_ID = 65_535;
 
-export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'alone' | 'onChange'>): Sharing {
+/** `forget`: frees ids that are no longer in use. */
+export function createSharing(
+  registry: Pick<Registry, 'names' | 'inherit' | 'alone' | 'onChange'>,
+  forget: () => void,
+): Sharing {
   registry.onChange(() => keepNote(() => ({ layout: LAYOUT, ids: registry.names() })));
 
   function share({ scoreboard, ids }: Inheritance): void {
@@ -50,7 +54,11 @@ export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'al
   }
 
   function alone(): void {
-    ownScoreboard(() => registry.alone());
+    ownScoreboard(() => {
+      registry.alone();
+      // Else the next upgrade would pass them on, and each one would add some.
+      forget();
+    });
   }
 
   return {
@@ -60,7 +68,7 @@ export function createSharing(registry: Pick<Registry, 'names' | 'inherit' | 'al
       const { fd, rows, counting } = shared;
       return { fd, bequest: { layout: LAYOUT, rows, counting, ids: registry.names() } };
     },
-    keep: alone,
+    keep: keepScoreboard,
     share,
     alone,
     revive(dir) {

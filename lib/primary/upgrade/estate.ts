@@ -100,6 +100,8 @@ export interface EstateParts {
   readonly registry: Parameters<typeof createSharing>[0];
   readonly generationOf: (number: number, plan: Plan, binding: Binding) => Generation;
   readonly reset: Estate['reset'];
+  /** Frees what is no longer in use. */
+  forget(): void;
   /** Connections have ended, perhaps the last ones of a backend that left the plan. */
   forgetBackends(): void;
 }
@@ -237,6 +239,6 @@ export function createEstate(parts: EstateParts): Estate {
     },
     reset: parts.reset,
     look: () => handovers.look(),
-    ...createSharing(parts.registry),
+    ...createSharing(parts.registry, () => parts.forget()),
   };
 }

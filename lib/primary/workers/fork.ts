@@ -34,7 +34,12 @@ export function shareScoreboard(): SharedScoreboard | null {
   return scoreboard === null || fd === null ? null : { ...scoreboard.share(), fd };
 }
 
-/** The other process that uses the scoreboard is gone, or has no workers left. `over`: see Scoreboard.alone(). */
+/** Undoes shareScoreboard(): the other process is gone. */
+export function keepScoreboard(): void {
+  scoreboard?.keep();
+}
+
+/** The process that shared its scoreboard has no workers left, or is gone. `over`: as for Scoreboard.alone(). */
 export function ownScoreboard(over: () => void): void {
   scoreboard?.alone(over);
 }
