@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec as Spec, tap } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 
 const self = fileURLToPath(import.meta.url);
 // Test processes inherit the options of this process, so restart it with source maps.
@@ -80,7 +81,7 @@ const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([
 /** Describes a failure in a few lines, for the end of a long output. */
 function described({ name, file, details: { error } }) {
   const cause = error.cause ?? error;
-  const why = String(cause?.stack ?? cause)
+  const why = (typeof cause?.stack === 'string' ? cause.stack : inspect(cause))
     .split('\n')
     .filter((line) => !line.includes('node:internal'))
     .slice(0, 20);

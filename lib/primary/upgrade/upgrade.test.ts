@@ -7,7 +7,9 @@ import { parseConfig } from '../../../config/load.ts';
 import { workFolder } from '../../testing/program.ts';
 import type { AdminMove } from '../listen/admin-listener.ts';
 import type { Log } from '../log/log.ts';
-import { createEstate, type Estate, type EstateParts } from './estate.ts';
+import { lookUp } from '../../process.ts';
+import { until } from '../../testing/until.ts';
+import { type Counted, createEstate, type Estate, type EstateParts } from './estate.ts';
 import { createRegistry } from '../registry.ts';
 import { createUpgrade } from './upgrade.ts';
 
@@ -135,5 +137,48 @@ test('an upgrade that fails while it frees the admin address leaves no permit fr
   const { verdict, successor } = await upgrade.run({ program: prepared(t), node: process.execPath });
   assert.equal(successor, null);
   assert.match(verdict.problem?.what_happened ?? '', /odd/);
+  assert.deepEqual(done, ['permits are frozen', 'permits are granted']);
+});
+
+test('a successor that ends after the last connection has moved is missed, and this program serves on', async (t) => {
+  const program = join(workFolder(t), 'next.mjs');
+  writeFileSync(
+    program,
+    `process.send({ kind: 'hello', protocol: 1, version: '9.9.9' });
+const answers = { begin: { kind: 'prepared' }, yield: { kind: 'serving', generation: 2, takes: false } };
+process.on('message', ({ kind }) => kind in answers && process.send(answers[kind]));\n`,
+  );
+  const done: string[] = [];
+  const base = estateWith(() => Promise.resolve(MOVED), done);
+  let pid = 0;
+  let counts = 0;
+  async function counted(): Promise<Counted> {
+    const held = { clients: { all: 0, services: {} }, permits: { all: 0, services: {} } };
+    if (counts++ === 1) {
+      process.kill(pid, 'SIGKILL');
+      await until('it has ended', () => lookUp(pid).state !== 'alive');
+    }
+    return { past: { services: {}, backends: {} }, held } as unknown as Counted;
+  }
+  const left = { value: { workers: 0, connections: 0, generations: 0, until: null } };
+  const estate = Object.assign(Object.create(base, { left }) as Estate, { giveAway: quiet, counted });
+  const upgrade = createUpgrade({
+    log,
+    estate,
+    config: '/c.yaml',
+    homeDir: workFolder(t),
+    foreground: false,
+    watches: false,
+    stays: false,
+    follow: quiet,
+    refusal: () => null,
+    history: () => ({ reloads: 0, respawned: 0, linesDropped: 0, events: [] }),
+    yield: quiet,
+    isFollowedBy: (its) => ((pid = its), true),
+    takeBack: () => Promise.resolve(null),
+  });
+  const { verdict, successor } = await upgrade.run({ program, node: process.execPath });
+  assert.equal(successor, null);
+  assert.match(verdict.problem?.what_happened ?? '', /SIGKILL/);
   assert.deepEqual(done, ['permits are frozen', 'permits are granted']);
 });

@@ -60,6 +60,8 @@ const PREPARED_MS = 60_000;
 const SERVING_MS = 15_000;
 /** Connections that can go are gone within 1 or 2 s. Others stay, and the upgrade does not wait for them. */
 const SETTLED_MS = 10_000;
+/** Node.js reports the end of a process in several steps. */
+const LAST_LOOK_MS = 50;
 
 class Refused extends Error {
   readonly problem: Diagnosis;
@@ -185,6 +187,9 @@ export function createUpgrade(parts: UpgradeParts): Upgrade {
     }
     const counted = await estate.counted();
     if (isAborted) throw new Refused(words.aborted);
+    // It may have ended meanwhile. From here on nobody would take its place.
+    const last = await successor.ask(null, LAST_LOOK_MS);
+    if (last.kind === 'gone') expect(last, 'serving', request);
     successor.send({ kind: 'counted', ...counted });
     successor.send({ kind: 'through' });
   }
