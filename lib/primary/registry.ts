@@ -140,6 +140,7 @@ function createIds<T>(keyOf: (it: T) => string, changed: () => void): Ids<T> {
         ids.set(keyOf(it), id);
       }
       findFree();
+      changed();
     },
   };
 }

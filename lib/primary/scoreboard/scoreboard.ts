@@ -170,6 +170,7 @@ export function createScoreboard(
         taken.add(row);
         spare.push(row);
       }
+      // The end that workers see is beyond these rows, too.
       logEnd();
       for (const row of spare) taken.delete(row);
       own = new Set([...taken, ...spare]);

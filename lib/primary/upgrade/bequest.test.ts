@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { LAYOUT, ROW_BYTES, ROW_PROCESS_AT } from '../../engine/scoreboard.ts';
+import { NOTE_AT } from '../../engine/sources.ts';
 import { until } from '../../testing/until.ts';
 import { createRegistry } from '../registry.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
@@ -50,6 +51,12 @@ test('a descriptor that is no scoreboard is not used', (t) => {
   assert.equal(inheritanceOf(WHOLE, 9999), null);
 });
 
+/** The text of the scoreboard's note, with what may be left of an earlier one. */
+function noted(fd: number): string {
+  const bytes = Buffer.alloc(1000);
+  return bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, NOTE_AT));
+}
+
 test('when no worker of the predecessor is left, ids that only those used are free', async (t) => {
   const { fd } = createScoreboard();
   assert.ok(fd !== null);
@@ -61,7 +68,9 @@ test('when no worker of the predecessor is left, ids that only those used are fr
     registry.keepOnly({ services: ['mail'], endpoints: [], listeners: [] }),
   );
   sharing.share({ scoreboard: { fd, rows: [1], counting: [] }, ids: { services: [['web', 0]], endpoints: [] } });
+  await until('the ids are noted', () => noted(fd).includes('"ids":{"services":[["web",0]]'));
   assert.equal(registry.service('mail'), 1);
+  await until('new ones, too', () => noted(fd).includes('["mail",1]'));
   workerIs(process.pid);
   sharing.alone();
   registry.keepOnly({ services: ['mail'], endpoints: [], listeners: [] });

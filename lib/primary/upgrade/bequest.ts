@@ -46,7 +46,8 @@ export function createSharing(
   registry: Pick<Registry, 'names' | 'inherit' | 'alone' | 'onChange'>,
   forget: () => void,
 ): Sharing {
-  registry.onChange(() => keepNote(() => ({ layout: LAYOUT, ids: registry.names() })));
+  const note = (): void => keepNote(() => ({ layout: LAYOUT, ids: registry.names() }));
+  registry.onChange(note);
 
   function share({ scoreboard, ids }: Inheritance): void {
     registry.inherit(ids);
@@ -68,7 +69,11 @@ export function createSharing(
       const { fd, rows, counting } = shared;
       return { fd, bequest: { layout: LAYOUT, rows, counting, ids: registry.names() } };
     },
-    keep: keepScoreboard,
+    keep() {
+      keepScoreboard();
+      // The successor may have left its own.
+      note();
+    },
     share,
     alone,
     revive(dir) {
