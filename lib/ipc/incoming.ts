@@ -2,6 +2,7 @@
 // completely before it is used.
 
 import { CONNECT_FAILURES } from '../engine/engine.ts';
+import { isCount, isListOf } from '../fields.ts';
 import { isCatalog } from './handover.ts';
 import type { LogLine, ToPrimary } from './messages.ts';
 import { isStandstill } from './standstill.ts';
@@ -101,15 +102,6 @@ function isShallow(value: unknown, levels: number): boolean {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isElement);
-}
-
-/** Whether it is a count or an id. */
-function isCount(value: unknown): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isTextOrNull(value: unknown): boolean {

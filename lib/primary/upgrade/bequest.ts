@@ -4,7 +4,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 
 import { LAYOUT, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
-import { fieldsOf } from '../../fields.ts';
+import { fieldsOf, isCount, isListOf } from '../../fields.ts';
 import type { NamedIds, Registry } from '../registry.ts';
 import { handoversIn, pidOfHandover } from '../../paths.ts';
 import { scoreboardOf } from '../scoreboard/note.ts';
@@ -117,10 +117,6 @@ function isScoreboard(fd: number): boolean {
   }
 }
 
-function isListOf(value: unknown, isElement: (element: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isElement);
-}
-
 function isRow(value: unknown): boolean {
   return isIndex(value) && value > 0 && value < ROWS;
 }
@@ -138,5 +134,5 @@ function areDistinct(named: unknown): boolean {
 }
 
 function isIndex(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_ID;
+  return isCount(value) && value <= MAX_ID;
 }

@@ -17,7 +17,7 @@
 // The new one may send `failed` instead of `prepared` or `serving`. A closed channel means that the other process is gone or has
 // nothing left. Before `serving` the upgrade fails then, and the old one serves on; after it the new one has what it needs.
 
-import { fieldsOf } from '../../fields.ts';
+import { fieldsOf, isCount } from '../../fields.ts';
 import type { Diagnosis, DrainingStatus, EventRecord } from '../../control/protocol.ts';
 import type { Past } from '../stats/past.ts';
 import type { KnownService } from '../upstream/known.ts';
@@ -241,8 +241,4 @@ function isDiagnosis(value: unknown): value is Diagnosis {
   if (typeof value !== 'object' || value === null) return false;
   const fields: Readonly<Record<string, unknown>> = { ...value };
   return ['what_happened', 'why_likely', 'do_this_now'].every((key) => typeof fields[key] === 'string');
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
