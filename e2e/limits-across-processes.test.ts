@@ -1,14 +1,15 @@
 // Limits that all workers count together hold over processes: during an upgrade two serve for a moment, and after the death of a
-// primary its workers still have connections.
+// primary its workers still have connections. With the js engine each worker counts for itself, and knows of the others by reports.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { type Bal, startBal } from './harness.ts';
-import { backend, type Behaviour } from './harness/backend.ts';
+import { backend, type Backend, type Behaviour } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
-import { connectTo } from './harness/client.ts';
+import { type Client, connectTo } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
-import { forEngine } from './harness/engines.ts';
+import { type EngineName, forEngine } from './harness/engines.ts';
 import { diesAfter, programOf } from './harness/next-program.ts';
 import { lives, session } from './harness/session.ts';
 
@@ -35,8 +36,27 @@ function counting(): { readonly behaviour: Behaviour; readonly most: () => numbe
   };
 }
 
+interface Scene {
+  readonly bal: Bal;
+  readonly port: number;
+  readonly server: Backend;
+  /** The most connections that the server has had. */
+  readonly most: () => number;
+}
+
+/** A bal in front of a server, which may have three connections if it is `capped`. */
+async function scene(t: Owner, engine: EngineName, isCapped: boolean, runtime: object): Promise<Scene> {
+  const { behaviour, most } = counting();
+  const server = await backend(t, behaviour);
+  const port = await freePort();
+  const { host, port: at } = server;
+  const backends = [{ host, port: at, ...(isCapped && { max_connections: 3 }) }];
+  const config = configFor(port, [], { ...NO_CHECKS, backends, workers: 2, runtime: { ...runtime } });
+  return { bal: await startBal(t, { engine, daemon: true, config }), port, server, most };
+}
+
 /** Clients that come one after the other until `end()`. Resolves to how many were served. */
-function comeAndGo(port: number, t: Parameters<typeof connectTo>[0]): { readonly end: () => Promise<number> } {
+function comeAndGo(port: number, t: Owner): { readonly end: () => Promise<number> } {
   let isOver = false;
   const served = (async () => {
     let count = 0;
@@ -64,54 +84,42 @@ async function upgraded(bal: Bal, ...args: string[]): Promise<number | null> {
   return (await bal.cli('upgrade', ...args)).code;
 }
 
-forEngine('native', 'a backend never has more than max_connections, whoever waits for it', async (t, engine) => {
-  const { behaviour, most } = counting();
-  const a = await backend(t, behaviour);
-  const port = await freePort();
-  const bal = await startBal(t, {
-    engine,
-    daemon: true,
-    config: configFor(port, [], {
-      backends: [{ host: a.host, port: a.port, max_connections: 3 }],
-      ...NO_CHECKS,
-      workers: 2,
-      runtime: QUEUE,
-    }),
-  });
-  const open = [await session(t, port), await session(t, port), await session(t, port)];
-  const waiting = await Promise.all(Array.from({ length: 6 }, () => connectTo(t, port)));
-  for (const client of waiting) await client.send('w');
-  await bal.statusWhen('six wait', ({ services }) => services[0]?.waiting === 6);
-  // The second leaves while clients still wait in the workers of the first.
-  for (const round of ['one', 'two']) assert.equal(await upgraded(bal), 0, round);
-  assert.equal(a.accepted, 3, 'nobody who waited has a backend');
-  assert.equal(await upgraded(bal, '--to', programOf(t, '9.9.9', diesAfter('serving'))), 1);
-  for (const client of open) await lives(client);
-  assert.equal(a.accepted, 3, 'nor after an upgrade that failed');
-  const latest = await connectTo(t, port);
-  await latest.send('w');
-  for (const client of open) client.end();
-  for (const client of [...waiting, latest]) {
-    assert.equal((await client.reads(1)).toString(), 'w');
-    client.end();
-  }
-  await bal.statusWhen('all are over', ({ active_connections: active }) => active === 0);
-  assert.equal(most(), 3);
-});
+forEngine(
+  'native',
+  'a backend never has more than max_connections, and those who wait come in turn',
+  async (t, engine) => {
+    const { bal, port, server, most } = await scene(t, engine, true, QUEUE);
+    const open = [await session(t, port), await session(t, port), await session(t, port)];
+    const line: Client[] = [];
+    async function queueUp(): Promise<void> {
+      line.push(await connectTo(t, port));
+      await line.at(-1)?.send('w');
+    }
+    for (let i = 1; i <= 4; i++) {
+      await queueUp();
+      await bal.statusWhen(`${i} wait`, ({ services }) => services[0]?.waiting === i);
+    }
+    // The second leaves while clients still wait in the workers of the first.
+    for (const round of ['one', 'two']) assert.equal(await upgraded(bal), 0, round);
+    assert.equal(server.accepted, 3, 'nobody who waited has a backend');
+    assert.equal(await upgraded(bal, '--to', programOf(t, '9.9.9', diesAfter('serving'))), 1);
+    for (const client of open) await lives(client);
+    assert.equal(server.accepted, 3, 'nor after an upgrade that failed');
+    await queueUp();
+    for (const [i, client] of line.entries()) {
+      // Whoever came first is served, not one who waits in a newer process.
+      [...open, ...line][i]?.end();
+      assert.equal((await client.reads(1)).toString(), 'w');
+      assert.equal(server.accepted, 4 + i);
+    }
+    for (const client of line) client.end();
+    await bal.statusWhen('all are over', ({ active_connections: active }) => active === 0);
+    assert.equal(most(), 3);
+  },
+);
 
 forEngine('native', 'clients that come during upgrades take no place that is taken', async (t, engine) => {
-  const { behaviour, most } = counting();
-  const a = await backend(t, behaviour);
-  const port = await freePort();
-  const bal = await startBal(t, {
-    engine,
-    daemon: true,
-    config: configFor(port, [], {
-      backends: [{ host: a.host, port: a.port, max_connections: 3 }],
-      ...NO_CHECKS,
-      workers: 2,
-    }),
-  });
+  const { bal, port, most } = await scene(t, engine, true, {});
   const open = [await session(t, port), await session(t, port)];
   const crowd = Array.from({ length: 4 }, () => comeAndGo(port, t));
   for (let round = 0; round < 3; round++) assert.equal(await upgraded(bal), 0);
@@ -122,14 +130,7 @@ forEngine('native', 'clients that come during upgrades take no place that is tak
 });
 
 forEngine('native', 'a source never has more than its connections', async (t, engine) => {
-  const { behaviour, most } = counting();
-  const a = await backend(t, behaviour);
-  const port = await freePort();
-  const bal = await startBal(t, {
-    engine,
-    daemon: true,
-    config: configFor(port, [a], { ...NO_CHECKS, workers: 2, runtime: { max_connections_per_source: 3 } }),
-  });
+  const { bal, port, most } = await scene(t, engine, false, { max_connections_per_source: 3 });
   const open = [await session(t, port), await session(t, port), await session(t, port)];
   const crowd = Array.from({ length: 4 }, () => comeAndGo(port, t));
   assert.equal(await upgraded(bal), 0);

@@ -11,7 +11,7 @@ import { lookUp } from '../../process.ts';
 import { until } from '../../testing/until.ts';
 import { type Counted, createEstate, type Estate, type EstateParts } from './estate.ts';
 import { createRegistry } from '../registry.ts';
-import { createUpgrade } from './upgrade.ts';
+import { createUpgrade, type Upgrade, type UpgradeParts } from './upgrade.ts';
 
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet, for: () => log };
@@ -115,11 +115,8 @@ process.on('message', ({ kind }) => kind === 'begin' && process.send({ kind: 'pr
   return program;
 }
 
-test('an upgrade that fails while it frees the admin address leaves no permit frozen', async (t) => {
-  const done: string[] = [];
-  const moves = [() => Promise.reject(new Error('odd')), () => Promise.resolve(MOVED)];
-  const estate = estateWith(() => (moves.shift() ?? assert.fail)(), done);
-  const upgrade = createUpgrade({
+function upgradeOf(t: TestContext, estate: Estate, more: Partial<UpgradeParts>): Upgrade {
+  return createUpgrade({
     log,
     estate,
     config: '/c.yaml',
@@ -130,8 +127,19 @@ test('an upgrade that fails while it frees the admin address leaves no permit fr
     follow: quiet,
     refusal: () => null,
     history: () => ({ reloads: 0, respawned: 0, linesDropped: 0, events: [] }),
-    yield: () => void done.push('the control socket is given up'),
+    yield: quiet,
     isFollowedBy: () => false,
+    takeBack: () => Promise.resolve(null),
+    ...more,
+  });
+}
+
+test('an upgrade that fails while it frees the admin address leaves no permit frozen', async (t) => {
+  const done: string[] = [];
+  const moves = [() => Promise.reject(new Error('odd')), () => Promise.resolve(MOVED)];
+  const estate = estateWith(() => (moves.shift() ?? assert.fail)(), done);
+  const upgrade = upgradeOf(t, estate, {
+    yield: () => void done.push('the control socket is given up'),
     takeBack: () => (done.push('the control socket is taken back'), Promise.resolve(null)),
   });
   const { verdict, successor } = await upgrade.run({ program: prepared(t), node: process.execPath });
@@ -140,7 +148,7 @@ test('an upgrade that fails while it frees the admin address leaves no permit fr
   assert.deepEqual(done, ['permits are frozen', 'permits are granted']);
 });
 
-test('a successor that ends after the last connection has moved is missed, and this program serves on', async (t) => {
+test('this program serves on if its successor ends after the last connection has moved', async (t) => {
   const program = join(workFolder(t), 'next.mjs');
   writeFileSync(
     program,
@@ -162,21 +170,7 @@ process.on('message', ({ kind }) => kind in answers && process.send(answers[kind
   }
   const left = { value: { workers: 0, connections: 0, generations: 0, until: null } };
   const estate = Object.assign(Object.create(base, { left }) as Estate, { giveAway: quiet, counted });
-  const upgrade = createUpgrade({
-    log,
-    estate,
-    config: '/c.yaml',
-    homeDir: workFolder(t),
-    foreground: false,
-    watches: false,
-    stays: false,
-    follow: quiet,
-    refusal: () => null,
-    history: () => ({ reloads: 0, respawned: 0, linesDropped: 0, events: [] }),
-    yield: quiet,
-    isFollowedBy: (its) => ((pid = its), true),
-    takeBack: () => Promise.resolve(null),
-  });
+  const upgrade = upgradeOf(t, estate, { isFollowedBy: (its) => ((pid = its), true) });
   const { verdict, successor } = await upgrade.run({ program, node: process.execPath });
   assert.equal(successor, null);
   assert.match(verdict.problem?.what_happened ?? '', /SIGKILL/);
