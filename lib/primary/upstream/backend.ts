@@ -202,7 +202,8 @@ function passed(
     passedAt: began,
     ip: ip ?? backend.ip,
     lastCheck: { at, wall },
-    evidence: remember(backend.evidence, source, null, null, count, wall, at),
+    // A worker may report a success after a failure that began later: it would divide the failures that people read of.
+    evidence: isLatest || isFirst ? remember(backend.evidence, source, null, null, count, wall, at) : backend.evidence,
     health: isUp ? 'up' : backend.health,
     passes,
     fails: isLatest ? 0 : backend.fails,

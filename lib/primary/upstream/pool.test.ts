@@ -319,6 +319,24 @@ test('a check that began before a failed connect began proves nothing against it
   assert.equal(tier(proven.pool, 0, proven.now), TIER_USABLE);
 });
 
+test('a success that is heard after later failures does not divide them', () => {
+  const failures = [
+    broken('refused', 1, false, 950),
+    broken('refused', 1, false, 960),
+    broken('refused', 1, false, 970),
+  ];
+  const events = [pass(0, LITERAL, 900), ...failures.slice(0, 2), pass(0, LITERAL, 940), ...failures.slice(2)];
+  const { pool } = run(up(), events, 1000);
+  const last = only(pool).evidence.at(-1);
+  assert.deepEqual([last?.source, last?.cause, last?.count], ['connect', 'refused', 3]);
+  const unheard = run(one(), [broken('refused', 1, false, 950), pass(0, LITERAL, 940)], 1000);
+  assert.deepEqual(
+    unheard.transitions.map(({ to, evidence }) => [to, evidence.cause]),
+    [['up', null]],
+    'the first that is heard of one that nothing was known of does count',
+  );
+});
+
 test('in whatever order they are heard, of all attempts the one that began last tells what is true', () => {
   const attempts = fc.uniqueArray(fc.record({ at: fc.integer({ min: 10, max: 900 }), works: fc.boolean() }), {
     selector: ({ at }) => at,
