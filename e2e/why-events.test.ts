@@ -63,7 +63,7 @@ forEitherEngine('why: all is well, one backend is out, all are, and all is well 
   assert.ok(degraded.text.includes(`${a.address} is up, in use`));
   assert.ok(degraded.text.includes(`${b.address} is down, out`));
   assert.match(degraded.text, /\d+ health checks? failed: connection refused, \S+Z( to \S+Z)? \(\d+ m?s ago\)/);
-  assert.match(degraded.text, /ends when 1 health check passes \(one every 100 ms\)/);
+  assert.match(degraded.text, /ends when 1 health check passes \(at least one every 100 ms\)/);
   assert.deepEqual(await verdicts(), ['degraded', 'in_use', 'out']);
 
   // For one backend only its own part counts.

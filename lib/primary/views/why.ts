@@ -171,7 +171,7 @@ function backendWhy(
 
 function recovery({ passes }: Backend, { rise, healthIntervalMs }: Runtime): string {
   const needed = Math.max(1, rise - passes);
-  return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (one every ${healthIntervalMs} ms)`;
+  return `${needed} health ${needed === 1 ? 'check passes' : 'checks in a row pass'} (at least one every ${healthIntervalMs} ms)`;
 }
 
 /** Without checks, only clients can find out that the backend is back. */

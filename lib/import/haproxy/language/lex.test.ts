@@ -32,6 +32,13 @@ test('what is wrong with a line is told', () => {
   assert.ok(readLine('a'.repeat(100_000), env).fault !== null);
 });
 
+test('what begins like a variable and is not closed stays as it is', () => {
+  assert.deepEqual(readLine('a "${PORT} ${PORT-"', env).words, ['a', '8080 ${PORT-']);
+  const many = `"${'${A-'.repeat(16_000)}"`;
+  assert.deepEqual(readLine(many, env).words, [many.slice(1, -1)]);
+  assert.deepEqual(readLine(many, env).filled, []);
+});
+
 test('variables that hold each other do not become a line of any length, nor many lines a file of any length', () => {
   const held = { A: 'x'.repeat(1000) };
   const within = readLine(`setenv B "${'$A'.repeat(65)}"`, held);

@@ -43,14 +43,22 @@ export function readLine(text: string, environment: Environment, left = MAX_FILL
   const unset: string[] = [];
   let word: string | null = null;
   let quote: '"' | "'" | null = null;
-  let rest = text.slice(0, MAX_LENGTH);
+  const line = text.slice(0, MAX_LENGTH);
+  const lastBrace = line.lastIndexOf('}');
+  let rest = line;
   let added = 0;
   const take = (count: number, piece: string): void => {
     word = (word ?? '') + piece;
     rest = rest.slice(count);
   };
+  const variableHere = (): RegExpExecArray | null => {
+    // Without this look, a line full of unclosed `${a-` would be read to its end for each of them.
+    const isUnclosed = rest.startsWith('${') && line.length - rest.length > lastBrace;
+    return isUnclosed ? null : VARIABLE.exec(rest);
+  };
   while (rest !== '') {
     const first = rest.charAt(0);
+    const variable = quote === '"' && first === '$' ? variableHere() : null;
     if (quote === "'") {
       const end = rest.indexOf("'");
       if (end === -1) break;
@@ -66,8 +74,8 @@ export function readLine(text: string, environment: Environment, left = MAX_FILL
     } else if (first === '"') {
       quote = quote === '"' ? null : '"';
       take(1, '');
-    } else if (quote === '"' && first === '$' && VARIABLE.test(rest)) {
-      const [whole = '', name = '', standIn, bare = name] = VARIABLE.exec(rest) ?? [];
+    } else if (variable !== null) {
+      const [whole, name = '', standIn, bare = name] = variable;
       const value = (Object.hasOwn(environment, bare) ? environment[bare] : undefined) ?? standIn;
       added += value?.length ?? 0;
       if (added > room) break;
