@@ -15,7 +15,7 @@ import { home } from '../../lib/paths.ts';
 import { runClient } from './loadgen.ts';
 import type { Bench } from './measure.ts';
 import type { Options } from './options.ts';
-import { fineCpuSeconds, pidsBelow } from './process-tree.ts';
+import { fineCpuSeconds, fineCpuSecondsOf } from './process-tree.ts';
 import { balConfiguration, balProxy } from './proxies/bal.ts';
 import { type Running, startProxy, type Surroundings } from './running.ts';
 import { quietWaiter } from './quiet.ts';
@@ -88,10 +88,6 @@ function scrape(port: number): Promise<number> {
   });
 }
 
-function cpuOf({ pid }: Instance): number {
-  return pidsBelow(pid).reduce((sum, each) => sum + fineCpuSeconds(each), 0);
-}
-
 export async function measureEyes(
   { program, cores }: Pick<Bench, 'program' | 'cores'>,
   engine: EngineName,
@@ -106,12 +102,12 @@ export async function measureEyes(
 
   /** Runs one variant next to the others; returns CPU seconds per connection. Scrapes a watched one during the run. */
   async function cost(variant: Variant, instance: Instance): Promise<number> {
-    const before = cpuOf(instance);
+    const before = fineCpuSecondsOf(instance.pid);
     const running = runClient(program, LOAD, instance.running.ports, seconds);
     if (variant === 'watched') await scrape(instance.admin);
     const { done } = await running;
     await pause(150); // the last connections, and their records
-    return (cpuOf(instance) - before) / done;
+    return (fineCpuSecondsOf(instance.pid) - before) / done;
   }
 
   for (let batch = 0; batch < eyes.batches; batch++) {

@@ -1,10 +1,11 @@
 // The load generator must notice a faulty proxy, so a relay with faults is put in between.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
+import { helloFor } from '../../lib/testing/hello.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { type Backends, buildLoadgen, holdOpen, missingCompiler, runClient, startBackends } from './loadgen.ts';
 
@@ -30,9 +31,15 @@ after(async () => {
 });
 
 /** Starts a relay to the backends with these faults; returns its port. */
-async function relay(t: TestContext, requests: Fault, answers: Fault): Promise<number> {
+async function relay(
+  t: TestContext,
+  requests: Fault,
+  answers: Fault,
+  onClient: (address: string) => void = () => undefined,
+): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    onClient(client.remoteAddress ?? '');
     const backend = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     for (const [from, to, fault] of [
       [client, backend, requests],
@@ -100,6 +107,35 @@ for (const [load, requests, answers] of [
     assert.ok(result.wrong_bytes > 0);
   });
 }
+
+test(
+  title('the backends skip a PROXY header and a TLS record, however they arrive'),
+  { skip: skip ?? false },
+  async (t) => {
+    const header = Buffer.from('0d0a0d0a000d0a515549540a2111000cc00002077f0000019c4001bb', 'hex');
+    const file = join(scratch, 'prologue');
+    writeFileSync(file, Buffer.concat([header, helloFor('localhost', [], 300)]));
+    const load = ['conn', '-c', '4', '-p', file];
+    const slow: Fault = (chunk, to) => {
+      for (const byte of chunk.subarray(0, 40)) to.write(Buffer.from([byte]));
+      return chunk.subarray(40);
+    };
+    for (const at of [port, await relay(t, slow, faithful)]) {
+      const result = await runClient(program, load, [at], 0.2);
+      assert.ok(result.done > 0);
+      assert.deepEqual([result.failures, result.wrong_bytes], [NONE, 0]);
+    }
+  },
+);
+
+test(title('clients come from as many addresses as wanted'), { skip: skip ?? false }, async (t) => {
+  const seen = new Set<string>();
+  const at = await relay(t, faithful, faithful, (address) => seen.add(address));
+  // On a busy machine a run is too short for all of them.
+  for (let run = 0; run < 30 && seen.size < 40; run++)
+    await runClient(program, ['conn', '-c', '4', '-s', '40'], [at], 0.2);
+  assert.equal(seen.size, 40);
+});
 
 for (const [kind, end] of [
   ['reset', (to: Socket) => void to.resetAndDestroy()],

@@ -9,6 +9,7 @@ import { ROOT } from '../../lib/testing/root.ts';
 import { CASES } from './cases.ts';
 import { type CommandFigures, measureCommands } from './commands.ts';
 import { BIG, type EyesFigures, measureEyes } from './eyes.ts';
+import { runFeatures } from './features/run.ts';
 import { buildLoadgen, missingCompiler, startBackends } from './loadgen.ts';
 import { describeMachine, openFilesLimit } from './machine.ts';
 import { hasOwnNetwork, runInOwnNetwork } from './namespace.ts';
@@ -85,6 +86,15 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
         await targets.stop();
       }
     }
+    const has = (name: string): boolean => contenders.some(({ proxy }) => proxy.name === name);
+    const features = await runFeatures(
+      { program, cores: machine.cores },
+      { bal: has('bal-native'), haproxy: has('haproxy') },
+      around,
+      options,
+      say,
+    );
+    problems.push(...features.problems);
     const args = process.argv.slice(2);
     const text = renderResults({
       when: new Date(),
@@ -97,6 +107,7 @@ async function bench(wanted: Options, scratch: string): Promise<void> {
       samples: rounds.samples,
       commands,
       eyes,
+      features,
       problems,
     });
     process.stdout.write(text);

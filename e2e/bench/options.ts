@@ -1,6 +1,7 @@
 // Parses the command line.
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.ts';
+import { FEATURES, HEALTH_CHECKS } from './features/features.ts';
 
 export interface Options {
   readonly rounds: number;
@@ -20,6 +21,17 @@ export interface Options {
     readonly thousands: number;
     readonly topSeconds: number;
   };
+  /**
+   * Number of fresh instances, seconds of load before they count, and runs with each; runs without clients, for the health
+   * checks, and their seconds.
+   */
+  readonly features: {
+    readonly batches: number;
+    readonly warmUpSeconds: number;
+    readonly rounds: number;
+    readonly checkRounds: number;
+    readonly checkSeconds: number;
+  };
   /** How often to repeat a run because other programs used the CPU. */
   readonly retries: number;
   /** Total time to wait for moments when nothing else runs. */
@@ -30,11 +42,14 @@ export interface Options {
 
 export const PROXY_NAMES = ['direct', 'haproxy', 'nginx', 'bal-native', 'bal-js'] as const;
 
+const FEATURE_NAMES = [...FEATURES.map(({ name }) => name), HEALTH_CHECKS];
+
 export const USAGE = `npm run bench -- [options]
   --quick          one short round, printed and not kept: shows that everything works
   --rounds N       rounds (5)
   --seconds S      seconds of one run (1)
-  --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands,eyes
+  --cases LIST     ${CASES.map(({ name }) => name).join(',')},commands,eyes,features
+                   of the features alone: ${FEATURE_NAMES.join(',')}
   --proxies LIST   ${PROXY_NAMES.join(',')}
   --patience S     seconds in all to wait for moments when other programs are quiet (120)
   --out FILE       where the results go (e2e/bench/RESULTS.md; a part of the cases or proxies is only printed)`;
@@ -69,7 +84,13 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     },
   });
   if (values.help) return null;
-  const cases = names(values.cases, [...CASES.map(({ name }) => name), 'commands', 'eyes']);
+  const cases = names(values.cases, [
+    ...CASES.map(({ name }) => name),
+    'commands',
+    'eyes',
+    'features',
+    ...FEATURE_NAMES,
+  ]);
   const proxies = names(values.proxies, PROXY_NAMES);
   const isWhole = !values.quick && cases === null && proxies === null;
   return {
@@ -82,6 +103,9 @@ export function readOptions(args: readonly string[], resultsFile: string): Optio
     eyes: values.quick
       ? { batches: 1, rounds: 2, scrapes: 20, thousands: 2, topSeconds: 2 }
       : { batches: 5, rounds: 16, scrapes: 1000, thousands: 12, topSeconds: 6 },
+    features: values.quick
+      ? { batches: 1, warmUpSeconds: 0.2, rounds: 1, checkRounds: 1, checkSeconds: 1 }
+      : { batches: 3, warmUpSeconds: 4, rounds: 8, checkRounds: 6, checkSeconds: 10 },
     retries: values.quick ? 0 : 2,
     patienceSeconds: positive('patience', values.patience, values.quick ? 1 : 120),
     out: values.out ?? (isWhole ? resultsFile : null),

@@ -93,6 +93,11 @@ export function fineCpuSeconds(pid: number): number {
   return sumOf(threads.map((ms) => ms ?? 0)) / 1000;
 }
 
+/** The same for the root and all its living descendants. */
+export function fineCpuSecondsOf(root: number): number {
+  return sumOf(pidsBelow(root).map(fineCpuSeconds));
+}
+
 function readThreads(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);

@@ -37,6 +37,7 @@ const results: Results = {
   ],
   commands: [],
   eyes: [],
+  features: { features: [], checks: null, problems: [] },
   problems: ['round 1 rr-64 bal-js: it\nfell'],
 };
 

@@ -3,6 +3,8 @@ import type { Case, Metric, MetricName } from './cases.ts';
 import type { CommandFigures } from './commands.ts';
 import { EYES_TARGETS, eyesOf } from './eyes-targets.ts';
 import type { EyesFigures } from './eyes.ts';
+import { featureSection, featureTargets } from './features/report.ts';
+import type { FeatureResults } from './features/run.ts';
 import type { Machine } from './machine.ts';
 import type { Options } from './options.ts';
 import { DISTURBED } from './quiet.ts';
@@ -22,6 +24,7 @@ export interface Results {
   readonly samples: readonly Sample[];
   readonly commands: readonly CommandFigures[];
   readonly eyes: readonly EyesFigures[];
+  readonly features: FeatureResults;
   readonly problems: readonly string[];
 }
 
@@ -103,7 +106,15 @@ function targetRows(results: Results): string[][] {
       return [engine, title, limit, '', withSpread(value), verdict(value?.median ?? null, { must, aim: null })];
     }),
   );
-  return [...rows, ...eyes, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
+  const features = featureTargets(results.features).map(({ title, must, unit, value }) => [
+    'native',
+    title,
+    `≤ ${must} ${unit}`,
+    '',
+    withSpread(value),
+    verdict(value?.median ?? null, { must, aim: null }),
+  ]);
+  return [...rows, ...eyes, ...features, ...clean].toSorted(([a = ''], [b = '']) => b.localeCompare(a)); // native, then js; stable
 }
 
 /** The most important ratios, as medians, one column per proxy. */
@@ -213,6 +224,7 @@ a run, it is repeated at most twice, and the least disturbed run counts. Waiting
 export function renderResults(results: Results): string {
   const tables = results.cases.map((kase) => `## ${kase.title}\n\n\`${kase.name}\`\n\n${caseTable(kase, results)}`);
   const { problems, commands, eyes } = results;
+  const features = featureSection(results.features, withSpread);
   return `${[
     '# Benchmark results',
     'Written by `npm run bench`; the end of this page says how. Smaller is better, except for rates.',
@@ -224,6 +236,7 @@ export function renderResults(results: Results): string {
     ...tables,
     ...(commands.length > 0 ? ['## Commands', commandTable(results)] : []),
     ...(eyes.length > 0 ? ['## What watching costs', eyesTable(results)] : []),
+    ...(features === null ? [] : ['## What features cost', features]),
     ...(problems.length > 0
       ? ['## Not measured', problems.map((problem) => `- ${problem.replaceAll('\n', ' ')}`).join('\n')]
       : []),

@@ -11,7 +11,7 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-enum { SOURCES = 32, PATIENCE_MS = 5000, TICK_MS = 100 };
+enum { PATIENCE_MS = 5000, TICK_MS = 100 };
 
 struct slot *slots;
 int busy;
@@ -22,9 +22,12 @@ void (*on_event)(struct slot *, uint32_t events);
 static int connect_next(void)
 {
 	static unsigned turn;
+	/* The next client of the benchmark continues somewhere else among many addresses. */
+	if (turn == 0)
+		turn = (unsigned)(now_us() >> 10);
 	struct sockaddr_in to = loopback(1, wanted.ports[turn % (unsigned)wanted.port_count]);
 	/* Use many source addresses: a single one would run out of ports because of TIME_WAIT. */
-	struct sockaddr_in from = loopback(2 + (int)(turn % SOURCES), 0);
+	struct sockaddr_in from = loopback(2 + (int)(turn % wanted.sources), 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 	turn++;
 	if (fd < 0)
@@ -67,8 +70,11 @@ void fail_by_errno(struct slot *s)
 bool send_due(struct slot *s, int chunks)
 {
 	while (s->sent < s->due && chunks-- > 0) {
-		struct iovec parts[2];
-		size_t count = 0, head = s->sent < HEADER ? HEADER - s->sent : 0;
+		struct iovec parts[3];
+		size_t count = 0, ahead = wanted.prologue_length - s->ahead;
+		if (ahead > 0)
+			parts[count++] = (struct iovec){wanted.prologue + s->ahead, ahead};
+		size_t head = s->sent < HEADER ? HEADER - s->sent : 0;
 		uint64_t left = s->due - s->sent - head;
 		if (head > 0)
 			parts[count++] = (struct iovec){(uint8_t *)&s->header + s->sent, head};
@@ -84,7 +90,9 @@ bool send_due(struct slot *s, int chunks)
 			fail_by_errno(s);
 			return false;
 		}
-		s->sent += (uint64_t)n;
+		size_t of_prologue = (size_t)n < ahead ? (size_t)n : ahead;
+		s->ahead += of_prologue;
+		s->sent += (uint64_t)n - of_prologue;
 	}
 	return true;
 }

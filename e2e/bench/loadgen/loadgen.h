@@ -11,6 +11,9 @@
  *   -c N    connections at a time (64)         -n N  bytes of a request (64)     -m N  bytes of an answer (64)
  *   -t S    seconds (1)                        -r    conn: close by RST          -v    stream: compare every byte
  *   -d DIR  stream: push, pull or both (half of the connections each)
+ *   -s N    client addresses, used in turn (32)
+ *   -p FILE bytes that each connection begins with, as a proxy or a TLS client would: the backends skip a PROXY header
+ *           (version 2) and a TLS record
  *
  * PORTS is a comma-separated list that connections use in turn. Every mode prints JSON lines: `{"event":"ready"}` where
  * the caller has to wait, and a result line at the end (except for the server).
@@ -25,12 +28,15 @@
 
 /* ---- main.c ---- */
 
-enum { MAX_PORTS = 128, BATCH = 256 };
+enum { MAX_PORTS = 2048, BATCH = 256, MAX_PROLOGUE = 4096 };
 
 struct options {
 	const char *mode, *direction;
 	int ports[MAX_PORTS], port_count;
 	int connections;
+	unsigned sources;
+	uint8_t prologue[MAX_PROLOGUE];
+	size_t prologue_length;
 	uint32_t request, answer;
 	double seconds;
 	bool reset, verify;
@@ -102,6 +108,7 @@ struct slot {
 	int fd;
 	enum phase phase;
 	struct header header;
+	size_t ahead; /* how much of the prologue is sent */
 	uint64_t sent, due, received, expected, since_us;
 	struct receipt receipt;
 };

@@ -13,7 +13,7 @@
 
 #include "loadgen.h"
 
-struct options wanted = {.direction = "push", .connections = 64, .request = 64, .answer = 64, .seconds = 1};
+struct options wanted = {.direction = "push", .connections = 64, .sources = 32, .request = 64, .answer = 64, .seconds = 1};
 int loop;
 
 void die(const char *format, ...)
@@ -58,21 +58,34 @@ static void read_ports(char *list)
 	}
 }
 
+static void read_prologue(const char *name)
+{
+	FILE *file = fopen(name, "rb");
+	if (!file)
+		die("%s: %s", name, strerror(errno));
+	wanted.prologue_length = fread(wanted.prologue, 1, sizeof wanted.prologue, file);
+	fclose(file);
+}
+
 static void read_options(int argc, char **argv)
 {
-	for (int option; (option = getopt(argc, argv, "c:n:m:t:d:rv")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "c:n:m:t:d:s:p:rv")) != -1;) {
 		switch (option) {
 		case 'c': wanted.connections = atoi(optarg); break;
 		case 'n': wanted.request = (uint32_t)atoi(optarg); break;
 		case 'm': wanted.answer = (uint32_t)atoi(optarg); break;
 		case 't': wanted.seconds = atof(optarg); break;
 		case 'd': wanted.direction = optarg; break;
+		case 's': wanted.sources = (unsigned)atoi(optarg); break;
+		case 'p': read_prologue(optarg); break;
 		case 'r': wanted.reset = true; break;
 		case 'v': wanted.verify = true; break;
 		default: exit(2);
 		}
 	}
 	bool sizes_fit = wanted.request >= HEADER && wanted.request <= CHUNK && wanted.answer >= 1 && wanted.answer <= CHUNK;
+	if (wanted.sources < 1 || wanted.sources > 1000000)
+		die("out of range: -s 1..1000000");
 	if (wanted.connections < 1 || wanted.seconds <= 0 || !sizes_fit)
 		die("out of range: -c 1.., -t above 0, -n %d..%d, -m 1..%d", HEADER, CHUNK, CHUNK);
 }

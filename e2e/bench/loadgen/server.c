@@ -10,8 +10,13 @@
 
 #include "loadgen.h"
 
+enum { TLS_HANDSHAKE = 22 };
+
 struct peer {
 	struct header header;
+	uint8_t start[16]; /* of a prologue, until it tells its length */
+	uint8_t started;
+	size_t ahead; /* how much of the prologue is to come */
 	uint64_t received, due, sent, wrong;
 	bool is_listener, has_ended, wants_out;
 };
@@ -66,6 +71,33 @@ static void settle(int fd)
 	pay(fd);
 }
 
+/*
+ * A proxy may put a PROXY header in front, and a TLS client begins with a record. Returns how many of the bytes are such.
+ * The header of a connection begins otherwise.
+ */
+static size_t skip_prologue(struct peer *p, const uint8_t *bytes, size_t length)
+{
+	size_t at = 0;
+	while (at < length) {
+		if (p->ahead > 0) {
+			size_t n = p->ahead < length - at ? p->ahead : length - at;
+			p->ahead -= n;
+			at += n;
+			continue;
+		}
+		bool is_proxy = (p->started > 0 ? p->start[0] : bytes[at]) == '\r';
+		if (p->started == 0 && !is_proxy && bytes[at] != TLS_HANDSHAKE)
+			break;
+		p->start[p->started++] = bytes[at++];
+		if (p->started < (is_proxy ? 16 : 5))
+			continue;
+		const uint8_t *size = p->start + p->started - 2; /* both formats end their start with it, in network order */
+		p->ahead = (size_t)size[0] << 8 | size[1];
+		p->started = 0;
+	}
+	return at;
+}
+
 static void take(int fd)
 {
 	struct peer *p = &peers[fd];
@@ -77,15 +109,23 @@ static void take(int fd)
 		return drop_peer(fd);
 	if (n == 0)
 		return settle(fd);
+	const uint8_t *bytes = inbox;
+	if (p->received == 0) {
+		size_t skipped = skip_prologue(p, inbox, (size_t)n);
+		bytes += skipped;
+		n -= (ssize_t)skipped;
+		if (n == 0)
+			return;
+	}
 	size_t head = 0;
 	if (p->received < HEADER) {
 		head = HEADER - p->received < (size_t)n ? HEADER - p->received : (size_t)n;
-		memcpy((uint8_t *)&p->header + p->received, inbox, head);
+		memcpy((uint8_t *)&p->header + p->received, bytes, head);
 		if (p->received + head == HEADER && (p->header.magic != MAGIC || p->header.request == 0))
 			return drop_peer(fd);
 	}
 	if (!blind && p->received + head >= HEADER)
-		p->wrong += differing(inbox + head, (size_t)n - head, p->header.seed, false, p->received + head);
+		p->wrong += differing(bytes + head, (size_t)n - head, p->header.seed, false, p->received + head);
 	p->received += (uint64_t)n;
 	if (p->received < HEADER)
 		return;

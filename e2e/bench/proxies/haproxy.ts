@@ -1,8 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Found, plainEnvironment, type Place, ROOM, said, WORKERS } from './proxy.ts';
+import { type Found, plainEnvironment, type Place, type Proxy, ROOM, said, WORKERS } from './proxy.ts';
 
-function configuration({ port, backends }: Place): string {
+/** What a feature adds to the common configuration. */
+export interface HaproxyExtra {
+  /** Words at the end of the `bind` line, and of each server's. */
+  readonly bind?: string;
+  readonly server?: string;
+  /** Replaces the servers: the rest of the configuration after the `bind` line. */
+  readonly routes?: string;
+}
+
+export function haproxyServers(backends: readonly number[], more = ''): string {
+  return backends.map((backend, i) => `    server s${i} 127.0.0.1:${backend}${more}\n`).join('');
+}
+
+function configuration({ port, backends }: Place, { bind = '', server = '', routes }: HaproxyExtra): string {
   return `global
     nbthread ${WORKERS}
     maxconn ${ROOM}
@@ -13,25 +26,27 @@ defaults
     timeout connect 5s
     timeout client 120s
     timeout server 120s
-listen bench
-    bind 127.0.0.1:${port}
     balance roundrobin
-${backends.map((backend, i) => `    server s${i} 127.0.0.1:${backend}\n`).join('')}`;
+listen bench
+    bind 127.0.0.1:${port}${bind}
+${routes ?? haproxyServers(backends, server)}`;
+}
+
+/** An haproxy with what `extra` says of a place. */
+export function haproxy(version: string, extra: (place: Place) => HaproxyExtra = () => ({})): Proxy {
+  return {
+    name: 'haproxy',
+    version,
+    prepare(place) {
+      const file = join(place.dir, 'haproxy.cfg');
+      writeFileSync(file, configuration(place, extra(place)));
+      return { program: 'haproxy', args: ['-db', '-f', file], env: plainEnvironment() };
+    },
+  };
 }
 
 export function findHaproxy(): Found {
   const version = said('haproxy', '-v');
   if (version === null) return { kind: 'absent', name: 'haproxy', reason: 'not installed' };
-  return {
-    kind: 'found',
-    proxy: {
-      name: 'haproxy',
-      version: version.split('\n')[0]?.replace(/ - http.*/, '') ?? '',
-      prepare(place) {
-        const file = join(place.dir, 'haproxy.cfg');
-        writeFileSync(file, configuration(place));
-        return { program: 'haproxy', args: ['-db', '-f', file], env: plainEnvironment() };
-      },
-    },
-  };
+  return { kind: 'found', proxy: haproxy(version.split('\n')[0]?.replace(/ - http.*/, '') ?? '') };
 }
