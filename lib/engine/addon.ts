@@ -7,20 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { Engine } from './engine.ts';
 
 /** Same as PROTOCOL in native/addon.c. */
-const PROTOCOL = 23;
+const PROTOCOL = 24;
 
 /** An engine object, created by native/addon.c. */
 export interface NativeEngine extends Pick<
   Engine,
-  | 'bytes'
-  | 'unroute'
-  | 'decide'
-  | 'stopAccepting'
-  | 'clientAddress'
-  | 'localAddress'
-  | 'exhaustion'
-  | 'quietFor'
-  | 'close'
+  'bytes' | 'unroute' | 'decide' | 'stopAccepting' | 'clientAddress' | 'exhaustion' | 'quietFor' | 'close'
 > {
   /** [end code or −1 for connected, connection] for each record. */
   readonly records: Int32Array;
@@ -30,13 +22,14 @@ export interface NativeEngine extends Pick<
   readonly clients: Int32Array;
   /**
    * Sixteen bytes for each client that `accepted` asks about, the first also for who an inspected client stands for;
-   * then the result of the last clientIp().
+   * then the result of the last clientIp(), and both ends of the client that `preamble` is asked about, itself first.
    */
   readonly ips: Uint8Array;
   clientIp(connection: number): boolean;
   /**
    * While `inspected` is asked: the bytes shown and not taken, the bytes taken, and 1 + the port of the client whose
-   * address the policy has set. See asked.ts.
+   * address the policy has set. While `preamble` is asked: 1 + the ports of both ends, 0 for one that is not known. See
+   * asked.ts.
    */
   readonly first: Int32Array;
   /** Sets that address now, not only when `inspected` is answered. */

@@ -24,6 +24,7 @@
 // Every `accepted` is followed by exactly one `ended`, after which the id may be reused, unless the connection was
 // released. Then the engine that adopts it calls `ended`.
 
+import type { Ends } from './ends.ts';
 import type { AdoptedFor, Adoption, Release, ReleasedConnection } from './handover.ts';
 
 /** Instead of a target: close this client at once, with a reset, so that it cannot take it for a clean end. */
@@ -67,7 +68,8 @@ export type EndCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /**
  * The decisions. The engine calls them synchronously. They must not throw, and must not call the engine except for
- * clientAddress(), clientIp(), localAddress() and, in `inspected`, take() and setClient(). `idle` may call anything.
+ * clientAddress(), clientIp() and, in `inspected`, take() and setClient(), in `preamble`, ends(). `idle` may call
+ * anything.
  */
 export interface Policy {
   /** A client was accepted on `listener`. Returns a target, REFUSE, WAIT or INSPECT. */
@@ -232,8 +234,8 @@ export interface Engine {
   clientAddress(connection: number): string;
   /** The client's IP in sixteen bytes, IPv4 mapped to IPv6, valid until the next call; null: unknown. */
   clientIp(connection: number): Uint8Array | null;
-  /** The address that the client connected to, while the connection lives. Queries the system. */
-  localAddress(connection: number): string;
+  /** In `preamble`, for its connection: the client, and the address that it connected to. Valid until the next call. */
+  ends(connection: number): Ends;
   exhaustion(): Exhaustion;
   /** Stops accepting, cuts all connections and frees everything. The engine must not be used afterwards. */
   close(): void;

@@ -3,6 +3,8 @@
 
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { readIp } from '../../config/ip.ts';
+import type { End } from './ends.ts';
 import type { BoundHandle } from './engine.ts';
 
 export interface SocketAddress {
@@ -195,6 +197,13 @@ export function localOf(handle: TcpHandle): Partial<SocketAddress> {
   const out: Partial<SocketAddress> = {};
   handle.getsockname(out);
   return out;
+}
+
+/** Null: an end without an address, or one that is gone. */
+export function endOf({ address = '', port = 0 }: Partial<SocketAddress>): End | null {
+  const ip = new Uint8Array(16);
+  const zone = address.indexOf('%');
+  return readIp(address, 0, zone === -1 ? address.length : zone, ip, 0) ? { ip, port } : null;
 }
 
 /** `ip:port`, `[ip]:port` or `unix`; '' when the peer was gone before it was asked. */

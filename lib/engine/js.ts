@@ -14,7 +14,8 @@ import type {
   Whose,
 } from './engine.ts';
 import { INSPECT, WAIT } from './engine.ts';
-import { localOf, peerText, systemError, handleOn } from './handles.ts';
+import type { Ends } from './ends.ts';
+import { endOf, localOf, peerText, systemError, handleOn } from './handles.ts';
 import type { Adoption, Release } from './handover.ts';
 import { IdleEvent } from './idle-event.ts';
 import { Buffers } from './js/buffers.ts';
@@ -161,9 +162,10 @@ class JsEngine implements Engine, Core {
     return readIp(text, 0, zone === -1 ? text.length : zone, this.#ip, 0) ? this.#ip : null;
   }
 
-  localAddress(id: number): string {
+  ends(id: number): Ends {
     const connection = this.#connections[id];
-    return connection === undefined ? '' : peerText(localOf(connection.handle));
+    if (connection === undefined) return { client: null, local: null };
+    return { client: endOf(connection.peer), local: endOf(localOf(connection.handle)) };
   }
 
   setClient(id: number, ip: Uint8Array, port: number): void {

@@ -157,6 +157,7 @@ function over(addon: Addon, policy: Policy): Engine {
 
   function preamble(count: number, connection: number): number {
     if (count > 0) read(count);
+    asked.told(connection);
     try {
       const bytes = policy.preamble?.(connection) ?? null;
       if (bytes === null) return 0;
@@ -166,6 +167,8 @@ function over(addon: Addon, policy: Policy): Engine {
     } catch (error) {
       report(error);
       return -1;
+    } finally {
+      asked.answered();
     }
   }
 
@@ -220,7 +223,7 @@ function over(addon: Addon, policy: Policy): Engine {
     cut: (whose) => cut(native, whose),
     clientAddress: (connection) => asked.clientAddress(connection),
     clientIp: (connection) => asked.clientIp(connection),
-    localAddress: (connection) => native.localAddress(connection),
+    ends: (connection) => asked.ends(connection),
     setClient: (connection, ip, port) => asked.setClient(connection, ip, port),
     exhaustion: () => native.exhaustion(),
     quietFor: (connection) => native.quietFor(connection),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
+import { end } from '../testing/end.ts';
 import type { Version } from './format.ts';
 import { createHeaderWriter, NO_EXTENSIONS, ownHeader } from './header.ts';
 
@@ -8,24 +9,24 @@ const writer = createHeaderWriter();
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 
 function v1(from: string, to: string): string {
-  return Buffer.from(writer.write('v1', from, to, NO_EXTENSIONS)).toString('latin1');
+  return Buffer.from(writer.write('v1', end(from), end(to), NO_EXTENSIONS)).toString('latin1');
 }
 
 function v2(from: string, to: string, extensions = NO_EXTENSIONS): string {
-  const hex = Buffer.from(writer.write('v2', from, to, extensions)).toString('hex');
+  const hex = Buffer.from(writer.write('v2', end(from), end(to), extensions)).toString('hex');
   assert.ok(hex.startsWith(SIGNATURE));
   return hex.slice(SIGNATURE.length);
 }
 
 test('version 1 is a line', () => {
   assert.equal(v1('192.0.2.1:56324', '203.0.113.7:443'), 'PROXY TCP4 192.0.2.1 203.0.113.7 56324 443\r\n');
-  assert.equal(v1('[2001:db8::1]:1', '[fe80::2%eth0]:65535'), 'PROXY TCP6 2001:db8::1 fe80::2 1 65535\r\n');
+  assert.equal(v1('[2001:db8::1]:1', '[fe80::2]:65535'), 'PROXY TCP6 2001:db8::1 fe80::2 1 65535\r\n');
 });
 
 test('version 2 is bytes', () => {
   assert.equal(v2('192.0.2.1:56324', '203.0.113.7:443'), '2111000cc0000201cb007107dc0401bb');
   const own = '20010db8000000000000000000000001';
-  assert.equal(v2('[2001:db8::1]:1', '[fe80::2%eth0]:65535'), `21210024${own}fe8000000000000000000000000000020001ffff`);
+  assert.equal(v2('[2001:db8::1]:1', '[fe80::2]:65535'), `21210024${own}fe8000000000000000000000000000020001ffff`);
 });
 
 test('IPv4 in IPv6 is IPv4, and of two families both are IPv6', () => {
@@ -40,8 +41,7 @@ test('of an address that nobody knows it is said that nobody does', () => {
   for (const [from, to] of [
     ['', '10.0.0.1:1'],
     ['10.0.0.1:1', ''],
-    ['unix', 'unix'],
-    ['10.0.0:1', '10.0.0.1:1'],
+    ['', ''],
   ] as const) {
     assert.equal(v1(from, to), 'PROXY UNKNOWN\r\n');
     assert.equal(v2(from, to), '21000000');

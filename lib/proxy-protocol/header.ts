@@ -2,7 +2,8 @@
 // header names the client of a proxied connection. Pure, except for the buffer, which each call reuses.
 
 import { Buffer } from 'node:buffer';
-import { ipv4Text, ipv6Text, isIpv4In, readIp } from '../../config/ip.ts';
+import { ipv4Text, ipv6Text, isIpv4In } from '../../config/ip.ts';
+import type { End } from '../engine/ends.ts';
 import { AUTHORITY, COMMAND_LOCAL, COMMAND_PROXY, SIGNATURE, TCP4, TCP6, UNIQUE_ID, UNSPECIFIED } from './format.ts';
 import type { Version } from './format.ts';
 
@@ -17,8 +18,8 @@ export interface Extensions {
 export const NO_EXTENSIONS: Extensions = { uniqueId: null, authority: null };
 
 export interface HeaderWriter {
-  /** `from` and `to` are `ip:port` or `[ip]:port`, or '' if unknown. The bytes are valid until the next call. */
-  write(version: Version, from: string, to: string, extensions: Extensions): Uint8Array;
+  /** Null: not known. The bytes are valid until the next call. */
+  write(version: Version, from: End | null, to: End | null, extensions: Extensions): Uint8Array;
 }
 
 /** The header for a connection of bal itself, such as a health check: it names no client. */
@@ -30,34 +31,20 @@ export function ownHeader(version: Version): Uint8Array {
 /** Signature and four bytes, two IPv6 addresses with ports, and both TLVs. */
 const ROOM = 16 + 36 + (3 + 128) + (3 + 255);
 
-interface End {
-  text: string;
-  /** Whether `text` is an address and a port. */
-  isKnown: boolean;
-  /** Sixteen bytes. */
-  readonly ip: Uint8Array;
-  isIpv4: boolean;
-  port: number;
-}
-
 export function createHeaderWriter(): HeaderWriter {
   const bytes = Buffer.alloc(ROOM);
   bytes.set(SIGNATURE);
   const line = Buffer.alloc(108);
-  const source = endOf();
-  /** Cached, because most clients of a listener connect to the same address. */
-  const destination = endOf();
 
-  function addresses(): number {
-    const isIpv4 = source.isIpv4 && destination.isIpv4;
-    const [from, length] = isIpv4 ? [12, 4] : [0, 16];
+  function addresses(from: End, to: End): number {
+    const isIpv4 = areIpv4(from, to);
     bytes[13] = isIpv4 ? TCP4 : TCP6;
+    const first = isIpv4 ? 12 : 0;
     let at = 16;
-    for (const { ip } of [source, destination]) {
-      for (let i = 0; i < length; i++) bytes[at++] = ip[from + i] ?? 0;
-    }
-    at = bytes.writeUInt16BE(source.port, at);
-    return bytes.writeUInt16BE(destination.port, at);
+    for (let i = first; i < 16; i++) bytes[at++] = from.ip[i] ?? 0;
+    for (let i = first; i < 16; i++) bytes[at++] = to.ip[i] ?? 0;
+    at = bytes.writeUInt16BE(from.port, at);
+    return bytes.writeUInt16BE(to.port, at);
   }
 
   function tlv(type: number, value: string | null, most: number, at: number): number {
@@ -67,46 +54,30 @@ export function createHeaderWriter(): HeaderWriter {
     return at + 3 + bytes.write(value, at + 3, 'latin1');
   }
 
-  function binary({ uniqueId, authority }: Extensions): Uint8Array {
+  function binary(from: End | null, to: End | null, { uniqueId, authority }: Extensions): Uint8Array {
     bytes[12] = COMMAND_PROXY;
     bytes[13] = UNSPECIFIED;
-    let at = source.isKnown && destination.isKnown ? addresses() : 16;
+    let at = from !== null && to !== null ? addresses(from, to) : 16;
     at = tlv(AUTHORITY, authority, 255, at);
     at = tlv(UNIQUE_ID, uniqueId, 128, at);
     bytes.writeUInt16BE(at - 16, 14);
     return bytes.subarray(0, at);
   }
 
-  function text(): Uint8Array {
-    if (!source.isKnown || !destination.isKnown) return ownHeader('v1');
-    const isIpv4 = source.isIpv4 && destination.isIpv4;
+  function text(from: End | null, to: End | null): Uint8Array {
+    if (from === null || to === null) return ownHeader('v1');
+    const isIpv4 = areIpv4(from, to);
     const shown = ({ ip }: End): string => (isIpv4 ? ipv4Text(ip, 12) : ipv6Text(ip, 0));
-    const ends = `${shown(source)} ${shown(destination)} ${source.port} ${destination.port}\r\n`;
+    const ends = `${shown(from)} ${shown(to)} ${from.port} ${to.port}\r\n`;
     return line.subarray(0, line.write(isIpv4 ? `PROXY TCP4 ${ends}` : `PROXY TCP6 ${ends}`, 0, 'latin1'));
   }
 
   return {
-    write(version, from, to, extensions) {
-      learn(source, from);
-      learn(destination, to);
-      return version === 'v1' ? text() : binary(extensions);
-    },
+    write: (version, from, to, extensions) => (version === 'v1' ? text(from, to) : binary(from, to, extensions)),
   };
 }
 
-function endOf(): End {
-  return { text: '', isKnown: false, ip: new Uint8Array(16), isIpv4: false, port: 0 };
-}
-
-function learn(end: End, text: string): void {
-  if (text === end.text) return;
-  end.text = text;
-  const colon = text.lastIndexOf(':');
-  const isBracketed = text.startsWith('[');
-  // Cut the zone, which means nothing on another machine.
-  const zone = isBracketed ? text.indexOf('%') : -1;
-  const to = zone !== -1 ? zone : isBracketed ? colon - 1 : colon;
-  end.isKnown = colon > 0 && readIp(text, isBracketed ? 1 : 0, to, end.ip, 0);
-  end.isIpv4 = end.isKnown && isIpv4In(end.ip, 0);
-  end.port = end.isKnown ? Number(text.slice(colon + 1)) : 0;
+/** Of two families both are written as IPv6. */
+function areIpv4(from: End, to: End): boolean {
+  return isIpv4In(from.ip, 0) && isIpv4In(to.ip, 0);
 }

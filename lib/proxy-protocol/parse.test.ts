@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { end } from '../testing/end.ts';
 import { crc32c } from './crc32c.ts';
 import { AUTHORITY, CRC32C, SIGNATURE, UNIQUE_ID } from './format.ts';
 import type { Version } from './format.ts';
@@ -177,12 +178,14 @@ const extensions = fc.record(
 );
 const written = fc
   .record({ version: fc.constantFrom<Version[]>('v1', 'v2'), from: ends, to: ends, extensions })
-  .map(({ version, from, to, extensions: its }) => Buffer.from(createHeaderWriter().write(version, from, to, its)));
+  .map(({ version, from, to, extensions: its }) =>
+    Buffer.from(createHeaderWriter().write(version, end(from), end(to), its)),
+  );
 
 test('what is written is read', () => {
   fc.assert(
     fc.property(fc.constantFrom<Version[]>('v1', 'v2'), ends, ends, extensions, (version, from, to, its) => {
-      const header = Buffer.from(createHeaderWriter().write(version, from, to, its));
+      const header = Buffer.from(createHeaderWriter().write(version, end(from), end(to), its));
       const parsed = parse(Buffer.concat([header, Buffer.from('\r\n')]));
       assert.equal(parsed.kind, 'header');
       if (parsed.kind !== 'header') return;
@@ -191,7 +194,7 @@ test('what is written is read', () => {
       if (parsed.ends === null) return;
       const { client, destination } = parsed.ends;
       const text = ({ ip, port }: typeof client): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
-      const again = createHeaderWriter().write(version, text(client), text(destination), parsed.extensions);
+      const again = createHeaderWriter().write(version, end(text(client)), end(text(destination)), parsed.extensions);
       if (client.ip.includes(':') === destination.ip.includes(':')) assert.deepEqual(Buffer.from(again), header);
       if (version === 'v2') assert.deepEqual(parsed.extensions, its);
       else assert.deepEqual(parsed.extensions, NO_EXTENSIONS);

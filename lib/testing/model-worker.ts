@@ -75,7 +75,7 @@ export function createModelWorker(id: number, send: Send) {
       return client;
     },
     clientIp: () => assert.fail('no client has to say anything'),
-    localAddress: () => assert.fail('no backend is told of its client'),
+    ends: () => assert.fail('no backend is told of its client'),
     take: () => assert.fail('no client has to say anything'),
     setClient: () => assert.fail('no client stands for another one'),
   });

@@ -1,6 +1,7 @@
 // The parts of a worker's policy, and its methods beyond those that the engine calls.
 
 import type { LogConnections } from '../../config/plan.ts';
+import type { Ends } from '../engine/ends.ts';
 import type { Policy } from '../engine/engine.ts';
 import type { Cause } from '../ipc/reasons.ts';
 import type { Access } from './admission/access.ts';
@@ -46,7 +47,7 @@ export interface PolicyParts {
   /** All five are the engine's. Only it knows the client's address, also one that a proxy conveyed. */
   clientAddress(connection: number): string;
   clientIp(connection: number): Uint8Array | null;
-  localAddress(connection: number): string;
+  ends(connection: number): Ends;
   take(connection: number, bytes: number): void;
   setClient(connection: number, ip: Uint8Array, port: number): void;
 }

@@ -57,7 +57,7 @@ function scene(service = assignedService(0)) {
     isOver: (id) => over.has(id),
     clientAddress: () => '127.0.0.1:1',
     clientIp: () => null,
-    localAddress: () => '127.0.0.1:2',
+    ends: () => ({ client: null, local: null }),
     take: () => undefined,
     setClient: () => undefined,
   });

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
 import { NO_EXTENSIONS } from '../proxy-protocol/header.ts';
 import { parseHeader, type Header } from '../proxy-protocol/parse.ts';
+import { end } from '../testing/end.ts';
 import type { Endpoint } from './balance/endpoints.ts';
 import { createPreambles } from './preamble.ts';
 
@@ -14,8 +15,7 @@ function scene() {
   const uniqueId: (string | undefined)[] = [];
   const preambles = createPreambles({
     connections: { uniqueId },
-    clientAddress: (connection) => `203.0.113.9:${connection}`,
-    localAddress: () => '10.0.0.1:443',
+    ends: (connection) => ({ client: end(`203.0.113.9:${connection}`), local: end('10.0.0.1:443') }),
   });
   function headerOf(connection: number, version: 'v1' | 'v2'): Header {
     const parsed = parseHeader(Buffer.from(preambles.of(connection, endpoint(version)) ?? []));

@@ -1,6 +1,8 @@
 // Writes what a backend gets before the client's first byte: the client's address, in its version of the PROXY protocol.
 
 import { randomBytes } from 'node:crypto';
+import { readIp } from '../../config/ip.ts';
+import type { End, Ends } from '../engine/ends.ts';
 import type { Version } from '../proxy-protocol/format.ts';
 import { createHeaderWriter, NO_EXTENSIONS } from '../proxy-protocol/header.ts';
 import type { Header, Place } from '../proxy-protocol/parse.ts';
@@ -30,9 +32,8 @@ const PLAIN = /^[\w.:/+=-]+$/;
 
 interface PreambleParts {
   readonly connections: Pick<Connections, 'uniqueId'>;
-  /** Both the engine's. */
-  clientAddress(connection: number): string;
-  localAddress(connection: number): string;
+  /** The engine's. */
+  ends(connection: number): Ends;
 }
 
 export function createPreambles(parts: PreambleParts): Preambles {
@@ -46,13 +47,13 @@ export function createPreambles(parts: PreambleParts): Preambles {
   const asked: (string | undefined)[] = [];
 
   function write(version: Version, connection: number): Uint8Array {
-    const from = parts.clientAddress(connection);
+    const { client, local } = parts.ends(connection);
     const before = conveyed[connection];
     const destination = before?.destination ?? null;
-    const to = destination === null ? parts.localAddress(connection) : textOf(destination);
-    if (version === 'v1') return writer.write(version, from, to, NO_EXTENSIONS);
+    const to = destination === null ? local : endOf(destination);
+    if (version === 'v1') return writer.write(version, client, to, NO_EXTENSIONS);
     const uniqueId = (names[connection] ??= `${own}-${(++count).toString(36)}`);
-    return writer.write(version, from, to, { uniqueId, authority: asked[connection] ?? before?.authority ?? null });
+    return writer.write(version, client, to, { uniqueId, authority: asked[connection] ?? before?.authority ?? null });
   }
 
   return {
@@ -81,6 +82,7 @@ export function createPreambles(parts: PreambleParts): Preambles {
   };
 }
 
-function textOf({ ip, port }: Place): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+function endOf({ ip, port }: Place): End | null {
+  const bytes = new Uint8Array(16);
+  return readIp(ip, 0, ip.length, bytes, 0) ? { ip: bytes, port } : null;
 }

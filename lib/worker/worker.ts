@@ -81,7 +81,7 @@ export function createWorker(assignment: Assignment, { id, create, board, channe
     isOver: (service) => draining.isOver(service),
     clientAddress: (connection) => engine.clientAddress(connection),
     clientIp: ipOf,
-    localAddress: (connection) => engine.localAddress(connection),
+    ends: (connection) => engine.ends(connection),
     take: (connection, bytes) => engine.take(connection, bytes),
     setClient: (connection, ip, port) => engine.setClient(connection, ip, port),
   });

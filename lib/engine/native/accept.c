@@ -47,6 +47,7 @@ int listener_start(struct listener *listener, int fd, int backlog) {
     listener->fd = -1;
     return error;
   }
+  system_bound(fd, &listener->local);
   listener->talks_first = 1;
   listener->burst = 1;
   listener->next = loop->accepting.listeners;
@@ -54,6 +55,11 @@ int listener_start(struct listener *listener, int fd, int backlog) {
   loop->needed++;
   loop_adjust(loop);
   return 0;
+}
+
+void accept_local(const struct connection *c, struct peer *local) {
+  if (c->listener->local.family != 0) *local = c->listener->local;
+  else system_local(c->fd[CLIENT], local);
 }
 
 struct listener *listener_of(struct engine *engine, int32_t id) {

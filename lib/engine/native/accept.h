@@ -2,7 +2,7 @@
 #ifndef BAL_ACCEPT_H
 #define BAL_ACCEPT_H
 
-#include "base.h"
+#include "connection.h"
 
 struct listener {
   struct engine *engine;
@@ -20,6 +20,7 @@ struct listener {
   bool armed;          // in the epoll set
   bool due;            // this round's events include it …
   bool called;         // … or another worker left clients to this one
+  struct peer local;   // the address that all of its clients connect to; family 0: they may differ
 };
 
 struct accepting {
@@ -47,6 +48,8 @@ int listener_start(struct listener *listener, int fd, int backlog);
  */
 struct listener *listener_of(struct engine *engine, int32_t id);
 void listener_stop(struct listener *listener);
+/** The address that the client connected to; family 0: unknown. */
+void accept_local(const struct connection *c, struct peer *local);
 /** Adds the listener to the epoll set. Returns 0 or an errno. */
 int listener_arm(struct loop *loop, struct listener *listener);
 void listener_disarm(struct loop *loop, struct listener *listener);

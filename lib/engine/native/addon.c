@@ -19,7 +19,8 @@
 //                                             `engine.scratch` + the index into INSPECTIONS. `engine.first` says how
 //                                             many of them are left and how many are taken, which the callee may
 //                                             change, and who the client stands for
-//     preamble(records, connection)           → the number of bytes for the backend in `engine.scratch`, or −1
+//     preamble(records, connection)           → the number of bytes for the backend in `engine.scratch`, or −1. Both
+//                                             ends of the client are in `engine.ips` and `engine.first`
 //     called(records)                         another worker has called, once or more; optional
 //   `records` is the number of records in `engine.records` and `engine.relayed` that must be read first.
 #include "addon.h"
@@ -29,7 +30,7 @@
 #include <stdlib.h>
 
 /** Bump PROTOCOL when native.ts and this file must change together. */
-enum { PROTOCOL = 23, CALLBACKS = 5 };
+enum { PROTOCOL = 24, CALLBACKS = 5 };
 
 static void engine_finalize(napi_env env, void *data, void *hint) {
   (void)env;
@@ -72,7 +73,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
       numbers(env, self, "records", napi_int32_array, (size_t)2 * RECORDS, &engine->records, &engine->records_ref) &&
       numbers(env, self, "relayed", napi_float64_array, (size_t)2 * RECORDS, &engine->relayed, &engine->relayed_ref) &&
       numbers(env, self, "clients", napi_int32_array, (size_t)2 * CLIENTS, &engine->clients, &engine->clients_ref) &&
-      numbers(env, self, "ips", napi_uint8_array, (CLIENTS + 1) * PEER_BYTES, &engine->ips, &engine->ips_ref) &&
+      numbers(env, self, "ips", napi_uint8_array, (size_t)IP_PLACES * PEER_BYTES, &engine->ips, &engine->ips_ref) &&
       numbers(env, self, "first", napi_int32_array, FIRST_NUMBERS, &engine->first, &engine->first_ref) &&
       napi_create_reference(env, argv[0], 1, &engine->accepted) == napi_ok &&
       napi_create_reference(env, argv[1], 1, &engine->failed) == napi_ok &&

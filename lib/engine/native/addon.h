@@ -82,10 +82,11 @@ napi_value adopt_connection(napi_env env, napi_callback_info info);
 /* addresses.c */
 /** clientAddress(connection) → `ip:port`, `[ip]:port`, '' */
 napi_value client_address(napi_env env, napi_callback_info info);
-/** clientIp(connection) → whether the address is now at the end of `engine.ips`; IPv4 is mapped to IPv6 */
+/**
+ * clientIp(connection) → whether the address is now in `engine.ips`, after those of the clients to decide on; IPv4 is
+ * mapped to IPv6
+ */
 napi_value client_ip(napi_env env, napi_callback_info info);
-/** localAddress(connection): same format; queries the kernel on each call because it is rarely needed */
-napi_value local_address(napi_env env, napi_callback_info info);
 /** standFor(): sets the address of the connection being inspected now, not only when that is over */
 napi_value stand_for(napi_env env, napi_callback_info info);
 

@@ -1,4 +1,4 @@
-// Client addresses, and the local addresses that clients connected to, for JavaScript.
+// Client addresses, for JavaScript.
 #include "addon.h"
 
 /** `ip:port`, `[ip]:port`, '' */
@@ -22,18 +22,8 @@ napi_value client_ip(napi_env env, napi_callback_info info) {
   struct engine *engine = enter(env, info, 1, argv, true);
   int64_t id;
   if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
-  bool is_known = peer_bytes(slot_peer(engine->loop, (uint32_t)id), engine->ips + CLIENTS * PEER_BYTES);
+  bool is_known = peer_bytes(slot_peer(engine->loop, (uint32_t)id), engine->ips + OTHER_CLIENT * PEER_BYTES);
   return napi_get_boolean(env, is_known, &result) == napi_ok ? result : NULL;
-}
-
-napi_value local_address(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  struct engine *engine = enter(env, info, 1, argv, true);
-  int64_t id;
-  struct peer local;
-  if (engine == NULL || !integer(env, argv[0], 0, UINT32_MAX, "connection", &id)) return NULL;
-  const struct connection *c = slot_find(engine->loop, (uint32_t)id);
-  return address_text(env, c != NULL && system_local(c->fd[CLIENT], &local) ? &local : NULL);
 }
 
 napi_value stand_for(napi_env env, napi_callback_info info) {

@@ -3,6 +3,8 @@
 // and the policy still gets everything in order.
 #include "bal.h"
 
+#include <arpa/inet.h>
+
 static bool enter(struct loop *loop) {
   if (loop->js.inside) return true;
   if (loop->closing) return false;
@@ -88,9 +90,22 @@ int32_t js_inspected(struct engine *engine, struct connection *c, uint32_t bytes
   return answered ? answer : REFUSE;
 }
 
-int32_t js_preamble(struct engine *engine, uint32_t connection) {
+/** Puts the client's address and the one that it connected to where the policy reads them, which saves two calls. */
+static void show_ends(struct engine *engine, const struct connection *c) {
+  struct peer local;
+  accept_local(c, &local);
+  const struct peer *ends[] = {&c->peer, &local};
+  for (int i = 0; i < 2; i++) {
+    bool is_known = peer_bytes(ends[i], engine->ips + (ENDS + i) * PEER_BYTES);
+    engine->first[CLIENT_PORT + i] = is_known ? 1 + ntohs(ends[i]->port) : 0;
+  }
+}
+
+int32_t js_preamble(const struct connection *c) {
+  struct engine *engine = c->listener->engine;
   int32_t bytes;
-  bool answered = call(engine, engine->preamble, connection, 0, &bytes);
+  show_ends(engine, c);
+  bool answered = call(engine, engine->preamble, c->index, 0, &bytes);
   return answered && bytes <= FIRST_AT_MOST ? bytes : -1;
 }
 

@@ -33,7 +33,7 @@ int32_t js_failed(struct engine *engine, uint32_t connection, enum cause cause);
 /** Shows the policy the bytes in the scratch. Returns a target, REFUSE, WAIT or MORE. */
 int32_t js_inspected(struct engine *engine, struct connection *c, uint32_t bytes, enum inspection why);
 /** Asks for the preamble. Returns how many bytes of it are in the scratch; < 0: the policy has failed. */
-int32_t js_preamble(struct engine *engine, uint32_t connection);
+int32_t js_preamble(const struct connection *c);
 void js_connected(struct connection *c);
 void js_ended(struct connection *c, enum end end);
 /** Makes room for the two records that one event can cause. Frees no slot of a live connection. */

@@ -124,7 +124,7 @@ static bool gather(struct loop *loop, struct connection *c, size_t *preamble, si
   if ((c->watched && !shown) || c->held[CLIENT] != NULL || c->direction[CLIENT] & ENDED) return true;
   if (!worth_trying(target->quick, &target->since_probe)) return true;
   if (unlikely(service_of(c)->preamble)) {
-    int32_t length = js_preamble(engine, c->index);
+    int32_t length = js_preamble(c);
     *end = NO_MEMORY_LEFT;
     if (length < 0) return false;
     *preamble = (size_t)length;

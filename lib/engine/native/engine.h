@@ -28,7 +28,9 @@ struct target {
 enum exhaustion_place { AT_ACCEPT, AT_SOCKET, AT_BIND, AT_CONNECT, AT_PIPE, AT_EPOLL, AT_MEMORY, EXHAUSTION_PLACES };
 enum { EXHAUSTION_ERRORS = 7 };
 
-enum { PEEKED, TAKEN, STANDS_FOR, FIRST_NUMBERS };
+enum { PEEKED, TAKEN, STANDS_FOR, CLIENT_PORT, LOCAL_PORT, FIRST_NUMBERS };
+/** Places in `ips` after those of the clients to decide on. */
+enum { OTHER_CLIENT = CLIENTS, ENDS, IP_PLACES = ENDS + 2 };
 
 struct engine {
   struct loop *loop; // null when closed
@@ -44,13 +46,14 @@ struct engine {
   int32_t *records;    // [end or RECORD_CONNECTED, connection] each
   double *relayed;     // [bytes in, bytes out] for each record
   uint8_t *ips;        // PEER_BYTES of each client to decide on, the first also for who a client stands for; then the
-                       // result of the last clientIp()
+                       // result of the last clientIp(), and both ends of the client that a preamble is for
   int32_t *clients;    // [connection, listener] of each client to decide on; the answer replaces the connection
   uint8_t *scratch;    // FIRST_AT_MOST bytes: inspected bytes or a preamble; null until needed
   uint32_t inspected;  // the connection being inspected, or NONE
   int32_t *first;      // [PEEKED]: bytes in its socket that were shown and not taken; 0 once it is routed; [TAKEN]:
                        // those before them that were taken, but are still in its socket; [STANDS_FOR]: 1 + the port of
-                       // the client whose address the policy has set
+                       // the client whose address the policy has set. [CLIENT_PORT], [LOCAL_PORT]: 1 + the ports of
+                       // both ends of the client that a preamble is for; 0: that end's address is not known
   double *bytes;       // two counters per target
   uint64_t exhausted[EXHAUSTION_PLACES][EXHAUSTION_ERRORS];
 };

@@ -55,7 +55,7 @@ void first_forget(struct connection *c) {
 }
 
 bool first_preamble(struct loop *loop, struct connection *c) {
-  int32_t length = js_preamble(c->listener->engine, c->index);
+  int32_t length = js_preamble(c);
   if (length <= 0) return length == 0;
   const char *bytes = (const char *)c->listener->engine->scratch;
   ssize_t put;

@@ -202,7 +202,6 @@ bool define_methods(napi_env env, napi_value engine) {
       {"close", NULL, close_engine, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientIp", NULL, client_ip, NULL, NULL, NULL, napi_default_method, NULL},
       {"clientAddress", NULL, client_address, NULL, NULL, NULL, napi_default_method, NULL},
-      {"localAddress", NULL, local_address, NULL, NULL, NULL, napi_default_method, NULL},
       {"standFor", NULL, stand_for, NULL, NULL, NULL, napi_default_method, NULL},
       {"exhaustion", NULL, exhaustion, NULL, NULL, NULL, napi_default_method, NULL},
   };

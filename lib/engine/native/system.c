@@ -77,13 +77,24 @@ static void remember(struct peer *peer, const struct sockaddr_in6 *address) {
   else memcpy(peer->ip, &address->sin6_addr, sizeof address->sin6_addr);
 }
 
-bool system_local(int fd, struct peer *local) {
+void system_local(int fd, struct peer *local) {
   struct sockaddr_in6 address = {0};
   socklen_t length = sizeof address;
   *local = (struct peer){0};
-  if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return false;
-  remember(local, &address);
-  return true;
+  if (getsockname(fd, (struct sockaddr *)&address, &length) == 0) remember(local, &address);
+}
+
+void system_bound(int fd, struct peer *local) {
+  static const uint8_t any[sizeof local->ip];
+  int transparent = 1;
+  socklen_t length = sizeof transparent;
+  system_local(fd, local);
+  if (local->family == AF_UNIX) return;
+  // Clients of a transparent socket may have connected to any address.
+  if (getsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &transparent, &length) != 0 || transparent != 0 ||
+      memcmp(local->ip, any, sizeof any) == 0) {
+    local->family = 0;
+  }
 }
 
 int system_accept(struct loop *loop, int fd, struct peer *peer) {

@@ -23,8 +23,10 @@ static inline bool system_chooses(const struct ports *ports, uint16_t port) {
 /** Puts this thread under SCHED_BATCH; see system.c. */
 void system_batch(void);
 int system_accept(struct loop *loop, int fd, struct peer *peer);
-/** Reads the socket's local address. False on error. */
-bool system_local(int fd, struct peer *local);
+/** Reads the socket's local address; family 0 on error. */
+void system_local(int fd, struct peer *local);
+/** Reads the address that all clients of this listening socket connect to; family 0: they may differ. */
+void system_bound(int fd, struct peer *local);
 ssize_t system_splice(struct loop *loop, int from, int to, size_t length, bool out);
 int system_add_listener(struct loop *loop, struct listener *listener);
 void system_reset(int fd);

@@ -3,10 +3,16 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
+import { ipv4Text, ipv6Text, isIpv4In } from '../../../config/ip.ts';
 import { FIRST_BYTES_AT_MOST, INSPECT } from '../../engine/engine.ts';
+import type { End } from '../../engine/ends.ts';
 import type { CreateEngine } from '../../engine/engine.ts';
 import { backend, client, Peer, refusingPort } from './peer.ts';
 import { rig, SERVICE } from './rig.ts';
+
+function textOf({ ip, port }: End): string {
+  return `${isIpv4In(ip, 0) ? ipv4Text(ip, 12) : ipv6Text(ip, 0)}:${port}`;
+}
 
 const hello = (): Buffer => Buffer.from('PROXY ');
 
@@ -152,28 +158,37 @@ export function preambleTests(create: CreateEngine): void {
     assert.deepEqual([await it.end(), received], ['cut', 0]);
   });
 
-  test('it tells the client and where it came, of clients that talk and of those that do not', async (t) => {
-    const it = rig(t, create, {
-      preamble: (connection) =>
-        Buffer.from(`${it.engine.clientAddress(connection)} ${it.engine.localAddress(connection)}\n`),
+  for (const [bound, reached] of [
+    ['0.0.0.0', '127.0.0.3'],
+    ['127.0.0.3', '127.0.0.3'],
+    ['::', '127.0.0.3'],
+    ['::1', '::1'],
+  ] as const)
+    test(`it tells the client and where it came, whether the client talks or not: ${bound}`, async (t) => {
+      const it = rig(t, create, {
+        preamble: (connection) => {
+          const { client: from, local } = it.engine.ends(connection);
+          assert.ok(from !== null && local !== null);
+          return Buffer.from(`${textOf(from)} ${textOf(local)}\n`);
+        },
+      });
+      const { port, peer: served } = await backend(t);
+      it.engine.route(0, 0, '127.0.0.1', port);
+      const at = it.listen(0, { preamble: true }, bound);
+      for (let turn = 0; turn < 20; turn++) {
+        const peer = await client(t, at, reached);
+        const talks = turn % 3 !== 0;
+        if (talks) peer.send('data');
+        const other = await served(turn);
+        const own = reached === '::1' ? reached : '127.0.0.1';
+        const header = `${own}:${peer.socket.localPort} ${reached}:${at}\n`;
+        assert.equal(await other.bytes(header.length + (talks ? 4 : 0)), `${header}${talks ? 'data' : ''}`);
+        other.send('hello');
+        assert.equal(await peer.bytes(5), 'hello');
+        peer.reset();
+      }
+      await it.ends(20);
     });
-    const { port, peer: served } = await backend(t);
-    it.engine.route(0, 0, '127.0.0.1', port);
-    const at = it.listen(0, { preamble: true }, '0.0.0.0');
-    for (let turn = 0; turn < 20; turn++) {
-      const peer = await client(t, at);
-      const talks = turn % 3 !== 0;
-      if (talks) peer.send('data');
-      const other = await served(turn);
-      const header = `127.0.0.1:${peer.socket.localPort} 127.0.0.1:${at}\n`;
-      assert.equal(await other.bytes(header.length + (talks ? 4 : 0)), `${header}${talks ? 'data' : ''}`);
-      other.send('hello');
-      assert.equal(await peer.bytes(5), 'hello');
-      peer.reset();
-    }
-    assert.equal(it.engine.localAddress(1000), '');
-    await it.ends(20);
-  });
 
   test("a backend that resets when it has it is a backend's reset", async (t) => {
     const it = rig(t, create, { preamble: hello });
