@@ -7,7 +7,7 @@ import { echo, named } from './harness/behaviours.ts';
 import { clerk } from './harness/clerk.ts';
 import { connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
-import { forEachEngine, forEngine } from './harness/engines.ts';
+import { forEachEngine, forEitherEngine, forEngine } from './harness/engines.ts';
 import { names } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
 
@@ -52,6 +52,37 @@ forEachEngine('a backend that is full is passed over, and when all are full clie
   const next = await connectTo(t, port);
   await next.send('x');
   await next.reads(1);
+});
+
+forEitherEngine("'bal why' knows a backup that is in use, and a limit that was lowered", async (t, engine) => {
+  const [a, backup] = [await backend(t, echo), await backend(t, echo)];
+  const port = await freePort();
+  const config = (most: number): Record<string, unknown> => ({
+    ...configFor(port, [a], { workers: 1 }),
+    backends: [
+      { host: a.host, port: a.port, max_connections: most },
+      { host: backup.host, port: backup.port, backup: true },
+    ],
+  });
+  const bal = await startBal(t, { engine, config: config(2) });
+  await bal.checked();
+  const why = async (): Promise<string> => (await bal.cli('why')).stdout;
+  for (let i = 0; i < 3; i++) {
+    const client = await connectTo(t, port);
+    await client.send('x');
+    await client.reads(1);
+  }
+  await bal.statusWhen('all are counted', ({ totals }) => totals?.active_connections === 3);
+  assert.match(
+    await why(),
+    new RegExp(`${a.port} is up, full[^]*one of its 2 connections[^]*${backup.port} is up, in use`),
+  );
+  bal.configure(config(1));
+  assert.equal((await bal.graceful()).code, 0);
+  assert.match(await why(), /is up, full[^]*ends when 2 of its 2 connections end: the limit is 1/);
+  bal.configure(config(3));
+  assert.equal((await bal.graceful()).code, 0);
+  assert.match(await why(), new RegExp(`${a.port} is up, in use[^]*${backup.port} is up, spare`));
 });
 
 forEachEngine('a limit that a reload brings counts what the old workers have', async (t, engine) => {

@@ -35,10 +35,15 @@ export function asChanged(backend: BackendWhy, changes: readonly LiveChange[], r
   return { ...backend, live_changes, verdict: 'drained', problem: null, ends_when };
 }
 
-/** The verdict on a backend with as many connections as it may have, if it is healthy. */
-export function judgedFull(backend: BackendWhy, most: number): BackendWhy {
-  if (backend.verdict !== 'in_use') return backend;
-  return { ...backend, verdict: 'full', ends_when: `one of its ${most} connections ends` };
+/** The verdict on a healthy backend with at least as many connections as it may have, if it may have `most`; 0: any number. */
+export function judgedFull(backend: BackendWhy, most: number, open: number): BackendWhy {
+  if (backend.verdict !== 'in_use' || most === 0 || open < most) return backend;
+  // A reload may have lowered the limit.
+  const ends_when =
+    open === most
+      ? `one of its ${most} connections ends`
+      : `${open - most + 1} of its ${open} connections end: the limit is ${most}`;
+  return { ...backend, verdict: 'full', ends_when };
 }
 
 /** The problem if no backend takes clients although none is broken: all were taken out, or their names do not resolve. */
@@ -62,7 +67,7 @@ export function nobodyToServe(
   };
 }
 
-/** Marks backends that get no clients whatever their health: without weight, or an unused backup. */
+/** Marks backends that get no clients whatever their health: without weight, or an unused backup. Expects full ones to be marked. */
 export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
   const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
   const isNeeded = !judged.some(
@@ -73,7 +78,8 @@ export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool)
     if (!taking(place)) {
       return { ...backend, verdict: 'no_weight', problem: null, ends_when: 'it gets a weight above 0' };
     }
-    const isSpare = backend.verdict === 'in_use' && backends[place]?.backup === true && !isNeeded;
+    const isHealthy = backend.verdict === 'in_use' || backend.verdict === 'full';
+    const isSpare = isHealthy && backends[place]?.backup === true && !isNeeded;
     return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
   });
 }

@@ -84,13 +84,10 @@ function serviceWhy(
     const judged = { ...backendWhy(backend, own, plan, now), slow_start: slowStartOf(backend, pool.settings, now) };
     // A problem that health reports comes first.
     const isUnseen = own.failing && judged.verdict === 'in_use';
-    return isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
+    const seen = isUnseen ? { ...judged, problem: backendTrouble(backend.address, own, shortages) } : judged;
+    return judgedFull(seen, backend.maxConnections, connections(backend.address));
   });
-  const backends = judgedByShare(judgedByHealth, pool).map((backend, place) => {
-    const most = pool.backends[place]?.maxConnections ?? 0;
-    const isFull = most > 0 && connections(backend.address) >= most;
-    return asChanged(isFull ? judgedFull(backend, most) : backend, changes, ready);
-  });
+  const backends = judgedByShare(judgedByHealth, pool).map((backend) => asChanged(backend, changes, ready));
   const live = backends.filter(({ verdict }) => !GETS_NOBODY.has(verdict));
   const out = live.filter(({ verdict }) => verdict === 'out');
   const verdict =
