@@ -64,6 +64,7 @@ function backendOf(draft: BackendDraft): BackendPlan {
     address: addressOf(host.value, port.value),
     weight: weight.value,
     backup: backup.value,
+    rank: 0,
     maxConnections: maxConnections.value,
     sendProxy: sendProxy.path === null ? null : sendProxy.value,
     sources: sourcesOf(source.value),

@@ -83,6 +83,8 @@ export interface BackendPlan {
   readonly weight: number;
   /** Used only while no other backend of the service is usable. */
   readonly backup: boolean;
+  /** Of backups, those with the lowest rank are used first. */
+  readonly rank: number;
   /** Maximum connections over all workers; 0: no limit. */
   readonly maxConnections: number;
   /** Null: the service's. */
@@ -105,6 +107,7 @@ export function plainBackend(host: string, port: number): BackendPlan {
     address: addressOf(host, port),
     weight: 1,
     backup: false,
+    rank: 0,
     maxConnections: 0,
     sendProxy: null,
     sources: [],

@@ -66,7 +66,7 @@ test('isPlan() takes a plan of this version, with fields of a later one', () => 
 });
 
 test('isPlan() refuses a plan without a field, or with one of another type, but for those that readers do without', () => {
-  const optional = /^(controlGroup|adminHosts|services\.\d\.bindUnix)$/;
+  const optional = /^(controlGroup|adminHosts|services\.\d\.(bindUnix|backends\.\d\.rank))$/;
   const fields = fieldsIn(answer());
   assert.ok(fields.length > 200, String(fields.length));
   for (const path of fields) {

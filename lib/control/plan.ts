@@ -41,6 +41,8 @@ const BACKEND: Fields<BackendPlan> = {
   address: text,
   weight: number,
   backup: flag,
+  // Other versions have none, and that of the file is always 0.
+  rank: orMissing(number),
   maxConnections: number,
   sendProxy: orNull(text),
   sources: texts,

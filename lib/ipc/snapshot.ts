@@ -9,6 +9,8 @@ export const TIER_COOLING = 2; // up, but a connect has just failed
 export const TIER_DOWN = 4; // down or unresolved: used only if nothing else is left (fail open)
 /** Added for a backup: it comes after the others in its state, and before those in a worse state. */
 export const TIER_BACKUP = 1;
+/** Backups may have ranks below this, each of which adds a fraction: it comes after all lower ones. */
+export const RANKS = 1024;
 
 export interface EndpointSnapshot {
   /** Also the engine's target. */

@@ -3,7 +3,7 @@
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
 import { sendProxyOf } from '../../../config/plan.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
-import { TIER_BACKUP } from '../../ipc/snapshot.ts';
+import { RANKS, TIER_BACKUP } from '../../ipc/snapshot.ts';
 import type { Registry } from '../registry.ts';
 import type { Services } from '../upstream/services.ts';
 
@@ -15,7 +15,7 @@ export function endpointSnapshot(
   isLast: boolean,
 ): EndpointSnapshot {
   const { name } = plan;
-  const { address, port, sources, weight, backup, maxConnections } = backend;
+  const { address, port, sources, weight, backup, rank, maxConnections } = backend;
   const { ip, tier, onProbation, provenAt, tenths } = services.endpoint(name, address, isLast);
   return {
     id: registry.endpoint(name, address),
@@ -24,7 +24,7 @@ export function endpointSnapshot(
     ip,
     port,
     sources,
-    tier: tier + (backup ? TIER_BACKUP : 0),
+    tier: tier + (backup ? TIER_BACKUP + rank / RANKS : 0),
     weight: (weight * tenths) / 10,
     maxConnections,
     sendProxy: sendProxyOf(plan, backend),

@@ -20,6 +20,7 @@ const A: BackendPlan = {
   address: '127.0.0.1:1',
   weight: 3,
   backup: false,
+  rank: 0,
   maxConnections: 0,
   sendProxy: null,
   sources: [],

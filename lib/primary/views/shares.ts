@@ -70,8 +70,9 @@ export function nobodyToServe(
 /** Marks backends that get no clients whatever their health: without weight, or an unused backup. Expects full ones to be marked. */
 export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool): BackendWhy[] {
   const taking = (place: number): boolean => backends[place]?.draining === false && backends[place].weight > 0;
-  const isNeeded = !judged.some(
-    ({ verdict }, place) => verdict === 'in_use' && taking(place) && backends[place]?.backup === false,
+  const line = (place: number): number => (backends[place]?.backup === true ? 1 + backends[place].rank : 0);
+  const first = Math.min(
+    ...judged.flatMap(({ verdict }, place) => (verdict === 'in_use' && taking(place) ? [line(place)] : [])),
   );
   return judged.map((backend, place) => {
     if (backend.verdict === 'draining') return backend;
@@ -79,7 +80,7 @@ export function judgedByShare(judged: readonly BackendWhy[], { backends }: Pool)
       return { ...backend, verdict: 'no_weight', problem: null, ends_when: 'it gets a weight above 0' };
     }
     const isHealthy = backend.verdict === 'in_use' || backend.verdict === 'full';
-    const isSpare = isHealthy && backends[place]?.backup === true && !isNeeded;
+    const isSpare = isHealthy && line(place) > first;
     return isSpare ? { ...backend, verdict: 'spare', ends_when: 'no other backend is usable' } : backend;
   });
 }

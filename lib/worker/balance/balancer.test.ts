@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Method } from '../../../config/plan.ts';
+import { RANKS } from '../../ipc/snapshot.ts';
 import { assignedService, endpoint } from '../../testing/assignments.ts';
 import { choose as chooseNext, firstPosition, FULL, NOTHING, retriesAllowed, type Tried } from './balancer.ts';
 import type { Endpoint, Service } from './endpoints.ts';
@@ -251,6 +252,14 @@ test('a backup is used before a backend that is less than well, and not before',
   assert.deepEqual(inTurn(service([{ tier: 2 }, { tier: 1 }, { tier: 4 }]), 2), [1, 1]);
   assert.deepEqual(inTurn(service([{}, { tier: 1 }]), 1, [50, 0], 49), [1], 'this worker could not reach the other');
   assert.deepEqual(inTurn(service([{ tier: 4 }, { tier: 5 }]), 2), [0, 0], 'all are down');
+});
+
+test('of backups the lowest rank is used, by every method', () => {
+  for (const method of METHODS) {
+    assert.deepEqual(inTurn(service([{ tier: 4 }, { tier: 1 + 1 / RANKS }, { tier: 1 }], method), 2), [2, 2], method);
+    assert.deepEqual(inTurn(service([{ tier: 3 }, { tier: 1 + 1 / RANKS }, { tier: 4 }], method), 2), [1, 1], method);
+    assert.deepEqual(inTurn(service([{}, { tier: 1 + 1 / RANKS }, { tier: 1 }], method), 2), [0, 0], method);
+  }
 });
 
 test('one that is full is passed over, and its turn goes to the next', () => {

@@ -207,6 +207,22 @@ test('who takes the place of another process goes on with what that one knew', a
   assert.equal(it.discovery.expand(planOf(WEB), 0).services[0]?.backends.length, 1);
 });
 
+test('the same answer is no change for who takes the place of another process', async (t) => {
+  const it = scene(t);
+  it.says.records = { records: [recordAt(1), { ...recordAt(2), priority: 2 }], ttlMs: 2000 };
+  it.discovery.follow(planOf(WEB, SRV));
+  await it.discovery.asked();
+  const known: unknown = JSON.parse(JSON.stringify(it.discovery.known()));
+  it.discovery.follow(planOf({ ...WEB, host: 'other.test' }));
+  await it.pass(100);
+  it.events.length = 0;
+  const before = it.changes;
+  it.discovery.inherit(known);
+  it.discovery.follow(planOf(WEB, SRV));
+  await it.pass(3000);
+  assert.deepEqual([it.events, it.changes], [[], before]);
+});
+
 test('SRV records live as long as they say, and no longer than what they lead to', async (t) => {
   const it = scene(t);
   it.says.records = { records: [{ name: 'web.test', port: 1, priority: 1, weight: 1 }], ttlMs: 2000 };

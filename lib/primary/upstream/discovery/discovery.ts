@@ -9,7 +9,7 @@ import type { Answer, Asked } from './answer.ts';
 import { answerOf } from './answer.ts';
 import { serverDns, systemDns } from './dns.ts';
 import type { Found, LeftOut } from './expand.ts';
-import { expand, textOf, textOfLeftOut } from './expand.ts';
+import { expand, isSameAnswer, textOf, textOfLeftOut } from './expand.ts';
 import type { KnownName } from './known-names.ts';
 import { decodeNames, encodeNames } from './known-names.ts';
 import { codeOf } from './query/queries.ts';
@@ -115,7 +115,7 @@ export function createDiscovery({ log, resolver, changed, now = () => performanc
     it.answeredAt = now() - ageMs;
     it.failure = null;
     if (failure !== null) log.info('discovery.recovered', `${name} can be looked up again`, { name, discover });
-    const isSame = it.found === found || JSON.stringify(it.found) === JSON.stringify(found);
+    const isSame = isSameAnswer(it.found, found);
     const [were, are] = isSame ? [[], []] : [(it.found ?? []).map(textOf), found.map(textOf)];
     it.found = found;
     if (isSame) return;

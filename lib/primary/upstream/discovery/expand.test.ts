@@ -86,23 +86,61 @@ test('an SRV record with port 0 is left out and told', () => {
   assert.deepEqual(leftOut, [{ service: 'web', name: '_x._tcp.test', count: 1, why }]);
 });
 
-test('the lowest priority is first, and weights that are too large for bal are made smaller alike', () => {
-  const record = { name: 'a.test', port: 1, priority: 5, weight: 0, ips: ['10.1.1.1'] };
-  const found = servicesFound([
-    { ...record, weight: 65_535 },
-    { ...record, port: 2, weight: 32_768 },
-    { ...record, port: 3 },
-    { ...record, port: 4, priority: 6, weight: 256 },
+const RECORD = { name: 'a.test', port: 1, priority: 5, weight: 0, ips: ['10.1.1.1'] };
+
+/** Port, weight and rank. */
+function shown(records: Parameters<typeof servicesFound>[0]): (number | null)[][] {
+  return servicesFound(records).map(({ port, weight, rank }) => [port, weight, rank]);
+}
+
+test('weights that are too large for bal are made smaller alike, within their priority', () => {
+  const records = [
+    { ...RECORD, weight: 65_535 },
+    { ...RECORD, port: 2, weight: 32_768 },
+    { ...RECORD, port: 3 },
+    { ...RECORD, port: 4, priority: 6, weight: 256 },
+    { ...RECORD, port: 5, priority: 6, weight: 2 },
+  ];
+  assert.deepEqual(shown(records), [
+    [1, 256, 0],
+    [2, 128, 0],
+    [3, 1, 0],
+    [4, 256, 1],
+    [5, 2, 1],
   ]);
-  assert.deepEqual(
-    found.map(({ port, weight, backup }) => [port, weight, backup]),
-    [
-      [1, 256, false],
-      [2, 128, false],
-      [3, 1, false],
-      [4, 1, true],
-    ],
-  );
+});
+
+test('each priority has a rank, unless nothing of it can be used', () => {
+  const at = (port: number, priority: number, ips = RECORD.ips) => ({ ...RECORD, port, priority, weight: 1, ips });
+  assert.deepEqual(shown([at(1, 30), at(2, 10), at(3, 20), at(4, 10)]), [
+    [2, 1, 0],
+    [4, 1, 0],
+    [3, 1, 1],
+    [1, 1, 2],
+  ]);
+  assert.deepEqual(shown([at(1, 7), at(0, 3), at(2, 5, [])]), [
+    [0, 1, 0],
+    [1, 1, 0],
+  ]);
+});
+
+test('backups of a name are used in the order of their priorities', () => {
+  const lookup = () => servicesFound([1, 2, 3].map((port) => ({ ...RECORD, port, priority: port })));
+  const ranks = (entry: object) => {
+    const backends = [{ host: '_x._tcp.test', discover: 'srv', ...entry }, '10.1.1.2:80'];
+    const { plan } = expand(planOf({ web: { port: 1, backends } }), lookup, 0, MACHINE);
+    return plan.services[0]?.backends.slice(0, 3).map(({ backup, rank }) => [backup, rank]);
+  };
+  assert.deepEqual(ranks({}), [
+    [false, 0],
+    [true, 0],
+    [true, 1],
+  ]);
+  assert.deepEqual(ranks({ backup: true }), [
+    [true, 0],
+    [true, 1],
+    [true, 2],
+  ]);
 });
 
 test('the order of an answer does not matter', () => {

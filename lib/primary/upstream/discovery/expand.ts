@@ -19,8 +19,8 @@ export interface Found {
   /** Null: use those of the backend in the file. */
   readonly port: number | null;
   readonly weight: number | null;
-  /** Its SRV record has a lower priority than others. */
-  readonly backup: boolean;
+  /** Of its SRV record's priority among those in use: 0 is used first, and each further one while none before it is usable. */
+  readonly rank: number;
 }
 
 /** Null if there has never been an answer. */
@@ -89,7 +89,7 @@ export function expand(plan: Plan, lookup: Lookup, reserved: number, machine: Ma
   return { plan: { ...plan, services: plan.services.map(serviceOf) }, leftOut };
 }
 
-function endpointOf(backend: BackendPlan, { ip, name, port: its, weight, backup }: Found): BackendPlan {
+function endpointOf(backend: BackendPlan, { ip, name, port: its, weight, rank }: Found): BackendPlan {
   const port = its ?? backend.port;
   return {
     ...backend,
@@ -97,7 +97,9 @@ function endpointOf(backend: BackendPlan, { ip, name, port: its, weight, backup 
     port,
     address: addressOf(ip, port),
     weight: weight ?? backend.weight,
-    backup: backend.backup || backup,
+    backup: backend.backup || rank > 0,
+    // The first backups have rank 0.
+    rank: backend.backup ? rank : Math.max(0, rank - 1),
     discover: 'address',
     discoveredFrom: backend.host,
     hostname: name ?? (backend.discover === 'srv' ? null : backend.host),
@@ -109,11 +111,18 @@ export function hostname(name: unknown): string | null {
   return typeof name === 'string' && judgeHost(name) === null && !isLiteral(name) ? canonicalHost(name) : null;
 }
 
+/** Whether it is the same answer, also if one comes from another process. */
+export function isSameAnswer(one: readonly Found[] | null, other: readonly Found[] | null): boolean {
+  const fields = (found: readonly Found[] | null): string =>
+    JSON.stringify(found?.map(({ ip, name, port, weight, rank }) => [ip, name, port, weight, rank]));
+  return one === other || fields(one) === fields(other);
+}
+
 /** Sorts an answer, so that the order in which its server rotates it does not matter. */
 export function inOrder(found: readonly Found[]): readonly Found[] {
   const byWeight = found.toSorted((a, b) => (a.weight ?? 0) - (b.weight ?? 0) || compare(a.name ?? '', b.name ?? ''));
   // If two records give the same address, the heavier one counts, else the last by name.
-  const keyed = byWeight.map((it) => [`${it.backup ? 1 : 0} ${it.ip} ${it.port ?? 0}`, it] as const);
+  const keyed = byWeight.map((it) => [`${String(it.rank).padStart(4, '0')} ${it.ip} ${it.port ?? 0}`, it] as const);
   return [...new Map(keyed)].sort(([a], [b]) => compare(a, b)).map(([, it]) => it);
 }
 
@@ -123,36 +132,42 @@ function compare(a: string, b: string): number {
 }
 
 export function addressesFound(ips: readonly string[]): readonly Found[] {
-  const one = { name: null, port: null, weight: null, backup: false };
-  return inOrder(ips.map((ip) => ({ ...one, ip: canonicalHost(ip) })));
+  const rest = { name: null, port: null, weight: null, rank: 0 };
+  return inOrder(ips.map((ip) => ({ ip: canonicalHost(ip), ...rest })));
 }
 
 /**
- * RFC 2782: the lowest priority is used first, so all others are backups. A weight of 0 means a very small one there, and weights
- * go up to 65,535: if they exceed ours, all weights of the name are scaled down.
+ * RFC 2782: the lowest priority is used first, and each further one while none before it is usable, so it is a rank of backups.
+ * Priorities of which nothing can be used do not count. A weight of 0 means a very small one there, and weights go up to 65,535:
+ * if they exceed ours, those of the same priority, which share clients, are scaled down together.
  */
 export function servicesFound(
   records: readonly (ServiceRecord & { readonly ips: readonly string[] })[],
 ): readonly Found[] {
-  const lowest = Math.min(...records.map(({ priority }) => priority));
-  const heaviest = Math.max(...records.map(({ weight }) => weight));
-  const part = Math.min(1, MAX_WEIGHT / Math.max(1, heaviest));
+  const usable = records.filter(({ ips, port }) => ips.length > 0 && port > 0);
+  const priorities = [...new Set(usable.map(({ priority }) => priority))].sort((a, b) => a - b);
+  const ranks = new Map(priorities.map((priority, rank) => [priority, rank]));
+  /** By priority: the weight that becomes MAX_WEIGHT. */
+  const heaviest = new Map<number, number>();
+  for (const { priority, weight } of records) {
+    heaviest.set(priority, Math.max(weight, heaviest.get(priority) ?? MAX_WEIGHT));
+  }
   return inOrder(
     records.flatMap(({ name, ips, port, priority, weight }) =>
       ips.map((ip) => ({
         ip: canonicalHost(ip),
         name: hostname(name),
         port,
-        weight: Math.max(1, Math.round(weight * part)),
-        backup: priority > lowest,
+        weight: Math.max(1, Math.round((weight * MAX_WEIGHT) / (heaviest.get(priority) ?? MAX_WEIGHT))),
+        rank: ranks.get(priority) ?? 0,
       })),
     ),
   );
 }
 
-export function textOf({ ip, port, weight, backup }: Found): string {
+export function textOf({ ip, port, weight, rank }: Found): string {
   if (port === null) return ip;
-  return `${ip.includes(':') ? `[${ip}]` : ip}:${port} weight ${weight ?? 1}${backup ? ' backup' : ''}`;
+  return `${ip.includes(':') ? `[${ip}]` : ip}:${port} weight ${weight ?? 1}${rank > 0 ? ' backup' : ''}`;
 }
 
 export function textOfLeftOut({ name, count, why }: LeftOut): string {

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 
 import { MAX_WEIGHT, PORT } from '../../../../config/backend-schema.ts';
 import { MAX_BACKENDS } from '../../../../config/schema.ts';
+import { RANKS } from '../../../ipc/snapshot.ts';
 import { fromMachine, toMachine } from '../../../machine-clock.ts';
 import type { Found } from './expand.ts';
 import { hostname } from './expand.ts';
@@ -18,7 +19,12 @@ export interface KnownName {
 
 /** Converts times to the clock that all processes share. */
 export function encodeNames(names: readonly KnownName[]): readonly KnownName[] {
-  return names.map((it) => ({ ...it, answeredAt: toMachine(it.answeredAt) }));
+  return names.map(({ key, found, answeredAt }) => ({
+    key,
+    // Older programs read `backup` instead of `rank`.
+    found: found.map((it) => ({ ...it, backup: it.rank > 0 })),
+    answeredAt: toMachine(answeredAt),
+  }));
 }
 
 /** By key. Validates names that come from another process, and drops invalid ones. */
@@ -37,12 +43,12 @@ export function decodeNames(names: unknown): ReadonlyMap<string, KnownName> {
 
 /** Null if it is none. */
 function foundIn(value: unknown): Found | null {
-  const { ip, name, port, weight, backup } = fieldsOf(value);
+  const { ip, name, port, weight, backup, rank } = fieldsOf(value);
   if (typeof ip !== 'string' || isIP(ip) === 0 || typeof backup !== 'boolean') return null;
   // An SRV record may have port 0, which expand() leaves out.
   if (!isIn(port, 0, PORT.maximum) || !isIn(weight, 0, MAX_WEIGHT)) return null;
-  // Older programs do not send the name.
-  return { ip, name: hostname(name), port, weight, backup };
+  // Older programs do not send name and rank.
+  return { ip, name: hostname(name), port, weight, rank: isIn(rank, 0, RANKS - 1) ? (rank ?? 0) : Number(backup) };
 }
 
 function isIn(value: unknown, least: number, most: number): value is number | null {

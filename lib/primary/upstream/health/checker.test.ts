@@ -447,6 +447,7 @@ test('with the defaults a backend that dies at rest is down within 3 s, however 
       address: '127.0.0.1:1',
       weight: 1,
       backup: false,
+      rank: 0,
       maxConnections: 0,
       sendProxy: null,
       sources: [],

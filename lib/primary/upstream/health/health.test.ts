@@ -27,6 +27,7 @@ function service(name: string, ...ports: number[]): ServicePlan {
       address: `127.0.0.1:${port}`,
       weight: 1,
       backup: false,
+      rank: 0,
       maxConnections: 0,
       sendProxy: null,
       sources: [],

@@ -47,7 +47,7 @@ export function createSourceHash(): Picker {
     pick(ask) {
       client = hashOfClient(ask.clientAddress(ask.connection));
       // Backups are not in the table: rank() decides.
-      if (places.length === 0 || first % 2 === TIER_BACKUP) return -1;
+      if (places.length === 0 || first % 2 >= TIER_BACKUP) return -1;
       for (let probe = 0, hash = client; probe < PROBES; probe++, hash = mix(client + Math.imul(probe, STEP))) {
         const place = places[table[hash % ENTRIES] ?? 0] ?? -1;
         const endpoint = endpoints[place];
@@ -64,7 +64,7 @@ export function createSourceHash(): Picker {
   };
 }
 
-/** Whether it belongs in the table. Backups, with their odd tiers, do not. */
+/** Whether it belongs in the table. Backups, with their tiers from an odd one on, do not. */
 function isMember({ weight, tier }: Candidate): boolean {
-  return weight > 0 && tier % 2 !== TIER_BACKUP;
+  return weight > 0 && tier % 2 < TIER_BACKUP;
 }

@@ -83,6 +83,7 @@ async function check(
     address: '',
     weight: 1,
     backup: false,
+    rank: 0,
     maxConnections: 0,
     sendProxy: null,
     sources: [],
