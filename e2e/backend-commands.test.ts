@@ -93,6 +93,7 @@ forEachEngine('drain, ready, weight and reset take effect in all workers, and re
   assert.equal(shown?.administrative_since, drained.live_changes[0]?.since);
   const why = await bal.cli('why', a.address);
   assert.equal(why.code, 0, 'nothing is wrong');
+  assert.match(why.stdout, /^\w+ is serving\n/, 'the others serve');
   assert.match(why.stdout, /is up, drained\n\s+drained since \d{4}-.* ago\), by 'bal backend'/);
   assert.match(why.stdout, /ends when 'bal backend ready 127\.0\.0\.1:\d+' takes it back/);
 

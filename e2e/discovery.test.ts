@@ -295,6 +295,7 @@ forEngine(
     for (const client of sessions.values()) await goesOn(client, 'still here');
     assert.deepEqual(await served(t, port, 4), { b: 4 });
     await again.statusWhen('they have been taken over', (status) => serviceIn(status, 'srv').active_connections === 2);
+    await again.statusWhen('a has left', (status) => statesIn(status)[a.address] === 'draining');
 
     // An upgrade keeps what is known, although the name server fails.
     dns.says('_x._tcp.test', 'SERVFAIL');
@@ -303,6 +304,8 @@ forEngine(
     assert.equal(upgraded.code, 0, upgraded.stdout);
     for (const client of sessions.values()) await goesOn(client, 'still here');
     assert.deepEqual(await served(t, port, 4), { b: 4 });
+    await again.statusWhen('it is known there, too', (status) => statesIn(status)[a.address] === 'draining');
+    assert.equal((await change(again, 'reset', a.address)).cut, 1);
     assert.equal((await again.stop()).code, 0);
   },
 );

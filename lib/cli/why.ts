@@ -31,7 +31,7 @@ export async function why(options: Options, io: Io): Promise<ExitCode> {
   // An instance of an older version does not report its state.
   const isEnding = isStopping(chosen.state ?? null);
   if (options.json) json(io, chosen);
-  else for (const line of lines(chosen, word === null, io)) io.out(printableLine(line));
+  else for (const line of lines(chosen, reached.body, word === null, io)) io.out(printableLine(line));
   const isWell = ({ name, problem, backends }: ServiceWhy): boolean =>
     backends.every((backend) => backend.problem === null) && (problem === null || (word !== null && word !== name));
   return !isEnding && chosen.services.every(isWell) ? 0 : 1;
@@ -50,15 +50,17 @@ function select(all: Why, word: string | null): Why {
   return { ...all, services };
 }
 
-function lines({ state, services, listeners, draining }: Why, whole: boolean, io: Io): string[] {
+function lines({ state, services, listeners, draining }: Why, all: Why, whole: boolean, io: Io): string[] {
   const isEnding = isStopping(state ?? null);
+  // One backend says nothing about the others.
+  const shown = new Map(all.services.map((service) => [service.name, shownOf(service, isEnding)]));
   const ending = isEnding ? [...tripletLines(STOPPING, ''), ''] : [];
   const old = whole ? drainingText(draining) : null;
   // An instance of an older version does not report them.
   const shared = whole && (listeners ?? []).length > 0 ? [...listeners.map(listenerText), ''] : [];
   return [
     ...ending,
-    ...services.flatMap((service) => serviceLines(service, isEnding, io)),
+    ...services.flatMap((service) => serviceLines(service, shown.get(service.name), io)),
     ...shared,
     ...(old === null ? [] : [old]),
   ];
@@ -87,14 +89,13 @@ export function shownOf({ verdict, backends }: Pick<ServiceWhy, 'verdict' | 'bac
 const GETS_NOBODY: ReadonlySet<BackendWhy['verdict']> = new Set(['draining', 'drained', 'no_weight']);
 
 function serviceLines(
-  { name, health_check, verdict, problem, protection, waiting, ends, recent, backends }: ServiceWhy,
-  isEnding: boolean,
+  { name, health_check, problem, protection, waiting, ends, recent, backends }: ServiceWhy,
+  shown: Shown | undefined,
   io: Io,
 ): string[] {
-  const { text, tone } = shownOf({ verdict, backends }, isEnding);
   const reasons = Object.entries(ends).filter(([, count]) => count > 0);
   return [
-    `${paint(io, 'bold', name)} is ${paint(io, INK[tone], text)}`,
+    ...(shown === undefined ? [] : [`${paint(io, 'bold', name)} is ${paint(io, INK[shown.tone], shown.text)}`]),
     ...(problem === null ? [] : tripletLines(problem, '  ')),
     ...(protection.enabled === true
       ? [

@@ -91,6 +91,12 @@ export function endpointKey(service: string, address: string): string {
   return `${service}\n${address}`;
 }
 
+/** The endpoint with this key. */
+export function endpointIn(key: string): EndpointName {
+  const [service = '', address = ''] = key.split('\n');
+  return { service, address };
+}
+
 interface Ids<T> {
   of(it: T): number;
   at(id: number): T | undefined;

@@ -33,6 +33,7 @@ function scene() {
     discovery: { askAgain: () => undefined },
     services: {
       connected: (counts) => counts.size > 0 && deliver('connected')([...counts]),
+      used: deliver('used'),
       reached: deliver('reached'),
       connectFailed: deliver('failed'),
       earlyFailures: deliver('early'),
@@ -106,7 +107,8 @@ test('what backends and loads do goes to the publisher', () => {
   route.emit({ kind: 'endpoints_changed' });
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
   says({ ...NOTHING, retired: [endpoint] });
-  assert.deepEqual(take(), [['changed'], ['loads'], ['retired', endpoint], ['forget']]);
+  const used = ['used', 'default', '127.0.0.1:1'];
+  assert.deepEqual(take(), [['changed'], used, ['loads'], ['retired', endpoint], ['forget']]);
 });
 
 test('early failures go, by name, to health, and those of nobody nowhere', () => {
@@ -148,7 +150,8 @@ test('a draining worker whose connections end may be the last that used somethin
   route.emit({ kind: 'worker_forked', worker });
   worker.state = 'draining';
   says({ ...NOTHING, endpoints: [endpointAt(endpoint, 'active'), 1] });
-  assert.deepEqual(take(), [['loads'], ['push', worker], ['forget backends']]);
+  const used = ['used', 'default', '127.0.0.1:1'];
+  assert.deepEqual(take(), [used, ['loads'], ['push', worker], ['forget backends']]);
 });
 
 test('a worker of a generation that nobody knows is not listened to', () => {

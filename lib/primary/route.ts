@@ -33,7 +33,7 @@ export interface Route {
 export interface Audience {
   readonly generations: Pick<Generations, 'planOf'>;
   readonly registry: Pick<Registry, 'endpointOf'>;
-  readonly services: Pick<Services, 'connected' | 'reached' | 'connectFailed' | 'earlyFailures'>;
+  readonly services: Pick<Services, 'connected' | 'used' | 'reached' | 'connectFailed' | 'earlyFailures'>;
   readonly permits: Pick<PermitBook, 'receive' | 'leaving' | 'forget'>;
   readonly statistics: Pick<Statistics, 'totals' | 'join' | 'leave' | 'report'>;
   readonly publisher: Pick<Publisher, 'push' | 'changed' | 'loadsChanged' | 'retired' | 'forget'>;
@@ -94,6 +94,7 @@ export function createRoute(log: RootLog): Route {
       case 'counters': {
         const fresh = statistics.report(worker, message);
         services.connected(fresh.connected);
+        for (const { service, address } of fresh.taken) services.used(service, address);
         for (let i = 0; i + 1 < message.reached.length; i += 2) {
           const found = registry.endpointOf(message.reached[i] ?? -1);
           if (found === undefined) continue;

@@ -226,6 +226,10 @@ test('what was found by a name is changed by its address, also while it is gone,
   assert.deepEqual([back.ok, back.ok && back.overrides], [true, []]);
   assert.match(refusal(gone, asking('ready', '10.0.0.2:80'), { overrides }), /no service has a backend 10\.0\.0\.2:80/);
 
+  const leaving = [{ service: 'default', address: '10.0.0.1:80' }];
+  const reset = decide(asking('reset', '10.0.0.1:80'), situation(gone, { overrides, leaving }));
+  assert.deepEqual([reset.ok, reset.ok && reset.changed], [true, false], 'it still has connections');
+
   const save = { save: true, weight: 3 };
   assert.match(
     refusal(here, asking('weight', '10.0.0.1:80', save)),

@@ -108,21 +108,11 @@ function targetOf(
       isMeant(it) && it.presence === null && services.some(({ name, discovers }) => name === it.service && discovers),
   );
   const there = serving.filter(isMeant);
-  const others = changed.filter((it) => !there.some(({ service: its }) => its === it.service));
-  const found = [
-    ...there,
-    ...others.map((it) => ({ service: it.service, address })),
-    ...(action === 'reset' ? left : []),
-  ];
+  // It may have been changed and still have connections.
+  const found = [...new Set([...there, ...changed, ...(action === 'reset' ? left : [])].map((it) => it.service))];
   const [first, second] = found;
-  if (second !== undefined)
-    return {
-      problem: ambiguous(
-        address,
-        found.map((it) => it.service),
-      ),
-    };
-  if (first !== undefined) return first;
+  if (second !== undefined) return { problem: ambiguous(address, found) };
+  if (first !== undefined) return { service: first, address };
   if (left.length > 0) return { problem: hasLeft(address) };
   const known = new Set(serving.filter(isWanted).map((it) => it.address));
   return { problem: unknownBackend(address, service, [...known]) };

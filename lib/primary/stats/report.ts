@@ -3,6 +3,7 @@
 
 import { ENDPOINT_FIELDS, GAUGES, SERVICE_FIELDS, endpointAt } from '../../ipc/counters.ts';
 import { grown } from '../../grown.ts';
+import type { EndpointName } from '../registry.ts';
 import { ENDPOINT_OUTCOMES, SERVICE_OUTCOMES } from './outcomes.ts';
 import type { Outcome } from './outcomes.ts';
 import type { Totals, Worker } from './totals.ts';
@@ -21,6 +22,8 @@ export interface Growth {
   readonly outcomes: readonly Outcome[];
   /** A backend's number of live connections has changed; other workers balance by it. */
   readonly loadsChanged: boolean;
+  /** Endpoints to which this worker has connections, and had none. */
+  readonly taken: readonly EndpointName[];
 }
 
 /** Places and their current values, alternating. */
@@ -35,7 +38,7 @@ export function report(
   worker: number,
   { services, endpoints }: { readonly services: Values; readonly endpoints: Values },
 ): Growth {
-  const fresh = { connected: new Map<string, number>(), outcomes: [] as Outcome[], loadsChanged: false };
+  const fresh: Gathered = { connected: new Map(), outcomes: [], loadsChanged: false, taken: [] };
   const known = totals.workers.get(worker);
   if (known === undefined) return fresh;
   servicesChanged(totals, known, services, fresh);
@@ -47,6 +50,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 interface Gathered extends Mutable<Growth> {
   readonly connected: Map<string, number>;
   readonly outcomes: Outcome[];
+  readonly taken: EndpointName[];
 }
 
 function servicesChanged(totals: Totals, worker: Worker, values: Values, fresh: Gathered): void {
@@ -81,14 +85,16 @@ function endpointsChanged(totals: Totals, worker: Worker, values: Values, fresh:
     worker.endpoints = grown(worker.endpoints, at);
     const growth = grow(worker.endpoints, at, values[i + 1] ?? 0, ENDPOINT_GAUGES[field] === true);
     if (growth === 0) continue;
-    const { service, key, part, counts } = target;
+    const { name, service, key, part, counts } = target;
     addAt(all, field, growth);
     addAt(part.backends, field, growth);
     addAt(counts, field, growth);
     const what = ENDPOINT_OUTCOMES[field] ?? null;
     if (what !== null) fresh.outcomes.push({ service, key, what, count: growth });
-    else if (field === ACTIVE) fresh.loadsChanged = true;
-    else if (field === CONNECTIONS) fresh.connected.set(service, (fresh.connected.get(service) ?? 0) + growth);
+    else if (field === ACTIVE) {
+      fresh.loadsChanged = true;
+      if (worker.endpoints[at] === growth) fresh.taken.push(name);
+    } else if (field === CONNECTIONS) fresh.connected.set(service, (fresh.connected.get(service) ?? 0) + growth);
   }
 }
 

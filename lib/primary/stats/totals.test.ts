@@ -166,6 +166,20 @@ test('a report tells whether loads have changed, and only that: an idle instance
   assert.equal(report(totals, 1, values({}, { [bConnections]: 2, [dbBytes]: 9 })).loadsChanged, true);
 });
 
+test('a report tells which endpoints a worker has connections to, when it had none', () => {
+  const totals = created();
+  join(totals, 1);
+  join(totals, 2);
+  const taken = (worker: number, active: number) => report(totals, worker, values({}, { [bActive]: active })).taken;
+  assert.deepEqual(taken(1, 0), []);
+  assert.deepEqual(taken(1, 2), [{ service: 'web', address: 'b:1' }]);
+  assert.deepEqual(taken(1, 3), []);
+  assert.deepEqual(taken(1, 1), []);
+  assert.deepEqual(taken(2, 1), [{ service: 'web', address: 'b:1' }]);
+  assert.deepEqual(taken(1, 0), []);
+  assert.deepEqual(taken(1, 1), [{ service: 'web', address: 'b:1' }]);
+});
+
 test('what a report does not mention stays as it was', () => {
   const totals = created();
   join(totals, 1);

@@ -23,6 +23,7 @@ import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
 import type { Handovers } from '../workers/handovers.ts';
+import { endpointIn } from '../registry.ts';
 import { createSharing, type Sharing } from './bequest.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { Held, History, Counts } from './protocol.ts';
@@ -90,7 +91,7 @@ export interface EstateParts {
   readonly listening: Pick<Listening, 'descriptors' | 'bindFor' | 'abandon' | 'own' | 'wantedBy'>;
   readonly admin: Pick<AdminListener, 'move'>;
   readonly permits: Pick<PermitBook, 'occupied' | 'held' | 'freeze' | 'borrow' | 'borrowed' | 'loans' | 'setPlan'>;
-  readonly services: Pick<Services, 'get' | 'close'>;
+  readonly services: Pick<Services, 'get' | 'used' | 'close'>;
   readonly discovery: Pick<Discovery, 'known' | 'close'>;
   readonly live: Pick<Live, 'close'>;
   readonly fleet: Pick<Fleet, 'all' | 'start' | 'retireAll' | 'drainsUntil'>;
@@ -218,7 +219,9 @@ export function createEstate(parts: EstateParts): Estate {
         statistics.hold(service, countOf(last, service), countOf(clients, service));
       last = clients;
       statistics.holdDraining(draining);
-      if (statistics.holdBackends(new Map(Object.entries(backends ?? {})))) {
+      const inUse = new Map(Object.entries(backends ?? {}));
+      for (const { service, address } of [...inUse.keys()].map(endpointIn)) services.used(service, address);
+      if (statistics.holdBackends(inUse)) {
         parts.publisher.loadsChanged();
         parts.forgetBackends();
       }

@@ -42,7 +42,7 @@ function estateWith(move: EstateParts['admin']['move'], done: string[]): Estate 
     },
     live: { close: () => void done.push('drains are left alone') },
     discovery: { known: () => [], close: quiet },
-    services: { get: () => undefined, close: quiet },
+    services: { get: () => undefined, used: quiet, close: quiet },
     handovers: {
       giveAway: quiet,
       takeBack: quiet,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { type BackendPlan, plainBackend } from '../../../config/plan.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
-import { cooldownLeft, stateOf, type Cause, type Health, type PoolSettings } from './backend.ts';
+import { cooldownLeft, newBackend, stateOf, type Cause, type Health, type PoolSettings } from './backend.ts';
 import type { ConnectFailure } from '../../engine/engine.ts';
 import type { BackendEvent } from './backend-event.ts';
 import {
@@ -11,6 +11,7 @@ import {
   haveLeft,
   createPool,
   forgetDraining,
+  withDraining,
   isSettled,
   nextChange,
   poolOf,
@@ -289,6 +290,21 @@ test('a reload keeps what is known of the backends that stay, and shows the othe
   assert.equal(stateOf(only(run(rest, [pass(1)]).pool)), 'unknown');
   const back = carryOver(pool, [a, b], SETTINGS, 1010);
   assert.deepEqual(back.backends.map(stateOf), ['down', 'up', 'draining']);
+});
+
+test('a backend that is in no plan and has connections is shown as draining, until it has none or a plan has it', () => {
+  const [a, b] = [plan('10.0.0.1'), plan('10.0.0.2')];
+  const pool = withDraining(createPool([a], SETTINGS), b.address);
+  assert.deepEqual(pool.backends.map(stateOf), ['unknown', 'draining']);
+  assert.equal(pool.places.get(b.address), 1);
+  assert.equal(withDraining(pool, a.address), pool);
+  assert.equal(withDraining(pool, b.address), pool);
+  assert.deepEqual(countBackends(pool), countBackends(createPool([a], SETTINGS)));
+  assert.equal(forgetDraining(pool, () => false).backends.length, 1);
+  const back = carryOver(pool, [a, b], SETTINGS, 1000);
+  assert.deepEqual(back.backends[1], { ...newBackend(b), cameUpAt: 1000 });
+  const unix = withDraining(pool, 'unix:/run/a.sock').backends[2];
+  assert.deepEqual([unix?.host, unix?.port, unix?.address], ['/run/a.sock', 0, 'unix:/run/a.sock']);
 });
 
 test('a backend that left and comes back long after is unknown: nobody has checked it meanwhile', () => {

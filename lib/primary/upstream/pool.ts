@@ -1,7 +1,10 @@
 // All backends of one service as the primary sees them: takes events, returns transitions for the log and tiers for the
 // snapshots. Pure; services.ts owns the current Pool.
 
+import { splitAddress } from '../../../config/host.ts';
 import type { BackendPlan } from '../../../config/plan.ts';
+import { plainBackend } from '../../../config/plan.ts';
+import { pathIn } from '../../../config/unix.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
@@ -102,6 +105,16 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
   });
   const leaving = [...known.values()].map(draining);
   return poolOf(settings, [...staying, ...leaving]);
+}
+
+/** Adds a backend that left the plan before this process began, unless it is there: its connections were taken over. */
+export function withDraining(pool: Pool, address: string): Pool {
+  if (pool.places.has(address)) return pool;
+  const path = pathIn(address);
+  const parts = path === null ? splitAddress(address) : { host: path, port: 0 };
+  if (parts === null) return pool;
+  const left = newBackend({ ...plainBackend(parts.host, parts.port), address });
+  return poolOf(pool.settings, [...pool.backends, draining(left)]);
 }
 
 /** Drops draining backends that are no longer used. The indices of the others do not change. */

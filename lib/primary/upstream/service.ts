@@ -30,6 +30,8 @@ export interface Services {
   settled(atMostMs?: number): Promise<void>;
   /** Forgets services that are not in the plan, and backends that left it and that no worker uses. */
   retain(plan: Plan, isUsed: (service: string, address: string) => boolean): void;
+  /** The backend has connections. If it is in no plan that this process has known, it is one that has left. */
+  used(service: string, address: string): void;
   /** The route for a backend's snapshot. `isLast`: all backends of its plan have left. */
   endpoint(service: string, address: string, isLast?: boolean): Route;
   guarded(service: string): boolean;

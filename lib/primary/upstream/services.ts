@@ -14,7 +14,7 @@ import { createHealthChecks } from './health/health.ts';
 import { beginning, byName } from './known.ts';
 import { createResolver } from './discovery/resolver.ts';
 import type { Log } from '../log/log.ts';
-import { carryOver, countBackends, forgetDraining, isSettled, routeOf, step } from './pool.ts';
+import { carryOver, countBackends, forgetDraining, isSettled, routeOf, step, withDraining } from './pool.ts';
 import type { ProtectionEvent } from './protection.ts';
 import { describe, isGuarded, protectionStatus, reconfigure, step as stepProtection } from './protection.ts';
 import type { Service, Services, ServicesEvent } from './service.ts';
@@ -154,6 +154,10 @@ export function createServices(log: Log, emit: (event: ServicesEvent) => void, r
       const names = new Set(plan.services.map(({ name }) => name));
       for (const name of services.keys()) if (!names.has(name)) services.delete(name);
       for (const [name, it] of services) it.pool = forgetDraining(it.pool, (address) => isUsed(name, address));
+    },
+    used(name, address) {
+      const service = services.get(name);
+      if (service !== undefined) service.pool = withDraining(service.pool, address);
     },
     endpoint: (name, address, isLast) => routeOf(services.get(name)?.pool, address, performance.now(), isLast),
     guarded,
