@@ -116,10 +116,18 @@ test(
     );
     await done('getent passwd bal && ls /etc/bal/config.yaml /var/lib/bal/logs');
 
+    await dpkg('--install', `/mnt/next/${basename(next)}`);
     await dpkg('--purge', 'bal');
     assert.equal((await inside('getent', 'passwd', 'bal')).code, 2);
     assert.equal((await inside('getent', 'group', 'bal')).code, 2);
     const kept = await done('find /etc /usr /var/lib -xdev -maxdepth 4 ! -path "/var/lib/dpkg/*" | sort | sha256sum');
     assert.equal(kept, before, await done('find / -xdev -name "*bal*" -newer /mnt/one 2>/dev/null | head'));
+
+    // A user that was there before the package outlives it.
+    await done('useradd --system --user-group bal');
+    const user = await done('getent passwd bal && getent group bal');
+    await dpkg('--install', `/mnt/next/${basename(next)}`);
+    await dpkg('--purge', 'bal');
+    assert.equal(await done('getent passwd bal && getent group bal'), user);
   },
 );

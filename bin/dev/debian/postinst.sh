@@ -6,6 +6,14 @@ set -e
 home=/var/lib/bal
 programs=/usr/lib/bal
 
+# Adds the user, and notes in the home that the package has made it: a purge must not remove the user of somebody else.
+add_user() {
+  theirs=$(getent passwd bal || getent group bal || true)
+  adduser --quiet --system --group --home "$home" --no-create-home --gecos 'bal TCP load balancer' bal
+  [ -d "$home" ] || install -d -m 0700 -o bal -g bal "$home"
+  [ -n "$theirs" ] || touch "$home/.user-made-by-package"
+}
+
 # Restores the files of the running version, which dpkg has removed.
 bring_back() {
   for kept in "$programs"/.kept/*; do
@@ -41,8 +49,7 @@ upgrade_all() {
 
 case "$1" in
   configure)
-    adduser --quiet --system --group --home "$home" --no-create-home --gecos 'bal TCP load balancer' bal
-    [ -d "$home" ] || install -d -m 0700 -o bal -g bal "$home"
+    add_user
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
     if [ -n "$2" ]; then
       bring_back

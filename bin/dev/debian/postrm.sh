@@ -9,6 +9,11 @@ case "$1" in
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
     ;;
   purge)
+    # Before the home goes: whether the package has made the user. These programs may have been removed by now.
+    if [ -e /var/lib/bal/.user-made-by-package ] && command -v deluser >/dev/null; then
+      deluser --quiet --system bal >/dev/null 2>&1 || true
+      delgroup --quiet --system bal >/dev/null 2>&1 || true
+    fi
     rm -rf /var/lib/bal
     # Homes of bal@.service whose configuration exists: the link that systemd has made, and its target. Other programs may have
     # directories with such names.
@@ -18,11 +23,6 @@ case "$1" in
     done
     # The links made by 'systemctl enable'.
     rm -f /etc/systemd/system/multi-user.target.wants/bal.service /etc/systemd/system/multi-user.target.wants/bal@*.service
-    # These programs may have been removed by now.
-    if command -v deluser >/dev/null; then
-      deluser --quiet --system bal >/dev/null 2>&1 || true
-      delgroup --quiet --system bal >/dev/null 2>&1 || true
-    fi
     ;;
   upgrade | failed-upgrade | abort-install | abort-upgrade | disappear) ;;
   *)
