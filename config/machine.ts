@@ -1,8 +1,9 @@
 // Facts about this machine that turn a valid configuration into one that deserves a look.
 import { readFileSync } from 'node:fs';
-import { availableParallelism, hostname, networkInterfaces } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { cpuQuota } from './cpu-quota.ts';
 import { groupsIn, type Groups } from './groups.ts';
+import { interfaceAddresses } from './interfaces.ts';
 import type { Environment } from './variables.ts';
 
 export interface Machine {
@@ -41,14 +42,13 @@ const CAP_NET_BIND_SERVICE = 10n;
 
 /** Reads /proc if it exists (Linux); elsewhere only what Node knows. */
 export function thisMachine(): Machine {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const status = read('/proc/self/status');
   return {
     cores: usableCores(availableParallelism(), cpuQuota(read)),
     descriptors: hardLimit(read('/proc/self/limits')),
     firstPort: mayBindAll(status) ? 0 : numberIn('/proc/sys/net/ipv4/ip_unprivileged_port_start', 1024),
     somaxconn: numberIn('/proc/sys/net/core/somaxconn', null),
-    own: [...addresses.map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
+    own: [...interfaceAddresses().map(({ address }) => address.toLowerCase()), hostname().toLowerCase()],
     groups: groupsFrom(read('/etc/group')),
     ownGroups: may(status, CAP_CHOWN) ? null : [process.getegid?.() ?? -1, ...(process.getgroups?.() ?? [])],
     environment: process.env,

@@ -13,27 +13,27 @@ const THREAD = `
     socket.on('error', () => undefined);
     socket.pipe(socket);
   });
-  server.listen({ port: workerData.port, host: '127.0.0.1', backlog: 1, exclusive: true }, () => {
+  server.listen({ port: workerData.port, host: workerData.host, backlog: 1, exclusive: true }, () => {
     parentPort.postMessage('listening');
     Atomics.wait(new Int32Array(workerData.gate), 0, 0);
   });
 `;
 
-/** Connections waiting in the queue of the listener on this port of 127.0.0.1. */
+/** Connections waiting in the queue of the IPv4 listener on this port. */
 function queued(port: number): number {
-  const at = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const at = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const LISTEN = '0A';
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
     const [, local, , state, queues] = line.trim().split(/\s+/);
-    if (local === at && state === LISTEN) return Number.parseInt(queues?.split(':')[1] ?? '0', 16);
+    if (local?.endsWith(at) === true && state === LISTEN) return Number.parseInt(queues?.split(':')[1] ?? '0', 16);
   }
   return 0;
 }
 
-/** Returns the port of a listener where every connect hangs. */
-export async function blackHole(t: Owner): Promise<number> {
+/** Returns the port of a listener where every connect hangs. With host 0.0.0.0, all addresses of this machine do that. */
+export async function blackHole(t: Owner, host = '127.0.0.1'): Promise<number> {
   const port = await freePort();
-  await openBlackHole(t, port);
+  await openLateEcho(t, port, host);
   return port;
 }
 
@@ -46,9 +46,10 @@ export async function openBlackHole(t: Owner, port: number): Promise<() => Promi
 export async function openLateEcho(
   t: Owner,
   port: number,
+  host = '127.0.0.1',
 ): Promise<{ readonly accept: () => void; readonly close: () => Promise<void> }> {
   const gate = new SharedArrayBuffer(4);
-  const worker = new Worker(THREAD, { eval: true, workerData: { port, gate } });
+  const worker = new Worker(THREAD, { eval: true, workerData: { port, host, gate } });
   const fillers: Socket[] = [];
   const close = async (): Promise<void> => {
     for (const socket of fillers) socket.destroy();

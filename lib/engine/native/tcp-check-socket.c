@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,9 +18,16 @@ static int bind_to(const char *source, int family, int fd) {
   return error;
 }
 
+/** Whether the descriptor is one of those that checks leave to others, as in lib/primary/upstream/health/spare.ts. */
+static bool is_spare(int fd) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd >= limit.rlim_cur - limit.rlim_cur / 4;
+}
+
 int tcp_check_connect(const union address *address, socklen_t length, const char *source) {
   int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return -errno;
+  if (is_spare(fd)) return close(fd), -EMFILE;
   // The FIN follows at once and carries the acknowledgement of the handshake: one segment and one wake-up of the
   // server less.
   int quick = 0;

@@ -1,7 +1,7 @@
 // One health check of one backend: does one of its addresses accept a connection in time, and answer as expected?
 
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { interfaceAddresses } from '../../../../config/interfaces.ts';
 import { isPath } from '../../../../config/unix.ts';
 import { failureOf } from '../../../engine/failure.ts';
 import { hangUp } from '../../../hang-up.ts';
@@ -11,6 +11,7 @@ import type { TcpRounds } from '../../../engine/tcp-rounds.ts';
 import type { NextSource } from '../../../engine/source.ts';
 import { ask } from './question/dialogue.ts';
 import type { Question } from './question/question.ts';
+import { isSpare } from './spare.ts';
 
 /** `path` takes precedence. */
 export type Connect = (options: { host: string; port: number; path?: string; localAddress?: string }) => Socket;
@@ -154,6 +155,12 @@ export function probe(
     });
     pending.add(socket);
     open.add(socket);
+    // Node opens the descriptor of a TCP socket in the next tick.
+    process.nextTick(() => {
+      if (!isSpare(socket) || !pending.has(socket)) return;
+      fail(socket, { cause: 'local', fact: null });
+      socket.destroy();
+    });
     socket.once('close', () => {
       open.delete(socket);
       fail(socket, { cause: 'other', fact: null });
@@ -199,5 +206,5 @@ export function causeOf(error: { readonly code?: string | undefined }, ip: strin
 }
 
 function hasIPv6(): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'));
+  return interfaceAddresses().some(({ family }) => family === 'IPv6');
 }
