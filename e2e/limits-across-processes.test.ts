@@ -4,13 +4,17 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
+import { until } from '../lib/testing/until.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Backend, type Behaviour } from './harness/backend.ts';
 import { echo } from './harness/behaviours.ts';
 import { type Client, connectTo } from './harness/client.ts';
 import { configFor, QUICK } from './harness/config.ts';
 import { type EngineName, forEngine } from './harness/engines.ts';
+import { echoes } from './harness/exchange.ts';
+import { visits } from './harness/load.ts';
 import { diesAfter, programOf } from './harness/next-program.ts';
+import { signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
 const QUEUE = { overload_policy: 'queue', queue_timeout_ms: 60_000 };
@@ -182,3 +186,38 @@ forEngine(
     assert.equal(most(), 3);
   },
 );
+
+for (const [what, limits] of [
+  ['the instance', [4]],
+  ['a service', [100, 4]],
+] as const) {
+  forEngine(
+    'native',
+    `after the death of a primary, what its workers have not yet given away counts for the limit of ${what}`,
+    async (t, engine) => {
+      const a = await backend(t, echo);
+      const port = await freePort();
+      const [most, own] = limits.map((limit) => ({ max_concurrent_connections: limit }));
+      const web = { port, backends: [{ host: a.host, port: a.port }], runtime: own ?? {} };
+      const basics = { bind_address: '127.0.0.1', workers: 2, ...NO_CHECKS, runtime: { ...QUICK, ...most } };
+      const config = { ...basics, services: { web } };
+      const before = await startBal(t, { engine, daemon: true, config });
+      const open = [await session(t, port), await session(t, port), await session(t, port)];
+      const workers = await before.workerPids();
+      await before.killPrimary();
+      await until('the workers have noticed', async () => (await visits(port, echoes(), 1)).refused === 1);
+      // Of these only those with connections still live.
+      for (const pid of workers) signal(pid, 'SIGSTOP');
+      const bal = await startBal(t, { engine, daemon: true, home: before.home.dir, config });
+      open.push(await session(t, port));
+      const late = await connectTo(t, port);
+      assert.equal((await late.over).how, 'reset');
+      for (const pid of workers) signal(pid, 'SIGCONT');
+      await bal.statusWhen('all have moved', (now) => now.active_connections === 4);
+      for (const client of open) await lives(client);
+      open.pop()?.end();
+      await bal.statusWhen('one is over', (now) => now.active_connections === 3);
+      await lives(await session(t, port));
+    },
+  );
+}

@@ -76,8 +76,8 @@ export function step(leases: Leases, event: LeaseEvent, now: number): { state: L
 }
 
 /** Permits that one worker holds, as far as the primary knows. */
-export function heldBy({ workers }: Leases, worker: number): number {
-  return workers.get(worker)?.granted ?? 0;
+export function heldBy(leases: Leases | undefined, worker: number): number {
+  return leases?.workers.get(worker)?.granted ?? 0;
 }
 
 /** Permits that all workers hold, as far as the primary knows: never fewer than they really hold. */

@@ -151,3 +151,15 @@ test('a worker with the pid of a process that has nothing any more gets its own 
     ['permits'],
   );
 });
+
+test('what another process holds counts from the first plan on, for the instance and for its services', (t) => {
+  const book = createPermitBook();
+  t.after(() => book.close());
+  const report = (held: number): void =>
+    book.occupied({ pid: 0, held: () => held, wanted: () => 0, lent: () => null, lend: () => undefined });
+  report(2);
+  book.setPlan(planOf('web'));
+  assert.deepEqual([book.held(null), book.held('web')], [2, 2]);
+  report(0);
+  assert.deepEqual([book.held(null), book.held('web')], [0, 0]);
+});

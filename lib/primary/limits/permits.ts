@@ -12,7 +12,10 @@ export interface PermitBook {
   /** The service's pool; null if the service has no limit of its own. */
   poolOf(service: ServicePlan): number | null;
   receive(worker: WorkerProcess, message: Extract<WorkerMessage, { kind: 'ask' | 'returned' | 'took' }>): void;
-  /** Counts what another process that is ending holds against the limits here, and lends it permits that its clients wait for. */
+  /**
+   * Counts what another process that is ending holds against the limits here, and lends it permits that its clients wait for. Called
+   * before the first setPlan(), it takes effect with that.
+   */
   occupied(borrower: Borrower): void;
   /** Granted permits of a service with a limit of its own, or of the instance (null). */
   held(service: string | null): number;
@@ -100,8 +103,26 @@ export function createPermitBook(): PermitBook {
   }
 
   function setLimit(pool: number, limit: number): void {
-    if (books.has(pool)) apply(pool, { kind: 'limit', limit });
-    else books.set(pool, createLeases(pool, limit));
+    if (books.has(pool)) return apply(pool, { kind: 'limit', limit });
+    books.set(pool, createLeases(pool, limit));
+    if (borrower !== null) occupy(pool, borrower);
+  }
+
+  function occupy(pool: number, its: Borrower): void {
+    const { pid } = its;
+    const service = nameOf(pool);
+    const all = given.get(service) ?? 0;
+    /** Lent, and still on its way when that was reported. */
+    const underWay = Math.max(0, all - (its.lent(service) ?? all));
+    const wanted = Math.max(0, its.wanted(service) - underWay);
+    const now = its.held(service) + underWay;
+    if (now === 0 && wanted === 0) return apply(pool, { kind: 'left', worker: pid });
+    const more = now - heldBy(books.get(pool), pid);
+    apply(pool, { kind: 'joined', worker: pid });
+    apply(pool, { kind: 'leaving', worker: pid });
+    if (more > 0) apply(pool, { kind: 'took', worker: pid, permits: more });
+    else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
+    if (wanted > 0) apply(pool, { kind: 'ask', worker: pid, wanted });
   }
 
   /** Ids stay small, because workers use them as indexes. */
@@ -147,28 +168,10 @@ export function createPermitBook(): PermitBook {
       schedule();
     },
     occupied(its) {
-      const { pid } = its;
       borrower = its;
-      for (const [pool, book] of books) {
-        const service = nameOf(pool);
-        const all = given.get(service) ?? 0;
-        /** Lent, and still on its way when that was reported. */
-        const underWay = Math.max(0, all - (its.lent(service) ?? all));
-        const wanted = Math.max(0, its.wanted(service) - underWay);
-        const now = its.held(service) + underWay;
-        if (now === 0 && wanted === 0) {
-          apply(pool, { kind: 'left', worker: pid });
-          continue;
-        }
-        const more = now - heldBy(book, pid);
-        apply(pool, { kind: 'joined', worker: pid });
-        apply(pool, { kind: 'leaving', worker: pid });
-        if (more > 0) apply(pool, { kind: 'took', worker: pid, permits: more });
-        else apply(pool, { kind: 'returned', worker: pid, permits: -more, recalled: false });
-        if (wanted > 0) apply(pool, { kind: 'ask', worker: pid, wanted });
-      }
+      for (const pool of books.keys()) occupy(pool, its);
       // A new worker may get its pid once it is gone.
-      if (![...books.values()].some((book) => book.workers.has(pid))) borrower = null;
+      if (books.size > 0 && ![...books.values()].some((book) => book.workers.has(its.pid))) borrower = null;
       schedule();
     },
     held(service) {

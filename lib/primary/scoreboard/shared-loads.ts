@@ -3,10 +3,12 @@
 
 import { loadAddon } from '../../engine/addon.ts';
 import {
+  CONNECTIONS_AT,
   HEADS_AT,
   partOf,
   SHARED_AT,
   SHARED_BYTES,
+  SHARED_ENDPOINTS,
   SHARED_SERVICES,
   WAITING_AT,
   WAITING_ROWS,
@@ -18,6 +20,8 @@ export interface SharedLoads {
    * it must share nothing then.
    */
   join(row: number): string;
+  /** The connections that the workers of these rows count together, by endpoint. */
+  connections(rows: Iterable<number>): Int32Array;
   /** The worker of that row is gone. */
   leave(row: number): void;
 }
@@ -81,6 +85,12 @@ export function createSharedLoads(fd: number | null, knowsAll = () => true): Sha
     join(row) {
       const { at, bytes } = partOf(row);
       return openPart(ALL, SHARED_AT, SHARED_BYTES) || openPart(row, at, bytes);
+    },
+    connections(rows) {
+      const parts = Array.from(rows, (row) => opened.get(row)).filter((part) => part !== undefined);
+      return Int32Array.from({ length: SHARED_ENDPOINTS }, (_, endpoint) =>
+        parts.reduce((sum, part) => sum + Atomics.load(part, CONNECTIONS_AT + endpoint), 0),
+      );
     },
     leave(row) {
       const all = opened.get(ALL);

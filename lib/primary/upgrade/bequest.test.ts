@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { LAYOUT, ROW_BYTES, ROW_PROCESS_AT } from '../../engine/scoreboard.ts';
 import { NOTE_AT } from '../../engine/sources.ts';
 import { until } from '../../testing/until.ts';
+import { createPermitBook } from '../limits/permits.ts';
 import { createRegistry } from '../registry.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
 import { createSharing, inheritanceOf } from './bequest.ts';
@@ -64,7 +65,7 @@ test('when no worker of the predecessor is left, ids that only those used are fr
   const workerIs = (pid: number): void =>
     void writeSync(fd, new Uint8Array(Int32Array.of(pid).buffer), 0, 4, ROW_BYTES + ROW_PROCESS_AT);
   const registry = createRegistry();
-  const sharing = createSharing(registry, () =>
+  const sharing = createSharing(registry, createPermitBook(), () =>
     registry.keepOnly({ services: ['mail'], endpoints: [], listeners: [] }),
   );
   sharing.share({ scoreboard: { fd, rows: [1], counting: [] }, ids: { services: [['web', 0]], endpoints: [] } });

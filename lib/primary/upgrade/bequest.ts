@@ -5,13 +5,22 @@ import { closeSync, fstatSync } from 'node:fs';
 
 import { LAYOUT, ROWS, SHARED_AT, SHARED_BYTES } from '../../engine/scoreboard.ts';
 import { fieldsOf, isCount, isListOf } from '../../fields.ts';
+import type { PermitBook } from '../limits/permits.ts';
 import type { NamedIds, Registry } from '../registry.ts';
 import { handoversIn, pidOfHandover } from '../../paths.ts';
 import { scoreboardOf } from '../scoreboard/note.ts';
 import { rowsInUse } from '../scoreboard/rows.ts';
 import type { Shared } from '../scoreboard/scoreboard.ts';
 import type { SharedScoreboard } from '../workers/fork.ts';
-import { adoptScoreboard, keepNote, keepScoreboard, ownScoreboard, shareScoreboard } from '../workers/fork.ts';
+import {
+  adoptScoreboard,
+  keepNote,
+  keepScoreboard,
+  othersOnScoreboard,
+  ownScoreboard,
+  shareScoreboard,
+} from '../workers/fork.ts';
+import { countLeftBehind } from './left-behind.ts';
 
 /** As in the message `begin`. The scoreboard's descriptor follows those of the listeners. */
 export interface Bequest extends Shared {
@@ -34,7 +43,10 @@ export interface Sharing {
   share(inheritance: Inheritance): void;
   /** The predecessor has no workers left, or is gone and its workers end on their own. */
   alone(): void;
-  /** Counts in what the workers of a dead primary in this home count in, if there are any. Call before any worker is forked. */
+  /**
+   * Counts in what the workers of a dead primary in this home count in, if there are any, and their connections against the limits.
+   * Call before any worker is forked, and before the first setPlan().
+   */
   revive(dir: string): void;
 }
 
@@ -44,6 +56,7 @@ const MAX_ID = 65_535;
 /** `forget`: frees ids that are no longer in use. */
 export function createSharing(
   registry: Pick<Registry, 'names' | 'inherit' | 'alone' | 'onChange'>,
+  permits: Pick<PermitBook, 'occupied'>,
   forget: () => void,
 ): Sharing {
   const note = (): void => keepNote(() => ({ layout: LAYOUT, ids: registry.names() }));
@@ -86,7 +99,8 @@ export function createSharing(
           continue;
         }
         share(inheritance);
-        return alone();
+        alone();
+        return countLeftBehind(permits, registry, othersOnScoreboard);
       }
     },
   };

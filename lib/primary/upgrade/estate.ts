@@ -242,6 +242,6 @@ export function createEstate(parts: EstateParts): Estate {
     },
     reset: parts.reset,
     look: () => handovers.look(),
-    ...createSharing(parts.registry, () => parts.forget()),
+    ...createSharing(parts.registry, permits, () => parts.forget()),
   };
 }

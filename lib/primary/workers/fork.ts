@@ -44,6 +44,11 @@ export function ownScoreboard(over: () => void): void {
   scoreboard?.alone(over);
 }
 
+/** As Scoreboard.others(). */
+export function othersOnScoreboard(): Int32Array | null {
+  return scoreboard?.others() ?? null;
+}
+
 let note: (() => object) | null = null;
 let isNoteDue = false;
 
