@@ -9,47 +9,65 @@ import { until } from './until.ts';
 
 const THREAD = `
   const { parentPort, workerData } = require('node:worker_threads');
-  const server = require('node:net').createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.pipe(socket);
+  const { once } = require('node:events');
+  const { createServer } = require('node:net');
+  const listening = workerData.ports.map((port) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.pipe(socket);
+    });
+    return once(server.listen({ port, host: '127.0.0.1', backlog: 1, exclusive: true }), 'listening');
   });
-  server.listen({ port: workerData.port, host: workerData.host, backlog: 1, exclusive: true }, () => {
+  Promise.all(listening).then(() => {
     parentPort.postMessage('listening');
     Atomics.wait(new Int32Array(workerData.gate), 0, 0);
   });
 `;
 
-/** Connections waiting in the queue of the IPv4 listener on this port. */
-function queued(port: number): number {
-  const at = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** How many of these ports of 127.0.0.1 have a listener with so many connections waiting in its queue. */
+function queued(ports: ReadonlySet<number>, waiting: number): number {
   const LISTEN = '0A';
+  let full = 0;
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n')) {
-    const [, local, , state, queues] = line.trim().split(/\s+/);
-    if (local?.endsWith(at) === true && state === LISTEN) return Number.parseInt(queues?.split(':')[1] ?? '0', 16);
+    const [, local = '', , state, queues] = line.trim().split(/\s+/);
+    const [ip, port = ''] = local.split(':');
+    if (ip !== '0100007F' || state !== LISTEN || !ports.has(Number.parseInt(port, 16))) continue;
+    if (Number.parseInt(queues?.split(':')[1] ?? '0', 16) >= waiting) full++;
   }
-  return 0;
+  return full;
 }
 
-/** Returns the port of a listener where every connect hangs. With host 0.0.0.0, all addresses of this machine do that. */
-export async function blackHole(t: Owner, host = '127.0.0.1'): Promise<number> {
-  const port = await freePort();
-  await openLateEcho(t, port, host);
+/** Returns the port of a listener where every connect hangs. */
+export async function blackHole(t: Owner): Promise<number> {
+  const [port = 0] = await blackHoles(t, 1);
   return port;
+}
+
+export async function blackHoles(t: Owner, count: number): Promise<readonly number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
+  await open(t, ports);
+  return ports;
 }
 
 /** Turns a port without a listener into a black hole until the test ends or the returned function is called. */
 export async function openBlackHole(t: Owner, port: number): Promise<() => Promise<void>> {
-  return (await openLateEcho(t, port)).close;
+  return (await open(t, [port])).close;
 }
 
 /** The same, but `accept` makes it an echo server: a pending connect succeeds when the kernel sends its next SYN. */
-export async function openLateEcho(
-  t: Owner,
-  port: number,
-  host = '127.0.0.1',
-): Promise<{ readonly accept: () => void; readonly close: () => Promise<void> }> {
+export function openLateEcho(t: Owner, port: number): Promise<Hole> {
+  return open(t, [port]);
+}
+
+interface Hole {
+  readonly accept: () => void;
+  readonly close: () => Promise<void>;
+}
+
+async function open(t: Owner, ports: readonly number[]): Promise<Hole> {
   const gate = new SharedArrayBuffer(4);
-  const worker = new Worker(THREAD, { eval: true, workerData: { port, host, gate } });
+  const worker = new Worker(THREAD, { eval: true, workerData: { ports, gate } });
   const fillers: Socket[] = [];
   const close = async (): Promise<void> => {
     for (const socket of fillers) socket.destroy();
@@ -61,12 +79,13 @@ export async function openLateEcho(
     worker.once('error', reject);
   });
   // A queue of length 1 holds 2 (the kernel compares with "more than"). SYNs beyond that are dropped.
-  for (let i = 0; i < 2; i++) {
+  for (const port of [...ports, ...ports]) {
     const socket = connect({ port, host: '127.0.0.1' });
     socket.on('error', () => undefined);
     fillers.push(socket);
   }
-  await until('the queue of the black hole is full', () => queued(port) >= 2);
+  const all = new Set(ports);
+  await until('the queue of the black hole is full', () => queued(all, 2) === all.size);
   const accept = (): void => {
     Atomics.store(new Int32Array(gate), 0, 1);
     Atomics.notify(new Int32Array(gate), 0);

@@ -20,8 +20,15 @@ static int bind_to(const char *source, int family, int fd) {
 
 /** Whether the descriptor is one of those that checks leave to others, as in lib/primary/upstream/health/spare.ts. */
 static bool is_spare(int fd) {
-  struct rlimit limit;
-  return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd >= limit.rlim_cur - limit.rlim_cur / 4;
+  // Node.js has raised the limit at its start. A process in which the first checks of two threads meet reads it twice.
+  static _Atomic int spare_from;
+  if (unlikely(spare_from == 0)) {
+    struct rlimit limit = {.rlim_cur = INT32_MAX};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur > INT32_MAX) limit.rlim_cur = INT32_MAX;
+    spare_from = (int)(limit.rlim_cur - limit.rlim_cur / 4);
+  }
+  return fd >= spare_from;
 }
 
 int tcp_check_connect(const union address *address, socklen_t length, const char *source) {
