@@ -11,7 +11,7 @@ import { until } from '../lib/testing/until.ts';
 import { type Bal, startBal } from './harness.ts';
 import { backend, type Behaviour } from './harness/backend.ts';
 import { environment } from './harness/cli.ts';
-import type { Client } from './harness/client.ts';
+import { type Client, connectTo } from './harness/client.ts';
 import { configFor } from './harness/config.ts';
 import { forEachEngine, forEitherEngine } from './harness/engines.ts';
 import { greeted, served } from './harness/greeted.ts';
@@ -317,8 +317,12 @@ forEitherEngine(
     const last = await bal.cli('backend', 'drain', a.address, '--service', 'web');
     assert.equal(last.code, 0, 'the last one may be drained');
     assert.match(last.stderr, /warning: service web has no other backend that takes clients/);
+    // Clients that were refused since do not hide the reason.
+    for (let i = 0; i < 5; i++) assert.equal((await (await connectTo(t, port)).over).how, 'reset');
+    await bal.statusWhen('the refused are counted', ({ totals }) => (totals?.failed_total ?? 0) >= 5);
     const { stdout: why } = await bal.cli('why');
     assert.match(why, /what_happened: no backend of web takes clients/);
+    assert.doesNotMatch(why, /DNS/);
     for (const undo of [`${a.address} --service web`, b.address]) {
       assert.ok(why.includes(`ends when 'bal backend ready ${undo}' takes it back`), 'the command that works');
     }

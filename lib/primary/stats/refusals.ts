@@ -39,8 +39,8 @@ const KINDS = {
   },
   no_backend: {
     event: 'client.no_backend',
-    why_likely: 'no backend has an address yet: DNS is failing',
-    do_this_now: "run 'bal why' and correct the names or DNS",
+    why_likely: 'all backends were drained or removed, have weight 0, or their names do not resolve',
+    do_this_now: "run 'bal why': it says which; 'bal backend ready' takes a drained one back",
   },
   connect_failed: {
     event: 'client.connect_failed',

@@ -49,6 +49,7 @@ test('clients that could not be served: what they failed for most is told', () =
     `7 of the last 10 clients of web were refused for overload, since ${SINCE}`,
   );
   assert.equal(reported({ no_backend: 7 }), `7 of the last 7 clients of web found no backend to try, since ${SINCE}`);
+  assert.match(clientsTrouble('web', recent({ no_backend: 7 }), [], {}).why_likely, /drained/);
 });
 
 test("a shortage of this machine's is not put down to the backends, and its errno leads to what can be done", () => {
@@ -70,4 +71,5 @@ test("a shortage of this machine's is not put down to the backends, and its errn
   );
   assert.match(connects.do_this_now, /ulimit/);
   assert.match(clientsTrouble('web', clients, [], {}).do_this_now, /doctor/);
+  assert.match(clientsTrouble('web', clients, [], { 'bind EADDRNOTAVAIL': 34 }).why_likely, /"source"/);
 });

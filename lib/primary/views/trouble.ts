@@ -40,8 +40,9 @@ export function clientsTrouble(
     case 'no_backend':
       return {
         what_happened: `${clients(count)} found no backend to try, ${since}`,
-        why_likely: 'no backend has an address yet: DNS is failing',
-        do_this_now: 'try: getent hosts NAME; correct the names or DNS',
+        why_likely: 'all backends were drained or removed, had weight 0, or their names did not resolve',
+        do_this_now:
+          "look at the backends below; 'bal backend list' shows what was changed, 'bal doctor' tries the names",
       };
     case 'bad_proxy_header':
       return {
@@ -97,6 +98,14 @@ const RESETS = {
 
 function shortageAdvice(short: Short): Omit<Diagnosis, 'what_happened'> {
   const [worst = ''] = Object.entries(short).sort(([, a], [, b]) => b - a)[0] ?? [];
+  // A bind to an address leaves the choice of the port to the connect, or fails with EADDRINUSE.
+  if (worst === 'bind EADDRNOTAVAIL') {
+    return {
+      why_likely:
+        'an address in "source" of a backend is not, or no longer, one of this machine, or not of the family of the backend',
+      do_this_now: "see 'ip addr'; correct \"source\" and run 'bal graceful', or give the machine that address",
+    };
+  }
   if (worst.endsWith('EADDRNOTAVAIL')) {
     return {
       why_likely:

@@ -96,6 +96,7 @@ function serviceWhy(
       : out.length > 0 || recent.failing || live.length === 0
         ? 'degraded'
         : 'serving';
+  const nobody = nobodyToServe(plan.name, backends, live.length, names, ready);
   const resetting = backends.filter(
     (backend) => backend.recent.failing && (backend.recent.by_reason['backend_reset'] ?? 0) > 0,
   );
@@ -104,16 +105,15 @@ function serviceWhy(
     health_check: plan.healthCheck.type,
     verdict,
     problem:
-      recent.failing && verdict !== 'failing_open'
+      // What clients met counts only where somebody could serve them.
+      nobody === null && recent.failing && verdict !== 'failing_open'
         ? clientsTrouble(
             plan.name,
             recent,
             resetting.map(({ address }) => address),
             shortages,
           )
-        : (nobodyToServe(plan.name, backends, live.length, names, ready) ??
-          serviceProblem(verdict, out, live.length) ??
-          names),
+        : (nobody ?? serviceProblem(verdict, out, live.length) ?? names),
     protection,
     waiting,
     ends,
