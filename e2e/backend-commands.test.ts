@@ -206,6 +206,23 @@ forEitherEngine('drain --wait shows what remains and returns at none; --timeout 
   four?.end();
 });
 
+forEitherEngine("'bal doctor' looks at the backends that bal uses, not at those of the file", async (t, engine) => {
+  const [a, b] = [await backend(t, who('a')), await backend(t, who('b'))];
+  const bal = await startBal(t, { engine, config: configFor(await freePort(), [a]) });
+  await bal.checked();
+  await change(bal, 'add', b.address);
+  await change(bal, 'remove', a.address);
+  await a.die();
+  const well = await bal.cli('doctor', '--verbose');
+  assert.equal(well.code, 0, well.stdout);
+  assert.match(well.stdout, new RegExp(`ok +backend:default/${b.address} `));
+  assert.ok(!well.stdout.includes(`backend:default/${a.address}`));
+  await b.die();
+  const ill = await bal.cli('doctor');
+  assert.equal(ill.code, 1);
+  assert.match(ill.stdout, new RegExp(`critical +backend:default/${b.address} `));
+});
+
 forEitherEngine(
   'what was changed survives reload, the death of the primary, and restart, until the file says it',
   async (t, engine) => {

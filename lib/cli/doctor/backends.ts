@@ -5,6 +5,7 @@ import type { HealthCheckPlan } from '../../../config/health-check.ts';
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
 import { lookUpAside, LOOKUP_MS, type Found } from '../../lookup.ts';
 import { lookGently, type Looked } from './look.ts';
+import { asChanged } from './changed.ts';
 import { critical, ok, warn, type Finding, type Patient } from './finding.ts';
 
 type Look =
@@ -18,9 +19,11 @@ type Look =
 /** Look-up results by name. */
 type Names = ReadonlyMap<string, Found>;
 
-export async function checkBackends({ disk, running }: Patient): Promise<Finding[]> {
+export async function checkBackends({ disk, running, status }: Patient): Promise<Finding[]> {
   const plan = disk.plan ?? running;
-  const services = plan?.services ?? [];
+  // Changes of another file's backends say nothing about these.
+  const changes = plan?.configPath === status?.config_path ? (status?.live_changes ?? []) : [];
+  const services = (plan?.services ?? []).map((service) => asChanged(service, changes));
   const looked = services.flatMap(({ backends }) => backends.filter(({ discover }) => discover !== 'srv'));
   const hosts = looked.map(({ host }) => host).filter((host) => !isLiteral(host));
   const names = await lookUpAside(hosts, LOOKUP_MS, plan?.dnsServers);
