@@ -76,6 +76,29 @@ test('a weight that is not there gets a line of its own, in braces a place', () 
   assert.equal(edited(BLOCK, '10.0.0.1:5432', at('10.0.0.1', 5432)), BLOCK, 'one is what is meant without');
 });
 
+test('a list as the last key of a backend is no obstacle', () => {
+  const text = `backends:
+  - host: 10.0.0.1
+    port: 1
+    source:
+    - 10.0.0.8
+    - 10.0.0.9 # the second
+    # below
+  - host: 10.0.0.2
+    port: 2
+    source:
+      - 10.0.0.8
+# the tail
+`;
+  const weighed = edited(text, '10.0.0.1:1', at('10.0.0.1', 1, 7));
+  assert.equal(weighed, text.replace('# the second\n', '# the second\n    weight: 7\n'));
+  const [, second = ''] = text.split('    # below\n');
+  assert.equal(edited(text, '10.0.0.1:1', null), `backends:\n    # below\n${second}`);
+  const added = edited(text, '10.0.0.3:3', at('10.0.0.3', 3));
+  assert.equal(added, text.replace('# the tail', '  - host: 10.0.0.3\n    port: 3\n# the tail'));
+  assert.deepEqual(meaning(added).length, 1);
+});
+
 test('one that is taken out goes with its lines, and takes no comment of others', () => {
   const first = BLOCK.replace('  - host: 10.0.0.1    # rack 1\n    port: 5432\n', '');
   assert.equal(edited(BLOCK, '10.0.0.1:5432', null), first);

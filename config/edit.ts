@@ -1,6 +1,6 @@
 // Sets, adds or removes one backend in the text of a configuration and changes no other byte: comments, order and style stay.
 // The text must be valid. The caller parses the result again, because it knows what the result should mean.
-import { isMap, isScalar, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isMap, isScalar, isSeq, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
 import { addressIn, listOf, parse, rangeOf, valueIn, type Span } from './locate.ts';
 import { addressOf } from './plan.ts';
 import { isPath } from './unix.ts';
@@ -50,14 +50,14 @@ function weigh(text: string, item: YAMLMap, weight: number): Edited {
   if (given !== null) return replaced(text, given.from, given.to, String(weight));
   if (weight === 1) return { ok: true, text };
   const pairs = item.items.flatMap(({ key, value }) => {
-    const [name, its] = [rangeOf(key), rangeOf(value)];
+    const [name, its] = [rangeOf(key), spanOf(value)];
     return name === null || its === null ? [] : [{ key: name, value: its, quoted: isScalar(key) && isQuoted(key) }];
   });
   const last = pairs.at(-1);
   if (last === undefined || pairs.length !== item.items.length) return failed(ODD);
   const name = last.quoted ? '"weight"' : 'weight';
   const colon = text.slice(last.key.to, last.value.from);
-  const written = `${name}${/^\s*:\s*$/.test(colon) ? colon : ': '}${weight}`;
+  const written = `${name}${/^[ \t]*:[ \t]*$/.test(colon) ? colon : ': '}${weight}`;
   if (item.flow === true) {
     const separator = separatorBefore(text, last.key.from, pairs.at(-2)?.value.to ?? 0);
     return replaced(text, last.value.to, last.value.to, `${separator}${written}`);
@@ -129,11 +129,12 @@ function fieldsOf({ host, port, weight }: WrittenBackend, quotedKeys: boolean, q
   return [`${name('host')}: ${value}`, `${name('port')}: ${port}`, ...share];
 }
 
-/** Returns the span of an item without what follows it: the range of a block map extends over comments up to the next item. */
-function spanOf(item: unknown): Span | null {
-  const whole = rangeOf(item);
-  if (whole === null || !isMap(item) || item.flow === true) return whole;
-  const end = rangeOf(item.items.at(-1)?.value);
+/** Returns the span of a node without what follows it: the range of a block map or list extends over comments up to the next one. */
+function spanOf(node: unknown): Span | null {
+  const whole = rangeOf(node);
+  const isBlock = (isMap(node) || isSeq(node)) && node.flow !== true;
+  if (whole === null || !isBlock) return whole;
+  const end = spanOf(isMap(node) ? node.items.at(-1)?.value : node.items.at(-1));
   return end === null ? null : { from: whole.from, to: end.to };
 }
 
