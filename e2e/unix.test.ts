@@ -112,6 +112,7 @@ forEachEngine(
       ['b', 'c'],
     );
     assert.match((await bal.cli('doctor')).stdout, /a\.sock refuses connections \(ENOENT\)/);
+    assert.match((await bal.cli('why', a)).stdout, /why_likely: nothing listens on that socket/);
     await at(t, a, 'a');
     await bal.statusWhen('it is up again', (now) => now.services[1]?.backends[0]?.state === 'up');
     await until('it serves again', async () => (await served(t, app, 3))['a'] !== undefined);

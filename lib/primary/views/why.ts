@@ -4,6 +4,7 @@ import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
+import { pathIn } from '../../../config/unix.ts';
 import { causeText } from '../../control/recent.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
@@ -180,7 +181,8 @@ function trial({ ip }: Backend, left: number): string {
 function backendProblem({ address, evidence }: Backend): Diagnosis {
   const last = evidence.findLast(({ cause }) => cause !== null);
   const cause: Cause = last?.cause ?? 'other';
-  return { what_happened: whatHappened(address, cause, last), ...ADVICE[cause] };
+  const isSocket = cause === 'refused' && pathIn(address) !== null;
+  return { what_happened: whatHappened(address, cause, last), ...(isSocket ? REFUSED_SOCKET : ADVICE[cause]) };
 }
 
 function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): Diagnosis {
@@ -198,6 +200,12 @@ function whatHappened(address: string, cause: Cause, last: Evidence | undefined)
   const times = last.count === 1 ? `the last ${one}` : `the last ${last.count} ${many}`;
   return `${address}: ${times} failed: ${last.fact ?? causeText(cause)}`;
 }
+
+const REFUSED_SOCKET = {
+  why_likely:
+    'nothing listens on that socket, or there is none: the server is stopped, restarting, or has it elsewhere',
+  do_this_now: 'start the server there, or correct "unix" in the configuration and run bal graceful',
+};
 
 const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
   refused: {
