@@ -96,12 +96,15 @@ test('with a queue a client for whom there is no permit waits on, and is let go 
   assert.deepEqual(settled, [[2, false]], 'nobody waits for the other service');
   assert.deepEqual(waiting.counts(), [{ service: 0, total: 2, now: 2 }]);
   assert.equal(admission.admit(4, 1, now), 'no');
-  assert.deepEqual([admission.admit(5, 0, now), admission.admit(6, 0, now)], ['wait', 'no'], 'three may wait');
-  grant(1);
+  assert.deepEqual([admission.admit(5, 0, now), admission.admit(6, 0, now)], ['wait', 'wait']);
+  grant(0);
   assert.deepEqual(settled.splice(0), [
     [2, false],
-    [1, true],
+    [6, false],
   ]);
+  assert.equal(admission.admit(6, 0, now), 'no', 'three may wait');
+  grant(1);
+  assert.deepEqual(settled.splice(0), [[1, true]]);
   admission.release(3, 0);
   pass(2990);
   assert.deepEqual(settled, []);
@@ -112,6 +115,35 @@ test('with a queue a client for whom there is no permit waits on, and is let go 
   sent.length = 0;
   grant(1);
   assert.deepEqual([settled, sent], [[], ['-1']]);
+});
+
+test('a burst of clients with a short queue gets the permits that there are, and only then the queue is full', (t) => {
+  const services = [assignedService(0, {}, { overloadPolicy: 'queue', queueTimeoutMs: 3000, queueMax: 2 })];
+  const settled: [number, boolean][] = [];
+  const waiting = createWaiting(services, null);
+  const admission = createAdmission(
+    assignmentOf(...services),
+    waiting,
+    (connection, admitted) => void settled.push([connection, admitted]),
+    () => undefined,
+  );
+  t.after(() => admission.close());
+  const grant = (granted: number): void => admission.permits({ kind: 'permits', pool: 0, granted, thrifty: true });
+  grant(0);
+  const burst = Array.from({ length: 8 }, (_, connection) => admission.admit(connection, 0, 1000));
+  assert.deepEqual(new Set(burst), new Set(['wait']));
+  grant(5);
+  const admitted = [0, 1, 2, 3, 4].map((connection) => [connection, true]);
+  assert.deepEqual(settled.splice(0), admitted);
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: 4, now: 2 }], 'two others have come to the queue');
+  grant(0);
+  assert.deepEqual(settled.splice(0), [[7, false]]);
+  grant(2);
+  assert.deepEqual(settled.splice(0), [
+    [5, true],
+    [6, true],
+  ]);
+  assert.deepEqual(waiting.counts(), [{ service: 0, total: 4, now: 0 }]);
 });
 
 test('a client that ends while those before it are settled does not take its permit with it', (t) => {

@@ -13,22 +13,21 @@ import { createPatience } from './patience.ts';
 import type { Send, Permits, Verdict } from './permits.ts';
 import {
   admit,
+  becamePatient,
   drainPermits,
   expire,
   gaveUp,
   granted,
   hasIdle,
   mayHold,
-  openPermits,
   recalled,
   release,
   wasPatient,
 } from './permits.ts';
+import { createPools, type Pool } from './pools.ts';
 import type { Waiting } from './waiting.ts';
 
 const EXPIRE_MS = 500;
-/** Most clients held for a permit at once: what a long listening queue delivers in one go. */
-const MAX_WAITING = 4096;
 
 export interface Admission extends Moving {
   /** `now`: performance.now(). `wait`: hold the client, `settled` will be called for it unless it is released before. */
@@ -50,12 +49,6 @@ export interface Admission extends Moving {
   readonly beyondDescriptors: number;
 }
 
-interface Pool {
-  readonly permits: Permits;
-  /** Connections held for this pool, longest wait first. */
-  waiting: number[];
-}
-
 /** Calls `settled(connection, admitted)` for each client that was held, never from within admit() or release(). */
 export function createAdmission(
   { services: assigned, carries: most }: Assignment,
@@ -66,12 +59,7 @@ export function createAdmission(
   /** By service. */
   const poolOf: (number | null)[] = [];
   for (const { id, pool } of assigned) poolOf[id] = pool;
-  /** By id; ids are small. */
-  const pools: (Pool | undefined)[] = [];
-  for (const pool of new Set([INSTANCE, ...assigned.flatMap(({ pool }) => pool ?? [])])) {
-    const queues = assigned.some((it) => (pool === INSTANCE || it.pool === pool) && waiting.patience(it.id) > 0);
-    pools[pool] = { permits: openPermits(pool, send, performance.now(), MAX_WAITING, queues), waiting: [] };
-  }
+  const pools = createPools(assigned, waiting, send);
   const held: number[] = [];
   const carries = most ?? Infinity;
   /** Connections admitted or held. */
@@ -89,10 +77,10 @@ export function createAdmission(
     const pool = pools[id];
     if (pool === undefined) return 'no';
     const patience = waiting.patience(service);
-    const enters = patience > 0 && !hasIdle(pool.permits) && !patient.has(connection);
-    // A client that may not wait must not ask: nobody would be there to use the permit.
-    if (enters && (!mayHold(pool.permits) || !waiting.enter(service))) return 'no';
-    const answer = admit(pool.permits, now, patience > 0);
+    const queues = patience > 0 && !hasIdle(pool.permits) && !patient.has(connection);
+    // If the queue is full, the client is held only until the primary has answered: there may be a permit.
+    const enters = queues && mayHold(pool.permits) && waiting.enter(service);
+    const answer = admit(pool.permits, now, enters || patient.has(connection));
     if (answer === 'yes') held[connection] = (held[connection] ?? 0) | bit(id);
     else if (answer === 'wait') pool.waiting.push(connection);
     if (enters) patient.begin(connection, now + patience);
@@ -161,10 +149,22 @@ export function createAdmission(
       forget(connection);
       settled(connection, answer === 'yes');
     }
+    if (admitted > 0) joinQueue(pool);
     if (refused === 0) return;
     const impatient = pool.waiting.filter((connection) => !patient.has(connection));
     pool.waiting = pool.waiting.filter((connection) => patient.has(connection));
     for (const connection of impatient) refuse(connection);
+  }
+
+  /** There is room in the queue again for clients that came when it was full. */
+  function joinQueue({ permits, waiting: line }: Pool): void {
+    if (!permits.queues) return;
+    for (const connection of line) {
+      const service = services.get(connection) ?? 0;
+      if (patient.has(connection) || !waiting.enter(service)) continue;
+      patient.begin(connection, performance.now() + waiting.patience(service));
+      becamePatient(permits);
+    }
   }
 
   function refuse(connection: number): void {

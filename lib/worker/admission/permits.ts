@@ -169,6 +169,11 @@ export function drainPermits(permits: Permits): void {
   giveBack(permits, permits.granted - permits.used, false);
 }
 
+/** One of the held clients waits on from now on, whatever the answer is. */
+export function becamePatient(permits: Permits): void {
+  permits.patient++;
+}
+
 /** One of the admitted clients was patient. */
 export function wasPatient(permits: Permits): void {
   permits.patient--;
