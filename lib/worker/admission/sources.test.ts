@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import {
   COUNT_MASK,
+  LOCK_AT,
   ownSources,
   RATED_SERVICES,
   SLOT_WORDS,
@@ -12,6 +15,7 @@ import {
 import { createSources, NO_ROOM, TOO_FAST, TOO_MANY } from './sources.ts';
 
 const NOW = 1_000_000;
+const ONE = { connections: 1, rate: 0 };
 
 function ip(number: number): Uint8Array {
   const bytes = new Uint8Array(16);
@@ -39,6 +43,39 @@ test('who comes too fast is told so, also after having left', () => {
   assert.equal(sources.enter(ip(7), 0, limits, NOW + 900), TOO_FAST);
   assert.ok(sources.enter(ip(8), 0, limits, NOW + 900) >= 0);
   assert.ok(sources.enter(ip(7), 0, limits, NOW + 2100) >= 0);
+});
+
+test('two workers that see a source for the first time count it together, however slow one of them is', async (t) => {
+  const other = ownSources();
+  const slot = createSources(other).enter(ip(7), 0, ONE, NOW);
+  const words = SLOTS_AT + slot * SLOT_WORDS;
+  const all = new Int32Array(new SharedArrayBuffer(SOURCES_BYTES));
+  // It holds the lock, is not run for a while, and then does its part.
+  Atomics.store(all, LOCK_AT, 2);
+  const thread = new Worker(
+    `const { workerData: { all, words, its, lockAt } } = require('node:worker_threads');
+     const until = performance.now() + 30;
+     while (performance.now() < until);
+     its.forEach((word, i) => Atomics.store(all, words + i, word));
+     Atomics.store(all, lockAt, 0);`,
+    {
+      eval: true,
+      workerData: { all, words, its: [...other.all.subarray(words, words + SLOT_WORDS)], lockAt: LOCK_AT },
+    },
+  );
+  t.after(() => thread.terminate());
+  await once(thread, 'online');
+  const sources = createSources({ row: 1, all, own: new Int32Array(SLOTS) });
+  assert.equal(sources.enter(ip(7), 0, ONE, NOW), TOO_MANY);
+});
+
+test('a worker that hangs while it enters a source does not stop the others for long', () => {
+  const memory = ownSources();
+  Atomics.store(memory.all, LOCK_AT, 2);
+  const sources = createSources({ ...memory, row: 1 });
+  const clients = Array.from({ length: 1000 }, (_, source) => sources.enter(ip(source), 0, ONE, NOW));
+  assert.ok(clients.every((client) => client >= 0));
+  assert.equal(memory.all[LOCK_AT], 2, 'it is still the lock of the other one');
 });
 
 test('all of a service come at its rate', () => {

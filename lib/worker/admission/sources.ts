@@ -43,8 +43,16 @@ export interface Sources {
   isWithinRate(service: number, most: number, now: number): boolean;
 }
 
-/** Tries to get the lock from another worker that enters a source. If that one died, a source may get two slots. */
+/** Attempts to count a client whose slot another worker takes at the same moment. */
 const TRIES = 10_000;
+/**
+ * How long to wait for another worker that enters a source: it needs microseconds, unless the system takes it off its processor.
+ * If it hangs, the others wait no longer for a while, and a source may get two slots.
+ */
+const LOCK_MS = 100;
+const HOPELESS_MS = 1000;
+/** Attempts between two looks at the clock. */
+const SPINS = 1000;
 
 /** The order in which slots are taken: 0 to 7 are in the first bucket, 8 and up in the second. */
 const PLACES = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 6, 14, 7, 15];
@@ -113,9 +121,23 @@ export function createSources({ row, all, own }: SourcesMemory): Sources {
     return -1;
   }
 
+  let hopelessUntil = -Infinity;
+
+  /** Waits until no other worker enters a source. */
+  function lock(): void {
+    let since = -Infinity;
+    for (let i = 0; Atomics.compareExchange(all, LOCK_AT, 0, row || 1) !== 0; i++) {
+      if (i % SPINS !== 0) continue;
+      const now = performance.now();
+      if (since === -Infinity) since = now;
+      if (now < hopelessUntil) return;
+      if (now - since > LOCK_MS) hopelessUntil = now + HOPELESS_MS;
+    }
+  }
+
   /** Finds or takes the key's slot under the lock, so that no other worker enters the same source. The slot has no client yet. */
   function establish(now: number): number {
-    for (let i = 0; i < TRIES && Atomics.compareExchange(all, LOCK_AT, 0, row || 1) !== 0; i++);
+    lock();
     const known = find();
     const slot = known === -1 ? free(now) : known;
     if (known === -1 && slot !== -1) {
