@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { devNull } from 'node:os';
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { devNull, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { LAYOUT, ROW_BYTES, ROW_PROCESS_AT } from '../../engine/scoreboard.ts';
@@ -9,7 +10,7 @@ import { until } from '../../testing/until.ts';
 import { createPermitBook } from '../limits/permits.ts';
 import { createRegistry } from '../registry.ts';
 import { createScoreboard } from '../scoreboard/scoreboard.ts';
-import { createSharing, inheritanceOf } from './bequest.ts';
+import { createSharing, inherited, inheritanceOf } from './bequest.ts';
 
 const IDS = { services: [['web', 0]], endpoints: [['web', '127.0.0.1:1', 3]] };
 const WHOLE = { layout: LAYOUT, rows: [1, 2], counting: [1], ids: IDS, more: true };
@@ -50,6 +51,28 @@ test('a descriptor that is no scoreboard is not used', (t) => {
   t.after(() => closeSync(fd));
   assert.equal(inheritanceOf(WHOLE, fd), null);
   assert.equal(inheritanceOf(WHOLE, 9999), null);
+});
+
+test('a successor keeps the scoreboard that it understands, and closes any other', (t) => {
+  const isOpen = (fd: number): boolean => existsSync(`/proc/self/fd/${fd}`);
+  const folder = mkdtempSync(join(tmpdir(), 'bal-bequest-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const [bequest, stays] of [
+    [WHOLE, true],
+    [undefined, true],
+    [{ ...WHOLE, layout: LAYOUT + 1 }, false],
+  ] as const) {
+    const { fd } = createScoreboard(folder);
+    assert.ok(fd !== null);
+    inherited(bequest, fd);
+    assert.equal(isOpen(fd), stays, JSON.stringify(bequest));
+    if (stays) closeSync(fd);
+  }
+  // Without a scoreboard the number may be another descriptor's.
+  const other = openSync(devNull, 'r+');
+  t.after(() => closeSync(other));
+  inherited({ ...WHOLE, layout: LAYOUT + 1 }, other);
+  assert.ok(isOpen(other));
 });
 
 /** The text of the scoreboard's note, with what may be left of an earlier one. */

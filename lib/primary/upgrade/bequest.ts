@@ -122,12 +122,24 @@ export function inheritanceOf(value: unknown, fd: number): Inheritance | null {
   return isWhole ? ({ scoreboard: { fd, rows, counting }, ids: { services, endpoints } } as Inheritance) : null;
 }
 
+/** The same for a successor, which has inherited `fd` if there is a bequest: closes a scoreboard that it does not understand. */
+export function inherited(bequest: unknown, fd: number): Inheritance | null {
+  const inheritance = inheritanceOf(bequest, fd);
+  if (inheritance === null && bequest !== undefined && sizeOf(fd) !== null) closeSync(fd);
+  return inheritance;
+}
+
 function isScoreboard(fd: number): boolean {
+  return (sizeOf(fd) ?? 0) >= SHARED_AT + SHARED_BYTES;
+}
+
+/** The size of the file; null: it is none. */
+function sizeOf(fd: number): number | null {
   try {
     const file = fstatSync(fd);
-    return file.isFile() && file.size >= SHARED_AT + SHARED_BYTES;
+    return file.isFile() ? file.size : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -7,7 +7,7 @@ import type { Problem } from '../../../config/problem.ts';
 import type { Diagnosis, StopRequest } from '../../control/protocol.ts';
 import { version } from '../../version.ts';
 import type { Inherited } from '../listen/listeners.ts';
-import { type Inheritance, inheritanceOf } from './bequest.ts';
+import { type Inheritance, inherited } from './bequest.ts';
 import { MARK } from './mark.ts';
 import type { History, ToPredecessor, ToSuccessor } from './protocol.ts';
 import { FIRST_FD, historyOf, PROTOCOL, toSuccessor } from './protocol.ts';
@@ -140,7 +140,7 @@ export async function meet(): Promise<Predecessor | null> {
     generation: begin.generation,
     listeners: begin.listeners.map((address, i) => ({ address, fd: FIRST_FD + i, isPassed: isPassed(begin, address) })),
     known: { services: begin.services, names: begin.names },
-    inheritance: inheritanceOf(begin.bequest, FIRST_FD + begin.listeners.length),
+    inheritance: inherited(begin.bequest, FIRST_FD + begin.listeners.length),
     async prepared() {
       await send({ kind: 'prepared' });
       return yielded.promise;
