@@ -4,6 +4,7 @@ import {
   createLeases,
   deadline,
   heldPermits,
+  LOAN_MS,
   RECALL_MS,
   step,
   type LeaseEvent,
@@ -96,6 +97,15 @@ test('a lowered limit recalls what is idle and grants nothing until it fits', ()
 test('a raised limit serves those who were told that there is none', () => {
   const full = play(leasesFor(1, 2), [ask(1), ask(2), answer(1, 0), { kind: 'limit', limit: 3 }]);
   assert.deepEqual(full.letters, ['1+1!', '1?', '2+0', '2+1!']);
+});
+
+test('while another process may lend some, the answer that there is none waits for a loan', () => {
+  const leases = { ...leasesFor(0, 2), answerMs: LOAN_MS };
+  const asked = play(leases, [ask(1), ask(2)]);
+  assert.deepEqual([asked.letters, deadline(asked.leases, 0)], [[], LOAN_MS]);
+  const lent = play(asked.leases, [{ kind: 'limit', limit: 1 }], LOAN_MS - 1);
+  assert.deepEqual(lent.letters, ['1+1!', '1?']);
+  assert.deepEqual(play(lent.leases, [{ kind: 'tick' }], LOAN_MS).letters, ['2+0']);
 });
 
 test('a dead worker gives its permits back and leaves the queue', () => {

@@ -5,8 +5,8 @@
 // or lost on the way, the workers together never hold more than the limit.
 //
 // If none is free, every worker that may hold idle permits is asked to return them. The asker gets its answer when all of them
-// have answered or are gone, or after RECALL_MS. A worker that got none keeps its place in the queue and is served when permits
-// come back; no other worker is served twice before it.
+// have answered or are gone, or after RECALL_MS; while another process may lend some, after LOAN_MS. A worker that got none keeps
+// its place in the queue and is served when permits come back; no other worker is served twice before it.
 
 import type { ToWorker } from '../../ipc/messages.ts';
 import { unreachable } from '../../unreachable.ts';
@@ -31,6 +31,8 @@ interface Asker {
 export interface Leases {
   readonly pool: number;
   readonly limit: number;
+  /** How long an answer waits at most. */
+  readonly answerMs: number;
   readonly workers: ReadonlyMap<number, Lease>;
   /** First come, first served. */
   readonly queue: readonly Asker[];
@@ -57,12 +59,14 @@ export interface Letter {
 
 /** How long an answer waits for workers that do not return their permits: they are busy for a moment, or hung. */
 export const RECALL_MS = 200;
+/** The same for a process that may lend permits. It hears within 200 ms that some are wanted. */
+export const LOAN_MS = 1000;
 /** The most that one `took` may claim; a worker has fewer descriptors. */
 const MOST_TAKEN = 1_000_000;
 
 /** No workers, all permits free. */
 export function createLeases(pool: number, limit: number): Leases {
-  return { pool, limit, workers: new Map(), queue: [] };
+  return { pool, limit, answerMs: RECALL_MS, workers: new Map(), queue: [] };
 }
 
 /** Applies one event. Send the letters in this order. */
@@ -81,7 +85,7 @@ export function heldBy(leases: Leases | undefined, worker: number): number {
 }
 
 /** Permits that all workers hold, as far as the primary knows: never fewer than they really hold. */
-export function heldPermits(leases: Leases): number {
+export function heldPermits(leases: Pick<Leases, 'workers'>): number {
   let sum = 0;
   for (const lease of leases.workers.values()) sum += lease.granted;
   return sum;
@@ -91,7 +95,7 @@ export function heldPermits(leases: Leases): number {
 export function deadline(leases: Leases, now: number): number | null {
   let soonest = Infinity;
   for (const asker of leases.queue) {
-    if (asker.since !== null) soonest = Math.min(soonest, asker.since + RECALL_MS - now);
+    if (asker.since !== null) soonest = Math.min(soonest, asker.since + leases.answerMs - now);
   }
   return soonest === Infinity ? null : Math.max(0, soonest);
 }
@@ -99,20 +103,20 @@ export function deadline(leases: Leases, now: number): number | null {
 /** The working copy of one step, and the letters that it writes. */
 class Draft {
   readonly send: Letter[] = [];
-  readonly #pool: number;
+  readonly #given: Leases;
   #limit: number;
   readonly #workers: Map<number, Lease>;
   #queue: Asker[];
 
-  constructor({ pool, limit, workers, queue }: Leases) {
-    this.#pool = pool;
-    this.#limit = limit;
-    this.#workers = new Map(workers);
-    this.#queue = [...queue];
+  constructor(given: Leases) {
+    this.#given = given;
+    this.#limit = given.limit;
+    this.#workers = new Map(given.workers);
+    this.#queue = [...given.queue];
   }
 
   state(): Leases {
-    return { pool: this.#pool, limit: this.#limit, workers: this.#workers, queue: this.#queue };
+    return { ...this.#given, limit: this.#limit, workers: this.#workers, queue: this.#queue };
   }
 
   apply(event: LeaseEvent, now: number): void {
@@ -169,16 +173,17 @@ class Draft {
       if (!lease.mayIdle || lease.granted === 0 || lease.recalledAt !== null) continue;
       if (waiting.has(worker) && !over) continue;
       this.#workers.set(worker, { ...lease, mayIdle: false, recalledAt: now });
-      this.send.push({ worker, message: { kind: 'recall', pool: this.#pool } });
+      this.send.push({ worker, message: { kind: 'recall', pool: this.#given.pool } });
     }
   }
 
-  /** Tells waiting workers that there is none, once no recall can bring more. */
+  /** Tells waiting workers that there is none, once neither a recall nor a loan can bring more. */
   answer(now: number): void {
     const open = (lease: Lease) => lease.recalledAt !== null && now < lease.recalledAt + RECALL_MS;
-    const hope = [...this.#workers.values()].some(open);
+    const { answerMs } = this.#given;
+    const hope = answerMs > RECALL_MS || [...this.#workers.values()].some(open);
     this.#queue = this.#queue.map((asker) => {
-      if (asker.since === null || (hope && now < asker.since + RECALL_MS)) return asker;
+      if (asker.since === null || (hope && now < asker.since + answerMs)) return asker;
       this.#answerNone(asker.worker);
       return { ...asker, since: null };
     });
@@ -225,11 +230,11 @@ class Draft {
     const granted = Math.min(this.#free(), Math.max(wanted, batch, 1));
     this.#workers.set(worker, { ...lease, granted: lease.granted + granted, mayIdle: true });
     const thrifty = this.#queue.length > 0 || this.#free() < crowd;
-    this.send.push({ worker, message: { kind: 'permits', pool: this.#pool, granted, thrifty } });
+    this.send.push({ worker, message: { kind: 'permits', pool: this.#given.pool, granted, thrifty } });
   }
 
   #answerNone(worker: number): void {
-    this.send.push({ worker, message: { kind: 'permits', pool: this.#pool, granted: 0, thrifty: true } });
+    this.send.push({ worker, message: { kind: 'permits', pool: this.#given.pool, granted: 0, thrifty: true } });
   }
 
   /** The workers that share what is free. At least 1: an asker may be leaving without the primary knowing it. */
@@ -240,8 +245,6 @@ class Draft {
   }
 
   #free(): number {
-    let free = this.#limit;
-    for (const lease of this.#workers.values()) free -= lease.granted;
-    return free;
+    return this.#limit - heldPermits({ workers: this.#workers });
   }
 }

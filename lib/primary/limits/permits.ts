@@ -3,7 +3,7 @@
 
 import type { Plan, ServicePlan } from '../../../config/plan.ts';
 import type { Leases, LeaseEvent } from './leases.ts';
-import { createLeases, deadline, heldBy, heldPermits, step } from './leases.ts';
+import { createLeases, deadline, heldBy, heldPermits, LOAN_MS, RECALL_MS, step } from './leases.ts';
 import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 export interface PermitBook {
@@ -19,7 +19,7 @@ export interface PermitBook {
   occupied(borrower: Borrower): void;
   /** Granted permits of a service with a limit of its own, or of the instance (null). */
   held(service: string | null): number;
-  /** Grants no more permits than are held now, until the next setPlan(). */
+  /** Grants no more permits than are held now, until the next setPlan(). Whoever asks for more waits for a loan. */
   freeze(): void;
   /** From now on until the next setPlan(), permits that come back are another process's. Only what it lends is granted here. */
   borrow(): void;
@@ -125,6 +125,10 @@ export function createPermitBook(): PermitBook {
     if (wanted > 0) apply(pool, { kind: 'ask', worker: pid, wanted });
   }
 
+  function answerWithin(answerMs: number): void {
+    for (const [pool, book] of books) books.set(pool, { ...book, answerMs });
+  }
+
   /** Ids stay small, because workers use them as indexes. */
   function freeId(): number {
     const taken = new Set(poolIds.values());
@@ -143,6 +147,7 @@ export function createPermitBook(): PermitBook {
   return {
     setPlan(plan) {
       isBorrowing = false;
+      answerWithin(RECALL_MS);
       setLimit(0, plan.maxConnections);
       const wanted = new Set([0]);
       plan.services.forEach((service) => {
@@ -179,10 +184,12 @@ export function createPermitBook(): PermitBook {
       return book === undefined ? 0 : heldPermits(book);
     },
     freeze() {
+      answerWithin(LOAN_MS);
       for (const [pool, book] of books) setLimit(pool, Math.min(book.limit, heldPermits(book)));
     },
     borrow() {
       isBorrowing = true;
+      answerWithin(LOAN_MS);
       got.clear();
       for (const [pool, book] of books) setLimit(pool, heldPermits(book));
     },
