@@ -4,7 +4,6 @@ import type { RecentStatus, Diagnosis } from '../../control/protocol.ts';
 import type { LiveChange } from '../../control/backends.ts';
 import type { BackendWhy, ServiceWhy, Why } from '../../control/why.ts';
 import type { Runtime, ServicePlan } from '../../../config/plan.ts';
-import { pathIn } from '../../../config/unix.ts';
 import { causeText } from '../../control/recent.ts';
 import type { Backend, Cause, Evidence } from '../upstream/backend.ts';
 import { cooldownLeft, stateOf } from '../upstream/backend.ts';
@@ -17,6 +16,7 @@ import type { Pool } from '../upstream/pool.ts';
 import { slowStartOf } from '../upstream/slow-start.ts';
 import { backendSum, serviceSum } from '../stats/totals.ts';
 import { endsOf, listenersStatus } from './listeners.ts';
+import { adviceFor } from './advice.ts';
 import {
   asChanged,
   GETS_NOBODY,
@@ -181,8 +181,7 @@ function trial({ ip }: Backend, left: number): string {
 function backendProblem({ address, evidence }: Backend): Diagnosis {
   const last = evidence.findLast(({ cause }) => cause !== null);
   const cause: Cause = last?.cause ?? 'other';
-  const isSocket = cause === 'refused' && pathIn(address) !== null;
-  return { what_happened: whatHappened(address, cause, last), ...(isSocket ? REFUSED_SOCKET : ADVICE[cause]) };
+  return { what_happened: whatHappened(address, cause, last), ...adviceFor(cause, address) };
 }
 
 function earlyProblem({ address, early }: Backend, { earlyFailures }: Runtime): Diagnosis {
@@ -200,46 +199,3 @@ function whatHappened(address: string, cause: Cause, last: Evidence | undefined)
   const times = last.count === 1 ? `the last ${one}` : `the last ${last.count} ${many}`;
   return `${address}: ${times} failed: ${last.fact ?? causeText(cause)}`;
 }
-
-const REFUSED_SOCKET = {
-  why_likely:
-    'nothing listens on that socket, or there is none: the server is stopped, restarting, or has it elsewhere',
-  do_this_now: 'start the server there, or correct "unix" in the configuration and run bal graceful',
-};
-
-const ADVICE: Readonly<Record<Cause, Omit<Diagnosis, 'what_happened'>>> = {
-  refused: {
-    why_likely: 'nothing listens on that port: the server is stopped, restarting, or on another port',
-    do_this_now: 'start the server there, or correct host and port in the configuration and run bal graceful',
-  },
-  timeout: {
-    why_likely: 'the host is down, a firewall drops the packets, or the server accepts too slowly',
-    do_this_now: 'check the host, the route and the firewall between here and there',
-  },
-  unreachable: {
-    why_likely: 'no route to that host, or the network between is down',
-    do_this_now: 'check the routing table and the network interface (ip route get HOST)',
-  },
-  reset: {
-    why_likely: 'the server, or something on the path, resets connections at once: overload, access rules or a crash',
-    do_this_now: "read the server's own log for the time shown",
-  },
-  dns: {
-    why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
-    do_this_now: 'try: getent hosts NAME; correct the name or DNS',
-  },
-  bad_answer: {
-    why_likely:
-      'it accepts connections and does not answer as health_check wants: it is starting, overloaded or faulty, or health_check asks for the wrong thing',
-    do_this_now:
-      "read the server's own log for the time shown, and compare its answer with health_check in the configuration",
-  },
-  local: {
-    why_likely: 'this machine ran short of descriptors, ports or memory',
-    do_this_now: "run 'bal doctor --verbose'",
-  },
-  other: {
-    why_likely: 'an error that bal does not know',
-    do_this_now: "run 'bal doctor --verbose' and read the server's own log",
-  },
-};
