@@ -78,3 +78,32 @@ test(
     assert.deepEqual(await exit, [0, null]);
   },
 );
+
+/** Sends the process one SIGTERM when it begins to load more than the first file of the program. */
+const EARLY = `
+  const hooks = "let isSent = false; export async function load(url, context, next) {" +
+    "if (!isSent && (isSent = /\\\\/dist\\\\/(?!bal\\\\.js)/.test(url))) process.kill(process.pid, 'SIGTERM');" +
+    "return next(url, context); }";
+  (await import('node:module')).register('data:text/javascript,' + encodeURIComponent(hooks));
+`;
+
+test(
+  `SIGTERM ends bal as the first process while it is being loaded${reason === null ? '' : ` (skipped: ${reason})`}`,
+  { skip: reason ?? false },
+  async (t) => {
+    const home = newHome(t);
+    writeConfig(home, configFor(await freePort(), [await backend(t, echo)], { workers: 1 }));
+    const early = `data:text/javascript,${encodeURIComponent(EARLY)}`;
+    const outer = spawn('unshare', [...INSIDE, process.execPath, '--import', early, BAL, 'start'], {
+      env: environment(home),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let out = '';
+    outer.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+    atEnd(t, () => signal(outer.pid ?? 0, 'SIGKILL'));
+    const exit = once(outer, 'exit');
+    await until('it ends or serves', () => outer.exitCode !== null || out.includes('"bal.started"'));
+    assert.equal(out, '');
+    assert.deepEqual(await exit, [128 + 15, null]);
+  },
+);

@@ -7,18 +7,24 @@ export interface Init {
   close(): void;
 }
 
-const SIGNALS = { SIGTERM: 15, SIGINT: 2 } as const;
+const SIGNALS = [
+  ['SIGTERM', 15],
+  ['SIGINT', 2],
+] as const;
 
 /** Takes up these duties. Does nothing in any other process. */
 export function beInit(): Init {
   if (process.pid !== 1) return { close: () => undefined };
-  const forget = Object.entries(SIGNALS).map(([name, number]) => {
+  const forget = SIGNALS.map(([name, number]) => {
     // The kernel ignores these signals for PID 1 unless it has a handler. This one ends the process while bal has none of its own:
     // before the instance starts and after it has stopped.
     const end = (): void => {
       if (process.listenerCount(name) === 1) endNow(128 + number);
     };
+    const earlier = process.listeners(name);
     process.on(name, end);
+    // Those of bin/bal.ts. Not before there is another one: a signal must not be lost.
+    for (const other of earlier) process.off(name, other);
     return () => process.off(name, end);
   });
   const loaded = loadAddon();
