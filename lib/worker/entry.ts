@@ -10,6 +10,7 @@ import type { Cause } from '../ipc/reasons.ts';
 import type { PolicyParts, WorkerPolicy } from './policy-parts.ts';
 import type { Preambles } from './preamble.ts';
 import { createFirstBytes } from './routing/first-bytes.ts';
+import type { Rules } from './routing/routing.ts';
 
 export interface Entry extends Pick<Policy, 'accepted'>, Required<Pick<Policy, 'inspected'>> {
   readonly decide: WorkerPolicy['decide'];
@@ -48,6 +49,11 @@ export function createEntry(parts: EntryParts): Entry {
     return access.allows(connection, service) ? sourceLimits.enter(connection, service, now) : 'access_denied';
   }
 
+  /** Whether nobody can tell if the client is a proxy: it was reset before the js engine could ask for its address. */
+  function isLost(connection: number, { proxies }: Rules): boolean {
+    return proxies !== null && parts.clientIp(connection) === null && parts.clientAddress(connection) !== 'unix';
+  }
+
   /** Lets in a client that has its permits: reads its first bytes if they are awaited, else begins. */
   function letIn(connection: number, id: number, now: number): number {
     return firstBytes.isAwaited(connection) ? INSPECT : begin(connection, id, now);
@@ -69,6 +75,7 @@ export function createEntry(parts: EntryParts): Entry {
       if (rules !== undefined) firstBytes.accepted(connection, rules);
       if (rules === undefined || rules.routes === null) count.accepted(service);
       else count.undecided(service, 1);
+      if (rules !== undefined && isLost(connection, rules)) return refuse(connection, 'client_gone');
       const excess = firstBytes.isAwaited(connection) ? null : unwelcome(connection, service, now);
       if (excess !== null) return refuse(connection, excess);
       const answer = admission.admit(connection, service, now);

@@ -27,7 +27,7 @@ function snapshot(...ids: number[]): Snapshot {
 }
 
 /** One service that admits every client. */
-function scene(service = assignedService(0)) {
+function scene(service = assignedService(0), client = '127.0.0.1:1') {
   const records: Ended[] = [];
   const forgotten: string[] = [];
   const waiting = createWaiting([service], null);
@@ -55,7 +55,7 @@ function scene(service = assignedService(0)) {
       close: () => undefined,
     },
     isOver: (id) => over.has(id),
-    clientAddress: () => '127.0.0.1:1',
+    clientAddress: () => client,
     clientIp: () => null,
     ends: () => ({ client: null, local: null }),
     take: () => undefined,
@@ -103,6 +103,25 @@ test('with the id of a forgotten endpoint another one begins at zero, and is tri
   policy.use(snapshot(0));
   assert.ok(policy.counters(new Float64Array(2)).endpoints.every((value) => value === 0));
   assert.equal(policy.accepted(8, 0), 0);
+});
+
+test('a client that is gone before it can be told whether it is a proxy gets no backend', () => {
+  const refused = ENDS.indexOf('refused') as EndCode;
+  for (const [client, answer, reason] of [
+    ['', REFUSE, 'client_gone'],
+    ['unix', 0, 'client_closed'],
+  ] as const) {
+    const { policy, routing, records } = scene(assignedService(0), client);
+    policy.use(snapshot(0));
+    routing.add(assignedListener(1, { proxiesFrom: ['10.0.0.0/8'] }));
+    assert.equal(policy.accepted(7, 1), answer);
+    if (answer !== REFUSE) policy.connected(7);
+    policy.ended(7, answer === REFUSE ? refused : CLIENT_CLOSED, 0, 0);
+    assert.deepEqual(
+      records.map((it) => it.reason),
+      [reason],
+    );
+  }
 });
 
 test('the engine is to tell of calls by other workers only where clients may wait for an endpoint', () => {
