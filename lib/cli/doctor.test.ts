@@ -175,6 +175,20 @@ test('a name that does not resolve is told from a backend that is down', async (
   );
 });
 
+test('a name that dns_servers do not know is to be looked up there, not with the system', async (t) => {
+  const home = ownHome(t);
+  const unused = await freePort();
+  const port = await freePort();
+  const named = [{ host: 'web.test', port: 80 }];
+  configure(home, { port, dns_servers: [`127.0.0.1:${unused}`], backends: named });
+  const io = capturedIo();
+  await run(['doctor', '--json'], io);
+  assert.ok(io.stdout.join().includes(`try: dig @127.0.0.1 -p ${unused} web.test; correct the name, or dns_servers`));
+  configure(home, { port, backends: [{ host: 'nowhere.invalid', port: 80 }] });
+  await run(['doctor', '--json'], io);
+  assert.ok(io.stdout.join().includes('try: getent hosts nowhere.invalid;'));
+});
+
 test('a port in use is critical, and its holder is named', async (t) => {
   const home = ownHome(t);
   const port = await listening(t);

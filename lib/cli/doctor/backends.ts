@@ -1,4 +1,5 @@
 // Checks that this machine can reach the backends. Looks up and connects to all at once, with the configured timeout.
+import { splitAddress } from '../../../config/host.ts';
 import { isLiteral, isPath } from '../../../config/unix.ts';
 import { quoted } from '../../../config/shell.ts';
 import type { HealthCheckPlan } from '../../../config/health-check.ts';
@@ -27,10 +28,12 @@ export async function checkBackends({ disk, running, status }: Patient): Promise
   const looked = services.flatMap(({ backends }) => backends.filter(({ discover }) => discover !== 'srv'));
   const hosts = looked.map(({ host }) => host).filter((host) => !isLiteral(host));
   const names = await lookUpAside(hosts, LOOKUP_MS, plan?.dnsServers);
-  return (await Promise.all(services.map((service) => checkService(service, names)))).flat();
+  const [server] = plan?.dnsServers ?? [];
+  return (await Promise.all(services.map((service) => checkService(service, names, server)))).flat();
 }
 
-async function checkService(service: ServicePlan, names: Names): Promise<Finding[]> {
+/** `server`: the first of `dns_servers`. */
+async function checkService(service: ServicePlan, names: Names, server: string | undefined): Promise<Finding[]> {
   const { backends, runtime, healthCheck } = service;
   const looks = await Promise.all(backends.map((backend) => look(service, backend, names)));
   // One backend of several being down costs no client anything; the last one does.
@@ -46,7 +49,8 @@ async function checkService(service: ServicePlan, names: Names): Promise<Finding
     if (found?.kind === 'answered wrongly') return judge(name, ...wrongAnswer(backend, healthCheck, found.fact));
     if (found?.kind === 'by records') return ok(name, `${backend.host} is looked up as SRV records: see 'bal status'`);
     if (found?.kind === 'not checked') return ok(name, `${backend.address} is not checked (health_check: none)`);
-    return judge(name, ...explain(backend, found ?? { kind: 'failed', code: '?' }, runtime.healthTimeoutMs));
+    if (found?.kind === 'unresolved') return judge(name, ...unresolved(backend, found.code, server));
+    return judge(name, ...explain(backend, found?.code ?? '?', runtime.healthTimeoutMs));
   });
 }
 
@@ -63,19 +67,28 @@ function wrongAnswer(
   ];
 }
 
+/** The system may know names that `dns_servers` do not. */
+function unresolved(
+  { host, address }: BackendPlan,
+  code: string,
+  server: string | undefined,
+): [summary: string, why: string, hint: string] {
+  const { host: at, port } = splitAddress(server ?? '') ?? { host: server?.replace(/^\[|\]$/g, ''), port: 53 };
+  return [
+    `${address}: the name ${host} cannot be resolved (${code})`,
+    'the name is misspelt, or DNS is failing',
+    at === undefined
+      ? `try: getent hosts ${host}; correct the name, /etc/hosts or the resolver`
+      : `try: dig @${at} -p ${port} ${host}; correct the name, or dns_servers`,
+  ];
+}
+
 /** Returns what happened, why, and what to do. */
 function explain(
   { host, port, address, sources }: BackendPlan,
-  { kind, code }: Extract<Look, { kind: 'unresolved' | 'failed' }>,
+  code: string,
   ms: number,
 ): [summary: string, why: string, hint: string] {
-  if (kind === 'unresolved') {
-    return [
-      `${address}: the name ${host} cannot be resolved (${code})`,
-      'the name is misspelt, or DNS is failing',
-      `try: getent hosts ${host}; correct the name, /etc/hosts or the resolver`,
-    ];
-  }
   if (isPath(host)) return explainPath(host, address, code, ms);
   switch (code) {
     case 'ECONNREFUSED':

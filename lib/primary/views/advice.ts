@@ -46,7 +46,7 @@ const ADVICE: Readonly<Record<Cause, Advice>> = {
   },
   dns: {
     why_likely: 'the name does not resolve any more: DNS is failing or the name was removed',
-    do_this_now: 'try: getent hosts NAME; correct the name or DNS',
+    do_this_now: 'try: getent hosts NAME (with dns_servers: dig @SERVER NAME); correct the name or DNS',
   },
   bad_answer: {
     why_likely:
