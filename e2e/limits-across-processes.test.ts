@@ -13,7 +13,7 @@ import { configFor, QUICK } from './harness/config.ts';
 import { type EngineName, forEngine } from './harness/engines.ts';
 import { echoes } from './harness/exchange.ts';
 import { visits } from './harness/load.ts';
-import { diesAfter, programOf } from './harness/next-program.ts';
+import { diesAt, programOf } from './harness/next-program.ts';
 import { signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
@@ -106,7 +106,7 @@ forEngine(
     // The second leaves while clients still wait in the workers of the first.
     for (const round of ['one', 'two']) assert.equal(await upgraded(bal), 0, round);
     assert.equal(server.accepted, 3, 'nobody who waited has a backend');
-    assert.equal(await upgraded(bal, '--to', programOf(t, '9.9.9', diesAfter('serving'))), 1);
+    assert.equal(await upgraded(bal, '--to', programOf(t, '9.9.9', diesAt('offered'))), 1);
     for (const client of open) await lives(client);
     assert.equal(server.accepted, 3, 'nor after an upgrade that failed');
     await queueUp();

@@ -18,7 +18,7 @@ import { echo } from './harness/behaviours.ts';
 import { connectTo } from './harness/client.ts';
 import { QUICK } from './harness/config.ts';
 import { forEachEngine, forEngine } from './harness/engines.ts';
-import { dies, diesAfter, programOf } from './harness/next-program.ts';
+import { dies, diesAt, programOf } from './harness/next-program.ts';
 import { gone, isAlive, pidsOf } from './harness/processes.ts';
 import { lives, session, talk } from './harness/session.ts';
 
@@ -151,7 +151,7 @@ forEngine('native', 'whatever the new program does wrong, the running one goes o
     ['dies before it says hello', programOf(t, NEXT, dies('hello')), /ended before .* \(SIGKILL\)/],
     ['dies prepared', programOf(t, NEXT, dies('prepared')), /ended before .* \(SIGKILL\)/],
     ['dies when it serves', programOf(t, NEXT, dies('serving')), /ended before .* \(SIGKILL\)/],
-    ['dies while it takes', programOf(t, NEXT, diesAfter('serving')), /ended before .* \(SIGKILL\)/],
+    ['dies while it takes', programOf(t, NEXT, diesAt('offered')), /ended before .* \(SIGKILL\)/],
   ];
   for (const [what, program, why] of odd) {
     const { code, verdict } = await upgrade(bal, '--to', program);

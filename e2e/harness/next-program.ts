@@ -26,11 +26,8 @@ export const dies = (kind: string): string =>
   `const send = process.send?.bind(process);
    if (send !== undefined) process.send = (message, ...rest) =>
      message.kind === '${kind}' ? process.kill(process.pid, 'SIGKILL') : send(message, ...rest);`;
-/** Dies right after sending it. */
-export const diesAfter = (kind: string): string =>
-  `const send = process.send?.bind(process);
-   if (send !== undefined) process.send = (message, ...rest) => {
-     const sent = send(message, ...rest);
-     if (message.kind === '${kind}') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 5);
-     return sent;
-   };`;
+/** Dies when it gets a message of this kind, and does nothing about it. */
+export const diesAt = (kind: string): string =>
+  `process.on('message', (message) => {
+     if (message?.kind === '${kind}') process.kill(process.pid, 'SIGKILL');
+   });`;

@@ -241,3 +241,33 @@ test('where nobody takes, workers keep their connections and nobody waits for th
   handovers.takeBack();
   assert.equal(handovers.pathFor(second), path(12));
 });
+
+test('an orphan that nobody can take from is tried three times, and those that come later are found', async (t) => {
+  const { handovers, workers, path, said } = scene(t);
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  handovers.takeOver();
+  t.after(() => handovers.close());
+  const fail = (): void => {
+    const [pid, its] = said.at(-1) ?? assert.fail();
+    const taker = workers.find((it) => it.pid === pid) ?? assert.fail();
+    handovers.receive(taker, adopted(its, 'it said what is not understood', 0));
+  };
+  t.mock.timers.tick(10_000);
+  assert.equal(said.length, 0);
+  await orphanAt(t, path(99));
+  for (let look = 1; look <= 5; look++) {
+    t.mock.timers.tick(5000);
+    fail();
+  }
+  assert.deepEqual(
+    said.map(([, its]) => its),
+    [path(99), path(99), path(99)],
+  );
+  await orphanAt(t, path(98));
+  t.mock.timers.tick(5000);
+  assert.deepEqual(said.at(-1)?.[1], path(98));
+  handovers.giveAway(null);
+  await orphanAt(t, path(97));
+  t.mock.timers.tick(5000);
+  assert.equal(said.length, 4, 'these are for another primary');
+});

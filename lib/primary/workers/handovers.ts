@@ -7,18 +7,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { handoversIn, pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
-import { logGivenUp, logHandedOver, logKept, logNoOffer } from './worker-log.ts';
+import { createFailedTakers } from './failed-takers.ts';
+import { createOrphanLooks } from './orphan-looks.ts';
+import { logHandedOver, logKept, logNoOffer } from './worker-log.ts';
 import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
 
 /** Takers tried in a row without one connection taken. Each may fail for its own reason. */
 const ATTEMPTS = 3;
-/** Takers that may die: a connection that ends whoever adopts it must not end all. */
-const DEATHS = 3;
 const LOOK_MS = 10;
 /** A reload waits no longer than this for connections that move one by one. */
 const LONGEST_MS = 30_000;
-/** When to look for orphans after the start: a worker whose primary has just died may not listen yet, or be busy. */
-const ORPHANS_MS = [0, 500, 2000, 5000];
 
 export interface Handovers {
   /** Returns the path where a worker should offer its connections; null: it keeps them. */
@@ -83,10 +81,9 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
   const givers = new Map<string, Giver>();
   /** Paths of orphans whose connections are being taken, and their takers. */
   const orphans = new Map<string, WorkerProcess>();
-  /** By path: takers that have died. */
-  const deaths = new Map<string, number>();
+  const failedTakers = createFailedTakers(log);
   let turn = 0;
-  let looks: NodeJS.Timeout[] = [];
+  const looks = createOrphanLooks(() => takers === 'ours' && findOrphans());
   let movedAt = 0;
   /** Who takes: the workers here, those of another primary (a function, called for each offer), or nobody. */
   let takers: 'ours' | 'nobody' | (() => void) = 'ours';
@@ -104,7 +101,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
 
   function send(giver: Giver): void {
     if (takers !== 'ours' || !giver.offers || giver.taker !== null) return;
-    if (giver.attempts >= ATTEMPTS || killsTakers(giver.path)) return;
+    if (giver.attempts >= ATTEMPTS || failedTakers.kills(giver.path)) return;
     const taker = takerFor(giver);
     if (taker === undefined) return;
     giver.attempts++;
@@ -125,6 +122,7 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     if (isShare) return endShare(giver, why === null || isEnding || connections > 0 ? connections : null);
     const hasFailed = why !== null && !isEnding && (giver !== undefined || wasOrphan);
     if (refused > 0 || hasFailed) logKept(log, taker, from, message);
+    if (wasOrphan && hasFailed && connections === 0) failedTakers.failed(message.path);
     if (giver?.taker !== taker) return;
     giver.taker = null;
     // A live giver may have more: the taker was full, or did not know some endpoints yet.
@@ -132,17 +130,9 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     send(giver);
   }
 
-  /** The taker that was asked has died. */
-  function died(its: string): void {
-    deaths.set(its, (deaths.get(its) ?? 0) + 1);
-    if (deaths.get(its) === DEATHS) logGivenUp(log, pidOfHandover(its), DEATHS);
-  }
-
-  const killsTakers = (its: string): boolean => (deaths.get(its) ?? 0) >= DEATHS;
-
-  function endShare(giver: Giver, connections: number | null): void {
+  function endShare(giver: Giver, moved: number | null): void {
     if (givers.get(giver.path) === giver) givers.delete(giver.path);
-    giver.share?.over(connections);
+    giver.share?.over(moved);
   }
 
   /** `taker`: that of an unfinished share, which must end first. */
@@ -158,8 +148,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     if (able.length === 0) return;
     const own = new Set(workers().map(({ pid }) => path(pid)));
     const found = handoversIn(dirname(path(0)));
-    for (const it of deaths.keys()) if (!found.includes(it)) deaths.delete(it);
-    const fresh = found.filter((it) => !own.has(it) && !orphans.has(it) && !killsTakers(it));
+    failedTakers.keepOnly(found);
+    const fresh = found.filter((it) => !own.has(it) && !orphans.has(it) && !failedTakers.isHopeless(it));
     for (const it of fresh) {
       const taker = able[turn++ % able.length];
       if (taker === undefined) continue;
@@ -172,10 +162,8 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
     giveAway: (offered) => void (takers = offered ?? 'nobody'),
     takeBack: () => void (takers = 'ours'),
     look: findOrphans,
-    takeOver() {
-      looks = ORPHANS_MS.map((ms) => setTimeout(findOrphans, ms).unref());
-    },
-    close: () => looks.forEach((timer) => clearTimeout(timer)),
+    takeOver: () => looks.begin(),
+    close: () => looks.end(),
     pathFor(worker) {
       // A worker that is coming up can take later. If no worker ever can, do not wait for one.
       const isAlone =
@@ -221,16 +209,16 @@ export function createHandovers({ log, path, workers, givesAll }: HandoversParts
       const own = givers.get(its);
       if (own !== undefined) endShare(own, null);
       if (own !== undefined) rmSync(its, { force: true });
-      deaths.delete(its);
+      failedTakers.forget(its);
       for (const giver of givers.values()) {
         if (giver.share?.taker === worker) endShare(giver, null);
         if (giver.taker !== worker || giver.share !== null) continue;
         giver.taker = null;
-        died(giver.path);
+        failedTakers.died(giver.path);
         send(giver);
       }
       const wasAsked = [...orphans].filter(([orphan, taker]) => taker === worker && orphans.delete(orphan));
-      for (const [orphan] of wasAsked) died(orphan);
+      for (const [orphan] of wasAsked) failedTakers.died(orphan);
       if (wasAsked.length > 0) findOrphans();
     },
     moved() {
