@@ -17,7 +17,9 @@ import { diesAt, programOf } from './harness/next-program.ts';
 import { signal } from './harness/processes.ts';
 import { lives, session } from './harness/session.ts';
 
-const QUEUE = { overload_policy: 'queue', queue_timeout_ms: 60_000 };
+/** Longer than a busy machine may need: what still waits then is let go. */
+const PATIENT = { drain_timeout_ms: 60_000 };
+const QUEUE = { ...PATIENT, overload_policy: 'queue', queue_timeout_ms: 60_000 };
 const NO_CHECKS = { health_check: { type: 'none' } };
 
 /** An echo that notes how many connections it had at most. */
@@ -199,7 +201,7 @@ for (const [what, limits] of [
       const port = await freePort();
       const [most, own] = limits.map((limit) => ({ max_concurrent_connections: limit }));
       const web = { port, backends: [{ host: a.host, port: a.port }], runtime: own ?? {} };
-      const basics = { bind_address: '127.0.0.1', workers: 2, ...NO_CHECKS, runtime: { ...QUICK, ...most } };
+      const basics = { bind_address: '127.0.0.1', workers: 2, ...NO_CHECKS, runtime: { ...QUICK, ...PATIENT, ...most } };
       const config = { ...basics, services: { web } };
       const before = await startBal(t, { engine, daemon: true, config });
       const open = [await session(t, port), await session(t, port), await session(t, port)];
