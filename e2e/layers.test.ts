@@ -151,6 +151,7 @@ const ROOMS = {
     'scoreboard',
 
     'workers',
+    'handovers',
     'listen',
     'limits',
     'stats',

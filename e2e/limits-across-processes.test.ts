@@ -201,7 +201,12 @@ for (const [what, limits] of [
       const port = await freePort();
       const [most, own] = limits.map((limit) => ({ max_concurrent_connections: limit }));
       const web = { port, backends: [{ host: a.host, port: a.port }], runtime: own ?? {} };
-      const basics = { bind_address: '127.0.0.1', workers: 2, ...NO_CHECKS, runtime: { ...QUICK, ...PATIENT, ...most } };
+      const basics = {
+        bind_address: '127.0.0.1',
+        workers: 2,
+        ...NO_CHECKS,
+        runtime: { ...QUICK, ...PATIENT, ...most },
+      };
       const config = { ...basics, services: { web } };
       const before = await startBal(t, { engine, daemon: true, config });
       const open = [await session(t, port), await session(t, port), await session(t, port)];

@@ -9,7 +9,7 @@ import { deferred } from '../deferred.ts';
 import type { AdminListener } from './listen/admin-listener.ts';
 import { createEvenness } from './evenness/evenness.ts';
 import { createFleet } from './workers/fleet.ts';
-import { createHandovers } from './workers/handovers.ts';
+import { createHandovers } from './handovers/handovers.ts';
 import { createGenerations } from './reload/generations.ts';
 import { createListening } from './listen/listening.ts';
 import type { Front } from './front.ts';

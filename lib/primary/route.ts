@@ -15,7 +15,7 @@ import { serviceSum } from './stats/totals.ts';
 import type { Discovery } from './upstream/discovery/discovery.ts';
 import type { ServicesEvent } from './upstream/service.ts';
 import type { Services } from './upstream/services.ts';
-import type { Handovers } from './workers/handovers.ts';
+import type { Handovers } from './handovers/handovers.ts';
 import type { FleetEvent } from './workers/fleet-event.ts';
 import type { WorkerMessage, WorkerProcess } from './workers/worker-process.ts';
 

@@ -14,7 +14,7 @@ import { instanceSum } from './stats/totals.ts';
 import type { Discovery } from './upstream/discovery/discovery.ts';
 import type { Services } from './upstream/services.ts';
 import type { Fleet } from './workers/fleet.ts';
-import type { Handovers } from './workers/handovers.ts';
+import type { Handovers } from './handovers/handovers.ts';
 
 export interface Stopping {
   /** Resolves with the number of connections cut when the last worker is gone. Null: each service has its own time. */

@@ -4,7 +4,7 @@
 import type { Log } from '../log/log.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import { clientsWith } from '../stats/totals.ts';
-import type { Handovers } from '../workers/handovers.ts';
+import type { Handovers } from '../handovers/handovers.ts';
 import type { WorkerProcess } from '../workers/worker-process.ts';
 import type { Load, Move, Spread } from './spread.ts';
 import { after, evenAtFirst, look, spreadOf } from './spread.ts';

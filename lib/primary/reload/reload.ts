@@ -17,7 +17,7 @@ import { nextPhase } from '../phase.ts';
 import type { Statistics } from '../stats/statistics.ts';
 import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Fleet } from '../workers/fleet.ts';
-import type { Handovers } from '../workers/handovers.ts';
+import type { Handovers } from '../handovers/handovers.ts';
 import { carryOut } from './change.ts';
 import type { ChangeParts } from './changes.ts';
 import { changesFor, COUNTERS_MS } from './changes.ts';

@@ -22,7 +22,7 @@ import { knownOf } from '../upstream/known.ts';
 import type { Discovery } from '../upstream/discovery/discovery.ts';
 import type { Services } from '../upstream/services.ts';
 import type { Fleet, Generation } from '../workers/fleet.ts';
-import type { Handovers } from '../workers/handovers.ts';
+import type { Handovers } from '../handovers/handovers.ts';
 import { endpointIn } from '../registry.ts';
 import { createSharing, type Sharing } from './bequest.ts';
 import type { Predecessor } from './predecessor.ts';

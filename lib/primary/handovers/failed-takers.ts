@@ -2,7 +2,7 @@
 
 import { pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
-import { logGivenUp } from './worker-log.ts';
+import { logGivenUp } from '../workers/worker-log.ts';
 
 /** Takers that may die: a connection that ends whoever adopts it must not end all. */
 const DEATHS = 3;

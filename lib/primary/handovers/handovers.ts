@@ -9,8 +9,8 @@ import { handoversIn, pidOfHandover } from '../../paths.ts';
 import type { Log } from '../log/log.ts';
 import { createFailedTakers } from './failed-takers.ts';
 import { createOrphanLooks } from './orphan-looks.ts';
-import { logHandedOver, logKept, logNoOffer } from './worker-log.ts';
-import type { WorkerMessage, WorkerProcess } from './worker-process.ts';
+import { logHandedOver, logKept, logNoOffer } from '../workers/worker-log.ts';
+import type { WorkerMessage, WorkerProcess } from '../workers/worker-process.ts';
 
 /** Takers tried in a row without one connection taken. Each may fail for its own reason. */
 const ATTEMPTS = 3;
