@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { atEnd } from '../lib/testing/owner.ts';
+import { atEnd, type Owner } from '../lib/testing/owner.ts';
 import { freePort } from '../lib/testing/ports.ts';
 import { find } from '../lib/testing/program.ts';
 import { BAL } from '../lib/testing/root.ts';
@@ -22,6 +22,18 @@ const mayUnshare =
   find('nsenter') !== null && spawnSync('unshare', [...INSIDE, 'true'], { stdio: 'ignore' }).status === 0;
 const reason = mayUnshare ? missing('native') : 'no PID namespace can be made here';
 
+/** Starts bal as the first process of its own PID namespace. `out` returns what it has said so far. */
+function startInside(t: Owner, home: ReturnType<typeof newHome>, ...nodeOptions: readonly string[]) {
+  const outer = spawn('unshare', [...INSIDE, process.execPath, ...nodeOptions, BAL, 'start'], {
+    env: environment(home),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  outer.stdout.setEncoding('utf8').on('data', (more: string) => (text += more));
+  atEnd(t, () => signal(outer.pid ?? 0, 'SIGKILL'));
+  return { outer, exit: once(outer, 'exit'), out: () => text };
+}
+
 test(
   `bal as the first process reaps others' orphans and its own workers, is upgraded, and ends by SIGTERM${reason === null ? '' : ` (skipped: ${reason})`}`,
   { skip: reason ?? false },
@@ -30,17 +42,10 @@ test(
     const target = await backend(t, echo);
     const port = await freePort();
     writeConfig(home, configFor(port, [target], { workers: 1 }));
-    const outer = spawn('unshare', [...INSIDE, process.execPath, BAL, 'start'], {
-      env: environment(home),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let out = '';
-    outer.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-    atEnd(t, () => signal(outer.pid ?? 0, 'SIGKILL'));
-    const exit = once(outer, 'exit');
-    await until('it serves', () => out.includes('"bal.started"'));
+    const { outer, exit, out } = startInside(t, home);
+    await until('it serves', () => out().includes('"bal.started"'));
     const [first = 0] = childrenOf(outer.pid ?? 0);
-    const events = (): (string | undefined)[] => Array.from(out.matchAll(/"event":"([^"]+)"/g), ([, event]) => event);
+    const events = (): (string | undefined)[] => Array.from(out().matchAll(/"event":"([^"]+)"/g), ([, event]) => event);
     const client = await session(t, port);
 
     // Inside the namespace, so that bal adopts the orphans: five processes that outlive their parents.
@@ -67,7 +72,7 @@ test(
     const [successor = 0] = childrenOf(first);
     const [its = 0] = childrenOf(successor);
     signal(its, 'SIGKILL');
-    await until('the end of the worker is told as it was', () => /"event":"worker\.exited".*SIGKILL/.test(out));
+    await until('the end of the worker is told as it was', () => /"event":"worker\.exited".*SIGKILL/.test(out()));
 
     // It drains the open connection first.
     const last = await until('the new worker serves', () => session(t, port).catch(() => false as const));
@@ -94,16 +99,9 @@ test(
     const home = newHome(t);
     writeConfig(home, configFor(await freePort(), [await backend(t, echo)], { workers: 1 }));
     const early = `data:text/javascript,${encodeURIComponent(EARLY)}`;
-    const outer = spawn('unshare', [...INSIDE, process.execPath, '--import', early, BAL, 'start'], {
-      env: environment(home),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let out = '';
-    outer.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-    atEnd(t, () => signal(outer.pid ?? 0, 'SIGKILL'));
-    const exit = once(outer, 'exit');
-    await until('it ends or serves', () => outer.exitCode !== null || out.includes('"bal.started"'));
-    assert.equal(out, '');
+    const { outer, exit, out } = startInside(t, home, '--import', early);
+    await until('it ends or serves', () => outer.exitCode !== null || out().includes('"bal.started"'));
+    assert.equal(out(), '');
     assert.deepEqual(await exit, [128 + 15, null]);
   },
 );

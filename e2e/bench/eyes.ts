@@ -10,14 +10,13 @@ import type { EngineName } from '../harness/engines.ts';
 import { freePort } from '../../lib/testing/ports.ts';
 import { residentBytes } from '../harness/processes.ts';
 import { BAL } from '../../lib/testing/root.ts';
-import { until } from '../../lib/testing/until.ts';
 import { home } from '../../lib/paths.ts';
 import { runClient } from './loadgen.ts';
 import type { Bench } from './measure.ts';
 import type { Options } from './options.ts';
 import { fineCpuSeconds, fineCpuSecondsOf } from './process-tree.ts';
 import { balConfiguration, balProxy } from './proxies/bal.ts';
-import { type Running, startProxy, type Surroundings } from './running.ts';
+import { hasSeenBackends, type Running, startProxy, type Surroundings } from './running.ts';
 import { quietWaiter } from './quiet.ts';
 import { slopes, type Spread, spread } from './statistics.ts';
 
@@ -60,8 +59,7 @@ async function started(
     return `${workers === null ? common : common.replace(/^workers: .*$/m, `workers: ${workers}`)}${more}`;
   });
   const running = await startProxy(proxy, backends, around);
-  const { socket } = home({ BAL_HOME: running.dir });
-  await until('bal has seen its backends', async () => (await askStatus(socket)).backend_reachable === backends.length);
+  await hasSeenBackends(running);
   return { running, pid: running.pid ?? 0, admin };
 }
 

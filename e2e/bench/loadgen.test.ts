@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { helloFor } from '../../lib/testing/hello.ts';
 import { freePort } from '../../lib/testing/ports.ts';
+import { PROXY_HEADER } from './features/features.ts';
 import { type Backends, buildLoadgen, holdOpen, missingCompiler, runClient, startBackends } from './loadgen.ts';
 
 /** Gets each chunk of one direction and returns what to pass on. */
@@ -112,9 +113,8 @@ test(
   title('the backends skip a PROXY header and a TLS record, however they arrive'),
   { skip: skip ?? false },
   async (t) => {
-    const header = Buffer.from('0d0a0d0a000d0a515549540a2111000cc00002077f0000019c4001bb', 'hex');
     const file = join(scratch, 'prologue');
-    writeFileSync(file, Buffer.concat([header, helloFor('localhost', [], 300)]));
+    writeFileSync(file, Buffer.concat([PROXY_HEADER, helloFor('localhost', [], 300)]));
     const load = ['conn', '-c', '4', '-p', file];
     const slow: Fault = (chunk, to) => {
       for (const byte of chunk.subarray(0, 40)) to.write(Buffer.from([byte]));

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { freePort } from '../../lib/testing/ports.ts';
 import { gone, signal } from '../harness/processes.ts';
 import { until } from '../../lib/testing/until.ts';
+import { home } from '../../lib/paths.ts';
+import { askStatus } from '../harness/control.ts';
 import { pidsBelow } from './process-tree.ts';
 import type { Proxy } from './proxies/proxy.ts';
 
@@ -65,4 +67,13 @@ export async function startProxy(proxy: Proxy, backends: readonly number[], arou
     throw error;
   }
   return { name: proxy.name, ports: [port], pid: child.pid ?? null, dir, stop };
+}
+
+/** Waits until this bal knows that all its backends work. */
+export async function hasSeenBackends({ dir }: Running): Promise<void> {
+  const { socket } = home({ BAL_HOME: dir });
+  await until('bal has seen its backends', async () => {
+    const { backend_reachable, backend_total } = await askStatus(socket);
+    return backend_reachable === backend_total;
+  });
 }

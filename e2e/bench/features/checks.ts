@@ -1,12 +1,9 @@
 // Measures what health checks cost: a bal and an haproxy without clients, both with as many checks, at the same time.
 import { setTimeout as pause } from 'node:timers/promises';
-import { home } from '../../../lib/paths.ts';
-import { until } from '../../../lib/testing/until.ts';
-import { askStatus } from '../../harness/control.ts';
 import type { Options } from '../options.ts';
 import { fineCpuSecondsOf } from '../process-tree.ts';
 import { haproxy } from '../proxies/haproxy.ts';
-import { startProxy, type Surroundings } from '../running.ts';
+import { hasSeenBackends, startProxy, type Surroundings } from '../running.ts';
 import { type Spread, spread } from '../statistics.ts';
 import { bal } from './features.ts';
 
@@ -40,8 +37,7 @@ export async function measureChecks(
     around,
   );
   try {
-    const { socket } = home({ BAL_HOME: it.dir });
-    await until('bal has seen its backends', async () => (await askStatus(socket)).backend_reachable === CHECKED);
+    await hasSeenBackends(it);
     const other = await startProxy(
       haproxy('', () => ({ server: ` check inter ${INTERVAL_MS}ms` })),
       backends[1],

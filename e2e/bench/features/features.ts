@@ -62,7 +62,7 @@ function namesOf(service: number): string[] {
 }
 
 /** Version 2, TCP over IPv4: 192.0.2.7, port 40000, wants 127.0.0.1, port 443. */
-const PROXY_HEADER = Buffer.from('0d0a0d0a000d0a515549540a2111000cc00002077f0000019c4001bb', 'hex');
+export const PROXY_HEADER = Buffer.from('0d0a0d0a000d0a515549540a2111000cc00002077f0000019c4001bb', 'hex');
 
 /** None of them has the clients, which the last entry lets in. */
 const networks = [...Array.from({ length: 999 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`), '127.0.0.0/8'];

@@ -4,16 +4,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { until } from '../../../lib/testing/until.ts';
-import { home } from '../../../lib/paths.ts';
-import { askStatus } from '../../harness/control.ts';
 import { runClient } from '../loadgen.ts';
 import type { Bench } from '../measure.ts';
 import type { Options } from '../options.ts';
 import { fineCpuSecondsOf, memoryOf } from '../process-tree.ts';
 import type { Proxy } from '../proxies/proxy.ts';
 import { quietWaiter } from '../quiet.ts';
-import { type Running, startProxy, type Surroundings } from '../running.ts';
+import { hasSeenBackends, type Running, startProxy, type Surroundings } from '../running.ts';
 import { type Spread, spread } from '../statistics.ts';
 import type { Feature } from './features.ts';
 
@@ -35,12 +32,7 @@ interface Loaded {
 /** Starts it; a bal knows its backends then. */
 async function started(proxy: Proxy, backends: readonly number[], around: Surroundings): Promise<Loaded> {
   const running = await startProxy(proxy, backends, around);
-  const { socket } = home({ BAL_HOME: running.dir });
-  if (proxy.name !== 'haproxy')
-    await until('bal has seen its backends', async () => {
-      const { backend_reachable, backend_total } = await askStatus(socket);
-      return backend_reachable === backend_total;
-    });
+  if (proxy.name !== 'haproxy') await hasSeenBackends(running);
   return { running, pid: running.pid ?? 0 };
 }
 

@@ -73,13 +73,13 @@ function unresolved(
   code: string,
   server: string | undefined,
 ): [summary: string, why: string, hint: string] {
-  const { host: at, port } = splitAddress(server ?? '') ?? { host: server?.replace(/^\[|\]$/g, ''), port: 53 };
+  const at = splitAddress(server ?? '');
   return [
     `${address}: the name ${host} cannot be resolved (${code})`,
     'the name is misspelt, or DNS is failing',
-    at === undefined
+    at === null
       ? `try: getent hosts ${host}; correct the name, /etc/hosts or the resolver`
-      : `try: dig @${at} -p ${port} ${host}; correct the name, or dns_servers`,
+      : `try: dig @${at.host} -p ${at.port} ${host}; correct the name, or dns_servers`,
   ];
 }
 

@@ -1,9 +1,7 @@
 // What an operator has changed of the backends while bal runs, as far as it matters for whether they can be reached.
 
 import type { BackendPlan, ServicePlan } from '../../../config/plan.ts';
-import { plainBackend } from '../../../config/plan.ts';
-import { splitAddress } from '../../../config/host.ts';
-import { pathIn } from '../../../config/unix.ts';
+import { backendAt } from '../../../config/backend-at.ts';
 import type { LiveChange } from '../../control/backends.ts';
 
 /** Returns the service with the backends that bal uses: without those removed, and with those added by 'bal backend'. */
@@ -18,11 +16,4 @@ export function asChanged(service: ServicePlan, changes: readonly LiveChange[]):
     return backend === null ? [] : [backend];
   });
   return { ...service, backends: [...left, ...added] };
-}
-
-function backendAt(address: string): BackendPlan | null {
-  const path = pathIn(address);
-  if (path !== null) return plainBackend(path, 0);
-  const parts = splitAddress(address);
-  return parts === null ? null : plainBackend(parts.host, parts.port);
 }

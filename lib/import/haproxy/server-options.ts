@@ -163,7 +163,7 @@ function special(options: ServerOptions, name: string, value: string, line: HaLi
     ledger.lost(
       line,
       entryFor(WHY, name) ?? 'bal has no such setting of a backend',
-      entryFor(TODO, name) ?? 'do without it',
+      entryFor(WHAT_TO_DO, name) ?? 'do without it',
       shown,
     );
 }
@@ -179,7 +179,7 @@ const WHY: Readonly<Record<string, string>> = {
   'resolve-prefer': 'all addresses of a name are used as the name server gives them',
   'resolve-net': 'all addresses of a name are used as the name server gives them',
 };
-const TODO: Readonly<Record<string, string>> = {
+const WHAT_TO_DO: Readonly<Record<string, string>> = {
   minconn: 'maxconn is the limit',
   'agent-check': 'use `bal backend weight` and `drain` from a script',
   'on-marked-up': 'use `bal backend reset` on the backup',

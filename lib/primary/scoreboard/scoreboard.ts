@@ -30,8 +30,8 @@ export interface Scoreboard {
   readonly keep: () => void;
   /** The primary that shared it has no workers left, or is gone. `over` is called when no worker of another primary is left. */
   readonly alone: (over: () => void) => void;
-  /** The connections of other primaries' workers, by endpoint, as far as they share these counts; null: there are no such workers. */
-  readonly others: () => Int32Array | null;
+  /** Counts the connections of other primaries' workers to an endpoint, as far as they share these; null: there are no such workers. */
+  readonly others: () => ((endpoint: number) => number) | null;
   /** Leaves a note for a primary that finds the scoreboard after this one has died; see note.ts. */
   readonly note: (note: object) => void;
 }
@@ -196,7 +196,7 @@ export function createScoreboard(
       // Else the primary to which this one has shared it clears all rows, some of which only that one knows.
       if (own === null) reclaim();
     },
-    others: () => (foreign.size > 0 ? loads.connections(foreign) : null),
+    others: () => (foreign.size > 0 ? (endpoint) => loads.connections(foreign, endpoint) : null),
     note(note) {
       if (own === null) write(noteOf({ ...note, counting: [...sources.rows] }), NOTE_AT);
     },

@@ -20,8 +20,8 @@ export interface SharedLoads {
    * it must share nothing then.
    */
   join(row: number): string;
-  /** The connections that the workers of these rows count together, by endpoint. */
-  connections(rows: Iterable<number>): Int32Array;
+  /** The connections to an endpoint that the workers of these rows count together. */
+  connections(rows: Iterable<number>, endpoint: number): number;
   /** The worker of that row is gone. */
   leave(row: number): void;
 }
@@ -86,11 +86,14 @@ export function createSharedLoads(fd: number | null, knowsAll = () => true): Sha
       const { at, bytes } = partOf(row);
       return openPart(ALL, SHARED_AT, SHARED_BYTES) || openPart(row, at, bytes);
     },
-    connections(rows) {
-      const parts = Array.from(rows, (row) => opened.get(row)).filter((part) => part !== undefined);
-      return Int32Array.from({ length: SHARED_ENDPOINTS }, (_, endpoint) =>
-        parts.reduce((sum, part) => sum + Atomics.load(part, CONNECTIONS_AT + endpoint), 0),
-      );
+    connections(rows, endpoint) {
+      if (endpoint >= SHARED_ENDPOINTS) return 0;
+      let sum = 0;
+      for (const row of rows) {
+        const part = opened.get(row);
+        if (part !== undefined) sum += Atomics.load(part, CONNECTIONS_AT + endpoint);
+      }
+      return sum;
     },
     leave(row) {
       const all = opened.get(ALL);

@@ -10,11 +10,11 @@ const LOOK_MS = 20;
 /** No process that has permits. */
 const NO_PID = 0;
 
-/** `loads`: their connections by endpoint; null: these workers are gone. Clients without a backend are not counted. */
+/** `loads`: their connections to an endpoint; null: these workers are gone. Clients without a backend are not counted. */
 export function countLeftBehind(
   permits: Pick<PermitBook, 'occupied'>,
   registry: Pick<Registry, 'names'>,
-  loads: () => Int32Array | null,
+  loads: () => ((endpoint: number) => number) | null,
 ): void {
   let latest = '';
 
@@ -22,8 +22,8 @@ export function countLeftBehind(
     const theirs = loads();
     const held = new Map<string | null, number>();
     for (const [service, , endpoint] of registry.names().endpoints) {
-      const connections = theirs?.[endpoint] ?? 0;
-      for (const of of [null, service]) held.set(of, (held.get(of) ?? 0) + connections);
+      const connections = theirs?.(endpoint) ?? 0;
+      for (const whose of [null, service]) held.set(whose, (held.get(whose) ?? 0) + connections);
     }
     const text = JSON.stringify([...held]);
     if (text !== latest) {

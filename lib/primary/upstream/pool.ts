@@ -1,10 +1,8 @@
 // All backends of one service as the primary sees them: takes events, returns transitions for the log and tiers for the
 // snapshots. Pure; services.ts owns the current Pool.
 
-import { splitAddress } from '../../../config/host.ts';
 import type { BackendPlan } from '../../../config/plan.ts';
-import { plainBackend } from '../../../config/plan.ts';
-import { pathIn } from '../../../config/unix.ts';
+import { backendAt } from '../../../config/backend-at.ts';
 import type { EndpointSnapshot } from '../../ipc/snapshot.ts';
 import { TIER_COOLING, TIER_DOWN, TIER_USABLE } from '../../ipc/snapshot.ts';
 import { toMachine } from '../../machine-clock.ts';
@@ -110,11 +108,8 @@ export function carryOver(old: Pool, backends: readonly BackendPlan[], settings:
 /** Adds a backend that left the plan before this process began, unless it is there: its connections were taken over. */
 export function withDraining(pool: Pool, address: string): Pool {
   if (pool.places.has(address)) return pool;
-  const path = pathIn(address);
-  const parts = path === null ? splitAddress(address) : { host: path, port: 0 };
-  if (parts === null) return pool;
-  const left = newBackend({ ...plainBackend(parts.host, parts.port), address });
-  return poolOf(pool.settings, [...pool.backends, draining(left)]);
+  const left = backendAt(address);
+  return left === null ? pool : poolOf(pool.settings, [...pool.backends, draining(newBackend({ ...left, address }))]);
 }
 
 /** Drops draining backends that are no longer used. The indices of the others do not change. */

@@ -45,7 +45,7 @@ export function ownScoreboard(over: () => void): void {
 }
 
 /** As Scoreboard.others(). */
-export function othersOnScoreboard(): Int32Array | null {
+export function othersOnScoreboard(): ((endpoint: number) => number) | null {
   return scoreboard?.others() ?? null;
 }
 
